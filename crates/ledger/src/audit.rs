@@ -1,0 +1,47 @@
+//! What an audit finds.
+
+use std::fmt;
+
+/// The outcome of an audit of a whole bank.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// How many orders were looked at.
+    pub orders: u64,
+    /// How many accounts were looked at.
+    pub accounts: u64,
+    /// What is wrong, at most [`Audit::FINDINGS_MAX`] of it.
+    pub findings: Vec<Finding>,
+}
+
+impl Audit {
+    /// How many findings are kept: enough to see a pattern, few enough to read.
+    pub const FINDINGS_MAX: usize = 100;
+
+    /// Whether the books are right.
+    pub const fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Notes that something is wrong.
+    pub fn find(&mut self, finding: impl Into<Finding>) {
+        if self.findings.len() < Self::FINDINGS_MAX {
+            self.findings.push(finding.into());
+        }
+    }
+}
+
+/// Something wrong in the books, in words for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding(String);
+
+impl From<String> for Finding {
+    fn from(words: String) -> Self {
+        Self(words)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

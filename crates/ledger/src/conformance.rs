@@ -1,0 +1,321 @@
+//! The suite that every engine passes: the same orders at the same times get the same receipts as the model's.
+//!
+//! An engine's tests implement [`Bank`] and call [`conformance_tests!`](crate::conformance_tests) with a
+//! function that opens an empty one; `tests/model.rs` of this crate is the shortest example.
+
+use std::collections::HashSet;
+use std::sync::Barrier;
+use std::time::Duration;
+
+use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+use pollster::block_on;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::account::{Account, AccountKey};
+use crate::decide::Refusal;
+use crate::engine::{Ledger, PostError, Posted};
+use crate::model::Model;
+use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
+use crate::totals::Day;
+
+/// A bank of the engine under test.
+pub trait Bank {
+    /// Its ledger.
+    fn ledger(&self) -> &dyn Ledger;
+
+    /// Closes it and opens it again.
+    fn reopen(&mut self);
+
+    /// Brings what is kept up to date with what was posted, where an engine does that in the background.
+    fn settle(&mut self);
+}
+
+/// Makes a test of each part of the suite; `$open` is a function that opens an empty [`Bank`].
+#[macro_export]
+macro_rules! conformance_tests {
+    ($open:expr) => {
+        #[test]
+        fn does_as_the_model_does() {
+            $crate::conformance::does_as_the_model_does($open);
+        }
+
+        #[test]
+        fn one_bill_number_makes_one_order() {
+            $crate::conformance::one_bill_number_makes_one_order(&$open());
+        }
+
+        #[test]
+        fn concurrent_pays_take_no_more_than_there_is() {
+            $crate::conformance::concurrent_pays_take_no_more_than_there_is(&$open());
+        }
+
+        #[test]
+        fn a_pay_and_its_cancel_race_to_one_state() {
+            $crate::conformance::a_pay_and_its_cancel_race_to_one_state(&$open());
+        }
+    };
+}
+
+/// Something that happens to a bank.
+#[derive(Clone, Debug)]
+enum Step {
+    Post { order: Box<Order>, later: Duration },
+    Reopen,
+    Settle,
+}
+
+/// Orders drawn from so few names that they meet: replays, taken numbers, empty accounts, full ones.
+fn any_order() -> impl Strategy<Value = Order> {
+    let names = (0..2_usize, 0..2_usize, 0..2_usize, 0..3_usize, 0..3_usize);
+    let amount = prop_oneof![4 => 1..=10_u64, 1 => 1..=Coins::MAX.get(), 1 => Just(Coins::MAX.get())];
+    let kind = (0..8_u32, amount).prop_map(|(kind, amount)| {
+        let amount = Amount::new(amount).expect("drawn in bounds");
+        match kind {
+            0 => OrderKind::Save(amount),
+            1..=3 => OrderKind::Present(amount),
+            4 | 5 => OrderKind::Pay(amount),
+            _ => OrderKind::Cancel {
+                window: Duration::from_secs(100),
+            },
+        }
+    });
+    let memo = prop_oneof![Just(("", "")), Just(("sword", "")), Just(("剑", "a remark"))];
+    (names, 0..24_u32, kind, memo).prop_map(|((app, environment, offer, player, zone), bill, kind, memo)| {
+        let account = AccountKey {
+            app: parse(["wx1", "wx2"][app]),
+            environment: Environment::ALL[environment],
+            offer: parse(["1", "12345678"][offer]),
+            player: parse(["a", "b", "a_b-c"][player]),
+            zone: parse(["1", "1_7", "2"][zone]),
+        };
+        let memo = Memo::new(memo.0, memo.1).expect("short");
+        Order {
+            account,
+            bill_no: parse(&format!("bill-{bill}")),
+            kind,
+            memo,
+        }
+    })
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let later = prop_oneof![3 => 0..5_u64, 1 => 0..200_u64].prop_map(Duration::from_secs);
+    let post = (any_order(), later).prop_map(|(order, later)| Step::Post {
+        order: Box::new(order),
+        later,
+    });
+    prop_oneof![30 => post, 1 => Just(Step::Reopen), 1 => Just(Step::Settle)]
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a valid name")
+}
+
+/// Random orders, with the bank closed and settled in between, get the model's answers and leave its books.
+pub fn does_as_the_model_does<B: Bank>(open: impl Fn() -> B) {
+    let config = Config {
+        cases: 48,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let steps = proptest::collection::vec(any_step(), 1..150);
+    let run = TestRunner::new(config).run(&steps, |steps| {
+        let (mut bank, model) = (open(), Model::new());
+        let mut now = UnixMillis::new(1_507_530_737_000);
+        let (mut accounts, mut bills) = (HashSet::new(), HashSet::new());
+        for step in steps {
+            match step {
+                Step::Post { order, later } => {
+                    now = now.after(later);
+                    accounts.insert(order.account);
+                    bills.insert(order.bill());
+                    let expected = block_on(model.post(Order::clone(&order), now));
+                    prop_assert_eq!(block_on(bank.ledger().post(*order, now)), expected);
+                }
+                Step::Reopen => bank.reopen(),
+                Step::Settle => bank.settle(),
+            }
+        }
+        assert_same_books(bank.ledger(), &model, &accounts, &bills);
+        bank.reopen();
+        assert_same_books(bank.ledger(), &model, &accounts, &bills);
+        Ok(())
+    });
+    if let Err(error) = run {
+        panic!("{error}");
+    }
+}
+
+fn assert_same_books(
+    bank: &dyn Ledger,
+    model: &Model,
+    accounts: &HashSet<AccountKey>,
+    bills: &HashSet<BillKey>,
+) {
+    for key in accounts {
+        let account = block_on(bank.account(*key)).expect("reads");
+        assert_eq!(Ok(account), block_on(model.account(*key)), "{key:?}");
+        assert_eq!(
+            account.balance(),
+            account.save_sum().checked_sub(account.spent()).expect("no debt")
+        );
+        assert!(account.gifted() <= account.balance());
+        assert_eq!(
+            whole_statement(bank, key, 3),
+            whole_statement(model, key, 1000),
+            "{key:?}"
+        );
+    }
+    for bill in bills {
+        assert_eq!(
+            block_on(bank.order(*bill)),
+            block_on(model.order(*bill)),
+            "{bill}"
+        );
+    }
+    for app in ["wx1", "wx2", "wx3"].map(parse) {
+        for environment in Environment::ALL {
+            let totals = block_on(bank.totals(app, environment, Day::MIN, Day::MAX));
+            assert_eq!(
+                totals,
+                block_on(model.totals(app, environment, Day::MIN, Day::MAX))
+            );
+        }
+    }
+    assert_clean(bank);
+}
+
+fn assert_clean(bank: &dyn Ledger) {
+    let audit = block_on(bank.audit()).expect("audits");
+    assert!(audit.is_clean(), "{audit:?}");
+}
+
+fn whole_statement(bank: &dyn Ledger, key: &AccountKey, limit: usize) -> Vec<Receipt> {
+    let (mut receipts, mut after) = (Vec::new(), None);
+    loop {
+        let page = block_on(bank.statement(*key, after, limit)).expect("reads");
+        assert!(page.receipts.len() <= limit);
+        receipts.extend(page.receipts);
+        after = page.next;
+        if after.is_none() {
+            return receipts;
+        }
+    }
+}
+
+const THREADS: u64 = 16;
+const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn order(bill_no: &str, kind: OrderKind) -> Order {
+    let account = AccountKey {
+        app: parse("wx1"),
+        environment: Environment::Live,
+        offer: parse("1"),
+        player: parse("a"),
+        zone: parse("1"),
+    };
+    Order {
+        account,
+        bill_no: parse(bill_no),
+        kind,
+        memo: Memo::default(),
+    }
+}
+
+fn coins(count: u64) -> Amount {
+    Amount::new(count).expect("in bounds")
+}
+
+/// Posts `make(0)`, `make(1)` … at once, each from a thread of its own, and gathers the answers.
+fn race(bank: &dyn Ledger, make: impl Fn(u64) -> Order + Sync) -> Vec<Result<Posted, PostError>> {
+    let start = Barrier::new(usize::try_from(THREADS).expect("few threads"));
+    std::thread::scope(|scope| {
+        let post = |number| {
+            let (start, make) = (&start, &make);
+            scope.spawn(move || {
+                start.wait();
+                block_on(bank.post(make(number), NOW))
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(post).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
+    })
+}
+
+fn applied(answers: &[Result<Posted, PostError>]) -> usize {
+    answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Posted::Applied(_))))
+        .count()
+}
+
+/// Many at once with one bill number: one is applied, the others are its replays.
+pub fn one_bill_number_makes_one_order(bank: &impl Bank) {
+    let bank = bank.ledger();
+    for round in 0..20 {
+        let answers = race(bank, |_| {
+            order(&format!("bill-{round}"), OrderKind::Present(coins(7)))
+        });
+        assert_eq!(applied(&answers), 1);
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    }
+    let account = block_on(bank.account(order("x", OrderKind::Pay(coins(1))).account)).expect("reads");
+    assert_eq!(account.balance().get(), 20 * 7);
+    assert_clean(bank);
+}
+
+/// More pays at once than the balance covers: as many are applied as it covers, and nothing goes below zero.
+pub fn concurrent_pays_take_no_more_than_there_is(bank: &impl Bank) {
+    let bank = bank.ledger();
+    block_on(bank.post(order("gift", OrderKind::Present(coins(5))), NOW)).expect("gives");
+    block_on(bank.post(order("top-up", OrderKind::Save(coins(5))), NOW)).expect("tops up");
+    let answers = race(bank, |number| {
+        order(&format!("pay-{number}"), OrderKind::Pay(coins(3)))
+    });
+    assert_eq!(applied(&answers), 3);
+    for answer in answers {
+        match answer {
+            Ok(_) => {}
+            Err(error) => assert!(
+                matches!(error, PostError::Refused(Refusal::BalanceNotEnough(_))),
+                "{error:?}"
+            ),
+        }
+    }
+    let account = block_on(bank.account(order("x", OrderKind::Pay(coins(1))).account)).expect("reads");
+    assert_eq!((account.balance().get(), account.gifted().get()), (1, 0));
+    assert_clean(bank);
+}
+
+/// Pays and their cancels at once: whichever comes first, coins are neither lost nor made.
+pub fn a_pay_and_its_cancel_race_to_one_state(bank: &impl Bank) {
+    let bank = bank.ledger();
+    block_on(bank.post(order("gift", OrderKind::Present(coins(100))), NOW)).expect("gives");
+    for round in 0..20 {
+        let bill_no = format!("pay-{round}");
+        let pay = || order(&bill_no, OrderKind::Pay(coins(5)));
+        let cancel = || order(&bill_no, OrderKind::Cancel { window: DAY });
+        race(bank, |number| if number % 2 == 0 { pay() } else { cancel() });
+        let filed = block_on(bank.order(pay().bill()))
+            .expect("reads")
+            .expect("the pay was posted");
+        if filed.cancel.is_none() {
+            block_on(bank.post(cancel(), NOW)).expect("cancels");
+        }
+    }
+    let account = block_on(bank.account(order("x", OrderKind::Pay(coins(1))).account)).expect("reads");
+    let untouched = Account::new(
+        Coins::ZERO,
+        coins(100).coins(),
+        Coins::ZERO,
+        coins(100).coins(),
+        41,
+    );
+    assert_eq!(Some(account), untouched);
+    assert_clean(bank);
+}

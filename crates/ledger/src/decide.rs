@@ -1,0 +1,169 @@
+//! The rule: whether an order applies, and what it does.
+//!
+//! Every change of a balance, in every engine, is a [`Receipt`] made here.
+//! Replays are looked at first, so that repeating an order that was applied is never refused for what happened
+//! since.
+
+use std::fmt;
+
+use pactolus_nouns::{Amount, Coins, UnixMillis};
+
+use crate::account::{Account, AccountKey};
+use crate::order::{Filed, Order, OrderKind, Receipt};
+
+/// What to do with an order that is not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Keep this receipt and set the account to what it says.
+    Apply(Receipt),
+    /// The very same order was applied before, with this receipt; nothing changes.
+    Replay(Receipt),
+}
+
+/// Why an order does not apply. Nothing changes, and its bill number is not used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The bill number already made another order.
+    #[error("the bill number already made an order with another {0}")]
+    BillNoTaken(Differs),
+    /// The account has fewer coins than the pay takes.
+    #[error("the balance is {0}")]
+    BalanceNotEnough(Coins),
+    /// The account's sums would pass [`Coins::MAX`].
+    #[error("the account's sums would pass {}", Coins::MAX)]
+    TooManyCoins,
+    /// No pay to cancel has this bill number.
+    #[error("no pay has this bill number")]
+    PayNotFound,
+    /// The bill number is that of a pay, or of another order, that differs from what the cancel says.
+    #[error("the bill number made an order with another {0}")]
+    PayDiffers(Differs),
+    /// The pay is too old to be cancelled.
+    #[error("the pay is past its cancel window")]
+    PastCancelWindow,
+}
+
+/// In what an order differs from the one that used its bill number before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Differs {
+    /// The player.
+    Player,
+    /// The zone.
+    Zone,
+    /// The offer.
+    Offer,
+    /// Save, present or pay.
+    Kind,
+    /// The number of coins.
+    Amount,
+}
+
+impl fmt::Display for Differs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Player => "player",
+            Self::Zone => "zone",
+            Self::Offer => "offer",
+            Self::Kind => "kind",
+            Self::Amount => "amount",
+        })
+    }
+}
+
+/// Decides `order` at `now`, against the `account` it names and what its bill number already made.
+pub fn decide(
+    account: &Account,
+    earlier: Option<&Filed>,
+    order: &Order,
+    now: UnixMillis,
+) -> Result<Decision, Refusal> {
+    let (coins, gifted, after) = match (order.kind, earlier) {
+        (OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_), Some(filed)) => {
+            return match difference(&filed.receipt.order, order) {
+                None => Ok(Decision::Replay(filed.receipt.clone())),
+                Some(differs) => Err(Refusal::BillNoTaken(differs)),
+            };
+        }
+        (OrderKind::Save(amount), None) => {
+            let coins = amount.coins();
+            (
+                coins,
+                Coins::ZERO,
+                account.save(coins).ok_or(Refusal::TooManyCoins)?,
+            )
+        }
+        (OrderKind::Present(amount), None) => {
+            let coins = amount.coins();
+            (coins, coins, account.present(coins).ok_or(Refusal::TooManyCoins)?)
+        }
+        (OrderKind::Pay(amount), None) => {
+            let coins = amount.coins();
+            let gifted = coins.min(account.gifted());
+            let after = account.pay(coins, gifted);
+            (
+                coins,
+                gifted,
+                after.ok_or_else(|| Refusal::BalanceNotEnough(account.balance()))?,
+            )
+        }
+        (OrderKind::Cancel { .. }, None) => return Err(Refusal::PayNotFound),
+        (OrderKind::Cancel { window }, Some(filed)) => {
+            let pay = pay_to_cancel(&filed.receipt, order)?;
+            if let Some(cancel) = &filed.cancel {
+                return Ok(Decision::Replay(cancel.clone()));
+            }
+            if now.since(pay.at) > window {
+                return Err(Refusal::PastCancelWindow);
+            }
+            let after = account
+                .cancel(pay.coins, pay.gifted)
+                .ok_or(Refusal::TooManyCoins)?;
+            (pay.coins, pay.gifted, after)
+        }
+    };
+    Ok(Decision::Apply(Receipt {
+        order: order.clone(),
+        at: now,
+        coins,
+        gifted,
+        after,
+    }))
+}
+
+/// The receipt of the pay that `cancel` means, if it is one and the cancel's account is the pay's.
+fn pay_to_cancel<'a>(receipt: &'a Receipt, cancel: &Order) -> Result<&'a Receipt, Refusal> {
+    match receipt.order.kind {
+        OrderKind::Pay(_) => {}
+        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Cancel { .. } => {
+            return Err(Refusal::PayDiffers(Differs::Kind));
+        }
+    }
+    match account_difference(&receipt.order.account, &cancel.account) {
+        None => Ok(receipt),
+        Some(differs) => Err(Refusal::PayDiffers(differs)),
+    }
+}
+
+/// The first thing in which two orders of one bill number differ; what the caller noted does not count.
+fn difference(earlier: &Order, order: &Order) -> Option<Differs> {
+    account_difference(&earlier.account, &order.account)
+        .or_else(|| (earlier.kind.name() != order.kind.name()).then_some(Differs::Kind))
+        .or_else(|| {
+            let amounts = (
+                earlier.kind.amount().map(Amount::get),
+                order.kind.amount().map(Amount::get),
+            );
+            (amounts.0 != amounts.1).then_some(Differs::Amount)
+        })
+}
+
+fn account_difference(earlier: &AccountKey, account: &AccountKey) -> Option<Differs> {
+    let parts = [
+        (earlier.player != account.player, Differs::Player),
+        (earlier.zone != account.zone, Differs::Zone),
+        (earlier.offer != account.offer, Differs::Offer),
+    ];
+    parts
+        .into_iter()
+        .find_map(|(differs, what)| differs.then_some(what))
+}

@@ -1,0 +1,58 @@
+//! What is true of players' coins: accounts, orders, and the one rule that changes a balance.
+//!
+//! [`decide`] is that rule: a pure function of an account, what the bill number already made, the order and the
+//! time. Engines keep its results; they never decide themselves. [`Ledger`] is what an engine is,
+//! [`model::Model`] is the smallest one, and `conformance` (a feature) is the suite that every engine passes.
+//!
+//! Nothing here does I/O, asks a clock or asks for randomness, or knows a word of the wire.
+//!
+//! ```
+//! use pactolus_ledger::{Account, Decision, Memo, Order, OrderKind, AccountKey, decide};
+//! use pactolus_nouns::{Amount, Environment, UnixMillis};
+//!
+//! let order = Order {
+//!     account: AccountKey {
+//!         app: "wx1234567".parse()?,
+//!         environment: Environment::Live,
+//!         offer: "12345678".parse()?,
+//!         player: "odkx20ENSNa2w5y3g_qOkOvBNM1g".parse()?,
+//!         zone: "1".parse()?,
+//!     },
+//!     bill_no: "BillNo_123".parse()?,
+//!     kind: OrderKind::Present(Amount::new(233)?),
+//!     memo: Memo::default(),
+//! };
+//! let Decision::Apply(receipt) = decide(&Account::default(), None, &order, UnixMillis::new(0))? else {
+//!     panic!("a first order applies");
+//! };
+//! assert_eq!(receipt.after.balance().get(), 233);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! To add a kind of order: a variant of [`OrderKind`], its arm in [`decide`], its sum in [`Account`] if it has
+//! one, and cases in `tests/rules.rs`; the compiler names every engine's table that lists kinds.
+
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::wildcard_enum_match_arm
+)]
+
+pub mod account;
+pub mod audit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod decide;
+pub mod engine;
+pub mod model;
+pub mod order;
+pub mod records;
+pub mod totals;
+
+pub use account::{Account, AccountKey};
+pub use audit::{Audit, Finding};
+pub use decide::{Decision, Differs, Refusal, decide};
+pub use engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
+pub use order::{BillKey, Filed, InvalidMemo, Memo, Order, OrderKind, Receipt};
+pub use records::{RecordChange, RecordKey, RecordValue, Records};
+pub use totals::{Day, Sums, Tally, Total, TotalKey};

@@ -1,0 +1,229 @@
+//! The smallest engine: the ledger in maps in memory. What other engines are compared with; it keeps nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::ready;
+use std::sync::{Mutex, MutexGuard};
+
+use pactolus_nouns::{AppId, Environment, UnixMillis};
+
+use crate::account::{Account, AccountKey};
+use crate::audit::Audit;
+use crate::decide::{Decision, decide};
+use crate::engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
+use crate::order::{BillKey, Filed, Order, OrderKind, Receipt};
+use crate::records::{RecordChange, RecordKey, Records};
+use crate::totals::{Day, Sums, Total, TotalKey};
+
+/// A ledger and its records, in memory.
+#[derive(Debug, Default)]
+pub struct Model {
+    books: Mutex<Books>,
+    records: Mutex<HashMap<RecordKey, RecordChange>>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    accounts: HashMap<AccountKey, Vec<Receipt>>,
+    bills: HashMap<BillKey, Filed>,
+    totals: BTreeMap<TotalKey, Sums>,
+}
+
+impl Model {
+    /// A bank without orders.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books
+            .lock()
+            .expect("nothing panics while it holds the books")
+    }
+}
+
+impl Books {
+    fn account(&self, key: &AccountKey) -> Account {
+        self.accounts
+            .get(key)
+            .and_then(|receipts| receipts.last())
+            .map_or_else(Account::default, |last| last.after)
+    }
+
+    fn post(&mut self, order: &Order, now: UnixMillis) -> Result<Posted, PostError> {
+        let account = self.account(&order.account);
+        match decide(&account, self.bills.get(&order.bill()), order, now)? {
+            Decision::Replay(receipt) => Ok(Posted::Replayed { receipt, account }),
+            Decision::Apply(receipt) => {
+                self.file(receipt.clone());
+                Ok(Posted::Applied(receipt))
+            }
+        }
+    }
+
+    fn file(&mut self, receipt: Receipt) {
+        self.totals
+            .entry(TotalKey::of(&receipt))
+            .or_default()
+            .count(&receipt);
+        self.accounts
+            .entry(receipt.order.account)
+            .or_default()
+            .push(receipt.clone());
+        let bill = receipt.order.bill();
+        match receipt.order.kind {
+            OrderKind::Cancel { .. } => {
+                self.bills
+                    .entry(bill)
+                    .and_modify(|filed| filed.cancel = Some(receipt));
+            }
+            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
+                self.bills.insert(
+                    bill,
+                    Filed {
+                        receipt,
+                        cancel: None,
+                    },
+                );
+            }
+        }
+    }
+
+    fn statement(&self, key: &AccountKey, after: Option<Cursor>, limit: usize) -> Page {
+        let receipts = self.accounts.get(key).map_or(&[][..], Vec::as_slice);
+        let older = after.map_or(u64::MAX, Cursor::get);
+        let mut left = receipts
+            .iter()
+            .rev()
+            .filter(|receipt| receipt.after.orders() < older)
+            .peekable();
+        let receipts: Vec<Receipt> = left.by_ref().take(limit).cloned().collect();
+        let more = left.peek().is_some();
+        let next = receipts
+            .last()
+            .filter(|_| more)
+            .map(|last| Cursor::new(last.after.orders()));
+        Page { receipts, next }
+    }
+
+    /// Folds every account's orders again and compares.
+    fn audit(&self) -> Audit {
+        let mut audit = Audit::default();
+        for (key, receipts) in &self.accounts {
+            audit.accounts = audit.accounts.saturating_add(1);
+            let mut account = Account::default();
+            for receipt in receipts {
+                audit.orders = audit.orders.saturating_add(1);
+                let filed = self.bills.get(&receipt.order.bill());
+                let earlier = match receipt.order.kind {
+                    OrderKind::Cancel { .. } => filed.map(|filed| Filed {
+                        cancel: None,
+                        ..filed.clone()
+                    }),
+                    OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => None,
+                };
+                if decide(&account, earlier.as_ref(), &receipt.order, receipt.at)
+                    != Ok(Decision::Apply(receipt.clone()))
+                {
+                    audit.find(format!(
+                        "{} of {key:?} is not what the rule makes of it",
+                        receipt.order.bill()
+                    ));
+                }
+                account = receipt.after;
+            }
+        }
+        audit
+    }
+}
+
+impl Ledger for Model {
+    fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>> {
+        let posted = self.books().post(&order, now);
+        Box::pin(ready(posted))
+    }
+
+    fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>> {
+        let account = self.books().account(&key);
+        Box::pin(ready(Ok(account)))
+    }
+
+    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<Filed>, Unavailable>> {
+        let filed = self.books().bills.get(&bill).cloned();
+        Box::pin(ready(Ok(filed)))
+    }
+
+    fn statement(
+        &self,
+        key: AccountKey,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Page, Unavailable>> {
+        let page = self.books().statement(&key, after, limit);
+        Box::pin(ready(Ok(page)))
+    }
+
+    fn totals(
+        &self,
+        app: AppId,
+        environment: Environment,
+        from: Day,
+        to: Day,
+    ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
+        let books = self.books();
+        let wanted = |key: &TotalKey| {
+            key.app == app && key.environment == environment && from <= key.day && key.day <= to
+        };
+        let rows = books.totals.iter().filter(|(key, _)| wanted(key));
+        let totals = rows
+            .map(|(key, sums)| Total {
+                key: *key,
+                sums: *sums,
+            })
+            .collect();
+        Box::pin(ready(Ok(totals)))
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
+        let audit = self.books().audit();
+        Box::pin(ready(Ok(audit)))
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
+}
+
+impl Records for Model {
+    fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
+        let records = self
+            .records
+            .lock()
+            .expect("nothing panics while it holds the records");
+        let value = records.get(&key).map(|change| change.value.0.clone());
+        Box::pin(ready(Ok(value)))
+    }
+
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
+        let mut records = self
+            .records
+            .lock()
+            .expect("nothing panics while it holds the records");
+        records.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
+        Box::pin(ready(Ok(())))
+    }
+
+    fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
+        let mut records = self
+            .records
+            .lock()
+            .expect("nothing panics while it holds the records");
+        let before = records.len();
+        records.retain(|_, change| change.expires_at >= now);
+        let swept = before.saturating_sub(records.len());
+        Box::pin(ready(Ok(u64::try_from(swept).unwrap_or(u64::MAX))))
+    }
+}

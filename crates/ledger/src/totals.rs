@@ -1,0 +1,130 @@
+//! Sums of orders per offer, zone and day.
+
+use std::fmt;
+
+use pactolus_nouns::{AppId, Coins, Environment, OfferId, UnixMillis, ZoneId};
+
+use crate::order::{OrderKind, Receipt};
+
+/// A day by UTC: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(u32);
+
+impl Day {
+    /// The first day there is.
+    pub const MIN: Self = Self(0);
+    /// The last day there is.
+    pub const MAX: Self = Self(u32::MAX);
+
+    /// The day `days` after 1970-01-01.
+    pub const fn new(days: u32) -> Self {
+        Self(days)
+    }
+
+    /// The day of a moment.
+    pub fn of(at: UnixMillis) -> Self {
+        Self(u32::try_from(at.seconds() / 86_400).unwrap_or(u32::MAX))
+    }
+
+    /// Days since 1970-01-01.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which sums: those of one offer, zone and day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TotalKey {
+    /// The mini game.
+    pub app: AppId,
+    /// Live or sandbox.
+    pub environment: Environment,
+    /// The coin.
+    pub offer: OfferId,
+    /// The game server: the zone up to the `_` that joins a role, so that there are not as many sums as roles.
+    pub zone: ZoneId,
+    /// The day on which the bank decided.
+    pub day: Day,
+}
+
+impl TotalKey {
+    /// The sums to which a receipt counts.
+    pub fn of(receipt: &Receipt) -> Self {
+        let account = &receipt.order.account;
+        let server = account.zone.as_str().split('_').next().unwrap_or_default();
+        Self {
+            app: account.app,
+            environment: account.environment,
+            offer: account.offer,
+            // A zone that begins with `_` names no server; it counts as it is.
+            zone: ZoneId::new(server).unwrap_or(account.zone),
+            day: Day::of(receipt.at),
+        }
+    }
+}
+
+/// The sums of one offer, zone and day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// Which.
+    pub key: TotalKey,
+    /// Of each kind of order.
+    pub sums: Sums,
+}
+
+/// How many orders of each kind, and their coins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Top-ups.
+    pub saves: Tally,
+    /// Gifts.
+    pub presents: Tally,
+    /// Pays, cancelled or not.
+    pub pays: Tally,
+    /// Cancels.
+    pub cancels: Tally,
+}
+
+/// A number of orders and the coins they moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many orders.
+    pub orders: u64,
+    /// How many coins: with 2^64 orders of 2^53 coins each there is room left.
+    pub coins: u128,
+}
+
+impl Sums {
+    /// Counts `receipt` in.
+    pub fn count(&mut self, receipt: &Receipt) {
+        match receipt.order.kind {
+            OrderKind::Save(_) => self.saves.count(receipt.coins),
+            OrderKind::Present(_) => self.presents.count(receipt.coins),
+            OrderKind::Pay(_) => self.pays.count(receipt.coins),
+            OrderKind::Cancel { .. } => self.cancels.count(receipt.coins),
+        }
+    }
+
+    /// The tallies with their kinds' names.
+    pub const fn by_kind(&self) -> [(&'static str, Tally); 4] {
+        [
+            ("save", self.saves),
+            ("present", self.presents),
+            ("pay", self.pays),
+            ("cancel", self.cancels),
+        ]
+    }
+}
+
+impl Tally {
+    fn count(&mut self, coins: Coins) {
+        self.orders = self.orders.saturating_add(1);
+        self.coins = self.coins.saturating_add(u128::from(coins.get()));
+    }
+}

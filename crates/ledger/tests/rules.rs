@@ -1,0 +1,348 @@
+//! The rule, case by case: what each order makes of what was before it.
+
+use std::time::Duration;
+
+use pactolus_ledger::model::Model;
+use pactolus_ledger::{
+    Account, AccountKey, Differs, Ledger, Memo, Order, OrderKind, PostError, Posted, Refusal,
+};
+use pactolus_nouns::{Amount, BillNo, Coins, Environment, UnixMillis};
+use pollster::block_on;
+
+const WINDOW: Duration = Duration::from_secs(48 * 3600);
+
+/// One line of a case: second, player, bill number, kind and amount.
+type Line<'a> = (u64, &'a str, &'a str, OrderKind);
+
+/// What a line is expected to come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Expect {
+    /// Applied; afterwards the player has this balance, and this much of it is gifted.
+    Applied {
+        balance: u64,
+        gifted: u64,
+    },
+    /// Replayed; the player has this balance.
+    Replayed {
+        balance: u64,
+    },
+    Refused(Refusal),
+}
+use Expect::{Applied, Refused, Replayed};
+
+fn save(count: u64) -> OrderKind {
+    OrderKind::Save(Amount::new(count).unwrap())
+}
+
+fn present(count: u64) -> OrderKind {
+    OrderKind::Present(Amount::new(count).unwrap())
+}
+
+fn pay(count: u64) -> OrderKind {
+    OrderKind::Pay(Amount::new(count).unwrap())
+}
+
+const CANCEL: OrderKind = OrderKind::Cancel { window: WINDOW };
+const MAX: u64 = Coins::MAX.get();
+
+fn order(player: &str, bill_no: &str, kind: OrderKind) -> Order {
+    let account = AccountKey {
+        app: "wx1".parse().unwrap(),
+        environment: Environment::Live,
+        offer: "1".parse().unwrap(),
+        player: player.parse().unwrap(),
+        zone: "1".parse().unwrap(),
+    };
+    Order {
+        account,
+        bill_no: BillNo::new(bill_no).unwrap(),
+        kind,
+        memo: Memo::default(),
+    }
+}
+
+fn check(lines: &[(Line, Expect)]) {
+    let bank = Model::new();
+    for (number, ((second, player, bill_no, kind), expect)) in lines.iter().enumerate() {
+        let now = UnixMillis::new(second * 1000);
+        let came_to = match block_on(bank.post(order(player, bill_no, *kind), now)) {
+            Ok(Posted::Applied(receipt)) => Applied {
+                balance: receipt.after.balance().get(),
+                gifted: receipt.after.gifted().get(),
+            },
+            Ok(Posted::Replayed { account, .. }) => Replayed {
+                balance: account.balance().get(),
+            },
+            Err(PostError::Refused(refusal)) => Refused(refusal),
+            Err(PostError::Unavailable(error)) => panic!("{error}"),
+        };
+        assert_eq!(came_to, *expect, "line {number}: {player} {bill_no} {kind:?}");
+    }
+    assert!(block_on(bank.audit()).unwrap().is_clean());
+}
+
+#[test]
+fn a_present_is_given_once() {
+    check(&[
+        (
+            (0, "a", "1", present(233)),
+            Applied {
+                balance: 233,
+                gifted: 233,
+            },
+        ),
+        ((1, "a", "1", present(233)), Replayed { balance: 233 }),
+        (
+            (2, "a", "2", present(7)),
+            Applied {
+                balance: 240,
+                gifted: 240,
+            },
+        ),
+        ((3, "a", "1", present(233)), Replayed { balance: 240 }),
+    ]);
+}
+
+#[test]
+fn a_taken_number_is_refused_by_what_differs() {
+    let taken = |differs| Refused(Refusal::BillNoTaken(differs));
+    check(&[
+        (
+            (0, "a", "1", present(5)),
+            Applied {
+                balance: 5,
+                gifted: 5,
+            },
+        ),
+        ((0, "b", "1", present(5)), taken(Differs::Player)),
+        ((0, "a", "1", pay(5)), taken(Differs::Kind)),
+        ((0, "a", "1", save(5)), taken(Differs::Kind)),
+        ((0, "a", "1", present(6)), taken(Differs::Amount)),
+        ((0, "b", "1", pay(9)), taken(Differs::Player)),
+        ((0, "a", "1", CANCEL), Refused(Refusal::PayDiffers(Differs::Kind))),
+    ]);
+}
+
+#[test]
+fn zone_and_offer_differ_too() {
+    let bank = Model::new();
+    let first = order("a", "1", present(5));
+    block_on(bank.post(first.clone(), UnixMillis::new(0))).unwrap();
+    let mut other_zone = first.clone();
+    other_zone.account.zone = "2".parse().unwrap();
+    let mut other_offer = first.clone();
+    other_offer.account.offer = "2".parse().unwrap();
+    let mut sandbox = first;
+    sandbox.account.environment = Environment::Sandbox;
+    let post = |order| block_on(bank.post(order, UnixMillis::new(0)));
+    assert_eq!(post(other_zone), Err(Refusal::BillNoTaken(Differs::Zone).into()));
+    assert_eq!(
+        post(other_offer),
+        Err(Refusal::BillNoTaken(Differs::Offer).into())
+    );
+    assert!(
+        matches!(post(sandbox), Ok(Posted::Applied(_))),
+        "the sandbox has bill numbers of its own"
+    );
+}
+
+#[test]
+fn a_pay_takes_gifted_coins_first_and_a_cancel_gives_the_same_back() {
+    check(&[
+        (
+            (0, "a", "s", save(10)),
+            Applied {
+                balance: 10,
+                gifted: 0,
+            },
+        ),
+        (
+            (0, "a", "p", present(4)),
+            Applied {
+                balance: 14,
+                gifted: 4,
+            },
+        ),
+        (
+            (0, "a", "1", pay(6)),
+            Applied {
+                balance: 8,
+                gifted: 0,
+            },
+        ),
+        (
+            (0, "a", "q", present(1)),
+            Applied {
+                balance: 9,
+                gifted: 1,
+            },
+        ),
+        (
+            (0, "a", "1", CANCEL),
+            Applied {
+                balance: 15,
+                gifted: 5,
+            },
+        ),
+        ((0, "a", "1", CANCEL), Replayed { balance: 15 }),
+        ((0, "a", "1", pay(6)), Replayed { balance: 15 }),
+    ]);
+}
+
+#[test]
+fn a_refused_order_does_not_use_up_its_number() {
+    check(&[
+        (
+            (0, "a", "1", pay(1)),
+            Refused(Refusal::BalanceNotEnough(Coins::ZERO)),
+        ),
+        (
+            (0, "a", "1", present(3)),
+            Applied {
+                balance: 3,
+                gifted: 3,
+            },
+        ),
+        (
+            (0, "a", "2", pay(4)),
+            Refused(Refusal::BalanceNotEnough(Coins::new(3).unwrap())),
+        ),
+        (
+            (0, "a", "2", pay(3)),
+            Applied {
+                balance: 0,
+                gifted: 0,
+            },
+        ),
+    ]);
+}
+
+#[test]
+fn a_cancel_needs_its_own_pay_within_the_window() {
+    let hours = |hours: u64| hours * 3600;
+    check(&[
+        (
+            (0, "a", "p", present(9)),
+            Applied {
+                balance: 9,
+                gifted: 9,
+            },
+        ),
+        ((0, "a", "1", CANCEL), Refused(Refusal::PayNotFound)),
+        (
+            (0, "a", "1", pay(1)),
+            Applied {
+                balance: 8,
+                gifted: 8,
+            },
+        ),
+        (
+            (0, "a", "2", pay(1)),
+            Applied {
+                balance: 7,
+                gifted: 7,
+            },
+        ),
+        (
+            (0, "b", "1", CANCEL),
+            Refused(Refusal::PayDiffers(Differs::Player)),
+        ),
+        (
+            (hours(48), "a", "1", CANCEL),
+            Applied {
+                balance: 8,
+                gifted: 8,
+            },
+        ),
+        (
+            (hours(48) + 1, "a", "2", CANCEL),
+            Refused(Refusal::PastCancelWindow),
+        ),
+        // Replay first: what was cancelled in time stays cancelled.
+        ((hours(99), "a", "1", CANCEL), Replayed { balance: 8 }),
+    ]);
+}
+
+#[test]
+fn no_sum_passes_the_maximum() {
+    check(&[
+        (
+            (0, "a", "1", present(MAX)),
+            Applied {
+                balance: MAX,
+                gifted: MAX,
+            },
+        ),
+        ((0, "a", "2", present(1)), Refused(Refusal::TooManyCoins)),
+        ((0, "a", "2", save(1)), Refused(Refusal::TooManyCoins)),
+        (
+            (0, "a", "2", pay(MAX)),
+            Applied {
+                balance: 0,
+                gifted: 0,
+            },
+        ),
+        // The balance has room, but the sum of coins ever received has not.
+        ((0, "a", "3", present(1)), Refused(Refusal::TooManyCoins)),
+        ((0, "a", "3", save(MAX)), Refused(Refusal::TooManyCoins)),
+        (
+            (0, "a", "2", CANCEL),
+            Applied {
+                balance: MAX,
+                gifted: MAX,
+            },
+        ),
+    ]);
+}
+
+#[test]
+fn every_small_history_keeps_the_books() {
+    // Every history of four orders drawn from eight, enumerated: 4096 of them.
+    let drawn = [
+        ("1", save(2)),
+        ("1", present(2)),
+        ("1", pay(1)),
+        ("1", CANCEL),
+        ("2", present(1)),
+        ("2", pay(3)),
+        ("2", CANCEL),
+        ("3", pay(2)),
+    ];
+    for history in 0..8_usize.pow(4) {
+        let bank = Model::new();
+        for step in 0..4 {
+            let (bill_no, kind) = drawn[history / 8_usize.pow(step) % 8];
+            let before = block_on(bank.account(order("a", "1", CANCEL).account)).unwrap();
+            let posted = block_on(bank.post(order("a", bill_no, kind), UnixMillis::new(0)));
+            let after = block_on(bank.account(order("a", "1", CANCEL).account)).unwrap();
+            match posted {
+                Ok(Posted::Applied(receipt)) => assert_eq!(receipt.after, after),
+                Ok(Posted::Replayed { account, .. }) => assert_eq!((account, before), (after, after)),
+                Err(_) => assert_eq!(before, after, "a refusal changes nothing"),
+            }
+            assert_eq!(after.balance(), after.paid().checked_add(after.gifted()).unwrap());
+        }
+        assert!(block_on(bank.audit()).unwrap().is_clean(), "history {history}");
+    }
+}
+
+#[test]
+fn an_account_that_no_orders_can_make_is_none() {
+    let coins = |count| Coins::new(count).unwrap();
+    assert!(
+        Account::new(coins(1), coins(1), coins(3), coins(0), 1).is_none(),
+        "more spent than received"
+    );
+    assert!(
+        Account::new(coins(1), coins(1), coins(0), coins(2), 1).is_none(),
+        "more gifted coins than gifts"
+    );
+    assert!(
+        Account::new(coins(5), coins(2), coins(6), coins(2), 1).is_none(),
+        "gifted part above the balance"
+    );
+    assert!(
+        Account::new(Coins::MAX, coins(1), coins(0), coins(0), 1).is_none(),
+        "received above the maximum"
+    );
+}

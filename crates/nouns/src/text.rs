@@ -1,0 +1,241 @@
+//! Nouns that are short texts: identifiers of apps, offers, players, zones and orders.
+//!
+//! They live inline, without a heap allocation, because a present carries five of them through the bank.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// Why a text is not a valid value of a noun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidText {
+    /// The longest allowed text, in characters.
+    pub max: usize,
+    /// The characters allowed besides digits and letters.
+    pub allowed: &'static str,
+    /// What is wrong.
+    pub problem: TextProblem,
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextProblem {
+    /// It has no characters.
+    Empty,
+    /// It has this many bytes, more than the noun allows.
+    TooLong(usize),
+    /// It holds a character that the noun does not allow.
+    Character(char),
+}
+
+impl fmt::Display for InvalidText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problem {
+            TextProblem::Empty => f.write_str("is empty")?,
+            TextProblem::TooLong(length) => write!(f, "is {length} bytes long")?,
+            TextProblem::Character(c) => write!(f, "holds {c:?}")?,
+        }
+        write!(
+            f,
+            "; 1 to {} digits, letters or any of {} are allowed",
+            self.max, self.allowed
+        )
+    }
+}
+
+impl std::error::Error for InvalidText {}
+
+/// Up to `MAX` ASCII bytes, inline.
+#[derive(Clone, Copy)]
+struct Inline<const MAX: usize> {
+    length: u8,
+    bytes: [u8; MAX],
+}
+
+impl<const MAX: usize> Inline<MAX> {
+    fn new(text: &str, allowed: &'static str) -> Result<Self, InvalidText> {
+        let fail = |problem| {
+            Err(InvalidText {
+                max: MAX,
+                allowed,
+                problem,
+            })
+        };
+        if text.is_empty() {
+            return fail(TextProblem::Empty);
+        }
+        if let Some(c) = text
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && !allowed.contains(*c))
+        {
+            return fail(TextProblem::Character(c));
+        }
+        // Only ASCII is left, so bytes are characters.
+        let Some(length) = u8::try_from(text.len())
+            .ok()
+            .filter(|length| usize::from(*length) <= MAX)
+        else {
+            return fail(TextProblem::TooLong(text.len()));
+        };
+        let mut bytes = [0; MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self { length, bytes })
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).expect("only ASCII gets in")
+    }
+}
+
+macro_rules! text_noun {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name(Inline<$max>);
+
+        impl $name {
+            /// The longest value, in characters.
+            pub const MAX: usize = $max;
+
+            /// The value that `text` writes, or why it is none.
+            pub fn new(text: &str) -> Result<Self, InvalidText> {
+                Inline::new(text, $allowed).map(Self)
+            }
+
+            /// The value as text.
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.as_str() == other.as_str()
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                self.as_str().cmp(other.as_str())
+            }
+        }
+
+        // As `str` hashes, so that maps can be asked with a borrowed text.
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.as_str().hash(state);
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:?})"), self.as_str())
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidText;
+
+            fn try_from(text: &str) -> Result<Self, InvalidText> {
+                Self::new(text)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, InvalidText> {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+text_noun! {
+    /// A mini game: the platform's `appid`, such as `wx1234567`.
+    AppId, 64, "_-"
+}
+
+text_noun! {
+    /// An offer: the coin of an app, as the platform assigned it (`offer_id`).
+    OfferId, 64, "_-"
+}
+
+text_noun! {
+    /// A player: the platform's `openid` for a user of one app.
+    OpenId, 64, "_-"
+}
+
+text_noun! {
+    /// A zone: the game server whose coins these are, `1` where a game has no zones; a role is joined with `_`.
+    ZoneId, 64, "_-.:|*@"
+}
+
+text_noun! {
+    /// A bill number: the caller's name for one order, unique for ever within an app and environment.
+    ///
+    /// Length and characters are the vendor's rule for `bill_no`.
+    BillNo, 63, "_-|*@"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bill_numbers_follow_the_vendors_rule() {
+        for good in ["a", "BillNo_123", "A-z_0|9*@", &"x".repeat(63)] {
+            assert_eq!(BillNo::new(good).unwrap().as_str(), good);
+        }
+        let cases = [
+            ("", TextProblem::Empty),
+            (&*"x".repeat(64), TextProblem::TooLong(64)),
+            (&*"x".repeat(5000), TextProblem::TooLong(5000)),
+            ("a b", TextProblem::Character(' ')),
+            ("宝", TextProblem::Character('宝')),
+            ("a\0", TextProblem::Character('\0')),
+            ("a&b=c", TextProblem::Character('&')),
+        ];
+        for (bad, problem) in cases {
+            assert_eq!(BillNo::new(bad).unwrap_err().problem, problem, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn equality_order_and_hash_are_those_of_the_text() {
+        use std::collections::HashMap;
+        let map = HashMap::from([(OpenId::new("ab").unwrap(), 1)]);
+        assert_eq!(map.get("ab"), Some(&1));
+        assert!(OpenId::new("a").unwrap() < OpenId::new("aa").unwrap());
+        assert!(OpenId::new("aa").unwrap() < OpenId::new("b").unwrap());
+    }
+
+    #[test]
+    fn the_error_says_what_is_allowed() {
+        let error = BillNo::new("a b").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "holds ' '; 1 to 63 digits, letters or any of _-|*@ are allowed"
+        );
+    }
+}
