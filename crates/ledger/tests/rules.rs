@@ -1,5 +1,7 @@
 //! The rule, case by case: what each order makes of what was before it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use pactolus_ledger::model::Model;

@@ -1,0 +1,106 @@
+//! Bytes of the store: variable-length integers and short texts.
+//!
+//! Reading never panics; what cannot be read is `None`, and the caller says where it was.
+
+/// Appends `value` in seven-bit groups, the lowest first, the high bit saying that more follow (LEB128).
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+/// Appends a text of at most 2^64 − 1 bytes, its length first.
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// What is left to read.
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// All is read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    pub(crate) fn varint(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let group = u64::from(byte & 0x7f);
+            if shift == 63 && group > 1 {
+                return None;
+            }
+            value |= group << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        std::str::from_utf8(self.bytes(length)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_and_texts_come_back() {
+        let values = [0, 1, 127, 128, 300, 1 << 53, u64::MAX - 1, u64::MAX];
+        let mut out = Vec::new();
+        for value in values {
+            put_varint(&mut out, value);
+        }
+        put_text(&mut out, "");
+        put_text(&mut out, "剑");
+        let mut reader = Reader::new(&out);
+        for value in values {
+            assert_eq!(reader.varint(), Some(value));
+        }
+        assert_eq!((reader.text(), reader.text()), (Some(""), Some("剑")));
+        assert!(reader.is_empty());
+    }
+
+    #[test]
+    fn what_is_cut_or_too_large_is_none() {
+        assert_eq!(Reader::new(&[]).varint(), None);
+        assert_eq!(Reader::new(&[0x80]).varint(), None);
+        assert_eq!(Reader::new(&[0xff; 11]).varint(), None, "more than 64 bits");
+        assert_eq!(
+            Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).varint(),
+            None
+        );
+        assert_eq!(Reader::new(&[3, b'a', b'b']).text(), None);
+        assert_eq!(Reader::new(&[1, 0xff]).text(), None, "not UTF-8");
+    }
+}

@@ -1,0 +1,103 @@
+//! The flusher: a thread that writes the tail's rows to the views in bulk, one bulk at a time.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::books::Books;
+use crate::journal::Mark;
+use crate::rows::RowSet;
+
+/// The writer's hold on the flusher.
+pub(crate) struct Flusher {
+    books: Arc<Books>,
+    work: Option<SyncSender<(Arc<RowSet>, Mark)>>,
+    done: Receiver<()>,
+    busy: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Flusher {
+    pub(crate) fn start(books: Arc<Books>) -> std::io::Result<Self> {
+        let (work, bulks) = sync_channel::<(Arc<RowSet>, Mark)>(1);
+        let (finished, done) = sync_channel(1);
+        let flushed = Arc::clone(&books);
+        let thread = std::thread::Builder::new()
+            .name("pactolus-flush".into())
+            .spawn(move || {
+                for (rows, reached) in bulks {
+                    if let Err(error) = flushed.views.write(&rows, &reached) {
+                        flushed.fail(&error);
+                        // The rows stay in memory, where readers find them.
+                        return;
+                    }
+                    flushed
+                        .tail
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .frozen = None;
+                    if finished.send(()).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            books,
+            work: Some(work),
+            done,
+            busy: false,
+            thread: Some(thread),
+        })
+    }
+
+    /// Whether a bulk is under way.
+    pub(crate) fn is_busy(&mut self) -> bool {
+        if self.busy && self.done.try_recv().is_ok() {
+            self.busy = false;
+        }
+        self.busy
+    }
+
+    /// Waits until no bulk is under way; says whether that went well.
+    pub(crate) fn wait(&mut self) -> bool {
+        if self.busy {
+            self.busy = self.done.recv().is_err();
+        }
+        !self.busy
+    }
+
+    /// Begins to write all rows of the tail, which bring the views up to `reached`.
+    ///
+    /// Says whether it could; not after a bulk failed.
+    pub(crate) fn begin(&mut self, reached: Mark) -> bool {
+        if !self.wait() {
+            return false;
+        }
+        let rows = {
+            let mut tail = self
+                .books
+                .tail
+                .write()
+                .expect("nothing panics while it changes the tail");
+            let rows = Arc::new(std::mem::take(&mut tail.active));
+            tail.frozen = Some(Arc::clone(&rows));
+            rows
+        };
+        self.busy = self
+            .work
+            .as_ref()
+            .is_some_and(|work| work.send((rows, reached)).is_ok());
+        self.busy
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the flusher panicked");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The journal: the truth. Everything else in the store is a view of it that can be dropped and rebuilt.
+//!
+//! It is one stream of bytes, cut into files ([`segment`]), filled with batches ([`frame`]) of orders ([`entry`]).
+//! A [`Position`] in the stream names an order; nothing in the journal is ever changed or removed.
+//!
+//! A frame is written only after the frame before it was synced, so at most the last one can be torn; [`scan`]
+//! reads frames after a [`Mark`] and tells a torn end from damage in the middle.
+
+pub(crate) mod entry;
+pub(crate) mod frame;
+pub(crate) mod scan;
+pub(crate) mod segment;
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use self::entry::Entry;
+use self::frame::{ENTRY_HEADER_BYTES, FrameBuilder};
+use self::segment::Segment;
+use crate::open::OpenError;
+
+/// The version of the store's files that this program writes, and the newest that it reads.
+pub(crate) const FORMAT: u32 = 1;
+
+/// A place in the journal: bytes since it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Position(pub(crate) u64);
+
+impl Position {
+    /// The place `bytes` further on.
+    pub(crate) fn plus(self, bytes: usize) -> Self {
+        Self(self.0 + bytes as u64)
+    }
+}
+
+/// A boundary between two frames, and what is before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) position: Position,
+    /// How many orders are before it.
+    pub(crate) orders: u64,
+    /// The digest of the frame that ends here, which vouches for everything before it.
+    pub(crate) digest: [u8; 32],
+}
+
+impl Mark {
+    /// Where the journal begins.
+    pub(crate) const START: Self = Self {
+        position: Position(0),
+        orders: 0,
+        digest: [0; 32],
+    };
+}
+
+/// The files of the journal, for whoever reads entries.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    folder: PathBuf,
+    /// In order and without gaps. The writer adds one now and then; nobody holds the lock while reading a file.
+    segments: RwLock<Vec<Arc<Segment>>>,
+}
+
+impl Journal {
+    /// Opens the journal in `folder`, and makes it if there is none.
+    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(folder)?;
+        let mut segments: Vec<Arc<Segment>> = Vec::new();
+        for path in Segment::list(folder)? {
+            let segment = Segment::open(path)?;
+            if let Some(last) = segments.last() {
+                let end = last.before.position.0 + last.file.metadata()?.len();
+                if end != segment.before.position.0 {
+                    return Err(OpenError::Gap {
+                        file: last.path.clone(),
+                        next: segment.path,
+                    });
+                }
+            } else if segment.before != Mark::START {
+                return Err(OpenError::Beginning { file: segment.path });
+            }
+            segments.push(Arc::new(segment));
+        }
+        if segments.is_empty() {
+            segments.push(Arc::new(Segment::create(folder, Mark::START)?));
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            segments: RwLock::new(segments),
+        })
+    }
+
+    /// The segment that holds `position`, or where it would be if it is past the end.
+    pub(crate) fn segment(&self, position: Position) -> Arc<Segment> {
+        let segments = self
+            .segments
+            .read()
+            .expect("nothing panics while it adds a segment");
+        let after = segments.partition_point(|segment| segment.before.position <= position);
+        Arc::clone(&segments[after.saturating_sub(1)])
+    }
+
+    /// The segment after `segment`.
+    pub(crate) fn next(&self, segment: &Segment) -> Option<Arc<Segment>> {
+        let segments = self
+            .segments
+            .read()
+            .expect("nothing panics while it adds a segment");
+        segments
+            .iter()
+            .find(|next| next.before.position > segment.before.position)
+            .cloned()
+    }
+
+    /// The entry at `position`, or what keeps it from being read.
+    pub(crate) fn entry(&self, position: Position) -> Result<Entry, ReadError> {
+        let segment = self.segment(position);
+        let offset = segment.offset(position);
+        // Nearly every entry fits the first read.
+        let mut bytes = [0; 512];
+        let read = read_up_to(&segment, &mut bytes, offset)?;
+        if let Some((entry, _)) = frame::read_entry(&bytes[..read], position) {
+            return Ok(entry);
+        }
+        let mut bytes = [0; ENTRY_HEADER_BYTES + Entry::BYTES_MAX];
+        let read = read_up_to(&segment, &mut bytes, offset)?;
+        match frame::read_entry(&bytes[..read], position) {
+            Some((entry, _)) => Ok(entry),
+            None => Err(ReadError::NotAnEntry {
+                file: segment.path.clone(),
+                offset,
+            }),
+        }
+    }
+
+    fn push(&self, segment: Segment) -> Arc<Segment> {
+        let segment = Arc::new(segment);
+        let mut segments = self
+            .segments
+            .write()
+            .expect("nothing panics while it adds a segment");
+        segments.push(Arc::clone(&segment));
+        segment
+    }
+}
+
+/// Why an entry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("reading the journal failed")]
+    Io(#[from] io::Error),
+    #[error("{} holds no order at offset {offset}", file.display())]
+    NotAnEntry { file: PathBuf, offset: u64 },
+}
+
+/// Fills `bytes` from `offset` on as far as the file goes, and says how far.
+pub(crate) fn read_up_to(segment: &Segment, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match segment.file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The one who appends to the journal.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    journal: Arc<Journal>,
+    segment: Arc<Segment>,
+    end: Mark,
+    segment_bytes: u64,
+    /// Room for the next frame.
+    spare: Vec<u8>,
+}
+
+impl Appender {
+    /// Appends after `end`, which is where the journal ends and is durable.
+    pub(crate) fn new(journal: Arc<Journal>, end: Mark, segment_bytes: u64) -> Self {
+        let segment = journal.segment(end.position);
+        Self {
+            journal,
+            segment,
+            end,
+            segment_bytes,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Where the journal ends.
+    pub(crate) fn end(&self) -> &Mark {
+        &self.end
+    }
+
+    /// A frame to fill; the first after a full segment begins a new one.
+    pub(crate) fn frame(&mut self) -> io::Result<FrameBuilder> {
+        if self.segment.offset(self.end.position) >= self.segment_bytes {
+            let segment = Segment::create(&self.journal.folder, self.end)?;
+            self.end = segment.first_frame();
+            self.segment = self.journal.push(segment);
+        }
+        Ok(FrameBuilder::new(
+            self.end.position,
+            std::mem::take(&mut self.spare),
+        ))
+    }
+
+    /// Writes a frame; when this returns, it is durable.
+    ///
+    /// After an error the frame may or may not be there; nothing more may be appended until the journal is
+    /// opened again.
+    pub(crate) fn commit(&mut self, frame: FrameBuilder) -> io::Result<()> {
+        let (bytes, after) = frame.finish(&self.end);
+        self.segment
+            .file
+            .write_all_at(&bytes, self.segment.offset(self.end.position))?;
+        self.segment.file.sync_data()?;
+        self.end = after;
+        self.spare = bytes;
+        Ok(())
+    }
+
+    /// Takes back the room of a frame that stays empty.
+    pub(crate) fn discard(&mut self, frame: FrameBuilder) {
+        self.spare = frame.into_room();
+    }
+}

@@ -1,0 +1,148 @@
+//! An entry: one receipt as the journal keeps it, and where the account's order before it stands.
+
+use std::time::Duration;
+
+use pactolus_ledger::{Account, AccountKey, Memo, Order, OrderKind, Receipt};
+use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+
+use super::Position;
+use crate::codec::{Reader, put_text, put_varint};
+
+/// One order in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The order and what it did.
+    pub(crate) receipt: Receipt,
+    /// Where the order before it of the same account stands; an account's statement is this chain.
+    pub(crate) previous: Option<Position>,
+}
+
+// The first byte: the kind in the low bits, then two flags.
+const SAVE: u8 = 0;
+const PRESENT: u8 = 1;
+const PAY: u8 = 2;
+const CANCEL: u8 = 3;
+const KIND: u8 = 0b0000_0011;
+const SANDBOX: u8 = 0b0000_0100;
+const WITH_MEMO: u8 = 0b0000_1000;
+const KNOWN: u8 = KIND | SANDBOX | WITH_MEMO;
+
+impl Entry {
+    /// The most bytes that [`put`] makes of an entry: five names of at most 64 bytes and their lengths (325), two
+    /// parts of a memo of at most 1,024 and their lengths (2,052), and eleven integers of at most 10 bytes (110).
+    pub(crate) const BYTES_MAX: usize = 2500;
+
+    /// Reads what [`put`] wrote for an entry at `position`.
+    pub(crate) fn read(bytes: &[u8], position: Position) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let head = reader.byte()?;
+        if head & !KNOWN != 0 {
+            return None;
+        }
+        let back = reader.varint()?;
+        let account = AccountKey {
+            app: reader.text()?.parse().ok()?,
+            environment: if head & SANDBOX == 0 {
+                Environment::Live
+            } else {
+                Environment::Sandbox
+            },
+            offer: reader.text()?.parse().ok()?,
+            player: reader.text()?.parse().ok()?,
+            zone: reader.text()?.parse().ok()?,
+        };
+        let bill_no = reader.text()?.parse().ok()?;
+        let at = UnixMillis::new(reader.varint()?);
+        let coins = Coins::new(reader.varint()?)?;
+        let gifted = Coins::new(reader.varint()?)?;
+        let after = read_account(&mut reader)?;
+        let amount = || Amount::new(coins.get()).ok();
+        let kind = match head & KIND {
+            SAVE => OrderKind::Save(amount()?),
+            PRESENT => OrderKind::Present(amount()?),
+            PAY => OrderKind::Pay(amount()?),
+            _ => OrderKind::Cancel {
+                window: Duration::from_millis(reader.varint()?),
+            },
+        };
+        let memo = if head & WITH_MEMO == 0 {
+            Memo::default()
+        } else {
+            Memo::new(reader.text()?, reader.text()?).ok()?
+        };
+        let previous = match back {
+            0 => None,
+            back => Some(Position(position.0.checked_sub(back)?)),
+        };
+        let receipt = Receipt {
+            order: Order {
+                account,
+                bill_no,
+                kind,
+                memo,
+            },
+            at,
+            coins,
+            gifted,
+            after,
+        };
+        reader.is_empty().then_some(Self { receipt, previous })
+    }
+}
+
+/// Appends the bytes of an entry that will stand at `position`.
+pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, previous: Option<Position>, position: Position) {
+    let Order {
+        account,
+        bill_no,
+        kind,
+        memo,
+    } = &receipt.order;
+    let has_memo = !(memo.item().is_empty() && memo.remark().is_empty());
+    let kind_bits = match kind {
+        OrderKind::Save(_) => SAVE,
+        OrderKind::Present(_) => PRESENT,
+        OrderKind::Pay(_) => PAY,
+        OrderKind::Cancel { .. } => CANCEL,
+    };
+    let environment_bits = match account.environment {
+        Environment::Live => 0,
+        Environment::Sandbox => SANDBOX,
+    };
+    out.push(kind_bits | environment_bits | if has_memo { WITH_MEMO } else { 0 });
+    put_varint(out, previous.map_or(0, |previous| position.0 - previous.0));
+    put_text(out, account.app.as_str());
+    put_text(out, account.offer.as_str());
+    put_text(out, account.player.as_str());
+    put_text(out, account.zone.as_str());
+    put_text(out, bill_no.as_str());
+    put_varint(out, receipt.at.get());
+    put_varint(out, receipt.coins.get());
+    put_varint(out, receipt.gifted.get());
+    put_account(out, &receipt.after);
+    if let OrderKind::Cancel { window } = kind {
+        put_varint(out, u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+    }
+    if has_memo {
+        put_text(out, memo.item());
+        put_text(out, memo.remark());
+    }
+}
+
+/// Appends an account's sums; also a part of the account's row in its view.
+pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
+    put_varint(out, account.saved().get());
+    put_varint(out, account.presented().get());
+    put_varint(out, account.spent().get());
+    put_varint(out, account.gifted().get());
+    put_varint(out, account.orders());
+}
+
+/// Reads what [`put_account`] wrote.
+pub(crate) fn read_account(reader: &mut Reader<'_>) -> Option<Account> {
+    let saved = Coins::new(reader.varint()?)?;
+    let presented = Coins::new(reader.varint()?)?;
+    let spent = Coins::new(reader.varint()?)?;
+    let gifted = Coins::new(reader.varint()?)?;
+    Account::new(saved, presented, spent, gifted, reader.varint()?)
+}

@@ -1,0 +1,187 @@
+//! A frame: the entries of one batch, written and synced together.
+//!
+//! ```text
+//! frame  = magic "PCTF" · payload bytes u32 · orders before u64 · orders u32 · digest [32] · crc u32 · payload
+//! payload = entry*          entry = bytes u16 · crc u32 · body
+//! ```
+//!
+//! Integers are little-endian.
+//! The digest is BLAKE3 over the digest of the frame before, the header up to it, and the payload: each frame
+//! vouches for all before it.
+//! Both checksums start with the position of what they cover, so that bytes in a wrong place do not pass.
+
+use pactolus_ledger::Receipt;
+
+use super::entry::{self, Entry};
+use super::{Mark, Position};
+
+/// Bytes of a frame before its payload.
+pub(crate) const HEADER_BYTES: usize = 56;
+const MAGIC: [u8; 4] = *b"PCTF";
+const DIGEST_AT: usize = 20;
+const CRC_AT: usize = 52;
+
+/// Bytes of an entry before its body.
+pub(crate) const ENTRY_HEADER_BYTES: usize = 6;
+
+/// A frame while it is filled.
+pub(crate) struct FrameBuilder {
+    start: Position,
+    orders: u32,
+    bytes: Vec<u8>,
+}
+
+impl FrameBuilder {
+    /// An empty frame that will stand at `start`; `bytes` is room to reuse.
+    pub(crate) fn new(start: Position, mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        bytes.resize(HEADER_BYTES, 0);
+        Self {
+            start,
+            orders: 0,
+            bytes,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.orders == 0
+    }
+
+    /// Adds an entry and says where it will stand.
+    pub(crate) fn add(&mut self, receipt: &Receipt, previous: Option<Position>) -> Position {
+        let at = self.bytes.len();
+        let position = self.start.plus(at);
+        self.bytes.extend_from_slice(&[0; ENTRY_HEADER_BYTES]);
+        entry::put(&mut self.bytes, receipt, previous, position);
+        let (header, body) = self.bytes[at..].split_at_mut(ENTRY_HEADER_BYTES);
+        let length = u16::try_from(body.len()).expect("an entry has at most Entry::BYTES_MAX bytes");
+        header[..2].copy_from_slice(&length.to_le_bytes());
+        header[2..].copy_from_slice(&crc(position, body).to_le_bytes());
+        self.orders += 1;
+        position
+    }
+
+    /// An entry added before.
+    pub(crate) fn entry(&self, position: Position) -> Option<Entry> {
+        let at = usize::try_from(position.0.checked_sub(self.start.0)?).ok()?;
+        read_entry(self.bytes.get(at..)?, position).map(|(entry, _)| entry)
+    }
+
+    /// The room of a frame that is not needed.
+    pub(crate) fn into_room(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The finished frame after `before`, and the mark after it.
+    pub(crate) fn finish(mut self, before: &Mark) -> (Vec<u8>, Mark) {
+        let payload = u32::try_from(self.bytes.len() - HEADER_BYTES).expect("a batch is far below 4 GiB");
+        self.bytes[..4].copy_from_slice(&MAGIC);
+        self.bytes[4..8].copy_from_slice(&payload.to_le_bytes());
+        self.bytes[8..16].copy_from_slice(&before.orders.to_le_bytes());
+        self.bytes[16..DIGEST_AT].copy_from_slice(&self.orders.to_le_bytes());
+        let digest = digest(before, &self.bytes);
+        self.bytes[DIGEST_AT..CRC_AT].copy_from_slice(&digest);
+        let header_crc = crc(self.start, &self.bytes[..CRC_AT]);
+        self.bytes[CRC_AT..HEADER_BYTES].copy_from_slice(&header_crc.to_le_bytes());
+        let after = Mark {
+            position: self.start.plus(self.bytes.len()),
+            orders: before.orders + u64::from(self.orders),
+            digest,
+        };
+        (self.bytes, after)
+    }
+}
+
+/// The header of a frame that was read.
+pub(crate) struct Header {
+    /// Bytes of the payload.
+    pub(crate) payload: usize,
+    orders_before: u64,
+    orders: u32,
+    digest: [u8; 32],
+}
+
+impl Header {
+    /// Reads a header that stands at `position`, if these bytes are one.
+    pub(crate) fn read(bytes: &[u8], position: Position) -> Option<Self> {
+        let bytes = bytes.get(..HEADER_BYTES)?;
+        let stored = u32::from_le_bytes(bytes[CRC_AT..].try_into().ok()?);
+        if bytes[..4] != MAGIC || crc(position, &bytes[..CRC_AT]) != stored {
+            return None;
+        }
+        Some(Self {
+            payload: usize::try_from(u32::from_le_bytes(bytes[4..8].try_into().ok()?)).ok()?,
+            orders_before: u64::from_le_bytes(bytes[8..16].try_into().ok()?),
+            orders: u32::from_le_bytes(bytes[16..DIGEST_AT].try_into().ok()?),
+            digest: bytes[DIGEST_AT..CRC_AT].try_into().ok()?,
+        })
+    }
+}
+
+/// The mark after the frame that `bytes` are, header and payload, if it is the one that follows `before`.
+pub(crate) fn verify(header: &Header, bytes: &[u8], before: &Mark) -> Option<Mark> {
+    if header.orders_before != before.orders || digest(before, bytes) != header.digest {
+        return None;
+    }
+    Some(Mark {
+        position: before.position.plus(bytes.len()),
+        orders: before.orders + u64::from(header.orders),
+        digest: header.digest,
+    })
+}
+
+/// Whether a whole frame stands at `position`, going by its own checksums alone.
+///
+/// A frame is written only after the one before it was synced; so a frame that is whole says that everything
+/// before it was once on disk.
+pub(crate) fn is_whole(bytes: &[u8], position: Position) -> bool {
+    let Some(header) = Header::read(bytes, position) else {
+        return false;
+    };
+    let Some(payload) = bytes.get(HEADER_BYTES..HEADER_BYTES + header.payload) else {
+        return false;
+    };
+    let read = entries(payload, position.plus(HEADER_BYTES))
+        .try_fold(0_u32, |count, entry| entry.map(|_| count + 1));
+    header.orders > 0 && read == Some(header.orders)
+}
+
+/// The entries of a payload that stands at `position`; `None` where one cannot be read, and nothing after it.
+pub(crate) fn entries(payload: &[u8], position: Position) -> impl Iterator<Item = Option<(Position, Entry)>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = payload.get(at..).filter(|rest| !rest.is_empty())?;
+        let position = position.plus(at);
+        let read = read_entry(rest, position);
+        at = read.as_ref().map_or(payload.len(), |(_, length)| at + length);
+        Some(read.map(|(entry, _)| (position, entry)))
+    })
+}
+
+/// The entry at the beginning of `bytes`, which stands at `position`, and how many bytes it takes.
+pub(crate) fn read_entry(bytes: &[u8], position: Position) -> Option<(Entry, usize)> {
+    let length = usize::from(u16::from_le_bytes(bytes.get(..2)?.try_into().ok()?));
+    let stored = u32::from_le_bytes(bytes.get(2..ENTRY_HEADER_BYTES)?.try_into().ok()?);
+    let end = ENTRY_HEADER_BYTES + length;
+    let body = bytes.get(ENTRY_HEADER_BYTES..end)?;
+    if crc(position, body) != stored {
+        return None;
+    }
+    Some((Entry::read(body, position)?, end))
+}
+
+/// The checksum of bytes that stand at, or belong to, `position`.
+pub(crate) fn crc(position: Position, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&position.0.to_le_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+fn digest(before: &Mark, frame: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&before.digest);
+    hasher.update(&frame[..DIGEST_AT]);
+    hasher.update(&frame[HEADER_BYTES..]);
+    *hasher.finalize().as_bytes()
+}

@@ -1,0 +1,136 @@
+//! A segment: one file of the journal, named by the position at which it begins.
+//!
+//! ```text
+//! segment = magic "PCTSGMNT" · format u32 · start u64 · orders before u64 · digest before [32] · crc u32 · frame*
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::frame::crc;
+use super::{FORMAT, Mark, Position};
+use crate::open::OpenError;
+
+/// Bytes of a segment before its first frame.
+pub(crate) const HEADER_BYTES: usize = 64;
+const MAGIC: [u8; 8] = *b"PCTSGMNT";
+const CRC_AT: usize = 60;
+const SUFFIX: &str = "journal";
+
+/// An open file of the journal.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    /// Where the file begins, and what is before it.
+    pub(crate) before: Mark,
+}
+
+impl Segment {
+    /// The mark at the first frame.
+    pub(crate) fn first_frame(&self) -> Mark {
+        Mark {
+            position: self.before.position.plus(HEADER_BYTES),
+            ..self.before
+        }
+    }
+
+    /// Makes the segment that begins at `before`; when this returns, it is durable.
+    ///
+    /// It gets its name only when it is whole, so a segment always has a header.
+    pub(crate) fn create(folder: &Path, before: Mark) -> io::Result<Self> {
+        let path = folder.join(format!("{:020}.{SUFFIX}", before.position.0));
+        let unnamed = path.with_extension("new");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&unnamed)?;
+        file.write_all_at(&header(&before), 0)?;
+        file.sync_all()?;
+        std::fs::rename(&unnamed, &path)?;
+        File::open(folder)?.sync_all()?;
+        Ok(Self { path, file, before })
+    }
+
+    /// Opens a segment that is there.
+    pub(crate) fn open(path: PathBuf) -> Result<Self, OpenError> {
+        let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let mut bytes = [0; HEADER_BYTES];
+        let whole = file.read_exact_at(&mut bytes, 0).is_ok();
+        let before = if whole { read_header(&bytes, &path)? } else { None };
+        match before {
+            Some(before) => Ok(Self { path, file, before }),
+            None => Err(OpenError::Corrupt {
+                file: path,
+                offset: 0,
+                what: "the segment's header",
+            }),
+        }
+    }
+
+    /// The segments in `folder`, in order.
+    pub(crate) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == SUFFIX) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// The offset in this file of a position that is not before it.
+    pub(crate) fn offset(&self, position: Position) -> u64 {
+        position.0 - self.before.position.0
+    }
+}
+
+fn header(before: &Mark) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+    bytes[12..20].copy_from_slice(&before.position.0.to_le_bytes());
+    bytes[20..28].copy_from_slice(&before.orders.to_le_bytes());
+    bytes[28..CRC_AT].copy_from_slice(&before.digest);
+    let checksum = crc(before.position, &bytes[..CRC_AT]);
+    bytes[CRC_AT..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Mark>, OpenError> {
+    let u64_at = |at: usize| {
+        bytes[at..at + 8]
+            .try_into()
+            .map(u64::from_le_bytes)
+            .unwrap_or_default()
+    };
+    let u32_at = |at: usize| {
+        bytes[at..at + 4]
+            .try_into()
+            .map(u32::from_le_bytes)
+            .unwrap_or_default()
+    };
+    let position = Position(u64_at(12));
+    if bytes[..8] != MAGIC || crc(position, &bytes[..CRC_AT]) != u32_at(CRC_AT) {
+        return Ok(None);
+    }
+    let format = u32_at(8);
+    if format > FORMAT {
+        return Err(OpenError::NewerFormat {
+            found: format,
+            file: path.to_owned(),
+        });
+    }
+    let digest = bytes[28..CRC_AT].try_into().unwrap_or_default();
+    Ok(Some(Mark {
+        position,
+        orders: u64_at(20),
+        digest,
+    }))
+}

@@ -1,0 +1,243 @@
+//! The ledger on one machine.
+//!
+//! A journal is the truth (`journal`); what can be looked up are views of it (`views`), written in bulk in the
+//! background, with the newest rows in memory (`books`). One thread decides and appends (`writer`), another writes
+//! the views (`flusher`). Opening reads the journal from where the views end (`store`).
+//!
+//! No reply leaves before its order is synced to disk, and after a failed write or sync no more orders are taken
+//! until the store is opened again.
+//!
+//! ```
+//! use pactolus_ledger::Ledger;
+//! use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let store = EmbeddedStore::open(folder.path(), &Settings::default())?;
+//! assert_eq!(pollster::block_on(store.ready()), Ok(()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod audit;
+mod books;
+mod codec;
+mod flusher;
+mod journal;
+mod open;
+mod records;
+mod rows;
+mod store;
+mod views;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use pactolus_ledger::{
+    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Filed, Ledger, Order, Page, PostError,
+    Posted, RecordChange, RecordKey, Records, Total, Unavailable,
+};
+use pactolus_nouns::{AppId, Environment, UnixMillis};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::books::{Books, BooksError};
+use crate::records::RecordStore;
+use crate::writer::{Post, Request};
+
+pub use crate::open::OpenError;
+
+/// Bounds of a store; the defaults suit a machine with 1 GiB to spare.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many orders may wait for the writer; the callers of more wait themselves. At some 500 bytes each,
+    /// 16,384 take 8 MiB.
+    pub queue_orders_max: usize,
+    /// How many orders are gathered in memory before they go to the views. At most three times as many are held,
+    /// at some 300 bytes each: 262,144 take up to 240 MiB, and are read again in a second after a crash.
+    pub tail_orders: usize,
+    /// How large a file of the journal grows before the next one begins.
+    pub segment_bytes: u64,
+    /// Room for blocks of the views.
+    pub cache_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            queue_orders_max: 16_384,
+            tail_orders: 262_144,
+            segment_bytes: 256 * MIB,
+            cache_bytes: 256 * MIB,
+        }
+    }
+}
+
+/// A bank in a folder on this machine, open in this process alone.
+///
+/// Dropping it closes it.
+pub struct EmbeddedStore {
+    books: Arc<Books>,
+    records: RecordStore,
+    queue: mpsc::Sender<Request>,
+    writer: Option<JoinHandle<()>>,
+    /// Released last.
+    _lock: File,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `folder`, or makes it where there is none.
+    pub fn open(folder: &Path, settings: &Settings) -> Result<Self, OpenError> {
+        let lock = store::hold(folder)?;
+        let records = RecordStore::open(&folder.join("records"))?;
+        let (books, writer) = store::open(folder, settings)?;
+        let (queue, requests) = mpsc::channel(settings.queue_orders_max);
+        let thread = std::thread::Builder::new().name("pactolus-writer".into());
+        let writer = thread.spawn(move || writer.run(requests))?;
+        Ok(Self {
+            books,
+            records,
+            queue,
+            writer: Some(writer),
+            _lock: lock,
+        })
+    }
+
+    /// Brings the views up to the end of the journal.
+    pub async fn settle(&self) -> Result<(), Unavailable> {
+        self.ask(Request::Settle).await?;
+        self.books.check()
+    }
+
+    async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) -> Result<(), Unavailable> {
+        let (done, answered) = oneshot::channel();
+        self.queue
+            .send(request(done))
+            .await
+            .map_err(|_| Unavailable::Closed)?;
+        answered.await.map_err(|_| Unavailable::Closed)
+    }
+
+    /// Passes on what was read; what cannot be read fails the store.
+    fn read<T>(&self, read: Result<T, BooksError>) -> Result<T, Unavailable> {
+        read.map_err(|error| {
+            self.books.fail(&error);
+            Unavailable::Failed
+        })
+    }
+
+    /// Does long work in a thread of its own.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Books) -> Result<T, Unavailable> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let books = Arc::clone(&self.books);
+        let (done, answered) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("pactolus-read".into())
+            .spawn(move || done.send(work(&books)).is_ok())
+            .map_err(|_| Unavailable::Busy)?;
+        answered.await.map_err(|_| Unavailable::Failed)?
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        // Without a sender the writer finishes what it has and comes to its end.
+        self.queue = mpsc::channel(1).0;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer panicked");
+        }
+    }
+}
+
+impl Ledger for EmbeddedStore {
+    fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>> {
+        Box::pin(async move {
+            self.books.check()?;
+            let (answer, answered) = oneshot::channel();
+            let request = Request::Post(Post {
+                order: Box::new(order),
+                now,
+                answer,
+            });
+            self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
+            answered.await.map_err(|_| Unavailable::Closed)?
+        })
+    }
+
+    fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>> {
+        Box::pin(async move { self.read(self.books.account(&key)) })
+    }
+
+    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<Filed>, Unavailable>> {
+        Box::pin(async move { self.read(self.books.filed(&bill)) })
+    }
+
+    fn statement(
+        &self,
+        key: AccountKey,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Page, Unavailable>> {
+        Box::pin(async move { self.read(self.books.statement(&key, after, limit)) })
+    }
+
+    fn totals(
+        &self,
+        app: AppId,
+        environment: Environment,
+        from: Day,
+        to: Day,
+    ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
+        Box::pin(self.apart(move |books| {
+            books.totals(app, environment, from, to).map_err(|error| {
+                books.fail(&error);
+                Unavailable::Failed
+            })
+        }))
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
+        Box::pin(self.apart(|books| {
+            audit::audit(books).map_err(|error| {
+                tracing::error!("the audit cannot go on: {error}");
+                Unavailable::Failed
+            })
+        }))
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        Box::pin(async move {
+            if self.queue.is_closed() {
+                Err(Unavailable::Closed)
+            } else {
+                self.books.check()
+            }
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // An error says that it is closed already.
+            let _ = self.ask(Request::Close).await;
+        })
+    }
+}
+
+impl Records for EmbeddedStore {
+    fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
+        self.records.get(key)
+    }
+
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
+        self.records.put(changes)
+    }
+
+    fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
+        self.records.sweep(now)
+    }
+}

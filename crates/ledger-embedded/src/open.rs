@@ -1,0 +1,79 @@
+//! Why a store cannot be opened, in words for an operator.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("the store {} is in use by another process; stop that process first, or name another folder", folder.display())]
+    InUse {
+        /// The store.
+        folder: PathBuf,
+    },
+    /// The folder holds something else.
+    #[error("the folder {} is neither empty nor a Pactolus store; name another folder", folder.display())]
+    NotAStore {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A newer program wrote it.
+    #[error("{} has format {found}, and this program reads formats up to {}; use a newer Pactolus", file.display(), crate::journal::FORMAT)]
+    NewerFormat {
+        /// The version found.
+        found: u32,
+        /// Where it was found.
+        file: PathBuf,
+    },
+    /// Bytes that were once on disk have changed.
+    #[error("{} is damaged at offset {offset}: {what} cannot be read; restore the store from a backup", file.display())]
+    Corrupt {
+        /// The damaged file.
+        file: PathBuf,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// What was expected there.
+        what: &'static str,
+    },
+    /// A file of the journal is missing, or one is too short.
+    #[error("{} does not follow on {}: a file of the journal is missing or cut; restore the store from a backup", next.display(), file.display())]
+    Gap {
+        /// The file before the gap.
+        file: PathBuf,
+        /// The file after it.
+        next: PathBuf,
+    },
+    /// The first file of the journal is missing.
+    #[error("{} is not the beginning of the journal: a file is missing; restore the store from a backup", file.display())]
+    Beginning {
+        /// The first file that is there.
+        file: PathBuf,
+    },
+    /// The journal ends before what its views hold.
+    #[error(
+        "the journal ends before what its views hold: its last file is missing or cut; restore the store from a backup"
+    )]
+    JournalCut,
+    /// The views cannot be opened. They hold nothing that the journal does not.
+    #[error("the views cannot be opened; they can be rebuilt: remove the folder {} and start again", folder.display())]
+    Views {
+        /// Where they are.
+        folder: PathBuf,
+        /// What the storage engine says.
+        #[source]
+        source: fjall::Error,
+    },
+    /// The records of tokens and sessions cannot be opened.
+    #[error("the records of tokens and sessions in {} cannot be opened", folder.display())]
+    Records {
+        /// Where they are.
+        folder: PathBuf,
+        /// What the storage engine says.
+        #[source]
+        source: fjall::Error,
+    },
+    /// The disk, or what it allows.
+    #[error("the store's files cannot be read or written")]
+    Io(#[from] io::Error),
+}

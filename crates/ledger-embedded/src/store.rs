@@ -1,0 +1,162 @@
+//! The folder of a store: what is in it, who may open it, and how its books are brought back.
+//!
+//! ```text
+//! pactolus-store   the format's version, in words
+//! lock             held by the process that has the store open
+//! journal/         the truth
+//! views/           derived from the journal; may be removed while the store is closed
+//! records/         tokens, sessions and the like
+//! ```
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::books::{Books, BooksError, Draft};
+use crate::flusher::Flusher;
+use crate::journal::scan::{Scan, Step};
+use crate::journal::{Appender, FORMAT, Journal, Mark};
+use crate::open::OpenError;
+use crate::rows::RowSet;
+use crate::views::{ViewError, Views};
+use crate::writer::Writer;
+
+const FORMAT_FILE: &str = "pactolus-store";
+const FORMAT_FILE_UNNAMED: &str = "pactolus-store.new";
+const LOCK_FILE: &str = "lock";
+const FORMAT_WORDS: &str = "Pactolus embedded store, format ";
+
+/// Takes hold of the folder: makes it if it is not there, and refuses one that is in use, or is something else.
+///
+/// The store is held as long as the file returned is open.
+pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
+    std::fs::create_dir_all(folder)?;
+    let format = folder.join(FORMAT_FILE);
+    let is_new = !format.exists();
+    if is_new && holds_something_else(folder)? {
+        return Err(OpenError::NotAStore {
+            folder: folder.to_owned(),
+        });
+    }
+    let lock = File::create(folder.join(LOCK_FILE))?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse {
+            folder: folder.to_owned(),
+        },
+        TryLockError::Error(error) => error.into(),
+    })?;
+    if is_new {
+        write_format(folder, &format)?;
+    }
+    let words = std::fs::read_to_string(&format)?;
+    match words.trim_end().strip_prefix(FORMAT_WORDS).map(str::parse::<u32>) {
+        Some(Ok(found)) if found <= FORMAT => Ok(lock),
+        Some(Ok(found)) => Err(OpenError::NewerFormat { found, file: format }),
+        Some(Err(_)) | None => Err(OpenError::Corrupt {
+            file: format,
+            offset: 0,
+            what: "the format's version",
+        }),
+    }
+}
+
+/// Whether there is more in a folder than an interrupted [`hold`] leaves.
+fn holds_something_else(folder: &Path) -> io::Result<bool> {
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if name != LOCK_FILE && name != FORMAT_FILE_UNNAMED {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Names the format, whole or not at all.
+fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
+    let unnamed = folder.join(FORMAT_FILE_UNNAMED);
+    let mut file = File::create(&unnamed)?;
+    writeln!(file, "{FORMAT_WORDS}{FORMAT}")?;
+    file.sync_all()?;
+    std::fs::rename(&unnamed, format)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Opens the books and a writer that goes on where they end.
+pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Books>, Writer), OpenError> {
+    let journal = Arc::new(Journal::open(&folder.join("journal"))?);
+    let views = Views::open(&folder.join("views"), settings.cache_bytes)?;
+    let reached = views
+        .reached()
+        .map_err(|error| views_error(folder, error.into()))?;
+    let books = Arc::new(Books::new(Arc::clone(&journal), views));
+    let mut flusher = Flusher::start(Arc::clone(&books))?;
+    let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
+    let appender = Appender::new(journal, end, settings.segment_bytes);
+    let tail_orders = settings.tail_orders;
+    let writer = Writer {
+        books: Arc::clone(&books),
+        appender,
+        flusher,
+        tail_orders,
+        rows: RowSet::default(),
+    };
+    Ok((books, writer))
+}
+
+/// Files the orders after `reached`, cuts a torn end off, and makes sure that what was read is durable.
+fn replay(
+    books: &Books,
+    flusher: &mut Flusher,
+    reached: Mark,
+    tail_orders: usize,
+    folder: &Path,
+) -> Result<Mark, OpenError> {
+    let last = books.journal.segment(reached.position);
+    if last.offset(reached.position) > last.file.metadata()?.len() {
+        return Err(OpenError::JournalCut);
+    }
+    let mut scan = Scan::new(&books.journal, reached);
+    let mut rows = RowSet::default();
+    loop {
+        match scan.step()? {
+            Step::Frame => {
+                let mut draft = Draft::new(books, &mut rows);
+                for entry in scan.entries() {
+                    let (position, entry) = entry?;
+                    draft
+                        .file(&entry.receipt, position)
+                        .map_err(|error| views_error(folder, error))?;
+                }
+                if rows.bills.len() >= tail_orders {
+                    books.publish(&mut rows, *scan.mark());
+                    flusher.begin(*scan.mark());
+                }
+            }
+            Step::Torn => {
+                let segment = scan.segment();
+                let offset = segment.offset(scan.mark().position);
+                tracing::warn!(file = %segment.path.display(), offset, "cutting off a batch that was never finished");
+                segment.file.set_len(offset)?;
+            }
+            Step::End => break,
+        }
+    }
+    books.publish(&mut rows, *scan.mark());
+    // What a process that was killed had written may be in memory only; nobody may be told of it before it is not.
+    scan.segment().file.sync_all()?;
+    Ok(*scan.mark())
+}
+
+fn views_error(folder: &Path, error: BooksError) -> OpenError {
+    let folder = folder.join("views");
+    match error {
+        BooksError::View(ViewError::Engine(source)) => OpenError::Views { folder, source },
+        BooksError::View(ViewError::Row(what)) => OpenError::Corrupt {
+            file: folder,
+            offset: 0,
+            what,
+        },
+        BooksError::Journal(_) => OpenError::JournalCut,
+    }
+}

@@ -1,0 +1,51 @@
+//! The embedded store passes the suite that every engine passes.
+//!
+//! Its bounds are so small that rows go to the views and files of the journal end every few orders.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use pactolus_ledger::conformance::Bank;
+use pactolus_ledger::{Ledger, conformance_tests};
+use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pollster::block_on;
+use tempfile::TempDir;
+
+struct EmbeddedBank {
+    /// None only while it is opened again.
+    store: Option<EmbeddedStore>,
+    folder: TempDir,
+}
+
+fn settings() -> Settings {
+    Settings {
+        tail_orders: 5,
+        segment_bytes: 2000,
+        ..Settings::default()
+    }
+}
+
+impl EmbeddedBank {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            store: Some(EmbeddedStore::open(folder.path(), &settings()).unwrap()),
+            folder,
+        }
+    }
+}
+
+impl Bank for EmbeddedBank {
+    fn ledger(&self) -> &dyn Ledger {
+        self.store.as_ref().unwrap()
+    }
+
+    fn reopen(&mut self) {
+        self.store = None;
+        self.store = Some(EmbeddedStore::open(self.folder.path(), &settings()).unwrap());
+    }
+
+    fn settle(&mut self) {
+        block_on(self.store.as_ref().unwrap().settle()).unwrap();
+    }
+}
+
+conformance_tests!(EmbeddedBank::open);

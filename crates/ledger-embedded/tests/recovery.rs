@@ -1,0 +1,352 @@
+//! What a crash, a cut or a damaged disk leaves, and what opening makes of it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pactolus_ledger::{
+    AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, RecordChange, RecordKey, RecordValue,
+    Records, Unavailable,
+};
+use pactolus_ledger_embedded::{EmbeddedStore, OpenError, Settings};
+use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pollster::block_on;
+use tempfile::{TempDir, tempdir};
+
+const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
+
+/// Every so many bytes of a file are tried: a prime, so that header, checksums and texts are all met.
+const STEP: usize = 13;
+
+fn present(bill: usize) -> Order {
+    let account = AccountKey {
+        app: "wx1234567".parse().unwrap(),
+        environment: Environment::Live,
+        offer: "12345678".parse().unwrap(),
+        player: format!("player-{}", bill % 3).parse().unwrap(),
+        zone: "1".parse().unwrap(),
+    };
+    let bill_no = format!("bill-{bill}").parse().unwrap();
+    Order {
+        account,
+        bill_no,
+        kind: OrderKind::Present(Amount::new(1).unwrap()),
+        memo: Memo::default(),
+    }
+}
+
+fn open(folder: &Path) -> Result<EmbeddedStore, OpenError> {
+    EmbeddedStore::open(folder, &Settings::default())
+}
+
+fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
+    block_on(store.post(present(bill), NOW))
+}
+
+/// A store with `orders` orders, each in a batch of its own, as a crash leaves it: nothing was settled.
+fn crashed(orders: usize) -> TempDir {
+    let live = tempdir().unwrap();
+    let store = open(live.path()).unwrap();
+    for bill in 0..orders {
+        assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))));
+    }
+    let crashed = tempdir().unwrap();
+    copy(live.path(), crashed.path());
+    crashed
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn journal_file(folder: &Path) -> PathBuf {
+    folder.join("journal").join(format!("{:020}.journal", 0))
+}
+
+/// How many of the orders are there, which must be the first ones; and the books must be clean.
+fn orders_there(folder: &Path, posted: usize) -> usize {
+    let store = open(folder).unwrap();
+    let there = |bill: usize| block_on(store.order(present(bill).bill())).unwrap().is_some();
+    let count = (0..posted).filter(|bill| there(*bill)).count();
+    assert!(
+        (0..count).all(there),
+        "an order is missing before one that is there"
+    );
+    let audit = block_on(store.audit()).unwrap();
+    assert!(audit.is_clean(), "{audit:?}");
+    assert_eq!(audit.orders, count as u64);
+    count
+}
+
+#[test]
+fn a_crash_loses_nothing_that_was_answered() {
+    assert_eq!(orders_there(crashed(10).path(), 10), 10);
+}
+
+#[test]
+fn a_batch_cut_anywhere_is_as_if_it_never_was() {
+    let whole = crashed(3);
+    let bytes = fs::read(journal_file(whole.path())).unwrap();
+    let two = fs::read(journal_file(crashed(2).path())).unwrap().len();
+    for length in (two..bytes.len()).step_by(STEP) {
+        let cut = tempdir().unwrap();
+        copy(whole.path(), cut.path());
+        fs::write(journal_file(cut.path()), &bytes[..length]).unwrap();
+        assert_eq!(
+            orders_there(cut.path(), 3),
+            2,
+            "cut at {length} of {}",
+            bytes.len()
+        );
+        // What was cut off is posted again and stays.
+        {
+            let store = open(cut.path()).unwrap();
+            assert!(matches!(post(&store, 2), Ok(Posted::Applied(_))));
+        }
+        assert_eq!(orders_there(cut.path(), 3), 3);
+    }
+}
+
+#[test]
+fn a_batch_torn_in_the_middle_is_as_if_it_never_was() {
+    let whole = crashed(3);
+    let bytes = fs::read(journal_file(whole.path())).unwrap();
+    let two = fs::read(journal_file(crashed(2).path())).unwrap().len();
+    for offset in (two..bytes.len()).step_by(STEP) {
+        let torn = tempdir().unwrap();
+        copy(whole.path(), torn.path());
+        let mut bytes = bytes.clone();
+        bytes[offset] ^= 0x10;
+        fs::write(journal_file(torn.path()), &bytes).unwrap();
+        assert_eq!(orders_there(torn.path(), 3), 2, "torn at {offset}");
+    }
+}
+
+#[test]
+fn a_bit_that_flipped_in_an_answered_batch_is_found_and_named() {
+    let whole = crashed(4);
+    let bytes = fs::read(journal_file(whole.path())).unwrap();
+    let three = fs::read(journal_file(crashed(3).path())).unwrap().len();
+    for offset in (0..three).step_by(STEP) {
+        let damaged = tempdir().unwrap();
+        copy(whole.path(), damaged.path());
+        let mut bytes = bytes.clone();
+        bytes[offset] ^= 0x01;
+        fs::write(journal_file(damaged.path()), &bytes).unwrap();
+        match open(damaged.path()).map(|_| ()) {
+            Err(OpenError::Corrupt {
+                file, offset: found, ..
+            }) => {
+                assert_eq!(file, journal_file(damaged.path()));
+                assert!(found <= offset as u64, "{found} is named for {offset}");
+            }
+            // The version of the format is in the header; a flip there can look like a newer one, but its checksum
+            // tells.
+            other => panic!("a flip at {offset} came to {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_flip_behind_the_views_is_found_by_the_audit() {
+    let folder = crashed(4);
+    drop(open(folder.path()).unwrap());
+    let path = journal_file(folder.path());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[200] ^= 0x01;
+    fs::write(&path, &bytes).unwrap();
+    let store = open(folder.path()).unwrap();
+    let audit = block_on(store.audit()).unwrap();
+    assert!(!audit.is_clean());
+    assert!(
+        audit.findings[0].to_string().contains("damaged at offset"),
+        "{audit:?}"
+    );
+}
+
+#[test]
+fn views_that_are_gone_are_rebuilt() {
+    let folder = crashed(20);
+    drop(open(folder.path()).unwrap());
+    fs::remove_dir_all(folder.path().join("views")).unwrap();
+    assert_eq!(orders_there(folder.path(), 20), 20);
+}
+
+#[test]
+fn a_journal_that_ends_before_its_views_is_refused() {
+    let folder = crashed(4);
+    drop(open(folder.path()).unwrap());
+    let path = journal_file(folder.path());
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(matches!(open(folder.path()), Err(OpenError::JournalCut)));
+}
+
+#[test]
+fn a_missing_file_of_the_journal_is_refused() {
+    let folder = tempdir().unwrap();
+    let settings = Settings {
+        segment_bytes: 200,
+        ..Settings::default()
+    };
+    {
+        let store = EmbeddedStore::open(folder.path(), &settings).unwrap();
+        for bill in 0..10 {
+            post(&store, bill).unwrap();
+        }
+    }
+    let mut files: Vec<_> = fs::read_dir(folder.path().join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() > 3, "{files:?}");
+    fs::rename(&files[1], folder.path().join("away")).unwrap();
+    assert!(matches!(open(folder.path()), Err(OpenError::Gap { .. })));
+    fs::rename(folder.path().join("away"), &files[1]).unwrap();
+    fs::remove_file(&files[0]).unwrap();
+    assert!(matches!(open(folder.path()), Err(OpenError::Beginning { .. })));
+}
+
+#[test]
+fn one_process_has_a_store_at_a_time() {
+    let folder = tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let error = open(folder.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    assert!(error.to_string().contains("in use by another process"), "{error}");
+    drop(store);
+    open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_newer_format_is_refused_in_words() {
+    let folder = tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    fs::write(
+        folder.path().join("pactolus-store"),
+        "Pactolus embedded store, format 7\n",
+    )
+    .unwrap();
+    let error = open(folder.path()).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(error, OpenError::NewerFormat { found: 7, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("use a newer Pactolus"), "{error}");
+}
+
+#[test]
+fn a_folder_of_something_else_is_left_alone() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("thesis.tex"), "").unwrap();
+    assert!(matches!(open(folder.path()), Err(OpenError::NotAStore { .. })));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_taken_until_it_is_opened_again() {
+    let folder = tempdir().unwrap();
+    let settings = Settings {
+        segment_bytes: 1,
+        ..Settings::default()
+    };
+    let store = EmbeddedStore::open(folder.path(), &settings).unwrap();
+    post(&store, 0).unwrap();
+    // Every batch begins a new file here, and without the folder it cannot.
+    let (journal, away) = (folder.path().join("journal"), folder.path().join("away"));
+    fs::rename(&journal, &away).unwrap();
+    assert_eq!(post(&store, 1), Err(Unavailable::Failed.into()));
+    fs::rename(&away, &journal).unwrap();
+    assert_eq!(
+        post(&store, 2),
+        Err(Unavailable::Failed.into()),
+        "a disk that works again proves nothing"
+    );
+    assert_eq!(block_on(store.ready()), Err(Unavailable::Failed));
+    drop(store);
+    assert_eq!(orders_there(folder.path(), 3), 1);
+    let store = open(folder.path()).unwrap();
+    assert!(matches!(post(&store, 1), Ok(Posted::Applied(_))));
+}
+
+#[test]
+fn a_closed_store_answers_what_it_took_and_then_takes_nothing() {
+    let folder = tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let posts = (0..100)
+        .map(|bill| store.post(present(bill), NOW))
+        .collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let answers: Vec<_> = posts
+            .into_iter()
+            .map(|post| scope.spawn(|| block_on(post)))
+            .collect();
+        block_on(store.close());
+        for answer in answers {
+            let answer = answer.join().unwrap();
+            assert!(matches!(
+                answer,
+                Ok(Posted::Applied(_)) | Err(PostError::Unavailable(Unavailable::Closed))
+            ));
+        }
+    });
+    assert_eq!(post(&store, 1000), Err(Unavailable::Closed.into()));
+    assert_eq!(block_on(store.ready()), Err(Unavailable::Closed));
+}
+
+#[test]
+fn records_survive_and_are_swept() {
+    let folder = tempdir().unwrap();
+    let key = |name: &str| RecordKey::new("session", &["wx1", name]);
+    let change = |name: &str, expires_at| RecordChange {
+        key: key(name),
+        value: RecordValue(name.as_bytes().to_vec()),
+        expires_at: UnixMillis::new(expires_at),
+    };
+    {
+        let store = open(folder.path()).unwrap();
+        block_on(store.put(vec![change("a", 10), change("b", 20)])).unwrap();
+    }
+    let store = open(folder.path()).unwrap();
+    assert_eq!(block_on(store.get(key("a"))), Ok(Some(b"a".to_vec())));
+    assert_eq!(block_on(store.sweep(UnixMillis::new(15))), Ok(1));
+    assert_eq!(block_on(store.get(key("a"))), Ok(None));
+    assert_eq!(block_on(store.get(key("b"))), Ok(Some(b"b".to_vec())));
+}
+
+#[test]
+fn a_cursor_from_elsewhere_shows_nothing() {
+    let folder = tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    for bill in 0..6 {
+        post(&store, bill).unwrap();
+    }
+    let page = |player: usize, after: Option<u64>| {
+        let after = after.map(pactolus_ledger::Cursor::new);
+        block_on(store.statement(present(player).account, after, 1)).unwrap()
+    };
+    let first = page(0, None);
+    let next = first.next.unwrap();
+    assert_eq!(
+        page(0, Some(next.get())).receipts[0].order.bill_no.as_str(),
+        "bill-0"
+    );
+    for after in [0, 1, next.get() + 1, u64::MAX] {
+        assert!(page(0, Some(after)).receipts.is_empty(), "{after}");
+    }
+    assert!(
+        page(1, Some(next.get())).receipts.is_empty(),
+        "an order of another account"
+    );
+    assert_eq!(block_on(store.ready()), Ok(()));
+}
