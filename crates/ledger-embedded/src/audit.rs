@@ -28,28 +28,17 @@ pub(crate) enum AuditError {
 
 /// Audits the books as they are when it begins; orders posted meanwhile are left out.
 pub(crate) fn audit(books: &Books) -> Result<Audit, AuditError> {
-    let end = books
-        .tail
-        .read()
-        .expect("nothing panics while it changes the tail")
-        .end;
-    let mut auditor = Auditor {
-        books,
-        end,
-        audit: Audit::default(),
-        totals: BTreeMap::new(),
-        key: Vec::new(),
-    };
+    let end = books.tail.read().expect("nothing panics while it changes the tail").end;
+    let mut auditor =
+        Auditor { books, end, audit: Audit::default(), totals: BTreeMap::new(), key: Vec::new() };
     match auditor.walk_journal() {
-        // Damage is what an audit is to find.
-        Err(AuditError::Journal(damage @ OpenError::Corrupt { .. })) => {
-            auditor.audit.find(damage.to_string())
-        }
-        walked => {
-            walked?;
+        Ok(()) => {
             auditor.compare_accounts()?;
             auditor.compare_totals()?;
         }
+        // Damage is what an audit is to find.
+        Err(AuditError::Journal(damage @ OpenError::Corrupt { .. })) => auditor.audit.find(damage.to_string()),
+        Err(error) => return Err(error),
     }
     Ok(auditor.audit)
 }
@@ -72,8 +61,7 @@ impl Auditor<'_> {
             }
         }
         if *scan.mark() != self.end {
-            self.audit
-                .find("the journal ends before the orders that were acknowledged".to_owned());
+            self.audit.find("the journal ends before the orders that were acknowledged".to_owned());
         }
         Ok(())
     }
@@ -83,27 +71,20 @@ impl Auditor<'_> {
         let receipt = &entry.receipt;
         let bill = receipt.order.bill();
         self.audit.orders += 1;
-        self.totals
-            .entry(TotalKey::of(receipt))
-            .or_default()
-            .count(receipt);
+        self.totals.entry(TotalKey::of(receipt)).or_default().count(receipt);
 
         bill_key(&mut self.key, &bill);
         let row: Option<BillRow> = self.books.row(&self.key)?;
         let is_cancel = matches!(receipt.order.kind, OrderKind::Cancel { .. });
         let leads_here = row.and_then(|row| if is_cancel { row.cancel } else { Some(row.order) });
         if leads_here != Some(position) {
-            self.audit.find(format!(
-                "{bill} does not lead to its {}",
-                receipt.order.kind.name()
-            ));
+            self.audit.find(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
         }
 
         let earlier = match row {
-            Some(row) if is_cancel && row.order < position => Some(Filed {
-                receipt: self.entry(row.order)?.receipt,
-                cancel: None,
-            }),
+            Some(row) if is_cancel && row.order < position => {
+                Some(Filed { receipt: self.entry(row.order)?.receipt, cancel: None })
+            }
             _ => None,
         };
         let before = match entry.previous {
@@ -111,17 +92,14 @@ impl Auditor<'_> {
             Some(previous) => {
                 let previous = self.entry(previous)?.receipt;
                 if previous.order.account != receipt.order.account {
-                    self.audit
-                        .find(format!("{bill} follows an order of another account"));
+                    self.audit.find(format!("{bill} follows an order of another account"));
                 }
                 previous.after
             }
         };
         match decide(&before, earlier.as_ref(), &receipt.order, receipt.at) {
             Ok(Decision::Apply(right)) if right == *receipt => {}
-            _ => self.audit.find(format!(
-                "{bill} is not what the rule makes of the orders before it"
-            )),
+            _ => self.audit.find(format!("{bill} is not what the rule makes of the orders before it")),
         }
         Ok(())
     }
@@ -129,17 +107,10 @@ impl Auditor<'_> {
     /// Compares every account's row with the last of its orders, and their number with the journal's.
     fn compare_accounts(&mut self) -> Result<(), AuditError> {
         let newer: Vec<(Vec<u8>, AccountRow)> = {
-            let tail = self
-                .books
-                .tail
-                .read()
-                .expect("nothing panics while it changes the tail");
+            let tail = self.books.tail.read().expect("nothing panics while it changes the tail");
             let frozen = tail.frozen.as_deref().into_iter().flat_map(|rows| &rows.accounts);
             let older = frozen.filter(|(key, _)| !tail.active.accounts.contains_key(*key));
-            older
-                .chain(&tail.active.accounts)
-                .map(|(key, row)| (key.to_vec(), *row))
-                .collect()
+            older.chain(&tail.active.accounts).map(|(key, row)| (key.to_vec(), *row)).collect()
         };
         let mut orders = 0;
         for (key, row) in &newer {
@@ -154,9 +125,7 @@ impl Auditor<'_> {
         }
         if orders != self.end.orders {
             let kept = self.end.orders;
-            self.audit.find(format!(
-                "the accounts have {orders} orders and the journal has {kept}"
-            ));
+            self.audit.find(format!("the accounts have {orders} orders and the journal has {kept}"));
         }
         Ok(())
     }
@@ -167,10 +136,7 @@ impl Auditor<'_> {
         let account: AccountKey = last.receipt.order.account;
         account_key(&mut self.key, &account);
         if self.key != key || last.receipt.after != row.account {
-            self.audit.find(format!(
-                "the row of {} {account:?} is not its last order",
-                AccountRow::VIEW
-            ));
+            self.audit.find(format!("the row of {} {account:?} is not its last order", AccountRow::VIEW));
         }
         let mut position = row.last;
         while position >= self.end.position {
@@ -191,9 +157,7 @@ impl Auditor<'_> {
             total_key(&mut self.key, &total);
             match self.books.row::<TotalRow>(&self.key)? {
                 Some(row) if row.through >= self.end.position || row.sums == sums => {}
-                _ => self
-                    .audit
-                    .find(format!("the sums of {total:?} are not those of its orders")),
+                _ => self.audit.find(format!("the sums of {total:?} are not those of its orders")),
             }
         }
         Ok(())

@@ -53,17 +53,8 @@ pub(crate) enum BooksError {
 
 impl Books {
     pub(crate) fn new(journal: Arc<Journal>, views: Views) -> Self {
-        let tail = Tail {
-            end: Mark::START,
-            active: RowSet::default(),
-            frozen: None,
-        };
-        Self {
-            journal,
-            views,
-            tail: RwLock::new(tail),
-            failed: AtomicBool::new(false),
-        }
+        let tail = Tail { end: Mark::START, active: RowSet::default(), frozen: None };
+        Self { journal, views, tail: RwLock::new(tail), failed: AtomicBool::new(false) }
     }
 
     /// Takes no more orders until the store is opened again.
@@ -72,28 +63,18 @@ impl Books {
     /// succeed proves nothing.
     pub(crate) fn fail(&self, error: &(dyn std::error::Error + 'static)) {
         if !self.failed.swap(true, Ordering::AcqRel) {
-            tracing::error!(
-                error,
-                "the store failed and takes no more orders until it is opened again"
-            );
+            tracing::error!(error, "the store failed and takes no more orders until it is opened again");
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), Unavailable> {
-        if self.failed.load(Ordering::Acquire) {
-            Err(Unavailable::Failed)
-        } else {
-            Ok(())
-        }
+        if self.failed.load(Ordering::Acquire) { Err(Unavailable::Failed) } else { Ok(()) }
     }
 
     /// The newest published row with this key.
     pub(crate) fn row<R: Row>(&self, key: &[u8]) -> Result<Option<R>, BooksError> {
         {
-            let tail = self
-                .tail
-                .read()
-                .expect("nothing panics while it changes the tail");
+            let tail = self.tail.read().expect("nothing panics while it changes the tail");
             let frozen = || tail.frozen.as_deref().and_then(|rows| R::of(rows).get(key));
             if let Some(row) = R::of(&tail.active).get(key).or_else(frozen) {
                 return Ok(Some(*row));
@@ -104,10 +85,7 @@ impl Books {
 
     /// Makes rows of durable orders visible, up to `end`, and leaves `rows` empty.
     pub(crate) fn publish(&self, rows: &mut RowSet, end: Mark) {
-        let mut tail = self
-            .tail
-            .write()
-            .expect("nothing panics while it changes the tail");
+        let mut tail = self.tail.write().expect("nothing panics while it changes the tail");
         tail.active.absorb(rows);
         tail.end = end;
     }
@@ -116,9 +94,7 @@ impl Books {
     pub(crate) fn account(&self, key: &AccountKey) -> Result<Account, BooksError> {
         let mut bytes = Vec::new();
         account_key(&mut bytes, key);
-        Ok(self
-            .row::<AccountRow>(&bytes)?
-            .map_or_else(Account::default, |row| row.account))
+        Ok(self.row::<AccountRow>(&bytes)?.map_or_else(Account::default, |row| row.account))
     }
 
     /// What a bill number made.
@@ -130,10 +106,7 @@ impl Books {
         };
         let receipt = self.journal.entry(row.order)?.receipt;
         let cancel = row.cancel.map(|cancel| self.journal.entry(cancel)).transpose()?;
-        Ok(Some(Filed {
-            receipt,
-            cancel: cancel.map(|entry| entry.receipt),
-        }))
+        Ok(Some(Filed { receipt, cancel: cancel.map(|entry| entry.receipt) }))
     }
 
     /// A page of an account's chain of orders.
@@ -162,10 +135,7 @@ impl Books {
             receipts.push(entry.receipt);
             next = entry.previous;
         }
-        Ok(Page {
-            receipts,
-            next: next.map(|position| Cursor::new(position.0)),
-        })
+        Ok(Page { receipts, next: next.map(|position| Cursor::new(position.0)) })
     }
 
     /// The sums of an environment for some days, in the order of their keys.
@@ -180,10 +150,7 @@ impl Books {
         environment_key(&mut prefix, app, environment);
         // The tail first: what leaves it meanwhile is then seen in the views, not lost between the two.
         let newer = {
-            let tail = self
-                .tail
-                .read()
-                .expect("nothing panics while it changes the tail");
+            let tail = self.tail.read().expect("nothing panics while it changes the tail");
             let frozen = tail.frozen.as_deref().into_iter().flat_map(|rows| &rows.totals);
             let rows = frozen.chain(&tail.active.totals);
             rows.map(|(key, row)| (key.to_vec(), *row)).collect::<Vec<_>>()
@@ -202,10 +169,7 @@ impl Books {
         let mut totals: Vec<Total> = rows
             .iter()
             .filter_map(|(key, row)| {
-                Some(Total {
-                    key: read_total_key(app, environment, key)?,
-                    sums: row.sums,
-                })
+                Some(Total { key: read_total_key(app, environment, key)?, sums: row.sums })
             })
             .filter(|total| from <= total.key.day && total.key.day <= to)
             .collect();
@@ -224,11 +188,7 @@ pub(crate) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// A draft on top of `books`, whose new rows go to `rows`.
     pub(crate) fn new(books: &'a Books, rows: &'a mut RowSet) -> Self {
-        Self {
-            books,
-            rows,
-            key: Vec::new(),
-        }
+        Self { books, rows, key: Vec::new() }
     }
 
     fn row<R: Row>(&self) -> Result<Option<R>, BooksError> {
@@ -269,33 +229,21 @@ impl<'a> Draft<'a> {
             }
         };
         let cancel = row.cancel.map(read).transpose()?;
-        Ok(Some(Filed {
-            receipt: read(row.order)?.receipt,
-            cancel: cancel.map(|entry| entry.receipt),
-        }))
+        Ok(Some(Filed { receipt: read(row.order)?.receipt, cancel: cancel.map(|entry| entry.receipt) }))
     }
 
     /// Files an order that stands at `position`. Filing it again changes nothing.
     pub(crate) fn file(&mut self, receipt: &Receipt, position: Position) -> Result<(), BooksError> {
         account_key(&mut self.key, &receipt.order.account);
-        self.set(AccountRow {
-            last: position,
-            account: receipt.after,
-        });
+        self.set(AccountRow { last: position, account: receipt.after });
         bill_key(&mut self.key, &receipt.order.bill());
         match receipt.order.kind {
             OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
-                self.set(BillRow {
-                    order: position,
-                    cancel: None,
-                });
+                self.set(BillRow { order: position, cancel: None });
             }
             OrderKind::Cancel { .. } => {
                 let pay = self.row::<BillRow>()?.ok_or(ViewError::Row(BillRow::VIEW))?;
-                self.set(BillRow {
-                    cancel: Some(position),
-                    ..pay
-                });
+                self.set(BillRow { cancel: Some(position), ..pay });
             }
         }
         total_key(&mut self.key, &TotalKey::of(receipt));
@@ -303,10 +251,7 @@ impl<'a> Draft<'a> {
         if row.is_none_or(|row| row.through < position) {
             let mut sums = row.map_or_else(Default::default, |row| row.sums);
             sums.count(receipt);
-            self.set(TotalRow {
-                through: position,
-                sums,
-            });
+            self.set(TotalRow { through: position, sums });
         }
         Ok(())
     }

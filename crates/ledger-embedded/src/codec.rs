@@ -96,10 +96,7 @@ mod tests {
         assert_eq!(Reader::new(&[]).varint(), None);
         assert_eq!(Reader::new(&[0x80]).varint(), None);
         assert_eq!(Reader::new(&[0xff; 11]).varint(), None, "more than 64 bits");
-        assert_eq!(
-            Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).varint(),
-            None
-        );
+        assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).varint(), None);
         assert_eq!(Reader::new(&[3, b'a', b'b']).text(), None);
         assert_eq!(Reader::new(&[1, 0xff]).text(), None, "not UTF-8");
     }

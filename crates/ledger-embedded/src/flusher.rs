@@ -22,32 +22,20 @@ impl Flusher {
         let (work, bulks) = sync_channel::<(Arc<RowSet>, Mark)>(1);
         let (finished, done) = sync_channel(1);
         let flushed = Arc::clone(&books);
-        let thread = std::thread::Builder::new()
-            .name("pactolus-flush".into())
-            .spawn(move || {
-                for (rows, reached) in bulks {
-                    if let Err(error) = flushed.views.write(&rows, &reached) {
-                        flushed.fail(&error);
-                        // The rows stay in memory, where readers find them.
-                        return;
-                    }
-                    flushed
-                        .tail
-                        .write()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .frozen = None;
-                    if finished.send(()).is_err() {
-                        return;
-                    }
+        let thread = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
+            for (rows, reached) in bulks {
+                if let Err(error) = flushed.views.write(&rows, &reached) {
+                    flushed.fail(&error);
+                    // The rows stay in memory, where readers find them.
+                    return;
                 }
-            })?;
-        Ok(Self {
-            books,
-            work: Some(work),
-            done,
-            busy: false,
-            thread: Some(thread),
-        })
+                flushed.tail.write().unwrap_or_else(PoisonError::into_inner).frozen = None;
+                if finished.send(()).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { books, work: Some(work), done, busy: false, thread: Some(thread) })
     }
 
     /// Whether a bulk is under way.
@@ -74,19 +62,12 @@ impl Flusher {
             return false;
         }
         let rows = {
-            let mut tail = self
-                .books
-                .tail
-                .write()
-                .expect("nothing panics while it changes the tail");
+            let mut tail = self.books.tail.write().expect("nothing panics while it changes the tail");
             let rows = Arc::new(std::mem::take(&mut tail.active));
             tail.frozen = Some(Arc::clone(&rows));
             rows
         };
-        self.busy = self
-            .work
-            .as_ref()
-            .is_some_and(|work| work.send((rows, reached)).is_ok());
+        self.busy = self.work.as_ref().is_some_and(|work| work.send((rows, reached)).is_ok());
         self.busy
     }
 }

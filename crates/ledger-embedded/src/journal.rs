@@ -47,11 +47,7 @@ pub(crate) struct Mark {
 
 impl Mark {
     /// Where the journal begins.
-    pub(crate) const START: Self = Self {
-        position: Position(0),
-        orders: 0,
-        digest: [0; 32],
-    };
+    pub(crate) const START: Self = Self { position: Position(0), orders: 0, digest: [0; 32] };
 }
 
 /// The files of the journal, for whoever reads entries.
@@ -72,10 +68,7 @@ impl Journal {
             if let Some(last) = segments.last() {
                 let end = last.before.position.0 + last.file.metadata()?.len();
                 if end != segment.before.position.0 {
-                    return Err(OpenError::Gap {
-                        file: last.path.clone(),
-                        next: segment.path,
-                    });
+                    return Err(OpenError::Gap { file: last.path.clone(), next: segment.path });
                 }
             } else if segment.before != Mark::START {
                 return Err(OpenError::Beginning { file: segment.path });
@@ -85,32 +78,20 @@ impl Journal {
         if segments.is_empty() {
             segments.push(Arc::new(Segment::create(folder, Mark::START)?));
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-            segments: RwLock::new(segments),
-        })
+        Ok(Self { folder: folder.to_owned(), segments: RwLock::new(segments) })
     }
 
     /// The segment that holds `position`, or where it would be if it is past the end.
     pub(crate) fn segment(&self, position: Position) -> Arc<Segment> {
-        let segments = self
-            .segments
-            .read()
-            .expect("nothing panics while it adds a segment");
+        let segments = self.segments.read().expect("nothing panics while it adds a segment");
         let after = segments.partition_point(|segment| segment.before.position <= position);
         Arc::clone(&segments[after.saturating_sub(1)])
     }
 
     /// The segment after `segment`.
     pub(crate) fn next(&self, segment: &Segment) -> Option<Arc<Segment>> {
-        let segments = self
-            .segments
-            .read()
-            .expect("nothing panics while it adds a segment");
-        segments
-            .iter()
-            .find(|next| next.before.position > segment.before.position)
-            .cloned()
+        let segments = self.segments.read().expect("nothing panics while it adds a segment");
+        segments.iter().find(|next| next.before.position > segment.before.position).cloned()
     }
 
     /// The entry at `position`, or what keeps it from being read.
@@ -127,19 +108,13 @@ impl Journal {
         let read = read_up_to(&segment, &mut bytes, offset)?;
         match frame::read_entry(&bytes[..read], position) {
             Some((entry, _)) => Ok(entry),
-            None => Err(ReadError::NotAnEntry {
-                file: segment.path.clone(),
-                offset,
-            }),
+            None => Err(ReadError::NotAnEntry { file: segment.path.clone(), offset }),
         }
     }
 
     fn push(&self, segment: Segment) -> Arc<Segment> {
         let segment = Arc::new(segment);
-        let mut segments = self
-            .segments
-            .write()
-            .expect("nothing panics while it adds a segment");
+        let mut segments = self.segments.write().expect("nothing panics while it adds a segment");
         segments.push(Arc::clone(&segment));
         segment
     }
@@ -183,13 +158,7 @@ impl Appender {
     /// Appends after `end`, which is where the journal ends and is durable.
     pub(crate) fn new(journal: Arc<Journal>, end: Mark, segment_bytes: u64) -> Self {
         let segment = journal.segment(end.position);
-        Self {
-            journal,
-            segment,
-            end,
-            segment_bytes,
-            spare: Vec::new(),
-        }
+        Self { journal, segment, end, segment_bytes, spare: Vec::new() }
     }
 
     /// Where the journal ends.
@@ -204,10 +173,7 @@ impl Appender {
             self.end = segment.first_frame();
             self.segment = self.journal.push(segment);
         }
-        Ok(FrameBuilder::new(
-            self.end.position,
-            std::mem::take(&mut self.spare),
-        ))
+        Ok(FrameBuilder::new(self.end.position, std::mem::take(&mut self.spare)))
     }
 
     /// Writes a frame; when this returns, it is durable.
@@ -216,9 +182,7 @@ impl Appender {
     /// opened again.
     pub(crate) fn commit(&mut self, frame: FrameBuilder) -> io::Result<()> {
         let (bytes, after) = frame.finish(&self.end);
-        self.segment
-            .file
-            .write_all_at(&bytes, self.segment.offset(self.end.position))?;
+        self.segment.file.write_all_at(&bytes, self.segment.offset(self.end.position))?;
         self.segment.file.sync_data()?;
         self.end = after;
         self.spare = bytes;

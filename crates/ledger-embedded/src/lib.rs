@@ -95,13 +95,7 @@ impl EmbeddedStore {
         let (queue, requests) = mpsc::channel(settings.queue_orders_max);
         let thread = std::thread::Builder::new().name("pactolus-writer".into());
         let writer = thread.spawn(move || writer.run(requests))?;
-        Ok(Self {
-            books,
-            records,
-            queue,
-            writer: Some(writer),
-            _lock: lock,
-        })
+        Ok(Self { books, records, queue, writer: Some(writer), _lock: lock })
     }
 
     /// Brings the views up to the end of the journal.
@@ -112,10 +106,7 @@ impl EmbeddedStore {
 
     async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) -> Result<(), Unavailable> {
         let (done, answered) = oneshot::channel();
-        self.queue
-            .send(request(done))
-            .await
-            .map_err(|_| Unavailable::Closed)?;
+        self.queue.send(request(done)).await.map_err(|_| Unavailable::Closed)?;
         answered.await.map_err(|_| Unavailable::Closed)
     }
 
@@ -159,11 +150,7 @@ impl Ledger for EmbeddedStore {
         Box::pin(async move {
             self.books.check()?;
             let (answer, answered) = oneshot::channel();
-            let request = Request::Post(Post {
-                order: Box::new(order),
-                now,
-                answer,
-            });
+            let request = Request::Post(Post { order: Box::new(order), now, answer });
             self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
             answered.await.map_err(|_| Unavailable::Closed)?
         })
@@ -211,13 +198,9 @@ impl Ledger for EmbeddedStore {
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
-        Box::pin(async move {
-            if self.queue.is_closed() {
-                Err(Unavailable::Closed)
-            } else {
-                self.books.check()
-            }
-        })
+        Box::pin(
+            async move { if self.queue.is_closed() { Err(Unavailable::Closed) } else { self.books.check() } },
+        )
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -30,27 +30,18 @@ struct Put {
 impl RecordStore {
     pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
         let open = || {
-            let database = Database::builder(folder)
-                .cache_size(16 * 1024 * 1024)
-                .worker_threads(1)
-                .open()?;
+            let database = Database::builder(folder).cache_size(16 * 1024 * 1024).worker_threads(1).open()?;
             let records = database.keyspace("records", KeyspaceCreateOptions::default)?;
             Ok((database, records))
         };
-        let (database, records) = open().map_err(|source| OpenError::Records {
-            folder: folder.to_owned(),
-            source,
-        })?;
+        let (database, records) =
+            open().map_err(|source| OpenError::Records { folder: folder.to_owned(), source })?;
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
         let kept = records.clone();
         let keeper = std::thread::Builder::new()
             .name("pactolus-records".into())
             .spawn(move || keep(&database, &kept, requests))?;
-        Ok(Self {
-            records,
-            queue,
-            keeper: Some(keeper),
-        })
+        Ok(Self { records, queue, keeper: Some(keeper) })
     }
 }
 
@@ -117,10 +108,7 @@ impl Records for RecordStore {
     fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
             let (done, kept) = oneshot::channel();
-            self.queue
-                .send(Put { changes, done })
-                .await
-                .map_err(|_| Unavailable::Closed)?;
+            self.queue.send(Put { changes, done }).await.map_err(|_| Unavailable::Closed)?;
             kept.await.map_err(|_| Unavailable::Closed)?
         })
     }

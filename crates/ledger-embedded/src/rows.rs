@@ -76,11 +76,7 @@ impl Row for BillRow {
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let order = Position(reader.varint()?);
-        let cancel = if reader.is_empty() {
-            None
-        } else {
-            Some(Position(reader.varint()?))
-        };
+        let cancel = if reader.is_empty() { None } else { Some(Position(reader.varint()?)) };
         reader.is_empty().then_some(Self { order, cancel })
     }
 }
@@ -110,10 +106,7 @@ impl Row for AccountRow {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
-        let row = Self {
-            last: Position(reader.varint()?),
-            account: read_account(&mut reader)?,
-        };
+        let row = Self { last: Position(reader.varint()?), account: read_account(&mut reader)? };
         reader.is_empty().then_some(row)
     }
 }
@@ -148,18 +141,9 @@ impl Row for TotalRow {
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let through = Position(reader.varint()?);
-        let mut tally = || {
-            Some(Tally {
-                orders: reader.varint()?,
-                coins: u128::from_le_bytes(reader.array()?),
-            })
-        };
-        let sums = Sums {
-            saves: tally()?,
-            presents: tally()?,
-            pays: tally()?,
-            cancels: tally()?,
-        };
+        let mut tally =
+            || Some(Tally { orders: reader.varint()?, coins: u128::from_le_bytes(reader.array()?) });
+        let sums = Sums { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
         reader.is_empty().then_some(Self { through, sums })
     }
 }
@@ -203,9 +187,7 @@ pub(crate) fn read_total_key(app: AppId, environment: Environment, key: &[u8]) -
     let mut prefix = Vec::new();
     environment_key(&mut prefix, app, environment);
     let (names, day) = key.strip_prefix(&*prefix)?.split_last_chunk()?;
-    let mut names = names
-        .split(|byte| *byte == 0)
-        .map(|name| std::str::from_utf8(name).ok());
+    let mut names = names.split(|byte| *byte == 0).map(|name| std::str::from_utf8(name).ok());
     Some(TotalKey {
         app,
         environment,

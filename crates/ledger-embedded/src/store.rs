@@ -35,15 +35,11 @@ pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
     let format = folder.join(FORMAT_FILE);
     let is_new = !format.exists();
     if is_new && holds_something_else(folder)? {
-        return Err(OpenError::NotAStore {
-            folder: folder.to_owned(),
-        });
+        return Err(OpenError::NotAStore { folder: folder.to_owned() });
     }
     let lock = File::create(folder.join(LOCK_FILE))?;
     lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::InUse {
-            folder: folder.to_owned(),
-        },
+        TryLockError::WouldBlock => OpenError::InUse { folder: folder.to_owned() },
         TryLockError::Error(error) => error.into(),
     })?;
     if is_new {
@@ -53,11 +49,9 @@ pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
     match words.trim_end().strip_prefix(FORMAT_WORDS).map(str::parse::<u32>) {
         Some(Ok(found)) if found <= FORMAT => Ok(lock),
         Some(Ok(found)) => Err(OpenError::NewerFormat { found, file: format }),
-        Some(Err(_)) | None => Err(OpenError::Corrupt {
-            file: format,
-            offset: 0,
-            what: "the format's version",
-        }),
+        Some(Err(_)) | None => {
+            Err(OpenError::Corrupt { file: format, offset: 0, what: "the format's version" })
+        }
     }
 }
 
@@ -86,21 +80,14 @@ fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
 pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Books>, Writer), OpenError> {
     let journal = Arc::new(Journal::open(&folder.join("journal"))?);
     let views = Views::open(&folder.join("views"), settings.cache_bytes)?;
-    let reached = views
-        .reached()
-        .map_err(|error| views_error(folder, error.into()))?;
+    let reached = views.reached().map_err(|error| views_error(folder, error.into()))?;
     let books = Arc::new(Books::new(Arc::clone(&journal), views));
     let mut flusher = Flusher::start(Arc::clone(&books))?;
     let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
     let appender = Appender::new(journal, end, settings.segment_bytes);
     let tail_orders = settings.tail_orders;
-    let writer = Writer {
-        books: Arc::clone(&books),
-        appender,
-        flusher,
-        tail_orders,
-        rows: RowSet::default(),
-    };
+    let writer =
+        Writer { books: Arc::clone(&books), appender, flusher, tail_orders, rows: RowSet::default() };
     Ok((books, writer))
 }
 
@@ -124,9 +111,7 @@ fn replay(
                 let mut draft = Draft::new(books, &mut rows);
                 for entry in scan.entries() {
                     let (position, entry) = entry?;
-                    draft
-                        .file(&entry.receipt, position)
-                        .map_err(|error| views_error(folder, error))?;
+                    draft.file(&entry.receipt, position).map_err(|error| views_error(folder, error))?;
                 }
                 if rows.bills.len() >= tail_orders {
                     books.publish(&mut rows, *scan.mark());
@@ -152,11 +137,7 @@ fn views_error(folder: &Path, error: BooksError) -> OpenError {
     let folder = folder.join("views");
     match error {
         BooksError::View(ViewError::Engine(source)) => OpenError::Views { folder, source },
-        BooksError::View(ViewError::Row(what)) => OpenError::Corrupt {
-            file: folder,
-            offset: 0,
-            what,
-        },
+        BooksError::View(ViewError::Row(what)) => OpenError::Corrupt { file: folder, offset: 0, what },
         BooksError::Journal(_) => OpenError::JournalCut,
     }
 }

@@ -50,10 +50,7 @@ pub(crate) enum ViewError {
 impl Views {
     pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         let open = || {
-            let database = Database::builder(folder)
-                .cache_size(cache_bytes)
-                .worker_threads(2)
-                .open()?;
+            let database = Database::builder(folder).cache_size(cache_bytes).worker_threads(2).open()?;
             let view = |name| database.keyspace(name, KeyspaceCreateOptions::default);
             Ok(Self {
                 bills: view(BillRow::VIEW)?,
@@ -63,10 +60,7 @@ impl Views {
                 database,
             })
         };
-        open().map_err(|source| OpenError::Views {
-            folder: folder.to_owned(),
-            source,
-        })
+        open().map_err(|source| OpenError::Views { folder: folder.to_owned(), source })
     }
 
     fn keyspace<R: Row>(&self) -> &Keyspace {
@@ -105,11 +99,7 @@ impl Views {
         let mut reader = Reader::new(&bytes);
         let mut read = || {
             let position = Position(reader.varint()?);
-            Some(Mark {
-                position,
-                orders: reader.varint()?,
-                digest: reader.array()?,
-            })
+            Some(Mark { position, orders: reader.varint()?, digest: reader.array()? })
         };
         read().ok_or(ViewError::Row("state"))
     }

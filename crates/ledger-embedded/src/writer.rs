@@ -83,10 +83,7 @@ impl Writer {
         if posts.is_empty() {
             return;
         }
-        let decided = self
-            .books
-            .check()
-            .and_then(|()| self.keep(posts).map_err(|error| self.fail(&error)));
+        let decided = self.books.check().and_then(|()| self.keep(posts).map_err(|error| self.fail(&error)));
         match decided {
             Ok(answers) => {
                 for (post, answer) in posts.drain(..).zip(answers) {
@@ -129,11 +126,7 @@ impl Writer {
     /// Begins a bulk when the tail is large enough, and waits when it is twice that: memory is bounded.
     fn flush_when_due(&mut self) {
         let held = {
-            let tail = self
-                .books
-                .tail
-                .read()
-                .expect("nothing panics while it changes the tail");
+            let tail = self.books.tail.read().expect("nothing panics while it changes the tail");
             tail.active.bills.len()
         };
         if held >= 2 * self.tail_orders || (held >= self.tail_orders && !self.flusher.is_busy()) {

@@ -16,20 +16,13 @@ struct EmbeddedBank {
 }
 
 fn settings() -> Settings {
-    Settings {
-        tail_orders: 5,
-        segment_bytes: 2000,
-        ..Settings::default()
-    }
+    Settings { tail_orders: 5, segment_bytes: 2000, ..Settings::default() }
 }
 
 impl EmbeddedBank {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self {
-            store: Some(EmbeddedStore::open(folder.path(), &settings()).unwrap()),
-            folder,
-        }
+        Self { store: Some(EmbeddedStore::open(folder.path(), &settings()).unwrap()), folder }
     }
 }
 

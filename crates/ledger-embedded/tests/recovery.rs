@@ -27,12 +27,7 @@ fn present(bill: usize) -> Order {
         zone: "1".parse().unwrap(),
     };
     let bill_no = format!("bill-{bill}").parse().unwrap();
-    Order {
-        account,
-        bill_no,
-        kind: OrderKind::Present(Amount::new(1).unwrap()),
-        memo: Memo::default(),
-    }
+    Order { account, bill_no, kind: OrderKind::Present(Amount::new(1).unwrap()), memo: Memo::default() }
 }
 
 fn open(folder: &Path) -> Result<EmbeddedStore, OpenError> {
@@ -77,10 +72,7 @@ fn orders_there(folder: &Path, posted: usize) -> usize {
     let store = open(folder).unwrap();
     let there = |bill: usize| block_on(store.order(present(bill).bill())).unwrap().is_some();
     let count = (0..posted).filter(|bill| there(*bill)).count();
-    assert!(
-        (0..count).all(there),
-        "an order is missing before one that is there"
-    );
+    assert!((0..count).all(there), "an order is missing before one that is there");
     let audit = block_on(store.audit()).unwrap();
     assert!(audit.is_clean(), "{audit:?}");
     assert_eq!(audit.orders, count as u64);
@@ -101,12 +93,7 @@ fn a_batch_cut_anywhere_is_as_if_it_never_was() {
         let cut = tempdir().unwrap();
         copy(whole.path(), cut.path());
         fs::write(journal_file(cut.path()), &bytes[..length]).unwrap();
-        assert_eq!(
-            orders_there(cut.path(), 3),
-            2,
-            "cut at {length} of {}",
-            bytes.len()
-        );
+        assert_eq!(orders_there(cut.path(), 3), 2, "cut at {length} of {}", bytes.len());
         // What was cut off is posted again and stays.
         {
             let store = open(cut.path()).unwrap();
@@ -143,9 +130,7 @@ fn a_bit_that_flipped_in_an_answered_batch_is_found_and_named() {
         bytes[offset] ^= 0x01;
         fs::write(journal_file(damaged.path()), &bytes).unwrap();
         match open(damaged.path()).map(|_| ()) {
-            Err(OpenError::Corrupt {
-                file, offset: found, ..
-            }) => {
+            Err(OpenError::Corrupt { file, offset: found, .. }) => {
                 assert_eq!(file, journal_file(damaged.path()));
                 assert!(found <= offset as u64, "{found} is named for {offset}");
             }
@@ -167,10 +152,7 @@ fn a_flip_behind_the_views_is_found_by_the_audit() {
     let store = open(folder.path()).unwrap();
     let audit = block_on(store.audit()).unwrap();
     assert!(!audit.is_clean());
-    assert!(
-        audit.findings[0].to_string().contains("damaged at offset"),
-        "{audit:?}"
-    );
+    assert!(audit.findings[0].to_string().contains("damaged at offset"), "{audit:?}");
 }
 
 #[test]
@@ -194,20 +176,15 @@ fn a_journal_that_ends_before_its_views_is_refused() {
 #[test]
 fn a_missing_file_of_the_journal_is_refused() {
     let folder = tempdir().unwrap();
-    let settings = Settings {
-        segment_bytes: 200,
-        ..Settings::default()
-    };
+    let settings = Settings { segment_bytes: 200, ..Settings::default() };
     {
         let store = EmbeddedStore::open(folder.path(), &settings).unwrap();
         for bill in 0..10 {
             post(&store, bill).unwrap();
         }
     }
-    let mut files: Vec<_> = fs::read_dir(folder.path().join("journal"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder.path().join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files.len() > 3, "{files:?}");
     fs::rename(&files[1], folder.path().join("away")).unwrap();
@@ -232,16 +209,9 @@ fn one_process_has_a_store_at_a_time() {
 fn a_newer_format_is_refused_in_words() {
     let folder = tempdir().unwrap();
     drop(open(folder.path()).unwrap());
-    fs::write(
-        folder.path().join("pactolus-store"),
-        "Pactolus embedded store, format 7\n",
-    )
-    .unwrap();
+    fs::write(folder.path().join("pactolus-store"), "Pactolus embedded store, format 7\n").unwrap();
     let error = open(folder.path()).map(|_| ()).unwrap_err();
-    assert!(
-        matches!(error, OpenError::NewerFormat { found: 7, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, OpenError::NewerFormat { found: 7, .. }), "{error}");
     assert!(error.to_string().contains("use a newer Pactolus"), "{error}");
 }
 
@@ -256,10 +226,7 @@ fn a_folder_of_something_else_is_left_alone() {
 #[test]
 fn after_a_failed_write_nothing_is_taken_until_it_is_opened_again() {
     let folder = tempdir().unwrap();
-    let settings = Settings {
-        segment_bytes: 1,
-        ..Settings::default()
-    };
+    let settings = Settings { segment_bytes: 1, ..Settings::default() };
     let store = EmbeddedStore::open(folder.path(), &settings).unwrap();
     post(&store, 0).unwrap();
     // Every batch begins a new file here, and without the folder it cannot.
@@ -267,11 +234,7 @@ fn after_a_failed_write_nothing_is_taken_until_it_is_opened_again() {
     fs::rename(&journal, &away).unwrap();
     assert_eq!(post(&store, 1), Err(Unavailable::Failed.into()));
     fs::rename(&away, &journal).unwrap();
-    assert_eq!(
-        post(&store, 2),
-        Err(Unavailable::Failed.into()),
-        "a disk that works again proves nothing"
-    );
+    assert_eq!(post(&store, 2), Err(Unavailable::Failed.into()), "a disk that works again proves nothing");
     assert_eq!(block_on(store.ready()), Err(Unavailable::Failed));
     drop(store);
     assert_eq!(orders_there(folder.path(), 3), 1);
@@ -283,14 +246,9 @@ fn after_a_failed_write_nothing_is_taken_until_it_is_opened_again() {
 fn a_closed_store_answers_what_it_took_and_then_takes_nothing() {
     let folder = tempdir().unwrap();
     let store = open(folder.path()).unwrap();
-    let posts = (0..100)
-        .map(|bill| store.post(present(bill), NOW))
-        .collect::<Vec<_>>();
+    let posts = (0..100).map(|bill| store.post(present(bill), NOW)).collect::<Vec<_>>();
     std::thread::scope(|scope| {
-        let answers: Vec<_> = posts
-            .into_iter()
-            .map(|post| scope.spawn(|| block_on(post)))
-            .collect();
+        let answers: Vec<_> = posts.into_iter().map(|post| scope.spawn(|| block_on(post))).collect();
         block_on(store.close());
         for answer in answers {
             let answer = answer.join().unwrap();
@@ -337,16 +295,10 @@ fn a_cursor_from_elsewhere_shows_nothing() {
     };
     let first = page(0, None);
     let next = first.next.unwrap();
-    assert_eq!(
-        page(0, Some(next.get())).receipts[0].order.bill_no.as_str(),
-        "bill-0"
-    );
+    assert_eq!(page(0, Some(next.get())).receipts[0].order.bill_no.as_str(), "bill-0");
     for after in [0, 1, next.get() + 1, u64::MAX] {
         assert!(page(0, Some(after)).receipts.is_empty(), "{after}");
     }
-    assert!(
-        page(1, Some(next.get())).receipts.is_empty(),
-        "an order of another account"
-    );
+    assert!(page(1, Some(next.get())).receipts.is_empty(), "an order of another account");
     assert_eq!(block_on(store.ready()), Ok(()));
 }

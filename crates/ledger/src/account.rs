@@ -37,29 +37,19 @@ impl Account {
     /// `saved` and `presented` are the coins ever topped up and ever given, `spent` those spent and not given
     /// back, `gifted` the gifted part of what is left, `orders` the number of its orders.
     pub fn new(saved: Coins, presented: Coins, spent: Coins, gifted: Coins, orders: u64) -> Option<Self> {
-        let account = Self {
-            saved,
-            presented,
-            spent,
-            gifted,
-            orders,
-        };
+        let account = Self { saved, presented, spent, gifted, orders };
         let balance = saved.checked_add(presented)?.checked_sub(spent)?;
         (gifted <= balance && gifted <= presented).then_some(account)
     }
 
     /// All coins: the paid and the gifted part.
     pub fn balance(&self) -> Coins {
-        self.save_sum()
-            .checked_sub(self.spent)
-            .expect("no account spends more than it received")
+        self.save_sum().checked_sub(self.spent).expect("no account spends more than it received")
     }
 
     /// The part of the balance that was topped up.
     pub fn paid(&self) -> Coins {
-        self.balance()
-            .checked_sub(self.gifted)
-            .expect("the gifted part is a part of the balance")
+        self.balance().checked_sub(self.gifted).expect("the gifted part is a part of the balance")
     }
 
     /// The part of the balance that was given.
@@ -79,9 +69,7 @@ impl Account {
 
     /// Coins ever received: topped up and given.
     pub fn save_sum(&self) -> Coins {
-        self.saved
-            .checked_add(self.presented)
-            .expect("an order that passes the maximum is refused")
+        self.saved.checked_add(self.presented).expect("an order that passes the maximum is refused")
     }
 
     /// Coins spent and not given back by a cancel.
@@ -103,37 +91,19 @@ impl Account {
     /// After a gift of `coins`, or nothing if the sums would pass the maximum.
     pub(crate) fn present(&self, coins: Coins) -> Option<Self> {
         let presented = self.presented.checked_add(coins)?;
-        Self::new(
-            self.saved,
-            presented,
-            self.spent,
-            self.gifted.checked_add(coins)?,
-            self.next()?,
-        )
+        Self::new(self.saved, presented, self.spent, self.gifted.checked_add(coins)?, self.next()?)
     }
 
     /// After spending `coins`, `gifted` of them gifted ones, or nothing if there are fewer.
     pub(crate) fn pay(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_add(coins)?;
-        Self::new(
-            self.saved,
-            self.presented,
-            spent,
-            self.gifted.checked_sub(gifted)?,
-            self.next()?,
-        )
+        Self::new(self.saved, self.presented, spent, self.gifted.checked_sub(gifted)?, self.next()?)
     }
 
     /// After getting back the `coins` that a pay took, `gifted` of them gifted ones.
     pub(crate) fn cancel(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_sub(coins)?;
-        Self::new(
-            self.saved,
-            self.presented,
-            spent,
-            self.gifted.checked_add(gifted)?,
-            self.next()?,
-        )
+        Self::new(self.saved, self.presented, spent, self.gifted.checked_add(gifted)?, self.next()?)
     }
 
     fn next(&self) -> Option<u64> {

@@ -75,9 +75,7 @@ fn any_order() -> impl Strategy<Value = Order> {
             0 => OrderKind::Save(amount),
             1..=3 => OrderKind::Present(amount),
             4 | 5 => OrderKind::Pay(amount),
-            _ => OrderKind::Cancel {
-                window: Duration::from_secs(100),
-            },
+            _ => OrderKind::Cancel { window: Duration::from_secs(100) },
         }
     });
     let memo = prop_oneof![Just(("", "")), Just(("sword", "")), Just(("剑", "a remark"))];
@@ -90,21 +88,13 @@ fn any_order() -> impl Strategy<Value = Order> {
             zone: parse(["1", "1_7", "2"][zone]),
         };
         let memo = Memo::new(memo.0, memo.1).expect("short");
-        Order {
-            account,
-            bill_no: parse(&format!("bill-{bill}")),
-            kind,
-            memo,
-        }
+        Order { account, bill_no: parse(&format!("bill-{bill}")), kind, memo }
     })
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
     let later = prop_oneof![3 => 0..5_u64, 1 => 0..200_u64].prop_map(Duration::from_secs);
-    let post = (any_order(), later).prop_map(|(order, later)| Step::Post {
-        order: Box::new(order),
-        later,
-    });
+    let post = (any_order(), later).prop_map(|(order, later)| Step::Post { order: Box::new(order), later });
     prop_oneof![30 => post, 1 => Just(Step::Reopen), 1 => Just(Step::Settle)]
 }
 
@@ -114,11 +104,7 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 
 /// Random orders, with the bank closed and settled in between, get the model's answers and leave its books.
 pub fn does_as_the_model_does<B: Bank>(open: impl Fn() -> B) {
-    let config = Config {
-        cases: 48,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
     let steps = proptest::collection::vec(any_step(), 1..150);
     let run = TestRunner::new(config).run(&steps, |steps| {
         let (mut bank, model) = (open(), Model::new());
@@ -156,31 +142,17 @@ fn assert_same_books(
     for key in accounts {
         let account = block_on(bank.account(*key)).expect("reads");
         assert_eq!(Ok(account), block_on(model.account(*key)), "{key:?}");
-        assert_eq!(
-            account.balance(),
-            account.save_sum().checked_sub(account.spent()).expect("no debt")
-        );
+        assert_eq!(account.balance(), account.save_sum().checked_sub(account.spent()).expect("no debt"));
         assert!(account.gifted() <= account.balance());
-        assert_eq!(
-            whole_statement(bank, key, 3),
-            whole_statement(model, key, 1000),
-            "{key:?}"
-        );
+        assert_eq!(whole_statement(bank, key, 3), whole_statement(model, key, 1000), "{key:?}");
     }
     for bill in bills {
-        assert_eq!(
-            block_on(bank.order(*bill)),
-            block_on(model.order(*bill)),
-            "{bill}"
-        );
+        assert_eq!(block_on(bank.order(*bill)), block_on(model.order(*bill)), "{bill}");
     }
     for app in ["wx1", "wx2", "wx3"].map(parse) {
         for environment in Environment::ALL {
             let totals = block_on(bank.totals(app, environment, Day::MIN, Day::MAX));
-            assert_eq!(
-                totals,
-                block_on(model.totals(app, environment, Day::MIN, Day::MAX))
-            );
+            assert_eq!(totals, block_on(model.totals(app, environment, Day::MIN, Day::MAX)));
         }
     }
     assert_clean(bank);
@@ -216,12 +188,7 @@ fn order(bill_no: &str, kind: OrderKind) -> Order {
         player: parse("a"),
         zone: parse("1"),
     };
-    Order {
-        account,
-        bill_no: parse(bill_no),
-        kind,
-        memo: Memo::default(),
-    }
+    Order { account, bill_no: parse(bill_no), kind, memo: Memo::default() }
 }
 
 fn coins(count: u64) -> Amount {
@@ -240,27 +207,19 @@ fn race(bank: &dyn Ledger, make: impl Fn(u64) -> Order + Sync) -> Vec<Result<Pos
             })
         };
         let threads: Vec<_> = (0..THREADS).map(post).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"))
-            .collect()
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     })
 }
 
 fn applied(answers: &[Result<Posted, PostError>]) -> usize {
-    answers
-        .iter()
-        .filter(|answer| matches!(answer, Ok(Posted::Applied(_))))
-        .count()
+    answers.iter().filter(|answer| matches!(answer, Ok(Posted::Applied(_)))).count()
 }
 
 /// Many at once with one bill number: one is applied, the others are its replays.
 pub fn one_bill_number_makes_one_order(bank: &impl Bank) {
     let bank = bank.ledger();
     for round in 0..20 {
-        let answers = race(bank, |_| {
-            order(&format!("bill-{round}"), OrderKind::Present(coins(7)))
-        });
+        let answers = race(bank, |_| order(&format!("bill-{round}"), OrderKind::Present(coins(7))));
         assert_eq!(applied(&answers), 1);
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     }
@@ -274,18 +233,10 @@ pub fn concurrent_pays_take_no_more_than_there_is(bank: &impl Bank) {
     let bank = bank.ledger();
     block_on(bank.post(order("gift", OrderKind::Present(coins(5))), NOW)).expect("gives");
     block_on(bank.post(order("top-up", OrderKind::Save(coins(5))), NOW)).expect("tops up");
-    let answers = race(bank, |number| {
-        order(&format!("pay-{number}"), OrderKind::Pay(coins(3)))
-    });
+    let answers = race(bank, |number| order(&format!("pay-{number}"), OrderKind::Pay(coins(3))));
     assert_eq!(applied(&answers), 3);
-    for answer in answers {
-        match answer {
-            Ok(_) => {}
-            Err(error) => assert!(
-                matches!(error, PostError::Refused(Refusal::BalanceNotEnough(_))),
-                "{error:?}"
-            ),
-        }
+    for error in answers.into_iter().filter_map(Result::err) {
+        assert!(matches!(error, PostError::Refused(Refusal::BalanceNotEnough(_))), "{error:?}");
     }
     let account = block_on(bank.account(order("x", OrderKind::Pay(coins(1))).account)).expect("reads");
     assert_eq!((account.balance().get(), account.gifted().get()), (1, 0));
@@ -301,21 +252,13 @@ pub fn a_pay_and_its_cancel_race_to_one_state(bank: &impl Bank) {
         let pay = || order(&bill_no, OrderKind::Pay(coins(5)));
         let cancel = || order(&bill_no, OrderKind::Cancel { window: DAY });
         race(bank, |number| if number % 2 == 0 { pay() } else { cancel() });
-        let filed = block_on(bank.order(pay().bill()))
-            .expect("reads")
-            .expect("the pay was posted");
+        let filed = block_on(bank.order(pay().bill())).expect("reads").expect("the pay was posted");
         if filed.cancel.is_none() {
             block_on(bank.post(cancel(), NOW)).expect("cancels");
         }
     }
     let account = block_on(bank.account(order("x", OrderKind::Pay(coins(1))).account)).expect("reads");
-    let untouched = Account::new(
-        Coins::ZERO,
-        coins(100).coins(),
-        Coins::ZERO,
-        coins(100).coins(),
-        41,
-    );
+    let untouched = Account::new(Coins::ZERO, coins(100).coins(), Coins::ZERO, coins(100).coins(), 41);
     assert_eq!(Some(account), untouched);
     assert_clean(bank);
 }

@@ -86,11 +86,7 @@ pub fn decide(
         }
         (OrderKind::Save(amount), None) => {
             let coins = amount.coins();
-            (
-                coins,
-                Coins::ZERO,
-                account.save(coins).ok_or(Refusal::TooManyCoins)?,
-            )
+            (coins, Coins::ZERO, account.save(coins).ok_or(Refusal::TooManyCoins)?)
         }
         (OrderKind::Present(amount), None) => {
             let coins = amount.coins();
@@ -100,11 +96,7 @@ pub fn decide(
             let coins = amount.coins();
             let gifted = coins.min(account.gifted());
             let after = account.pay(coins, gifted);
-            (
-                coins,
-                gifted,
-                after.ok_or_else(|| Refusal::BalanceNotEnough(account.balance()))?,
-            )
+            (coins, gifted, after.ok_or_else(|| Refusal::BalanceNotEnough(account.balance()))?)
         }
         (OrderKind::Cancel { .. }, None) => return Err(Refusal::PayNotFound),
         (OrderKind::Cancel { window }, Some(filed)) => {
@@ -115,19 +107,11 @@ pub fn decide(
             if now.since(pay.at) > window {
                 return Err(Refusal::PastCancelWindow);
             }
-            let after = account
-                .cancel(pay.coins, pay.gifted)
-                .ok_or(Refusal::TooManyCoins)?;
+            let after = account.cancel(pay.coins, pay.gifted).ok_or(Refusal::TooManyCoins)?;
             (pay.coins, pay.gifted, after)
         }
     };
-    Ok(Decision::Apply(Receipt {
-        order: order.clone(),
-        at: now,
-        coins,
-        gifted,
-        after,
-    }))
+    Ok(Decision::Apply(Receipt { order: order.clone(), at: now, coins, gifted, after }))
 }
 
 /// The receipt of the pay that `cancel` means, if it is one and the cancel's account is the pay's.
@@ -149,10 +133,7 @@ fn difference(earlier: &Order, order: &Order) -> Option<Differs> {
     account_difference(&earlier.account, &order.account)
         .or_else(|| (earlier.kind.name() != order.kind.name()).then_some(Differs::Kind))
         .or_else(|| {
-            let amounts = (
-                earlier.kind.amount().map(Amount::get),
-                order.kind.amount().map(Amount::get),
-            );
+            let amounts = (earlier.kind.amount().map(Amount::get), order.kind.amount().map(Amount::get));
             (amounts.0 != amounts.1).then_some(Differs::Amount)
         })
 }
@@ -163,7 +144,5 @@ fn account_difference(earlier: &AccountKey, account: &AccountKey) -> Option<Diff
         (earlier.zone != account.zone, Differs::Zone),
         (earlier.offer != account.offer, Differs::Offer),
     ];
-    parts
-        .into_iter()
-        .find_map(|(differs, what)| differs.then_some(what))
+    parts.into_iter().find_map(|(differs, what)| differs.then_some(what))
 }

@@ -32,11 +32,7 @@
 //! To add a kind of order: a variant of [`OrderKind`], its arm in [`decide`], its sum in [`Account`] if it has
 //! one, and cases in `tests/rules.rs`; the compiler names every engine's table that lists kinds.
 
-#![deny(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::wildcard_enum_match_arm
-)]
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::wildcard_enum_match_arm)]
 
 pub mod account;
 pub mod audit;

@@ -35,9 +35,7 @@ impl Model {
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books
-            .lock()
-            .expect("nothing panics while it holds the books")
+        self.books.lock().expect("nothing panics while it holds the books")
     }
 }
 
@@ -61,29 +59,15 @@ impl Books {
     }
 
     fn file(&mut self, receipt: Receipt) {
-        self.totals
-            .entry(TotalKey::of(&receipt))
-            .or_default()
-            .count(&receipt);
-        self.accounts
-            .entry(receipt.order.account)
-            .or_default()
-            .push(receipt.clone());
+        self.totals.entry(TotalKey::of(&receipt)).or_default().count(&receipt);
+        self.accounts.entry(receipt.order.account).or_default().push(receipt.clone());
         let bill = receipt.order.bill();
         match receipt.order.kind {
             OrderKind::Cancel { .. } => {
-                self.bills
-                    .entry(bill)
-                    .and_modify(|filed| filed.cancel = Some(receipt));
+                self.bills.entry(bill).and_modify(|filed| filed.cancel = Some(receipt));
             }
             OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
-                self.bills.insert(
-                    bill,
-                    Filed {
-                        receipt,
-                        cancel: None,
-                    },
-                );
+                self.bills.insert(bill, Filed { receipt, cancel: None });
             }
         }
     }
@@ -91,17 +75,10 @@ impl Books {
     fn statement(&self, key: &AccountKey, after: Option<Cursor>, limit: usize) -> Page {
         let receipts = self.accounts.get(key).map_or(&[][..], Vec::as_slice);
         let older = after.map_or(u64::MAX, Cursor::get);
-        let mut left = receipts
-            .iter()
-            .rev()
-            .filter(|receipt| receipt.after.orders() < older)
-            .peekable();
+        let mut left = receipts.iter().rev().filter(|receipt| receipt.after.orders() < older).peekable();
         let receipts: Vec<Receipt> = left.by_ref().take(limit).cloned().collect();
         let more = left.peek().is_some();
-        let next = receipts
-            .last()
-            .filter(|_| more)
-            .map(|last| Cursor::new(last.after.orders()));
+        let next = receipts.last().filter(|_| more).map(|last| Cursor::new(last.after.orders()));
         Page { receipts, next }
     }
 
@@ -115,10 +92,7 @@ impl Books {
                 audit.orders = audit.orders.saturating_add(1);
                 let filed = self.bills.get(&receipt.order.bill());
                 let earlier = match receipt.order.kind {
-                    OrderKind::Cancel { .. } => filed.map(|filed| Filed {
-                        cancel: None,
-                        ..filed.clone()
-                    }),
+                    OrderKind::Cancel { .. } => filed.map(|filed| Filed { cancel: None, ..filed.clone() }),
                     OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => None,
                 };
                 if decide(&account, earlier.as_ref(), &receipt.order, receipt.at)
@@ -174,12 +148,7 @@ impl Ledger for Model {
             key.app == app && key.environment == environment && from <= key.day && key.day <= to
         };
         let rows = books.totals.iter().filter(|(key, _)| wanted(key));
-        let totals = rows
-            .map(|(key, sums)| Total {
-                key: *key,
-                sums: *sums,
-            })
-            .collect();
+        let totals = rows.map(|(key, sums)| Total { key: *key, sums: *sums }).collect();
         Box::pin(ready(Ok(totals)))
     }
 
@@ -199,28 +168,19 @@ impl Ledger for Model {
 
 impl Records for Model {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
-        let records = self
-            .records
-            .lock()
-            .expect("nothing panics while it holds the records");
+        let records = self.records.lock().expect("nothing panics while it holds the records");
         let value = records.get(&key).map(|change| change.value.0.clone());
         Box::pin(ready(Ok(value)))
     }
 
     fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
-        let mut records = self
-            .records
-            .lock()
-            .expect("nothing panics while it holds the records");
+        let mut records = self.records.lock().expect("nothing panics while it holds the records");
         records.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
         Box::pin(ready(Ok(())))
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
-        let mut records = self
-            .records
-            .lock()
-            .expect("nothing panics while it holds the records");
+        let mut records = self.records.lock().expect("nothing panics while it holds the records");
         let before = records.len();
         records.retain(|_, change| change.expires_at >= now);
         let swept = before.saturating_sub(records.len());

@@ -23,11 +23,7 @@ pub struct Order {
 impl Order {
     /// The bill number with the space in which it is unique.
     pub fn bill(&self) -> BillKey {
-        BillKey {
-            app: self.account.app,
-            environment: self.account.environment,
-            bill_no: self.bill_no,
-        }
+        BillKey { app: self.account.app, environment: self.account.environment, bill_no: self.bill_no }
     }
 }
 
@@ -90,10 +86,7 @@ impl Memo {
         if item.len() > Self::BYTES_MAX || remark.len() > Self::BYTES_MAX {
             return Err(InvalidMemo);
         }
-        Ok(Self {
-            item: item.into(),
-            remark: remark.into(),
-        })
+        Ok(Self { item: item.into(), remark: remark.into() })
     }
 
     /// The item bought.
@@ -120,11 +113,7 @@ pub struct BillKey {
 
 impl fmt::Display for BillKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "bill number {} of app {} ({})",
-            self.bill_no, self.app, self.environment
-        )
+        write!(f, "bill number {} of app {} ({})", self.bill_no, self.app, self.environment)
     }
 }
 

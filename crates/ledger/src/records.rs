@@ -15,10 +15,7 @@ pub struct RecordKey(String);
 impl RecordKey {
     /// The record of `kind` with the name `parts`; no part may hold a `/`, which joins them.
     pub fn new(kind: &'static str, parts: &[&str]) -> Self {
-        debug_assert!(
-            parts.iter().all(|part| !part.contains('/')),
-            "a `/` would make two names one"
-        );
+        debug_assert!(parts.iter().all(|part| !part.contains('/')), "a `/` would make two names one");
         let mut key = String::from(kind);
         for part in parts {
             key.push('/');
@@ -36,11 +33,7 @@ impl RecordKey {
 /// Only the kind: a name may be a secret's digest.
 impl fmt::Debug for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "RecordKey({}/..)",
-            self.0.split('/').next().unwrap_or_default()
-        )
+        write!(f, "RecordKey({}/..)", self.0.split('/').next().unwrap_or_default())
     }
 }
 

@@ -113,12 +113,7 @@ impl Sums {
 
     /// The tallies with their kinds' names.
     pub const fn by_kind(&self) -> [(&'static str, Tally); 4] {
-        [
-            ("save", self.saves),
-            ("present", self.presents),
-            ("pay", self.pays),
-            ("cancel", self.cancels),
-        ]
+        [("save", self.saves), ("present", self.presents), ("pay", self.pays), ("cancel", self.cancels)]
     }
 }
 

@@ -55,12 +55,7 @@ fn order(player: &str, bill_no: &str, kind: OrderKind) -> Order {
         player: player.parse().unwrap(),
         zone: "1".parse().unwrap(),
     };
-    Order {
-        account,
-        bill_no: BillNo::new(bill_no).unwrap(),
-        kind,
-        memo: Memo::default(),
-    }
+    Order { account, bill_no: BillNo::new(bill_no).unwrap(), kind, memo: Memo::default() }
 }
 
 fn check(lines: &[(Line, Expect)]) {
@@ -68,13 +63,10 @@ fn check(lines: &[(Line, Expect)]) {
     for (number, ((second, player, bill_no, kind), expect)) in lines.iter().enumerate() {
         let now = UnixMillis::new(second * 1000);
         let came_to = match block_on(bank.post(order(player, bill_no, *kind), now)) {
-            Ok(Posted::Applied(receipt)) => Applied {
-                balance: receipt.after.balance().get(),
-                gifted: receipt.after.gifted().get(),
-            },
-            Ok(Posted::Replayed { account, .. }) => Replayed {
-                balance: account.balance().get(),
-            },
+            Ok(Posted::Applied(receipt)) => {
+                Applied { balance: receipt.after.balance().get(), gifted: receipt.after.gifted().get() }
+            }
+            Ok(Posted::Replayed { account, .. }) => Replayed { balance: account.balance().get() },
             Err(PostError::Refused(refusal)) => Refused(refusal),
             Err(PostError::Unavailable(error)) => panic!("{error}"),
         };
@@ -86,21 +78,9 @@ fn check(lines: &[(Line, Expect)]) {
 #[test]
 fn a_present_is_given_once() {
     check(&[
-        (
-            (0, "a", "1", present(233)),
-            Applied {
-                balance: 233,
-                gifted: 233,
-            },
-        ),
+        ((0, "a", "1", present(233)), Applied { balance: 233, gifted: 233 }),
         ((1, "a", "1", present(233)), Replayed { balance: 233 }),
-        (
-            (2, "a", "2", present(7)),
-            Applied {
-                balance: 240,
-                gifted: 240,
-            },
-        ),
+        ((2, "a", "2", present(7)), Applied { balance: 240, gifted: 240 }),
         ((3, "a", "1", present(233)), Replayed { balance: 240 }),
     ]);
 }
@@ -109,13 +89,7 @@ fn a_present_is_given_once() {
 fn a_taken_number_is_refused_by_what_differs() {
     let taken = |differs| Refused(Refusal::BillNoTaken(differs));
     check(&[
-        (
-            (0, "a", "1", present(5)),
-            Applied {
-                balance: 5,
-                gifted: 5,
-            },
-        ),
+        ((0, "a", "1", present(5)), Applied { balance: 5, gifted: 5 }),
         ((0, "b", "1", present(5)), taken(Differs::Player)),
         ((0, "a", "1", pay(5)), taken(Differs::Kind)),
         ((0, "a", "1", save(5)), taken(Differs::Kind)),
@@ -138,54 +112,18 @@ fn zone_and_offer_differ_too() {
     sandbox.account.environment = Environment::Sandbox;
     let post = |order| block_on(bank.post(order, UnixMillis::new(0)));
     assert_eq!(post(other_zone), Err(Refusal::BillNoTaken(Differs::Zone).into()));
-    assert_eq!(
-        post(other_offer),
-        Err(Refusal::BillNoTaken(Differs::Offer).into())
-    );
-    assert!(
-        matches!(post(sandbox), Ok(Posted::Applied(_))),
-        "the sandbox has bill numbers of its own"
-    );
+    assert_eq!(post(other_offer), Err(Refusal::BillNoTaken(Differs::Offer).into()));
+    assert!(matches!(post(sandbox), Ok(Posted::Applied(_))), "the sandbox has bill numbers of its own");
 }
 
 #[test]
 fn a_pay_takes_gifted_coins_first_and_a_cancel_gives_the_same_back() {
     check(&[
-        (
-            (0, "a", "s", save(10)),
-            Applied {
-                balance: 10,
-                gifted: 0,
-            },
-        ),
-        (
-            (0, "a", "p", present(4)),
-            Applied {
-                balance: 14,
-                gifted: 4,
-            },
-        ),
-        (
-            (0, "a", "1", pay(6)),
-            Applied {
-                balance: 8,
-                gifted: 0,
-            },
-        ),
-        (
-            (0, "a", "q", present(1)),
-            Applied {
-                balance: 9,
-                gifted: 1,
-            },
-        ),
-        (
-            (0, "a", "1", CANCEL),
-            Applied {
-                balance: 15,
-                gifted: 5,
-            },
-        ),
+        ((0, "a", "s", save(10)), Applied { balance: 10, gifted: 0 }),
+        ((0, "a", "p", present(4)), Applied { balance: 14, gifted: 4 }),
+        ((0, "a", "1", pay(6)), Applied { balance: 8, gifted: 0 }),
+        ((0, "a", "q", present(1)), Applied { balance: 9, gifted: 1 }),
+        ((0, "a", "1", CANCEL), Applied { balance: 15, gifted: 5 }),
         ((0, "a", "1", CANCEL), Replayed { balance: 15 }),
         ((0, "a", "1", pay(6)), Replayed { balance: 15 }),
     ]);
@@ -194,28 +132,10 @@ fn a_pay_takes_gifted_coins_first_and_a_cancel_gives_the_same_back() {
 #[test]
 fn a_refused_order_does_not_use_up_its_number() {
     check(&[
-        (
-            (0, "a", "1", pay(1)),
-            Refused(Refusal::BalanceNotEnough(Coins::ZERO)),
-        ),
-        (
-            (0, "a", "1", present(3)),
-            Applied {
-                balance: 3,
-                gifted: 3,
-            },
-        ),
-        (
-            (0, "a", "2", pay(4)),
-            Refused(Refusal::BalanceNotEnough(Coins::new(3).unwrap())),
-        ),
-        (
-            (0, "a", "2", pay(3)),
-            Applied {
-                balance: 0,
-                gifted: 0,
-            },
-        ),
+        ((0, "a", "1", pay(1)), Refused(Refusal::BalanceNotEnough(Coins::ZERO))),
+        ((0, "a", "1", present(3)), Applied { balance: 3, gifted: 3 }),
+        ((0, "a", "2", pay(4)), Refused(Refusal::BalanceNotEnough(Coins::new(3).unwrap()))),
+        ((0, "a", "2", pay(3)), Applied { balance: 0, gifted: 0 }),
     ]);
 }
 
@@ -223,43 +143,13 @@ fn a_refused_order_does_not_use_up_its_number() {
 fn a_cancel_needs_its_own_pay_within_the_window() {
     let hours = |hours: u64| hours * 3600;
     check(&[
-        (
-            (0, "a", "p", present(9)),
-            Applied {
-                balance: 9,
-                gifted: 9,
-            },
-        ),
+        ((0, "a", "p", present(9)), Applied { balance: 9, gifted: 9 }),
         ((0, "a", "1", CANCEL), Refused(Refusal::PayNotFound)),
-        (
-            (0, "a", "1", pay(1)),
-            Applied {
-                balance: 8,
-                gifted: 8,
-            },
-        ),
-        (
-            (0, "a", "2", pay(1)),
-            Applied {
-                balance: 7,
-                gifted: 7,
-            },
-        ),
-        (
-            (0, "b", "1", CANCEL),
-            Refused(Refusal::PayDiffers(Differs::Player)),
-        ),
-        (
-            (hours(48), "a", "1", CANCEL),
-            Applied {
-                balance: 8,
-                gifted: 8,
-            },
-        ),
-        (
-            (hours(48) + 1, "a", "2", CANCEL),
-            Refused(Refusal::PastCancelWindow),
-        ),
+        ((0, "a", "1", pay(1)), Applied { balance: 8, gifted: 8 }),
+        ((0, "a", "2", pay(1)), Applied { balance: 7, gifted: 7 }),
+        ((0, "b", "1", CANCEL), Refused(Refusal::PayDiffers(Differs::Player))),
+        ((hours(48), "a", "1", CANCEL), Applied { balance: 8, gifted: 8 }),
+        ((hours(48) + 1, "a", "2", CANCEL), Refused(Refusal::PastCancelWindow)),
         // Replay first: what was cancelled in time stays cancelled.
         ((hours(99), "a", "1", CANCEL), Replayed { balance: 8 }),
     ]);
@@ -268,32 +158,14 @@ fn a_cancel_needs_its_own_pay_within_the_window() {
 #[test]
 fn no_sum_passes_the_maximum() {
     check(&[
-        (
-            (0, "a", "1", present(MAX)),
-            Applied {
-                balance: MAX,
-                gifted: MAX,
-            },
-        ),
+        ((0, "a", "1", present(MAX)), Applied { balance: MAX, gifted: MAX }),
         ((0, "a", "2", present(1)), Refused(Refusal::TooManyCoins)),
         ((0, "a", "2", save(1)), Refused(Refusal::TooManyCoins)),
-        (
-            (0, "a", "2", pay(MAX)),
-            Applied {
-                balance: 0,
-                gifted: 0,
-            },
-        ),
+        ((0, "a", "2", pay(MAX)), Applied { balance: 0, gifted: 0 }),
         // The balance has room, but the sum of coins ever received has not.
         ((0, "a", "3", present(1)), Refused(Refusal::TooManyCoins)),
         ((0, "a", "3", save(MAX)), Refused(Refusal::TooManyCoins)),
-        (
-            (0, "a", "2", CANCEL),
-            Applied {
-                balance: MAX,
-                gifted: MAX,
-            },
-        ),
+        ((0, "a", "2", CANCEL), Applied { balance: MAX, gifted: MAX }),
     ]);
 }
 
@@ -331,10 +203,7 @@ fn every_small_history_keeps_the_books() {
 #[test]
 fn an_account_that_no_orders_can_make_is_none() {
     let coins = |count| Coins::new(count).unwrap();
-    assert!(
-        Account::new(coins(1), coins(1), coins(3), coins(0), 1).is_none(),
-        "more spent than received"
-    );
+    assert!(Account::new(coins(1), coins(1), coins(3), coins(0), 1).is_none(), "more spent than received");
     assert!(
         Account::new(coins(1), coins(1), coins(0), coins(2), 1).is_none(),
         "more gifted coins than gifts"

@@ -20,11 +20,7 @@ impl Coins {
 
     /// The sum of `count` coins, or nothing above [`Coins::MAX`].
     pub const fn new(count: u64) -> Option<Self> {
-        if count <= Self::MAX.0 {
-            Some(Self(count))
-        } else {
-            None
-        }
+        if count <= Self::MAX.0 { Some(Self(count)) } else { None }
     }
 
     /// The number.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Live or sandbox: two banks of one app that share nothing but the app (`wire.md`, the calls).
+/// Live or sandbox: two banks of one app that share nothing but the app (`docs/protocol.md`, the calls).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Environment {
     /// Players' real coins.
@@ -47,9 +47,6 @@ impl FromStr for Environment {
     type Err = UnknownEnvironment;
 
     fn from_str(text: &str) -> Result<Self, UnknownEnvironment> {
-        Self::ALL
-            .into_iter()
-            .find(|environment| environment.as_str() == text)
-            .ok_or(UnknownEnvironment)
+        Self::ALL.into_iter().find(|environment| environment.as_str() == text).ok_or(UnknownEnvironment)
     }
 }

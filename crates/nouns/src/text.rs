@@ -35,11 +35,7 @@ impl fmt::Display for InvalidText {
             TextProblem::TooLong(length) => write!(f, "is {length} bytes long")?,
             TextProblem::Character(c) => write!(f, "holds {c:?}")?,
         }
-        write!(
-            f,
-            "; 1 to {} digits, letters or any of {} are allowed",
-            self.max, self.allowed
-        )
+        write!(f, "; 1 to {} digits, letters or any of {} are allowed", self.max, self.allowed)
     }
 }
 
@@ -54,27 +50,15 @@ struct Inline<const MAX: usize> {
 
 impl<const MAX: usize> Inline<MAX> {
     fn new(text: &str, allowed: &'static str) -> Result<Self, InvalidText> {
-        let fail = |problem| {
-            Err(InvalidText {
-                max: MAX,
-                allowed,
-                problem,
-            })
-        };
+        let fail = |problem| Err(InvalidText { max: MAX, allowed, problem });
         if text.is_empty() {
             return fail(TextProblem::Empty);
         }
-        if let Some(c) = text
-            .chars()
-            .find(|c| !c.is_ascii_alphanumeric() && !allowed.contains(*c))
-        {
+        if let Some(c) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !allowed.contains(*c)) {
             return fail(TextProblem::Character(c));
         }
         // Only ASCII is left, so bytes are characters.
-        let Some(length) = u8::try_from(text.len())
-            .ok()
-            .filter(|length| usize::from(*length) <= MAX)
-        else {
+        let Some(length) = u8::try_from(text.len()).ok().filter(|length| usize::from(*length) <= MAX) else {
             return fail(TextProblem::TooLong(text.len()));
         };
         let mut bytes = [0; MAX];
@@ -233,9 +217,6 @@ mod tests {
     #[test]
     fn the_error_says_what_is_allowed() {
         let error = BillNo::new("a b").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "holds ' '; 1 to 63 digits, letters or any of _-|*@ are allowed"
-        );
+        assert_eq!(error, "holds ' '; 1 to 63 digits, letters or any of _-|*@ are allowed");
     }
 }

@@ -26,10 +26,7 @@ impl UnixMillis {
     /// The moment `later` after this one; the end of time is far enough to stop at.
     #[must_use]
     pub fn after(self, later: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(later.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(later.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// How long ago `earlier` was, or zero if it is still to come.

@@ -42,11 +42,7 @@ impl Entry {
         let back = reader.varint()?;
         let account = AccountKey {
             app: reader.text()?.parse().ok()?,
-            environment: if head & SANDBOX == 0 {
-                Environment::Live
-            } else {
-                Environment::Sandbox
-            },
+            environment: if head & SANDBOX == 0 { Environment::Live } else { Environment::Sandbox },
             offer: reader.text()?.parse().ok()?,
             player: reader.text()?.parse().ok()?,
             zone: reader.text()?.parse().ok()?,
@@ -61,9 +57,7 @@ impl Entry {
             SAVE => OrderKind::Save(amount()?),
             PRESENT => OrderKind::Present(amount()?),
             PAY => OrderKind::Pay(amount()?),
-            _ => OrderKind::Cancel {
-                window: Duration::from_millis(reader.varint()?),
-            },
+            _ => OrderKind::Cancel { window: Duration::from_millis(reader.varint()?) },
         };
         let memo = if head & WITH_MEMO == 0 {
             Memo::default()
@@ -74,30 +68,14 @@ impl Entry {
             0 => None,
             back => Some(Position(position.0.checked_sub(back)?)),
         };
-        let receipt = Receipt {
-            order: Order {
-                account,
-                bill_no,
-                kind,
-                memo,
-            },
-            at,
-            coins,
-            gifted,
-            after,
-        };
+        let receipt = Receipt { order: Order { account, bill_no, kind, memo }, at, coins, gifted, after };
         reader.is_empty().then_some(Self { receipt, previous })
     }
 }
 
 /// Appends the bytes of an entry that will stand at `position`.
 pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, previous: Option<Position>, position: Position) {
-    let Order {
-        account,
-        bill_no,
-        kind,
-        memo,
-    } = &receipt.order;
+    let Order { account, bill_no, kind, memo } = &receipt.order;
     let has_memo = !(memo.item().is_empty() && memo.remark().is_empty());
     let kind_bits = match kind {
         OrderKind::Save(_) => SAVE,

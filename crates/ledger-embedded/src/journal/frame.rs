@@ -36,11 +36,7 @@ impl FrameBuilder {
     pub(crate) fn new(start: Position, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
-        Self {
-            start,
-            orders: 0,
-            bytes,
-        }
+        Self { start, orders: 0, bytes }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

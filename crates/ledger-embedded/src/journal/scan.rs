@@ -29,17 +29,8 @@ impl<'a> Scan<'a> {
     /// Walks from `from`, a mark that was made when the journal reached it.
     pub(crate) fn new(journal: &'a Journal, from: Mark) -> Self {
         let segment = journal.segment(from.position);
-        let at = if from == Mark::START {
-            segment.first_frame()
-        } else {
-            from
-        };
-        Self {
-            journal,
-            segment,
-            at,
-            frame: Vec::new(),
-        }
+        let at = if from == Mark::START { segment.first_frame() } else { from };
+        Self { journal, segment, at, frame: Vec::new() }
     }
 
     /// The mark after the last frame.
@@ -99,11 +90,7 @@ impl<'a> Scan<'a> {
             return Ok(None);
         };
         self.frame.resize(HEADER_BYTES + header.payload, 0);
-        let read = read_up_to(
-            &self.segment,
-            &mut self.frame[HEADER_BYTES..],
-            offset + HEADER_BYTES as u64,
-        )?;
+        let read = read_up_to(&self.segment, &mut self.frame[HEADER_BYTES..], offset + HEADER_BYTES as u64)?;
         if read < header.payload {
             return Ok(None);
         }
@@ -122,10 +109,6 @@ impl<'a> Scan<'a> {
 
     fn corrupt(&self, position: Position, what: &'static str) -> OpenError {
         let offset = self.segment.offset(position);
-        OpenError::Corrupt {
-            file: self.segment.path.clone(),
-            offset,
-            what,
-        }
+        OpenError::Corrupt { file: self.segment.path.clone(), offset, what }
     }
 }

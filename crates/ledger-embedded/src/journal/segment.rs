@@ -31,10 +31,7 @@ pub(crate) struct Segment {
 impl Segment {
     /// The mark at the first frame.
     pub(crate) fn first_frame(&self) -> Mark {
-        Mark {
-            position: self.before.position.plus(HEADER_BYTES),
-            ..self.before
-        }
+        Mark { position: self.before.position.plus(HEADER_BYTES), ..self.before }
     }
 
     /// Makes the segment that begins at `before`; when this returns, it is durable.
@@ -43,12 +40,7 @@ impl Segment {
     pub(crate) fn create(folder: &Path, before: Mark) -> io::Result<Self> {
         let path = folder.join(format!("{:020}.{SUFFIX}", before.position.0));
         let unnamed = path.with_extension("new");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&unnamed)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unnamed)?;
         file.write_all_at(&header(&before), 0)?;
         file.sync_all()?;
         std::fs::rename(&unnamed, &path)?;
@@ -64,11 +56,7 @@ impl Segment {
         let before = if whole { read_header(&bytes, &path)? } else { None };
         match before {
             Some(before) => Ok(Self { path, file, before }),
-            None => Err(OpenError::Corrupt {
-                file: path,
-                offset: 0,
-                what: "the segment's header",
-            }),
+            None => Err(OpenError::Corrupt { file: path, offset: 0, what: "the segment's header" }),
         }
     }
 
@@ -104,33 +92,16 @@ fn header(before: &Mark) -> [u8; HEADER_BYTES] {
 }
 
 fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Mark>, OpenError> {
-    let u64_at = |at: usize| {
-        bytes[at..at + 8]
-            .try_into()
-            .map(u64::from_le_bytes)
-            .unwrap_or_default()
-    };
-    let u32_at = |at: usize| {
-        bytes[at..at + 4]
-            .try_into()
-            .map(u32::from_le_bytes)
-            .unwrap_or_default()
-    };
+    let u64_at = |at: usize| bytes[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or_default();
+    let u32_at = |at: usize| bytes[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or_default();
     let position = Position(u64_at(12));
     if bytes[..8] != MAGIC || crc(position, &bytes[..CRC_AT]) != u32_at(CRC_AT) {
         return Ok(None);
     }
     let format = u32_at(8);
     if format > FORMAT {
-        return Err(OpenError::NewerFormat {
-            found: format,
-            file: path.to_owned(),
-        });
+        return Err(OpenError::NewerFormat { found: format, file: path.to_owned() });
     }
     let digest = bytes[28..CRC_AT].try_into().unwrap_or_default();
-    Ok(Some(Mark {
-        position,
-        orders: u64_at(20),
-        digest,
-    }))
+    Ok(Some(Mark { position, orders: u64_at(20), digest }))
 }

@@ -1,0 +1,187 @@
+//! The four calls: their paths, their parameters, and the tie from a request type to its path and its reply.
+//!
+//! The tables here drive both reading and signing, so a parameter is documented in one place.
+//! Read `call/requests.rs` next for the requests, `call/reader.rs` for how a parameter is read.
+
+use std::fmt;
+
+use pactolus_nouns::Environment;
+
+use crate::body::Body;
+use crate::error::Refusal;
+use crate::parameter::{Need, Parameter};
+use crate::reply::Reply;
+
+pub(crate) mod reader;
+mod requests;
+
+pub use requests::{Caller, CancelPay, GetBalance, Pay, Present};
+
+/// A request type, tied to its path and to its reply.
+///
+/// Only this crate implements it, because only this crate knows what is on the wire.
+pub trait Call: Sized + fields::Fields {
+    /// Which call it is.
+    const KIND: CallKind;
+
+    /// What answers it when it is done.
+    type Reply: Reply;
+
+    /// Who asks, and about which account.
+    fn caller(&self) -> &Caller;
+
+    /// The call that a body holds: 90018, naming the parameter, if one is missing or wrong.
+    fn from_body(body: &Body<'_>) -> Result<Self, Refusal>;
+
+    /// Where it is called.
+    fn path(environment: Environment) -> CallPath {
+        CallPath { kind: Self::KIND, environment }
+    }
+}
+
+mod fields {
+    use crate::body::Field;
+
+    /// A request's way onto the wire.
+    pub trait Fields {
+        /// The fields that a client sends, in the vendor's order; what `from_body` reads, `fields` writes.
+        fn fields(&self) -> Vec<Field<'_>>;
+    }
+}
+
+/// Which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallKind {
+    /// Gives coins to a player.
+    Present,
+    /// Asks what a player has.
+    GetBalance,
+    /// Takes coins from a player.
+    Pay,
+    /// Gives back what a pay took.
+    CancelPay,
+}
+
+/// What every call takes.
+const COMMON: [(Parameter, Need); 7] = [
+    (Parameter::OpenId, Need::Needed),
+    (Parameter::AppId, Need::Needed),
+    (Parameter::OfferId, Need::Needed),
+    (Parameter::Ts, Need::Needed),
+    (Parameter::ZoneId, Need::Needed),
+    (Parameter::Pf, Need::Needed),
+    (Parameter::UserIp, Need::Optional),
+];
+
+const PRESENT: [(Parameter, Need); 2] =
+    [(Parameter::PresentCounts, Need::Needed), (Parameter::BillNo, Need::Needed)];
+
+const PAY: [(Parameter, Need); 4] = [
+    (Parameter::Amt, Need::Needed),
+    (Parameter::BillNo, Need::Needed),
+    (Parameter::PayItem, Need::Optional),
+    (Parameter::AppRemark, Need::Optional),
+];
+
+const CANCEL_PAY: [(Parameter, Need); 2] =
+    [(Parameter::BillNo, Need::Needed), (Parameter::PayItem, Need::Optional)];
+
+impl CallKind {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Present, Self::GetBalance, Self::Pay, Self::CancelPay];
+
+    /// The last part of its path.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::GetBalance => "getbalance",
+            Self::Pay => "pay",
+            Self::CancelPay => "cancelpay",
+        }
+    }
+
+    /// Its documented parameters, the proofs (`sig`, `mp_sig`, `access_token`) not among them.
+    pub fn parameters(self) -> impl Iterator<Item = (Parameter, Need)> {
+        COMMON.iter().chain(self.own_parameters()).copied()
+    }
+
+    /// Whether `parameter` is one of [`CallKind::parameters`].
+    pub fn documents(self, parameter: Parameter) -> bool {
+        self.parameters().any(|(known, _)| known == parameter)
+    }
+
+    const fn own_parameters(self) -> &'static [(Parameter, Need)] {
+        match self {
+            Self::Present => &PRESENT,
+            Self::GetBalance => &[],
+            Self::Pay => &PAY,
+            Self::CancelPay => &CANCEL_PAY,
+        }
+    }
+}
+
+impl fmt::Display for CallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Where a call is called; a signature covers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallPath {
+    /// Which call.
+    pub kind: CallKind,
+    /// In which environment.
+    pub environment: Environment,
+}
+
+impl CallPath {
+    /// The path as called, without host and query.
+    pub const fn as_str(self) -> &'static str {
+        match (self.environment, self.kind) {
+            (Environment::Live, CallKind::Present) => "/cgi-bin/midas/present",
+            (Environment::Live, CallKind::GetBalance) => "/cgi-bin/midas/getbalance",
+            (Environment::Live, CallKind::Pay) => "/cgi-bin/midas/pay",
+            (Environment::Live, CallKind::CancelPay) => "/cgi-bin/midas/cancelpay",
+            (Environment::Sandbox, CallKind::Present) => "/cgi-bin/midas/sandbox/present",
+            (Environment::Sandbox, CallKind::GetBalance) => "/cgi-bin/midas/sandbox/getbalance",
+            (Environment::Sandbox, CallKind::Pay) => "/cgi-bin/midas/sandbox/pay",
+            (Environment::Sandbox, CallKind::CancelPay) => "/cgi-bin/midas/sandbox/cancelpay",
+        }
+    }
+
+    /// All eight.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Environment::ALL
+            .into_iter()
+            .flat_map(|environment| CallKind::ALL.into_iter().map(move |kind| Self { kind, environment }))
+    }
+
+    /// The call at a path, if it is exactly one of the eight.
+    pub fn parse(path: &str) -> Option<Self> {
+        Self::all().find(|known| known.as_str() == path)
+    }
+}
+
+impl fmt::Display for CallPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_back() {
+        for path in CallPath::all() {
+            assert_eq!(CallPath::parse(path.as_str()), Some(path));
+            assert!(path.as_str().ends_with(path.kind.name()));
+        }
+        assert_eq!(CallPath::all().count(), 8);
+        for other in ["", "/cgi-bin/midas/present/", "/cgi-bin/midas/Present", "/cgi-bin/midas/sandbox/"] {
+            assert_eq!(CallPath::parse(other), None, "{other}");
+        }
+    }
+}

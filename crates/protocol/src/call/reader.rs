@@ -1,0 +1,111 @@
+//! How a parameter of a body becomes a value: its JSON form, its presence, its own rule, in that order.
+//!
+//! Every refusal is 90018, starts with the parameter's name and says what would be right.
+
+use std::fmt;
+
+use pactolus_nouns::{Amount, InvalidAmount};
+
+use crate::body::{Body, Value};
+use crate::error::Refusal;
+use crate::parameter::{Form, Parameter};
+
+/// Reads the parameters of one body.
+pub(crate) struct Reader<'b, 'a> {
+    body: &'b Body<'a>,
+}
+
+impl<'b, 'a> Reader<'b, 'a> {
+    pub(crate) fn new(body: &'b Body<'a>) -> Self {
+        Self { body }
+    }
+
+    /// The value of a parameter that must be there and not empty.
+    pub(crate) fn needed<T, E: fmt::Display>(
+        &self,
+        parameter: Parameter,
+        rule: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Refusal> {
+        self.optional(parameter, rule)?.ok_or_else(|| Refusal::parameter(parameter, "is missing"))
+    }
+
+    /// The value of a parameter that may be absent or empty.
+    pub(crate) fn optional<T, E: fmt::Display>(
+        &self,
+        parameter: Parameter,
+        rule: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Refusal> {
+        match self.sent(parameter)? {
+            None | Some("") => Ok(None),
+            Some(text) => rule(text).map(Some).map_err(|error| Refusal::parameter(parameter, error)),
+        }
+    }
+
+    /// The text of a parameter as sent, once its JSON form is right.
+    pub(crate) fn sent(&self, parameter: Parameter) -> Result<Option<&'b str>, Refusal> {
+        let Some(value) = self.body.get(parameter) else {
+            return Ok(None);
+        };
+        let text = match parameter.form() {
+            Form::Text => text(value),
+            Form::Integer => integer(value),
+            Form::TextOrDigits => text(value).or_else(|_| digits_for_text(value)),
+        };
+        text.map(Some).map_err(|problem| Refusal::parameter(parameter, problem))
+    }
+}
+
+/// The amount that the digits of an integer write.
+pub(crate) fn amount(digits: &str) -> Result<Amount, InvalidAmount> {
+    digits.parse().map_err(|_| InvalidAmount::TooLarge).and_then(Amount::new)
+}
+
+fn text<'b>(value: &'b Value<'_>) -> Result<&'b str, WrongForm<'b>> {
+    match value {
+        Value::Text(text) => Ok(text),
+        Value::Number(_) | Value::Literal(_) | Value::Nested => Err(WrongForm::NotAString(value.describe())),
+    }
+}
+
+/// The digits of an integer, which JSON allows a client to send as a number, and some send as a string.
+fn integer<'b>(value: &'b Value<'_>) -> Result<&'b str, WrongForm<'b>> {
+    match value {
+        Value::Text(text) if text.is_empty() || is_decimal(text) => Ok(text),
+        Value::Text(_) => Err(WrongForm::NotDecimal),
+        Value::Number(digits) if is_decimal(digits) => Ok(digits),
+        Value::Number(digits) if digits.contains(['.', 'e', 'E']) => Err(WrongForm::Fraction),
+        Value::Number(_) => Err(WrongForm::Negative),
+        Value::Literal(_) | Value::Nested => Err(WrongForm::NotAnInteger(value.describe())),
+    }
+}
+
+fn digits_for_text<'b>(value: &'b Value<'_>) -> Result<&'b str, WrongForm<'b>> {
+    integer(value).map_err(|_| WrongForm::NotAString(value.describe()))
+}
+
+/// Whether a text is how JSON writes an integer that is not negative: digits, no zero before others.
+fn is_decimal(text: &str) -> bool {
+    let only_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits && (text == "0" || !text.starts_with('0'))
+}
+
+/// What is wrong with the JSON form of a parameter.
+enum WrongForm<'b> {
+    NotAString(&'b str),
+    NotAnInteger(&'b str),
+    NotDecimal,
+    Fraction,
+    Negative,
+}
+
+impl fmt::Display for WrongForm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAString(sent) => write!(f, "is {sent}; it must be a string"),
+            Self::NotAnInteger(sent) => write!(f, "is {sent}; it must be an integer"),
+            Self::NotDecimal => f.write_str("is a string that is no decimal integer; it must be an integer"),
+            Self::Fraction => f.write_str("has a fraction or an exponent; it must be an integer"),
+            Self::Negative => f.write_str("is negative; it must be at least 1"),
+        }
+    }
+}

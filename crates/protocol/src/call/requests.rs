@@ -1,0 +1,233 @@
+//! The requests of the four calls: what each holds, how it is read, how it is sent.
+//!
+//! Parameters are read in the order of the tables in `docs/protocol.md`; the first that is wrong is named.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use pactolus_nouns::{Amount, AppId, BillNo, OfferId, OpenId, ZoneId};
+
+use super::fields::Fields;
+use super::reader::{Reader, amount};
+use super::{Call, CallKind};
+use crate::body::{Body, Field, Value};
+use crate::error::Refusal;
+use crate::parameter::Parameter;
+use crate::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
+use crate::values::{FreeText, InvalidValue, Pf, UnixSeconds};
+
+/// What every call says: who asks, and about which account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The player.
+    pub openid: OpenId,
+    /// The mini game.
+    pub appid: AppId,
+    /// The coin.
+    pub offer_id: OfferId,
+    /// The caller's clock.
+    pub ts: UnixSeconds,
+    /// The zone.
+    pub zone_id: ZoneId,
+    /// The platform.
+    pub pf: Pf,
+    /// The player's address, if the caller tells it.
+    pub user_ip: Option<IpAddr>,
+}
+
+/// Gives coins to a player.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// To whom.
+    pub caller: Caller,
+    /// How many.
+    pub present_counts: Amount,
+    /// The order's number.
+    pub bill_no: BillNo,
+}
+
+/// Asks what a player has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetBalance {
+    /// Whose coins.
+    pub caller: Caller,
+}
+
+/// Takes coins from a player.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pay {
+    /// From whom.
+    pub caller: Caller,
+    /// How many.
+    pub amt: Amount,
+    /// The order's number.
+    pub bill_no: BillNo,
+    /// What for.
+    pub pay_item: Option<FreeText>,
+    /// What else the caller notes.
+    pub app_remark: Option<FreeText>,
+}
+
+/// Gives back what a pay took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelPay {
+    /// To whom.
+    pub caller: Caller,
+    /// The number of the pay.
+    pub bill_no: BillNo,
+    /// What the pay was for.
+    pub pay_item: Option<FreeText>,
+}
+
+impl Call for Present {
+    const KIND: CallKind = CallKind::Present;
+    type Reply = PresentReply;
+
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
+        let reader = Reader::new(body);
+        Ok(Self {
+            caller: Caller::read(&reader)?,
+            present_counts: reader.needed(Parameter::PresentCounts, amount)?,
+            bill_no: reader.needed(Parameter::BillNo, BillNo::new)?,
+        })
+    }
+}
+
+impl Fields for Present {
+    fn fields(&self) -> Vec<Field<'_>> {
+        let mut fields = self.caller.fields();
+        fields.push(integer(Parameter::PresentCounts, self.present_counts.get()));
+        fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
+        fields
+    }
+}
+
+impl Call for GetBalance {
+    const KIND: CallKind = CallKind::GetBalance;
+    type Reply = BalanceReply;
+
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
+        Ok(Self { caller: Caller::read(&Reader::new(body))? })
+    }
+}
+
+impl Fields for GetBalance {
+    fn fields(&self) -> Vec<Field<'_>> {
+        self.caller.fields()
+    }
+}
+
+impl Call for Pay {
+    const KIND: CallKind = CallKind::Pay;
+    type Reply = PayReply;
+
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
+        let reader = Reader::new(body);
+        Ok(Self {
+            caller: Caller::read(&reader)?,
+            amt: reader.needed(Parameter::Amt, amount)?,
+            bill_no: reader.needed(Parameter::BillNo, BillNo::new)?,
+            pay_item: reader.optional(Parameter::PayItem, FreeText::new)?,
+            app_remark: reader.optional(Parameter::AppRemark, FreeText::new)?,
+        })
+    }
+}
+
+impl Fields for Pay {
+    fn fields(&self) -> Vec<Field<'_>> {
+        let mut fields = self.caller.fields();
+        fields.push(integer(Parameter::Amt, self.amt.get()));
+        fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
+        fields.extend(self.pay_item.as_ref().map(|item| text(Parameter::PayItem, item.as_str())));
+        fields.extend(self.app_remark.as_ref().map(|remark| text(Parameter::AppRemark, remark.as_str())));
+        fields
+    }
+}
+
+impl Call for CancelPay {
+    const KIND: CallKind = CallKind::CancelPay;
+    type Reply = CancelPayReply;
+
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
+        let reader = Reader::new(body);
+        Ok(Self {
+            caller: Caller::read(&reader)?,
+            bill_no: reader.needed(Parameter::BillNo, BillNo::new)?,
+            pay_item: reader.optional(Parameter::PayItem, FreeText::new)?,
+        })
+    }
+}
+
+impl Fields for CancelPay {
+    fn fields(&self) -> Vec<Field<'_>> {
+        let mut fields = self.caller.fields();
+        fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
+        fields.extend(self.pay_item.as_ref().map(|item| text(Parameter::PayItem, item.as_str())));
+        fields
+    }
+}
+
+impl Caller {
+    fn read(reader: &Reader<'_, '_>) -> Result<Self, Refusal> {
+        Ok(Self {
+            openid: reader.needed(Parameter::OpenId, OpenId::new)?,
+            appid: reader.needed(Parameter::AppId, AppId::new)?,
+            offer_id: reader.needed(Parameter::OfferId, OfferId::new)?,
+            ts: reader.needed(Parameter::Ts, unix_seconds)?,
+            zone_id: reader.needed(Parameter::ZoneId, ZoneId::new)?,
+            pf: reader.needed(Parameter::Pf, Pf::new)?,
+            user_ip: reader.optional(Parameter::UserIp, address)?,
+        })
+    }
+
+    fn fields(&self) -> Vec<Field<'_>> {
+        let mut fields = vec![
+            text(Parameter::OpenId, self.openid.as_str()),
+            text(Parameter::AppId, self.appid.as_str()),
+            text(Parameter::OfferId, self.offer_id.as_str()),
+            integer(Parameter::Ts, self.ts.get()),
+            text(Parameter::ZoneId, self.zone_id.as_str()),
+            text(Parameter::Pf, self.pf.as_str()),
+        ];
+        fields.extend(
+            self.user_ip.map(|address| Field::new(Parameter::UserIp, owned_text(address.to_string()))),
+        );
+        fields
+    }
+}
+
+fn unix_seconds(digits: &str) -> Result<UnixSeconds, InvalidValue> {
+    digits.parse().map_err(|_| InvalidValue::UnixSeconds).and_then(UnixSeconds::new)
+}
+
+fn address(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "is neither an IPv4 nor an IPv6 address, nor empty")
+}
+
+fn text(parameter: Parameter, value: &str) -> Field<'_> {
+    Field::new(parameter, Value::Text(Cow::Borrowed(value)))
+}
+
+fn owned_text(value: String) -> Value<'static> {
+    Value::Text(Cow::Owned(value))
+}
+
+fn integer(parameter: Parameter, value: u64) -> Field<'static> {
+    Field::new(parameter, Value::Number(Cow::Owned(value.to_string())))
+}

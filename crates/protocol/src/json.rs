@@ -1,0 +1,44 @@
+//! Writes one JSON object, field by field, in the order of the calls.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+/// An object under way.
+pub struct Object(Vec<u8>);
+
+impl Object {
+    pub(crate) fn new() -> Self {
+        // Room for the usual reply; more only costs a second allocation.
+        let mut json = Vec::with_capacity(256);
+        json.push(b'{');
+        Self(json)
+    }
+
+    /// A string field. `name` is the wire's own and needs no escaping.
+    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
+        self.name(name);
+        serde_json::to_writer(&mut self.0, value).expect("a string is JSON, and a Vec takes every write");
+        self
+    }
+
+    /// A number field: an integer, or a text that is one.
+    pub(crate) fn number(mut self, name: &str, value: impl Display) -> Self {
+        self.name(name);
+        write!(self.0, "{value}").expect("a Vec takes every write");
+        self
+    }
+
+    pub(crate) fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+}

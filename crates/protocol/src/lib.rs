@@ -1,0 +1,87 @@
+//! What travels: the parameters, signatures, dialects, error codes and replies of the Midas calls.
+//!
+//! The contract in prose is `docs/protocol.md`.
+//! This crate does no I/O, asks no clock and no randomness, and knows nothing of accounts; it must never
+//! verify a signature over anything but what was sent.
+//!
+//! A client signs a present, and a server reads and verifies it:
+//!
+//! ```
+//! use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+//! use pactolus_protocol::{
+//!     AccessToken, Body, Call, Caller, Dialects, MidasKey, MpSig, Pf, Present, PresentReply, Received, SessionKey,
+//!     UnixSeconds, reply, signed_body,
+//! };
+//!
+//! let midas_key = MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u")?;
+//! let session_key = SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==")?;
+//! let token = AccessToken::new("ACCESSTOKEN")?;
+//!
+//! // The client: two hundred and thirty-three coins for a player.
+//! let gift = Present {
+//!     caller: Caller {
+//!         openid: OpenId::new("odkx20ENSNa2w5y3g_qOkOvBNM1g")?,
+//!         appid: AppId::new("wx1234567")?,
+//!         offer_id: OfferId::new("12345678")?,
+//!         ts: UnixSeconds::new(1_507_530_737)?,
+//!         zone_id: ZoneId::new("1")?,
+//!         pf: Pf::new("android")?,
+//!         user_ip: None,
+//!     },
+//!     present_counts: Amount::new(233)?,
+//!     bill_no: BillNo::new("BillNo_123")?,
+//! };
+//! let sent = signed_body(&gift, Environment::Live, &midas_key, Some((&session_key, &token)));
+//! assert_eq!(Present::path(Environment::Live).as_str(), "/cgi-bin/midas/present");
+//!
+//! // The server: the checks in the order that `docs/protocol.md` promises.
+//! let body = Body::parse(sent.as_bytes())?;
+//! let received = Received::<Present>::read(Environment::Live, &body, MpSig::Required)?;
+//! received.verify_sig(&midas_key, Dialects::Strict)?;
+//! received.verify_mp_sig(&session_key, &token, Dialects::Strict)?;
+//! assert_eq!(received.call(), &gift);
+//!
+//! // And its answer.
+//! let reply = PresentReply { balance: gift.present_counts.coins(), bill_no: gift.bill_no };
+//! assert_eq!(
+//!     String::from_utf8(reply::to_json(&reply))?,
+//!     r#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#,
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! To add a call:
+//! 1. its [`CallKind`], its name in the path and its own parameters, in `call.rs`;
+//! 2. each new parameter, with its form, in `parameter.rs`;
+//! 3. its request type and [`Call`] implementation, in `call/requests.rs`;
+//! 4. its reply type and [`Reply`] implementation, in `reply.rs`;
+//! 5. its rows in `docs/protocol.md`, which a test holds against the tables above.
+//!
+//! Signing, verifying and the checks of missing parameters follow from the tables.
+
+pub mod body;
+pub mod call;
+pub mod error;
+mod json;
+pub mod parameter;
+pub mod query;
+pub mod reply;
+pub mod request;
+pub mod rid;
+pub mod secret;
+pub mod sign;
+pub mod token;
+pub mod values;
+
+pub use body::{BODY_BYTES_MAX, Body};
+pub use call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
+pub use error::{ErrorCode, ExistingOrder, Refusal};
+pub use parameter::Parameter;
+pub use query::Query;
+pub use reply::{Answer, BalanceReply, CancelPayReply, PayReply, PresentReply, Reply};
+pub use request::signed_body;
+pub use rid::Rid;
+pub use secret::{AccessToken, AppSecret, InvalidSecret, MidasKey, SessionKey};
+pub use sign::{Dialect, Dialects, MpSig, Received, Signature};
+pub use token::{TokenReply, TokenRequest};
+pub use values::{FreeText, InvalidValue, Pf, UnixSeconds};

@@ -1,0 +1,111 @@
+//! The names of the wire's parameters and the JSON form that each must have.
+//!
+//! Which call takes which is in [`call`](crate::call). Read `docs/protocol.md`, "The calls", next.
+
+use std::fmt;
+
+macro_rules! parameters {
+    ($($variant:ident = $name:literal,)*) => {
+        /// A parameter that some call documents.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "each is its name; what it means is the table in docs/protocol.md")]
+        pub enum Parameter {
+            $($variant,)*
+        }
+
+        impl Parameter {
+            /// Every parameter.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name on the wire.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The parameter with this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+parameters! {
+    AccessToken = "access_token",
+    Amt = "amt",
+    AppRemark = "app_remark",
+    AppId = "appid",
+    BillNo = "bill_no",
+    MpSig = "mp_sig",
+    OfferId = "offer_id",
+    OpenId = "openid",
+    PayItem = "pay_item",
+    Pf = "pf",
+    PresentCounts = "present_counts",
+    Sig = "sig",
+    Ts = "ts",
+    UserIp = "user_ip",
+    ZoneId = "zone_id",
+}
+
+/// The JSON form that a parameter must be sent in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A string.
+    Text,
+    /// An integer, or its decimal digits as a string, as some public clients send it.
+    Integer,
+    /// A string, or an integer that stands for its digits, as some public clients send it.
+    TextOrDigits,
+}
+
+/// Whether a call can do without a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It must be there, and not empty.
+    Needed,
+    /// It may be absent or empty.
+    Optional,
+}
+
+impl Parameter {
+    /// The JSON form that it must have.
+    pub const fn form(self) -> Form {
+        match self {
+            Self::Amt | Self::PresentCounts | Self::Ts => Form::Integer,
+            Self::ZoneId => Form::TextOrDigits,
+            Self::AccessToken
+            | Self::AppRemark
+            | Self::AppId
+            | Self::BillNo
+            | Self::MpSig
+            | Self::OfferId
+            | Self::OpenId
+            | Self::PayItem
+            | Self::Pf
+            | Self::Sig
+            | Self::UserIp => Form::Text,
+        }
+    }
+
+    /// Whether it is part of a signature's own machinery, and so never among the parameters that are signed.
+    pub const fn is_proof(self) -> bool {
+        matches!(self, Self::AccessToken | Self::MpSig | Self::Sig)
+    }
+
+    /// Whether it says which order is meant or what it moves, so that no signature may leave it out.
+    pub const fn is_order(self) -> bool {
+        matches!(self, Self::Amt | Self::BillNo | Self::PresentCounts)
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,67 @@
+//! The query of a request: `access_token=…&…`, percent-decoded.
+//!
+//! It holds secrets, so it must never be logged.
+
+use std::borrow::Cow;
+
+/// A query, without the `?` before it.
+#[derive(Clone, Copy)]
+pub struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    /// The query in `text`; any text is one.
+    pub const fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The first value named `name`, decoded; nothing if there is none, if it is empty, or if it is not UTF-8.
+    pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        let pair = |part: &'a str| part.split_once('=').unwrap_or((part, ""));
+        let (_, value) = self.0.split('&').map(pair).find(|(key, _)| *key == name)?;
+        decode(value).filter(|text| !text.is_empty())
+    }
+}
+
+/// A `%` that no two hex digits follow stands for itself, as browsers read it.
+fn decode(value: &str) -> Option<Cow<'_, str>> {
+    if !value.contains(['%', '+']) {
+        return Some(Cow::Borrowed(value));
+    }
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = if byte == b'%' { after.first_chunk().copied().and_then(hex_byte) } else { None };
+        decoded.push(escaped.unwrap_or(if byte == b'+' { b' ' } else { byte }));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+fn hex_byte(digits: [u8; 2]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(digits[0])? << 4 | digit(digits[1])?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_value_of_a_name_decoded() {
+        let query = Query::new("a=1&b=%E5%AE%9d+x&a=2&c&d=&e=%zz%4&f=%ff&=g&h=i=j");
+        let cases = [
+            ("a", Some("1")),
+            ("b", Some("宝 x")),
+            ("c", None),
+            ("d", None),
+            ("e", Some("%zz%4")),
+            ("f", None),
+            ("h", Some("i=j")),
+            ("i", None),
+        ];
+        for (name, value) in cases {
+            assert_eq!(query.get(name).as_deref(), value, "{name}");
+        }
+        assert_eq!(Query::new("").get("a"), None);
+    }
+}

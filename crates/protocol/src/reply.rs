@@ -1,0 +1,162 @@
+//! Replies: the answers of the four calls and refusals, written by the server and read by a client.
+//!
+//! The fields stand in the documented order, and a done call's reply is byte for byte that of `docs/protocol.md`.
+//! How a client reads an answer is in `reply/answer.rs`.
+
+use pactolus_nouns::{BillNo, Coins};
+
+use crate::error::Refusal;
+use crate::json::Object;
+use crate::rid::Rid;
+
+mod answer;
+
+use answer::AnswerFields;
+pub use answer::{Answer, InvalidAnswer, Refused, parse_answer};
+
+/// The `Content-Type` of every reply.
+pub const CONTENT_TYPE: &str = "application/json; encoding=utf-8";
+
+/// The answer of a call that is done. Only this crate implements it, as it does [`Call`](crate::call::Call).
+pub trait Reply: fields::Fields {}
+
+mod fields {
+    use super::{AnswerFields, InvalidAnswer, Object};
+
+    /// A reply's way onto the wire and back.
+    pub trait Fields: Sized {
+        fn write(&self, object: Object) -> Object;
+        fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer>;
+    }
+}
+
+/// The body of a done call's reply.
+pub fn to_json<R: Reply>(reply: &R) -> Vec<u8> {
+    reply.write(Object::new().number("errcode", 0).text("errmsg", "ok")).end()
+}
+
+/// The body of a refusal's reply: its words, then the request's id.
+pub fn refusal_to_json(refusal: &Refusal, rid: Rid) -> Vec<u8> {
+    let object = Object::new()
+        .number("errcode", refusal.code().code())
+        .text("errmsg", &format!("{refusal} rid: {rid}"));
+    match refusal.existing() {
+        None => object.end(),
+        Some(order) => object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance).end(),
+    }
+}
+
+/// What answers a present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresentReply {
+    /// The player's coins after the gift.
+    pub balance: Coins,
+    /// The order's number.
+    pub bill_no: BillNo,
+}
+
+/// What answers a getbalance.
+///
+/// `first_save` is not kept, because it says only whether `save_amt` is zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalanceReply {
+    /// The player's coins: `save_sum − cost_sum`.
+    pub balance: Coins,
+    /// The gifted part of them.
+    pub gen_balance: Coins,
+    /// Coins ever topped up.
+    pub save_amt: Coins,
+    /// Coins ever received: `save_amt + present_sum`.
+    pub save_sum: Coins,
+    /// Coins ever spent.
+    pub cost_sum: Coins,
+    /// Coins ever gifted.
+    pub present_sum: Coins,
+}
+
+/// What answers a pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayReply {
+    /// The order's number.
+    pub bill_no: BillNo,
+    /// The player's coins after the pay.
+    pub balance: Coins,
+    /// Gifted coins among those taken.
+    pub used_gen_amt: Coins,
+}
+
+/// What answers a cancelpay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelPayReply {
+    /// The number of the pay.
+    pub bill_no: BillNo,
+}
+
+impl Reply for PresentReply {}
+
+impl fields::Fields for PresentReply {
+    fn write(&self, object: Object) -> Object {
+        object.number("balance", self.balance).text("bill_no", self.bill_no.as_str())
+    }
+
+    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+        Ok(Self { balance: fields.balance()?, bill_no: fields.bill_no()? })
+    }
+}
+
+impl Reply for BalanceReply {}
+
+impl fields::Fields for BalanceReply {
+    fn write(&self, object: Object) -> Object {
+        object
+            .number("balance", self.balance)
+            .number("gen_balance", self.gen_balance)
+            .number("first_save", u8::from(self.save_amt.is_zero()))
+            .number("save_amt", self.save_amt)
+            .number("save_sum", self.save_sum)
+            .number("cost_sum", self.cost_sum)
+            .number("present_sum", self.present_sum)
+    }
+
+    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+        Ok(Self {
+            balance: fields.balance()?,
+            gen_balance: fields.gen_balance()?,
+            save_amt: fields.save_amt()?,
+            save_sum: fields.save_sum()?,
+            cost_sum: fields.cost_sum()?,
+            present_sum: fields.present_sum()?,
+        })
+    }
+}
+
+impl Reply for PayReply {}
+
+impl fields::Fields for PayReply {
+    fn write(&self, object: Object) -> Object {
+        object
+            .text("bill_no", self.bill_no.as_str())
+            .number("balance", self.balance)
+            .number("used_gen_amt", self.used_gen_amt)
+    }
+
+    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+        Ok(Self {
+            bill_no: fields.bill_no()?,
+            balance: fields.balance()?,
+            used_gen_amt: fields.used_gen_amt()?,
+        })
+    }
+}
+
+impl Reply for CancelPayReply {}
+
+impl fields::Fields for CancelPayReply {
+    fn write(&self, object: Object) -> Object {
+        object.text("bill_no", self.bill_no.as_str())
+    }
+
+    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+        Ok(Self { bill_no: fields.bill_no()? })
+    }
+}

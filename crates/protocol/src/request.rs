@@ -1,0 +1,41 @@
+//! The client's side of a call: its body, signed in the documented dialect.
+
+use pactolus_nouns::Environment;
+
+use crate::body::{Body, Field, Value};
+use crate::call::Call;
+use crate::json::Object;
+use crate::parameter::Parameter;
+use crate::secret::{AccessToken, MidasKey, SessionKey};
+use crate::sign::{self, Dialect};
+
+/// The JSON body of `call`, with `sig` and, given the player's session key and the token of the query, `mp_sig`.
+///
+/// The fields stand in the order of the vendor's example.
+pub fn signed_body<C: Call>(
+    call: &C,
+    environment: Environment,
+    midas_key: &MidasKey,
+    session: Option<(&SessionKey, &AccessToken)>,
+) -> String {
+    let path = C::path(environment);
+    let fields = call.fields();
+    let body = Body::from_fields(fields.clone()).expect("no request type writes a field twice");
+    let sig = sign::sig(path, &body, Dialect::DOCUMENTED, midas_key).to_string();
+    let mut object = fields.iter().fold(Object::new(), write_field).text(Parameter::Sig.name(), &sig);
+    if let Some((session_key, token)) = session {
+        let mp_sig = sign::mp_sig(path, &body, Dialect::DOCUMENTED, &sig, token, session_key);
+        object = object.text(Parameter::MpSig.name(), &mp_sig.to_string());
+    }
+    String::from_utf8(object.end()).expect("every part written was UTF-8")
+}
+
+fn write_field(object: Object, field: &Field<'_>) -> Object {
+    match &field.value {
+        Value::Text(text) => object.text(&field.key, text),
+        Value::Number(digits) => object.number(&field.key, digits),
+        Value::Literal(_) | Value::Nested => {
+            unreachable!("no request type writes anything but texts and integers")
+        }
+    }
+}

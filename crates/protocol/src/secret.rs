@@ -1,0 +1,208 @@
+//! Keys and tokens: texts that must never be printed, compared in variable time, or left in memory.
+//!
+//! The two keys that sign keep their HMAC state ready, so that a request pays only for its own text.
+//! Nothing here implements `Serialize`, `Display` or `PartialEq`, and nothing may.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// HMAC-SHA256, the one function that signs.
+pub(crate) type Mac = Hmac<Sha256>;
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident($inner:ident), $rule:expr) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name($inner);
+
+        impl $name {
+            /// The secret that `text` writes, or why it is none.
+            pub fn new(text: &str) -> Result<Self, InvalidSecret> {
+                let rule: fn(&str) -> Result<(), InvalidSecret> = $rule;
+                rule(text)?;
+                Ok(Self($inner::new(text)))
+            }
+
+            /// The text itself: for signing and for the store only.
+            pub fn expose(&self) -> &str {
+                self.0.text()
+            }
+
+            /// Whether `text` is this secret, in a time that tells nothing but whether the lengths agree.
+            pub fn matches(&self, text: &str) -> bool {
+                self.expose().as_bytes().ct_eq(text.as_bytes()).into()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
+}
+
+secret! {
+    /// The key an app shares with the bank for one environment; it signs `sig`.
+    ///
+    /// 1 to 128 visible ASCII characters.
+    MidasKey(Keyed), |text| visible_ascii(text, 128)
+}
+
+secret! {
+    /// The key of a player's login; it signs `mp_sig` as its text, never decoded.
+    ///
+    /// 16 bytes in base64: 24 characters, the last two `==`.
+    SessionKey(Keyed), base64_of_16_bytes
+}
+
+secret! {
+    /// The secret with which an app asks for access tokens.
+    ///
+    /// 1 to 128 visible ASCII characters.
+    AppSecret(Plain), |text| visible_ascii(text, 128)
+}
+
+secret! {
+    /// The proof of an app's right to call, for some two hours.
+    ///
+    /// 1 to 512 visible ASCII characters.
+    AccessToken(Plain), |text| visible_ascii(text, 512)
+}
+
+impl MidasKey {
+    pub(crate) fn mac(&self) -> Mac {
+        self.0.mac.clone()
+    }
+}
+
+impl SessionKey {
+    pub(crate) fn mac(&self) -> Mac {
+        self.0.mac.clone()
+    }
+}
+
+/// Why a text is not a secret of the wanted kind; never the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidSecret {
+    /// It has no characters.
+    Empty,
+    /// It has more characters than the kind allows.
+    TooLong {
+        /// The most that it may have.
+        max: usize,
+    },
+    /// It holds a space, a control character, or anything beyond ASCII.
+    NotVisibleAscii,
+    /// It is not 16 bytes in base64.
+    NotASessionKey,
+}
+
+impl fmt::Display for InvalidSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::TooLong { max } => write!(f, "is longer than {max} characters"),
+            Self::NotVisibleAscii => f.write_str("holds a character that is not visible ASCII"),
+            Self::NotASessionKey => f.write_str("is not 16 bytes in base64 (24 characters, the last two ==)"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidSecret {}
+
+/// A secret that is only compared and passed on.
+#[derive(Clone)]
+struct Plain(Zeroizing<String>);
+
+impl Plain {
+    fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A secret that signs. The state is zeroed on drop by its own crate.
+#[derive(Clone)]
+struct Keyed {
+    plain: Plain,
+    mac: Mac,
+}
+
+impl Keyed {
+    fn new(text: &str) -> Self {
+        let mac = Mac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length");
+        Self { plain: Plain::new(text), mac }
+    }
+
+    fn text(&self) -> &str {
+        self.plain.text()
+    }
+}
+
+fn visible_ascii(text: &str, max: usize) -> Result<(), InvalidSecret> {
+    if text.is_empty() {
+        Err(InvalidSecret::Empty)
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Err(InvalidSecret::NotVisibleAscii)
+    } else if text.len() > max {
+        Err(InvalidSecret::TooLong { max })
+    } else {
+        Ok(())
+    }
+}
+
+fn base64_of_16_bytes(text: &str) -> Result<(), InvalidSecret> {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    match text.strip_suffix("==") {
+        Some(digits) if digits.len() == 22 && digits.bytes().all(is_digit) => Ok(()),
+        _ => Err(InvalidSecret::NotASessionKey),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let key = MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u").unwrap();
+        assert_eq!(format!("{key:?}"), "MidasKey(..)");
+        let key = SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").unwrap();
+        assert_eq!(format!("{key:?}"), "SessionKey(..)");
+        let error = AccessToken::new("a secret").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("a secret"));
+    }
+
+    #[test]
+    fn a_secret_matches_itself_alone() {
+        let token = AccessToken::new("ACCESSTOKEN").unwrap();
+        assert!(token.matches("ACCESSTOKEN"));
+        for other in ["", "ACCESSTOKE", "ACCESSTOKEm", "ACCESSTOKENN"] {
+            assert!(!token.matches(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_rule() {
+        use InvalidSecret::{Empty, NotASessionKey, NotVisibleAscii, TooLong};
+        assert_eq!(MidasKey::new("").err(), Some(Empty));
+        assert_eq!(AppSecret::new("a b").err(), Some(NotVisibleAscii));
+        assert_eq!(AppSecret::new("宝").err(), Some(NotVisibleAscii));
+        assert_eq!(AppSecret::new(&"x".repeat(129)).err(), Some(TooLong { max: 128 }));
+        assert_eq!(AccessToken::new(&"x".repeat(513)).err(), Some(TooLong { max: 512 }));
+        assert!(AccessToken::new(&"x".repeat(512)).is_ok());
+        for bad in
+            ["", "==", "V7Q38/i2KXaqrQyl2Yx9H===", "V7Q38/i2KXaqrQyl2Yx9Hg=", "V7Q38-i2KXaqrQyl2Yx9Hg=="]
+        {
+            assert_eq!(SessionKey::new(bad).err(), Some(NotASessionKey), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Dialects: the ways in which public clients build the text that they sign.
+//!
+//! The documented one is tried first, and is the only one that a strict app accepts.
+
+use std::fmt;
+
+/// How a client built the text that it signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// Which fields of the body it holds.
+    pub selection: Selection,
+    /// How their values are written.
+    pub encoding: Encoding,
+}
+
+/// Which fields of a body a text holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// The call's documented parameters.
+    Documented,
+    /// Every scalar but the proofs, undocumented ones included.
+    EveryField,
+    /// The documented parameters but those whose value is `""` or `0`; never without the order's own.
+    WithoutEmpty,
+}
+
+/// How a value is written into a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is.
+    Raw,
+    /// As an HTML form sends it, the hex of its escapes in upper case.
+    FormUpper(Unescaped),
+    /// The same, the hex in lower case.
+    FormLower(Unescaped),
+}
+
+/// The marks that a form encoder leaves alone besides `-`, `.` and `_`; they do not agree on these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unescaped {
+    /// `*`: browsers, Java.
+    Star,
+    /// `~`: Go, Python.
+    Tilde,
+    /// None: PHP.
+    None,
+    /// `*`, `!` and brackets: .NET.
+    StarAndBrackets,
+}
+
+/// Which dialects an app accepts: its setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialects {
+    /// All that are known.
+    #[default]
+    Lenient,
+    /// The documented one.
+    Strict,
+}
+
+impl Dialect {
+    /// The form that the vendor documents.
+    pub const DOCUMENTED: Self = Self { selection: Selection::Documented, encoding: Encoding::Raw };
+
+    /// Its name, for logs and counters; the marks left alone are not told apart.
+    pub const fn name(self) -> &'static str {
+        match (self.selection, self.encoding) {
+            (Selection::Documented, Encoding::Raw) => "documented",
+            (Selection::EveryField, Encoding::Raw) => "every-field",
+            (Selection::WithoutEmpty, Encoding::Raw) => "without-empty",
+            (Selection::Documented, Encoding::FormUpper(_) | Encoding::FormLower(_)) => "form-encoded",
+            (Selection::EveryField, Encoding::FormUpper(_) | Encoding::FormLower(_)) => {
+                "every-field form-encoded"
+            }
+            (Selection::WithoutEmpty, Encoding::FormUpper(_) | Encoding::FormLower(_)) => {
+                "without-empty form-encoded"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Dialects {
+    /// The accepted dialects, in the order in which they are tried.
+    pub fn in_order(self) -> impl Iterator<Item = Dialect> {
+        let accepted = match self {
+            Self::Lenient => ENCODINGS.len() * SELECTIONS.len(),
+            Self::Strict => 1,
+        };
+        let all = ENCODINGS.into_iter().flat_map(|encoding| {
+            SELECTIONS.into_iter().map(move |selection| Dialect { selection, encoding })
+        });
+        all.take(accepted)
+    }
+}
+
+const SELECTIONS: [Selection; 3] = [Selection::Documented, Selection::EveryField, Selection::WithoutEmpty];
+
+const ENCODINGS: [Encoding; 8] = [
+    Encoding::Raw,
+    Encoding::FormUpper(Unescaped::Star),
+    Encoding::FormUpper(Unescaped::Tilde),
+    Encoding::FormUpper(Unescaped::None),
+    Encoding::FormLower(Unescaped::Star),
+    Encoding::FormLower(Unescaped::Tilde),
+    Encoding::FormLower(Unescaped::None),
+    Encoding::FormLower(Unescaped::StarAndBrackets),
+];
+
+impl Unescaped {
+    const fn marks(self) -> &'static [u8] {
+        match self {
+            Self::Star => b"*",
+            Self::Tilde => b"~",
+            Self::None => b"",
+            Self::StarAndBrackets => b"*!()",
+        }
+    }
+}
+
+impl Encoding {
+    /// Writes `value` at the end of `text`.
+    pub(crate) fn write(self, value: &str, text: &mut String) {
+        match self {
+            Self::Raw => text.push_str(value),
+            Self::FormUpper(unescaped) => write_form(value, text, unescaped, b"0123456789ABCDEF"),
+            Self::FormLower(unescaped) => write_form(value, text, unescaped, b"0123456789abcdef"),
+        }
+    }
+}
+
+fn write_form(value: &str, text: &mut String, unescaped: Unescaped, digits: &[u8; 16]) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || unescaped.marks().contains(&byte) {
+            text.push(char::from(byte));
+        } else if byte == b' ' {
+            text.push('+');
+        } else {
+            let (high, low) = (digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]);
+            text.extend(['%', char::from(high), char::from(low)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_dialect_is_first_and_the_only_strict_one() {
+        assert_eq!(Dialects::Strict.in_order().collect::<Vec<_>>(), [Dialect::DOCUMENTED]);
+        let names: Vec<_> = Dialects::Lenient.in_order().map(Dialect::name).collect();
+        assert_eq!(names.len(), 24);
+        assert_eq!(names[..4], ["documented", "every-field", "without-empty", "form-encoded"]);
+    }
+
+    #[test]
+    fn each_form_encoder_has_its_marks() {
+        let cases = [
+            (Encoding::Raw, "a b*~!()宝"),
+            (Encoding::FormUpper(Unescaped::Star), "a+b*%7E%21%28%29%E5%AE%9D"),
+            (Encoding::FormUpper(Unescaped::Tilde), "a+b%2A~%21%28%29%E5%AE%9D"),
+            (Encoding::FormUpper(Unescaped::None), "a+b%2A%7E%21%28%29%E5%AE%9D"),
+            (Encoding::FormLower(Unescaped::StarAndBrackets), "a+b*%7e!()%e5%ae%9d"),
+        ];
+        for (encoding, expected) in cases {
+            let mut text = String::new();
+            encoding.write("a b*~!()宝", &mut text);
+            assert_eq!(text, expected);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The texts that signatures sign, up to but without the key that ends them.
+//!
+//! A text is made of the body as sent, never of values that were read from it.
+
+use std::fmt;
+
+use super::dialect::{Dialect, Selection};
+use crate::body::{Body, Field};
+use crate::call::{CallKind, CallPath};
+use crate::parameter::Parameter;
+
+/// What a shown text has in the place of a secret.
+const MASK: &str = "***";
+
+/// A text to sign: everything but the key at its end. It can be written again, to use its memory again.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SignedText(String);
+
+/// The text of `sig`.
+pub fn sig_text(path: CallPath, body: &Body<'_>, dialect: Dialect) -> SignedText {
+    let mut text = SignedText::default();
+    text.write_sig(path, body, dialect);
+    text
+}
+
+/// The text of `mp_sig`, which also covers the query's `access_token` and the body's `sig`.
+pub(super) fn mp_sig_text(
+    path: CallPath,
+    body: &Body<'_>,
+    dialect: Dialect,
+    sig: &str,
+    access_token: &str,
+) -> SignedText {
+    let mut text = SignedText::default();
+    text.write_mp_sig(path, body, dialect, sig, access_token);
+    text
+}
+
+/// The text of `sig`, to show to whoever asks why theirs does not verify: `***` stands for the key.
+pub fn explain_sig(path: CallPath, body: &Body<'_>, dialect: Dialect) -> String {
+    sig_text(path, body, dialect).0 + MASK
+}
+
+/// The text of `mp_sig` to show, with `***` for the access token and for the session key.
+pub fn explain_mp_sig(path: CallPath, body: &Body<'_>, dialect: Dialect, sig: &str) -> String {
+    mp_sig_text(path, body, dialect, sig, MASK).0 + MASK
+}
+
+impl SignedText {
+    pub(super) fn write_sig(&mut self, path: CallPath, body: &Body<'_>, dialect: Dialect) {
+        self.write(path, body, dialect, &[], "&method=POST&secret=");
+    }
+
+    pub(super) fn write_mp_sig(
+        &mut self,
+        path: CallPath,
+        body: &Body<'_>,
+        dialect: Dialect,
+        sig: &str,
+        access_token: &str,
+    ) {
+        let proofs = [(Parameter::AccessToken.name(), access_token), (Parameter::Sig.name(), sig)];
+        self.write(path, body, dialect, &proofs, "&method=POST&session_key=");
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Sorted pairs, `proofs` (sorted too) among them, then path and `ending`.
+    fn write(
+        &mut self,
+        path: CallPath,
+        body: &Body<'_>,
+        dialect: Dialect,
+        proofs: &[(&str, &str)],
+        ending: &str,
+    ) {
+        self.0.clear();
+        // Room for the usual request and its proofs; more only costs a second allocation.
+        self.0.reserve(512);
+        let mut proofs = proofs.iter().peekable();
+        for field in body.fields() {
+            let Some(value) = signed_value(field, path.kind, dialect.selection) else {
+                continue;
+            };
+            while let Some((key, proof)) = proofs.next_if(|(key, _)| *key < &*field.key) {
+                self.pair(key, proof, dialect);
+            }
+            self.pair(&field.key, value, dialect);
+        }
+        for (key, proof) in proofs {
+            self.pair(key, proof, dialect);
+        }
+        for part in ["&org_loc=", path.as_str(), ending] {
+            self.0.push_str(part);
+        }
+    }
+
+    fn pair(&mut self, key: &str, value: &str, dialect: Dialect) {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.push_str(key);
+        self.0.push('=');
+        dialect.encoding.write(value, &mut self.0);
+    }
+}
+
+/// Only how long it is: a text may hold the access token.
+impl fmt::Debug for SignedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedText({} bytes)", self.0.len())
+    }
+}
+
+/// The value of a field, if a text of this selection holds it.
+fn signed_value<'b>(field: &'b Field<'_>, kind: CallKind, selection: Selection) -> Option<&'b str> {
+    let documented = field.parameter.filter(|parameter| kind.documents(*parameter));
+    let is_signed = match selection {
+        Selection::Documented => documented.is_some(),
+        Selection::EveryField => !field.parameter.is_some_and(Parameter::is_proof),
+        Selection::WithoutEmpty => {
+            documented.is_some_and(|parameter| parameter.is_order() || !field.value.is_empty_or_zero())
+        }
+    };
+    if is_signed { field.value.scalar() } else { None }
+}

@@ -1,0 +1,154 @@
+//! Access tokens: the query that asks for one, the query that shows one, and the reply.
+//!
+//! Whether the app exists and the secret is its own is for the server to say, with 40013 and 40125.
+//! The contract in prose: `docs/protocol.md`, "Tokens and login".
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use pactolus_nouns::AppId;
+use serde::Deserialize;
+
+use crate::error::{ErrorCode, Refusal};
+use crate::json::Object;
+use crate::query::Query;
+use crate::reply::{Answer, InvalidAnswer, Refused};
+use crate::secret::{AccessToken, AppSecret};
+
+/// Where a token is asked for, with GET.
+pub const TOKEN_PATH: &str = "/cgi-bin/token";
+
+/// How long a token lives, as the vendor has it.
+pub const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
+
+/// How long a token stays good after the next one was given out, as the vendor has it.
+pub const TOKEN_OVERLAP: Duration = Duration::from_secs(300);
+
+/// What `GET /cgi-bin/token` asks.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// The app that wants a token.
+    pub appid: AppId,
+    /// Its proof, still to be compared.
+    pub secret: AppSecret,
+}
+
+impl TokenRequest {
+    /// The request in a query. Checked in this order: 41002 and 41004 for what is missing, 40002, 40013, 40125.
+    pub fn from_query(query: Query<'_>) -> Result<Self, Refusal> {
+        let appid = query.get("appid").ok_or(ErrorCode::AppIdMissing)?;
+        let secret = query.get("secret").ok_or(ErrorCode::AppSecretMissing)?;
+        if query.get("grant_type").as_deref() != Some("client_credential") {
+            return Err(Refusal::because(ErrorCode::InvalidGrantType, "it must be client_credential"));
+        }
+        let appid = AppId::new(&appid).map_err(|_| ErrorCode::InvalidAppId)?;
+        let secret = AppSecret::new(&secret).map_err(|_| ErrorCode::InvalidAppSecret)?;
+        Ok(Self { appid, secret })
+    }
+}
+
+impl AccessToken {
+    /// The token that a call shows: 41001 if the query has none, 40001 if what it has cannot be one.
+    pub fn from_query(query: Query<'_>) -> Result<Self, Refusal> {
+        let text = query.get("access_token").ok_or(ErrorCode::AccessTokenMissing)?;
+        Self::new(&text).map_err(|_| ErrorCode::InvalidCredential.into())
+    }
+}
+
+/// The answer to a request for a token.
+#[derive(Clone, Debug)]
+pub struct TokenReply {
+    /// The token.
+    pub access_token: AccessToken,
+    /// How long it is good, in whole seconds on the wire.
+    pub expires_in: Duration,
+}
+
+impl TokenReply {
+    /// The reply's body. The vendor's has no `errcode` here.
+    pub fn to_json(&self) -> Vec<u8> {
+        Object::new()
+            .text("access_token", self.access_token.expose())
+            .number("expires_in", self.expires_in.as_secs())
+            .end()
+    }
+
+    /// What the reply's body `json` says, for a client.
+    pub fn parse(json: &[u8]) -> Result<Answer<Self>, InvalidAnswer> {
+        let fields: TokenFields<'_> = serde_json::from_slice(json).map_err(|_| InvalidAnswer::NotAnAnswer)?;
+        if fields.errcode != 0 {
+            let errmsg = fields.errmsg.into_owned();
+            return Ok(Answer::Refused(Refused { errcode: fields.errcode, errmsg, existing: None }));
+        }
+        let access_token =
+            AccessToken::new(&fields.access_token).map_err(|_| InvalidAnswer::Field("access_token"))?;
+        let expires_in =
+            fields.expires_in.map(Duration::from_secs).ok_or(InvalidAnswer::Field("expires_in"))?;
+        Ok(Answer::Done(Self { access_token, expires_in }))
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TokenFields<'a> {
+    errcode: i32,
+    errmsg: Cow<'a, str>,
+    access_token: Cow<'a, str>,
+    expires_in: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_request_is_checked_in_its_order() {
+        let all = "grant_type=client_credential&appid=wx1234567&secret=s";
+        let request = TokenRequest::from_query(Query::new(all)).unwrap();
+        assert_eq!(request.appid.as_str(), "wx1234567");
+        assert!(request.secret.matches("s"));
+        let cases = [
+            ("", 41002),
+            ("appid=&secret=s", 41002),
+            ("appid=a%20b", 41004),
+            ("appid=a%20b&secret=", 41004),
+            ("appid=a%20b&secret=s+s", 40002),
+            ("appid=a%20b&secret=s+s&grant_type=authorization_code", 40002),
+            ("appid=a%20b&secret=s+s&grant_type=client_credential", 40013),
+            ("appid=ab&secret=s+s&grant_type=client_credential", 40125),
+        ];
+        for (query, code) in cases {
+            let refusal = TokenRequest::from_query(Query::new(query)).unwrap_err();
+            assert_eq!(refusal.code().code(), code, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_call_shows_its_token_in_the_query() {
+        let code = |query| AccessToken::from_query(Query::new(query)).map_err(|refusal| refusal.code());
+        assert!(code("x=1&access_token=ACCESSTOKEN").unwrap().matches("ACCESSTOKEN"));
+        assert_eq!(code("x=1").unwrap_err(), ErrorCode::AccessTokenMissing);
+        assert_eq!(code("access_token=").unwrap_err(), ErrorCode::AccessTokenMissing);
+        assert_eq!(code("access_token=a%00").unwrap_err(), ErrorCode::InvalidCredential);
+    }
+
+    #[test]
+    fn the_reply_is_the_vendors_and_reads_back() {
+        let access_token = AccessToken::new("A\"\\TOKEN").unwrap();
+        let reply = TokenReply { access_token, expires_in: TOKEN_LIFETIME };
+        let json = reply.to_json();
+        assert_eq!(json, br#"{"access_token":"A\"\\TOKEN","expires_in":7200}"#);
+        let Ok(Answer::Done(read)) = TokenReply::parse(&json) else { panic!("not done") };
+        assert!(read.access_token.matches("A\"\\TOKEN"));
+        assert_eq!(read.expires_in, TOKEN_LIFETIME);
+    }
+
+    #[test]
+    fn a_refused_token_reads_back() {
+        let json = br#"{"errcode":40125,"errmsg":"invalid appsecret rid: 0"}"#;
+        let Ok(Answer::Refused(refused)) = TokenReply::parse(json) else { panic!("not refused") };
+        assert_eq!(refused.code(), Some(ErrorCode::InvalidAppSecret));
+        assert_eq!(TokenReply::parse(b"[").unwrap_err(), InvalidAnswer::NotAnAnswer);
+        assert_eq!(TokenReply::parse(b"{}").unwrap_err(), InvalidAnswer::Field("access_token"));
+    }
+}

@@ -1,0 +1,138 @@
+//! Values that only the wire knows: the caller's clock, the platform, and free text.
+//!
+//! What the ledger knows as well (`OpenId`, `BillNo`, `Amount` …) lives in `pactolus-nouns`.
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+use pactolus_nouns::Coins;
+
+/// Why a value of this module cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidValue {
+    /// The caller's clock is 0 or past what every JSON reader holds exactly.
+    UnixSeconds,
+    /// Not 1 to 32 digits, letters, `_` or `-`.
+    Pf,
+    /// Empty, or longer than 1,024 bytes.
+    FreeText,
+}
+
+impl fmt::Display for InvalidValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnixSeconds => write!(f, "is not unix seconds; it must be 1 to {}", Coins::MAX),
+            Self::Pf => write!(f, "is not 1 to {} digits, letters or any of _-", Pf::MAX),
+            Self::FreeText => write!(f, "is not 1 to {} bytes", FreeText::MAX),
+        }
+    }
+}
+
+impl std::error::Error for InvalidValue {}
+
+/// The caller's clock, `ts`: whole seconds since 1970, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixSeconds(NonZeroU64);
+
+impl UnixSeconds {
+    /// The moment `seconds` after 1970 began.
+    pub const fn new(seconds: u64) -> Result<Self, InvalidValue> {
+        match NonZeroU64::new(seconds) {
+            Some(positive) if seconds <= Coins::MAX.get() => Ok(Self(positive)),
+            Some(_) | None => Err(InvalidValue::UnixSeconds),
+        }
+    }
+
+    /// The seconds.
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// The platform, `pf`, such as `android`; which ones an app allows is its setting.
+///
+/// Inline, without a heap allocation, because every call carries one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pf {
+    length: u8,
+    /// Zero past `length`, so that equal texts are equal bytes.
+    bytes: [u8; Self::MAX],
+}
+
+impl Pf {
+    /// The longest value, in characters.
+    pub const MAX: usize = 32;
+
+    /// The platform that `text` names, or why it names none.
+    pub fn new(text: &str) -> Result<Self, InvalidValue> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        let length = u8::try_from(text.len()).map_err(|_| InvalidValue::Pf)?;
+        if text.is_empty() || text.len() > Self::MAX || !text.bytes().all(is_allowed) {
+            return Err(InvalidValue::Pf);
+        }
+        let mut bytes = [0; Self::MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self { length, bytes })
+    }
+
+    /// The value as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).expect("only ASCII gets in")
+    }
+}
+
+impl fmt::Display for Pf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Pf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pf({:?})", self.as_str())
+    }
+}
+
+/// What the caller says about a pay, `pay_item` or `app_remark`: 1 to 1,024 bytes of any text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FreeText(Box<str>);
+
+impl FreeText {
+    /// The longest value, in bytes of UTF-8: room for a sentence, and a bound on what a signature hashes.
+    pub const MAX: usize = 1024;
+
+    /// The value that `text` is, or why it is none.
+    pub fn new(text: &str) -> Result<Self, InvalidValue> {
+        if (1..=Self::MAX).contains(&text.len()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidValue::FreeText)
+        }
+    }
+
+    /// The value as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_has_its_bounds() {
+        for good in ["android", "a", "iOS_15-x", &"x".repeat(32)] {
+            assert_eq!(Pf::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "an droid", "安卓", &"x".repeat(33), &"x".repeat(300)] {
+            assert_eq!(Pf::new(bad), Err(InvalidValue::Pf), "{bad}");
+        }
+        assert_eq!(UnixSeconds::new(0), Err(InvalidValue::UnixSeconds));
+        assert_eq!(UnixSeconds::new(1 << 53), Err(InvalidValue::UnixSeconds));
+        assert_eq!(UnixSeconds::new(1_507_530_737).unwrap().get(), 1_507_530_737);
+        assert!(FreeText::new(&"x".repeat(1024)).is_ok());
+        assert_eq!(FreeText::new(&"x".repeat(1025)), Err(InvalidValue::FreeText));
+        assert_eq!(FreeText::new(""), Err(InvalidValue::FreeText));
+    }
+}

@@ -1,0 +1,46 @@
+//! `docs/protocol.md` holds what the tables of the code hold.
+
+use pactolus_protocol::{BODY_BYTES_MAX, CallKind, CallPath, Dialects, ErrorCode, Parameter};
+
+const DOCUMENT: &str = include_str!("../../../../docs/protocol.md");
+
+/// The table row whose first cell is `first`.
+fn row(first: &str) -> Vec<&'static str> {
+    DOCUMENT
+        .lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .map(|line| line.split(" | ").collect::<Vec<_>>())
+        .find(|cells| cells[0] == first)
+        .unwrap_or_else(|| panic!("docs/protocol.md has no row for {first}"))
+}
+
+#[test]
+fn every_error_code_has_its_row_with_its_words() {
+    for code in ErrorCode::ALL {
+        assert_eq!(row(&code.code().to_string())[1], format!("`{}`", code.errmsg()));
+    }
+}
+
+#[test]
+fn every_parameter_has_its_row_and_every_call_its_paths() {
+    for parameter in Parameter::ALL {
+        row(&format!("`{parameter}`"));
+    }
+    for path in CallPath::all() {
+        assert!(DOCUMENT.contains(&format!("`{path}`")), "{path}");
+    }
+    for kind in CallKind::ALL {
+        row(&format!("`{kind}`"));
+    }
+}
+
+#[test]
+fn every_dialect_is_named() {
+    for dialect in Dialects::Lenient.in_order() {
+        for name in dialect.name().split(' ') {
+            row(name);
+        }
+    }
+    assert_eq!(BODY_BYTES_MAX, 16 * 1024);
+    assert!(DOCUMENT.contains("16 KiB"));
+}

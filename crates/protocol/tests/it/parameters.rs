@@ -1,0 +1,170 @@
+//! Every parameter: what is accepted, what is refused, and the words of each refusal.
+
+use pactolus_nouns::Environment;
+use pactolus_protocol::parameter::Need;
+use pactolus_protocol::{
+    Body, Call, CallKind, CancelPay, ErrorCode, GetBalance, MpSig, Parameter, Pay, Present, Received, Refusal,
+};
+use serde_json::{Map, Value, json};
+
+use crate::samples::{PAY, PRESENT};
+
+fn sample(kind: CallKind) -> Map<String, Value> {
+    let json = match kind {
+        CallKind::Present | CallKind::GetBalance => PRESENT,
+        CallKind::Pay | CallKind::CancelPay => PAY,
+    };
+    serde_json::from_str(&format!(r#"{{{json},"user_ip":"203.0.113.7","sig":"s","mp_sig":"m"}}"#)).unwrap()
+}
+
+fn read<C: Call>(fields: &Map<String, Value>) -> Result<C, Refusal> {
+    let json = serde_json::to_string(fields).unwrap();
+    let body = Body::parse(json.as_bytes())?;
+    Ok(Received::<C>::read(Environment::Live, &body, MpSig::Required)?.into_call())
+}
+
+fn read_kind(kind: CallKind, fields: &Map<String, Value>) -> Result<(), Refusal> {
+    match kind {
+        CallKind::Present => read::<Present>(fields).map(drop),
+        CallKind::GetBalance => read::<GetBalance>(fields).map(drop),
+        CallKind::Pay => read::<Pay>(fields).map(drop),
+        CallKind::CancelPay => read::<CancelPay>(fields).map(drop),
+    }
+}
+
+/// The tables of parameters say what is signed; the requests must read just those.
+#[test]
+fn each_call_needs_what_its_table_says_and_takes_what_it_says() {
+    for kind in CallKind::ALL {
+        for (parameter, need) in kind.parameters() {
+            for empty in [None, Some(json!(""))] {
+                let mut fields = sample(kind);
+                fields.remove(parameter.name());
+                fields.extend(empty.map(|empty| (parameter.name().to_owned(), empty)));
+                let told = read_kind(kind, &fields).map_err(|refusal| refusal.to_string());
+                let expected = match need {
+                    Need::Needed => Err(format!("invalid parameter: {parameter} is missing")),
+                    Need::Optional => Ok(()),
+                };
+                assert_eq!(told, expected, "{kind}");
+            }
+        }
+        for parameter in Parameter::ALL.iter().copied() {
+            let mut fields = sample(kind);
+            fields.insert(parameter.name().to_owned(), json!([]));
+            let told = read_kind(kind, &fields).map_err(|refusal| refusal.to_string());
+            let is_read = kind.documents(parameter) || matches!(parameter, Parameter::Sig | Parameter::MpSig);
+            assert_eq!(told.is_err(), is_read, "{kind} {parameter} {told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_or_misshapen_proof_is_a_wrong_parameter() {
+    for proof in ["sig", "mp_sig"] {
+        let mut fields = sample(CallKind::Present);
+        fields.remove(proof);
+        let missing = read::<Present>(&fields).unwrap_err();
+        assert_eq!(missing.to_string(), format!("invalid parameter: {proof} is missing"));
+        fields.insert(proof.to_owned(), json!(5));
+        let number = read::<Present>(&fields).unwrap_err();
+        assert_eq!(
+            number.to_string(),
+            format!("invalid parameter: {proof} is a number; it must be a string")
+        );
+    }
+}
+
+/// Each case: what is sent for a parameter, as JSON, and what is said about it; nothing if it is accepted.
+#[rustfmt::skip] // One case a line.
+const CASES: &[(&str, &str, &str)] = &[
+    ("present_counts", "1", ""),
+    ("present_counts", r#""5""#, ""),
+    ("present_counts", "9007199254740991", ""),
+    ("present_counts", "0", "is 0; it must be at least 1"),
+    ("present_counts", r#""0""#, "is 0; it must be at least 1"),
+    ("present_counts", "-1", "is negative; it must be at least 1"),
+    ("present_counts", "-0", "is negative; it must be at least 1"),
+    ("present_counts", "9007199254740992", "is too large; the most is 9007199254740991"),
+    ("present_counts", r#""9007199254740992""#, "is too large; the most is 9007199254740991"),
+    ("present_counts", "99999999999999999999999999999", "is too large; the most is 9007199254740991"),
+    ("present_counts", "233.0", "has a fraction or an exponent; it must be an integer"),
+    ("present_counts", "-0.0", "has a fraction or an exponent; it must be an integer"),
+    ("present_counts", "1e2", "has a fraction or an exponent; it must be an integer"),
+    ("present_counts", "1E2", "has a fraction or an exponent; it must be an integer"),
+    ("present_counts", "true", "is true; it must be an integer"),
+    ("present_counts", "null", "is null; it must be an integer"),
+    ("present_counts", "[233]", "is an object or an array; it must be an integer"),
+    ("present_counts", r#"{"a":1}"#, "is an object or an array; it must be an integer"),
+    ("present_counts", r#""0233""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#""+5""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#""-5""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#"" 5""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#""5 ""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#""5.0""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#""1e2""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#""0x10""#, "is a string that is no decimal integer; it must be an integer"),
+    ("present_counts", r#""５""#, "is a string that is no decimal integer; it must be an integer"),
+    ("ts", r#""1507530737""#, ""),
+    ("ts", "0", "is not unix seconds; it must be 1 to 9007199254740991"),
+    ("ts", "99999999999999999999", "is not unix seconds; it must be 1 to 9007199254740991"),
+    ("ts", "1507530737.5", "has a fraction or an exponent; it must be an integer"),
+    ("ts", "null", "is null; it must be an integer"),
+    ("zone_id", "7", ""),
+    ("zone_id", r#""1_role""#, ""),
+    ("zone_id", "1.0", "is a number; it must be a string"),
+    ("zone_id", "-1", "is a number; it must be a string"),
+    ("zone_id", "true", "is true; it must be a string"),
+    ("zone_id", r#""a b""#, "holds ' '; 1 to 64 digits, letters or any of _-.:|*@ are allowed"),
+    ("openid", "7", "is a number; it must be a string"),
+    ("openid", "null", "is null; it must be a string"),
+    ("openid", "false", "is false; it must be a string"),
+    ("openid", r#""a.b""#, "holds '.'; 1 to 64 digits, letters or any of _- are allowed"),
+    ("appid", "[]", "is an object or an array; it must be a string"),
+    ("offer_id", "12345678", "is a number; it must be a string"),
+    ("pf", r#""ios""#, ""),
+    ("pf", r#""an droid""#, "is not 1 to 32 digits, letters or any of _-"),
+    ("user_ip", r#""203.0.113.7""#, ""),
+    ("user_ip", r#""2001:db8::7""#, ""),
+    ("user_ip", r#""203.0.113""#, "is neither an IPv4 nor an IPv6 address, nor empty"),
+    ("user_ip", r#""203.0.113.7:80""#, "is neither an IPv4 nor an IPv6 address, nor empty"),
+    ("user_ip", "null", "is null; it must be a string"),
+    ("bill_no", r#""A-z_0|9*@""#, ""),
+    ("bill_no", r#""a&b""#, "holds '&'; 1 to 63 digits, letters or any of _-|*@ are allowed"),
+    ("bill_no", "123", "is a number; it must be a string"),
+    ("unknown", "{}", ""),
+    ("access_token", "5", ""),
+];
+
+#[test]
+fn every_wrong_value_is_named_with_what_would_be_right() {
+    for (name, value, problem) in CASES {
+        let mut fields = sample(CallKind::Present);
+        fields.remove(*name);
+        // Built as text, because a `Value` would not keep the digits as written.
+        let rest = serde_json::to_string(&fields).unwrap();
+        let sent = format!(r#"{{"{name}":{value},{}"#, &rest[1..]);
+        let body = Body::parse(sent.as_bytes()).unwrap();
+        match (Present::from_body(&body), *problem) {
+            (Ok(_), "") => {}
+            (Err(refusal), problem) if !problem.is_empty() => {
+                assert_eq!(refusal.code(), ErrorCode::InvalidParameter);
+                assert_eq!(refusal.detail(), Some(&*format!("{name} {problem}")), "{value}");
+            }
+            (told, _) => panic!("{name} {value}: {told:?}"),
+        }
+    }
+}
+
+#[test]
+fn free_text_has_a_length_and_no_other_rule() {
+    for (length, accepted) in [(1, true), (1024, true), (1025, false)] {
+        let mut fields = sample(CallKind::Pay);
+        fields.insert("app_remark".to_owned(), json!("\u{1}".repeat(length)));
+        assert_eq!(read::<Pay>(&fields).is_ok(), accepted, "{length}");
+    }
+    let mut fields = sample(CallKind::CancelPay);
+    fields.insert("pay_item".to_owned(), json!("宝".repeat(400)));
+    let refusal = read::<CancelPay>(&fields).unwrap_err();
+    assert_eq!(refusal.to_string(), "invalid parameter: pay_item is not 1 to 1024 bytes");
+}

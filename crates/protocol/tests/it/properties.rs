@@ -1,0 +1,120 @@
+//! For any bytes: no panic. For any valid call: signed, read and verified, it is itself.
+
+use pactolus_nouns::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, ZoneId};
+use pactolus_protocol::{
+    Body, Call, Caller, CancelPay, Dialect, Dialects, FreeText, GetBalance, MpSig, Pay, Pf, Present,
+    Received, UnixSeconds, sign, signed_body,
+};
+use proptest::option::of;
+use proptest::prelude::*;
+
+use crate::samples::{midas_key, session_key, token};
+
+fn environment() -> impl Strategy<Value = Environment> {
+    prop_oneof![Just(Environment::Live), Just(Environment::Sandbox)]
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    prop_oneof![1..=1000u64, 1..=Coins::MAX.get()].prop_map(|count| Amount::new(count).unwrap())
+}
+
+fn bill_no() -> impl Strategy<Value = BillNo> {
+    r"[0-9A-Za-z_|*@-]{1,63}".prop_map(|text| BillNo::new(&text).unwrap())
+}
+
+fn free_text() -> impl Strategy<Value = FreeText> {
+    prop_oneof![r"[ -~]{1,40}", r"\PC{1,40}", r"(?s).{1,40}"].prop_map(|text| FreeText::new(&text).unwrap())
+}
+
+fn caller() -> impl Strategy<Value = Caller> {
+    let identifier = || "[0-9A-Za-z_-]{1,64}";
+    let identifiers =
+        (identifier(), identifier(), identifier(), r"[0-9A-Za-z_.:|*@-]{1,64}", "[0-9A-Za-z_-]{1,32}");
+    (identifiers, 1..=Coins::MAX.get(), of(any::<std::net::IpAddr>())).prop_map(
+        |((openid, appid, offer_id, zone_id, pf), ts, user_ip)| Caller {
+            openid: OpenId::new(&openid).unwrap(),
+            appid: AppId::new(&appid).unwrap(),
+            offer_id: OfferId::new(&offer_id).unwrap(),
+            ts: UnixSeconds::new(ts).unwrap(),
+            zone_id: ZoneId::new(&zone_id).unwrap(),
+            pf: Pf::new(&pf).unwrap(),
+            user_ip,
+        },
+    )
+}
+
+/// What `signed_body` sends, the server reads, verifies, and finds to be the call.
+fn comes_through<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environment) {
+    let json = signed_body(call, environment, &midas_key(), Some((&session_key(), &token())));
+    let body = Body::parse(json.as_bytes()).unwrap();
+    let received = Received::<C>::read(environment, &body, MpSig::Required).unwrap();
+    assert_eq!(received.call(), call);
+    assert_eq!(received.verify_sig(&midas_key(), Dialects::Strict), Ok(Dialect::DOCUMENTED));
+    let mp_sig = received.verify_mp_sig(&session_key(), &token(), Dialects::Strict);
+    assert_eq!(mp_sig, Ok(Some(Dialect::DOCUMENTED)));
+    in_every_dialect::<C>(&json, environment);
+}
+
+/// A client that signs the same body in any dialect is accepted by a lenient app.
+fn in_every_dialect<C: Call>(json: &str, environment: Environment) {
+    let unsigned = format!("{}}}", &json[..json.find(r#","sig":""#).unwrap()]);
+    let body = Body::parse(unsigned.as_bytes()).unwrap();
+    for dialect in Dialects::Lenient.in_order() {
+        let sig = sign::sig(C::path(environment), &body, dialect, &midas_key());
+        let sent = format!(r#"{},"sig":"{sig}"}}"#, &unsigned[..unsigned.len() - 1]);
+        let sent = Body::parse(sent.as_bytes()).unwrap();
+        let received = Received::<C>::read(environment, &sent, MpSig::IfPresent).unwrap();
+        assert!(received.verify_sig(&midas_key(), Dialects::Lenient).is_ok(), "{dialect}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_present_comes_through(
+        caller in caller(), present_counts in amount(), bill_no in bill_no(), environment in environment(),
+    ) {
+        comes_through(&Present { caller, present_counts, bill_no }, environment);
+    }
+
+    #[test]
+    fn a_getbalance_comes_through(caller in caller(), environment in environment()) {
+        comes_through(&GetBalance { caller }, environment);
+    }
+
+    #[test]
+    fn a_pay_comes_through(
+        caller in caller(), amt in amount(), bill_no in bill_no(), pay_item in of(free_text()),
+        app_remark in of(free_text()), environment in environment(),
+    ) {
+        comes_through(&Pay { caller, amt, bill_no, pay_item, app_remark }, environment);
+    }
+
+    #[test]
+    fn a_cancelpay_comes_through(
+        caller in caller(), bill_no in bill_no(), pay_item in of(free_text()), environment in environment(),
+    ) {
+        comes_through(&CancelPay { caller, bill_no, pay_item }, environment);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Body::parse(&bytes);
+    }
+
+    /// Bytes near a body: the vendor's example with some of them replaced.
+    #[test]
+    fn no_damaged_body_panics(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = format!(r#"{{{},"sig":"a","mp_sig":"b"}}"#, crate::samples::PAY).into_bytes();
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if let Ok(body) = Body::parse(&bytes)
+            && let Ok(received) = Received::<Pay>::read(Environment::Live, &body, MpSig::IfPresent)
+        {
+            prop_assert!(received.verify_sig(&midas_key(), Dialects::Lenient).is_err());
+        }
+    }
+}

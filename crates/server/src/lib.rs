@@ -1,0 +1,48 @@
+//! The bank over HTTP: the Midas calls, access tokens, and the operator API.
+//!
+//! The path of a present: [`router`](mod@crate::router) names the handler; the extractor in `midas::signed` checks
+//! method, token, body, parameters, privilege, `sig`, session and `mp_sig`, in this order, over what was sent; the
+//! handler in `midas` posts the order that `midas::convert` makes of the call, and answers what came of it.
+//!
+//! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
+//! [`Records`](pactolus_ledger::Records). It never logs a body, a key or a token.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use std::sync::Arc;
+//! use pactolus_ledger::model::Model;
+//! use pactolus_protocol::AccessToken;
+//! use pactolus_server::{Bank, OsRandomness, Settings, Store, SystemClock, serve};
+//!
+//! let store = Store::of(Arc::new(Model::new()));
+//! let settings = Settings::new(AccessToken::new("an-operators-token")?);
+//! let bank = Bank::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! serve(bank, listener, async {}).await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! To add a Midas call: its types in `pactolus-protocol`, its order in `midas::convert`, a handler in `midas`, two
+//! lines in `router`. To add an operator's call: a handler in `operator`, a line in `router`.
+
+mod answer;
+mod bank;
+mod clock;
+mod health;
+mod logins;
+mod midas;
+mod operator;
+mod platform;
+mod random;
+mod router;
+mod serve;
+mod settings;
+
+pub use bank::{Bank, Store};
+pub use clock::{Clock, SystemClock};
+pub use random::{OsRandomness, Randomness};
+pub use router::router;
+pub use serve::{Drained, serve};
+pub use settings::{AppSettings, Limits, Settings};

@@ -1,0 +1,179 @@
+//! Access tokens: which app a token speaks for, and until when.
+//!
+//! A token is looked up, kept and held by its digest, so that neither the store nor the time that a look-up takes
+//! tells anything about a token that is good.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pactolus_ledger::{RecordChange, RecordKey, Records, Unavailable};
+use pactolus_nouns::{AppId, UnixMillis};
+use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
+use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
+use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+
+use super::{from_record, to_record};
+use crate::random::Randomness;
+use crate::settings::AppSettings;
+
+/// How long a token that is over is remembered, so that its bearer is told that it expired.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+type Digest = [u8; 32];
+
+/// The tokens of all apps.
+pub(crate) struct Tokens {
+    /// Tokens from the settings, which never expire.
+    fixed: HashMap<Digest, AppId>,
+    /// The digests of the apps' secrets: a token given for another secret is no longer good.
+    secrets: HashMap<AppId, Digest>,
+    held: Cache<Digest, Token>,
+    records: Arc<dyn Records>,
+    random: Arc<dyn Randomness>,
+    /// Held while a token is replaced, its write included, so that of two at once one replaces the other. Only
+    /// requests for tokens wait for it, and they take no other lock.
+    replacing: Mutex<()>,
+}
+
+/// A token that was given out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Token {
+    appid: String,
+    secret: Digest,
+    good_until_ms: u64,
+    /// Whether another token came after it.
+    replaced: bool,
+}
+
+/// Which token of an app is the latest.
+#[derive(Serialize, Deserialize)]
+struct Latest {
+    digest: Digest,
+}
+
+impl Tokens {
+    pub(crate) fn new<'a>(
+        apps: impl Iterator<Item = &'a Arc<AppSettings>> + Clone,
+        records: Arc<dyn Records>,
+        random: Arc<dyn Randomness>,
+        held: usize,
+    ) -> Self {
+        let fixed = |app: &'a Arc<AppSettings>| {
+            app.static_access_tokens.iter().map(|token| (digest(token.expose()), app.appid))
+        };
+        Self {
+            fixed: apps.clone().flat_map(fixed).collect(),
+            secrets: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
+            held: Cache::new(held),
+            records,
+            random,
+            replacing: Mutex::new(()),
+        }
+    }
+
+    /// The app that `token` speaks for: 40001 if it speaks for none, 42001 if it did once.
+    pub(crate) async fn app_of(&self, token: &AccessToken, now: UnixMillis) -> Result<AppId, Refusal> {
+        let digest = digest(token.expose());
+        if let Some(appid) = self.fixed.get(&digest) {
+            return Ok(*appid);
+        }
+        let token = self.find(digest).await.map_err(|_| ErrorCode::SystemError)?;
+        let token = token.ok_or(ErrorCode::InvalidCredential)?;
+        let appid = AppId::new(&token.appid).map_err(|_| ErrorCode::InvalidCredential)?;
+        if self.secrets.get(&appid) != Some(&token.secret) {
+            return Err(ErrorCode::InvalidCredential.into());
+        }
+        match (now.get() < token.good_until_ms, token.replaced) {
+            (true, _) => Ok(appid),
+            (false, true) => Err(ErrorCode::InvalidCredential.into()),
+            (false, false) => Err(ErrorCode::AccessTokenExpired.into()),
+        }
+    }
+
+    /// Gives out a new token for `appid`; the one before it stays good for [`TOKEN_OVERLAP`].
+    pub(crate) async fn issue(&self, appid: AppId, now: UnixMillis) -> Result<AccessToken, Unavailable> {
+        let secret = *self.secrets.get(&appid).ok_or(Unavailable::Closed)?;
+        let new = self.new_token();
+        let new_digest = digest(new.expose());
+        let good_until_ms = now.after(TOKEN_LIFETIME).get();
+        let token = Token { appid: appid.to_string(), secret, good_until_ms, replaced: false };
+
+        let _replacing = self.replacing.lock().await;
+        let mut tokens = vec![(new_digest, token)];
+        if let Some((digest, mut before)) = self.latest(appid).await? {
+            before.good_until_ms = before.good_until_ms.min(now.after(TOKEN_OVERLAP).get());
+            before.replaced = true;
+            tokens.push((digest, before));
+        }
+        let mut changes: Vec<_> = tokens.iter().map(|(digest, token)| change(digest, token)).collect();
+        changes.push(RecordChange {
+            key: latest_key(appid),
+            value: to_record(&Latest { digest: new_digest }),
+            expires_at: UnixMillis::new(good_until_ms),
+        });
+        self.records.put(changes).await?;
+        for (digest, token) in tokens {
+            self.held.insert(digest, token);
+        }
+        Ok(new)
+    }
+
+    async fn latest(&self, appid: AppId) -> Result<Option<(Digest, Token)>, Unavailable> {
+        let Some(bytes) = self.records.get(latest_key(appid)).await? else { return Ok(None) };
+        let Some(Latest { digest }) = from_record(&bytes) else { return Ok(None) };
+        Ok(self.find(digest).await?.map(|token| (digest, token)))
+    }
+
+    async fn find(&self, digest: Digest) -> Result<Option<Token>, Unavailable> {
+        // The guard keeps what is read here from taking the place of something newer.
+        let guard = match self.held.get_value_or_guard_async(&digest).await {
+            Ok(token) => return Ok(Some(token)),
+            Err(guard) => guard,
+        };
+        let Some(bytes) = self.records.get(token_key(&digest)).await? else { return Ok(None) };
+        let token: Option<Token> = from_record(&bytes);
+        if let Some(token) = &token {
+            let _ = guard.insert(token.clone());
+        }
+        Ok(token)
+    }
+
+    fn new_token(&self) -> AccessToken {
+        let mut bytes = [0; 32];
+        self.random.fill(&mut bytes);
+        AccessToken::new(&hex(&bytes)).expect("hex digits make a token")
+    }
+}
+
+fn change(digest: &Digest, token: &Token) -> RecordChange {
+    RecordChange {
+        key: token_key(digest),
+        value: to_record(token),
+        expires_at: UnixMillis::new(token.good_until_ms).after(REMEMBERED),
+    }
+}
+
+fn token_key(digest: &Digest) -> RecordKey {
+    RecordKey::new("token", &[&hex(digest)])
+}
+
+fn latest_key(appid: AppId) -> RecordKey {
+    RecordKey::new("latest-token", &[appid.as_str()])
+}
+
+fn digest(text: &str) -> Digest {
+    Sha256::digest(text).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+    }
+    text
+}

@@ -1,0 +1,123 @@
+//! Wire words to bank words and back: the one place that knows both.
+
+use pactolus_ledger::{
+    Account, AccountKey, Differs, Memo, Order, OrderKind, PostError, Refusal as Refused, Unavailable,
+};
+use pactolus_nouns::Coins;
+use pactolus_protocol::{
+    BalanceReply, Call, CancelPay, ErrorCode, GetBalance, Parameter, Pay, Present, Refusal,
+};
+
+use super::signed::Signed;
+
+/// The order that a present asks for.
+pub(crate) fn present(signed: &Signed<Present>) -> Order {
+    Order {
+        account: account_of(signed),
+        bill_no: signed.call.bill_no,
+        kind: OrderKind::Present(signed.call.present_counts),
+        memo: Memo::default(),
+    }
+}
+
+/// The order that a pay asks for.
+pub(crate) fn pay(signed: &Signed<Pay>) -> Order {
+    let text = |text: &Option<pactolus_protocol::FreeText>| {
+        text.as_ref().map_or("", |text| text.as_str()).to_owned()
+    };
+    let memo = Memo::new(&text(&signed.call.pay_item), &text(&signed.call.app_remark));
+    Order {
+        account: account_of(signed),
+        bill_no: signed.call.bill_no,
+        kind: OrderKind::Pay(signed.call.amt),
+        memo: memo.expect("the wire's texts are no longer than a memo's"),
+    }
+}
+
+/// The order that a cancelpay asks for.
+pub(crate) fn cancel_pay(signed: &Signed<CancelPay>) -> Order {
+    Order {
+        account: account_of(signed),
+        bill_no: signed.call.bill_no,
+        kind: OrderKind::Cancel { window: signed.app.cancel_window },
+        memo: Memo::default(),
+    }
+}
+
+/// The account that a getbalance asks about.
+pub(crate) fn account(signed: &Signed<GetBalance>) -> AccountKey {
+    account_of(signed)
+}
+
+fn account_of<C: Call>(signed: &Signed<C>) -> AccountKey {
+    let caller = signed.call.caller();
+    AccountKey {
+        app: caller.appid,
+        environment: signed.environment,
+        offer: caller.offer_id,
+        player: caller.openid,
+        zone: caller.zone_id,
+    }
+}
+
+/// What a getbalance answers.
+pub(crate) fn balance(account: &Account) -> BalanceReply {
+    BalanceReply {
+        balance: account.balance(),
+        gen_balance: account.gifted(),
+        save_amt: account.saved(),
+        save_sum: account.save_sum(),
+        cost_sum: account.spent(),
+        present_sum: account.presented(),
+    }
+}
+
+/// What an order that is not done answers; `amount` is the parameter that says how many coins it moves.
+pub(crate) fn refusal(error: PostError, amount: Parameter) -> Refusal {
+    match error {
+        PostError::Unavailable(error) => unavailable(error),
+        PostError::Refused(Refused::BillNoTaken(differs)) => match differing(differs, amount) {
+            Some(parameter) => Refusal::differs(parameter),
+            None => Refusal::because(ErrorCode::OrderExist, "the order with this bill_no is of another call"),
+        },
+        PostError::Refused(Refused::TooManyCoins) => Refusal::parameter(
+            amount,
+            format_args!("is too large; the player's coins ever received would pass {}", Coins::MAX),
+        ),
+        PostError::Refused(Refused::BalanceNotEnough(balance)) => {
+            Refusal::because(ErrorCode::BalanceNotEnough, format!("the balance is {balance}"))
+        }
+        PostError::Refused(Refused::PayNotFound) => {
+            Refusal::because(ErrorCode::OrderNotExist, "no pay has this bill_no")
+        }
+        PostError::Refused(Refused::PayDiffers(differs)) => match differing(differs, amount) {
+            Some(parameter) => Refusal::because(
+                ErrorCode::OrderNotExist,
+                format!("{parameter} differs from that of the order with this bill_no"),
+            ),
+            None => Refusal::because(ErrorCode::OrderNotExist, "the order with this bill_no is not a pay"),
+        },
+        PostError::Refused(Refused::PastCancelWindow) => ErrorCode::OrderConfirmed.into(),
+    }
+}
+
+/// What a bank that cannot say answers.
+pub(crate) fn unavailable(error: Unavailable) -> Refusal {
+    let detail = match error {
+        Unavailable::Busy => "the bank is busy; repeat the same request",
+        Unavailable::Closed => "the bank is stopping; repeat the same request",
+        Unavailable::Failed => "the bank's store failed; repeat the same request once it is back",
+    };
+    Refusal::because(ErrorCode::SystemError, detail)
+}
+
+/// The parameter of the wire for what differs; nothing if it is the call itself.
+fn differing(differs: Differs, amount: Parameter) -> Option<Parameter> {
+    match differs {
+        Differs::Player => Some(Parameter::OpenId),
+        Differs::Zone => Some(Parameter::ZoneId),
+        Differs::Offer => Some(Parameter::OfferId),
+        Differs::Amount => Some(amount),
+        Differs::Kind => None,
+    }
+}

@@ -1,0 +1,83 @@
+//! The extractor of the Midas calls: from a request to a call that is to be carried out.
+//!
+//! The order of checks is a part of the contract (`docs/protocol.md`): method, token, body, parameters, privilege,
+//! `sig`, session, `mp_sig`. Whoever holds a [`Signed`] call holds one that passed them all.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::Method;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use pactolus_nouns::{Environment, UnixMillis};
+use pactolus_protocol::{
+    AccessToken, BODY_BYTES_MAX, Body, Call, CallPath, ErrorCode, Parameter, Query, Received, Refusal,
+};
+
+use crate::answer::Refused;
+use crate::bank::Bank;
+use crate::settings::AppSettings;
+
+/// A call that passed every check.
+pub(crate) struct Signed<C> {
+    pub(crate) call: C,
+    pub(crate) environment: Environment,
+    pub(crate) app: Arc<AppSettings>,
+    /// When it came in.
+    pub(crate) now: UnixMillis,
+}
+
+impl<C: Call + Send> FromRequest<Arc<Bank>> for Signed<C> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, bank: &Arc<Bank>) -> Result<Self, Refused> {
+        if request.method() != Method::POST {
+            return Err(ErrorCode::RequirePost.into());
+        }
+        let now = bank.now();
+        let path = CallPath::parse(request.uri().path()).ok_or(ErrorCode::SystemError)?;
+        let token = AccessToken::from_query(Query::new(request.uri().query().unwrap_or_default()))?;
+        let appid = bank.tokens.app_of(&token, now).await?;
+        let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
+        let bytes = read_body(request).await?;
+        let call = verified(bank, &app, path.environment, &token, &bytes, now).await?;
+        Ok(Self { call, environment: path.environment, app, now })
+    }
+}
+
+/// The whole body. One that is too large or breaks off is cut, and what is cut is refused when it is parsed.
+async fn read_body(request: Request) -> Result<axum::body::Bytes, Refusal> {
+    match Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Body::too_large()),
+        Err(_) => Err(Refusal::because(ErrorCode::DataFormat, "the body broke off")),
+    }
+}
+
+/// The call in a body, once everything about it is right.
+async fn verified<C: Call>(
+    bank: &Bank,
+    app: &AppSettings,
+    environment: Environment,
+    token: &AccessToken,
+    bytes: &[u8],
+    now: UnixMillis,
+) -> Result<C, Refusal> {
+    let body = Body::parse(bytes)?;
+    let received = Received::<C>::read(environment, &body, app.mp_sig)?;
+    let caller = received.call().caller();
+    if !app.pf.contains(&caller.pf) {
+        return Err(Refusal::parameter(Parameter::Pf, "is not a platform of this app"));
+    }
+    if caller.appid != app.appid {
+        return Err(Refusal::because(ErrorCode::NoPrivilege, "appid is not the app of the access_token"));
+    }
+    if caller.offer_id != app.offer_id {
+        return Err(Refusal::because(ErrorCode::NoPrivilege, "offer_id is not the offer of this app"));
+    }
+    received.verify_sig(app.midas_key(environment), app.dialects)?;
+    if received.needs_session() {
+        let session = bank.sessions.get(app.appid, caller.openid, now).await?;
+        received.verify_mp_sig(&session.key, token, app.dialects)?;
+    }
+    Ok(received.into_call())
+}

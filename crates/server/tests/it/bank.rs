@@ -1,0 +1,242 @@
+//! A bank to test: a server on a port of its own, a store in a folder of its own, the documented sample's app, and
+//! books that are audited when it goes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use pactolus_ledger::{Ledger, Records};
+use pactolus_ledger_embedded::EmbeddedStore;
+use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pactolus_protocol::{
+    AccessToken, AppSecret, Call, Caller, Dialects, MidasKey, MpSig, Pf, Present, SessionKey, UnixSeconds,
+    signed_body,
+};
+use pactolus_server::{AppSettings, Bank, Clock, Limits, OsRandomness, Settings, Store, serve};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub(crate) const APPID: &str = "wx1234567";
+pub(crate) const OFFER: &str = "12345678";
+pub(crate) const PLAYER: &str = "odkx20ENSNa2w5y3g_qOkOvBNM1g";
+pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
+pub(crate) const SANDBOX_KEY: &str = "sandboxsandboxsandboxsandboxsand";
+pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+pub(crate) const TOKEN: &str = "ACCESSTOKEN";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const OPERATOR: &str = "operators-token";
+pub(crate) const START: UnixMillis = UnixMillis::new(1_507_530_737_000);
+
+/// A clock that only goes when it is turned.
+pub(crate) struct TestClock(AtomicU64);
+
+impl Clock for TestClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis::new(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl TestClock {
+    pub(crate) fn turn(&self, later: Duration) {
+        self.0.store(self.now().after(later).get(), Ordering::SeqCst);
+    }
+}
+
+pub(crate) struct TestBank {
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) base: String,
+    store: Arc<EmbeddedStore>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<tokio::task::JoinHandle<()>>,
+    /// Removed last.
+    #[expect(dead_code, reason = "it is held, not read")]
+    folder: Option<TempDir>,
+}
+
+/// The documented sample's app, with a secret and a sandbox key of the tests' own.
+pub(crate) fn sample_app() -> AppSettings {
+    AppSettings {
+        appid: APPID.parse().unwrap(),
+        app_secret: AppSecret::new(SECRET).unwrap(),
+        offer_id: OFFER.parse().unwrap(),
+        midas_key: MidasKey::new(MIDAS_KEY).unwrap(),
+        sandbox_midas_key: MidasKey::new(SANDBOX_KEY).unwrap(),
+        mp_sig: MpSig::Required,
+        dialects: Dialects::Lenient,
+        pf: vec![Pf::new("android").unwrap()],
+        static_access_tokens: vec![AccessToken::new(TOKEN).unwrap()],
+        cancel_window: AppSettings::CANCEL_WINDOW,
+    }
+}
+
+impl TestBank {
+    /// A bank with the sample's app, whose player is logged in.
+    pub(crate) async fn start() -> Self {
+        Self::with(sample_app()).await
+    }
+
+    /// The same with other settings of the app.
+    pub(crate) async fn with(app: AppSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(
+            EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap(),
+        );
+        let mut bank = Self::on(store, vec![app], Limits::default()).await;
+        bank.folder = Some(folder);
+        bank.log_in(PLAYER).await;
+        bank
+    }
+
+    /// A bank on an open store, with these apps, and nobody logged in.
+    pub(crate) async fn on(store: Arc<EmbeddedStore>, apps: Vec<AppSettings>, limits: Limits) -> Self {
+        let clock = Arc::new(TestClock(AtomicU64::new(START.get())));
+        let settings = Settings { operator_token: AccessToken::new(OPERATOR).unwrap(), apps, limits };
+        let kept = Store {
+            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
+            records: Arc::clone(&store) as Arc<dyn Records>,
+        };
+        let bank = Bank::new(settings, kept, Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(OsRandomness));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = serve(bank, listener, async {
+            let _ = stopped.await;
+        });
+        let server = tokio::spawn(async { drop(serving.await.unwrap()) });
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { clock, base, store, client, stop: Some(stop), server: Some(server), folder: None }
+    }
+
+    /// Tells the server to stop, as a signal would.
+    pub(crate) fn stop(&mut self) -> tokio::task::JoinHandle<()> {
+        drop(self.stop.take());
+        self.server.take().unwrap()
+    }
+
+    /// Any request; its status, content type and body.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> (StatusCode, String, Bytes) {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, kind.unwrap_or_default(), body)
+    }
+
+    /// A POST of the platform; always 200 and JSON.
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Value {
+        let (status, kind, body) = self.send(Method::POST, path, &[], body).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(kind, "application/json; encoding=utf-8");
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// A call with the sample's token.
+    pub(crate) async fn call<C: Call>(&self, environment: Environment, body: impl Into<Bytes>) -> Value {
+        self.post(&format!("{}?access_token={TOKEN}", C::path(environment)), body).await
+    }
+
+    /// A live present as the sample's client signs it.
+    pub(crate) async fn present(&self, call: &Present) -> Value {
+        self.call::<Present>(Environment::Live, sign(call, Environment::Live)).await
+    }
+
+    /// A request of the operator API; its status and body.
+    pub(crate) async fn operate(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> (StatusCode, Value) {
+        let headers =
+            [("authorization", &*format!("Bearer {OPERATOR}")), ("content-type", "application/json")];
+        let (status, _, body) = self.send(method, path, &headers, body).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    pub(crate) async fn log_in(&self, openid: &str) {
+        let path = format!("/api/v1/apps/{APPID}/players/{openid}/session");
+        let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
+        assert_eq!(self.operate(Method::PUT, &path, body).await.0, StatusCode::OK);
+    }
+
+    /// The sample player's account, by the operator API.
+    pub(crate) async fn account(&self, environment: Environment) -> Value {
+        let path = format!("/api/v1/apps/{APPID}/accounts?env={environment}&openid={PLAYER}&zone_id=1");
+        let (status, account) = self.operate(Method::GET, &path, "").await;
+        assert_eq!(status, StatusCode::OK);
+        account
+    }
+
+    pub(crate) async fn balance(&self, environment: Environment) -> u64 {
+        self.account(environment).await["balance"].as_u64().unwrap()
+    }
+}
+
+impl Drop for TestBank {
+    fn drop(&mut self) {
+        // A store that was closed by stopping was settled; its books are still read.
+        let audit = pollster::block_on(self.store.audit()).unwrap();
+        if !std::thread::panicking() {
+            assert!(audit.is_clean(), "{audit:?}");
+        }
+    }
+}
+
+pub(crate) fn caller() -> Caller {
+    Caller {
+        openid: PLAYER.parse().unwrap(),
+        appid: APPID.parse().unwrap(),
+        offer_id: OFFER.parse().unwrap(),
+        ts: UnixSeconds::new(1_507_530_737).unwrap(),
+        zone_id: "1".parse().unwrap(),
+        pf: Pf::new("android").unwrap(),
+        user_ip: None,
+    }
+}
+
+/// The documented request: 233 coins, unless told otherwise.
+pub(crate) fn gift(bill_no: &str, count: u64) -> Present {
+    Present {
+        caller: caller(),
+        present_counts: Amount::new(count).unwrap(),
+        bill_no: bill_no.parse().unwrap(),
+    }
+}
+
+/// The body that the sample's client sends.
+pub(crate) fn sign<C: Call>(call: &C, environment: Environment) -> String {
+    let midas_key =
+        MidasKey::new(if environment == Environment::Live { MIDAS_KEY } else { SANDBOX_KEY }).unwrap();
+    sign_with(call, environment, &midas_key)
+}
+
+pub(crate) fn sign_with<C: Call>(call: &C, environment: Environment, midas_key: &MidasKey) -> String {
+    let (session_key, token) = (SessionKey::new(SESSION_KEY).unwrap(), AccessToken::new(TOKEN).unwrap());
+    signed_body(call, environment, midas_key, Some((&session_key, &token)))
+}
+
+/// Asserts the code and the words of a refusal, and that a request id follows them.
+pub(crate) fn assert_refused(reply: &Value, errcode: i64, words: &str) {
+    assert_eq!(reply["errcode"], errcode, "{reply}");
+    let (before, rid) = reply["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap();
+    assert_eq!(before, words);
+    rid.parse::<pactolus_protocol::Rid>().unwrap();
+}

@@ -1,0 +1,137 @@
+//! The four calls, as a client that keeps to the documents sends them.
+
+use std::time::Duration;
+
+use pactolus_nouns::{Amount, Environment};
+use pactolus_protocol::{CancelPay, FreeText, GetBalance, Pay, Present};
+
+use crate::bank::{TestBank, assert_refused, caller, gift, sign};
+
+const LIVE: Environment = Environment::Live;
+const SANDBOX: Environment = Environment::Sandbox;
+
+fn pay(bill_no: &str, amt: u64) -> Pay {
+    Pay {
+        caller: caller(),
+        amt: Amount::new(amt).unwrap(),
+        bill_no: bill_no.parse().unwrap(),
+        pay_item: Some(FreeText::new("剑*1").unwrap()),
+        app_remark: None,
+    }
+}
+
+fn cancel(bill_no: &str) -> CancelPay {
+    CancelPay { caller: caller(), bill_no: bill_no.parse().unwrap(), pay_item: None }
+}
+
+#[tokio::test]
+async fn the_documented_request_is_answered_as_documented_and_given_once() {
+    let bank = TestBank::start().await;
+    // Byte for byte the vendor's sample, with the signatures of the documented keys.
+    let body = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
+    let path = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
+    let (_, _, reply) = bank.send(hyper::Method::POST, path, &[], body).await;
+    assert_eq!(&*reply, br#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#);
+
+    let again = bank.post(path, body).await;
+    assert_refused(&again, 90012, "order exist");
+    assert_eq!((&again["balance"], &again["bill_no"]), (&233.into(), &"BillNo_123".into()));
+    assert_eq!((bank.balance(LIVE).await, bank.balance(SANDBOX).await), (233, 0));
+}
+
+#[tokio::test]
+async fn the_environments_share_no_coins_and_no_bill_numbers() {
+    let bank = TestBank::start().await;
+    assert_eq!(bank.call::<Present>(LIVE, sign(&gift("b", 5), LIVE)).await["balance"], 5);
+    assert_eq!(bank.call::<Present>(SANDBOX, sign(&gift("b", 7), SANDBOX)).await["balance"], 7);
+    assert_eq!((bank.balance(LIVE).await, bank.balance(SANDBOX).await), (5, 7));
+}
+
+#[tokio::test]
+async fn a_bill_number_taken_by_another_order_is_refused_by_what_differs() {
+    let bank = TestBank::start().await;
+    bank.log_in("another").await;
+    bank.present(&gift("b", 5)).await;
+    let differs =
+        |name: &str| format!("order exist: {name} differs from that of the order with this bill_no");
+
+    assert_refused(&bank.present(&gift("b", 6)).await, 90012, &differs("present_counts"));
+    let mut other = gift("b", 5);
+    other.caller.zone_id = "2".parse().unwrap();
+    assert_refused(&bank.present(&other).await, 90012, &differs("zone_id"));
+    let mut other = gift("b", 5);
+    other.caller.openid = "another".parse().unwrap();
+    assert_refused(&bank.present(&other).await, 90012, &differs("openid"));
+    let paid = bank.call::<Pay>(LIVE, sign(&pay("b", 5), LIVE)).await;
+    assert_refused(&paid, 90012, "order exist: the order with this bill_no is of another call");
+    assert!(paid.get("balance").is_none(), "the balance is told to who repeats an order only");
+    assert_eq!(bank.balance(LIVE).await, 5);
+}
+
+#[tokio::test]
+async fn coins_are_paid_given_back_and_told() {
+    let bank = TestBank::start().await;
+    bank.present(&gift("gift", 100)).await;
+    let paid = bank.call::<Pay>(LIVE, sign(&pay("pay-1", 30), LIVE)).await;
+    assert_eq!(
+        paid.to_string(),
+        r#"{"balance":70,"bill_no":"pay-1","errcode":0,"errmsg":"ok","used_gen_amt":30}"#
+    );
+    assert_refused(&bank.call::<Pay>(LIVE, sign(&pay("pay-1", 30), LIVE)).await, 90012, "order exist");
+    let too_much = bank.call::<Pay>(LIVE, sign(&pay("pay-2", 71), LIVE)).await;
+    assert_refused(&too_much, 90013, "balance not enough: the balance is 70");
+
+    let balance = bank.call::<GetBalance>(LIVE, sign(&GetBalance { caller: caller() }, LIVE)).await;
+    let expected = serde_json::json!({
+        "errcode": 0, "errmsg": "ok", "balance": 70, "gen_balance": 70, "first_save": 1, "save_amt": 0,
+        "save_sum": 100, "cost_sum": 30, "present_sum": 100,
+    });
+    assert_eq!(balance, expected);
+
+    let cancelled = bank.call::<CancelPay>(LIVE, sign(&cancel("pay-1"), LIVE)).await;
+    assert_eq!(cancelled.to_string(), r#"{"bill_no":"pay-1","errcode":0,"errmsg":"ok"}"#);
+    assert_refused(
+        &bank.call::<CancelPay>(LIVE, sign(&cancel("pay-1"), LIVE)).await,
+        90015,
+        "order has been canceled",
+    );
+    assert_refused(
+        &bank.call::<CancelPay>(LIVE, sign(&cancel("pay-9"), LIVE)).await,
+        90000,
+        "order not exist: no pay has this bill_no",
+    );
+    assert_refused(
+        &bank.call::<CancelPay>(LIVE, sign(&cancel("gift"), LIVE)).await,
+        90000,
+        "order not exist: the order with this bill_no is not a pay",
+    );
+    assert_eq!(bank.balance(LIVE).await, 100);
+}
+
+#[tokio::test]
+async fn a_pay_can_be_cancelled_for_48_hours() {
+    let bank = TestBank::start().await;
+    bank.present(&gift("gift", 100)).await;
+    bank.call::<Pay>(LIVE, sign(&pay("in-time", 1), LIVE)).await;
+    bank.call::<Pay>(LIVE, sign(&pay("too-late", 1), LIVE)).await;
+    bank.clock.turn(Duration::from_secs(48 * 3600));
+    bank.log_in(crate::bank::PLAYER).await;
+    assert_eq!(bank.call::<CancelPay>(LIVE, sign(&cancel("in-time"), LIVE)).await["errcode"], 0);
+    bank.clock.turn(Duration::from_secs(1));
+    let late = bank.call::<CancelPay>(LIVE, sign(&cancel("too-late"), LIVE)).await;
+    assert_refused(&late, 90014, "order has been confirmed");
+}
+
+#[tokio::test]
+async fn coins_past_the_maximum_are_refused_and_change_nothing() {
+    let bank = TestBank::start().await;
+    let most = pactolus_nouns::Coins::MAX.get();
+    assert_eq!(bank.present(&gift("most", most)).await["balance"], most);
+    let refused = bank.present(&gift("one-more", 1)).await;
+    assert_refused(
+        &refused,
+        90018,
+        "invalid parameter: present_counts is too large; the player's coins ever received would pass 9007199254740991",
+    );
+    assert_eq!(bank.balance(LIVE).await, most);
+}

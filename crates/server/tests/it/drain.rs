@@ -1,0 +1,31 @@
+//! Coming to an end.
+
+use pactolus_nouns::Environment;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::bank::{TestBank, gift, sign};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_open_get_their_answers() {
+    let mut bank = TestBank::start().await;
+    let address = bank.base.trim_start_matches("http://").to_owned();
+    let body = sign(&gift("open", 5), Environment::Live);
+    let head = format!(
+        "POST /cgi-bin/midas/present?access_token=ACCESSTOKEN HTTP/1.1\r\nhost: bank\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    // The head is read, the body is not there yet, and the server is told to stop.
+    let mut open = TcpStream::connect(&address).await.unwrap();
+    open.write_all(head.as_bytes()).await.unwrap();
+    open.write_all(&body.as_bytes()[..10]).await.unwrap();
+    // An answer to another request shows that the server has got round to reading the head.
+    bank.account(Environment::Live).await;
+    let ended = bank.stop();
+    open.write_all(&body.as_bytes()[10..]).await.unwrap();
+    let mut reply = String::new();
+    open.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.contains(r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"open"}"#), "{reply}");
+    ended.await.unwrap();
+    assert!(TcpStream::connect(&address).await.is_err(), "nobody listens any more");
+}

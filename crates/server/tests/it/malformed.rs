@@ -1,0 +1,136 @@
+//! Ten thousand malformed requests: each is told what is wrong, none panics, none changes a balance.
+//!
+//! They are made from the documented request by damage whose code the contract says, from a seed; all are otherwise
+//! right, so that nothing else can refuse them first.
+
+use pactolus_nouns::Environment;
+use pactolus_protocol::Present;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
+
+use crate::bank::{TestBank, gift, sign};
+
+const LIVE: Environment = Environment::Live;
+const CASES: usize = 10_000;
+
+/// A request's bytes, the code that answers them, and a word of the answer.
+type Malformed = (Vec<u8>, i64, String);
+
+fn right() -> Value {
+    serde_json::from_str(&sign(&gift("BillNo_123", 233), LIVE)).unwrap()
+}
+
+const NEEDED: [&str; 10] =
+    ["openid", "appid", "offer_id", "ts", "zone_id", "pf", "present_counts", "bill_no", "sig", "mp_sig"];
+const TEXTS: [&str; 7] = ["openid", "appid", "offer_id", "pf", "bill_no", "sig", "mp_sig"];
+const INTEGERS: [&str; 2] = ["ts", "present_counts"];
+
+/// JSON that no parameter can be: neither text nor integer.
+fn no_value() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("false".to_owned()),
+        Just("{}".to_owned()),
+        Just("[1]".to_owned()),
+    ];
+    let deep = (1..4000_usize).prop_map(|depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+    prop_oneof![3 => scalar, 1 => deep]
+}
+
+/// JSON numbers and texts that are no amount and no time.
+fn no_count() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (-1_000_000_i64..1).prop_map(|count| count.to_string()),
+        (9_007_199_254_740_992_u64..).prop_map(|count| count.to_string()),
+        "[1-9][0-9]{20,400}",
+        "[1-9][0-9]{0,3}\\.[0-9]{1,3}",
+        "[1-9]e[0-9]{1,3}",
+        "\"[1-9]{0,5}[a-z +.-][0-9]{0,5}\"",
+        "\"0[0-9]{1,4}\"",
+        Just("-0".to_owned()),
+        Just("\"\"".to_owned()),
+        Just("\"１２\"".to_owned()),
+    ]
+}
+
+/// The right request with the value of `name` replaced by JSON.
+fn with(name: &str, value: &str) -> Vec<u8> {
+    let mut body = right();
+    body[name] = json!("\u{1}");
+    body.to_string().replace("\"\\u0001\"", value).into_bytes()
+}
+
+fn malformed() -> impl Strategy<Value = Malformed> {
+    let names = |names: &'static [&'static str]| (0..names.len()).prop_map(|index| names[index]);
+    let parameter = |bytes, name: &str| (bytes, 90018, name.to_owned());
+    let data = |bytes| (bytes, 47001, "data format error".to_owned());
+    let whole = right().to_string();
+    let length = whole.len();
+    let (cut_from, spoiled, doubled) = (whole.clone(), whole.clone(), whole);
+    prop_oneof![
+        names(&NEEDED).prop_map(move |name| {
+            let mut body = right();
+            body.as_object_mut().unwrap().remove(name);
+            parameter(body.to_string().into_bytes(), &format!("{name} is missing"))
+        }),
+        (names(&NEEDED), no_value()).prop_map(move |(name, value)| parameter(with(name, &value), name)),
+        (names(&INTEGERS), no_count()).prop_map(move |(name, value)| parameter(with(name, &value), name)),
+        (names(&TEXTS), 0..u64::MAX)
+            .prop_map(move |(name, value)| parameter(with(name, &value.to_string()), name)),
+        "[A-Za-z]{0,10}[ &=%/?#\\.宝]{1,3}[A-Za-z]{0,10}"
+            .prop_map(move |text| parameter(with("bill_no", &json!(text).to_string()), "bill_no")),
+        "[A-Za-z0-9]{64,300}"
+            .prop_map(move |text| parameter(with("bill_no", &json!(text).to_string()), "bill_no")),
+        (names(&NEEDED), any::<bool>()).prop_map(move |(name, first)| {
+            let twice = if first {
+                doubled.replacen('{', &format!("{{\"{name}\":1,"), 1)
+            } else {
+                doubled.replace('}', &format!(",\"{name}\":1}}"))
+            };
+            parameter(twice.into_bytes(), &format!("{name} is sent twice"))
+        }),
+        (1..length).prop_map(move |at| data(cut_from.as_bytes()[..at].to_vec())),
+        (1..length).prop_map(move |at| {
+            let mut bytes = spoiled.as_bytes().to_vec();
+            bytes.insert(at, 0xff);
+            data(bytes)
+        }),
+        no_value().prop_filter_map("an object", move |value| {
+            (!value.starts_with('{')).then(|| data(value.into_bytes()))
+        }),
+        proptest::collection::vec(any::<u8>(), 1..200)
+            .prop_filter("by chance", |bytes| serde_json::from_slice::<Value>(bytes).is_err())
+            .prop_map(data),
+        (16_384_usize..40_000).prop_map(move |size| {
+            let mut body = right();
+            body["padding"] = json!("x".repeat(size));
+            data(body.to_string().into_bytes())
+        }),
+        Just((Vec::new(), 44002, "empty post data".to_owned())),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_malformed_requests_are_told_what_is_wrong() {
+    let bank = TestBank::start().await;
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, b"pactolus malformed requests seed");
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let strategy = malformed();
+    for number in 0..CASES {
+        let (bytes, errcode, word) = strategy.new_tree(&mut runner).unwrap().current();
+        let shown = String::from_utf8_lossy(&bytes).chars().take(400).collect::<String>();
+        let reply = bank.call::<Present>(LIVE, bytes).await;
+        let errmsg = reply["errmsg"].as_str().unwrap();
+        assert_eq!(reply["errcode"], errcode, "case {number}: {errmsg}\n{shown}");
+        assert!(errmsg.contains(&word), "case {number}: {errmsg} does not say {word}\n{shown}");
+        if number % 1000 == 0 {
+            assert_eq!(bank.account(LIVE).await["orders"], 0);
+        }
+    }
+    assert_eq!(bank.account(LIVE).await["orders"], 0);
+    // The right one still does its work.
+    assert_eq!(bank.call::<Present>(LIVE, right().to_string()).await["balance"], 233);
+}
