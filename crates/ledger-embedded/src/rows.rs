@@ -13,7 +13,10 @@ use crate::journal::Position;
 use crate::journal::entry::{put_account, read_account};
 
 /// Rows of one view, by key.
-pub(crate) type Rows<R> = HashMap<Box<[u8]>, R>;
+///
+/// Every order is looked up in six of these, so they hash fast; seeded at random all the same, because names come
+/// from outside.
+pub(crate) type Rows<R> = HashMap<Box<[u8]>, R, foldhash::quality::RandomState>;
 
 /// Rows of every view.
 #[derive(Debug, Default)]

@@ -44,7 +44,7 @@ pub(crate) struct Writer {
     pub(crate) flusher: Flusher,
     /// How many bill numbers the tail may hold before it is written to the views.
     pub(crate) tail_orders: usize,
-    /// Rows of the batch at hand.
+    /// Rows of the batch at hand; empty between batches.
     pub(crate) rows: RowSet,
 }
 
@@ -102,7 +102,6 @@ impl Writer {
 
     /// Decides `posts` and makes what was applied durable and visible.
     fn keep(&mut self, posts: &[Post]) -> Result<Vec<Result<Posted, PostError>>, KeepError> {
-        self.rows = RowSet::default();
         let mut frame = self.appender.frame()?;
         let mut draft = Draft::new(&self.books, &mut self.rows);
         let mut answers = Vec::with_capacity(posts.len());

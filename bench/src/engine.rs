@@ -1,0 +1,162 @@
+//! The embedded engine by itself: orders posted as the server posts them, many waiting at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use futures_util::future::join_all;
+use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, Posted};
+use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_nouns::{Amount, Environment, UnixMillis};
+
+use crate::machine::{folder_bytes, peak_memory};
+
+/// How to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many orders to post
+    #[arg(long, default_value_t = 10_000_000)]
+    orders: u64,
+    /// How many players they are spread over
+    #[arg(long, default_value_t = 1_000_000)]
+    players: u64,
+    /// How many orders wait at once
+    #[arg(long, default_value_t = 4096)]
+    waiting: u64,
+    /// Where the store is made; a temporary folder, if not given
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Audit the books at the end
+    #[arg(long)]
+    audit: bool,
+}
+
+/// Orders posted together by one task; there are `waiting / CHUNK` such tasks.
+const CHUNK: u64 = 256;
+
+/// How many orders make one line of the table.
+const LINE: u64 = 1_000_000;
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let temporary = tempfile::tempdir()?;
+    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    let posted = runtime.block_on(post_all(arguments, folder))?;
+
+    let begun = Instant::now();
+    let store = EmbeddedStore::open(folder, &Settings::default())?;
+    let reopened = begun.elapsed();
+    let audit = if arguments.audit { Some(runtime.block_on(store.audit())?) } else { None };
+    drop(store);
+
+    let summary = serde_json::json!({
+        "orders": arguments.orders,
+        "players": arguments.players,
+        "orders_per_second": per_second(arguments.orders, posted.took),
+        "longest_stall_ms": posted.longest_stall.as_secs_f64() * 1e3,
+        "settled_ms": posted.settled.as_secs_f64() * 1e3,
+        "reopened_ms": reopened.as_secs_f64() * 1e3,
+        "peak_memory_bytes": peak_memory(),
+        "disk_bytes_per_order": folder_bytes(folder)? / arguments.orders.max(1),
+        "audit_findings": audit.map(|audit| audit.findings.len()),
+    });
+    println!("{}", serde_json::to_string_pretty(&summary)?);
+    Ok(())
+}
+
+struct PostedAll {
+    took: Duration,
+    longest_stall: Duration,
+    settled: Duration,
+}
+
+async fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<PostedAll> {
+    let store = Arc::new(EmbeddedStore::open(folder, &Settings::default())?);
+    let next = Arc::new(AtomicU64::new(0));
+    let begun = Instant::now();
+    let (orders, players) = (arguments.orders, arguments.players.max(1));
+    let tasks: Vec<_> = (0..arguments.waiting.div_ceil(CHUNK))
+        .map(|_| {
+            let (store, next) = (Arc::clone(&store), Arc::clone(&next));
+            tokio::spawn(async move { post_chunks(&store, &next, orders, players, begun).await })
+        })
+        .collect();
+    let mut longest_stall = Duration::ZERO;
+    for task in tasks {
+        longest_stall = longest_stall.max(task.await.context("a task panicked")??);
+    }
+    let took = begun.elapsed();
+    let begun = Instant::now();
+    store.close().await;
+    Ok(PostedAll { took, longest_stall, settled: begun.elapsed() })
+}
+
+/// Posts chunk after chunk until all orders are; says how long one chunk took at most.
+async fn post_chunks(
+    store: &EmbeddedStore,
+    next: &AtomicU64,
+    orders: u64,
+    players: u64,
+    begun: Instant,
+) -> anyhow::Result<Duration> {
+    let mut longest = Duration::ZERO;
+    loop {
+        let first = next.fetch_add(CHUNK, Ordering::Relaxed);
+        if first >= orders {
+            return Ok(longest);
+        }
+        let asked = Instant::now();
+        let last = (first + CHUNK).min(orders);
+        let posts = (first..last).map(|number| store.post(present(number, players), UnixMillis::new(number)));
+        for answer in join_all(posts).await {
+            let Posted::Applied(_) = answer? else { bail!("a bill number came twice") };
+        }
+        longest = longest.max(asked.elapsed());
+        if first / LINE != last / LINE {
+            tell(last, begun.elapsed(), longest);
+        }
+    }
+}
+
+fn tell(posted: u64, since: Duration, longest: Duration) {
+    let memory = peak_memory().unwrap_or_default() / (1024 * 1024);
+    eprintln!(
+        "{:>4} million orders  {:>9.0}/s since the beginning  longest wait {:>6.0} ms  peak memory {memory:>5} MiB",
+        posted / LINE,
+        per_second(posted, since),
+        longest.as_secs_f64() * 1e3,
+    );
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is told to a few digits")]
+fn per_second(orders: u64, took: Duration) -> f64 {
+    orders as f64 / took.as_secs_f64()
+}
+
+/// A present whose bill number and player seem drawn at random.
+fn present(number: u64, players: u64) -> Order {
+    let mixed = mix(number);
+    let account = AccountKey {
+        app: "wx1234567".parse().expect("a valid name"),
+        environment: Environment::Live,
+        offer: "12345678".parse().expect("a valid name"),
+        player: format!("odkx20ENSNa2w5y3g_{:010}", mix(mixed) % players).parse().expect("a valid name"),
+        zone: "1".parse().expect("a valid name"),
+    };
+    Order {
+        account,
+        bill_no: format!("{mixed:016x}{:08x}", number & 0xffff_ffff).parse().expect("a valid name"),
+        kind: OrderKind::Present(Amount::new(1 + number % 1000).expect("in bounds")),
+        memo: Memo::default(),
+    }
+}
+
+/// SplitMix64: a bijection, so no bill number comes twice.
+fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

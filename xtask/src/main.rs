@@ -1,0 +1,45 @@
+//! What developers and CI run: `cargo xtask <command>`.
+//!
+//! A command does its own set-up, so that a machine with only a Rust toolchain and the registries can run it.
+//! Nothing here is part of the bank, and no crate of the bank may depend on it.
+//!
+//! To add a command (a benchmark, a torture run …): a file beside this one with its `clap::Args` and a function
+//! `run`, a variant of [`Command`], and its arm in `main`.
+//! Read next: `test`, the one command that must pass before anything is merged.
+
+mod bench;
+mod step;
+mod test;
+mod tool;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What developers and CI of Pactolus run.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Bench(bench::Args),
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
+        Command::Test(args) => test::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\n{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

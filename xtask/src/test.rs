@@ -1,0 +1,59 @@
+//! `cargo xtask test`: everything that must pass, in the order in which it fails soonest.
+//!
+//! It must not ask for more than a Rust toolchain and the package registries.
+//! To add a check, add a [`Step`] to the list in [`run`].
+
+use std::process::{Command, Stdio};
+
+use crate::step::{Failure, Step};
+use crate::tool;
+
+/// Run every check that people and CI run alike, and stop at the first that fails.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Each step is named as it starts; when one fails, the command to repeat it alone is printed.
+The first run also builds two tools into target/tools, which takes some five minutes.")]
+pub(crate) struct Args {
+    /// Also check dependencies for known vulnerabilities; fetches the advisory database.
+    #[arg(long)]
+    advisories: bool,
+}
+
+/// Runs the steps.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    install_components()?;
+    // `clippy` and `doc` share one build of the dependencies and `test` makes the other. Warnings are denied by
+    // arguments, not by `RUSTFLAGS`, which would build everything again.
+    let cargo = [
+        Step::new("format", "cargo", &["fmt", "--all", "--check"]),
+        Step::new("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        Step::new("docs", "cargo", &["doc", "--workspace", "--no-deps"]).with("RUSTDOCFLAGS", "-D warnings"),
+        Step::new("tests", "cargo", &["test", "--workspace"]),
+    ];
+    cargo.iter().try_for_each(Step::run)?;
+
+    tool::MACHETE.install()?;
+    Step::new("unused dependencies", tool::MACHETE.path(), &["--skip-target-dir"]).run()?;
+    tool::DENY.install()?;
+    Step::new("dependencies", tool::DENY.path(), &["check", "licenses", "bans", "sources"]).run()?;
+    if args.advisories {
+        Step::new("advisories", tool::DENY.path(), &["check", "advisories"]).run()?;
+    }
+    Ok(())
+}
+
+/// The minimal toolchain has neither `rustfmt` nor `clippy`; rustup can add them.
+fn install_components() -> Result<(), Failure> {
+    let missing = ["fmt", "clippy"].into_iter().any(|component| {
+        Command::new("cargo")
+            .args([component, "--version"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .map_or(true, |status| !status.success())
+    });
+    if missing {
+        Step::new("set-up", "rustup", &["component", "add", "rustfmt", "clippy"]).run()?;
+    }
+    Ok(())
+}
