@@ -1,6 +1,8 @@
 //! The embedded engine by itself: orders posted as the server posts them, many waiting at once.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -39,26 +41,35 @@ const CHUNK: u64 = 256;
 /// How many orders make one line of the table.
 const LINE: u64 = 1_000_000;
 
+/// What posting came to, told by the process that posted.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct PostedAll {
+    took_s: f64,
+    longest_stall_s: f64,
+    peak_memory_bytes: Option<u64>,
+}
+
+/// Posts all orders in a process of its own, kills it, and opens what it leaves: once as after a crash, and once as
+/// after an orderly end.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir()?;
     let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
-    let posted = runtime.block_on(post_all(arguments, folder))?;
-
-    let begun = Instant::now();
-    let store = EmbeddedStore::open(folder, &Settings::default())?;
-    let reopened = begun.elapsed();
+    let posted = post_in_a_process_to_kill(arguments, folder)?;
+    let (after_a_crash, store) = open(folder)?;
+    drop(store);
+    let (after_an_end, store) = open(folder)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let audit = if arguments.audit { Some(runtime.block_on(store.audit())?) } else { None };
     drop(store);
 
     let summary = serde_json::json!({
         "orders": arguments.orders,
         "players": arguments.players,
-        "orders_per_second": per_second(arguments.orders, posted.took),
-        "longest_stall_ms": posted.longest_stall.as_secs_f64() * 1e3,
-        "settled_ms": posted.settled.as_secs_f64() * 1e3,
-        "reopened_ms": reopened.as_secs_f64() * 1e3,
-        "peak_memory_bytes": peak_memory(),
+        "orders_per_second": per_second(arguments.orders, posted.took_s).round(),
+        "longest_wait_ms": (posted.longest_stall_s * 1e3).round(),
+        "peak_memory_mib": posted.peak_memory_bytes.map(|bytes| bytes / (1024 * 1024)),
+        "opened_after_a_crash_ms": after_a_crash.as_millis(),
+        "opened_after_an_orderly_end_ms": after_an_end.as_millis(),
         "disk_bytes_per_order": folder_bytes(folder)? / arguments.orders.max(1),
         "audit_findings": audit.map(|audit| audit.findings.len()),
     });
@@ -66,13 +77,41 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct PostedAll {
-    took: Duration,
-    longest_stall: Duration,
-    settled: Duration,
+fn open(folder: &Path) -> anyhow::Result<(Duration, EmbeddedStore)> {
+    let begun = Instant::now();
+    let store = EmbeddedStore::open(folder, &Settings::default())?;
+    Ok((begun.elapsed(), store))
 }
 
-async fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<PostedAll> {
+fn post_in_a_process_to_kill(arguments: &Arguments, folder: &Path) -> anyhow::Result<PostedAll> {
+    let (orders, players) = (arguments.orders.to_string(), arguments.players.to_string());
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["post-and-wait", "--orders", &orders, "--players", &players])
+        .args(["--waiting", &arguments.waiting.to_string(), "--folder"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut told = String::new();
+    let out = child.stdout.take().context("the process has an output")?;
+    BufReader::new(out).read_line(&mut told)?;
+    child.kill()?;
+    child.wait()?;
+    serde_json::from_str(&told).context("the process that posts ended by itself")
+}
+
+/// Posts all orders, tells what came of it in a line, and waits to be killed.
+pub(crate) fn post_and_wait(arguments: &Arguments) -> anyhow::Result<()> {
+    let folder = arguments.folder.as_deref().context("--folder is needed")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    let (store, posted) = runtime.block_on(post_all(arguments, folder))?;
+    println!("{}", serde_json::to_string(&posted)?);
+    std::io::stdin().read_line(&mut String::new())?;
+    drop(store);
+    Ok(())
+}
+
+async fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<(Arc<EmbeddedStore>, PostedAll)> {
     let store = Arc::new(EmbeddedStore::open(folder, &Settings::default())?);
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
@@ -87,10 +126,12 @@ async fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<Posted
     for task in tasks {
         longest_stall = longest_stall.max(task.await.context("a task panicked")??);
     }
-    let took = begun.elapsed();
-    let begun = Instant::now();
-    store.close().await;
-    Ok(PostedAll { took, longest_stall, settled: begun.elapsed() })
+    let posted = PostedAll {
+        took_s: begun.elapsed().as_secs_f64(),
+        longest_stall_s: longest_stall.as_secs_f64(),
+        peak_memory_bytes: peak_memory(),
+    };
+    Ok((store, posted))
 }
 
 /// Posts chunk after chunk until all orders are; says how long one chunk took at most.
@@ -125,14 +166,14 @@ fn tell(posted: u64, since: Duration, longest: Duration) {
     eprintln!(
         "{:>4} million orders  {:>9.0}/s since the beginning  longest wait {:>6.0} ms  peak memory {memory:>5} MiB",
         posted / LINE,
-        per_second(posted, since),
+        per_second(posted, since.as_secs_f64()),
         longest.as_secs_f64() * 1e3,
     );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate is told to a few digits")]
-fn per_second(orders: u64, took: Duration) -> f64 {
-    orders as f64 / took.as_secs_f64()
+fn per_second(orders: u64, took_s: f64) -> f64 {
+    orders as f64 / took_s
 }
 
 /// A present whose bill number and player seem drawn at random.
@@ -148,7 +189,7 @@ fn present(number: u64, players: u64) -> Order {
     Order {
         account,
         bill_no: format!("{mixed:016x}{:08x}", number & 0xffff_ffff).parse().expect("a valid name"),
-        kind: OrderKind::Present(Amount::new(1 + number % 1000).expect("in bounds")),
+        kind: OrderKind::Present(Amount::new(1 + number % 1000).expect("in bounds").into()),
         memo: Memo::default(),
     }
 }

@@ -23,10 +23,14 @@ struct Arguments {
 enum Measure {
     /// Orders a second through the embedded engine, without HTTP; its memory, its disk, and how fast it opens
     Engine(engine::Arguments),
+    /// The part of `engine` that is killed
+    #[command(hide = true)]
+    PostAndWait(engine::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().measure {
         Measure::Engine(arguments) => engine::run(&arguments),
+        Measure::PostAndWait(arguments) => engine::post_and_wait(&arguments),
     }
 }

@@ -37,7 +37,9 @@ pub(crate) fn audit(books: &Books) -> Result<Audit, AuditError> {
             auditor.compare_totals()?;
         }
         // Damage is what an audit is to find.
-        Err(AuditError::Journal(damage @ OpenError::Corrupt { .. })) => auditor.audit.find(damage.to_string()),
+        Err(AuditError::Journal(damage @ OpenError::Corrupt { .. })) => {
+            auditor.audit.find(damage.to_string());
+        }
         Err(error) => return Err(error),
     }
     Ok(auditor.audit)

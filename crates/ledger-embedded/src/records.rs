@@ -2,9 +2,10 @@
 //!
 //! A thread gathers the changes that queued up and syncs once for all of them.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserKey};
 use pactolus_ledger::{BoxFuture, RecordChange, RecordKey, Records, Unavailable};
 use pactolus_nouns::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
@@ -18,13 +19,21 @@ const BATCH_MAX: usize = 1024;
 /// A keeper of records.
 pub(crate) struct RecordStore {
     records: Keyspace,
-    queue: mpsc::Sender<Put>,
+    queue: mpsc::Sender<Request>,
     keeper: Option<std::thread::JoinHandle<()>>,
 }
 
-struct Put {
-    changes: Vec<RecordChange>,
+/// What the keeper is asked. It alone writes, so that what it looks at stays as it is until it has written.
+struct Request {
+    write: Write,
     done: oneshot::Sender<Result<(), Unavailable>>,
+}
+
+enum Write {
+    /// Keep these.
+    Put(Vec<RecordChange>),
+    /// Forget those of these that expired before a moment; one of them may have been put again since it was found.
+    Forget(Vec<UserKey>, UnixMillis),
 }
 
 impl RecordStore {
@@ -43,6 +52,12 @@ impl RecordStore {
             .spawn(move || keep(&database, &kept, requests))?;
         Ok(Self { records, queue, keeper: Some(keeper) })
     }
+
+    async fn ask(&self, write: Write) -> Result<(), Unavailable> {
+        let (done, kept) = oneshot::channel();
+        self.queue.send(Request { write, done }).await.map_err(|_| Unavailable::Closed)?;
+        kept.await.map_err(|_| Unavailable::Closed)?
+    }
 }
 
 impl Drop for RecordStore {
@@ -58,29 +73,53 @@ impl Drop for RecordStore {
 }
 
 /// Keeps what is asked for until nobody can ask any more.
-fn keep(database: &Database, records: &Keyspace, mut requests: mpsc::Receiver<Put>) {
-    let mut puts = Vec::with_capacity(BATCH_MAX);
-    while requests.blocking_recv_many(&mut puts, BATCH_MAX) > 0 {
-        let kept = keep_batch(database, records, &puts).map_err(|error| {
-            tracing::error!("keeping records failed: {error}");
-            Unavailable::Failed
-        });
-        for put in puts.drain(..) {
+fn keep(database: &Database, records: &Keyspace, mut queue: mpsc::Receiver<Request>) {
+    let mut requests = Vec::with_capacity(BATCH_MAX);
+    while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
+        let kept = write(database, records, &requests).map_err(|error| failed("keeping", &error));
+        for request in requests.drain(..) {
             // Who asked may have gone.
-            let _ = put.done.send(kept);
+            let _ = request.done.send(kept);
         }
     }
 }
 
-/// Writes `puts` in one batch and syncs once.
-fn keep_batch(database: &Database, records: &Keyspace, puts: &[Put]) -> fjall::Result<()> {
+/// Does what `requests` ask in one batch, and syncs once.
+fn write(database: &Database, records: &Keyspace, requests: &[Request]) -> fjall::Result<()> {
+    // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
+    let mut last: HashMap<&[u8], Option<Vec<u8>>> = HashMap::new();
+    for request in requests {
+        match &request.write {
+            Write::Put(changes) => {
+                for change in changes {
+                    let mut bytes = change.expires_at.get().to_le_bytes().to_vec();
+                    bytes.extend_from_slice(&change.value.0);
+                    last.insert(change.key.as_str().as_bytes(), Some(bytes));
+                }
+            }
+            Write::Forget(keys, now) => {
+                for key in keys {
+                    if !last.contains_key(&**key)
+                        && records.get(key)?.is_some_and(|stored| expired(&stored, *now))
+                    {
+                        last.insert(key, None);
+                    }
+                }
+            }
+        }
+    }
     let mut batch = database.batch().durability(Some(PersistMode::SyncData));
-    for change in puts.iter().flat_map(|put| &put.changes) {
-        let mut bytes = change.expires_at.get().to_le_bytes().to_vec();
-        bytes.extend_from_slice(&change.value.0);
-        batch.insert(records, change.key.as_str(), bytes);
+    for (key, value) in last {
+        match value {
+            Some(value) => batch.insert(records, key, value),
+            None => batch.remove(records, key),
+        }
     }
     batch.commit()
+}
+
+fn expired(stored: &[u8], now: UnixMillis) -> bool {
+    read(stored).is_none_or(|(expires_at, _)| expires_at < now)
 }
 
 /// The expiry and the bytes of a stored record.
@@ -89,15 +128,28 @@ fn read(stored: &[u8]) -> Option<(UnixMillis, &[u8])> {
     Some((UnixMillis::new(u64::from_le_bytes(*expires_at)), value))
 }
 
-fn failed(error: &fjall::Error) -> Unavailable {
-    tracing::error!("reading records failed: {error}");
+fn failed(doing: &str, error: &fjall::Error) -> Unavailable {
+    tracing::error!("{doing} records failed: {error}");
     Unavailable::Failed
+}
+
+/// The names of the records that expired before `now`.
+fn find_expired(records: &Keyspace, now: UnixMillis) -> fjall::Result<Vec<UserKey>> {
+    let mut keys = Vec::new();
+    for guard in records.iter() {
+        let (key, stored) = guard.into_inner()?;
+        if expired(&stored, now) {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
 }
 
 impl Records for RecordStore {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
         Box::pin(async move {
-            let Some(stored) = self.records.get(key.as_str()).map_err(|error| failed(&error))? else {
+            let Some(stored) = self.records.get(key.as_str()).map_err(|error| failed("reading", &error))?
+            else {
                 return Ok(None);
             };
             let (_, value) = read(&stored).ok_or(Unavailable::Failed)?;
@@ -106,22 +158,23 @@ impl Records for RecordStore {
     }
 
     fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
-        Box::pin(async move {
-            let (done, kept) = oneshot::channel();
-            self.queue.send(Put { changes, done }).await.map_err(|_| Unavailable::Closed)?;
-            kept.await.map_err(|_| Unavailable::Closed)?
-        })
+        Box::pin(self.ask(Write::Put(changes)))
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
         Box::pin(async move {
-            let mut swept = 0;
-            for guard in self.records.iter() {
-                let (key, stored) = guard.into_inner().map_err(|error| failed(&error))?;
-                if read(&stored).is_none_or(|(expires_at, _)| expires_at < now) {
-                    self.records.remove(key).map_err(|error| failed(&error))?;
-                    swept += 1;
-                }
+            let records = self.records.clone();
+            let (done, found) = oneshot::channel();
+            // Looking through millions of records takes a while, which a server's threads do not have.
+            std::thread::Builder::new()
+                .name("pactolus-sweep".into())
+                .spawn(move || done.send(find_expired(&records, now)).is_ok())
+                .map_err(|_| Unavailable::Busy)?;
+            let found = found.await.map_err(|_| Unavailable::Failed)?;
+            let keys = found.map_err(|error| failed("reading", &error))?;
+            let swept = keys.len() as u64;
+            for some in keys.chunks(BATCH_MAX) {
+                self.ask(Write::Forget(some.to_vec(), now)).await?;
             }
             Ok(swept)
         })

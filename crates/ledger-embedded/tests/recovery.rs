@@ -27,7 +27,12 @@ fn present(bill: usize) -> Order {
         zone: "1".parse().unwrap(),
     };
     let bill_no = format!("bill-{bill}").parse().unwrap();
-    Order { account, bill_no, kind: OrderKind::Present(Amount::new(1).unwrap()), memo: Memo::default() }
+    Order {
+        account,
+        bill_no,
+        kind: OrderKind::Present(Amount::new(1).unwrap().into()),
+        memo: Memo::default(),
+    }
 }
 
 fn open(folder: &Path) -> Result<EmbeddedStore, OpenError> {
@@ -82,6 +87,25 @@ fn orders_there(folder: &Path, posted: usize) -> usize {
 #[test]
 fn a_crash_loses_nothing_that_was_answered() {
     assert_eq!(orders_there(crashed(10).path(), 10), 10);
+}
+
+/// The views reached exactly the end of a file of the journal when the process was killed.
+/// Opening took that place for a place in the next file, read its header as a batch, and refused a sound store.
+/// The mark now means the next file's first batch.
+#[test]
+fn views_that_end_with_a_file_of_the_journal_go_on_in_the_next() {
+    let live = tempdir().unwrap();
+    let settings = Settings { segment_bytes: 1, ..Settings::default() };
+    let store = EmbeddedStore::open(live.path(), &settings).unwrap();
+    for bill in 0..6 {
+        assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))));
+        if bill == 2 {
+            block_on(store.settle()).unwrap();
+        }
+    }
+    let crashed = tempdir().unwrap();
+    copy(live.path(), crashed.path());
+    assert_eq!(orders_there(crashed.path(), 6), 6);
 }
 
 #[test]
@@ -280,6 +304,30 @@ fn records_survive_and_are_swept() {
     assert_eq!(block_on(store.sweep(UnixMillis::new(15))), Ok(1));
     assert_eq!(block_on(store.get(key("a"))), Ok(None));
     assert_eq!(block_on(store.get(key("b"))), Ok(Some(b"b".to_vec())));
+}
+
+/// Two logins of one player at once were two writes of one name in one batch, and nothing said which stays.
+/// The last one asked for stays.
+#[test]
+fn of_many_puts_at_once_the_last_stays() {
+    let folder = tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let put = |value: usize| {
+        let key = RecordKey::new("session", &["wx1", "a"]);
+        let value = RecordValue(value.to_le_bytes().to_vec());
+        store.put(vec![RecordChange { key, value, expires_at: UnixMillis::new(10) }])
+    };
+    // The first fills the keeper's hands; the others queue up behind it in this order, and make one batch.
+    let mut puts: Vec<_> = (0..200).map(put).collect();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    for put in &mut puts {
+        let _ = put.as_mut().poll(&mut context);
+    }
+    for put in puts {
+        block_on(put).unwrap();
+    }
+    let stays = block_on(store.get(RecordKey::new("session", &["wx1", "a"]))).unwrap();
+    assert_eq!(stays, Some(199_usize.to_le_bytes().to_vec()));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! An account: one player's coins in one zone of one offer and environment.
 
-use pactolus_nouns::{AppId, Coins, Environment, OfferId, OpenId, ZoneId};
+use pactolus_nouns::{AppId, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
+
+use crate::order::Gift;
+use crate::totals::Day;
 
 /// Which account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +32,24 @@ pub struct Account {
     spent: Coins,
     gifted: Coins,
     orders: u64,
+    counted: DaysGifts,
+}
+
+/// The coins that gifts under a day's limit gave on one day.
+///
+/// An account keeps those of the last such day only: the limit of a new day needs nothing of the days before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DaysGifts {
+    /// The day.
+    pub day: Day,
+    /// The coins given on it.
+    pub coins: Coins,
+}
+
+impl Default for DaysGifts {
+    fn default() -> Self {
+        Self { day: Day::MIN, coins: Coins::ZERO }
+    }
 }
 
 impl Account {
@@ -37,9 +58,15 @@ impl Account {
     /// `saved` and `presented` are the coins ever topped up and ever given, `spent` those spent and not given
     /// back, `gifted` the gifted part of what is left, `orders` the number of its orders.
     pub fn new(saved: Coins, presented: Coins, spent: Coins, gifted: Coins, orders: u64) -> Option<Self> {
-        let account = Self { saved, presented, spent, gifted, orders };
+        let counted = DaysGifts::default();
+        let account = Self { saved, presented, spent, gifted, orders, counted };
         let balance = saved.checked_add(presented)?.checked_sub(spent)?;
         (gifted <= balance && gifted <= presented).then_some(account)
+    }
+
+    /// The account with these gifts of its last day under a limit, or nothing if they are more than all its gifts.
+    pub fn having_counted(self, counted: DaysGifts) -> Option<Self> {
+        (counted.coins <= self.presented).then_some(Self { counted, ..self })
     }
 
     /// All coins: the paid and the gifted part.
@@ -77,6 +104,22 @@ impl Account {
         self.spent
     }
 
+    /// The gifts of its last day with one under a day's limit.
+    pub const fn counted(&self) -> DaysGifts {
+        self.counted
+    }
+
+    /// The gifts that count to the limit of the day at `now`.
+    ///
+    /// A day that has begun for an account does not end because the clock goes back: two gifts decided around
+    /// midnight, the later day's first, would otherwise begin the earlier day anew, limit and all.
+    pub fn counted_at(&self, now: UnixMillis) -> DaysGifts {
+        match Day::of(now) {
+            today if today > self.counted.day => DaysGifts { day: today, coins: Coins::ZERO },
+            _ => self.counted,
+        }
+    }
+
     /// How many orders the account has; the next one's number is one more.
     pub const fn orders(&self) -> u64 {
         self.orders
@@ -85,28 +128,35 @@ impl Account {
     /// After a top-up of `coins`, or nothing if the sums would pass the maximum.
     pub(crate) fn save(&self, coins: Coins) -> Option<Self> {
         let saved = self.saved.checked_add(coins)?;
-        Self::new(saved, self.presented, self.spent, self.gifted, self.next()?)
+        self.with(saved, self.presented, self.spent, self.gifted)
     }
 
-    /// After a gift of `coins`, or nothing if the sums would pass the maximum.
-    pub(crate) fn present(&self, coins: Coins) -> Option<Self> {
+    /// After `gift` at `now`, or nothing if the sums would pass the maximum.
+    pub(crate) fn present(&self, gift: Gift, now: UnixMillis) -> Option<Self> {
+        let coins = gift.amount.coins();
         let presented = self.presented.checked_add(coins)?;
-        Self::new(self.saved, presented, self.spent, self.gifted.checked_add(coins)?, self.next()?)
+        let account = self.with(self.saved, presented, self.spent, self.gifted.checked_add(coins)?)?;
+        if gift.limits.per_day.is_none() {
+            return Some(account);
+        }
+        let before = self.counted_at(now);
+        account.having_counted(DaysGifts { coins: before.coins.checked_add(coins)?, ..before })
     }
 
     /// After spending `coins`, `gifted` of them gifted ones, or nothing if there are fewer.
     pub(crate) fn pay(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_add(coins)?;
-        Self::new(self.saved, self.presented, spent, self.gifted.checked_sub(gifted)?, self.next()?)
+        self.with(self.saved, self.presented, spent, self.gifted.checked_sub(gifted)?)
     }
 
     /// After getting back the `coins` that a pay took, `gifted` of them gifted ones.
     pub(crate) fn cancel(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_sub(coins)?;
-        Self::new(self.saved, self.presented, spent, self.gifted.checked_add(gifted)?, self.next()?)
+        self.with(self.saved, self.presented, spent, self.gifted.checked_add(gifted)?)
     }
 
-    fn next(&self) -> Option<u64> {
-        self.orders.checked_add(1)
+    /// The account one order later, with these sums.
+    fn with(&self, saved: Coins, presented: Coins, spent: Coins, gifted: Coins) -> Option<Self> {
+        Self::new(saved, presented, spent, gifted, self.orders.checked_add(1)?)?.having_counted(self.counted)
     }
 }

@@ -16,7 +16,7 @@ use crate::account::{Account, AccountKey};
 use crate::decide::Refusal;
 use crate::engine::{Ledger, PostError, Posted};
 use crate::model::Model;
-use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
+use crate::order::{BillKey, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
 use crate::totals::Day;
 
 /// A bank of the engine under test.
@@ -51,6 +51,11 @@ macro_rules! conformance_tests {
         }
 
         #[test]
+        fn concurrent_gifts_stay_within_the_days_limit() {
+            $crate::conformance::concurrent_gifts_stay_within_the_days_limit($open);
+        }
+
+        #[test]
         fn a_pay_and_its_cancel_race_to_one_state() {
             $crate::conformance::a_pay_and_its_cancel_race_to_one_state(&$open());
         }
@@ -69,11 +74,21 @@ enum Step {
 fn any_order() -> impl Strategy<Value = Order> {
     let names = (0..2_usize, 0..2_usize, 0..2_usize, 0..3_usize, 0..3_usize);
     let amount = prop_oneof![4 => 1..=10_u64, 1 => 1..=Coins::MAX.get(), 1 => Just(Coins::MAX.get())];
-    let kind = (0..8_u32, amount).prop_map(|(kind, amount)| {
+    let limits = prop_oneof![
+        2 => Just((None, None)),
+        2 => Just((None, Some(20))),
+        1 => Just((Some(8), None)),
+        1 => Just((Some(8), Some(12))),
+    ];
+    let limits = limits.prop_map(|(per_order, per_day): (Option<u64>, Option<u64>)| GiftLimits {
+        per_order: per_order.map(coins),
+        per_day: per_day.map(coins),
+    });
+    let kind = (0..8_u32, amount, limits).prop_map(|(kind, amount, limits)| {
         let amount = Amount::new(amount).expect("drawn in bounds");
         match kind {
             0 => OrderKind::Save(amount),
-            1..=3 => OrderKind::Present(amount),
+            1..=3 => OrderKind::Present(Gift { amount, limits }),
             4 | 5 => OrderKind::Pay(amount),
             _ => OrderKind::Cancel { window: Duration::from_secs(100) },
         }
@@ -93,7 +108,7 @@ fn any_order() -> impl Strategy<Value = Order> {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let later = prop_oneof![3 => 0..5_u64, 1 => 0..200_u64].prop_map(Duration::from_secs);
+    let later = prop_oneof![24 => 0..5_u64, 8 => 0..200_u64, 1 => Just(86_400)].prop_map(Duration::from_secs);
     let post = (any_order(), later).prop_map(|(order, later)| Step::Post { order: Box::new(order), later });
     prop_oneof![30 => post, 1 => Just(Step::Reopen), 1 => Just(Step::Settle)]
 }
@@ -219,7 +234,7 @@ fn applied(answers: &[Result<Posted, PostError>]) -> usize {
 pub fn one_bill_number_makes_one_order(bank: &impl Bank) {
     let bank = bank.ledger();
     for round in 0..20 {
-        let answers = race(bank, |_| order(&format!("bill-{round}"), OrderKind::Present(coins(7))));
+        let answers = race(bank, |_| order(&format!("bill-{round}"), OrderKind::Present(coins(7).into())));
         assert_eq!(applied(&answers), 1);
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     }
@@ -231,7 +246,7 @@ pub fn one_bill_number_makes_one_order(bank: &impl Bank) {
 /// More pays at once than the balance covers: as many are applied as it covers, and nothing goes below zero.
 pub fn concurrent_pays_take_no_more_than_there_is(bank: &impl Bank) {
     let bank = bank.ledger();
-    block_on(bank.post(order("gift", OrderKind::Present(coins(5))), NOW)).expect("gives");
+    block_on(bank.post(order("gift", OrderKind::Present(coins(5).into())), NOW)).expect("gives");
     block_on(bank.post(order("top-up", OrderKind::Save(coins(5))), NOW)).expect("tops up");
     let answers = race(bank, |number| order(&format!("pay-{number}"), OrderKind::Pay(coins(3))));
     assert_eq!(applied(&answers), 3);
@@ -243,10 +258,27 @@ pub fn concurrent_pays_take_no_more_than_there_is(bank: &impl Bank) {
     assert_clean(bank);
 }
 
+/// More gifts at once than a day's limit has room for: as many are given as it has, also after opening again.
+pub fn concurrent_gifts_stay_within_the_days_limit<B: Bank>(open: impl Fn() -> B) {
+    let mut bank = open();
+    let limits = GiftLimits { per_order: None, per_day: Some(coins(10)) };
+    let gift = |bill_no: String| order(&bill_no, OrderKind::Present(Gift { amount: coins(3), limits }));
+    let answers = race(bank.ledger(), |number| gift(format!("gift-{number}")));
+    assert_eq!(applied(&answers), 3);
+    let passed = PostError::Refused(Refusal::DaysGiftsTooLarge { max: coins(10), left: coins(1).coins() });
+    assert!(answers.into_iter().filter_map(Result::err).all(|error| error == passed));
+
+    bank.reopen();
+    assert_eq!(block_on(bank.ledger().post(gift("late".to_owned()), NOW)), Err(passed));
+    let tomorrow = block_on(bank.ledger().post(gift("tomorrow".to_owned()), NOW.after(DAY)));
+    assert!(matches!(tomorrow, Ok(Posted::Applied(_))), "{tomorrow:?}");
+    assert_clean(bank.ledger());
+}
+
 /// Pays and their cancels at once: whichever comes first, coins are neither lost nor made.
 pub fn a_pay_and_its_cancel_race_to_one_state(bank: &impl Bank) {
     let bank = bank.ledger();
-    block_on(bank.post(order("gift", OrderKind::Present(coins(100))), NOW)).expect("gives");
+    block_on(bank.post(order("gift", OrderKind::Present(coins(100).into())), NOW)).expect("gives");
     for round in 0..20 {
         let bill_no = format!("pay-{round}");
         let pay = || order(&bill_no, OrderKind::Pay(coins(5)));

@@ -9,7 +9,7 @@ use std::fmt;
 use pactolus_nouns::{Amount, Coins, UnixMillis};
 
 use crate::account::{Account, AccountKey};
-use crate::order::{Filed, Order, OrderKind, Receipt};
+use crate::order::{Filed, Gift, Order, OrderKind, Receipt};
 
 /// What to do with an order that is not refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,17 @@ pub enum Refusal {
     /// The account's sums would pass [`Coins::MAX`].
     #[error("the account's sums would pass {}", Coins::MAX)]
     TooManyCoins,
+    /// The gift has more coins than one order may give.
+    #[error("one order may give at most {0}")]
+    GiftTooLarge(Amount),
+    /// With the gift, the account would get more coins than a day's gifts may have.
+    #[error("a day's gifts may have at most {max}, and {left} of them are left")]
+    DaysGiftsTooLarge {
+        /// The limit.
+        max: Amount,
+        /// What is left of it today.
+        left: Coins,
+    },
     /// No pay to cancel has this bill number.
     #[error("no pay has this bill number")]
     PayNotFound,
@@ -88,9 +99,10 @@ pub fn decide(
             let coins = amount.coins();
             (coins, Coins::ZERO, account.save(coins).ok_or(Refusal::TooManyCoins)?)
         }
-        (OrderKind::Present(amount), None) => {
-            let coins = amount.coins();
-            (coins, coins, account.present(coins).ok_or(Refusal::TooManyCoins)?)
+        (OrderKind::Present(gift), None) => {
+            keeps_limits(account, gift, now)?;
+            let coins = gift.amount.coins();
+            (coins, coins, account.present(gift, now).ok_or(Refusal::TooManyCoins)?)
         }
         (OrderKind::Pay(amount), None) => {
             let coins = amount.coins();
@@ -112,6 +124,23 @@ pub fn decide(
         }
     };
     Ok(Decision::Apply(Receipt { order: order.clone(), at: now, coins, gifted, after }))
+}
+
+/// Whether `gift` stays within its limits.
+fn keeps_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Refusal> {
+    if let Some(max) = gift.limits.per_order
+        && gift.amount > max
+    {
+        return Err(Refusal::GiftTooLarge(max));
+    }
+    if let Some(max) = gift.limits.per_day {
+        // A limit that was lowered since may be passed already.
+        let left = max.coins().checked_sub(account.counted_at(now).coins).unwrap_or(Coins::ZERO);
+        if gift.amount.coins() > left {
+            return Err(Refusal::DaysGiftsTooLarge { max, left });
+        }
+    }
+    Ok(())
 }
 
 /// The receipt of the pay that `cancel` means, if it is one and the cancel's account is the pay's.

@@ -14,7 +14,7 @@ use crate::totals::{Day, Total};
 /// A future that an engine hands out; engines are chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A bank's ledger: it keeps what [`decide`](crate::decide) decides.
+/// A bank's ledger: it keeps what [`decide()`](crate::decide()) decides.
 ///
 /// Every read sees every order whose post was answered before the read began, and no order that a crash could
 /// still take back.
@@ -48,7 +48,7 @@ pub trait Ledger: Send + Sync {
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>>;
 
-    /// Proves the books of the whole bank: that every order is what [`decide`](crate::decide) makes of the
+    /// Proves the books of the whole bank: that every order is what [`decide()`](crate::decide()) makes of the
     /// orders before it, every bill number made one order, and every account is the sum of its orders.
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>>;
 
@@ -92,6 +92,8 @@ impl PostError {
                 Refusal::BillNoTaken(_)
                 | Refusal::BalanceNotEnough(_)
                 | Refusal::TooManyCoins
+                | Refusal::GiftTooLarge(_)
+                | Refusal::DaysGiftsTooLarge { .. }
                 | Refusal::PayNotFound
                 | Refusal::PayDiffers(_)
                 | Refusal::PastCancelWindow,

@@ -1,6 +1,6 @@
 //! What is true of players' coins: accounts, orders, and the one rule that changes a balance.
 //!
-//! [`decide`] is that rule: a pure function of an account, what the bill number already made, the order and the
+//! [`decide()`] is that rule: a pure function of an account, what the bill number already made, the order and the
 //! time. Engines keep its results; they never decide themselves. [`Ledger`] is what an engine is,
 //! [`model::Model`] is the smallest one, and `conformance` (a feature) is the suite that every engine passes.
 //!
@@ -19,7 +19,7 @@
 //!         zone: "1".parse()?,
 //!     },
 //!     bill_no: "BillNo_123".parse()?,
-//!     kind: OrderKind::Present(Amount::new(233)?),
+//!     kind: OrderKind::Present(Amount::new(233)?.into()),
 //!     memo: Memo::default(),
 //! };
 //! let Decision::Apply(receipt) = decide(&Account::default(), None, &order, UnixMillis::new(0))? else {
@@ -29,7 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To add a kind of order: a variant of [`OrderKind`], its arm in [`decide`], its sum in [`Account`] if it has
+//! To add a kind of order: a variant of [`OrderKind`], its arm in [`decide()`], its sum in [`Account`] if it has
 //! one, and cases in `tests/rules.rs`; the compiler names every engine's table that lists kinds.
 
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::wildcard_enum_match_arm)]
@@ -45,10 +45,10 @@ pub mod order;
 pub mod records;
 pub mod totals;
 
-pub use account::{Account, AccountKey};
+pub use account::{Account, AccountKey, DaysGifts};
 pub use audit::{Audit, Finding};
 pub use decide::{Decision, Differs, Refusal, decide};
 pub use engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
-pub use order::{BillKey, Filed, InvalidMemo, Memo, Order, OrderKind, Receipt};
+pub use order::{BillKey, Filed, Gift, GiftLimits, InvalidMemo, Memo, Order, OrderKind, Receipt};
 pub use records::{RecordChange, RecordKey, RecordValue, Records};
 pub use totals::{Day, Sums, Tally, Total, TotalKey};

@@ -33,7 +33,7 @@ pub enum OrderKind {
     /// Top up: coins that were paid for.
     Save(Amount),
     /// Give coins.
-    Present(Amount),
+    Present(Gift),
     /// Take coins, gifted ones first.
     Pay(Amount),
     /// Give back the coins of the pay with this bill number, if it is not older than `window`.
@@ -57,9 +57,36 @@ impl OrderKind {
     /// The coins it asks to move; a cancel moves what its pay took and names no amount itself.
     pub const fn amount(self) -> Option<Amount> {
         match self {
-            Self::Save(amount) | Self::Present(amount) | Self::Pay(amount) => Some(amount),
+            Self::Save(amount) | Self::Pay(amount) => Some(amount),
+            Self::Present(gift) => Some(gift.amount),
             Self::Cancel { .. } => None,
         }
+    }
+}
+
+/// Coins to give, and under which limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gift {
+    /// The coins.
+    pub amount: Amount,
+    /// What the gift must not pass.
+    pub limits: GiftLimits,
+}
+
+/// What a gift must not pass. They come with the order, as the settings are when it is asked for, and are kept
+/// with it, so that an audit can decide it again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GiftLimits {
+    /// The most coins of one order.
+    pub per_order: Option<Amount>,
+    /// The most coins that an account gets in a day, by UTC, from gifts under such a limit; others do not count.
+    pub per_day: Option<Amount>,
+}
+
+/// A gift without limits.
+impl From<Amount> for Gift {
+    fn from(amount: Amount) -> Self {
+        Self { amount, limits: GiftLimits::default() }
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{
-    Account, AccountKey, Differs, Ledger, Memo, Order, OrderKind, PostError, Posted, Refusal,
+    Account, AccountKey, Day, DaysGifts, Differs, Gift, GiftLimits, Ledger, Memo, Order, OrderKind,
+    PostError, Posted, Refusal,
 };
 use pactolus_nouns::{Amount, BillNo, Coins, Environment, UnixMillis};
 use pollster::block_on;
@@ -37,11 +38,17 @@ fn save(count: u64) -> OrderKind {
 }
 
 fn present(count: u64) -> OrderKind {
-    OrderKind::Present(Amount::new(count).unwrap())
+    OrderKind::Present(Amount::new(count).unwrap().into())
 }
 
 fn pay(count: u64) -> OrderKind {
     OrderKind::Pay(Amount::new(count).unwrap())
+}
+
+/// A gift of `count` under limits per order and per day; 0 is none.
+fn limited(count: u64, per_order: u64, per_day: u64) -> OrderKind {
+    let limits = GiftLimits { per_order: Amount::new(per_order).ok(), per_day: Amount::new(per_day).ok() };
+    OrderKind::Present(Gift { amount: Amount::new(count).unwrap(), limits })
 }
 
 const CANCEL: OrderKind = OrderKind::Cancel { window: WINDOW };
@@ -170,6 +177,46 @@ fn no_sum_passes_the_maximum() {
 }
 
 #[test]
+fn a_gift_stays_within_its_orders_limit() {
+    let too_large = |max| Refused(Refusal::GiftTooLarge(Amount::new(max).unwrap()));
+    check(&[
+        ((0, "a", "1", limited(10, 10, 0)), Applied { balance: 10, gifted: 10 }),
+        ((0, "a", "2", limited(11, 10, 0)), too_large(10)),
+        ((0, "a", "2", present(11)), Applied { balance: 21, gifted: 21 }),
+        // Replay first: a limit that was lowered since says nothing of what was given.
+        ((0, "a", "1", limited(10, 5, 0)), Replayed { balance: 21 }),
+        ((0, "a", "1", limited(9, 5, 0)), Refused(Refusal::BillNoTaken(Differs::Amount))),
+    ]);
+}
+
+#[test]
+fn a_days_gifts_stay_within_the_days_limit() {
+    const DAY: u64 = 86_400;
+    let passed = |max, left| {
+        let (max, left) = (Amount::new(max).unwrap(), Coins::new(left).unwrap());
+        Refused(Refusal::DaysGiftsTooLarge { max, left })
+    };
+    check(&[
+        ((DAY, "a", "1", limited(6, 0, 10)), Applied { balance: 6, gifted: 6 }),
+        ((DAY, "a", "2", limited(5, 0, 10)), passed(10, 4)),
+        // A replay counts once, and other players and gifts without a limit do not count.
+        ((DAY, "a", "1", limited(6, 0, 10)), Replayed { balance: 6 }),
+        ((DAY, "a", "3", present(100)), Applied { balance: 106, gifted: 106 }),
+        ((DAY, "b", "4", limited(10, 0, 10)), Applied { balance: 10, gifted: 10 }),
+        // Coins that are spent were given all the same.
+        ((DAY, "a", "5", pay(106)), Applied { balance: 0, gifted: 0 }),
+        ((DAY, "a", "2", limited(4, 0, 10)), Applied { balance: 4, gifted: 4 }),
+        ((DAY, "a", "6", limited(1, 0, 10)), passed(10, 0)),
+        ((DAY, "a", "6", limited(1, 0, 5)), passed(5, 0)),
+        // A new day; and the old one does not come back with a clock that does.
+        ((2 * DAY, "a", "6", limited(10, 0, 10)), Applied { balance: 14, gifted: 14 }),
+        ((2 * DAY - 1, "a", "7", limited(1, 0, 10)), passed(10, 0)),
+        // The order's own limit is told first.
+        ((3 * DAY, "a", "7", limited(6, 5, 5)), Refused(Refusal::GiftTooLarge(Amount::new(5).unwrap()))),
+    ]);
+}
+
+#[test]
 fn every_small_history_keeps_the_books() {
     // Every history of four orders drawn from eight, enumerated: 4096 of them.
     let drawn = [
@@ -216,4 +263,8 @@ fn an_account_that_no_orders_can_make_is_none() {
         Account::new(Coins::MAX, coins(1), coins(0), coins(0), 1).is_none(),
         "received above the maximum"
     );
+    let account = Account::new(coins(0), coins(5), coins(0), coins(5), 1).unwrap();
+    let counted = |count| DaysGifts { day: Day::new(1), coins: coins(count) };
+    assert!(account.having_counted(counted(5)).is_some());
+    assert!(account.having_counted(counted(6)).is_none(), "more gifts on one day than ever");
 }

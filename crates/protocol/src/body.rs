@@ -62,6 +62,17 @@ impl<'a> Body<'a> {
         &self.fields
     }
 
+    /// The keys in the order in which they were sent, each with its value as it was written.
+    pub(crate) fn written(bytes: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a str)>, Refusal> {
+        let text = std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))?;
+        Ok(raw_fields(text)?.into_iter().map(|(key, raw)| (key, raw.get())).collect())
+    }
+
+    /// The value of the field `key`, for calls that have no table of parameters.
+    pub(crate) fn field(&self, key: &str) -> Option<&Value<'a>> {
+        self.fields.iter().find(|field| field.key == key).map(|field| &field.value)
+    }
+
     pub(crate) fn get(&self, parameter: Parameter) -> Option<&Value<'a>> {
         self.fields.iter().find(|field| field.parameter == Some(parameter)).map(|field| &field.value)
     }

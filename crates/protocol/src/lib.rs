@@ -61,8 +61,11 @@
 
 pub mod body;
 pub mod call;
+pub mod credentials;
 pub mod error;
+pub mod explain;
 mod json;
+pub mod login;
 pub mod parameter;
 pub mod query;
 pub mod reply;
@@ -75,13 +78,16 @@ pub mod values;
 
 pub use body::{BODY_BYTES_MAX, Body};
 pub use call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
+pub use credentials::{Credentials, GrantType};
 pub use error::{ErrorCode, ExistingOrder, Refusal};
+pub use explain::{Evidence, Finding, Mistake};
+pub use login::{LoginReply, SessionCheck};
 pub use parameter::Parameter;
 pub use query::Query;
 pub use reply::{Answer, BalanceReply, CancelPayReply, PayReply, PresentReply, Reply};
 pub use request::signed_body;
 pub use rid::Rid;
-pub use secret::{AccessToken, AppSecret, InvalidSecret, MidasKey, SessionKey};
+pub use secret::{AccessToken, AppSecret, InvalidSecret, LoginCode, MidasKey, SessionKey};
 pub use sign::{Dialect, Dialects, MpSig, Received, Signature};
-pub use token::{TokenReply, TokenRequest};
+pub use token::{Refresh, StableTokenRequest, TokenReply};
 pub use values::{FreeText, InvalidValue, Pf, UnixSeconds};

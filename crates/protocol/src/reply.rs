@@ -32,7 +32,16 @@ mod fields {
 
 /// The body of a done call's reply.
 pub fn to_json<R: Reply>(reply: &R) -> Vec<u8> {
-    reply.write(Object::new().number("errcode", 0).text("errmsg", "ok")).end()
+    reply.write(ok()).end()
+}
+
+/// The body that says no more than that all is well.
+pub fn ok_json() -> Vec<u8> {
+    ok().end()
+}
+
+fn ok() -> Object {
+    Object::new().number("errcode", 0).text("errmsg", "ok")
 }
 
 /// The body of a refusal's reply: its words, then the request's id.

@@ -74,6 +74,13 @@ secret! {
     AccessToken(Plain), |text| visible_ascii(text, 512)
 }
 
+secret! {
+    /// What a player's client was given to log in with, once or for good.
+    ///
+    /// 1 to 128 visible ASCII characters.
+    LoginCode(Plain), |text| visible_ascii(text, 128)
+}
+
 impl MidasKey {
     pub(crate) fn mac(&self) -> Mac {
         self.0.mac.clone()
@@ -81,6 +88,11 @@ impl MidasKey {
 }
 
 impl SessionKey {
+    /// The session key that stands for `bytes`.
+    pub fn of(bytes: &[u8; 16]) -> Self {
+        Self(Keyed::new(&base64(bytes)))
+    }
+
     pub(crate) fn mac(&self) -> Mac {
         self.0.mac.clone()
     }
@@ -159,6 +171,18 @@ fn visible_ascii(text: &str, max: usize) -> Result<(), InvalidSecret> {
     }
 }
 
+/// 16 bytes are 22 digits of 6 bits, the last with 4 bits of zeros, and two `=` to make groups of four.
+fn base64(bytes: &[u8; 16]) -> Zeroizing<String> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let number = u128::from_be_bytes(*bytes);
+    let digit = |bits: u128| char::from(DIGITS[usize::try_from(bits & 63).expect("6 bits are an index")]);
+    let mut text = Zeroizing::new(String::with_capacity(24));
+    text.extend((0..21).map(|place| digit(number >> (122 - 6 * place))));
+    text.push(digit(number << 4));
+    text.push_str("==");
+    text
+}
+
 fn base64_of_16_bytes(text: &str) -> Result<(), InvalidSecret> {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
     match text.strip_suffix("==") {
@@ -187,6 +211,21 @@ mod tests {
         assert!(token.matches("ACCESSTOKEN"));
         for other in ["", "ACCESSTOKE", "ACCESSTOKEm", "ACCESSTOKENN"] {
             assert!(!token.matches(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn sixteen_bytes_make_a_session_key() {
+        let sample =
+            [0x57, 0xb4, 0x37, 0xf3, 0xf8, 0xb6, 0x29, 0x76, 0xaa, 0xad, 0x0c, 0xa5, 0xd9, 0x8c, 0x7d, 0x1e];
+        let cases = [
+            (sample, "V7Q38/i2KXaqrQyl2Yx9Hg=="),
+            ([0; 16], "AAAAAAAAAAAAAAAAAAAAAA=="),
+            ([255; 16], "/////////////////////w=="),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(SessionKey::of(&bytes).expose(), text);
+            assert!(SessionKey::new(text).is_ok());
         }
     }
 

@@ -1,19 +1,22 @@
-//! Access tokens: the query that asks for one, the query that shows one, and the reply.
+//! Access tokens: what asks for one, the query that shows one, and the reply.
 //!
-//! Whether the app exists and the secret is its own is for the server to say, with 40013 and 40125.
+//! `GET /cgi-bin/token` asks with nothing but [`Credentials`](crate::Credentials); the other way is in `stable`.
 //! The contract in prose: `docs/protocol.md`, "Tokens and login".
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use pactolus_nouns::AppId;
 use serde::Deserialize;
 
 use crate::error::{ErrorCode, Refusal};
 use crate::json::Object;
 use crate::query::Query;
 use crate::reply::{Answer, InvalidAnswer, Refused};
-use crate::secret::{AccessToken, AppSecret};
+use crate::secret::AccessToken;
+
+mod stable;
+
+pub use stable::{Refresh, STABLE_TOKEN_PATH, StableTokenRequest};
 
 /// Where a token is asked for, with GET.
 pub const TOKEN_PATH: &str = "/cgi-bin/token";
@@ -23,29 +26,6 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
 
 /// How long a token stays good after the next one was given out, as the vendor has it.
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(300);
-
-/// What `GET /cgi-bin/token` asks.
-#[derive(Clone, Debug)]
-pub struct TokenRequest {
-    /// The app that wants a token.
-    pub appid: AppId,
-    /// Its proof, still to be compared.
-    pub secret: AppSecret,
-}
-
-impl TokenRequest {
-    /// The request in a query. Checked in this order: 41002 and 41004 for what is missing, 40002, 40013, 40125.
-    pub fn from_query(query: Query<'_>) -> Result<Self, Refusal> {
-        let appid = query.get("appid").ok_or(ErrorCode::AppIdMissing)?;
-        let secret = query.get("secret").ok_or(ErrorCode::AppSecretMissing)?;
-        if query.get("grant_type").as_deref() != Some("client_credential") {
-            return Err(Refusal::because(ErrorCode::InvalidGrantType, "it must be client_credential"));
-        }
-        let appid = AppId::new(&appid).map_err(|_| ErrorCode::InvalidAppId)?;
-        let secret = AppSecret::new(&secret).map_err(|_| ErrorCode::InvalidAppSecret)?;
-        Ok(Self { appid, secret })
-    }
-}
 
 impl AccessToken {
     /// The token that a call shows: 41001 if the query has none, 40001 if what it has cannot be one.
@@ -100,28 +80,6 @@ struct TokenFields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_request_is_checked_in_its_order() {
-        let all = "grant_type=client_credential&appid=wx1234567&secret=s";
-        let request = TokenRequest::from_query(Query::new(all)).unwrap();
-        assert_eq!(request.appid.as_str(), "wx1234567");
-        assert!(request.secret.matches("s"));
-        let cases = [
-            ("", 41002),
-            ("appid=&secret=s", 41002),
-            ("appid=a%20b", 41004),
-            ("appid=a%20b&secret=", 41004),
-            ("appid=a%20b&secret=s+s", 40002),
-            ("appid=a%20b&secret=s+s&grant_type=authorization_code", 40002),
-            ("appid=a%20b&secret=s+s&grant_type=client_credential", 40013),
-            ("appid=ab&secret=s+s&grant_type=client_credential", 40125),
-        ];
-        for (query, code) in cases {
-            let refusal = TokenRequest::from_query(Query::new(query)).unwrap_err();
-            assert_eq!(refusal.code().code(), code, "{query}");
-        }
-    }
 
     #[test]
     fn a_call_shows_its_token_in_the_query() {

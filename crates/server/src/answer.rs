@@ -12,9 +12,10 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pactolus_protocol::reply::{CONTENT_TYPE, refusal_to_json};
-use pactolus_protocol::{ErrorCode, Refusal, Reply, reply};
+use pactolus_protocol::{CallPath, ErrorCode, Refusal, Reply, reply};
 
 use crate::bank::Bank;
+use crate::rejections::{self, Trace};
 
 /// A call that is done, with its reply.
 pub(crate) struct Done<R>(pub(crate) R);
@@ -51,8 +52,14 @@ pub(crate) fn json(body: Vec<u8>) -> Response {
 }
 
 /// Stands around the handlers of the platform's paths.
-pub(crate) async fn answer(State(bank): State<Arc<Bank>>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer(State(bank): State<Arc<Bank>>, mut request: Request, next: Next) -> Response {
     let rid = bank.rid();
+    request.extensions_mut().insert(rid);
+    // Only the Midas calls are explained.
+    let traced = CallPath::parse(request.uri().path()).map(|path| (path, Trace::begin(request.headers())));
+    if let Some((_, trace)) = &traced {
+        request.extensions_mut().insert(trace.clone());
+    }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let deadline = bank.limits.request_deadline;
     let mut response = match tokio::time::timeout(deadline, next.run(request)).await {
@@ -68,10 +75,15 @@ pub(crate) async fn answer(State(bank): State<Arc<Bank>>, request: Request, next
             tracing::debug!(%rid, %method, path, errcode = 0, "answered");
             response
         }
-        Some(Refused(refusal)) => {
+        Some(Refused(mut refusal)) => {
+            if let Some((path, trace)) = &traced {
+                refusal = rejections::keep(&bank, rid, &method, *path, trace, refusal).await;
+            }
             let errcode = refusal.code().code();
             tracing::info!(%rid, %method, path, errcode, reason = %refusal, "refused");
-            json(refusal_to_json(&refusal, rid))
+            let mut refused = json(refusal_to_json(&refusal, rid));
+            *refused.extensions_mut() = std::mem::take(response.extensions_mut());
+            refused
         }
     }
 }

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pactolus_ledger::{Ledger, Records};
 use pactolus_nouns::{AppId, UnixMillis};
-use pactolus_protocol::{AccessToken, Rid};
+use pactolus_protocol::login::SESSION_LIFETIME;
+use pactolus_protocol::{AccessToken, Rid, SessionKey};
+use tokio::sync::watch;
 
-use crate::clock::Clock;
-use crate::logins::sessions::Sessions;
+use crate::clock::{Clock, ManualClock};
+use crate::faults::Faults;
+use crate::logins::codes::Codes;
+use crate::logins::sessions::{Session, Sessions};
 use crate::logins::tokens::Tokens;
-use crate::random::Randomness;
+use crate::random::{Randomness, mix};
+use crate::rates::Rates;
+use crate::rejections::Rejections;
 use crate::settings::{AppSettings, Limits, Settings};
 
 /// Where a bank keeps everything.
@@ -36,11 +42,19 @@ pub struct Bank {
     pub(crate) operator_token: AccessToken,
     pub(crate) limits: Limits,
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) records: Arc<dyn Records>,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
+    pub(crate) codes: Codes,
+    pub(crate) rates: Rates,
+    pub(crate) faults: Faults,
+    pub(crate) rejections: Rejections,
     clock: Arc<dyn Clock>,
+    /// The same clock, if it can be turned.
+    manual_clock: Option<Arc<ManualClock>>,
+    random: Arc<dyn Randomness>,
     rids: Rids,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 impl Bank {
@@ -51,25 +65,70 @@ impl Bank {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
     ) -> Arc<Self> {
+        Self::with(settings, store, clock, None, random)
+    }
+
+    /// A bank whose clock the operator API turns.
+    pub fn on_manual_clock(
+        settings: Settings,
+        store: Store,
+        clock: Arc<ManualClock>,
+        random: Arc<dyn Randomness>,
+    ) -> Arc<Self> {
+        Self::with(settings, store, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock), random)
+    }
+
+    fn with(
+        settings: Settings,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        manual_clock: Option<Arc<ManualClock>>,
+        random: Arc<dyn Randomness>,
+    ) -> Arc<Self> {
         let Settings { operator_token, apps, limits } = settings;
         let apps: HashMap<AppId, Arc<AppSettings>> =
             apps.into_iter().map(|app| (app.appid, Arc::new(app))).collect();
         let rids = Rids::new(&*random);
         Arc::new(Self {
-            tokens: Tokens::new(apps.values(), Arc::clone(&store.records), random, limits.tokens_cached),
-            sessions: Sessions::new(store.records, limits.sessions_cached),
+            tokens: Tokens::new(
+                apps.values(),
+                Arc::clone(&store.records),
+                Arc::clone(&random),
+                limits.tokens_cached,
+            ),
+            codes: Codes::new(Arc::clone(&store.records), Arc::clone(&random)),
+            sessions: Sessions::new(Arc::clone(&store.records), limits.sessions_cached),
+            records: store.records,
+            rates: Rates::new(apps.values(), limits.rates_cached),
+            faults: Faults::new(apps.keys().copied()),
+            rejections: Rejections::new(&limits),
             apps,
             operator_token,
             limits,
             ledger: store.ledger,
             clock,
+            manual_clock,
+            random,
             rids,
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
         })
     }
 
     pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    /// The clock, if it can be turned.
+    pub(crate) fn manual_clock(&self) -> Option<&ManualClock> {
+        self.manual_clock.as_deref()
+    }
+
+    /// A new session, from now on, with a key that nobody can guess.
+    pub(crate) fn new_session(&self) -> Session {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        let now = self.now();
+        Session { key: SessionKey::of(&bytes), good_from: now, good_until: now.after(SESSION_LIFETIME) }
     }
 
     /// The id of a request that comes in now.
@@ -79,32 +138,35 @@ impl Bank {
 
     /// Whether the bank was told to stop.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
     }
 
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
+    }
+
+    /// Resolves when the bank is told to stop.
+    pub(crate) async fn told_to_stop(&self) {
+        // The other end is this bank's own, and stays.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }
 
 /// The second half of request ids: one start that nobody can guess, and then a walk that meets every number once,
 /// because a system call for each request would cost more than the rest of the id.
 struct Rids {
-    next: AtomicU64,
+    start: u64,
+    count: AtomicU64,
 }
 
 impl Rids {
     fn new(random: &dyn Randomness) -> Self {
         let mut start = [0; 8];
         random.fill(&mut start);
-        Self { next: AtomicU64::new(u64::from_le_bytes(start)) }
+        Self { start: u64::from_le_bytes(start), count: AtomicU64::new(0) }
     }
 
     fn next(&self) -> u64 {
-        // SplitMix64: a bijection of the counter.
-        let counter = self.next.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        let mixed = (counter ^ (counter >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        mix(self.start, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -1,5 +1,7 @@
 //! What time it is: the only place that asks.
 
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pactolus_nouns::UnixMillis;
@@ -20,5 +22,64 @@ impl Clock for SystemClock {
         let now = SystemTime::now();
         let millis = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         UnixMillis::new(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+}
+
+/// A clock that stands still until it is turned: for development, to see what happens after an hour or a day.
+#[derive(Debug)]
+pub struct ManualClock(AtomicU64);
+
+/// How a [`ManualClock`] is turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// By so many seconds, forward or, if there are fewer than none, backward.
+    BySeconds(i64),
+    /// To this moment.
+    To(UnixMillis),
+}
+
+/// A turn to before 1970 or past the year 9999; the clock stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnedTooFar;
+
+impl fmt::Display for TurnedTooFar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "would turn the clock out of its range, which is 0 to {} in milliseconds",
+            ManualClock::LAST
+        )
+    }
+}
+
+impl std::error::Error for TurnedTooFar {}
+
+impl ManualClock {
+    /// The last moment of the year 9999, which is as far as dates are written with four digits.
+    pub const LAST: UnixMillis = UnixMillis::new(253_402_300_799_999);
+
+    /// A clock that stands at `now`.
+    pub const fn standing_at(now: UnixMillis) -> Self {
+        Self(AtomicU64::new(now.get()))
+    }
+
+    /// Turns the clock, and tells what it says then. Of two turns at once, none is lost.
+    pub fn turn(&self, turn: Turn) -> Result<UnixMillis, TurnedTooFar> {
+        let turned = |now: u64| {
+            let then = match turn {
+                Turn::BySeconds(seconds) => now.checked_add_signed(seconds.checked_mul(1000)?)?,
+                Turn::To(moment) => moment.get(),
+            };
+            (then <= Self::LAST.get()).then_some(then)
+        };
+        // The clock stands for itself: nothing else is ordered by it.
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, turned);
+        before.ok().and_then(turned).map(UnixMillis::new).ok_or(TurnedTooFar)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis::new(self.0.load(Ordering::Relaxed))
     }
 }

@@ -1,8 +1,9 @@
 //! The bank over HTTP: the Midas calls, access tokens, and the operator API.
 //!
-//! The path of a present: [`router`](mod@crate::router) names the handler; the extractor in `midas::signed` checks
-//! method, token, body, parameters, privilege, `sig`, session and `mp_sig`, in this order, over what was sent; the
-//! handler in `midas` posts the order that `midas::convert` makes of the call, and answers what came of it.
+//! The path of a present: [`router()`] names the handler; the extractor in `midas::signed` checks
+//! method, token, body, parameters, privilege, `sig`, session and `mp_sig`, in this order, over what was sent, and
+//! counts the call to the `rates`; the handler in `midas` posts the order that `midas::convert` makes of the call, and
+//! answers what came of it. Around the sandbox's handlers stand the `faults` that it was told to have.
 //!
 //! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
 //! [`Records`](pactolus_ledger::Records). It never logs a body, a key or a token.
@@ -25,24 +26,29 @@
 //! ```
 //!
 //! To add a Midas call: its types in `pactolus-protocol`, its order in `midas::convert`, a handler in `midas`, two
-//! lines in `router`. To add an operator's call: a handler in `operator`, a line in `router`.
+//! lines in `router`. To add an operator's call: a handler in `operator`, a line in `router`
+//! and one in `openapi::operator`.
 
 mod answer;
 mod bank;
 mod clock;
+mod faults;
 mod health;
 mod logins;
 mod midas;
+mod openapi;
 mod operator;
 mod platform;
 mod random;
+mod rates;
+mod rejections;
 mod router;
 mod serve;
 mod settings;
 
 pub use bank::{Bank, Store};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, ManualClock, SystemClock, Turn, TurnedTooFar};
 pub use random::{OsRandomness, Randomness};
 pub use router::router;
 pub use serve::{Drained, serve};
-pub use settings::{AppSettings, Limits, Settings};
+pub use settings::{AppSettings, Limits, Login, Settings};

@@ -1,11 +1,18 @@
 //! Who is logged in: apps by access tokens, players by sessions. Both are kept in the store and held in memory.
 
+pub(crate) mod codes;
+mod locks;
+pub(crate) mod open;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
 
 use pactolus_ledger::RecordValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+/// What a secret is looked up and kept by.
+type Digest = [u8; 32];
 
 /// A value as a record's bytes.
 fn to_record(value: &impl Serialize) -> RecordValue {
@@ -15,4 +22,17 @@ fn to_record(value: &impl Serialize) -> RecordValue {
 /// The value in a record's bytes; bytes of another form hold none.
 fn from_record<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     serde_json::from_slice(bytes).ok()
+}
+
+fn digest(text: &str) -> Digest {
+    Sha256::digest(text).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+    }
+    text
 }

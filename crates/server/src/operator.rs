@@ -1,10 +1,22 @@
 //! The operator API: what support, live-ops and the studio's own services ask of the bank.
 //!
 //! JSON under `/api/v1/`, opened by the operator's bearer token; errors are problem details (RFC 9457).
+//! A handler takes what [`extract`] reads and answers types that describe themselves; its line in
+//! `openapi/operator.rs` puts it into the document.
 
 pub(crate) mod accounts;
+pub(crate) mod clock;
+pub(crate) mod codes;
+pub(crate) mod extract;
+pub(crate) mod faults;
+pub(crate) mod field;
+pub(crate) mod orders;
 pub(crate) mod problem;
+mod receipt;
+pub(crate) mod rejections;
 pub(crate) mod sessions;
+pub(crate) mod statement;
+pub(crate) mod totals;
 
 use std::sync::Arc;
 
@@ -12,8 +24,11 @@ use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use pactolus_nouns::AppId;
+use pactolus_nouns::{AppId, OpenId};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
+use self::field::Asked;
 use self::problem::Problem;
 use crate::bank::Bank;
 use crate::settings::AppSettings;
@@ -25,11 +40,30 @@ pub(crate) async fn authorize(State(bank): State<Arc<Bank>>, request: Request, n
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
-        Some((_, token)) if bank.operator_token.matches(token.trim()) => next.run(request).await,
+        Some((_, token)) if bank.operator_token.matches(token.trim()) => {
+            let deadline = bank.limits.request_deadline;
+            tokio::time::timeout(deadline, next.run(request)).await.unwrap_or_else(|_| {
+                let detail = format!("no answer within {deadline:?}; repeat the same request");
+                Problem::unavailable(detail).into_response()
+            })
+        }
         Some(_) => Problem::unauthorized("the bearer token is not the operator's").into_response(),
         None => Problem::unauthorized("the header `Authorization: Bearer <operator token>` is missing")
             .into_response(),
     }
+}
+
+/// An app.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfApp {
+    appid: Asked<AppId>,
+}
+
+/// A player of an app.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfPlayer {
+    appid: Asked<AppId>,
+    openid: Asked<OpenId>,
 }
 
 /// The app of a path.

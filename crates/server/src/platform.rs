@@ -1,23 +1,56 @@
-//! The platform around the Midas calls: access tokens.
+//! The platform around the Midas calls: access tokens here, players' logins in [`login`].
+
+pub(crate) mod login;
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::response::Response;
 use pactolus_protocol::token::TOKEN_LIFETIME;
-use pactolus_protocol::{ErrorCode, Query, TokenReply, TokenRequest};
+use pactolus_protocol::{
+    Body, Credentials, ErrorCode, GrantType, Query, Refusal, StableTokenRequest, TokenReply,
+};
 
 use crate::answer::{Refused, json};
 use crate::bank::Bank;
 use crate::midas::convert;
+use crate::midas::signed::read_body;
+use crate::settings::AppSettings;
 
 /// Gives out an access token.
 pub(crate) async fn token(State(bank): State<Arc<Bank>>, request: Request) -> Result<Response, Refused> {
-    let asked = TokenRequest::from_query(Query::new(request.uri().query().unwrap_or_default()))?;
-    let app = bank.apps.get(&asked.appid).ok_or(ErrorCode::InvalidAppId)?;
-    if !app.app_secret.matches(asked.secret.expose()) {
-        return Err(ErrorCode::InvalidAppSecret.into());
-    }
+    let credentials = Credentials::from_query(query(&request), GrantType::ClientCredential)?;
+    let app = app_of(&bank, &credentials)?;
     let issued = bank.tokens.issue(app.appid, bank.now()).await.map_err(convert::unavailable)?;
     Ok(json(TokenReply { access_token: issued, expires_in: TOKEN_LIFETIME }.to_json()))
+}
+
+/// Tells the access token that stays the same while it lives.
+pub(crate) async fn stable_token(
+    State(bank): State<Arc<Bank>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    if request.method() != Method::POST {
+        return Err(ErrorCode::RequirePost.into());
+    }
+    let bytes = read_body(request).await?;
+    let asked = StableTokenRequest::from_body(&Body::parse(&bytes)?)?;
+    let app = app_of(&bank, &asked.credentials)?;
+    let told = bank.tokens.stable(app, asked.refresh, bank.now()).await.map_err(Refusal::from)?;
+    Ok(json(told.to_json()))
+}
+
+fn query(request: &Request) -> Query<'_> {
+    Query::new(request.uri().query().unwrap_or_default())
+}
+
+/// The app whose credentials these are: 40013 if there is none, 40125 if the secret is not its own.
+fn app_of<'b>(bank: &'b Bank, credentials: &Credentials) -> Result<&'b AppSettings, Refusal> {
+    let app = bank.apps.get(&credentials.appid).ok_or(ErrorCode::InvalidAppId)?;
+    if app.app_secret.matches(credentials.secret.expose()) {
+        Ok(app)
+    } else {
+        Err(ErrorCode::InvalidAppSecret.into())
+    }
 }

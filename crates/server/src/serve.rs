@@ -1,13 +1,24 @@
 //! Serving, and coming to an end: every open request gets its answer, and every answered order is on disk.
 
+use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use axum::Router;
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::bank::Bank;
+use crate::faults::inject::deliver;
 use crate::router::router;
 
 /// How serving came to its end.
@@ -25,38 +36,94 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Drained> {
-    // Answers are small; waiting to gather more would only delay them.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+    let sweeping = tokio::spawn(sweep(Arc::clone(&bank)));
+    let routes = router(Arc::clone(&bank));
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            stream = accept(&listener) => start(stream, &routes, &bank, &connections),
+            () = &mut stop => break,
         }
-    });
-    let (stopping, stopped) = oneshot::channel();
-    let stop = {
-        let bank = Arc::clone(&bank);
-        async move {
-            stop.await;
-            bank.drain();
-            tracing::info!("stopping: open requests get their answers");
-            // The other side waits as long as the server runs.
-            let _ = stopping.send(());
-        }
-    };
-    let serving = axum::serve(listener, router(Arc::clone(&bank))).with_graceful_shutdown(stop);
-    let deadline = async {
-        let _ = stopped.await;
-        tokio::time::sleep(bank.limits.drain_deadline).await;
-    };
+    }
+    // Nobody new gets in from here on.
+    drop(listener);
+    bank.drain();
+    tracing::info!("stopping: open requests get their answers");
     let drained = tokio::select! {
-        ended = serving.into_future() => {
-            ended?;
-            Drained::Whole
-        }
-        () = deadline => {
+        () = connections.shutdown() => Drained::Whole,
+        () = tokio::time::sleep(bank.limits.drain_deadline) => {
             tracing::warn!("some requests were cut off: they took longer than the drain deadline");
             Drained::CutOff
         }
     };
+    sweeping.abort();
     bank.ledger.close().await;
     Ok(drained)
+}
+
+/// How often what expired is forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// Forgets tokens, sessions and codes that are over, now and then.
+async fn sweep(bank: Arc<Bank>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        match bank.records.sweep(bank.now()).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::debug!(swept, "records that expired are forgotten"),
+            Err(error) => tracing::warn!(%error, "records that expired are kept for now"),
+        }
+    }
+}
+
+/// How long to wait after an error that the next try would meet again, such as having too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The next connection.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if went_away(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be taken; trying again in {ACCEPT_PAUSE:?}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether the client was gone before it was let in.
+fn went_away(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Serves a connection in a task of its own, which `connections` can bring to an end.
+fn start(stream: TcpStream, routes: &Router, bank: &Arc<Bank>, connections: &GracefulShutdown) {
+    // Answers are small; waiting to gather more would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
+    let header_deadline = bank.limits.header_deadline;
+    let (bank, routes) = (Arc::clone(bank), TowerToHyperService::new(routes.clone()));
+    // A service's error is what closes a connection without a response.
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (bank, answered) = (Arc::clone(&bank), routes.call(request));
+        async move {
+            let answered: Result<Response, Infallible> = answered.await;
+            let Ok(response) = answered;
+            deliver(&bank, response).await
+        }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(header_deadline);
+    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection broke off");
+        }
+    });
 }

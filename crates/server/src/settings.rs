@@ -1,8 +1,9 @@
 //! What a bank is told: its apps, and its bounds.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use pactolus_nouns::{AppId, Environment, OfferId};
+use pactolus_nouns::{Amount, AppId, Environment, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
 
 /// What a bank is told.
@@ -42,10 +43,20 @@ pub struct AppSettings {
     pub dialects: Dialects,
     /// The platforms that a call may name.
     pub pf: Vec<Pf>,
+    /// How its players log in.
+    pub login: Login,
     /// For development: access tokens that never expire.
     pub static_access_tokens: Vec<AccessToken>,
     /// How long after a pay it may be cancelled.
     pub cancel_window: Duration,
+    /// How many calls a second it may make in each environment; with none, as many as it likes.
+    pub rate_limit_per_second: Option<NonZeroU32>,
+    /// How many of these may be about one player.
+    pub rate_limit_per_player_per_second: Option<NonZeroU32>,
+    /// The most coins that one present may give.
+    pub present_max: Option<Amount>,
+    /// The most coins that presents may give a player in a zone in one day by UTC.
+    pub present_max_per_player_per_day: Option<Amount>,
 }
 
 impl AppSettings {
@@ -61,9 +72,21 @@ impl AppSettings {
     }
 }
 
+/// How the players of an app log in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Login {
+    /// As the operator says: by a session that the operator API is told, or a one-time code that it gives out.
+    #[default]
+    Push,
+    /// By any code, each of which is a player: for development.
+    Open,
+}
+
 /// The bounds of a bank's server.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// How long a connection may take to send a request's head; then it is closed.
+    pub header_deadline: Duration,
     /// How long a request may take, its body's arrival included; then it is answered as busy.
     pub request_deadline: Duration,
     /// How long open requests may take once the server is told to stop.
@@ -72,15 +95,32 @@ pub struct Limits {
     pub sessions_cached: usize,
     /// How many access tokens are held in memory; an app has two or three.
     pub tokens_cached: usize,
+    /// How many players' rates are held in memory, at some 300 bytes each: 65,536 take 20 MiB. Of more players than
+    /// this at once, some may make a second's worth of calls too many.
+    pub rates_cached: usize,
+    /// How many refusals of Midas calls are kept in memory, to be asked about.
+    pub rejections_kept: usize,
+    /// How many bytes they may take.
+    pub rejections_bytes_max: usize,
+    /// How many refused signatures a second are searched for a known mistake in the live environment, each in about
+    /// 0.2 ms and 3 ms at most: 20 take half a percent of a core, and 6 percent at most.
+    pub explained_per_second: NonZeroU32,
 }
+
+const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            header_deadline: Duration::from_secs(30),
             request_deadline: Duration::from_secs(5),
             drain_deadline: Duration::from_secs(10),
             sessions_cached: 65_536,
             tokens_cached: 4096,
+            rates_cached: 65_536,
+            rejections_kept: 1000,
+            rejections_bytes_max: 4 * 1024 * 1024,
+            explained_per_second: EXPLAINED_PER_SECOND,
         }
     }
 }

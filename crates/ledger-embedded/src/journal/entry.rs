@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pactolus_ledger::{Account, AccountKey, Memo, Order, OrderKind, Receipt};
+use pactolus_ledger::{
+    Account, AccountKey, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+};
 use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
 
 use super::Position;
@@ -17,7 +19,7 @@ pub(crate) struct Entry {
     pub(crate) previous: Option<Position>,
 }
 
-// The first byte: the kind in the low bits, then two flags.
+// The first byte: the kind in the low bits, then three flags.
 const SAVE: u8 = 0;
 const PRESENT: u8 = 1;
 const PAY: u8 = 2;
@@ -25,12 +27,14 @@ const CANCEL: u8 = 3;
 const KIND: u8 = 0b0000_0011;
 const SANDBOX: u8 = 0b0000_0100;
 const WITH_MEMO: u8 = 0b0000_1000;
-const KNOWN: u8 = KIND | SANDBOX | WITH_MEMO;
+const WITH_LIMITS: u8 = 0b0001_0000;
+const KNOWN: u8 = KIND | SANDBOX | WITH_MEMO | WITH_LIMITS;
 
 impl Entry {
     /// The most bytes that [`put`] makes of an entry: five names of at most 64 bytes and their lengths (325), two
-    /// parts of a memo of at most 1,024 and their lengths (2,052), and eleven integers of at most 10 bytes (110).
-    pub(crate) const BYTES_MAX: usize = 2500;
+    /// parts of a memo of at most 1,024 and their lengths (2,052), thirteen integers of at most 10 bytes (130), and
+    /// the byte before them all.
+    pub(crate) const BYTES_MAX: usize = 2508;
 
     /// Reads what [`put`] wrote for an entry at `position`.
     pub(crate) fn read(bytes: &[u8], position: Position) -> Option<Self> {
@@ -55,7 +59,8 @@ impl Entry {
         let amount = || Amount::new(coins.get()).ok();
         let kind = match head & KIND {
             SAVE => OrderKind::Save(amount()?),
-            PRESENT => OrderKind::Present(amount()?),
+            PRESENT if head & WITH_LIMITS == 0 => OrderKind::Present(amount()?.into()),
+            PRESENT => OrderKind::Present(Gift { amount: amount()?, limits: read_limits(&mut reader)? }),
             PAY => OrderKind::Pay(amount()?),
             _ => OrderKind::Cancel { window: Duration::from_millis(reader.varint()?) },
         };
@@ -79,7 +84,8 @@ pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, previous: Option<Positio
     let has_memo = !(memo.item().is_empty() && memo.remark().is_empty());
     let kind_bits = match kind {
         OrderKind::Save(_) => SAVE,
-        OrderKind::Present(_) => PRESENT,
+        OrderKind::Present(gift) if gift.limits == GiftLimits::default() => PRESENT,
+        OrderKind::Present(_) => PRESENT | WITH_LIMITS,
         OrderKind::Pay(_) => PAY,
         OrderKind::Cancel { .. } => CANCEL,
     };
@@ -98,13 +104,32 @@ pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, previous: Option<Positio
     put_varint(out, receipt.coins.get());
     put_varint(out, receipt.gifted.get());
     put_account(out, &receipt.after);
-    if let OrderKind::Cancel { window } = kind {
-        put_varint(out, u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+    match kind {
+        OrderKind::Cancel { window } => {
+            put_varint(out, u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+        }
+        OrderKind::Present(gift) if gift.limits != GiftLimits::default() => {
+            put_limits(out, gift.limits);
+        }
+        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {}
     }
     if has_memo {
         put_text(out, memo.item());
         put_text(out, memo.remark());
     }
+}
+
+/// Appends the limits of a gift; where there is none, 0, which no limit is.
+fn put_limits(out: &mut Vec<u8>, limits: GiftLimits) {
+    put_varint(out, limits.per_order.map_or(0, Amount::get));
+    put_varint(out, limits.per_day.map_or(0, Amount::get));
+}
+
+/// Reads what [`put_limits`] wrote.
+fn read_limits(reader: &mut Reader<'_>) -> Option<GiftLimits> {
+    let [per_order, per_day] = [Coins::new(reader.varint()?)?, Coins::new(reader.varint()?)?];
+    let limit = |coins: Coins| Amount::new(coins.get()).ok();
+    Some(GiftLimits { per_order: limit(per_order), per_day: limit(per_day) })
 }
 
 /// Appends an account's sums; also a part of the account's row in its view.
@@ -114,6 +139,12 @@ pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
     put_varint(out, account.spent().get());
     put_varint(out, account.gifted().get());
     put_varint(out, account.orders());
+    let counted = account.counted();
+    put_varint(out, counted.coins.get());
+    // Most accounts never get a gift under a day's limit, and need no day.
+    if !counted.coins.is_zero() {
+        put_varint(out, u64::from(counted.day.get()));
+    }
 }
 
 /// Reads what [`put_account`] wrote.
@@ -122,5 +153,12 @@ pub(crate) fn read_account(reader: &mut Reader<'_>) -> Option<Account> {
     let presented = Coins::new(reader.varint()?)?;
     let spent = Coins::new(reader.varint()?)?;
     let gifted = Coins::new(reader.varint()?)?;
-    Account::new(saved, presented, spent, gifted, reader.varint()?)
+    let account = Account::new(saved, presented, spent, gifted, reader.varint()?)?;
+    match Coins::new(reader.varint()?)? {
+        Coins::ZERO => Some(account),
+        coins => {
+            let day = Day::new(u32::try_from(reader.varint()?).ok()?);
+            account.having_counted(DaysGifts { day, coins })
+        }
+    }
 }

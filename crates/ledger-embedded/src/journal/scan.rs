@@ -29,7 +29,8 @@ impl<'a> Scan<'a> {
     /// Walks from `from`, a mark that was made when the journal reached it.
     pub(crate) fn new(journal: &'a Journal, from: Mark) -> Self {
         let segment = journal.segment(from.position);
-        let at = if from == Mark::START { segment.first_frame() } else { from };
+        // Where a segment begins, the one before it ended; the first frame comes after the header.
+        let at = if segment.before == from { segment.first_frame() } else { from };
         Self { journal, segment, at, frame: Vec::new() }
     }
 

@@ -115,7 +115,11 @@ impl fmt::Debug for SignedText {
 }
 
 /// The value of a field, if a text of this selection holds it.
-fn signed_value<'b>(field: &'b Field<'_>, kind: CallKind, selection: Selection) -> Option<&'b str> {
+pub(crate) fn signed_value<'b>(
+    field: &'b Field<'_>,
+    kind: CallKind,
+    selection: Selection,
+) -> Option<&'b str> {
     let documented = field.parameter.filter(|parameter| kind.documents(*parameter));
     let is_signed = match selection {
         Selection::Documented => documented.is_some(),

@@ -4,6 +4,7 @@
 
 mod dialects;
 mod document;
+mod explain;
 mod parameters;
 mod properties;
 mod replies;

@@ -3,6 +3,7 @@
 //! A player has one session at a time; a new login ends the one before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pactolus_ledger::{RecordChange, RecordKey, Records, Unavailable};
 use pactolus_nouns::{AppId, OpenId, UnixMillis};
@@ -10,11 +11,13 @@ use pactolus_protocol::{ErrorCode, Refusal, SessionKey};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
+use super::locks::Locks;
 use super::{from_record, to_record};
 
 /// A player's login.
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
+    pub(crate) good_from: UnixMillis,
     pub(crate) good_until: UnixMillis,
 }
 
@@ -22,18 +25,56 @@ pub(crate) struct Session {
 #[derive(Serialize, Deserialize)]
 struct Kept {
     session_key: String,
+    good_from_ms: u64,
     good_until_ms: u64,
+}
+
+/// The login before the one in place, as it is kept: to tell whoever still signs with its key.
+#[derive(Serialize, Deserialize)]
+struct KeptBefore {
+    session_key: String,
+    replaced_at_ms: u64,
+}
+
+/// How long a login that is over is remembered, so that whoever asks is told that it ended.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// The logins of a player that are remembered. Only the one in place is worth anything.
+#[derive(Default)]
+pub(crate) struct History {
+    /// The one in place; it may be over.
+    pub(crate) current: Option<Arc<Session>>,
+    /// The one that it replaced.
+    pub(crate) before: Option<Before>,
+}
+
+/// A login that a newer one replaced.
+pub(crate) struct Before {
+    pub(crate) key: SessionKey,
+    pub(crate) replaced_at: UnixMillis,
+}
+
+impl History {
+    /// The keys of all of them.
+    pub(crate) fn keys(&self) -> Vec<SessionKey> {
+        let current = self.current.iter().map(|session| &session.key);
+        current.chain(self.before.iter().map(|before| &before.key)).cloned().collect()
+    }
 }
 
 /// The sessions of all players.
 pub(crate) struct Sessions {
     held: Cache<(AppId, OpenId), Arc<Session>>,
     records: Arc<dyn Records>,
+    /// A player's is held while a login is replaced, its write included, so that of two at once the same one is the
+    /// last in the store and in memory. Under it, a look-up may wait for another of the same login, which waits for
+    /// nobody.
+    replacing: Locks,
 }
 
 impl Sessions {
     pub(crate) fn new(records: Arc<dyn Records>, held: usize) -> Self {
-        Self { held: Cache::new(held), records }
+        Self { held: Cache::new(held), records, replacing: Locks::new() }
     }
 
     /// Logs a player in, in place of any login before.
@@ -43,11 +84,32 @@ impl Sessions {
         openid: OpenId,
         session: Session,
     ) -> Result<(), Unavailable> {
-        let kept =
-            Kept { session_key: session.key.expose().to_owned(), good_until_ms: session.good_until.get() };
-        let change =
-            RecordChange { key: key(appid, openid), value: to_record(&kept), expires_at: session.good_until };
-        self.records.put(vec![change]).await?;
+        self.put_with(appid, openid, session, Vec::new()).await
+    }
+
+    /// Logs a player in and makes the `other` changes, or none of it.
+    pub(super) async fn put_with(
+        &self,
+        appid: AppId,
+        openid: OpenId,
+        session: Session,
+        other: Vec<RecordChange>,
+    ) -> Result<(), Unavailable> {
+        let kept = Kept {
+            session_key: session.key.expose().to_owned(),
+            good_from_ms: session.good_from.get(),
+            good_until_ms: session.good_until.get(),
+        };
+        let change = RecordChange {
+            key: key(appid, openid),
+            value: to_record(&kept),
+            expires_at: session.good_until.after(REMEMBERED),
+        };
+        let _replacing = self.replacing.lock((appid, openid)).await;
+        let before = self.find(appid, openid).await?;
+        let before = before.filter(|before| !before.key.matches(session.key.expose()));
+        let before = before.map(|before| replaced(appid, openid, &before, session.good_from));
+        self.records.put(other.into_iter().chain(before).chain([change]).collect()).await?;
         self.held.insert((appid, openid), Arc::new(session));
         Ok(())
     }
@@ -68,6 +130,18 @@ impl Sessions {
         Ok(session)
     }
 
+    /// The player's login and the one before it, as far as they are remembered.
+    pub(crate) async fn history(&self, appid: AppId, openid: OpenId) -> Result<History, Unavailable> {
+        let current = self.find(appid, openid).await?;
+        let kept = self.records.get(before_key(appid, openid)).await?;
+        let before = kept.and_then(|bytes| {
+            let kept: KeptBefore = from_record(&bytes)?;
+            let key = SessionKey::new(&kept.session_key).ok()?;
+            Some(Before { key, replaced_at: UnixMillis::new(kept.replaced_at_ms) })
+        });
+        Ok(History { current, before })
+    }
+
     async fn find(&self, appid: AppId, openid: OpenId) -> Result<Option<Arc<Session>>, Unavailable> {
         // The guard keeps what is read here from taking the place of a login that is newer.
         let guard = match self.held.get_value_or_guard_async(&(appid, openid)).await {
@@ -78,11 +152,26 @@ impl Sessions {
         let kept: Kept = from_record(&bytes).ok_or(Unavailable::Failed)?;
         let session = Arc::new(Session {
             key: SessionKey::new(&kept.session_key).map_err(|_| Unavailable::Failed)?,
+            good_from: UnixMillis::new(kept.good_from_ms),
             good_until: UnixMillis::new(kept.good_until_ms),
         });
         let _ = guard.insert(Arc::clone(&session));
         Ok(Some(session))
     }
+}
+
+/// The change that keeps a login which another replaces at `now`.
+fn replaced(appid: AppId, openid: OpenId, before: &Session, now: UnixMillis) -> RecordChange {
+    let kept = KeptBefore { session_key: before.key.expose().to_owned(), replaced_at_ms: now.get() };
+    RecordChange {
+        key: before_key(appid, openid),
+        value: to_record(&kept),
+        expires_at: now.after(REMEMBERED),
+    }
+}
+
+fn before_key(appid: AppId, openid: OpenId) -> RecordKey {
+    RecordKey::new("session-before", &[appid.as_str(), openid.as_str()])
 }
 
 fn key(appid: AppId, openid: OpenId) -> RecordKey {

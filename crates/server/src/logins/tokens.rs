@@ -1,7 +1,7 @@
 //! Access tokens: which app a token speaks for, and until when.
 //!
 //! A token is looked up, kept and held by its digest, so that neither the store nor the time that a look-up takes
-//! tells anything about a token that is good.
+//! tells anything about a token that is good. The tokens that are told again are in [`stable`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
 use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-use super::{from_record, to_record};
+pub(crate) mod fate;
+mod stable;
+
+use super::{Digest, digest, from_record, hex, to_record};
 use crate::random::Randomness;
 use crate::settings::AppSettings;
 
 /// How long a token that is over is remembered, so that its bearer is told that it expired.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
-
-type Digest = [u8; 32];
 
 /// The tokens of all apps.
 pub(crate) struct Tokens {
@@ -163,17 +163,4 @@ fn token_key(digest: &Digest) -> RecordKey {
 
 fn latest_key(appid: AppId) -> RecordKey {
     RecordKey::new("latest-token", &[appid.as_str()])
-}
-
-fn digest(text: &str) -> Digest {
-    Sha256::digest(text).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a String takes everything");
-    }
-    text
 }

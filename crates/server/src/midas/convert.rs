@@ -1,7 +1,8 @@
 //! Wire words to bank words and back: the one place that knows both.
 
 use pactolus_ledger::{
-    Account, AccountKey, Differs, Memo, Order, OrderKind, PostError, Refusal as Refused, Unavailable,
+    Account, AccountKey, Differs, Gift, GiftLimits, Memo, Order, OrderKind, PostError, Refusal as Refused,
+    Unavailable,
 };
 use pactolus_nouns::Coins;
 use pactolus_protocol::{
@@ -12,10 +13,12 @@ use super::signed::Signed;
 
 /// The order that a present asks for.
 pub(crate) fn present(signed: &Signed<Present>) -> Order {
+    let limits =
+        GiftLimits { per_order: signed.app.present_max, per_day: signed.app.present_max_per_player_per_day };
     Order {
         account: account_of(signed),
         bill_no: signed.call.bill_no,
-        kind: OrderKind::Present(signed.call.present_counts),
+        kind: OrderKind::Present(Gift { amount: signed.call.present_counts, limits }),
         memo: Memo::default(),
     }
 }
@@ -83,6 +86,16 @@ pub(crate) fn refusal(error: PostError, amount: Parameter) -> Refusal {
         PostError::Refused(Refused::TooManyCoins) => Refusal::parameter(
             amount,
             format_args!("is too large; the player's coins ever received would pass {}", Coins::MAX),
+        ),
+        PostError::Refused(Refused::GiftTooLarge(max)) => Refusal::parameter(
+            amount,
+            format_args!("is too large; this app gives at most {max} coins in one order"),
+        ),
+        PostError::Refused(Refused::DaysGiftsTooLarge { max, left }) => Refusal::parameter(
+            amount,
+            format_args!(
+                "is too large; this app gives a player at most {max} coins a day in a zone, and {left} are left"
+            ),
         ),
         PostError::Refused(Refused::BalanceNotEnough(balance)) => {
             Refusal::because(ErrorCode::BalanceNotEnough, format!("the balance is {balance}"))

@@ -1,7 +1,7 @@
 //! The extractor of the Midas calls: from a request to a call that is to be carried out.
 //!
-//! The order of checks is a part of the contract (`docs/protocol.md`): method, token, body, parameters, privilege,
-//! `sig`, session, `mp_sig`. Whoever holds a [`Signed`] call holds one that passed them all.
+//! The order of checks is a part of the contract (`docs/protocol.md`): method, token, the app's rate, body,
+//! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Whoever holds a [`Signed`] call holds one that passed them all.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use pactolus_protocol::{
 
 use crate::answer::Refused;
 use crate::bank::Bank;
+use crate::rejections::Trace;
 use crate::settings::AppSettings;
 
 /// A call that passed every check.
@@ -36,16 +37,21 @@ impl<C: Call + Send> FromRequest<Arc<Bank>> for Signed<C> {
         let now = bank.now();
         let path = CallPath::parse(request.uri().path()).ok_or(ErrorCode::SystemError)?;
         let token = AccessToken::from_query(Query::new(request.uri().query().unwrap_or_default()))?;
+        let trace = Trace::of(&request);
+        trace.saw_token(&token);
         let appid = bank.tokens.app_of(&token, now).await?;
         let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
+        bank.rates.of_app(&app, path.environment, now)?;
+        trace.saw_app(&app);
         let bytes = read_body(request).await?;
+        trace.saw_body(&bytes);
         let call = verified(bank, &app, path.environment, &token, &bytes, now).await?;
         Ok(Self { call, environment: path.environment, app, now })
     }
 }
 
 /// The whole body. One that is too large or breaks off is cut, and what is cut is refused when it is parsed.
-async fn read_body(request: Request) -> Result<axum::body::Bytes, Refusal> {
+pub(crate) async fn read_body(request: Request) -> Result<axum::body::Bytes, Refusal> {
     match Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Body::too_large()),
@@ -75,6 +81,8 @@ async fn verified<C: Call>(
         return Err(Refusal::because(ErrorCode::NoPrivilege, "offer_id is not the offer of this app"));
     }
     received.verify_sig(app.midas_key(environment), app.dialects)?;
+    // Not before: nobody who cannot sign is to use up what a player may do.
+    bank.rates.of_player(app, environment, caller.openid, now)?;
     if received.needs_session() {
         let session = bank.sessions.get(app.appid, caller.openid, now).await?;
         received.verify_mp_sig(&session.key, token, app.dialects)?;

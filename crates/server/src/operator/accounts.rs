@@ -3,41 +3,69 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use pactolus_ledger::{Account, AccountKey};
-use pactolus_nouns::{Environment, OpenId, ZoneId};
+use pactolus_nouns::{AppId, Environment, OfferId, OpenId, ZoneId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, app};
+use super::extract::{Path, Query};
+use super::field::{Asked, Told};
+use super::{OfApp, Problem, app};
 use crate::bank::Bank;
+use crate::settings::AppSettings;
 
 /// Which account of an app.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
-    env: String,
-    openid: String,
+    env: Asked<Environment>,
+    openid: Asked<OpenId>,
     /// Where it is not given, the zone of games without zones.
     #[serde(default = "zone_of_games_without_zones")]
-    zone_id: String,
+    zone_id: Asked<ZoneId>,
 }
 
-fn zone_of_games_without_zones() -> String {
-    "1".to_owned()
+pub(super) fn zone_of_games_without_zones() -> Asked<ZoneId> {
+    "1".into()
 }
 
-/// An account with all its sums, in coins.
-#[derive(Serialize)]
+/// The account of an app that a request names.
+pub(super) fn account_key(
+    app: &AppSettings,
+    env: &Asked<Environment>,
+    openid: &Asked<OpenId>,
+    zone_id: &Asked<ZoneId>,
+) -> Result<AccountKey, Problem> {
+    Ok(AccountKey {
+        app: app.appid,
+        environment: env.read("env")?,
+        offer: app.offer_id,
+        player: openid.read("openid")?,
+        zone: zone_id.read("zone_id")?,
+    })
+}
+
+/// An account with all its sums.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct AccountDetails {
-    appid: String,
-    env: &'static str,
-    offer_id: String,
-    openid: String,
-    zone_id: String,
+    appid: Told<AppId>,
+    env: Told<Environment>,
+    offer_id: Told<OfferId>,
+    openid: Told<OpenId>,
+    zone_id: Told<ZoneId>,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+/// The sums of an account, in coins.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Sums {
     /// All coins: the paid and the gifted part.
     balance: u64,
+    /// The part of the balance that was topped up.
     paid: u64,
+    /// The part of the balance that was given.
     gifted: u64,
     /// Coins ever topped up.
     saved: u64,
@@ -49,14 +77,9 @@ pub(crate) struct AccountDetails {
     orders: u64,
 }
 
-impl AccountDetails {
-    fn new(key: &AccountKey, account: &Account) -> Self {
+impl From<&Account> for Sums {
+    fn from(account: &Account) -> Self {
         Self {
-            appid: key.app.to_string(),
-            env: key.environment.as_str(),
-            offer_id: key.offer.to_string(),
-            openid: key.player.to_string(),
-            zone_id: key.zone.to_string(),
             balance: account.balance().get(),
             paid: account.paid().get(),
             gifted: account.gifted().get(),
@@ -71,18 +94,18 @@ impl AccountDetails {
 /// Tells what a player has; a player without orders has an empty account.
 pub(crate) async fn get(
     State(bank): State<Arc<Bank>>,
-    Path(appid): Path<String>,
-    which: Result<Query<Which>, QueryRejection>,
+    Path(of): Path<OfApp>,
+    Query(which): Query<Which>,
 ) -> Result<Json<AccountDetails>, Problem> {
-    let app = app(&bank, &appid)?;
-    let Query(which) = which.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let key = AccountKey {
-        app: app.appid,
-        environment: which.env.parse::<Environment>().map_err(|error| Problem::invalid("env", error))?,
-        offer: app.offer_id,
-        player: OpenId::new(&which.openid).map_err(|error| Problem::invalid("openid", error))?,
-        zone: ZoneId::new(&which.zone_id).map_err(|error| Problem::invalid("zone_id", error))?,
-    };
+    let app = app(&bank, of.appid.as_str())?;
+    let key = account_key(&app, &which.env, &which.openid, &which.zone_id)?;
     let account = bank.ledger.account(key).await?;
-    Ok(Json(AccountDetails::new(&key, &account)))
+    Ok(Json(AccountDetails {
+        appid: Told(key.app),
+        env: Told(key.environment),
+        offer_id: Told(key.offer),
+        openid: Told(key.player),
+        zone_id: Told(key.zone),
+        sums: Sums::from(&account),
+    }))
 }

@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pactolus_ledger::Unavailable;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What is wrong with a request, and what would be right.
@@ -14,19 +15,33 @@ use serde::Serialize;
 pub(crate) struct Problem {
     status: StatusCode,
     detail: Cow<'static, str>,
+    field: Option<&'static str>,
 }
 
-#[derive(Serialize)]
-struct Details<'a> {
+/// What is wrong with a request, and what would be right.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Details<'a> {
     r#type: &'static str,
     title: &'a str,
     status: u16,
     detail: &'a str,
+    /// The field of the request that it is about, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    field: Option<&'static str>,
+    /// Whether the very same request may succeed a while later.
+    retryable: bool,
 }
 
 impl Problem {
     fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into() }
+        Self { status, detail: detail.into(), field: None }
+    }
+
+    /// The same problem, said of a field.
+    fn of(self, field: &'static str) -> Self {
+        Self { field: Some(field), ..self }
     }
 
     /// 400: the request cannot be read.
@@ -52,15 +67,35 @@ impl Problem {
         )
     }
 
+    /// 409: `field` is not what the bank holds under the same name.
+    pub(crate) fn conflict(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail).of(field)
+    }
+
+    /// 409: the bank is not set up for it.
+    pub(crate) fn not_set_up(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 422: a field is missing, unknown or of another type, as `detail` says.
+    pub(crate) fn unprocessable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
     /// 422: `name` has a value that it cannot have.
-    pub(crate) fn invalid(name: &str, problem: impl Display) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{name} {problem}"))
+    pub(crate) fn invalid(name: &'static str, problem: impl Display) -> Self {
+        Self::unprocessable(format!("{name} {problem}")).of(name)
+    }
+
+    /// 503: the bank cannot say in time; the same request may be sent again.
+    pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+        Self::unavailable(error.to_string())
     }
 }
 
@@ -71,6 +106,8 @@ impl IntoResponse for Problem {
             title: self.status.canonical_reason().unwrap_or_default(),
             status: self.status.as_u16(),
             detail: &self.detail,
+            field: self.field,
+            retryable: self.status == StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut response = (self.status, axum::Json(details)).into_response();
         let headers = response.headers_mut();

@@ -3,31 +3,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
-use pactolus_nouns::OpenId;
+use axum::extract::State;
+use pactolus_nouns::{AppId, OpenId};
 use pactolus_protocol::SessionKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, app};
+use super::extract::{Json, Path};
+use super::field::Told;
+use super::{OfPlayer, Problem, app};
 use crate::bank::Bank;
 use crate::logins::sessions::Session;
 
 /// A login to put in place of any before.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSession {
+    /// 16 bytes in base64, as the platform's login told it.
+    #[schemars(regex(pattern = "^[0-9A-Za-z+/]{22}==$"))]
     session_key: String,
     /// In seconds from now.
+    #[schemars(range(min = 1, max = EXPIRES_IN_MAX))]
     expires_in: u64,
 }
 
 /// The login that is now in place.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PutSession {
-    appid: String,
-    openid: String,
+    appid: Told<AppId>,
+    openid: Told<OpenId>,
     /// In seconds since 1970.
     expires_at: u64,
 }
@@ -38,22 +42,22 @@ const EXPIRES_IN_MAX: u64 = 366 * 86_400;
 /// Logs a player in.
 pub(crate) async fn put(
     State(bank): State<Arc<Bank>>,
-    Path((appid, openid)): Path<(String, String)>,
-    session: Result<Json<NewSession>, JsonRejection>,
-) -> Result<Json<PutSession>, Problem> {
-    let app = app(&bank, &appid)?;
-    let openid = OpenId::new(&openid).map_err(|error| Problem::invalid("openid", error))?;
-    let Json(session) = session.map_err(|error| Problem::bad_request(error.body_text()))?;
+    Path(of): Path<OfPlayer>,
+    Json(session): Json<NewSession>,
+) -> Result<axum::Json<PutSession>, Problem> {
+    let app = app(&bank, of.appid.as_str())?;
+    let openid = of.openid.read("openid")?;
     let key =
         SessionKey::new(&session.session_key).map_err(|error| Problem::invalid("session_key", error))?;
     if !(1..=EXPIRES_IN_MAX).contains(&session.expires_in) {
         return Err(Problem::invalid("expires_in", format_args!("must be 1 to {EXPIRES_IN_MAX} seconds")));
     }
-    let good_until = bank.now().after(Duration::from_secs(session.expires_in));
-    bank.sessions.put(app.appid, openid, Session { key, good_until }).await?;
-    Ok(Json(PutSession {
-        appid: app.appid.to_string(),
-        openid: openid.to_string(),
+    let good_from = bank.now();
+    let good_until = good_from.after(Duration::from_secs(session.expires_in));
+    bank.sessions.put(app.appid, openid, Session { key, good_from, good_until }).await?;
+    Ok(axum::Json(PutSession {
+        appid: Told(app.appid),
+        openid: Told(openid),
         expires_at: good_until.seconds(),
     }))
 }

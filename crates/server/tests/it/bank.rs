@@ -1,8 +1,8 @@
 //! A bank to test: a server on a port of its own, a store in a folder of its own, the documented sample's app, and
 //! books that are audited when it goes.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -17,7 +17,10 @@ use pactolus_protocol::{
     AccessToken, AppSecret, Call, Caller, Dialects, MidasKey, MpSig, Pf, Present, SessionKey, UnixSeconds,
     signed_body,
 };
-use pactolus_server::{AppSettings, Bank, Clock, Limits, OsRandomness, Settings, Store, serve};
+use pactolus_server::{
+    AppSettings, Bank, Clock, Drained, Limits, Login, ManualClock, OsRandomness, Settings, Store,
+    SystemClock, Turn, serve,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -35,29 +38,26 @@ pub(crate) const OPERATOR: &str = "operators-token";
 pub(crate) const START: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
 /// A clock that only goes when it is turned.
-pub(crate) struct TestClock(AtomicU64);
-
-impl Clock for TestClock {
-    fn now(&self) -> UnixMillis {
-        UnixMillis::new(self.0.load(Ordering::SeqCst))
-    }
-}
+pub(crate) struct TestClock(Arc<ManualClock>);
 
 impl TestClock {
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.0.now()
+    }
+
     pub(crate) fn turn(&self, later: Duration) {
-        self.0.store(self.now().after(later).get(), Ordering::SeqCst);
+        self.0.turn(Turn::To(self.now().after(later))).unwrap();
     }
 }
 
 pub(crate) struct TestBank {
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: TestClock,
     pub(crate) base: String,
     store: Arc<EmbeddedStore>,
     client: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
     /// Removed last.
-    #[expect(dead_code, reason = "it is held, not read")]
     folder: Option<TempDir>,
 }
 
@@ -72,9 +72,19 @@ pub(crate) fn sample_app() -> AppSettings {
         mp_sig: MpSig::Required,
         dialects: Dialects::Lenient,
         pf: vec![Pf::new("android").unwrap()],
+        login: Login::Push,
         static_access_tokens: vec![AccessToken::new(TOKEN).unwrap()],
         cancel_window: AppSettings::CANCEL_WINDOW,
+        rate_limit_per_second: None,
+        rate_limit_per_player_per_second: None,
+        present_max: None,
+        present_max_per_player_per_day: None,
     }
+}
+
+/// The store in a folder.
+pub(crate) fn open_in(folder: &Path) -> Arc<EmbeddedStore> {
+    Arc::new(EmbeddedStore::open(folder, &pactolus_ledger_embedded::Settings::default()).unwrap())
 }
 
 impl TestBank {
@@ -86,9 +96,7 @@ impl TestBank {
     /// The same with other settings of the app.
     pub(crate) async fn with(app: AppSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(
-            EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap(),
-        );
+        let store = open_in(folder.path());
         let mut bank = Self::on(store, vec![app], Limits::default()).await;
         bank.folder = Some(folder);
         bank.log_in(PLAYER).await;
@@ -97,28 +105,59 @@ impl TestBank {
 
     /// A bank on an open store, with these apps, and nobody logged in.
     pub(crate) async fn on(store: Arc<EmbeddedStore>, apps: Vec<AppSettings>, limits: Limits) -> Self {
-        let clock = Arc::new(TestClock(AtomicU64::new(START.get())));
+        let clock = Arc::new(ManualClock::standing_at(START));
         let settings = Settings { operator_token: AccessToken::new(OPERATOR).unwrap(), apps, limits };
         let kept = Store {
             ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             records: Arc::clone(&store) as Arc<dyn Records>,
         };
-        let bank = Bank::new(settings, kept, Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(OsRandomness));
+        let bank = Bank::on_manual_clock(settings, kept, Arc::clone(&clock), Arc::new(OsRandomness));
+        Self::serving(bank, clock, store).await
+    }
+
+    /// A bank on the machine's clock, which its tests cannot turn.
+    pub(crate) async fn on_system_clock() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_in(folder.path());
+        let settings =
+            Settings { apps: vec![sample_app()], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
+        let kept = Store::of(Arc::clone(&store));
+        let bank = Bank::new(settings, kept, Arc::new(SystemClock), Arc::new(OsRandomness));
+        let nobodys = Arc::new(ManualClock::standing_at(START));
+        let mut bank = Self::serving(bank, nobodys, store).await;
+        bank.folder = Some(folder);
+        bank
+    }
+
+    async fn serving(bank: Arc<Bank>, clock: Arc<ManualClock>, store: Arc<EmbeddedStore>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = serve(bank, listener, async {
             let _ = stopped.await;
         });
-        let server = tokio::spawn(async { drop(serving.await.unwrap()) });
+        let server = tokio::spawn(async { assert_eq!(serving.await.unwrap(), Drained::Whole) });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { clock, base, store, client, stop: Some(stop), server: Some(server), folder: None }
+        Self {
+            clock: TestClock(clock),
+            base,
+            store,
+            client,
+            stop: Some(stop),
+            server: Some(server),
+            folder: None,
+        }
     }
 
     /// Tells the server to stop, as a signal would.
     pub(crate) fn stop(&mut self) -> tokio::task::JoinHandle<()> {
         drop(self.stop.take());
         self.server.take().unwrap()
+    }
+
+    /// Takes the ledger away under the server.
+    pub(crate) async fn close_ledger(&self) {
+        self.store.close().await;
     }
 
     /// Any request; its status, content type and body.

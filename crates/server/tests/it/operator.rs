@@ -45,10 +45,10 @@ async fn what_is_wrong_is_told_as_problem_details() {
     let key = "AAAAAAAAAAAAAAAAAAAAAA==";
     let cases = [
         (Method::GET, format!("{ACCOUNTS}?env=prod&openid=a"), "", 422, "env is neither live nor sandbox"),
-        (Method::GET, format!("{ACCOUNTS}?env=live"), "", 400, "missing field `openid`"),
+        (Method::GET, format!("{ACCOUNTS}?env=live"), "", 422, "missing field `openid`"),
         (Method::GET, format!("{ACCOUNTS}?env=live&openid=a%20b"), "", 422, "openid holds ' '"),
         (Method::GET, format!("{ACCOUNTS}?env=live&openid=a&zone_id="), "", 422, "zone_id is empty"),
-        (Method::GET, format!("{ACCOUNTS}?env=live&openid=a&zone=1"), "", 400, "unknown field `zone`"),
+        (Method::GET, format!("{ACCOUNTS}?env=live&openid=a&zone=1"), "", 422, "unknown field `zone`"),
         (
             Method::GET,
             "/api/v1/apps/wx0/accounts?env=live&openid=a".into(),
@@ -59,7 +59,7 @@ async fn what_is_wrong_is_told_as_problem_details() {
         (Method::GET, "/api/v2/apps".into(), "", 404, "this bank has no such path"),
         (Method::DELETE, ACCOUNTS.into(), "", 405, "this path does not take this method"),
         (Method::PUT, session("a"), "", 400, "EOF"),
-        (Method::PUT, session("a"), r#"{"session_key":"x"}"#, 400, "missing field `expires_in`"),
+        (Method::PUT, session("a"), r#"{"session_key":"x"}"#, 422, "missing field `expires_in`"),
         (Method::PUT, session("a"), r#"{"session_key":"x","expires_in":60}"#, 422, "session_key "),
         (Method::PUT, session("a%20b"), r#"{"session_key":"x","expires_in":60}"#, 422, "openid holds ' '"),
     ];

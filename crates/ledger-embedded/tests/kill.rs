@@ -1,0 +1,113 @@
+//! `kill -9` in the middle of everything: of appending, of beginning a file of the journal, of writing the views.
+//!
+//! A child process posts orders on a store with bounds so small that all of this happens every few orders, and tells
+//! each answer. The parent kills it after a while, again and again on the same store, and then looks for every order
+//! that was answered.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, Posted};
+use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pollster::block_on;
+
+const ROUNDS: usize = 100;
+const THREADS: usize = 4;
+
+fn settings() -> Settings {
+    Settings { tail_orders: 40, segment_bytes: 6000, ..Settings::default() }
+}
+
+/// Order `number` of `round`: gifts of one coin, and now and then a pay of one.
+fn order(round: usize, number: usize) -> Order {
+    let one = Amount::new(1).unwrap();
+    let kind = if number % 5 == 4 { OrderKind::Pay(one) } else { OrderKind::Present(one.into()) };
+    let account = AccountKey {
+        app: "wx1234567".parse().unwrap(),
+        environment: Environment::ALL[number % 2],
+        offer: "12345678".parse().unwrap(),
+        player: format!("player-{}", number % 7).parse().unwrap(),
+        zone: "1".parse().unwrap(),
+    };
+    Order { account, bill_no: format!("{round}-{number}").parse().unwrap(), kind, memo: Memo::default() }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().position(|argument| argument == "post") {
+        Some(at) => post_until_killed(Path::new(&arguments[at + 1]), arguments[at + 2].parse().unwrap()),
+        None => kill_again_and_again(),
+    }
+}
+
+fn post_until_killed(folder: &Path, round: usize) {
+    let store = EmbeddedStore::open(folder, &settings()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let store = &store;
+            scope.spawn(move || {
+                for number in (thread..).step_by(THREADS) {
+                    // A pay may find an empty account; that is an answer too, but no order.
+                    if let Ok(Posted::Applied(_)) =
+                        block_on(store.post(order(round, number), UnixMillis::new(0)))
+                    {
+                        let mut out = std::io::stdout().lock();
+                        writeln!(out, "{number}").unwrap();
+                        out.flush().unwrap();
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn kill_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut answered = Vec::new();
+    for round in 0..ROUNDS {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg("post")
+            .arg(folder.path())
+            .arg(round.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // A different number of orders each round, so that the blow falls elsewhere each time.
+        let enough = 1 + round * 37 % 211;
+        let mut told: Vec<usize> =
+            lines.by_ref().take(enough).map(|line| line.unwrap().parse().unwrap()).collect();
+        child.kill().unwrap();
+        // What it could still say before it died was answered as well. A line is one write, so none is cut.
+        told.extend(lines.map_while(Result::ok).map(|line| line.parse::<usize>().unwrap()));
+        assert!(told.len() >= enough, "round {round}: the child died by itself");
+        assert!(!child.wait().unwrap().success());
+        answered.push(told);
+        if round % 20 == 19 {
+            check(folder.path(), &answered);
+        }
+    }
+    let orders: usize = answered.iter().map(Vec::len).sum();
+    println!("{ROUNDS} kills, {orders} answered orders, none lost, none applied twice");
+    println!("1 passed, 0 failed");
+}
+
+/// Every answered order is there, and the books are right; so no order was applied twice.
+fn check(folder: &Path, answered: &[Vec<usize>]) {
+    let store = EmbeddedStore::open(folder, &settings()).unwrap();
+    for (round, numbers) in answered.iter().enumerate() {
+        for number in numbers {
+            let order = order(round, *number);
+            let filed = block_on(store.order(order.bill())).unwrap();
+            assert!(
+                filed.is_some_and(|filed| filed.receipt.order == order),
+                "order {round}-{number} is lost"
+            );
+        }
+    }
+    let audit = block_on(store.audit()).unwrap();
+    assert!(audit.is_clean(), "{audit:?}");
+}

@@ -1,0 +1,127 @@
+//! How an app shows who it is where it asks for tokens and logins: its `appid` and its secret.
+//!
+//! Whether the app exists and the secret is its own is for the server to say, with 40013 and 40125.
+//! The contract in prose: `docs/protocol.md`, "Tokens and login".
+
+use std::fmt;
+
+use pactolus_nouns::AppId;
+
+use crate::body::{Body, Value};
+use crate::error::{ErrorCode, Refusal};
+use crate::query::Query;
+use crate::secret::AppSecret;
+
+/// Who asks, and the proof of it, still to be compared.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The app.
+    pub appid: AppId,
+    /// Its proof.
+    pub secret: AppSecret,
+}
+
+/// What a call gives in return for credentials; each call knows one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    /// An access token.
+    ClientCredential,
+    /// A player's login.
+    AuthorizationCode,
+}
+
+impl fmt::Display for GrantType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientCredential => "client_credential",
+            Self::AuthorizationCode => "authorization_code",
+        })
+    }
+}
+
+impl Credentials {
+    /// The credentials in a query. Checked in this order: 41002 and 41004 for what is missing, 40002, 40013, 40125.
+    pub fn from_query(query: Query<'_>, wanted: GrantType) -> Result<Self, Refusal> {
+        let value = |name| query.get(name);
+        Self::check(
+            value("grant_type").as_deref(),
+            wanted,
+            value("appid").as_deref(),
+            value("secret").as_deref(),
+        )
+    }
+
+    /// The credentials in a body, checked in the same order; 47001 before, if one of them is not a string.
+    pub(crate) fn from_body(body: &Body<'_>, wanted: GrantType) -> Result<Self, Refusal> {
+        let (grant_type, appid, secret) =
+            (text(body, "grant_type")?, text(body, "appid")?, text(body, "secret")?);
+        Self::check(grant_type, wanted, appid, secret)
+    }
+
+    fn check(
+        grant_type: Option<&str>,
+        wanted: GrantType,
+        appid: Option<&str>,
+        secret: Option<&str>,
+    ) -> Result<Self, Refusal> {
+        let appid = appid.ok_or(ErrorCode::AppIdMissing)?;
+        let secret = secret.ok_or(ErrorCode::AppSecretMissing)?;
+        if grant_type != Some(&wanted.to_string()) {
+            return Err(Refusal::because(ErrorCode::InvalidGrantType, format!("it must be {wanted}")));
+        }
+        let appid = AppId::new(appid).map_err(|_| ErrorCode::InvalidAppId)?;
+        let secret = AppSecret::new(secret).map_err(|_| ErrorCode::InvalidAppSecret)?;
+        Ok(Self { appid, secret })
+    }
+}
+
+/// The text of a field; nothing if it is not there, `null` or empty.
+fn text<'b>(body: &'b Body<'_>, key: &str) -> Result<Option<&'b str>, Refusal> {
+    match body.field(key) {
+        None | Some(Value::Literal("null")) => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(&**text).filter(|text| !text.is_empty())),
+        Some(other) => Err(Refusal::because(
+            ErrorCode::DataFormat,
+            format!("{key} is {}; it must be a string", other.describe()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_checked_in_their_order() {
+        let from = |query| Credentials::from_query(Query::new(query), GrantType::ClientCredential);
+        let credentials = from("grant_type=client_credential&appid=wx1234567&secret=s").unwrap();
+        assert_eq!(credentials.appid.as_str(), "wx1234567");
+        assert!(credentials.secret.matches("s"));
+        let cases = [
+            ("", 41002),
+            ("appid=&secret=s", 41002),
+            ("appid=a%20b", 41004),
+            ("appid=a%20b&secret=", 41004),
+            ("appid=a%20b&secret=s+s", 40002),
+            ("appid=a%20b&secret=s+s&grant_type=authorization_code", 40002),
+            ("appid=a%20b&secret=s+s&grant_type=client_credential", 40013),
+            ("appid=ab&secret=s+s&grant_type=client_credential", 40125),
+        ];
+        for (query, code) in cases {
+            assert_eq!(from(query).unwrap_err().code().code(), code, "{query}");
+        }
+    }
+
+    #[test]
+    fn each_call_knows_one_grant_type() {
+        for (given, wanted) in [
+            (GrantType::ClientCredential, GrantType::AuthorizationCode),
+            (GrantType::AuthorizationCode, GrantType::ClientCredential),
+        ] {
+            let query = format!("appid=ab&secret=s&grant_type={given}");
+            let refusal = Credentials::from_query(Query::new(&query), wanted).unwrap_err();
+            assert_eq!(refusal.to_string(), format!("invalid grant_type: it must be {wanted}"));
+            assert!(Credentials::from_query(Query::new(&query), given).is_ok());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What may be shown of a body: documented parameters with their values, of all others the names alone.
+//!
+//! An undocumented field may be anything, a key that was sent by mistake too. A signature is cut short, for a whole
+//! one is half of a request that somebody could send.
+
+use crate::body::{Body, Field};
+use crate::call::CallKind;
+use crate::parameter::Parameter;
+
+/// The most parameters that are shown of one body; no call documents half as many.
+const SHOWN_MAX: usize = 32;
+
+/// The longest text that is shown, in bytes: the longest that a parameter may have.
+const TEXT_BYTES_MAX: usize = 1024;
+
+/// The longest name that is shown, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// The parameters of a body in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownParameters {
+    /// Those that are shown.
+    pub shown: Vec<Shown>,
+    /// How many more there were.
+    pub more: usize,
+}
+
+/// One parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The name on the wire.
+    pub name: String,
+    /// What it was sent as: "a string", "a number", `null` …
+    pub form: String,
+    /// The text that it was sent with; nothing if it is not to be shown.
+    pub value: Option<String>,
+    /// Whether the call documents it, so that signatures cover it.
+    pub is_documented: bool,
+}
+
+/// What may be shown of `body`.
+pub(super) fn parameters(kind: CallKind, body: &Body<'_>) -> ShownParameters {
+    let fields = body.fields();
+    // Documented ones go first into the bound, so that no padding hides them.
+    let (documented, others): (Vec<_>, Vec<_>) = fields.iter().partition(|field| is_documented(kind, field));
+    let mut shown: Vec<_> =
+        documented.into_iter().chain(others).take(SHOWN_MAX).map(|field| show(kind, field)).collect();
+    shown.sort_by(|a, b| a.name.cmp(&b.name));
+    ShownParameters { more: fields.len() - shown.len(), shown }
+}
+
+fn is_documented(kind: CallKind, field: &Field<'_>) -> bool {
+    field.parameter.is_some_and(|parameter| kind.documents(parameter) || parameter.is_proof())
+}
+
+fn show(kind: CallKind, field: &Field<'_>) -> Shown {
+    let value = match (field.parameter, field.value.scalar()) {
+        (Some(Parameter::Sig | Parameter::MpSig), Some(text)) => Some(signature(text)),
+        (Some(Parameter::AccessToken) | None, _) | (_, None) => None,
+        (Some(parameter), Some(text)) => kind.documents(parameter).then(|| cut(text, TEXT_BYTES_MAX)),
+    };
+    Shown {
+        name: cut(&field.key, NAME_BYTES_MAX),
+        form: field.value.describe().to_owned(),
+        value,
+        is_documented: is_documented(kind, field),
+    }
+}
+
+/// The first eight digits of a signature; of what is none, only its length.
+pub(super) fn signature(text: &str) -> String {
+    // Only of a whole signature: what is shorter may be a key, which is hex as well.
+    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex { format!("{}…", &text[..8]) } else { format!("({} bytes)", text.len()) }
+}
+
+fn cut(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    let end = (0..=bytes_max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}…", &text[..end])
+}

@@ -1,0 +1,86 @@
+//! `POST /cgi-bin/stable_token`: the same token for as long as it lives.
+
+use crate::body::{Body, Value};
+use crate::credentials::{Credentials, GrantType};
+use crate::error::{ErrorCode, Refusal};
+
+/// Where a stable token is asked for, with POST.
+pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
+
+/// What `POST /cgi-bin/stable_token` asks. [`TokenReply`](super::TokenReply) answers it.
+#[derive(Clone, Debug)]
+pub struct StableTokenRequest {
+    /// The app that wants the token.
+    pub credentials: Credentials,
+    /// When it wants another than the one it has.
+    pub refresh: Refresh,
+}
+
+/// When a stable token is replaced: the parameter `force_refresh`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// Once it is over.
+    WhenOver,
+    /// Now; the one before is good no longer.
+    Now,
+}
+
+impl StableTokenRequest {
+    /// The request in a body: 47001 for a value of another type, then [`Credentials`] as in a query. `null` is what
+    /// clients send for what they leave out.
+    pub fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
+        let refresh = match body.field("force_refresh") {
+            None | Some(Value::Literal("false" | "null")) => Refresh::WhenOver,
+            Some(Value::Literal("true")) => Refresh::Now,
+            Some(other) => {
+                let what = other.describe();
+                let detail = format!("force_refresh is {what}; it must be true or false");
+                return Err(Refusal::because(ErrorCode::DataFormat, detail));
+            }
+        };
+        Ok(Self { credentials: Credentials::from_body(body, GrantType::ClientCredential)?, refresh })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CREDENTIALS: &str = r#""grant_type":"client_credential","appid":"wx1234567","secret":"s""#;
+
+    fn from(json: &str) -> Result<StableTokenRequest, Refusal> {
+        StableTokenRequest::from_body(&Body::parse(json.as_bytes())?)
+    }
+
+    #[test]
+    fn a_token_is_replaced_now_only_where_it_is_said() {
+        for (field, refresh) in [
+            ("", Refresh::WhenOver),
+            (r#","force_refresh":false"#, Refresh::WhenOver),
+            (r#","force_refresh":null"#, Refresh::WhenOver),
+            (r#","force_refresh":true"#, Refresh::Now),
+        ] {
+            let request = from(&format!("{{{CREDENTIALS}{field}}}")).unwrap();
+            assert_eq!(request.refresh, refresh, "{field}");
+            assert_eq!(request.credentials.appid.as_str(), "wx1234567");
+            assert!(request.credentials.secret.matches("s"));
+        }
+    }
+
+    #[test]
+    fn what_has_another_form_is_refused_by_name() {
+        let all = format!("{{{CREDENTIALS},\"force_refresh\":true}}");
+        let cases = [
+            ("true", "\"true\"", "data format error: force_refresh is a string; it must be true or false"),
+            ("true", "1", "data format error: force_refresh is a number; it must be true or false"),
+            ("\"wx1234567\"", "5", "data format error: appid is a number; it must be a string"),
+            ("\"s\"", "[]", "data format error: secret is an object or an array; it must be a string"),
+            ("\"s\"", "null", "appsecret missing"),
+            ("\"wx1234567\"", "\"\"", "appid missing"),
+            ("\"client_credential\"", "null", "invalid grant_type: it must be client_credential"),
+        ];
+        for (given, other, words) in cases {
+            assert_eq!(from(&all.replace(given, other)).unwrap_err().to_string(), words);
+        }
+    }
+}

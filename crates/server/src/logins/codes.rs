@@ -1,0 +1,129 @@
+//! Login codes that the operator gives out: each logs its player in once.
+//!
+//! A code is kept by its digest, so that the store cannot log anybody in. One that was used is remembered for a
+//! day, so that whoever shows it again is told so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pactolus_ledger::{RecordChange, RecordKey, Records, Unavailable};
+use pactolus_nouns::{AppId, OpenId, UnixMillis};
+use pactolus_protocol::login::CODE_LIFETIME;
+use pactolus_protocol::{ErrorCode, LoginCode, Refusal};
+use serde::{Deserialize, Serialize};
+
+use super::locks::Locks;
+use super::sessions::{Session, Sessions};
+use super::{digest, from_record, hex, to_record};
+use crate::midas::convert;
+use crate::random::Randomness;
+
+/// How long a code that is over is remembered.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// The codes of all apps.
+pub(crate) struct Codes {
+    records: Arc<dyn Records>,
+    random: Arc<dyn Randomness>,
+    /// A code's is held while the code is used, its write included, so that of two at once one finds it used. A
+    /// session's lock is taken under it and never the other way round.
+    using: Locks,
+}
+
+/// A code as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    openid: String,
+    good_until_ms: u64,
+    used: bool,
+}
+
+/// Why a code logs nobody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotUsed {
+    /// The store cannot say.
+    Unavailable(Unavailable),
+    /// It was never given out, or so long ago that it is forgotten.
+    Unknown,
+    /// It waited too long.
+    Over,
+    /// It has logged its player in.
+    UsedBefore,
+}
+
+impl From<NotUsed> for Refusal {
+    fn from(error: NotUsed) -> Self {
+        match error {
+            NotUsed::Unavailable(error) => convert::unavailable(error),
+            NotUsed::Unknown => Self::because(
+                ErrorCode::InvalidCode,
+                "login is set to push for this app, so a code comes from \
+                 POST /api/v1/apps/{appid}/players/{openid}/code of the operator API",
+            ),
+            NotUsed::Over => Self::because(ErrorCode::InvalidCode, "it was given out too long ago"),
+            NotUsed::UsedBefore => ErrorCode::CodeUsed.into(),
+        }
+    }
+}
+
+impl From<Unavailable> for NotUsed {
+    fn from(error: Unavailable) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl Codes {
+    pub(crate) fn new(records: Arc<dyn Records>, random: Arc<dyn Randomness>) -> Self {
+        Self { records, random, using: Locks::new() }
+    }
+
+    /// A new code that logs `openid` in, once, within [`CODE_LIFETIME`].
+    pub(crate) async fn give_out(
+        &self,
+        appid: AppId,
+        openid: OpenId,
+        now: UnixMillis,
+    ) -> Result<LoginCode, Unavailable> {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        let code = LoginCode::new(&hex(&bytes)).expect("hex digits make a code");
+        let good_until_ms = now.after(CODE_LIFETIME).get();
+        let kept = Kept { openid: openid.to_string(), good_until_ms, used: false };
+        self.records.put(vec![change(key(appid, &code), &kept)]).await?;
+        Ok(code)
+    }
+
+    /// Logs in, with `session`, the player whom `code` was given out for; the code is used up with it or not at all.
+    pub(crate) async fn log_in(
+        &self,
+        appid: AppId,
+        code: &LoginCode,
+        session: Session,
+        sessions: &Sessions,
+        now: UnixMillis,
+    ) -> Result<OpenId, NotUsed> {
+        let key = key(appid, code);
+        let _using = self.using.lock(key.as_str()).await;
+        let bytes = self.records.get(key.clone()).await?.ok_or(NotUsed::Unknown)?;
+        let mut kept: Kept = from_record(&bytes).ok_or(Unavailable::Failed)?;
+        let openid = OpenId::new(&kept.openid).map_err(|_| Unavailable::Failed)?;
+        if kept.used {
+            return Err(NotUsed::UsedBefore);
+        }
+        if now.get() >= kept.good_until_ms {
+            return Err(NotUsed::Over);
+        }
+        kept.used = true;
+        sessions.put_with(appid, openid, session, vec![change(key, &kept)]).await?;
+        Ok(openid)
+    }
+}
+
+fn change(key: RecordKey, kept: &Kept) -> RecordChange {
+    let expires_at = UnixMillis::new(kept.good_until_ms).after(REMEMBERED);
+    RecordChange { key, value: to_record(kept), expires_at }
+}
+
+fn key(appid: AppId, code: &LoginCode) -> RecordKey {
+    RecordKey::new("login-code", &[appid.as_str(), &hex(&digest(code.expose()))])
+}

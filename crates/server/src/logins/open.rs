@@ -1,0 +1,35 @@
+//! Open logins: any code is a player.
+//!
+//! For development, where nobody is there to give out codes: the same code is the same player for ever, and nothing
+//! is kept to remember it by.
+
+use pactolus_nouns::{AppId, OpenId};
+use pactolus_protocol::LoginCode;
+use sha2::{Digest as _, Sha256};
+
+/// The player of `appid` that `code` logs in: 28 characters beginning with `o`, as the vendor's are.
+pub(crate) fn player(appid: AppId, code: &LoginCode) -> OpenId {
+    const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_-abcdefghijklmnopqrstuvwxyz";
+    // No appid holds a space, so that no two pairs make one text.
+    let digest = Sha256::digest(format!("openid {appid} {}", code.expose()));
+    let digits = digest.iter().take(27).map(|byte| char::from(DIGITS[usize::from(byte & 63)]));
+    let openid: String = std::iter::once('o').chain(digits).collect();
+    OpenId::new(&openid).expect("28 digits, letters, _ and - keep the rule")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_one_player_of_one_app_for_ever() {
+        let player = |appid: &str, code: &str| {
+            player(appid.parse().unwrap(), &LoginCode::new(code).unwrap()).as_str().to_owned()
+        };
+        // If this changes, every player of every test bank is another.
+        assert_eq!(player("wx1234567", "alice"), "o2n718Xs9DaIjIlkqtjgtuOG364D");
+        assert_ne!(player("wx1234567", "alice"), player("wx1234567", "bob"));
+        assert_ne!(player("wx1234567", "alice"), player("wx12345678", "alice"));
+        assert_ne!(player("wx1", "2"), player("wx12", "2"));
+    }
+}

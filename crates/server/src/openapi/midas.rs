@@ -1,0 +1,143 @@
+//! The Midas calls, from the tables of the protocol.
+
+use pactolus_nouns::{AppId, BillNo, Coins, OfferId, OpenId, ZoneId};
+use pactolus_protocol::call::CallKind;
+use pactolus_protocol::parameter::{Form, Need};
+use pactolus_protocol::{
+    BalanceReply, CallPath, CancelPayReply, FreeText, Parameter, PayReply, Pf, PresentReply, reply,
+};
+use serde_json::{Map, Value, json};
+
+use super::operation::{Operation, Schemas};
+use super::wire;
+use crate::operator::field::Text;
+
+/// The eight of them.
+pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
+    let refusal = schemas.name("Refusal".to_owned(), wire::refusal());
+    CallPath::all()
+        .map(|path| {
+            let CallPath { kind, environment } = path;
+            let body = schemas.name(format!("{kind:?}"), body(kind));
+            let reply = schemas.name(format!("{kind:?}Reply"), wire::like(&reply(kind)));
+            let object = json!({
+                "tags": ["midas"],
+                "summary": format!("{}: {environment}", about(kind)),
+                "parameters": [{
+                    "name": Parameter::AccessToken.name(),
+                    "in": "query",
+                    "required": true,
+                    "description": about_parameter(Parameter::AccessToken),
+                    "schema": schema(Parameter::AccessToken),
+                }],
+                "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
+                "responses": wire::answers(&reply, &refusal),
+            });
+            Operation { method: "post", path: path.as_str(), object }
+        })
+        .collect()
+}
+
+/// A body: the call's parameters, and the proofs that travel with them. Fields of other names are passed over.
+fn body(kind: CallKind) -> Value {
+    let proofs = [(Parameter::Sig, Need::Needed), (Parameter::MpSig, Need::Optional)];
+    let parameters: Vec<_> = kind.parameters().chain(proofs).collect();
+    let fields: Map<_, _> = parameters
+        .iter()
+        .map(|(parameter, _)| {
+            let mut schema = sent(*parameter);
+            schema["description"] = about_parameter(*parameter).into();
+            (parameter.name().to_owned(), schema)
+        })
+        .collect();
+    let needed: Vec<_> = parameters
+        .iter()
+        .filter(|(_, need)| *need == Need::Needed)
+        .map(|(parameter, _)| parameter.name())
+        .collect();
+    json!({ "type": "object", "properties": fields, "required": needed })
+}
+
+/// The forms in which a parameter may be sent.
+fn sent(parameter: Parameter) -> Value {
+    let digits = |pattern: &str| json!({ "type": "string", "pattern": pattern });
+    match parameter.form() {
+        Form::Text => schema(parameter),
+        Form::Integer => json!({ "anyOf": [schema(parameter), digits("^[1-9][0-9]{0,15}$")] }),
+        Form::TextOrDigits => json!({ "anyOf": [schema(parameter), { "type": "integer", "minimum": 0 }] }),
+    }
+}
+
+/// The values that a parameter may have.
+fn schema(parameter: Parameter) -> Value {
+    let text = |schema: schemars::Schema| schema.to_value();
+    match parameter {
+        Parameter::AccessToken => json!({ "type": "string", "minLength": 1 }),
+        Parameter::Amt | Parameter::PresentCounts | Parameter::Ts => {
+            json!({ "type": "integer", "minimum": 1, "maximum": Coins::MAX.get() })
+        }
+        Parameter::AppRemark | Parameter::PayItem => json!({ "type": "string", "maxLength": FreeText::MAX }),
+        Parameter::AppId => text(AppId::schema()),
+        Parameter::BillNo => text(BillNo::schema()),
+        Parameter::MpSig | Parameter::Sig => json!({ "type": "string", "pattern": "^[0-9A-Fa-f]{64}$" }),
+        Parameter::OfferId => text(OfferId::schema()),
+        Parameter::OpenId => text(OpenId::schema()),
+        Parameter::Pf => json!({ "type": "string", "pattern": format!("^[0-9A-Za-z_-]{{1,{}}}$", Pf::MAX) }),
+        Parameter::UserIp => {
+            json!({ "type": "string", "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }, { "const": "" }] })
+        }
+        Parameter::ZoneId => text(ZoneId::schema()),
+    }
+}
+
+fn about_parameter(parameter: Parameter) -> &'static str {
+    match parameter {
+        Parameter::AccessToken => "The app's access token.",
+        Parameter::Amt => "The coins to take.",
+        Parameter::AppId => "The mini game.",
+        Parameter::AppRemark => "What the caller notes with the order.",
+        Parameter::BillNo => {
+            "The order's number: one number makes one order, for ever, per app and environment."
+        }
+        Parameter::MpSig => {
+            "The signature by the player's session key; whether it is needed is the app's setting."
+        }
+        Parameter::OfferId => "The app's coin, as the platform assigned it.",
+        Parameter::OpenId => "The player.",
+        Parameter::PayItem => "The item bought, as the caller notes it.",
+        Parameter::Pf => "The platform: `android`, and what else the app allows.",
+        Parameter::PresentCounts => "The coins to give.",
+        Parameter::Sig => "The signature by the app's Midas key.",
+        Parameter::Ts => "Seconds since 1970 by the caller's clock.",
+        Parameter::UserIp => "The player's address, or empty.",
+        Parameter::ZoneId => "The game server, and the role where there are roles; `1` where there are none.",
+    }
+}
+
+fn about(kind: CallKind) -> &'static str {
+    match kind {
+        CallKind::Present => "Give coins to a player",
+        CallKind::GetBalance => "What a player has",
+        CallKind::Pay => "Take coins from a player",
+        CallKind::CancelPay => "Give back what a pay took",
+    }
+}
+
+/// A reply of a call that is done.
+fn reply(kind: CallKind) -> Vec<u8> {
+    let bill_no = wire::BILL_NO.parse().expect("it keeps the rule of bill numbers");
+    let coins = Coins::ZERO;
+    match kind {
+        CallKind::Present => reply::to_json(&PresentReply { balance: coins, bill_no }),
+        CallKind::GetBalance => reply::to_json(&BalanceReply {
+            balance: coins,
+            gen_balance: coins,
+            save_amt: coins,
+            save_sum: coins,
+            cost_sum: coins,
+            present_sum: coins,
+        }),
+        CallKind::Pay => reply::to_json(&PayReply { bill_no, balance: coins, used_gen_amt: coins }),
+        CallKind::CancelPay => reply::to_json(&CancelPayReply { bill_no }),
+    }
+}

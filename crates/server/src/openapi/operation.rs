@@ -1,0 +1,216 @@
+//! How an operation of the operator API describes itself: by its handler's own parameters and answer.
+//!
+//! A parameter of a handler is a [`Part`], what it answers an [`Answer`]; [`operator`] puts them together, with the
+//! problems that follow from them.
+
+use std::future::Future;
+
+use axum::extract::State;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+use crate::operator::extract::{Json, JsonList, Path, Query};
+use crate::operator::problem::{Details, Problem};
+
+/// A method of a path, as the document tells of it.
+pub(crate) struct Operation {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) object: Value,
+}
+
+/// The schemas that operations name, those of requests and those of answers apart: what may be left out of a
+/// request need not be missing from an answer.
+pub(crate) struct Schemas {
+    asked: SchemaGenerator,
+    told: SchemaGenerator,
+    others: Map<String, Value>,
+}
+
+impl Schemas {
+    pub(super) fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        });
+        Self {
+            asked: settings.clone().for_deserialize().into_generator(),
+            told: settings.for_serialize().into_generator(),
+            others: Map::new(),
+        }
+    }
+
+    fn told<T: JsonSchema>(&mut self) -> Schema {
+        self.told.subschema_for::<T>()
+    }
+
+    /// Names a schema that no type describes; what stands for it elsewhere.
+    pub(super) fn name(&mut self, name: String, schema: Value) -> Value {
+        let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+        self.others.insert(name, schema);
+        reference
+    }
+
+    /// All of them by their names.
+    pub(super) fn components(mut self) -> Map<String, Value> {
+        let mut components = self.others;
+        for (name, schema) in
+            self.asked.take_definitions(true).into_iter().chain(self.told.take_definitions(true))
+        {
+            let earlier = components.insert(name.clone(), schema);
+            assert!(
+                earlier.is_none_or(|earlier| earlier == components[&name]),
+                "two types are called {name}"
+            );
+        }
+        components
+    }
+}
+
+/// The operation of a handler of the operator API.
+pub(super) fn operator<P, H: Handler<P>>(
+    schemas: &mut Schemas,
+    method: &'static str,
+    path: &'static str,
+    summary: &str,
+    handler: H,
+) -> Operation {
+    let object = json!({
+        "tags": ["operator"],
+        "summary": summary,
+        "security": [{ "operator": [] }],
+        "parameters": [],
+        "responses": {},
+    });
+    let mut operation = Operation { method, path, object };
+    handler.describe(&mut operation, schemas);
+    operation.problem(schemas, 401, "The operator's token is missing or wrong.").problem(
+        schemas,
+        503,
+        "The bank cannot say now; the same request may be sent again.",
+    )
+}
+
+impl Operation {
+    /// The same, with a problem that it may answer.
+    pub(super) fn problem(mut self, schemas: &mut Schemas, status: u16, when: &str) -> Self {
+        self.add_problem(schemas, status, when);
+        self
+    }
+
+    fn add_problem(&mut self, schemas: &mut Schemas, status: u16, when: &str) {
+        let schema = schemas.told::<Details<'_>>();
+        self.object["responses"][status.to_string()] = json!({
+            "description": when,
+            "content": { "application/problem+json": { "schema": schema } },
+        });
+    }
+
+    /// An answer of type `T`.
+    pub(crate) fn answer<T: JsonSchema>(&mut self, schemas: &mut Schemas, status: u16, when: &str) {
+        let schema = schemas.told::<T>();
+        self.object["responses"][status.to_string()] =
+            json!({ "description": when, "content": { "application/json": { "schema": schema } } });
+    }
+
+    /// The fields of `T` as parameters, `place` saying of what.
+    fn parameters<T: JsonSchema>(&mut self, schemas: &mut Schemas, place: &str) {
+        let Value::Object(mut object) = T::json_schema(&mut schemas.asked).to_value() else { return };
+        let needed = object.remove("required").unwrap_or_default();
+        let Some(Value::Object(fields)) = object.remove("properties") else { return };
+        let parameters = fields.into_iter().map(|(name, mut schema)| {
+            let required = needed.as_array().is_some_and(|needed| needed.iter().any(|field| *field == *name));
+            let about = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+            let mut parameter = json!({ "name": name, "in": place, "required": required, "schema": schema });
+            if let Some(about) = about {
+                parameter["description"] = about;
+            }
+            parameter
+        });
+        self.object["parameters"].as_array_mut().expect("an operation begins with none").extend(parameters);
+    }
+
+    fn can_be_unreadable(&mut self, schemas: &mut Schemas) {
+        self.add_problem(schemas, 400, "The request cannot be read.");
+        self.add_problem(schemas, 422, "A field is missing, unknown or wrong; the problem says which.");
+    }
+}
+
+/// A parameter of a handler.
+pub(super) trait Part {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas);
+}
+
+impl<S> Part for State<S> {
+    fn describe(_: &mut Operation, _: &mut Schemas) {}
+}
+
+impl<T: JsonSchema> Part for Path<T> {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas) {
+        operation.parameters::<T>(schemas, "path");
+        operation.can_be_unreadable(schemas);
+        operation.add_problem(schemas, 404, "There is no such thing.");
+    }
+}
+
+impl<T: JsonSchema> Part for Query<T> {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas) {
+        operation.parameters::<T>(schemas, "query");
+        operation.can_be_unreadable(schemas);
+    }
+}
+
+impl<T: JsonSchema> Part for Json<T> {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas) {
+        let schema = schemas.asked.subschema_for::<T>();
+        operation.object["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        operation.can_be_unreadable(schemas);
+    }
+}
+
+impl<T: JsonSchema, const MAX: usize> Part for JsonList<T, MAX> {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas) {
+        let item = schemas.asked.subschema_for::<T>();
+        let schema = json!({ "type": "array", "items": item, "maxItems": MAX });
+        operation.object["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        operation.can_be_unreadable(schemas);
+    }
+}
+
+/// What a handler answers when nothing is wrong.
+pub(crate) trait Answer {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas);
+}
+
+impl<T: JsonSchema> Answer for axum::Json<T> {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas) {
+        operation.answer::<T>(schemas, 200, "Done.");
+    }
+}
+
+/// A handler of the operator API.
+pub(super) trait Handler<Parts> {
+    fn describe(self, operation: &mut Operation, schemas: &mut Schemas);
+}
+
+macro_rules! handlers {
+    ($(($($part:ident)*))*) => {$(
+        impl<H, F, A, $($part),*> Handler<($($part,)*)> for H
+        where
+            H: Fn($($part),*) -> F,
+            F: Future<Output = Result<A, Problem>>,
+            A: Answer,
+            $($part: Part,)*
+        {
+            fn describe(self, operation: &mut Operation, schemas: &mut Schemas) {
+                A::describe(operation, schemas);
+                $($part::describe(operation, schemas);)*
+            }
+        }
+    )*};
+}
+
+handlers! { (P1) (P1 P2) (P1 P2 P3) (P1 P2 P3 P4) }

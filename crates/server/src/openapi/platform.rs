@@ -1,0 +1,125 @@
+//! What is around the Midas calls: tokens and logins, health, and the document itself.
+//!
+//! The queries are listed here by hand, because they are read one by one; the answers are what the protocol writes.
+
+use pactolus_nouns::{AppId, OpenId};
+use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH};
+use pactolus_protocol::reply::ok_json;
+use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_LIFETIME, TOKEN_PATH};
+use pactolus_protocol::{AccessToken, GrantType, LoginReply, SessionKey, TokenReply};
+use serde_json::{Map, Value, json};
+
+use super::operation::{Operation, Schemas};
+use super::wire;
+use crate::operator::field::Text as _;
+
+/// A parameter that must be there: its name, what it is, and its values.
+type Needed = (&'static str, &'static str, Value);
+
+pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
+    let refusal = schemas.name("Refusal".to_owned(), wire::refusal());
+    let token = schemas.name("TokenReply".to_owned(), wire::like(&token_reply()));
+    let login = schemas.name("LoginReply".to_owned(), wire::like(&login_reply()));
+    let checked = schemas.name("SessionCheckReply".to_owned(), wire::like(&ok_json()));
+    let [token, login, checked] = [token, login, checked].map(|done| wire::answers(&done, &refusal));
+
+    let mut code = credentials(GrantType::AuthorizationCode);
+    code.push(("js_code", "What the player's login gave.", text()));
+    let check = vec![
+        ("access_token", "The app's access token.", text()),
+        ("openid", "The player.", OpenId::schema().to_value()),
+        ("signature", "HMAC-SHA256 of the empty text by the player's session key, in hex.", text()),
+        ("sig_method", "How the signature was made.", json!({ "const": "hmac_sha256" })),
+    ];
+    vec![
+        asked_by_query(
+            TOKEN_PATH,
+            "An access token; the one before stays good for a while",
+            credentials(GrantType::ClientCredential),
+            &token,
+        ),
+        stable_token(&token),
+        asked_by_query(LOGIN_PATH, "Log a player in by a code", code, &login),
+        asked_by_query(CHECK_SESSION_PATH, "Whether a session key is the player's", check, &checked),
+        health("/healthz", "Whether the process answers", &["200"]),
+        health("/readyz", "Whether the bank takes orders; where it does not, why", &["200", "503"]),
+        document(),
+    ]
+}
+
+fn text() -> Value {
+    json!({ "type": "string", "minLength": 1 })
+}
+
+fn credentials(wanted: GrantType) -> Vec<Needed> {
+    vec![
+        ("grant_type", "What is asked for.", json!({ "const": wanted.to_string() })),
+        ("appid", "The mini game.", AppId::schema().to_value()),
+        ("secret", "Its secret.", text()),
+    ]
+}
+
+fn asked_by_query(
+    path: &'static str,
+    summary: &str,
+    parameters: Vec<Needed>,
+    responses: &Value,
+) -> Operation {
+    let parameter = |(name, about, schema)| json!({ "name": name, "in": "query", "required": true, "description": about, "schema": schema });
+    let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
+    let object =
+        json!({ "tags": ["platform"], "summary": summary, "parameters": parameters, "responses": responses });
+    Operation { method: "get", path, object }
+}
+
+fn stable_token(responses: &Value) -> Operation {
+    let needed = credentials(GrantType::ClientCredential);
+    let names: Vec<_> = needed.iter().map(|(name, ..)| *name).collect();
+    let mut fields = Map::new();
+    for (name, about, mut schema) in needed {
+        schema["description"] = about.into();
+        fields.insert(name.to_owned(), schema);
+    }
+    let refresh = json!({
+        "type": ["boolean", "null"],
+        "description": "Whether the token is to be replaced at once, instead of once it is over.",
+    });
+    fields.insert("force_refresh".to_owned(), refresh);
+    let body = json!({ "type": "object", "properties": fields, "required": names });
+    let object = json!({
+        "tags": ["platform"],
+        "summary": "The access token that stays the same while it lives",
+        "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
+        "responses": responses,
+    });
+    Operation { method: "post", path: STABLE_TOKEN_PATH, object }
+}
+
+fn health(path: &'static str, summary: &str, statuses: &[&str]) -> Operation {
+    let answer = |status: &&str| {
+        let about = if *status == "200" { "Yes." } else { "No." };
+        let content = json!({ "text/plain": { "schema": { "type": "string" } } });
+        ((*status).to_owned(), json!({ "description": about, "content": content }))
+    };
+    let responses: Map<_, _> = statuses.iter().map(answer).collect();
+    let object = json!({ "tags": ["health"], "summary": summary, "responses": responses });
+    Operation { method: "get", path, object }
+}
+
+fn document() -> Operation {
+    let content = json!({ "application/json": { "schema": { "type": "object" } } });
+    let responses = json!({ "200": { "description": "The document.", "content": content } });
+    let object = json!({ "tags": ["operator"], "summary": "This document", "responses": responses });
+    Operation { method: "get", path: "/api/v1/openapi.json", object }
+}
+
+fn token_reply() -> Vec<u8> {
+    let access_token = AccessToken::new("ACCESSTOKEN").expect("it keeps the rule of tokens");
+    TokenReply { access_token, expires_in: TOKEN_LIFETIME }.to_json()
+}
+
+fn login_reply() -> Vec<u8> {
+    let openid = OpenId::new("odkx20ENSNa2w5y3g_qOkOvBNM1g").expect("it keeps the rule of players");
+    let session_key = SessionKey::new("AAAAAAAAAAAAAAAAAAAAAA==").expect("it is 16 bytes in base64");
+    LoginReply { openid, session_key }.to_json()
+}

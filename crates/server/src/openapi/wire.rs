@@ -1,0 +1,63 @@
+//! Schemas of what the protocol writes, read from what it writes.
+
+use pactolus_nouns::Coins;
+use pactolus_protocol::reply::refusal_to_json;
+use pactolus_protocol::{ErrorCode, ExistingOrder, Refusal, Rid};
+use serde_json::{Map, Value, json};
+
+/// A bill number that keeps the rule.
+pub(super) const BILL_NO: &str = "BillNo_123";
+
+/// The schema of a reply like this one: the same fields with values of the same types.
+pub(super) fn like(reply: &[u8]) -> Value {
+    let fields = fields(reply);
+    let needed: Vec<_> = fields.keys().cloned().collect();
+    closed(&fields, &needed)
+}
+
+/// A refusal: any code, with or without an order that exists.
+pub(super) fn refusal() -> Value {
+    let existing = ExistingOrder {
+        bill_no: BILL_NO.parse().expect("it keeps the rule of bill numbers"),
+        balance: Coins::MAX,
+    };
+    let rid: Rid = "59db17f1-01234567-89abcdef".parse().expect("it is written like a request's id");
+    let needed: Vec<_> =
+        fields(&refusal_to_json(&ErrorCode::SystemError.into(), rid)).keys().cloned().collect();
+    let mut fields = fields(&refusal_to_json(&Refusal::replayed(existing), rid));
+    let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.code()).collect();
+    let words: Vec<_> =
+        ErrorCode::ALL.iter().map(|code| format!("`{}` {}", code.code(), code.errmsg())).collect();
+    fields["errcode"] = json!({ "type": "integer", "enum": codes, "description": words.join("; ") });
+    fields["errmsg"] = json!({
+        "type": "string",
+        "pattern": " rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$",
+        "description": "The words of the code, what else there is to say, and the id of the request.",
+    });
+    closed(&fields, &needed)
+}
+
+/// Every answer of a wire path has status 200; one of `done` and a refusal is its body.
+pub(super) fn answers(done: &Value, refusal: &Value) -> Value {
+    json!({ "200": {
+        "description": "Done, or refused with an `errcode` that is not 0.",
+        "content": { "application/json": { "schema": { "oneOf": [done, refusal] } } },
+    } })
+}
+
+fn fields(reply: &[u8]) -> Map<String, Value> {
+    let reply: Map<String, Value> = serde_json::from_slice(reply).expect("a reply is a JSON object");
+    let schema = |(name, value): (String, Value)| {
+        let schema = match (&*name, &value) {
+            ("errcode" | "errmsg", _) => json!({ "const": value }),
+            (_, Value::Number(_)) => json!({ "type": "integer", "minimum": 0, "maximum": Coins::MAX.get() }),
+            (_, _) => json!({ "type": "string" }),
+        };
+        (name, schema)
+    };
+    reply.into_iter().map(schema).collect()
+}
+
+fn closed(fields: &Map<String, Value>, needed: &[String]) -> Value {
+    json!({ "type": "object", "properties": fields, "required": needed, "additionalProperties": false })
+}

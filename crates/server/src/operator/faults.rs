@@ -1,0 +1,207 @@
+//! The faults of an app's sandbox: which rules it has, and how often each has hit.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use pactolus_protocol::{CallKind, ErrorCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::extract::{JsonList, Path};
+use super::{OfApp, Problem, app};
+use crate::bank::Bank;
+use crate::faults::{Armed, Fault, RULES_MAX, Rule};
+
+/// When something is to go wrong. Of an app's rules that hit a request, the first counts.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRule {
+    call: Calls,
+    fault: FaultDetails,
+    /// For one in how many requests, on average; without it, for every one.
+    #[serde(default = "every_one")]
+    one_in: NonZeroU64,
+    /// Which of the requests: the same seed hits the same ones.
+    #[serde(default)]
+    seed: u64,
+    /// How often at most; without it, as often as it comes to that.
+    #[serde(default)]
+    times: Option<NonZeroU64>,
+}
+
+fn every_one() -> NonZeroU64 {
+    NonZeroU64::MIN
+}
+
+/// A rule, and what it has done since it was set.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RuleDetails {
+    call: Calls,
+    fault: FaultDetails,
+    one_in: NonZeroU64,
+    seed: u64,
+    times: Option<NonZeroU64>,
+    /// How many requests it has hit.
+    hits: u64,
+}
+
+/// The calls that a rule is for.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Calls {
+    Present,
+    GetBalance,
+    Pay,
+    CancelPay,
+    Any,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum FaultDetails {
+    /// The call is not done, and answered with this errcode.
+    Answer(Answer),
+    /// The call is done, and its reply held back for so many milliseconds.
+    DelayMs(DelayMs),
+    /// The connection is closed without a reply, and the call is not done.
+    CloseBefore,
+    /// The call is done, and the connection closed without a reply.
+    CloseAfter,
+}
+
+/// The errcode of a fault.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(try_from = "i32", into = "i32")]
+struct Answer(ErrorCode);
+
+impl Answer {
+    /// What a back end meets in life without having done anything wrong.
+    const ALL: [ErrorCode; 4] = [
+        ErrorCode::SystemError,
+        ErrorCode::InvalidCredential,
+        ErrorCode::AccessTokenExpired,
+        ErrorCode::NoSession,
+    ];
+}
+
+impl TryFrom<i32> for Answer {
+    type Error = String;
+
+    fn try_from(code: i32) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|known| known.code() == code).map(Self).ok_or_else(|| {
+            let [codes @ .., last] = Self::ALL.map(|known| known.code().to_string());
+            format!("a fault's answer must be {} or {last}, not {code}", codes.join(", "))
+        })
+    }
+}
+
+impl From<Answer> for i32 {
+    fn from(Answer(code): Answer) -> Self {
+        code.code()
+    }
+}
+
+impl JsonSchema for Answer {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Answer".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "enum": Self::ALL.map(ErrorCode::code) })
+    }
+}
+
+/// How long a reply is held back.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "u64", into = "u64")]
+struct DelayMs(#[schemars(range(max = DelayMs::MAX))] u64);
+
+impl DelayMs {
+    /// A minute: longer than back ends wait.
+    const MAX: u64 = 60_000;
+}
+
+impl TryFrom<u64> for DelayMs {
+    type Error = String;
+
+    fn try_from(millis: u64) -> Result<Self, String> {
+        if millis > Self::MAX {
+            return Err(format!("a fault's delay_ms must be at most {}, not {millis}", Self::MAX));
+        }
+        Ok(Self(millis))
+    }
+}
+
+impl From<DelayMs> for u64 {
+    fn from(DelayMs(millis): DelayMs) -> Self {
+        millis
+    }
+}
+
+/// Tells the rules.
+pub(crate) async fn get(
+    State(bank): State<Arc<Bank>>,
+    Path(of): Path<OfApp>,
+) -> Result<axum::Json<Vec<RuleDetails>>, Problem> {
+    let app = app(&bank, of.appid.as_str())?;
+    Ok(axum::Json(bank.faults.get(app.appid).iter().map(RuleDetails::from).collect()))
+}
+
+/// Replaces the rules.
+pub(crate) async fn put(
+    State(bank): State<Arc<Bank>>,
+    Path(of): Path<OfApp>,
+    JsonList(rules): JsonList<NewRule, RULES_MAX>,
+) -> Result<axum::Json<Vec<RuleDetails>>, Problem> {
+    let app = app(&bank, of.appid.as_str())?;
+    tracing::warn!(appid = %app.appid, rules = rules.len(), "the faults of the sandbox were set");
+    bank.faults.set(app.appid, rules.into_iter().map(Rule::from));
+    Ok(axum::Json(bank.faults.get(app.appid).iter().map(RuleDetails::from).collect()))
+}
+
+impl From<NewRule> for Rule {
+    fn from(NewRule { call, fault, one_in, seed, times }: NewRule) -> Self {
+        let call = match call {
+            Calls::Present => Some(CallKind::Present),
+            Calls::GetBalance => Some(CallKind::GetBalance),
+            Calls::Pay => Some(CallKind::Pay),
+            Calls::CancelPay => Some(CallKind::CancelPay),
+            Calls::Any => None,
+        };
+        let fault = match fault {
+            FaultDetails::Answer(Answer(code)) => Fault::Answer(code),
+            FaultDetails::DelayMs(DelayMs(millis)) => Fault::Delay(Duration::from_millis(millis)),
+            FaultDetails::CloseBefore => Fault::CloseBefore,
+            FaultDetails::CloseAfter => Fault::CloseAfter,
+        };
+        Self { call, fault, one_in, seed, times }
+    }
+}
+
+impl From<&Armed> for RuleDetails {
+    fn from(&Armed { rule: Rule { call, fault, one_in, seed, times }, hits, .. }: &Armed) -> Self {
+        let call = match call {
+            Some(CallKind::Present) => Calls::Present,
+            Some(CallKind::GetBalance) => Calls::GetBalance,
+            Some(CallKind::Pay) => Calls::Pay,
+            Some(CallKind::CancelPay) => Calls::CancelPay,
+            None => Calls::Any,
+        };
+        let fault = match fault {
+            Fault::Answer(code) => FaultDetails::Answer(Answer(code)),
+            Fault::Delay(delay) => {
+                FaultDetails::DelayMs(DelayMs(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
+            }
+            Fault::CloseBefore => FaultDetails::CloseBefore,
+            Fault::CloseAfter => FaultDetails::CloseAfter,
+        };
+        Self { call, fault, one_in, seed, times, hits }
+    }
+}

@@ -1,0 +1,110 @@
+//! Texts of the operator API that stand for nouns, and what the document says of each.
+//!
+//! A text that is asked with is read by [`Asked::read`], which names the field when it is wrong; one that is told is
+//! a noun already. Both are documented by the noun's own rule, so that the document cannot say another.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use pactolus_nouns::{AppId, BillNo, Environment, InvalidText, OfferId, OpenId, ZoneId};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::Problem;
+
+/// A text in a request, where a `T` belongs.
+#[derive(Deserialize, Serialize)]
+#[serde(transparent, bound = "")]
+pub(crate) struct Asked<T>(String, #[serde(skip)] PhantomData<T>);
+
+/// A `T` in an answer, as text.
+pub(crate) struct Told<T>(pub(crate) T);
+
+/// A value that travels as text.
+pub(crate) trait Text: FromStr<Err: Display> + Display {
+    /// What the document says of its texts.
+    fn schema() -> Schema;
+}
+
+impl<T: Text> Asked<T> {
+    /// The `T` that the text writes: 422, naming the field, if it writes none.
+    pub(crate) fn read(&self, name: &'static str) -> Result<T, Problem> {
+        self.0.parse().map_err(|error| Problem::invalid(name, error))
+    }
+
+    /// The text as it came.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Text> From<&str> for Asked<T> {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned(), PhantomData)
+    }
+}
+
+impl<T: Text> Serialize for Told<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+macro_rules! documented_by_its_rule {
+    ($($wrapper:ident),*) => {$(
+        impl<T: Text> JsonSchema for $wrapper<T> {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($wrapper).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                T::schema()
+            }
+        }
+    )*};
+}
+
+documented_by_its_rule!(Asked, Told);
+
+macro_rules! nouns {
+    ($($noun:ident),*) => {$(
+        impl Text for $noun {
+            fn schema() -> Schema {
+                let refused = $noun::new("").expect_err("no noun is an empty text");
+                json_schema!({ "type": "string", "pattern": pattern(&refused) })
+            }
+        }
+    )*};
+}
+
+nouns!(AppId, BillNo, OfferId, OpenId, ZoneId);
+
+impl Text for Environment {
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "enum": Self::ALL.map(Self::as_str) })
+    }
+}
+
+/// The rule of a noun, told by its own refusal, as a regular expression.
+fn pattern(InvalidText { max, allowed, problem: _ }: &InvalidText) -> String {
+    // A hyphen is the only one of them that means something between brackets.
+    let escaped = allowed.replace('-', r"\-");
+    format!("^[0-9A-Za-z{escaped}]{{1,{max}}}$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_tells_the_nouns_own_rule() {
+        assert_eq!(BillNo::schema().get("pattern").unwrap(), r"^[0-9A-Za-z_\-|*@]{1,63}$");
+        assert_eq!(ZoneId::schema().get("pattern").unwrap(), r"^[0-9A-Za-z_\-.:|*@]{1,64}$");
+    }
+}

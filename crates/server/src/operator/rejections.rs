@@ -1,0 +1,183 @@
+//! Refusals of Midas calls, and why each came about.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pactolus_nouns::{AppId, Environment};
+use pactolus_protocol::Rid;
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use super::extract::{Path, Query};
+use super::field::{Asked, Text, Told};
+use crate::bank::Bank;
+use crate::rejections::Rejection;
+
+/// The most rejections of a list.
+const LIMIT_MAX: usize = 100;
+
+/// A rejection.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct OfRequest {
+    /// The request's id, as its refusal told it.
+    rid: Asked<Rid>,
+}
+
+/// How many.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HowMany {
+    /// How many rejections the list holds at most.
+    #[serde(default = "usual_limit")]
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
+    limit: usize,
+}
+
+fn usual_limit() -> usize {
+    20
+}
+
+impl Text for Rid {
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$" })
+    }
+}
+
+/// A refusal in brief.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RejectionBrief {
+    /// The request's id.
+    rid: Told<Rid>,
+    /// In milliseconds since 1970.
+    at_ms: u64,
+    /// The app that the token spoke for; missing if it spoke for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Told<AppId>")]
+    appid: Option<Told<AppId>>,
+    env: Told<Environment>,
+    method: String,
+    path: &'static str,
+    errcode: i32,
+    errmsg: String,
+}
+
+/// A refusal with what it refused and why; nothing of it is secret.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RejectionDetails {
+    #[serde(flatten)]
+    brief: RejectionBrief,
+    /// What the body held, by name; empty if it was not read or is none.
+    parameters: Vec<ParameterDetails>,
+    /// How many more it held.
+    more_parameters: usize,
+    /// The text that the bank signed, `***` in the place of what is secret; told of a signature that does not verify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    signed_text: Option<String>,
+    /// What was found out about it.
+    findings: Vec<FindingDetails>,
+}
+
+/// A parameter that was received.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ParameterDetails {
+    name: String,
+    /// What it was sent as, such as `a string`.
+    form: String,
+    /// What it was sent with; missing if it may be secret. Of a signature, its first digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    value: Option<String>,
+    /// Whether the call documents it.
+    documented: bool,
+}
+
+/// Something that was found out.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct FindingDetails {
+    /// A name for programs.
+    name: &'static str,
+    /// What was done, or is so.
+    finding: String,
+    /// What would be right.
+    fix: String,
+}
+
+/// Some rejections.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RejectionList {
+    /// The newest first.
+    rejections: Vec<RejectionBrief>,
+}
+
+impl From<&Rejection> for RejectionBrief {
+    fn from(rejection: &Rejection) -> Self {
+        Self {
+            rid: Told(rejection.rid),
+            at_ms: rejection.at.get(),
+            appid: rejection.appid.map(Told),
+            env: Told(rejection.path.environment),
+            method: rejection.method.to_string(),
+            path: rejection.path.as_str(),
+            errcode: rejection.errcode,
+            errmsg: rejection.errmsg.clone(),
+        }
+    }
+}
+
+impl From<&Rejection> for RejectionDetails {
+    fn from(rejection: &Rejection) -> Self {
+        let parameters = rejection.parameters.as_ref();
+        let shown = parameters.into_iter().flat_map(|parameters| &parameters.shown);
+        Self {
+            brief: RejectionBrief::from(rejection),
+            parameters: shown
+                .map(|shown| ParameterDetails {
+                    name: shown.name.clone(),
+                    form: shown.form.clone(),
+                    value: shown.value.clone(),
+                    documented: shown.is_documented,
+                })
+                .collect(),
+            more_parameters: parameters.map_or(0, |parameters| parameters.more),
+            signed_text: rejection.signed_text.clone(),
+            findings: rejection
+                .findings
+                .iter()
+                .map(|told| FindingDetails {
+                    name: told.name,
+                    finding: told.words.clone(),
+                    fix: told.fix.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Tells why a request was refused.
+pub(crate) async fn get(
+    State(bank): State<Arc<Bank>>,
+    Path(of): Path<OfRequest>,
+) -> Result<Json<RejectionDetails>, Problem> {
+    let rid = of.rid.read("rid")?;
+    let rejection = bank.rejections.get(rid).ok_or_else(|| {
+        Problem::not_found(
+            "no refusal with this rid is kept; the bank forgets older ones, and all when it restarts",
+        )
+    })?;
+    Ok(Json(RejectionDetails::from(&*rejection)))
+}
+
+/// Lists the newest refusals.
+pub(crate) async fn list(
+    State(bank): State<Arc<Bank>>,
+    Query(how_many): Query<HowMany>,
+) -> Result<Json<RejectionList>, Problem> {
+    if !(1..=LIMIT_MAX).contains(&how_many.limit) {
+        return Err(Problem::invalid("limit", format_args!("must be 1 to {LIMIT_MAX}")));
+    }
+    let newest = bank.rejections.newest(how_many.limit);
+    Ok(Json(RejectionList { rejections: newest.iter().map(|rejection| (&**rejection).into()).collect() }))
+}

@@ -1,0 +1,138 @@
+//! Statements: the orders of an account, newest first, page by page.
+//!
+//! A page says where the next one goes on, so that orders that arrive meanwhile are neither met twice nor push
+//! others out of sight.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pactolus_ledger::{AccountKey, Cursor};
+use pactolus_nouns::{Environment, OpenId, ZoneId};
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::accounts::{account_key, zone_of_games_without_zones};
+use super::extract::{Path, Query};
+use super::field::{Asked, Text, Told};
+use super::receipt::ReceiptDetails;
+use super::{OfApp, Problem, app};
+use crate::bank::Bank;
+
+/// The most orders of a page: at some 3 KiB each with the longest memo, 300 KiB.
+const LIMIT_MAX: usize = 100;
+
+/// Which page of which account.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    env: Asked<Environment>,
+    openid: Asked<OpenId>,
+    /// Where it is not given, the zone of games without zones.
+    #[serde(default = "zone_of_games_without_zones")]
+    zone_id: Asked<ZoneId>,
+    /// How many orders a page holds at most.
+    #[serde(default = "usual_limit")]
+    #[schemars(range(min = 1, max = LIMIT_MAX))]
+    limit: usize,
+    /// `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Asked<PageMark>")]
+    after: Option<Asked<PageMark>>,
+}
+
+fn usual_limit() -> usize {
+    20
+}
+
+/// A page of an account's orders.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Statement {
+    /// Newest first.
+    orders: Vec<ReceiptDetails>,
+    /// What to ask the next page with, in `after`; null if there are no older orders.
+    next: Option<Told<PageMark>>,
+}
+
+/// Tells a page of a player's orders.
+pub(crate) async fn get(
+    State(bank): State<Arc<Bank>>,
+    Path(of): Path<OfApp>,
+    Query(which): Query<Which>,
+) -> Result<Json<Statement>, Problem> {
+    let app = app(&bank, of.appid.as_str())?;
+    let key = account_key(&app, &which.env, &which.openid, &which.zone_id)?;
+    if !(1..=LIMIT_MAX).contains(&which.limit) {
+        return Err(Problem::invalid("limit", format_args!("must be 1 to {LIMIT_MAX}")));
+    }
+    let after = match &which.after {
+        None => None,
+        Some(after) => Some(after.read("after")?.of(&key)?),
+    };
+    let page = bank.ledger.statement(key, after, which.limit).await?;
+    Ok(Json(Statement {
+        orders: page.receipts.iter().map(ReceiptDetails::from).collect(),
+        next: page.next.map(|cursor| Told(PageMark::new(cursor, &key))),
+    }))
+}
+
+/// A cursor with a check of the account that it belongs to: a mark of another statement, or one that was cut off,
+/// would otherwise read like the end of this one.
+struct PageMark {
+    cursor: Cursor,
+    check: u32,
+}
+
+impl PageMark {
+    fn new(cursor: Cursor, key: &AccountKey) -> Self {
+        Self { cursor, check: check(cursor, key) }
+    }
+
+    /// The cursor, if it is one of this account's.
+    fn of(&self, key: &AccountKey) -> Result<Cursor, Problem> {
+        if self.check == check(self.cursor, key) {
+            Ok(self.cursor)
+        } else {
+            Err(Problem::invalid("after", "is the `next` of another account's statement"))
+        }
+    }
+}
+
+fn check(cursor: Cursor, key: &AccountKey) -> u32 {
+    let AccountKey { app, environment, offer, player, zone } = key;
+    let text = format!("{} {app} {environment} {offer} {player} {zone}", cursor.get());
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text));
+    u32::from_be_bytes([a, b, c, d])
+}
+
+impl fmt::Display for PageMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:08x}", self.cursor.get(), self.check)
+    }
+}
+
+impl FromStr for PageMark {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let read = || {
+            let (cursor, check) = text.split_at_checked(16)?;
+            let mark = Self {
+                cursor: Cursor::new(u64::from_str_radix(cursor, 16).ok()?),
+                check: u32::from_str_radix(check, 16).ok()?,
+            };
+            // One mark has one text.
+            (mark.to_string() == text).then_some(mark)
+        };
+        read().ok_or("is not the `next` of a page")
+    }
+}
+
+impl Text for PageMark {
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "description": "Means something to the bank alone." })
+    }
+}

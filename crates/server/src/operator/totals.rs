@@ -1,0 +1,173 @@
+//! Totals: what an app's orders sum up to, per offer, zone and day.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::civil::Date;
+use jiff::{ToSpan as _, Unit};
+use pactolus_ledger::{Day, Tally, Total};
+use pactolus_nouns::{AppId, Environment, OfferId, ZoneId};
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::extract::{Path, Query};
+use super::field::{Asked, Text, Told};
+use super::{OfApp, Problem, app};
+use crate::bank::Bank;
+
+/// The most days that are told at once: a leap year.
+const DAYS_MAX: u32 = 366;
+
+/// Which days of which of the two banks of an app.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    env: Asked<Environment>,
+    /// The first day, by UTC.
+    from: Asked<UtcDay>,
+    /// The last day, by UTC: not before `from`, and at most 366 days are told at once.
+    to: Asked<UtcDay>,
+}
+
+/// What the orders of some days sum up to.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PeriodTotals {
+    appid: Told<AppId>,
+    env: Told<Environment>,
+    from: Told<UtcDay>,
+    to: Told<UtcDay>,
+    /// By offer, zone and day; what had no order is not among them.
+    totals: Vec<DayTotal>,
+}
+
+/// The sums of one offer, zone and day.
+#[derive(Serialize, JsonSchema)]
+struct DayTotal {
+    offer_id: Told<OfferId>,
+    /// The game server: the zone up to the `_` that joins a role.
+    zone_id: Told<ZoneId>,
+    /// The day on which the bank decided, by UTC.
+    day: Told<UtcDay>,
+    save: KindTotal,
+    present: KindTotal,
+    /// Pays, cancelled or not.
+    pay: KindTotal,
+    cancel: KindTotal,
+}
+
+/// The orders of one kind.
+#[derive(Serialize, JsonSchema)]
+struct KindTotal {
+    /// How many orders.
+    orders: u64,
+    /// How many coins they moved, in decimal digits: such a sum may pass what every JSON reader holds exactly as a
+    /// number.
+    #[schemars(regex(pattern = "^(0|[1-9][0-9]*)$"))]
+    coins: String,
+}
+
+/// Tells what the orders of some days sum up to.
+pub(crate) async fn get(
+    State(bank): State<Arc<Bank>>,
+    Path(of): Path<OfApp>,
+    Query(which): Query<Which>,
+) -> Result<Json<PeriodTotals>, Problem> {
+    let app = app(&bank, of.appid.as_str())?;
+    let env = which.env.read("env")?;
+    let (from, to) = (which.from.read("from")?, which.to.read("to")?);
+    match to.0.get().checked_sub(from.0.get()) {
+        None => return Err(Problem::invalid("to", "is before from")),
+        Some(later) if later >= DAYS_MAX => {
+            return Err(Problem::invalid(
+                "to",
+                format_args!("is too late; at most {DAYS_MAX} days are told at once"),
+            ));
+        }
+        Some(_) => {}
+    }
+    let totals = bank.ledger.totals(app.appid, env, from.0, to.0).await?;
+    Ok(Json(PeriodTotals {
+        appid: Told(app.appid),
+        env: Told(env),
+        from: Told(from),
+        to: Told(to),
+        totals: totals.iter().map(DayTotal::from).collect(),
+    }))
+}
+
+impl From<&Total> for DayTotal {
+    fn from(Total { key, sums }: &Total) -> Self {
+        Self {
+            offer_id: Told(key.offer),
+            zone_id: Told(key.zone),
+            day: Told(UtcDay(key.day)),
+            save: sums.saves.into(),
+            present: sums.presents.into(),
+            pay: sums.pays.into(),
+            cancel: sums.cancels.into(),
+        }
+    }
+}
+
+impl From<Tally> for KindTotal {
+    fn from(tally: Tally) -> Self {
+        Self { orders: tally.orders, coins: tally.coins.to_string() }
+    }
+}
+
+/// A day by UTC, written `YYYY-MM-DD`, from 1970-01-01 to 9999-12-31.
+#[derive(Clone, Copy)]
+struct UtcDay(Day);
+
+const FIRST: Date = Date::constant(1970, 1, 1);
+
+impl fmt::Display for UtcDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = i32::try_from(self.0.get()).ok().and_then(|days| FIRST.checked_add(days.days()).ok());
+        date.unwrap_or(Date::MAX).fmt(f)
+    }
+}
+
+impl FromStr for UtcDay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let read = || {
+            let date: Date = text.parse().ok()?;
+            // Other ways to write a date read too; one is enough.
+            let date = Some(date).filter(|date| date.to_string() == text)?;
+            let days = FIRST.until((Unit::Day, date)).ok()?.get_days();
+            Some(Self(Day::new(u32::try_from(days).ok()?)))
+        };
+        read().ok_or("is not a day like 2017-10-09, from 1970-01-01 on")
+    }
+}
+
+impl Text for UtcDay {
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "format": "date" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_reads_back_and_has_one_text() {
+        for (text, days) in
+            [("1970-01-01", 0), ("1970-01-02", 1), ("2017-10-09", 17_448), ("9999-12-31", 2_932_896)]
+        {
+            let day: UtcDay = text.parse().unwrap();
+            assert_eq!((day.0.get(), day.to_string()), (days, text.to_owned()));
+        }
+        for bad in
+            ["", "1969-12-31", "2017-02-29", "20171009", "2017-10-09T00:00", "+002017-10-09", "2017-10-9"]
+        {
+            assert!(bad.parse::<UtcDay>().is_err(), "{bad}");
+        }
+    }
+}

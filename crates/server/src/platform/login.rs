@@ -1,0 +1,65 @@
+//! Players' logins: a code becomes a session, and a session is checked.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use pactolus_protocol::reply::ok_json;
+use pactolus_protocol::{
+    AccessToken, Credentials, ErrorCode, GrantType, LoginCode, LoginReply, Refusal, SessionCheck,
+};
+
+use super::{app_of, query};
+use crate::answer::{Refused, json};
+use crate::bank::Bank;
+use crate::logins::open;
+use crate::midas::convert;
+use crate::settings::Login;
+
+/// Logs a player in by a code.
+pub(crate) async fn jscode2session(
+    State(bank): State<Arc<Bank>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let credentials = Credentials::from_query(query(&request), GrantType::AuthorizationCode)?;
+    let app = app_of(&bank, &credentials)?;
+    let code = LoginCode::from_query(query(&request))?;
+    let session = bank.new_session();
+    let session_key = session.key.clone();
+    let openid = match app.login {
+        Login::Open => {
+            let openid = open::player(app.appid, &code);
+            bank.sessions.put(app.appid, openid, session).await.map_err(convert::unavailable)?;
+            openid
+        }
+        Login::Push => {
+            let used = bank.codes.log_in(app.appid, &code, session, &bank.sessions, bank.now()).await;
+            used.map_err(Refusal::from)?
+        }
+    };
+    Ok(json(LoginReply { openid, session_key }.to_json()))
+}
+
+/// Tells whether the caller has the key of a player's session.
+pub(crate) async fn check_session(
+    State(bank): State<Arc<Bank>>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let now = bank.now();
+    let token = AccessToken::from_query(query(&request))?;
+    let appid = bank.tokens.app_of(&token, now).await?;
+    let asked = SessionCheck::from_query(query(&request))?;
+    let session = bank.sessions.get(appid, asked.openid, now).await.map_err(no_session)?;
+    asked.verify(&session.key)?;
+    Ok(json(ok_json()))
+}
+
+/// This call has one answer for a key that is not right, and for one that is right no longer.
+fn no_session(refusal: Refusal) -> Refusal {
+    match (refusal.code(), refusal.detail()) {
+        (ErrorCode::NoSession, Some(detail)) => {
+            Refusal::because(ErrorCode::InvalidSignature, detail.to_owned())
+        }
+        _ => refusal,
+    }
+}

@@ -1,0 +1,155 @@
+//! Rate limits: how many calls a second an app may make in an environment, and how many of them about one player.
+//!
+//! Nothing is kept over a restart. Memory is bounded: a player who is not heard of while many others are is
+//! forgotten, and then has a second's worth of calls again.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pactolus_nouns::{AppId, Environment, OpenId, UnixMillis};
+use pactolus_protocol::{ErrorCode, Refusal};
+use quick_cache::sync::Cache;
+
+use crate::settings::AppSettings;
+
+/// The rates of all apps and players. Live and sandbox are told apart: a test must not use up what is for players.
+pub(crate) struct Rates {
+    apps: HashMap<(AppId, Environment), Mutex<Bucket>>,
+    players: Cache<(AppId, Environment, OpenId), Arc<Mutex<Bucket>>>,
+}
+
+impl Rates {
+    pub(crate) fn new<'a>(apps: impl Iterator<Item = &'a Arc<AppSettings>>, players_held: usize) -> Self {
+        let bucket = |appid, environment, rate| ((appid, environment), Mutex::new(Bucket::full(rate)));
+        let limited = apps.filter_map(|app| Some((app.appid, app.rate_limit_per_second?)));
+        Self {
+            apps: limited
+                .flat_map(|(appid, rate)| {
+                    Environment::ALL.map(|environment| bucket(appid, environment, rate))
+                })
+                .collect(),
+            players: Cache::new(players_held),
+        }
+    }
+
+    /// Counts a call of `app`: 45009 if it is one too many.
+    pub(crate) fn of_app(
+        &self,
+        app: &AppSettings,
+        environment: Environment,
+        now: UnixMillis,
+    ) -> Result<(), Refusal> {
+        let Some(rate) = app.rate_limit_per_second else { return Ok(()) };
+        let bucket = self.apps.get(&(app.appid, environment));
+        if bucket.is_none_or(|bucket| take(bucket, rate, now)) {
+            return Ok(());
+        }
+        Err(Refusal::because(
+            ErrorCode::QuotaReached,
+            format!("this app may make {rate} calls a second in the {environment} environment"),
+        ))
+    }
+
+    /// Counts a call about a player: 45009 if it is one too many.
+    pub(crate) fn of_player(
+        &self,
+        app: &AppSettings,
+        environment: Environment,
+        player: OpenId,
+        now: UnixMillis,
+    ) -> Result<(), Refusal> {
+        let Some(rate) = app.rate_limit_per_player_per_second else { return Ok(()) };
+        let full = || Ok::<_, Infallible>(Arc::new(Mutex::new(Bucket::full(rate))));
+        let Ok(bucket) = self.players.get_or_insert_with(&(app.appid, environment, player), full);
+        if take(&bucket, rate, now) {
+            return Ok(());
+        }
+        Err(Refusal::because(
+            ErrorCode::QuotaReached,
+            format!(
+                "this app may make {rate} calls a second about one player in the {environment} environment"
+            ),
+        ))
+    }
+}
+
+/// The lock is held for the sum alone.
+fn take(bucket: &Mutex<Bucket>, rate: NonZeroU32, now: UnixMillis) -> bool {
+    bucket.lock().expect("nothing panics while it holds a bucket").take(rate, now)
+}
+
+/// A token bucket: full, it holds one second's worth of calls.
+///
+/// It counts in thousandths of a call, so that at `rate` calls a second `rate` of them come back in a millisecond,
+/// without a fraction.
+pub(crate) struct Bucket {
+    thousandths: u64,
+    at: UnixMillis,
+}
+
+/// After this long any bucket is full again.
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Bucket {
+    pub(crate) fn full(rate: NonZeroU32) -> Self {
+        Self { thousandths: capacity(rate), at: UnixMillis::new(0) }
+    }
+
+    pub(crate) fn take(&mut self, rate: NonZeroU32, now: UnixMillis) -> bool {
+        // Requests may come here in another order than that in which they asked the clock, and a moment must not be
+        // paid out twice. But a clock that was turned back for good must not stop the app for good.
+        if self.at.since(now) > SECOND {
+            self.at = now;
+        }
+        if now > self.at {
+            let passed = now.since(self.at).min(SECOND).as_millis();
+            let back = u64::try_from(passed).expect("it is a second at most") * u64::from(rate.get());
+            self.thousandths = (self.thousandths + back).min(capacity(rate));
+            self.at = now;
+        }
+        let left = self.thousandths.checked_sub(1000);
+        self.thousandths = left.unwrap_or(self.thousandths);
+        left.is_some()
+    }
+}
+
+fn capacity(rate: NonZeroU32) -> u64 {
+    1000 * u64::from(rate.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(bucket: &mut Bucket, rate: u32, at_ms: u64) -> usize {
+        let rate = NonZeroU32::new(rate).unwrap();
+        (0..100).take_while(|_| bucket.take(rate, UnixMillis::new(at_ms))).count()
+    }
+
+    #[test]
+    fn a_second_gives_back_what_a_second_holds() {
+        let mut bucket = Bucket::full(NonZeroU32::new(3).unwrap());
+        assert_eq!(taken(&mut bucket, 3, 10_000), 3);
+        assert_eq!(taken(&mut bucket, 3, 10_333), 0, "a third of a second, and not all of it");
+        assert_eq!(taken(&mut bucket, 3, 10_334), 1);
+        assert_eq!(taken(&mut bucket, 3, 11_334), 3);
+        assert_eq!(taken(&mut bucket, 3, 99_999), 3, "no more than a second's worth is kept");
+    }
+
+    #[test]
+    fn no_moment_is_paid_out_twice_and_no_clock_stops_an_app() {
+        let mut bucket = Bucket::full(NonZeroU32::new(1000).unwrap());
+        for _ in 0..10 {
+            taken(&mut bucket, 1000, 10_000);
+        }
+        for _ in 0..5 {
+            assert_eq!(taken(&mut bucket, 1000, 9_990), 0);
+            assert_eq!(taken(&mut bucket, 1000, 10_000), 0);
+        }
+        assert_eq!(taken(&mut bucket, 1000, 5_000), 0, "the clock was turned back");
+        assert_eq!(taken(&mut bucket, 1000, 5_007), 7);
+    }
+}

@@ -1,0 +1,171 @@
+//! Findings about a refusal: the mistake that makes its signature, what became of its login or of its token.
+//!
+//! Nothing here decides anything: the call is refused already, and a look-up that fails leaves it unexplained.
+
+use pactolus_nouns::{AppId, Environment, OpenId, UnixMillis};
+use pactolus_protocol::explain::{Keys, ShownParameters};
+use pactolus_protocol::{
+    AccessToken, CallPath, ErrorCode, Evidence, Finding, Parameter, Refusal, SessionKey,
+};
+
+use super::{Seen, Told, locked};
+use crate::bank::Bank;
+use crate::logins::sessions::History;
+use crate::logins::tokens::fate::Fate;
+use crate::settings::AppSettings;
+
+/// What was found out.
+#[derive(Default)]
+pub(super) struct Explained {
+    pub(super) parameters: Option<ShownParameters>,
+    pub(super) signed_text: Option<String>,
+    pub(super) findings: Vec<Told>,
+    /// The player's, which nothing of all this may show.
+    pub(super) session_keys: Vec<SessionKey>,
+    /// What the sandbox says about a signature.
+    about_signature: Option<String>,
+}
+
+impl Explained {
+    /// The refusal as it is answered in `environment`. Live, a refusal says no more than the contract has it say.
+    pub(super) fn answered(&self, environment: Environment, refusal: Refusal) -> Refusal {
+        match (environment, &self.about_signature) {
+            (Environment::Sandbox, Some(words)) => Refusal::because(refusal.code(), words.clone()),
+            (Environment::Sandbox, None) | (Environment::Live, _) => refusal,
+        }
+    }
+
+    fn find(&mut self, name: &'static str, words: String, fix: &str) {
+        self.findings.push(Told { name, words, fix: fix.to_owned() });
+    }
+}
+
+/// Why a call at `path`, of which this was `seen`, was refused.
+pub(super) async fn explain(bank: &Bank, path: CallPath, seen: &Seen, refusal: &Refusal) -> Explained {
+    let mut explained = Explained::default();
+    let Some(token) = &seen.token else { return explained };
+    if let ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired = refusal.code() {
+        explain_token(bank, token, &mut explained).await;
+    }
+    let (Some(app), Some(body)) = (&seen.app, &seen.body) else { return explained };
+    let Ok(evidence) = Evidence::read(path, token, body) else { return explained };
+    let evidence = evidence.at_host(seen.host.as_deref());
+    explained.parameters = Some(evidence.parameters());
+    let history = history(bank, app.appid, &evidence).await;
+    if refusal.code() == ErrorCode::NoSession {
+        explain_login(&history, bank.now(), &mut explained);
+    }
+    explain_signature(bank, app, path, &evidence, &history, refusal, &mut explained);
+    explained.session_keys = history.keys();
+    explained
+}
+
+/// The logins of the player that the body names.
+async fn history(bank: &Bank, appid: AppId, evidence: &Evidence<'_>) -> History {
+    let player = evidence.sent(Parameter::OpenId).and_then(|openid| OpenId::new(openid).ok());
+    match player {
+        Some(player) => bank.sessions.history(appid, player).await.unwrap_or_default(),
+        None => History::default(),
+    }
+}
+
+fn explain_signature(
+    bank: &Bank,
+    app: &AppSettings,
+    path: CallPath,
+    evidence: &Evidence<'_>,
+    history: &History,
+    refusal: &Refusal,
+    explained: &mut Explained,
+) {
+    let is_sig = match refusal.code() {
+        ErrorCode::SigError => true,
+        ErrorCode::MpSigError => false,
+        _ => return,
+    };
+    explained.signed_text = Some(if is_sig { evidence.sig_text() } else { evidence.mp_sig_text() });
+    if path.environment == Environment::Live
+        && !locked(&bank.rejections.searches).take(bank.limits.explained_per_second, bank.now())
+    {
+        explained.find(
+            "not-searched",
+            "more signatures were refused in this second than are searched for a mistake".to_owned(),
+            "send the request again a second later, or in the sandbox, where each is searched",
+        );
+        return;
+    }
+    let keys = Keys {
+        live: &app.midas_key,
+        sandbox: &app.sandbox_midas_key,
+        app_secret: &app.app_secret,
+        session: history.current.as_ref().map(|session| &session.key),
+        session_before: history.before.as_ref().map(|before| &before.key),
+    };
+    let finding = if is_sig {
+        evidence.explain_sig(&keys, app.dialects)
+    } else {
+        evidence.explain_mp_sig(&keys, app.dialects)
+    };
+    // That a signature is none is told by the refusal itself, unless there is more to say.
+    if finding != Finding::Unknown || refusal.detail().is_none() {
+        explained.about_signature = Some(finding.to_string());
+    }
+    explained.find(finding.name(), finding.to_string(), &finding.fix());
+    if let (Finding::Mistake(pactolus_protocol::Mistake::OldSessionKey), Some(before)) =
+        (&finding, &history.before)
+    {
+        let words = format!("a newer login replaced the one before at {}", date(before.replaced_at));
+        explained.find("login-replaced", words, "use the session key that the newest login told");
+    }
+}
+
+fn explain_login(history: &History, now: UnixMillis, explained: &mut Explained) {
+    const LOG_IN: &str = "log the player in again, and tell the bank of the login before the call";
+    match &history.current {
+        None => {
+            let words = "the player never logged in here, or so long ago that it is forgotten".to_owned();
+            explained.find("never-logged-in", words, LOG_IN);
+        }
+        Some(session) if now >= session.good_until => {
+            let words = format!("the login ended at {}", date(session.good_until));
+            explained.find("login-ended", words, LOG_IN);
+        }
+        // It is refused for another reason, or a login came in between.
+        Some(_) => {}
+    }
+    if let (Some(before), Some(_)) = (&history.before, &history.current) {
+        let words = format!("it replaced an earlier login at {}", date(before.replaced_at));
+        explained.find("login-replaced", words, "use the session key that the newest login told");
+    }
+}
+
+async fn explain_token(bank: &Bank, token: &AccessToken, explained: &mut Explained) {
+    const ASK: &str = "ask for a token with /cgi-bin/token, and share it among all who call";
+    let Ok(fate) = bank.tokens.fate(token, bank.now()).await else { return };
+    match fate {
+        Fate::Unknown => {
+            let words =
+                "no such token was given out by this bank, or so long ago that it is forgotten".to_owned();
+            explained.find("token-unknown", words, ASK);
+        }
+        Fate::OfOtherSecret => {
+            let words = "the token was given out for another secret of the app".to_owned();
+            explained.find("token-of-other-secret", words, "ask for a token with the app's secret of now");
+        }
+        Fate::Replaced { good_until } => {
+            let words = format!("a newer token replaced it, and it was good until {}", date(good_until));
+            let fix = "share one token among all who call: each new one ends the one before";
+            explained.find("token-replaced", words, fix);
+        }
+        Fate::Expired { at } => {
+            explained.find("token-expired", format!("the token expired at {}", date(at)), ASK);
+        }
+        Fate::Good => {}
+    }
+}
+
+/// A moment as people read it, by UTC.
+fn date(moment: UnixMillis) -> String {
+    let date = i64::try_from(moment.get()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    date.map_or_else(|| format!("{moment} ms after 1970"), |date| date.to_string())
+}

@@ -1,0 +1,598 @@
+//! Every known mistake, made by a client of the test's own, is named: in the sandbox to the caller, live to the
+//! operator alone.
+//!
+//! Nothing here signs with the bank's code: texts are written out and hashed, so that a mistake is the client's.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use hyper::{Method, StatusCode};
+use pactolus_nouns::Environment;
+use pactolus_protocol::Dialects;
+use pactolus_server::AppSettings;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::bank::{
+    APPID, MIDAS_KEY, OPERATOR, PLAYER, SANDBOX_KEY, SECRET, SESSION_KEY, TOKEN, TestBank, assert_refused,
+    sample_app,
+};
+
+const OLD_SESSION_KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
+/// [`SESSION_KEY`], decoded.
+const SESSION_BYTES: [u8; 16] =
+    [0x57, 0xb4, 0x37, 0xf3, 0xf8, 0xb6, 0x29, 0x76, 0xaa, 0xad, 0x0c, 0xa5, 0xd9, 0x8c, 0x7d, 0x1e];
+
+/// A present as it is sent, and as it is signed.
+const PRESENT: (&str, &str) = (
+    r#""openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123""#,
+    "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233&ts=1507530737&zone_id=1",
+);
+
+/// A pay, with every optional parameter.
+const PAY: (&str, &str) = (
+    r#""openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","user_ip":"1.2.3.4","amt":5,"bill_no":"pay-1","pay_item":"\u5b9d 1","app_remark":"a\/b""#,
+    "amt=5&app_remark=a/b&appid=wx1234567&bill_no=pay-1&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pay_item=宝 1&pf=android&ts=1507530737&user_ip=1.2.3.4&zone_id=1",
+);
+
+/// A client in one environment.
+#[derive(Clone, Copy)]
+struct Client(Environment);
+
+type Sent = (&'static str, &'static str);
+
+impl Client {
+    fn is_live(self) -> bool {
+        self.0 == Environment::Live
+    }
+
+    fn other(self) -> Self {
+        Self(if self.is_live() { Environment::Sandbox } else { Environment::Live })
+    }
+
+    fn key(self) -> &'static str {
+        if self.is_live() { MIDAS_KEY } else { SANDBOX_KEY }
+    }
+
+    fn path(self, sent: Sent) -> String {
+        let call = if sent == PAY { "pay" } else { "present" };
+        format!("/cgi-bin/midas/{}{call}", if self.is_live() { "" } else { "sandbox/" })
+    }
+
+    /// The text of `sig` with these pairs.
+    fn text(self, sent: Sent, pairs: &str) -> String {
+        format!("{pairs}&org_loc={}&method=POST&secret={}", self.path(sent), self.key())
+    }
+
+    /// `sig` over these pairs, in all else right.
+    fn sign(self, sent: Sent, pairs: &str) -> String {
+        hmac(self.key(), self.text(sent, pairs))
+    }
+
+    fn mp_text(self, sent: Sent, pairs: &str) -> String {
+        format!("{pairs}&org_loc={}&method=POST&session_key={SESSION_KEY}", self.path(sent))
+    }
+
+    fn mp_sign(self, sent: Sent, pairs: &str) -> String {
+        hmac(SESSION_KEY, self.mp_text(sent, pairs))
+    }
+}
+
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+fn mac<M: Mac + KeyInit>(key: impl AsRef<[u8]>, text: impl AsRef<[u8]>) -> String {
+    let mut mac = <M as KeyInit>::new_from_slice(key.as_ref()).unwrap();
+    mac.update(text.as_ref());
+    hex(mac.finalize().into_bytes())
+}
+
+fn hmac(key: impl AsRef<[u8]>, text: impl AsRef<[u8]>) -> String {
+    mac::<Hmac<Sha256>>(key, text)
+}
+
+/// The pairs of an `mp_sig`: those of the call with both proofs in their places.
+fn mp_pairs(pairs: &str, sig: &str) -> String {
+    let mut all: Vec<_> = pairs.split('&').map(str::to_owned).collect();
+    all.extend([format!("access_token={TOKEN}"), format!("sig={sig}")]);
+    all.sort_by_key(|pair| pair.split('=').next().unwrap().to_owned());
+    all.join("&")
+}
+
+/// A mistake: its name, the words that tell it, what is sent, and the signature that a client makes by it.
+struct Case {
+    name: &'static str,
+    words: &'static str,
+    sent: Sent,
+    /// Fields besides those of the call.
+    extra: &'static str,
+    /// Given the client and, for an `mp_sig`, the right `sig`.
+    make: fn(Client, &str) -> String,
+}
+
+const fn case(
+    name: &'static str,
+    words: &'static str,
+    sent: Sent,
+    extra: &'static str,
+    make: fn(Client, &str) -> String,
+) -> Case {
+    Case { name, words, sent, extra, make }
+}
+
+const SIG: &[Case] = &[
+    case("other-environments-key", "signed with the OTHER environment's key", PRESENT, "", |c, _| {
+        let key = c.other().key();
+        hmac(key, format!("{}&org_loc={}&method=POST&secret={key}", PRESENT.1, c.path(PRESENT)))
+    }),
+    case(
+        "other-environment",
+        "signed for the OTHER environment, with its key and its path",
+        PRESENT,
+        "",
+        |c, _| c.other().sign(PRESENT, PRESENT.1),
+    ),
+    case("other-path", "signed for another path, OTHERPATH", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace(&c.path(PRESENT), &c.other().path(PRESENT)))
+    }),
+    case("other-path", "signed for another path, GETBALANCE", PAY, "", |c, _| {
+        hmac(c.key(), c.text(PAY, PAY.1).replace("/pay&", "/getbalance&"))
+    }),
+    case("path-form", "signed without the path", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace(&c.path(PRESENT), ""))
+    }),
+    case("path-form", "signed with the host before the path", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace("=/cgi", "=https://api.weixin.qq.com/cgi"))
+    }),
+    case("path-form", "signed with the query after the path", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace("&method", "?access_token=ACCESSTOKEN&method"))
+    }),
+    case("path-form", "signed with a slash too few or too many in the path", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace("=/cgi", "=cgi"))
+    }),
+    case("path-form", "signed with the path percent-encoded", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace('/', "%2F"))
+    }),
+    case("method", "signed with another method than POST", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace("POST", "GET"))
+    }),
+    case(
+        "app-secret-as-key",
+        "signed with the app's secret in place of the Midas key",
+        PRESENT,
+        "",
+        |c, _| hmac(SECRET, c.text(PRESENT, PRESENT.1).replace(c.key(), SECRET)),
+    ),
+    case(
+        "session-key-signs-sig",
+        "signed with the player's session key in place of the Midas key",
+        PRESENT,
+        "",
+        |c, _| c.mp_sign(PRESENT, PRESENT.1),
+    ),
+    case("key-not-in-text", "signed without the key at the end of the text", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace(c.key(), ""))
+    }),
+    case("key-not-in-text", "signed without the key at the end of the text", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace(&format!("&secret={}", c.key()), ""))
+    }),
+    case("key-name", "signed with the key at the end of the text under another name", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1).replace("&secret=", "&session_key="))
+    }),
+    case("proof-signed", "signed with access_token among the parameters", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &format!("access_token={TOKEN}&{}", PRESENT.1))
+    }),
+    case(
+        "earlier-proof-signed",
+        "signed with an earlier sig still among the parameters",
+        PRESENT,
+        "",
+        |c, _| {
+            let earlier = c.sign(PRESENT, PRESENT.1);
+            c.sign(PRESENT, &PRESENT.1.replace("&ts=", &format!("&sig={earlier}&ts=")))
+        },
+    ),
+    case(
+        "earlier-proof-signed",
+        "signed with an earlier mp_sig still among the parameters",
+        PRESENT,
+        "",
+        |c, _| {
+            let sig = c.sign(PRESENT, PRESENT.1);
+            let mp_sig = c.mp_sign(PRESENT, &mp_pairs(PRESENT.1, &sig));
+            let pairs = PRESENT.1.replace("&offer_id=", &format!("&mp_sig={mp_sig}&offer_id="));
+            c.sign(PRESENT, &pairs.replace("&ts=", &format!("&sig={sig}&ts=")))
+        },
+    ),
+    case("order", "parameters signed in the order in which they were sent", PRESENT, "", |c, _| {
+        let pairs = "openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&appid=wx1234567&offer_id=12345678&ts=1507530737&zone_id=1&pf=android&present_counts=233&bill_no=BillNo_123";
+        c.sign(PRESENT, pairs)
+    }),
+    case("order", "parameters signed in the order of the documents", PRESENT, "", |c, _| {
+        let pairs = "openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&appid=wx1234567&offer_id=12345678&ts=1507530737&zone_id=1&pf=android&bill_no=BillNo_123&present_counts=233";
+        c.sign(PRESENT, pairs)
+    }),
+    case("order", "parameters signed in descending order", PRESENT, "", |c, _| {
+        let mut pairs: Vec<_> = PRESENT.1.split('&').collect();
+        pairs.reverse();
+        c.sign(PRESENT, &pairs.join("&"))
+    }),
+    case("order", "parameters sorted with `_` after the letters", PAY, "", |c, _| {
+        let pairs = PAY.1.replace("app_remark=a/b&appid=wx1234567", "appid=wx1234567&app_remark=a/b");
+        c.sign(PAY, &pairs)
+    }),
+    case("order", "path, method and key sorted in with the parameters", PRESENT, "", |c, _| {
+        let (path, key) = (c.path(PRESENT), c.key());
+        let pairs = PRESENT.1.replace("&offer_id", "&method=POST&offer_id");
+        let pairs = pairs.replace("&pf=", &format!("&org_loc={path}&pf="));
+        hmac(key, pairs.replace("&ts=", &format!("&secret={key}&ts=")))
+    }),
+    case("not-signed", "user_ip sent but not signed", PAY, "", |c, _| {
+        c.sign(PAY, &PAY.1.replace("&user_ip=1.2.3.4", ""))
+    }),
+    case("not-signed", "pay_item and app_remark sent but not signed", PAY, "", |c, _| {
+        c.sign(PAY, &PAY.1.replace("&pay_item=宝 1", "").replace("&app_remark=a/b", ""))
+    }),
+    case("not-signed", "bill_no sent but not signed", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &PRESENT.1.replace("&bill_no=BillNo_123", ""))
+    }),
+    case("not-sent", "user_ip signed as empty but not sent", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &PRESENT.1.replace("&zone_id", "&user_ip=&zone_id"))
+    }),
+    case("not-sent", "pay_item and app_remark signed as empty but not sent", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &format!("app_remark=&{}", PRESENT.1.replace("&pf=", "&pay_item=&pf=")))
+    }),
+    case("number-form", "present_counts signed with a fraction, as 233.0", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &PRESENT.1.replace("=233", "=233.0"))
+    }),
+    case(
+        "number-form",
+        "present_counts and ts signed with a fraction, as 233.000000",
+        PRESENT,
+        "",
+        |c, _| c.sign(PRESENT, &PRESENT.1.replace("=233", "=233.000000").replace("0737", "0737.000000")),
+    ),
+    case("number-form", "present_counts signed with an exponent, as 2.33e2", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &PRESENT.1.replace("=233", "=2.33e2"))
+    }),
+    case("number-form", "ts signed with an exponent, as 2.33e2", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &PRESENT.1.replace("1507530737", "1.507530737e+09"))
+    }),
+    case("number-form", "amt and ts signed as floating point, as 233.0 and 1.5E9", PAY, "", |c, _| {
+        c.sign(PAY, &PAY.1.replace("amt=5", "amt=5.0").replace("1507530737", "1.507530737E9"))
+    }),
+    case("number-form", "present_counts signed in quotes", PRESENT, "", |c, _| {
+        c.sign(PRESENT, &PRESENT.1.replace("=233", "=\"233\""))
+    }),
+    case("quoted", "texts signed with quotes around them", PRESENT, "", |c, _| {
+        let quoted = |pair: &str| {
+            let (key, value) = pair.split_once('=').unwrap();
+            let is_number = ["ts", "present_counts"].contains(&key);
+            if is_number { pair.to_owned() } else { format!("{key}=\"{value}\"") }
+        };
+        c.sign(PRESENT, &PRESENT.1.split('&').map(quoted).collect::<Vec<_>>().join("&"))
+    }),
+    case("escapes-signed", "texts signed with JSON's escapes in them", PAY, "", |c, _| {
+        c.sign(PAY, &PAY.1.replace('宝', r"\u5b9d").replace("a/b", r"a\/b"))
+    }),
+    case("percent-encoded", "values signed percent-encoded", PAY, "", |c, _| {
+        c.sign(PAY, &PAY.1.replace("宝 1", "%E5%AE%9D%201").replace("a/b", "a%2Fb"))
+    }),
+    case("function", "signed with HMAC-MD5 in place of HMAC-SHA256", PRESENT, "", |c, _| {
+        mac::<Hmac<md5::Md5>>(c.key(), c.text(PRESENT, PRESENT.1))
+    }),
+    case("function", "signed with HMAC-SHA1 in place of HMAC-SHA256", PRESENT, "", |c, _| {
+        mac::<Hmac<sha1::Sha1>>(c.key(), c.text(PRESENT, PRESENT.1))
+    }),
+    case("function", "signed with plain MD5 in place of HMAC-SHA256", PRESENT, "", |c, _| {
+        hex(md5::Md5::digest(c.text(PRESENT, PRESENT.1)))
+    }),
+    case("function", "signed with plain SHA-1 in place of HMAC-SHA256", PRESENT, "", |c, _| {
+        hex(sha1::Sha1::digest(c.text(PRESENT, PRESENT.1)))
+    }),
+    case("function", "signed with plain SHA-256 in place of HMAC-SHA256", PRESENT, "", |c, _| {
+        hex(Sha256::digest(c.text(PRESENT, PRESENT.1)))
+    }),
+    case("function", "signed with key and text in each other's place in the HMAC", PRESENT, "", |c, _| {
+        hmac(c.text(PRESENT, PRESENT.1), c.key())
+    }),
+    case("line-end", "signed with a line end after the key", PRESENT, "", |c, _| {
+        hmac(c.key(), c.text(PRESENT, PRESENT.1) + "\n")
+    }),
+    case("base64", "written in base64", PRESENT, "", |c, _| base64(&c.sign(PRESENT, PRESENT.1))),
+    // A client of another dialect, which is right for this app, makes the same mistakes.
+    case(
+        "other-environments-key",
+        "signed with the OTHER environment's key",
+        PRESENT,
+        r#","extra":"x""#,
+        |c, _| {
+            let (key, pairs) = (c.other().key(), PRESENT.1.replace("&offer_id", "&extra=x&offer_id"));
+            hmac(key, format!("{pairs}&org_loc={}&method=POST&secret={key}", c.path(PRESENT)))
+        },
+    ),
+];
+
+const MP_SIG: &[Case] = &[
+    case("old-session-key", "signed with the session key of an earlier login", PRESENT, "", |c, sig| {
+        let text = c.mp_text(PRESENT, &mp_pairs(PRESENT.1, sig));
+        hmac(OLD_SESSION_KEY, text.replace(SESSION_KEY, OLD_SESSION_KEY))
+    }),
+    case("session-key-decoded", "signed with the session key decoded from base64", PRESENT, "", |c, sig| {
+        hmac(SESSION_BYTES, c.mp_text(PRESENT, &mp_pairs(PRESENT.1, sig)))
+    }),
+    case(
+        "midas-key-signs-mp-sig",
+        "signed with the Midas key in place of the player's session key",
+        PRESENT,
+        "",
+        |c, sig| c.sign(PRESENT, &mp_pairs(PRESENT.1, sig)),
+    ),
+    case(
+        "midas-key-signs-mp-sig",
+        "signed with the Midas key in place of the player's session key",
+        PRESENT,
+        "",
+        |_, sig| sig.to_owned(),
+    ),
+    case(
+        "key-name",
+        "signed with the key at the end of the text under another name",
+        PRESENT,
+        "",
+        |c, sig| {
+            let text = c.mp_text(PRESENT, &mp_pairs(PRESENT.1, sig));
+            hmac(SESSION_KEY, text.replace("&session_key=", "&secret="))
+        },
+    ),
+    case("not-signed", "access_token sent but not signed", PRESENT, "", |c, sig| {
+        let pairs = mp_pairs(PRESENT.1, sig).replace(&format!("access_token={TOKEN}&"), "");
+        c.mp_sign(PRESENT, &pairs)
+    }),
+    case("not-signed", "sig sent but not signed", PRESENT, "", |c, sig| {
+        c.mp_sign(PRESENT, &mp_pairs(PRESENT.1, sig).replace(&format!("&sig={sig}"), ""))
+    }),
+    case("not-signed", "access_token and sig sent but not signed", PRESENT, "", |c, _| {
+        c.mp_sign(PRESENT, PRESENT.1)
+    }),
+    case(
+        "bodys-access-token",
+        "signed with the access_token of the body, not the query's",
+        PRESENT,
+        r#","access_token":"OTHERTOKEN""#,
+        |c, sig| c.mp_sign(PRESENT, &mp_pairs(PRESENT.1, sig).replace(TOKEN, "OTHERTOKEN")),
+    ),
+    case(
+        "sig-in-other-case",
+        "signed with sig in the other case than it is sent in",
+        PRESENT,
+        "",
+        |c, sig| c.mp_sign(PRESENT, &mp_pairs(PRESENT.1, &sig.to_uppercase())),
+    ),
+    case("proof-signed", "signed with mp_sig among the parameters", PRESENT, "", |c, sig| {
+        let pairs = mp_pairs(PRESENT.1, sig).replace("&offer_id", "&mp_sig=&offer_id");
+        c.mp_sign(PRESENT, &pairs)
+    }),
+    case(
+        "earlier-proof-signed",
+        "signed with an earlier mp_sig still among the parameters",
+        PRESENT,
+        "",
+        |c, sig| {
+            let earlier = c.mp_sign(PRESENT, &mp_pairs(PRESENT.1, sig));
+            let pairs = mp_pairs(PRESENT.1, sig).replace("&offer_id", &format!("&mp_sig={earlier}&offer_id"));
+            c.mp_sign(PRESENT, &pairs)
+        },
+    ),
+    case("order", "sig and access_token signed apart from the sorted parameters", PRESENT, "", |c, sig| {
+        c.mp_sign(PRESENT, &format!("{}&access_token={TOKEN}&sig={sig}", PRESENT.1))
+    }),
+    case("other-path", "signed for another path, OTHERPATH", PRESENT, "", |c, sig| {
+        c.other().mp_sign(PRESENT, &mp_pairs(PRESENT.1, sig))
+    }),
+    case("number-form", "ts signed with a fraction, as 233.0", PRESENT, "", |c, sig| {
+        c.mp_sign(PRESENT, &mp_pairs(PRESENT.1, sig).replace("0737", "0737.0"))
+    }),
+];
+
+/// Hex, written in base64.
+fn base64(hex: &str) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits =
+        hex.chars().fold(String::new(), |bits, digit| bits + &format!("{:04b}", digit.to_digit(16).unwrap()));
+    let digit = |six: &[u8]| {
+        let six = format!("{:0<6}", std::str::from_utf8(six).unwrap());
+        char::from(DIGITS[usize::from_str_radix(&six, 2).unwrap()])
+    };
+    let digits: String = bits.as_bytes().chunks(6).map(digit).collect();
+    format!("{digits:=<44}")
+}
+
+/// A bank whose player has logged in twice.
+async fn bank_with(app: AppSettings) -> TestBank {
+    let bank = TestBank::with(app).await;
+    let path = format!("/api/v1/apps/{APPID}/players/{PLAYER}/session");
+    let old = format!(r#"{{"session_key":"{OLD_SESSION_KEY}","expires_in":60}}"#);
+    assert_eq!(bank.operate(Method::PUT, &path, old).await.0, StatusCode::OK);
+    bank.log_in(PLAYER).await;
+    bank
+}
+
+/// Sends what the client made of it; the reply, and what the operator is told of it.
+async fn refused(
+    bank: &TestBank,
+    client: Client,
+    sent: Sent,
+    extra: &str,
+    sig: &str,
+    mp_sig: &str,
+) -> (Value, Value) {
+    let body = format!(r#"{{{}{extra},"sig":"{sig}","mp_sig":"{mp_sig}"}}"#, sent.0);
+    let reply = bank.post(&format!("{}?access_token={TOKEN}", client.path(sent)), body).await;
+    let told = rejection(bank, &reply).await;
+    assert_eq!((&told["errcode"], &told["errmsg"]), (&reply["errcode"], &reply["errmsg"]));
+    assert_no_secret(&reply);
+    assert_no_secret(&told);
+    (reply, told)
+}
+
+/// What the operator is told of a refused request.
+async fn rejection(bank: &TestBank, reply: &Value) -> Value {
+    let (_, rid) = reply["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap();
+    let (status, told) = bank.operate(Method::GET, &format!("/api/v1/rejections/{rid}"), "").await;
+    assert_eq!((status, &told["rid"]), (StatusCode::OK, &rid.into()), "{told}");
+    told
+}
+
+#[track_caller]
+fn assert_no_secret(told: &Value) {
+    let told = told.to_string();
+    for secret in
+        [MIDAS_KEY, SANDBOX_KEY, SECRET, OPERATOR, TOKEN, SESSION_KEY, OLD_SESSION_KEY, "OTHERTOKEN"]
+    {
+        assert!(!told.contains(secret), "{secret} in {told}");
+    }
+}
+
+/// Asserts that a mistake is told: in the sandbox to the caller, live to the operator alone.
+#[track_caller]
+fn assert_told(
+    client: Client,
+    case: &Case,
+    made: &str,
+    (code, bare): (i64, &str),
+    (reply, told): &(Value, Value),
+) {
+    let words = case.words.replace("OTHERPATH", &client.other().path(case.sent));
+    let words = words.replace("GETBALANCE", &client.path(case.sent).replace("/pay", "/getbalance"));
+    let words = words.replace("OTHER", client.other().0.as_str());
+    let finding = &told["findings"][0];
+    assert_eq!((&finding["name"], &finding["finding"]), (&case.name.into(), &words.clone().into()), "{told}");
+    assert!(!finding["fix"].as_str().unwrap().is_empty());
+    if client.is_live() {
+        let is_hex = made.len() == 64 && made.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bare = if is_hex { bare.to_owned() } else { format!("{bare}: it must be 64 hex digits") };
+        assert_refused(reply, code, &bare);
+    } else {
+        assert_refused(reply, code, &format!("{bare}: {words}"));
+    }
+}
+
+#[tokio::test]
+async fn every_mistake_in_sig_is_named() {
+    let bank = bank_with(sample_app()).await;
+    for client in Environment::ALL.map(Client) {
+        for case in SIG {
+            // Live, only so many a second are searched.
+            bank.clock.turn(Duration::from_secs(1));
+            let sig = (case.make)(client, "");
+            let refused = refused(&bank, client, case.sent, case.extra, &sig, &"0".repeat(64)).await;
+            assert_told(client, case, &sig, (90011, "sig error"), &refused);
+            let text = refused.1["signed_text"].as_str().unwrap();
+            let right = client.text(case.sent, case.sent.1).replace(client.key(), "***");
+            assert_eq!(text, right, "the text is the documented one, whatever else was sent");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_mistake_in_mp_sig_is_named() {
+    let bank = bank_with(sample_app()).await;
+    for client in Environment::ALL.map(Client) {
+        for case in MP_SIG {
+            bank.clock.turn(Duration::from_secs(1));
+            let sig = client.sign(case.sent, case.sent.1);
+            let mp_sig = (case.make)(client, &sig);
+            let refused = refused(&bank, client, case.sent, case.extra, &sig, &mp_sig).await;
+            assert_told(client, case, &mp_sig, (90009, "mp_sig error"), &refused);
+            let told = refused.1.to_string();
+            assert!(!told.contains(&sig), "a whole signature that is right is told: {told}");
+            assert!(refused.1["signed_text"].as_str().unwrap().contains(&format!("&sig={}…&", &sig[..8])));
+        }
+    }
+    let old = &MP_SIG[0];
+    assert_eq!(old.name, "old-session-key");
+    let client = Client(Environment::Live);
+    let sig = client.sign(old.sent, old.sent.1);
+    bank.clock.turn(Duration::from_secs(1));
+    let (_, told) = refused(&bank, client, old.sent, "", &sig, &(old.make)(client, &sig)).await;
+    assert_eq!(told["findings"][1]["name"], "login-replaced");
+    assert_eq!(
+        told["findings"][1]["finding"],
+        "a newer login replaced the one before at 2017-10-09T06:32:17Z"
+    );
+}
+
+#[tokio::test]
+async fn signatures_in_each_others_place_are_named() {
+    let bank = bank_with(sample_app()).await;
+    let client = Client(Environment::Sandbox);
+    let sig = client.sign(PRESENT, PRESENT.1);
+    let mp_sig = client.mp_sign(PRESENT, &mp_pairs(PRESENT.1, &sig));
+    let (reply, told) = refused(&bank, client, PRESENT, "", &mp_sig, &sig).await;
+    assert_refused(&reply, 90011, "sig error: sig and mp_sig stand in each other's place");
+    assert_eq!(told["findings"][0]["name"], "signatures-swapped");
+}
+
+#[tokio::test]
+async fn a_forged_signature_is_no_known_mistake() {
+    let bank = bank_with(sample_app()).await;
+    for client in Environment::ALL.map(Client) {
+        let right = client.sign(PRESENT, PRESENT.1);
+        let mut last = right.chars().last().unwrap().to_digit(16).unwrap();
+        last ^= 1;
+        let flipped = format!("{}{last:x}", &right[..63]);
+        for forged in [flipped, "0".repeat(64), hmac("guess", client.text(PRESENT, PRESENT.1))] {
+            for (sig, code, bare) in [(&forged, 90011, "sig error"), (&right, 90009, "mp_sig error")] {
+                let (reply, told) = refused(&bank, client, PRESENT, "", sig, &forged).await;
+                let words = "no known mistake makes this signature";
+                assert_eq!(told["findings"][0]["finding"], words);
+                assert_eq!(told["findings"][0]["name"], "no-known-mistake");
+                let bare = if client.is_live() { bare.to_owned() } else { format!("{bare}: {words}") };
+                assert_refused(&reply, code, &bare);
+            }
+        }
+        let (reply, _) = refused(&bank, client, PRESENT, "", "not hex", "not hex").await;
+        assert_refused(&reply, 90011, "sig error: it must be 64 hex digits");
+    }
+}
+
+#[tokio::test]
+async fn a_strict_app_is_told_the_dialect() {
+    let bank = bank_with(AppSettings { dialects: Dialects::Strict, ..sample_app() }).await;
+    let client = Client(Environment::Sandbox);
+    let only = "and this app takes the documented one only";
+    for (sent, extra, pairs, dialect) in [
+        (PRESENT, r#","extra":"x""#, PRESENT.1.replace("&offer_id", "&extra=x&offer_id"), "every-field"),
+        (PAY, "", PAY.1.replace("宝 1", "%E5%AE%9D+1").replace("a/b", "a%2Fb"), "form-encoded"),
+        (PRESENT, r#","user_ip":"""#, PRESENT.1.to_owned(), "without-empty"),
+    ] {
+        let sig = client.sign(sent, &pairs);
+        let (reply, told) = refused(&bank, client, sent, extra, &sig, &"0".repeat(64)).await;
+        assert_refused(&reply, 90011, &format!("sig error: signed in the dialect {dialect}, {only}"));
+        assert_eq!(told["findings"][0]["name"], "dialect");
+    }
+}
+
+#[tokio::test]
+async fn a_path_signed_with_the_host_that_was_called_is_named() {
+    let bank = bank_with(sample_app()).await;
+    let client = Client(Environment::Sandbox);
+    let text = client.text(PRESENT, PRESENT.1).replace("=/cgi", &format!("={}/cgi", bank.base));
+    let (reply, _) = refused(&bank, client, PRESENT, "", &hmac(client.key(), text), "").await;
+    assert_refused(&reply, 90011, "sig error: signed with the host before the path");
+}
+
+#[test]
+fn the_document_names_the_mistakes_that_are_tested_here_and_no_others() {
+    let page = include_str!("../../../../docs/operating/rejections.md");
+    let signatures = page.split("\n## ").find(|section| section.starts_with("Signatures")).unwrap();
+    let named = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
+    let documented: BTreeSet<_> = signatures.lines().filter_map(named).collect();
+    // These have tests of their own.
+    let others = ["dialect", "signatures-swapped"];
+    let tested: BTreeSet<_> = SIG.iter().chain(MP_SIG).map(|case| case.name).chain(others).collect();
+    assert_eq!(documented, tested);
+}

@@ -1,0 +1,271 @@
+//! Faults of the sandbox: each kind, when it comes, and that the live environment has none.
+
+use std::time::{Duration, Instant};
+
+use hyper::{Method, StatusCode};
+use pactolus_nouns::Environment;
+use pactolus_protocol::{GetBalance, Present};
+use pactolus_server::Limits;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::bank::{PLAYER, TestBank, assert_refused, caller, gift, open_in, sample_app, sign};
+
+const SANDBOX: Environment = Environment::Sandbox;
+const LIVE: Environment = Environment::Live;
+const FAULTS: &str = "/api/v1/apps/wx1234567/faults";
+const PATH: &str = "/cgi-bin/midas/sandbox/present?access_token=ACCESSTOKEN";
+
+async fn set(bank: &TestBank, rules: Value) {
+    let (status, set) = bank.operate(Method::PUT, FAULTS, rules.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{set}");
+}
+
+async fn hits(bank: &TestBank) -> Vec<u64> {
+    let (status, rules) = bank.operate(Method::GET, FAULTS, "").await;
+    assert_eq!(status, StatusCode::OK);
+    rules.as_array().unwrap().iter().map(|rule| rule["hits"].as_u64().unwrap()).collect()
+}
+
+async fn present(bank: &TestBank, bill_no: &str) -> Value {
+    bank.call::<Present>(SANDBOX, sign(&gift(bill_no, 5), SANDBOX)).await
+}
+
+/// A connection on which a present was sent, to be closed once it is answered or kept.
+async fn sent(bank: &TestBank, connection: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(bank.base.trim_start_matches("http://")).await.unwrap();
+    let (length, host) = (body.len(), format!("host: bank\r\nconnection: {connection}"));
+    let request = format!("POST {PATH} HTTP/1.1\r\n{host}\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// All that comes until the server closes the connection.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    reply
+}
+
+#[tokio::test]
+async fn a_call_is_answered_with_a_fault_and_not_done() {
+    let bank = TestBank::start().await;
+    let codes = [
+        (-1, "system error"),
+        (40001, "invalid credential, access_token is invalid or not latest"),
+        (42001, "access_token expired"),
+        (90010, "no session"),
+    ];
+    for (code, words) in codes {
+        set(&bank, json!([{ "call": "present", "fault": { "answer": code } }])).await;
+        let words = format!("{words}: a fault that the sandbox was told to have");
+        assert_refused(&present(&bank, "b").await, code, &words);
+        assert_eq!((hits(&bank).await, bank.balance(SANDBOX).await), (vec![1], 0));
+    }
+    set(&bank, json!([])).await;
+    assert_eq!(present(&bank, "b").await["balance"], 5);
+    assert!(hits(&bank).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_closed_before_the_order_leaves_nothing_behind() {
+    let bank = TestBank::start().await;
+    set(&bank, json!([{ "call": "present", "fault": "close_before", "times": 1 }])).await;
+    assert_eq!(rest(sent(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await).await, "");
+    assert_eq!(bank.balance(SANDBOX).await, 0);
+    assert_eq!(present(&bank, "b").await, json!({"errcode":0,"errmsg":"ok","balance":5,"bill_no":"b"}));
+}
+
+#[tokio::test]
+async fn a_connection_closed_after_the_order_leaves_it_done_once() {
+    let bank = TestBank::start().await;
+    set(&bank, json!([{ "call": "present", "fault": "close_after", "times": 1 }])).await;
+    assert_eq!(rest(sent(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await).await, "");
+    assert_eq!(bank.balance(SANDBOX).await, 5);
+    let again = present(&bank, "b").await;
+    assert_refused(&again, 90012, "order exist");
+    assert_eq!(again["balance"], 5);
+    assert_eq!(bank.balance(SANDBOX).await, 5);
+}
+
+#[tokio::test]
+async fn a_refusal_is_withheld_like_any_reply() {
+    let bank = TestBank::start().await;
+    set(&bank, json!([{ "call": "any", "fault": "close_after" }])).await;
+    assert_eq!(rest(sent(&bank, "keep-alive", &sign(&gift("b", 5), LIVE)).await).await, "");
+    assert_eq!(hits(&bank).await, [1]);
+}
+
+#[tokio::test]
+async fn a_reply_is_held_back_for_longer_than_a_request_may_take() {
+    let app = vec![sample_app()];
+    let request_deadline = Duration::from_millis(200);
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { request_deadline, ..Limits::default() };
+    let bank = TestBank::on(open_in(folder.path()), app, limits).await;
+    bank.log_in(PLAYER).await;
+    set(&bank, json!([{ "call": "present", "fault": { "delay_ms": 400 } }])).await;
+    let begun = Instant::now();
+    assert_eq!(present(&bank, "b").await["balance"], 5);
+    assert!(begun.elapsed() >= Duration::from_millis(400));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_that_stops_holds_no_reply_back() {
+    let mut bank = TestBank::start().await;
+    set(&bank, json!([{ "call": "present", "fault": { "delay_ms": 60_000 } }])).await;
+    let open = sent(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await;
+    while bank.balance(SANDBOX).await == 0 {}
+    let ended = bank.stop();
+    let reply = rest(open).await;
+    assert!(reply.ends_with(r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"b"}"#), "{reply}");
+    ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_live_environment_has_no_faults() {
+    let bank = TestBank::start().await;
+    for fault in [json!({ "answer": -1 }), json!("close_before"), json!("close_after")] {
+        set(&bank, json!([{ "call": "any", "fault": fault }])).await;
+        let bill_no = format!("b-{}", bank.balance(LIVE).await);
+        assert_eq!(bank.present(&gift(&bill_no, 5)).await["errcode"], 0);
+        assert_eq!(hits(&bank).await, [0]);
+    }
+    assert_eq!(bank.balance(LIVE).await, 15);
+}
+
+#[tokio::test]
+async fn the_same_seed_hits_the_same_requests() {
+    let bank = TestBank::start().await;
+    let pattern = async |seed: u64| {
+        set(&bank, json!([{ "call": "getbalance", "fault": { "answer": -1 }, "one_in": 3, "seed": seed }]))
+            .await;
+        let mut pattern = String::new();
+        for _ in 0..40 {
+            let body = sign(&GetBalance { caller: caller() }, SANDBOX);
+            let hit = bank.call::<GetBalance>(SANDBOX, body).await["errcode"] == -1;
+            pattern.push(if hit { 'x' } else { '.' });
+        }
+        assert_eq!(hits(&bank).await, [pattern.matches('x').count() as u64]);
+        pattern
+    };
+    // Written down, so that a test that failed with one version fails with the next.
+    assert_eq!(pattern(0).await, ".x...x......xx..x.x.xxx.x.......xx...x.x");
+    assert_eq!(pattern(0).await, pattern(0).await);
+    assert_ne!(pattern(0).await, pattern(1).await);
+}
+
+#[tokio::test]
+async fn a_back_end_that_repeats_itself_comes_through_a_bad_day() {
+    let bank = TestBank::start().await;
+    set(
+        &bank,
+        json!([
+            { "call": "present", "fault": "close_before", "one_in": 3, "seed": 1 },
+            { "call": "present", "fault": "close_after", "one_in": 3, "seed": 2 },
+            { "call": "present", "fault": { "answer": -1 }, "one_in": 3, "seed": 3 },
+        ]),
+    )
+    .await;
+    for number in 0..40 {
+        let body = sign(&gift(&format!("gift-{number}"), 5), SANDBOX);
+        loop {
+            let reply = rest(sent(&bank, "close", &body).await).await;
+            if reply.contains(r#"{"errcode":0,"#) || reply.contains(r#"{"errcode":90012,"#) {
+                break;
+            }
+            assert!(reply.is_empty() || reply.contains(r#"{"errcode":-1,"#), "{reply}");
+        }
+    }
+    assert!(hits(&bank).await.into_iter().all(|hits| hits > 5), "it was not a bad day");
+    assert_eq!(bank.balance(SANDBOX).await, 40 * 5);
+}
+
+#[tokio::test]
+async fn the_first_rule_that_hits_counts() {
+    let bank = TestBank::start().await;
+    set(
+        &bank,
+        json!([
+            { "call": "pay", "fault": { "answer": 90010 } },
+            { "call": "present", "fault": { "answer": -1 }, "times": 2 },
+            { "call": "any", "fault": { "answer": 42001 }, "times": 1 },
+        ]),
+    )
+    .await;
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        codes.push(present(&bank, "b").await["errcode"].as_i64().unwrap());
+    }
+    assert_eq!(codes, [-1, -1, 42001, 0]);
+    assert_eq!(hits(&bank).await, [0, 2, 1]);
+    let (_, rules) = bank.operate(Method::GET, FAULTS, "").await;
+    let second = json!({
+        "call": "present", "fault": { "answer": -1 }, "one_in": 1, "seed": 0, "times": 2, "hits": 2,
+    });
+    assert_eq!(rules[1], second);
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_meets_no_fault() {
+    let bank = TestBank::start().await;
+    set(&bank, json!([{ "call": "any", "fault": "close_before" }])).await;
+    let (_, _, reply) = bank.send(Method::GET, PATH, &[], "").await;
+    assert_refused(&serde_json::from_slice(&reply).unwrap(), 43002, "require POST method");
+    let path = "/cgi-bin/midas/sandbox/present";
+    assert_refused(&bank.post(path, "").await, 41001, "access_token missing");
+    assert_eq!(bank.post(&format!("{path}?access_token=another"), "").await["errcode"], 40001);
+    assert_eq!(hits(&bank).await, [0]);
+}
+
+#[tokio::test]
+async fn a_restart_forgets_the_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let mut bank = TestBank::on(open_in(folder.path()), vec![sample_app()], Limits::default()).await;
+        assert!(hits(&bank).await.is_empty());
+        set(&bank, json!([{ "call": "any", "fault": "close_before" }])).await;
+        assert_eq!(hits(&bank).await, [0]);
+        bank.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn wrong_rules_are_refused_and_change_nothing() {
+    let bank = TestBank::start().await;
+    let right = json!({ "call": "any", "fault": "close_before" });
+    set(&bank, json!([right])).await;
+    let with = |field: &str, value: Value| {
+        let mut rule = right.clone();
+        rule[field] = value;
+        json!([right, rule])
+    };
+    let cases = [
+        (with("call", json!("save")), "unknown variant `save`"),
+        (with("fault", json!("burn")), "unknown variant `burn`"),
+        (
+            with("fault", json!({ "answer": 90011 })),
+            "a fault's answer must be -1, 40001, 42001 or 90010, not 90011",
+        ),
+        (with("fault", json!({ "delay_ms": 60_001 })), "a fault's delay_ms must be at most 60000, not 60001"),
+        (with("one_in", json!(0)), "one_in: invalid value: integer `0`"),
+        (with("times", json!(0)), "times: invalid value: integer `0`"),
+        (with("seed", json!(-1)), "seed: invalid value: integer `-1`"),
+        (with("seeds", json!(1)), "unknown field `seeds`"),
+        (json!([right, ["any", "close_before"]]), "item 2: it must be a JSON object"),
+        (json!({}), "the body must be a JSON list"),
+        (json!([{ "call": "any" }]), "missing field `fault`"),
+        (json!(vec![right.clone(); 33]), "the list has 33 items; the most is 32"),
+    ];
+    for (rules, detail) in cases {
+        let (status, problem) = bank.operate(Method::PUT, FAULTS, rules.to_string()).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+    }
+    assert_eq!(bank.operate(Method::PUT, FAULTS, "[").await.0, StatusCode::BAD_REQUEST);
+    let elsewhere = "/api/v1/apps/wx7654321/faults";
+    assert_eq!(bank.operate(Method::PUT, elsewhere, "[]").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(bank.operate(Method::GET, elsewhere, "").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(hits(&bank).await, [0]);
+}

@@ -1,0 +1,178 @@
+//! The limits of an app: calls a second, its own and those about one player, and coins given.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+use pactolus_nouns::{Amount, Environment};
+use pactolus_protocol::{GetBalance, Present};
+use pactolus_server::{AppSettings, Limits};
+use serde_json::Value;
+
+use crate::bank::{PLAYER, TestBank, assert_refused, caller, gift, open_in, sample_app, sign};
+
+const LIVE: Environment = Environment::Live;
+const SANDBOX: Environment = Environment::Sandbox;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How many of a hundred presents of one coin each, sent at once, come to each code.
+async fn hundred_at_once(bank: &Arc<TestBank>, bill_no: &str) -> [usize; 3] {
+    let tasks: Vec<_> = (0..100)
+        .map(|number| {
+            let (bank, gift) = (Arc::clone(bank), gift(&format!("{bill_no}-{number}"), 1));
+            tokio::spawn(async move { bank.present(&gift).await["errcode"].as_i64().unwrap() })
+        })
+        .collect();
+    let mut counts = [0; 3];
+    for task in tasks {
+        let code = task.await.unwrap();
+        counts[[0, 45009, 90018].iter().position(|known| *known == code).unwrap()] += 1;
+    }
+    counts
+}
+
+async fn balance_call(bank: &TestBank, environment: Environment, openid: &str) -> Value {
+    let mut call = GetBalance { caller: caller() };
+    call.caller.openid = openid.parse().unwrap();
+    bank.call::<GetBalance>(environment, sign(&call, environment)).await
+}
+
+fn rated(per_app: u32, per_player: u32) -> AppSettings {
+    AppSettings {
+        rate_limit_per_second: NonZeroU32::new(per_app),
+        rate_limit_per_player_per_second: NonZeroU32::new(per_player),
+        ..sample_app()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_at_once_as_many_get_in_as_the_apps_rate_says() {
+    let bank = Arc::new(TestBank::with(rated(10, 0)).await);
+    assert_eq!(hundred_at_once(&bank, "first").await, [10, 90, 0]);
+    bank.clock.turn(Duration::from_millis(500));
+    assert_eq!(hundred_at_once(&bank, "half").await, [5, 95, 0]);
+    bank.clock.turn(DAY);
+    bank.log_in(PLAYER).await;
+    assert_eq!(hundred_at_once(&bank, "tomorrow").await, [10, 90, 0]);
+    let words =
+        "reach max api daily quota limit: this app may make 10 calls a second in the live environment";
+    assert_refused(&balance_call(&bank, LIVE, PLAYER).await, 45009, words);
+    assert_eq!(balance_call(&bank, SANDBOX, PLAYER).await["errcode"], 0, "the sandbox has a rate of its own");
+    assert_eq!(bank.balance(LIVE).await, 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_at_once_as_many_get_in_as_the_players_rate_says() {
+    let bank = Arc::new(TestBank::with(rated(0, 10)).await);
+    assert_eq!(hundred_at_once(&bank, "first").await, [10, 90, 0]);
+    let words = "reach max api daily quota limit: this app may make 10 calls a second about one player in the live environment";
+    assert_refused(&balance_call(&bank, LIVE, PLAYER).await, 45009, words);
+    bank.log_in("another").await;
+    assert_eq!(balance_call(&bank, LIVE, "another").await["errcode"], 0);
+    assert_eq!(balance_call(&bank, SANDBOX, PLAYER).await["errcode"], 0);
+    bank.clock.turn(Duration::from_secs(1));
+    assert_eq!(hundred_at_once(&bank, "second").await, [10, 90, 0]);
+}
+
+#[tokio::test]
+async fn each_rate_is_counted_in_its_place_among_the_checks() {
+    let bank = TestBank::with(rated(3, 2)).await;
+    let path = "/cgi-bin/midas/present?access_token=";
+    // Whoever has no token uses nothing up; an app that sends nonsense does.
+    for _ in 0..5 {
+        assert_eq!(bank.post(&format!("{path}another"), "").await["errcode"], 40001);
+    }
+    for _ in 0..3 {
+        assert_eq!(bank.post(&format!("{path}ACCESSTOKEN"), "").await["errcode"], 44002);
+    }
+    assert_eq!(bank.post(&format!("{path}ACCESSTOKEN"), "").await["errcode"], 45009);
+
+    // Whoever cannot sign uses up nothing of a player's.
+    let bank = TestBank::with(rated(0, 2)).await;
+    for _ in 0..5 {
+        assert_eq!(bank.call::<Present>(LIVE, sign(&gift("b", 5), SANDBOX)).await["errcode"], 90011);
+    }
+    let stranger = async || balance_call(&bank, LIVE, "stranger").await["errcode"].as_i64().unwrap();
+    assert_eq!([stranger().await, stranger().await, stranger().await], [90010, 90010, 45009]);
+    assert_eq!(bank.present(&gift("b", 5)).await["errcode"], 0);
+    assert_eq!(bank.present(&gift("b", 5)).await["errcode"], 90012);
+    assert_eq!(bank.present(&gift("b", 5)).await["errcode"], 45009, "a replay is a call like any other");
+}
+
+fn giving(per_order: u64, per_day: u64) -> AppSettings {
+    AppSettings {
+        present_max: Amount::new(per_order).ok(),
+        present_max_per_player_per_day: Amount::new(per_day).ok(),
+        ..sample_app()
+    }
+}
+
+fn days_limit(max: u64, left: u64) -> String {
+    format!(
+        "invalid parameter: present_counts is too large; this app gives a player at most {max} coins a day in a zone, and {left} are left"
+    )
+}
+
+#[tokio::test]
+async fn a_present_gives_no_more_than_the_app_allows_in_one() {
+    let bank = TestBank::with(giving(100, 0)).await;
+    let words =
+        "invalid parameter: present_counts is too large; this app gives at most 100 coins in one order";
+    assert_refused(&bank.present(&gift("b", 101)).await, 90018, words);
+    assert_eq!(bank.present(&gift("b", 100)).await["balance"], 100, "the refused one used up no number");
+    let sandbox = bank.call::<Present>(SANDBOX, sign(&gift("b", 101), SANDBOX)).await;
+    assert_refused(&sandbox, 90018, words);
+    // The operator is not the app.
+    let orders = "/api/v1/apps/wx1234567/orders";
+    let order = format!(r#"{{"kind":"present","env":"live","openid":"{PLAYER}","bill_no":"o","coins":101}}"#);
+    assert_eq!(bank.operate(Method::POST, orders, order).await.0, StatusCode::CREATED);
+    assert_eq!(bank.balance(LIVE).await, 201);
+}
+
+#[tokio::test]
+async fn a_days_presents_stay_within_the_days_limit() {
+    let bank = TestBank::with(giving(0, 10)).await;
+    assert_eq!(bank.present(&gift("a", 6)).await["balance"], 6);
+    assert_refused(&bank.present(&gift("a", 6)).await, 90012, "order exist");
+    assert_refused(&bank.present(&gift("b", 5)).await, 90018, &days_limit(10, 4));
+    let mut elsewhere = gift("elsewhere", 10);
+    elsewhere.caller.zone_id = "2".parse().unwrap();
+    assert_eq!(bank.present(&elsewhere).await["errcode"], 0, "a zone counts for itself");
+    assert_eq!(bank.present(&gift("b", 4)).await["balance"], 10);
+    assert_refused(&bank.present(&gift("c", 1)).await, 90018, &days_limit(10, 0));
+    // START is at 06:32:17 by UTC.
+    bank.clock.turn(Duration::from_secs(17 * 3600 + 27 * 60 + 42));
+    assert_refused(&bank.present(&gift("c", 1)).await, 90018, &days_limit(10, 0));
+    bank.clock.turn(Duration::from_secs(1));
+    assert_eq!(bank.present(&gift("c", 10)).await["balance"], 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_at_once_as_many_are_given_as_the_day_has_room_for() {
+    let bank = Arc::new(TestBank::with(giving(0, 10)).await);
+    assert_eq!(hundred_at_once(&bank, "gift").await, [10, 0, 90]);
+    assert_eq!(bank.balance(LIVE).await, 10);
+}
+
+#[tokio::test]
+async fn a_days_limit_outlives_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = async |app| TestBank::on(open_in(folder.path()), vec![app], Limits::default()).await;
+    let mut bank = started(giving(0, 10)).await;
+    bank.log_in(PLAYER).await;
+    assert_eq!(bank.present(&gift("a", 7)).await["errcode"], 0);
+    bank.stop().await.unwrap();
+    drop(bank);
+
+    let mut bank = started(giving(0, 10)).await;
+    assert_refused(&bank.present(&gift("b", 4)).await, 90018, &days_limit(10, 3));
+    bank.stop().await.unwrap();
+    drop(bank);
+
+    // A limit that was lowered says nothing of what was given.
+    let mut bank = started(giving(1, 5)).await;
+    assert_refused(&bank.present(&gift("b", 1)).await, 90018, &days_limit(5, 0));
+    assert_refused(&bank.present(&gift("a", 7)).await, 90012, "order exist");
+    bank.stop().await.unwrap();
+}
