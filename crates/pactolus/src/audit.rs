@@ -1,0 +1,114 @@
+//! `pactolus audit`: proves the books of a bank that is not being served.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use pactolus_ledger::Audit;
+use serde_json::json;
+
+use crate::cli::ConfigPath;
+use crate::config::{Config, StoreUrl, Variables};
+use crate::failure::Failure;
+use crate::{runtime, store};
+
+/// Prove the books of a bank that is not being served
+///
+/// Every order has to follow from the orders before it, every bill number has to lead to one order, and every
+/// account has to be the sum of its orders. What is wrong is printed, and the exit code is then 1.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// The store, such as embedded:./data; without it, the one that the configuration names
+    #[arg(long, value_name = "URL")]
+    store: Option<StoreUrl>,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// Audits, prints the outcome, and fails unless the books are right.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let url = match args.store {
+        Some(url) => url,
+        None => {
+            Config::read(&args.config.config, &Variables::of_this_process()).map_err(Failure::Config)?.store
+        }
+    };
+    let store = store::open_existing(&url)?;
+    let audit = runtime::start()?.block_on(async {
+        let audit = store.ledger.audit().await;
+        store.ledger.close().await;
+        audit
+    });
+    let audit = audit.context("the audit could not be finished")?;
+    let printed = match args.output {
+        Output::Text => text(&mut io::stdout(), &url, &audit),
+        Output::Json => json(&mut io::stdout(), &url, &audit),
+    };
+    printed.context("stdout cannot be written to")?;
+    if audit.is_clean() { Ok(()) } else { Err(Failure::BooksWrong) }
+}
+
+fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+    for finding in &audit.findings {
+        writeln!(out, "{finding}")?;
+    }
+    let Audit { orders, accounts, findings } = audit;
+    let outcome = match findings.len() {
+        0 => "the books are right".to_owned(),
+        Audit::FINDINGS_MAX => format!("{} problems, and perhaps more", Audit::FINDINGS_MAX),
+        count => format!("problems: {count}"),
+    };
+    writeln!(out, "{store}: {outcome}; orders: {orders}, accounts: {accounts}")
+}
+
+fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+    let findings: Vec<_> = audit.findings.iter().map(ToString::to_string).collect();
+    let outcome = json!({
+        "store": store.to_string(),
+        "clean": audit.is_clean(),
+        "orders": audit.orders,
+        "accounts": audit.accounts,
+        "findings": findings,
+    });
+    writeln!(out, "{outcome}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
+        let mut audit = Audit { orders: 3, accounts: 2, findings: Vec::new() };
+        (0..findings).for_each(|number| audit.find(format!("finding {number}")));
+        let mut out = Vec::new();
+        print(&mut out, &StoreUrl::default(), &audit).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_finding_has_its_line() {
+        assert_eq!(shown(text, 0), "embedded:./data: the books are right; orders: 3, accounts: 2\n");
+        assert_eq!(
+            shown(text, 2),
+            "finding 0\nfinding 1\nembedded:./data: problems: 2; orders: 3, accounts: 2\n"
+        );
+        assert!(shown(text, 200).ends_with("100 problems, and perhaps more; orders: 3, accounts: 2\n"));
+    }
+
+    #[test]
+    fn a_machine_reads_the_same() {
+        let clean = r#"{"accounts":2,"clean":true,"findings":[],"orders":3,"store":"embedded:./data"}"#;
+        assert_eq!(shown(json, 0), format!("{clean}\n"));
+        let wrong = clean.replace("true", "false").replace("[]", r#"["finding 0"]"#);
+        assert_eq!(shown(json, 1), format!("{wrong}\n"));
+    }
+}

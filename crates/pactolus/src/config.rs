@@ -1,0 +1,157 @@
+//! The configuration: what `pactolus.toml` and the environment say, read into types that cannot hold a bad value.
+//!
+//! Every problem is found in one reading and reported together, with its line and what would be right.
+//! No message ever shows a secret, nor the line that holds one.
+//!
+//! To add a setting: a field of [`Config`] or of the server's settings, one line in [`config`] or [`app`] that asks
+//! for it by name and kind, and a line in the template that `pactolus init` writes, which a test insists on. Its
+//! environment variable, the list of known keys and the hint at a misspelt one follow from the asking.
+//! Read next: [`section`], which asks, and [`kind`], what can be asked for.
+
+mod kind;
+mod nearest;
+mod placeholder;
+mod problem;
+mod reading;
+mod section;
+mod sources;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
+
+use pactolus_nouns::{Amount, AppId, OfferId};
+use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
+use pactolus_server::{AppSettings, Login, Settings};
+
+pub(crate) use problem::Problems;
+pub(crate) use sources::Variables;
+pub(crate) use store::StoreUrl;
+
+use kind::{choice, limit, list, seconds, secret, text};
+use section::Section;
+
+/// The address of a bank that is told none: this machine only.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8790);
+
+/// What a bank is told.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where it takes connections.
+    pub(crate) listen: SocketAddr,
+    /// Where its orders are kept.
+    pub(crate) store: StoreUrl,
+    /// What its server is told: at least one app, no `appid` twice, no access token of two apps.
+    pub(crate) bank: Settings,
+}
+
+impl Config {
+    /// Reads the file at `path`, each setting overridden by its environment variable among `variables`.
+    pub(crate) fn read(path: &Path, variables: &Variables) -> Result<Self, Problems> {
+        reading::read(path, variables, config)
+    }
+}
+
+fn config(top: &mut Section<'_>) -> Option<Config> {
+    let listen = top.optional("listen", DEFAULT_LISTEN, text(address));
+    let default_store = StoreUrl::default().within(top.folder());
+    let store = top.optional("store", default_store, store::store);
+    let operator_token =
+        top.table("operator", |operator| operator.required("token", secret(AccessToken::new)));
+    let mut earlier = Earlier::default();
+    let apps = top.tables("apps", |app_section| app(app_section, &mut earlier));
+    let bank = Settings { apps: apps?, ..Settings::new(operator_token?) };
+    Some(Config { listen: listen?, store: store?, bank })
+}
+
+/// What the apps read so far hold that no later one may hold too.
+#[derive(Default)]
+struct Earlier {
+    appids: BTreeSet<AppId>,
+    tokens: Vec<AccessToken>,
+}
+
+fn app(app: &mut Section<'_>, earlier: &mut Earlier) -> Option<AppSettings> {
+    let appid = app.required("appid", text(AppId::new));
+    let app_secret = app.required("app_secret", secret(AppSecret::new));
+    let offer_id = app.required("offer_id", text(OfferId::new));
+    let midas_key = app.required("midas_key", secret(MidasKey::new));
+    let sandbox_midas_key = app.required("sandbox_midas_key", secret(MidasKey::new));
+    let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG));
+    let dialects = app.optional("dialects", Dialects::Lenient, choice(DIALECTS));
+    let pf = app.optional("pf", vec![android()], list(text(Pf::new)));
+    let login = app.optional("login", Login::Push, choice(LOGIN));
+    let static_access_tokens =
+        app.optional("static_access_tokens", Vec::new(), list(secret(AccessToken::new)));
+    let cancel_window =
+        app.optional("cancel_window_s", AppSettings::CANCEL_WINDOW, seconds(CANCEL_WINDOW_MAX));
+    let rate_limit_per_second = app.optional("rate_limit_per_second", None, limit(rate));
+    let rate_limit_per_player_per_second =
+        app.optional("rate_limit_per_player_per_second", None, limit(rate));
+    let present_max = app.optional("present_max", None, limit(Amount::new));
+    let present_max_per_player_per_day =
+        app.optional("present_max_per_player_per_day", None, limit(Amount::new));
+
+    if let Some(appid) = appid
+        && !earlier.appids.insert(appid)
+    {
+        app.refuse("appid", format!("is {appid}, which an app above has; configure each app once"));
+    }
+    if pf.as_ref().is_some_and(Vec::is_empty) {
+        app.refuse("pf", "is empty; it must hold at least one platform, such as \"android\"");
+    }
+    for token in static_access_tokens.iter().flatten() {
+        if earlier.tokens.iter().any(|other| other.matches(token.expose())) {
+            app.refuse("static_access_tokens", "holds a token that is here twice; each must tell one app");
+        }
+        earlier.tokens.push(token.clone());
+    }
+
+    Some(AppSettings {
+        appid: appid?,
+        app_secret: app_secret?,
+        offer_id: offer_id?,
+        midas_key: midas_key?,
+        sandbox_midas_key: sandbox_midas_key?,
+        mp_sig: mp_sig?,
+        dialects: dialects?,
+        pf: pf?,
+        login: login?,
+        static_access_tokens: static_access_tokens?,
+        cancel_window: cancel_window?,
+        rate_limit_per_second: rate_limit_per_second?,
+        rate_limit_per_player_per_second: rate_limit_per_player_per_second?,
+        present_max: present_max?,
+        present_max_per_player_per_day: present_max_per_player_per_day?,
+    })
+}
+
+const MP_SIG: &[(&str, MpSig)] =
+    &[("required", MpSig::Required), ("if-present", MpSig::IfPresent), ("off", MpSig::Off)];
+
+const LOGIN: &[(&str, Login)] = &[("push", Login::Push), ("open", Login::Open)];
+
+const DIALECTS: &[(&str, Dialects)] = &[("lenient", Dialects::Lenient), ("strict", Dialects::Strict)];
+
+/// The longest window in which a pay may be cancelled: a year, so that a slip of units is found.
+const CANCEL_WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// How many calls a second.
+fn rate(count: u64) -> Result<NonZeroU32, &'static str> {
+    let rate = u32::try_from(count).ok().and_then(NonZeroU32::new);
+    rate.ok_or("must be 1 to 4294967295 calls a second, or \"off\"")
+}
+
+fn android() -> Pf {
+    Pf::new("android").expect("it keeps the rule of a platform")
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790")
+}

@@ -1,0 +1,30 @@
+//! The known name that somebody probably meant.
+
+/// The most edits (a letter added, dropped, changed, or two swapped) that still look like a slip of the hand.
+const EDITS_MAX: usize = 3;
+
+/// The one of `known` that is nearest to `name`, unless even that one is another word.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        // In a short name, three edits make any word into any other.
+        .filter(|(edits, candidate)| *edits <= EDITS_MAX && *edits * 2 < candidate.len())
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let known = ["appid", "midas_key", "pf", "sandbox_midas_key"];
+        assert_eq!(nearest("midas_kay", known), Some("midas_key"));
+        assert_eq!(nearest("app_id", known), Some("appid"));
+        assert_eq!(nearest("fp", known), None);
+        assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest("", known), None);
+    }
+}

@@ -1,0 +1,384 @@
+//! The configuration through its only door, [`Config::read`]: what is taken, and every refusal word for word.
+
+use std::ffi::OsString;
+use std::fs;
+
+use super::*;
+
+/// A file that holds just what is needed.
+const NEEDED: &str = r#"[operator]
+token = "operator-token"
+
+[[apps]]
+appid = "wx1234567"
+app_secret = "app-secret"
+offer_id = "12345678"
+midas_key = "live-key"
+sandbox_midas_key = "sandbox-key"
+"#;
+
+/// A folder with a `pactolus.toml`, and an environment.
+struct Case {
+    folder: tempfile::TempDir,
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl Case {
+    fn new(text: &str) -> Self {
+        let case = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
+        case.file("pactolus.toml", text)
+    }
+
+    fn file(self, name: &str, text: &str) -> Self {
+        fs::write(self.folder.path().join(name), text).unwrap();
+        self
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    fn read(&self) -> Result<Config, String> {
+        let variables = self.variables.iter().cloned().collect();
+        Config::read(&self.folder.path().join("pactolus.toml"), &variables).map_err(|problems| {
+            problems.to_string().replace(&format!("{}/", self.folder.path().display()), "")
+        })
+    }
+
+    #[track_caller]
+    fn config(&self) -> Config {
+        self.read().unwrap_or_else(|problems| panic!("refused: {problems}"))
+    }
+
+    #[track_caller]
+    fn refused(&self, problems: &[&str]) {
+        let error = self.read().expect_err("it has to be refused");
+        assert_eq!(error.lines().collect::<Vec<_>>(), problems);
+    }
+}
+
+/// [`NEEDED`] with one line replaced by another; lines keep their numbers.
+fn needed_with(line: &str, other: &str) -> String {
+    assert!(NEEDED.contains(line), "{line}");
+    NEEDED.replace(line, other)
+}
+
+/// [`NEEDED`] with settings of the app added: the first of them is line 10.
+fn app_with(more: &str) -> String {
+    format!("{NEEDED}{more}\n")
+}
+
+#[test]
+fn what_is_not_given_has_a_default() {
+    let case = Case::new(NEEDED);
+    let config = case.config();
+    assert_eq!(config.listen, DEFAULT_LISTEN);
+    assert_eq!(config.store, StoreUrl::Embedded(case.folder.path().join("./data")));
+    let [app] = &config.bank.apps[..] else { panic!("one app, not {}", config.bank.apps.len()) };
+    assert_eq!(app.appid.as_str(), "wx1234567");
+    assert_eq!(app.mp_sig, MpSig::Required);
+    assert_eq!(app.dialects, Dialects::Lenient);
+    assert_eq!(app.login, Login::Push);
+    assert_eq!(app.pf, [android()]);
+    assert!(app.static_access_tokens.is_empty());
+    assert_eq!(app.cancel_window, AppSettings::CANCEL_WINDOW);
+    assert_eq!((app.rate_limit_per_second, app.rate_limit_per_player_per_second), (None, None));
+    assert_eq!((app.present_max, app.present_max_per_player_per_day), (None, None));
+}
+
+#[test]
+fn what_is_given_is_taken() {
+    let text = r#"
+listen = "[::]:0"
+store = "embedded:/var/lib/pactolus"
+operator.token = "operator-token"
+
+[[apps]]
+appid = "wx1"
+app_secret = "app-secret"
+offer_id = "1"
+midas_key = "live-key"
+sandbox_midas_key = "sandbox-key"
+mp_sig = "if-present"
+dialects = "strict"
+pf = ["android", "web"]
+login = "open"
+static_access_tokens = ["ONE", { env = "TOKEN_TWO" }]
+
+[[apps]]
+appid = "wx2"
+app_secret = "app-secret"
+offer_id = "1"
+midas_key = "live-key"
+sandbox_midas_key = "live-key"
+mp_sig = "off"
+cancel_window_s = 3600
+"#;
+    let config = Case::new(text).variable("TOKEN_TWO", "TWO").config();
+    assert_eq!(config.listen.to_string(), "[::]:0");
+    assert_eq!(config.store.to_string(), "embedded:/var/lib/pactolus");
+    assert!(config.bank.operator_token.matches("operator-token"));
+    let [one, two] = &config.bank.apps[..] else { panic!("two apps, not {}", config.bank.apps.len()) };
+    assert!(one.app_secret.matches("app-secret"));
+    assert!(one.midas_key.matches("live-key"));
+    assert!(one.sandbox_midas_key.matches("sandbox-key"));
+    assert_eq!(one.offer_id.as_str(), "1");
+    assert_eq!((one.mp_sig, two.mp_sig), (MpSig::IfPresent, MpSig::Off));
+    assert_eq!((one.login, two.login), (Login::Open, Login::Push));
+    assert_eq!((one.dialects, two.dialects), (Dialects::Strict, Dialects::Lenient));
+    assert_eq!(one.pf, [android(), Pf::new("web").unwrap()]);
+    assert_eq!(two.cancel_window, Duration::from_secs(3600));
+    assert!(one.static_access_tokens[0].matches("ONE") && one.static_access_tokens[1].matches("TWO"));
+}
+
+#[test]
+fn a_secret_may_be_in_a_variable_or_a_file() {
+    let in_file = needed_with("\"live-key\"", "{ file = \"live.key\" }");
+    for contents in ["from-file", "from-file\n", "from-file\r\n"] {
+        let config = Case::new(&in_file).file("live.key", contents).config();
+        assert!(config.bank.apps[0].midas_key.matches("from-file"));
+    }
+    let in_variable = needed_with("\"operator-token\"", "{ env = \"PACTOLUS_MY_TOKEN\" }");
+    let config = Case::new(&in_variable).variable("PACTOLUS_MY_TOKEN", "from-variable").config();
+    assert!(config.bank.operator_token.matches("from-variable"));
+}
+
+#[test]
+fn a_variable_goes_before_the_file() {
+    let config = Case::new(&app_with("pf = [\"android\"]"))
+        .variable("PACTOLUS_LISTEN", "0.0.0.0:80")
+        .variable("PACTOLUS_STORE", "embedded:here")
+        .variable("PACTOLUS_OPERATOR_TOKEN", "other-token")
+        .variable("PACTOLUS_APPS_0_MIDAS_KEY", "other-key")
+        .variable("PACTOLUS_APPS_0_PF", "web, android")
+        .variable("PACTOLUS_APPS_0_MP_SIG", "off")
+        .variable("PACTOLUS_APPS_0_CANCEL_WINDOW_S", "60")
+        .config();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.store.to_string(), "embedded:here");
+    assert!(config.bank.operator_token.matches("other-token"));
+    assert!(config.bank.apps[0].midas_key.matches("other-key"));
+    assert_eq!(config.bank.apps[0].pf, [Pf::new("web").unwrap(), android()]);
+    assert_eq!(config.bank.apps[0].mp_sig, MpSig::Off);
+    assert_eq!(config.bank.apps[0].cancel_window, Duration::from_secs(60));
+}
+
+#[test]
+fn the_environment_alone_can_hold_everything() {
+    let config = Case::new("")
+        .variable("PACTOLUS_OPERATOR_TOKEN", "operator-token")
+        .variable("PACTOLUS_APPS_0_APPID", "wx1")
+        .variable("PACTOLUS_APPS_0_APP_SECRET", "app-secret")
+        .variable("PACTOLUS_APPS_0_OFFER_ID", "1")
+        .variable("PACTOLUS_APPS_0_MIDAS_KEY", "live-key")
+        .variable("PACTOLUS_APPS_0_SANDBOX_MIDAS_KEY", "sandbox-key")
+        .variable("PACTOLUS_APPS_0_STATIC_ACCESS_TOKENS", "")
+        .config();
+    assert_eq!(config.bank.apps[0].appid.as_str(), "wx1");
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    Case::new(NEEDED)
+        .variable("PACTOLUS_CONFIG", "pactolus.toml")
+        .variable("PACTOLUS_LOG", "info")
+        .variable("PACTOLUS_LOG_FORMAT", "json")
+        .variable("PACTOLUS_TEST_SEED", "7")
+        .variable("PACTOLUS_SERVICE_HOST", "10.0.0.1")
+        .variable("PACTOLUS_SERVICE_PORT_HTTP", "8790")
+        .variable("PACTOLUS_PORT", "tcp://10.0.0.1:8790")
+        .variable("PACTOLUS_PORT_8790_TCP_ADDR", "10.0.0.1")
+        .variable("LISTEN", "nowhere")
+        .config();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_text_is_refused() {
+    use std::os::unix::ffi::OsStringExt;
+    let mut case = Case::new(NEEDED);
+    case.variables.push(("PACTOLUS_STORE".into(), OsString::from_vec(vec![0xff])));
+    case.refused(&["environment variable PACTOLUS_STORE: `store` is not UTF-8 text"]);
+}
+
+#[test]
+fn an_empty_file_lacks_what_is_needed() {
+    Case::new("").refused(&[
+        "pactolus.toml: [operator] lacks `token`; set it there or in PACTOLUS_OPERATOR_TOKEN",
+        "pactolus.toml: `apps` is empty; add at least one [[apps]]",
+    ]);
+}
+
+#[test]
+fn all_problems_are_reported_together_in_the_order_of_lines() {
+    let text = r#"
+listen = "localhost"
+stores = "embedded:./data"
+
+[operator]
+token = 5
+
+[[apps]]
+appid = "wx 1"
+midas_kay = "live-key"
+mp_sig = "sometimes"
+
+[[apps]]
+appid = "wx2"
+app_secret = "app-secret"
+offer_id = ""
+midas_key = "…"
+sandbox_midas_key = "sandbox-key"
+pf = "android"
+"#;
+    Case::new(text).variable("PACTOLUS_STORE", "sqlite:bank.db").variable("PACTOLUS_LISTN", "x").refused(&[
+        "pactolus.toml:2: `listen` is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790",
+        "pactolus.toml:3: unknown key `stores`; did you mean `store`?",
+        "pactolus.toml:6: `token` is an integer; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
+        "pactolus.toml:8: [[apps]] lacks `app_secret`; set it there or in PACTOLUS_APPS_0_APP_SECRET",
+        "pactolus.toml:8: [[apps]] lacks `midas_key`; set it there or in PACTOLUS_APPS_0_MIDAS_KEY",
+        "pactolus.toml:8: [[apps]] lacks `offer_id`; set it there or in PACTOLUS_APPS_0_OFFER_ID",
+        "pactolus.toml:8: [[apps]] lacks `sandbox_midas_key`; set it there or in PACTOLUS_APPS_0_SANDBOX_MIDAS_KEY",
+        "pactolus.toml:9: `appid` holds ' '; 1 to 64 digits, letters or any of _- are allowed",
+        "pactolus.toml:10: unknown key `midas_kay`; did you mean `midas_key`?",
+        "pactolus.toml:11: `mp_sig` is \"sometimes\"; it must be \"required\", \"if-present\" or \"off\"",
+        "pactolus.toml:16: `offer_id` is empty; 1 to 64 digits, letters or any of _- are allowed",
+        "pactolus.toml:17: `midas_key` is still a placeholder; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
+        "pactolus.toml:19: `pf` is text; it must be a list in brackets",
+        "environment variable PACTOLUS_LISTN: is unknown; did you mean PACTOLUS_LISTEN?",
+        "environment variable PACTOLUS_STORE: `store` has an unknown scheme; it must be like embedded:./data",
+    ]);
+}
+
+#[test]
+fn apps_are_told_apart() {
+    let app = NEEDED.split_once("\n\n").unwrap().1;
+    Case::new(&format!("{NEEDED}\n{app}")).refused(&[
+        "pactolus.toml:12: `appid` is wx1234567, which an app above has; configure each app once",
+    ]);
+    let other = app.replace("wx1234567", "wx2");
+    let tokens = "static_access_tokens = [\"TOKEN\"]";
+    Case::new(&format!("{NEEDED}{tokens}\n\n{other}{tokens}")).refused(&[
+        "pactolus.toml:18: `static_access_tokens` holds a token that is here twice; each must tell one app",
+    ]);
+}
+
+#[test]
+fn wrong_shapes_are_refused() {
+    let operator = "operator = \"token\"\n";
+    let apps = NEEDED.split_once("\n\n").unwrap().1;
+    Case::new(&format!("{operator}{apps}"))
+        .refused(&["pactolus.toml:1: `operator` is text; it must be a table, [operator]"]);
+    Case::new("apps = {}\noperator.token = \"operator-token\"")
+        .refused(&["pactolus.toml:1: `apps` is not a list of tables; write each as [[apps]]"]);
+    Case::new("apps = []\noperator.token = \"operator-token\"")
+        .refused(&["pactolus.toml:1: `apps` is empty; add at least one [[apps]]"]);
+    Case::new(&app_with("pf = []")).refused(&[
+        "pactolus.toml:10: `pf` is empty; it must hold at least one platform, such as \"android\"",
+    ]);
+    Case::new(&app_with("pf = [\"android\", 1]"))
+        .refused(&["pactolus.toml:10: `pf` item 2 is an integer; it must be text in quotes"]);
+    Case::new(&app_with("login = \"closed\""))
+        .refused(&["pactolus.toml:10: `login` is \"closed\"; it must be \"push\" or \"open\""]);
+    Case::new(&app_with("colour = \"gold\"")).refused(&[
+        "pactolus.toml:10: unknown key `colour`; known here are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
+    ]);
+}
+
+#[test]
+fn a_cancel_window_is_a_number_of_seconds_up_to_a_year() {
+    let cases = [
+        ("0", "is \"0\"; it must be 1 to 31622400 seconds"),
+        ("-1", "is \"-1\"; it must be 1 to 31622400 seconds"),
+        ("31622401", "is \"31622401\"; it must be 1 to 31622400 seconds"),
+        ("99999999999999999999", "is \"99999999999999999999\"; it must be 1 to 31622400 seconds"),
+        ("0x10", "is an integer; it must be a plain number of seconds"),
+        ("1.5", "is a float; it must be a plain number of seconds"),
+        ("\"48h\"", "is text; it must be a plain number of seconds"),
+    ];
+    for (value, wrong) in cases {
+        Case::new(&app_with(&format!("cancel_window_s = {value}")))
+            .refused(&[&format!("pactolus.toml:10: `cancel_window_s` {wrong}")]);
+    }
+    Case::new(NEEDED).variable("PACTOLUS_APPS_0_CANCEL_WINDOW_S", "48h").refused(&[
+        "environment variable PACTOLUS_APPS_0_CANCEL_WINDOW_S: `cancel_window_s` is \"48h\"; it must be 1 to 31622400 seconds",
+    ]);
+}
+
+#[test]
+fn a_limit_is_a_number_or_off() {
+    let limits = "rate_limit_per_second = 10\nrate_limit_per_player_per_second = 4294967295\npresent_max = 1\npresent_max_per_player_per_day = \"off\"";
+    let config = Case::new(&app_with(limits)).variable("PACTOLUS_APPS_0_PRESENT_MAX", "off").config();
+    let app = &config.bank.apps[0];
+    assert_eq!(app.rate_limit_per_second, NonZeroU32::new(10));
+    assert_eq!(app.rate_limit_per_player_per_second, Some(NonZeroU32::MAX));
+    assert_eq!((app.present_max, app.present_max_per_player_per_day), (None, None));
+    let config = Case::new(NEEDED).variable("PACTOLUS_APPS_0_PRESENT_MAX", "233").config();
+    assert_eq!(config.bank.apps[0].present_max, Amount::new(233).ok());
+
+    let rate = "must be 1 to 4294967295 calls a second, or \"off\"";
+    let number = "it must be a plain number or \"off\"";
+    let cases = [
+        ("rate_limit_per_second", "0", rate),
+        ("rate_limit_per_player_per_second", "4294967296", rate),
+        ("rate_limit_per_second", "-1", &format!("is \"-1\"; {number}")),
+        ("rate_limit_per_second", "\"10/s\"", &format!("is text; {number}")),
+        ("present_max", "0", "is 0; it must be at least 1"),
+        ("present_max", "false", &format!("is a boolean; {number}")),
+        ("present_max_per_player_per_day", "9007199254740992", "is too large; the most is 9007199254740991"),
+    ];
+    for (key, value, wrong) in cases {
+        Case::new(&app_with(&format!("{key} = {value}")))
+            .refused(&[&format!("pactolus.toml:10: `{key}` {wrong}")]);
+    }
+}
+
+#[test]
+fn an_empty_secret_is_called_empty() {
+    Case::new(NEEDED)
+        .variable("PACTOLUS_OPERATOR_TOKEN", "")
+        .refused(&["environment variable PACTOLUS_OPERATOR_TOKEN: `token` is empty"]);
+}
+
+#[test]
+fn a_secret_that_cannot_be_found_says_where_it_was_looked_for() {
+    Case::new(&needed_with("\"live-key\"", "{ env = \"NOT_SET\" }"))
+        .refused(&["pactolus.toml:8: `midas_key` is in the environment variable NOT_SET, which is not set"]);
+    Case::new(&needed_with("\"live-key\"", "{ file = \"absent.key\" }")).refused(&[
+        "pactolus.toml:8: `midas_key` is in the file absent.key, which cannot be read: No such file or directory (os error 2)",
+    ]);
+    for table in ["{ enw = \"NAME\" }", "{ env = 1 }", "{}", "{ env = \"A\", file = \"B\" }"] {
+        Case::new(&needed_with("\"live-key\"", table)).refused(&[
+            "pactolus.toml:8: `midas_key` is another table; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
+        ]);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_toml_says_so() {
+    let case = Case::new("");
+    fs::remove_file(case.folder.path().join("pactolus.toml")).unwrap();
+    case.refused(&[
+        "pactolus.toml: cannot be read: No such file or directory (os error 2); name another with --config, or write one with `pactolus init`",
+    ]);
+    let error = Case::new("listen = \"127.0.0.1:1\"\nlisten = 5\n[operator\n").read().unwrap_err();
+    let places: Vec<_> =
+        error.lines().map(|line| line.split(" is not TOML").next().unwrap_or(line)).collect();
+    assert_eq!(places, ["pactolus.toml:2:", "pactolus.toml:3:"], "{error}");
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    const SECRET: &str = "hunter2";
+    // A stray quote, a control character, a wrong table: whatever is wrong with the value.
+    for value in
+        ["\"hunter2", "\"hunter2\\u0007\"", "{ hunter2 = \"hunter2\" }", "[\"hunter2\"]", "\"hunter2 \""]
+    {
+        let error = Case::new(&needed_with("\"live-key\"", value)).read().expect_err(value);
+        assert!(error.starts_with("pactolus.toml:8: "), "{error}");
+        assert!(!error.contains(SECRET), "{error}");
+    }
+    let debug = format!("{:?}", Case::new(&needed_with("\"live-key\"", "\"hunter2\"")).config());
+    assert!(!debug.contains(SECRET), "{debug}");
+}

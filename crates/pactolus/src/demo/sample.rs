@@ -1,0 +1,127 @@
+//! The sample values of the vendor's pages, as one app with one player.
+
+use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+use pactolus_protocol::{
+    AccessToken, AppSecret, Call as _, Caller, Dialects, MidasKey, MpSig, Pf, Present, SessionKey,
+    UnixSeconds, signed_body,
+};
+use pactolus_server::{AppSettings, Login, Settings};
+
+/// The app, its keys, and its player.
+pub(super) struct Sample {
+    pub(super) caller: Caller,
+    pub(super) operator_token: AccessToken,
+    pub(super) access_token: AccessToken,
+    pub(super) session_key: SessionKey,
+    midas_key: MidasKey,
+    wrong_key: MidasKey,
+}
+
+/// Which key signs a call.
+#[derive(Clone, Copy)]
+pub(super) enum SignedWith {
+    RightKey,
+    WrongKey,
+}
+
+impl Sample {
+    pub(super) fn new() -> Self {
+        const IT_IS: &str = "a sample keeps the rules";
+        Self {
+            caller: Caller {
+                openid: OpenId::new("odkx20ENSNa2w5y3g_qOkOvBNM1g").expect(IT_IS),
+                appid: AppId::new("wx1234567").expect(IT_IS),
+                offer_id: OfferId::new("12345678").expect(IT_IS),
+                ts: UnixSeconds::new(1_507_530_737).expect(IT_IS),
+                zone_id: ZoneId::new("1").expect(IT_IS),
+                pf: Pf::new("android").expect(IT_IS),
+                user_ip: None,
+            },
+            operator_token: AccessToken::new("OPERATORTOKEN").expect(IT_IS),
+            access_token: AccessToken::new("ACCESSTOKEN").expect(IT_IS),
+            session_key: SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").expect(IT_IS),
+            midas_key: MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u").expect(IT_IS),
+            wrong_key: MidasKey::new("not-the-key-of-this-app").expect(IT_IS),
+        }
+    }
+
+    /// A bank for the sample app.
+    pub(super) fn settings(&self) -> Settings {
+        let app = AppSettings {
+            appid: self.caller.appid,
+            app_secret: AppSecret::new("APPSECRET").expect("a sample keeps the rules"),
+            offer_id: self.caller.offer_id,
+            midas_key: self.midas_key.clone(),
+            sandbox_midas_key: self.midas_key.clone(),
+            mp_sig: MpSig::Required,
+            dialects: Dialects::Lenient,
+            pf: vec![self.caller.pf],
+            login: Login::Open,
+            static_access_tokens: vec![self.access_token.clone()],
+            cancel_window: AppSettings::CANCEL_WINDOW,
+            rate_limit_per_second: None,
+            rate_limit_per_player_per_second: None,
+            present_max: None,
+            present_max_per_player_per_day: None,
+        };
+        Settings { apps: vec![app], ..Settings::new(self.operator_token.clone()) }
+    }
+
+    /// A present's path with its query, and its signed body.
+    pub(super) fn present(
+        &self,
+        environment: Environment,
+        bill_no: &str,
+        present_counts: u64,
+        signed_with: SignedWith,
+    ) -> (String, String) {
+        let call = Present {
+            caller: self.caller.clone(),
+            present_counts: Amount::new(present_counts).expect("a sample gives something"),
+            bill_no: BillNo::new(bill_no).expect("a sample keeps the rules"),
+        };
+        let key = match signed_with {
+            SignedWith::RightKey => &self.midas_key,
+            SignedWith::WrongKey => &self.wrong_key,
+        };
+        let path = format!("{}?access_token={}", Present::path(environment), self.access_token.expose());
+        (path, signed_body(&call, environment, key, Some((&self.session_key, &self.access_token))))
+    }
+
+    /// The path at which the operator looks after the player's session.
+    pub(super) fn session_path(&self) -> String {
+        format!("/api/v1/apps/{}/players/{}/session", self.caller.appid, self.caller.openid)
+    }
+
+    /// The path at which the operator looks at the player's account.
+    pub(super) fn account_path(&self, environment: Environment) -> String {
+        let Caller { appid, openid, zone_id, .. } = &self.caller;
+        format!("/api/v1/apps/{appid}/accounts?env={environment}&openid={openid}&zone_id={zone_id}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_present_has_the_known_signatures() {
+        let sample = Sample::new();
+        let known = [
+            (
+                Environment::Live,
+                "c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef",
+                "523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af",
+            ),
+            (
+                Environment::Sandbox,
+                "d057ab7878e30688ab5f075328a9e600cd3b443ce2980defa69969ef7e364b2b",
+                "95204c161bdd55024dabdf91263f10661ba7bc9311d79d57b58efabcff92410a",
+            ),
+        ];
+        for (environment, sig, mp_sig) in known {
+            let (_, body) = sample.present(environment, "BillNo_123", 233, SignedWith::RightKey);
+            assert!(body.contains(&format!(r#""sig":"{sig}","mp_sig":"{mp_sig}""#)), "{body}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A small HTTP client: one bank, whole bodies, no retries behind the caller's back.
+//!
+//! The demo calls its bank with it, and so do the tests of this program.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use pactolus_protocol::AccessToken;
+
+/// A client of one bank. Clones share their connections.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+    bank: SocketAddr,
+}
+
+/// What came back.
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) body: String,
+}
+
+impl Http {
+    pub(crate) fn new(bank: SocketAddr) -> Self {
+        // A request that breaks is the caller's to repeat: only the caller knows whether it may be sent twice.
+        let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http();
+        Self { client, bank }
+    }
+
+    /// POSTs `body` as the platform's callers do.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> anyhow::Result<Response> {
+        self.send(self.request(Method::POST, path), body).await
+    }
+
+    /// GETs `path`, with `token` as the operator's.
+    pub(crate) async fn get_as_operator(&self, path: &str, token: &AccessToken) -> anyhow::Result<Response> {
+        self.send(as_operator(self.request(Method::GET, path), token), "").await
+    }
+
+    /// PUTs `body` at `path`, with `token` as the operator's.
+    pub(crate) async fn put_as_operator(
+        &self,
+        path: &str,
+        token: &AccessToken,
+        body: &str,
+    ) -> anyhow::Result<Response> {
+        self.send(as_operator(self.request(Method::PUT, path), token), body).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        let uri = format!("http://{}{path}", self.bank);
+        Request::builder().method(method).uri(uri).header(CONTENT_TYPE, "application/json")
+    }
+
+    async fn send(&self, request: hyper::http::request::Builder, body: &str) -> anyhow::Result<Response> {
+        let request = request.body(Full::from(body.to_owned())).context("the request cannot be written")?;
+        let response = self.client.request(request).await.context("no answer")?;
+        let status = response.status();
+        let body = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
+        let body = String::from_utf8(body.into()).context("the answer is not UTF-8")?;
+        Ok(Response { status, body })
+    }
+}
+
+fn as_operator(request: hyper::http::request::Builder, token: &AccessToken) -> hyper::http::request::Builder {
+    request.header(AUTHORIZATION, format!("Bearer {}", token.expose()))
+}

@@ -1,0 +1,99 @@
+//! `pactolus serve`: the bank, until it is told to stop.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use pactolus_server::{
+    AppSettings, Bank, Clock as _, Drained, Login, ManualClock, OsRandomness, SystemClock,
+};
+
+use crate::cli::ConfigPath;
+use crate::config::{Config, StoreUrl, Variables};
+use crate::failure::Failure;
+use crate::{runtime, store};
+
+/// Serve the bank that the configuration describes
+///
+/// Prints `listening on http://ADDRESS` once it takes orders. On SIGTERM or Ctrl-C it takes no new connections,
+/// answers every request that it has begun to read, and ends with exit code 0.
+#[derive(clap::Args)]
+#[command(after_help = VARIABLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// Take connections here instead of where the configuration says; with port 0, on any free port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Keep orders here instead of where the configuration says, such as embedded:./data
+    #[arg(long, value_name = "URL")]
+    store: Option<StoreUrl>,
+    /// What time it is for the bank; manual is for development, and needs login = "open" for every app
+    #[arg(long, value_name = "CLOCK", default_value = "system")]
+    clock: ClockKind,
+}
+
+/// Which clock the bank goes by.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ClockKind {
+    /// The machine's
+    System,
+    /// One that starts now, stands still, and is turned by POST /api/v1/clock
+    Manual,
+}
+
+const VARIABLES: &str = "\
+Environment variables go before the file, and flags before both:
+  PACTOLUS_LISTEN, PACTOLUS_STORE, PACTOLUS_OPERATOR_TOKEN
+  PACTOLUS_APPS_0_APPID, PACTOLUS_APPS_0_MIDAS_KEY and so on: a key of the first
+  [[apps]] in capital letters; those of a list have commas between them.
+A secret in the file may also be { env = \"NAME\" } or { file = \"PATH\" }.
+Unknown keys, and unknown variables that begin with PACTOLUS_, are refused.";
+
+/// Serves until the process is told to stop.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let mut config =
+        Config::read(&args.config.config, &Variables::of_this_process()).map_err(Failure::Config)?;
+    config.listen = args.listen.unwrap_or(config.listen);
+    config.store = args.store.unwrap_or(config.store);
+    if args.clock == ClockKind::Manual {
+        all_for_development(&config.bank.apps)?;
+    }
+    runtime::start()?.block_on(serve(config, args.clock))
+}
+
+/// A clock that can be turned can turn the end of a session or of a cancel window away, so no app in earnest has one.
+fn all_for_development(apps: &[AppSettings]) -> Result<(), Failure> {
+    match apps.iter().find(|app| app.login != Login::Open) {
+        None => Ok(()),
+        Some(app) => Err(Failure::ManualClock(app.appid)),
+    }
+}
+
+async fn serve(config: Config, clock: ClockKind) -> Result<(), Failure> {
+    let stop = runtime::told_to_stop()?;
+    let store = store::open(&config.store)?;
+    let (listener, address) = runtime::listen(config.listen).await?;
+    for app in config.bank.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
+        tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");
+    }
+    for app in config.bank.apps.iter().filter(|app| app.login == Login::Open) {
+        tracing::warn!(appid = %app.appid, "this app logs in whoever shows any code; that is for development");
+    }
+    tracing::info!(%address, store = %config.store, apps = config.bank.apps.len(), "serving");
+    let random = Arc::new(OsRandomness);
+    let bank = match clock {
+        ClockKind::System => Bank::new(config.bank, store, Arc::new(SystemClock), random),
+        ClockKind::Manual => {
+            tracing::warn!("the clock stands still until it is turned; that is for development");
+            let clock = Arc::new(ManualClock::standing_at(SystemClock.now()));
+            Bank::on_manual_clock(config.bank, store, clock, random)
+        }
+    };
+    writeln!(io::stdout(), "listening on http://{address}").context("stdout cannot be written to")?;
+    match pactolus_server::serve(bank, listener, stop).await.context("the server broke off")? {
+        Drained::Whole => Ok(()),
+        Drained::CutOff => Err(Failure::CutOff),
+    }
+}

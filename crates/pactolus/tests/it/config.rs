@@ -1,0 +1,104 @@
+//! What is refused before anything starts, in which words, and with which exit code.
+
+use crate::running::{Ended, Folder, Process, Running};
+
+#[track_caller]
+fn refused(ended: &Ended, lines: &[&str]) {
+    assert_eq!(ended.stderr.lines().collect::<Vec<_>>(), lines);
+    assert_eq!((ended.code, &*ended.stdout), (Some(3), ""));
+}
+
+#[test]
+fn without_a_configuration_it_says_how_to_write_one() {
+    let missing = "pactolus.toml: cannot be read: No such file or directory (os error 2); name another with \
+                   --config, or write one with `pactolus init`";
+    let folder = Folder::empty();
+    for command in ["serve", "audit"] {
+        refused(&folder.run(&[command]), &["error: the configuration is refused", missing]);
+    }
+    refused(
+        &folder.run(&["serve", "--config", "other.toml"]),
+        &["error: the configuration is refused", &missing.replace("pactolus.toml", "other.toml")],
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let folder = Folder::empty();
+    folder.write(
+        "pactolus.toml",
+        r#"
+listen = "localhost"
+store = "sqlite:bank.db"
+[operator]
+token = "…"
+[[apps]]
+appid = "wx1234567"
+app_secret = "APPSECRET"
+offer_id = "12345678"
+midas_kay = "a-key-that-nobody-may-read"
+sandbox_midas_key = { env = "NOT_SET" }
+cancel_window_s = 0
+"#,
+    );
+    let mut serve = folder.pactolus(&["serve"]);
+    serve.env("PACTOLUS_LISTN", "127.0.0.1:0");
+    refused(
+        &Process::start(serve).ended(),
+        &[
+            "error: the configuration is refused",
+            "pactolus.toml:2: `listen` is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790",
+            "pactolus.toml:3: `store` has an unknown scheme; it must be like embedded:./data",
+            "pactolus.toml:5: `token` is still a placeholder; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
+            "pactolus.toml:6: [[apps]] lacks `midas_key`; set it there or in PACTOLUS_APPS_0_MIDAS_KEY",
+            "pactolus.toml:10: unknown key `midas_kay`; did you mean `midas_key`?",
+            "pactolus.toml:11: `sandbox_midas_key` is in the environment variable NOT_SET, which is not set",
+            "pactolus.toml:12: `cancel_window_s` is \"0\"; it must be 1 to 31622400 seconds",
+            "environment variable PACTOLUS_LISTN: is unknown; did you mean PACTOLUS_LISTEN?",
+        ],
+    );
+}
+
+#[test]
+fn the_file_may_be_named_by_a_variable_and_lie_elsewhere() {
+    let folder = Folder::with_config();
+    let elsewhere = Folder::empty();
+    let mut serve = elsewhere.pactolus(&["serve"]);
+    serve.env("PACTOLUS_CONFIG", folder.path().join("pactolus.toml")).env("PACTOLUS_LOG", "off");
+    let ended = Running::start(serve).stop();
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    // The store is where the file says, which is beside the file.
+    assert!(folder.path().join("data").is_dir());
+    folder.audit(0);
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_is_exit_code_2() {
+    let folder = Folder::with_config();
+    let cases: [(&[&str], &str); 5] = [
+        (&[], "Usage: pactolus"),
+        (&["sevre"], "'serve'"),
+        (&["serve", "--listen", "localhost"], "--listen <ADDRESS:PORT>"),
+        (&["serve", "--store", "sqlite:bank.db"], "has an unknown scheme; it must be like embedded:./data"),
+        (&["serve", "--log", "pactolus=loud"], "--log <FILTER>"),
+    ];
+    for (arguments, words) in cases {
+        let ended = folder.run(arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}");
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn help_lists_every_command_and_exit_code_in_80_columns() {
+    let folder = Folder::empty();
+    let help = folder.run(&["--help"]).stdout;
+    for words in ["\n  demo ", "\n  init ", "\n  serve ", "\n  audit ", "\n  0  done", "\n  6  "] {
+        assert!(help.contains(words), "{words:?}: {help}");
+    }
+    for command in ["demo", "init", "serve", "audit"] {
+        let help = help.clone() + &folder.run(&[command, "--help"]).stdout;
+        let longest = help.lines().max_by_key(|line| line.chars().count()).unwrap();
+        assert!(longest.chars().count() <= 80, "{longest}");
+    }
+}

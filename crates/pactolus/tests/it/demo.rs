@@ -1,0 +1,84 @@
+//! The demo: what it shows is what the bank did, and the call that it proposes works.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use crate::running::{Folder, Process, Running};
+
+#[test]
+fn the_demo_shows_what_a_bank_does() {
+    let ended = Folder::empty().run(&["demo", "--exit", "--listen", "127.0.0.1:0"]);
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
+    let shown = ended.stdout;
+    let done = r#"=> {"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#;
+    assert_eq!(shown.matches(done).count(), 2, "{shown}");
+    let in_order = [
+        "POST /cgi-bin/midas/present?access_token=ACCESSTOKEN\n",
+        done,
+        "POST /cgi-bin/midas/sandbox/present?access_token=ACCESSTOKEN\n",
+        done,
+        r#"=> {"errcode":90012,"errmsg":"order exist rid: "#,
+        r#""bill_no":"BillNo_123","balance":233}"#,
+        r#"=> {"errcode":90011,"errmsg":"sig error rid: "#,
+        "live     233 coins\n",
+        "sandbox  233 coins\n",
+    ];
+    let mut rest = &*shown;
+    for words in in_order {
+        let Some((_, after)) = rest.split_once(words) else {
+            panic!("{words} is not shown in its place: {shown}")
+        };
+        rest = after;
+    }
+    let longest = shown.lines().max_by_key(|line| line.chars().count()).unwrap();
+    assert!(longest.len() <= 80, "{longest}");
+    assert!(!shown.contains('\u{1b}'), "there is no terminal to colour");
+    assert!(!store(&shown).exists(), "the folder is removed");
+}
+
+/// The folder that the demo says it uses.
+fn store(shown: &str) -> PathBuf {
+    let (_, rest) = shown.split_once("\norders in ").unwrap();
+    PathBuf::from(rest.split(',').next().unwrap())
+}
+
+#[tokio::test]
+async fn the_proposed_call_works() {
+    let mut demo = Running::start(Folder::empty().pactolus(&["demo", "--listen", "127.0.0.1:0"]));
+    demo.process.line("The bank is running until Ctrl-C.");
+    let shown = demo.process.stdout().to_owned();
+    let (_, call) = shown.split_once("   curl -d '").unwrap();
+    let (body, rest) = call.split_once('\'').unwrap();
+    let path = rest.trim_start().strip_prefix(&format!("'http://{}", demo.address)).unwrap();
+    let path = path.split('\'').next().unwrap();
+    let reply = demo.http.post(path, body).await.unwrap().body;
+    assert_eq!(reply, r#"{"errcode":0,"errmsg":"ok","balance":333,"bill_no":"BillNo_124"}"#);
+    assert!(store(&shown).is_dir());
+    assert_eq!(demo.stop().code, Some(0));
+    assert!(!store(&shown).exists());
+}
+
+#[test]
+fn a_kept_store_can_be_audited() {
+    let folder = Folder::empty();
+    let mut demo = folder.pactolus(&["demo", "--exit", "--keep", "--listen", "127.0.0.1:0"]);
+    demo.env("TMPDIR", folder.path());
+    let ended = Process::start(demo).ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let (_, proposed) = ended.stdout.split_once("pactolus audit --store ").unwrap();
+    let url = proposed.lines().next().unwrap();
+    let ended = folder.run(&["audit", "--store", url]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.ends_with("the books are right; orders: 2, accounts: 2\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn another_port_is_found_where_the_usual_one_is_taken() {
+    // An error says that somebody else has taken it, which is as good.
+    let _taken = TcpListener::bind("127.0.0.1:8790");
+    let ended = Folder::empty().run(&["demo", "--exit"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("note: 127.0.0.1:8790 is taken, so "), "{}", ended.stdout);
+    let ended = Folder::empty().run(&["demo", "--exit", "--listen", "127.0.0.1:8790"]);
+    assert_eq!(ended.code, Some(5), "{}", ended.stdout);
+}

@@ -1,0 +1,138 @@
+//! `pactolus explain`: of a request that a bank refused, and of a request alone.
+
+use serde_json::Value;
+
+use crate::running::{Folder, Running};
+
+const PATH: &str = "/cgi-bin/midas/sandbox/present";
+
+/// The vendor's sample with the signatures of the documented keys, which are right for the live path alone; its
+/// sandbox key is another.
+const BODY: &str = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
+
+const WORDS: &str = "signed for the live environment, with its key and its path";
+
+const TEXT: &str = "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233&ts=1507530737&zone_id=1&org_loc=/cgi-bin/midas/sandbox/present&method=POST&secret=***";
+
+const SECRETS: [&str; 6] = [
+    "OPERATORTOKEN",
+    "APPSECRET",
+    "ACCESSTOKEN",
+    "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u",
+    "another-key-for-the-sandbox",
+    "V7Q38/i2KXaqrQyl2Yx9Hg==",
+];
+
+#[track_caller]
+fn assert_no_secret(printed: &str) {
+    for secret in SECRETS {
+        assert!(!printed.contains(secret), "{secret} in {printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_bank_is_asked_by_the_rid() {
+    let folder = Folder::with_config();
+    let bank = Running::serve(&folder);
+    let refused = bank.http.post(&format!("{PATH}?access_token=ACCESSTOKEN"), BODY).await.unwrap();
+    let reply: Value = serde_json::from_str(&refused.body).unwrap();
+    let errmsg = reply["errmsg"].as_str().unwrap();
+    let (before, rid) = errmsg.split_once(" rid: ").unwrap();
+    assert_eq!(before, format!("sig error: {WORDS}"));
+
+    let url = format!("http://{}", bank.address);
+    let ended = folder.run(&["explain", rid, "--url", &url]);
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    let expected = format!(
+        "POST {PATH}\nanswered: 90011 {errmsg}\n{WORDS}\n  to mend it: call the path of the live environment, \
+         or sign for the one you call\nthe bank signs: {TEXT}\n"
+    );
+    assert!(ended.stdout.starts_with(&expected), "{}", ended.stdout);
+    assert!(ended.stdout.contains("received: present_counts = 233 (a number)\n"), "{}", ended.stdout);
+    assert_no_secret(&ended.stdout);
+
+    let ended = folder.run(&["explain", rid, "--url", &url, "--output", "json"]);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&told["rid"], &told["findings"][0]["finding"]), (&rid.into(), &WORDS.into()));
+
+    let ended = folder.run(&["explain", "00000000-00000000-00000000", "--url", &url]);
+    assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
+    assert!(ended.stderr.starts_with("error: the bank does not tell: no refusal with this rid is kept"));
+}
+
+#[test]
+fn a_request_alone_is_searched() {
+    let folder = Folder::with_config();
+    folder.write("body.json", BODY);
+    let alone = ["explain", "--request", "body.json", "--token", "ACCESSTOKEN", "--path"];
+    let explain = |more: &[&str]| folder.run(&[&alone[..], more].concat());
+
+    let ended = explain(&[PATH]);
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    assert_eq!(
+        ended.stdout,
+        format!(
+            "sig: {WORDS}\n  to mend it: call the path of the live environment, or sign for the one you call\n  \
+             the bank signs: {TEXT}\nmp_sig: not looked at; it takes an mp_sig in the body and --session-key\n"
+        )
+    );
+
+    let session = ["--session-key", "V7Q38/i2KXaqrQyl2Yx9Hg=="];
+    let ended = explain(&[&["/cgi-bin/midas/present"][..], &session].concat());
+    let right = "it verifies in the dialect documented";
+    assert_eq!(ended.stdout, format!("sig: {right}\nmp_sig: {right}\n"));
+
+    let ended = explain(&[&[PATH, "--output", "json"][..], &session].concat());
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["sig"]["name"], "other-environment");
+    assert_eq!((&told["mp_sig"]["name"], &told["parameters"]), (&"other-path".into(), &Value::Null));
+    assert_no_secret(&ended.stdout);
+
+    folder.write("body.json", &BODY.replace("233", "0"));
+    let ended = explain(&["/cgi-bin/midas/present"]);
+    let parameters = "parameters: 90018 invalid parameter: present_counts is 0; it must be at least 1\n";
+    assert!(ended.stdout.starts_with(parameters), "{}", ended.stdout);
+    assert!(ended.stdout.contains("sig: no known mistake makes this signature\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn what_cannot_be_explained_says_why() {
+    let folder = Folder::with_config();
+    folder.write("body.json", BODY);
+    folder.write("other.json", &BODY.replace("wx1234567", "wx7654321"));
+    folder.write("none.json", "[]");
+    let present = "/cgi-bin/midas/present";
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["explain"], 2, "the following required arguments were not provided"),
+        (&["explain", "59DB17F1"], 2, "is not three groups of eight lowercase hex digits"),
+        (&["explain", "--request", "body.json"], 2, "--path"),
+        (
+            &["explain", "--request", "body.json", "--token", "T", "--path", "/pay"],
+            2,
+            "it must be one of /cgi-bin",
+        ),
+        (
+            &["explain", "--request", "other.json", "--token", "T", "--path", present],
+            1,
+            "has no app \"wx7654321\"",
+        ),
+        (
+            &["explain", "--request", "none.json", "--token", "T", "--path", present],
+            1,
+            "47001 data format error",
+        ),
+        (
+            &["explain", "--request", "absent.json", "--token", "T", "--path", present],
+            1,
+            "absent.json cannot be read",
+        ),
+    ];
+    for (arguments, code, words) in cases {
+        let ended = folder.run(arguments);
+        assert_eq!((ended.code, &*ended.stdout), (Some(code), ""), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{arguments:?}: {}", ended.stderr);
+    }
+    let ended = folder.run(&["explain", "--request", "body.json", "--token", "hunter 2", "--path", present]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stderr, "error: --token holds a character that is not visible ASCII\n");
+}

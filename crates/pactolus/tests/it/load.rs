@@ -1,0 +1,154 @@
+//! A bank under load until its connections break, and an account of every order that was sent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pactolus_nouns::Environment;
+use pactolus_protocol::Answer;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::gifts::{Gift, Player};
+use crate::http::Http;
+
+/// Players who get gifts: fewer than clients, so that orders for one account meet.
+pub(crate) const PLAYERS: usize = 5;
+const CLIENTS: usize = 16;
+
+/// What became of the orders that were sent.
+#[derive(Default)]
+pub(crate) struct Sent {
+    /// Answered with errcode 0.
+    pub(crate) acknowledged: Vec<Gift>,
+    /// Not answered.
+    pub(crate) unanswered: Vec<Gift>,
+}
+
+/// Clients that send one gift after another until they get no answer.
+pub(crate) struct Load {
+    clients: JoinSet<Sent>,
+    acknowledged: Arc<Semaphore>,
+}
+
+impl Load {
+    /// Starts the clients; `name` makes their bill numbers their own.
+    pub(crate) fn start(http: &Http, name: &str) -> Self {
+        let acknowledged = Arc::new(Semaphore::new(0));
+        let clients = (0..CLIENTS).map(|client| {
+            let prefix = format!("{name}-{client}");
+            send_until_unanswered(http.clone(), prefix, client, Arc::clone(&acknowledged))
+        });
+        Self { clients: clients.collect(), acknowledged }
+    }
+
+    /// Waits until `orders` orders were acknowledged.
+    pub(crate) async fn acknowledged(&self, orders: u32) {
+        self.acknowledged.acquire_many(orders).await.unwrap().forget();
+    }
+
+    /// Waits until every client has been left without an answer.
+    pub(crate) async fn broken(self) -> Sent {
+        let mut all = Sent::default();
+        for sent in self.clients.join_all().await {
+            all.acknowledged.extend(sent.acknowledged);
+            all.unanswered.extend(sent.unanswered);
+        }
+        all
+    }
+}
+
+async fn send_until_unanswered(
+    http: Http,
+    prefix: String,
+    client: usize,
+    acknowledged: Arc<Semaphore>,
+) -> Sent {
+    let mut sent = Sent::default();
+    for number in 0.. {
+        let gift = gift(&prefix, client, number);
+        match gift.send(&http).await {
+            Ok(Answer::Done(reply)) => {
+                assert_eq!(reply.bill_no.as_str(), gift.bill_no);
+                sent.acknowledged.push(gift);
+                acknowledged.add_permits(1);
+            }
+            Ok(Answer::Refused(refused)) => panic!("{gift:?} was refused: {refused:?}"),
+            Err(_) => {
+                sent.unanswered.push(gift);
+                break;
+            }
+        }
+    }
+    sent
+}
+
+/// Gifts differ in everything, so that one taken for another shows in some sum.
+fn gift(prefix: &str, client: usize, number: usize) -> Gift {
+    let player = Player((client + number) % PLAYERS);
+    let environment = if number.is_multiple_of(3) { Environment::Sandbox } else { Environment::Live };
+    let coins = 1 + u64::try_from(number * 7 + client).unwrap() % 1000;
+    Gift { environment, player, bill_no: format!("{prefix}-{number}"), coins }
+}
+
+/// The test's own books: what every account has to hold.
+#[derive(Default)]
+pub(crate) struct Books {
+    accounts: BTreeMap<(Environment, Player), Account>,
+}
+
+#[derive(Default)]
+struct Account {
+    coins: u64,
+    orders: u64,
+}
+
+impl Books {
+    /// How many orders there are.
+    pub(crate) fn orders(&self) -> usize {
+        let orders: u64 = self.accounts.values().map(|account| account.orders).sum();
+        usize::try_from(orders).unwrap()
+    }
+
+    /// Enters orders that are known to have been applied.
+    pub(crate) fn enter(&mut self, gifts: &[Gift]) {
+        for gift in gifts {
+            let account = self.accounts.entry((gift.environment, gift.player)).or_default();
+            account.coins += gift.coins;
+            account.orders += 1;
+        }
+    }
+
+    /// Compares every account with the bank's.
+    pub(crate) async fn compare(&self, http: &Http) {
+        for ((environment, player), account) in &self.accounts {
+            let shown = player.account(*environment, http).await;
+            let names = ["balance", "gifted", "presented", "orders"];
+            let expected = [account.coins, account.coins, account.coins, account.orders];
+            assert_eq!(
+                names.map(|name| shown[name].as_u64()),
+                expected.map(Some),
+                "{environment} {player:?}"
+            );
+        }
+    }
+}
+
+/// Sends `gifts` again, many at a time, and gives their answers.
+pub(crate) async fn repeat(
+    gifts: &[Gift],
+    http: &Http,
+) -> Vec<(Gift, Answer<pactolus_protocol::PresentReply>)> {
+    let mut clients = JoinSet::new();
+    for share in gifts.chunks(gifts.len().div_ceil(CLIENTS).max(1)) {
+        let (share, http) = (share.to_vec(), http.clone());
+        clients.spawn(async move {
+            let mut answers = Vec::with_capacity(share.len());
+            for gift in share {
+                let answer = gift.send(&http).await.unwrap();
+                answers.push((gift, answer));
+            }
+            answers
+        });
+    }
+    clients.join_all().await.concat()
+}

@@ -1,0 +1,20 @@
+//! The program as people meet it: the built executable, its output, its exit codes, its bank over HTTP.
+//!
+//! Read next: `running`, how it is started and watched; `kill`, the promise that matters most.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../../src/http.rs"]
+mod http;
+
+mod audit;
+mod clock;
+mod config;
+mod demo;
+mod explain;
+mod gifts;
+mod init;
+mod kill;
+mod load;
+mod running;
+mod serve;

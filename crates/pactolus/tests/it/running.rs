@@ -1,0 +1,222 @@
+//! The built executable: started in a folder of its own, watched, and gone when the test is.
+//!
+//! Nothing sleeps: a test waits for a line of output or for the end of the process, each with a deadline.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::http::Http;
+
+/// How long anything that the executable does may take; far more than it takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A bank with the sample values; port 0, so that tests run side by side.
+const CONFIG: &str = r#"listen = "127.0.0.1:0"
+
+[operator]
+token = "OPERATORTOKEN"
+
+[[apps]]
+appid = "wx1234567"
+app_secret = "APPSECRET"
+offer_id = "12345678"
+midas_key = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u"
+sandbox_midas_key = "another-key-for-the-sandbox"
+static_access_tokens = ["ACCESSTOKEN"]
+"#;
+
+/// A folder to run in, removed at the end.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    /// One with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// One with a `pactolus.toml` that serves the sample app.
+    pub(crate) fn with_config() -> Self {
+        let folder = Self::empty();
+        folder.write("pactolus.toml", CONFIG);
+        folder
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// `pactolus` with `arguments`, in this folder, and with nothing in its environment that tells it anything.
+    pub(crate) fn pactolus(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pactolus"));
+        command.args(arguments).current_dir(self.path());
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("PACTOLUS_") || name == "RUST_LOG" {
+                command.env_remove(&*name);
+            }
+        }
+        command
+    }
+
+    /// Runs `pactolus` with `arguments` to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        Process::start(self.pactolus(arguments)).ended()
+    }
+
+    /// Proves that the books are right and hold `orders` orders.
+    #[track_caller]
+    pub(crate) fn audit(&self, orders: usize) {
+        let ended = self.run(&["audit", "--output", "json"]);
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
+        let audit: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(audit["clean"], true);
+        assert_eq!(audit["orders"], orders);
+    }
+}
+
+/// How a process ended, and what it wrote.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Nothing if a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A process, killed when it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
+    stdout: String,
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = sync_channel(1024);
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let mut stderr = child.stderr.take().unwrap();
+        let stderr = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            stderr.read_to_end(&mut bytes).unwrap();
+            String::from_utf8(bytes).unwrap()
+        });
+        Self { child, lines, stderr: Some(stderr), stdout: String::new() }
+    }
+
+    /// Waits for a line of stdout that begins with `start`, and gives the rest of it.
+    #[track_caller]
+    pub(crate) fn line(&mut self, start: &str) -> String {
+        loop {
+            let Some(line) = self.next_line() else { panic!("it ended before {start:?}: {:?}", self.end()) };
+            if let Some(rest) = line.strip_prefix(start) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    /// The next line of stdout, or nothing at its end.
+    #[track_caller]
+    fn next_line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => {
+                self.stdout.push_str(&line);
+                self.stdout.push('\n');
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("nothing for {DEADLINE:?} after: {}", self.stdout),
+        }
+    }
+
+    /// What was read of stdout so far.
+    pub(crate) fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub(crate) fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
+    /// Kills it at once: on Unix this is SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn ended(mut self) -> Ended {
+        self.end()
+    }
+
+    #[track_caller]
+    fn end(&mut self) -> Ended {
+        // Its stdout ends when it does.
+        while self.next_line().is_some() {}
+        let code = self.child.wait().unwrap().code();
+        let stderr = self.stderr.take().unwrap().join().unwrap();
+        Ended { code, stdout: std::mem::take(&mut self.stdout), stderr }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error says that it ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that serves a bank.
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    pub(crate) http: Http,
+}
+
+impl Running {
+    /// `pactolus serve` in `folder`.
+    #[track_caller]
+    pub(crate) fn serve(folder: &Folder) -> Self {
+        Self::start(folder.pactolus(&["serve"]))
+    }
+
+    /// A command that serves a bank.
+    #[track_caller]
+    pub(crate) fn start(command: Command) -> Self {
+        let mut process = Process::start(command);
+        let address = process.line("listening on http://").parse().unwrap();
+        Self { process, address, http: Http::new(address) }
+    }
+
+    /// Asks it to stop, and waits until it has.
+    #[track_caller]
+    pub(crate) fn stop(self) -> Ended {
+        self.process.terminate();
+        self.process.ended()
+    }
+}

@@ -1,0 +1,163 @@
+//! Serving: where it listens, how it stops, and what it refuses to start on.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use pactolus_nouns::Environment;
+use pactolus_protocol::{AccessToken, Answer};
+
+use crate::gifts::{Gift, Player};
+use crate::load::{Books, Load, PLAYERS, repeat};
+use crate::running::{Folder, Running};
+
+#[tokio::test]
+async fn it_tells_the_port_it_got_and_stops_when_it_is_told() {
+    let folder = Folder::with_config();
+    let bank = Running::serve(&folder);
+    assert_ne!(bank.address.port(), 0);
+    let token = AccessToken::new("OPERATORTOKEN").unwrap();
+    let ready = bank.http.get_as_operator("/readyz", &token).await.unwrap();
+    assert_eq!((ready.status.as_u16(), &*ready.body), (200, "ok\n"));
+    let ended = bank.stop();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.starts_with("listening on http://127.0.0.1:"), "{}", ended.stdout);
+    assert_eq!(ended.stdout.lines().count(), 1);
+    assert!(ended.stderr.contains("access tokens that never expire"), "{}", ended.stderr);
+    folder.audit(0);
+}
+
+#[tokio::test]
+async fn flags_go_before_variables_and_variables_before_the_file() {
+    let folder = Folder::with_config();
+    let mut serve = folder.pactolus(&["serve", "--store", "embedded:of-the-flag"]);
+    serve.env("PACTOLUS_STORE", "embedded:of-the-variable").env("PACTOLUS_LISTEN", "[::1]:0");
+    let bank = Running::start(serve);
+    assert!(bank.address.is_ipv6());
+    assert_eq!(bank.stop().code, Some(0));
+    assert!(folder.path().join("of-the-flag").is_dir());
+    assert!(!folder.path().join("of-the-variable").exists());
+    assert!(!folder.path().join("data").exists());
+}
+
+#[tokio::test]
+async fn logs_are_json_if_asked_for_and_hold_no_secret() {
+    let folder = Folder::with_config();
+    let bank = Running::start(folder.pactolus(&["serve", "--log-format", "json", "--log", "debug"]));
+    Player(0).log_in(&bank.http).await;
+    let gift = gift("of-the-log");
+    assert!(matches!(gift.send(&bank.http).await, Ok(Answer::Done(_))));
+    assert!(gift.exists_by(&gift.send(&bank.http).await.unwrap()));
+    let ended = bank.stop();
+    let lines: Vec<serde_json::Value> =
+        ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["errcode"] == 90012 && line["level"] == "INFO"), "{}", ended.stderr);
+    for secret in
+        ["OPERATORTOKEN", "ACCESSTOKEN", "APPSECRET", "zNLgAGgq", "V7Q38", "another-key", "of-the-log"]
+    {
+        assert!(!ended.stderr.contains(secret), "{secret}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_store_serves_one_bank_at_a_time() {
+    let folder = Folder::with_config();
+    let bank = Running::serve(&folder);
+    let ended = folder.run(&["serve"]);
+    assert_eq!(ended.code, Some(4));
+    assert!(
+        ended.stderr.ends_with(
+            "error: the store embedded:./data cannot be opened: the store ./data is in use by another process; \
+             stop that process first, or name another folder\n"
+        ),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(bank.stop().code, Some(0));
+    assert_eq!(Running::serve(&folder).stop().code, Some(0));
+}
+
+#[test]
+fn an_address_that_is_taken_is_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = Folder::with_config().run(&["serve", "--listen", &address]);
+    assert_eq!(ended.code, Some(5));
+    assert!(ended.stderr.contains(&format!("error: cannot listen on {address}: ")), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_request_that_has_begun_is_answered_before_the_bank_stops() {
+    let folder = Folder::with_config();
+    let bank = Running::serve(&folder);
+    Player(0).log_in(&bank.http).await;
+
+    // The bank asks for the body, so it has begun with the request; and then it is told to stop.
+    let (path, body) = gift("slow").request();
+    let mut caller = TcpStream::connect(bank.address).unwrap();
+    let length = body.len();
+    write!(
+        caller,
+        "POST {path} HTTP/1.1\r\nHost: bank\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .unwrap();
+    let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut read = vec![0; go_on.len()];
+    caller.read_exact(&mut read).unwrap();
+    assert_eq!(read, go_on);
+    bank.process.terminate();
+    wait_until_refused(bank.address);
+
+    caller.write_all(body.as_bytes()).unwrap();
+    let mut reply = String::new();
+    caller.read_to_string(&mut reply).unwrap();
+    let done = r#"{"errcode":0,"errmsg":"ok","balance":1,"bill_no":"slow"}"#;
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with(done), "{reply}");
+    assert_eq!(bank.process.ended().code, Some(0));
+    folder.audit(1);
+}
+
+/// What a client is left without an answer to was never begun: its request was still on the way when the bank let
+/// go of the connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_every_order_that_was_applied_was_answered() {
+    let folder = Folder::with_config();
+    let mut books = Books::default();
+    for stop in 0..5 {
+        let bank = Running::serve(&folder);
+        for player in 0..PLAYERS {
+            Player(player).log_in(&bank.http).await;
+        }
+        let load = Load::start(&bank.http, &format!("stop-{stop}"));
+        load.acknowledged(200).await;
+        bank.process.terminate();
+        let sent = load.broken().await;
+        assert_eq!(bank.process.ended().code, Some(0));
+        books.enter(&sent.acknowledged);
+        folder.audit(books.orders());
+
+        let bank = Running::serve(&folder);
+        books.compare(&bank.http).await;
+        for (gift, answer) in repeat(&sent.acknowledged, &bank.http).await {
+            assert!(gift.exists_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");
+        }
+        for (gift, answer) in repeat(&sent.unanswered, &bank.http).await {
+            assert!(matches!(answer, Answer::Done(_)), "{gift:?} was applied without an answer: {answer:?}");
+        }
+        books.enter(&sent.unanswered);
+        assert_eq!(bank.stop().code, Some(0));
+        folder.audit(books.orders());
+    }
+}
+
+fn gift(bill_no: &str) -> Gift {
+    Gift { environment: Environment::Live, player: Player(0), bill_no: bill_no.to_owned(), coins: 1 }
+}
+
+/// Waits until nobody takes connections at `address`.
+fn wait_until_refused(address: SocketAddr) {
+    let start = Instant::now();
+    while TcpStream::connect(address).is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(5), "connections are still taken");
+    }
+}
