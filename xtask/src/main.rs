@@ -8,6 +8,7 @@
 //! Read next: `test`, the one command that must pass before anything is merged.
 
 mod bench;
+mod fuzz_http;
 mod step;
 mod test;
 mod tool;
@@ -27,12 +28,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Bench(bench::Args),
+    FuzzHttp(fuzz_http::Args),
     Test(test::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
+        Command::FuzzHttp(args) => fuzz_http::run(&args),
         Command::Test(args) => test::run(&args),
     };
     match done {

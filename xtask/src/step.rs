@@ -10,12 +10,13 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Instant;
 
-/// One program to run in the workspace's folder.
+/// One program to run in the workspace's folder, or in one within it.
 pub(crate) struct Step<'a> {
     name: &'static str,
     variable: Option<(&'static str, &'static str)>,
     program: &'a str,
     arguments: &'a [&'a str],
+    folder: &'static str,
 }
 
 /// Why the steps stopped.
@@ -27,17 +28,32 @@ pub(crate) enum Failure {
     /// The program could not be started.
     #[error("{name} did not start: {source}. To repeat it:\n    {command}")]
     NotStarted { name: &'static str, source: io::Error, command: String },
+    /// The machine lacks something that no step can install.
+    #[error("this needs {what}")]
+    Missing { what: &'static str },
+    /// A file or a process could not be handled.
+    #[error("{what} could not be made: {source}")]
+    Io { what: &'static str, source: io::Error },
+    /// A bank that was to be served ended by itself.
+    #[error("the bank ended by itself; why is in {folder}/log")]
+    Bank { folder: &'static str },
 }
 
 impl<'a> Step<'a> {
     /// The step `name`: `program` with `arguments`.
     pub(crate) const fn new(name: &'static str, program: &'a str, arguments: &'a [&'a str]) -> Self {
-        Self { name, variable: None, program, arguments }
+        Self { name, variable: None, program, arguments, folder: "." }
     }
 
     /// The same step with an environment variable set.
     pub(crate) const fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.variable = Some((name, value));
+        self
+    }
+
+    /// The same step in a folder within the workspace's.
+    pub(crate) const fn within(mut self, folder: &'static str) -> Self {
+        self.folder = folder;
         self
     }
 
@@ -48,7 +64,7 @@ impl<'a> Step<'a> {
         let status = Command::new(self.program)
             .args(self.arguments)
             .envs(self.variable)
-            .current_dir(workspace())
+            .current_dir(workspace().join(self.folder))
             .status()
             .map_err(|source| Failure::NotStarted { name: self.name, source, command: self.to_string() })?;
         if !status.success() {
@@ -61,6 +77,9 @@ impl<'a> Step<'a> {
 
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.folder != "." {
+            write!(f, "cd {} && ", quoted(self.folder))?;
+        }
         if let Some((name, value)) = self.variable {
             write!(f, "{name}={} ", quoted(value))?;
         }
@@ -93,6 +112,8 @@ mod tests {
         let step =
             Step::new("docs", "cargo", &["doc", "--no-deps", "it's"]).with("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(step.to_string(), r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s'");
+        let step = Step::new("docs", "ls", &[]).within("target/doc");
+        assert_eq!(step.to_string(), "cd target/doc && ls");
     }
 
     #[test]

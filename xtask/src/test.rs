@@ -1,12 +1,12 @@
 //! `cargo xtask test`: everything that must pass, in the order in which it fails soonest.
 //!
-//! It must not ask for more than a Rust toolchain and the package registries.
+//! It must not ask for more than a Rust toolchain, Python and the package registries.
 //! To add a check, add a [`Step`] to the list in [`run`].
 
 use std::process::{Command, Stdio};
 
 use crate::step::{Failure, Step};
-use crate::tool;
+use crate::{fuzz_http, tool};
 
 /// Run every check that people and CI run alike, and stop at the first that fails.
 #[derive(clap::Args)]
@@ -31,6 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Step::new("tests", "cargo", &["test", "--workspace"]),
     ];
     cargo.iter().try_for_each(Step::run)?;
+    fuzz_http::run(&fuzz_http::Args::default())?;
 
     tool::MACHETE.install()?;
     Step::new("unused dependencies", tool::MACHETE.path(), &["--skip-target-dir"]).run()?;
