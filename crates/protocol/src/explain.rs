@@ -80,6 +80,11 @@ impl<'a> Evidence<'a> {
         Self { host, ..self }
     }
 
+    /// Where it was called.
+    pub const fn path(&self) -> CallPath {
+        self.path
+    }
+
     /// The text of a parameter as it was sent, if it was sent with one.
     pub fn sent(&self, parameter: Parameter) -> Option<&str> {
         self.body.get(parameter)?.scalar()

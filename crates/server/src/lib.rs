@@ -6,7 +6,8 @@
 //! answers what came of it. Around the sandbox's handlers stand the `faults` that it was told to have.
 //!
 //! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
-//! [`Records`](pactolus_ledger::Records). It never logs a body, a key or a token.
+//! [`Records`](pactolus_ledger::Records). Only `rejections` holds something: refusals, in memory, for a while.
+//! It never logs a body, a key or a token.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {

@@ -156,7 +156,7 @@ pub(crate) async fn keep(
     let seen = trace.seen();
     let explained = explained::explain(bank, path, &seen, &refusal).await;
     let answered = explained.answered(path.environment, refusal);
-    let masks = Masks::of(bank, &seen, &explained.session_keys);
+    let masks = Masks::of(bank, &seen);
     bank.rejections.keep(Rejection {
         rid,
         at: bank.now(),

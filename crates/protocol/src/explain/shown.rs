@@ -2,6 +2,7 @@
 //!
 //! An undocumented field may be anything, a key that was sent by mistake too. A signature is cut short, for a whole
 //! one is half of a request that somebody could send.
+//! Texts are whole: whoever shows them masks what is secret first, and shortens them then.
 
 use crate::body::{Body, Field};
 use crate::call::CallKind;
@@ -9,12 +10,6 @@ use crate::parameter::Parameter;
 
 /// The most parameters that are shown of one body; no call documents half as many.
 const SHOWN_MAX: usize = 32;
-
-/// The longest text that is shown, in bytes: the longest that a parameter may have.
-const TEXT_BYTES_MAX: usize = 1024;
-
-/// The longest name that is shown, in bytes.
-const NAME_BYTES_MAX: usize = 64;
 
 /// The parameters of a body in the order of their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,10 +52,10 @@ fn show(kind: CallKind, field: &Field<'_>) -> Shown {
     let value = match (field.parameter, field.value.scalar()) {
         (Some(Parameter::Sig | Parameter::MpSig), Some(text)) => Some(signature(text)),
         (Some(Parameter::AccessToken) | None, _) | (_, None) => None,
-        (Some(parameter), Some(text)) => kind.documents(parameter).then(|| cut(text, TEXT_BYTES_MAX)),
+        (Some(parameter), Some(text)) => kind.documents(parameter).then(|| text.to_owned()),
     };
     Shown {
-        name: cut(&field.key, NAME_BYTES_MAX),
+        name: field.key.clone().into_owned(),
         form: field.value.describe().to_owned(),
         value,
         is_documented: is_documented(kind, field),
@@ -72,12 +67,4 @@ pub(super) fn signature(text: &str) -> String {
     // Only of a whole signature: what is shorter may be a key, which is hex as well.
     let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hex { format!("{}…", &text[..8]) } else { format!("({} bytes)", text.len()) }
-}
-
-fn cut(text: &str, bytes_max: usize) -> String {
-    if text.len() <= bytes_max {
-        return text.to_owned();
-    }
-    let end = (0..=bytes_max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}…", &text[..end])
 }

@@ -54,14 +54,6 @@ pub(crate) struct Before {
     pub(crate) replaced_at: UnixMillis,
 }
 
-impl History {
-    /// The keys of all of them.
-    pub(crate) fn keys(&self) -> Vec<SessionKey> {
-        let current = self.current.iter().map(|session| &session.key);
-        current.chain(self.before.iter().map(|before| &before.key)).cloned().collect()
-    }
-}
-
 /// The sessions of all players.
 pub(crate) struct Sessions {
     held: Cache<(AppId, OpenId), Arc<Session>>,

@@ -41,8 +41,8 @@ impl<C: Call + Send> FromRequest<Arc<Bank>> for Signed<C> {
         trace.saw_token(&token);
         let appid = bank.tokens.app_of(&token, now).await?;
         let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
-        bank.rates.of_app(&app, path.environment, now)?;
         trace.saw_app(&app);
+        bank.rates.of_app(&app, path.environment, now)?;
         let bytes = read_body(request).await?;
         trace.saw_body(&bytes);
         let call = verified(bank, &app, path.environment, &token, &bytes, now).await?;

@@ -5,7 +5,7 @@
 use pactolus_nouns::{AppId, Environment, OpenId, UnixMillis};
 use pactolus_protocol::explain::{Keys, ShownParameters};
 use pactolus_protocol::{
-    AccessToken, CallPath, ErrorCode, Evidence, Finding, Parameter, Refusal, SessionKey,
+    AccessToken, CallPath, Dialects, ErrorCode, Evidence, Finding, Mistake, Parameter, Refusal,
 };
 
 use super::{Seen, Told, locked};
@@ -20,8 +20,6 @@ pub(super) struct Explained {
     pub(super) parameters: Option<ShownParameters>,
     pub(super) signed_text: Option<String>,
     pub(super) findings: Vec<Told>,
-    /// The player's, which nothing of all this may show.
-    pub(super) session_keys: Vec<SessionKey>,
     /// What the sandbox says about a signature.
     about_signature: Option<String>,
 }
@@ -51,12 +49,21 @@ pub(super) async fn explain(bank: &Bank, path: CallPath, seen: &Seen, refusal: &
     let Ok(evidence) = Evidence::read(path, token, body) else { return explained };
     let evidence = evidence.at_host(seen.host.as_deref());
     explained.parameters = Some(evidence.parameters());
-    let history = history(bank, app.appid, &evidence).await;
-    if refusal.code() == ErrorCode::NoSession {
-        explain_login(&history, bank.now(), &mut explained);
+    match refusal.code() {
+        ErrorCode::SigError => {
+            explained.signed_text = Some(evidence.sig_text());
+            explain_signature(bank, app, &evidence, Evidence::explain_sig, refusal, &mut explained).await;
+        }
+        ErrorCode::MpSigError => {
+            explained.signed_text = Some(evidence.mp_sig_text());
+            explain_signature(bank, app, &evidence, Evidence::explain_mp_sig, refusal, &mut explained).await;
+        }
+        ErrorCode::NoSession => {
+            explain_login(&history(bank, app.appid, &evidence).await, bank.now(), &mut explained);
+        }
+        // The refusal says it all.
+        _ => {}
     }
-    explain_signature(bank, app, path, &evidence, &history, refusal, &mut explained);
-    explained.session_keys = history.keys();
     explained
 }
 
@@ -69,22 +76,18 @@ async fn history(bank: &Bank, appid: AppId, evidence: &Evidence<'_>) -> History 
     }
 }
 
-fn explain_signature(
+/// A search for what makes a signature.
+type Search<'a> = fn(&Evidence<'a>, &Keys<'_>, Dialects) -> Finding;
+
+async fn explain_signature<'a>(
     bank: &Bank,
     app: &AppSettings,
-    path: CallPath,
-    evidence: &Evidence<'_>,
-    history: &History,
+    evidence: &Evidence<'a>,
+    search: Search<'a>,
     refusal: &Refusal,
     explained: &mut Explained,
 ) {
-    let is_sig = match refusal.code() {
-        ErrorCode::SigError => true,
-        ErrorCode::MpSigError => false,
-        _ => return,
-    };
-    explained.signed_text = Some(if is_sig { evidence.sig_text() } else { evidence.mp_sig_text() });
-    if path.environment == Environment::Live
+    if evidence.path().environment == Environment::Live
         && !locked(&bank.rejections.searches).take(bank.limits.explained_per_second, bank.now())
     {
         explained.find(
@@ -94,6 +97,7 @@ fn explain_signature(
         );
         return;
     }
+    let history = history(bank, app.appid, evidence).await;
     let keys = Keys {
         live: &app.midas_key,
         sandbox: &app.sandbox_midas_key,
@@ -101,19 +105,13 @@ fn explain_signature(
         session: history.current.as_ref().map(|session| &session.key),
         session_before: history.before.as_ref().map(|before| &before.key),
     };
-    let finding = if is_sig {
-        evidence.explain_sig(&keys, app.dialects)
-    } else {
-        evidence.explain_mp_sig(&keys, app.dialects)
-    };
+    let finding = search(evidence, &keys, app.dialects);
     // That a signature is none is told by the refusal itself, unless there is more to say.
     if finding != Finding::Unknown || refusal.detail().is_none() {
         explained.about_signature = Some(finding.to_string());
     }
     explained.find(finding.name(), finding.to_string(), &finding.fix());
-    if let (Finding::Mistake(pactolus_protocol::Mistake::OldSessionKey), Some(before)) =
-        (&finding, &history.before)
-    {
+    if let (Finding::Mistake(Mistake::OldSessionKey), Some(before)) = (&finding, &history.before) {
         let words = format!("a newer login replaced the one before at {}", date(before.replaced_at));
         explained.find("login-replaced", words, "use the session key that the newest login told");
     }

@@ -1,7 +1,8 @@
 //! The last line before something secret is shown: a client may have sent a key where a text belongs.
 
+use pactolus_protocol::AccessToken;
+use pactolus_protocol::SessionKey;
 use pactolus_protocol::explain::{Shown, ShownParameters};
-use pactolus_protocol::{AccessToken, SessionKey};
 use zeroize::Zeroizing;
 
 use super::Seen;
@@ -13,11 +14,20 @@ const MASK: &str = "***";
 /// The shortest text that is masked: what is shorter hides nothing, and masking it would spoil every text.
 const SECRET_BYTES_MIN: usize = 6;
 
-/// The secrets that a request can have held.
+/// How long a session key is, in characters.
+const SESSION_KEY_BYTES: usize = 24;
+
+/// The longest text that is kept, in bytes: the longest that a parameter may have.
+const TEXT_BYTES_MAX: usize = 1024;
+
+/// The longest name that is kept, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// The secrets that a request can have held. Session keys are known by their form, whose ever they are.
 pub(super) struct Masks(Vec<Zeroizing<String>>);
 
 impl Masks {
-    pub(super) fn of(bank: &Bank, seen: &Seen, session_keys: &[SessionKey]) -> Self {
+    pub(super) fn of(bank: &Bank, seen: &Seen) -> Self {
         let operator = std::iter::once(bank.operator_token.expose());
         let app = seen.app.iter().flat_map(|app| {
             [app.midas_key.expose(), app.sandbox_midas_key.expose(), app.app_secret.expose()]
@@ -25,9 +35,9 @@ impl Masks {
                 .chain(app.static_access_tokens.iter().map(AccessToken::expose))
         });
         let token = seen.token.iter().map(AccessToken::expose);
-        let sessions = session_keys.iter().map(SessionKey::expose);
-        let secrets = operator.chain(app).chain(token).chain(sessions);
-        let mut secrets: Vec<_> = secrets
+        let mut secrets: Vec<_> = operator
+            .chain(app)
+            .chain(token)
             .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
             .map(|secret| Zeroizing::new(secret.to_owned()))
             .collect();
@@ -37,17 +47,80 @@ impl Masks {
     }
 
     pub(super) fn mask(&self, text: String) -> String {
-        self.0.iter().fold(text, |text, secret| {
+        let text = self.0.iter().fold(text, |text, secret| {
             if text.contains(secret.as_str()) { text.replace(secret.as_str(), MASK) } else { text }
-        })
+        });
+        without_session_keys(text)
     }
 
     pub(super) fn mask_all(&self, parameters: ShownParameters) -> ShownParameters {
         let mask = |shown: Shown| Shown {
-            name: self.mask(shown.name),
-            value: shown.value.map(|value| self.mask(value)),
+            // Cut after masking: half a key would not be known for one.
+            name: cut(self.mask(shown.name), NAME_BYTES_MAX),
+            value: shown.value.map(|value| cut(self.mask(value), TEXT_BYTES_MAX)),
             ..shown
         };
         ShownParameters { shown: parameters.shown.into_iter().map(mask).collect(), ..parameters }
+    }
+}
+
+fn cut(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        let end = (0..=bytes_max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        text.truncate(end);
+        text.push('…');
+        // What is kept is what is counted.
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// The text with every session key in it masked.
+fn without_session_keys(text: String) -> String {
+    if !text.contains("==") {
+        return text;
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(end) = rest.find("==").map(|at| at + 2) {
+        let key = end
+            .checked_sub(SESSION_KEY_BYTES)
+            .filter(|begin| rest.get(*begin..end).is_some_and(|key| SessionKey::new(key).is_ok()));
+        match key {
+            Some(begin) => masked.extend([&rest[..begin], MASK]),
+            None => masked.push_str(&rest[..end]),
+        }
+        rest = &rest[end..];
+    }
+    masked + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut("宝宝".to_owned(), 6), "宝宝");
+        assert_eq!(cut("宝宝".to_owned(), 5), "宝…");
+        assert_eq!(cut("宝宝".to_owned(), 2), "…");
+    }
+
+    #[test]
+    fn a_session_key_is_masked_wherever_it_stands() {
+        let key = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+        let cases = [
+            ("", ""),
+            ("a==b===c", "a==b===c"),
+            (key, "***"),
+            (&*format!("宝 {key}&x"), "宝 ***&x"),
+            (&*format!("{key}{key} =="), "****** =="),
+            (&*format!("=={key}"), "==***"),
+            (&*format!("prefix{key}"), "prefix***"),
+            (&key[1..], &key[1..]),
+        ];
+        for (text, masked) in cases {
+            assert_eq!(without_session_keys(text.to_owned()), masked);
+        }
     }
 }
