@@ -87,3 +87,48 @@ pub(crate) async fn answer(State(bank): State<Arc<Bank>>, mut request: Request, 
         }
     }
 }
+
+/// Lets a handler come to its end even when its answer is no longer waited for.
+///
+/// A deadline, or a client that went away, would otherwise cut it between writing to the store and remembering what
+/// was written, and memory would contradict the store.
+pub(crate) async fn to_the_end(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use hyper::service::Service as _;
+    use hyper_util::service::TowerToHyperService;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_comes_to_its_end_when_nobody_waits() {
+        let (go_on, wait) = mpsc::channel::<()>(1);
+        let (ended, mut end) = mpsc::channel::<()>(1);
+        let wait = Arc::new(tokio::sync::Mutex::new(wait));
+        let handler = get(async move || {
+            wait.lock().await.recv().await;
+            ended.send(()).await.unwrap();
+        });
+        let routes = Router::new().route("/", handler).route_layer(from_fn(to_the_end));
+        let request = Request::new(Body::empty());
+        let mut answer = Box::pin(TowerToHyperService::new(routes).call(request));
+        assert!(poll_once(answer.as_mut()).is_pending());
+        drop(answer);
+        go_on.send(()).await.unwrap();
+        assert_eq!(end.recv().await, Some(()));
+    }
+
+    fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+        future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+    }
+}

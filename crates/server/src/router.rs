@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post, put};
 
 use crate::bank::Bank;
@@ -23,21 +23,29 @@ pub fn router(bank: Arc<Bank>) -> Router {
         .route("/cgi-bin/midas/sandbox/cancelpay", any(midas::cancel_pay))
         .layer(from_fn_with_state(Arc::clone(&bank), faults::inject::inject));
 
+    let logins = Router::new()
+        .route("/cgi-bin/token", get(platform::token))
+        .route("/cgi-bin/stable_token", any(platform::stable_token))
+        .route("/sns/jscode2session", get(platform::login::jscode2session))
+        .route_layer(from_fn(answer::to_the_end));
+
     let platform = Router::new()
         .route("/cgi-bin/midas/present", any(midas::present))
         .route("/cgi-bin/midas/getbalance", any(midas::get_balance))
         .route("/cgi-bin/midas/pay", any(midas::pay))
         .route("/cgi-bin/midas/cancelpay", any(midas::cancel_pay))
-        .route("/cgi-bin/token", get(platform::token))
-        .route("/cgi-bin/stable_token", any(platform::stable_token))
-        .route("/sns/jscode2session", get(platform::login::jscode2session))
         .route("/wxa/checksession", get(platform::login::check_session))
         .merge(sandbox)
+        .merge(logins)
         .layer(from_fn_with_state(Arc::clone(&bank), answer::answer));
 
-    let operator = Router::new()
+    let pushed_logins = Router::new()
         .route("/api/v1/apps/{appid}/players/{openid}/session", put(sessions::put))
         .route("/api/v1/apps/{appid}/players/{openid}/code", post(codes::post))
+        .route_layer(from_fn(answer::to_the_end));
+
+    let operator = Router::new()
+        .merge(pushed_logins)
         .route("/api/v1/clock", get(clock::get).post(clock::post))
         .route("/api/v1/apps/{appid}/accounts", get(accounts::get))
         .route("/api/v1/rejections", get(rejections::list))

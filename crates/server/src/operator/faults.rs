@@ -79,11 +79,12 @@ struct Answer(ErrorCode);
 
 impl Answer {
     /// What a back end meets in life without having done anything wrong.
-    const ALL: [ErrorCode; 4] = [
+    const ALL: [ErrorCode; 5] = [
         ErrorCode::SystemError,
         ErrorCode::InvalidCredential,
         ErrorCode::AccessTokenExpired,
         ErrorCode::NoSession,
+        ErrorCode::OrderProcessing,
     ];
 }
 

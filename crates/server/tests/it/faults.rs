@@ -56,6 +56,7 @@ async fn a_call_is_answered_with_a_fault_and_not_done() {
         (40001, "invalid credential, access_token is invalid or not latest"),
         (42001, "access_token expired"),
         (90010, "no session"),
+        (90016, "order is being processed"),
     ];
     for (code, words) in codes {
         set(&bank, json!([{ "call": "present", "fault": { "answer": code } }])).await;
@@ -246,7 +247,7 @@ async fn wrong_rules_are_refused_and_change_nothing() {
         (with("fault", json!("burn")), "unknown variant `burn`"),
         (
             with("fault", json!({ "answer": 90011 })),
-            "a fault's answer must be -1, 40001, 42001 or 90010, not 90011",
+            "a fault's answer must be -1, 40001, 42001, 90010 or 90016, not 90011",
         ),
         (with("fault", json!({ "delay_ms": 60_001 })), "a fault's delay_ms must be at most 60000, not 60001"),
         (with("one_in", json!(0)), "one_in: invalid value: integer `0`"),

@@ -8,6 +8,7 @@ mod clock;
 mod drain;
 mod explain;
 mod faults;
+mod flow;
 mod limits;
 mod linear;
 mod login;
