@@ -32,6 +32,9 @@ const FORMAT_WORDS: &str = "Pactolus embedded store, format ";
 /// The store is held as long as the file returned is open.
 pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
     std::fs::create_dir_all(folder)?;
+    // A relative folder's own parent may have no name.
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or(Path::new(".")))?;
     let format = folder.join(FORMAT_FILE);
     let is_new = !format.exists();
     if is_new && holds_something_else(folder)? {
@@ -73,6 +76,11 @@ fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
     writeln!(file, "{FORMAT_WORDS}{FORMAT}")?;
     file.sync_all()?;
     std::fs::rename(&unnamed, format)?;
+    sync_folder(folder)
+}
+
+/// Makes durable what files and folders a folder holds; without this a power cut may forget a new one, with all in it.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -80,6 +88,7 @@ fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
 pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Books>, Writer), OpenError> {
     let journal = Arc::new(Journal::open(&folder.join("journal"))?);
     let views = Views::open(&folder.join("views"), settings.cache_bytes)?;
+    sync_folder(folder)?;
     let reached = views.reached().map_err(|error| views_error(folder, error.into()))?;
     let books = Arc::new(Books::new(Arc::clone(&journal), views));
     let mut flusher = Flusher::start(Arc::clone(&books))?;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use pactolus_ledger::Posted;
 use pactolus_protocol::{
-    BalanceReply, CancelPay, CancelPayReply, ErrorCode, ExistingOrder, GetBalance, Parameter, Pay, PayReply,
-    Present, PresentReply, Refusal,
+    BalanceReply, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay, PayReply, Present,
+    PresentReply,
 };
 
 use self::signed::Signed;
@@ -26,10 +26,7 @@ pub(crate) async fn present(
         Posted::Applied(receipt) => {
             Ok(Done(PresentReply { balance: receipt.after.balance(), bill_no: signed.call.bill_no }))
         }
-        Posted::Replayed { account, .. } => {
-            let existing = ExistingOrder { bill_no: signed.call.bill_no, balance: account.balance() };
-            Err(Refusal::replayed(existing).into())
-        }
+        Posted::Replayed { account, .. } => Err(convert::replayed(signed.call.bill_no, &account).into()),
     }
 }
 
@@ -54,10 +51,7 @@ pub(crate) async fn pay(
             balance: receipt.after.balance(),
             used_gen_amt: receipt.gifted,
         })),
-        Posted::Replayed { account, .. } => {
-            let existing = ExistingOrder { bill_no: signed.call.bill_no, balance: account.balance() };
-            Err(Refusal::replayed(existing).into())
-        }
+        Posted::Replayed { account, .. } => Err(convert::replayed(signed.call.bill_no, &account).into()),
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::frame::crc;
 use super::{FORMAT, Mark, Position};
 use crate::open::OpenError;
+use crate::store::sync_folder;
 
 /// Bytes of a segment before its first frame.
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -44,7 +45,7 @@ impl Segment {
         file.write_all_at(&header(&before), 0)?;
         file.sync_all()?;
         std::fs::rename(&unnamed, &path)?;
-        File::open(folder)?.sync_all()?;
+        sync_folder(folder)?;
         Ok(Self { path, file, before })
     }
 

@@ -4,9 +4,9 @@ use pactolus_ledger::{
     Account, AccountKey, Differs, Gift, GiftLimits, Memo, Order, OrderKind, PostError, Refusal as Refused,
     Unavailable,
 };
-use pactolus_nouns::Coins;
+use pactolus_nouns::{BillNo, Coins};
 use pactolus_protocol::{
-    BalanceReply, Call, CancelPay, ErrorCode, GetBalance, Parameter, Pay, Present, Refusal,
+    BalanceReply, Call, CancelPay, ErrorCode, ExistingOrder, GetBalance, Parameter, Pay, Present, Refusal,
 };
 
 use super::signed::Signed;
@@ -73,6 +73,11 @@ pub(crate) fn balance(account: &Account) -> BalanceReply {
         cost_sum: account.spent(),
         present_sum: account.presented(),
     }
+}
+
+/// What the same order sent again answers.
+pub(crate) fn replayed(bill_no: BillNo, account: &Account) -> Refusal {
+    Refusal::replayed(ExistingOrder { bill_no, balance: account.balance() })
 }
 
 /// What an order that is not done answers; `amount` is the parameter that says how many coins it moves.
