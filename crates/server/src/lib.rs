@@ -51,5 +51,5 @@ pub use bank::{Bank, Store};
 pub use clock::{Clock, ManualClock, SystemClock, Turn, TurnedTooFar};
 pub use random::{OsRandomness, Randomness};
 pub use router::router;
-pub use serve::{Drained, serve};
+pub use serve::{Drained, serve, serve_routes};
 pub use settings::{AppSettings, Limits, Login, Settings};

@@ -36,8 +36,18 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Drained> {
-    let sweeping = tokio::spawn(sweep(Arc::clone(&bank)));
     let routes = router(Arc::clone(&bank));
+    serve_routes(bank, routes, listener, stop).await
+}
+
+/// Does as [`serve`] does, with `routes` in place of the bank's own: for a program that has more of them.
+pub async fn serve_routes(
+    bank: Arc<Bank>,
+    routes: Router,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Drained> {
+    let sweeping = tokio::spawn(sweep(Arc::clone(&bank)));
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {

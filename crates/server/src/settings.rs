@@ -63,6 +63,34 @@ impl AppSettings {
     /// The vendor's cancel window: 48 hours.
     pub const CANCEL_WINDOW: Duration = Duration::from_secs(48 * 3600);
 
+    /// An app with its names and keys, and for the rest what holds where nothing else is said: the documented checks
+    /// in every known dialect, Android, pushed logins, the vendor's cancel window, and no limits.
+    pub fn new(
+        appid: AppId,
+        app_secret: AppSecret,
+        offer_id: OfferId,
+        midas_key: MidasKey,
+        sandbox_midas_key: MidasKey,
+    ) -> Self {
+        Self {
+            appid,
+            app_secret,
+            offer_id,
+            midas_key,
+            sandbox_midas_key,
+            mp_sig: MpSig::Required,
+            dialects: Dialects::Lenient,
+            pf: vec![Pf::new("android").expect("it is a valid platform")],
+            login: Login::Push,
+            static_access_tokens: Vec::new(),
+            cancel_window: Self::CANCEL_WINDOW,
+            rate_limit_per_second: None,
+            rate_limit_per_player_per_second: None,
+            present_max: None,
+            present_max_per_player_per_day: None,
+        }
+    }
+
     /// What signs the calls of an environment.
     pub(crate) fn midas_key(&self, environment: Environment) -> &MidasKey {
         match environment {

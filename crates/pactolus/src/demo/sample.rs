@@ -2,8 +2,7 @@
 
 use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use pactolus_protocol::{
-    AccessToken, AppSecret, Call as _, Caller, Dialects, MidasKey, MpSig, Pf, Present, SessionKey,
-    UnixSeconds, signed_body,
+    AccessToken, AppSecret, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
 use pactolus_server::{AppSettings, Login, Settings};
 
@@ -48,21 +47,15 @@ impl Sample {
     /// A bank for the sample app.
     pub(super) fn settings(&self) -> Settings {
         let app = AppSettings {
-            appid: self.caller.appid,
-            app_secret: AppSecret::new("APPSECRET").expect("a sample keeps the rules"),
-            offer_id: self.caller.offer_id,
-            midas_key: self.midas_key.clone(),
-            sandbox_midas_key: self.midas_key.clone(),
-            mp_sig: MpSig::Required,
-            dialects: Dialects::Lenient,
-            pf: vec![self.caller.pf],
             login: Login::Open,
             static_access_tokens: vec![self.access_token.clone()],
-            cancel_window: AppSettings::CANCEL_WINDOW,
-            rate_limit_per_second: None,
-            rate_limit_per_player_per_second: None,
-            present_max: None,
-            present_max_per_player_per_day: None,
+            ..AppSettings::new(
+                self.caller.appid,
+                AppSecret::new("APPSECRET").expect("a sample keeps the rules"),
+                self.caller.offer_id,
+                self.midas_key.clone(),
+                self.midas_key.clone(),
+            )
         };
         Settings { apps: vec![app], ..Settings::new(self.operator_token.clone()) }
     }

@@ -14,12 +14,11 @@ use pactolus_ledger::{Ledger, Records};
 use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_nouns::{Amount, Environment, UnixMillis};
 use pactolus_protocol::{
-    AccessToken, AppSecret, Call, Caller, Dialects, MidasKey, MpSig, Pf, Present, SessionKey, UnixSeconds,
-    signed_body,
+    AccessToken, AppSecret, Call, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
 use pactolus_server::{
-    AppSettings, Bank, Clock, Drained, Limits, Login, ManualClock, OsRandomness, Settings, Store,
-    SystemClock, Turn, serve,
+    AppSettings, Bank, Clock, Drained, Limits, ManualClock, OsRandomness, Settings, Store, SystemClock, Turn,
+    serve,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -64,21 +63,14 @@ pub(crate) struct TestBank {
 /// The documented sample's app, with a secret and a sandbox key of the tests' own.
 pub(crate) fn sample_app() -> AppSettings {
     AppSettings {
-        appid: APPID.parse().unwrap(),
-        app_secret: AppSecret::new(SECRET).unwrap(),
-        offer_id: OFFER.parse().unwrap(),
-        midas_key: MidasKey::new(MIDAS_KEY).unwrap(),
-        sandbox_midas_key: MidasKey::new(SANDBOX_KEY).unwrap(),
-        mp_sig: MpSig::Required,
-        dialects: Dialects::Lenient,
-        pf: vec![Pf::new("android").unwrap()],
-        login: Login::Push,
         static_access_tokens: vec![AccessToken::new(TOKEN).unwrap()],
-        cancel_window: AppSettings::CANCEL_WINDOW,
-        rate_limit_per_second: None,
-        rate_limit_per_player_per_second: None,
-        present_max: None,
-        present_max_per_player_per_day: None,
+        ..AppSettings::new(
+            APPID.parse().unwrap(),
+            AppSecret::new(SECRET).unwrap(),
+            OFFER.parse().unwrap(),
+            MidasKey::new(MIDAS_KEY).unwrap(),
+            MidasKey::new(SANDBOX_KEY).unwrap(),
+        )
     }
 }
 
