@@ -54,7 +54,7 @@ pub struct Settings {
     /// 16,384 take 8 MiB.
     pub queue_orders_max: usize,
     /// How many orders are gathered in memory before they go to the views. At most three times as many are held,
-    /// at some 300 bytes each: 262,144 take up to 240 MiB, and are read again in a second after a crash.
+    /// at some 300 bytes each: 393,216 take up to 340 MiB, and are read again in about a second after a crash.
     pub tail_orders: usize,
     /// How large a file of the journal grows before the next one begins.
     pub segment_bytes: u64,
@@ -67,7 +67,7 @@ impl Default for Settings {
         const MIB: u64 = 1024 * 1024;
         Self {
             queue_orders_max: 16_384,
-            tail_orders: 262_144,
+            tail_orders: 393_216,
             segment_bytes: 256 * MIB,
             cache_bytes: 256 * MIB,
         }

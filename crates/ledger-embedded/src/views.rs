@@ -26,6 +26,10 @@ pub(crate) struct Views {
 /// The name of the mark in `state`.
 const REACHED: &str = "reached";
 
+/// One thread merges. Of more than one, fjall keeps the first for what this never does, and it spends its time
+/// handing requests to merge back to the others. That one falls behind is prevented by [`keep_merged`].
+const MERGING_THREADS: usize = 1;
+
 /// How many unmerged tables a view may have before writing waits for merging: each is one more place to look for
 /// every new bill number.
 const UNMERGED_TABLES_MAX: usize = 12;
@@ -50,7 +54,8 @@ pub(crate) enum ViewError {
 impl Views {
     pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         let open = || {
-            let database = Database::builder(folder).cache_size(cache_bytes).worker_threads(2).open()?;
+            let database =
+                Database::builder(folder).cache_size(cache_bytes).worker_threads(MERGING_THREADS).open()?;
             let view = |name| database.keyspace(name, KeyspaceCreateOptions::default);
             Ok(Self {
                 bills: view(BillRow::VIEW)?,
