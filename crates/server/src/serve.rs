@@ -117,7 +117,7 @@ fn start(stream: TcpStream, routes: &Router, bank: &Arc<Bank>, connections: &Gra
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
-    let header_deadline = bank.limits.header_deadline;
+    let head_deadline = bank.limits.head_deadline;
     let (bank, routes) = (Arc::clone(bank), TowerToHyperService::new(routes.clone()));
     // A service's error is what closes a connection without a response.
     let service = service_fn(move |request: Request<Incoming>| {
@@ -129,7 +129,7 @@ fn start(stream: TcpStream, routes: &Router, bank: &Arc<Bank>, connections: &Gra
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header_deadline);
+    http.timer(TokioTimer::new()).header_read_timeout(head_deadline);
     let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
     tokio::spawn(async move {
         if let Err(error) = connection.await {

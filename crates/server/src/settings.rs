@@ -113,8 +113,9 @@ pub enum Login {
 /// The bounds of a bank's server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a connection may take to send a request's head; then it is closed.
-    pub header_deadline: Duration,
+    /// How long a connection may take to send a request's head, the time before its first byte included; then it
+    /// is closed. So it is also how long a connection that is kept may rest between two requests.
+    pub head_deadline: Duration,
     /// How long a request may take, its body's arrival included; then it is answered as busy.
     pub request_deadline: Duration,
     /// How long open requests may take once the server is told to stop.
@@ -140,7 +141,7 @@ const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not z
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header_deadline: Duration::from_secs(30),
+            head_deadline: Duration::from_secs(75),
             request_deadline: Duration::from_secs(5),
             drain_deadline: Duration::from_secs(10),
             sessions_cached: 65_536,

@@ -5,6 +5,7 @@ mod bank;
 mod calls;
 mod checks;
 mod clock;
+mod connections;
 mod drain;
 mod explain;
 mod faults;

@@ -1,0 +1,23 @@
+//! Connections that do not behave.
+
+use std::time::Duration;
+
+use pactolus_server::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::bank::{TestBank, open_in, sample_app};
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { head_deadline: Duration::from_millis(50), ..Limits::default() };
+    let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
+    for begun in ["", "POST /cgi-bin/midas/present HTTP/1.1\r\nhost: ba"] {
+        let mut stream = TcpStream::connect(bank.base.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), "", "after {begun:?}");
+    }
+}
