@@ -25,15 +25,16 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
+use pactolus_ledger_embedded::Settings as EmbeddedSettings;
 use pactolus_nouns::{Amount, AppId, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
-use pactolus_server::{AppSettings, Login, Settings};
+use pactolus_server::{AppSettings, Limits, Login, Settings};
 
 pub(crate) use problem::Problems;
 pub(crate) use sources::Variables;
 pub(crate) use store::StoreUrl;
 
-use kind::{choice, limit, list, seconds, secret, text};
+use kind::{choice, count, limit, list, seconds, secret, text};
 use section::Section;
 
 /// The address of a bank that is told none: this machine only.
@@ -47,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Where its orders are kept.
     pub(crate) store: StoreUrl,
+    /// The bounds of a store that is embedded.
+    pub(crate) embedded: EmbeddedSettings,
     /// What its server is told: at least one app, no `appid` twice, no access token of two apps.
     pub(crate) bank: Settings,
 }
@@ -66,8 +69,64 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
         top.table("operator", |operator| operator.required("token", secret(AccessToken::new)));
     let mut earlier = Earlier::default();
     let apps = top.tables("apps", |app_section| app(app_section, &mut earlier));
-    let bank = Settings { apps: apps?, ..Settings::new(operator_token?) };
-    Some(Config { listen: listen?, store: store?, bank })
+    let limits = top.table("limits", limits);
+    let embedded = top.table("embedded", embedded);
+    let bank = Settings { operator_token: operator_token?, apps: apps?, limits: limits? };
+    Some(Config { listen: listen?, store: store?, embedded: embedded?, bank })
+}
+
+/// Deadlines are an hour at most, so that a slip of units is found.
+const DEADLINE_MAX: Duration = Duration::from_secs(3600);
+
+/// What is held in memory is at most a thousand million of anything; a slip by a digit or two is the operator's.
+const HELD_MAX: usize = 1_000_000_000;
+
+fn limits(limits: &mut Section<'_>) -> Option<Limits> {
+    let usual = Limits::default();
+    let deadline = || seconds(DEADLINE_MAX);
+    let held = || count(1..=HELD_MAX);
+    let head_deadline = limits.optional("head_deadline_s", usual.head_deadline, deadline());
+    let request_deadline = limits.optional("request_deadline_s", usual.request_deadline, deadline());
+    let drain_deadline = limits.optional("drain_deadline_s", usual.drain_deadline, deadline());
+    let sessions_cached = limits.optional("sessions_cached", usual.sessions_cached, held());
+    let tokens_cached = limits.optional("tokens_cached", usual.tokens_cached, held());
+    let rates_cached = limits.optional("rates_cached", usual.rates_cached, held());
+    let rejections_kept = limits.optional("rejections_kept", usual.rejections_kept, held());
+    let rejections_bytes_max = limits.optional("rejections_bytes_max", usual.rejections_bytes_max, held());
+    let explained_per_second = limits.optional(
+        "explained_per_second",
+        usual.explained_per_second,
+        count(NonZeroU32::MIN..=NonZeroU32::MAX),
+    );
+    Some(Limits {
+        head_deadline: head_deadline?,
+        request_deadline: request_deadline?,
+        drain_deadline: drain_deadline?,
+        sessions_cached: sessions_cached?,
+        tokens_cached: tokens_cached?,
+        rates_cached: rates_cached?,
+        rejections_kept: rejections_kept?,
+        rejections_bytes_max: rejections_bytes_max?,
+        explained_per_second: explained_per_second?,
+    })
+}
+
+/// The smallest file of a journal: one batch may be larger, and begins a file of its own.
+const SEGMENT_BYTES_MIN: u64 = 4096;
+
+fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
+    let usual = EmbeddedSettings::default();
+    let queue_orders_max = embedded.optional("queue_orders_max", usual.queue_orders_max, count(1..=HELD_MAX));
+    let tail_orders = embedded.optional("tail_orders", usual.tail_orders, count(1..=HELD_MAX));
+    let segment_bytes =
+        embedded.optional("segment_bytes", usual.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
+    let cache_bytes = embedded.optional("cache_bytes", usual.cache_bytes, count(0..=u64::MAX));
+    Some(EmbeddedSettings {
+        queue_orders_max: queue_orders_max?,
+        tail_orders: tail_orders?,
+        segment_bytes: segment_bytes?,
+        cache_bytes: cache_bytes?,
+    })
 }
 
 /// What the apps read so far hold that no later one may hold too.

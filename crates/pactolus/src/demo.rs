@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 async fn demo(args: &Args, folder: &TempDir) -> Result<(), Failure> {
     let told_to_stop = runtime::told_to_stop()?;
     let url = StoreUrl::Embedded(folder.path().to_owned());
-    let store = store::open(&url)?;
+    let store = store::open(&url, &pactolus_ledger_embedded::Settings::default())?;
     let (listener, address) = listen(args.listen).await?;
     let sample = Sample::new();
     let bank = Bank::new(sample.settings(), store, Arc::new(SystemClock), Arc::new(OsRandomness));

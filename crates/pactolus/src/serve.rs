@@ -73,7 +73,7 @@ fn all_for_development(apps: &[AppSettings]) -> Result<(), Failure> {
 
 async fn serve(config: Config, clock: ClockKind) -> Result<(), Failure> {
     let stop = runtime::told_to_stop()?;
-    let store = store::open(&config.store)?;
+    let store = store::open(&config.store, &config.embedded)?;
     let (listener, address) = runtime::listen(config.listen).await?;
     for app in config.bank.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");

@@ -9,10 +9,10 @@ use pactolus_server::Store;
 use crate::config::StoreUrl;
 use crate::failure::Failure;
 
-/// Opens the store at `url`; where there is none, it is made.
-pub(crate) fn open(url: &StoreUrl) -> Result<Store, Failure> {
+/// Opens the store at `url` with these bounds; where there is none, it is made.
+pub(crate) fn open(url: &StoreUrl, settings: &Settings) -> Result<Store, Failure> {
     let StoreUrl::Embedded(folder) = url;
-    EmbeddedStore::open(folder, &Settings::default())
+    EmbeddedStore::open(folder, settings)
         .map(|store| Store::of(Arc::new(store)))
         .map_err(|source| Failure::Store { store: url.clone(), source })
 }
@@ -20,7 +20,7 @@ pub(crate) fn open(url: &StoreUrl) -> Result<Store, Failure> {
 /// Opens the store at `url`, which has to be there: a slip in its name must not prove the books of an empty bank.
 pub(crate) fn open_existing(url: &StoreUrl) -> Result<Store, Failure> {
     let StoreUrl::Embedded(folder) = url;
-    if holds_nothing(folder) { Err(Failure::NoStore(url.clone())) } else { open(url) }
+    if holds_nothing(folder) { Err(Failure::NoStore(url.clone())) } else { open(url, &Settings::default()) }
 }
 
 /// Whether there is nothing in the folder. One that cannot be read is left to the engine, which says why.

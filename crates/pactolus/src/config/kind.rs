@@ -5,7 +5,9 @@
 
 use std::fmt;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
@@ -57,6 +59,18 @@ pub(super) fn seconds(max: Duration) -> impl Fn(&Given<'_>) -> Result<Duration, 
         seconds
             .map(Duration::from_secs)
             .ok_or_else(|| Wrong::new(format!("is {digits:?}; it must be 1 to {} seconds", max.as_secs())))
+    }
+}
+
+/// A whole number in a range.
+pub(super) fn count<T: FromStr + PartialOrd + fmt::Display>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&Given<'_>) -> Result<T, Wrong> {
+    move |given| {
+        let digits = digits(given, "a plain number")?;
+        digits.parse().ok().filter(|count| range.contains(count)).ok_or_else(|| {
+            Wrong::new(format!("is {digits:?}; it must be {} to {}", range.start(), range.end()))
+        })
     }
 }
 

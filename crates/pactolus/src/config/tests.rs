@@ -335,6 +335,32 @@ fn a_limit_is_a_number_or_off() {
 }
 
 #[test]
+fn bounds_have_sections_of_their_own_and_ranges() {
+    let more = "[limits]\nrequest_deadline_s = 7\nsessions_cached = 10\n[embedded]\ntail_orders = 3\n";
+    let case = Case::new(&app_with(more)).variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
+    let config = case.config();
+    assert_eq!(config.bank.limits.request_deadline, Duration::from_secs(7));
+    assert_eq!(config.bank.limits.sessions_cached, 10);
+    assert_eq!(config.bank.limits.head_deadline, Limits::default().head_deadline);
+    assert_eq!((config.embedded.tail_orders, config.embedded.segment_bytes), (3, 4096));
+
+    let cases = [
+        ("[limits]\nrequest_deadline_s = 0", "`request_deadline_s` is \"0\"; it must be 1 to 3600 seconds"),
+        ("[limits]\nrejections_kept = 0", "`rejections_kept` is \"0\"; it must be 1 to 1000000000"),
+        ("[limits]\nsessions_cached = \"all\"", "`sessions_cached` is text; it must be a plain number"),
+        ("[limits]\nexplained_per_second = 0", "`explained_per_second` is \"0\"; it must be 1 to 4294967295"),
+        (
+            "[embedded]\nsegment_bytes = 4095",
+            "`segment_bytes` is \"4095\"; it must be 4096 to 18446744073709551615",
+        ),
+        ("[embedded]\ntail_order = 1", "unknown key `tail_order`; did you mean `tail_orders`?"),
+    ];
+    for (more, wrong) in cases {
+        Case::new(&app_with(more)).refused(&[&format!("pactolus.toml:11: {wrong}")]);
+    }
+}
+
+#[test]
 fn an_empty_secret_is_called_empty() {
     Case::new(NEEDED)
         .variable("PACTOLUS_OPERATOR_TOKEN", "")

@@ -20,14 +20,14 @@ async fn no_coin_is_lost_or_made_when_the_bank_is_killed() {
     let kills = std::env::var("PACTOLUS_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let folder = Folder::with_config();
     let mut books = Books::default();
-    let mut bank = Running::serve(&folder);
+    let mut bank = Running::serve_in_small_pieces(&folder);
     for player in 0..PLAYERS {
         // Once only: a login is kept through every kill as well.
         Player(player).log_in(&bank.http).await;
     }
     for kill in 0..kills {
         let sent = killed_under_load(bank, kill).await;
-        bank = Running::serve(&folder);
+        bank = Running::serve_in_small_pieces(&folder);
         every_order_is_there_once(&sent, &bank).await;
         books.enter(&sent.acknowledged);
         books.enter(&sent.unanswered);
@@ -35,7 +35,7 @@ async fn no_coin_is_lost_or_made_when_the_bank_is_killed() {
         if (kill + 1).is_multiple_of(KILLS_PER_AUDIT) {
             bank.process.kill();
             folder.audit(books.orders());
-            bank = Running::serve(&folder);
+            bank = Running::serve_in_small_pieces(&folder);
         }
     }
     bank.process.kill();

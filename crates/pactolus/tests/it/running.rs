@@ -205,6 +205,15 @@ impl Running {
         Self::start(folder.pactolus(&["serve"]))
     }
 
+    /// The same with a store whose bounds are so small that files of its journal and bulks of its views end now and
+    /// then within a thousand orders.
+    #[track_caller]
+    pub(crate) fn serve_in_small_pieces(folder: &Folder) -> Self {
+        let mut command = folder.pactolus(&["serve"]);
+        command.env("PACTOLUS_EMBEDDED_TAIL_ORDERS", "100").env("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000");
+        Self::start(command)
+    }
+
     /// A command that serves a bank.
     #[track_caller]
     pub(crate) fn start(command: Command) -> Self {
