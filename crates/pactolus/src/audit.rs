@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 use pactolus_ledger::Audit;
 use serde_json::json;
 
-use crate::cli::ConfigPath;
+use crate::cli::{ConfigPath, Output};
 use crate::config::{Config, StoreUrl, Variables};
 use crate::failure::Failure;
 use crate::{runtime, store};
@@ -26,12 +25,6 @@ pub(crate) struct Args {
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 /// Audits, prints the outcome, and fails unless the books are right.

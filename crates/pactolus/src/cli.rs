@@ -59,6 +59,13 @@ pub(crate) struct ConfigPath {
     pub(crate) config: PathBuf,
 }
 
+/// How a command prints what it found: for people, or for scripts.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
 fn after_help() -> String {
     format!(
         "\

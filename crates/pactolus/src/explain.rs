@@ -9,10 +9,9 @@ mod online;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::ValueEnum;
 use pactolus_protocol::{CallPath, InvalidSecret, Rid};
 
-use crate::cli::ConfigPath;
+use crate::cli::{ConfigPath, Output};
 use crate::config::{Config, Variables};
 use crate::failure::Failure;
 
@@ -47,12 +46,6 @@ pub(crate) struct Args {
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 const EXAMPLES: &str = "\

@@ -13,7 +13,8 @@ use pactolus_protocol::{
 use pactolus_server::AppSettings;
 use serde_json::json;
 
-use super::{Output, secret};
+use super::secret;
+use crate::cli::Output;
 use crate::config::Config;
 use crate::failure::Failure;
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use pactolus_protocol::Rid;
 use serde_json::Value;
 
-use super::Output;
+use crate::cli::Output;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::http::{Http, Response};
