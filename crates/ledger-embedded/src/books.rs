@@ -40,6 +40,22 @@ pub(crate) struct Tail {
     pub(crate) active: RowSet,
     /// Rows that are being written to the views.
     pub(crate) frozen: Option<Arc<RowSet>>,
+    /// The accounts of the last bulk that was written, kept because whoever just got coins is likely to be asked
+    /// about again. Rows that are newer are in one of the others.
+    pub(crate) written: RowSet,
+}
+
+impl Tail {
+    /// Lets go of the frozen `rows`, which the views hold now.
+    ///
+    /// What is no longer needed comes back, to be dropped once the lock on the tail is not held: that takes a while.
+    pub(crate) fn thaw(&mut self, rows: Arc<RowSet>) -> impl Sized + use<> {
+        self.frozen = None;
+        // Nobody holds them but the tail and who gave them here.
+        let mut rows = Arc::into_inner(rows).unwrap_or_default();
+        let written = RowSet { accounts: std::mem::take(&mut rows.accounts), ..RowSet::default() };
+        (std::mem::replace(&mut self.written, written), rows)
+    }
 }
 
 /// Why something cannot be read.
@@ -53,7 +69,8 @@ pub(crate) enum BooksError {
 
 impl Books {
     pub(crate) fn new(journal: Arc<Journal>, views: Views) -> Self {
-        let tail = Tail { end: Mark::START, active: RowSet::default(), frozen: None };
+        let rows = RowSet::default;
+        let tail = Tail { end: Mark::START, active: rows(), frozen: None, written: rows() };
         Self { journal, views, tail: RwLock::new(tail), failed: AtomicBool::new(false) }
     }
 
@@ -76,7 +93,8 @@ impl Books {
         {
             let tail = self.tail.read().expect("nothing panics while it changes the tail");
             let frozen = || tail.frozen.as_deref().and_then(|rows| R::of(rows).get(key));
-            if let Some(row) = R::of(&tail.active).get(key).or_else(frozen) {
+            let written = || R::of(&tail.written).get(key);
+            if let Some(row) = R::of(&tail.active).get(key).or_else(frozen).or_else(written) {
                 return Ok(Some(*row));
             }
         }

@@ -29,7 +29,8 @@ impl Flusher {
                     // The rows stay in memory, where readers find them.
                     return;
                 }
-                flushed.tail.write().unwrap_or_else(PoisonError::into_inner).frozen = None;
+                let old = flushed.tail.write().unwrap_or_else(PoisonError::into_inner).thaw(rows);
+                drop(old);
                 if finished.send(()).is_err() {
                     return;
                 }

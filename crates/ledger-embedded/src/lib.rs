@@ -54,7 +54,8 @@ pub struct Settings {
     /// 16,384 take 8 MiB.
     pub queue_orders_max: usize,
     /// How many orders are gathered in memory before they go to the views. At most three times as many are held,
-    /// at some 300 bytes each: 393,216 take up to 340 MiB, and are read again in about a second after a crash.
+    /// at some 300 bytes each, and the accounts of as many: 393,216 take up to 400 MiB, and are read again in about
+    /// a second after a crash.
     pub tail_orders: usize,
     /// How large a file of the journal grows before the next one begins.
     pub segment_bytes: u64,
