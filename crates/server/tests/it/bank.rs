@@ -107,6 +107,16 @@ impl TestBank {
         Self::serving(bank, clock, store).await
     }
 
+    /// A bank of one app on the store in a folder, which may be that of a bank that has ended; nobody is logged in.
+    pub(crate) async fn started_in(folder: &Path, app: AppSettings) -> Self {
+        Self::on(open_in(folder), vec![app], Limits::default()).await
+    }
+
+    /// Stops the bank and lets go of its store.
+    pub(crate) async fn ended(mut self) {
+        self.stop().await.unwrap();
+    }
+
     /// A bank on the machine's clock, which its tests cannot turn.
     pub(crate) async fn on_system_clock() -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -7,10 +7,10 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{GetBalance, Present};
-use pactolus_server::{AppSettings, Limits};
+use pactolus_server::AppSettings;
 use serde_json::Value;
 
-use crate::bank::{PLAYER, TestBank, assert_refused, caller, gift, open_in, sample_app, sign};
+use crate::bank::{PLAYER, TestBank, assert_refused, caller, gift, sample_app, sign};
 
 const LIVE: Environment = Environment::Live;
 const SANDBOX: Environment = Environment::Sandbox;
@@ -158,21 +158,19 @@ async fn of_a_hundred_at_once_as_many_are_given_as_the_day_has_room_for() {
 #[tokio::test]
 async fn a_days_limit_outlives_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    let started = async |app| TestBank::on(open_in(folder.path()), vec![app], Limits::default()).await;
-    let mut bank = started(giving(0, 10)).await;
+    let started = async |app| TestBank::started_in(folder.path(), app).await;
+    let bank = started(giving(0, 10)).await;
     bank.log_in(PLAYER).await;
     assert_eq!(bank.present(&gift("a", 7)).await["errcode"], 0);
-    bank.stop().await.unwrap();
-    drop(bank);
+    bank.ended().await;
 
-    let mut bank = started(giving(0, 10)).await;
+    let bank = started(giving(0, 10)).await;
     assert_refused(&bank.present(&gift("b", 4)).await, 90018, &days_limit(10, 3));
-    bank.stop().await.unwrap();
-    drop(bank);
+    bank.ended().await;
 
     // A limit that was lowered says nothing of what was given.
-    let mut bank = started(giving(1, 5)).await;
+    let bank = started(giving(1, 5)).await;
     assert_refused(&bank.present(&gift("b", 1)).await, 90018, &days_limit(5, 0));
     assert_refused(&bank.present(&gift("a", 7)).await, 90012, "order exist");
-    bank.stop().await.unwrap();
+    bank.ended().await;
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::{Method, StatusCode};
-use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_nouns::Environment;
 use pactolus_protocol::{AccessToken, MidasKey, Present, SessionKey, signed_body};
-use pactolus_server::{AppSettings, Limits, Login};
+use pactolus_server::{AppSettings, Login};
 use serde_json::Value;
 
 use crate::bank::{
@@ -200,14 +199,7 @@ async fn of_many_logins_by_one_code_one_is_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_logins_at_once_the_one_in_memory_is_the_one_that_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let open_store = || {
-        Arc::new(EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap())
-    };
-    let started = async || TestBank::on(open_store(), vec![open()], Limits::default()).await;
-    let ended = async |mut bank: TestBank| {
-        bank.stop().await.unwrap();
-        drop(bank);
-    };
+    let started = async || TestBank::started_in(folder.path(), open()).await;
     let bank = Arc::new(started().await);
     let mut asked = tokio::task::JoinSet::new();
     for _ in 0..50 {
@@ -227,11 +219,11 @@ async fn of_many_logins_at_once_the_one_in_memory_is_the_one_that_is_kept() {
     };
     let in_memory = good(&bank).await;
     assert_eq!(in_memory.len(), 1);
-    ended(Arc::into_inner(bank).expect("every task is done")).await;
+    Arc::into_inner(bank).expect("every task is done").ended().await;
 
     let bank = started().await;
     assert_eq!(good(&bank).await, in_memory);
-    ended(bank).await;
+    bank.ended().await;
 }
 
 #[tokio::test]
@@ -301,30 +293,23 @@ async fn what_is_wrong_with_a_check_is_told_in_its_order() {
 #[tokio::test]
 async fn logins_and_codes_outlive_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    let open_store = || {
-        Arc::new(EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap())
-    };
-    let started = async |app| TestBank::on(open_store(), vec![app], Limits::default()).await;
-    let ended = async |mut bank: TestBank| {
-        bank.stop().await.unwrap();
-        drop(bank);
-    };
+    let started = async |app| TestBank::started_in(folder.path(), app).await;
     let bank = started(sample_app()).await;
     let (used, unused) = (code_for(&bank, "alice").await, code_for(&bank, "bob").await);
     let (_, key) = logged_in(&bank, &used).await;
-    ended(bank).await;
+    bank.ended().await;
 
     let bank = started(sample_app()).await;
     assert_eq!(present(&bank, "alice", &key, "a").await["errcode"], 0);
     assert_refused(&login(&bank, &used).await, 40163, "code been used");
     assert_eq!(logged_in(&bank, &unused).await.0, "bob");
-    ended(bank).await;
+    bank.ended().await;
 
     let bank = started(open()).await;
     let (carol, key) = logged_in(&bank, "carol").await;
-    ended(bank).await;
+    bank.ended().await;
     let bank = started(open()).await;
     assert_ok(&check(&bank, &carol, &signature(&key)).await);
     assert_eq!(logged_in(&bank, "carol").await.0, carol);
-    ended(bank).await;
+    bank.ended().await;
 }

@@ -65,10 +65,7 @@ async fn a_login_that_is_refused_is_explained() {
 #[tokio::test]
 async fn a_token_that_is_refused_is_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || {
-        Arc::new(EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap())
-    };
-    let mut bank = TestBank::on(open(), vec![sample_app()], Limits::default()).await;
+    let bank = TestBank::started_in(folder.path(), sample_app()).await;
     let ask = async |bank: &TestBank| {
         let path = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={SECRET}");
         let (_, _, body) = bank.send(Method::GET, &path, &[], "").await;
@@ -99,11 +96,9 @@ async fn a_token_that_is_refused_is_explained() {
     let expired = "the token expired at 2017-10-09T08:32:17Z";
     assert_eq!(finding(&bank, &second).await, found(42001, "token-expired", expired));
 
-    bank.stop().await.unwrap();
-    drop(bank);
+    bank.ended().await;
     let app_secret = AppSecret::new("ffffffffffffffffffffffffffffffff").unwrap();
-    let bank =
-        TestBank::on(open(), vec![AppSettings { app_secret, ..sample_app() }], Limits::default()).await;
+    let bank = TestBank::started_in(folder.path(), AppSettings { app_secret, ..sample_app() }).await;
     let other = "the token was given out for another secret of the app";
     assert_eq!(finding(&bank, &second).await, found(40001, "token-of-other-secret", other));
 }

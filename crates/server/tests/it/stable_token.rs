@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_nouns::Environment;
 use pactolus_protocol::{AppSecret, MidasKey, MpSig, signed_body};
-use pactolus_server::{AppSettings, Limits};
+use pactolus_server::AppSettings;
 use serde_json::{Value, json};
 
 use crate::bank::{APPID, MIDAS_KEY, SECRET, START, TestBank, assert_refused, gift, sample_app};
@@ -207,14 +206,7 @@ async fn what_is_wrong_with_asking_is_told_in_its_order() {
 #[tokio::test]
 async fn the_token_and_its_count_outlive_the_server_but_not_the_apps_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || {
-        Arc::new(EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap())
-    };
-    let started = async |app: AppSettings| TestBank::on(open(), vec![app], Limits::default()).await;
-    let ended = async |mut bank: TestBank| {
-        bank.stop().await.unwrap();
-        drop(bank);
-    };
+    let started = async |app| TestBank::started_in(folder.path(), app).await;
 
     let bank = started(app()).await;
     let mut kept = String::new();
@@ -222,14 +214,14 @@ async fn the_token_and_its_count_outlive_the_server_but_not_the_apps_secret() {
         kept = told(&bank, forcing()).await.0;
         bank.clock.turn(Duration::from_secs(30));
     }
-    ended(bank).await;
+    bank.ended().await;
 
     let bank = started(app()).await;
     bank.clock.turn(Duration::from_secs(20 * 30));
     assert_eq!(stable(&bank).await, (kept.clone(), 7170));
     assert_eq!(present(&bank, &kept, "a").await["errcode"], 0);
     assert_eq!(bank.post(PATH, forcing().to_string()).await["errcode"], 45009);
-    ended(bank).await;
+    bank.ended().await;
     no_file_holds(folder.path(), &kept);
 
     let other = "ffffffffffffffffffffffffffffffff";
@@ -241,7 +233,7 @@ async fn the_token_and_its_count_outlive_the_server_but_not_the_apps_secret() {
     let (token, left) = told(&bank, request).await;
     assert_ne!(token, kept);
     assert_eq!(left, 7200);
-    ended(bank).await;
+    bank.ended().await;
 }
 
 /// Asserts that the store does not hold a token in the clear.

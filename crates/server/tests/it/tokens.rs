@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
-use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_nouns::Environment;
 use pactolus_protocol::{AppSecret, MidasKey, MpSig, signed_body};
-use pactolus_server::{AppSettings, Limits};
+use pactolus_server::AppSettings;
 use serde_json::Value;
 
 use crate::bank::{APPID, MIDAS_KEY, SECRET, TestBank, assert_refused, gift, sample_app};
@@ -105,28 +104,21 @@ async fn what_is_wrong_with_asking_is_told() {
 #[tokio::test]
 async fn tokens_and_logins_outlive_the_server_but_not_the_apps_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || {
-        Arc::new(EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap())
-    };
-    let started = async |app: AppSettings| TestBank::on(open(), vec![app], Limits::default()).await;
-    let ended = async |mut bank: TestBank| {
-        bank.stop().await.unwrap();
-        drop(bank);
-    };
+    let started = async |app| TestBank::started_in(folder.path(), app).await;
 
     let bank = started(sample_app()).await;
     bank.log_in(crate::bank::PLAYER).await;
     let kept = token(&bank).await;
-    ended(bank).await;
+    bank.ended().await;
 
     let bank = started(sample_app()).await;
     assert_eq!(bank.present(&gift("login", 1)).await["errcode"], 0, "the login was kept");
     let refused = present(&bank, &kept, "token").await;
     assert_refused(&refused, 90018, "invalid parameter: mp_sig is missing");
-    ended(bank).await;
+    bank.ended().await;
 
     let app_secret = AppSecret::new("ffffffffffffffffffffffffffffffff").unwrap();
     let bank = started(AppSettings { app_secret, ..app() }).await;
     assert_eq!(present(&bank, &kept, "secret").await["errcode"], 40001);
-    ended(bank).await;
+    bank.ended().await;
 }
