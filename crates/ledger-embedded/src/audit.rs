@@ -6,16 +6,18 @@
 //! that no order is missing from a chain.
 //! Memory is bounded: what was before an order is read from where the order says it stands.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use pactolus_ledger::{Account, AccountKey, Audit, Decision, Filed, OrderKind, Sums, TotalKey, decide};
+use pactolus_ledger::{Account, Audit, Decision, Filed, Sums, TotalKey, decide};
 
 use crate::books::{Books, BooksError};
+use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::entry::Entry;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::{Mark, Position};
 use crate::open::OpenError;
-use crate::rows::{AccountRow, BillRow, Row, TotalRow, account_key, bill_key, total_key};
+use crate::rows::AccountRow;
+use crate::views::ViewError;
 
 /// Why an audit cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -23,14 +25,15 @@ pub(crate) enum AuditError {
     #[error(transparent)]
     Books(#[from] BooksError),
     #[error(transparent)]
+    Views(#[from] ViewError),
+    #[error(transparent)]
     Journal(#[from] OpenError),
 }
 
 /// Audits the books as they are when it begins; orders posted meanwhile are left out.
 pub(crate) fn audit(books: &Books) -> Result<Audit, AuditError> {
     let end = books.tail.read().expect("nothing panics while it changes the tail").end;
-    let mut auditor =
-        Auditor { books, end, audit: Audit::default(), totals: BTreeMap::new(), key: Vec::new() };
+    let mut auditor = Auditor { books, end, audit: Audit::default(), totals: BTreeMap::new() };
     match auditor.walk_journal() {
         Ok(()) => {
             auditor.compare_accounts()?;
@@ -50,7 +53,6 @@ struct Auditor<'a> {
     end: Mark,
     audit: Audit,
     totals: BTreeMap<TotalKey, Sums>,
-    key: Vec<u8>,
 }
 
 impl Auditor<'_> {
@@ -75,21 +77,16 @@ impl Auditor<'_> {
         self.audit.orders += 1;
         self.totals.entry(TotalKey::of(receipt)).or_default().count(receipt);
 
-        bill_key(&mut self.key, &bill);
-        let row: Option<BillRow> = self.books.row(&self.key)?;
-        let is_cancel = matches!(receipt.order.kind, OrderKind::Cancel { .. });
-        let leads_here = row.and_then(|row| if is_cancel { row.cancel } else { Some(row.order) });
-        if leads_here != Some(position) {
+        let last = self.books.bill_now(self.books.views.seed.bill(&bill))?;
+        if last != Some(position) && !self.is_cancelled_at(position, last)? {
             self.audit.find(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
         }
 
-        let earlier = match row {
-            Some(row) if is_cancel && row.order < position => {
-                Some(Filed { receipt: self.entry(row.order)?.receipt, cancel: None })
-            }
-            _ => None,
+        let earlier = match entry.follows.pay {
+            Some(pay) => Some(Filed { receipt: self.entry(pay)?.receipt, cancel: None }),
+            None => None,
         };
-        let before = match entry.previous {
+        let before = match entry.follows.previous {
             None => Account::default(),
             Some(previous) => {
                 let previous = self.entry(previous)?.receipt;
@@ -106,23 +103,34 @@ impl Auditor<'_> {
         Ok(())
     }
 
+    /// Whether the order at `last` is the cancel of the pay at `pay`.
+    fn is_cancelled_at(&self, pay: Position, last: Option<Position>) -> Result<bool, AuditError> {
+        match last {
+            Some(last) => Ok(self.entry(last)?.follows.pay == Some(pay)),
+            None => Ok(false),
+        }
+    }
+
     /// Compares every account's row with the last of its orders, and their number with the journal's.
     fn compare_accounts(&mut self) -> Result<(), AuditError> {
-        let newer: Vec<(Vec<u8>, AccountRow)> = {
+        let newer: Map<AccountRow> = {
             let tail = self.books.tail.read().expect("nothing panics while it changes the tail");
             let frozen = tail.frozen.as_deref().into_iter().flat_map(|rows| &rows.accounts);
-            let older = frozen.filter(|(key, _)| !tail.active.accounts.contains_key(*key));
-            older.chain(&tail.active.accounts).map(|(key, row)| (key.to_vec(), *row)).collect()
+            frozen.chain(&tail.active.accounts).map(|(account, row)| (*account, *row)).collect()
         };
         let mut orders = 0;
-        for (key, row) in &newer {
-            orders += self.compare_account(key, row)?;
+        for (account, row) in &newer {
+            if self.entry(row.last)?.receipt.after != row.account {
+                self.audit.find(format!("the account at position {} is not its last order's", row.last.0));
+            }
+            orders += self.compare_account(*account, row.last)?;
         }
-        let in_tail: HashSet<&[u8]> = newer.iter().map(|(key, _)| &**key).collect();
-        for row in self.books.views.prefix::<AccountRow>(&[]) {
-            let (key, row) = row.map_err(BooksError::from)?;
-            if !in_tail.contains(&*key) {
-                orders += self.compare_account(&key, &row)?;
+        // Taken after the tail: what has left it since is here, and was seen there.
+        let written = self.books.views.accounts.runs().merge_all();
+        let mut records = written.records().map_err(ViewError::from)?;
+        while let Some(record) = records.next().map_err(ViewError::from)? {
+            if !newer.contains_key(&record.fingerprint) {
+                orders += self.compare_account(record.fingerprint, record.position)?;
             }
         }
         if orders != self.end.orders {
@@ -133,31 +141,29 @@ impl Auditor<'_> {
     }
 
     /// Compares one account's row with its last order; says how many orders it had when the audit began.
-    fn compare_account(&mut self, key: &[u8], row: &AccountRow) -> Result<u64, AuditError> {
-        let mut last = self.entry(row.last)?;
-        let account: AccountKey = last.receipt.order.account;
-        account_key(&mut self.key, &account);
-        if self.key != key || last.receipt.after != row.account {
-            self.audit.find(format!("the row of {} {account:?} is not its last order", AccountRow::VIEW));
+    fn compare_account(&mut self, account: Fingerprint, last: Position) -> Result<u64, AuditError> {
+        let mut position = last;
+        let mut entry = self.entry(last)?;
+        if self.books.views.seed.account(&entry.receipt.order.account) != account {
+            self.audit
+                .find(format!("the order at position {} is not of the account that leads to it", last.0));
         }
-        let mut position = row.last;
         while position >= self.end.position {
             // Posted since the audit began.
-            let Some(previous) = last.previous else {
+            let Some(previous) = entry.follows.previous else {
                 return Ok(0);
             };
             position = previous;
-            last = self.entry(position)?;
+            entry = self.entry(position)?;
         }
         self.audit.accounts += 1;
-        Ok(last.receipt.after.orders())
+        Ok(entry.receipt.after.orders())
     }
 
     /// Compares the sums per offer, zone and day that no newer order has changed.
     fn compare_totals(&mut self) -> Result<(), AuditError> {
         for (total, sums) in std::mem::take(&mut self.totals) {
-            total_key(&mut self.key, &total);
-            match self.books.row::<TotalRow>(&self.key)? {
+            match self.books.total(&total)? {
                 Some(row) if row.through >= self.end.position || row.sums == sums => {}
                 _ => self.audit.find(format!("the sums of {total:?} are not those of its orders")),
             }

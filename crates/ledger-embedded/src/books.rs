@@ -7,21 +7,20 @@
 //! A row that leaves the tail was written to the views before, so a reader that misses it in the tail finds it
 //! there.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use pactolus_ledger::{
-    Account, AccountKey, BillKey, Cursor, Day, Filed, OrderKind, Page, Receipt, Total, TotalKey, Unavailable,
+    Account, AccountKey, BillKey, Cursor, Day, Filed, Order, Page, Receipt, Total, TotalKey, Unavailable,
 };
 use pactolus_nouns::{AppId, Environment};
 
+use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::entry::Entry;
 use crate::journal::frame::FrameBuilder;
 use crate::journal::{Journal, Mark, Position, ReadError};
-use crate::rows::{
-    AccountRow, BillRow, Row, RowSet, TotalRow, account_key, bill_key, environment_key, read_total_key,
-    total_key,
-};
+use crate::rows::{AccountRow, Names, RowSet, TotalRow};
 use crate::views::{ViewError, Views};
 
 /// What a store holds.
@@ -42,7 +41,7 @@ pub(crate) struct Tail {
     pub(crate) frozen: Option<Arc<RowSet>>,
     /// The accounts of the last bulk that was written, kept because whoever just got coins is likely to be asked
     /// about again. Rows that are newer are in one of the others.
-    pub(crate) written: RowSet,
+    pub(crate) written: Map<AccountRow>,
 }
 
 impl Tail {
@@ -53,8 +52,24 @@ impl Tail {
         self.frozen = None;
         // Nobody holds them but the tail and who gave them here.
         let mut rows = Arc::into_inner(rows).unwrap_or_default();
-        let written = RowSet { accounts: std::mem::take(&mut rows.accounts), ..RowSet::default() };
+        let written = std::mem::take(&mut rows.accounts);
         (std::mem::replace(&mut self.written, written), rows)
+    }
+
+    fn bill(&self, bill: Fingerprint) -> Option<Position> {
+        let frozen = || self.frozen.as_deref().and_then(|rows| rows.bills.get(&bill));
+        self.active.bills.get(&bill).or_else(frozen).copied()
+    }
+
+    fn account(&self, account: Fingerprint) -> Option<AccountRow> {
+        let frozen = || self.frozen.as_deref().and_then(|rows| rows.accounts.get(&account));
+        let written = || self.written.get(&account);
+        self.active.accounts.get(&account).or_else(frozen).or_else(written).copied()
+    }
+
+    fn total(&self, key: &TotalKey) -> Option<TotalRow> {
+        let frozen = || self.frozen.as_deref().and_then(|rows| rows.totals.get(key));
+        self.active.totals.get(key).or_else(frozen).copied()
     }
 }
 
@@ -65,12 +80,14 @@ pub(crate) enum BooksError {
     View(#[from] ViewError),
     #[error(transparent)]
     Journal(#[from] ReadError),
+    #[error("the order at position {} of the journal is not of the name that led to it", .0.0)]
+    Names(Position),
 }
 
 impl Books {
     pub(crate) fn new(journal: Arc<Journal>, views: Views) -> Self {
-        let rows = RowSet::default;
-        let tail = Tail { end: Mark::START, active: rows(), frozen: None, written: rows() };
+        let tail =
+            Tail { end: Mark::START, active: RowSet::default(), frozen: None, written: Map::default() };
         Self { journal, views, tail: RwLock::new(tail), failed: AtomicBool::new(false) }
     }
 
@@ -88,17 +105,97 @@ impl Books {
         if self.failed.load(Ordering::Acquire) { Err(Unavailable::Failed) } else { Ok(()) }
     }
 
-    /// The newest published row with this key.
-    pub(crate) fn row<R: Row>(&self, key: &[u8]) -> Result<Option<R>, BooksError> {
-        {
-            let tail = self.tail.read().expect("nothing panics while it changes the tail");
-            let frozen = || tail.frozen.as_deref().and_then(|rows| R::of(rows).get(key));
-            let written = || R::of(&tail.written).get(key);
-            if let Some(row) = R::of(&tail.active).get(key).or_else(frozen).or_else(written) {
-                return Ok(Some(*row));
+    /// The fingerprints of the names that an order concerns.
+    pub(crate) fn names(&self, order: &Order) -> Names {
+        let seed = self.views.seed;
+        Names { bill: seed.bill(&order.bill()), account: seed.account(&order.account) }
+    }
+
+    /// What is published under each order's names. Names in memory are looked up for all at once, so that the lock is
+    /// taken once and what the processor has to wait for is waited for together.
+    pub(crate) fn look_up<'a>(
+        &self,
+        orders: impl Iterator<Item = (&'a Order, Names)> + Clone,
+    ) -> Result<Vec<Known>, BooksError> {
+        let mut known: Vec<Known> = {
+            let tail = self.tail();
+            let known = |(_, names): (_, Names)| Known {
+                bill: tail.bill(names.bill),
+                account: tail.account(names.account),
+            };
+            orders.clone().map(known).collect()
+        };
+        // Taken after the tail was looked at: what has left it since is here.
+        let (bills, accounts) = (self.views.bills.runs(), self.views.accounts.runs());
+        for (known, (order, names)) in known.iter_mut().zip(orders) {
+            if known.bill.is_none() {
+                known.bill = bills.find(names.bill).map_err(ViewError::from)?;
+            }
+            if known.account.is_none()
+                && let Some(last) = accounts.find(names.account).map_err(ViewError::from)?
+            {
+                known.account = Some(self.account_row(&order.account, last)?);
             }
         }
-        Ok(self.views.get(key)?)
+        Ok(known)
+    }
+
+    /// The row of the account whose last order stands at `last`.
+    fn account_row(&self, key: &AccountKey, last: Position) -> Result<AccountRow, BooksError> {
+        let receipt = self.journal.entry(last)?.receipt;
+        if receipt.order.account != *key {
+            return Err(BooksError::Names(last));
+        }
+        Ok(AccountRow { last, account: receipt.after })
+    }
+
+    fn tail(&self) -> RwLockReadGuard<'_, Tail> {
+        self.tail.read().expect("nothing panics while it changes the tail")
+    }
+
+    /// Where the last published order of an account stands, and the account after it.
+    fn account_now(&self, key: &AccountKey) -> Result<Option<AccountRow>, BooksError> {
+        let account = self.views.seed.account(key);
+        let row = self.tail().account(account);
+        if row.is_some() {
+            return Ok(row);
+        }
+        let last = self.views.accounts.runs().find(account).map_err(ViewError::from)?;
+        last.map(|last| self.account_row(key, last)).transpose()
+    }
+
+    /// Where the last published order under a bill number stands.
+    pub(crate) fn bill_now(&self, bill: Fingerprint) -> Result<Option<Position>, BooksError> {
+        let position = self.tail().bill(bill);
+        match position {
+            Some(position) => Ok(Some(position)),
+            None => Ok(self.views.bills.runs().find(bill).map_err(ViewError::from)?),
+        }
+    }
+
+    /// The sums of an offer, zone and day.
+    pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, BooksError> {
+        let row = self.tail().total(key);
+        match row {
+            Some(row) => Ok(Some(row)),
+            None => Ok(self.views.total(key)?),
+        }
+    }
+
+    /// What the bill number made whose last order stands at `position`; `read` reads orders.
+    pub(crate) fn filed_at(
+        bill: &BillKey,
+        position: Position,
+        read: impl Fn(Position) -> Result<Entry, ReadError>,
+    ) -> Result<Filed, BooksError> {
+        let last = read(position)?;
+        if last.receipt.order.bill() != *bill {
+            return Err(BooksError::Names(position));
+        }
+        match last.follows.pay {
+            None => Ok(Filed { receipt: last.receipt, cancel: None }),
+            Some(pay) => Ok(Filed { receipt: read(pay)?.receipt, cancel: Some(last.receipt) }),
+        }
     }
 
     /// Makes rows of durable orders visible, up to `end`, and leaves `rows` empty.
@@ -110,21 +207,13 @@ impl Books {
 
     /// The published account.
     pub(crate) fn account(&self, key: &AccountKey) -> Result<Account, BooksError> {
-        let mut bytes = Vec::new();
-        account_key(&mut bytes, key);
-        Ok(self.row::<AccountRow>(&bytes)?.map_or_else(Account::default, |row| row.account))
+        Ok(self.account_now(key)?.map_or_else(Account::default, |row| row.account))
     }
 
     /// What a bill number made.
     pub(crate) fn filed(&self, bill: &BillKey) -> Result<Option<Filed>, BooksError> {
-        let mut bytes = Vec::new();
-        bill_key(&mut bytes, bill);
-        let Some(row) = self.row::<BillRow>(&bytes)? else {
-            return Ok(None);
-        };
-        let receipt = self.journal.entry(row.order)?.receipt;
-        let cancel = row.cancel.map(|cancel| self.journal.entry(cancel)).transpose()?;
-        Ok(Some(Filed { receipt, cancel: cancel.map(|entry| entry.receipt) }))
+        let last = self.bill_now(self.views.seed.bill(bill))?;
+        last.map(|last| Self::filed_at(bill, last, |position| self.journal.entry(position))).transpose()
     }
 
     /// A page of an account's chain of orders.
@@ -134,9 +223,7 @@ impl Books {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, BooksError> {
-        let mut bytes = Vec::new();
-        account_key(&mut bytes, key);
-        let Some(row) = self.row::<AccountRow>(&bytes)? else {
+        let Some(row) = self.account_now(key)? else {
             return Ok(Page::default());
         };
         let mut next = match after {
@@ -151,7 +238,7 @@ impl Books {
         while let Some(position) = next.filter(|_| receipts.len() < limit) {
             let entry = self.journal.entry(position)?;
             receipts.push(entry.receipt);
-            next = entry.previous;
+            next = entry.follows.previous;
         }
         Ok(Page { receipts, next: next.map(|position| Cursor::new(position.0)) })
     }
@@ -164,112 +251,86 @@ impl Books {
         from: Day,
         to: Day,
     ) -> Result<Vec<Total>, BooksError> {
-        let mut prefix = Vec::new();
-        environment_key(&mut prefix, app, environment);
         // The tail first: what leaves it meanwhile is then seen in the views, not lost between the two.
         let newer = {
-            let tail = self.tail.read().expect("nothing panics while it changes the tail");
+            let tail = self.tail();
             let frozen = tail.frozen.as_deref().into_iter().flat_map(|rows| &rows.totals);
-            let rows = frozen.chain(&tail.active.totals);
-            rows.map(|(key, row)| (key.to_vec(), *row)).collect::<Vec<_>>()
+            let of_these = |key: &TotalKey| key.app == app && key.environment == environment;
+            let rows = frozen.chain(&tail.active.totals).filter(|(key, _)| of_these(key));
+            rows.map(|(key, row)| (*key, *row)).collect::<Vec<_>>()
         };
-        let mut rows = std::collections::BTreeMap::new();
-        for row in self.views.prefix::<TotalRow>(&prefix) {
-            let (key, row) = row?;
-            rows.insert(key, row);
-        }
-        for (key, row) in newer {
+        let mut rows = BTreeMap::new();
+        for (key, row) in self.views.totals(app, environment)?.into_iter().chain(newer) {
             let kept = rows.entry(key).or_insert(row);
             if kept.through < row.through {
                 *kept = row;
             }
         }
-        let mut totals: Vec<Total> = rows
-            .iter()
-            .filter_map(|(key, row)| {
-                Some(Total { key: read_total_key(app, environment, key)?, sums: row.sums })
-            })
-            .filter(|total| from <= total.key.day && total.key.day <= to)
-            .collect();
-        totals.sort_unstable_by_key(|total| total.key);
-        Ok(totals)
+        let totals = rows.into_iter().map(|(key, row)| Total { key, sums: row.sums });
+        Ok(totals.filter(|total| from <= total.key.day && total.key.day <= to).collect())
     }
+}
+
+/// What was published under an order's names before its batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// Where the last order under the bill number stands.
+    bill: Option<Position>,
+    account: Option<AccountRow>,
 }
 
 /// The books as a batch leaves them, before it is durable.
 pub(crate) struct Draft<'a> {
     books: &'a Books,
     rows: &'a mut RowSet,
-    key: Vec<u8>,
 }
 
 impl<'a> Draft<'a> {
     /// A draft on top of `books`, whose new rows go to `rows`.
     pub(crate) fn new(books: &'a Books, rows: &'a mut RowSet) -> Self {
-        Self { books, rows, key: Vec::new() }
+        Self { books, rows }
     }
 
-    fn row<R: Row>(&self) -> Result<Option<R>, BooksError> {
-        match R::of(self.rows).get(&*self.key) {
-            Some(row) => Ok(Some(*row)),
-            None => self.books.row(&self.key),
-        }
+    /// An account, of which `known` was published.
+    pub(crate) fn account(&self, names: Names, known: &Known) -> Option<AccountRow> {
+        self.rows.accounts.get(&names.account).copied().or(known.account)
     }
 
-    fn set<R: Row>(&mut self, row: R) {
-        let rows = R::of_mut(self.rows);
-        match rows.get_mut(&*self.key) {
-            Some(old) => *old = row,
-            None => drop(rows.insert(self.key.as_slice().into(), row)),
-        }
+    /// Where the last order under a bill number stands, of which `known` was published.
+    pub(crate) fn bill(&self, names: Names, known: &Known) -> Option<Position> {
+        self.rows.bills.get(&names.bill).copied().or(known.bill)
     }
 
-    /// An account, and where its last order stands.
-    pub(crate) fn account(&mut self, key: &AccountKey) -> Result<Option<AccountRow>, BooksError> {
-        account_key(&mut self.key, key);
-        self.row()
-    }
-
-    /// What a bill number made, in the books or in the batch.
+    /// What the bill number made whose last order stands at `position`, in the books or in the batch.
     pub(crate) fn filed(
-        &mut self,
+        &self,
         bill: &BillKey,
+        position: Position,
         batch: &FrameBuilder,
-    ) -> Result<Option<Filed>, BooksError> {
-        bill_key(&mut self.key, bill);
-        let Some(row) = self.row::<BillRow>()? else {
-            return Ok(None);
-        };
-        let read = |position: Position| -> Result<Entry, ReadError> {
-            match batch.entry(position) {
-                Some(entry) => Ok(entry),
-                None => self.books.journal.entry(position),
-            }
-        };
-        let cancel = row.cancel.map(read).transpose()?;
-        Ok(Some(Filed { receipt: read(row.order)?.receipt, cancel: cancel.map(|entry| entry.receipt) }))
+    ) -> Result<Filed, BooksError> {
+        Books::filed_at(bill, position, |position| match batch.entry(position) {
+            Some(entry) => Ok(entry),
+            None => self.books.journal.entry(position),
+        })
     }
 
     /// Files an order that stands at `position`. Filing it again changes nothing.
-    pub(crate) fn file(&mut self, receipt: &Receipt, position: Position) -> Result<(), BooksError> {
-        account_key(&mut self.key, &receipt.order.account);
-        self.set(AccountRow { last: position, account: receipt.after });
-        bill_key(&mut self.key, &receipt.order.bill());
-        match receipt.order.kind {
-            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
-                self.set(BillRow { order: position, cancel: None });
-            }
-            OrderKind::Cancel { .. } => {
-                let pay = self.row::<BillRow>()?.ok_or(ViewError::Row(BillRow::VIEW))?;
-                self.set(BillRow { cancel: Some(position), ..pay });
-            }
-        }
-        total_key(&mut self.key, &TotalKey::of(receipt));
-        let row = self.row::<TotalRow>()?;
+    pub(crate) fn file(
+        &mut self,
+        names: Names,
+        receipt: &Receipt,
+        position: Position,
+    ) -> Result<(), BooksError> {
+        self.rows.file(names, receipt, position);
+        let key = TotalKey::of(receipt);
+        let row = match self.rows.totals.get(&key) {
+            Some(row) => Some(*row),
+            None => self.books.total(&key)?,
+        };
         if row.is_none_or(|row| row.through < position) {
             let mut sums = row.map_or_else(Default::default, |row| row.sums);
             sums.count(receipt);
-            self.set(TotalRow { through: position, sums });
+            self.rows.totals.insert(key, TotalRow { through: position, sums });
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use crate::books::Books;
 use crate::journal::Mark;
+use crate::merger::Merger;
 use crate::rows::RowSet;
 
 /// The writer's hold on the flusher.
@@ -22,15 +23,17 @@ impl Flusher {
         let (work, bulks) = sync_channel::<(Arc<RowSet>, Mark)>(1);
         let (finished, done) = sync_channel(1);
         let flushed = Arc::clone(&books);
+        let merger = Merger::start(Arc::clone(&books))?;
         let thread = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
             for (rows, reached) in bulks {
-                if let Err(error) = flushed.views.write(&rows, &reached) {
+                if let Err(error) = flushed.views.write(&rows, reached) {
                     flushed.fail(&error);
                     // The rows stay in memory, where readers find them.
                     return;
                 }
                 let old = flushed.tail.write().unwrap_or_else(PoisonError::into_inner).thaw(rows);
                 drop(old);
+                merger.bulk_written();
                 if finished.send(()).is_err() {
                     return;
                 }

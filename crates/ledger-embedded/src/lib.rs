@@ -20,8 +20,11 @@
 mod audit;
 mod books;
 mod codec;
+mod fingerprint;
 mod flusher;
+mod index;
 mod journal;
+mod merger;
 mod open;
 mod records;
 mod rows;
@@ -59,8 +62,9 @@ pub struct Settings {
     pub tail_orders: usize,
     /// How large a file of the journal grows before the next one begins.
     pub segment_bytes: u64,
-    /// Room for blocks of the views.
-    pub cache_bytes: u64,
+    /// Room for the filters that say of a new bill number that it is new: the default is enough for ninety million
+    /// orders. With less, more new ones are looked for on disk.
+    pub filter_bytes: u64,
 }
 
 impl Default for Settings {
@@ -70,7 +74,7 @@ impl Default for Settings {
             queue_orders_max: 16_384,
             tail_orders: 393_216,
             segment_bytes: 256 * MIB,
-            cache_bytes: 256 * MIB,
+            filter_bytes: 256 * MIB,
         }
     }
 }
@@ -151,7 +155,8 @@ impl Ledger for EmbeddedStore {
         Box::pin(async move {
             self.books.check()?;
             let (answer, answered) = oneshot::channel();
-            let request = Request::Post(Post { order: Box::new(order), now, answer });
+            let names = self.books.names(&order);
+            let request = Request::Post(Post { order: Box::new(order), names, now, answer });
             self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
             answered.await.map_err(|_| Unavailable::Closed)?
         })

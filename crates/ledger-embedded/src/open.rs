@@ -60,9 +60,9 @@ pub enum OpenError {
     Views {
         /// Where they are.
         folder: PathBuf,
-        /// What the storage engine says.
+        /// What is wrong with them.
         #[source]
-        source: fjall::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The records of tokens and sessions cannot be opened.
     #[error("the records of tokens and sessions in {} cannot be opened", folder.display())]

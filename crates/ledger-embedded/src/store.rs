@@ -87,9 +87,9 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 /// Opens the books and a writer that goes on where they end.
 pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Books>, Writer), OpenError> {
     let journal = Arc::new(Journal::open(&folder.join("journal"))?);
-    let views = Views::open(&folder.join("views"), settings.cache_bytes)?;
+    let views = Views::open(&folder.join("views"), settings).map_err(|error| views_error(folder, error))?;
     sync_folder(folder)?;
-    let reached = views.reached().map_err(|error| views_error(folder, error.into()))?;
+    let reached = views.reached();
     let books = Arc::new(Books::new(Arc::clone(&journal), views));
     let mut flusher = Flusher::start(Arc::clone(&books))?;
     let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
@@ -120,7 +120,10 @@ fn replay(
                 let mut draft = Draft::new(books, &mut rows);
                 for entry in scan.entries() {
                     let (position, entry) = entry?;
-                    draft.file(&entry.receipt, position).map_err(|error| views_error(folder, error))?;
+                    let names = books.names(&entry.receipt.order);
+                    draft
+                        .file(names, &entry.receipt, position)
+                        .map_err(|error| books_error(folder, error))?;
                 }
                 if rows.bills.len() >= tail_orders {
                     books.publish(&mut rows, *scan.mark());
@@ -142,11 +145,13 @@ fn replay(
     Ok(*scan.mark())
 }
 
-fn views_error(folder: &Path, error: BooksError) -> OpenError {
-    let folder = folder.join("views");
+fn books_error(folder: &Path, error: BooksError) -> OpenError {
     match error {
-        BooksError::View(ViewError::Engine(source)) => OpenError::Views { folder, source },
-        BooksError::View(ViewError::Row(what)) => OpenError::Corrupt { file: folder, offset: 0, what },
-        BooksError::Journal(_) => OpenError::JournalCut,
+        BooksError::View(error) => views_error(folder, error),
+        BooksError::Journal(_) | BooksError::Names(_) => OpenError::JournalCut,
     }
+}
+
+fn views_error(folder: &Path, error: ViewError) -> OpenError {
+    OpenError::Views { folder: folder.join("views"), source: Box::new(error) }
 }

@@ -1,158 +1,154 @@
-//! The views on disk: sorted rows in fjall, written in bulk, never row by row.
+//! The views on disk: an index of bill numbers, an index of accounts, and the sums per zone and day.
 //!
-//! They reach up to a [`Mark`] of the journal, kept beside them; the orders after it are in memory (`tail`).
-//! A crash between writing rows and moving the mark leaves rows that are too new, which is harmless: the orders
-//! after the mark are filed again and make the same rows.
+//! They reach up to a [`Mark`] of the journal; the orders after it are in memory (`Tail`).
+//! They are written in bulk: a run for each index, then the sums, and then the contents, which say what belongs to
+//! the views (`views/contents`). A crash in between leaves files that nothing refers to, which opening removes, and
+//! sums that are too new, which is harmless: the orders after the mark are filed again and change nothing.
 
-use std::path::Path;
-use std::time::Duration;
+mod contents;
+mod totals;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
-use crate::codec::{Reader, put_varint};
+use pactolus_ledger::TotalKey;
+use pactolus_nouns::{AppId, Environment};
+
+use self::contents::Contents;
+use self::totals::TotalRows;
+use crate::Settings;
+use crate::fingerprint::{Fingerprint, Map, Seed};
+use crate::index::{Index, IndexError, Record};
 use crate::journal::{Mark, Position};
-use crate::open::OpenError;
-use crate::rows::{AccountRow, BillRow, Row, RowSet, Rows, TotalRow};
+use crate::rows::{RowSet, TotalRow};
 
 /// The views of a store.
 pub(crate) struct Views {
-    database: Database,
-    bills: Keyspace,
-    accounts: Keyspace,
-    totals: Keyspace,
-    state: Keyspace,
+    pub(crate) seed: Seed,
+    pub(crate) bills: Index,
+    pub(crate) accounts: Index,
+    totals: TotalRows,
+    folder: PathBuf,
+    next_run: AtomicU64,
+    /// How far the views reach; held by whoever changes what belongs to them.
+    reached: Mutex<Mark>,
 }
 
-/// The name of the mark in `state`.
-const REACHED: &str = "reached";
-
-/// One thread merges. Of more than one, fjall keeps the first for what this never does, and it spends its time
-/// handing requests to merge back to the others. That one falls behind is prevented by [`keep_merged`].
-const MERGING_THREADS: usize = 1;
-
-/// How many unmerged tables a view may have before writing waits for merging: each is one more place to look for
-/// every new bill number.
-const UNMERGED_TABLES_MAX: usize = 12;
-
-/// How long writing waits at most for merging, in steps of [`MERGE_POLL`]; a slow disk then gets slower look-ups
-/// instead of none.
-const MERGE_POLLS_MAX: u32 = 3000;
-const MERGE_POLL: Duration = Duration::from_millis(10);
-
-/// How many steps of merging are asked for after each bulk of rows: one for each level that it can overfill.
-const MERGES_PER_BULK: usize = 3;
-
-/// A row that cannot be read, or a storage engine that failed.
+/// Why a view cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ViewError {
-    #[error("the storage engine failed")]
-    Engine(#[from] fjall::Error),
-    #[error("a row of {0} cannot be read")]
-    Row(&'static str),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("the storage engine of the totals failed")]
+    Totals(#[from] fjall::Error),
+    #[error("a row of the totals cannot be read")]
+    Total,
 }
 
 impl Views {
-    pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
-        let open = || {
-            let database =
-                Database::builder(folder).cache_size(cache_bytes).worker_threads(MERGING_THREADS).open()?;
-            let view = |name| database.keyspace(name, KeyspaceCreateOptions::default);
-            Ok(Self {
-                bills: view(BillRow::VIEW)?,
-                accounts: view(AccountRow::VIEW)?,
-                totals: view(TotalRow::VIEW)?,
-                state: view("state")?,
-                database,
-            })
+    pub(crate) fn open(folder: &Path, settings: &Settings) -> Result<Self, ViewError> {
+        std::fs::create_dir_all(folder).map_err(IndexError::from)?;
+        let contents = Contents::read(folder)?;
+        let index = |name, runs: &[u64]| {
+            Index::open(&folder.join(name), runs, settings.tail_orders, settings.filter_bytes / 2)
         };
-        open().map_err(|source| OpenError::Views { folder: folder.to_owned(), source })
-    }
-
-    fn keyspace<R: Row>(&self) -> &Keyspace {
-        match R::VIEW {
-            BillRow::VIEW => &self.bills,
-            AccountRow::VIEW => &self.accounts,
-            _ => &self.totals,
-        }
-    }
-
-    /// The row with this key.
-    pub(crate) fn get<R: Row>(&self, key: &[u8]) -> Result<Option<R>, ViewError> {
-        match self.keyspace::<R>().get(key)? {
-            None => Ok(None),
-            Some(bytes) => R::read(&bytes).map(Some).ok_or(ViewError::Row(R::VIEW)),
-        }
-    }
-
-    /// The rows whose keys begin with `prefix`, in the order of their keys.
-    pub(crate) fn prefix<R: Row>(
-        &self,
-        prefix: &[u8],
-    ) -> impl Iterator<Item = Result<(Vec<u8>, R), ViewError>> + use<R> {
-        self.keyspace::<R>().prefix(prefix).map(|guard| {
-            let (key, bytes) = guard.into_inner()?;
-            let row = R::read(&bytes).ok_or(ViewError::Row(R::VIEW))?;
-            Ok((key.to_vec(), row))
-        })
+        let views = Self {
+            bills: index("bills", &contents.bills)?,
+            accounts: index("accounts", &contents.accounts)?,
+            totals: TotalRows::open(&folder.join("totals"))?,
+            seed: contents.seed,
+            folder: folder.to_owned(),
+            next_run: AtomicU64::new(contents.next_run),
+            reached: Mutex::new(contents.reached),
+        };
+        // The seed must be the same from now on.
+        contents.save(folder)?;
+        Ok(views)
     }
 
     /// How far into the journal the views reach.
-    pub(crate) fn reached(&self) -> Result<Mark, ViewError> {
-        let Some(bytes) = self.state.get(REACHED)? else {
-            return Ok(Mark::START);
-        };
-        let mut reader = Reader::new(&bytes);
-        let mut read = || {
-            let position = Position(reader.varint()?);
-            Some(Mark { position, orders: reader.varint()?, digest: reader.array()? })
-        };
-        read().ok_or(ViewError::Row("state"))
+    pub(crate) fn reached(&self) -> Mark {
+        *self.hold()
+    }
+
+    /// The sums of one offer, zone and day.
+    pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, ViewError> {
+        self.totals.get(key)
+    }
+
+    /// The sums of an app's environment.
+    pub(crate) fn totals(
+        &self,
+        app: AppId,
+        environment: Environment,
+    ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
+        self.totals.of(app, environment)
     }
 
     /// Writes `rows`, which bring the views up to `reached`; when this returns, both are durable.
-    pub(crate) fn write(&self, rows: &RowSet, reached: &Mark) -> Result<(), ViewError> {
-        self.write_rows(&rows.bills)?;
-        self.write_rows(&rows.accounts)?;
-        self.write_rows(&rows.totals)?;
-        let mut bytes = Vec::new();
-        put_varint(&mut bytes, reached.position.0);
-        put_varint(&mut bytes, reached.orders);
-        bytes.extend_from_slice(&reached.digest);
-        self.state.insert(REACHED, bytes)?;
-        self.database.persist(PersistMode::SyncAll)?;
+    pub(crate) fn write(&self, rows: &RowSet, reached: Mark) -> Result<(), ViewError> {
+        let added = if rows.bills.is_empty() {
+            None
+        } else {
+            let bills = self.bills.write(self.next_run(), &sorted(&rows.bills, |position| *position))?;
+            Some((bills, self.accounts.write(self.next_run(), &sorted(&rows.accounts, |row| row.last))?))
+        };
+        self.totals.write(&rows.totals)?;
+        let mut held = self.hold();
+        if let Some((bills, accounts)) = added {
+            self.bills.set(self.bills.runs().with(bills));
+            self.accounts.set(self.accounts.runs().with(accounts));
+        }
+        *held = reached;
+        self.save(&held)
+    }
+
+    /// Merges what is due, until nothing is or it is told to give up.
+    pub(crate) fn merge(&self, give_up: &AtomicBool) -> Result<(), ViewError> {
+        for index in [&self.bills, &self.accounts] {
+            while let Some(merge) = index.due() {
+                let Some(made) = merge.write(index, self.next_run(), give_up)? else {
+                    return Ok(());
+                };
+                let held = self.hold();
+                index.set(index.runs().merged(&merge, made));
+                self.save(&held)?;
+                drop(held);
+                merge.remove()?;
+            }
+        }
         Ok(())
     }
 
-    fn write_rows<R: Row>(&self, rows: &Rows<R>) -> Result<(), ViewError> {
-        let keyspace = self.keyspace::<R>();
-        let mut sorted: Vec<_> = rows.iter().collect();
-        sorted.sort_unstable_by_key(|(key, _)| *key);
-        let mut bulk = keyspace.start_ingestion()?;
-        let mut bytes = Vec::new();
-        for (key, row) in sorted {
-            bytes.clear();
-            row.put(&mut bytes);
-            bulk.write(&**key, &*bytes)?;
-        }
-        bulk.finish()?;
-        keep_merged(keyspace)
+    fn hold(&self) -> MutexGuard<'_, Mark> {
+        self.reached.lock().expect("nothing panics while it changes the views")
+    }
+
+    fn next_run(&self) -> u64 {
+        self.next_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes durable of what the views consist, and that they reach up to `reached`.
+    fn save(&self, reached: &Mark) -> Result<(), ViewError> {
+        let contents = Contents {
+            seed: self.seed,
+            reached: *reached,
+            next_run: self.next_run.load(Ordering::Relaxed),
+            bills: self.bills.runs().numbers().collect(),
+            accounts: self.accounts.runs().numbers().collect(),
+        };
+        Ok(contents.save(&self.folder)?)
     }
 }
 
-/// Asks for merging, and waits while too many tables are unmerged.
-///
-/// fjall takes one step of merging each time that a bulk of rows is finished, which falls behind when a step
-/// fills the next level in turn. An empty bulk writes nothing and asks for one step more.
-fn keep_merged(keyspace: &Keyspace) -> Result<(), ViewError> {
-    for _ in 0..MERGES_PER_BULK {
-        keyspace.start_ingestion()?.finish()?;
-    }
-    for _ in 0..MERGE_POLLS_MAX {
-        if keyspace.l0_table_count() <= UNMERGED_TABLES_MAX {
-            break;
-        }
-        keyspace.start_ingestion()?.finish()?;
-        std::thread::sleep(MERGE_POLL);
-    }
-    Ok(())
+/// Records of rows, in the order of their fingerprints.
+fn sorted<T>(rows: &Map<T>, position: impl Fn(&T) -> Position) -> Vec<Record> {
+    let record = |(fingerprint, row): (&Fingerprint, &T)| Record {
+        fingerprint: *fingerprint,
+        position: position(row),
+    };
+    let mut records: Vec<_> = rows.iter().map(record).collect();
+    records.sort_unstable_by_key(|record| record.fingerprint);
+    records
 }

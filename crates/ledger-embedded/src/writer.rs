@@ -6,15 +6,16 @@
 
 use std::sync::Arc;
 
-use pactolus_ledger::{Account, Decision, Order, PostError, Posted, Refusal, Unavailable, decide};
+use pactolus_ledger::{Account, Decision, Order, OrderKind, PostError, Posted, Refusal, Unavailable, decide};
 use pactolus_nouns::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::books::{Books, BooksError, Draft};
+use crate::books::{Books, BooksError, Draft, Known};
 use crate::flusher::Flusher;
 use crate::journal::Appender;
+use crate::journal::entry::Follows;
 use crate::journal::frame::FrameBuilder;
-use crate::rows::RowSet;
+use crate::rows::{Names, RowSet};
 
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
@@ -33,6 +34,7 @@ pub(crate) enum Request {
 pub(crate) struct Post {
     /// Boxed, because it moves through the queue.
     pub(crate) order: Box<Order>,
+    pub(crate) names: Names,
     pub(crate) now: UnixMillis,
     pub(crate) answer: oneshot::Sender<Result<Posted, PostError>>,
 }
@@ -102,11 +104,12 @@ impl Writer {
 
     /// Decides `posts` and makes what was applied durable and visible.
     fn keep(&mut self, posts: &[Post]) -> Result<Vec<Result<Posted, PostError>>, KeepError> {
+        let known = self.books.look_up(posts.iter().map(|post| (&*post.order, post.names)))?;
         let mut frame = self.appender.frame()?;
         let mut draft = Draft::new(&self.books, &mut self.rows);
         let mut answers = Vec::with_capacity(posts.len());
-        for post in posts {
-            answers.push(decide_one(&mut draft, &mut frame, post)?.map_err(PostError::from));
+        for (post, known) in posts.iter().zip(&known) {
+            answers.push(decide_one(&mut draft, &mut frame, post, known)?.map_err(PostError::from));
         }
         if frame.is_empty() {
             self.appender.discard(frame);
@@ -155,16 +158,21 @@ fn decide_one(
     draft: &mut Draft<'_>,
     frame: &mut FrameBuilder,
     post: &Post,
+    known: &Known,
 ) -> Result<Result<Posted, Refusal>, BooksError> {
-    let earlier = draft.filed(&post.order.bill(), frame)?;
-    let row = draft.account(&post.order.account)?;
+    let Post { order, names, now, .. } = post;
+    let last = draft.bill(*names, known);
+    let earlier = last.map(|last| draft.filed(&order.bill(), last, frame)).transpose()?;
+    let row = draft.account(*names, known);
     let account = row.map_or_else(Account::default, |row| row.account);
-    Ok(match decide(&account, earlier.as_ref(), &post.order, post.now) {
+    Ok(match decide(&account, earlier.as_ref(), order, *now) {
         Err(refusal) => Err(refusal),
         Ok(Decision::Replay(receipt)) => Ok(Posted::Replayed { receipt, account }),
         Ok(Decision::Apply(receipt)) => {
-            let position = frame.add(&receipt, row.map(|row| row.last));
-            draft.file(&receipt, position)?;
+            // A cancel applies only where the last order under its bill number is the pay.
+            let pay = last.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
+            let position = frame.add(&receipt, Follows { previous: row.map(|row| row.last), pay });
+            draft.file(*names, &receipt, position)?;
             Ok(Posted::Applied(receipt))
         }
     })

@@ -120,12 +120,12 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
     let tail_orders = embedded.optional("tail_orders", usual.tail_orders, count(1..=HELD_MAX));
     let segment_bytes =
         embedded.optional("segment_bytes", usual.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
-    let cache_bytes = embedded.optional("cache_bytes", usual.cache_bytes, count(0..=u64::MAX));
+    let filter_bytes = embedded.optional("filter_bytes", usual.filter_bytes, count(0..=u64::MAX));
     Some(EmbeddedSettings {
         queue_orders_max: queue_orders_max?,
         tail_orders: tail_orders?,
         segment_bytes: segment_bytes?,
-        cache_bytes: cache_bytes?,
+        filter_bytes: filter_bytes?,
     })
 }
 

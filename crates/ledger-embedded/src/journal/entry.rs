@@ -1,4 +1,4 @@
-//! An entry: one receipt as the journal keeps it, and where the account's order before it stands.
+//! An entry: one receipt as the journal keeps it, and where the orders stand that it follows.
 
 use std::time::Duration;
 
@@ -15,8 +15,16 @@ use crate::codec::{Reader, put_text, put_varint};
 pub(crate) struct Entry {
     /// The order and what it did.
     pub(crate) receipt: Receipt,
-    /// Where the order before it of the same account stands; an account's statement is this chain.
+    pub(crate) follows: Follows,
+}
+
+/// Where the orders stand that an order follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Follows {
+    /// The order before it of the same account; an account's statement is this chain.
     pub(crate) previous: Option<Position>,
+    /// Of a cancel, the pay that it gives back.
+    pub(crate) pay: Option<Position>,
 }
 
 // The first byte: the kind in the low bits, then three flags.
@@ -32,9 +40,9 @@ const KNOWN: u8 = KIND | SANDBOX | WITH_MEMO | WITH_LIMITS;
 
 impl Entry {
     /// The most bytes that [`put`] makes of an entry: five names of at most 64 bytes and their lengths (325), two
-    /// parts of a memo of at most 1,024 and their lengths (2,052), thirteen integers of at most 10 bytes (130), and
+    /// parts of a memo of at most 1,024 and their lengths (2,052), fourteen integers of at most 10 bytes (140), and
     /// the byte before them all.
-    pub(crate) const BYTES_MAX: usize = 2508;
+    pub(crate) const BYTES_MAX: usize = 2518;
 
     /// Reads what [`put`] wrote for an entry at `position`.
     pub(crate) fn read(bytes: &[u8], position: Position) -> Option<Self> {
@@ -43,7 +51,12 @@ impl Entry {
         if head & !KNOWN != 0 {
             return None;
         }
-        let back = reader.varint()?;
+        let back = |reader: &mut Reader<'_>| match reader.varint()? {
+            0 => Some(None),
+            back => Some(Some(Position(position.0.checked_sub(back)?))),
+        };
+        let previous = back(&mut reader)?;
+        let pay = if head & KIND == CANCEL { back(&mut reader)? } else { None };
         let account = AccountKey {
             app: reader.text()?.parse().ok()?,
             environment: if head & SANDBOX == 0 { Environment::Live } else { Environment::Sandbox },
@@ -69,17 +82,13 @@ impl Entry {
         } else {
             Memo::new(reader.text()?, reader.text()?).ok()?
         };
-        let previous = match back {
-            0 => None,
-            back => Some(Position(position.0.checked_sub(back)?)),
-        };
         let receipt = Receipt { order: Order { account, bill_no, kind, memo }, at, coins, gifted, after };
-        reader.is_empty().then_some(Self { receipt, previous })
+        reader.is_empty().then_some(Self { receipt, follows: Follows { previous, pay } })
     }
 }
 
 /// Appends the bytes of an entry that will stand at `position`.
-pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, previous: Option<Position>, position: Position) {
+pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, follows: Follows, position: Position) {
     let Order { account, bill_no, kind, memo } = &receipt.order;
     let has_memo = !(memo.item().is_empty() && memo.remark().is_empty());
     let kind_bits = match kind {
@@ -94,7 +103,11 @@ pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, previous: Option<Positio
         Environment::Sandbox => SANDBOX,
     };
     out.push(kind_bits | environment_bits | if has_memo { WITH_MEMO } else { 0 });
-    put_varint(out, previous.map_or(0, |previous| position.0 - previous.0));
+    let back = |earlier: Option<Position>| earlier.map_or(0, |earlier| position.0 - earlier.0);
+    put_varint(out, back(follows.previous));
+    if kind_bits == CANCEL {
+        put_varint(out, back(follows.pay));
+    }
     put_text(out, account.app.as_str());
     put_text(out, account.offer.as_str());
     put_text(out, account.player.as_str());

@@ -12,7 +12,7 @@
 
 use pactolus_ledger::Receipt;
 
-use super::entry::{self, Entry};
+use super::entry::{self, Entry, Follows};
 use super::{Mark, Position};
 
 /// Bytes of a frame before its payload.
@@ -44,11 +44,11 @@ impl FrameBuilder {
     }
 
     /// Adds an entry and says where it will stand.
-    pub(crate) fn add(&mut self, receipt: &Receipt, previous: Option<Position>) -> Position {
+    pub(crate) fn add(&mut self, receipt: &Receipt, follows: Follows) -> Position {
         let at = self.bytes.len();
         let position = self.start.plus(at);
         self.bytes.extend_from_slice(&[0; ENTRY_HEADER_BYTES]);
-        entry::put(&mut self.bytes, receipt, previous, position);
+        entry::put(&mut self.bytes, receipt, follows, position);
         let (header, body) = self.bytes[at..].split_at_mut(ENTRY_HEADER_BYTES);
         let length = u16::try_from(body.len()).expect("an entry has at most Entry::BYTES_MAX bytes");
         header[..2].copy_from_slice(&length.to_le_bytes());

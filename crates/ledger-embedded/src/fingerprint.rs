@@ -1,0 +1,86 @@
+//! Fingerprints: sixteen bytes that stand for the name of an account, or for a bill number in its space.
+//!
+//! They are keyed with a seed that each store draws for itself, so that nobody can choose two names with one
+//! fingerprint; that any two of ten thousand million names have one by chance, the odds are one in 10^18.
+//! Whoever reads an order by a fingerprint compares the name all the same: then the store fails, rather than give a
+//! player another's coins.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+
+use pactolus_ledger::{AccountKey, BillKey};
+use pactolus_nouns::{AppId, Environment};
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+/// What a store's fingerprints are keyed with.
+#[derive(Clone, Copy)]
+pub(crate) struct Seed(pub(crate) [u8; 16]);
+
+impl Seed {
+    /// A seed that nobody can guess: the standard library keys its maps with randomness of the operating system.
+    pub(crate) fn draw() -> Self {
+        let [a, b] = [RandomState::new(), RandomState::new()].map(|keyed| keyed.hash_one(()).to_le_bytes());
+        Self(std::array::from_fn(|at| if at < 8 { a[at] } else { b[at - 8] }))
+    }
+
+    /// The fingerprint of an account's name.
+    pub(crate) fn account(self, key: &AccountKey) -> Fingerprint {
+        self.of(key.app, key.environment, [key.offer.as_str(), key.player.as_str(), key.zone.as_str()])
+    }
+
+    /// The fingerprint of a bill number in its space.
+    pub(crate) fn bill(self, bill: &BillKey) -> Fingerprint {
+        self.of(bill.app, bill.environment, [bill.bill_no.as_str()])
+    }
+
+    /// The fingerprint of names, each ended by a zero byte, which no name can hold.
+    fn of<const N: usize>(self, app: AppId, environment: Environment, names: [&str; N]) -> Fingerprint {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write(app.as_str().as_bytes());
+        hasher.write(match environment {
+            Environment::Live => &[0, 0],
+            Environment::Sandbox => &[0, 1],
+        });
+        for name in names {
+            hasher.write(name.as_bytes());
+            hasher.write(&[0]);
+        }
+        let hash = hasher.finish128();
+        Fingerprint { high: hash.h1, low: hash.h2 }
+    }
+}
+
+/// What stands for a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fingerprint {
+    /// The half that orders; spread evenly, so that a place in a sorted row can be guessed from it.
+    pub(crate) high: u64,
+    pub(crate) low: u64,
+}
+
+impl Hash for Fingerprint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.low);
+    }
+}
+
+/// A map by fingerprint, which needs no hashing: a fingerprint is a hash already.
+pub(crate) type Map<T> = HashMap<Fingerprint, T, BuildHasherDefault<AsItIs>>;
+
+/// Takes a fingerprint's bits as they are.
+#[derive(Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a fingerprint is written as one integer");
+    }
+
+    fn write_u64(&mut self, bits: u64) {
+        self.0 = bits;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

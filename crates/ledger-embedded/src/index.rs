@@ -1,0 +1,145 @@
+//! An index: by a name's fingerprint, where the last order under that name stands in the journal.
+//!
+//! It is a list of sorted runs, newest first; of two records of one fingerprint the newer counts.
+//! Runs are added at the front and neighbours of about one size are merged into one, so that there are few, and each
+//! record is written again only about once for each fourfold growth.
+
+mod filter;
+mod merge;
+mod run;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+pub(crate) use self::merge::Merge;
+pub(crate) use self::run::{Record, Run};
+
+use self::run::RunWriter;
+use crate::fingerprint::Fingerprint;
+use crate::journal::Position;
+
+/// How many runs of about one size are merged into one.
+const MERGED: u8 = 4;
+
+/// Why an index cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IndexError {
+    #[error("reading or writing the views failed")]
+    Io(#[from] io::Error),
+    #[error("{} is damaged at offset {offset}", file.display())]
+    Damaged { file: PathBuf, offset: u64 },
+}
+
+/// An index that is open.
+#[derive(Debug)]
+pub(crate) struct Index {
+    folder: PathBuf,
+    /// Newest first. Whoever reads them takes them as they are at a moment.
+    runs: RwLock<Arc<[Arc<Run>]>>,
+    /// How many records a run has that needs no merging before others of its kind are there.
+    unit: u64,
+    filter_bytes: u64,
+}
+
+impl Index {
+    /// Opens the index in `folder` that consists of the runs with these numbers, newest first, and removes what an
+    /// interrupted write has left there.
+    pub(crate) fn open(
+        folder: &Path,
+        numbers: &[u64],
+        unit: usize,
+        filter_bytes: u64,
+    ) -> Result<Self, IndexError> {
+        std::fs::create_dir_all(folder)?;
+        let runs = numbers.iter().map(|number| Run::open(folder, *number).map(Arc::new));
+        let runs: Arc<[_]> = runs.collect::<Result<_, _>>()?;
+        for file in std::fs::read_dir(folder)? {
+            let path = file?.path();
+            if !runs.iter().any(|run| run.path == path) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        let unit = u64::try_from(unit).unwrap_or(u64::MAX).max(1);
+        Ok(Self { folder: folder.to_owned(), runs: RwLock::new(runs), unit, filter_bytes })
+    }
+
+    /// The runs as they are now.
+    pub(crate) fn runs(&self) -> Runs {
+        Runs(Arc::clone(&self.runs.read().expect("nothing panics while it changes the runs")))
+    }
+
+    /// Puts other runs in the place of those that are there.
+    pub(crate) fn set(&self, runs: Runs) {
+        *self.runs.write().expect("nothing panics while it changes the runs") = runs.0;
+    }
+
+    /// Writes a run of `records`, sorted by fingerprint; it does not belong to the index yet.
+    pub(crate) fn write(&self, number: u64, records: &[Record]) -> Result<Run, IndexError> {
+        let count = records.len() as u64;
+        let mut writer = self.writer(number, count, self.runs().records() + count)?;
+        for record in records {
+            writer.add(*record)?;
+        }
+        writer.finish()
+    }
+
+    /// A writer for `records` of the `all` that the index will have; filters share the room by records.
+    fn writer(&self, number: u64, records: u64, all: u64) -> Result<RunWriter, IndexError> {
+        let share = u128::from(self.filter_bytes) * u128::from(records) / u128::from(all.max(1));
+        let share = u64::try_from(share).expect("a share is not more than the whole");
+        RunWriter::create(&self.folder, number, records, share)
+    }
+
+    /// Neighbours that are due to be merged, if there are any: the newest ones of about one size.
+    pub(crate) fn due(&self) -> Option<Merge> {
+        let runs = self.runs().0;
+        let size = |run: &Arc<Run>| (run.records / self.unit).max(1).ilog(MERGED.into());
+        let same = runs.chunk_by(|a, b| size(a) == size(b)).find(|same| same.len() >= MERGED.into())?;
+        Some(Merge::new(same.to_vec()))
+    }
+}
+
+/// The runs of an index at a moment, newest first.
+#[derive(Clone, Debug)]
+pub(crate) struct Runs(Arc<[Arc<Run>]>);
+
+impl Runs {
+    /// Where the last order under a name stands.
+    pub(crate) fn find(&self, fingerprint: Fingerprint) -> Result<Option<Position>, IndexError> {
+        for run in self.0.iter().filter(|run| run.may_hold(fingerprint)) {
+            if let Some(position) = run.find(fingerprint)? {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many records they have together.
+    fn records(&self) -> u64 {
+        self.0.iter().map(|run| run.records).sum()
+    }
+
+    /// Their numbers, newest first.
+    pub(crate) fn numbers(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.0.iter().map(|run| run.number)
+    }
+
+    /// These and a newer one.
+    pub(crate) fn with(&self, newer: Run) -> Self {
+        Self(std::iter::once(Arc::new(newer)).chain(self.0.iter().cloned()).collect())
+    }
+
+    /// These with what a merge has made in the place of what it merged.
+    pub(crate) fn merged(&self, merge: &Merge, made: Run) -> Self {
+        let mut made = Some(Arc::new(made));
+        let runs =
+            self.0.iter().filter_map(|run| if merge.has(run) { made.take() } else { Some(Arc::clone(run)) });
+        Self(runs.collect())
+    }
+
+    /// All records, by fingerprint, the newest of each.
+    pub(crate) fn merge_all(&self) -> Merge {
+        Merge::new(self.0.to_vec())
+    }
+}

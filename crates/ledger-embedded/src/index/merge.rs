@@ -1,0 +1,91 @@
+//! Merging runs: one walk over all of them, by fingerprint; of one fingerprint the newest record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::run::{Record, Run, RunReader};
+use super::{Index, IndexError};
+
+/// Runs to merge, newest first.
+pub(crate) struct Merge(Vec<Arc<Run>>);
+
+impl Merge {
+    pub(super) fn new(runs: Vec<Arc<Run>>) -> Self {
+        Self(runs)
+    }
+
+    pub(super) fn has(&self, run: &Run) -> bool {
+        self.0.iter().any(|merged| merged.number == run.number)
+    }
+
+    /// Writes one run of all, or nothing if it is told to give up meanwhile.
+    pub(crate) fn write(
+        &self,
+        index: &Index,
+        number: u64,
+        give_up: &AtomicBool,
+    ) -> Result<Option<Run>, IndexError> {
+        let records = self.0.iter().map(|run| run.records).sum();
+        let mut writer = index.writer(number, records, index.runs().records())?;
+        let mut records = self.records()?;
+        while let Some(record) = records.next()? {
+            writer.add(record)?;
+            if give_up.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+        }
+        writer.finish().map(Some)
+    }
+
+    /// Removes the files of the runs, which nothing refers to any more; whoever has them open can still read them.
+    pub(crate) fn remove(&self) -> Result<(), IndexError> {
+        for run in &self.0 {
+            std::fs::remove_file(&run.path)?;
+        }
+        Ok(())
+    }
+
+    /// All records, in the order of their fingerprints.
+    pub(crate) fn records(&self) -> Result<Records<'_>, IndexError> {
+        let mut heads = Vec::with_capacity(self.0.len());
+        for run in &self.0 {
+            let mut reader = RunReader::new(run);
+            if let Some(record) = reader.next()? {
+                heads.push(Head { record, reader });
+            }
+        }
+        Ok(Records(heads))
+    }
+}
+
+/// A walk over runs. There are few, so the least of their next records is found by looking at each.
+pub(crate) struct Records<'a>(Vec<Head<'a>>);
+
+/// The next record of a run, and what comes after it.
+struct Head<'a> {
+    record: Record,
+    reader: RunReader<'a>,
+}
+
+impl Records<'_> {
+    /// The next record, or nothing after the last.
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, IndexError> {
+        // Of equal ones `min_by_key` takes the first, which is the newest.
+        let Some(least) = self.0.iter().map(|head| head.record).min_by_key(|record| record.fingerprint)
+        else {
+            return Ok(None);
+        };
+        let mut at = 0;
+        while let Some(head) = self.0.get_mut(at) {
+            if head.record.fingerprint != least.fingerprint {
+                at += 1;
+            } else if let Some(record) = head.reader.next()? {
+                head.record = record;
+                at += 1;
+            } else {
+                self.0.remove(at);
+            }
+        }
+        Ok(Some(least))
+    }
+}

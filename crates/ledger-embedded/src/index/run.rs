@@ -1,0 +1,289 @@
+//! A run: a file of records sorted by fingerprint, written once and never changed.
+//!
+//! ```text
+//! run    = header [4096] · block* · filter
+//! header = magic "PCTINDEX" · format u32 · run u64 · records u64 · filter's bytes u64 · filter's crc u32 · crc u32
+//! block  = record [170] · crc u32 · 12 bytes of nothing           all are full but the last, which ends in zeros
+//! record = fingerprint, high u64 and low u64 · position u64
+//! ```
+//!
+//! Integers are little-endian. Checksums start with the run's number and the block's, so that bytes in a wrong place
+//! do not pass: a record that is missed would let a bill number be used twice.
+//! Fingerprints are spread evenly, so a record's block is guessed and hardly ever missed by more than one.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::IndexError;
+use super::filter::Filter;
+use crate::fingerprint::Fingerprint;
+use crate::journal::{FORMAT, Position};
+use crate::store::sync_folder;
+
+/// Where the last order under a name stands, by the name's fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) position: Position,
+}
+
+impl Record {
+    fn read(bytes: &[u8; RECORD_BYTES]) -> Self {
+        let [high, low, position] = [0, 8, 16].map(|at| u64_at(bytes, at));
+        Self { fingerprint: Fingerprint { high, low }, position: Position(position) }
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        for part in [self.fingerprint.high, self.fingerprint.low, self.position.0] {
+            out.extend_from_slice(&part.to_le_bytes());
+        }
+    }
+}
+
+const BLOCK_BYTES: usize = 4096;
+const RECORD_BYTES: usize = 24;
+const RECORDS_PER_BLOCK: usize = 170;
+const BLOCK_CRC_AT: usize = RECORDS_PER_BLOCK * RECORD_BYTES;
+
+const MAGIC: [u8; 8] = *b"PCTINDEX";
+const HEADER_CRC_AT: usize = 40;
+
+/// How much is written at once, and how much between two syncs: one sync of everything at the end would keep the
+/// disk from the journal for long.
+const WRITE_BYTES: usize = 64 * BLOCK_BYTES;
+const SYNC_BYTES: u64 = 4 * 1024 * 1024;
+/// How much is read at once by whoever reads all.
+const READ_BLOCKS: u64 = 64;
+
+/// An open run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) number: u64,
+    pub(crate) records: u64,
+    pub(crate) path: PathBuf,
+    file: File,
+    filter: Filter,
+}
+
+impl Run {
+    fn path(folder: &Path, number: u64) -> PathBuf {
+        folder.join(format!("{number:016}.run"))
+    }
+
+    /// Opens a run that was finished.
+    pub(super) fn open(folder: &Path, number: u64) -> Result<Self, IndexError> {
+        let path = Self::path(folder, number);
+        let file = File::open(&path)?;
+        let damaged = |offset| IndexError::Damaged { file: path.clone(), offset };
+        let mut header = [0; BLOCK_BYTES];
+        file.read_exact_at(&mut header, 0).map_err(|_| damaged(0))?;
+        let is_this = header[..8] == MAGIC && u32_at(&header, 8) == FORMAT && u64_at(&header, 12) == number;
+        if !is_this || crc(number, 0, &header[..HEADER_CRC_AT]) != u32_at(&header, HEADER_CRC_AT) {
+            return Err(damaged(0));
+        }
+        let (records, filter_bytes) = (u64_at(&header, 20), u64_at(&header, 28));
+        let filter_crc = u32_at(&header, 36);
+        let filter_at = BLOCK_BYTES as u64 * (1 + blocks(records));
+        let mut bytes = vec![0; usize::try_from(filter_bytes).map_err(|_| damaged(0))?];
+        file.read_exact_at(&mut bytes, filter_at).map_err(|_| damaged(filter_at))?;
+        if crc(number, 0, &bytes) != filter_crc {
+            return Err(damaged(filter_at));
+        }
+        let filter = Filter::from_bytes(bytes);
+        Ok(Self { number, records, path, file, filter })
+    }
+
+    /// Whether there may be a record with this fingerprint; most often it says no where there is none.
+    pub(super) fn may_hold(&self, fingerprint: Fingerprint) -> bool {
+        self.filter.may_hold(fingerprint)
+    }
+
+    /// The position recorded for a fingerprint, by reading the file.
+    pub(super) fn find(&self, fingerprint: Fingerprint) -> Result<Option<Position>, IndexError> {
+        // The blocks that may hold it, and what stands before and after them.
+        let (mut from, mut to) = (0, blocks(self.records));
+        let (mut after, mut before) = (0, u64::MAX);
+        let mut bytes = [0; BLOCK_BYTES];
+        while from < to {
+            let share = u128::from(fingerprint.high - after) * u128::from(to - from);
+            let share = share / (u128::from(before - after) + 1);
+            let guess = from + u64::try_from(share).expect("it is less than there are blocks");
+            self.read_blocks(guess, &mut bytes)?;
+            let records = &bytes.as_chunks().0[..self.records_in(guess)];
+            let [first, last] = [0, records.len() - 1].map(|at| Record::read(&records[at]).fingerprint);
+            if fingerprint < first {
+                (to, before) = (guess, first.high);
+            } else if fingerprint > last {
+                (from, after) = (guess + 1, last.high);
+            } else {
+                let found =
+                    records.binary_search_by_key(&fingerprint, |bytes| Record::read(bytes).fingerprint);
+                return Ok(found.ok().map(|at| Record::read(&records[at]).position));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Fills `bytes` with whole blocks from `first` on, and verifies them.
+    fn read_blocks(&self, first: u64, bytes: &mut [u8]) -> Result<(), IndexError> {
+        let offset = BLOCK_BYTES as u64 * (1 + first);
+        self.file.read_exact_at(bytes, offset)?;
+        for (block, bytes) in (first..).zip(bytes.chunks_exact(BLOCK_BYTES)) {
+            if crc(self.number, 1 + block, &bytes[..BLOCK_CRC_AT]) != u32_at(bytes, BLOCK_CRC_AT) {
+                let offset = BLOCK_BYTES as u64 * (1 + block);
+                return Err(IndexError::Damaged { file: self.path.clone(), offset });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records a block holds.
+    fn records_in(&self, block: u64) -> usize {
+        let left = self.records - block * RECORDS_PER_BLOCK as u64;
+        usize::try_from(left).unwrap_or(usize::MAX).min(RECORDS_PER_BLOCK)
+    }
+}
+
+/// How many blocks so many records fill.
+fn blocks(records: u64) -> u64 {
+    records.div_ceil(RECORDS_PER_BLOCK as u64)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+fn crc(run: u64, block: u64, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&run.to_le_bytes());
+    hasher.update(&block.to_le_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// Reads all records of a run, in order.
+pub(crate) struct RunReader<'a> {
+    run: &'a Run,
+    /// Blocks that were read, and where in them the next record is.
+    bytes: Vec<u8>,
+    block: u64,
+    at: usize,
+    next_read: u64,
+}
+
+impl<'a> RunReader<'a> {
+    pub(super) fn new(run: &'a Run) -> Self {
+        Self { run, bytes: Vec::new(), block: 0, at: 0, next_read: 0 }
+    }
+
+    /// The next record, or nothing after the last.
+    pub(super) fn next(&mut self) -> Result<Option<Record>, IndexError> {
+        let all = blocks(self.run.records);
+        if self.block < self.next_read && self.at == self.run.records_in(self.block) {
+            (self.block, self.at) = (self.block + 1, 0);
+        }
+        if self.block == all {
+            return Ok(None);
+        }
+        if self.block == self.next_read {
+            let count = READ_BLOCKS.min(all - self.block);
+            self.bytes.resize(usize::try_from(count).expect("a few") * BLOCK_BYTES, 0);
+            self.run.read_blocks(self.block, &mut self.bytes)?;
+            self.next_read += count;
+        }
+        let first = self.next_read - (self.bytes.len() / BLOCK_BYTES) as u64;
+        let block =
+            &self.bytes.as_chunks::<BLOCK_BYTES>().0[usize::try_from(self.block - first).expect("a few")];
+        self.at += 1;
+        Ok(Some(Record::read(&block.as_chunks().0[self.at - 1])))
+    }
+}
+
+/// A run while it is written.
+pub(super) struct RunWriter {
+    number: u64,
+    path: PathBuf,
+    file: File,
+    records: u64,
+    filter: Filter,
+    /// Whole blocks that are not written yet, and then the one that is filled.
+    bytes: Vec<u8>,
+    written: u64,
+    synced: u64,
+}
+
+impl RunWriter {
+    /// A run in `folder` for about `records` records, with a filter of at most `filter_bytes_max`.
+    pub(super) fn create(
+        folder: &Path,
+        number: u64,
+        records: u64,
+        filter_bytes_max: u64,
+    ) -> Result<Self, IndexError> {
+        let path = Run::path(folder, number);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+        let filter = Filter::for_records(records, filter_bytes_max);
+        let bytes = Vec::with_capacity(WRITE_BYTES);
+        Ok(Self { number, path, file, records: 0, filter, bytes, written: BLOCK_BYTES as u64, synced: 0 })
+    }
+
+    /// Adds a record, whose fingerprint is greater than that of the one before.
+    pub(super) fn add(&mut self, record: Record) -> Result<(), IndexError> {
+        self.filter.insert(record.fingerprint);
+        record.put(&mut self.bytes);
+        self.records += 1;
+        if self.records.is_multiple_of(RECORDS_PER_BLOCK as u64) {
+            self.end_block()?;
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> Result<(), IndexError> {
+        let start = self.bytes.len().next_multiple_of(BLOCK_BYTES) - BLOCK_BYTES;
+        self.bytes.resize(start + BLOCK_CRC_AT, 0);
+        let block = blocks(self.records);
+        let crc = crc(self.number, block, &self.bytes[start..]);
+        self.bytes.extend_from_slice(&crc.to_le_bytes());
+        self.bytes.resize(start + BLOCK_BYTES, 0);
+        if self.bytes.len() == WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), IndexError> {
+        self.file.write_all_at(&self.bytes, self.written)?;
+        self.written += self.bytes.len() as u64;
+        self.bytes.clear();
+        if self.written - self.synced >= SYNC_BYTES {
+            self.file.sync_data()?;
+            self.synced = self.written;
+        }
+        Ok(())
+    }
+
+    /// The finished run, which is durable.
+    pub(super) fn finish(mut self) -> Result<Run, IndexError> {
+        if !self.records.is_multiple_of(RECORDS_PER_BLOCK as u64) {
+            self.end_block()?;
+        }
+        self.write()?;
+        self.file.write_all_at(self.filter.bytes(), self.written)?;
+        let mut header = [0; BLOCK_BYTES];
+        header[..8].copy_from_slice(&MAGIC);
+        header[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        header[12..20].copy_from_slice(&self.number.to_le_bytes());
+        header[20..28].copy_from_slice(&self.records.to_le_bytes());
+        header[28..36].copy_from_slice(&(self.filter.bytes().len() as u64).to_le_bytes());
+        header[36..HEADER_CRC_AT].copy_from_slice(&crc(self.number, 0, self.filter.bytes()).to_le_bytes());
+        let header_crc = crc(self.number, 0, &header[..HEADER_CRC_AT]);
+        header[HEADER_CRC_AT..HEADER_CRC_AT + 4].copy_from_slice(&header_crc.to_le_bytes());
+        self.file.write_all_at(&header, 0)?;
+        self.file.sync_all()?;
+        sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
+        let Self { number, path, file, records, filter, .. } = self;
+        Ok(Run { number, records, path, file, filter })
+    }
+}

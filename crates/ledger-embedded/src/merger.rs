@@ -1,0 +1,53 @@
+//! The merger: a thread that merges runs of the views, so that there are few to look into.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::books::Books;
+
+/// How many bulks of rows may be written while one merge goes on; the next waits. A merge of everything takes longest.
+const BULKS_AHEAD_MAX: usize = 16;
+
+/// The flusher's hold on the merger.
+pub(crate) struct Merger {
+    bulks: Option<SyncSender<()>>,
+    give_up: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Merger {
+    pub(crate) fn start(books: Arc<Books>) -> std::io::Result<Self> {
+        let (bulks, written) = sync_channel::<()>(BULKS_AHEAD_MAX);
+        let give_up = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&give_up);
+        let thread = std::thread::Builder::new().name("pactolus-merge".into()).spawn(move || {
+            for () in written {
+                if let Err(error) = books.views.merge(&told) {
+                    books.fail(&error);
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { bulks: Some(bulks), give_up, thread: Some(thread) })
+    }
+
+    /// Says that a bulk of rows was written; waits when the merger is far behind.
+    pub(crate) fn bulk_written(&self) {
+        // Without a merger the store has failed.
+        let _ = self.bulks.as_ref().map(|bulks| bulks.send(()));
+    }
+}
+
+impl Drop for Merger {
+    fn drop(&mut self) {
+        self.bulks = None;
+        self.give_up.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the merger panicked");
+        }
+    }
+}

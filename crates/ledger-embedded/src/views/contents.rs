@@ -1,0 +1,101 @@
+//! The contents of the views: of which runs their indexes consist, and how far into the journal they reach.
+//!
+//! It is one small file, replaced as a whole, so that the views are always as one moment left them.
+//!
+//! ```text
+//! contents = magic "PCTVIEWS" · format u32 · crc u32 · body
+//! body     = seed [16] · digest [32] · position · orders · next run · runs of bills · runs of accounts
+//! ```
+//!
+//! `format` and `crc` are little-endian, the crc being of the body; the other integers are variable-length, and
+//! a list begins with its length.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::codec::{Reader, put_varint};
+use crate::fingerprint::Seed;
+use crate::index::IndexError;
+use crate::journal::{FORMAT, Mark, Position};
+use crate::store::sync_folder;
+
+const MAGIC: [u8; 8] = *b"PCTVIEWS";
+const BODY_AT: usize = 16;
+
+/// What the views consist of.
+pub(super) struct Contents {
+    pub(super) seed: Seed,
+    pub(super) reached: Mark,
+    /// The number of the next run; numbers are not used twice.
+    pub(super) next_run: u64,
+    /// The runs of each index, newest first.
+    pub(super) bills: Vec<u64>,
+    pub(super) accounts: Vec<u64>,
+}
+
+impl Contents {
+    /// Empty views.
+    fn none() -> Self {
+        Self {
+            seed: Seed::draw(),
+            reached: Mark::START,
+            next_run: 0,
+            bills: Vec::new(),
+            accounts: Vec::new(),
+        }
+    }
+
+    fn path(folder: &Path) -> PathBuf {
+        folder.join("contents")
+    }
+
+    /// Reads what [`Contents::save`] wrote last; where it never did, the views are empty.
+    pub(super) fn read(folder: &Path) -> Result<Self, IndexError> {
+        let path = Self::path(folder);
+        match std::fs::read(&path) {
+            Ok(bytes) => Self::decode(&bytes).ok_or(IndexError::Damaged { file: path, offset: 0 }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::none()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (head, body) = bytes.split_at_checked(BODY_AT)?;
+        let is_whole = head[..8] == MAGIC
+            && head[8..12] == FORMAT.to_le_bytes()
+            && head[12..] == crc32fast::hash(body).to_le_bytes();
+        let mut reader = Reader::new(body);
+        let seed = Seed(reader.array()?);
+        let digest = reader.array()?;
+        let reached = Mark { position: Position(reader.varint()?), orders: reader.varint()?, digest };
+        let next_run = reader.varint()?;
+        let mut list = || (0..reader.varint()?).map(|_| reader.varint()).collect::<Option<Vec<_>>>();
+        let (bills, accounts) = (list()?, list()?);
+        is_whole.then_some(Self { seed, reached, next_run, bills, accounts })
+    }
+
+    /// Puts these in the place of what was saved before; when this returns, they are durable.
+    pub(super) fn save(&self, folder: &Path) -> Result<(), IndexError> {
+        let mut body = Vec::new();
+        body.extend_from_slice(&self.seed.0);
+        body.extend_from_slice(&self.reached.digest);
+        for number in [self.reached.position.0, self.reached.orders, self.next_run] {
+            put_varint(&mut body, number);
+        }
+        for runs in [&self.bills, &self.accounts] {
+            put_varint(&mut body, runs.len() as u64);
+            for run in runs {
+                put_varint(&mut body, *run);
+            }
+        }
+        let path = Self::path(folder);
+        let unnamed = path.with_extension("new");
+        let mut file = File::create(&unnamed)?;
+        let crc = crc32fast::hash(&body).to_le_bytes();
+        file.write_all(&[&MAGIC[..], &FORMAT.to_le_bytes(), &crc, &body].concat())?;
+        file.sync_all()?;
+        std::fs::rename(&unnamed, &path)?;
+        Ok(sync_folder(folder)?)
+    }
+}

@@ -1,0 +1,116 @@
+//! The sums per offer, zone and day, on disk: rows in fjall, in the order of their names and days.
+
+use std::path::Path;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use pactolus_ledger::{Sums, Tally, TotalKey};
+use pactolus_nouns::{AppId, Environment};
+
+use super::ViewError;
+use crate::codec::{Reader, put_varint};
+use crate::journal::Position;
+use crate::rows::{TotalRow, Totals};
+
+/// There is a row for each zone and day with orders, and few of them change at a time.
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The rows of totals.
+pub(super) struct TotalRows {
+    database: Database,
+    rows: Keyspace,
+}
+
+impl TotalRows {
+    pub(super) fn open(folder: &Path) -> Result<Self, fjall::Error> {
+        let database = Database::builder(folder).cache_size(CACHE_BYTES).worker_threads(1).open()?;
+        Ok(Self { rows: database.keyspace("totals", KeyspaceCreateOptions::default)?, database })
+    }
+
+    pub(super) fn get(&self, total: &TotalKey) -> Result<Option<TotalRow>, ViewError> {
+        match self.rows.get(key(total))? {
+            None => Ok(None),
+            Some(bytes) => read(&bytes).map(Some).ok_or(ViewError::Total),
+        }
+    }
+
+    /// The rows of an app's environment.
+    pub(super) fn of(
+        &self,
+        app: AppId,
+        environment: Environment,
+    ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
+        let prefix = environment_key(app, environment);
+        let rows = self.rows.prefix(&prefix).map(|guard| {
+            let (key, bytes) = guard.into_inner()?;
+            let names = key.strip_prefix(&*prefix).and_then(|names| read_key(app, environment, names));
+            Ok((names.ok_or(ViewError::Total)?, read(&bytes).ok_or(ViewError::Total)?))
+        });
+        rows.collect()
+    }
+
+    /// Writes `rows`; when this returns, they are durable.
+    pub(super) fn write(&self, rows: &Totals) -> Result<(), ViewError> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        for (total, row) in rows {
+            batch.insert(&self.rows, key(total), bytes(row));
+        }
+        Ok(batch.commit()?)
+    }
+}
+
+fn bytes(row: &TotalRow) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, row.through.0);
+    for (_, tally) in row.sums.by_kind() {
+        put_varint(&mut out, tally.orders);
+        out.extend_from_slice(&tally.coins.to_le_bytes());
+    }
+    out
+}
+
+fn read(bytes: &[u8]) -> Option<TotalRow> {
+    let mut reader = Reader::new(bytes);
+    let through = Position(reader.varint()?);
+    let mut tally = || Some(Tally { orders: reader.varint()?, coins: u128::from_le_bytes(reader.array()?) });
+    let sums = Sums { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
+    reader.is_empty().then_some(TotalRow { through, sums })
+}
+
+// Keys: names ended by a zero byte, which no name can hold.
+
+/// What the keys of an app's environment begin with.
+fn environment_key(app: AppId, environment: Environment) -> Vec<u8> {
+    let mut key = Vec::new();
+    put_name(&mut key, app.as_str());
+    key.push(match environment {
+        Environment::Live => 0,
+        Environment::Sandbox => 1,
+    });
+    key
+}
+
+fn key(total: &TotalKey) -> Vec<u8> {
+    let mut key = environment_key(total.app, total.environment);
+    put_name(&mut key, total.offer.as_str());
+    put_name(&mut key, total.zone.as_str());
+    key.extend_from_slice(&total.day.get().to_be_bytes());
+    key
+}
+
+/// The total that the rest of a key names, after what it begins with.
+fn read_key(app: AppId, environment: Environment, rest: &[u8]) -> Option<TotalKey> {
+    let (names, day) = rest.split_last_chunk()?;
+    let mut names = names.split(|byte| *byte == 0).map(|name| std::str::from_utf8(name).ok());
+    Some(TotalKey {
+        app,
+        environment,
+        offer: names.next()??.parse().ok()?,
+        zone: names.next()??.parse().ok()?,
+        day: pactolus_ledger::Day::new(u32::from_be_bytes(*day)),
+    })
+}
+
+fn put_name(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(0);
+}
