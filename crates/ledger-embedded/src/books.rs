@@ -18,7 +18,6 @@ use pactolus_nouns::{AppId, Environment};
 
 use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::entry::Entry;
-use crate::journal::frame::FrameBuilder;
 use crate::journal::{Journal, Mark, Position, ReadError};
 use crate::rows::{AccountRow, Names, RowSet, TotalRow};
 use crate::views::{ViewError, Views};
@@ -111,19 +110,24 @@ impl Books {
         Names { bill: seed.bill(&order.bill()), account: seed.account(&order.account) }
     }
 
-    /// What is published under each order's names. Names in memory are looked up for all at once, so that the lock is
-    /// taken once and what the processor has to wait for is waited for together.
+    /// What is published under each order's names, up to the mark that it returns.
+    ///
+    /// Names in memory are looked up for all at once, so that the lock is taken once and what the processor has to
+    /// wait for is waited for together.
     pub(crate) fn look_up<'a>(
         &self,
         orders: impl Iterator<Item = (&'a Order, Names)> + Clone,
-    ) -> Result<Vec<Known>, BooksError> {
-        let mut known: Vec<Known> = {
+        known: &mut Vec<Known>,
+    ) -> Result<Mark, BooksError> {
+        known.clear();
+        let end = {
             let tail = self.tail();
-            let known = |(_, names): (_, Names)| Known {
+            let look_up = |(_, names): (_, Names)| Known {
                 bill: tail.bill(names.bill),
                 account: tail.account(names.account),
             };
-            orders.clone().map(known).collect()
+            known.extend(orders.clone().map(look_up));
+            tail.end
         };
         // Taken after the tail was looked at: what has left it since is here.
         let (bills, accounts) = (self.views.bills.runs(), self.views.accounts.runs());
@@ -137,7 +141,7 @@ impl Books {
                 known.account = Some(self.account_row(&order.account, last)?);
             }
         }
-        Ok(known)
+        Ok(end)
     }
 
     /// The row of the account whose last order stands at `last`.
@@ -182,6 +186,17 @@ impl Books {
         }
     }
 
+    /// Files in `rows`, on top of what is published, an order that stands at `position`.
+    pub(crate) fn file(
+        &self,
+        rows: &mut RowSet,
+        names: Names,
+        receipt: &Receipt,
+        position: Position,
+    ) -> Result<(), BooksError> {
+        rows.file(names, receipt, position, |key| self.total(key))
+    }
+
     /// What the bill number made whose last order stands at `position`; `read` reads orders.
     pub(crate) fn filed_at(
         bill: &BillKey,
@@ -198,11 +213,12 @@ impl Books {
         }
     }
 
-    /// Makes rows of durable orders visible, up to `end`, and leaves `rows` empty.
-    pub(crate) fn publish(&self, rows: &mut RowSet, end: Mark) {
+    /// Makes rows of durable orders visible, up to `end`; says how many bill numbers the tail gathered.
+    pub(crate) fn publish(&self, rows: &RowSet, end: Mark) -> usize {
         let mut tail = self.tail.write().expect("nothing panics while it changes the tail");
-        tail.active.absorb(rows);
+        tail.active.add(rows);
         tail.end = end;
+        tail.active.bills.len()
     }
 
     /// The published account.
@@ -271,67 +287,10 @@ impl Books {
     }
 }
 
-/// What was published under an order's names before its batch.
+/// What is published under an order's names.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known {
     /// Where the last order under the bill number stands.
-    bill: Option<Position>,
-    account: Option<AccountRow>,
-}
-
-/// The books as a batch leaves them, before it is durable.
-pub(crate) struct Draft<'a> {
-    books: &'a Books,
-    rows: &'a mut RowSet,
-}
-
-impl<'a> Draft<'a> {
-    /// A draft on top of `books`, whose new rows go to `rows`.
-    pub(crate) fn new(books: &'a Books, rows: &'a mut RowSet) -> Self {
-        Self { books, rows }
-    }
-
-    /// An account, of which `known` was published.
-    pub(crate) fn account(&self, names: Names, known: &Known) -> Option<AccountRow> {
-        self.rows.accounts.get(&names.account).copied().or(known.account)
-    }
-
-    /// Where the last order under a bill number stands, of which `known` was published.
-    pub(crate) fn bill(&self, names: Names, known: &Known) -> Option<Position> {
-        self.rows.bills.get(&names.bill).copied().or(known.bill)
-    }
-
-    /// What the bill number made whose last order stands at `position`, in the books or in the batch.
-    pub(crate) fn filed(
-        &self,
-        bill: &BillKey,
-        position: Position,
-        batch: &FrameBuilder,
-    ) -> Result<Filed, BooksError> {
-        Books::filed_at(bill, position, |position| match batch.entry(position) {
-            Some(entry) => Ok(entry),
-            None => self.books.journal.entry(position),
-        })
-    }
-
-    /// Files an order that stands at `position`. Filing it again changes nothing.
-    pub(crate) fn file(
-        &mut self,
-        names: Names,
-        receipt: &Receipt,
-        position: Position,
-    ) -> Result<(), BooksError> {
-        self.rows.file(names, receipt, position);
-        let key = TotalKey::of(receipt);
-        let row = match self.rows.totals.get(&key) {
-            Some(row) => Some(*row),
-            None => self.books.total(&key)?,
-        };
-        if row.is_none_or(|row| row.through < position) {
-            let mut sums = row.map_or_else(Default::default, |row| row.sums);
-            sums.count(receipt);
-            self.rows.totals.insert(key, TotalRow { through: position, sums });
-        }
-        Ok(())
-    }
+    pub(crate) bill: Option<Position>,
+    pub(crate) account: Option<AccountRow>,
 }

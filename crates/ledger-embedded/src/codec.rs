@@ -11,10 +11,10 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value.to_le_bytes()[0]);
 }
 
-/// Appends a text of at most 2^64 − 1 bytes, its length first.
-pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+/// Appends the bytes of a text, of which there are at most 2^64 − 1, their number first.
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     put_varint(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(text);
 }
 
 /// What is left to read.
@@ -81,8 +81,8 @@ mod tests {
         for value in values {
             put_varint(&mut out, value);
         }
-        put_text(&mut out, "");
-        put_text(&mut out, "剑");
+        put_text(&mut out, b"");
+        put_text(&mut out, "剑".as_bytes());
         let mut reader = Reader::new(&out);
         for value in values {
             assert_eq!(reader.varint(), Some(value));

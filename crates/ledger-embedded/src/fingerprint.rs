@@ -25,24 +25,24 @@ impl Seed {
 
     /// The fingerprint of an account's name.
     pub(crate) fn account(self, key: &AccountKey) -> Fingerprint {
-        self.of(key.app, key.environment, [key.offer.as_str(), key.player.as_str(), key.zone.as_str()])
+        self.of(key.app, key.environment, [key.offer.as_bytes(), key.player.as_bytes(), key.zone.as_bytes()])
     }
 
     /// The fingerprint of a bill number in its space.
     pub(crate) fn bill(self, bill: &BillKey) -> Fingerprint {
-        self.of(bill.app, bill.environment, [bill.bill_no.as_str()])
+        self.of(bill.app, bill.environment, [bill.bill_no.as_bytes()])
     }
 
     /// The fingerprint of names, each ended by a zero byte, which no name can hold.
-    fn of<const N: usize>(self, app: AppId, environment: Environment, names: [&str; N]) -> Fingerprint {
+    fn of<const N: usize>(self, app: AppId, environment: Environment, names: [&[u8]; N]) -> Fingerprint {
         let mut hasher = SipHasher13::new_with_key(&self.0);
-        hasher.write(app.as_str().as_bytes());
+        hasher.write(app.as_bytes());
         hasher.write(match environment {
             Environment::Live => &[0, 0],
             Environment::Sandbox => &[0, 1],
         });
         for name in names {
-            hasher.write(name.as_bytes());
+            hasher.write(name);
             hasher.write(&[0]);
         }
         let hash = hasher.finish128();

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use self::entry::Entry;
-use self::frame::{ENTRY_HEADER_BYTES, FrameBuilder};
+use self::frame::{ENTRY_HEADER_BYTES, Frame, FrameBuilder};
 use self::segment::Segment;
 use crate::open::OpenError;
 
@@ -25,7 +25,7 @@ use crate::open::OpenError;
 pub(crate) const FORMAT: u32 = 1;
 
 /// A place in the journal: bytes since it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Position(pub(crate) u64);
 
 impl Position {
@@ -143,54 +143,67 @@ pub(crate) fn read_up_to(segment: &Segment, bytes: &mut [u8], offset: u64) -> io
     Ok(filled)
 }
 
+/// Where the next frame will stand, for whoever fills frames.
+#[derive(Debug)]
+pub(crate) struct Head {
+    end: Mark,
+    /// Where the last segment begins.
+    segment: Position,
+    segment_bytes: u64,
+}
+
+impl Head {
+    /// Goes on after `end`, the end of `journal`.
+    pub(crate) fn new(journal: &Journal, end: Mark, segment_bytes: u64) -> Self {
+        Self { end, segment: journal.segment(end.position).before.position, segment_bytes }
+    }
+
+    /// A frame to fill, in `room`; the first after a full segment will begin a new one.
+    pub(crate) fn frame(&self, room: Vec<u8>) -> FrameBuilder {
+        let is_full = self.end.position.0 - self.segment.0 >= self.segment_bytes;
+        FrameBuilder::new(if is_full { segment::first_frame(self.end) } else { self.end }, room)
+    }
+
+    /// Goes on after `frame`.
+    pub(crate) fn pass(&mut self, frame: &Frame) {
+        if frame.before.position != self.end.position {
+            self.segment = self.end.position;
+        }
+        self.end = frame.after;
+    }
+}
+
 /// The one who appends to the journal.
 #[derive(Debug)]
 pub(crate) struct Appender {
     journal: Arc<Journal>,
     segment: Arc<Segment>,
     end: Mark,
-    segment_bytes: u64,
-    /// Room for the next frame.
-    spare: Vec<u8>,
 }
 
 impl Appender {
     /// Appends after `end`, which is where the journal ends and is durable.
-    pub(crate) fn new(journal: Arc<Journal>, end: Mark, segment_bytes: u64) -> Self {
+    pub(crate) fn new(journal: Arc<Journal>, end: Mark) -> Self {
         let segment = journal.segment(end.position);
-        Self { journal, segment, end, segment_bytes, spare: Vec::new() }
+        Self { journal, segment, end }
     }
 
     /// Where the journal ends.
-    pub(crate) fn end(&self) -> &Mark {
-        &self.end
-    }
-
-    /// A frame to fill; the first after a full segment begins a new one.
-    pub(crate) fn frame(&mut self) -> io::Result<FrameBuilder> {
-        if self.segment.offset(self.end.position) >= self.segment_bytes {
-            let segment = Segment::create(&self.journal.folder, self.end)?;
-            self.end = segment.first_frame();
-            self.segment = self.journal.push(segment);
-        }
-        Ok(FrameBuilder::new(self.end.position, std::mem::take(&mut self.spare)))
+    pub(crate) fn end(&self) -> Mark {
+        self.end
     }
 
     /// Writes a frame; when this returns, it is durable.
     ///
     /// After an error the frame may or may not be there; nothing more may be appended until the journal is
     /// opened again.
-    pub(crate) fn commit(&mut self, frame: FrameBuilder) -> io::Result<()> {
-        let (bytes, after) = frame.finish(&self.end);
-        self.segment.file.write_all_at(&bytes, self.segment.offset(self.end.position))?;
+    pub(crate) fn append(&mut self, frame: &Frame) -> io::Result<()> {
+        if frame.before.position != self.end.position {
+            self.segment = self.journal.push(Segment::create(&self.journal.folder, self.end)?);
+        }
+        self.segment.file.write_all_at(&frame.bytes, self.segment.offset(frame.before.position))?;
         self.segment.file.sync_data()?;
-        self.end = after;
-        self.spare = bytes;
+        self.end = frame.after;
         Ok(())
-    }
-
-    /// Takes back the room of a frame that stays empty.
-    pub(crate) fn discard(&mut self, frame: FrameBuilder) {
-        self.spare = frame.into_room();
     }
 }

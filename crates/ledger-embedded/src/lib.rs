@@ -20,6 +20,8 @@
 mod audit;
 mod books;
 mod codec;
+mod committer;
+mod draft;
 mod fingerprint;
 mod flusher;
 mod index;

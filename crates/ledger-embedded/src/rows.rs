@@ -4,6 +4,7 @@
 //! sums orders up, it says which is the last that it counts.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use pactolus_ledger::{Account, Receipt, Sums, TotalKey};
 
@@ -30,11 +31,21 @@ pub(crate) struct AccountRow {
 }
 
 /// The sums of an offer, zone and day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TotalRow {
-    /// The last order that is counted.
+    /// The last order that is counted; none stands at the beginning of the journal.
     pub(crate) through: Position,
     pub(crate) sums: Sums,
+}
+
+impl TotalRow {
+    /// Counts the order that stands at `position`, if it is not counted yet.
+    fn count(&mut self, receipt: &Receipt, position: Position) {
+        if self.through < position {
+            self.sums.count(receipt);
+            self.through = position;
+        }
+    }
 }
 
 /// The names that an order concerns, as fingerprints.
@@ -45,16 +56,33 @@ pub(crate) struct Names {
 }
 
 impl RowSet {
-    /// Files an order that stands at `position`, but for the sums that it counts to.
-    pub(crate) fn file(&mut self, names: Names, receipt: &Receipt, position: Position) {
+    /// Files an order that stands at `position`; `total` says what was summed up before these rows.
+    ///
+    /// Filing it again changes nothing.
+    pub(crate) fn file<E>(
+        &mut self,
+        names: Names,
+        receipt: &Receipt,
+        position: Position,
+        total: impl FnOnce(&TotalKey) -> Result<Option<TotalRow>, E>,
+    ) -> Result<(), E> {
         self.bills.insert(names.bill, position);
         self.accounts.insert(names.account, AccountRow { last: position, account: receipt.after });
+        let row = match self.totals.entry(TotalKey::of(receipt)) {
+            Entry::Occupied(row) => row.into_mut(),
+            Entry::Vacant(place) => {
+                let before = total(place.key())?;
+                place.insert(before.unwrap_or_default())
+            }
+        };
+        row.count(receipt, position);
+        Ok(())
     }
 
-    /// Puts `newer` rows over these, and leaves it empty.
-    pub(crate) fn absorb(&mut self, newer: &mut Self) {
-        self.bills.extend(newer.bills.drain());
-        self.accounts.extend(newer.accounts.drain());
-        self.totals.extend(newer.totals.drain());
+    /// Puts `newer` rows over these.
+    pub(crate) fn add(&mut self, newer: &Self) {
+        self.bills.extend(&newer.bills);
+        self.accounts.extend(&newer.accounts);
+        self.totals.extend(&newer.totals);
     }
 }

@@ -13,10 +13,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::books::{Books, BooksError, Draft};
+use crate::books::{Books, BooksError};
+use crate::committer::{Committer, Committing};
 use crate::flusher::Flusher;
 use crate::journal::scan::{Scan, Step};
-use crate::journal::{Appender, FORMAT, Journal, Mark};
+use crate::journal::{Appender, FORMAT, Head, Journal, Mark};
 use crate::open::OpenError;
 use crate::rows::RowSet;
 use crate::views::{ViewError, Views};
@@ -93,11 +94,12 @@ pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Boo
     let books = Arc::new(Books::new(Arc::clone(&journal), views));
     let mut flusher = Flusher::start(Arc::clone(&books))?;
     let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
-    let appender = Appender::new(journal, end, settings.segment_bytes);
+    let head = Head::new(&journal, end, settings.segment_bytes);
+    let appender = Appender::new(journal, end);
     let tail_orders = settings.tail_orders;
-    let writer =
-        Writer { books: Arc::clone(&books), appender, flusher, tail_orders, rows: RowSet::default() };
-    Ok((books, writer))
+    let committer =
+        Committer::start(Committing { books: Arc::clone(&books), appender, flusher, tail_orders })?;
+    Ok((Arc::clone(&books), Writer::new(books, head, committer)))
 }
 
 /// Files the orders after `reached`, cuts a torn end off, and makes sure that what was read is durable.
@@ -117,16 +119,14 @@ fn replay(
     loop {
         match scan.step()? {
             Step::Frame => {
-                let mut draft = Draft::new(books, &mut rows);
                 for entry in scan.entries() {
                     let (position, entry) = entry?;
                     let names = books.names(&entry.receipt.order);
-                    draft
-                        .file(names, &entry.receipt, position)
-                        .map_err(|error| books_error(folder, error))?;
+                    let filed = books.file(&mut rows, names, &entry.receipt, position);
+                    filed.map_err(|error| books_error(folder, error))?;
                 }
                 if rows.bills.len() >= tail_orders {
-                    books.publish(&mut rows, *scan.mark());
+                    books.publish(&std::mem::take(&mut rows), *scan.mark());
                     flusher.begin(*scan.mark());
                 }
             }
@@ -139,7 +139,7 @@ fn replay(
             Step::End => break,
         }
     }
-    books.publish(&mut rows, *scan.mark());
+    books.publish(&rows, *scan.mark());
     // What a process that was killed had written may be in memory only; nobody may be told of it before it is not.
     scan.segment().file.sync_all()?;
     Ok(*scan.mark())

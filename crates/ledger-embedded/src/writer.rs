@@ -1,21 +1,21 @@
 //! The writer: one thread that decides orders, in batches of what has queued up.
 //!
-//! Each order is decided against the books as the batch has left them. The batch is appended to the journal and
-//! synced once; then its rows are published, and only then is anybody answered.
-//! Refusals and replays wait for the sync too: they may rest on an order of the same batch.
+//! Each order is decided against the books as the batches before and its own have left them, durable or not.
+//! The committer then makes the batch durable and answers; if it cannot, nobody is told what was decided.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use pactolus_ledger::{Account, Decision, Order, OrderKind, PostError, Posted, Refusal, Unavailable, decide};
 use pactolus_nouns::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::books::{Books, BooksError, Draft, Known};
-use crate::flusher::Flusher;
-use crate::journal::Appender;
+use crate::books::{Books, BooksError, Known};
+use crate::committer::{Answer, Commit, Committer};
+use crate::draft::{Batch, Draft};
+use crate::journal::Head;
 use crate::journal::entry::Follows;
-use crate::journal::frame::FrameBuilder;
-use crate::rows::{Names, RowSet};
+use crate::rows::Names;
 
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
@@ -41,16 +41,21 @@ pub(crate) struct Post {
 
 /// The writer's state.
 pub(crate) struct Writer {
-    pub(crate) books: Arc<Books>,
-    pub(crate) appender: Appender,
-    pub(crate) flusher: Flusher,
-    /// How many bill numbers the tail may hold before it is written to the views.
-    pub(crate) tail_orders: usize,
-    /// Rows of the batch at hand; empty between batches.
-    pub(crate) rows: RowSet,
+    books: Arc<Books>,
+    head: Head,
+    committer: Committer,
+    /// Batches that were decided and may not be published yet, the oldest first.
+    ahead: VecDeque<Arc<Batch>>,
+    /// What is published about each order of the batch at hand; kept for its room.
+    known: Vec<Known>,
 }
 
 impl Writer {
+    /// A writer that goes on where the journal of `books` ends.
+    pub(crate) fn new(books: Arc<Books>, head: Head, committer: Committer) -> Self {
+        Self { books, head, committer, ahead: VecDeque::new(), known: Vec::new() }
+    }
+
     /// Serves `queue` until it is closed or says to close.
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut taken = Vec::with_capacity(BATCH_ORDERS_MAX);
@@ -61,15 +66,14 @@ impl Writer {
                     Request::Post(post) => posts.push(post),
                     Request::Settle(done) => {
                         self.batch(&mut posts);
-                        self.settle();
-                        // Who asked may have gone.
-                        let _ = done.send(());
+                        self.committer.ask(Commit::Settle(done));
                     }
                     Request::Close(done) => {
                         self.batch(&mut posts);
                         self.settle();
                         queue.close();
                         drop(self);
+                        // Who asked may have gone.
                         let _ = done.send(());
                         return;
                     }
@@ -80,19 +84,30 @@ impl Writer {
         self.settle();
     }
 
-    /// Decides, keeps and answers `posts`, and leaves it empty.
+    /// Brings the views up to the end of the journal, and waits until they are.
+    fn settle(&self) {
+        let (done, settled) = oneshot::channel();
+        self.committer.ask(Commit::Settle(done));
+        // A committer that is gone cannot settle.
+        let _ = settled.blocking_recv();
+    }
+
+    /// Decides `posts`, hands them to the committer, and leaves the list empty.
     fn batch(&mut self, posts: &mut Vec<Post>) {
         if posts.is_empty() {
             return;
         }
-        let decided = self.books.check().and_then(|()| self.keep(posts).map_err(|error| self.fail(&error)));
+        let decided = self.books.check().and_then(|()| {
+            self.decide(posts).map_err(|error| {
+                self.books.fail(&error);
+                Unavailable::Failed
+            })
+        });
         match decided {
-            Ok(answers) => {
-                for (post, answer) in posts.drain(..).zip(answers) {
-                    // Who asked may have gone; the order stands all the same.
-                    let _ = post.answer.send(answer);
-                }
-                self.flush_when_due();
+            Ok((batch, answers)) => {
+                let answers =
+                    posts.drain(..).zip(answers).map(|(post, answer)| Answer { to: post.answer, answer });
+                self.committer.ask(Commit::Batch(batch, answers.collect()));
             }
             Err(unavailable) => {
                 for post in posts.drain(..) {
@@ -102,67 +117,37 @@ impl Writer {
         }
     }
 
-    /// Decides `posts` and makes what was applied durable and visible.
-    fn keep(&mut self, posts: &[Post]) -> Result<Vec<Result<Posted, PostError>>, KeepError> {
-        let known = self.books.look_up(posts.iter().map(|post| (&*post.order, post.names)))?;
-        let mut frame = self.appender.frame()?;
-        let mut draft = Draft::new(&self.books, &mut self.rows);
-        let mut answers = Vec::with_capacity(posts.len());
-        for (post, known) in posts.iter().zip(&known) {
-            answers.push(decide_one(&mut draft, &mut frame, post, known)?.map_err(PostError::from));
+    /// Decides `posts`, in order.
+    fn decide(&mut self, posts: &[Post]) -> Result<Decided, BooksError> {
+        let orders = posts.iter().map(|post| (&*post.order, post.names));
+        let published = self.books.look_up(orders, &mut self.known)?;
+        while self.ahead.front().is_some_and(|batch| batch.frame.after.position <= published.position) {
+            self.ahead.pop_front();
         }
-        if frame.is_empty() {
-            self.appender.discard(frame);
-        } else {
-            self.appender.commit(frame)?;
-            self.books.publish(&mut self.rows, *self.appender.end());
+        let mut draft = Draft::new(&self.books, &self.ahead, self.head.frame(Vec::new()));
+        let decide = |(post, known)| Ok(decide_one(&mut draft, post, known)?.map_err(PostError::from));
+        let answers = posts.iter().zip(&self.known).map(decide).collect::<Result<_, BooksError>>()?;
+        let batch = draft.finish().map(Arc::new);
+        if let Some(batch) = &batch {
+            self.head.pass(&batch.frame);
+            self.ahead.push_back(Arc::clone(batch));
         }
-        Ok(answers)
-    }
-
-    fn fail(&self, error: &KeepError) -> Unavailable {
-        self.books.fail(error);
-        Unavailable::Failed
-    }
-
-    /// Begins a bulk when the tail is large enough, and waits when it is twice that: memory is bounded.
-    fn flush_when_due(&mut self) {
-        let held = {
-            let tail = self.books.tail.read().expect("nothing panics while it changes the tail");
-            tail.active.bills.len()
-        };
-        if held >= 2 * self.tail_orders || (held >= self.tail_orders && !self.flusher.is_busy()) {
-            self.flusher.begin(*self.appender.end());
-        }
-    }
-
-    /// Brings the views up to the end of the journal, so that the next opening has nothing to read again.
-    fn settle(&mut self) {
-        if self.books.check().is_ok() && self.flusher.begin(*self.appender.end()) {
-            self.flusher.wait();
-        }
+        Ok((batch, answers))
     }
 }
 
-/// What keeps a batch from being kept.
-#[derive(Debug, thiserror::Error)]
-enum KeepError {
-    #[error("writing the journal failed")]
-    Write(#[from] std::io::Error),
-    #[error("reading the books failed")]
-    Read(#[from] BooksError),
-}
+/// What deciding came to: what it changes, if it changes anything, and the answers.
+type Decided = (Option<Arc<Batch>>, Vec<Result<Posted, PostError>>);
 
-/// Decides one order against the draft, and adds it to the frame if it applies.
+/// Decides one order against the draft, and adds it if it applies.
 fn decide_one(
     draft: &mut Draft<'_>,
-    frame: &mut FrameBuilder,
     post: &Post,
     known: &Known,
 ) -> Result<Result<Posted, Refusal>, BooksError> {
     let Post { order, names, now, .. } = post;
     let last = draft.bill(*names, known);
-    let earlier = last.map(|last| draft.filed(&order.bill(), last, frame)).transpose()?;
+    let earlier = last.map(|last| draft.filed(&order.bill(), last)).transpose()?;
     let row = draft.account(*names, known);
     let account = row.map_or_else(Account::default, |row| row.account);
     Ok(match decide(&account, earlier.as_ref(), order, *now) {
@@ -171,8 +156,7 @@ fn decide_one(
         Ok(Decision::Apply(receipt)) => {
             // A cancel applies only where the last order under its bill number is the pay.
             let pay = last.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
-            let position = frame.add(&receipt, Follows { previous: row.map(|row| row.last), pay });
-            draft.file(*names, &receipt, position)?;
+            draft.apply(*names, &receipt, Follows { previous: row.map(|row| row.last), pay })?;
             Ok(Posted::Applied(receipt))
         }
     })

@@ -57,13 +57,16 @@ impl TotalKey {
     /// The sums to which a receipt counts.
     pub fn of(receipt: &Receipt) -> Self {
         let account = &receipt.order.account;
-        let server = account.zone.as_str().split('_').next().unwrap_or_default();
+        let server = match account.zone.as_bytes().iter().position(|byte| *byte == b'_') {
+            None => account.zone,
+            // A zone that begins with `_` names no server; it counts as it is.
+            Some(end) => ZoneId::new(&account.zone.as_str()[..end]).unwrap_or(account.zone),
+        };
         Self {
             app: account.app,
             environment: account.environment,
             offer: account.offer,
-            // A zone that begins with `_` names no server; it counts as it is.
-            zone: ZoneId::new(server).unwrap_or(account.zone),
+            zone: server,
             day: Day::of(receipt.at),
         }
     }

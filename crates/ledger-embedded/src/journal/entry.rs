@@ -108,11 +108,11 @@ pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, follows: Follows, positi
     if kind_bits == CANCEL {
         put_varint(out, back(follows.pay));
     }
-    put_text(out, account.app.as_str());
-    put_text(out, account.offer.as_str());
-    put_text(out, account.player.as_str());
-    put_text(out, account.zone.as_str());
-    put_text(out, bill_no.as_str());
+    put_text(out, account.app.as_bytes());
+    put_text(out, account.offer.as_bytes());
+    put_text(out, account.player.as_bytes());
+    put_text(out, account.zone.as_bytes());
+    put_text(out, bill_no.as_bytes());
     put_varint(out, receipt.at.get());
     put_varint(out, receipt.coins.get());
     put_varint(out, receipt.gifted.get());
@@ -127,8 +127,8 @@ pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, follows: Follows, positi
         OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {}
     }
     if has_memo {
-        put_text(out, memo.item());
-        put_text(out, memo.remark());
+        put_text(out, memo.item().as_bytes());
+        put_text(out, memo.remark().as_bytes());
     }
 }
 

@@ -25,28 +25,25 @@ const CRC_AT: usize = 52;
 pub(crate) const ENTRY_HEADER_BYTES: usize = 6;
 
 /// A frame while it is filled.
+#[derive(Debug)]
 pub(crate) struct FrameBuilder {
-    start: Position,
+    before: Mark,
     orders: u32,
     bytes: Vec<u8>,
 }
 
 impl FrameBuilder {
-    /// An empty frame that will stand at `start`; `bytes` is room to reuse.
-    pub(crate) fn new(start: Position, mut bytes: Vec<u8>) -> Self {
+    /// An empty frame that will stand at `before`; `bytes` is room to reuse.
+    pub(crate) fn new(before: Mark, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
-        Self { start, orders: 0, bytes }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.orders == 0
+        Self { before, orders: 0, bytes }
     }
 
     /// Adds an entry and says where it will stand.
     pub(crate) fn add(&mut self, receipt: &Receipt, follows: Follows) -> Position {
         let at = self.bytes.len();
-        let position = self.start.plus(at);
+        let position = self.before.position.plus(at);
         self.bytes.extend_from_slice(&[0; ENTRY_HEADER_BYTES]);
         entry::put(&mut self.bytes, receipt, follows, position);
         let (header, body) = self.bytes[at..].split_at_mut(ENTRY_HEADER_BYTES);
@@ -59,33 +56,52 @@ impl FrameBuilder {
 
     /// An entry added before.
     pub(crate) fn entry(&self, position: Position) -> Option<Entry> {
-        let at = usize::try_from(position.0.checked_sub(self.start.0)?).ok()?;
-        read_entry(self.bytes.get(at..)?, position).map(|(entry, _)| entry)
+        entry_in(&self.bytes, self.before.position, position)
     }
 
-    /// The room of a frame that is not needed.
-    pub(crate) fn into_room(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// The finished frame after `before`, and the mark after it.
-    pub(crate) fn finish(mut self, before: &Mark) -> (Vec<u8>, Mark) {
+    /// The finished frame, or nothing if it has no entry.
+    pub(crate) fn finish(mut self) -> Option<Frame> {
+        if self.orders == 0 {
+            return None;
+        }
+        let before = self.before;
         let payload = u32::try_from(self.bytes.len() - HEADER_BYTES).expect("a batch is far below 4 GiB");
         self.bytes[..4].copy_from_slice(&MAGIC);
         self.bytes[4..8].copy_from_slice(&payload.to_le_bytes());
         self.bytes[8..16].copy_from_slice(&before.orders.to_le_bytes());
         self.bytes[16..DIGEST_AT].copy_from_slice(&self.orders.to_le_bytes());
-        let digest = digest(before, &self.bytes);
+        let digest = digest(&before, &self.bytes);
         self.bytes[DIGEST_AT..CRC_AT].copy_from_slice(&digest);
-        let header_crc = crc(self.start, &self.bytes[..CRC_AT]);
+        let header_crc = crc(before.position, &self.bytes[..CRC_AT]);
         self.bytes[CRC_AT..HEADER_BYTES].copy_from_slice(&header_crc.to_le_bytes());
         let after = Mark {
-            position: self.start.plus(self.bytes.len()),
+            position: before.position.plus(self.bytes.len()),
             orders: before.orders + u64::from(self.orders),
             digest,
         };
-        (self.bytes, after)
+        Some(Frame { before, after, bytes: self.bytes })
     }
+}
+
+/// A finished frame.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) before: Mark,
+    pub(crate) after: Mark,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Frame {
+    /// The entry that stands at `position`, if it is in this frame.
+    pub(crate) fn entry(&self, position: Position) -> Option<Entry> {
+        entry_in(&self.bytes, self.before.position, position)
+    }
+}
+
+/// The entry at `position` of a frame that stands at `start`, if it is in it.
+fn entry_in(frame: &[u8], start: Position, position: Position) -> Option<Entry> {
+    let at = usize::try_from(position.0.checked_sub(start.0)?).ok()?;
+    read_entry(frame.get(at..)?, position).map(|(entry, _)| entry)
 }
 
 /// The header of a frame that was read.

@@ -32,7 +32,7 @@ pub(crate) struct Segment {
 impl Segment {
     /// The mark at the first frame.
     pub(crate) fn first_frame(&self) -> Mark {
-        Mark { position: self.before.position.plus(HEADER_BYTES), ..self.before }
+        first_frame(self.before)
     }
 
     /// Makes the segment that begins at `before`; when this returns, it is durable.
@@ -78,6 +78,11 @@ impl Segment {
     pub(crate) fn offset(&self, position: Position) -> u64 {
         position.0 - self.before.position.0
     }
+}
+
+/// The mark at the first frame of a segment that begins at `before`.
+pub(crate) fn first_frame(before: Mark) -> Mark {
+    Mark { position: before.position.plus(HEADER_BYTES), ..before }
 }
 
 fn header(before: &Mark) -> [u8; HEADER_BYTES] {
