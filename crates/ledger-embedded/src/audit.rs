@@ -11,12 +11,11 @@ use std::collections::BTreeMap;
 use pactolus_ledger::{Account, Audit, Decision, Filed, Sums, TotalKey, decide};
 
 use crate::books::{Books, BooksError};
-use crate::fingerprint::{Fingerprint, Map};
+use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::{Mark, Position};
 use crate::open::OpenError;
-use crate::rows::AccountRow;
 use crate::views::ViewError;
 
 /// Why an audit cannot go on.
@@ -32,7 +31,7 @@ pub(crate) enum AuditError {
 
 /// Audits the books as they are when it begins; orders posted meanwhile are left out.
 pub(crate) fn audit(books: &Books) -> Result<Audit, AuditError> {
-    let end = books.tail.read().expect("nothing panics while it changes the tail").end;
+    let end = books.tail.end();
     let mut auditor = Auditor { books, end, audit: Audit::default(), totals: BTreeMap::new() };
     match auditor.walk_journal() {
         Ok(()) => {
@@ -75,7 +74,10 @@ impl Auditor<'_> {
         let receipt = &entry.receipt;
         let bill = receipt.order.bill();
         self.audit.orders += 1;
-        self.totals.entry(TotalKey::of(receipt)).or_default().count(receipt);
+        self.totals
+            .entry(TotalKey::of(&receipt.order, receipt.at))
+            .or_default()
+            .count(receipt.order.kind, receipt.coins);
 
         let last = self.books.bill_now(self.books.views.seed.bill(&bill))?;
         if last != Some(position) && !self.is_cancelled_at(position, last)? {
@@ -97,7 +99,7 @@ impl Auditor<'_> {
             }
         };
         match decide(&before, earlier.as_ref(), &receipt.order, receipt.at) {
-            Ok(Decision::Apply(right)) if right == *receipt => {}
+            Ok(Decision::Apply(right)) if right == receipt.change() => {}
             _ => self.audit.find(format!("{bill} is not what the rule makes of the orders before it")),
         }
         Ok(())
@@ -113,11 +115,7 @@ impl Auditor<'_> {
 
     /// Compares every account's row with the last of its orders, and their number with the journal's.
     fn compare_accounts(&mut self) -> Result<(), AuditError> {
-        let newer: Map<AccountRow> = {
-            let tail = self.books.tail.read().expect("nothing panics while it changes the tail");
-            let frozen = tail.frozen.as_deref().into_iter().flat_map(|rows| &rows.accounts);
-            frozen.chain(&tail.active.accounts).map(|(account, row)| (*account, *row)).collect()
-        };
+        let newer = self.books.tail.changed_accounts();
         let mut orders = 0;
         for (account, row) in &newer {
             if self.entry(row.last)?.receipt.after != row.account {

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use pactolus_ledger::{PostError, Posted, Unavailable};
+use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
 
 use crate::books::Books;
 use crate::draft::Batch;
 use crate::flusher::Flusher;
 use crate::journal::Appender;
+use crate::writer::Answered;
 
 /// An answer, and who waits for it.
 pub(crate) struct Answer {
-    pub(crate) to: oneshot::Sender<Result<Posted, PostError>>,
-    pub(crate) answer: Result<Posted, PostError>,
+    pub(crate) to: oneshot::Sender<Answered>,
+    pub(crate) answer: Answered,
 }
 
 /// What the committer is asked.
@@ -36,7 +37,7 @@ pub(crate) struct Committing {
     pub(crate) books: Arc<Books>,
     pub(crate) appender: Appender,
     pub(crate) flusher: Flusher,
-    /// How many bill numbers the tail may hold before it is written to the views.
+    /// How many orders the tail may gather before it is written to the views.
     pub(crate) tail_orders: usize,
 }
 
@@ -105,7 +106,7 @@ impl Committing {
             self.books.fail(&error);
             return Err(Unavailable::Failed);
         }
-        let held = self.books.publish(&batch.rows, batch.frame.after);
+        let held = self.books.tail.publish(&batch.rows, &batch.totals, batch.frame.after);
         // A bulk begins when the tail is large enough; when it is twice that, this waits: memory is bounded.
         if held >= 2 * self.tail_orders || (held >= self.tail_orders && !self.flusher.is_busy()) {
             self.flusher.begin(batch.frame.after);

@@ -1,56 +1,95 @@
-//! A draft: the books as a batch leaves them, before it is durable.
+//! A draft: a batch while it is decided.
 //!
-//! A batch is drafted while the one before it is still written. So what it finds is, in this order: its own rows,
-//! those of the batches ahead of it, and what is published.
+//! A batch is drafted while the one before it is still written. So what an order finds is, in this order: what was
+//! decided lately, durable or not, and what its request has looked up among what is published.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pactolus_ledger::{BillKey, Filed, Receipt};
+use pactolus_ledger::{
+    Account, BillKey, Change, Decision, Filed, Order, OrderKind, Receipt, Refusal, decide,
+};
+use pactolus_nouns::UnixMillis;
 
 use crate::books::{Books, BooksError, Known};
 use crate::journal::Position;
 use crate::journal::entry::Follows;
 use crate::journal::frame::{Frame, FrameBuilder};
-use crate::rows::{AccountRow, Names, RowSet};
+use crate::recent::Recent;
+use crate::rows::{self, Names, OrderRow, Totals};
 
 /// A batch that was decided: what it adds to the journal and to the books.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) frame: Frame,
-    pub(crate) rows: RowSet,
+    pub(crate) rows: Vec<OrderRow>,
+    pub(crate) totals: Totals,
+}
+
+/// What became of an order that is not refused.
+pub(crate) enum Outcome {
+    Applied(Change),
+    /// The same order was applied before, with this receipt; the account is the one now.
+    Replayed(Box<Receipt>, Account),
 }
 
 /// A batch while it is decided.
 pub(crate) struct Draft<'a> {
     books: &'a Books,
+    recent: &'a mut Recent,
+    /// Batches that were decided and may not be published yet, the oldest first.
     ahead: &'a VecDeque<Arc<Batch>>,
     frame: FrameBuilder,
-    rows: RowSet,
+    rows: Vec<OrderRow>,
+    totals: Totals,
 }
 
 impl<'a> Draft<'a> {
-    /// A draft on top of `books` and of the batches `ahead`, the oldest first, which will go into `frame`.
-    pub(crate) fn new(books: &'a Books, ahead: &'a VecDeque<Arc<Batch>>, frame: FrameBuilder) -> Self {
-        Self { books, ahead, frame, rows: RowSet::default() }
+    /// A draft on top of what is published and what was decided lately, for about so many orders, which will go
+    /// into `frame`.
+    pub(crate) fn new(
+        books: &'a Books,
+        recent: &'a mut Recent,
+        ahead: &'a VecDeque<Arc<Batch>>,
+        frame: FrameBuilder,
+        orders: usize,
+    ) -> Self {
+        let rows = Vec::with_capacity(orders);
+        Self { books, recent, ahead, frame, rows, totals: Totals::default() }
     }
 
-    /// An account, of which `known` is published.
-    pub(crate) fn account(&self, names: Names, known: &Known) -> Option<AccountRow> {
-        self.newest(|rows| rows.accounts.get(&names.account).copied()).or(known.account)
-    }
-
-    /// Where the last order under a bill number stands, of which `known` is published.
-    pub(crate) fn bill(&self, names: Names, known: &Known) -> Option<Position> {
-        self.newest(|rows| rows.bills.get(&names.bill).copied()).or(known.bill)
-    }
-
-    fn newest<T>(&self, row: impl Fn(&RowSet) -> Option<T>) -> Option<T> {
-        row(&self.rows).or_else(|| self.ahead.iter().rev().find_map(|batch| row(&batch.rows)))
+    /// Decides an order, and adds it if it applies. `known` is what its request has looked up.
+    pub(crate) fn decide(
+        &mut self,
+        order: &Order,
+        names: Names,
+        known: Known,
+        now: UnixMillis,
+    ) -> Result<Result<Outcome, Refusal>, BooksError> {
+        let known = if known.seen < self.recent.since() {
+            // It waited for so long that some of what happened since is no longer among what is recent.
+            self.books.look_up(&order.account, names)?
+        } else {
+            known
+        };
+        let last = self.recent.bill(names.bill).or(known.bill);
+        let row = self.recent.account(names.account).or(known.account);
+        let earlier = last.map(|last| self.filed(&order.bill(), last)).transpose()?;
+        let account = row.map_or_else(Account::default, |row| row.account);
+        Ok(match decide(&account, earlier.as_ref(), order, now) {
+            Err(refusal) => Err(refusal),
+            Ok(Decision::Replay(receipt)) => Ok(Outcome::Replayed(Box::new(receipt.clone()), account)),
+            Ok(Decision::Apply(change)) => {
+                // A cancel applies only where the last order under its bill number is the pay.
+                let pay = last.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
+                self.apply(order, names, &change, Follows { previous: row.map(|row| row.last), pay })?;
+                Ok(Outcome::Applied(change))
+            }
+        })
     }
 
     /// What the bill number made whose last order stands at `position`.
-    pub(crate) fn filed(&self, bill: &BillKey, position: Position) -> Result<Filed, BooksError> {
+    fn filed(&self, bill: &BillKey, position: Position) -> Result<Filed, BooksError> {
         Books::filed_at(bill, position, |position| {
             let ahead = || self.ahead.iter().find_map(|batch| batch.frame.entry(position));
             match self.frame.entry(position).or_else(ahead) {
@@ -60,16 +99,19 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Adds an order that applies.
-    pub(crate) fn apply(
+    fn apply(
         &mut self,
+        order: &Order,
         names: Names,
-        receipt: &Receipt,
+        change: &Change,
         follows: Follows,
     ) -> Result<(), BooksError> {
-        let position = self.frame.add(receipt, follows);
-        self.rows.file(names, receipt, position, |key| {
-            match self.ahead.iter().rev().find_map(|batch| batch.rows.totals.get(key)) {
+        let position = self.frame.add(order, change, follows);
+        let row = OrderRow { names, position, after: change.after };
+        self.recent.add(&row);
+        self.rows.push(row);
+        rows::count(&mut self.totals, order, change, position, |key| {
+            match self.ahead.iter().rev().find_map(|batch| batch.totals.get(key)) {
                 Some(row) => Ok(Some(*row)),
                 None => self.books.total(key),
             }
@@ -78,6 +120,6 @@ impl<'a> Draft<'a> {
 
     /// The batch, or nothing if no order applied.
     pub(crate) fn finish(self) -> Option<Batch> {
-        Some(Batch { frame: self.frame.finish()?, rows: self.rows })
+        Some(Batch { frame: self.frame.finish()?, rows: self.rows, totals: self.totals })
     }
 }

@@ -1,18 +1,18 @@
 //! The flusher: a thread that writes the tail's rows to the views in bulk, one bulk at a time.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::books::Books;
 use crate::journal::Mark;
 use crate::merger::Merger;
-use crate::rows::RowSet;
+use crate::tail::Bulk;
 
 /// The writer's hold on the flusher.
 pub(crate) struct Flusher {
     books: Arc<Books>,
-    work: Option<SyncSender<(Arc<RowSet>, Mark)>>,
+    work: Option<SyncSender<(Bulk, Mark)>>,
     done: Receiver<()>,
     busy: bool,
     thread: Option<JoinHandle<()>>,
@@ -20,19 +20,18 @@ pub(crate) struct Flusher {
 
 impl Flusher {
     pub(crate) fn start(books: Arc<Books>) -> std::io::Result<Self> {
-        let (work, bulks) = sync_channel::<(Arc<RowSet>, Mark)>(1);
+        let (work, bulks) = sync_channel::<(Bulk, Mark)>(1);
         let (finished, done) = sync_channel(1);
         let flushed = Arc::clone(&books);
         let merger = Merger::start(Arc::clone(&books))?;
         let thread = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
-            for (rows, reached) in bulks {
-                if let Err(error) = flushed.views.write(&rows, reached) {
+            for (bulk, reached) in bulks {
+                if let Err(error) = flushed.views.write(&bulk, reached) {
                     flushed.fail(&error);
                     // The rows stay in memory, where readers find them.
                     return;
                 }
-                let old = flushed.tail.write().unwrap_or_else(PoisonError::into_inner).thaw(rows);
-                drop(old);
+                flushed.tail.thaw(bulk);
                 merger.bulk_written();
                 if finished.send(()).is_err() {
                     return;
@@ -65,13 +64,8 @@ impl Flusher {
         if !self.wait() {
             return false;
         }
-        let rows = {
-            let mut tail = self.books.tail.write().expect("nothing panics while it changes the tail");
-            let rows = Arc::new(std::mem::take(&mut tail.active));
-            tail.frozen = Some(Arc::clone(&rows));
-            rows
-        };
-        self.busy = self.work.as_ref().is_some_and(|work| work.send((rows, reached)).is_ok());
+        let bulk = self.books.tail.freeze();
+        self.busy = self.work.as_ref().is_some_and(|work| work.send((bulk, reached)).is_ok());
         self.busy
     }
 }

@@ -158,6 +158,11 @@ impl Head {
         Self { end, segment: journal.segment(end.position).before.position, segment_bytes }
     }
 
+    /// The end of what was filled so far.
+    pub(crate) fn position(&self) -> Position {
+        self.end.position
+    }
+
     /// A frame to fill, in `room`; the first after a full segment will begin a new one.
     pub(crate) fn frame(&self, room: Vec<u8>) -> FrameBuilder {
         let is_full = self.end.position.0 - self.segment.0 >= self.segment_bytes;

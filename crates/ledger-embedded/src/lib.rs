@@ -28,9 +28,11 @@ mod index;
 mod journal;
 mod merger;
 mod open;
+mod recent;
 mod records;
 mod rows;
 mod store;
+mod tail;
 mod views;
 mod writer;
 
@@ -41,12 +43,13 @@ use std::thread::JoinHandle;
 
 use pactolus_ledger::{
     Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Filed, Ledger, Order, Page, PostError,
-    Posted, RecordChange, RecordKey, Records, Total, Unavailable,
+    Posted, Receipt, RecordChange, RecordKey, Records, Total, Unavailable,
 };
 use pactolus_nouns::{AppId, Environment, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::books::{Books, BooksError};
+use crate::draft::Outcome;
 use crate::records::RecordStore;
 use crate::writer::{Post, Request};
 
@@ -62,9 +65,12 @@ pub struct Settings {
     /// at some 300 bytes each, and the accounts of as many: 393,216 take up to 400 MiB, and are read again in about
     /// a second after a crash.
     pub tail_orders: usize,
+    /// How many accounts are kept in memory beside those, at some 130 bytes each: a million take 130 MiB. Whoever is
+    /// not among them is looked for on disk.
+    pub accounts_kept: usize,
     /// How large a file of the journal grows before the next one begins.
     pub segment_bytes: u64,
-    /// Room for the filters that say of a new bill number that it is new: the default is enough for ninety million
+    /// Room for the filters that say of a new bill number that it is new: the default is enough for sixty million
     /// orders. With less, more new ones are looked for on disk.
     pub filter_bytes: u64,
 }
@@ -75,6 +81,7 @@ impl Default for Settings {
         Self {
             queue_orders_max: 16_384,
             tail_orders: 393_216,
+            accounts_kept: 1_048_576,
             segment_bytes: 256 * MIB,
             filter_bytes: 256 * MIB,
         }
@@ -156,11 +163,16 @@ impl Ledger for EmbeddedStore {
     fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>> {
         Box::pin(async move {
             self.books.check()?;
-            let (answer, answered) = oneshot::channel();
             let names = self.books.names(&order);
-            let request = Request::Post(Post { order: Box::new(order), names, now, answer });
+            let known = self.read(self.books.look_up(&order.account, names))?;
+            let (answer, answered) = oneshot::channel();
+            let request = Request::Post(Post { order: Box::new(order), names, known, now, answer });
             self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
-            answered.await.map_err(|_| Unavailable::Closed)?
+            let (order, outcome) = answered.await.map_err(|_| Unavailable::Closed)??;
+            Ok(match outcome {
+                Outcome::Applied(change) => Posted::Applied(Receipt::new(*order, change)),
+                Outcome::Replayed(receipt, account) => Posted::Replayed { receipt: *receipt, account },
+            })
         })
     }
 

@@ -6,22 +6,25 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use pactolus_ledger::{Account, Receipt, Sums, TotalKey};
+use pactolus_ledger::{Account, Change, Order, Sums, TotalKey};
 
 use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::Position;
 
-/// Rows, of accounts and bill numbers by the fingerprints of their names.
-#[derive(Debug, Default)]
-pub(crate) struct RowSet {
-    /// Where the last order under a bill number stands: a save, present or pay, or the cancel of a pay.
-    pub(crate) bills: Map<Position>,
-    pub(crate) accounts: Map<AccountRow>,
-    pub(crate) totals: Totals,
+/// The names that an order concerns, as fingerprints.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names {
+    pub(crate) bill: Fingerprint,
+    pub(crate) account: Fingerprint,
 }
 
-/// Sums per offer, zone and day.
-pub(crate) type Totals = HashMap<TotalKey, TotalRow, foldhash::quality::RandomState>;
+/// What one order makes true under its names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OrderRow {
+    pub(crate) names: Names,
+    pub(crate) position: Position,
+    pub(crate) after: Account,
+}
 
 /// An account, and where its last order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,34 @@ pub(crate) struct AccountRow {
     pub(crate) last: Position,
     pub(crate) account: Account,
 }
+
+impl From<&OrderRow> for AccountRow {
+    fn from(row: &OrderRow) -> Self {
+        Self { last: row.position, account: row.after }
+    }
+}
+
+/// Rows by the fingerprints of their names.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// Where the last order under a bill number stands: a save, present or pay, or the cancel of a pay.
+    pub(crate) bills: Map<Position>,
+    pub(crate) accounts: Map<AccountRow>,
+}
+
+impl Rows {
+    /// No rows yet, and room for about as many as these have.
+    pub(crate) fn with_room_of(other: &Self) -> Self {
+        let (bills, accounts) = (other.bills.len(), other.accounts.len());
+        Self {
+            bills: Map::with_capacity_and_hasher(bills, <_>::default()),
+            accounts: Map::with_capacity_and_hasher(accounts, <_>::default()),
+        }
+    }
+}
+
+/// Sums per offer, zone and day.
+pub(crate) type Totals = HashMap<TotalKey, TotalRow, foldhash::quality::RandomState>;
 
 /// The sums of an offer, zone and day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,51 +69,25 @@ pub(crate) struct TotalRow {
     pub(crate) sums: Sums,
 }
 
-impl TotalRow {
-    /// Counts the order that stands at `position`, if it is not counted yet.
-    fn count(&mut self, receipt: &Receipt, position: Position) {
-        if self.through < position {
-            self.sums.count(receipt);
-            self.through = position;
+/// Counts an order that stands at `position`, if it is not counted yet; `before` tells what was summed up before
+/// these totals.
+pub(crate) fn count<E>(
+    totals: &mut Totals,
+    order: &Order,
+    change: &Change,
+    position: Position,
+    before: impl FnOnce(&TotalKey) -> Result<Option<TotalRow>, E>,
+) -> Result<(), E> {
+    let row = match totals.entry(TotalKey::of(order, change.at)) {
+        Entry::Occupied(row) => row.into_mut(),
+        Entry::Vacant(place) => {
+            let before = before(place.key())?;
+            place.insert(before.unwrap_or_default())
         }
+    };
+    if row.through < position {
+        row.sums.count(order.kind, change.coins);
+        row.through = position;
     }
-}
-
-/// The names that an order concerns, as fingerprints.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Names {
-    pub(crate) bill: Fingerprint,
-    pub(crate) account: Fingerprint,
-}
-
-impl RowSet {
-    /// Files an order that stands at `position`; `total` says what was summed up before these rows.
-    ///
-    /// Filing it again changes nothing.
-    pub(crate) fn file<E>(
-        &mut self,
-        names: Names,
-        receipt: &Receipt,
-        position: Position,
-        total: impl FnOnce(&TotalKey) -> Result<Option<TotalRow>, E>,
-    ) -> Result<(), E> {
-        self.bills.insert(names.bill, position);
-        self.accounts.insert(names.account, AccountRow { last: position, account: receipt.after });
-        let row = match self.totals.entry(TotalKey::of(receipt)) {
-            Entry::Occupied(row) => row.into_mut(),
-            Entry::Vacant(place) => {
-                let before = total(place.key())?;
-                place.insert(before.unwrap_or_default())
-            }
-        };
-        row.count(receipt, position);
-        Ok(())
-    }
-
-    /// Puts `newer` rows over these.
-    pub(crate) fn add(&mut self, newer: &Self) {
-        self.bills.extend(&newer.bills);
-        self.accounts.extend(&newer.accounts);
-        self.totals.extend(&newer.totals);
-    }
+    Ok(())
 }

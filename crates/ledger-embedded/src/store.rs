@@ -19,7 +19,7 @@ use crate::flusher::Flusher;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::{Appender, FORMAT, Head, Journal, Mark};
 use crate::open::OpenError;
-use crate::rows::RowSet;
+use crate::rows::{self, OrderRow, Totals};
 use crate::views::{ViewError, Views};
 use crate::writer::Writer;
 
@@ -91,7 +91,7 @@ pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Boo
     let views = Views::open(&folder.join("views"), settings).map_err(|error| views_error(folder, error))?;
     sync_folder(folder)?;
     let reached = views.reached();
-    let books = Arc::new(Books::new(Arc::clone(&journal), views));
+    let books = Arc::new(Books::new(Arc::clone(&journal), views, settings.accounts_kept));
     let mut flusher = Flusher::start(Arc::clone(&books))?;
     let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
     let head = Head::new(&journal, end, settings.segment_bytes);
@@ -115,18 +115,20 @@ fn replay(
         return Err(OpenError::JournalCut);
     }
     let mut scan = Scan::new(&books.journal, reached);
-    let mut rows = RowSet::default();
+    let mut rows = Vec::new();
     loop {
         match scan.step()? {
             Step::Frame => {
+                rows.clear();
+                let mut totals = Totals::default();
                 for entry in scan.entries() {
                     let (position, entry) = entry?;
-                    let names = books.names(&entry.receipt.order);
-                    let filed = books.file(&mut rows, names, &entry.receipt, position);
-                    filed.map_err(|error| books_error(folder, error))?;
+                    let (order, change) = (&entry.receipt.order, entry.receipt.change());
+                    rows.push(OrderRow { names: books.names(order), position, after: change.after });
+                    let counted = rows::count(&mut totals, order, &change, position, |key| books.total(key));
+                    counted.map_err(|error| books_error(folder, error))?;
                 }
-                if rows.bills.len() >= tail_orders {
-                    books.publish(&std::mem::take(&mut rows), *scan.mark());
+                if books.tail.publish(&rows, &totals, *scan.mark()) >= tail_orders {
                     flusher.begin(*scan.mark());
                 }
             }
@@ -139,7 +141,8 @@ fn replay(
             Step::End => break,
         }
     }
-    books.publish(&rows, *scan.mark());
+    // Where there was no frame, nothing has said yet how far the journal reaches.
+    books.tail.publish(&[], &Totals::default(), *scan.mark());
     // What a process that was killed had written may be in memory only; nobody may be told of it before it is not.
     scan.segment().file.sync_all()?;
     Ok(*scan.mark())

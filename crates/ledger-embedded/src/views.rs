@@ -21,7 +21,8 @@ use crate::Settings;
 use crate::fingerprint::{Fingerprint, Map, Seed};
 use crate::index::{Index, IndexError, Record};
 use crate::journal::{Mark, Position};
-use crate::rows::{RowSet, TotalRow};
+use crate::rows::TotalRow;
+use crate::tail::Bulk;
 
 /// The views of a store.
 pub(crate) struct Views {
@@ -86,15 +87,18 @@ impl Views {
         self.totals.of(app, environment)
     }
 
-    /// Writes `rows`, which bring the views up to `reached`; when this returns, both are durable.
-    pub(crate) fn write(&self, rows: &RowSet, reached: Mark) -> Result<(), ViewError> {
-        let added = if rows.bills.is_empty() {
+    /// Writes `bulk`, which brings the views up to `reached`; when this returns, both are durable.
+    pub(crate) fn write(&self, bulk: &Bulk, reached: Mark) -> Result<(), ViewError> {
+        let added = if bulk.shards.iter().all(|rows| rows.bills.is_empty()) {
             None
         } else {
-            let bills = self.bills.write(self.next_run(), &sorted(&rows.bills, |position| *position))?;
-            Some((bills, self.accounts.write(self.next_run(), &sorted(&rows.accounts, |row| row.last))?))
+            // Shards come in the order of what they hold, so that each is sorted by itself.
+            let bills = bulk.shards.iter().flat_map(|rows| sorted(&rows.bills, |position| *position));
+            let accounts = bulk.shards.iter().flat_map(|rows| sorted(&rows.accounts, |row| row.last));
+            let bills = self.bills.write(self.next_run(), &bills.collect::<Vec<_>>())?;
+            Some((bills, self.accounts.write(self.next_run(), &accounts.collect::<Vec<_>>())?))
         };
-        self.totals.write(&rows.totals)?;
+        self.totals.write(&bulk.totals)?;
         let mut held = self.hold();
         if let Some((bills, accounts)) = added {
             self.bills.set(self.bills.runs().with(bills));

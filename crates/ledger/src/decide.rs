@@ -1,6 +1,6 @@
 //! The rule: whether an order applies, and what it does.
 //!
-//! Every change of a balance, in every engine, is a [`Receipt`] made here.
+//! Every change of a balance, in every engine, is a [`Change`] made here.
 //! Replays are looked at first, so that repeating an order that was applied is never refused for what happened
 //! since.
 
@@ -9,15 +9,15 @@ use std::fmt;
 use pactolus_nouns::{Amount, Coins, UnixMillis};
 
 use crate::account::{Account, AccountKey};
-use crate::order::{Filed, Gift, Order, OrderKind, Receipt};
+use crate::order::{Change, Filed, Gift, Order, OrderKind, Receipt};
 
 /// What to do with an order that is not refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Keep this receipt and set the account to what it says.
-    Apply(Receipt),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// Keep the order with this change, and set the account to what it says.
+    Apply(Change),
     /// The very same order was applied before, with this receipt; nothing changes.
-    Replay(Receipt),
+    Replay(&'a Receipt),
 }
 
 /// Why an order does not apply. Nothing changes, and its bill number is not used up.
@@ -82,16 +82,16 @@ impl fmt::Display for Differs {
 }
 
 /// Decides `order` at `now`, against the `account` it names and what its bill number already made.
-pub fn decide(
+pub fn decide<'a>(
     account: &Account,
-    earlier: Option<&Filed>,
+    earlier: Option<&'a Filed>,
     order: &Order,
     now: UnixMillis,
-) -> Result<Decision, Refusal> {
+) -> Result<Decision<'a>, Refusal> {
     let (coins, gifted, after) = match (order.kind, earlier) {
         (OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_), Some(filed)) => {
             return match difference(&filed.receipt.order, order) {
-                None => Ok(Decision::Replay(filed.receipt.clone())),
+                None => Ok(Decision::Replay(&filed.receipt)),
                 Some(differs) => Err(Refusal::BillNoTaken(differs)),
             };
         }
@@ -114,7 +114,7 @@ pub fn decide(
         (OrderKind::Cancel { window }, Some(filed)) => {
             let pay = pay_to_cancel(&filed.receipt, order)?;
             if let Some(cancel) = &filed.cancel {
-                return Ok(Decision::Replay(cancel.clone()));
+                return Ok(Decision::Replay(cancel));
             }
             if now.since(pay.at) > window {
                 return Err(Refusal::PastCancelWindow);
@@ -123,7 +123,7 @@ pub fn decide(
             (pay.coins, pay.gifted, after)
         }
     };
-    Ok(Decision::Apply(Receipt { order: order.clone(), at: now, coins, gifted, after }))
+    Ok(Decision::Apply(Change { at: now, coins, gifted, after }))
 }
 
 /// Whether `gift` stays within its limits.

@@ -22,10 +22,10 @@
 //!     kind: OrderKind::Present(Amount::new(233)?.into()),
 //!     memo: Memo::default(),
 //! };
-//! let Decision::Apply(receipt) = decide(&Account::default(), None, &order, UnixMillis::new(0))? else {
+//! let Decision::Apply(change) = decide(&Account::default(), None, &order, UnixMillis::new(0))? else {
 //!     panic!("a first order applies");
 //! };
-//! assert_eq!(receipt.after.balance().get(), 233);
+//! assert_eq!(change.after.balance().get(), 233);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -49,6 +49,6 @@ pub use account::{Account, AccountKey, DaysGifts};
 pub use audit::{Audit, Finding};
 pub use decide::{Decision, Differs, Refusal, decide};
 pub use engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
-pub use order::{BillKey, Filed, Gift, GiftLimits, InvalidMemo, Memo, Order, OrderKind, Receipt};
+pub use order::{BillKey, Change, Filed, Gift, GiftLimits, InvalidMemo, Memo, Order, OrderKind, Receipt};
 pub use records::{RecordChange, RecordKey, RecordValue, Records};
 pub use totals::{Day, Sums, Tally, Total, TotalKey};

@@ -50,8 +50,9 @@ impl Books {
     fn post(&mut self, order: &Order, now: UnixMillis) -> Result<Posted, PostError> {
         let account = self.account(&order.account);
         match decide(&account, self.bills.get(&order.bill()), order, now)? {
-            Decision::Replay(receipt) => Ok(Posted::Replayed { receipt, account }),
-            Decision::Apply(receipt) => {
+            Decision::Replay(receipt) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
+            Decision::Apply(change) => {
+                let receipt = Receipt::new(order.clone(), change);
                 self.file(receipt.clone());
                 Ok(Posted::Applied(receipt))
             }
@@ -59,7 +60,10 @@ impl Books {
     }
 
     fn file(&mut self, receipt: Receipt) {
-        self.totals.entry(TotalKey::of(&receipt)).or_default().count(&receipt);
+        self.totals
+            .entry(TotalKey::of(&receipt.order, receipt.at))
+            .or_default()
+            .count(receipt.order.kind, receipt.coins);
         self.accounts.entry(receipt.order.account).or_default().push(receipt.clone());
         let bill = receipt.order.bill();
         match receipt.order.kind {
@@ -96,7 +100,7 @@ impl Books {
                     OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => None,
                 };
                 if decide(&account, earlier.as_ref(), &receipt.order, receipt.at)
-                    != Ok(Decision::Apply(receipt.clone()))
+                    != Ok(Decision::Apply(receipt.change()))
                 {
                     audit.find(format!(
                         "{} of {key:?} is not what the rule makes of it",

@@ -144,6 +144,19 @@ impl fmt::Display for BillKey {
     }
 }
 
+/// What an order did: a receipt without its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When the bank decided it.
+    pub at: UnixMillis,
+    /// The coins moved.
+    pub coins: Coins,
+    /// The gifted ones among them.
+    pub gifted: Coins,
+    /// The account afterwards; its number of orders is the order's number in the account's statement.
+    pub after: Account,
+}
+
 /// An order that was applied, and what it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
@@ -157,6 +170,19 @@ pub struct Receipt {
     pub gifted: Coins,
     /// The account afterwards; its number of orders is this order's number in the account's statement.
     pub after: Account,
+}
+
+impl Receipt {
+    /// The receipt of an order that did this.
+    pub fn new(order: Order, change: Change) -> Self {
+        let Change { at, coins, gifted, after } = change;
+        Self { order, at, coins, gifted, after }
+    }
+
+    /// What the order did.
+    pub const fn change(&self) -> Change {
+        Change { at: self.at, coins: self.coins, gifted: self.gifted, after: self.after }
+    }
 }
 
 /// All that a bill number made: an order, and its cancel if it was a pay and is cancelled.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use pactolus_nouns::{AppId, Coins, Environment, OfferId, UnixMillis, ZoneId};
 
-use crate::order::{OrderKind, Receipt};
+use crate::order::{Order, OrderKind};
 
 /// A day by UTC: days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,9 +54,9 @@ pub struct TotalKey {
 }
 
 impl TotalKey {
-    /// The sums to which a receipt counts.
-    pub fn of(receipt: &Receipt) -> Self {
-        let account = &receipt.order.account;
+    /// The sums to which an order counts that was decided at this time.
+    pub fn of(order: &Order, at: UnixMillis) -> Self {
+        let account = &order.account;
         let server = match account.zone.as_bytes().iter().position(|byte| *byte == b'_') {
             None => account.zone,
             // A zone that begins with `_` names no server; it counts as it is.
@@ -67,7 +67,7 @@ impl TotalKey {
             environment: account.environment,
             offer: account.offer,
             zone: server,
-            day: Day::of(receipt.at),
+            day: Day::of(at),
         }
     }
 }
@@ -104,13 +104,13 @@ pub struct Tally {
 }
 
 impl Sums {
-    /// Counts `receipt` in.
-    pub fn count(&mut self, receipt: &Receipt) {
-        match receipt.order.kind {
-            OrderKind::Save(_) => self.saves.count(receipt.coins),
-            OrderKind::Present(_) => self.presents.count(receipt.coins),
-            OrderKind::Pay(_) => self.pays.count(receipt.coins),
-            OrderKind::Cancel { .. } => self.cancels.count(receipt.coins),
+    /// Counts in an order that moved so many coins.
+    pub fn count(&mut self, kind: OrderKind, coins: Coins) {
+        match kind {
+            OrderKind::Save(_) => self.saves.count(coins),
+            OrderKind::Present(_) => self.presents.count(coins),
+            OrderKind::Pay(_) => self.pays.count(coins),
+            OrderKind::Cancel { .. } => self.cancels.count(coins),
         }
     }
 

@@ -118,12 +118,14 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
     let usual = EmbeddedSettings::default();
     let queue_orders_max = embedded.optional("queue_orders_max", usual.queue_orders_max, count(1..=HELD_MAX));
     let tail_orders = embedded.optional("tail_orders", usual.tail_orders, count(1..=HELD_MAX));
+    let accounts_kept = embedded.optional("accounts_kept", usual.accounts_kept, count(0..=HELD_MAX));
     let segment_bytes =
         embedded.optional("segment_bytes", usual.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
     let filter_bytes = embedded.optional("filter_bytes", usual.filter_bytes, count(0..=u64::MAX));
     Some(EmbeddedSettings {
         queue_orders_max: queue_orders_max?,
         tail_orders: tail_orders?,
+        accounts_kept: accounts_kept?,
         segment_bytes: segment_bytes?,
         filter_bytes: filter_bytes?,
     })

@@ -6,8 +6,9 @@
 
 use crate::fingerprint::Fingerprint;
 
-/// Bits for each record where there is room: of a hundred fingerprints that are not there, less than one is missed.
-const BITS_PER_RECORD_MAX: u64 = 12;
+/// Bits for each record where there is room: of a thousand fingerprints that are not there, two are missed, and each
+/// costs a read.
+const BITS_PER_RECORD_MAX: u64 = 16;
 
 const WORDS: usize = 8;
 const BLOCK_BYTES: usize = WORDS * 4;
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn what_is_there_is_never_missed_and_what_is_not_seldom_passes() {
         let filter = filled(u64::MAX);
-        assert!(missed(&filter) < 1000, "{}", missed(&filter));
+        assert!(missed(&filter) < 300, "{}", missed(&filter));
         assert_eq!(missed(&Filter::from_bytes(filter.bytes().to_vec())), missed(&filter));
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+    Account, AccountKey, Change, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
 };
 use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
 
@@ -88,8 +88,8 @@ impl Entry {
 }
 
 /// Appends the bytes of an entry that will stand at `position`.
-pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, follows: Follows, position: Position) {
-    let Order { account, bill_no, kind, memo } = &receipt.order;
+pub(crate) fn put(out: &mut Vec<u8>, order: &Order, change: &Change, follows: Follows, position: Position) {
+    let Order { account, bill_no, kind, memo } = order;
     let has_memo = !(memo.item().is_empty() && memo.remark().is_empty());
     let kind_bits = match kind {
         OrderKind::Save(_) => SAVE,
@@ -113,10 +113,10 @@ pub(crate) fn put(out: &mut Vec<u8>, receipt: &Receipt, follows: Follows, positi
     put_text(out, account.player.as_bytes());
     put_text(out, account.zone.as_bytes());
     put_text(out, bill_no.as_bytes());
-    put_varint(out, receipt.at.get());
-    put_varint(out, receipt.coins.get());
-    put_varint(out, receipt.gifted.get());
-    put_account(out, &receipt.after);
+    put_varint(out, change.at.get());
+    put_varint(out, change.coins.get());
+    put_varint(out, change.gifted.get());
+    put_account(out, &change.after);
     match kind {
         OrderKind::Cancel { window } => {
             put_varint(out, u64::try_from(window.as_millis()).unwrap_or(u64::MAX));

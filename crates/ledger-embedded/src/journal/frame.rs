@@ -10,7 +10,7 @@
 //! vouches for all before it.
 //! Both checksums start with the position of what they cover, so that bytes in a wrong place do not pass.
 
-use pactolus_ledger::Receipt;
+use pactolus_ledger::{Change, Order};
 
 use super::entry::{self, Entry, Follows};
 use super::{Mark, Position};
@@ -41,11 +41,11 @@ impl FrameBuilder {
     }
 
     /// Adds an entry and says where it will stand.
-    pub(crate) fn add(&mut self, receipt: &Receipt, follows: Follows) -> Position {
+    pub(crate) fn add(&mut self, order: &Order, change: &Change, follows: Follows) -> Position {
         let at = self.bytes.len();
         let position = self.before.position.plus(at);
         self.bytes.extend_from_slice(&[0; ENTRY_HEADER_BYTES]);
-        entry::put(&mut self.bytes, receipt, follows, position);
+        entry::put(&mut self.bytes, order, change, follows, position);
         let (header, body) = self.bytes[at..].split_at_mut(ENTRY_HEADER_BYTES);
         let length = u16::try_from(body.len()).expect("an entry has at most Entry::BYTES_MAX bytes");
         header[..2].copy_from_slice(&length.to_le_bytes());
