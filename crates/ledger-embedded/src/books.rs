@@ -12,6 +12,7 @@ use pactolus_ledger::{
 };
 use pactolus_nouns::{AppId, Environment};
 
+use crate::Settings;
 use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
 use crate::journal::{Journal, Position, ReadError};
@@ -39,8 +40,8 @@ pub(crate) enum BooksError {
 }
 
 impl Books {
-    pub(crate) fn new(journal: Arc<Journal>, views: Views, accounts_kept: usize) -> Self {
-        Self { journal, views, tail: Tail::new(accounts_kept), failed: AtomicBool::new(false) }
+    pub(crate) fn new(journal: Arc<Journal>, views: Views, settings: &Settings) -> Self {
+        Self { journal, views, tail: Tail::new(settings), failed: AtomicBool::new(false) }
     }
 
     /// Takes no more orders until the store is opened again.

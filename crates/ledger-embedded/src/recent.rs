@@ -24,7 +24,7 @@ pub(crate) struct Recent {
 impl Recent {
     /// Nothing yet; the next order will stand at `end` or after it.
     pub(crate) fn new(end: Position) -> Self {
-        Self { young: Rows::default(), old: Rows::default(), since: end, turned: end }
+        Self { young: Rows::with_room(ORDERS), old: Rows::with_room(ORDERS), since: end, turned: end }
     }
 
     /// From where on every decided order is here.

@@ -48,12 +48,11 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// No rows yet, and room for about as many as these have.
-    pub(crate) fn with_room_of(other: &Self) -> Self {
-        let (bills, accounts) = (other.bills.len(), other.accounts.len());
+    /// No rows yet, and room for those of so many orders.
+    pub(crate) fn with_room(orders: usize) -> Self {
         Self {
-            bills: Map::with_capacity_and_hasher(bills, <_>::default()),
-            accounts: Map::with_capacity_and_hasher(accounts, <_>::default()),
+            bills: Map::with_capacity_and_hasher(orders, <_>::default()),
+            accounts: Map::with_capacity_and_hasher(orders, <_>::default()),
         }
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Boo
     let views = Views::open(&folder.join("views"), settings).map_err(|error| views_error(folder, error))?;
     sync_folder(folder)?;
     let reached = views.reached();
-    let books = Arc::new(Books::new(Arc::clone(&journal), views, settings.accounts_kept));
+    let books = Arc::new(Books::new(Arc::clone(&journal), views, settings));
     let mut flusher = Flusher::start(Arc::clone(&books))?;
     let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
     let head = Head::new(&journal, end, settings.segment_bytes);

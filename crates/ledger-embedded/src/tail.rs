@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use pactolus_ledger::TotalKey;
 
+use crate::Settings;
 use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::{Mark, Position};
 use crate::rows::{AccountRow, OrderRow, Rows, TotalRow, Totals};
@@ -30,6 +31,8 @@ pub(crate) struct Tail {
     published: AtomicU64,
     /// How many orders were published since the last bulk was cut off.
     gathered: AtomicUsize,
+    /// How many orders' rows a shard gathers, about.
+    shard_room: usize,
     /// How many accounts that the views hold a shard keeps all the same, about.
     written_max: usize,
 }
@@ -83,11 +86,14 @@ pub(crate) struct Bulk {
 }
 
 impl Tail {
-    /// The tail of an empty journal, which will keep about so many accounts that the views hold too.
-    pub(crate) fn new(accounts_kept: usize) -> Self {
+    /// The tail of an empty journal.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let shard_room = settings.tail_orders / SHARDS;
+        let shard = |_| RwLock::new(Shard { active: Rows::with_room(shard_room), ..Shard::default() });
         Self {
-            written_max: accounts_kept / SHARDS,
-            shards: std::array::from_fn(|_| RwLock::default()),
+            shard_room,
+            written_max: settings.accounts_kept / SHARDS,
+            shards: std::array::from_fn(shard),
             totals: RwLock::default(),
             end: RwLock::new(Mark::START),
             published: AtomicU64::new(0),
@@ -164,7 +170,7 @@ impl Tail {
         self.gathered.store(0, Ordering::Relaxed);
         let freeze = |shard: &RwLock<Shard>| {
             let mut shard = write(shard);
-            let room = Rows::with_room_of(&shard.active);
+            let room = Rows::with_room(self.shard_room);
             let rows = Arc::new(std::mem::replace(&mut shard.active, room));
             shard.frozen = Some(Arc::clone(&rows));
             rows

@@ -131,9 +131,9 @@ impl Bank {
         Session { key: SessionKey::of(&bytes), good_from: now, good_until: now.after(SESSION_LIFETIME) }
     }
 
-    /// The id of a request that comes in now.
-    pub(crate) fn rid(&self) -> Rid {
-        Rid::new(self.now(), self.rids.next())
+    /// The id of a request that came in at `now`.
+    pub(crate) fn rid(&self, now: UnixMillis) -> Rid {
+        Rid::new(now, self.rids.next())
     }
 
     /// Whether the bank was told to stop.

@@ -86,10 +86,9 @@ pub(crate) struct SandboxCall(CallKind);
 
 impl SandboxCall {
     /// The call of a path; none if it is a live one.
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        let CallPath { kind, environment } = CallPath::parse(path)?;
-        match environment {
-            Environment::Sandbox => Some(Self(kind)),
+    pub(crate) fn of(path: CallPath) -> Option<Self> {
+        match path.environment {
+            Environment::Sandbox => Some(Self(path.kind)),
             Environment::Live => None,
         }
     }

@@ -1,9 +1,9 @@
 //! The bank over HTTP: the Midas calls, access tokens, and the operator API.
 //!
-//! The path of a present: [`router()`] names the handler; the extractor in `midas::signed` checks
-//! method, token, body, parameters, privilege, `sig`, session and `mp_sig`, in this order, over what was sent, and
-//! counts the call to the `rates`; the handler in `midas` posts the order that `midas::convert` makes of the call, and
-//! answers what came of it. Around the sandbox's handlers stand the `faults` that it was told to have.
+//! The path of a present: `router` sends it to `midas::serve`; `midas::signed` checks method, token, body, parameters,
+//! privilege, `sig`, session and `mp_sig`, in this order, over what was sent, and counts the call to the `rates`; the
+//! handler in `midas` posts the order that `midas::convert` makes of the call, and answers what came of it. Around the
+//! sandbox's calls stand the `faults` that it was told to have. All other paths go through [`router()`].
 //!
 //! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
 //! [`Records`](pactolus_ledger::Records). Only `rejections` holds something: refusals, in memory, for a while.
@@ -26,8 +26,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To add a Midas call: its types in `pactolus-protocol`, its order in `midas::convert`, a handler in `midas`, two
-//! lines in `router`. To add an operator's call: a handler in `operator`, a line in `router`
+//! To add a Midas call: its types in `pactolus-protocol`, its order in `midas::convert`, a handler in `midas` and
+//! its line in `midas::carry_out`. To add an operator's call: a handler in `operator`, a line in `router`
 //! and one in `openapi::operator`.
 
 mod answer;

@@ -1,68 +1,132 @@
-//! The Midas calls. A handler gets a call whose signatures are verified, and nothing less.
+//! The Midas calls: from a request to one of the eight paths to its answer.
+//!
+//! A handler gets a call whose signatures are verified, and nothing less; it is some ten lines.
+//! [`serve`] is called where requests come in, and not by the router: this is the path that has to cost next to
+//! nothing, and so it is one future, without layers that box it, and what a refusal needs to know of the request is
+//! borrowed and not shared.
 
 pub(crate) mod convert;
 pub(crate) mod signed;
 
-use std::sync::Arc;
-
-use axum::extract::State;
+use axum::body::Bytes;
+use axum::http::request::Parts;
+use axum::http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Body;
 use pactolus_ledger::Posted;
+use pactolus_nouns::UnixMillis;
 use pactolus_protocol::{
-    BalanceReply, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay, PayReply, Present,
-    PresentReply,
+    BalanceReply, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay,
+    PayReply, Present, PresentReply, Refusal, Rid, reply,
 };
 
 use self::signed::Signed;
-use crate::answer::{Done, Refused};
+use crate::answer::{json, log_answered, refuse, too_late};
 use crate::bank::Bank;
+use crate::faults::inject::{self, Withheld};
+use crate::rejections::{self, Seen};
+
+/// A request that came in at one of the eight paths.
+pub(crate) struct Arrival<'a, B> {
+    pub(crate) path: CallPath,
+    pub(crate) rid: Rid,
+    /// When it came in.
+    pub(crate) now: UnixMillis,
+    pub(crate) head: &'a Parts,
+    pub(crate) body: B,
+}
+
+/// A body as it comes in.
+pub(crate) trait Sent: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> {}
+
+impl<B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>> Sent for B {}
+
+/// Answers a request to `path`, or does to it what the sandbox was told to do.
+pub(crate) async fn serve<B: Sent>(
+    bank: &Bank,
+    path: CallPath,
+    request: Request<B>,
+) -> Result<Response<Full<Bytes>>, Withheld> {
+    let now = bank.now();
+    let (head, body) = request.into_parts();
+    let arrival = Arrival { path, rid: bank.rid(now), now, head: &head, body };
+    match inject::strike(bank, path, &head, now).await {
+        None => Ok(answer(bank, arrival).await),
+        Some(fault) => inject::inject(bank, fault, arrival).await,
+    }
+}
+
+/// Answers a request, before its deadline.
+pub(crate) async fn answer<B: Sent>(bank: &Bank, arrival: Arrival<'_, B>) -> Response<Full<Bytes>> {
+    let Arrival { path, rid, head, .. } = arrival;
+    let mut seen = Seen::default();
+    let deadline = bank.limits.request_deadline;
+    let done = tokio::time::timeout(deadline, carry_out(bank, arrival, &mut seen)).await;
+    match done.unwrap_or_else(|_| Err(too_late(deadline))) {
+        Ok(reply) => {
+            log_answered(rid, &head.method, path.as_str());
+            json(reply)
+        }
+        Err(refusal) => {
+            let refusal = rejections::keep(bank, rid, path, head, seen, refusal).await;
+            refuse(rid, &head.method, path.as_str(), &refusal)
+        }
+    }
+}
+
+/// Does what a request asks for, if all is right with it. What it shows on the way is `seen` also if it is refused.
+async fn carry_out<B: Sent>(
+    bank: &Bank,
+    arrival: Arrival<'_, B>,
+    seen: &mut Seen,
+) -> Result<Vec<u8>, Refusal> {
+    Ok(match arrival.path.kind {
+        CallKind::Present => reply::to_json(&present(bank, Signed::of(bank, arrival, seen).await?).await?),
+        CallKind::GetBalance => {
+            reply::to_json(&get_balance(bank, Signed::of(bank, arrival, seen).await?).await?)
+        }
+        CallKind::Pay => reply::to_json(&pay(bank, Signed::of(bank, arrival, seen).await?).await?),
+        CallKind::CancelPay => {
+            reply::to_json(&cancel_pay(bank, Signed::of(bank, arrival, seen).await?).await?)
+        }
+    })
+}
 
 /// Gives coins to a player.
-pub(crate) async fn present(
-    State(bank): State<Arc<Bank>>,
-    signed: Signed<Present>,
-) -> Result<Done<PresentReply>, Refused> {
+async fn present(bank: &Bank, signed: Signed<Present>) -> Result<PresentReply, Refusal> {
     let posted = bank.ledger.post(convert::present(&signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::PresentCounts))? {
         Posted::Applied(receipt) => {
-            Ok(Done(PresentReply { balance: receipt.after.balance(), bill_no: signed.call.bill_no }))
+            Ok(PresentReply { balance: receipt.after.balance(), bill_no: signed.call.bill_no })
         }
-        Posted::Replayed { account, .. } => Err(convert::replayed(signed.call.bill_no, &account).into()),
+        Posted::Replayed { account, .. } => Err(convert::replayed(signed.call.bill_no, &account)),
     }
 }
 
 /// Tells what a player has.
-pub(crate) async fn get_balance(
-    State(bank): State<Arc<Bank>>,
-    signed: Signed<GetBalance>,
-) -> Result<Done<BalanceReply>, Refused> {
+async fn get_balance(bank: &Bank, signed: Signed<GetBalance>) -> Result<BalanceReply, Refusal> {
     let account = bank.ledger.account(convert::account(&signed)).await.map_err(convert::unavailable)?;
-    Ok(Done(convert::balance(&account)))
+    Ok(convert::balance(&account))
 }
 
 /// Takes coins from a player.
-pub(crate) async fn pay(
-    State(bank): State<Arc<Bank>>,
-    signed: Signed<Pay>,
-) -> Result<Done<PayReply>, Refused> {
+async fn pay(bank: &Bank, signed: Signed<Pay>) -> Result<PayReply, Refusal> {
     let posted = bank.ledger.post(convert::pay(&signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::Amt))? {
-        Posted::Applied(receipt) => Ok(Done(PayReply {
+        Posted::Applied(receipt) => Ok(PayReply {
             bill_no: signed.call.bill_no,
             balance: receipt.after.balance(),
             used_gen_amt: receipt.gifted,
-        })),
-        Posted::Replayed { account, .. } => Err(convert::replayed(signed.call.bill_no, &account).into()),
+        }),
+        Posted::Replayed { account, .. } => Err(convert::replayed(signed.call.bill_no, &account)),
     }
 }
 
 /// Gives back what a pay took.
-pub(crate) async fn cancel_pay(
-    State(bank): State<Arc<Bank>>,
-    signed: Signed<CancelPay>,
-) -> Result<Done<CancelPayReply>, Refused> {
+async fn cancel_pay(bank: &Bank, signed: Signed<CancelPay>) -> Result<CancelPayReply, Refusal> {
     let posted = bank.ledger.post(convert::cancel_pay(&signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::BillNo))? {
-        Posted::Applied(_) => Ok(Done(CancelPayReply { bill_no: signed.call.bill_no })),
+        Posted::Applied(_) => Ok(CancelPayReply { bill_no: signed.call.bill_no }),
         Posted::Replayed { .. } => Err(ErrorCode::OrderCanceled.into()),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn stable_token(
     if request.method() != Method::POST {
         return Err(ErrorCode::RequirePost.into());
     }
-    let bytes = read_body(request).await?;
+    let bytes = read_body(request.into_body()).await?;
     let asked = StableTokenRequest::from_body(&Body::parse(&bytes)?)?;
     let app = app_of(&bank, &asked.credentials)?;
     let told = bank.tokens.stable(app, asked.refresh, bank.now()).await.map_err(Refusal::from)?;

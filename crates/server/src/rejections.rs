@@ -16,8 +16,8 @@ mod ring;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Bytes;
-use axum::extract::Request;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::request::Parts;
+use axum::http::{Method, header};
 use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::explain::ShownParameters;
 use pactolus_protocol::{AccessToken, CallPath, Refusal, Rid};
@@ -103,64 +103,31 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().expect("nothing panics while it holds this lock")
 }
 
-/// What a request has shown so far; its extractor writes it down, and whoever refuses it reads it.
-#[derive(Clone, Default)]
-pub(crate) struct Trace(Arc<Mutex<Seen>>);
-
-#[derive(Clone, Default)]
-struct Seen {
-    host: Option<String>,
-    token: Option<AccessToken>,
-    app: Option<Arc<AppSettings>>,
-    body: Option<Bytes>,
-}
-
-impl Trace {
-    /// The trace of a request that [`answer`](mod@crate::answer) gave one.
-    pub(crate) fn of(request: &Request) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or_default()
-    }
-
-    /// Begins with what every request shows.
-    pub(crate) fn begin(headers: &HeaderMap) -> Self {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-        Self(Arc::new(Mutex::new(Seen { host, ..Seen::default() })))
-    }
-
-    pub(crate) fn saw_token(&self, token: &AccessToken) {
-        locked(&self.0).token = Some(token.clone());
-    }
-
-    pub(crate) fn saw_app(&self, app: &Arc<AppSettings>) {
-        locked(&self.0).app = Some(Arc::clone(app));
-    }
-
-    pub(crate) fn saw_body(&self, body: &Bytes) {
-        locked(&self.0).body = Some(body.clone());
-    }
-
-    fn seen(&self) -> Seen {
-        locked(&self.0).clone()
-    }
+/// What a request has shown so far; whoever checks it writes it down, and whoever refuses it reads it.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) token: Option<AccessToken>,
+    pub(crate) app: Option<Arc<AppSettings>>,
+    pub(crate) body: Option<Bytes>,
 }
 
 /// Keeps a refusal, and tells it as it is to be answered: in the sandbox with the finding, live as it was.
 pub(crate) async fn keep(
     bank: &Bank,
     rid: Rid,
-    method: &Method,
     path: CallPath,
-    trace: &Trace,
+    head: &Parts,
+    seen: Seen,
     refusal: Refusal,
 ) -> Refusal {
-    let seen = trace.seen();
-    let explained = explained::explain(bank, path, &seen, &refusal).await;
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let explained = explained::explain(bank, path, host, &seen, &refusal).await;
     let answered = explained.answered(path.environment, refusal);
     let masks = Masks::of(bank, &seen);
     bank.rejections.keep(Rejection {
         rid,
         at: bank.now(),
-        method: method.clone(),
+        method: head.method.clone(),
         path,
         appid: seen.app.map(|app| app.appid),
         errcode: answered.code().code(),

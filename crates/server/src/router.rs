@@ -1,28 +1,56 @@
-//! Every route of the bank.
+//! Every path of the bank, on one page.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, Response};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post, put};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use pactolus_protocol::CallPath;
 
 use crate::bank::Bank;
+use crate::faults::inject::Withheld;
 use crate::operator::problem::Problem;
 use crate::operator::{
     accounts, clock, codes, faults as rules, orders, rejections, sessions, statement, totals,
 };
-use crate::{answer, faults, health, midas, openapi, operator, platform};
+use crate::{answer, health, midas, openapi, operator, platform};
 
-/// Every route of `bank`.
+/// Where requests go.
+pub(crate) struct Paths {
+    bank: Arc<Bank>,
+    routes: TowerToHyperService<Router>,
+}
+
+impl Paths {
+    /// The Midas calls of `bank`, and `routes` for all other paths.
+    pub(crate) fn new(bank: Arc<Bank>, routes: Router) -> Self {
+        Self { bank, routes: TowerToHyperService::new(routes) }
+    }
+
+    /// Answers a request; an error closes its connection without a response.
+    pub(crate) async fn serve(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Either<Full<Bytes>, Body>>, Withheld> {
+        // `CallPath` has the eight paths. Every method is theirs, because refusing one is too, in their own words.
+        if let Some(path) = CallPath::parse(request.uri().path()) {
+            return Ok(midas::serve(&self.bank, path, request).await?.map(Either::Left));
+        }
+        let answered: Result<_, Infallible> = self.routes.call(request).await;
+        let Ok(response) = answered;
+        Ok(response.map(Either::Right))
+    }
+}
+
+/// Every route of `bank` but the Midas calls.
 pub fn router(bank: Arc<Bank>) -> Router {
-    // The Midas calls take every method, because refusing one is theirs to do, in their own words.
-    let sandbox = Router::new()
-        .route("/cgi-bin/midas/sandbox/present", any(midas::present))
-        .route("/cgi-bin/midas/sandbox/getbalance", any(midas::get_balance))
-        .route("/cgi-bin/midas/sandbox/pay", any(midas::pay))
-        .route("/cgi-bin/midas/sandbox/cancelpay", any(midas::cancel_pay))
-        .layer(from_fn_with_state(Arc::clone(&bank), faults::inject::inject));
-
     let logins = Router::new()
         .route("/cgi-bin/token", get(platform::token))
         .route("/cgi-bin/stable_token", any(platform::stable_token))
@@ -30,12 +58,7 @@ pub fn router(bank: Arc<Bank>) -> Router {
         .route_layer(from_fn(answer::to_the_end));
 
     let platform = Router::new()
-        .route("/cgi-bin/midas/present", any(midas::present))
-        .route("/cgi-bin/midas/getbalance", any(midas::get_balance))
-        .route("/cgi-bin/midas/pay", any(midas::pay))
-        .route("/cgi-bin/midas/cancelpay", any(midas::cancel_pay))
         .route("/wxa/checksession", get(platform::login::check_session))
-        .merge(sandbox)
         .merge(logins)
         .layer(from_fn_with_state(Arc::clone(&bank), answer::answer));
 

@@ -1,25 +1,19 @@
 //! Serving, and coming to an end: every open request gets its answer, and every answered order is on disk.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Response;
-use hyper::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::bank::Bank;
-use crate::faults::inject::deliver;
-use crate::router::router;
+use crate::router::{Paths, router};
 
 /// How serving came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +42,14 @@ pub async fn serve_routes(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Drained> {
     let sweeping = tokio::spawn(sweep(Arc::clone(&bank)));
+    let paths = Arc::new(Paths::new(Arc::clone(&bank), routes));
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
-            stream = accept(&listener) => start(stream, &routes, &bank, &connections),
+            stream = accept(&listener) => {
+                start(stream, Arc::clone(&paths), bank.limits.head_deadline, &connections);
+            }
             () = &mut stop => break,
         }
     }
@@ -112,21 +109,14 @@ fn went_away(error: &io::Error) -> bool {
 }
 
 /// Serves a connection in a task of its own, which `connections` can bring to an end.
-fn start(stream: TcpStream, routes: &Router, bank: &Arc<Bank>, connections: &GracefulShutdown) {
+fn start(stream: TcpStream, paths: Arc<Paths>, head_deadline: Duration, connections: &GracefulShutdown) {
     // Answers are small; waiting to gather more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
-    let head_deadline = bank.limits.head_deadline;
-    let (bank, routes) = (Arc::clone(bank), TowerToHyperService::new(routes.clone()));
-    // A service's error is what closes a connection without a response.
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (bank, answered) = (Arc::clone(&bank), routes.call(request));
-        async move {
-            let answered: Result<Response, Infallible> = answered.await;
-            let Ok(response) = answered;
-            deliver(&bank, response).await
-        }
+    let service = service_fn(move |request| {
+        let paths = Arc::clone(&paths);
+        async move { paths.serve(request).await }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_deadline);

@@ -120,7 +120,7 @@ pub struct Limits {
     pub request_deadline: Duration,
     /// How long open requests may take once the server is told to stop.
     pub drain_deadline: Duration,
-    /// How many players' sessions are held in memory, at some 600 bytes each: 65,536 take 40 MiB.
+    /// How many players' sessions are held in memory, at some 600 bytes each: 131,072 take 80 MiB.
     pub sessions_cached: usize,
     /// How many access tokens are held in memory; an app has two or three.
     pub tokens_cached: usize,
@@ -144,7 +144,7 @@ impl Default for Limits {
             head_deadline: Duration::from_secs(75),
             request_deadline: Duration::from_secs(5),
             drain_deadline: Duration::from_secs(10),
-            sessions_cached: 65_536,
+            sessions_cached: 131_072,
             tokens_cached: 4096,
             rates_cached: 65_536,
             rejections_kept: 1000,

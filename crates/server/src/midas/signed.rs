@@ -1,21 +1,21 @@
-//! The extractor of the Midas calls: from a request to a call that is to be carried out.
+//! The checks of the Midas calls: from a request to a call that is to be carried out.
 //!
 //! The order of checks is a part of the contract (`docs/protocol.md`): method, token, the app's rate, body,
 //! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Whoever holds a [`Signed`] call holds one that passed them all.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Request};
+use axum::body::Bytes;
 use axum::http::Method;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pactolus_nouns::{Environment, UnixMillis};
 use pactolus_protocol::{
-    AccessToken, BODY_BYTES_MAX, Body, Call, CallPath, ErrorCode, Parameter, Query, Received, Refusal,
+    AccessToken, BODY_BYTES_MAX, Body, Call, ErrorCode, Parameter, Query, Received, Refusal,
 };
 
-use crate::answer::Refused;
+use super::{Arrival, Sent};
 use crate::bank::Bank;
-use crate::rejections::Trace;
+use crate::rejections::Seen;
 use crate::settings::AppSettings;
 
 /// A call that passed every check.
@@ -27,32 +27,32 @@ pub(crate) struct Signed<C> {
     pub(crate) now: UnixMillis,
 }
 
-impl<C: Call + Send> FromRequest<Arc<Bank>> for Signed<C> {
-    type Rejection = Refused;
-
-    async fn from_request(request: Request, bank: &Arc<Bank>) -> Result<Self, Refused> {
-        if request.method() != Method::POST {
+impl<C: Call> Signed<C> {
+    /// The call of a request, if it passes.
+    pub(super) async fn of<B: Sent>(
+        bank: &Bank,
+        arrival: Arrival<'_, B>,
+        seen: &mut Seen,
+    ) -> Result<Self, Refusal> {
+        let Arrival { path, now, head, body, .. } = arrival;
+        if head.method != Method::POST {
             return Err(ErrorCode::RequirePost.into());
         }
-        let now = bank.now();
-        let path = CallPath::parse(request.uri().path()).ok_or(ErrorCode::SystemError)?;
-        let token = AccessToken::from_query(Query::new(request.uri().query().unwrap_or_default()))?;
-        let trace = Trace::of(&request);
-        trace.saw_token(&token);
-        let appid = bank.tokens.app_of(&token, now).await?;
+        let token = AccessToken::from_query(Query::new(head.uri.query().unwrap_or_default()))?;
+        let token = seen.token.insert(token);
+        let appid = bank.tokens.app_of(token, now).await?;
         let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
-        trace.saw_app(&app);
+        seen.app = Some(Arc::clone(&app));
         bank.rates.of_app(&app, path.environment, now)?;
-        let bytes = read_body(request).await?;
-        trace.saw_body(&bytes);
-        let call = verified(bank, &app, path.environment, &token, &bytes, now).await?;
+        let bytes = seen.body.insert(read_body(body).await?);
+        let call = verified(bank, &app, path.environment, token, bytes, now).await?;
         Ok(Self { call, environment: path.environment, app, now })
     }
 }
 
 /// The whole body. One that is too large or breaks off is cut, and what is cut is refused when it is parsed.
-pub(crate) async fn read_body(request: Request) -> Result<axum::body::Bytes, Refusal> {
-    match Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await {
+pub(crate) async fn read_body<B: Sent>(body: B) -> Result<Bytes, Refusal> {
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Body::too_large()),
         Err(_) => Err(Refusal::because(ErrorCode::DataFormat, "the body broke off")),

@@ -38,8 +38,14 @@ impl Explained {
     }
 }
 
-/// Why a call at `path`, of which this was `seen`, was refused.
-pub(super) async fn explain(bank: &Bank, path: CallPath, seen: &Seen, refusal: &Refusal) -> Explained {
+/// Why a call at `path` of `host`, of which this was `seen`, was refused.
+pub(super) async fn explain(
+    bank: &Bank,
+    path: CallPath,
+    host: Option<&str>,
+    seen: &Seen,
+    refusal: &Refusal,
+) -> Explained {
     let mut explained = Explained::default();
     let Some(token) = &seen.token else { return explained };
     if let ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired = refusal.code() {
@@ -47,7 +53,7 @@ pub(super) async fn explain(bank: &Bank, path: CallPath, seen: &Seen, refusal: &
     }
     let (Some(app), Some(body)) = (&seen.app, &seen.body) else { return explained };
     let Ok(evidence) = Evidence::read(path, token, body) else { return explained };
-    let evidence = evidence.at_host(seen.host.as_deref());
+    let evidence = evidence.at_host(host);
     explained.parameters = Some(evidence.parameters());
     match refusal.code() {
         ErrorCode::SigError => {

@@ -55,7 +55,9 @@ async fn every_route_is_in_the_document_and_nothing_else_is() {
         .iter()
         .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()))
         .collect();
-    let routes = routes();
+    let mut routes = routes();
+    // These are no routes: a request to one of them goes to the Midas calls before the router sees it.
+    routes.extend(CallPath::all().map(|path| ("post".to_owned(), path.as_str().to_owned())));
     assert!(routes.len() >= 18, "{routes:?}");
     let missing: Vec<_> = routes.difference(&documented).collect();
     assert!(missing.is_empty(), "give each its line in src/openapi/operator.rs or platform.rs: {missing:?}");
