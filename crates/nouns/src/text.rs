@@ -53,8 +53,10 @@ impl<const MAX: usize> Inline<MAX> {
         if text.is_empty() {
             return fail(TextProblem::Empty);
         }
-        if let Some(c) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !allowed.contains(*c)) {
-            return fail(TextProblem::Character(c));
+        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || allowed.as_bytes().contains(byte);
+        if !text.as_bytes().iter().all(is_allowed) {
+            let is_other = |c: &char| !c.is_ascii_alphanumeric() && !allowed.contains(*c);
+            return fail(text.chars().find(is_other).map_or(TextProblem::Empty, TextProblem::Character));
         }
         // Only ASCII is left, so bytes are characters.
         let Some(length) = u8::try_from(text.len()).ok().filter(|length| usize::from(*length) <= MAX) else {

@@ -86,6 +86,20 @@ const PAY: [(Parameter, Need); 4] = [
 const CANCEL_PAY: [(Parameter, Need); 2] =
     [(Parameter::BillNo, Need::Needed), (Parameter::PayItem, Need::Optional)];
 
+/// A set of parameters, of which there are fewer than 32.
+const fn set(parameters: &[(Parameter, Need)]) -> u32 {
+    let (mut set, mut at) = (0, 0);
+    while at < parameters.len() {
+        set |= bit(parameters[at].0);
+        at += 1;
+    }
+    set
+}
+
+const fn bit(parameter: Parameter) -> u32 {
+    1 << parameter as u32
+}
+
 impl CallKind {
     /// All four.
     pub const ALL: [Self; 4] = [Self::Present, Self::GetBalance, Self::Pay, Self::CancelPay];
@@ -106,8 +120,15 @@ impl CallKind {
     }
 
     /// Whether `parameter` is one of [`CallKind::parameters`].
-    pub fn documents(self, parameter: Parameter) -> bool {
-        self.parameters().any(|(known, _)| known == parameter)
+    pub const fn documents(self, parameter: Parameter) -> bool {
+        // Asked of each field for each text, so the tables are made into sets when this is compiled.
+        let documented = match self {
+            Self::Present => const { set(&COMMON) | set(&PRESENT) },
+            Self::GetBalance => const { set(&COMMON) },
+            Self::Pay => const { set(&COMMON) | set(&PAY) },
+            Self::CancelPay => const { set(&COMMON) | set(&CANCEL_PAY) },
+        };
+        documented & bit(parameter) != 0
     }
 
     const fn own_parameters(self) -> &'static [(Parameter, Need)] {
@@ -172,6 +193,16 @@ impl fmt::Display for CallPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_documents_the_parameters_of_its_tables() {
+        for kind in CallKind::ALL {
+            for parameter in Parameter::ALL {
+                let listed = kind.parameters().any(|(listed, _)| listed == *parameter);
+                assert_eq!(kind.documents(*parameter), listed, "{kind} {parameter}");
+            }
+        }
+    }
 
     #[test]
     fn a_path_reads_back() {

@@ -120,6 +120,9 @@ fn start(stream: TcpStream, paths: Arc<Paths>, head_deadline: Duration, connecti
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_deadline);
+    // A client that has said all it has to say still gets its answer, and nobody looks for more of it meanwhile, which
+    // would take a buffer for each request that waits for the disk. Answers are short: one buffer is one write.
+    http.half_close(true).writev(false);
     let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
