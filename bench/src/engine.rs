@@ -1,203 +1,176 @@
-//! The embedded engine by itself: orders posted as the server posts them, many waiting at once.
+//! The embedded engine by itself, at several sizes: each in a store and in processes of its own.
+//!
+//! One process posts, and is killed. Another opens what it left, lets the store do whatever is left to do, and ends in
+//! order. A third opens it again.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+pub(crate) mod open;
+pub(crate) mod post;
 
-use anyhow::{Context, bail};
-use futures_util::future::join_all;
-use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, Posted};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
-use pactolus_nouns::{Amount, Environment, UnixMillis};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
-use crate::machine::{folder_bytes, peak_memory};
+use anyhow::ensure;
+use serde::Serialize;
+
+use self::open::{Opened, Settled};
+use self::post::Posted;
+use crate::helper::Helper;
+use crate::machine::disk::folder_bytes;
+use crate::machine::process::wait_for_rest;
+use crate::report::Part;
+use crate::suite::Options;
+use crate::table::{Table, figure, mebibytes, number};
 
 /// How to measure.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
-    /// How many orders to post
-    #[arg(long, default_value_t = 10_000_000)]
-    orders: u64,
-    /// How many players they are spread over
-    #[arg(long, default_value_t = 1_000_000)]
-    players: u64,
-    /// How many orders wait at once
-    #[arg(long, default_value_t = 4096)]
-    waiting: u64,
-    /// Where the store is made; a temporary folder, if not given
+    /// How many orders to post, one size after the other [default: 1, 10 and 50 million; 200,000 with --quick]
+    #[arg(long, value_delimiter = ',')]
+    orders: Vec<u64>,
+    /// How many players they are spread over [default: 1,000,000; 100,000 with --quick]
     #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Audit the books at the end
+    players: Option<u64>,
+    /// How many orders wait at once [default: 4096]
+    #[arg(long)]
+    waiting: Option<u64>,
+    /// Audits the books at the end, which holds all accounts in memory
     #[arg(long)]
     audit: bool,
 }
 
-/// Orders posted together by one task; there are `waiting / CHUNK` such tasks.
-const CHUNK: u64 = 256;
-
-/// How many orders make one line of the table.
-const LINE: u64 = 1_000_000;
-
-/// What posting came to, told by the process that posted.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct PostedAll {
-    took_s: f64,
-    longest_stall_s: f64,
-    peak_memory_bytes: Option<u64>,
-}
-
-/// Posts all orders in a process of its own, kills it, and opens what it leaves: once as after a crash, and once as
-/// after an orderly end.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let temporary = tempfile::tempdir()?;
-    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
-    let posted = post_in_a_process_to_kill(arguments, folder)?;
-    let (after_a_crash, store) = open(folder)?;
-    drop(store);
-    let (after_an_end, store) = open(folder)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let audit = if arguments.audit { Some(runtime.block_on(store.audit())?) } else { None };
-    drop(store);
-
-    let summary = serde_json::json!({
-        "orders": arguments.orders,
-        "players": arguments.players,
-        "orders_per_second": per_second(arguments.orders, posted.took_s).round(),
-        "longest_wait_ms": (posted.longest_stall_s * 1e3).round(),
-        "peak_memory_mib": posted.peak_memory_bytes.map(|bytes| bytes / (1024 * 1024)),
-        "opened_after_a_crash_ms": after_a_crash.as_millis(),
-        "opened_after_an_orderly_end_ms": after_an_end.as_millis(),
-        "disk_bytes_per_order": folder_bytes(folder)? / arguments.orders.max(1),
-        "audit_findings": audit.map(|audit| audit.findings.len()),
-    });
-    println!("{}", serde_json::to_string_pretty(&summary)?);
-    Ok(())
-}
-
-fn open(folder: &Path) -> anyhow::Result<(Duration, EmbeddedStore)> {
-    let begun = Instant::now();
-    let store = EmbeddedStore::open(folder, &Settings::default())?;
-    Ok((begun.elapsed(), store))
-}
-
-fn post_in_a_process_to_kill(arguments: &Arguments, folder: &Path) -> anyhow::Result<PostedAll> {
-    let (orders, players) = (arguments.orders.to_string(), arguments.players.to_string());
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["post-and-wait", "--orders", &orders, "--players", &players])
-        .args(["--waiting", &arguments.waiting.to_string(), "--folder"])
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut told = String::new();
-    let out = child.stdout.take().context("the process has an output")?;
-    BufReader::new(out).read_line(&mut told)?;
-    child.kill()?;
-    child.wait()?;
-    serde_json::from_str(&told).context("the process that posts ended by itself")
-}
-
-/// Posts all orders, tells what came of it in a line, and waits to be killed.
-pub(crate) fn post_and_wait(arguments: &Arguments) -> anyhow::Result<()> {
-    let folder = arguments.folder.as_deref().context("--folder is needed")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
-    let (store, posted) = runtime.block_on(post_all(arguments, folder))?;
-    println!("{}", serde_json::to_string(&posted)?);
-    std::io::stdin().read_line(&mut String::new())?;
-    drop(store);
-    Ok(())
-}
-
-async fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<(Arc<EmbeddedStore>, PostedAll)> {
-    let store = Arc::new(EmbeddedStore::open(folder, &Settings::default())?);
-    let next = Arc::new(AtomicU64::new(0));
-    let begun = Instant::now();
-    let (orders, players) = (arguments.orders, arguments.players.max(1));
-    let tasks: Vec<_> = (0..arguments.waiting.div_ceil(CHUNK))
-        .map(|_| {
-            let (store, next) = (Arc::clone(&store), Arc::clone(&next));
-            tokio::spawn(async move { post_chunks(&store, &next, orders, players, begun).await })
-        })
-        .collect();
-    let mut longest_stall = Duration::ZERO;
-    for task in tasks {
-        longest_stall = longest_stall.max(task.await.context("a task panicked")??);
-    }
-    let posted = PostedAll {
-        took_s: begun.elapsed().as_secs_f64(),
-        longest_stall_s: longest_stall.as_secs_f64(),
-        peak_memory_bytes: peak_memory(),
-    };
-    Ok((store, posted))
-}
-
-/// Posts chunk after chunk until all orders are; says how long one chunk took at most.
-async fn post_chunks(
-    store: &EmbeddedStore,
-    next: &AtomicU64,
+/// One size.
+#[derive(Serialize)]
+struct Figures {
     orders: u64,
     players: u64,
-    begun: Instant,
-) -> anyhow::Result<Duration> {
-    let mut longest = Duration::ZERO;
-    loop {
-        let first = next.fetch_add(CHUNK, Ordering::Relaxed);
-        if first >= orders {
-            return Ok(longest);
-        }
-        let asked = Instant::now();
-        let last = (first + CHUNK).min(orders);
-        let posts = (first..last).map(|number| store.post(present(number, players), UnixMillis::new(number)));
-        for answer in join_all(posts).await {
-            let Posted::Applied(_) = answer? else { bail!("a bill number came twice") };
-        }
-        longest = longest.max(asked.elapsed());
-        if first / LINE != last / LINE {
-            tell(last, begun.elapsed(), longest);
-        }
-    }
+    waiting: u64,
+    orders_per_second: f64,
+    /// For each fifth of the orders.
+    orders_per_second_by_fifths: [f64; 5],
+    posted: Posted,
+    opened_after_a_kill_s: f64,
+    opened_after_an_end_s: f64,
+    /// What the process took that opened the store after the kill and merged its views.
+    peak_memory_of_opening_bytes: u64,
+    disk_bytes_per_order: f64,
+    /// For each of the store's folders.
+    disk_bytes: BTreeMap<String, u64>,
+    audit_findings: Option<usize>,
 }
 
-fn tell(posted: u64, since: Duration, longest: Duration) {
-    let memory = peak_memory().unwrap_or_default() / (1024 * 1024);
-    eprintln!(
-        "{:>4} million orders  {:>9.0}/s since the beginning  longest wait {:>6.0} ms  peak memory {memory:>5} MiB",
-        posted / LINE,
-        per_second(posted, since.as_secs_f64()),
-        longest.as_secs_f64() * 1e3,
-    );
-}
+/// So many that each fifth of them is several times what waits at once.
+const ORDERS_MIN: u64 = 100_000;
 
-#[expect(clippy::cast_precision_loss, reason = "a rate is told to a few digits")]
-fn per_second(orders: u64, took_s: f64) -> f64 {
-    orders as f64 / took_s
-}
+/// How long a store may go on merging after its last order before the benchmark goes on without it.
+const MERGING_AT_MOST: Duration = Duration::from_secs(900);
 
-/// A present whose bill number and player seem drawn at random.
-fn present(number: u64, players: u64) -> Order {
-    let mixed = mix(number);
-    let account = AccountKey {
-        app: "wx1234567".parse().expect("a valid name"),
-        environment: Environment::Live,
-        offer: "12345678".parse().expect("a valid name"),
-        player: format!("odkx20ENSNa2w5y3g_{:010}", mix(mixed) % players).parse().expect("a valid name"),
-        zone: "1".parse().expect("a valid name"),
+/// Measures one size after the other.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let players = arguments.players.unwrap_or(options.pick(1_000_000, 100_000));
+    let waiting = arguments.waiting.unwrap_or(4096);
+    let sizes = match &*arguments.orders {
+        [] => options.pick(vec![1_000_000, 10_000_000, 50_000_000], vec![200_000]),
+        sizes => sizes.to_vec(),
     };
-    Order {
-        account,
-        bill_no: format!("{mixed:016x}{:08x}", number & 0xffff_ffff).parse().expect("a valid name"),
-        kind: OrderKind::Present(Amount::new(1 + number % 1000).expect("in bounds").into()),
-        memo: Memo::default(),
+    let mut measured = Vec::new();
+    for orders in sizes {
+        ensure!(orders >= ORDERS_MIN, "with fewer than {ORDERS_MIN} orders there is nothing to measure");
+        eprintln!("engine: {orders} orders, {players} players");
+        let folder = options.temporary()?;
+        measured.push(measure(
+            folder.path(),
+            &post::Arguments::new(orders, players, waiting),
+            arguments.audit,
+        )?);
     }
+    Part::new("engine", table(&measured), &serde_json::json!({ "sizes": measured }))
 }
 
-/// SplitMix64: a bijection, so no bill number comes twice.
-fn mix(number: u64) -> u64 {
-    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+fn measure(folder: &Path, posting: &post::Arguments, audit: bool) -> anyhow::Result<Figures> {
+    let store = folder.join("store");
+    let mut process = posting.start(&store)?;
+    let posted: Posted = process.told()?;
+    drop(process);
+
+    let mut opener = open(&store, false)?;
+    let after_a_kill: Opened = opener.told()?;
+    let settled: Settled = opener.told()?;
+    if !wait_for_rest(opener.pid(), MERGING_AT_MOST)? {
+        eprintln!("  the store has not come to rest; bytes on disk are those of now");
+    }
+    opener.end()?;
+    let disk_bytes = bytes_by_folder(&store)?;
+
+    let mut opener = open(&store, audit)?;
+    let after_an_end: Opened = opener.told()?;
+    let audited: Settled = opener.told()?;
+    opener.end()?;
+
+    let orders = number(posting.orders);
+    Ok(Figures {
+        orders: posting.orders,
+        players: posting.players,
+        waiting: posting.waiting,
+        orders_per_second: orders / posted.fifths_s[4],
+        orders_per_second_by_fifths: posted.seconds_of_fifths().map(|seconds| orders / 5.0 / seconds),
+        opened_after_a_kill_s: after_a_kill.took_s,
+        opened_after_an_end_s: after_an_end.took_s,
+        peak_memory_of_opening_bytes: settled.peak_memory_bytes,
+        disk_bytes_per_order: number(disk_bytes.values().sum()) / orders,
+        disk_bytes,
+        audit_findings: audited.audit_findings,
+        posted,
+    })
+}
+
+fn open(store: &Path, audit: bool) -> anyhow::Result<Helper> {
+    let audit = audit.then(|| "--audit".as_ref());
+    Helper::start(["open".as_ref(), store.as_os_str()].into_iter().chain(audit))
+}
+
+fn bytes_by_folder(store: &Path) -> std::io::Result<BTreeMap<String, u64>> {
+    let mut bytes = BTreeMap::new();
+    for entry in std::fs::read_dir(store)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            bytes.insert(entry.file_name().to_string_lossy().into_owned(), folder_bytes(&entry.path())?);
+        }
+    }
+    Ok(bytes)
+}
+
+/// A column for each size.
+fn table(sizes: &[Figures]) -> String {
+    let mut headings = vec![String::new()];
+    headings.extend(sizes.iter().map(|size| format!("{} orders", figure(number(size.orders), 0))));
+    headings.push("Goal".to_owned());
+    let mut table = Table::new(&headings);
+    let mut row = |what: &str, goal: &str, cell: &dyn Fn(&Figures) -> String| {
+        let cells = sizes.iter().map(cell);
+        let row: Vec<_> =
+            std::iter::once(what.to_owned()).chain(cells).chain(std::iter::once(goal.to_owned())).collect();
+        table.row(&row);
+    };
+    row("Orders a second, overall", "≥ 300,000 at 10 million", &|size| figure(size.orders_per_second, 0));
+    row("in the last fifth", "", &|size| figure(size.orders_per_second_by_fifths[4], 0));
+    let base = sizes.iter().find(|size| size.orders == 10_000_000);
+    row("overall, over that at 10 million", "≥ 0.70 at 50 million", &|size| match base {
+        Some(base) => figure(size.orders_per_second / base.orders_per_second, 2),
+        None => "–".to_owned(),
+    });
+    row("Longest that 256 orders waited, ms", "", &|size| figure(size.posted.waits.longest_ms, 0));
+    row("and how often above 100 ms", "", &|size| size.posted.waits.stalls.to_string());
+    row("Peak memory, MiB", "≤ 1,024 at 50 million", &|size| {
+        figure(mebibytes(size.posted.peak_memory_bytes), 0)
+    });
+    row("Opened after `kill -9`, s", "≤ 2 at 50 million", &|size| figure(size.opened_after_a_kill_s, 3));
+    row("Opened after an orderly end, s", "≤ 2 at 50 million", &|size| {
+        figure(size.opened_after_an_end_s, 3)
+    });
+    row("Bytes on disk per order, all merged", "≤ 160", &|size| figure(size.disk_bytes_per_order, 0));
+    if sizes.iter().any(|size| size.audit_findings.is_some()) {
+        row("Findings of the audit", "0", &|size| size.audit_findings.unwrap_or_default().to_string());
+    }
+    table.to_string()
 }

@@ -1,113 +1,169 @@
 //! Presents over HTTP, as a game's back end sends them: signed, each with a bill number of its own, on connections
-//! that are kept. In turn with them a route of the same program that only parses the body and answers a constant,
-//! so that the machine's moods meet both.
+//! that are kept.
 //!
-//! The server is a process of its own. Requests are signed before the clock starts.
+//! In turn with them, routes of the same program that do less, so that the price of a present can be split: what it is
+//! to parse, to verify, to post, and to be a bank around that. The server is a process of its own. Requests are signed
+//! before the clock starts.
 
-mod load;
+pub(crate) mod route;
+pub(crate) mod served;
 pub(crate) mod server;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use serde::Serialize;
 
-use anyhow::Context;
-use tokio::runtime::Runtime;
-
-use self::load::{Counted, Requests};
+use self::route::Route;
+use self::served::{Measured, Served};
+use crate::gifts::Gifts;
+use crate::report::Part;
+use crate::suite::Options;
+use crate::table::Table;
+use crate::turns::{Spread, in_turn};
 
 /// How to measure.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
-    /// How many connections are kept; one request waits on each
-    #[arg(long, default_value_t = 256)]
-    connections: usize,
-    /// How many players the presents are spread over
-    #[arg(long, default_value_t = 100_000)]
+    /// How many connections are kept, one count after the other; one request waits on each [default: 64 and 256]
+    #[arg(long, value_delimiter = ',')]
+    connections: Vec<usize>,
+    /// How many players the presents are spread over [default: 100,000; 2,000 with --quick]
+    #[arg(long)]
+    players: Option<u64>,
+    /// How many requests one measurement sends [default: 500,000; 10,000 with --quick]
+    #[arg(long)]
+    requests: Option<u64>,
+    /// How often all routes are measured in turn [default: 5; 3 with --quick]
+    #[arg(long)]
+    rounds: Option<u64>,
+}
+
+/// The routes, from the one that does least to the one that does all.
+const ROUTES: [Route; 4] = [Route::Null, Route::Verified, Route::Posted, Route::Present];
+
+#[derive(Serialize)]
+struct Figures {
     players: u64,
-    /// How many requests one measurement sends
-    #[arg(long, default_value_t = 200_000)]
     requests: u64,
-    /// How often both are measured in turn
-    #[arg(long, default_value_t = 5)]
     rounds: u64,
+    by_connections: Vec<OfConnections>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let server = Served::start(folder.path())?;
-    let runtime = Runtime::new()?;
-    runtime.block_on(load::log_in(&server.address, arguments.players))?;
-
-    let (mut presents, mut nulls) = (Vec::new(), Vec::new());
-    for round in 0..arguments.rounds {
-        let first = round * arguments.requests;
-        let numbers = first..first + arguments.requests;
-        let signed = Requests::presents(&server.address, numbers.clone(), arguments.players);
-        presents.push(runtime.block_on(load::send(&server.address, signed, arguments.connections))?);
-        let unsigned = Requests::nulls(&server.address, numbers, arguments.players);
-        nulls.push(runtime.block_on(load::send(&server.address, unsigned, arguments.connections))?);
-        eprintln!(
-            "round {}: {} presents, {}",
-            round + 1,
-            presents[presents.len() - 1],
-            nulls[nulls.len() - 1]
-        );
-    }
-    let ratios = presents.iter().zip(&nulls).map(|(present, null)| present.per_second / null.per_second);
-    let summary = serde_json::json!({
-        "connections": arguments.connections,
-        "players": arguments.players,
-        "requests": arguments.requests,
-        "rounds": arguments.rounds,
-        "present": told(&presents),
-        "null": told(&nulls),
-        "present_over_null": spread(ratios, 1000.0),
-    });
-    println!("{}", serde_json::to_string_pretty(&summary)?);
-    Ok(())
+#[derive(Serialize)]
+struct OfConnections {
+    connections: usize,
+    routes: Vec<OfRoute>,
 }
 
-fn told(counted: &[Counted]) -> serde_json::Value {
-    let millis = |latency: fn(&Counted) -> Duration| {
-        spread(counted.iter().map(|counted| latency(counted).as_secs_f64() * 1e3), 100.0)
+/// What a route came to, round by round, beside the first of those it was measured in turn with.
+#[derive(Serialize)]
+pub(crate) struct OfRoute {
+    route: Route,
+    per_second: Spread,
+    over_null: Spread,
+    p50_ms: Spread,
+    p99_ms: Spread,
+    server_user_us: Spread,
+    server_system_us: Spread,
+    load_user_us: Spread,
+    load_system_us: Spread,
+    rounds: Vec<Measured>,
+}
+
+/// Measures the routes in turn, with one count of connections after the other.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
+    let requests = arguments.requests.unwrap_or(options.pick(500_000, 10_000));
+    let rounds = arguments.rounds.unwrap_or(options.pick(5, 3));
+    let counts = match &*arguments.connections {
+        [] => &[64, 256],
+        counts => counts,
     };
-    serde_json::json!({
-        "per_second": spread(counted.iter().map(|counted| counted.per_second), 1.0),
-        "p50_ms": millis(|counted| counted.p50),
-        "p99_ms": millis(|counted| counted.p99),
-    })
+    let folder = options.temporary()?;
+    let mut server = Served::start(&folder.path().join("store"), Gifts::to(players), 0)?;
+    let mut by_connections = Vec::new();
+    for connections in counts {
+        eprintln!("http: {connections} connections, {requests} requests at a time");
+        let routes = measure(&mut server, &ROUTES, requests, *connections, rounds)?;
+        by_connections.push(OfConnections { connections: *connections, routes });
+    }
+    let figures = Figures { players, requests, rounds, by_connections };
+    Part::new("http", figures.table(), &figures)
 }
 
-/// The least, the median and the most of some figures, to one part in `digits`.
-fn spread(figures: impl Iterator<Item = f64>, digits: f64) -> [f64; 3] {
-    let mut figures: Vec<f64> = figures.map(|figure| (figure * digits).round() / digits).collect();
-    figures.sort_by(f64::total_cmp);
-    let last = figures.len().saturating_sub(1);
-    [0, last / 2, last].map(|at| figures.get(at).copied().unwrap_or_default())
+/// Measures routes in turn, the first of them being what the others are compared with.
+pub(crate) fn measure(
+    server: &mut Served,
+    routes: &[Route],
+    requests: u64,
+    connections: usize,
+    rounds: u64,
+) -> anyhow::Result<Vec<OfRoute>> {
+    let measured = in_turn(rounds, routes, |route| {
+        let measured = server.measure(*route, requests, connections)?;
+        let Measured { per_second, latency, .. } = &measured;
+        eprintln!("    {:<30} {per_second:>8.0}/s  p99 {:.2} ms", route.path(), latency.p99_ms);
+        Ok(measured)
+    })?;
+    let null = measured.first().cloned().unwrap_or_default();
+    let of_route = |(route, rounds): (&Route, Vec<Measured>)| {
+        let spread = |figure: fn(&Measured) -> f64| Spread::of(rounds.iter().map(figure));
+        let per_second =
+            |rounds: &[Measured]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
+        OfRoute {
+            route: *route,
+            per_second: spread(|round| round.per_second),
+            over_null: Spread::of_ratios(per_second(&rounds), per_second(&null)),
+            p50_ms: spread(|round| round.latency.p50_ms),
+            p99_ms: spread(|round| round.latency.p99_ms),
+            server_user_us: spread(|round| round.server_user_us),
+            server_system_us: spread(|round| round.server_system_us),
+            load_user_us: spread(|round| round.load_user_us),
+            load_system_us: spread(|round| round.load_system_us),
+            rounds,
+        }
+    };
+    Ok(routes.iter().zip(measured).map(of_route).collect())
 }
 
-/// The server's process, which ends with this.
-struct Served {
-    process: Child,
-    address: String,
-}
-
-impl Served {
-    fn start(folder: &std::path::Path) -> anyhow::Result<Self> {
-        let mut process =
-            Command::new(std::env::current_exe()?).arg("serve").arg(folder).stdout(Stdio::piped()).spawn()?;
-        let mut address = String::new();
-        let out = process.stdout.take().context("the server has an output")?;
-        BufReader::new(out).read_line(&mut address)?;
-        Ok(Self { process, address: address.trim().to_owned() })
+impl Figures {
+    fn table(&self) -> String {
+        let mut table = Table::new(&HEADINGS);
+        for OfConnections { connections, routes } in &self.by_connections {
+            for of in routes {
+                let is_the_goals = of.route == Route::Present && *connections == 256;
+                table.row(&of.row(&connections.to_string(), if is_the_goals { "≥ 0.80" } else { "" }));
+            }
+        }
+        table.to_string()
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It may have ended by itself, which the measurement has found out then.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+/// The headings of [`OfRoute::row`].
+pub(crate) const HEADINGS: [&str; 8] = [
+    "Connections",
+    "What is answered",
+    "A second (least · median · most)",
+    "Over null",
+    "Goal",
+    "p50, p99, ms",
+    "Server's CPU: user + system, µs",
+    "Load's CPU: user + system, µs",
+];
+
+impl OfRoute {
+    /// A row of a table.
+    pub(crate) fn row(&self, connections: &str, goal: &str) -> [String; 8] {
+        let over_null =
+            if self.route == Route::Null { String::new() } else { format!("{:.2}", self.over_null) };
+        let cpu = |user: Spread, system: Spread| format!("{:.1} + {:.1}", user.median, system.median);
+        [
+            connections.to_owned(),
+            self.route.does().to_owned(),
+            self.per_second.to_string(),
+            over_null,
+            goal.to_owned(),
+            format!("{:.2}, {:.2}", self.p50_ms.median, self.p99_ms.median),
+            cpu(self.server_user_us, self.server_system_us),
+            cpu(self.load_user_us, self.load_system_us),
+        ]
     }
 }

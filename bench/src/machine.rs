@@ -1,23 +1,56 @@
-//! What the operating system says about this process and its files. Linux only, as `/proc` is.
+//! What the figures were measured on. Linux only, as `/proc` is.
 
+pub(crate) mod disk;
+pub(crate) mod process;
+
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
-/// The most memory this process has held at once, in bytes, if the system tells.
-pub(crate) fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
+use serde::Serialize;
+
+use crate::turns::Spread;
+
+/// The machine, as far as figures depend on it.
+#[derive(Serialize)]
+pub(crate) struct Machine {
+    cores: usize,
+    cpu: String,
+    kernel: String,
+    file_system: String,
+    fdatasync_ms: f64,
 }
 
-/// The bytes that the files of a folder hold.
-pub(crate) fn folder_bytes(folder: &Path) -> std::io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.metadata()?;
-        bytes += if kind.is_dir() { folder_bytes(&entry.path())? } else { kind.len() };
+/// How many syncs tell what one takes.
+const SYNCS: u64 = 200;
+
+impl Machine {
+    /// This one, with the disk that holds `folder`.
+    pub(crate) fn of(folder: &Path) -> anyhow::Result<Self> {
+        let mut probe = disk::Probe::new(folder)?;
+        let syncs = (0..SYNCS).map(|_| probe.append()).collect::<Result<Vec<_>, _>>()?;
+        let fdatasync = Spread::of(syncs.iter().map(|sync| sync.as_secs_f64() * 1e3));
+        let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpus.lines().find(|line| line.starts_with("model name"));
+        let model = model.and_then(|line| line.split_once(": "));
+        Ok(Self {
+            cores: std::thread::available_parallelism()?.get(),
+            cpu: model.map_or_else(|| "an unnamed CPU".to_owned(), |(_, name)| name.trim().to_owned()),
+            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+            file_system: disk::file_system(folder)?,
+            fdatasync_ms: fdatasync.median,
+        })
     }
-    Ok(bytes)
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cores, cpu, kernel, file_system, fdatasync_ms } = self;
+        let fdatasync_us = fdatasync_ms * 1e3;
+        write!(
+            f,
+            "{cores} cores ({cpu}), Linux {kernel}, {file_system}; an appended record and its `fdatasync` took \
+             {fdatasync_us:.0} µs in the median"
+        )
+    }
 }

@@ -1,20 +1,29 @@
-//! `cargo xtask bench`: builds the benchmarks as a release and runs the one that is named.
+//! `cargo xtask bench`: builds the benchmarks as a release and runs them, or the one that is named.
 
-use crate::step::{Failure, Step};
+use std::process::Command;
 
-/// Measure the bank: `cargo xtask bench engine --orders 10000000`.
+use crate::step::{Failure, Step, workspace};
+
+/// Measure the bank: everything, or one part, such as `cargo xtask bench engine --orders 10000000`.
 ///
 /// Figures of a shared machine are worth little one by one; compare what was measured in turn in one run.
 #[derive(clap::Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// What to measure and how; `--help` lists it
+    /// What to measure and how; `cargo xtask bench --help` lists it
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     measure: Vec<String>,
 }
 
-/// Runs a benchmark.
+/// Runs the benchmarks. Nothing is printed beside what they print, which may be JSON for another program.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    const NAME: &str = "benchmark";
     let mut words = vec!["run", "--quiet", "--release", "--package", "pactolus-bench", "--"];
     words.extend(args.measure.iter().map(String::as_str));
-    Step::new("benchmark", "cargo", &words).run()
+    let command = Step::new(NAME, "cargo", &words).to_string();
+    match Command::new("cargo").args(&words).current_dir(workspace()).status() {
+        Err(source) => Err(Failure::NotStarted { name: NAME, source, command }),
+        Ok(status) if !status.success() => Err(Failure::Refused { name: NAME, status, command }),
+        Ok(_) => Ok(()),
+    }
 }

@@ -1,22 +1,24 @@
-//! The server that is measured: the bank's own, and beside its routes one that does nothing but parse.
+//! The server that is measured: the bank's own, and beside its routes those that do a part of what a present does.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::routing::post;
+use pactolus_ledger::{Ledger, Posted};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_protocol::{AccessToken, AppSecret, Body, MidasKey};
+use pactolus_protocol::{
+    AccessToken, AppSecret, Body, Dialects, MidasKey, MpSig, Present, Received, Refusal,
+};
 use pactolus_server::{
-    AppSettings, Bank, Limits, OsRandomness, Settings, Store, SystemClock, router, serve_routes,
+    AppSettings, Bank, Clock, Limits, OsRandomness, Settings, Store, SystemClock, router, serve_routes,
 };
 
-pub(crate) const APPID: &str = "wx1234567";
-pub(crate) const OFFER: &str = "12345678";
-pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
-pub(crate) const TOKEN: &str = "ACCESSTOKEN";
-pub(crate) const OPERATOR: &str = "operators-token";
+use super::route::{OPERATOR, Route};
+use crate::gifts::{self, APPID, ENVIRONMENT, Gifts, MIDAS_KEY, OFFER, TOKEN};
+use crate::helper::tell;
 
 /// Where to serve from.
 #[derive(clap::Args)]
@@ -25,10 +27,29 @@ pub(crate) struct Arguments {
     folder: PathBuf,
 }
 
-/// Serves until it is killed, and tells its address in a line.
+/// Serves until it is killed, and tells its address.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let store = EmbeddedStore::open(&arguments.folder, &pactolus_ledger_embedded::Settings::default())?;
-    let settings = Settings {
+    let store = Arc::new(store);
+    let bank =
+        Bank::new(settings()?, Store::of(Arc::clone(&store)), Arc::new(SystemClock), Arc::new(OsRandomness));
+    let beside = Router::new()
+        .route(Route::Null.path(), post(null))
+        .route(Route::Verified.path(), post(verified))
+        .route(Route::Posted.path(), post(posted))
+        .with_state(Arc::new(Beside { store, gifts: Gifts::to(1) }));
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        tell(&listener.local_addr()?)?;
+        let routes = router(Arc::clone(&bank)).merge(beside);
+        serve_routes(bank, routes, listener, std::future::pending()).await?;
+        Ok(())
+    })
+}
+
+/// One app, with everything else as it is by default.
+fn settings() -> anyhow::Result<Settings> {
+    Ok(Settings {
         operator_token: AccessToken::new(OPERATOR)?,
         apps: vec![AppSettings {
             static_access_tokens: vec![AccessToken::new(TOKEN)?],
@@ -41,21 +62,48 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             )
         }],
         limits: Limits::default(),
-    };
-    let bank = Bank::new(settings, Store::of(Arc::new(store)), Arc::new(SystemClock), Arc::new(OsRandomness));
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        println!("{}", listener.local_addr()?);
-        let routes = router(Arc::clone(&bank)).merge(Router::new().route("/null", post(null)));
-        serve_routes(bank, routes, listener, std::future::pending()).await?;
-        Ok(())
     })
+}
+
+const DONE: &str = r#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#;
+const REFUSED: &str = r#"{"errcode":47001,"errmsg":"data format error"}"#;
+
+/// What the routes beside the bank's have.
+struct Beside {
+    store: Arc<EmbeddedStore>,
+    gifts: Gifts,
 }
 
 /// Parses the body and answers as a present does.
 async fn null(body: Bytes) -> &'static str {
     match Body::parse(&body) {
-        Ok(_) => r#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#,
-        Err(_) => r#"{"errcode":47001,"errmsg":"data format error"}"#,
+        Ok(_) => DONE,
+        Err(_) => REFUSED,
     }
+}
+
+/// Does as [`null`] does, and verifies both signatures.
+async fn verified(State(beside): State<Arc<Beside>>, body: Bytes) -> &'static str {
+    match verify(&beside.gifts, &body) {
+        Ok(_) => DONE,
+        Err(_) => REFUSED,
+    }
+}
+
+/// Does as [`verified`] does, and posts the order.
+async fn posted(State(beside): State<Arc<Beside>>, body: Bytes) -> &'static str {
+    let Ok(present) = verify(&beside.gifts, &body) else { return REFUSED };
+    match beside.store.post(gifts::order(&present), SystemClock.now()).await {
+        Ok(Posted::Applied(_)) => DONE,
+        Ok(Posted::Replayed { .. }) | Err(_) => REFUSED,
+    }
+}
+
+/// The present in a body; its keys are at hand, where the bank has to look for those of the app and the session.
+fn verify(gifts: &Gifts, body: &[u8]) -> Result<Present, Refusal> {
+    let body = Body::parse(body)?;
+    let received = Received::<Present>::read(ENVIRONMENT, &body, MpSig::Required)?;
+    received.verify_sig(&gifts.midas_key, Dialects::Lenient)?;
+    received.verify_mp_sig(&gifts.session_key, &gifts.token, Dialects::Lenient)?;
+    Ok(received.into_call())
 }

@@ -1,0 +1,53 @@
+//! The process that opens a store, and closes it when it is told to.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use pactolus_ledger::Ledger;
+use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::helper::{tell, wait_for_the_end};
+use crate::machine::process::peak_memory;
+
+/// What to open.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The store's folder
+    store: PathBuf,
+    /// Audits the books
+    #[arg(long)]
+    audit: bool,
+}
+
+/// What is told first.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Opened {
+    /// Until orders could be posted.
+    pub(super) took_s: f64,
+}
+
+/// What is told once the views are up to date; they may still be merged after that.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Settled {
+    pub(super) peak_memory_bytes: u64,
+    pub(super) audit_findings: Option<usize>,
+}
+
+/// Opens the store, settles it, and closes it when its turn comes.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let begun = Instant::now();
+    let store = EmbeddedStore::open(&arguments.store, &Settings::default())?;
+    runtime.block_on(store.ready())?;
+    tell(&Opened { took_s: begun.elapsed().as_secs_f64() })?;
+    runtime.block_on(store.settle())?;
+    let audit = if arguments.audit { Some(runtime.block_on(store.audit())?) } else { None };
+    tell(&Settled {
+        peak_memory_bytes: peak_memory()?,
+        audit_findings: audit.map(|audit| audit.findings.len()),
+    })?;
+    wait_for_the_end()?;
+    runtime.block_on(store.close());
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! The process that posts orders as the server posts them, many waiting at once, and then waits to be killed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use pactolus_ledger::{self as ledger, BoxFuture, Ledger, PostError};
+use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_nouns::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use crate::gifts::Gifts;
+use crate::helper::{Helper, tell, wait_for_the_end};
+use crate::machine::process::peak_memory;
+use crate::table::{mebibytes, number};
+use crate::waits::{Latency, Waits};
+
+/// What to post.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many orders
+    #[arg(long)]
+    pub(super) orders: u64,
+    /// How many players they are spread over
+    #[arg(long)]
+    pub(super) players: u64,
+    /// How many wait at once
+    #[arg(long)]
+    pub(super) waiting: u64,
+    /// The store's folder
+    store: Option<PathBuf>,
+}
+
+/// Orders posted together by one task; there are `waiting / CHUNK` such tasks.
+const CHUNK: u64 = 256;
+
+/// How many orders make one line of progress.
+const LINE: u64 = 1_000_000;
+
+/// What posting came to.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Posted {
+    /// When each fifth of the orders was answered, in seconds since the first was posted.
+    pub(super) fifths_s: [f64; 5],
+    /// How long [`CHUNK`] orders waited that were posted together.
+    pub(super) waits: Latency,
+    pub(super) peak_memory_bytes: u64,
+}
+
+impl Posted {
+    /// How long each fifth took.
+    pub(super) fn seconds_of_fifths(&self) -> [f64; 5] {
+        let mut before = 0.0;
+        self.fifths_s.map(|at| at - std::mem::replace(&mut before, at))
+    }
+}
+
+impl Arguments {
+    /// So many orders.
+    pub(crate) fn new(orders: u64, players: u64, waiting: u64) -> Self {
+        Self { orders, players, waiting, store: None }
+    }
+
+    /// A process that posts them to a new store.
+    pub(super) fn start(&self, store: &Path) -> anyhow::Result<Helper> {
+        let (orders, players, waiting) =
+            (self.orders.to_string(), self.players.to_string(), self.waiting.to_string());
+        let words = ["post", "--orders", &orders, "--players", &players, "--waiting", &waiting];
+        Helper::start(words.iter().map(AsRef::as_ref).chain([store.as_os_str()]))
+    }
+}
+
+/// Posts all orders, tells what came of it, and waits.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let folder = arguments.store.as_deref().context("the store's folder is needed")?;
+    let (store, posted) = post_all(arguments, folder)?;
+    tell(&posted)?;
+    wait_for_the_end()?;
+    drop(store);
+    Ok(())
+}
+
+/// Posts all orders to a new store.
+pub(crate) fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<(Arc<EmbeddedStore>, Posted)> {
+    let store = Arc::new(EmbeddedStore::open(folder, &Settings::default())?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    let gifts = Gifts::to(arguments.players);
+    let progress = Arc::new(Progress::begin(arguments.orders));
+    let tasks: Vec<_> = (0..arguments.waiting.div_ceil(CHUNK))
+        .map(|_| {
+            let (store, gifts, progress) = (Arc::clone(&store), gifts.clone(), Arc::clone(&progress));
+            runtime.spawn(async move { post_chunks(&*store, &gifts, &progress).await })
+        })
+        .collect();
+    let mut waits = Waits::default();
+    for task in tasks {
+        waits.append(runtime.block_on(task).context("a task panicked")??);
+    }
+    let fifths_s = progress.fifths_us.each_ref().map(|at| number(at.load(Ordering::Relaxed)) / 1e6);
+    let posted = Posted { fifths_s, waits: waits.told(), peak_memory_bytes: peak_memory()? };
+    Ok((store, posted))
+}
+
+/// Posts chunk after chunk until all orders are; gives back how long each waited.
+async fn post_chunks(store: &dyn Ledger, gifts: &Gifts, progress: &Progress) -> anyhow::Result<Waits> {
+    let mut waits = Waits::default();
+    while let Some((first, last)) = progress.next_chunk() {
+        let orders: Vec<_> = (first..last).map(|number| (gifts.order(number), number)).collect();
+        let asked = Instant::now();
+        let posts = orders.into_iter().map(|(order, number)| store.post(order, UnixMillis::new(number)));
+        all_applied(posts.map(Some).collect()).await?;
+        waits.push(asked.elapsed());
+        progress.answered(last - first);
+    }
+    Ok(waits)
+}
+
+type Post<'a> = BoxFuture<'a, Result<ledger::Posted, PostError>>;
+
+/// Waits until all of these orders are applied.
+///
+/// Each is polled once, so that all of them queue up, and after that only the first without an answer: answers come
+/// in order, and the task is woken for each. To poll all of them each time, or to give each a waker of its own, costs
+/// more than the engine takes. Tokio's budget would keep some of them from queueing up at first.
+async fn all_applied(mut posts: Vec<Option<Post<'_>>>) -> anyhow::Result<()> {
+    let (mut queued, mut first) = (false, 0);
+    let all = std::future::poll_fn(move |context| {
+        if !queued {
+            queued = true;
+            for post in &mut posts {
+                let _ = poll(post, context)?;
+            }
+        }
+        while let Some(post) = posts.get_mut(first) {
+            if poll(post, context)?.is_pending() {
+                return Poll::Pending;
+            }
+            first += 1;
+        }
+        Poll::Ready(Ok(()))
+    });
+    tokio::task::unconstrained(all).await
+}
+
+/// Whether the order is applied; once it is, there is nothing left of it.
+fn poll(post: &mut Option<Post<'_>>, context: &mut Context<'_>) -> anyhow::Result<Poll<()>> {
+    let Some(future) = post else { return Ok(Poll::Ready(())) };
+    match future.as_mut().poll(context) {
+        Poll::Pending => Ok(Poll::Pending),
+        Poll::Ready(Ok(ledger::Posted::Applied(_))) => {
+            *post = None;
+            Ok(Poll::Ready(()))
+        }
+        Poll::Ready(Ok(ledger::Posted::Replayed { .. })) => bail!("a bill number came twice"),
+        Poll::Ready(Err(error)) => Err(error.into()),
+    }
+}
+
+/// How far all tasks have come together.
+struct Progress {
+    begun: Instant,
+    orders: u64,
+    /// The first order that no task has taken.
+    next: AtomicU64,
+    answered: AtomicU64,
+    fifths_us: [AtomicU64; 5],
+}
+
+impl Progress {
+    fn begin(orders: u64) -> Self {
+        Self {
+            begun: Instant::now(),
+            orders,
+            next: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            fifths_us: Default::default(),
+        }
+    }
+
+    fn next_chunk(&self) -> Option<(u64, u64)> {
+        let first = self.next.fetch_add(CHUNK, Ordering::Relaxed);
+        (first < self.orders).then(|| (first, (first + CHUNK).min(self.orders)))
+    }
+
+    fn answered(&self, orders: u64) {
+        let before = self.answered.fetch_add(orders, Ordering::Relaxed);
+        let after = before + orders;
+        let since = self.begun.elapsed();
+        for (at, fifth) in self.fifths_us.iter().zip(1..) {
+            let end = self.orders * fifth / 5;
+            if before < end && end <= after {
+                at.store(u64::try_from(since.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        }
+        if before / LINE != after / LINE {
+            eprintln!(
+                "  {:>3} million orders, {:>7.0} a second so far, peak memory {:>5.0} MiB",
+                after / LINE,
+                number(after) / since.as_secs_f64(),
+                mebibytes(peak_memory().unwrap_or_default()),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_orders_are_posted_once_and_every_fifth_has_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, posted) = post_all(&Arguments::new(1000, 10, 512), folder.path()).unwrap();
+        let audit = tokio::runtime::Runtime::new().unwrap().block_on(store.audit()).unwrap();
+        assert_eq!((audit.orders, audit.findings.len()), (1000, 0));
+        assert!(posted.fifths_s.is_sorted() && posted.fifths_s[0] > 0.0, "{:?}", posted.fifths_s);
+        let sum: f64 = posted.seconds_of_fifths().iter().sum();
+        assert!((sum - posted.fifths_s[4]).abs() < 1e-9, "{sum}");
+    }
+}

@@ -1,0 +1,137 @@
+//! What is measured: gifts, from one app to its players, as orders and as signed requests.
+//!
+//! A number stands for a gift. Its bill number and its player look as if drawn at random, and no two numbers have
+//! the same bill number.
+
+use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
+use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+use pactolus_protocol::{
+    AccessToken, Call, Caller, GetBalance, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
+};
+
+pub(crate) const APPID: &str = "wx1234567";
+pub(crate) const OFFER: &str = "12345678";
+pub(crate) const ZONE: &str = "1";
+pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
+/// One for all players: what a session is worth does not depend on its key.
+pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+pub(crate) const TOKEN: &str = "ACCESSTOKEN";
+/// Where all gifts are given.
+pub(crate) const ENVIRONMENT: Environment = Environment::Live;
+
+/// Why the constants above can be read.
+const VALID: &str = "these values are valid";
+
+/// An app that gives, and everything it signs with.
+#[derive(Clone)]
+pub(crate) struct Gifts {
+    players: u64,
+    pub(crate) midas_key: MidasKey,
+    pub(crate) session_key: SessionKey,
+    pub(crate) token: AccessToken,
+    appid: AppId,
+    offer: OfferId,
+    zone: ZoneId,
+    pf: Pf,
+    ts: UnixSeconds,
+}
+
+impl Gifts {
+    /// Gifts to so many players.
+    pub(crate) fn to(players: u64) -> Self {
+        Self {
+            players: players.max(1),
+            midas_key: MidasKey::new(MIDAS_KEY).expect(VALID),
+            session_key: SessionKey::new(SESSION_KEY).expect(VALID),
+            token: AccessToken::new(TOKEN).expect(VALID),
+            appid: AppId::new(APPID).expect(VALID),
+            offer: OfferId::new(OFFER).expect(VALID),
+            zone: ZoneId::new(ZONE).expect(VALID),
+            pf: Pf::new("android").expect(VALID),
+            ts: UnixSeconds::new(1_507_530_737).expect(VALID),
+        }
+    }
+
+    /// Who gets gift `number`.
+    pub(crate) fn player(&self, number: u64) -> OpenId {
+        player(mix(mix(number)) % self.players)
+    }
+
+    /// All of them.
+    pub(crate) fn players(&self) -> impl Iterator<Item = OpenId> {
+        (0..self.players).map(player)
+    }
+
+    /// Gift `number`, as a call.
+    pub(crate) fn present(&self, number: u64) -> Present {
+        Present { caller: self.caller(number), present_counts: amount(number), bill_no: bill_no(number) }
+    }
+
+    /// Gift `number`, as an order.
+    pub(crate) fn order(&self, number: u64) -> Order {
+        order(&self.present(number))
+    }
+
+    /// The body of gift `number`, as a back end that keeps to the documents signs it.
+    pub(crate) fn signed_present(&self, number: u64) -> String {
+        self.signed(&self.present(number))
+    }
+
+    /// The signed body that asks for the balance of who gets gift `number`.
+    pub(crate) fn signed_get_balance(&self, number: u64) -> String {
+        self.signed(&GetBalance { caller: self.caller(number) })
+    }
+
+    fn caller(&self, number: u64) -> Caller {
+        Caller {
+            openid: self.player(number),
+            appid: self.appid,
+            offer_id: self.offer,
+            ts: self.ts,
+            zone_id: self.zone,
+            pf: self.pf,
+            user_ip: None,
+        }
+    }
+
+    fn signed<C: Call>(&self, call: &C) -> String {
+        signed_body(call, ENVIRONMENT, &self.midas_key, Some((&self.session_key, &self.token)))
+    }
+}
+
+/// The order that a present asks for.
+pub(crate) fn order(present: &Present) -> Order {
+    let caller = &present.caller;
+    Order {
+        account: AccountKey {
+            app: caller.appid,
+            environment: ENVIRONMENT,
+            offer: caller.offer_id,
+            player: caller.openid,
+            zone: caller.zone_id,
+        },
+        bill_no: present.bill_no,
+        kind: OrderKind::Present(present.present_counts.into()),
+        memo: Memo::default(),
+    }
+}
+
+fn player(number: u64) -> OpenId {
+    OpenId::new(&format!("odkx20ENSNa2w5y3g_{number:010}")).expect(VALID)
+}
+
+fn amount(number: u64) -> Amount {
+    Amount::new(1 + number % 1000).expect(VALID)
+}
+
+fn bill_no(number: u64) -> BillNo {
+    BillNo::new(&format!("{:016x}{:08x}", mix(number), number & 0xffff_ffff)).expect(VALID)
+}
+
+/// SplitMix64: a bijection, so no bill number comes twice.
+fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

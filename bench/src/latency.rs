@@ -1,0 +1,226 @@
+//! How long presents take over HTTP: one that comes alone, beside what this disk's sync takes; and all of them at half
+//! of the most that is possible, which is measured just before, with every wait counted from when a present was due.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::gifts::Gifts;
+use crate::http::route::{Presents, Route};
+use crate::http::served::Served;
+use crate::load::reply::Reading;
+use crate::load::schedule::{self, Schedule};
+use crate::machine::disk::{Probe, RECORD_BYTES};
+use crate::report::Part;
+use crate::suite::Options;
+use crate::table::{Table, figure};
+use crate::turns::{Spread, in_turn};
+use crate::waits::{Latency, Waits};
+
+/// How to measure.
+#[derive(clap::Args, Default)]
+pub(crate) struct Arguments {
+    /// How many presents come alone, one after the other, in one measurement [default: 1,000; 200 with --quick]
+    #[arg(long)]
+    alone: Option<u64>,
+    /// How often presents and syncs are measured in turn [default: 15; 3 with --quick]
+    #[arg(long)]
+    rounds: Option<u64>,
+    /// How many presents find out what is the most [default: 1,000,000; 20,000 with --quick]
+    #[arg(long)]
+    requests: Option<u64>,
+    /// How many minutes presents come at half of that [default: 10; a twelfth of one with --quick]
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// How many connections they come on [default: 256]
+    #[arg(long)]
+    connections: Option<usize>,
+    /// How many players the presents are spread over [default: 100,000; 2,000 with --quick]
+    #[arg(long)]
+    players: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    alone: Alone,
+    half: Half,
+}
+
+/// Presents that come alone, and syncs of the disk, in turn.
+#[derive(Serialize)]
+struct Alone {
+    presents: u64,
+    rounds: u64,
+    present_p50_ms: Spread,
+    present_p99_ms: Spread,
+    fdatasync_p50_ms: Spread,
+    fdatasync_p99_ms: Spread,
+    p50_over_fdatasync: Spread,
+    p99_over_fdatasync: Spread,
+}
+
+/// Presents at half of the most.
+#[derive(Serialize)]
+struct Half {
+    connections: usize,
+    most_per_second: f64,
+    /// How many were due a second.
+    per_second: f64,
+    /// How many were answered, all of them.
+    presents: u64,
+    minutes: f64,
+    latency: Latency,
+}
+
+/// Measures both, on one server.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
+    let folder = options.temporary()?;
+    let mut server = Served::start(&folder.path().join("store"), Gifts::to(players), 0)?;
+    let figures = Figures {
+        alone: alone(arguments, options, &mut server, folder.path())?,
+        half: half(arguments, options, &mut server)?,
+    };
+    Part::new("latency", figures.table(), &figures)
+}
+
+#[derive(Clone, Copy)]
+enum Subject {
+    Present,
+    Fdatasync,
+}
+
+/// Measures one client that sends a present, waits for the answer, and sends the next.
+fn alone(
+    arguments: &Arguments,
+    options: &Options,
+    server: &mut Served,
+    folder: &Path,
+) -> anyhow::Result<Alone> {
+    let presents = arguments.alone.unwrap_or(options.pick(1000, 200));
+    let rounds = arguments.rounds.unwrap_or(options.pick(15, 3));
+    eprintln!("latency: {presents} presents, one by one");
+    let mut client = Client::connect(&server.address)?;
+    let mut probe = Probe::new(folder)?;
+    let measured = in_turn(rounds, &[Subject::Present, Subject::Fdatasync], |subject| {
+        let mut waits = Waits::default();
+        for number in server.new_gifts(presents) {
+            waits.push(match subject {
+                Subject::Present => client.give(server, number)?,
+                Subject::Fdatasync => probe.append()?,
+            });
+        }
+        Ok(waits.told())
+    })?;
+    let of = |subject: usize, figure: fn(&Latency) -> f64| -> Vec<f64> {
+        measured[subject].iter().map(figure).collect()
+    };
+    let spread = |subject, figure| Spread::of(of(subject, figure));
+    let ratio = |figure| Spread::of_ratios(of(0, figure), of(1, figure));
+    Ok(Alone {
+        presents,
+        rounds,
+        present_p50_ms: spread(0, |of| of.p50_ms),
+        present_p99_ms: spread(0, |of| of.p99_ms),
+        fdatasync_p50_ms: spread(1, |of| of.p50_ms),
+        fdatasync_p99_ms: spread(1, |of| of.p99_ms),
+        p50_over_fdatasync: ratio(|of| of.p50_ms),
+        p99_over_fdatasync: ratio(|of| of.p99_ms),
+    })
+}
+
+/// Finds out the most that is possible, and measures at half of it.
+fn half(arguments: &Arguments, options: &Options, server: &mut Served) -> anyhow::Result<Half> {
+    let connections = arguments.connections.unwrap_or(256);
+    let requests = arguments.requests.unwrap_or(options.pick(1_000_000, 20_000));
+    let minutes = arguments.minutes.unwrap_or(options.pick(10.0, 1.0 / 12.0));
+    let most_per_second = server.measure(Route::Present, requests, connections)?.per_second;
+    let per_second = most_per_second / 2.0;
+    eprintln!("latency: {per_second:.0} presents a second for {minutes:.1} minutes");
+    let schedule = Schedule::new(per_second, Duration::from_secs_f64(minutes.max(0.0) * 60.0));
+    // Each connection makes one more than it sends.
+    let numbers = server.new_gifts(schedule.count() + connections as u64);
+    let presents = Presents { host: server.address.clone(), gifts: server.gifts.clone() };
+    let waits = schedule.send(&server.address, connections, &presents, numbers.start)?;
+    Ok(Half {
+        connections,
+        most_per_second,
+        per_second,
+        presents: waits.count() as u64,
+        minutes,
+        latency: waits.told(),
+    })
+}
+
+/// A client without anything that could wake it late.
+struct Client {
+    stream: TcpStream,
+    reading: Reading,
+    request: Vec<u8>,
+}
+
+impl Client {
+    fn connect(address: &str) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, reading: Reading::default(), request: Vec::new() })
+    }
+
+    /// How long it takes until gift `number` is given; signing it does not count.
+    fn give(&mut self, server: &Served, number: u64) -> anyhow::Result<Duration> {
+        self.request.clear();
+        Route::Present.write(&server.address, &server.gifts, number, &mut self.request);
+        let sent = Instant::now();
+        self.stream.write_all(&self.request)?;
+        self.reading.begin();
+        loop {
+            let read = self.stream.read(self.reading.room())?;
+            if self.reading.is_whole(read, <Presents as schedule::Write>::EXPECTED)? {
+                return Ok(sent.elapsed());
+            }
+        }
+    }
+}
+
+impl Figures {
+    fn table(&self) -> String {
+        let Self { alone, half } = self;
+        let mut table = Table::new(&["What", "Figure", "Goal"]);
+        let mut row = |what: String, figure: String, goal: &str| table.row(&[what, figure, goal.to_owned()]);
+        row(
+            format!("`fdatasync` after {RECORD_BYTES} appended bytes: p50, p99, ms"),
+            format!("{:.3}, {:.3}", alone.fdatasync_p50_ms.median, alone.fdatasync_p99_ms.median),
+            "",
+        );
+        row(
+            "A present that comes alone: p50, p99, ms".to_owned(),
+            format!("{:.3}, {:.3}", alone.present_p50_ms.median, alone.present_p99_ms.median),
+            "",
+        );
+        row(
+            "its p50 over that of `fdatasync` (least · median · most)".to_owned(),
+            format!("{:.2}", alone.p50_over_fdatasync),
+            "≤ 2",
+        );
+        row("its p99 over that of `fdatasync`".to_owned(), format!("{:.2}", alone.p99_over_fdatasync), "");
+        let Latency { p50_ms, p99_ms, p999_ms, longest_ms, stalls } = half.latency;
+        row(
+            format!("The most presents a second, on {} connections", half.connections),
+            figure(half.most_per_second, 0),
+            "",
+        );
+        row(
+            format!("{} a second for {:.1} min: p50, ms", figure(half.per_second, 0), half.minutes),
+            figure(p50_ms, 2),
+            "",
+        );
+        row("p99, ms".to_owned(), figure(p99_ms, 2), "≤ 10");
+        row("p99.9, ms".to_owned(), figure(p999_ms, 2), "");
+        row("the longest, ms".to_owned(), figure(longest_ms, 1), "≤ 100");
+        row("how many above 100 ms".to_owned(), stalls.to_string(), "0");
+        table.to_string()
+    }
+}

@@ -1,0 +1,160 @@
+//! The load: requests that were made beforehand, one waiting on each connection, all sent as soon as they can be.
+//!
+//! It shares the cores with what it measures, so it does as little as it can: one write and one read for a request,
+//! into memory that is there already, and the same for every route. A load at a fixed rate is in [`schedule`].
+
+pub(crate) mod reply;
+pub(crate) mod schedule;
+
+use std::net::TcpStream as StdStream;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+
+use self::reply::Reading;
+use crate::waits::Waits;
+
+/// How many threads send, each for its own connections: as many as there are cores on the machine that the goals are
+/// for, and each with a runtime of its own, so that none wakes another.
+const THREADS: usize = 2;
+
+/// Requests as they go out, head and body, one after the other in memory.
+pub(crate) struct Requests {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+    /// How every answer's body must begin.
+    expected: &'static [u8],
+}
+
+impl Requests {
+    /// Those with these numbers; `write` adds one to the bytes.
+    pub(crate) fn new(
+        numbers: Range<u64>,
+        expected: &'static [u8],
+        mut write: impl FnMut(u64, &mut Vec<u8>),
+    ) -> Self {
+        let mut requests = Self { bytes: Vec::new(), ends: Vec::new(), expected };
+        for number in numbers {
+            write(number, &mut requests.bytes);
+            requests.ends.push(requests.bytes.len());
+        }
+        requests
+    }
+
+    fn get(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)?;
+        let begin = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.bytes[begin..end])
+    }
+}
+
+/// What sending came to.
+pub(crate) struct Sent {
+    pub(crate) took: Duration,
+    pub(crate) waits: Waits,
+}
+
+/// Sends all requests on so many connections; every one has to be answered as is expected.
+pub(crate) fn send(address: &str, requests: Requests, connections: usize) -> anyhow::Result<Sent> {
+    let mut idle = connect(address, connections)?;
+    let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
+    let of_each = connections.div_ceil(THREADS).max(1);
+    let begun = Instant::now();
+    let mut threads = Vec::new();
+    while !idle.is_empty() {
+        let own = idle.split_off(idle.len().saturating_sub(of_each));
+        let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+        threads.push(std::thread::spawn(move || send_from_here(own, &requests, &next)));
+    }
+    let mut waits = Waits::default();
+    for thread in threads {
+        waits.append(thread.join().map_err(|_| anyhow::anyhow!("a thread of the load panicked"))??);
+    }
+    Ok(Sent { took: begun.elapsed(), waits })
+}
+
+/// Sends from this thread, on these connections.
+fn send_from_here(
+    connections: Vec<StdStream>,
+    requests: &Arc<Requests>,
+    next: &Arc<AtomicUsize>,
+) -> anyhow::Result<Waits> {
+    Builder::new_current_thread().enable_io().build()?.block_on(async {
+        let room = requests.ends.len() / connections.len() / THREADS;
+        let mut tasks = Vec::new();
+        for stream in connections {
+            let mut connection = Connection::new(stream)?;
+            let (requests, next) = (Arc::clone(requests), Arc::clone(next));
+            tasks.push(tokio::spawn(async move {
+                let mut waits = Waits::with_room(room);
+                while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let sent = Instant::now();
+                    connection.exchange(request, requests.expected).await?;
+                    waits.push(sent.elapsed());
+                }
+                anyhow::Ok(waits)
+            }));
+        }
+        let mut waits = Waits::default();
+        for task in tasks {
+            waits.append(task.await.context("a connection's task panicked")??);
+        }
+        Ok(waits)
+    })
+}
+
+/// Connections to keep; all of them are there before the clock starts.
+fn connect(address: &str, count: usize) -> std::io::Result<Vec<StdStream>> {
+    let connect = |_| {
+        let stream = StdStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    };
+    (0..count).map(connect).collect()
+}
+
+/// A connection that is kept, with the memory that answers are read into.
+struct Connection {
+    stream: TcpStream,
+    reading: Reading,
+}
+
+impl Connection {
+    /// In the runtime of the thread that calls it.
+    fn new(stream: StdStream) -> std::io::Result<Self> {
+        Ok(Self { stream: TcpStream::from_std(stream)?, reading: Reading::default() })
+    }
+
+    /// Sends a request and waits for its answer, whose body must begin as expected.
+    async fn exchange(&mut self, request: &[u8], expected: &[u8]) -> anyhow::Result<()> {
+        self.stream.write_all(request).await?;
+        self.reading.begin();
+        loop {
+            let read = self.stream.read(self.reading.room()).await?;
+            if self.reading.is_whole(read, expected)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_lie_one_after_the_other() {
+        let requests =
+            Requests::new(8..11, b"", |number, bytes| bytes.extend(number.to_string().into_bytes()));
+        let all: Vec<_> = (0..4).map(|index| requests.get(index)).collect();
+        assert_eq!(all, [Some(&b"8"[..]), Some(b"9"), Some(b"10"), None]);
+    }
+}

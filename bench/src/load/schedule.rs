@@ -1,0 +1,182 @@
+//! A load at a fixed rate: when each request is due is fixed beforehand, whatever becomes of those before it.
+//!
+//! A wait is counted from when the request was due, not from when it was sent. So a server that stands still is charged
+//! with every request that should have come meanwhile, as those who wait would charge it.
+//!
+//! Ten minutes of requests do not fit in memory. Each is made on its connection before it is due, on the load's own
+//! core time, which the server is short of.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
+
+use super::{Connection, connect};
+use crate::table::number;
+use crate::waits::Waits;
+
+/// When requests are due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    /// How long from one to the next.
+    every: Duration,
+    count: u64,
+}
+
+/// The longest that a due request is kept back, so that the pacer does not wake for each: sleeping wakes it some
+/// 0.1 ms late besides. Both are counted as waiting.
+const PACE: Duration = Duration::from_micros(250);
+
+/// What the schedule's requests are.
+pub(crate) trait Write: Clone + Send + 'static {
+    /// How every answer's body must begin.
+    const EXPECTED: &'static [u8];
+
+    /// Writes request `number` in the place of what is in `bytes`.
+    fn write(&self, number: u64, bytes: &mut Vec<u8>);
+}
+
+impl Schedule {
+    /// So many a second, for so long.
+    pub(crate) fn new(per_second: f64, lasting: Duration) -> Self {
+        let every = Duration::from_secs_f64(1.0 / per_second.max(1.0)).max(Duration::from_nanos(1));
+        let count = lasting.as_nanos() / every.as_nanos();
+        Self { every, count: u64::try_from(count).unwrap_or(u64::MAX).max(1) }
+    }
+
+    /// How many requests there are.
+    pub(crate) const fn count(self) -> u64 {
+        self.count
+    }
+
+    /// When request `index` is due, counted from the first.
+    fn due(self, index: u64) -> Duration {
+        let nanos = self.every.as_nanos() * u128::from(index);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// How many are due once so much has passed.
+    fn due_after(self, passed: Duration) -> u64 {
+        let due = passed.as_nanos() / self.every.as_nanos() + 1;
+        u64::try_from(due).unwrap_or(u64::MAX).min(self.count)
+    }
+
+    /// Sends the requests from `first` on, each as soon as it is due and a connection is free.
+    pub(crate) fn send<W: Write>(
+        self,
+        address: &str,
+        connections: usize,
+        requests: &W,
+        first: u64,
+    ) -> anyhow::Result<Waits> {
+        let streams = connect(address, connections)?;
+        let turns = Arc::new(Turns {
+            schedule: self,
+            begun: Instant::now(),
+            due: Semaphore::new(0),
+            next: AtomicU64::new(0),
+            next_number: AtomicU64::new(first),
+            longest_us: AtomicU64::new(0),
+        });
+        let shared = Arc::clone(&turns);
+        let pacer = std::thread::spawn(move || shared.pace(connections));
+        let waits = Builder::new_current_thread().enable_io().build()?.block_on(async {
+            let mut tasks = Vec::new();
+            for stream in streams {
+                let connection = Connection::new(stream)?;
+                tasks.push(tokio::spawn(send_when_due(connection, Arc::clone(&turns), requests.clone())));
+            }
+            let mut waits = Waits::default();
+            for task in tasks {
+                waits.append(task.await.context("a connection's task panicked")??);
+            }
+            anyhow::Ok(waits)
+        });
+        turns.due.close();
+        pacer.join().map_err(|_| anyhow::anyhow!("the pacer panicked"))?;
+        waits
+    }
+}
+
+/// Whose turn it is.
+struct Turns {
+    schedule: Schedule,
+    begun: Instant,
+    /// As many permits as requests are due that nobody has taken. Closed when the load ends, or breaks off.
+    due: Semaphore,
+    /// The next one in the schedule.
+    next: AtomicU64,
+    /// The number of the next one to be made; they are made in another order than they are sent.
+    next_number: AtomicU64,
+    longest_us: AtomicU64,
+}
+
+impl Turns {
+    /// Gives out turns as they become due, and at the end one more to each connection, by which it learns of the end.
+    fn pace(&self, connections: usize) {
+        let (mut given, mut minutes) = (0, 0);
+        while given < self.schedule.count && !self.due.is_closed() {
+            let passed = self.begun.elapsed();
+            let due = self.schedule.due_after(passed);
+            self.due.add_permits(
+                usize::try_from(due - given).expect("not more are due than memory has room for"),
+            );
+            given = due;
+            if passed.as_secs() / 60 > minutes {
+                minutes = passed.as_secs() / 60;
+                let longest = number(self.longest_us.load(Ordering::Relaxed)) / 1e3;
+                eprintln!("  after {minutes} min: the longest wait so far is {longest:.1} ms");
+            }
+            std::thread::sleep(self.schedule.due(given).saturating_sub(self.begun.elapsed()).max(PACE));
+        }
+        self.due.add_permits(connections);
+    }
+}
+
+async fn send_when_due<W: Write>(
+    mut connection: Connection,
+    turns: Arc<Turns>,
+    requests: W,
+) -> anyhow::Result<Waits> {
+    let mut waits = Waits::default();
+    let mut request = Vec::new();
+    loop {
+        requests.write(turns.next_number.fetch_add(1, Ordering::Relaxed), &mut request);
+        let Ok(turn) = turns.due.acquire().await else { return Ok(waits) };
+        turn.forget();
+        let index = turns.next.fetch_add(1, Ordering::Relaxed);
+        if index >= turns.schedule.count {
+            return Ok(waits);
+        }
+        if let Err(error) = connection.exchange(&request, W::EXPECTED).await {
+            turns.due.close();
+            return Err(error);
+        }
+        let wait = turns.begun.elapsed().saturating_sub(turns.schedule.due(index));
+        turns.longest_us.fetch_max(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        waits.push(wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_due_at_even_distances() {
+        let schedule = Schedule::new(4.0, Duration::from_secs(2));
+        assert_eq!(schedule.count(), 8);
+        assert_eq!(schedule.due(0), Duration::ZERO);
+        assert_eq!(schedule.due(7), Duration::from_millis(1750));
+        let due = |millis| schedule.due_after(Duration::from_millis(millis));
+        assert_eq!([due(0), due(249), due(250), due(1750), due(60_000)], [1, 1, 2, 8, 8]);
+    }
+
+    #[test]
+    fn a_schedule_has_at_least_one_request() {
+        assert_eq!(Schedule::new(0.0, Duration::ZERO).count(), 1);
+    }
+}

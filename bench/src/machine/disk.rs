@@ -1,0 +1,93 @@
+//! What the disk takes: what a sync costs, which file system it is, and how much a folder holds.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tempfile::tempfile_in;
+
+/// The size of what is appended: about what the journal takes for an order that comes alone.
+pub(crate) const RECORD_BYTES: usize = 256;
+
+/// A file of the disk that is measured, to append to. It is gone when this is dropped.
+pub(crate) struct Probe(File);
+
+impl Probe {
+    /// A new file on the disk that holds `folder`.
+    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
+        tempfile_in(folder).map(Self)
+    }
+
+    /// How long it takes to append a record and sync it: the least that an answered order can cost.
+    pub(crate) fn append(&mut self) -> io::Result<Duration> {
+        let begun = Instant::now();
+        self.0.write_all(&[0x5a; RECORD_BYTES])?;
+        self.0.sync_data()?;
+        Ok(begun.elapsed())
+    }
+}
+
+/// The name of the file system that holds `folder`.
+pub(crate) fn file_system(folder: &Path) -> io::Result<String> {
+    let folder = folder.canonicalize()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    Ok(file_system_among(&mounts, &folder).unwrap_or("an unknown file system").to_owned())
+}
+
+/// Of the mounts that hold the folder, the deepest counts, and of several at one place the last.
+///
+/// The fifth field of a line is where it is mounted; what follows ` - ` begins with the type.
+fn file_system_among<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
+    let mount = |line: &'a str| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let place = mount.split(' ').nth(4)?;
+        folder.starts_with(place).then_some((place.len(), kind.split(' ').next()?))
+    };
+    mounts.lines().filter_map(mount).max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
+}
+
+/// The bytes that the files of a folder hold.
+pub(crate) fn folder_bytes(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.metadata()?;
+        bytes += if kind.is_dir() { folder_bytes(&entry.path())? } else { kind.len() };
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deepest_mount_counts() {
+        let mounts = "1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:5 / /tmp rw shared:1 - tmpfs tmpfs rw\n\
+                      3 1 8:2 / /tmp/x rw - xfs /dev/b rw\n";
+        let of = |folder| file_system_among(mounts, Path::new(folder));
+        assert_eq!(of("/home"), Some("ext4"));
+        assert_eq!(of("/tmp/y"), Some("tmpfs"));
+        assert_eq!(of("/tmp/x/y"), Some("xfs"));
+        assert_eq!(of("/tmpx"), Some("ext4"));
+    }
+
+    #[test]
+    fn a_folder_holds_what_its_files_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/b"), [0; 10]).unwrap();
+        fs::write(folder.path().join("c"), [0; 5]).unwrap();
+        assert_eq!(folder_bytes(folder.path()).unwrap(), 15);
+    }
+
+    #[test]
+    fn a_record_is_appended() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut probe = Probe::new(folder.path()).unwrap();
+        probe.append().unwrap();
+        probe.append().unwrap();
+        assert_eq!(probe.0.metadata().unwrap().len(), 2 * RECORD_BYTES as u64);
+    }
+}

@@ -1,0 +1,109 @@
+//! What the operating system says about a process: its time, its memory, and whether it has come to rest.
+
+use std::fs;
+use std::io;
+use std::ops::Sub;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde::Serialize;
+
+/// The time that a process has spent on the cores, its threads together.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct CpuTime {
+    /// In the program.
+    pub(crate) user_s: f64,
+    /// In the kernel, on behalf of the program.
+    pub(crate) system_s: f64,
+}
+
+/// The unit of `/proc/<pid>/stat`: a hundred to the second on every architecture that Linux still runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+impl CpuTime {
+    /// What the process has spent so far.
+    pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        Self::read(&stat).context("/proc tells a process's time in another form")
+    }
+
+    /// `utime` and `stime` are the 14th and 15th field. The second, the program's name, may hold spaces and brackets.
+    fn read(stat: &str) -> Option<Self> {
+        let (_, after_name) = stat.rsplit_once(')')?;
+        let mut ticks = after_name.split_whitespace().skip(11).map(|ticks| ticks.parse::<f64>().ok());
+        let mut seconds = || Some(ticks.next()?? / TICKS_PER_SECOND);
+        Some(Self { user_s: seconds()?, system_s: seconds()? })
+    }
+}
+
+impl Sub for CpuTime {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self { user_s: self.user_s - earlier.user_s, system_s: self.system_s - earlier.system_s }
+    }
+}
+
+/// The most memory that this process has held at once, in bytes.
+pub(crate) fn peak_memory() -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
+    let kib: u64 = kib.context("/proc does not tell the peak of memory")?.trim().parse()?;
+    Ok(kib * 1024)
+}
+
+/// How long no thread may be seen to run before a process counts as being at rest.
+const CALM: Duration = Duration::from_secs(1);
+
+/// How long between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Waits until a process has nothing left to do, such as merging what it wrote; says whether it came to rest in time.
+///
+/// A thread that waits for the disk is not at rest, nor is one that was stopped.
+pub(crate) fn wait_for_rest(pid: u32, at_most: Duration) -> io::Result<bool> {
+    let begun = Instant::now();
+    let mut calm_since = Instant::now();
+    while calm_since.elapsed() < CALM {
+        if begun.elapsed() > at_most {
+            return Ok(false);
+        }
+        std::thread::sleep(LOOK_EVERY);
+        if !all_threads_sleep(pid)? {
+            calm_since = Instant::now();
+        }
+    }
+    Ok(true)
+}
+
+fn all_threads_sleep(pid: u32) -> io::Result<bool> {
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end while it is looked at.
+        let Ok(stat) = fs::read_to_string(task?.path().join("stat")) else { continue };
+        let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+        if state != Some("S") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_read_after_a_name_with_brackets() {
+        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0";
+        let time = CpuTime::read(stat).unwrap();
+        assert!((time.user_s - 2.5).abs() < 1e-9 && (time.system_s - 0.5).abs() < 1e-9, "{time:?}");
+        assert!(CpuTime::read("7 (a) S 1 2").is_none());
+    }
+
+    #[test]
+    fn this_process_has_a_time_and_a_peak() {
+        assert!(CpuTime::of(std::process::id()).unwrap().user_s >= 0.0);
+        assert!(peak_memory().unwrap() > 1024);
+    }
+}

@@ -1,0 +1,68 @@
+//! Reads over HTTP: a player's balance, as a back end asks for it, and a page of a statement, as an operator does.
+//!
+//! In turn with the route that only parses. The store has orders enough that pages are full, and was opened after
+//! they were posted, so that they are looked up where they are kept and not among those that just came.
+
+use serde::Serialize;
+
+use crate::engine::post;
+use crate::gifts::Gifts;
+use crate::http::route::Route;
+use crate::http::served::Served;
+use crate::http::{HEADINGS, OfRoute, measure};
+use crate::report::Part;
+use crate::suite::Options;
+use crate::table::Table;
+
+/// How to measure.
+#[derive(clap::Args, Default)]
+pub(crate) struct Arguments {
+    /// How many connections are kept; one request waits on each [default: 256]
+    #[arg(long)]
+    connections: Option<usize>,
+    /// How many players are asked about, each with some 40 orders [default: 100,000; 2,000 with --quick]
+    #[arg(long)]
+    players: Option<u64>,
+    /// How many requests one measurement sends [default: 200,000; 10,000 with --quick]
+    #[arg(long)]
+    requests: Option<u64>,
+    /// How often all routes are measured in turn [default: 5; 3 with --quick]
+    #[arg(long)]
+    rounds: Option<u64>,
+}
+
+/// So many that hardly any player has fewer than the 20 of a page.
+const ORDERS_OF_A_PLAYER: u64 = 40;
+
+const ROUTES: [Route; 3] = [Route::Null, Route::GetBalance, Route::Statement];
+
+#[derive(Serialize)]
+struct Figures {
+    connections: usize,
+    players: u64,
+    orders: u64,
+    requests: u64,
+    rounds: u64,
+    routes: Vec<OfRoute>,
+}
+
+/// Fills a store, and measures the routes in turn.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let connections = arguments.connections.unwrap_or(256);
+    let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
+    let requests = arguments.requests.unwrap_or(options.pick(200_000, 10_000));
+    let rounds = arguments.rounds.unwrap_or(options.pick(5, 3));
+    let folder = options.temporary()?;
+    let store = folder.path().join("store");
+    let orders = players * ORDERS_OF_A_PLAYER;
+    eprintln!("reads: {players} players with {orders} orders, {requests} requests at a time");
+    drop(post::post_all(&post::Arguments::new(orders, players, 4096), &store)?);
+    let mut server = Served::start(&store, Gifts::to(players), orders)?;
+    let routes = measure(&mut server, &ROUTES, requests, connections, rounds)?;
+    let mut table = Table::new(&HEADINGS);
+    for of in &routes {
+        table.row(&of.row(&connections.to_string(), ""));
+    }
+    let figures = Figures { connections, players, orders, requests, rounds, routes };
+    Part::new("reads", table.to_string(), &figures)
+}

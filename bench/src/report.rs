@@ -1,0 +1,166 @@
+//! What is kept of a measurement: its table in a page of prose, and its figures in a JSON file beside it.
+//!
+//! Each table stands between two comments that name it. What is around them is written by hand and stays.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::machine::Machine;
+
+const PAGE: &str = "performance.md";
+const FIGURES: &str = "performance.json";
+
+/// What one part of the suite has measured.
+pub(crate) struct Part {
+    /// Its name: that of its subcommand, its table and its figures.
+    pub(crate) name: &'static str,
+    /// What it came to, for a page.
+    pub(crate) table: String,
+    /// All of it, for a program.
+    pub(crate) figures: Value,
+}
+
+impl Part {
+    pub(crate) fn new(name: &'static str, table: String, figures: &impl Serialize) -> anyhow::Result<Self> {
+        let mut figures = serde_json::to_value(figures)?;
+        round(&mut figures);
+        Ok(Self { name, table, figures })
+    }
+}
+
+/// When, how and on what something was measured.
+#[derive(Serialize)]
+pub(crate) struct Circumstances {
+    /// The day, by UTC.
+    pub(crate) date: String,
+    /// What repeats it.
+    pub(crate) command: String,
+    pub(crate) machine: Machine,
+}
+
+impl Circumstances {
+    /// The part's table, and above it what it was measured on.
+    fn text(&self, part: &Part) -> String {
+        let Self { date, command, machine } = self;
+        format!("`{command}`, {date}: {machine}.\n\n{}", part.table)
+    }
+
+    /// The part's figures with the circumstances under `measured`.
+    pub(crate) fn figures(&self, part: &Part) -> anyhow::Result<Value> {
+        let mut figures = part.figures.clone();
+        figures["measured"] = serde_json::to_value(self)?;
+        Ok(figures)
+    }
+
+    /// Puts the part into the page and the JSON file in `folder`, in the place of what they said of it before.
+    pub(crate) fn keep(&self, part: &Part, folder: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(folder)?;
+        let (page, figures) = (folder.join(PAGE), folder.join(FIGURES));
+        let mut all: Map<String, Value> = match existing(&figures)? {
+            Some(text) => serde_json::from_str(&text).with_context(|| format!("{FIGURES} cannot be read"))?,
+            None => Map::new(),
+        };
+        all.insert(part.name.to_owned(), self.figures(part)?);
+        let text = with_table(&existing(&page)?.unwrap_or_default(), part.name, &self.text(part))
+            .with_context(|| format!("{PAGE} cannot be written again"))?;
+        fs::write(page, text)?;
+        fs::write(figures, serde_json::to_string_pretty(&all)? + "\n")?;
+        Ok(())
+    }
+}
+
+/// Takes the digits from all figures that no measurement has: those after the sixth.
+fn round(figures: &mut Value) {
+    match figures {
+        Value::Object(fields) => fields.values_mut().for_each(round),
+        Value::Array(items) => items.iter_mut().for_each(round),
+        Value::Number(figure) if figure.is_f64() => {
+            let rounded = figure.as_f64().and_then(|figure| format!("{figure:.5e}").parse().ok());
+            if let Some(rounded) = rounded.and_then(serde_json::Number::from_f64) {
+                *figure = rounded;
+            }
+        }
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+fn existing(file: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The page with `text` between the comments of table `name`; a page that has none gets them at its end.
+fn with_table(page: &str, name: &str, text: &str) -> anyhow::Result<String> {
+    let (begin, end) =
+        (format!("<!-- bench {name}: written by the suite -->"), format!("<!-- /bench {name} -->"));
+    let block = format!("{begin}\n{}\n{end}", text.trim());
+    let Some((before, rest)) = page.split_once(&begin) else {
+        ensure!(!page.contains(&end), "the table {name} ends without having begun");
+        let page = page.trim_end();
+        let gap = if page.is_empty() { "" } else { "\n\n" };
+        return Ok(format!("{page}{gap}{block}\n"));
+    };
+    let (old, after) = rest.split_once(&end).with_context(|| format!("the table {name} does not end"))?;
+    ensure!(!old.contains("<!-- bench "), "the table {name} does not end before the next one begins");
+    ensure!(!after.contains(&begin), "the table {name} is there twice");
+    Ok(format!("{before}{block}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: &str = "<!-- bench a: written by the suite -->";
+    const END: &str = "<!-- /bench a -->";
+
+    #[test]
+    fn a_table_is_replaced_and_the_prose_around_it_stays() {
+        let page = format!("# Title\n\nbefore\n{BEGIN}\nold\n\nold\n{END}\nafter\n");
+        let expected = format!("# Title\n\nbefore\n{BEGIN}\nnew\n{END}\nafter\n");
+        assert_eq!(with_table(&page, "a", "\nnew\n").unwrap(), expected);
+        assert_eq!(with_table(&expected, "a", "new").unwrap(), expected, "once more changes nothing");
+    }
+
+    #[test]
+    fn another_table_is_left_alone() {
+        let page = format!("{BEGIN}\na\n{END}\n");
+        let both = with_table(&page, "b", "b").unwrap();
+        let expected = format!("{page}\n<!-- bench b: written by the suite -->\nb\n<!-- /bench b -->\n");
+        assert_eq!(both, expected);
+        let table = with_table(&both, "a", "A").unwrap();
+        assert_eq!(table, both.replace("\na\n", "\nA\n"));
+    }
+
+    #[test]
+    fn figures_have_six_digits() {
+        let figures = serde_json::json!({ "a": [1.0 / 3.0, 1_234_567], "b": 0.1 + 0.2, "c": null });
+        let part = Part::new("a", String::new(), &figures).unwrap();
+        assert_eq!(part.figures.to_string(), r#"{"a":[0.333333,1234567],"b":0.3,"c":null}"#);
+    }
+
+    #[test]
+    fn a_new_page_is_its_table() {
+        assert_eq!(with_table("", "a", "a").unwrap(), format!("{BEGIN}\na\n{END}\n"));
+    }
+
+    #[test]
+    fn a_page_that_would_lose_prose_is_refused() {
+        let pages = [
+            format!("{BEGIN}\na\nprose\n"),
+            format!("a\n{END}\n"),
+            format!("{BEGIN}\n<!-- bench b: written by the suite -->\n{END}\n"),
+            format!("{BEGIN}\n{END}\n{BEGIN}\n{END}\n"),
+        ];
+        for page in pages {
+            assert!(with_table(&page, "a", "new").is_err(), "{page}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What verifying a present takes, beside the two HMAC-SHA256 that it cannot do without.
+//!
+//! The bare HMACs are over texts of the same lengths, which lie ready, and begin from states that have their keys
+//! already. The whole verification begins with the bytes of the body; the signatures alone, with its fields.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use anyhow::ensure;
+use hmac::{Hmac, KeyInit, Mac};
+use pactolus_protocol::sign::text::{explain_mp_sig, explain_sig};
+use pactolus_protocol::{Body, Call, Dialect, Dialects, MpSig, Present, Received};
+use serde::Serialize;
+use sha2::Sha256;
+
+use crate::gifts::{ENVIRONMENT, Gifts, MIDAS_KEY, SESSION_KEY, TOKEN};
+use crate::report::Part;
+use crate::suite::Options;
+use crate::table::{Table, number};
+use crate::turns::{Spread, in_turn};
+
+/// How to measure.
+#[derive(clap::Args, Default)]
+pub(crate) struct Arguments {
+    /// How many presents are verified in one measurement [default: 50,000; 2,000 with --quick]
+    #[arg(long)]
+    presents: Option<u64>,
+    /// How often everything is measured in turn [default: 51; 11 with --quick]
+    #[arg(long)]
+    rounds: Option<u64>,
+}
+
+/// How many bodies are verified again and again: few enough to stay near the core, as a body does that was just
+/// received.
+const BODIES: u64 = 64;
+
+#[derive(Clone, Copy)]
+enum Subject {
+    /// Two HMACs over texts that lie ready.
+    Hmacs,
+    /// `verify_sig` and `verify_mp_sig` of calls that were read.
+    Signatures,
+    /// From the bytes of the body to a verified call.
+    Whole,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    presents: u64,
+    rounds: u64,
+    /// The lengths of what the two HMACs are over, the keys at the end included.
+    text_bytes: [usize; 2],
+    two_hmacs_ns: Spread,
+    signatures_ns: Spread,
+    whole_ns: Spread,
+    signatures_over_two_hmacs: Spread,
+    whole_over_two_hmacs: Spread,
+}
+
+/// Measures the three in turn.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let presents = arguments.presents.unwrap_or(options.pick(50_000, 2000));
+    let rounds = arguments.rounds.unwrap_or(options.pick(51, 11));
+    eprintln!("signatures: {presents} presents at a time");
+    let gifts = Gifts::to(100_000);
+    let bodies: Vec<String> = (0..BODIES).map(|number| gifts.signed_present(number)).collect();
+    let parsed = bodies.iter().map(|body| Body::parse(body.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+    let texts = parsed.iter().map(signed_texts).collect::<anyhow::Result<Vec<_>>>()?;
+    let received = parsed.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let (midas_mac, session_mac) = (keyed(MIDAS_KEY), keyed(SESSION_KEY));
+
+    let subjects = [Subject::Hmacs, Subject::Signatures, Subject::Whole];
+    let measured = in_turn(rounds, &subjects, |subject| {
+        let numbers = (0..bodies.len()).cycle().take(usize::try_from(presents)?);
+        let begun = Instant::now();
+        match subject {
+            Subject::Hmacs => numbers.for_each(|number| {
+                let [sig, mp_sig] = &texts[number];
+                black_box(hmac(&midas_mac, sig));
+                black_box(hmac(&session_mac, mp_sig));
+            }),
+            Subject::Signatures => {
+                for number in numbers {
+                    verify(&gifts, black_box(&received[number]))?;
+                }
+            }
+            Subject::Whole => {
+                for number in numbers {
+                    let body = Body::parse(black_box(bodies[number].as_bytes()))?;
+                    verify(&gifts, &read(&body)?)?;
+                }
+            }
+        }
+        Ok(begun.elapsed().as_secs_f64() * 1e9 / number(presents))
+    })?;
+
+    let spread = |subject: usize| Spread::of(measured[subject].iter().copied());
+    let ratio =
+        |subject: usize| Spread::of_ratios(measured[subject].iter().copied(), measured[0].iter().copied());
+    let figures = Figures {
+        presents,
+        rounds,
+        text_bytes: texts[0].each_ref().map(Vec::len),
+        two_hmacs_ns: spread(0),
+        signatures_ns: spread(1),
+        whole_ns: spread(2),
+        signatures_over_two_hmacs: ratio(1),
+        whole_over_two_hmacs: ratio(2),
+    };
+    Part::new("signatures", figures.table(), &figures)
+}
+
+impl Figures {
+    fn table(&self) -> String {
+        let mut table =
+            Table::new(&["What", "Nanoseconds (least · median · most)", "Over the two HMACs", "Goal"]);
+        let [sig, mp_sig] = self.text_bytes;
+        table.row(&[
+            format!("two bare HMACs, over {sig} and {mp_sig} bytes"),
+            self.two_hmacs_ns.to_string(),
+            String::new(),
+            String::new(),
+        ]);
+        table.row(&[
+            "both signatures of a present, its fields at hand".to_owned(),
+            self.signatures_ns.to_string(),
+            format!("{:.2}", self.signatures_over_two_hmacs),
+            String::new(),
+        ]);
+        table.row(&[
+            "verifying a present, from the bytes of its body".to_owned(),
+            self.whole_ns.to_string(),
+            format!("{:.2}", self.whole_over_two_hmacs),
+            "≤ 1.5".to_owned(),
+        ]);
+        table.to_string()
+    }
+}
+
+fn read<'b>(body: &'b Body<'b>) -> anyhow::Result<Received<'b, Present>> {
+    Ok(Received::read(ENVIRONMENT, body, MpSig::Required)?)
+}
+
+fn verify(gifts: &Gifts, received: &Received<'_, Present>) -> anyhow::Result<()> {
+    received.verify_sig(&gifts.midas_key, Dialects::Lenient)?;
+    received.verify_mp_sig(&gifts.session_key, &gifts.token, Dialects::Lenient)?;
+    Ok(())
+}
+
+/// The texts that are signed, as `explain_*` shows them, with what it hides put back.
+fn signed_texts(body: &Body<'_>) -> anyhow::Result<[Vec<u8>; 2]> {
+    let path = Present::path(ENVIRONMENT);
+    let sig =
+        pactolus_protocol::sign::sig(path, body, Dialect::DOCUMENTED, &Gifts::to(1).midas_key).to_string();
+    let sig_text = explain_sig(path, body, Dialect::DOCUMENTED).replace("***", MIDAS_KEY);
+    let mp_sig_text = explain_mp_sig(path, body, Dialect::DOCUMENTED, &sig)
+        .replacen("***", TOKEN, 1)
+        .replace("***", SESSION_KEY);
+    let made: [u8; 32] = hmac(&keyed(MIDAS_KEY), sig_text.as_bytes());
+    let hex: String = made.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    ensure!(hex == sig, "the text that is measured is not the one that is signed");
+    Ok([sig_text.into_bytes(), mp_sig_text.into_bytes()])
+}
+
+fn keyed(key: &str) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length")
+}
+
+fn hmac(keyed: &Hmac<Sha256>, text: &[u8]) -> [u8; 32] {
+    let mut mac = keyed.clone();
+    mac.update(black_box(text));
+    mac.finalize().into_bytes().into()
+}

@@ -1,0 +1,88 @@
+//! How a run of the suite is set: its sizes, where its stores are made, and where what it finds is written.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use pactolus_server::{Clock, SystemClock};
+use tempfile::TempDir;
+
+use crate::machine::Machine;
+use crate::report::{Circumstances, Part};
+
+/// What holds for every part.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Small sizes, to see that all of it works; what comes of them is not kept unless --into says where
+    #[arg(long, global = true)]
+    quick: bool,
+    /// Prints all figures as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Makes the stores in this folder, on the disk that is to be measured [default: target/bench]
+    #[arg(long, global = true)]
+    stores: Option<PathBuf>,
+    /// Where performance.md and performance.json are written [default: docs]
+    #[arg(long, global = true)]
+    into: Option<PathBuf>,
+}
+
+impl Options {
+    /// A size: the usual one, or the one for a quick run.
+    pub(crate) fn pick<T>(&self, usual: T, quick: T) -> T {
+        if self.quick { quick } else { usual }
+    }
+
+    /// A folder to make a store in, removed when it is dropped.
+    ///
+    /// Not among the machine's temporary files: these may be in memory, where a sync costs nothing.
+    pub(crate) fn temporary(&self) -> io::Result<TempDir> {
+        let folder = self.stores();
+        fs::create_dir_all(&folder)?;
+        TempDir::with_prefix_in("run-", folder)
+    }
+
+    fn stores(&self) -> PathBuf {
+        self.stores.clone().unwrap_or_else(|| workspace().join("target/bench"))
+    }
+
+    /// Where what was found is written, if it is.
+    fn into(&self) -> Option<PathBuf> {
+        let usual = || if self.quick { None } else { Some(workspace().join("docs")) };
+        self.into.clone().or_else(usual)
+    }
+
+    /// What a run that begins now is measured on.
+    pub(crate) fn circumstances(&self) -> anyhow::Result<Circumstances> {
+        let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
+        let words = std::env::args().skip(1).map(|word| format!(" {word}"));
+        Ok(Circumstances {
+            date: now.strftime("%F").to_string(),
+            command: "cargo xtask bench".to_owned() + &words.collect::<String>(),
+            machine: Machine::of(self.temporary()?.path())?,
+        })
+    }
+
+    /// Shows what a part found, and keeps it.
+    pub(crate) fn finish(&self, part: &Part, circumstances: &Circumstances) -> anyhow::Result<()> {
+        eprintln!("\n{}", part.table);
+        if let Some(folder) = self.into() {
+            circumstances.keep(part, &folder)?;
+        }
+        Ok(())
+    }
+
+    /// Prints everything as JSON, if that is wanted.
+    pub(crate) fn print(&self, parts: &[Part], circumstances: &Circumstances) -> anyhow::Result<()> {
+        if self.json {
+            let figures = parts.iter().map(|part| Ok((part.name.to_owned(), circumstances.figures(part)?)));
+            let figures = figures.collect::<anyhow::Result<serde_json::Map<_, _>>>()?;
+            println!("{}", serde_json::to_string_pretty(&figures)?);
+        }
+        Ok(())
+    }
+}
+
+/// The folder of the workspace.
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("bench/ lies in the workspace's folder")
+}

@@ -1,0 +1,92 @@
+//! Tables and figures as a page shows them.
+
+use std::fmt::{self, Write as _};
+
+/// A table in Markdown, row by row.
+pub(crate) struct Table {
+    columns: usize,
+    text: String,
+}
+
+impl Table {
+    /// With these headings.
+    pub(crate) fn new<S: AsRef<str>>(headings: &[S]) -> Self {
+        let mut table = Self { columns: headings.len(), text: String::new() };
+        table.row(headings);
+        table.row(&vec!["---"; headings.len()]);
+        table
+    }
+
+    /// Adds a row, which has as many cells as there are headings.
+    pub(crate) fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
+        assert_eq!(cells.len(), self.columns, "a row has as many cells as there are headings");
+        for cell in cells {
+            self.text.push_str("| ");
+            self.text.push_str(&cell.as_ref().replace('|', "\\|"));
+            self.text.push(' ');
+        }
+        self.text.push_str("|\n");
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A figure with its thousands set apart: `38,578`, `1,234.50`.
+pub(crate) fn figure(value: f64, decimals: usize) -> String {
+    let written = format!("{value:.decimals$}");
+    let whole_end = written.find('.').unwrap_or(written.len());
+    let mut grouped = String::with_capacity(written.len() + 4);
+    for (index, digit) in written.char_indices() {
+        let left = whole_end.saturating_sub(index);
+        let is_digit_before = grouped.ends_with(|c: char| c.is_ascii_digit());
+        if left > 0 && left % 3 == 0 && is_digit_before {
+            grouped.push(',');
+        }
+        // Writing to a text cannot fail.
+        let _ = grouped.write_char(digit);
+    }
+    grouped
+}
+
+/// A number of things, to be divided; above 2^53 it loses digits that no table shows.
+#[expect(clippy::cast_precision_loss, reason = "figures are told to a few digits")]
+pub(crate) fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// Bytes as MiB.
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
+    number(bytes) / (1024.0 * 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let cases = [
+            (0.0, 0, "0"),
+            (999.4, 0, "999"),
+            (1000.0, 0, "1,000"),
+            (-1000.0, 0, "-1,000"),
+            (-100.0, 0, "-100"),
+            (1_234_567.891, 2, "1,234,567.89"),
+            (0.123_456, 3, "0.123"),
+        ];
+        for (value, decimals, written) in cases {
+            assert_eq!(figure(value, decimals), written);
+        }
+    }
+
+    #[test]
+    fn a_table_is_markdown() {
+        let mut table = Table::new(&["What", "Goal"]);
+        table.row(&["a|b", ""]);
+        assert_eq!(table.to_string(), "| What | Goal |\n| --- | --- |\n| a\\|b |  |\n");
+    }
+}

@@ -1,0 +1,84 @@
+//! Measuring in turn: each round measures every subject once, so that the machine's moods meet all of them alike.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::table::figure;
+
+/// Measures each of `subjects` once a round, and gives back what came of each, round by round.
+pub(crate) fn in_turn<S, T>(
+    rounds: u64,
+    subjects: &[S],
+    mut measure: impl FnMut(&S) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<Vec<T>>> {
+    let mut measured: Vec<Vec<T>> = subjects.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for (subject, measured) in subjects.iter().zip(&mut measured) {
+            measured.push(measure(subject)?);
+        }
+    }
+    Ok(measured)
+}
+
+/// The least, the median and the most of some figures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) least: f64,
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    /// Of figures in any order; of an even number of them, the lower of the two in the middle is the median.
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Self {
+        let mut figures: Vec<f64> = figures.into_iter().collect();
+        figures.sort_by(f64::total_cmp);
+        let last = figures.len().saturating_sub(1);
+        let at = |index: usize| figures.get(index).copied().unwrap_or_default();
+        Self { least: at(0), median: at(last / 2), most: at(last) }
+    }
+
+    /// Of the ratios of what was measured in one round.
+    pub(crate) fn of_ratios(
+        above: impl IntoIterator<Item = f64>,
+        below: impl IntoIterator<Item = f64>,
+    ) -> Self {
+        Self::of(above.into_iter().zip(below).map(|(above, below)| above / below))
+    }
+}
+
+/// Least, median and most, to so many decimals as `{:.2}` asks for.
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = f.precision().unwrap_or_default();
+        let [least, median, most] = [self.least, self.median, self.most].map(|value| figure(value, decimals));
+        write!(f, "{least} · {median} · {most}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_come_in_turn() {
+        let mut order = Vec::new();
+        let measured = in_turn(2, &["a", "b"], |subject| {
+            order.push(*subject);
+            Ok(order.len())
+        });
+        assert_eq!(measured.unwrap(), [[1, 3], [2, 4]]);
+        assert_eq!(order, ["a", "b", "a", "b"]);
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        let spread = |figures: &[f64]| Spread::of(figures.iter().copied()).to_string();
+        assert_eq!(spread(&[]), "0 · 0 · 0");
+        assert_eq!(spread(&[7.0]), "7 · 7 · 7");
+        assert_eq!(spread(&[3.0, 1.0, 2000.0]), "1 · 3 · 2,000");
+        assert_eq!(spread(&[4.0, 1.0, 3.0, 2.0]), "1 · 2 · 4");
+        assert_eq!(format!("{:.2}", Spread::of_ratios([1.0, 3.0], [2.0, 4.0])), "0.50 · 0.50 · 0.75");
+    }
+}
