@@ -28,10 +28,10 @@ pub(crate) struct Arguments {
     /// How many players the presents are spread over [default: 100,000; 2,000 with --quick]
     #[arg(long)]
     players: Option<u64>,
-    /// How many requests one measurement sends [default: 500,000; 10,000 with --quick]
+    /// How many requests one measurement sends [default: 250,000; 10,000 with --quick]
     #[arg(long)]
     requests: Option<u64>,
-    /// How often all routes are measured in turn [default: 5; 3 with --quick]
+    /// How often all routes are measured in turn [default: 9; 3 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
 }
@@ -71,8 +71,8 @@ pub(crate) struct OfRoute {
 /// Measures the routes in turn, with one count of connections after the other.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
-    let requests = arguments.requests.unwrap_or(options.pick(500_000, 10_000));
-    let rounds = arguments.rounds.unwrap_or(options.pick(5, 3));
+    let requests = arguments.requests.unwrap_or(options.pick(250_000, 10_000));
+    let rounds = arguments.rounds.unwrap_or(options.pick(9, 3));
     let counts = match &*arguments.connections {
         [] => &[64, 256],
         counts => counts,

@@ -23,10 +23,10 @@ use crate::waits::{Latency, Waits};
 /// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
-    /// How many presents come alone, one after the other, in one measurement [default: 1,000; 200 with --quick]
+    /// How many presents come alone, one after the other, in one measurement [default: 300; 100 with --quick]
     #[arg(long)]
     alone: Option<u64>,
-    /// How often presents and syncs are measured in turn [default: 15; 3 with --quick]
+    /// How often presents and syncs are measured in turn [default: 51; 5 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
     /// How many presents find out what is the most [default: 1,000,000; 20,000 with --quick]
@@ -100,8 +100,8 @@ fn alone(
     server: &mut Served,
     folder: &Path,
 ) -> anyhow::Result<Alone> {
-    let presents = arguments.alone.unwrap_or(options.pick(1000, 200));
-    let rounds = arguments.rounds.unwrap_or(options.pick(15, 3));
+    let presents = arguments.alone.unwrap_or(options.pick(300, 100));
+    let rounds = arguments.rounds.unwrap_or(options.pick(51, 5));
     eprintln!("latency: {presents} presents, one by one");
     let mut client = Client::connect(&server.address)?;
     let mut probe = Probe::new(folder)?;

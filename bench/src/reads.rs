@@ -23,10 +23,10 @@ pub(crate) struct Arguments {
     /// How many players are asked about, each with some 40 orders [default: 100,000; 2,000 with --quick]
     #[arg(long)]
     players: Option<u64>,
-    /// How many requests one measurement sends [default: 200,000; 10,000 with --quick]
+    /// How many requests one measurement sends [default: 100,000; 10,000 with --quick]
     #[arg(long)]
     requests: Option<u64>,
-    /// How often all routes are measured in turn [default: 5; 3 with --quick]
+    /// How often all routes are measured in turn [default: 9; 3 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
 }
@@ -50,8 +50,8 @@ struct Figures {
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
     let connections = arguments.connections.unwrap_or(256);
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
-    let requests = arguments.requests.unwrap_or(options.pick(200_000, 10_000));
-    let rounds = arguments.rounds.unwrap_or(options.pick(5, 3));
+    let requests = arguments.requests.unwrap_or(options.pick(100_000, 10_000));
+    let rounds = arguments.rounds.unwrap_or(options.pick(9, 3));
     let folder = options.temporary()?;
     let store = folder.path().join("store");
     let orders = players * ORDERS_OF_A_PLAYER;

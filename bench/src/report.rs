@@ -53,7 +53,9 @@ impl Circumstances {
     /// The part's figures with the circumstances under `measured`.
     pub(crate) fn figures(&self, part: &Part) -> anyhow::Result<Value> {
         let mut figures = part.figures.clone();
-        figures["measured"] = serde_json::to_value(self)?;
+        let mut measured = serde_json::to_value(self)?;
+        round(&mut measured);
+        figures["measured"] = measured;
         Ok(figures)
     }
 

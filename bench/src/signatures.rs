@@ -22,10 +22,10 @@ use crate::turns::{Spread, in_turn};
 /// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Arguments {
-    /// How many presents are verified in one measurement [default: 50,000; 2,000 with --quick]
+    /// How many presents are verified in one measurement [default: 2,000; 500 with --quick]
     #[arg(long)]
     presents: Option<u64>,
-    /// How often everything is measured in turn [default: 51; 11 with --quick]
+    /// How often everything is measured in turn [default: 1,001; 101 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
 }
@@ -59,8 +59,8 @@ struct Figures {
 
 /// Measures the three in turn.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
-    let presents = arguments.presents.unwrap_or(options.pick(50_000, 2000));
-    let rounds = arguments.rounds.unwrap_or(options.pick(51, 11));
+    let presents = arguments.presents.unwrap_or(options.pick(2000, 500));
+    let rounds = arguments.rounds.unwrap_or(options.pick(1001, 101));
     eprintln!("signatures: {presents} presents at a time");
     let gifts = Gifts::to(100_000);
     let bodies: Vec<String> = (0..BODIES).map(|number| gifts.signed_present(number)).collect();
