@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -111,7 +111,8 @@ fn send_from_here(
 }
 
 /// Connections to keep; all of them are there before the clock starts.
-fn connect(address: &str, count: usize) -> std::io::Result<Vec<StdStream>> {
+fn connect(address: &str, count: usize) -> anyhow::Result<Vec<StdStream>> {
+    ensure!(count > 0, "requests need a connection to be sent on");
     let connect = |_| {
         let stream = StdStream::connect(address)?;
         stream.set_nodelay(true)?;
