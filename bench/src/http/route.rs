@@ -22,7 +22,7 @@ pub(crate) enum Route {
     Verified,
     /// Posts the order to the ledger besides, and waits until it is on disk.
     Posted,
-    /// The bank's own: besides, the token, the session, rates, deadlines, the log, and the answer.
+    /// The bank's own: besides, the token, the session, rates, deadlines, the log, and the answer; without the router.
     Present,
     /// The bank's own: a signed question for a player's balance.
     GetBalance,
