@@ -33,6 +33,7 @@
 mod answer;
 mod bank;
 mod clock;
+mod deadline;
 mod faults;
 mod health;
 mod logins;

@@ -23,6 +23,7 @@ use pactolus_protocol::{
 use self::signed::Signed;
 use crate::answer::{json, log_answered, refuse, too_late};
 use crate::bank::Bank;
+use crate::deadline::Deadline;
 use crate::faults::inject::{self, Withheld};
 use crate::rejections::{self, Seen};
 
@@ -33,6 +34,7 @@ pub(crate) struct Arrival<'a, B> {
     /// When it came in.
     pub(crate) now: UnixMillis,
     pub(crate) head: &'a Parts,
+    pub(crate) deadline: &'a Deadline,
     pub(crate) body: B,
 }
 
@@ -46,10 +48,11 @@ pub(crate) async fn serve<B: Sent>(
     bank: &Bank,
     path: CallPath,
     request: Request<B>,
+    deadline: &Deadline,
 ) -> Result<Response<Full<Bytes>>, Withheld> {
     let now = bank.now();
     let (head, body) = request.into_parts();
-    let arrival = Arrival { path, rid: bank.rid(now), now, head: &head, body };
+    let arrival = Arrival { path, rid: bank.rid(now), now, head: &head, deadline, body };
     match inject::strike(bank, path, &head, now).await {
         None => Ok(answer(bank, arrival).await),
         Some(fault) => inject::inject(bank, fault, arrival).await,
@@ -58,11 +61,10 @@ pub(crate) async fn serve<B: Sent>(
 
 /// Answers a request, before its deadline.
 pub(crate) async fn answer<B: Sent>(bank: &Bank, arrival: Arrival<'_, B>) -> Response<Full<Bytes>> {
-    let Arrival { path, rid, head, .. } = arrival;
+    let Arrival { path, rid, head, deadline, .. } = arrival;
     let mut seen = Seen::default();
-    let deadline = bank.limits.request_deadline;
-    let done = tokio::time::timeout(deadline, carry_out(bank, arrival, &mut seen)).await;
-    match done.unwrap_or_else(|_| Err(too_late(deadline))) {
+    let done = deadline.within(carry_out(bank, arrival, &mut seen)).await;
+    match done.unwrap_or_else(|| Err(too_late(bank.limits.request_deadline))) {
         Ok(reply) => {
             log_answered(rid, &head.method, path.as_str());
             json(reply)

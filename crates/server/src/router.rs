@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use pactolus_protocol::CallPath;
 
 use crate::bank::Bank;
+use crate::deadline::Deadline;
 use crate::faults::inject::Withheld;
 use crate::operator::problem::Problem;
 use crate::operator::{
@@ -34,14 +35,15 @@ impl Paths {
         Self { bank, routes: TowerToHyperService::new(routes) }
     }
 
-    /// Answers a request; an error closes its connection without a response.
+    /// Answers a request of a connection that has this deadline; an error closes it without a response.
     pub(crate) async fn serve(
         &self,
         request: Request<Incoming>,
+        deadline: &Deadline,
     ) -> Result<Response<Either<Full<Bytes>, Body>>, Withheld> {
         // `CallPath` has the eight paths. Every method is theirs, because refusing one is too, in their own words.
         if let Some(path) = CallPath::parse(request.uri().path()) {
-            return Ok(midas::serve(&self.bank, path, request).await?.map(Either::Left));
+            return Ok(midas::serve(&self.bank, path, request, deadline).await?.map(Either::Left));
         }
         let answered: Result<_, Infallible> = self.routes.call(request).await;
         let Ok(response) = answered;

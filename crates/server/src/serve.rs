@@ -13,7 +13,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::bank::Bank;
+use crate::deadline::Deadline;
 use crate::router::{Paths, router};
+use crate::settings::Limits;
 
 /// How serving came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub async fn serve_routes(
     loop {
         tokio::select! {
             stream = accept(&listener) => {
-                start(stream, Arc::clone(&paths), bank.limits.head_deadline, &connections);
+                start(stream, Arc::clone(&paths), &bank.limits, &connections);
             }
             () = &mut stop => break,
         }
@@ -109,17 +111,21 @@ fn went_away(error: &io::Error) -> bool {
 }
 
 /// Serves a connection in a task of its own, which `connections` can bring to an end.
-fn start(stream: TcpStream, paths: Arc<Paths>, head_deadline: Duration, connections: &GracefulShutdown) {
+fn start(stream: TcpStream, paths: Arc<Paths>, limits: &Limits, connections: &GracefulShutdown) {
     // Answers are small; waiting to gather more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
+    let shared = Arc::new((paths, Deadline::new(limits.request_deadline)));
     let service = service_fn(move |request| {
-        let paths = Arc::clone(&paths);
-        async move { paths.serve(request).await }
+        let shared = Arc::clone(&shared);
+        async move {
+            let (paths, deadline) = &*shared;
+            paths.serve(request, deadline).await
+        }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_deadline);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head_deadline);
     // A client that has said all it has to say still gets its answer, and nobody looks for more of it meanwhile, which
     // would take a buffer for each request that waits for the disk. Answers are short: one buffer is one write.
     http.half_close(true).writev(false);
