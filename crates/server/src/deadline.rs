@@ -4,7 +4,7 @@
 //! whole present.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -23,9 +23,8 @@ impl Deadline {
         Self { after, timer: Mutex::new(Box::pin(tokio::time::sleep(after))) }
     }
 
-    /// What `work` comes to; nothing if it takes longer, and then it is dropped.
-    pub(crate) async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = pin!(work);
+    /// What `work` comes to; nothing if it takes longer.
+    pub(crate) async fn within<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         let mut ends = None;
         poll_fn(|context| {
             if let Poll::Ready(done) = work.as_mut().poll(context) {
@@ -49,6 +48,7 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
+    use std::pin::pin;
 
     use super::*;
 
@@ -58,15 +58,23 @@ mod tests {
         let wait = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
         let begun = Instant::now();
         for _ in 0..4 {
-            assert_eq!(deadline.within(wait(4)).await, Some(()), "none is cut short by those before it");
+            assert_eq!(
+                deadline.within(pin!(wait(4))).await,
+                Some(()),
+                "none is cut short by those before it"
+            );
         }
-        assert_eq!(deadline.within(ready(1)).await, Some(1));
+        assert_eq!(deadline.within(pin!(ready(1))).await, Some(1));
         wait(100).await;
-        assert_eq!(deadline.within(wait(4)).await, Some(()), "nor by a rest");
+        assert_eq!(deadline.within(pin!(wait(4))).await, Some(()), "nor by a rest");
         assert_eq!(begun.elapsed().as_secs(), 120);
-        assert_eq!(deadline.within(pending::<()>()).await, None);
+        assert_eq!(deadline.within(pin!(pending::<()>())).await, None);
         assert_eq!(begun.elapsed().as_secs(), 125);
-        assert_eq!(deadline.within(wait(6)).await, None);
-        assert_eq!(deadline.within(wait(4)).await, Some(()), "and one that was too late changes nothing");
+        assert_eq!(deadline.within(pin!(wait(6))).await, None);
+        assert_eq!(
+            deadline.within(pin!(wait(4))).await,
+            Some(()),
+            "and one that was too late changes nothing"
+        );
     }
 }

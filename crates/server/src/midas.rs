@@ -3,10 +3,12 @@
 //! A handler gets a call whose signatures are verified, and nothing less; it is some ten lines.
 //! [`serve`] is called where requests come in, and not by the router: this is the path that has to cost next to
 //! nothing, and so it is one future, without layers that box it, and what a refusal needs to know of the request is
-//! borrowed and not shared.
+//! borrowed and not shared. A future is moved as a whole, so what is seldom awaited is boxed to keep this one small.
 
 pub(crate) mod convert;
 pub(crate) mod signed;
+
+use std::pin::pin;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
@@ -16,7 +18,7 @@ use hyper::body::Body;
 use pactolus_ledger::Posted;
 use pactolus_nouns::UnixMillis;
 use pactolus_protocol::{
-    BalanceReply, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay,
+    BalanceReply, Call, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay,
     PayReply, Present, PresentReply, Refusal, Rid, reply,
 };
 
@@ -55,7 +57,7 @@ pub(crate) async fn serve<B: Sent>(
     let arrival = Arrival { path, rid: bank.rid(now), now, head: &head, deadline, body };
     match inject::strike(bank, path, &head, now).await {
         None => Ok(answer(bank, arrival).await),
-        Some(fault) => inject::inject(bank, fault, arrival).await,
+        Some(fault) => Box::pin(inject::inject(bank, fault, arrival)).await,
     }
 }
 
@@ -63,14 +65,14 @@ pub(crate) async fn serve<B: Sent>(
 pub(crate) async fn answer<B: Sent>(bank: &Bank, arrival: Arrival<'_, B>) -> Response<Full<Bytes>> {
     let Arrival { path, rid, head, deadline, .. } = arrival;
     let mut seen = Seen::default();
-    let done = deadline.within(carry_out(bank, arrival, &mut seen)).await;
+    let done = deadline.within(pin!(carry_out(bank, arrival, &mut seen))).await;
     match done.unwrap_or_else(|| Err(too_late(bank.limits.request_deadline))) {
         Ok(reply) => {
             log_answered(rid, &head.method, path.as_str());
             json(reply)
         }
         Err(refusal) => {
-            let refusal = rejections::keep(bank, rid, path, head, seen, refusal).await;
+            let refusal = Box::pin(rejections::keep(bank, rid, path, head, seen, refusal)).await;
             refuse(rid, &head.method, path.as_str(), &refusal)
         }
     }
@@ -82,21 +84,28 @@ async fn carry_out<B: Sent>(
     arrival: Arrival<'_, B>,
     seen: &mut Seen,
 ) -> Result<Vec<u8>, Refusal> {
-    Ok(match arrival.path.kind {
-        CallKind::Present => reply::to_json(&present(bank, Signed::of(bank, arrival, seen).await?).await?),
-        CallKind::GetBalance => {
-            reply::to_json(&get_balance(bank, Signed::of(bank, arrival, seen).await?).await?)
-        }
-        CallKind::Pay => reply::to_json(&pay(bank, Signed::of(bank, arrival, seen).await?).await?),
-        CallKind::CancelPay => {
-            reply::to_json(&cancel_pay(bank, Signed::of(bank, arrival, seen).await?).await?)
-        }
-    })
+    match arrival.path.kind {
+        CallKind::Present => handle(bank, arrival, seen, present).await,
+        CallKind::GetBalance => handle(bank, arrival, seen, get_balance).await,
+        CallKind::Pay => handle(bank, arrival, seen, pay).await,
+        CallKind::CancelPay => handle(bank, arrival, seen, cancel_pay).await,
+    }
+}
+
+/// Has the call of a request handled, once it passed every check, and writes the reply.
+async fn handle<C: Call, B: Sent>(
+    bank: &Bank,
+    arrival: Arrival<'_, B>,
+    seen: &mut Seen,
+    handler: impl AsyncFnOnce(&Bank, &Signed<C>) -> Result<C::Reply, Refusal>,
+) -> Result<Vec<u8>, Refusal> {
+    let signed = Signed::of(bank, arrival, seen).await?;
+    Ok(reply::to_json(&handler(bank, &signed).await?))
 }
 
 /// Gives coins to a player.
-async fn present(bank: &Bank, signed: Signed<Present>) -> Result<PresentReply, Refusal> {
-    let posted = bank.ledger.post(convert::present(&signed), signed.now).await;
+async fn present(bank: &Bank, signed: &Signed<Present>) -> Result<PresentReply, Refusal> {
+    let posted = bank.ledger.post(convert::present(signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::PresentCounts))? {
         Posted::Applied(receipt) => {
             Ok(PresentReply { balance: receipt.after.balance(), bill_no: signed.call.bill_no })
@@ -106,14 +115,14 @@ async fn present(bank: &Bank, signed: Signed<Present>) -> Result<PresentReply, R
 }
 
 /// Tells what a player has.
-async fn get_balance(bank: &Bank, signed: Signed<GetBalance>) -> Result<BalanceReply, Refusal> {
-    let account = bank.ledger.account(convert::account(&signed)).await.map_err(convert::unavailable)?;
+async fn get_balance(bank: &Bank, signed: &Signed<GetBalance>) -> Result<BalanceReply, Refusal> {
+    let account = bank.ledger.account(convert::account(signed)).await.map_err(convert::unavailable)?;
     Ok(convert::balance(&account))
 }
 
 /// Takes coins from a player.
-async fn pay(bank: &Bank, signed: Signed<Pay>) -> Result<PayReply, Refusal> {
-    let posted = bank.ledger.post(convert::pay(&signed), signed.now).await;
+async fn pay(bank: &Bank, signed: &Signed<Pay>) -> Result<PayReply, Refusal> {
+    let posted = bank.ledger.post(convert::pay(signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::Amt))? {
         Posted::Applied(receipt) => Ok(PayReply {
             bill_no: signed.call.bill_no,
@@ -125,8 +134,8 @@ async fn pay(bank: &Bank, signed: Signed<Pay>) -> Result<PayReply, Refusal> {
 }
 
 /// Gives back what a pay took.
-async fn cancel_pay(bank: &Bank, signed: Signed<CancelPay>) -> Result<CancelPayReply, Refusal> {
-    let posted = bank.ledger.post(convert::cancel_pay(&signed), signed.now).await;
+async fn cancel_pay(bank: &Bank, signed: &Signed<CancelPay>) -> Result<CancelPayReply, Refusal> {
+    let posted = bank.ledger.post(convert::cancel_pay(signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::BillNo))? {
         Posted::Applied(_) => Ok(CancelPayReply { bill_no: signed.call.bill_no }),
         Posted::Replayed { .. } => Err(ErrorCode::OrderCanceled.into()),

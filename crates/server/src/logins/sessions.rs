@@ -135,6 +135,14 @@ impl Sessions {
     }
 
     async fn find(&self, appid: AppId, openid: OpenId) -> Result<Option<Arc<Session>>, Unavailable> {
+        match self.held.get(&(appid, openid)) {
+            Some(session) => Ok(Some(session)),
+            // Boxed, because hardly any request needs it, and all would carry its room.
+            None => Box::pin(self.load(appid, openid)).await,
+        }
+    }
+
+    async fn load(&self, appid: AppId, openid: OpenId) -> Result<Option<Arc<Session>>, Unavailable> {
         // The guard keeps what is read here from taking the place of a login that is newer.
         let guard = match self.held.get_value_or_guard_async(&(appid, openid)).await {
             Ok(session) => return Ok(Some(session)),

@@ -129,6 +129,14 @@ impl Tokens {
     }
 
     async fn find(&self, digest: Digest) -> Result<Option<Token>, Unavailable> {
+        match self.held.get(&digest) {
+            Some(token) => Ok(Some(token)),
+            // Boxed, because hardly any request needs it, and all would carry its room.
+            None => Box::pin(self.load(digest)).await,
+        }
+    }
+
+    async fn load(&self, digest: Digest) -> Result<Option<Token>, Unavailable> {
         // The guard keeps what is read here from taking the place of something newer.
         let guard = match self.held.get_value_or_guard_async(&digest).await {
             Ok(token) => return Ok(Some(token)),
