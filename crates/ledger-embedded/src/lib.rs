@@ -161,12 +161,14 @@ impl Drop for EmbeddedStore {
 
 impl Ledger for EmbeddedStore {
     fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>> {
+        // Boxed first, so that the future is small and the order is moved once.
+        let order = Box::new(order);
         Box::pin(async move {
             self.books.check()?;
             let names = self.books.names(&order);
             let known = self.read(self.books.look_up(&order.account, names))?;
             let (answer, answered) = oneshot::channel();
-            let request = Request::Post(Post { order: Box::new(order), names, known, now, answer });
+            let request = Request::Post(Post { order, names, known, now, answer });
             self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
             let (order, outcome) = answered.await.map_err(|_| Unavailable::Closed)??;
             Ok(match outcome {
