@@ -1,10 +1,12 @@
-//! The committer: one thread that makes decided batches durable, then visible, and only then answers their callers.
+//! The committer: makes decided batches durable, then visible, and only then answers their callers.
 //!
-//! Meanwhile the writer decides the next batch. Batches come in the order in which they were decided, and after a
-//! failed write or sync none is written any more.
+//! It has a thread of its own, so that the writer decides the next batch meanwhile. A lone order is not handed over:
+//! nobody waits for the writer then, and waking a thread takes a good part of what a sync does.
+//! Batches come in the order in which they were decided, and after a failed write or sync none is written any more.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use pactolus_ledger::{PostError, Unavailable};
@@ -43,24 +45,50 @@ pub(crate) struct Committing {
 
 /// The writer's hold on the committer.
 pub(crate) struct Committer {
+    committing: Arc<Mutex<Committing>>,
+    /// How much was handed over and is not done; only the writer adds to it.
+    pending: Arc<AtomicUsize>,
     work: Option<SyncSender<Commit>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Committer {
-    pub(crate) fn start(mut committing: Committing) -> std::io::Result<Self> {
+    pub(crate) fn start(committing: Committing) -> std::io::Result<Self> {
         // Who is ahead waits: while one batch is written, one more is decided, and the rest queues up for the next.
-        let (work, batches) = sync_channel(0);
-        let thread = std::thread::Builder::new().name("pactolus-commit".into());
-        let thread = thread.spawn(move || committing.run(&batches))?;
-        Ok(Self { work: Some(work), thread: Some(thread) })
+        let (work, handed_over) = sync_channel(0);
+        let (committing, pending) = (Arc::new(Mutex::new(committing)), Arc::new(AtomicUsize::new(0)));
+        let (shared, done) = (Arc::clone(&committing), Arc::clone(&pending));
+        let thread = std::thread::Builder::new().name("pactolus-commit".into()).spawn(move || {
+            for commit in handed_over {
+                locked(&shared).carry_out(commit);
+                done.fetch_sub(1, Ordering::Release);
+            }
+        })?;
+        Ok(Self { committing, pending, work: Some(work), thread: Some(thread) })
     }
 
-    /// Hands work over, once the committer can take it.
+    /// Carries out a commit after all those before it, or hands it over once it can be taken.
     pub(crate) fn ask(&self, commit: Commit) {
+        // When nothing is pending, all that was handed over is done, and this is the next.
+        if commit.is_of_one_order() && self.pending.load(Ordering::Acquire) == 0 {
+            locked(&self.committing).carry_out(commit);
+            return;
+        }
+        self.pending.fetch_add(1, Ordering::Relaxed);
         let work = self.work.as_ref().expect("it is there until it is dropped");
         // A committer that is gone has panicked; who waits for it learns that from its dropped answers.
         let _ = work.send(commit);
+    }
+}
+
+/// Held by one of two, who come one after the other.
+fn locked(committing: &Mutex<Committing>) -> MutexGuard<'_, Committing> {
+    committing.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Commit {
+    fn is_of_one_order(&self) -> bool {
+        matches!(self, Self::Batch(_, answers) if answers.len() == 1)
     }
 }
 
@@ -77,21 +105,19 @@ impl Drop for Committer {
 }
 
 impl Committing {
-    fn run(&mut self, work: &Receiver<Commit>) {
-        for commit in work {
-            match commit {
-                Commit::Batch(batch, answers) => {
-                    let committed = self.commit(batch.as_deref());
-                    for Answer { to, answer } in answers {
-                        // Who asked may have gone; the order stands all the same.
-                        let _ = to.send(committed.map_err(PostError::from).and(answer));
-                    }
+    fn carry_out(&mut self, commit: Commit) {
+        match commit {
+            Commit::Batch(batch, answers) => {
+                let committed = self.commit(batch.as_deref());
+                for Answer { to, answer } in answers {
+                    // Who asked may have gone; the order stands all the same.
+                    let _ = to.send(committed.map_err(PostError::from).and(answer));
                 }
-                Commit::Settle(done) => {
-                    self.settle();
-                    // Who asked may have gone.
-                    let _ = done.send(());
-                }
+            }
+            Commit::Settle(done) => {
+                self.settle();
+                // Who asked may have gone.
+                let _ = done.send(());
             }
         }
     }

@@ -44,8 +44,7 @@ impl Recent {
 
     /// Adds an order.
     pub(crate) fn add(&mut self, row: &OrderRow) {
-        self.young.bills.insert(row.names.bill, row.position);
-        self.young.accounts.insert(row.names.account, row.into());
+        self.young.add(row);
     }
 
     /// Forgets older orders once there are enough newer ones. Only `published` ones, which everybody can look up;
@@ -53,8 +52,7 @@ impl Recent {
     pub(crate) fn forget(&mut self, published: Position, end: Position) {
         if self.young.bills.len() >= ORDERS && self.turned <= published {
             std::mem::swap(&mut self.young, &mut self.old);
-            self.young.bills.clear();
-            self.young.accounts.clear();
+            self.young.clear();
             self.since = self.turned;
             self.turned = end;
         }

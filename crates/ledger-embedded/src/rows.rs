@@ -55,6 +55,18 @@ impl Rows {
             accounts: Map::with_capacity_and_hasher(orders, <_>::default()),
         }
     }
+
+    /// Adds what an order makes true.
+    pub(crate) fn add(&mut self, row: &OrderRow) {
+        self.bills.insert(row.names.bill, row.position);
+        self.accounts.insert(row.names.account, row.into());
+    }
+
+    /// Lets go of all rows, and keeps their memory.
+    pub(crate) fn clear(&mut self) {
+        self.bills.clear();
+        self.accounts.clear();
+    }
 }
 
 /// Sums per offer, zone and day.

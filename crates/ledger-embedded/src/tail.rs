@@ -31,8 +31,6 @@ pub(crate) struct Tail {
     published: AtomicU64,
     /// How many orders were published since the last bulk was cut off.
     gathered: AtomicUsize,
-    /// How many orders' rows a shard gathers, about.
-    shard_room: usize,
     /// How many accounts that the views hold a shard keeps all the same, about.
     written_max: usize,
 }
@@ -45,6 +43,9 @@ struct Shard {
     frozen: Option<Arc<Rows>>,
     /// Accounts that the views hold; of one that is in the others too, the others have the newer row.
     written: Written,
+    /// No rows, and the memory of those before, for the next: to ask for so much at once takes longer than anybody
+    /// should wait who has an order to publish.
+    room: Rows,
 }
 
 /// Accounts of the last bulks that were written, kept because whoever just got coins is likely to be asked about
@@ -62,7 +63,7 @@ impl Written {
     }
 
     /// Adds newer rows, and returns what it forgets so that hardly more than `max` accounts are kept.
-    fn add(&mut self, accounts: Map<AccountRow>, max: usize) -> Map<AccountRow> {
+    fn add(&mut self, accounts: &Map<AccountRow>, max: usize) -> Map<AccountRow> {
         self.young.extend(accounts);
         if self.young.len() < max / 2 {
             return Map::default();
@@ -88,12 +89,9 @@ pub(crate) struct Bulk {
 impl Tail {
     /// The tail of an empty journal.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let shard_room = settings.tail_orders / SHARDS;
-        let shard = |_| RwLock::new(Shard { active: Rows::with_room(shard_room), ..Shard::default() });
         Self {
-            shard_room,
             written_max: settings.accounts_kept / SHARDS,
-            shards: std::array::from_fn(shard),
+            shards: std::array::from_fn(|_| RwLock::default()),
             totals: RwLock::default(),
             end: RwLock::new(Mark::START),
             published: AtomicU64::new(0),
@@ -170,7 +168,7 @@ impl Tail {
         self.gathered.store(0, Ordering::Relaxed);
         let freeze = |shard: &RwLock<Shard>| {
             let mut shard = write(shard);
-            let room = Rows::with_room(self.shard_room);
+            let room = std::mem::take(&mut shard.room);
             let rows = Arc::new(std::mem::replace(&mut shard.active, room));
             shard.frozen = Some(Arc::clone(&rows));
             rows
@@ -189,11 +187,13 @@ impl Tail {
             let mut shard = write(shard);
             shard.frozen = None;
             // Nobody holds them but who gave them here.
-            let rows = Arc::into_inner(rows).unwrap_or_default();
-            let old = (shard.written.add(rows.accounts, self.written_max), rows.bills);
+            let mut rows = Arc::into_inner(rows).unwrap_or_default();
+            let forgotten = shard.written.add(&rows.accounts, self.written_max);
+            rows.clear();
+            shard.room = rows;
             drop(shard);
             // Letting go of memory takes a while.
-            drop(old);
+            drop(forgotten);
         }
     }
 

@@ -20,6 +20,10 @@ use crate::rows::Names;
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
 
+/// How often the writer gives way before a batch. More gain nothing, and each is a time slice for whoever else runs:
+/// of orders that never cease to come, a batch would begin only when it is full.
+const GIVE_WAY_MAX: usize = 3;
+
 /// Room for the journal's bytes of an order; most need less.
 const ORDER_BYTES: usize = 128;
 
@@ -134,13 +138,13 @@ impl Writer {
 
 /// Takes what has queued up, once there is something; nothing when the queue is closed.
 ///
-/// Where both cores are busy, more requests are about to queue. They are let go first, for as long as more come: a
+/// Where all cores are busy, more requests are about to queue. They are let go first, a few times while more come: a
 /// larger batch costs each of its orders less. Where nobody else wants to run, giving way takes no time.
 fn take(queue: &mut mpsc::Receiver<Request>, taken: &mut Vec<Request>) -> usize {
     let mut count = queue.blocking_recv_many(taken, BATCH_ORDERS_MAX);
-    while count > 0 && count < BATCH_ORDERS_MAX {
-        std::thread::yield_now();
+    for _ in 0..GIVE_WAY_MAX {
         let before = count;
+        std::thread::yield_now();
         while count < BATCH_ORDERS_MAX
             && let Ok(request) = queue.try_recv()
         {
