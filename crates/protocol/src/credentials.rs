@@ -9,7 +9,8 @@ use pactolus_nouns::AppId;
 
 use crate::body::{Body, Value};
 use crate::error::{ErrorCode, Refusal};
-use crate::query::Query;
+use crate::json::Object;
+use crate::query::{self, Query};
 use crate::secret::AppSecret;
 
 /// Who asks, and the proof of it, still to be compared.
@@ -49,6 +50,24 @@ impl Credentials {
             value("appid").as_deref(),
             value("secret").as_deref(),
         )
+    }
+
+    /// The query that shows them. It holds the secret, so it must never be logged.
+    pub fn to_query(&self, wanted: GrantType) -> String {
+        let pairs = [
+            query::pair("grant_type", &wanted.to_string()),
+            query::pair("appid", self.appid.as_str()),
+            query::pair("secret", self.secret.expose()),
+        ];
+        pairs.join("&")
+    }
+
+    /// Writes them into a body.
+    pub(crate) fn write(&self, wanted: GrantType, object: Object) -> Object {
+        object
+            .text("grant_type", &wanted.to_string())
+            .text("appid", self.appid.as_str())
+            .text("secret", self.secret.expose())
     }
 
     /// The credentials in a body, checked in the same order; 47001 before, if one of them is not a string.
@@ -110,6 +129,15 @@ mod tests {
         for (query, code) in cases {
             assert_eq!(from(query).unwrap_err().code().code(), code, "{query}");
         }
+    }
+
+    #[test]
+    fn the_query_reads_back() {
+        let (appid, secret) = (AppId::new("wx1234567").unwrap(), AppSecret::new("a&b=c+d%").unwrap());
+        let query = Credentials { appid, secret }.to_query(GrantType::ClientCredential);
+        let read = Credentials::from_query(Query::new(&query), GrantType::ClientCredential).unwrap();
+        assert_eq!(read.appid, appid);
+        assert!(read.secret.matches("a&b=c+d%"));
     }
 
     #[test]

@@ -153,6 +153,9 @@ pub struct ExistingOrder {
     pub balance: Coins,
 }
 
+/// What follows the name of a parameter that is another than in the order that exists.
+pub(crate) const DIFFERS: &str = " differs from that of the order with this bill_no";
+
 impl Refusal {
     /// A refusal that needs no more words than its code's.
     pub const fn new(code: ErrorCode) -> Self {
@@ -176,10 +179,7 @@ impl Refusal {
 
     /// 90012: the bill number belongs to an order in which `parameter` is another.
     pub fn differs(parameter: Parameter) -> Self {
-        Self::because(
-            ErrorCode::OrderExist,
-            format!("{parameter} differs from that of the order with this bill_no"),
-        )
+        Self::because(ErrorCode::OrderExist, format!("{parameter}{DIFFERS}"))
     }
 
     /// The code.

@@ -28,6 +28,12 @@ impl Object {
         self
     }
 
+    pub(crate) fn boolean(mut self, name: &str, value: bool) -> Self {
+        self.name(name);
+        self.0.extend_from_slice(if value { b"true" } else { b"false" });
+        self
+    }
+
     pub(crate) fn end(mut self) -> Vec<u8> {
         self.0.push(b'}');
         self.0

@@ -3,6 +3,7 @@
 //! It holds secrets, so it must never be logged.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// A query, without the `?` before it.
 #[derive(Clone, Copy)]
@@ -20,6 +21,19 @@ impl<'a> Query<'a> {
         let (_, value) = self.0.split('&').map(pair).find(|(key, _)| *key == name)?;
         decode(value).filter(|text| !text.is_empty())
     }
+}
+
+/// `name=value`, the value percent-encoded but for what every reader of a query takes as it is.
+pub(crate) fn pair(name: &str, value: &str) -> String {
+    let mut pair = format!("{name}=");
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            pair.push(char::from(byte));
+        } else {
+            write!(pair, "%{byte:02X}").expect("a String takes everything");
+        }
+    }
+    pair
 }
 
 /// A `%` that no two hex digits follow stands for itself, as browsers read it.
@@ -63,5 +77,14 @@ mod tests {
             assert_eq!(query.get(name).as_deref(), value, "{name}");
         }
         assert_eq!(Query::new("").get("a"), None);
+    }
+
+    #[test]
+    fn a_pair_reads_back() {
+        assert_eq!(pair("access_token", "A-Z_0.9~"), "access_token=A-Z_0.9~");
+        for value in ["a&b=c", "1+1", "50%", "\u{5b9d}", "A/B+C=="] {
+            let query = format!("x=1&{}", pair("secret", value));
+            assert_eq!(Query::new(&query).get("secret").as_deref(), Some(value), "{query}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::error::{ErrorCode, Refusal};
 use crate::json::Object;
-use crate::query::Query;
+use crate::query::{self, Query};
 use crate::reply::{Answer, InvalidAnswer, Refused};
 use crate::secret::AccessToken;
 
@@ -32,6 +32,11 @@ impl AccessToken {
     pub fn from_query(query: Query<'_>) -> Result<Self, Refusal> {
         let text = query.get("access_token").ok_or(ErrorCode::AccessTokenMissing)?;
         Self::new(&text).map_err(|_| ErrorCode::InvalidCredential.into())
+    }
+
+    /// The query with which a call shows it. It holds the token, so it must never be logged.
+    pub fn to_query(&self) -> String {
+        query::pair("access_token", self.expose())
     }
 }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::fields::Fields as _;
 use crate::call::Call;
-use crate::error::{ErrorCode, ExistingOrder};
+use crate::error::{DIFFERS, ErrorCode, ExistingOrder};
+use crate::parameter::Parameter;
 
 /// What a bank answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,13 @@ impl Refused {
     /// The code, if this version knows it.
     pub fn code(&self) -> Option<ErrorCode> {
         ErrorCode::from_code(self.errcode)
+    }
+
+    /// What is another in the order that has this bill number, where the bank names it: Pactolus does, the vendor's
+    /// host does not.
+    pub fn differs(&self) -> Option<Parameter> {
+        let detail = self.errmsg.strip_prefix(ErrorCode::OrderExist.errmsg())?.strip_prefix(": ")?;
+        detail.split_once(DIFFERS).and_then(|(name, _)| Parameter::from_name(name))
     }
 }
 

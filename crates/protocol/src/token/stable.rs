@@ -3,6 +3,7 @@
 use crate::body::{Body, Value};
 use crate::credentials::{Credentials, GrantType};
 use crate::error::{ErrorCode, Refusal};
+use crate::json::Object;
 
 /// Where a stable token is asked for, with POST.
 pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
@@ -40,6 +41,12 @@ impl StableTokenRequest {
         };
         Ok(Self { credentials: Credentials::from_body(body, GrantType::ClientCredential)?, refresh })
     }
+
+    /// The request's body, for a client. It holds the secret, so it must never be logged.
+    pub fn to_json(&self) -> Vec<u8> {
+        let object = self.credentials.write(GrantType::ClientCredential, Object::new());
+        object.boolean("force_refresh", self.refresh == Refresh::Now).end()
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +71,16 @@ mod tests {
             assert_eq!(request.refresh, refresh, "{field}");
             assert_eq!(request.credentials.appid.as_str(), "wx1234567");
             assert!(request.credentials.secret.matches("s"));
+        }
+    }
+
+    #[test]
+    fn what_a_client_sends_reads_back() {
+        for refresh in [Refresh::WhenOver, Refresh::Now] {
+            let request = StableTokenRequest { refresh, ..from(&format!("{{{CREDENTIALS}}}")).unwrap() };
+            let json = String::from_utf8(request.to_json()).unwrap();
+            assert_eq!(json, format!("{{{CREDENTIALS},\"force_refresh\":{}}}", refresh == Refresh::Now));
+            assert_eq!(from(&json).unwrap().refresh, refresh);
         }
     }
 

@@ -101,6 +101,8 @@ fn a_refusal_may_say_more() {
         assert_eq!(String::from_utf8(json.clone()).unwrap(), expected);
         let Ok(Answer::Refused(refused)) = parse_answer::<Pay>(&json) else { panic!("{expected}") };
         assert_eq!(refused.existing.as_ref(), refusal.existing());
+        let differs = refused.errmsg.contains(" differs ").then_some(Parameter::Amt);
+        assert_eq!(refused.differs(), differs, "{expected}");
     }
 }
 

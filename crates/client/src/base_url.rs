@@ -1,0 +1,100 @@
+//! Where the bank is: everything of a URL before the paths of the calls.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hyper::Uri;
+
+/// The address of a bank: `http` or `https`, a host, and what stands before the paths of the calls, if anything does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+/// Why a text is no base URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBaseUrl {
+    /// It is not of the form `http://host` or `https://host`.
+    #[error("is not like https://host or http://host:port")]
+    Form,
+    /// It has a query or a fragment, which the calls have no place for.
+    #[error("has more than a path after its host")]
+    Query,
+    /// It has a name or a password in it, which would be sent and logged.
+    #[error("holds a name or a password before its host")]
+    Login,
+}
+
+impl BaseUrl {
+    /// The vendor's own host.
+    pub const VENDOR: &'static str = "https://api.weixin.qq.com";
+
+    /// The base URL that `text` writes, or why it is none.
+    pub fn new(text: &str) -> Result<Self, InvalidBaseUrl> {
+        if text.contains(['?', '#']) {
+            return Err(InvalidBaseUrl::Query);
+        }
+        let uri: Uri = text.parse().map_err(|_| InvalidBaseUrl::Form)?;
+        let authority = match (uri.scheme_str(), uri.authority()) {
+            (Some("http" | "https"), Some(authority)) if !authority.host().is_empty() => authority,
+            _ => return Err(InvalidBaseUrl::Form),
+        };
+        if authority.as_str().contains('@') {
+            return Err(InvalidBaseUrl::Login);
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+
+    /// The URL without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for BaseUrl {
+    fn default() -> Self {
+        Self(Self::VENDOR.to_owned())
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = InvalidBaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_a_host_and_what_stands_before_the_paths() {
+        for (text, url) in [
+            ("https://api.weixin.qq.com", "https://api.weixin.qq.com"),
+            ("http://127.0.0.1:8790/", "http://127.0.0.1:8790"),
+            ("http://[::1]:8790", "http://[::1]:8790"),
+            ("http://gateway/coins/", "http://gateway/coins"),
+        ] {
+            assert_eq!(BaseUrl::new(text).unwrap().as_str(), url);
+        }
+        assert_eq!(BaseUrl::default(), BaseUrl::new(BaseUrl::VENDOR).unwrap());
+        for (text, error) in [
+            ("", InvalidBaseUrl::Form),
+            ("127.0.0.1:8790", InvalidBaseUrl::Form),
+            ("ftp://host", InvalidBaseUrl::Form),
+            ("http://", InvalidBaseUrl::Form),
+            ("/cgi-bin", InvalidBaseUrl::Form),
+            ("http://host/?a=b", InvalidBaseUrl::Query),
+            ("http://host/#a", InvalidBaseUrl::Query),
+            ("http://name:word@host", InvalidBaseUrl::Login),
+        ] {
+            assert_eq!(BaseUrl::new(text), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The same client for programs without an asynchronous runtime.
+//!
+//! It has one thread of its own, which it stops when it is dropped. It must not be used inside a runtime: a call there
+//! would panic, because it would block what it waits for.
+
+use std::io;
+use std::sync::Arc;
+
+use pactolus_protocol::{AccessToken, BalanceReply};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::{BalanceError, CancelPayError, PayError, PresentError, TokenError};
+use crate::requests::{CancelPay, Cancelled, Paid, Pay, Player, Present, Presented};
+
+/// A [`Client`](crate::Client) whose calls return when they have ended. Clones share all they have.
+#[derive(Clone, Debug)]
+pub struct Client {
+    client: crate::Client,
+    runtime: Arc<Runtime>,
+}
+
+impl Client {
+    /// The blocking twin of `client`, unless its thread cannot be started.
+    pub fn new(client: crate::Client) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("pactolus-client")
+            .enable_all()
+            .build()?;
+        Ok(Self { client, runtime: Arc::new(runtime) })
+    }
+
+    /// See [`Client::present`](crate::Client::present).
+    pub fn present(&self, present: &Present) -> Result<Presented, PresentError> {
+        self.runtime.block_on(self.client.present(present))
+    }
+
+    /// See [`Client::present_again`](crate::Client::present_again).
+    pub fn present_again(&self, present: &Present) -> Result<Presented, PresentError> {
+        self.runtime.block_on(self.client.present_again(present))
+    }
+
+    /// See [`Client::pay`](crate::Client::pay).
+    pub fn pay(&self, pay: &Pay) -> Result<Paid, PayError> {
+        self.runtime.block_on(self.client.pay(pay))
+    }
+
+    /// See [`Client::pay_again`](crate::Client::pay_again).
+    pub fn pay_again(&self, pay: &Pay) -> Result<Paid, PayError> {
+        self.runtime.block_on(self.client.pay_again(pay))
+    }
+
+    /// See [`Client::cancel_pay`](crate::Client::cancel_pay).
+    pub fn cancel_pay(&self, cancel: &CancelPay) -> Result<Cancelled, CancelPayError> {
+        self.runtime.block_on(self.client.cancel_pay(cancel))
+    }
+
+    /// See [`Client::get_balance`](crate::Client::get_balance).
+    pub fn get_balance(&self, player: &Player) -> Result<BalanceReply, BalanceError> {
+        self.runtime.block_on(self.client.get_balance(player))
+    }
+
+    /// See [`Client::access_token`](crate::Client::access_token).
+    pub fn access_token(&self) -> Result<AccessToken, TokenError> {
+        self.runtime.block_on(self.client.access_token())
+    }
+}

@@ -1,0 +1,153 @@
+//! One request and its answer, or why there is none: nothing is tried again here.
+//!
+//! A URL holds the access token and a body the order, so neither is ever in an error or a log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+use crate::base_url::BaseUrl;
+
+/// The largest answer that is read. The largest of a bank's takes a tenth of it.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a connection is kept without a request. Shorter than load balancers do, so that it is seldom they who
+/// close it under a request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Requests to one bank. Clones share their connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base_url: BaseUrl,
+}
+
+/// Why one try brought no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TryError {
+    /// There was no connection, so the bank has not seen the request.
+    #[error("the bank cannot be reached")]
+    NotConnected(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The connection broke before the whole answer was there.
+    #[error("the connection broke off before the answer")]
+    BrokeOff(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The answer did not come in time.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// Something before the bank answered in its place. A bank always answers with status 200.
+    #[error("HTTP status {0}, which is no bank's answer")]
+    Status(StatusCode),
+    /// It answered with something that is no answer to the call.
+    #[error("what came back {0}")]
+    NotAnAnswer(pactolus_protocol::reply::InvalidAnswer),
+}
+
+impl TryError {
+    /// Whether the bank may have done what it was asked for.
+    pub(crate) fn may_be_done(&self) -> bool {
+        match self {
+            Self::NotConnected(_) => false,
+            Self::BrokeOff(_) | Self::TimedOut(_) | Self::NotAnAnswer(_) => true,
+            // A gateway's own refusal; only of a failure behind it does it not know how far the request came.
+            Self::Status(status) => status.is_server_error(),
+        }
+    }
+
+    /// Whether the same request may be answered when it is sent again.
+    pub(crate) fn retryable(&self) -> bool {
+        match self {
+            Self::NotConnected(_) | Self::BrokeOff(_) | Self::TimedOut(_) | Self::NotAnAnswer(_) => true,
+            Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+}
+
+impl Http {
+    pub(crate) fn new(base_url: BaseUrl, connect_timeout: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect_timeout));
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new())
+            // Whether something may be sent twice is decided in one place, and that is not here.
+            .retry_canceled_requests(false)
+            .build(https);
+        Self { client, base_url }
+    }
+
+    pub(crate) fn base_url(&self) -> &BaseUrl {
+        &self.base_url
+    }
+
+    /// GETs `path_and_query`.
+    pub(crate) async fn get(&self, path_and_query: &str, timeout: Duration) -> Result<Bytes, TryError> {
+        self.send(Method::GET, path_and_query, Bytes::new(), timeout).await
+    }
+
+    /// POSTs `body`.
+    pub(crate) async fn post(
+        &self,
+        path_and_query: &str,
+        body: impl Into<Bytes>,
+        timeout: Duration,
+    ) -> Result<Bytes, TryError> {
+        self.send(Method::POST, path_and_query, body.into(), timeout).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Bytes, TryError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path_and_query}", self.base_url))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .expect("a base URL and an encoded query are a URI");
+        let answered = async { read(self.client.request(request).await).await };
+        tokio::time::timeout(timeout, answered).await.unwrap_or(Err(TryError::TimedOut(timeout)))
+    }
+}
+
+async fn read(
+    response: Result<Response<Incoming>, hyper_util::client::legacy::Error>,
+) -> Result<Bytes, TryError> {
+    let response = response.map_err(|error| {
+        let connected = !error.is_connect();
+        let error = Arc::new(error);
+        if connected { TryError::BrokeOff(error) } else { TryError::NotConnected(error) }
+    })?;
+    if response.status() != StatusCode::OK {
+        return Err(TryError::Status(response.status()));
+    }
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    body.map(http_body_util::Collected::to_bytes).map_err(|error| TryError::BrokeOff(error.into()))
+}
+
+/// TLS with the roots that browsers trust, compiled in: a bank's client in a bare container has no others.
+fn tls() -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the suites of both versions")
+        .with_webpki_roots()
+        .with_no_client_auth()
+}

@@ -1,0 +1,29 @@
+//! The blocking twin does as the client does.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "it/bank.rs"]
+#[expect(dead_code, reason = "the other tests use more of it")]
+mod bank;
+
+use pactolus_client::{Amount, CancelPay, DoneBy, Pay, blocking};
+
+#[test]
+fn every_call_has_its_twin() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (bank, player) = runtime.block_on(async {
+        let bank = bank::TestBank::start().await;
+        let player = bank.log_in("one").await;
+        (bank, player)
+    });
+    let client = blocking::Client::new(bank.client()).unwrap();
+    let gift = bank::gift(&player, "gift", 100);
+    assert_eq!(client.present(&gift).unwrap().done_by, DoneBy::ThisTry);
+    assert_eq!(client.present_again(&gift).unwrap().done_by, DoneBy::AnEarlierCall);
+    let pay = Pay::new(player.clone(), Amount::new(30).unwrap(), "pay".parse().unwrap());
+    assert_eq!(client.pay(&pay).unwrap().done_by, DoneBy::ThisTry);
+    assert_eq!(client.pay_again(&pay).unwrap().done_by, DoneBy::AnEarlierCall);
+    let cancel = CancelPay { player: player.clone(), bill_no: "pay".parse().unwrap(), item: None };
+    assert_eq!(client.cancel_pay(&cancel).unwrap().done_by, DoneBy::ThisTry);
+    assert_eq!(client.get_balance(&player).unwrap().balance.get(), 100);
+    assert!(!client.access_token().unwrap().expose().is_empty());
+}

@@ -1,0 +1,106 @@
+//! A real bank in this process, with the documented sample's app, and the client's side of that app.
+
+use std::sync::Arc;
+
+use pactolus_client::{
+    AccessToken, Amount, App, AppSecret, BaseUrl, BillNo, Builder, Client, MidasKey, OpenId, Player, Present,
+    SessionKey,
+};
+use pactolus_ledger::model::Model;
+use pactolus_server::{AppSettings, Bank, OsRandomness, Settings, Store, SystemClock, serve};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+const LIVE_KEY: &str = "a-key-for-live-calls";
+const OPERATOR: &str = "OPERATORTOKEN";
+
+/// A bank that is served until the test ends.
+pub(crate) struct TestBank {
+    address: std::net::SocketAddr,
+}
+
+impl TestBank {
+    pub(crate) async fn start() -> Self {
+        let app = AppSettings::new(
+            "wx1234567".parse().unwrap(),
+            AppSecret::new(SECRET).unwrap(),
+            "12345678".parse().unwrap(),
+            MidasKey::new(LIVE_KEY).unwrap(),
+            MidasKey::new(MIDAS_KEY).unwrap(),
+        );
+        let settings = Settings { apps: vec![app], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
+        let store = Store::of(Arc::new(Model::new()));
+        let bank = Bank::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(bank, listener, std::future::pending()));
+        Self { address }
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    /// A client of the sample app's sandbox.
+    pub(crate) fn client(&self) -> Client {
+        self.builder().build()
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
+        sandbox(&format!("http://{}", self.address))
+    }
+
+    /// A request of the operator API; what came back.
+    pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> Value {
+        let request = format!(
+            "{method} /api/v1/apps/wx1234567{path} HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\
+             Authorization: Bearer {OPERATOR}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len(),
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+        serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// Logs a player in, and gives the player as the client knows one.
+    pub(crate) async fn log_in(&self, openid: &str) -> Player {
+        let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
+        self.operate("PUT", &format!("/players/{openid}/session"), &body).await;
+        player(openid)
+    }
+
+    /// What the bank says that a player has in the sandbox.
+    pub(crate) async fn account(&self, openid: &str) -> Value {
+        self.operate("GET", &format!("/accounts?env=sandbox&openid={openid}&zone_id=1"), "").await
+    }
+}
+
+/// A client of the sample app's sandbox at `url`.
+pub(crate) fn sandbox(url: &str) -> Builder {
+    let app = App::sandbox(
+        "wx1234567".parse().unwrap(),
+        "12345678".parse().unwrap(),
+        AppSecret::new(SECRET).unwrap(),
+        MidasKey::new(MIDAS_KEY).unwrap(),
+    );
+    Client::builder(app).base_url(BaseUrl::new(url).unwrap())
+}
+
+pub(crate) fn player(openid: &str) -> Player {
+    Player::new(OpenId::new(openid).unwrap()).logged_in(SessionKey::new(SESSION_KEY).unwrap())
+}
+
+pub(crate) fn gift(player: &Player, bill_no: &str, coins: u64) -> Present {
+    Present {
+        player: player.clone(),
+        coins: Amount::new(coins).unwrap(),
+        bill_no: BillNo::new(bill_no).unwrap(),
+    }
+}

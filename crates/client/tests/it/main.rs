@@ -1,0 +1,11 @@
+//! The client against banks: the real one, the vendor's host as its pages describe it, and a bad way between.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bank;
+mod calls;
+mod chaos;
+mod proxy;
+mod quiet;
+mod token;
+mod vectors;
+mod vendor;

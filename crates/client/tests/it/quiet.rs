@@ -1,0 +1,59 @@
+//! What is logged and printed holds no secret.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::bank::{MIDAS_KEY, SECRET, SESSION_KEY, gift, player};
+use crate::vendor::{TOKEN, Vendor};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_or_printed() {
+    let log = Log::default();
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter("pactolus_client=trace")
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(logs);
+    let refusals = [
+        r#"{"errcode":40001,"errmsg":"invalid credential"}"#,
+        r#"{"errcode":-1,"errmsg":"system error"}"#,
+        "<html>",
+        r#"{"errcode":90011,"errmsg":"sig error"}"#,
+    ];
+    let host = Vendor::start(&refusals, &[TOKEN, r#"{"access_token":"SECOND","expires_in":7200}"#]).await;
+    let client = host.client();
+    let gift = gift(&player("one"), "number", 5);
+    let error = client.present(&gift).await.unwrap_err();
+    let mut printed = format!("{client:?} {gift:?} {error:?} {error}");
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("midas{call=present environment=sandbox openid=one bill_no=number}"), "{log}");
+    assert_eq!(log.matches("a try failed").count(), 2, "{log}");
+    printed.push_str(&log);
+    for secret in [MIDAS_KEY, SECRET, SESSION_KEY, "FIRST", "SECOND", "mp_sig"] {
+        assert!(!printed.contains(secret), "{secret} in {printed}");
+    }
+}
