@@ -190,7 +190,8 @@ impl TokenError {
 }
 
 impl TryError {
-    pub(crate) fn fault(&self) -> Fault {
+    /// Who has to do something about it.
+    pub fn fault(&self) -> Fault {
         match self {
             Self::NotConnected(_) | Self::BrokeOff(_) | Self::TimedOut(_) => Fault::Network,
             Self::Status(status) if status.is_server_error() => Fault::Bank,

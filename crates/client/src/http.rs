@@ -63,7 +63,7 @@ impl TryError {
     }
 
     /// Whether the same request may be answered when it is sent again.
-    pub(crate) fn retryable(&self) -> bool {
+    pub fn retryable(&self) -> bool {
         match self {
             Self::NotConnected(_) | Self::BrokeOff(_) | Self::TimedOut(_) | Self::NotAnAnswer(_) => true,
             Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     store: Option<StoreUrl>,
     /// How to print the outcome
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: Output,
 }
 

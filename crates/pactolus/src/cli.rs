@@ -3,19 +3,27 @@
 //! To add a command: a file beside this one with its `clap::Args` and a function `run`, a variant of [`Command`], and
 //! its arm in [`Cli::run`].
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use anyhow::anyhow;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use pactolus_nouns::Amount;
+use pactolus_protocol::SessionKey;
 
 use crate::failure::{Failure, exit_codes};
-use crate::{audit, demo, explain, init, logging, serve};
+use crate::lang::{Lang, words};
+use crate::{audit, demo, explain, init, logging, present, serve};
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true, max_term_width = 80, after_help = after_help())]
+#[command(version, arg_required_else_help = true, max_term_width = 80)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// The language: en or zh; without it, the locale's
+    #[arg(long, global = true, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
     #[command(flatten)]
     logging: logging::Args,
 }
@@ -25,13 +33,21 @@ enum Command {
     Demo(demo::Args),
     Init(init::Args),
     Serve(serve::Args),
+    Present(Box<present::Args>),
     Audit(audit::Args),
     Explain(explain::Args),
 }
 
 impl Cli {
+    /// Understands a command line, or ends the process with why not, or with what was asked for in `--help`.
+    pub(crate) fn parse_from(lang: Lang, arguments: Vec<OsString>) -> Self {
+        let command = Self::command().after_help(after_help(lang));
+        let matches = command.get_matches_from(arguments);
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Does what was asked for.
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    pub(crate) fn run(self, lang: Lang) -> Result<(), Failure> {
         // Whoever serves wants to read what happens; whoever runs anything else, only what goes wrong.
         let usual = if matches!(self.command, Command::Serve(_)) { "info" } else { "warn" };
         logging::start(self.logging, usual);
@@ -39,6 +55,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&args),
             Command::Init(args) => init::run(&args),
             Command::Serve(args) => serve::run(args),
+            Command::Present(args) => present::run(&args, lang),
             Command::Audit(args) => audit::run(args),
             Command::Explain(args) => explain::run(args),
         }
@@ -62,30 +79,56 @@ pub(crate) struct ConfigPath {
 /// How a command prints what it found: for people, or for scripts.
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(crate) enum Output {
+    /// For people
+    #[value(name = "table", alias = "text")]
     Text,
+    /// For scripts; it is the same in every language
     Json,
 }
 
-fn after_help() -> String {
-    format!(
+/// The amount of coins that a text writes.
+pub(crate) fn amount(text: &str) -> Result<Amount, String> {
+    let count: u64 = text.parse().map_err(|_| "it must be a whole number of coins".to_owned())?;
+    Amount::new(count).map_err(|error| format!("it {error}"))
+}
+
+/// The session key of a command line, which no error shows.
+pub(crate) fn session_key(text: Option<&str>) -> anyhow::Result<Option<SessionKey>> {
+    text.map(|text| SessionKey::new(text).map_err(|error| anyhow!("--session-key {error}"))).transpose()
+}
+
+fn after_help(lang: Lang) -> String {
+    words!(
+        lang,
         "\
 Examples:
   pactolus demo     a bank with sample values, called in the ways that matter
   pactolus init     write a pactolus.toml with fresh keys
   pactolus serve    serve the bank that the file describes
+  pactolus present  give coins to one player, or to all in a file
   pactolus audit    prove the books of a bank that is not being served
   pactolus explain  say why a call was refused, by the rid of its errmsg
 
 Exit codes:
 {}",
-        exit_codes()
+        "\
+示例：
+  pactolus demo     用示例数据演示一个游戏币账户服务
+  pactolus init     生成带有全新密钥的 pactolus.toml
+  pactolus serve    按配置文件提供服务
+  pactolus present  给一个玩家或文件中的所有玩家赠送游戏币
+  pactolus audit    核对未在运行的账户服务的账目
+  pactolus explain  根据 errmsg 末尾的 rid 说明调用被拒绝的原因
+
+退出码：
+{}",
+        exit_codes(lang)
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {

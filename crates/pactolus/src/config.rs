@@ -12,6 +12,7 @@ mod kind;
 mod nearest;
 mod placeholder;
 mod problem;
+mod profile;
 mod reading;
 mod section;
 mod sources;
@@ -30,7 +31,9 @@ use pactolus_nouns::{Amount, AppId, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
 use pactolus_server::{AppSettings, Limits, Login, Settings};
 
+pub(crate) use nearest::nearest;
 pub(crate) use problem::Problems;
+pub(crate) use profile::Profile;
 pub(crate) use sources::Variables;
 pub(crate) use store::StoreUrl;
 
@@ -57,7 +60,7 @@ pub(crate) struct Config {
 impl Config {
     /// Reads the file at `path`, each setting overridden by its environment variable among `variables`.
     pub(crate) fn read(path: &Path, variables: &Variables) -> Result<Self, Problems> {
-        reading::read(path, variables, config)
+        reading::read(path, variables, reading::PREFIX, config)
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigPath,
     /// How to print it
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: Output,
 }
 

@@ -12,6 +12,7 @@ use pactolus_ledger_embedded::OpenError;
 use pactolus_nouns::AppId;
 
 use crate::config::{Problems, StoreUrl};
+use crate::lang::{Lang, words};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,14 @@ pub(crate) enum Failure {
     /// Some requests were cut off when the server stopped.
     #[error("some requests took too long and were cut off; whoever sent one may repeat it safely")]
     CutOff,
+    /// What a command says of itself, in the reader's language.
+    #[error("{words}")]
+    Said {
+        /// What kind of failure it is.
+        kind: Kind,
+        /// What happened.
+        words: String,
+    },
     /// Something that nobody expects.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -66,12 +75,21 @@ impl Failure {
             Self::Store { .. } | Self::NoStore(_) => Kind::Store,
             Self::Listen { .. } => Kind::Listen,
             Self::CutOff => Kind::CutOff,
+            Self::Said { kind, .. } => *kind,
         }
     }
 
-    /// What happened and why, each cause after a colon.
-    pub(crate) fn in_words(&self) -> String {
-        let mut words = self.to_string();
+    /// A failure whose words are a command's own.
+    pub(crate) fn said(kind: Kind, words: String) -> Self {
+        Self::Said { kind, words }
+    }
+
+    /// What happened and why, each cause after a colon. A cause is in English: it is for whoever looks into it.
+    pub(crate) fn in_words(&self, lang: Lang) -> String {
+        let mut words = match lang {
+            Lang::En => self.to_string(),
+            Lang::Zh => self.in_chinese(),
+        };
         let mut cause = self.source();
         while let Some(error) = cause {
             words.push_str(": ");
@@ -79,6 +97,25 @@ impl Failure {
             cause = error.source();
         }
         words
+    }
+
+    fn in_chinese(&self) -> String {
+        match self {
+            Self::Config(problems) => format!("配置有误\n{problems}"),
+            Self::ManualClock(appid) => format!(
+                "--clock manual 仅供开发使用，要求每个应用都设置 login = \"open\"；{appid} 没有这样设置"
+            ),
+            Self::Store { store, .. } => format!("无法打开存储 {store}"),
+            Self::NoStore(store) => format!("{store} 处没有存储；首次运行 pactolus serve 时才会创建"),
+            Self::Listen { address, .. } => format!("无法监听 {address}"),
+            Self::Exists(path) => {
+                format!("{} 已存在；请用 --config 另取一个名字，或用 --force 覆盖", path.display())
+            }
+            Self::BooksWrong => "账目有误".to_owned(),
+            Self::CutOff => "部分请求耗时过长而被中断；发送方可以放心重发".to_owned(),
+            Self::Said { words, .. } => words.clone(),
+            Self::Other(error) => error.to_string(),
+        }
     }
 }
 
@@ -97,10 +134,35 @@ pub(crate) enum Kind {
     Listen,
     /// The bank stopped, and cut off requests that took too long.
     CutOff,
+    /// Some of the gifts are given, and some are not, or are not known to be.
+    SomeGiven,
+    /// None of the gifts is given.
+    NoneGiven,
+    /// What was to be read was refused, and nothing was done.
+    Input,
+    /// The bank refused the call, and nothing moved.
+    Refused,
+    /// What became of the order is not known.
+    Unknown,
+    /// The bank could not be reached, and nothing moved.
+    Unreachable,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Failed, Self::Usage, Self::Config, Self::Store, Self::Listen, Self::CutOff];
+    const ALL: [Self; 12] = [
+        Self::Failed,
+        Self::Usage,
+        Self::Config,
+        Self::Store,
+        Self::Listen,
+        Self::CutOff,
+        Self::SomeGiven,
+        Self::NoneGiven,
+        Self::Input,
+        Self::Refused,
+        Self::Unknown,
+        Self::Unreachable,
+    ];
 
     /// The exit code. These are for scripts: a number, once given, keeps its meaning.
     pub(crate) const fn exit_code(self) -> u8 {
@@ -111,17 +173,53 @@ impl Kind {
             Self::Store => 4,
             Self::Listen => 5,
             Self::CutOff => 6,
+            Self::SomeGiven => 7,
+            Self::NoneGiven => 8,
+            Self::Input => 9,
+            Self::Refused => 10,
+            Self::Unknown => 11,
+            Self::Unreachable => 12,
         }
     }
 
-    const fn meaning(self) -> &'static str {
+    fn meaning(self, lang: Lang) -> String {
         match self {
-            Self::Failed => "it failed; for an audit: the books are not right",
-            Self::Usage => "the command line was not understood",
-            Self::Config => "the configuration was refused",
-            Self::Store => "the store could not be opened",
-            Self::Listen => "the address could not be listened on",
-            Self::CutOff => "the bank stopped, and cut off requests that took too long",
+            Self::Failed => words!(
+                lang,
+                "it failed; for an audit: the books are not right",
+                "执行失败；对 audit 而言：账目有误"
+            ),
+            Self::Usage => words!(lang, "the command line was not understood", "命令行参数有误"),
+            Self::Config => words!(lang, "the configuration was refused", "配置有误"),
+            Self::Store => words!(lang, "the store could not be opened", "无法打开存储"),
+            Self::Listen => words!(lang, "the address could not be listened on", "无法监听该地址"),
+            Self::CutOff => words!(
+                lang,
+                "the bank stopped, and cut off requests that took too long",
+                "服务已停止，部分耗时过长的请求被中断"
+            ),
+            Self::SomeGiven => words!(
+                lang,
+                "some gifts are given; run the same command again for the rest",
+                "部分赠币已发放；重新运行同一命令即可补发其余部分"
+            ),
+            Self::NoneGiven => words!(lang, "no gift is given", "没有发放任何赠币"),
+            Self::Input => {
+                words!(lang, "what was to be read is wrong, and nothing was done", "输入有误，未做任何操作")
+            }
+            Self::Refused => {
+                words!(lang, "the bank refused it, and nothing moved", "对方拒绝，游戏币没有变动")
+            }
+            Self::Unknown => words!(
+                lang,
+                "it is not known whether coins moved; the same command again tells",
+                "不清楚游戏币是否变动；重新运行同一命令即可得知"
+            ),
+            Self::Unreachable => words!(
+                lang,
+                "the bank could not be reached, and nothing moved",
+                "无法连接对方，游戏币没有变动"
+            ),
         }
     }
 }
@@ -133,7 +231,7 @@ impl From<Kind> for ExitCode {
 }
 
 /// Every exit code with its meaning, a line each.
-pub(crate) fn exit_codes() -> String {
-    let failures = Kind::ALL.map(|kind| format!("\n  {}  {}", kind.exit_code(), kind.meaning()));
-    format!("  0  done{}", failures.concat())
+pub(crate) fn exit_codes(lang: Lang) -> String {
+    let failures = Kind::ALL.map(|kind| format!("\n  {:<2}  {}", kind.exit_code(), kind.meaning(lang)));
+    words!(lang, "  0   done{}", "  0   完成{}", failures.concat())
 }

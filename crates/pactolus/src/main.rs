@@ -10,24 +10,31 @@ mod explain;
 mod failure;
 mod http;
 mod init;
+mod lang;
 mod logging;
+mod present;
 mod runtime;
 mod serve;
 mod store;
+mod table;
+mod target;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use crate::lang::{Lang, words};
 
 /// Requests make small allocations on every thread, and free them on others; mimalloc is made for that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let lang = Lang::of(&arguments, |name| std::env::var_os(name));
+    match cli::Cli::parse_from(lang, arguments).run(lang) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {}", failure.in_words());
+            let words = failure.in_words(lang);
+            eprintln!("{}", words!(lang, "error: {words}", "错误：{words}"));
             failure.kind().into()
         }
     }

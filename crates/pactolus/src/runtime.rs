@@ -38,6 +38,27 @@ pub(crate) fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static
     })
 }
 
+/// As [`told_to_stop`]; told a second time, the process ends at once.
+pub(crate) fn told_to_stop_or_end() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    /// What shells give a process that Ctrl-C has ended.
+    const ENDED_BY_KEYBOARD: i32 = 130;
+    let first = told_to_stop()?;
+    let (told, is_told) = tokio::sync::oneshot::channel();
+    Ok(async move {
+        tokio::spawn(async move {
+            first.await;
+            let again = told_to_stop();
+            // Nobody waits any more where the work is done.
+            let _ = told.send(());
+            if let Ok(again) = again {
+                again.await;
+                std::process::exit(ENDED_BY_KEYBOARD);
+            }
+        });
+        let _ = is_told.await;
+    })
+}
+
 #[cfg(unix)]
 fn signals() -> io::Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -19,16 +19,22 @@ use super::sources::{Sources, Variables};
 /// What every variable of ours begins with.
 pub(super) const PREFIX: &str = "PACTOLUS_";
 
+/// What the variables of a profile begin with; a bank reads none of them.
+pub(super) const PROFILE_PREFIX: &str = "PACTOLUS_PROFILE_";
+
 /// What the variables of test runs begin with; the bank reads none of them.
 const TEST_PREFIX: &str = "PACTOLUS_TEST_";
 
 /// Variables that the command line reads itself.
-const COMMAND_LINE: [&str; 3] = ["PACTOLUS_CONFIG", "PACTOLUS_LOG", "PACTOLUS_LOG_FORMAT"];
+const COMMAND_LINE: [&str; 4] =
+    ["PACTOLUS_CONFIG", "PACTOLUS_LOG", "PACTOLUS_LOG_FORMAT", "PACTOLUS_PROFILE"];
 
-/// Reads the file at `path` and `variables` with `read`, and refuses what it did not ask for.
+/// Reads the file at `path` and those `variables` that begin with `prefix` with `read`, and refuses what it did not
+/// ask for.
 pub(super) fn read<T>(
     path: &Path,
     variables: &Variables,
+    prefix: &'static str,
     read: impl FnOnce(&mut Section<'_>) -> Option<T>,
 ) -> Result<T, Problems> {
     let refused = |problems| Problems::new(path.to_owned(), problems);
@@ -39,7 +45,7 @@ pub(super) fn read<T>(
     })?;
     let document = parse(&text).map_err(refused)?;
     let sources = Sources::new(path.parent().unwrap_or(Path::new("")), variables);
-    let reading = Reading { text: &text, sources: &sources, problems: RefCell::default() };
+    let reading = Reading { text: &text, sources: &sources, prefix, problems: RefCell::default() };
 
     let mut top = Section::top(&reading, &document);
     let value = read(&mut top);
@@ -74,6 +80,7 @@ fn line(text: &str, span: &Range<usize>) -> Place {
 pub(super) struct Reading<'a> {
     text: &'a str,
     pub(super) sources: &'a Sources<'a>,
+    pub(super) prefix: &'static str,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -90,8 +97,10 @@ impl Reading<'_> {
 
     fn refuse_unknown_variables(&self) {
         let known = self.sources.known_variables();
-        for name in self.sources.unknown_variables(PREFIX) {
-            let is_others = name.starts_with(TEST_PREFIX) || self.sources.is_service_link(name);
+        for name in self.sources.unknown_variables(self.prefix) {
+            let of_a_profile = self.prefix == PREFIX && name.starts_with(PROFILE_PREFIX);
+            let is_others =
+                of_a_profile || name.starts_with(TEST_PREFIX) || self.sources.is_service_link(name);
             if COMMAND_LINE.contains(&name) || is_others {
                 continue;
             }

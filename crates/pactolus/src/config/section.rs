@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::kind::Wrong;
 use super::nearest::nearest;
 use super::problem::Place;
-use super::reading::{PREFIX, Reading};
+use super::reading::Reading;
 use super::sources::{Given, Value, type_name};
 
 /// One table of the configuration.
@@ -35,7 +35,7 @@ impl<'a> Section<'a> {
         Self {
             reading,
             title: None,
-            prefix: PREFIX.to_owned(),
+            prefix: reading.prefix.to_owned(),
             header: Place::File,
             table: Some(document),
             known: Vec::new(),
@@ -102,7 +102,7 @@ impl<'a> Section<'a> {
         let upper = key.to_uppercase();
         let sources = self.reading.sources;
         let mut count = in_file.len();
-        while sources.any_variable_begins(&format!("{PREFIX}{upper}_{count}_")) {
+        while sources.any_variable_begins(&format!("{}{upper}_{count}_", self.reading.prefix)) {
             count += 1;
         }
         if count == 0 {

@@ -8,6 +8,7 @@
 mod http;
 
 mod audit;
+mod campaign;
 mod clock;
 mod config;
 mod demo;

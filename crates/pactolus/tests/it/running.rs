@@ -71,6 +71,8 @@ impl Folder {
                 command.env_remove(&*name);
             }
         }
+        // English, and no profile of whoever runs the tests.
+        command.env("LC_ALL", "C").env("XDG_CONFIG_HOME", self.path());
         command
     }
 

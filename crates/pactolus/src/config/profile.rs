@@ -1,0 +1,126 @@
+//! A profile: which bank to call, and for which app, for those who call one and do not run it.
+//!
+//! It is read as a configuration is: every problem at once, no secret in any message, unknown keys refused.
+
+use std::path::Path;
+
+use pactolus_client::BaseUrl;
+use pactolus_nouns::{AppId, Environment, OfferId};
+use pactolus_protocol::{AccessToken, AppSecret, MidasKey, Pf};
+
+use super::kind::{Wrong, choice, secret, text};
+use super::problem::Problems;
+use super::reading;
+use super::section::Section;
+use super::sources::{Given, Variables};
+
+/// What a file like `~/.config/pactolus/default.toml` says.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    /// Where the bank is.
+    pub(crate) url: BaseUrl,
+    /// The environment, where the command line names none.
+    pub(crate) env: Option<Environment>,
+    /// The mini game.
+    pub(crate) appid: AppId,
+    /// Its coin.
+    pub(crate) offer_id: OfferId,
+    /// What asks for access tokens.
+    pub(crate) app_secret: AppSecret,
+    /// What signs live calls.
+    pub(crate) midas_key: Option<MidasKey>,
+    /// What signs sandbox calls.
+    pub(crate) sandbox_midas_key: Option<MidasKey>,
+    /// The platform that calls name.
+    pub(crate) pf: Pf,
+    /// An access token to call with, in place of one that is asked for.
+    pub(crate) access_token: Option<AccessToken>,
+    /// What opens the operator API, if the bank is a Pactolus.
+    pub(crate) operator_token: Option<AccessToken>,
+}
+
+impl Profile {
+    /// Reads the file at `path`, each setting overridden by its variable, which begins with `PACTOLUS_PROFILE_`.
+    pub(crate) fn read(path: &Path, variables: &Variables) -> Result<Self, Problems> {
+        reading::read(path, variables, reading::PROFILE_PREFIX, profile)
+    }
+}
+
+const ENVIRONMENTS: &[(&str, Environment)] =
+    &[("live", Environment::Live), ("sandbox", Environment::Sandbox)];
+
+fn profile(top: &mut Section<'_>) -> Option<Profile> {
+    let url = top.optional("url", BaseUrl::default(), text(BaseUrl::new));
+    let env = top.optional("env", None, given(choice(ENVIRONMENTS)));
+    let appid = top.required("appid", text(AppId::new));
+    let offer_id = top.required("offer_id", text(OfferId::new));
+    let app_secret = top.required("app_secret", secret(AppSecret::new));
+    let midas_key = top.optional("midas_key", None, given(secret(MidasKey::new)));
+    let sandbox_midas_key = top.optional("sandbox_midas_key", None, given(secret(MidasKey::new)));
+    let pf = top.optional("pf", super::android(), text(Pf::new));
+    let access_token = top.optional("access_token", None, given(secret(AccessToken::new)));
+    let operator_token = top.optional("operator_token", None, given(secret(AccessToken::new)));
+    Some(Profile {
+        url: url?,
+        env: env?,
+        appid: appid?,
+        offer_id: offer_id?,
+        app_secret: app_secret?,
+        midas_key: midas_key?,
+        sandbox_midas_key: sandbox_midas_key?,
+        pf: pf?,
+        access_token: access_token?,
+        operator_token: operator_token?,
+    })
+}
+
+/// A kind whose default is that there is none.
+fn given<T>(
+    kind: impl Fn(&Given<'_>) -> Result<T, Wrong>,
+) -> impl Fn(&Given<'_>) -> Result<Option<T>, Wrong> {
+    move |given| kind(given).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, variables: &[(&str, &str)]) -> Result<Profile, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.toml");
+        std::fs::write(&path, text).unwrap();
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Profile::read(&path, &variables)
+            .map_err(|problems| problems.to_string().replace(&format!("{}/", folder.path().display()), ""))
+    }
+
+    const NEEDED: &str = "appid = \"wx1234567\"\noffer_id = \"12345678\"\napp_secret = \"app-secret\"\n";
+
+    #[test]
+    fn what_is_not_said_is_the_vendors() {
+        let profile = read(NEEDED, &[]).unwrap();
+        assert_eq!((profile.url, profile.env), (BaseUrl::default(), None));
+        assert!(profile.midas_key.is_none() && profile.operator_token.is_none());
+    }
+
+    #[test]
+    fn variables_go_before_the_file_and_those_of_a_bank_are_no_matter() {
+        let variables = [("PACTOLUS_PROFILE_ENV", "sandbox"), ("PACTOLUS_LISTEN", "127.0.0.1:1")];
+        let profile = read(&format!("{NEEDED}env = \"live\"\n"), &variables).unwrap();
+        assert_eq!(profile.env, Some(Environment::Sandbox));
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_and_no_secret() {
+        let text = "env = \"test\"\nmidas_kei = \"hunter2\"\nappid = \"a b\"\noffer_id = \"1\"\napp_secret = \"hunter 2\"\n";
+        let problems = read(text, &[("PACTOLUS_PROFILE_UR", "http://x")]).unwrap_err();
+        let expected = [
+            "p.toml:1: `env` is \"test\"; it must be \"live\" or \"sandbox\"",
+            "p.toml:2: unknown key `midas_kei`; did you mean `midas_key`?",
+            "p.toml:3: `appid` holds ' '; 1 to 64 digits, letters or any of _- are allowed",
+            "p.toml:5: `app_secret` holds a character that is not visible ASCII",
+            "environment variable PACTOLUS_PROFILE_UR: is unknown; did you mean PACTOLUS_PROFILE_URL?",
+        ];
+        assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,354 @@
+//! `pactolus present`: coins for one player, or for all in a file.
+//!
+//! Twice is never given: a gift has one bill number, in every try and in every run. One gift is one call. A file of
+//! them is a campaign, which a results file carries through crashes and interruptions.
+//! Read next: `plan`, what is to be given; `campaign`, how it is; `results`, what is kept of it.
+
+mod campaign;
+mod number;
+mod one;
+mod outcome;
+mod plan;
+mod progress;
+mod results;
+mod row;
+mod source;
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use pactolus_nouns::{Amount, ZoneId};
+use serde_json::json;
+
+use crate::cli::{Output, amount};
+use crate::failure::{Failure, Kind};
+use crate::lang::{Lang, words};
+use crate::runtime;
+use crate::table::Table;
+use crate::target::{Bank, Target};
+use campaign::{AT_ONCE_MAX, Pace, Stopped};
+use number::Campaign;
+use plan::{Duplicates, Gifts, NoPlan, Plan};
+use progress::{Progress, Tally};
+use results::{Earlier, Results, ResultsError};
+use row::Defaults;
+use source::{Source, results_beside};
+
+/// Give coins to one player, or to all in a file
+///
+/// One gift takes --openid and --count. For many, --from reads a CSV file whose first line names its columns: openid,
+/// and as it needs them zone_id, present_counts, bill_no, session_key and user_ip. Every row is checked before the
+/// first is sent. Each gift gets a row in a file of results; stopped or killed, the same command goes on where it was.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// How many coins; with a file, for rows that do not say
+    #[arg(long, value_name = "COINS", value_parser = amount)]
+    count: Option<Amount>,
+    /// The zone; with a file, of rows that do not say
+    #[arg(long, value_name = "ZONE", default_value = "1")]
+    zone: ZoneId,
+    #[command(flatten)]
+    one: one::OneArgs,
+    #[command(flatten)]
+    many: ManyArgs,
+    #[command(flatten)]
+    target: Target,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    output: Output,
+}
+
+/// What a file of gifts takes.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Many gifts")]
+struct ManyArgs {
+    /// The file of gifts, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Make the bill numbers of this name, the player and the zone: the same file twice gives once
+    #[arg(long, value_name = "NAME", requires = "from")]
+    campaign: Option<Campaign>,
+    /// Take several rows of one player in one zone for several gifts, and not for a mistake
+    #[arg(long, requires = "from")]
+    allow_duplicates: bool,
+    /// Where the results are kept; without it, beside the file and called after the campaign or the file
+    #[arg(long, value_name = "FILE", requires = "from")]
+    results: Option<PathBuf>,
+    /// How many gifts are sent at once, 1 to 256
+    #[arg(long, value_name = "GIFTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// How many gifts are begun in a second at most
+    #[arg(long, value_name = "GIFTS", requires = "from", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// Check the file, show what would be given, and give nothing
+    #[arg(long, requires = "from")]
+    dry_run: bool,
+    /// Do not ask; for scripts
+    #[arg(long, requires = "from")]
+    yes: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pactolus present --env live --openid odkx20ENSNa2w5y3g_qOkOvBNM1g --count 233
+  pactolus present --env live --from players.csv --campaign spring --dry-run
+  pactolus present --env live --from players.csv --campaign spring --rate 500";
+
+/// A gift of a campaign has longer than a player who waits: a bank is restarted, and the campaign goes on.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Gives.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let bank = args.target.choose(lang)?;
+    match (&args.many.from, args.one.openid, args.count) {
+        (Some(from), ..) => many(args, from, &bank, lang),
+        (None, Some(openid), Some(coins)) => one::give(args, openid, coins, &bank, lang),
+        (None, ..) => unreachable!("clap lets none of these through"),
+    }
+}
+
+fn many(args: &Args, from: &Path, bank: &Bank, lang: Lang) -> Result<(), Failure> {
+    let source = Source::open(from, lang)
+        .with_context(|| words!(lang, "{} cannot be read", "无法读取 {}", from.display()))?;
+    let path = args.many.results.clone().unwrap_or_else(|| results_beside(from, &name(args, from)));
+    let defaults =
+        Defaults { zone_id: args.zone, coins: args.count, campaign: args.many.campaign.clone(), pf: bank.pf };
+    let duplicates = if args.many.allow_duplicates { Duplicates::Allowed } else { Duplicates::Refused };
+    let gifts = Gifts { source: &source, defaults: &defaults, duplicates, lang };
+    let results_error = |error| unusable(&path, error, lang);
+
+    if args.many.dry_run {
+        let earlier = Results::peek(&path, &bank.name()).map_err(results_error)?;
+        let plan = planned(&gifts, &earlier, lang)?;
+        eprint!("{}", shown(&plan, bank, lang));
+        return print(args.output, &plan, &Tally::default(), None, lang);
+    }
+    let (results, earlier, is_resumed) = Results::open(&path, &bank.name()).map_err(results_error)?;
+    let plan = planned(&gifts, &earlier, lang)?;
+    if plan.left() > 0 {
+        eprint!("{}", shown(&plan, bank, lang));
+        confirm(args, from, lang)?;
+    }
+    let (at_once, per_second) = (usize::from(args.many.concurrency).min(AT_ONCE_MAX), args.many.rate);
+    let campaign = campaign::Campaign {
+        client: bank.client_with(DEADLINE),
+        gifts,
+        earlier,
+        is_resumed,
+        pace: Pace { at_once, per_second },
+    };
+    let (tally, stopped) = runtime::start()?.block_on(async {
+        let progress = Progress::new(plan.left(), lang);
+        let told = runtime::told_to_stop_or_end()?;
+        let stop = async {
+            told.await;
+            progress.say(&words!(
+                lang,
+                "stopping: gifts that are under way are finished; Ctrl-C again ends at once",
+                "正在停止：已发出的赠币会处理完；再按一次 Ctrl-C 立即结束"
+            ));
+        };
+        Ok::<_, Failure>(campaign.run(results, stop, &progress).await)
+    })?;
+    print(args.output, &plan, &tally, Some(&path), lang)?;
+    ended(&plan, &tally, stopped, lang)
+}
+
+/// What a campaign's results are called after: its name, else the file's.
+fn name(args: &Args, from: &Path) -> String {
+    match (&args.many.campaign, from.file_stem()) {
+        (Some(campaign), _) => campaign.to_string().replace(['|', '*'], "_"),
+        (None, Some(stem)) if from != Path::new("-") => stem.to_string_lossy().into_owned(),
+        (None, _) => "pactolus".to_owned(),
+    }
+}
+
+fn planned(gifts: &Gifts<'_>, earlier: &Earlier, lang: Lang) -> Result<Plan, Failure> {
+    let name = gifts.source.name();
+    match gifts.plan(earlier, |words| eprintln!("{words}")) {
+        Ok(plan) => Ok(plan),
+        Err(NoPlan::Io(error)) => Err(anyhow::Error::new(error)
+            .context(words!(lang, "{name} cannot be read", "无法读取 {name}"))
+            .into()),
+        Err(NoPlan::Wrong(count)) => Err(Failure::said(
+            Kind::Input,
+            words!(
+                lang,
+                "{name} is refused, and nothing was sent; problems: {count}",
+                "{name} 有误，没有发放任何赠币；问题数：{count}"
+            ),
+        )),
+    }
+}
+
+fn unusable(path: &Path, error: ResultsError, lang: Lang) -> Failure {
+    let path = path.display();
+    let why = match error {
+        ResultsError::Io(error) => {
+            let context = words!(lang, "the results {path} cannot be used", "无法使用结果文件 {path}");
+            return anyhow::Error::new(error).context(context).into();
+        }
+        ResultsError::InUse => words!(lang, "another process is writing it", "另一个进程正在写入"),
+        ResultsError::NotResults => words!(lang, "it is no file of results", "它不是结果文件"),
+        ResultsError::OfAnother(bank) => {
+            words!(
+                lang,
+                "it is of another bank, app or environment: {bank}",
+                "它属于另一个环境、应用或地址：{bank}"
+            )
+        }
+        ResultsError::Row(line) => {
+            words!(lang, "line {line} is no row of results", "第 {line} 行不是结果记录")
+        }
+    };
+    Failure::said(
+        Kind::Input,
+        words!(
+            lang,
+            "the results {path} cannot be used: {why}; name another file with --results",
+            "无法使用结果文件 {path}：{why}；请用 --results 另取一个文件"
+        ),
+    )
+}
+
+/// What is about to be given: the totals, and the first gifts.
+fn shown(plan: &Plan, bank: &Bank, lang: Lang) -> String {
+    let (left, coins, rows) = (plan.left(), plan.coins_left, plan.rows);
+    let mut text = words!(
+        lang,
+        "{left} gifts of {coins} coins in all, {} app {} at {}\n",
+        "共 {left} 份赠币、{coins} 个游戏币，{} 环境，应用 {}，地址 {}\n",
+        bank.app.environment(),
+        bank.app.appid(),
+        bank.url
+    );
+    if plan.given > 0 {
+        let given = plan.given;
+        text += &words!(
+            lang,
+            "{given} of {rows} rows are given already\n",
+            "{rows} 行中已有 {given} 行发放完毕\n"
+        );
+    }
+    let mut table = Table::new(["line", "openid", "zone_id", "present_counts", "bill_no"]);
+    for (line, present) in &plan.sample {
+        let player = &present.player;
+        table.row([
+            line.to_string(),
+            player.openid.to_string(),
+            player.zone_id.to_string(),
+            present.coins.to_string(),
+            present.bill_no.to_string(),
+        ]);
+    }
+    text += &table.to_string();
+    if plan.left() > plan.sample.len() as u64 {
+        text += "…\n";
+    }
+    text
+}
+
+/// Asks whether to go on, unless it was said before.
+fn confirm(args: &Args, from: &Path, lang: Lang) -> Result<(), Failure> {
+    if args.many.yes {
+        return Ok(());
+    }
+    if from == Path::new("-") || !io::stdin().is_terminal() {
+        let said = words!(
+            lang,
+            "there is nobody to ask; say --yes to give without asking",
+            "无法询问确认；请加 --yes 直接发放"
+        );
+        return Err(Failure::said(Kind::NoneGiven, said));
+    }
+    eprint!("{}", words!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
+    io::stderr().flush().context("stderr cannot be written to")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).context("stdin cannot be read")?;
+    if ["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()) {
+        return Ok(());
+    }
+    Err(Failure::said(Kind::NoneGiven, words!(lang, "nothing was given", "没有发放任何赠币")))
+}
+
+/// The summary.
+fn print(
+    output: Output,
+    plan: &Plan,
+    tally: &Tally,
+    results: Option<&Path>,
+    lang: Lang,
+) -> Result<(), Failure> {
+    let Tally { given, given_before, refused, not_sent, unknown } = *tally;
+    let untried = plan.left() - tally.tried();
+    let text = match output {
+        Output::Json => {
+            let summary = json!({
+                "rows": plan.rows,
+                "coins": plan.coins.to_string(),
+                "given": given,
+                "given_before": given_before + plan.given,
+                "refused": refused,
+                "not_sent": not_sent + untried,
+                "unknown": unknown,
+                "results": results.map(|path| path.display().to_string()),
+            });
+            format!("{summary}\n")
+        }
+        Output::Text => {
+            let all =
+                Tally { given_before: given_before + plan.given, not_sent: not_sent + untried, ..*tally };
+            let mut text = words!(lang, "rows {}: {}\n", "共 {} 行：{}\n", plan.rows, all.in_words(lang));
+            if let Some(path) = results {
+                text += &words!(lang, "results: {}\n", "结果文件：{}\n", path.display());
+            }
+            text
+        }
+    };
+    io::stdout().write_all(text.as_bytes()).context("stdout cannot be written to")?;
+    Ok(())
+}
+
+/// How it ended, as an exit code says it: all, some, or none.
+fn ended(plan: &Plan, tally: &Tally, stopped: Option<Stopped>, lang: Lang) -> Result<(), Failure> {
+    let given = plan.given + tally.given + tally.given_before;
+    if given == plan.rows {
+        return Ok(());
+    }
+    let why = match stopped {
+        None => String::new(),
+        Some(Stopped::Told) => words!(lang, "; stopped as it was told", "；已按要求停止"),
+        Some(Stopped::ConcernsAll(detail)) => words!(
+            lang,
+            "; stopped, because every other gift would meet the same: {detail}",
+            "；已停止，因为其余赠币也会遇到同样的问题：{detail}"
+        ),
+        Some(Stopped::RefusedInARow(detail)) => words!(
+            lang,
+            "; stopped, because so many were refused in a row, the last one with: {detail}",
+            "；连续被拒绝过多，已停止，最后一次的原因：{detail}"
+        ),
+        Some(Stopped::NoAnswers(detail)) => {
+            words!(
+                lang,
+                "; stopped, because the bank does not answer: {detail}",
+                "；对方没有响应，已停止：{detail}"
+            )
+        }
+        Some(Stopped::Io(error)) => words!(lang, "; stopped: {error}", "；已停止：{error}"),
+    };
+    let (rows, again) = (
+        plan.rows,
+        words!(lang, "the same command goes on with the rest", "重新运行同一命令即可继续其余部分"),
+    );
+    let kind = if given == 0 { Kind::NoneGiven } else { Kind::SomeGiven };
+    let said = words!(
+        lang,
+        "{given} of {rows} gifts are given{why}; {again}",
+        "{rows} 份赠币中已发放 {given} 份{why}；{again}"
+    );
+    Err(Failure::said(kind, said))
+}

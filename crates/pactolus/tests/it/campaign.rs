@@ -1,0 +1,327 @@
+//! Campaigns: many gifts from a file, through every kind of interruption, and each of them once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use crate::running::{Ended, Folder, Process, Running};
+
+/// How many players the campaign has that is killed; `PACTOLUS_TEST_CAMPAIGN` asks for another number.
+const PLAYERS: usize = 3000;
+/// How often the campaign is killed before it may end, and the bank.
+const KILLS: usize = 10;
+const BANK_KILLED_AFTER: [usize; 2] = [3, 7];
+const SEED: u64 = 20_171_009;
+
+/// Replies are lost after the coins are given, or before; now and then the bank says that it is busy.
+const FAULTS: &str = r#"[
+    {"call": "present", "fault": "close_after", "one_in": 10, "seed": 1},
+    {"call": "present", "fault": "close_before", "one_in": 20, "seed": 2},
+    {"call": "present", "fault": {"answer": -1}, "one_in": 20, "seed": 3}
+]"#;
+
+/// A folder whose app takes calls without a player's login, so that a hundred thousand players need not log in.
+pub(crate) fn folder() -> Folder {
+    let folder = Folder::with_config();
+    let config = folder.read("pactolus.toml") + "mp_sig = \"off\"\n";
+    folder.write("pactolus.toml", &config);
+    folder
+}
+
+/// `pactolus present` of the file `players.csv` in the sandbox of the bank at `address`.
+fn present(folder: &Folder, address: SocketAddr, more: &[&str]) -> Command {
+    let url = format!("http://{address}");
+    let usual =
+        ["present", "--env", "sandbox", "--url", &url, "--from", "players.csv", "--campaign", "spring"];
+    folder.pactolus(&[&usual[..], more].concat())
+}
+
+/// The rows of a results file: of each bill number the outcomes in their order.
+fn results(folder: &Folder) -> BTreeMap<String, Vec<String>> {
+    let mut reader = csv::Reader::from_path(folder.path().join("spring.results.csv")).unwrap();
+    let mut outcomes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in reader.records() {
+        let row = row.unwrap();
+        outcomes.entry(row[1].to_owned()).or_default().push(row[5].to_owned());
+    }
+    outcomes
+}
+
+fn is_given(outcome: &str) -> bool {
+    outcome == "given" || outcome == "given-before"
+}
+
+/// The SplitMix64 sequence of a seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
+    }
+}
+
+/// A bank at an address that it keeps when it is started again.
+struct Bank<'a> {
+    folder: &'a Folder,
+    running: Running,
+}
+
+impl<'a> Bank<'a> {
+    fn start(folder: &'a Folder, listen: &str) -> Self {
+        let running = Running::start(folder.pactolus(&["serve", "--listen", listen]));
+        Self { folder, running }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    async fn set_faults(&self) {
+        let path = "/api/v1/apps/wx1234567/faults";
+        let token = crate::gifts::operator_token();
+        let put = self.running.http.put_as_operator(path, &token, FAULTS).await.unwrap();
+        assert_eq!(put.status, 200, "{}", put.body);
+    }
+
+    /// Kills the bank while the campaign runs, and starts it again where it was.
+    async fn killed(mut self) -> Self {
+        let address = self.address().to_string();
+        self.running.process.kill();
+        let bank = Self::start(self.folder, &address);
+        bank.set_faults().await;
+        bank
+    }
+}
+
+/// Waits until the results have so many bytes, asking the bank for its health in between, or the campaign ends.
+async fn wait_for(folder: &Folder, bytes: u64, bank: &Bank<'_>) {
+    let path = folder.path().join("spring.results.csv");
+    while fs::metadata(&path).map_or(0, |file| file.len()) < bytes {
+        let token = crate::gifts::operator_token();
+        bank.running.http.get_as_operator("/healthz", &token).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_campaign_that_is_killed_again_and_again_gives_every_player_once() {
+    let players = std::env::var("PACTOLUS_TEST_CAMPAIGN").map_or(PLAYERS, |number| number.parse().unwrap());
+    let folder = folder();
+    let coins = |number: usize| 1 + number % 9;
+    let mut file = String::from("openid,present_counts\n");
+    for number in 0..players {
+        file += &format!("player-{number},{}\n", coins(number));
+    }
+    folder.write("players.csv", &file);
+    let mut bank = Bank::start(&folder, "127.0.0.1:0");
+    bank.set_faults().await;
+
+    let mut random = Random(SEED);
+    // What a row of results takes at least, so that ten kills come before the last row.
+    let step = players * 80 / (KILLS + 1);
+    let mut bytes = 0;
+    for kill in 0..KILLS {
+        let arguments = ["--yes", "--concurrency", "32"];
+        let mut campaign = Process::start(present(&folder, bank.address(), &arguments));
+        bytes += random.below(step);
+        wait_for(&folder, bytes as u64, &bank).await;
+        if BANK_KILLED_AFTER.contains(&kill) {
+            bank = bank.killed().await;
+            bytes += random.below(step / 4);
+            wait_for(&folder, bytes as u64, &bank).await;
+        }
+        campaign.kill();
+    }
+    let before_last = results(&folder).len();
+    assert!(before_last < players, "the kills came too late: {before_last} rows");
+    let ended = Process::start(present(&folder, bank.address(), &["--yes", "--output", "json"])).ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let summary: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let [given, before] = ["given", "given_before"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(given + before, players as u64, "{summary}");
+
+    // The results say of every player that the coins are given, and of none anything else.
+    let results = results(&folder);
+    assert_eq!(results.len(), players);
+    for (bill_no, outcomes) in &results {
+        let times = outcomes.iter().filter(|outcome| is_given(outcome)).count();
+        assert!(times == 1 && is_given(outcomes.last().unwrap()), "{bill_no}: {outcomes:?}");
+    }
+    // And so do the bank's own books.
+    let token = crate::gifts::operator_token();
+    for number in 0..players {
+        let path = format!("/api/v1/apps/wx1234567/accounts?env=sandbox&openid=player-{number}&zone_id=1");
+        let account = bank.running.http.get_as_operator(&path, &token).await.unwrap().body;
+        let account: serde_json::Value = serde_json::from_str(&account).unwrap();
+        assert_eq!(
+            (&account["balance"], &account["orders"]),
+            (&coins(number).into(), &1.into()),
+            "{account}"
+        );
+    }
+    assert_eq!(bank.running.stop().code, Some(0));
+    folder.audit(players);
+}
+
+fn run(folder: &Folder, bank: &Running, more: &[&str]) -> Ended {
+    Process::start(present(folder, bank.address, more)).ended()
+}
+
+#[test]
+fn the_same_file_twice_gives_once() {
+    let folder = folder();
+    folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\none,2,6\ntwo,1,7\n");
+    let bank = Running::serve(&folder);
+    let ended = run(&folder, &bank, &["--yes"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "rows 3: given 3\nresults: spring.results.csv\n");
+    assert!(ended.stderr.starts_with("3 gifts of 18 coins in all, sandbox app wx1234567 at http://"));
+    let again = run(&folder, &bank, &["--yes"]);
+    assert_eq!((again.code, &*again.stderr), (Some(0), ""));
+    assert_eq!(again.stdout, "rows 3: given 0, given before 3\nresults: spring.results.csv\n");
+    // Without the results of the first run too: the numbers are the same.
+    fs::remove_file(folder.path().join("spring.results.csv")).unwrap();
+    let again = run(&folder, &bank, &["--yes"]);
+    assert_eq!(again.stdout, "rows 3: given 0, given before 3\nresults: spring.results.csv\n");
+    bank.stop();
+    folder.audit(3);
+}
+
+#[test]
+fn nothing_is_sent_of_a_file_with_a_wrong_row() {
+    let folder = folder();
+    let bank = Running::serve(&folder);
+    folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\na b,1,0\ntwo,1\none,1,7\n,,\n");
+    let ended = run(&folder, &bank, &["--yes"]);
+    assert_eq!((ended.code, &*ended.stdout), (Some(9), ""));
+    let expected = [
+        "players.csv:3: openid holds ' '; 1 to 64 digits, letters or any of _- are allowed",
+        "players.csv:3: present_counts is 0; it must be at least 1",
+        "players.csv:4: has 2 cells where the header has 3",
+        "players.csv:5: one in zone 1 is in line 2 too; if that is meant, --allow-duplicates",
+        "players.csv:6: openid is empty",
+        "players.csv:6: present_counts is empty",
+        "error: players.csv is refused, and nothing was sent; problems: 6",
+    ];
+    assert_eq!(ended.stderr.lines().collect::<Vec<_>>(), expected);
+    let chinese = run(&folder, &bank, &["--yes", "--lang", "zh"]);
+    assert!(
+        chinese.stderr.ends_with("错误：players.csv 有误，没有发放任何赠币；问题数：6\n"),
+        "{}",
+        chinese.stderr
+    );
+
+    folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\none,1,5\n");
+    let ended = run(&folder, &bank, &["--yes", "--allow-duplicates"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("rows 2: given 2\n"), "two rows are two gifts: {}", ended.stdout);
+    // What was given cannot become something else.
+    folder.write("players.csv", "openid,zone_id,present_counts\none,1,50\n");
+    let ended = run(&folder, &bank, &["--yes"]);
+    assert_eq!(ended.code, Some(9));
+    assert!(ended.stderr.contains("players.csv:2: bill_no spring-"), "{}", ended.stderr);
+    bank.stop();
+    folder.audit(2);
+}
+
+#[test]
+fn nothing_is_given_before_it_is_confirmed() {
+    let folder = folder();
+    let bank = Running::serve(&folder);
+    folder.write("players.csv", "openid\none\ntwo\n");
+    let dry = run(&folder, &bank, &["--count", "5", "--dry-run"]);
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert!(dry.stderr.contains("2 gifts of 10 coins"), "{}", dry.stderr);
+    assert_eq!(dry.stdout, "rows 2: given 0, not sent 2\n");
+    assert!(!folder.path().join("spring.results.csv").exists());
+    let unasked = run(&folder, &bank, &["--count", "5"]);
+    assert_eq!((unasked.code, &*unasked.stdout), (Some(8), ""));
+    assert!(unasked.stderr.ends_with("error: there is nobody to ask; say --yes to give without asking\n"));
+    bank.stop();
+    folder.audit(0);
+}
+
+#[test]
+fn all_some_or_none_is_the_exit_code() {
+    let folder = folder();
+    let config = folder.read("pactolus.toml") + "present_max = 10\n";
+    folder.write("pactolus.toml", &config);
+    let bank = Running::serve(&folder);
+    folder.write("players.csv", "openid,present_counts\none,5\ntwo,50\n");
+    let some = run(&folder, &bank, &["--yes"]);
+    assert_eq!(some.code, Some(7), "{}", some.stderr);
+    assert!(some.stderr.ends_with("error: 1 of 2 gifts are given; the same command goes on with the rest\n"));
+    let results = folder.read("spring.results.csv");
+    assert!(results.contains(",two,1,50,refused,,the bank refused it: 90018 invalid parameter"), "{results}");
+
+    // With another key every gift would be refused, so the first is enough.
+    fs::remove_file(folder.path().join("spring.results.csv")).unwrap();
+    let config = folder.read("pactolus.toml").replace("another-key-for-the-sandbox", "a-wrong-key");
+    folder.write("pactolus.toml", &config);
+    folder.write("players.csv", &format!("openid,present_counts\n{}", "three,5\n".repeat(50)));
+    let none = run(&folder, &bank, &["--yes", "--allow-duplicates", "--concurrency", "1"]);
+    assert_eq!(none.code, Some(8), "{}", none.stderr);
+    assert!(
+        none.stderr.contains("error: 0 of 50 gifts are given; stopped, because every other gift would meet")
+    );
+    assert!(folder.read("spring.results.csv").lines().count() < 5);
+}
+
+#[test]
+fn results_are_of_one_bank_and_one_writer() {
+    let folder = folder();
+    folder.write("players.csv", "openid,present_counts\none,5\n");
+    let bank = Running::serve(&folder);
+    assert_eq!(run(&folder, &bank, &["--yes"]).code, Some(0));
+    let live = run(&folder, &bank, &["--yes", "--env", "live"]);
+    assert_eq!(live.code, Some(2), "clap takes no option twice");
+    let mut other = folder.pactolus(&["present", "--env", "live", "--from", "players.csv"]);
+    other.args(["--campaign", "spring", "--yes", "--url", &format!("http://{}", bank.address)]);
+    let other = Process::start(other).ended();
+    assert_eq!(other.code, Some(9));
+    assert!(
+        other.stderr.contains("it is of another bank, app or environment: sandbox:wx1234567@"),
+        "{}",
+        other.stderr
+    );
+
+    // A line that a crash has cut off is cut off, and its gift sent again.
+    let whole = folder.read("spring.results.csv");
+    folder.write("spring.results.csv", &whole[..whole.len() - 5]);
+    let again = run(&folder, &bank, &["--yes"]);
+    assert_eq!(again.stdout, "rows 1: given 0, given before 1\nresults: spring.results.csv\n");
+    folder.write("spring.results.csv", "something,else\n");
+    let other = run(&folder, &bank, &["--yes"]);
+    assert!(other.stderr.contains("it is no file of results"), "{}", other.stderr);
+}
+
+#[test]
+fn one_gift_is_one_call() {
+    let folder = folder();
+    let bank = Running::serve(&folder);
+    let url = format!("http://{}", bank.address);
+    let give = |more: &[&str]| {
+        let usual = ["present", "--env", "sandbox", "--url", &url, "--openid", "one", "--count", "5"];
+        folder.run(&[&usual[..], more].concat())
+    };
+    let ended = give(&["--bill-no", "n1"]);
+    let shown = "\
+bill_no  openid  zone_id  present_counts  outcome  balance
+n1       one           1               5  given          5
+";
+    assert_eq!((ended.code, &*ended.stderr, &*ended.stdout), (Some(0), "", shown));
+    let again = give(&["--bill-no", "n1", "--output", "json"]);
+    assert!(again.stdout.contains(r#""outcome":"given-before""#), "{}", again.stdout);
+    let fresh = give(&[]);
+    assert!(fresh.stderr.starts_with("bill number: 0"), "{}", fresh.stderr);
+    let other = give(&["--zone", "2", "--bill-no", "n1"]);
+    assert_eq!(other.code, Some(10));
+    assert!(other.stderr.contains("the bill number made another order, in which zone_id is another"));
+    bank.stop();
+    let unreachable = give(&["--bill-no", "n2", "--timeout", "1"]);
+    assert_eq!(unreachable.code, Some(12), "{}", unreachable.stderr);
+    folder.audit(2);
+}
