@@ -47,6 +47,11 @@ impl App {
         self.offer_id
     }
 
+    /// What signs its calls.
+    pub const fn midas_key(&self) -> &MidasKey {
+        &self.midas_key
+    }
+
     /// Which of its two banks this is.
     pub const fn environment(&self) -> Environment {
         self.environment

@@ -4,16 +4,21 @@
 //! its arm in [`Cli::run`].
 
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use pactolus_nouns::Amount;
 use pactolus_protocol::SessionKey;
 
 use crate::failure::{Failure, exit_codes};
 use crate::lang::{Lang, words};
-use crate::{audit, demo, explain, init, logging, present, serve};
+use crate::{
+    audit, balance, cancelpay, demo, explain, init, logging, order, pay, present, serve, sign, statement,
+    token,
+};
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
 #[derive(Parser)]
@@ -34,8 +39,15 @@ enum Command {
     Init(init::Args),
     Serve(serve::Args),
     Present(Box<present::Args>),
-    Audit(audit::Args),
+    Pay(Box<pay::Args>),
+    Cancelpay(Box<cancelpay::Args>),
+    Balance(Box<balance::Args>),
+    Order(Box<order::Args>),
+    Statement(Box<statement::Args>),
+    Token(Box<token::Args>),
+    Sign(Box<sign::Args>),
     Explain(explain::Args),
+    Audit(audit::Args),
 }
 
 impl Cli {
@@ -56,6 +68,13 @@ impl Cli {
             Command::Init(args) => init::run(&args),
             Command::Serve(args) => serve::run(args),
             Command::Present(args) => present::run(&args, lang),
+            Command::Pay(args) => pay::run(&args, lang),
+            Command::Cancelpay(args) => cancelpay::run(&args, lang),
+            Command::Balance(args) => balance::run(&args, lang),
+            Command::Order(args) => order::run(&args, lang),
+            Command::Statement(args) => statement::run(&args, lang),
+            Command::Token(args) => token::run(&args, lang),
+            Command::Sign(args) => sign::run(&args, lang),
             Command::Audit(args) => audit::run(args),
             Command::Explain(args) => explain::run(args),
         }
@@ -84,6 +103,11 @@ pub(crate) enum Output {
     Text,
     /// For scripts; it is the same in every language
     Json,
+}
+
+/// Puts what a command was asked for on stdout.
+pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+    Ok(write!(io::stdout(), "{text}").context("stdout cannot be written to")?)
 }
 
 /// The amount of coins that a text writes.

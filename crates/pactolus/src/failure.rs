@@ -2,12 +2,13 @@
 //!
 //! The table in `--help` is written from [`Kind`], so the two cannot differ.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use pactolus_client::Outcome;
 use pactolus_ledger_embedded::OpenError;
 use pactolus_nouns::AppId;
 
@@ -86,17 +87,40 @@ impl Failure {
 
     /// What happened and why, each cause after a colon. A cause is in English: it is for whoever looks into it.
     pub(crate) fn in_words(&self, lang: Lang) -> String {
-        let mut words = match lang {
+        let words = match lang {
             Lang::En => self.to_string(),
             Lang::Zh => self.in_chinese(),
         };
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            words.push_str(": ");
-            words.push_str(&error.to_string());
-            cause = error.source();
+        match self.source() {
+            Some(cause) => format!("{words}: {}", with_causes(cause)),
+            None => words,
         }
-        words
+    }
+
+    /// A call to a bank that is not done, as its error says; `again` are the arguments with which it is asked again.
+    pub(crate) fn of_call(
+        error: &(dyn Error + 'static),
+        (outcome, retryable): (Outcome, bool),
+        again: &str,
+        lang: Lang,
+    ) -> Self {
+        let why = with_causes(error);
+        match (outcome, retryable) {
+            (Outcome::Unknown, _) => Self::said(
+                Kind::Unknown,
+                words!(
+                    lang,
+                    "it is not known whether it is done: {why}; to know, run it again with {again}",
+                    "不清楚是否已完成：{why}；请用 {again} 再次运行以确认"
+                ),
+            ),
+            (Outcome::NotDone, true) => {
+                Self::said(Kind::Unreachable, words!(lang, "it is not done: {why}", "没有完成：{why}"))
+            }
+            (Outcome::NotDone, false) => {
+                Self::said(Kind::Refused, words!(lang, "it is refused: {why}", "被拒绝：{why}"))
+            }
+        }
     }
 
     fn in_chinese(&self) -> String {
@@ -117,6 +141,12 @@ impl Failure {
             Self::Other(error) => error.to_string(),
         }
     }
+}
+
+/// What happened and why, each cause after a colon.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The kinds of failure that a script can tell apart.

@@ -3,6 +3,8 @@
 //! Read next: `cli`, the commands and their help; `failure`, how each can end; then a command's own file.
 
 mod audit;
+mod balance;
+mod cancelpay;
 mod cli;
 mod config;
 mod demo;
@@ -12,12 +14,20 @@ mod http;
 mod init;
 mod lang;
 mod logging;
+mod operator;
+mod order;
+mod pay;
+mod player;
 mod present;
+mod receipt;
 mod runtime;
 mod serve;
+mod sign;
+mod statement;
 mod store;
 mod table;
 mod target;
+mod token;
 
 use std::process::ExitCode;
 

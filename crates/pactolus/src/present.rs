@@ -22,7 +22,7 @@ use anyhow::Context as _;
 use pactolus_nouns::{Amount, ZoneId};
 use serde_json::json;
 
-use crate::cli::{Output, amount};
+use crate::cli::{self, Output, amount};
 use crate::failure::{Failure, Kind};
 use crate::lang::{Lang, words};
 use crate::runtime;
@@ -308,8 +308,7 @@ fn print(
             text
         }
     };
-    io::stdout().write_all(text.as_bytes()).context("stdout cannot be written to")?;
-    Ok(())
+    cli::print(text)
 }
 
 /// How it ended, as an exit code says it: all, some, or none.

@@ -14,6 +14,7 @@ use crate::cli::ConfigPath;
 use crate::config::{Config, Profile, Variables};
 use crate::failure::{Failure, Kind};
 use crate::lang::{Lang, words};
+use crate::operator::{self, Operator};
 
 /// Which bank, which app, which environment.
 #[derive(clap::Args)]
@@ -71,6 +72,19 @@ impl Bank {
             .token(self.token.clone())
             .patience(Patience { deadline, ..Patience::default() })
             .build()
+    }
+
+    /// The operator API of this bank, which is a Pactolus.
+    pub(crate) fn operator(&self, lang: Lang) -> Result<Operator, Failure> {
+        let token = self.operator_token.clone().ok_or_else(|| {
+            let said = words!(
+                lang,
+                "the profile has no operator_token, which opens the operator API of a Pactolus bank",
+                "配置档缺少 operator_token，无法访问 Pactolus 的运维接口"
+            );
+            Failure::said(Kind::Config, said)
+        })?;
+        Ok(Operator::new(operator::address(self.url.as_str())?, token))
     }
 
     /// The bank in a few words: the environment, the app, and where it is.

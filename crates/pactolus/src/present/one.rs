@@ -1,14 +1,11 @@
 //! One gift: one call, whose number is shown before it is sent.
 
-use std::io::{self, Write as _};
-
-use anyhow::Context as _;
 use pactolus_client::{BillNos, Player, Present};
 use pactolus_nouns::{Amount, BillNo, OpenId};
 use serde_json::json;
 
 use super::outcome::{Number, Outcome, Sent, send};
-use crate::cli::{Output, session_key};
+use crate::cli::{self, Output, session_key};
 use crate::failure::{Failure, Kind};
 use crate::lang::{Lang, words};
 use crate::runtime;
@@ -110,6 +107,5 @@ fn print(output: Output, present: &Present, sent: &Sent) -> Result<(), Failure> 
             table.to_string()
         }
     };
-    io::stdout().write_all(text.as_bytes()).context("stdout cannot be written to")?;
-    Ok(())
+    cli::print(text)
 }

@@ -1,13 +1,12 @@
 //! What became of one gift, in the words of the results file, which are the same in every language.
 
-use std::error::Error as _;
-
 use pactolus_client::{
     CallError, Client, Coins, DoneBy, ErrorCode, Fault, Outcome as Known, Present, PresentError, TryError,
     TryFailure,
 };
 
 use super::results::Recorded;
+use crate::failure::with_causes;
 
 /// What became of a gift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +96,7 @@ pub(crate) async fn send(client: &Client, present: &Present, number: Number) -> 
                 Known::NotDone if error.retryable() => Outcome::NotSent,
                 Known::NotDone => Outcome::Refused,
             };
-            Sent { outcome, balance: None, detail: in_words(&error), concerns_all: concerns_all(&error) }
+            Sent { outcome, balance: None, detail: with_causes(&error), concerns_all: concerns_all(&error) }
         }
     }
 }
@@ -115,16 +114,4 @@ fn concerns_all(error: &PresentError) -> bool {
         }
         CallError::GaveUp { .. } | CallError::NoSession { .. } => false,
     }
-}
-
-/// What happened and why, each cause after a colon.
-fn in_words(error: &PresentError) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words
 }

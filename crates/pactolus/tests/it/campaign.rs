@@ -111,11 +111,8 @@ async fn a_campaign_that_is_killed_again_and_again_gives_every_player_once() {
     let players = std::env::var("PACTOLUS_TEST_CAMPAIGN").map_or(PLAYERS, |number| number.parse().unwrap());
     let folder = folder();
     let coins = |number: usize| 1 + number % 9;
-    let mut file = String::from("openid,present_counts\n");
-    for number in 0..players {
-        file += &format!("player-{number},{}\n", coins(number));
-    }
-    folder.write("players.csv", &file);
+    let rows: Vec<_> = (0..players).map(|number| format!("player-{number},{}\n", coins(number))).collect();
+    folder.write("players.csv", &format!("openid,present_counts\n{}", rows.concat()));
     let mut bank = Bank::start(&folder, "127.0.0.1:0");
     bank.set_faults().await;
 

@@ -8,6 +8,7 @@
 mod http;
 
 mod audit;
+mod calls;
 mod campaign;
 mod clock;
 mod config;

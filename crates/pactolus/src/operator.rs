@@ -1,0 +1,81 @@
+//! The operator API of a running bank, for commands that ask it.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use anyhow::{Context as _, anyhow};
+use pactolus_protocol::AccessToken;
+use serde_json::Value;
+
+use crate::http::{Http, Response};
+
+/// Asks one bank as its operator.
+pub(crate) struct Operator {
+    http: Http,
+    bank: SocketAddr,
+    token: AccessToken,
+}
+
+impl Operator {
+    /// The operator of the bank at an address.
+    pub(crate) fn new(bank: SocketAddr, token: AccessToken) -> Self {
+        Self { http: Http::new(bank), bank, token }
+    }
+
+    /// What the bank tells at `path`.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let response = self.http.get_as_operator(path, &self.token).await;
+        told(&response.with_context(|| format!("the bank at http://{} cannot be asked", self.bank))?)
+    }
+}
+
+/// A text as it stands in a path or a query.
+pub(crate) fn encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+/// The address in a URL. There is no TLS in this client, as there is none in the bank.
+pub(crate) fn address(url: &str) -> anyhow::Result<SocketAddr> {
+    let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    let host = host.filter(|host| !host.contains('/'));
+    let host = host.ok_or_else(|| anyhow!("--url is {url:?}; it must be like http://127.0.0.1:8790"))?;
+    // After the last colon, unless that is one of an address in brackets, stands the port.
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
+    let mut addresses = with_port.to_socket_addrs().with_context(|| format!("{host} is not found"))?;
+    addresses.next().ok_or_else(|| anyhow!("{host} has no address"))
+}
+
+/// What the bank tells, or its own words for why it does not.
+fn told(response: &Response) -> anyhow::Result<Value> {
+    let body: Value = serde_json::from_str(&response.body).context("the answer is not a bank's")?;
+    if response.status.is_success() {
+        return Ok(body);
+    }
+    let detail = body["detail"].as_str().map_or_else(|| response.status.to_string(), str::to_owned);
+    Err(anyhow!("the bank does not tell: {detail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_http_a_host_and_a_port() {
+        for (url, known) in [
+            ("http://127.0.0.1:8790", "127.0.0.1:8790"),
+            ("http://127.0.0.1:8790/", "127.0.0.1:8790"),
+            ("http://127.0.0.1", "127.0.0.1:80"),
+            ("http://[::1]:8790", "[::1]:8790"),
+            ("http://[::1]", "[::1]:80"),
+        ] {
+            assert_eq!(address(url).unwrap().to_string(), known);
+        }
+        for bad in ["127.0.0.1:8790", "https://127.0.0.1:8790", "http://127.0.0.1:8790/api", "http://"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The commands that make one call, or ask the operator API, against a running bank.
+
+use serde_json::Value;
+
+use crate::campaign;
+use crate::running::{Ended, Folder, Running};
+
+struct Bank {
+    folder: Folder,
+    running: Running,
+}
+
+impl Bank {
+    fn serve() -> Self {
+        let folder = campaign::folder();
+        let running = Running::serve(&folder);
+        Self { folder, running }
+    }
+
+    fn run(&self, command: &str, more: &[&str]) -> Ended {
+        let url = format!("http://{}", self.running.address);
+        self.folder.run(&[&[command, "--env", "sandbox", "--url", &url], more].concat())
+    }
+
+    #[track_caller]
+    fn shown(&self, command: &str, more: &[&str]) -> String {
+        let ended = self.run(command, more);
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{command} {more:?}");
+        ended.stdout
+    }
+}
+
+#[test]
+fn coins_come_go_and_come_back() {
+    let bank = Bank::serve();
+    let one = ["--openid", "one"];
+    let with = |more: &[&'static str]| [&one[..], more].concat();
+    bank.shown("present", &with(&["--count", "100", "--bill-no", "gift"]));
+    let paid = "\
+bill_no  amt  outcome  balance  used_gen_amt
+sword     30  paid          70            30
+";
+    let pay = with(&["--count", "30", "--bill-no", "sword", "--item", "sword"]);
+    assert_eq!(bank.shown("pay", &pay), paid);
+    let again: Value =
+        serde_json::from_str(&bank.shown("pay", &[&pay[..], &["--output", "json"]].concat())).unwrap();
+    assert_eq!((&again["outcome"], &again["balance"]), (&"paid-before".into(), &70.into()));
+
+    let poor = bank.run("pay", &with(&["--count", "71", "--bill-no", "shield"]));
+    assert_eq!(poor.code, Some(10));
+    assert_eq!(poor.stderr, "error: it is refused: the player has fewer coins than the pay takes\n");
+
+    let cancelled = "bill_no  outcome\nsword    cancelled\n";
+    assert_eq!(bank.shown("cancelpay", &with(&["--bill-no", "sword"])), cancelled);
+    let again = bank.shown("cancelpay", &with(&["--bill-no", "sword"]));
+    assert_eq!(again, "bill_no  outcome\nsword    cancelled-before\n");
+
+    let balance = "\
+balance  gen_balance  save_amt  save_sum  cost_sum  present_sum
+    100          100         0       100         0          100
+";
+    assert_eq!(bank.shown("balance", &one), balance);
+
+    let made = bank.shown("order", &["sword"]);
+    let kinds: Vec<_> = made.lines().skip(1).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(kinds, ["pay", "cancel"], "{made}");
+    let statement = bank.shown("statement", &with(&["--output", "json", "--limit", "2"]));
+    let kinds: Vec<_> = statement
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds, ["cancel", "pay"]);
+    let statement = bank.shown("statement", &one);
+    assert_eq!(statement.lines().count(), 4, "{statement}");
+    let missing = bank.run("order", &["no|thing"]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.contains("the bank does not tell: "), "{}", missing.stderr);
+    bank.running.stop();
+}
+
+#[test]
+fn a_statement_is_told_over_its_pages() {
+    let bank = Bank::serve();
+    bank.folder.write("players.csv", &format!("openid,present_counts\n{}", "one,1\n".repeat(150)));
+    bank.shown_with_yes();
+    let all = bank.shown("statement", &["--openid", "one", "--limit", "1000"]);
+    assert_eq!(all.lines().count(), 151);
+    let some = bank.shown("statement", &["--openid", "one", "--limit", "120"]);
+    assert_eq!(some.lines().count(), 121);
+}
+
+impl Bank {
+    fn shown_with_yes(&self) {
+        let more = ["--from", "players.csv", "--campaign", "c", "--allow-duplicates", "--yes"];
+        let ended = self.run("present", &more);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_token_is_printed_alone() {
+    let bank = Bank::serve();
+    let token = bank.shown("token", &[]);
+    let told: Value = serde_json::from_str(&bank.shown("token", &["--output", "json"])).unwrap();
+    assert_eq!(told["access_token"], token.trim_end(), "the stable one");
+}
+
+/// The vendor's sample, whose signatures for this key and token are known.
+#[test]
+fn what_is_signed_is_shown_and_no_key() {
+    let folder = campaign::folder();
+    let params = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123"}"#;
+    folder.write("params.json", params);
+    let usual = ["sign", "--env", "live", "--call", "present", "--body", "params.json"];
+    let session = ["--access-token", "ACCESSTOKEN", "--session-key", "V7Q38/i2KXaqrQyl2Yx9Hg=="];
+    let ended = folder.run(&[&usual[..], &session].concat());
+    let pairs = "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233";
+    let sig = "c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef";
+    let mp_sig = "523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af";
+    let ending = "&org_loc=/cgi-bin/midas/present&method=POST";
+    let expected = format!(
+        "path: /cgi-bin/midas/present\nsig_text: {pairs}&ts=1507530737&zone_id=1{ending}&secret=***\nsig: {sig}\n\
+         mp_sig_text: access_token=***&{pairs}&sig={sig}&ts=1507530737&zone_id=1{ending}&session_key=***\nmp_sig: {mp_sig}\n"
+    );
+    assert_eq!((ended.code, &*ended.stderr, &*ended.stdout), (Some(0), "", &*expected));
+    let told = folder.run(&[&usual[..], &["--output", "json"]].concat()).stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["sig"], &told["mp_sig"]), (&sig.into(), &Value::Null));
+}
+
+#[test]
+fn a_profile_tells_the_bank_and_the_app() {
+    let bank = Bank::serve();
+    let profile = format!(
+        "url = \"http://{}\"\nenv = \"sandbox\"\nappid = \"wx1234567\"\noffer_id = \"12345678\"\n\
+         app_secret = \"APPSECRET\"\nsandbox_midas_key = {{ env = \"SANDBOX_KEY\" }}\n",
+        bank.running.address
+    );
+    let elsewhere = Folder::empty();
+    std::fs::create_dir(elsewhere.path().join("pactolus")).unwrap();
+    elsewhere.write("pactolus/default.toml", &profile);
+    elsewhere.write("pactolus/other.toml", "");
+    let run = |arguments: &[&str]| {
+        let mut command = elsewhere.pactolus(arguments);
+        command.env("SANDBOX_KEY", "another-key-for-the-sandbox");
+        crate::running::Process::start(command).ended()
+    };
+    let ended = run(&["balance", "--openid", "one"]);
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    let ended = run(&["balance", "--openid", "one", "--env", "live"]);
+    assert_eq!(ended.code, Some(3));
+    assert_eq!(ended.stderr, "error: the profile has no midas_key, which signs live calls\n");
+    let ended = run(&["order", "x"]);
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains("operator_token"), "{}", ended.stderr);
+    let ended = run(&["balance", "--openid", "one", "--profile", "other"]);
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains("the file lacks `appid`"), "{}", ended.stderr);
+    let ended = run(&["balance", "--openid", "one", "--profile", "../x", "--lang", "zh"]);
+    assert_eq!(ended.stderr, "错误：配置档名 \"../x\" 只能由字母、数字、- 和 _ 组成\n");
+}
