@@ -62,23 +62,19 @@ impl Journal {
     /// Opens the journal in `folder`, and makes it if there is none.
     pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
         std::fs::create_dir_all(folder)?;
-        let mut segments: Vec<Arc<Segment>> = Vec::new();
-        for path in Segment::list(folder)? {
-            let segment = Segment::open(path)?;
-            if let Some(last) = segments.last() {
-                let end = last.before.position.0 + last.file.metadata()?.len();
-                if end != segment.before.position.0 {
-                    return Err(OpenError::Gap { file: last.path.clone(), next: segment.path });
-                }
-            } else if segment.before != Mark::START {
-                return Err(OpenError::Beginning { file: segment.path });
-            }
-            segments.push(Arc::new(segment));
-        }
+        let mut segments = open_all(folder, Segment::open)?;
         if segments.is_empty() {
             segments.push(Arc::new(Segment::create(folder, Mark::START)?));
         }
         Ok(Self { folder: folder.to_owned(), segments: RwLock::new(segments) })
+    }
+
+    /// Opens the files that the journal in `folder` has now, to read them; nothing if there is none.
+    pub(crate) fn open_to_read(folder: &Path) -> Result<Option<Self>, OpenError> {
+        let segments = open_all(folder, Segment::open_to_read)?;
+        let journal = Self { folder: folder.to_owned(), segments: RwLock::new(segments) };
+        let is_there = !journal.segments.read().expect("nobody else has it yet").is_empty();
+        Ok(is_there.then_some(journal))
     }
 
     /// The segment that holds `position`, or where it would be if it is past the end.
@@ -118,6 +114,27 @@ impl Journal {
         segments.push(Arc::clone(&segment));
         segment
     }
+}
+
+/// The files of a journal, in order, which have to follow on one another from its beginning.
+fn open_all(
+    folder: &Path,
+    open: fn(PathBuf) -> Result<Segment, OpenError>,
+) -> Result<Vec<Arc<Segment>>, OpenError> {
+    let mut segments: Vec<Arc<Segment>> = Vec::new();
+    for path in Segment::list(folder)? {
+        let segment = open(path)?;
+        if let Some(last) = segments.last() {
+            let end = last.before.position.0 + last.file.metadata()?.len();
+            if end != segment.before.position.0 {
+                return Err(OpenError::Gap { file: last.path.clone(), next: segment.path });
+            }
+        } else if segment.before != Mark::START {
+            return Err(OpenError::Beginning { file: segment.path });
+        }
+        segments.push(Arc::new(segment));
+    }
+    Ok(segments)
 }
 
 /// Why an entry cannot be read.

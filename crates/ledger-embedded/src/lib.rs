@@ -18,6 +18,7 @@
 //! ```
 
 mod audit;
+pub mod backup;
 mod books;
 mod codec;
 mod committer;

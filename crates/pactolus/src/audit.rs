@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use pactolus_ledger::Audit;
 use serde_json::json;
 
-use crate::cli::{ConfigPath, Output};
-use crate::config::{Config, StoreUrl, Variables};
+use crate::cli::Output;
+use crate::config::StoreUrl;
 use crate::failure::Failure;
-use crate::{runtime, store};
+use crate::runtime;
+use crate::store::{self, StoreArgs};
 
 /// Prove the books of a bank that is not being served
 ///
@@ -18,23 +19,15 @@ use crate::{runtime, store};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    config: ConfigPath,
-    /// The store, such as embedded:./data; without it, the one that the configuration names
-    #[arg(long, value_name = "URL")]
-    store: Option<StoreUrl>,
+    store: StoreArgs,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: Output,
 }
 
 /// Audits, prints the outcome, and fails unless the books are right.
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let url = match args.store {
-        Some(url) => url,
-        None => {
-            Config::read(&args.config.config, &Variables::of_this_process()).map_err(Failure::Config)?.store
-        }
-    };
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let url = args.store.choose()?;
     let store = store::open_existing(&url)?;
     let audit = runtime::start()?.block_on(async {
         let audit = store.ledger.audit().await;

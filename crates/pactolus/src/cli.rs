@@ -3,6 +3,8 @@
 //! To add a command: a file beside this one with its `clap::Args` and a function `run`, a variant of [`Command`], and
 //! its arm in [`Cli::run`].
 
+mod chinese;
+
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -16,8 +18,8 @@ use pactolus_protocol::SessionKey;
 use crate::failure::{Failure, exit_codes};
 use crate::lang::{Lang, words};
 use crate::{
-    audit, balance, cancelpay, demo, explain, init, logging, order, pay, present, serve, sign, statement,
-    token,
+    audit, backup, balance, cancelpay, completions, demo, doctor, explain, export, init, logging, order, pay,
+    present, serve, sign, statement, token,
 };
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
@@ -48,14 +50,28 @@ enum Command {
     Sign(Box<sign::Args>),
     Explain(explain::Args),
     Audit(audit::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Export(export::Args),
+    Doctor(doctor::Args),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 impl Cli {
     /// Understands a command line, or ends the process with why not, or with what was asked for in `--help`.
     pub(crate) fn parse_from(lang: Lang, arguments: Vec<OsString>) -> Self {
-        let command = Self::command().after_help(after_help(lang));
-        let matches = command.get_matches_from(arguments);
+        let matches = Self::in_language(lang).get_matches_from(arguments);
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The commands, with their help in a language.
+    pub(crate) fn in_language(lang: Lang) -> clap::Command {
+        let command = Self::command().after_help(after_help(lang));
+        match lang {
+            Lang::En => command,
+            Lang::Zh => chinese::translated(command),
+        }
     }
 
     /// Does what was asked for.
@@ -75,7 +91,16 @@ impl Cli {
             Command::Statement(args) => statement::run(&args, lang),
             Command::Token(args) => token::run(&args, lang),
             Command::Sign(args) => sign::run(&args, lang),
-            Command::Audit(args) => audit::run(args),
+            Command::Backup(args) => backup::back_up(&args, lang),
+            Command::Restore(args) => backup::restore(&args, lang),
+            Command::Export(args) => export::run(&args, lang),
+            Command::Doctor(args) => doctor::run(&args, lang),
+            Command::Completions(args) => {
+                completions::completions(&args, lang);
+                Ok(())
+            }
+            Command::Man(args) => completions::man(&args, lang),
+            Command::Audit(args) => audit::run(&args),
             Command::Explain(args) => explain::run(args),
         }
     }

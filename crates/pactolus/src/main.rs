@@ -3,12 +3,16 @@
 //! Read next: `cli`, the commands and their help; `failure`, how each can end; then a command's own file.
 
 mod audit;
+mod backup;
 mod balance;
 mod cancelpay;
 mod cli;
+mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
+mod export;
 mod failure;
 mod http;
 mod init;

@@ -6,8 +6,30 @@ use std::sync::Arc;
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 use pactolus_server::Store;
 
-use crate::config::StoreUrl;
+use crate::cli::ConfigPath;
+use crate::config::{Config, StoreUrl, Variables};
 use crate::failure::Failure;
+
+/// Which store, for commands that read one without serving it.
+#[derive(clap::Args)]
+pub(crate) struct StoreArgs {
+    #[command(flatten)]
+    config: ConfigPath,
+    /// The store, such as embedded:./data; without it, the one that the configuration names
+    #[arg(long, value_name = "URL")]
+    store: Option<StoreUrl>,
+}
+
+impl StoreArgs {
+    /// Finds out.
+    pub(crate) fn choose(&self) -> Result<StoreUrl, Failure> {
+        if let Some(url) = &self.store {
+            return Ok(url.clone());
+        }
+        let config = Config::read(&self.config.config, &Variables::of_this_process());
+        Ok(config.map_err(Failure::Config)?.store)
+    }
+}
 
 /// Opens the store at `url` with these bounds; where there is none, it is made.
 pub(crate) fn open(url: &StoreUrl, settings: &Settings) -> Result<Store, Failure> {

@@ -54,6 +54,18 @@ impl FrameBuilder {
         position
     }
 
+    /// The frame that stands at `before` and has the first `orders` entries of a whole one that stands there.
+    pub(crate) fn first_of(before: Mark, whole: &[u8], orders: u64) -> Option<Frame> {
+        let mut first = Self::new(before, Vec::new());
+        while u64::from(first.orders) < orders {
+            let at = first.bytes.len();
+            let (_, length) = read_entry(whole.get(at..)?, before.position.plus(at))?;
+            first.bytes.extend_from_slice(&whole[at..at + length]);
+            first.orders += 1;
+        }
+        first.finish()
+    }
+
     /// An entry added before.
     pub(crate) fn entry(&self, position: Position) -> Option<Entry> {
         entry_in(&self.bytes, self.before.position, position)

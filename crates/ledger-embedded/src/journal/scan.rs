@@ -44,6 +44,11 @@ impl<'a> Scan<'a> {
         &self.segment
     }
 
+    /// The last frame, header and payload.
+    pub(crate) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
     /// The entries of the last frame.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Result<(Position, Entry), OpenError>> {
         let payload = self.frame.get(HEADER_BYTES..).unwrap_or_default();

@@ -52,6 +52,16 @@ impl Segment {
     /// Opens a segment that is there.
     pub(crate) fn open(path: PathBuf) -> Result<Self, OpenError> {
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        Self::of(path, file)
+    }
+
+    /// Opens a segment that another process may be writing, or that lies where nobody may write.
+    pub(crate) fn open_to_read(path: PathBuf) -> Result<Self, OpenError> {
+        let file = File::open(&path)?;
+        Self::of(path, file)
+    }
+
+    fn of(path: PathBuf, file: File) -> Result<Self, OpenError> {
         let mut bytes = [0; HEADER_BYTES];
         let whole = file.read_exact_at(&mut bytes, 0).is_ok();
         let before = if whole { read_header(&bytes, &path)? } else { None };

@@ -8,6 +8,7 @@
 mod http;
 
 mod audit;
+mod backup;
 mod calls;
 mod campaign;
 mod clock;
@@ -15,6 +16,7 @@ mod config;
 mod demo;
 mod explain;
 mod gifts;
+mod help;
 mod init;
 mod kill;
 mod load;

@@ -1,0 +1,248 @@
+//! Backups: a store's journal, copied while it is served, and made a store again.
+//!
+//! The journal is only ever appended to, and each frame vouches for all before it. So a copy of its whole frames, up
+//! to wherever the last one ends, is a state that the bank was in, and nobody has to be stopped to take it: not even
+//! the store's lock is asked for. What is copied is verified on the way, going out and coming back.
+//!
+//! ```text
+//! pactolus-backup   the format's version, how many orders there are, and the digest that vouches for them
+//! journal/          as in the store
+//! ```
+//!
+//! Tokens and logins are not in it. Clients ask for another token, and players log in again.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use pactolus_ledger::Receipt;
+
+use crate::journal::frame::FrameBuilder;
+use crate::journal::scan::{Scan, Step};
+use crate::journal::segment::Segment;
+use crate::journal::{Journal, Mark, Position};
+use crate::open::OpenError;
+use crate::store::{self, sync_folder};
+
+const MANIFEST: &str = "pactolus-backup";
+const MANIFEST_WORDS: &str = "Pactolus backup, format 1";
+
+/// How often damage is looked at again in a journal that may be written meanwhile. A frame that was half there when it
+/// was read looks like damage once the next one is there; a second look finds it whole.
+const LOOKS: usize = 8;
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// How many orders.
+    pub orders: u64,
+    /// How many bytes of the journal.
+    pub bytes: u64,
+}
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The folder to read holds no journal of a store.
+    #[error("there is no store in {}", .0.display())]
+    NoStore(PathBuf),
+    /// The folder to read is no backup, or one that was not finished.
+    #[error("{} is no whole backup; one that was interrupted is of no use", .0.display())]
+    NoBackup(PathBuf),
+    /// The folder to write to has something in it.
+    #[error("the folder {} is not empty; name another", .0.display())]
+    NotEmpty(PathBuf),
+    /// The backup does not end where it says.
+    #[error("the backup {} ends after {found} orders, and has to have {expected}; take another", folder.display())]
+    Cut {
+        /// The backup.
+        folder: PathBuf,
+        /// How many orders it says that it has.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// There are fewer orders than were asked for.
+    #[error("the backup has {orders} orders, and was asked for {until}")]
+    TooFew {
+        /// How many it has.
+        orders: u64,
+        /// How many were asked for.
+        until: u64,
+    },
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// The disk, or what it allows.
+    #[error("the files cannot be read or written")]
+    Io(#[from] io::Error),
+}
+
+/// Copies the store in `store`, which may be open in another process, to the folder `to`, which must be empty or not
+/// be there. When this returns, the copy is durable.
+pub fn back_up(store: &Path, to: &Path) -> Result<Copied, BackupError> {
+    let journal = journal_in(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
+    make_empty(to)?;
+    let (end, bytes) = copy(&journal, &to.join("journal"), None)?;
+    write_manifest(to, &end)?;
+    Ok(Copied { orders: end.orders, bytes })
+}
+
+/// Makes the store that a backup is of, with all its orders or the first `until`, in the folder `to`, which must be
+/// empty or not be there. When this returns, it is durable and can be opened; its views are made then.
+///
+/// Whether the books are right is for an audit to say.
+pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<Copied, BackupError> {
+    let manifest = Manifest::read(backup)?;
+    let journal = journal_in(backup)?.ok_or_else(|| BackupError::NoBackup(backup.to_owned()))?;
+    if let Some(until) = until.filter(|until| *until > manifest.orders) {
+        return Err(BackupError::TooFew { orders: manifest.orders, until });
+    }
+    make_empty(to)?;
+    let lock = store::hold(to)?;
+    let (end, bytes) = copy(&journal, &to.join("journal"), until)?;
+    let is_whole = until.is_some() || (end.orders == manifest.orders && hex(&end.digest) == manifest.digest);
+    if !is_whole || until.is_some_and(|until| until != end.orders) {
+        let (folder, expected) = (backup.to_owned(), until.unwrap_or(manifest.orders));
+        return Err(BackupError::Cut { folder, expected, found: end.orders });
+    }
+    drop(lock);
+    Ok(Copied { orders: end.orders, bytes })
+}
+
+/// Shows every order of the store in `store`, which may be open in another process, in the order in which they were
+/// decided; how many there are.
+pub fn read_orders(
+    store: &Path,
+    mut show: impl FnMut(&Receipt) -> io::Result<()>,
+) -> Result<u64, BackupError> {
+    let journal = journal_in(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
+    let mut scan = Scan::new(&journal, Mark::START);
+    while matches!(step(&mut scan)?, Step::Frame) {
+        for entry in scan.entries() {
+            show(&entry?.1.receipt)?;
+        }
+    }
+    Ok(scan.mark().orders)
+}
+
+/// The journal of a store or a backup, as it is now; nothing if there is none.
+fn journal_in(folder: &Path) -> Result<Option<Journal>, OpenError> {
+    let folder = folder.join("journal");
+    if folder.is_dir() { Journal::open_to_read(&folder) } else { Ok(None) }
+}
+
+/// Copies whole frames, verified, to a journal in `folder`; where they end, and how many bytes they take.
+fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Mark, u64), BackupError> {
+    let mut copy = Copy::begin(folder)?;
+    let mut scan = Scan::new(journal, Mark::START);
+    while until.is_none_or(|until| copy.end.orders < until) {
+        let before = *scan.mark();
+        match step(&mut scan)? {
+            Step::End | Step::Torn => break,
+            Step::Frame => {
+                let after = *scan.mark();
+                // The frame may be the first of a segment, whose header stands between the two marks.
+                let at = Position(after.position.0 - scan.frame().len() as u64);
+                match until {
+                    Some(until) if after.orders > until => {
+                        let before = Mark { position: at, ..before };
+                        let first = FrameBuilder::first_of(before, scan.frame(), until - before.orders);
+                        let first = first.expect("a verified frame has the entries that it counts");
+                        copy.frame(scan.segment(), at, &first.bytes, first.after)?;
+                    }
+                    Some(_) | None => copy.frame(scan.segment(), at, scan.frame(), after)?,
+                }
+            }
+        }
+    }
+    copy.finish()
+}
+
+/// The next step. Damage is looked at again: it may be a frame that was being written.
+fn step(scan: &mut Scan<'_>) -> Result<Step, OpenError> {
+    for _ in 1..LOOKS {
+        match scan.step() {
+            Err(OpenError::Corrupt { .. }) => std::thread::yield_now(),
+            stepped => return stepped,
+        }
+    }
+    scan.step()
+}
+
+/// A journal that is being written from another's frames, file by file as they are there.
+struct Copy {
+    folder: PathBuf,
+    segment: Segment,
+    end: Mark,
+}
+
+impl Copy {
+    fn begin(folder: &Path) -> io::Result<Self> {
+        fs::create_dir(folder)?;
+        let segment = Segment::create(folder, Mark::START)?;
+        Ok(Self { folder: folder.to_owned(), end: segment.first_frame(), segment })
+    }
+
+    fn frame(&mut self, of: &Segment, at: Position, bytes: &[u8], after: Mark) -> io::Result<()> {
+        if of.before.position != self.segment.before.position {
+            self.segment.file.sync_all()?;
+            self.segment = Segment::create(&self.folder, of.before)?;
+        }
+        self.segment.file.write_all_at(bytes, self.segment.offset(at))?;
+        self.end = after;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(Mark, u64), BackupError> {
+        self.segment.file.sync_all()?;
+        sync_folder(&self.folder)?;
+        sync_folder(self.folder.parent().expect("it is a folder of the copy"))?;
+        Ok((self.end, self.end.position.0))
+    }
+}
+
+/// Makes a folder, unless there is one with something in it.
+fn make_empty(folder: &Path) -> Result<(), BackupError> {
+    fs::create_dir_all(folder)?;
+    if fs::read_dir(folder)?.next().is_some() {
+        return Err(BackupError::NotEmpty(folder.to_owned()));
+    }
+    Ok(())
+}
+
+/// What a backup says of itself. It is written last, so a backup that has one was finished.
+struct Manifest {
+    orders: u64,
+    digest: String,
+}
+
+impl Manifest {
+    fn read(backup: &Path) -> Result<Self, BackupError> {
+        let none = || BackupError::NoBackup(backup.to_owned());
+        let text = fs::read_to_string(backup.join(MANIFEST)).map_err(|_| none())?;
+        let mut lines = text.lines();
+        let mut value = |name| lines.next().and_then(|line| line.strip_prefix(name)).map(str::to_owned);
+        let words = value(MANIFEST_WORDS);
+        let orders = value("orders ").and_then(|orders| orders.parse().ok());
+        let digest = value("digest ");
+        match (words.as_deref(), orders, digest) {
+            (Some(""), Some(orders), Some(digest)) => Ok(Self { orders, digest }),
+            _ => Err(none()),
+        }
+    }
+}
+
+fn write_manifest(folder: &Path, end: &Mark) -> io::Result<()> {
+    let unnamed = folder.join(format!("{MANIFEST}.new"));
+    let mut file = File::create(&unnamed)?;
+    writeln!(file, "{MANIFEST_WORDS}\norders {}\ndigest {}", end.orders, hex(&end.digest))?;
+    file.sync_all()?;
+    fs::rename(&unnamed, folder.join(MANIFEST))?;
+    sync_folder(folder)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}

@@ -1,0 +1,188 @@
+//! Backups of a store that is written meanwhile, and what becomes of them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind};
+use pactolus_ledger_embedded::backup::{BackupError, back_up, read_orders, restore};
+use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pollster::block_on;
+use tempfile::{TempDir, tempdir};
+
+const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
+
+fn present(bill: usize) -> Order {
+    let account = AccountKey {
+        app: "wx1234567".parse().unwrap(),
+        environment: Environment::Live,
+        offer: "12345678".parse().unwrap(),
+        player: format!("player-{}", bill % 3).parse().unwrap(),
+        zone: "1".parse().unwrap(),
+    };
+    let kind = OrderKind::Present(Amount::new(1).unwrap().into());
+    Order { account, bill_no: format!("bill-{bill}").parse().unwrap(), kind, memo: Memo::default() }
+}
+
+/// Files of the journal that end every few orders.
+fn open(folder: &Path) -> EmbeddedStore {
+    let settings = Settings { segment_bytes: 2000, tail_orders: 50, ..Settings::default() };
+    EmbeddedStore::open(folder, &settings).unwrap()
+}
+
+/// Posts orders, several at once, so that batches hold some.
+fn post(store: &EmbeddedStore, bills: std::ops::Range<usize>) {
+    let next = AtomicUsize::new(bills.start);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let bill = next.fetch_add(1, Ordering::Relaxed);
+                    if bill >= bills.end {
+                        break;
+                    }
+                    block_on(store.post(present(bill), NOW)).unwrap();
+                }
+            });
+        }
+    });
+}
+
+/// The orders of a restored store, whose books must be clean.
+fn orders_in(folder: &Path) -> u64 {
+    let audit = block_on(open(folder).audit()).unwrap();
+    assert!(audit.is_clean(), "{audit:?}");
+    audit.orders
+}
+
+struct Folders(TempDir);
+
+impl Folders {
+    fn new() -> Self {
+        Self(tempdir().unwrap())
+    }
+
+    fn of(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+#[test]
+fn a_store_is_backed_up_while_it_is_written() {
+    let folders = Folders::new();
+    let store = open(&folders.of("live"));
+    let is_done = AtomicBool::new(false);
+    let posted = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for bill in (0..1000).step_by(20) {
+                post(&store, bill..bill + 20);
+                posted.store(bill + 20, Ordering::SeqCst);
+            }
+            is_done.store(true, Ordering::SeqCst);
+        });
+        let mut backups = 0;
+        while !is_done.load(Ordering::SeqCst) {
+            let before = posted.load(Ordering::SeqCst) as u64;
+            let backup = folders.of(&format!("backup-{backups}"));
+            let copied = back_up(&folders.of("live"), &backup).unwrap();
+            assert!(copied.orders >= before, "what was answered before is in it");
+            if backups % 10 == 0 {
+                let restored = folders.of(&format!("restored-{backups}"));
+                assert_eq!(restore(&backup, &restored, None).unwrap().orders, copied.orders);
+                assert_eq!(orders_in(&restored), copied.orders);
+            }
+            backups += 1;
+        }
+        assert!(backups > 3, "only {backups} backups were taken");
+    });
+}
+
+#[test]
+fn any_number_of_orders_can_be_gone_back_to() {
+    let folders = Folders::new();
+    let store = open(&folders.of("live"));
+    post(&store, 0..40);
+    assert_eq!(back_up(&folders.of("live"), &folders.of("backup")).unwrap().orders, 40);
+    for until in 0..=40 {
+        let restored = folders.of(&format!("restored-{until}"));
+        assert_eq!(restore(&folders.of("backup"), &restored, Some(until)).unwrap().orders, until);
+        assert_eq!(orders_in(&restored), until);
+        // And the bank goes on from there.
+        post(&open(&restored), 100..103);
+        assert_eq!(orders_in(&restored), until + 3);
+    }
+    let error = restore(&folders.of("backup"), &folders.of("more"), Some(41)).unwrap_err();
+    assert!(matches!(error, BackupError::TooFew { orders: 40, until: 41 }), "{error:?}");
+}
+
+#[test]
+fn a_backup_that_is_damaged_cut_or_unfinished_is_refused() {
+    let folders = Folders::new();
+    let store = open(&folders.of("live"));
+    post(&store, 0..120);
+    let backup = folders.of("backup");
+    back_up(&folders.of("live"), &backup).unwrap();
+    let mut files: Vec<_> =
+        fs::read_dir(backup.join("journal")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() > 2);
+
+    let mut tries = 0;
+    let mut refused = |what: &str| {
+        tries += 1;
+        let error = restore(&backup, &folders.of(&format!("restored-{tries}")), None).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+    };
+    // A bit of a file in the middle, the last file cut, and missing.
+    let middle = fs::read(&files[1]).unwrap();
+    for at in [0, 70, middle.len() / 2, middle.len() - 1] {
+        let mut damaged = middle.clone();
+        damaged[at] ^= 1;
+        fs::write(&files[1], &damaged).unwrap();
+        refused("is damaged at offset");
+    }
+    fs::write(&files[1], &middle).unwrap();
+    let last = fs::read(files.last().unwrap()).unwrap();
+    fs::write(files.last().unwrap(), &last[..last.len() - 1]).unwrap();
+    refused("and has to have 120; take another");
+    fs::remove_file(files.last().unwrap()).unwrap();
+    refused("and has to have 120; take another");
+    fs::write(files.last().unwrap(), &last).unwrap();
+    fs::remove_file(backup.join("pactolus-backup")).unwrap();
+    refused("is no whole backup");
+}
+
+#[test]
+fn orders_are_read_in_the_order_of_the_journal() {
+    let folders = Folders::new();
+    let store = open(&folders.of("live"));
+    for bill in 0..30 {
+        post(&store, bill..bill + 1);
+    }
+    let mut bills = Vec::new();
+    let read = read_orders(&folders.of("live"), |receipt| {
+        bills.push(receipt.order.bill_no.to_string());
+        Ok(())
+    });
+    assert_eq!(read.unwrap(), 30);
+    assert_eq!(bills, (0..30).map(|bill| format!("bill-{bill}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let folders = Folders::new();
+    let store = open(&folders.of("live"));
+    post(&store, 0..3);
+    let live = folders.of("live");
+    let error = back_up(&live, &live).unwrap_err();
+    assert!(matches!(error, BackupError::NotEmpty(_)), "{error:?}");
+    let error = back_up(&folders.of("nowhere"), &folders.of("backup")).unwrap_err();
+    assert!(matches!(error, BackupError::NoStore(_)), "{error:?}");
+    assert!(!folders.of("nowhere").exists());
+    back_up(&live, &folders.of("backup")).unwrap();
+    let error = restore(&folders.of("backup"), &live, None).unwrap_err();
+    assert!(matches!(error, BackupError::NotEmpty(_)), "{error:?}");
+}

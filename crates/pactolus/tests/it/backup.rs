@@ -1,0 +1,140 @@
+//! Backing up a bank that is served, restoring it, and exporting what is in it.
+
+use crate::campaign;
+use crate::running::{Ended, Folder, Process, Running};
+
+fn give(folder: &Folder, bank: &Running, openid: &str, bill_no: &str) {
+    let url = format!("http://{}", bank.address);
+    let ended = folder.run(&[
+        "present",
+        "--env",
+        "sandbox",
+        "--url",
+        &url,
+        "--openid",
+        openid,
+        "--count",
+        "5",
+        "--bill-no",
+        bill_no,
+    ]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[track_caller]
+fn done(ended: Ended) -> String {
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
+    ended.stdout
+}
+
+#[test]
+fn a_bank_is_backed_up_while_it_is_served_and_restored_to_any_order() {
+    let folder = campaign::folder();
+    let bank = Running::serve(&folder);
+    for number in 0..3 {
+        give(&folder, &bank, "one", &format!("n{number}"));
+    }
+    let told = done(folder.run(&["backup", "--to", "backup"]));
+    assert!(told.starts_with("backup: backed up; orders: 3, bytes: "), "{told}");
+    give(&folder, &bank, "two", "n3");
+
+    let told = done(folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]));
+    assert_eq!(told, "embedded:restored: restored, and the books are right; orders: 3, accounts: 1\n");
+    done(folder.run(&["audit", "--store", "embedded:restored"]));
+    let two = ["restore", "--from", "backup", "--store", "embedded:two", "--until", "2", "--output", "json"];
+    assert_eq!(done(folder.run(&two)), "{\"accounts\":1,\"orders\":2,\"store\":\"embedded:two\"}\n");
+
+    let again = folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]);
+    assert_eq!(again.code, Some(4));
+    assert_eq!(again.stderr, "error: the folder restored is not empty; name another\n");
+    let again = folder.run(&["backup", "--to", "backup", "--lang", "zh"]);
+    assert_eq!(again.stderr, "错误：目录 backup 不为空；请另取一个目录\n");
+    let more = folder.run(&["restore", "--from", "backup", "--store", "embedded:more", "--until", "4"]);
+    assert_eq!(more.stderr, "error: the backup has 3 orders, and was asked for 4\n");
+    let none = folder.run(&["restore", "--from", "data", "--store", "embedded:none"]);
+    assert_eq!(none.stderr, "error: data is no whole backup; one that was interrupted is of no use\n");
+    bank.stop();
+
+    // The restored bank goes on where it was: the order after the backup is not known to it.
+    let mut command = folder.pactolus(&["serve", "--store", "embedded:restored", "--listen", "127.0.0.1:0"]);
+    command.env("PACTOLUS_LOG", "error");
+    let bank = Running::start(command);
+    give(&folder, &bank, "two", "n3");
+    bank.stop();
+    let audited = done(folder.run(&["audit", "--store", "embedded:restored"]));
+    assert!(audited.ends_with("orders: 4, accounts: 2\n"), "{audited}");
+}
+
+#[test]
+fn orders_and_accounts_are_exported_by_day() {
+    let folder = campaign::folder();
+    let bank = Running::serve(&folder);
+    for (openid, bill_no) in [("one", "n1"), ("two", "n2"), ("one", "n3")] {
+        give(&folder, &bank, openid, bill_no);
+    }
+    let export = |arguments: &[&str]| done(folder.run(&[&["export"], arguments].concat()));
+    let ever = ["--from", "2017-10-09", "--to", "9999-12-31"];
+    let head = "at,kind,bill_no,appid,env,offer_id,openid,zone_id,coins,gifted,item,remark,balance\n";
+    let all = export(&[&["orders"], &ever[..]].concat());
+    let (first, rest) = all.strip_prefix(head).unwrap().split_once('\n').unwrap();
+    let (at, order) = first.split_once(',').unwrap();
+    assert_eq!(order, "present,n1,wx1234567,sandbox,12345678,one,1,5,5,,,5");
+    assert_eq!(rest.lines().count(), 2, "{all}");
+    assert_eq!(export(&["orders", "--from", "2017-10-09"]), head, "nothing happened on that day");
+    let (day, _) = at.split_once('T').unwrap();
+    assert!(export(&["orders", "--from", day]).contains(first));
+    let accounts = export(&[&["accounts", "--format", "jsonl"], &ever[..]].concat());
+    let expected = "\
+{\"appid\":\"wx1234567\",\"balance\":10,\"env\":\"sandbox\",\"gifted\":10,\"offer_id\":\"12345678\",\"openid\":\"one\",\"orders\":2,\"presented\":10,\"saved\":0,\"spent\":0,\"zone_id\":\"1\"}
+{\"appid\":\"wx1234567\",\"balance\":5,\"env\":\"sandbox\",\"gifted\":5,\"offer_id\":\"12345678\",\"openid\":\"two\",\"orders\":1,\"presented\":5,\"saved\":0,\"spent\":0,\"zone_id\":\"1\"}
+";
+    assert_eq!(accounts, expected);
+    export(&[&["orders", "--out", "orders.csv"], &ever[..]].concat());
+    assert_eq!(folder.read("orders.csv"), all);
+    let again = folder.run(&["export", "orders", "--from", "2017-10-09", "--out", "orders.csv"]);
+    assert_eq!(again.code, Some(1));
+}
+
+#[test]
+fn a_doctor_finds_what_is_to_be_mended() {
+    let folder = Folder::with_config();
+    let found = folder.run(&["doctor"]);
+    assert_eq!(found.code, Some(1));
+    for words in [
+        "good  clock: the machine's clock is plausible\n",
+        "bad   configuration: pactolus.toml holds keys, and others can read it\n",
+        "      to mend it: chmod 600 pactolus.toml\n",
+        "note  store: there is no store at embedded:data yet\n",
+        "note  app: wx1234567 has access tokens that never expire\n",
+        "bad   operator: the operator's token has fewer than 16 characters\n",
+    ] {
+        assert!(found.stdout.replace("./", "").contains(words), "{words}{}", found.stdout);
+    }
+    assert_eq!(found.stderr, "error: things to mend: 2\n");
+
+    let folder = Folder::empty();
+    folder.run(&["init"]);
+    let mut command = folder.pactolus(&["doctor", "--output", "json"]);
+    command.env("PACTOLUS_LISTEN", "127.0.0.1:0").env("PACTOLUS_APPS_0_PRESENT_MAX", "1000");
+    let sound = Process::start(command).ended();
+    assert_eq!(sound.code, Some(0), "{}", sound.stdout);
+    let told: serde_json::Value = serde_json::from_str(&sound.stdout).unwrap();
+    assert!(told.as_array().unwrap().iter().all(|finding| finding["level"] != "bad"), "{told}");
+
+    folder.write("pactolus.toml", "listen = 5\n");
+    let broken = folder.run(&["doctor", "--lang", "zh"]);
+    assert_eq!((broken.code, &*broken.stderr), (Some(1), "错误：需要修正的问题数：1\n"));
+}
+
+#[test]
+fn shells_and_man_are_told_of_every_command() {
+    let folder = Folder::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = done(folder.run(&["completions", shell]));
+        assert!(script.contains("cancelpay") && script.contains("allow-duplicates"), "{shell}");
+    }
+    done(folder.run(&["man", "--to", "man"]));
+    let page = folder.read("man/pactolus-present.1");
+    assert!(page.contains("campaign"), "{page}");
+    assert!(folder.path().join("man/pactolus.1").exists());
+}

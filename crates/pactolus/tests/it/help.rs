@@ -1,0 +1,107 @@
+//! The help as people read it, in both languages: golden files beside this one.
+//!
+//! After a change that is meant, `PACTOLUS_TEST_BLESS=1 cargo test -p pactolus --test it help` writes them anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::running::{Folder, Process};
+
+const COMMANDS: [&str; 20] = [
+    "",
+    "audit",
+    "backup",
+    "balance",
+    "cancelpay",
+    "completions",
+    "demo",
+    "doctor",
+    "explain",
+    "export",
+    "init",
+    "man",
+    "order",
+    "pay",
+    "present",
+    "restore",
+    "serve",
+    "sign",
+    "statement",
+    "token",
+];
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help").join(name)
+}
+
+/// Compares `text` with the golden file, or writes it.
+#[track_caller]
+pub(crate) fn assert_golden(name: &str, text: &str) {
+    let path = golden(name);
+    if std::env::var_os("PACTOLUS_TEST_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+    }
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, known, "{name} has changed; if that is meant, see the head of help.rs");
+}
+
+#[test]
+fn the_help_is_as_it_was() {
+    let folder = Folder::empty();
+    for lang in ["en", "zh"] {
+        let mut all = Vec::new();
+        for command in COMMANDS {
+            let mut arguments = vec!["--lang", lang];
+            arguments.extend([command, "--help"].into_iter().filter(|argument| !argument.is_empty()));
+            let ended = Process::start(folder.pactolus(&arguments)).ended();
+            assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+            all.push(format!("$ pactolus {command} --help\n{}\n", ended.stdout));
+        }
+        let all = all.concat();
+        let longest = all.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= 80, "a line of {lang} is {longest} characters long");
+        assert_golden(&format!("{lang}.txt"), &all);
+    }
+}
+
+/// What is said, with `N` for the numbers that differ from run to run and from system to system.
+fn without_chance(said: &str) -> String {
+    let mut text = said.replace("127.0.0.1:0", "ADDRESS");
+    for (before, after) in [("gave up after ", " tries"), ("(os error ", ")")] {
+        if let Some((start, rest)) = text.split_once(before) {
+            let (_, end) = rest.split_once(after).unwrap();
+            text = format!("{start}{before}N{after}{end}");
+        }
+    }
+    text
+}
+
+#[test]
+fn errors_and_tables_are_as_they_were() {
+    let folder = crate::campaign::folder();
+    folder.write("players.csv", "openid,zone_id,coins\n");
+    folder.write("rows.csv", "openid,present_counts\none,5\ntwo,\nthree,abc\none,1\n");
+    folder.write("good.csv", "openid,zone_id,present_counts\none,1,5\ntwo,2,60\nthree,1,700\n");
+    let cases: [&[&str]; 9] = [
+        &["balance", "--openid", "one"],
+        &["balance", "--openid", "one", "--env", "sandbox", "--url", "http://127.0.0.1:1", "--timeout", "1"],
+        &["balance", "--openid", "one", "--env", "sandbox", "--app", "wx7654321"],
+        &["present", "--env", "sandbox", "--from", "absent.csv", "--campaign", "c"],
+        &["present", "--env", "sandbox", "--from", "players.csv", "--yes"],
+        &["present", "--env", "sandbox", "--from", "rows.csv", "--campaign", "c", "--yes"],
+        &["present", "--env", "sandbox", "--from", "good.csv", "--campaign", "c", "--dry-run"],
+        &["restore", "--from", "absent", "--store", "embedded:new"],
+        &["audit", "--store", "embedded:absent"],
+    ];
+    for lang in ["en", "zh"] {
+        let mut all = Vec::new();
+        for case in cases {
+            let ended = folder.run(&[case, &["--lang", lang]].concat());
+            let code = ended.code.unwrap();
+            let said = without_chance(&format!("{}{}", ended.stdout, ended.stderr));
+            all.push(format!("$ pactolus {}\n{said}({code})\n\n", case.join(" ")));
+        }
+        assert_golden(&format!("messages.{lang}.txt"), &all.concat());
+    }
+}
