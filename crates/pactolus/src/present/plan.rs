@@ -1,6 +1,7 @@
 //! What is to be given: every row checked before the first is sent.
 //!
-//! Memory: for each row the digests of its player and, if the file has numbers, of its number, some 50 bytes each.
+//! Memory: for each row the digests of its player and, if the file has numbers, of its number, some 80 bytes
+//! each while the table grows: a million rows take 100 MB at the most.
 
 use std::collections::HashMap;
 use std::io;
@@ -181,11 +182,13 @@ fn player_of(wish: &Wish) -> [u8; 16] {
 
 /// What was met, how often, and where first.
 #[derive(Default)]
-struct Seen(HashMap<[u8; 16], (u32, u64)>);
+struct Seen(HashMap<[u8; 16], (u32, u32)>);
 
 impl Seen {
     /// Counts another; how often it was met with this one, and the line of the first.
-    fn count(&mut self, what: [u8; 16], line: u64) -> (u32, u64) {
+    fn count(&mut self, what: [u8; 16], line: u64) -> (u32, u32) {
+        // A file of more lines than fit is some hundred gigabytes long.
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
         let (times, first) = self.0.entry(what).or_insert((0, line));
         *times += 1;
         (*times, *first)

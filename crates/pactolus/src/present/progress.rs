@@ -1,6 +1,8 @@
 //! How far a campaign is: a bar on a terminal, and nothing where there is none.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::outcome::Outcome;
 use crate::lang::{Lang, words};
@@ -61,11 +63,16 @@ impl Progress {
         // Two lines, so that in a narrow window the bar shrinks and the counts are cut off, and nothing wraps.
         let template = words!(
             lang,
-            "{{wide_bar}} {{pos}}/{{len}} {{per_sec}}, {{eta}} left\n{{wide_msg}}",
-            "{{wide_bar}} {{pos}}/{{len}} {{per_sec}}，剩余 {{eta}}\n{{wide_msg}}"
+            "{{wide_bar}} {{pos}}/{{len}} {{rate}}/s, {{eta}} left\n{{wide_msg}}",
+            "{{wide_bar}} {{pos}}/{{len}} 每秒 {{rate}}，剩余 {{eta}}\n{{wide_msg}}"
         );
         let style = ProgressStyle::with_template(&template).expect("the template names what there is");
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
+        // The library's own rate has four decimals.
+        let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            // What cannot be written is not shown; there is nobody to tell.
+            let _ = write!(out, "{:.0}", state.per_sec());
+        });
         bar.set_style(style.progress_chars("=> "));
         Self { bar, lang }
     }
