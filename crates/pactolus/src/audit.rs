@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::Output;
 use crate::config::StoreUrl;
 use crate::failure::Failure;
+use crate::lang::{Lang, words};
 use crate::runtime;
 use crate::store::{self, StoreArgs};
 
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 }
 
 /// Audits, prints the outcome, and fails unless the books are right.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let url = args.store.choose()?;
     let store = store::open_existing(&url)?;
     let audit = runtime::start()?.block_on(async {
@@ -36,24 +37,31 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     });
     let audit = audit.context("the audit could not be finished")?;
     let printed = match args.output {
-        Output::Text => text(&mut io::stdout(), &url, &audit),
+        Output::Text => text(&mut io::stdout(), &url, &audit, lang),
         Output::Json => json(&mut io::stdout(), &url, &audit),
     };
     printed.context("stdout cannot be written to")?;
     if audit.is_clean() { Ok(()) } else { Err(Failure::BooksWrong) }
 }
 
-fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io::Result<()> {
     for finding in &audit.findings {
         writeln!(out, "{finding}")?;
     }
     let Audit { orders, accounts, findings } = audit;
     let outcome = match findings.len() {
-        0 => "the books are right".to_owned(),
-        Audit::FINDINGS_MAX => format!("{} problems, and perhaps more", Audit::FINDINGS_MAX),
-        count => format!("problems: {count}"),
+        0 => words!(lang, "the books are right", "账目无误"),
+        count @ Audit::FINDINGS_MAX => {
+            words!(lang, "{count} problems, and perhaps more", "至少有 {count} 个问题")
+        }
+        count => words!(lang, "problems: {count}", "问题数：{count}"),
     };
-    writeln!(out, "{store}: {outcome}; orders: {orders}, accounts: {accounts}")
+    let line = words!(
+        lang,
+        "{store}: {outcome}; orders: {orders}, accounts: {accounts}",
+        "{store}：{outcome}；订单数：{orders}，账户数：{accounts}"
+    );
+    writeln!(out, "{line}")
 }
 
 fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
@@ -70,7 +78,7 @@ fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Audit, Lang, StoreUrl, io, json};
 
     fn shown(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
         let mut audit = Audit { orders: 3, accounts: 2, findings: Vec::new() };
@@ -78,6 +86,10 @@ mod tests {
         let mut out = Vec::new();
         print(&mut out, &StoreUrl::default(), &audit).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    fn text(out: &mut Vec<u8>, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+        super::text(out, store, audit, Lang::En)
     }
 
     #[test]

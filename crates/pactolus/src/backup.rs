@@ -51,9 +51,8 @@ pub(crate) struct RestoreArgs {
 /// Copies the store.
 pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
     let url = args.store.choose()?;
-    let StoreUrl::Embedded(folder) = &url;
     let Copied { orders, bytes } =
-        backup::back_up(folder, &args.to).map_err(|error| failure(&error, lang))?;
+        backup::back_up(store::embedded(&url), &args.to).map_err(|error| failure(&error, lang))?;
     let to = args.to.display();
     match args.output {
         Output::Json => {
@@ -70,9 +69,9 @@ pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
 
 /// Makes a store of the backup.
 pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
-    let StoreUrl::Embedded(folder) = &args.store;
+    let folder = store::embedded(&args.store);
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(failure(&BackupError::NotEmpty(folder.clone()), lang));
+        return Err(failure(&BackupError::NotEmpty(folder.to_owned()), lang));
     }
     // A store that is not proved yet must not be served by mistake, so it has another name until then.
     let unproved = beside(folder);

@@ -81,7 +81,7 @@ impl Cli {
         logging::start(self.logging, usual);
         match self.command {
             Command::Demo(args) => demo::run(&args),
-            Command::Init(args) => init::run(&args),
+            Command::Init(args) => init::run(&args, lang),
             Command::Serve(args) => serve::run(args),
             Command::Present(args) => present::run(&args, lang),
             Command::Pay(args) => pay::run(&args, lang),
@@ -100,7 +100,7 @@ impl Cli {
                 Ok(())
             }
             Command::Man(args) => completions::man(&args, lang),
-            Command::Audit(args) => audit::run(&args),
+            Command::Audit(args) => audit::run(&args, lang),
             Command::Explain(args) => explain::run(args),
         }
     }

@@ -16,10 +16,9 @@ use pactolus_ledger::{Account, AccountKey, Receipt};
 use pactolus_ledger_embedded::backup;
 use serde_json::json;
 
-use crate::config::StoreUrl;
 use crate::failure::Failure;
 use crate::lang::{Lang, words};
-use crate::store::StoreArgs;
+use crate::store::{self, StoreArgs};
 
 /// Export orders or accounts of an embedded store, by day
 ///
@@ -60,7 +59,7 @@ enum Format {
 /// Exports.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let url = args.store.choose()?;
-    let StoreUrl::Embedded(folder) = &url;
+    let folder = store::embedded(&url);
     let out: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(File::create_new(path).with_context(|| {
             let path = path.display();

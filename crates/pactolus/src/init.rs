@@ -9,8 +9,9 @@ use pactolus_server::{OsRandomness, Randomness};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::cli::ConfigPath;
+use crate::cli::{self, ConfigPath};
 use crate::failure::Failure;
+use crate::lang::{Lang, words};
 
 /// Write a pactolus.toml with fresh keys, readable by its owner only
 #[derive(clap::Args)]
@@ -26,7 +27,7 @@ pub(crate) struct Args {
 const TEMPLATE: &str = include_str!("init/pactolus.toml");
 
 /// Writes the file, and says what to do next.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let path = &args.config.config;
     write(path, &filled_in(&OsRandomness), args.force)?;
     let config = if path == Path::new("pactolus.toml") {
@@ -35,18 +36,25 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         format!(" --config {}", path.display())
     };
     let file = path.display();
-    writeln!(
-        io::stdout(),
+    cli::print(words!(
+        lang,
         "\
 Wrote {file}: a bank for one app, with fresh keys that only you can read.
 
 Next:
   1. put the appid and offer_id of your game into {file}
   2. pactolus serve{config}
-  3. curl http://127.0.0.1:8790/readyz"
-    )
-    .context("stdout cannot be written to")?;
-    Ok(())
+  3. curl http://127.0.0.1:8790/readyz
+",
+        "\
+已写入 {file}：一个应用的配置，密钥全新生成，仅您可读。
+
+接下来：
+  1. 将游戏的 appid 和 offer_id 填入 {file}
+  2. pactolus serve{config}
+  3. curl http://127.0.0.1:8790/readyz
+"
+    ))
 }
 
 /// Puts `text` at `path` whole or not at all. A temporary file is its owner's only, and stays so under its new name.

@@ -45,6 +45,12 @@ pub(crate) fn open_existing(url: &StoreUrl) -> Result<Store, Failure> {
     if holds_nothing(folder) { Err(Failure::NoStore(url.clone())) } else { open(url, &Settings::default()) }
 }
 
+/// The folder of a store that is embedded, for what only such a store can do.
+pub(crate) fn embedded(url: &StoreUrl) -> &Path {
+    let StoreUrl::Embedded(folder) = url;
+    folder
+}
+
 /// Whether there is nothing in the folder. One that cannot be read is left to the engine, which says why.
 fn holds_nothing(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {

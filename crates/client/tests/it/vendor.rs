@@ -96,7 +96,7 @@ async fn an_order_that_exists_is_a_success_only_where_it_may_be_ours() {
         (&[ORDER_EXIST], Err(())),
         (&[BUSY, ORDER_EXIST], Ok(DoneBy::AnEarlierTry)),
         (&[BAD_GATEWAY, ORDER_EXIST], Ok(DoneBy::AnEarlierTry)),
-        ("<html>".split(' ').chain([ORDER_EXIST]).collect::<Vec<_>>().leak(), Ok(DoneBy::AnEarlierTry)),
+        (&["<html>", ORDER_EXIST], Ok(DoneBy::AnEarlierTry)),
     ];
     for (answers, expected) in cases {
         let host = Vendor::start(answers, &[TOKEN]).await;
@@ -151,6 +151,16 @@ async fn what_is_given_up_says_what_is_known() {
     let client = sandbox(&format!("http://{nobody}")).patience(impatient()).build();
     let error = client.present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::NotDone, Fault::Network, true));
+}
+
+/// The vendor's host speaks TLS; a host that does not is no host to send a token to.
+#[tokio::test]
+async fn https_is_not_spoken_with_a_host_that_does_not() {
+    let host = Vendor::start(&[DONE], &[TOKEN]).await;
+    let client = sandbox(&host.url.replace("http:", "https:")).patience(impatient()).build();
+    let error = client.present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::NotDone, Fault::Network, true));
+    assert!(host.asked().is_empty());
 }
 
 #[tokio::test]

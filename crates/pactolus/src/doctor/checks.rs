@@ -11,6 +11,7 @@ use super::Finding;
 use crate::config::{Config, StoreUrl};
 use crate::http::Http;
 use crate::lang::{Lang, words};
+use crate::store;
 
 /// The first second of 2025: no machine that runs this is earlier.
 const NOT_BEFORE_S: u64 = 1_735_689_600;
@@ -58,7 +59,7 @@ const FREE_BYTES_MIN: u64 = 1 << 30;
 
 /// Where the orders are.
 pub(super) fn store(url: &StoreUrl, lang: Lang) -> Vec<Finding> {
-    let StoreUrl::Embedded(folder) = url;
+    let folder = store::embedded(url);
     let mut findings = vec![state(folder, url, lang)];
     let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     if let Ok(disk) = rustix::fs::statvfs(existing) {
