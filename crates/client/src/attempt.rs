@@ -20,6 +20,8 @@ use crate::requests::DoneBy;
 pub(crate) enum Doubt {
     /// No try before can have been.
     None,
+    /// An order with this number is under way, and nobody says whose.
+    UnderWay,
     /// The caller says that an earlier call may have been.
     EarlierCall,
     /// An earlier try of this call may have been.
@@ -30,14 +32,29 @@ impl Doubt {
     fn outcome(self) -> Outcome {
         match self {
             Self::None => Outcome::NotDone,
-            Self::EarlierCall | Self::EarlierTry => Outcome::Unknown,
+            Self::UnderWay | Self::EarlierCall | Self::EarlierTry => Outcome::Unknown,
+        }
+    }
+
+    /// What is in doubt once a try has failed too.
+    fn after(self, failure: &TryFailure) -> Self {
+        let code = match failure {
+            TryFailure::NotNow(refused) => refused.code(),
+            TryFailure::NoAnswer(_) | TryFailure::NoToken(_) | TryFailure::TimeIsUp => None,
+        };
+        if may_be_done(failure) {
+            Self::EarlierTry
+        } else if code == Some(ErrorCode::OrderProcessing) && self == Self::None {
+            Self::UnderWay
+        } else {
+            self
         }
     }
 
     /// Who made an order that was there already.
     pub(crate) fn done_by(self) -> DoneBy {
         match self {
-            Self::None | Self::EarlierCall => DoneBy::AnEarlierCall,
+            Self::None | Self::UnderWay | Self::EarlierCall => DoneBy::AnEarlierCall,
             Self::EarlierTry => DoneBy::AnEarlierTry,
         }
     }
@@ -96,9 +113,7 @@ pub(crate) async fn attempt<C: Call>(
             }
             Err(failure) => failure,
         };
-        if may_be_done(&failure) {
-            doubt = Doubt::EarlierTry;
-        }
+        doubt = doubt.after(&failure);
         let pause = patience.pause(tries, &*client.random);
         let is_last = !is_retryable(&failure)
             || tries >= patience.tries_max.get()

@@ -294,7 +294,7 @@ fn existing(refused: &Refused, doubt: Doubt) -> Existing {
         (None, None, Doubt::EarlierCall | Doubt::EarlierTry) => {
             Existing::This { order: None, done_by: doubt.done_by() }
         }
-        (None, None, Doubt::None) => Existing::Some,
+        (None, None, Doubt::None | Doubt::UnderWay) => Existing::Some,
     }
 }
 

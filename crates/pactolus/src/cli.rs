@@ -80,7 +80,7 @@ impl Cli {
         let usual = if matches!(self.command, Command::Serve(_)) { "info" } else { "warn" };
         logging::start(self.logging, usual);
         match self.command {
-            Command::Demo(args) => demo::run(&args),
+            Command::Demo(args) => demo::run(&args, lang),
             Command::Init(args) => init::run(&args, lang),
             Command::Serve(args) => serve::run(args),
             Command::Present(args) => present::run(&args, lang),
@@ -101,7 +101,7 @@ impl Cli {
             }
             Command::Man(args) => completions::man(&args, lang),
             Command::Audit(args) => audit::run(&args, lang),
-            Command::Explain(args) => explain::run(args),
+            Command::Explain(args) => explain::run(args, lang),
         }
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::config::{DEFAULT_LISTEN, StoreUrl};
 use crate::failure::Failure;
 use crate::http::Http;
+use crate::lang::Lang;
 use crate::{runtime, store};
 use sample::Sample;
 use show::Show;
@@ -43,16 +44,16 @@ pub(crate) struct Args {
 }
 
 /// Plays the demo.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let mut folder = tempfile::Builder::new()
         .prefix("pactolus-demo-")
         .tempdir()
         .context("no folder for the bank's orders can be made")?;
     folder.disable_cleanup(args.keep);
-    runtime::start()?.block_on(demo(args, &folder))
+    runtime::start()?.block_on(demo(args, &folder, lang))
 }
 
-async fn demo(args: &Args, folder: &TempDir) -> Result<(), Failure> {
+async fn demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), Failure> {
     let told_to_stop = runtime::told_to_stop()?;
     let url = StoreUrl::Embedded(folder.path().to_owned());
     let store = store::open(&url, &pactolus_ledger_embedded::Settings::default())?;
@@ -65,7 +66,7 @@ async fn demo(args: &Args, folder: &TempDir) -> Result<(), Failure> {
         let _ = stopped.await;
     }));
 
-    let mut show = Show::new();
+    let mut show = Show::new(lang);
     show.opening(address, folder.path(), args)?;
     script::play(&sample, &Http::new(address), &mut show).await?;
     if !args.exit {

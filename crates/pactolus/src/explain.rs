@@ -14,6 +14,7 @@ use pactolus_protocol::{CallPath, InvalidSecret, Rid};
 use crate::cli::{ConfigPath, Output};
 use crate::config::{Config, Variables};
 use crate::failure::Failure;
+use crate::lang::{Lang, Text};
 
 /// Say why a Midas call was refused
 ///
@@ -53,14 +54,17 @@ Examples:
   pactolus explain 59db17f1-01234567-89abcdef
   pactolus explain --request body.json --path /cgi-bin/midas/present --token TOKEN";
 
-/// Finds out, and prints it.
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+const FIX: Text = Text { en: "  to mend it: ", zh: "  处理方法：" };
+const SIGNED: Text = Text { en: "the bank signs: ", zh: "服务端的签名文本：" };
+
+/// Finds out, and prints it. What is found is told in English, in the words of the protocol's own refusals.
+pub(crate) fn run(args: Args, lang: Lang) -> Result<(), Failure> {
     let config = Config::read(&args.config.config, &Variables::of_this_process()).map_err(Failure::Config)?;
     match (args.rid, args.request, args.path, args.token) {
-        (Some(rid), ..) => online::explain(&config, args.url.as_deref(), rid, args.output),
+        (Some(rid), ..) => online::explain(&config, args.url.as_deref(), rid, args.output, lang),
         (None, Some(file), Some(path), Some(token)) => {
             let request = offline::Request { file, path, token, session_key: args.session_key };
-            offline::explain(&config, &request, args.output)
+            offline::explain(&config, &request, args.output, lang)
         }
         (None, ..) => unreachable!("clap lets none of these through"),
     }

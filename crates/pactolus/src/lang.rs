@@ -26,6 +26,23 @@ macro_rules! words {
 }
 pub(crate) use words;
 
+/// A text that is known beforehand, in both languages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text {
+    pub(crate) en: &'static str,
+    pub(crate) zh: &'static str,
+}
+
+impl Text {
+    /// The text in a language.
+    pub(crate) const fn of(self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.en,
+            Lang::Zh => self.zh,
+        }
+    }
+}
+
 impl Lang {
     /// The language of a command line: what `--lang` says in it, else the locale's.
     ///

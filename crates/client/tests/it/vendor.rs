@@ -136,6 +136,15 @@ async fn what_is_given_up_says_what_is_known() {
     let error = over.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::NotDone, Fault::Caller, true));
 
+    // An order with this number is under way; whose it is shows only when the bank says so.
+    let processing = r#"{"errcode":90016,"errmsg":"order is being processed"}"#;
+    let under_way = Vendor::start(&[processing], &[TOKEN]).await;
+    let error = under_way.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::Unknown, Fault::Bank, true));
+    let somebodys = Vendor::start(&[processing, ORDER_EXIST], &[TOKEN]).await;
+    let error = somebodys.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    assert!(matches!(error, PresentError::BillNoUsed), "{error:?}");
+
     // A doubt outlives a refusal that says nothing of the order.
     let session = r#"{"errcode":90010,"errmsg":"no session"}"#;
     let over = Vendor::start(&[BUSY, session], &[TOKEN]).await;

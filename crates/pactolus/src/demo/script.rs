@@ -9,10 +9,11 @@ use super::sample::Sample;
 use super::sample::SignedWith::{self, RightKey, WrongKey};
 use super::show::{Outcome, Show};
 use crate::http::Http;
+use crate::lang::Text;
 
 /// A present, and what it has to bring.
 struct Step {
-    title: &'static str,
+    title: Text,
     environment: Environment,
     bill_no: &'static str,
     signed_with: SignedWith,
@@ -21,34 +22,51 @@ struct Step {
 
 const STEPS: [Step; 4] = [
     Step {
-        title: "The game gives the player 233 coins.",
+        title: Text {
+            en: "The game gives the player 233 coins.", zh: "游戏给玩家赠送 233 个游戏币。"
+        },
         environment: Live,
         bill_no: "BillNo_123",
         signed_with: RightKey,
         errcode: 0,
     },
     Step {
-        title: "The same in the sandbox, which has its own coins and bill numbers.",
+        title: Text {
+            en: "The same in the sandbox, which has its own coins and bill numbers.",
+            zh: "在沙箱中同样赠送：沙箱有独立的游戏币和订单号。",
+        },
         environment: Sandbox,
         bill_no: "BillNo_123",
         signed_with: RightKey,
         errcode: 0,
     },
     Step {
-        title: "The first again, as after a lost reply: no coin is given twice.",
+        title: Text {
+            en: "The first again, as after a lost reply: no coin is given twice.",
+            zh: "重发第一个请求，如同响应丢失之后：不会重复发放。",
+        },
         environment: Live,
         bill_no: "BillNo_123",
         signed_with: RightKey,
         errcode: 90012,
     },
     Step {
-        title: "A forgery, signed with another key.",
+        title: Text {
+            en: "A forgery, signed with another key.", zh: "伪造请求，用另一个密钥签名。"
+        },
         environment: Live,
         bill_no: "BillNo_666",
         signed_with: WrongKey,
         errcode: 90011,
     },
 ];
+
+const LOGIN: Text = Text {
+    en: "The player logs in: the studio tells the bank the session key.",
+    zh: "玩家登录：由游戏方把 session_key 告知服务。",
+};
+
+const BALANCES: Text = Text { en: "What the player has now.", zh: "玩家现在的余额。" };
 
 /// The coins of every gift.
 const COINS: u64 = 233;
@@ -65,7 +83,7 @@ pub(super) async fn play(sample: &Sample, http: &Http, show: &mut Show) -> anyho
 async fn log_in(sample: &Sample, http: &Http, show: &mut Show) -> anyhow::Result<()> {
     let path = sample.session_path();
     let body = format!(r#"{{"session_key":"{}","expires_in":86400}}"#, sample.session_key.expose());
-    show.step("The player logs in: the studio tells the bank the session key.")?;
+    show.step(LOGIN)?;
     let authorization = format!("Authorization: Bearer {}", sample.operator_token.expose());
     show.request(&format!("PUT {path}"), Some(&authorization), &body)?;
     let response = http.put_as_operator(&path, &sample.operator_token, &body).await?;
@@ -84,7 +102,7 @@ async fn present(step: &Step, sample: &Sample, http: &Http, show: &mut Show) -> 
 }
 
 async fn balances(sample: &Sample, http: &Http, show: &mut Show) -> anyhow::Result<()> {
-    show.step("What the player has now.")?;
+    show.step(BALANCES)?;
     for environment in Environment::ALL {
         let account =
             http.get_as_operator(&sample.account_path(environment), &sample.operator_token).await?.body;

@@ -13,6 +13,7 @@ use pactolus_nouns::Environment;
 use super::Args;
 use super::sample::{Sample, SignedWith};
 use crate::config::{DEFAULT_LISTEN, StoreUrl};
+use crate::lang::{Lang, Text, words};
 
 const COLUMNS: usize = 80;
 const INDENT: &str = "   ";
@@ -23,6 +24,9 @@ const TITLE: Style = Style::new().bold();
 const SENT: Style = AnsiColor::Cyan.on_default();
 const DONE: Style = AnsiColor::Green.on_default();
 const REFUSED: Style = AnsiColor::Yellow.on_default();
+
+const INVITATION: Text =
+    Text { en: "Your turn: another 100 coins.", zh: "轮到您了：再赠送 100 个游戏币。" };
 
 /// How a call came out, which gives it its colour.
 #[derive(Clone, Copy)]
@@ -43,28 +47,42 @@ impl Outcome {
 /// Where the demo is shown, and how far it is.
 pub(super) struct Show {
     out: AutoStream<io::Stdout>,
+    lang: Lang,
     steps: usize,
 }
 
 impl Show {
-    pub(super) fn new() -> Self {
-        Self { out: anstream::stdout(), steps: 0 }
+    pub(super) fn new(lang: Lang) -> Self {
+        Self { out: anstream::stdout(), lang, steps: 0 }
     }
 
     pub(super) fn opening(&mut self, address: SocketAddr, folder: &Path, args: &Args) -> anyhow::Result<()> {
+        let (lang, folder) = (self.lang, folder.display());
         if args.listen.is_none() && address != DEFAULT_LISTEN {
-            self.line(format_args!("note: {DEFAULT_LISTEN} is taken, so this bank has another port"))?;
+            self.line(words!(
+                lang,
+                "note: {DEFAULT_LISTEN} is taken, so this bank has another port",
+                "注意：{DEFAULT_LISTEN} 已被占用，因此改用其他端口"
+            ))?;
         }
-        let fate = if args.keep { "kept" } else { "removed" };
-        self.line("A bank with the sample values of the vendor's page for midasPresent.")?;
+        self.line(words!(
+            lang,
+            "A bank with the sample values of the vendor's page for midasPresent.",
+            "一个使用官方 midasPresent 文档示例数据的游戏币账户服务。"
+        ))?;
+        // Scripts wait for this line, so it is the same in every language.
         self.line(format_args!("listening on http://{address}"))?;
-        self.line(format_args!("orders in {}, {fate} at the end", folder.display()))
+        self.line(if args.keep {
+            words!(lang, "orders in {folder}, kept at the end", "订单保存在 {folder}，结束时保留")
+        } else {
+            words!(lang, "orders in {folder}, removed at the end", "订单保存在 {folder}，结束时删除")
+        })
     }
 
     /// Begins a step.
-    pub(super) fn step(&mut self, title: &str) -> anyhow::Result<()> {
+    pub(super) fn step(&mut self, title: Text) -> anyhow::Result<()> {
         self.steps += 1;
-        let number = self.steps;
+        let (number, title) = (self.steps, title.of(self.lang));
         self.line(format_args!("\n{TITLE}{number}. {title}{TITLE:#}"))
     }
 
@@ -86,26 +104,39 @@ impl Show {
     }
 
     pub(super) fn balance(&mut self, environment: Environment, balance: u64) -> anyhow::Result<()> {
-        self.line(format_args!("{INDENT}{environment:8} {DONE}{balance} coins{DONE:#}"))
+        let coins = words!(self.lang, "{balance} coins", "{balance} 个游戏币");
+        self.line(format_args!("{INDENT}{environment:8} {DONE}{coins}{DONE:#}"))
     }
 
     /// A call of the reader's own to try, signed and ready.
     pub(super) fn invitation(&mut self, address: SocketAddr, sample: &Sample) -> anyhow::Result<()> {
         let (path, body) = sample.present(Environment::Live, "BillNo_124", 100, SignedWith::RightKey);
-        self.step("Your turn: another 100 coins.")?;
+        self.step(INVITATION)?;
         // White space in JSON means nothing, so the lines can be pasted into a shell as they stand.
         self.line(format_args!("{INDENT}curl -d '"))?;
         self.json(INDENT, SENT, &body)?;
         self.line(format_args!("{INDENT}' 'http://{address}{path}'"))?;
-        self.line("\nThe bank is running until Ctrl-C.")
+        self.line(words!(
+            self.lang,
+            "\nThe bank is running until Ctrl-C.",
+            "\n服务会一直运行，直到按下 Ctrl-C。"
+        ))
     }
 
     pub(super) fn end(&mut self, store: &StoreUrl, args: &Args) -> anyhow::Result<()> {
         if args.keep {
-            self.line("\nThe orders are kept. To prove the books:")?;
+            self.line(words!(
+                self.lang,
+                "\nThe orders are kept. To prove the books:",
+                "\n订单已保留。核对账目："
+            ))?;
             self.line(format_args!("{INDENT}pactolus audit --store {store}"))?;
         }
-        self.line("\nA bank of your own: pactolus init")
+        self.line(words!(
+            self.lang,
+            "\nA bank of your own: pactolus init",
+            "\n建立您自己的服务：pactolus init"
+        ))
     }
 
     /// `json` within the columns; `first` stands before its first line.

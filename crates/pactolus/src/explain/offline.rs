@@ -13,10 +13,11 @@ use pactolus_protocol::{
 use pactolus_server::AppSettings;
 use serde_json::json;
 
-use super::secret;
+use super::{FIX, SIGNED, secret};
 use crate::cli::Output;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::lang::{Lang, Text, words};
 
 /// A request that was refused.
 pub(super) struct Request {
@@ -34,7 +35,7 @@ struct Explained {
 }
 
 /// Searches `request`, and prints what was found.
-pub(super) fn explain(config: &Config, request: &Request, output: Output) -> Result<(), Failure> {
+pub(super) fn explain(config: &Config, request: &Request, output: Output, lang: Lang) -> Result<(), Failure> {
     let bytes =
         fs::read(&request.file).with_context(|| format!("{} cannot be read", request.file.display()))?;
     let token = secret("--token", &request.token, AccessToken::new)?;
@@ -53,7 +54,7 @@ pub(super) fn explain(config: &Config, request: &Request, output: Output) -> Res
     let explained = explained(&evidence, &keys, app);
     let wrong = wrong_parameter(request.path.kind, &bytes);
     let printed = match output {
-        Output::Text => text(&mut io::stdout(), &explained, wrong.as_ref()),
+        Output::Text => text(&mut io::stdout(), &explained, wrong.as_ref(), lang),
         Output::Json => json(&mut io::stdout(), &explained, wrong.as_ref()),
     };
     Ok(printed.context("stdout cannot be written to")?)
@@ -96,30 +97,44 @@ fn in_words(refusal: &Refusal) -> String {
     format!("{} {refusal}", refusal.code().code())
 }
 
-fn text(out: &mut impl Write, explained: &[Explained], wrong: Option<&Refusal>) -> io::Result<()> {
+fn text(
+    out: &mut impl Write,
+    explained: &[Explained],
+    wrong: Option<&Refusal>,
+    lang: Lang,
+) -> io::Result<()> {
     if let Some(refusal) = wrong {
-        writeln!(out, "parameters: {}", in_words(refusal))?;
+        let refusal = in_words(refusal);
+        writeln!(out, "{}", words!(lang, "parameters: {refusal}", "参数：{refusal}"))?;
     }
     for Explained { parameter, finding, signed_text } in explained {
         writeln!(out, "{parameter}: {finding}")?;
         if !matches!(finding, Finding::Right(_)) {
-            writeln!(out, "  to mend it: {}", finding.fix())?;
-            writeln!(out, "  the bank signs: {signed_text}")?;
+            writeln!(out, "{}{}", FIX.of(lang), finding.fix())?;
+            writeln!(out, "  {}{signed_text}", SIGNED.of(lang))?;
         }
     }
     for parameter in [Parameter::Sig, Parameter::MpSig] {
         if explained.iter().all(|explained| explained.parameter != parameter) {
-            writeln!(out, "{parameter}: not looked at; {}", missing(parameter))?;
+            let why = missing(parameter).of(lang);
+            writeln!(
+                out,
+                "{}",
+                words!(lang, "{parameter}: not looked at; {why}", "{parameter}：未检查；{why}")
+            )?;
         }
     }
     Ok(())
 }
 
-fn missing(parameter: Parameter) -> &'static str {
+fn missing(parameter: Parameter) -> Text {
     if parameter == Parameter::MpSig {
-        "it takes an mp_sig in the body and --session-key"
+        Text {
+            en: "it takes an mp_sig in the body and --session-key",
+            zh: "需要请求体中有 mp_sig，并给出 --session-key",
+        }
     } else {
-        "the body has none"
+        Text { en: "the body has none", zh: "请求体中没有" }
     }
 }
 

@@ -36,6 +36,17 @@ fn the_demo_shows_what_a_bank_does() {
     assert!(!store(&shown).exists(), "the folder is removed");
 }
 
+#[test]
+fn the_demo_is_shown_in_chinese_too() {
+    let ended = Folder::empty().run(&["demo", "--exit", "--listen", "127.0.0.1:0", "--lang", "zh"]);
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
+    for words in
+        ["2. 游戏给玩家赠送 233 个游戏币。\n", "live     233 个游戏币\n", "建立您自己的服务：pactolus init\n"]
+    {
+        assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
+    }
+}
+
 /// The folder that the demo says it uses.
 fn store(shown: &str) -> PathBuf {
     let (_, rest) = shown.split_once("\norders in ").unwrap();
