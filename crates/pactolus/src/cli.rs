@@ -106,6 +106,9 @@ impl Cli {
     }
 }
 
+/// Where the configuration is, if it is not said.
+pub(crate) const DEFAULT_CONFIG: &str = "pactolus.toml";
+
 /// Where the configuration is, for every command that reads or writes it.
 #[derive(clap::Args)]
 pub(crate) struct ConfigPath {
@@ -113,7 +116,7 @@ pub(crate) struct ConfigPath {
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "pactolus.toml",
+        default_value = DEFAULT_CONFIG,
         env = "PACTOLUS_CONFIG",
         hide_env_values = true
     )]

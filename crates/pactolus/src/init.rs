@@ -9,7 +9,7 @@ use pactolus_server::{OsRandomness, Randomness};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use crate::cli::{self, ConfigPath};
+use crate::cli::{self, ConfigPath, DEFAULT_CONFIG};
 use crate::failure::Failure;
 use crate::lang::{Lang, words};
 
@@ -30,7 +30,7 @@ const TEMPLATE: &str = include_str!("init/pactolus.toml");
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let path = &args.config.config;
     write(path, &filled_in(&OsRandomness), args.force)?;
-    let config = if path == Path::new("pactolus.toml") {
+    let config = if path == Path::new(DEFAULT_CONFIG) {
         String::new()
     } else {
         format!(" --config {}", path.display())

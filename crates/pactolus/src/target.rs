@@ -10,7 +10,7 @@ use pactolus_client::{App, BaseUrl, Client, Patience, TokenSource};
 use pactolus_nouns::{AppId, Environment};
 use pactolus_protocol::{AccessToken, MidasKey, Pf};
 
-use crate::cli::ConfigPath;
+use crate::cli::DEFAULT_CONFIG;
 use crate::config::{Config, Profile, Variables};
 use crate::failure::{Failure, Kind};
 use crate::lang::{Lang, words};
@@ -36,8 +36,15 @@ pub(crate) struct Target {
     /// How long a call is tried, in seconds; without it, 10, and in a campaign 60
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3600))]
     timeout: Option<u16>,
-    #[command(flatten)]
-    config: ConfigPath,
+    /// The configuration of a bank on this machine, in place of a profile; without either, pactolus.toml
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PACTOLUS_CONFIG",
+        hide_env_values = true,
+        conflicts_with = "profile"
+    )]
+    config: Option<PathBuf>,
 }
 
 fn environments() -> impl TypedValueParser<Value = Environment> {
@@ -54,6 +61,9 @@ pub(crate) struct Bank {
     pub(crate) operator_token: Option<AccessToken>,
     timeout: Option<Duration>,
 }
+
+/// The profile that is taken where none is named.
+const DEFAULT_PROFILE: &str = "default";
 
 /// How long somebody at a terminal is left without a word.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -97,21 +107,19 @@ impl Target {
     /// Finds out.
     pub(crate) fn choose(&self, lang: Lang) -> Result<Bank, Failure> {
         let variables = Variables::of_this_process();
-        match &self.profile {
-            Some(name) => {
-                let path = profile_path(name, lang)?;
-                self.of_profile(Profile::read(&path, &variables).map_err(Failure::Config)?, lang)
-            }
-            None => match profile_path("default", lang).ok().filter(|path| path.exists()) {
-                Some(path) if self.app.is_none() => {
-                    self.of_profile(Profile::read(&path, &variables).map_err(Failure::Config)?, lang)
-                }
-                Some(_) | None => {
-                    let config = Config::read(&self.config.config, &variables).map_err(Failure::Config)?;
-                    self.of_config(config, lang)
-                }
-            },
+        let profile = match (&self.profile, &self.config) {
+            (Some(name), _) => Some(profile_path(name, lang)?),
+            (None, Some(_)) => None,
+            // Who names an app means one of a configuration's.
+            (None, None) if self.app.is_some() => None,
+            (None, None) => profile_path(DEFAULT_PROFILE, lang).ok().filter(|path| path.exists()),
+        };
+        if let Some(path) = profile {
+            let profile = Profile::read(&path, &variables).map_err(Failure::Config)?;
+            return self.of_profile(profile, lang);
         }
+        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
+        self.of_config(Config::read(path, &variables).map_err(Failure::Config)?, lang)
     }
 
     fn of_profile(&self, profile: Profile, lang: Lang) -> Result<Bank, Failure> {

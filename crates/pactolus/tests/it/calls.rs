@@ -156,6 +156,10 @@ fn a_profile_tells_the_bank_and_the_app() {
     let ended = run(&["balance", "--openid", "one", "--profile", "other"]);
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("the file lacks `appid`"), "{}", ended.stderr);
+    // A configuration that is named goes before the default profile.
+    let ended = run(&["balance", "--openid", "one", "--config", "absent.toml"]);
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains("absent.toml: cannot be read"), "{}", ended.stderr);
     let ended = run(&["balance", "--openid", "one", "--profile", "../x", "--lang", "zh"]);
     assert_eq!(ended.stderr, "错误：配置档名 \"../x\" 只能由字母、数字、- 和 _ 组成\n");
 }

@@ -143,12 +143,7 @@ async fn a_campaign_that_is_killed_again_and_again_gives_every_player_once() {
     }
     let before_last = results(&folder).len();
     assert!(before_last < players, "the kills came too late: {before_last} rows");
-    let mut last = Process::start(present(&folder, bank.address(), &["--yes", "--output", "json"]));
-    // Of many players, the last run takes longer than a test waits in silence.
-    wait_until(&bank, || !last.is_running()).await;
-    let ended = last.ended();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let summary: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let summary = to_the_end(&folder, &bank).await;
     let [given, before] = ["given", "given_before"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!(given + before, players as u64, "{summary}");
 
@@ -173,6 +168,23 @@ async fn a_campaign_that_is_killed_again_and_again_gives_every_player_once() {
     }
     assert_eq!(bank.running.stop().code, Some(0));
     folder.audit(players);
+}
+
+/// Runs the campaign until all are given, which one run does unless the machine stands still for a minute; the summary.
+async fn to_the_end(folder: &Folder, bank: &Bank<'_>) -> serde_json::Value {
+    const RUNS_MAX: usize = 5;
+    for _ in 0..RUNS_MAX {
+        let mut campaign = Process::start(present(folder, bank.address(), &["--yes", "--output", "json"]));
+        // Of many players, a run takes longer than a test waits in silence.
+        wait_until(bank, || !campaign.is_running()).await;
+        let ended = campaign.ended();
+        match ended.code {
+            Some(0) => return serde_json::from_str(&ended.stdout).unwrap(),
+            Some(7) => {}
+            _ => panic!("{ended:?}"),
+        }
+    }
+    panic!("not all are given after {RUNS_MAX} runs");
 }
 
 fn run(folder: &Folder, bank: &Running, more: &[&str]) -> Ended {
