@@ -22,3 +22,4 @@ mod kill;
 mod load;
 mod running;
 mod serve;
+mod vendor;

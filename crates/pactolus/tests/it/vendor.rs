@@ -1,0 +1,77 @@
+//! Gifts through the vendor's own host, which says no more of a bill number than that it was used.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use crate::running::{Ended, Folder};
+
+/// A host that gives out tokens and has made every order before; it serves until the test ends.
+fn host_that_knows_every_number() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || answer(stream.unwrap()));
+        }
+    });
+    address
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut request = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(request.read_line(&mut head).unwrap() > 0, "the request ends in its head");
+    }
+    let length = head.to_lowercase().split_once("content-length: ").unwrap().1.to_owned();
+    let length: u64 = length.split_once("\r\n").unwrap().0.parse().unwrap();
+    let mut body = Vec::new();
+    request.take(length).read_to_end(&mut body).unwrap();
+    let json = if head.starts_with("POST /cgi-bin/stable_token ") {
+        r#"{"access_token":"TOKEN","expires_in":7200}"#
+    } else {
+        r#"{"errcode":90012,"errmsg":"order exist"}"#
+    };
+    let length = json.len();
+    let response = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{json}");
+    stream.write_all(response.as_bytes()).unwrap();
+}
+
+fn present(folder: &Folder, host: SocketAddr, more: &[&str]) -> Ended {
+    let url = format!("http://{host}");
+    folder.run(&[&["present", "--env", "live", "--url", &url], more].concat())
+}
+
+#[test]
+fn a_used_number_is_a_gift_only_where_it_is_its_own() {
+    let folder = Folder::with_config();
+    let host = host_that_knows_every_number();
+
+    // Nobody else makes the numbers of a campaign, so the gift was given before.
+    folder.write("players.csv", "openid,present_counts\none,5\ntwo,6\n");
+    let campaign = present(&folder, host, &["--from", "players.csv", "--campaign", "spring", "--yes"]);
+    assert_eq!(campaign.code, Some(0), "{}", campaign.stderr);
+    assert_eq!(campaign.stdout, "rows 2: given 0, given before 2\nresults: spring.results.csv\n");
+
+    // A number of the file's own may be anybody's.
+    folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\n");
+    let numbers = ["--from", "numbers.csv", "--yes"];
+    let first = present(&folder, host, &numbers);
+    assert_eq!(first.code, Some(8), "{}", first.stderr);
+    assert!(folder.read("numbers.results.csv").contains(",refused,,\"the bill number made an order before"));
+
+    // Unless a run was cut off that may have sent it: then the results have begun, and the row is missing.
+    let results = folder.read("numbers.results.csv");
+    let header = results.split_inclusive('\n').next().unwrap();
+    folder.write("numbers.results.csv", header);
+    let resumed = present(&folder, host, &numbers);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert_eq!(resumed.stdout, "rows 1: given 0, given before 1\nresults: numbers.results.csv\n");
+
+    let one = ["--openid", "one", "--count", "5", "--bill-no", "n1"];
+    let fresh = present(&folder, host, &one);
+    assert_eq!(fresh.code, Some(10), "{}", fresh.stderr);
+    let again = present(&folder, host, &[&one[..], &["--again"]].concat());
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(again.stdout.contains("given-before"), "{}", again.stdout);
+}
