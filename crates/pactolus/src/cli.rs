@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use pactolus_nouns::Amount;
+use pactolus_client::BillNos;
+use pactolus_nouns::{Amount, BillNo};
 use pactolus_protocol::SessionKey;
 
 use crate::failure::{Failure, exit_codes};
@@ -142,6 +143,15 @@ pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
 pub(crate) fn amount(text: &str) -> Result<Amount, String> {
     let count: u64 = text.parse().map_err(|_| "it must be a whole number of coins".to_owned())?;
     Amount::new(count).map_err(|error| format!("it {error}"))
+}
+
+/// The number of an order: the one that was said, else a new one, which is shown before anything is sent.
+pub(crate) fn bill_no(said: Option<BillNo>, lang: Lang) -> BillNo {
+    said.unwrap_or_else(|| {
+        let bill_no = BillNos::new().next();
+        eprintln!("{}", words!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
+        bill_no
+    })
 }
 
 /// The session key of a command line, which no error shows.

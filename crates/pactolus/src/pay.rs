@@ -1,14 +1,14 @@
 //! `pactolus pay`: takes coins from a player, once for each bill number.
 
 use anyhow::anyhow;
-use pactolus_client::{BillNos, Coins, DoneBy, Pay};
+use pactolus_client::{Coins, DoneBy, Pay};
 use pactolus_nouns::{Amount, BillNo};
 use pactolus_protocol::FreeText;
 use serde_json::json;
 
 use crate::cli::{self, Output, amount};
 use crate::failure::Failure;
-use crate::lang::{Lang, words};
+use crate::lang::Lang;
 use crate::player::PlayerArgs;
 use crate::runtime;
 use crate::table::Table;
@@ -50,11 +50,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         let text = text.as_deref().filter(|text| !text.is_empty());
         text.map(|text| FreeText::new(text).map_err(|error| anyhow!("--{name} {error}"))).transpose()
     };
-    let bill_no = args.bill_no.unwrap_or_else(|| {
-        let bill_no = BillNos::new().next();
-        eprintln!("{}", words!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
-        bill_no
-    });
+    let bill_no = cli::bill_no(args.bill_no, lang);
     let pay = Pay {
         player: args.player.player(&bank)?,
         coins: args.count,
@@ -84,9 +80,13 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         )),
         Output::Text => {
             let mut table = Table::new(["bill_no", "amt", "outcome", "balance", "used_gen_amt"]);
-            let cells = [text(paid.balance), text(paid.used_gifted)];
-            let [balance, used] = cells;
-            table.row([bill_no.to_string(), pay.coins.to_string(), outcome.to_owned(), balance, used]);
+            table.row([
+                bill_no.to_string(),
+                pay.coins.to_string(),
+                outcome.to_owned(),
+                text(paid.balance),
+                text(paid.used_gifted),
+            ]);
             cli::print(table)
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! Twice is never given: a gift has one bill number, in every try and in every run. One gift is one call. A file of
 //! them is a campaign, which a results file carries through crashes and interruptions.
-//! Read next: `plan`, what is to be given; `campaign`, how it is; `results`, what is kept of it.
+//! Read next: `plan`, what is to be given; `campaign`, how it is; `results`, what is kept of it; `summary`, how it ends.
 
+mod ask;
 mod campaign;
 mod number;
 mod one;
@@ -13,22 +14,20 @@ mod progress;
 mod results;
 mod row;
 mod source;
+mod summary;
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use pactolus_nouns::{Amount, ZoneId};
-use serde_json::json;
 
-use crate::cli::{self, Output, amount};
+use crate::cli::{Output, amount};
 use crate::failure::{Failure, Kind};
 use crate::lang::{Lang, words};
 use crate::runtime;
-use crate::table::Table;
 use crate::target::{Bank, Target};
-use campaign::{AT_ONCE_MAX, Pace, Stopped};
+use campaign::{AT_ONCE_MAX, Pace};
 use number::Campaign;
 use plan::{Duplicates, Gifts, NoPlan, Plan};
 use progress::{Progress, Tally};
@@ -123,14 +122,14 @@ fn many(args: &Args, from: &Path, bank: &Bank, lang: Lang) -> Result<(), Failure
     if args.many.dry_run {
         let earlier = Results::peek(&path, &bank.name()).map_err(results_error)?;
         let plan = planned(&gifts, &earlier, lang)?;
-        eprint!("{}", shown(&plan, bank, lang));
-        return print(args.output, &plan, &Tally::default(), None, lang);
+        eprint!("{}", ask::shown(&plan, bank, lang));
+        return summary::print(args.output, &plan, &Tally::default(), None, lang);
     }
     let (results, earlier, is_resumed) = Results::open(&path, &bank.name()).map_err(results_error)?;
     let plan = planned(&gifts, &earlier, lang)?;
     if plan.left() > 0 {
-        eprint!("{}", shown(&plan, bank, lang));
-        confirm(args, from, lang)?;
+        eprint!("{}", ask::shown(&plan, bank, lang));
+        ask::confirm(&args.many, from, lang)?;
     }
     let (at_once, per_second) = (usize::from(args.many.concurrency).min(AT_ONCE_MAX), args.many.rate);
     let campaign = campaign::Campaign {
@@ -153,8 +152,8 @@ fn many(args: &Args, from: &Path, bank: &Bank, lang: Lang) -> Result<(), Failure
         };
         Ok::<_, Failure>(campaign.run(results, stop, &progress).await)
     })?;
-    print(args.output, &plan, &tally, Some(&path), lang)?;
-    ended(&plan, &tally, stopped, lang)
+    summary::print(args.output, &plan, &tally, Some(&path), lang)?;
+    summary::ended(&plan, &tally, stopped, lang)
 }
 
 /// What a campaign's results are called after: its name, else the file's.
@@ -212,142 +211,4 @@ fn unusable(path: &Path, error: ResultsError, lang: Lang) -> Failure {
             "无法使用结果文件 {path}：{why}；请用 --results 另取一个文件"
         ),
     )
-}
-
-/// What is about to be given: the totals, and the first gifts.
-fn shown(plan: &Plan, bank: &Bank, lang: Lang) -> String {
-    let (left, coins, rows) = (plan.left(), plan.coins_left, plan.rows);
-    let mut text = words!(
-        lang,
-        "{left} gifts of {coins} coins in all, {} app {} at {}\n",
-        "共 {left} 份赠币、{coins} 个游戏币，{} 环境，应用 {}，地址 {}\n",
-        bank.app.environment(),
-        bank.app.appid(),
-        bank.url
-    );
-    if plan.given > 0 {
-        let given = plan.given;
-        text += &words!(
-            lang,
-            "{given} of {rows} rows are given already\n",
-            "{rows} 行中已有 {given} 行发放完毕\n"
-        );
-    }
-    let mut table = Table::new(["line", "openid", "zone_id", "present_counts", "bill_no"]);
-    for (line, present) in &plan.sample {
-        let player = &present.player;
-        table.row([
-            line.to_string(),
-            player.openid.to_string(),
-            player.zone_id.to_string(),
-            present.coins.to_string(),
-            present.bill_no.to_string(),
-        ]);
-    }
-    text += &table.to_string();
-    if plan.left() > plan.sample.len() as u64 {
-        text += "…\n";
-    }
-    text
-}
-
-/// Asks whether to go on, unless it was said before.
-fn confirm(args: &Args, from: &Path, lang: Lang) -> Result<(), Failure> {
-    if args.many.yes {
-        return Ok(());
-    }
-    if from == Path::new("-") || !io::stdin().is_terminal() {
-        let said = words!(
-            lang,
-            "there is nobody to ask; say --yes to give without asking",
-            "无法询问确认；请加 --yes 直接发放"
-        );
-        return Err(Failure::said(Kind::NoneGiven, said));
-    }
-    eprint!("{}", words!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
-    io::stderr().flush().context("stderr cannot be written to")?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("stdin cannot be read")?;
-    if ["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()) {
-        return Ok(());
-    }
-    Err(Failure::said(Kind::NoneGiven, words!(lang, "nothing was given", "没有发放任何赠币")))
-}
-
-/// The summary.
-fn print(
-    output: Output,
-    plan: &Plan,
-    tally: &Tally,
-    results: Option<&Path>,
-    lang: Lang,
-) -> Result<(), Failure> {
-    let Tally { given, given_before, refused, not_sent, unknown } = *tally;
-    let untried = plan.left() - tally.tried();
-    let text = match output {
-        Output::Json => {
-            let summary = json!({
-                "rows": plan.rows,
-                "coins": plan.coins.to_string(),
-                "given": given,
-                "given_before": given_before + plan.given,
-                "refused": refused,
-                "not_sent": not_sent + untried,
-                "unknown": unknown,
-                "results": results.map(|path| path.display().to_string()),
-            });
-            format!("{summary}\n")
-        }
-        Output::Text => {
-            let all =
-                Tally { given_before: given_before + plan.given, not_sent: not_sent + untried, ..*tally };
-            let mut text = words!(lang, "rows {}: {}\n", "共 {} 行：{}\n", plan.rows, all.in_words(lang));
-            if let Some(path) = results {
-                text += &words!(lang, "results: {}\n", "结果文件：{}\n", path.display());
-            }
-            text
-        }
-    };
-    cli::print(text)
-}
-
-/// How it ended, as an exit code says it: all, some, or none.
-fn ended(plan: &Plan, tally: &Tally, stopped: Option<Stopped>, lang: Lang) -> Result<(), Failure> {
-    let given = plan.given + tally.given + tally.given_before;
-    if given == plan.rows {
-        return Ok(());
-    }
-    let why = match stopped {
-        None => String::new(),
-        Some(Stopped::Told) => words!(lang, "; stopped as it was told", "；已按要求停止"),
-        Some(Stopped::ConcernsAll(detail)) => words!(
-            lang,
-            "; stopped, because every other gift would meet the same: {detail}",
-            "；已停止，因为其余赠币也会遇到同样的问题：{detail}"
-        ),
-        Some(Stopped::RefusedInARow(detail)) => words!(
-            lang,
-            "; stopped, because so many were refused in a row, the last one with: {detail}",
-            "；连续被拒绝过多，已停止，最后一次的原因：{detail}"
-        ),
-        Some(Stopped::NoAnswers(detail)) => {
-            words!(
-                lang,
-                "; stopped, because the bank does not answer: {detail}",
-                "；对方没有响应，已停止：{detail}"
-            )
-        }
-        Some(Stopped::Io(error)) => words!(lang, "; stopped: {error}", "；已停止：{error}"),
-    };
-    let (rows, again) = (
-        plan.rows,
-        words!(lang, "the same command goes on with the rest", "重新运行同一命令即可继续其余部分"),
-    );
-    let kind = if given == 0 { Kind::NoneGiven } else { Kind::SomeGiven };
-    let said = words!(
-        lang,
-        "{given} of {rows} gifts are given{why}; {again}",
-        "{rows} 份赠币中已发放 {given} 份{why}；{again}"
-    );
-    Err(Failure::said(kind, said))
 }

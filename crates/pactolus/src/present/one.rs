@@ -1,6 +1,6 @@
 //! One gift: one call, whose number is shown before it is sent.
 
-use pactolus_client::{BillNos, Player, Present};
+use pactolus_client::{Player, Present};
 use pactolus_nouns::{Amount, BillNo, OpenId};
 use serde_json::json;
 
@@ -46,11 +46,7 @@ pub(super) fn give(
 ) -> Result<(), Failure> {
     let session_key = session_key(args.one.session_key.as_deref())?;
     let player = Player { zone_id: args.zone, session_key, pf: bank.pf, ..Player::new(openid) };
-    let bill_no = args.one.bill_no.unwrap_or_else(|| {
-        let bill_no = BillNos::new().next();
-        eprintln!("{}", words!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
-        bill_no
-    });
+    let bill_no = cli::bill_no(args.one.bill_no, lang);
     let present = Present { player, coins, bill_no };
     let number = if args.one.again { Number::MaybeSent } else { Number::Anybodys };
     let sent = runtime::start()?.block_on(send(&bank.client(), &present, number));
