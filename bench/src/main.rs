@@ -15,6 +15,7 @@ mod http;
 mod latency;
 mod load;
 mod machine;
+mod postgres;
 mod reads;
 mod report;
 mod signatures;
@@ -62,6 +63,10 @@ enum Measure {
     Engine(engine::Arguments),
     /// How long a present takes that comes alone, and how long they take at half of the most that is possible
     Latency(latency::Arguments),
+    /// Presents a second on PostgreSQL, by one node and by two, in turn with a ledger that pgbench drives
+    ///
+    /// It is not a part of the whole suite, which needs no database.
+    Postgres(postgres::Arguments),
 }
 
 /// Processes that a part starts beside itself.
@@ -114,6 +119,7 @@ impl Measure {
             Self::Reads(arguments) => reads::run(arguments, options),
             Self::Engine(arguments) => engine::run(arguments, options),
             Self::Latency(arguments) => latency::run(arguments, options),
+            Self::Postgres(arguments) => postgres::run(arguments, options),
         }
     }
 }

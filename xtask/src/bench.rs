@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::postgres;
 use crate::step::{Failure, Step, workspace};
 
 /// Measure the bank: everything, or one part, such as `cargo xtask bench engine --orders 10000000`.
@@ -18,6 +19,9 @@ pub(crate) struct Args {
 /// Runs the benchmarks. Nothing is printed beside what they print, which may be JSON for another program.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     const NAME: &str = "benchmark";
+    if args.measure.iter().any(|word| word == "postgres") {
+        postgres::install()?;
+    }
     let mut words = vec!["run", "--quiet", "--release", "--package", "pactolus-bench", "--"];
     words.extend(args.measure.iter().map(String::as_str));
     let command = Step::new(NAME, "cargo", &words).to_string();

@@ -11,7 +11,7 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::step::{Failure, Step, workspace};
+use crate::step::{Failure, Step, may_install, succeeds, workspace};
 
 /// Send a bank requests made from its OpenAPI document, and see whether it answers as the document says.
 #[derive(clap::Args)]
@@ -110,20 +110,13 @@ fn require_python() -> Result<(), Failure> {
     if works() {
         return Ok(());
     }
-    let may_install = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
-        && succeeds("apt-get", &["--version"]);
-    if may_install {
+    if may_install() {
         Step::new("set-up", "apt-get", &["install", "-y", "python3-venv"]).run()?;
         if works() {
             return Ok(());
         }
     }
     Err(Failure::Missing { what: "Python 3.10 or newer with venv (on Debian: apt-get install python3-venv)" })
-}
-
-fn succeeds(program: &str, arguments: &[&str]) -> bool {
-    let quiet = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    quiet.is_ok_and(|status| status.success())
 }
 
 fn fresh_folder() -> io::Result<PathBuf> {

@@ -9,6 +9,7 @@
 
 mod bench;
 mod fuzz_http;
+mod postgres;
 mod step;
 mod test;
 mod tool;

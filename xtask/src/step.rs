@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 /// One program to run in the workspace's folder, or in one within it.
@@ -86,6 +86,18 @@ impl fmt::Display for Step<'_> {
         f.write_str(&quoted(self.program))?;
         self.arguments.iter().try_for_each(|argument| write!(f, " {}", quoted(argument)))
     }
+}
+
+/// Whether packages of the system's may be installed: as root on a machine with Debian's package manager, as CI is.
+pub(crate) fn may_install() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+        && succeeds("apt-get", &["--version"])
+}
+
+/// Whether a program runs and says yes; nothing of it is shown.
+pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let quiet = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
 }
 
 /// The folder of the workspace's `Cargo.toml`.

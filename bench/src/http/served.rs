@@ -1,5 +1,6 @@
 //! The server's process as the load sees it, and what one measurement of it comes to.
 
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -33,14 +34,19 @@ const CONNECTIONS: usize = 256;
 impl Served {
     /// Serves the store in `folder`, with all players logged in. Gifts before `next` were given already.
     pub(crate) fn start(folder: &Path, gifts: Gifts, next: u64) -> anyhow::Result<Self> {
-        let mut process = Helper::start(["serve".as_ref(), folder.as_os_str()])?;
-        let address = process.told()?;
-        let served = Self { process, address, gifts, next };
+        let served = Self::node(folder.as_os_str(), gifts, next)?;
         served.log_in()?;
         Ok(served)
     }
 
-    fn log_in(&self) -> anyhow::Result<()> {
+    /// Serves a store, where players are logged in who logged in before.
+    pub(crate) fn node(store: &OsStr, gifts: Gifts, next: u64) -> anyhow::Result<Self> {
+        let mut process = Helper::start(["serve".as_ref(), store])?;
+        let address = process.told()?;
+        Ok(Self { process, address, gifts, next })
+    }
+
+    pub(crate) fn log_in(&self) -> anyhow::Result<()> {
         let mut players = self.gifts.players();
         let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
         let count = self.gifts.players().count();

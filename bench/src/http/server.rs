@@ -9,11 +9,12 @@ use axum::extract::State;
 use axum::routing::post;
 use pactolus_ledger::{Ledger, Posted};
 use pactolus_ledger_embedded::EmbeddedStore;
+use pactolus_ledger_postgres::{PostgresStore, PostgresUrl};
 use pactolus_protocol::{
     AccessToken, AppSecret, Body, Dialects, MidasKey, MpSig, Present, Received, Refusal,
 };
 use pactolus_server::{
-    AppSettings, Bank, Clock, Limits, OsRandomness, Settings, Store, SystemClock, router, serve_routes,
+    AppSettings, Bank, Clock, Limits, OsRandomness, Settings, Store, SystemClock, router, serve, serve_routes,
 };
 
 use super::route::{OPERATOR, Route};
@@ -23,13 +24,16 @@ use crate::helper::tell;
 /// Where to serve from.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The store's folder
-    folder: PathBuf,
+    /// The store's folder, or the URL of a database
+    store: PathBuf,
 }
 
 /// Serves until it is killed, and tells its address.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let store = EmbeddedStore::open(&arguments.folder, &pactolus_ledger_embedded::Settings::default())?;
+    if let Some(url) = arguments.store.to_str().filter(|store| store.starts_with("postgres://")) {
+        return on_postgres(&url.parse()?);
+    }
+    let store = EmbeddedStore::open(&arguments.store, &pactolus_ledger_embedded::Settings::default())?;
     let store = Arc::new(store);
     let bank =
         Bank::new(settings()?, Store::of(Arc::clone(&store)), Arc::new(SystemClock), Arc::new(OsRandomness));
@@ -43,6 +47,19 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         tell(&listener.local_addr()?)?;
         let routes = router(Arc::clone(&bank)).merge(beside);
         serve_routes(bank, routes, listener, std::future::pending()).await?;
+        Ok(())
+    })
+}
+
+/// The same on a database, with the bank's own routes only.
+fn on_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let store = PostgresStore::open(url, &pactolus_ledger_postgres::Settings::default()).await?;
+        let store = Store::of(Arc::new(store));
+        let bank = Bank::new(settings()?, store, Arc::new(SystemClock), Arc::new(OsRandomness));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        tell(&listener.local_addr()?)?;
+        serve(bank, listener, std::future::pending()).await?;
         Ok(())
     })
 }

@@ -29,6 +29,7 @@ mod index;
 mod journal;
 mod merger;
 mod open;
+mod portable;
 mod recent;
 mod records;
 mod rows;
@@ -44,7 +45,7 @@ use std::thread::JoinHandle;
 
 use pactolus_ledger::{
     Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Filed, Ledger, Order, Page, PostError,
-    Posted, Receipt, RecordChange, RecordKey, Records, Total, Unavailable,
+    Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
 };
 use pactolus_nouns::{AppId, Environment, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
@@ -239,11 +240,15 @@ impl Records for EmbeddedStore {
         self.records.get(key)
     }
 
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
         self.records.put(changes)
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
         self.records.sweep(now)
+    }
+
+    fn sharing(&self) -> Sharing {
+        self.records.sharing()
     }
 }

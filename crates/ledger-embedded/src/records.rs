@@ -3,10 +3,13 @@
 //! A thread gathers the changes that queued up and syncs once for all of them.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserKey};
-use pactolus_ledger::{BoxFuture, RecordChange, RecordKey, Records, Unavailable};
+use pactolus_ledger::{
+    BoxFuture, Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing, Unavailable,
+};
 use pactolus_nouns::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,7 +29,7 @@ pub(crate) struct RecordStore {
 /// What the keeper is asked. It alone writes, so that what it looks at stays as it is until it has written.
 struct Request {
     write: Write,
-    done: oneshot::Sender<Result<(), Unavailable>>,
+    done: oneshot::Sender<Result<Put, Unavailable>>,
 }
 
 enum Write {
@@ -53,7 +56,29 @@ impl RecordStore {
         Ok(Self { records, queue, keeper: Some(keeper) })
     }
 
-    async fn ask(&self, write: Write) -> Result<(), Unavailable> {
+    /// Visits every record, until all are visited or the visitor breaks off.
+    pub(crate) fn each(
+        &self,
+        visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
+    ) -> Result<(), Unavailable> {
+        for guard in self.records.iter() {
+            let (name, stored) = guard.into_inner().map_err(|error| failed("reading", &error))?;
+            let (expires_at, value) = read(&stored).ok_or(Unavailable::Failed)?;
+            let name = String::from_utf8(name.to_vec()).map_err(|_| Unavailable::Failed)?;
+            let change = RecordChange {
+                key: RecordKey::named(name),
+                value: RecordValue(value.to_vec()),
+                expires_at,
+                former: Former::Any,
+            };
+            if visit(change).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, write: Write) -> Result<Put, Unavailable> {
         let (done, kept) = oneshot::channel();
         self.queue.send(Request { write, done }).await.map_err(|_| Unavailable::Closed)?;
         kept.await.map_err(|_| Unavailable::Closed)?
@@ -77,21 +102,30 @@ fn keep(database: &Database, records: &Keyspace, mut queue: mpsc::Receiver<Reque
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
         let kept = write(database, records, &requests).map_err(|error| failed("keeping", &error));
-        for request in requests.drain(..) {
+        let puts = match kept {
+            Ok(puts) => puts.into_iter().map(Ok).collect(),
+            Err(unavailable) => vec![Err(unavailable); requests.len()],
+        };
+        for (request, put) in requests.drain(..).zip(puts) {
             // Who asked may have gone.
-            let _ = request.done.send(kept);
+            let _ = request.done.send(put);
         }
     }
 }
 
-/// Does what `requests` ask in one batch, and syncs once.
-fn write(database: &Database, records: &Keyspace, requests: &[Request]) -> fjall::Result<()> {
+/// Does what `requests` ask in one batch, syncs once, and says what became of each.
+fn write(database: &Database, records: &Keyspace, requests: &[Request]) -> fjall::Result<Vec<Put>> {
     // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
     let mut last: HashMap<&[u8], Option<Vec<u8>>> = HashMap::new();
+    let mut puts = Vec::with_capacity(requests.len());
     for request in requests {
+        let mut put = Put::Kept;
         match &request.write {
             Write::Put(changes) => {
-                for change in changes {
+                if !hold(records, &last, changes)? {
+                    put = Put::TooLate;
+                }
+                for change in changes.iter().filter(|_| put == Put::Kept) {
                     let mut bytes = change.expires_at.get().to_le_bytes().to_vec();
                     bytes.extend_from_slice(&change.value.0);
                     last.insert(change.key.as_str().as_bytes(), Some(bytes));
@@ -107,6 +141,7 @@ fn write(database: &Database, records: &Keyspace, requests: &[Request]) -> fjall
                 }
             }
         }
+        puts.push(put);
     }
     let mut batch = database.batch().durability(Some(PersistMode::SyncData));
     for (key, value) in last {
@@ -115,7 +150,31 @@ fn write(database: &Database, records: &Keyspace, requests: &[Request]) -> fjall
             None => batch.remove(records, key),
         }
     }
-    batch.commit()
+    batch.commit()?;
+    Ok(puts)
+}
+
+/// Whether every record is what its change says that it was, the requests before it included.
+fn hold(
+    records: &Keyspace,
+    last: &HashMap<&[u8], Option<Vec<u8>>>,
+    changes: &[RecordChange],
+) -> fjall::Result<bool> {
+    for RecordChange { key, former, .. } in changes {
+        let name = key.as_str().as_bytes();
+        let holds = match (former, last.get(name)) {
+            (Former::Any, _) => true,
+            (_, Some(stored)) => former.holds(stored.as_deref().and_then(read).map(|(_, value)| value)),
+            (_, None) => {
+                let stored = records.get(name)?;
+                former.holds(stored.as_deref().and_then(read).map(|(_, value)| value))
+            }
+        };
+        if !holds {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn expired(stored: &[u8], now: UnixMillis) -> bool {
@@ -157,7 +216,7 @@ impl Records for RecordStore {
         })
     }
 
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
         Box::pin(self.ask(Write::Put(changes)))
     }
 
@@ -174,9 +233,13 @@ impl Records for RecordStore {
             let keys = found.map_err(|error| failed("reading", &error))?;
             let swept = keys.len() as u64;
             for some in keys.chunks(BATCH_MAX) {
-                self.ask(Write::Forget(some.to_vec(), now)).await?;
+                let _ = self.ask(Write::Forget(some.to_vec(), now)).await?;
             }
             Ok(swept)
         })
+    }
+
+    fn sharing(&self) -> Sharing {
+        Sharing::OneProcess
     }
 }

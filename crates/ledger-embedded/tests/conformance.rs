@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pactolus_ledger::conformance::Bank;
-use pactolus_ledger::{Ledger, conformance_tests};
+use pactolus_ledger::{Ledger, Records, conformance_tests};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 use pollster::block_on;
 use tempfile::TempDir;
@@ -28,6 +28,10 @@ impl EmbeddedBank {
 
 impl Bank for EmbeddedBank {
     fn ledger(&self) -> &dyn Ledger {
+        self.store.as_ref().unwrap()
+    }
+
+    fn records(&self) -> &dyn Records {
         self.store.as_ref().unwrap()
     }
 

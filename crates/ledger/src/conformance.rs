@@ -17,12 +17,16 @@ use crate::decide::Refusal;
 use crate::engine::{Ledger, PostError, Posted};
 use crate::model::Model;
 use crate::order::{BillKey, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
+use crate::records::{Former, Put, RecordChange, RecordKey, RecordValue, Records};
 use crate::totals::Day;
 
 /// A bank of the engine under test.
 pub trait Bank {
     /// Its ledger.
     fn ledger(&self) -> &dyn Ledger;
+
+    /// Its records.
+    fn records(&self) -> &dyn Records;
 
     /// Closes it and opens it again.
     fn reopen(&mut self);
@@ -58,6 +62,16 @@ macro_rules! conformance_tests {
         #[test]
         fn a_pay_and_its_cancel_race_to_one_state() {
             $crate::conformance::a_pay_and_its_cancel_race_to_one_state(&$open());
+        }
+
+        #[test]
+        fn records_are_kept_all_or_none() {
+            $crate::conformance::records_are_kept_all_or_none($open);
+        }
+
+        #[test]
+        fn of_concurrent_changes_of_a_record_one_is_kept() {
+            $crate::conformance::of_concurrent_changes_of_a_record_one_is_kept(&$open());
         }
     };
 }
@@ -293,4 +307,63 @@ pub fn a_pay_and_its_cancel_race_to_one_state(bank: &impl Bank) {
     let untouched = Account::new(Coins::ZERO, coins(100).coins(), Coins::ZERO, coins(100).coins(), 41);
     assert_eq!(Some(account), untouched);
     assert_clean(bank);
+}
+
+fn record(name: &str) -> RecordKey {
+    RecordKey::new("kind", &[name])
+}
+
+fn change(name: &str, value: &[u8], former: Former) -> RecordChange {
+    RecordChange { key: record(name), value: RecordValue(value.to_vec()), expires_at: NOW, former }
+}
+
+fn value(bytes: &[u8]) -> Former {
+    Former::Value(RecordValue(bytes.to_vec()))
+}
+
+/// Changes are made together, if every record is what its change says that it was, and are there after opening again.
+pub fn records_are_kept_all_or_none<B: Bank>(open: impl Fn() -> B) {
+    let mut bank = open();
+    let put = |bank: &B, changes| block_on(bank.records().put(changes)).expect("answers");
+    let get = |bank: &B, name| block_on(bank.records().get(record(name))).expect("reads");
+    assert_eq!(get(&bank, "a"), None);
+    assert_eq!(put(&bank, vec![change("a", b"1", Former::Absent), change("b", b"", Former::Any)]), Put::Kept);
+    assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"1".to_vec()), Some(Vec::new())));
+
+    // Each time the first change could be made, and the second could not.
+    for late in
+        [change("a", b"x", Former::Absent), change("b", b"x", value(b"1")), change("c", b"x", value(b""))]
+    {
+        assert_eq!(put(&bank, vec![change("d", b"x", Former::Absent), late]), Put::TooLate);
+        assert_eq!((get(&bank, "d"), get(&bank, "c")), (None, None));
+    }
+    assert_eq!(put(&bank, vec![change("a", b"2", value(b"1")), change("b", b"2", value(b""))]), Put::Kept);
+    bank.reopen();
+    assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"2".to_vec()), Some(b"2".to_vec())));
+
+    // What expires at a moment is there in that moment, and gone after it.
+    assert_eq!(block_on(bank.records().sweep(NOW)), Ok(0));
+    assert_eq!(block_on(bank.records().sweep(NOW.after(Duration::from_millis(1)))), Ok(2));
+    assert_eq!(get(&bank, "a"), None);
+}
+
+/// Many read a record and change what they read: none of their changes is lost.
+pub fn of_concurrent_changes_of_a_record_one_is_kept(bank: &impl Bank) {
+    let records = bank.records();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let read = block_on(records.get(record("count"))).expect("reads");
+                    let next = read.as_ref().map_or(1, |bytes| bytes[0].saturating_add(1));
+                    let one_more = change("count", &[next], Former::read(read));
+                    if block_on(records.put(vec![one_more])).expect("answers") == Put::Kept {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let count = block_on(records.get(record("count"))).expect("reads").expect("it is there");
+    assert_eq!(u64::from(count[0]), THREADS);
 }

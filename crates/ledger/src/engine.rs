@@ -98,7 +98,9 @@ impl PostError {
                 | Refusal::PayDiffers(_)
                 | Refusal::PastCancelWindow,
             ) => false,
-            Self::Unavailable(Unavailable::Busy | Unavailable::Closed | Unavailable::Failed) => true,
+            Self::Unavailable(
+                Unavailable::Busy | Unavailable::Away | Unavailable::Closed | Unavailable::Failed,
+            ) => true,
         }
     }
 }
@@ -109,6 +111,9 @@ pub enum Unavailable {
     /// More is asked of it than it can take; later it can.
     #[error("the ledger is busy")]
     Busy,
+    /// Its store is another machine's, and cannot be reached or broke off; once it is back, it answers again.
+    #[error("the ledger's database cannot be reached")]
+    Away,
     /// It was closed.
     #[error("the ledger is closed")]
     Closed,

@@ -42,6 +42,7 @@ pub mod decide;
 pub mod engine;
 pub mod model;
 pub mod order;
+pub mod portable;
 pub mod records;
 pub mod totals;
 
@@ -50,5 +51,6 @@ pub use audit::{Audit, Finding};
 pub use decide::{Decision, Differs, Refusal, decide};
 pub use engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
 pub use order::{BillKey, Change, Filed, Gift, GiftLimits, InvalidMemo, Memo, Order, OrderKind, Receipt};
-pub use records::{RecordChange, RecordKey, RecordValue, Records};
+pub use portable::{ImportError, Portable};
+pub use records::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing};
 pub use totals::{Day, Sums, Tally, Total, TotalKey};

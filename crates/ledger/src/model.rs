@@ -11,7 +11,7 @@ use crate::audit::Audit;
 use crate::decide::{Decision, decide};
 use crate::engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
 use crate::order::{BillKey, Filed, Order, OrderKind, Receipt};
-use crate::records::{RecordChange, RecordKey, Records};
+use crate::records::{Put, RecordChange, RecordKey, Records, Sharing};
 use crate::totals::{Day, Sums, Total, TotalKey};
 
 /// A ledger and its records, in memory.
@@ -177,10 +177,16 @@ impl Records for Model {
         Box::pin(ready(Ok(value)))
     }
 
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>> {
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
         let mut records = self.records.lock().expect("nothing panics while it holds the records");
-        records.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
-        Box::pin(ready(Ok(())))
+        let now = |change: &RecordChange| records.get(&change.key).map(|kept| kept.value.0.as_slice());
+        let put = if changes.iter().all(|change| change.former.holds(now(change))) {
+            records.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
+            Put::Kept
+        } else {
+            Put::TooLate
+        };
+        Box::pin(ready(Ok(put)))
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
@@ -189,5 +195,9 @@ impl Records for Model {
         records.retain(|_, change| change.expires_at >= now);
         let swept = before.saturating_sub(records.len());
         Box::pin(ready(Ok(u64::try_from(swept).unwrap_or(u64::MAX))))
+    }
+
+    fn sharing(&self) -> Sharing {
+        Sharing::OneProcess
     }
 }

@@ -1,6 +1,9 @@
 //! Small durable facts beside the ledger: tokens, sessions and the like.
 //!
 //! An engine keeps them as bytes with an expiry and does not know what they mean.
+//!
+//! Where several programs share them, whoever changes a record says what it was when it was read ([`Former`]): of two
+//! who changed it at once, one is told that it came too late, and reads again.
 
 use std::fmt;
 
@@ -24,6 +27,11 @@ impl RecordKey {
         Self(key)
     }
 
+    /// The record that an engine keeps under this whole name.
+    pub fn named(name: String) -> Self {
+        Self(name)
+    }
+
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,11 +50,34 @@ pub trait Records: Send + Sync {
     /// The record's bytes, if it is there. One past its expiry may still be there.
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>>;
 
-    /// Keeps all of `changes` or none; durable when it resolves. After `expires_at` a record may be forgotten.
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<(), Unavailable>>;
+    /// Keeps all of `changes`, durable when it resolves, or none of them, if a record is not what its change says
+    /// that it was. After `expires_at` a record may be forgotten.
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>>;
 
     /// Forgets records that expired before `now`, and says how many.
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>>;
+
+    /// Who else may change them.
+    fn sharing(&self) -> Sharing;
+}
+
+/// Who may change the records of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// This process alone: what it remembers of them stays true.
+    OneProcess,
+    /// Other processes too: what is remembered of them may have been true a moment ago.
+    ManyProcesses,
+}
+
+/// What became of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "changes that came too late are not kept"]
+pub enum Put {
+    /// All of them are kept.
+    Kept,
+    /// None of them is: a record was not what its change said.
+    TooLate,
 }
 
 /// A record to keep, in place of what had its name.
@@ -58,6 +89,35 @@ pub struct RecordChange {
     pub value: RecordValue,
     /// From when on nobody misses it.
     pub expires_at: UnixMillis,
+    /// What it has to be for the change to be made.
+    pub former: Former,
+}
+
+/// What a record has to be for a change of it to be made.
+#[derive(Clone, Debug)]
+pub enum Former {
+    /// Whatever it is.
+    Any,
+    /// Not there.
+    Absent,
+    /// These bytes.
+    Value(RecordValue),
+}
+
+impl Former {
+    /// What was read: the bytes, or that there were none.
+    pub fn read(bytes: Option<Vec<u8>>) -> Self {
+        bytes.map_or(Self::Absent, |bytes| Self::Value(RecordValue(bytes)))
+    }
+
+    /// Whether a record is what it has to be; `now` are its bytes, if it is there.
+    pub fn holds(&self, now: Option<&[u8]>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => now.is_none(),
+            Self::Value(RecordValue(bytes)) => now == Some(bytes),
+        }
+    }
 }
 
 /// The bytes of a record, which may hold secrets.

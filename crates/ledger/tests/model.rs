@@ -2,12 +2,16 @@
 
 use pactolus_ledger::conformance::Bank;
 use pactolus_ledger::model::Model;
-use pactolus_ledger::{Ledger, conformance_tests};
+use pactolus_ledger::{Ledger, Records, conformance_tests};
 
 struct ModelBank(Model);
 
 impl Bank for ModelBank {
     fn ledger(&self) -> &dyn Ledger {
+        &self.0
+    }
+
+    fn records(&self) -> &dyn Records {
         &self.0
     }
 

@@ -7,10 +7,9 @@ use pactolus_ledger_embedded::backup::{self, BackupError, Copied};
 use serde_json::json;
 
 use crate::cli::{self, Output};
-use crate::config::StoreUrl;
+use crate::config::{StoreArgument, StoreUrl};
 use crate::failure::{Failure, Kind, with_causes};
 use crate::lang::{Lang, words};
-use crate::runtime;
 use crate::store::{self, StoreArgs};
 
 /// Back up an embedded store while it is served
@@ -39,7 +38,7 @@ pub(crate) struct RestoreArgs {
     from: PathBuf,
     /// The store to make, which must not be there or be empty, such as embedded:./data
     #[arg(long, value_name = "URL")]
-    store: StoreUrl,
+    store: StoreArgument,
     /// Restore only the first so many orders: the bank as it was then
     #[arg(long, value_name = "ORDERS")]
     until: Option<u64>,
@@ -52,7 +51,7 @@ pub(crate) struct RestoreArgs {
 pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
     let url = args.store.choose()?;
     let Copied { orders, bytes } =
-        backup::back_up(store::embedded(&url), &args.to).map_err(|error| failure(&error, lang))?;
+        backup::back_up(store::embedded(&url)?, &args.to).map_err(|error| failure(&error, lang))?;
     let to = args.to.display();
     match args.output {
         Output::Json => {
@@ -69,7 +68,8 @@ pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
 
 /// Makes a store of the backup.
 pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
-    let folder = store::embedded(&args.store);
+    let url = args.store.url()?;
+    let folder = store::embedded(&url)?;
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(failure(&BackupError::NotEmpty(folder.to_owned()), lang));
     }
@@ -81,7 +81,7 @@ pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
     let name = unproved.display();
     std::fs::rename(&unproved, folder)
         .with_context(|| words!(lang, "{name} cannot be renamed", "无法重命名 {name}"))?;
-    let store = &args.store;
+    let store = &url;
     match args.output {
         Output::Json => {
             let told = json!({ "orders": orders, "accounts": accounts, "store": store.to_string() });
@@ -97,12 +97,7 @@ pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
 
 /// Opens the store in `folder`, which makes its views, and audits it; how many accounts it has.
 fn prove(folder: &Path, lang: Lang) -> Result<u64, Failure> {
-    let store = store::open_existing(&StoreUrl::Embedded(folder.to_owned()))?;
-    let audit = runtime::start()?.block_on(async {
-        let audit = store.ledger.audit().await;
-        store.ledger.close().await;
-        audit
-    });
+    let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()))?;
     let audit = audit.with_context(|| words!(lang, "the audit could not be finished", "审计未能完成"))?;
     for finding in &audit.findings {
         eprintln!("{finding}");

@@ -19,8 +19,8 @@ use pactolus_protocol::SessionKey;
 use crate::failure::{Failure, exit_codes};
 use crate::lang::{Lang, words};
 use crate::{
-    audit, backup, balance, cancelpay, completions, demo, doctor, explain, export, init, logging, order, pay,
-    present, serve, sign, statement, token,
+    audit, backup, balance, cancelpay, completions, copy, demo, doctor, explain, export, init, logging,
+    migrate, order, pay, present, serve, sign, statement, token,
 };
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
@@ -49,6 +49,8 @@ enum Command {
     Statement(Box<statement::Args>),
     Token(Box<token::Args>),
     Sign(Box<sign::Args>),
+    Migrate(migrate::Args),
+    Copy(copy::Args),
     Explain(explain::Args),
     Audit(audit::Args),
     Backup(backup::BackupArgs),
@@ -83,7 +85,7 @@ impl Cli {
         match self.command {
             Command::Demo(args) => demo::run(&args, lang),
             Command::Init(args) => init::run(&args, lang),
-            Command::Serve(args) => serve::run(args),
+            Command::Serve(args) => serve::run(&args),
             Command::Present(args) => present::run(&args, lang),
             Command::Pay(args) => pay::run(&args, lang),
             Command::Cancelpay(args) => cancelpay::run(&args, lang),
@@ -103,6 +105,8 @@ impl Cli {
             Command::Man(args) => completions::man(&args, lang),
             Command::Audit(args) => audit::run(&args, lang),
             Command::Explain(args) => explain::run(args, lang),
+            Command::Migrate(args) => migrate::run(&args, lang),
+            Command::Copy(args) => copy::run(&args, lang),
         }
     }
 }
@@ -168,7 +172,9 @@ Examples:
   pactolus init     write a pactolus.toml with fresh keys
   pactolus serve    serve the bank that the file describes
   pactolus present  give coins to one player, or to all in a file
-  pactolus audit    prove the books of a bank that is not being served
+  pactolus audit    prove the books of a bank
+  pactolus copy     copy a whole bank from one store to another
+  pactolus migrate  make or bring up to date the tables of a bank on PostgreSQL
   pactolus explain  say why a call was refused, by the rid of its errmsg
 
 Exit codes:

@@ -22,7 +22,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) use nearest::nearest;
 pub(crate) use problem::Problems;
 pub(crate) use profile::Profile;
 pub(crate) use sources::Variables;
-pub(crate) use store::StoreUrl;
+pub(crate) use store::{InvalidStoreUrl, StoreArgument, StoreUrl};
 
 use kind::{choice, count, limit, list, seconds, secret, text};
 use section::Section;
@@ -53,8 +53,26 @@ pub(crate) struct Config {
     pub(crate) store: StoreUrl,
     /// The bounds of a store that is embedded.
     pub(crate) embedded: EmbeddedSettings,
+    /// The bounds of a node's part of a store that is a database.
+    pub(crate) postgres: PostgresBounds,
     /// What its server is told: at least one app, no `appid` twice, no access token of two apps.
     pub(crate) bank: Settings,
+}
+
+/// The bounds of a node on PostgreSQL: settings of every program, so that one that was built without the engine reads
+/// the same files.
+#[derive(Clone, Debug)]
+pub(crate) struct PostgresBounds {
+    /// How many transactions of orders are in flight.
+    pub(crate) lanes: NonZeroUsize,
+    /// How many orders may wait for them.
+    pub(crate) queue_orders_max: usize,
+}
+
+impl Default for PostgresBounds {
+    fn default() -> Self {
+        Self { lanes: NonZeroUsize::new(2).expect("it is not zero"), queue_orders_max: 16_384 }
+    }
 }
 
 impl Config {
@@ -74,8 +92,9 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     let apps = top.tables("apps", |app_section| app(app_section, &mut earlier));
     let limits = top.table("limits", limits);
     let embedded = top.table("embedded", embedded);
+    let postgres = top.table("postgres", postgres);
     let bank = Settings { operator_token: operator_token?, apps: apps?, limits: limits? };
-    Some(Config { listen: listen?, store: store?, embedded: embedded?, bank })
+    Some(Config { listen: listen?, store: store?, embedded: embedded?, postgres: postgres?, bank })
 }
 
 /// Deadlines are an hour at most, so that a slip of units is found.
@@ -132,6 +151,16 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
         segment_bytes: segment_bytes?,
         filter_bytes: filter_bytes?,
     })
+}
+
+/// Each lane is a connection, and a database has some hundred for all its users.
+const LANES_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
+
+fn postgres(postgres: &mut Section<'_>) -> Option<PostgresBounds> {
+    let usual = PostgresBounds::default();
+    let lanes = postgres.optional("lanes", usual.lanes, count(NonZeroUsize::MIN..=LANES_MAX));
+    let queue_orders_max = postgres.optional("queue_orders_max", usual.queue_orders_max, count(1..=HELD_MAX));
+    Some(PostgresBounds { lanes: lanes?, queue_orders_max: queue_orders_max? })
 }
 
 /// What the apps read so far hold that no later one may hold too.

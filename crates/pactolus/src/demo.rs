@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
 async fn demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), Failure> {
     let told_to_stop = runtime::told_to_stop()?;
     let url = StoreUrl::Embedded(folder.path().to_owned());
-    let store = store::open(&url, &pactolus_ledger_embedded::Settings::default())?;
+    let store = store::open(&url, &store::Bounds::default()).await?;
     let (listener, address) = listen(args.listen).await?;
     let sample = Sample::new();
     let bank = Bank::new(sample.settings(), store, Arc::new(SystemClock), Arc::new(OsRandomness));

@@ -59,7 +59,7 @@ enum Format {
 /// Exports.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let url = args.store.choose()?;
-    let folder = store::embedded(&url);
+    let folder = store::embedded(&url)?;
     let out: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(File::create_new(path).with_context(|| {
             let path = path.display();

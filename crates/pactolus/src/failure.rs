@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use pactolus_client::Outcome;
-use pactolus_ledger_embedded::OpenError;
+use pactolus_ledger::ImportError;
 use pactolus_nouns::AppId;
 
-use crate::config::{Problems, StoreUrl};
+use crate::config::{InvalidStoreUrl, Problems, StoreUrl};
 use crate::lang::{Lang, words};
 
 /// Why a command did not do what it was asked for.
@@ -31,9 +31,15 @@ pub(crate) enum Failure {
     Store {
         /// Which.
         store: StoreUrl,
-        /// Why not.
-        source: OpenError,
+        /// Why not, as its engine says it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What `--store` says is no store.
+    #[error("the store of the command line {0}")]
+    StoreUrl(InvalidStoreUrl),
+    /// Only an embedded store can do this.
+    #[error("{0} is not an embedded store, and only such a one can do this; a database has its own ways")]
+    NotEmbedded(StoreUrl),
     /// There is no store where one should be.
     #[error("there is no store at {0}; a bank makes its store when it is first served")]
     NoStore(StoreUrl),
@@ -48,6 +54,9 @@ pub(crate) enum Failure {
     /// The file is there already, and may hold keys that are in use.
     #[error("{} is there already; name another with --config, or overwrite it with --force", .0.display())]
     Exists(PathBuf),
+    /// An order cannot be copied.
+    #[error("the bank was not copied whole")]
+    Copy(#[from] ImportError),
     /// The audit found something; it is printed already.
     #[error("the books are not right")]
     BooksWrong,
@@ -71,7 +80,8 @@ impl Failure {
     /// What kind of failure it is.
     pub(crate) const fn kind(&self) -> Kind {
         match self {
-            Self::Exists(_) | Self::BooksWrong | Self::Other(_) => Kind::Failed,
+            Self::Exists(_) | Self::Copy(_) | Self::BooksWrong | Self::Other(_) => Kind::Failed,
+            Self::StoreUrl(_) | Self::NotEmbedded(_) => Kind::Usage,
             Self::Config(_) | Self::ManualClock(_) => Kind::Config,
             Self::Store { .. } | Self::NoStore(_) => Kind::Store,
             Self::Listen { .. } => Kind::Listen,
@@ -135,6 +145,11 @@ impl Failure {
             Self::Exists(path) => {
                 format!("{} 已存在；请用 --config 另取一个名字，或用 --force 覆盖", path.display())
             }
+            Self::StoreUrl(problem) => format!("命令行中的存储有误：{problem}"),
+            Self::NotEmbedded(store) => {
+                format!("{store} 不是嵌入式存储，不支持此操作；请使用数据库自身的工具")
+            }
+            Self::Copy(_) => "未能完整复制".to_owned(),
             Self::BooksWrong => "账目有误".to_owned(),
             Self::CutOff => "部分请求耗时过长而被中断；发送方可以放心重发".to_owned(),
             Self::Said { words, .. } => words.clone(),
@@ -154,7 +169,7 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
 pub(crate) enum Kind {
     /// What was asked for was tried, and did not succeed.
     Failed,
-    /// The command line was not understood. Only `clap` ends with this one.
+    /// The command line was not understood. `clap` ends with this one too.
     Usage,
     /// The configuration was refused.
     Config,

@@ -135,6 +135,7 @@ mod tests {
         let (given, shown) = (config(&text), config(&uncommented.join("\n")));
         assert_eq!(format!("{:?}", given.bank), format!("{:?}", shown.bank));
         assert_eq!(format!("{:?}", given.embedded), format!("{:?}", shown.embedded));
+        assert_eq!(format!("{:?}", given.postgres), format!("{:?}", shown.postgres));
         assert_eq!(given.listen, shown.listen);
         for key in known_keys() {
             let set = format!("{key} = ");
@@ -144,7 +145,7 @@ mod tests {
 
     /// A key that there is not, in every section.
     const UNHEARD_OF: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
-        [limits]\nunheard_of = 0\n[embedded]\nunheard_of = 0\n";
+        [limits]\nunheard_of = 0\n[embedded]\nunheard_of = 0\n[postgres]\nunheard_of = 0\n";
 
     /// Every setting there is: what the reader says when it is given one that there is not.
     fn known_keys() -> Vec<String> {
@@ -156,7 +157,7 @@ mod tests {
             problems.lines().filter_map(|line| line.split_once("known here are ")).map(|(_, list)| list);
         let keys: Vec<_> = lists.flat_map(|list| list.split(", ")).map(str::to_owned).collect();
         assert!(keys.len() > 10, "{problems}");
-        let sections = ["operator", "apps", "limits", "embedded"];
+        let sections = ["operator", "apps", "limits", "embedded", "postgres"];
         keys.into_iter().filter(|key| !sections.contains(&key.as_str())).collect()
     }
 }

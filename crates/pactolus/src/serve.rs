@@ -10,9 +10,10 @@ use pactolus_server::{
 };
 
 use crate::cli::ConfigPath;
-use crate::config::{Config, StoreUrl, Variables};
+use crate::config::{Config, StoreArgument, Variables};
 use crate::failure::Failure;
-use crate::{runtime, store};
+use crate::store::{self, Bounds};
+use crate::{migrate, runtime};
 
 /// Serve the bank that the configuration describes
 ///
@@ -28,7 +29,10 @@ pub(crate) struct Args {
     listen: Option<SocketAddr>,
     /// Keep orders here instead of where the configuration says, such as embedded:./data
     #[arg(long, value_name = "URL")]
-    store: Option<StoreUrl>,
+    store: Option<StoreArgument>,
+    /// First make the tables of a bank on PostgreSQL, or bring them up to date
+    #[arg(long)]
+    migrate: bool,
     /// What time it is for the bank; manual is for development, and needs login = "open" for every app
     #[arg(long, value_name = "CLOCK", default_value = "system")]
     clock: ClockKind,
@@ -52,15 +56,22 @@ A secret in the file may also be { env = \"NAME\" } or { file = \"PATH\" }.
 Unknown keys, and unknown variables that begin with PACTOLUS_, are refused.";
 
 /// Serves until the process is told to stop.
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut config =
         Config::read(&args.config.config, &Variables::of_this_process()).map_err(Failure::Config)?;
     config.listen = args.listen.unwrap_or(config.listen);
-    config.store = args.store.unwrap_or(config.store);
+    if let Some(store) = &args.store {
+        config.store = store.url()?;
+    }
     if args.clock == ClockKind::Manual {
         all_for_development(&config.bank.apps)?;
     }
-    runtime::start()?.block_on(serve(config, args.clock))
+    runtime::start()?.block_on(async {
+        if args.migrate {
+            migrate::migrate(&config.store, None).await?;
+        }
+        serve(config, args.clock).await
+    })
 }
 
 /// A clock that can be turned can turn the end of a session or of a cancel window away, so no app in earnest has one.
@@ -73,7 +84,8 @@ fn all_for_development(apps: &[AppSettings]) -> Result<(), Failure> {
 
 async fn serve(config: Config, clock: ClockKind) -> Result<(), Failure> {
     let stop = runtime::told_to_stop()?;
-    let store = store::open(&config.store, &config.embedded)?;
+    let bounds = Bounds { embedded: config.embedded, postgres: config.postgres };
+    let store = store::open(&config.store, &bounds).await?;
     let (listener, address) = runtime::listen(config.listen).await?;
     for app in config.bank.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");

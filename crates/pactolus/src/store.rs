@@ -2,13 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::time::Duration;
 
+use pactolus_ledger::{Audit, Portable, Unavailable};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+#[cfg(feature = "postgres")]
+use pactolus_ledger_postgres::PostgresStore;
 use pactolus_server::Store;
 
 use crate::cli::ConfigPath;
-use crate::config::{Config, StoreUrl, Variables};
+use crate::config::{Config, PostgresBounds, StoreArgument, StoreUrl, Variables};
 use crate::failure::Failure;
+use crate::runtime;
 
 /// Which store, for commands that read one without serving it.
 #[derive(clap::Args)]
@@ -17,38 +23,107 @@ pub(crate) struct StoreArgs {
     config: ConfigPath,
     /// The store, such as embedded:./data; without it, the one that the configuration names
     #[arg(long, value_name = "URL")]
-    store: Option<StoreUrl>,
+    store: Option<StoreArgument>,
 }
 
 impl StoreArgs {
     /// Finds out.
     pub(crate) fn choose(&self) -> Result<StoreUrl, Failure> {
-        if let Some(url) = &self.store {
-            return Ok(url.clone());
+        if let Some(named) = &self.store {
+            return named.url();
         }
         let config = Config::read(&self.config.config, &Variables::of_this_process());
         Ok(config.map_err(Failure::Config)?.store)
     }
 }
 
-/// Opens the store at `url` with these bounds; where there is none, it is made.
-pub(crate) fn open(url: &StoreUrl, settings: &Settings) -> Result<Store, Failure> {
-    let StoreUrl::Embedded(folder) = url;
-    EmbeddedStore::open(folder, settings)
-        .map(|store| Store::of(Arc::new(store)))
-        .map_err(|source| Failure::Store { store: url.clone(), source })
+/// The bounds of a store, whichever engine's it is.
+#[derive(Default)]
+pub(crate) struct Bounds {
+    pub(crate) embedded: Settings,
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "there is no engine to give them to"))]
+    pub(crate) postgres: PostgresBounds,
+}
+
+/// Opens the store at `url` with these bounds. A folder is made where there is none; a database has to be migrated.
+#[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "a folder is opened at once"))]
+pub(crate) async fn open(url: &StoreUrl, bounds: &Bounds) -> Result<Store, Failure> {
+    match url {
+        StoreUrl::Embedded(folder) => EmbeddedStore::open(folder, &bounds.embedded)
+            .map(|store| Store::of(Arc::new(store)))
+            .map_err(|source| unopened(url, source)),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(database) => {
+            let PostgresBounds { lanes, queue_orders_max } = bounds.postgres;
+            let settings = pactolus_ledger_postgres::Settings {
+                lanes,
+                queue_orders_max,
+                ..pactolus_ledger_postgres::Settings::default()
+            };
+            let store = PostgresStore::open(database, &settings).await;
+            store.map(|store| Store::of(Arc::new(store))).map_err(|source| unopened(url, source))
+        }
+    }
 }
 
 /// Opens the store at `url`, which has to be there: a slip in its name must not prove the books of an empty bank.
-pub(crate) fn open_existing(url: &StoreUrl) -> Result<Store, Failure> {
-    let StoreUrl::Embedded(folder) = url;
-    if holds_nothing(folder) { Err(Failure::NoStore(url.clone())) } else { open(url, &Settings::default()) }
+pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Store, Failure> {
+    if is_nothing(url) { Err(Failure::NoStore(url.clone())) } else { open(url, &Bounds::default()).await }
+}
+
+/// Opens the store at `url`, which has to be there, audits it, and closes it.
+pub(crate) fn audit(url: &StoreUrl) -> Result<Result<Audit, Unavailable>, Failure> {
+    runtime::start()?.block_on(async {
+        let store = open_existing(url).await?;
+        let audit = store.ledger.audit().await;
+        store.ledger.close().await;
+        Ok(audit)
+    })
+}
+
+/// Opens the store at `url` to be copied as a whole.
+#[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "a folder is opened at once"))]
+pub(crate) async fn open_whole(url: &StoreUrl) -> Result<Arc<dyn Portable>, Failure> {
+    match url {
+        StoreUrl::Embedded(folder) => {
+            let store = EmbeddedStore::open(folder, &Settings::default());
+            Ok(Arc::new(store.map_err(|source| unopened(url, source))?))
+        }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(database) => {
+            // A thousand orders at once take longer than the caller of one should wait.
+            let settings = pactolus_ledger_postgres::Settings {
+                answer_within: Duration::from_secs(30),
+                ..pactolus_ledger_postgres::Settings::default()
+            };
+            let store = PostgresStore::open(database, &settings).await;
+            Ok(Arc::new(store.map_err(|source| unopened(url, source))?))
+        }
+    }
+}
+
+/// Whether there is no bank at `url`. A database says so itself when it is opened.
+pub(crate) fn is_nothing(url: &StoreUrl) -> bool {
+    match url {
+        StoreUrl::Embedded(folder) => holds_nothing(folder),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(_) => false,
+    }
+}
+
+/// Says which store it is that cannot be opened.
+pub(crate) fn unopened(url: &StoreUrl, source: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::Store { store: url.clone(), source: Box::new(source) }
 }
 
 /// The folder of a store that is embedded, for what only such a store can do.
-pub(crate) fn embedded(url: &StoreUrl) -> &Path {
-    let StoreUrl::Embedded(folder) = url;
-    folder
+#[cfg_attr(not(feature = "postgres"), expect(clippy::unnecessary_wraps, reason = "every store is embedded"))]
+pub(crate) fn embedded(url: &StoreUrl) -> Result<&Path, Failure> {
+    match url {
+        StoreUrl::Embedded(folder) => Ok(folder),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(_) => Err(Failure::NotEmbedded(url.clone())),
+    }
 }
 
 /// Whether there is nothing in the folder. One that cannot be read is left to the engine, which says why.

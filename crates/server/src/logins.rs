@@ -1,18 +1,35 @@
 //! Who is logged in: apps by access tokens, players by sessions. Both are kept in the store and held in memory.
 
 pub(crate) mod codes;
+mod held;
 mod locks;
 pub(crate) mod open;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
 
-use pactolus_ledger::RecordValue;
+use pactolus_ledger::{Former, Put, RecordChange, RecordValue, Records, Unavailable};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 /// What a secret is looked up and kept by.
 type Digest = [u8; 32];
+
+/// How often a change is tried that others came before. Each time one of them got through, and nobody changes a login
+/// or a token many times in the moment that a try takes.
+const TRIES: usize = 8;
+
+/// Makes changes that depend on nothing.
+async fn put(records: &dyn Records, changes: Vec<RecordChange>) -> Result<(), Unavailable> {
+    debug_assert!(
+        changes.iter().all(|change| matches!(change.former, Former::Any)),
+        "they could come too late"
+    );
+    match records.put(changes).await? {
+        Put::Kept => Ok(()),
+        Put::TooLate => Err(Unavailable::Failed),
+    }
+}
 
 /// A value as a record's bytes.
 fn to_record(value: &impl Serialize) -> RecordValue {

@@ -5,7 +5,8 @@
 //! A search costs some hundred HMACs. In the sandbox that is what it is for. Live, where a flood of refusals must
 //! not slow down the calls that are right, only so many a second are searched ([`Limits::explained_per_second`]).
 //!
-//! Rejections are kept in memory, bounded in number and bytes, and the newest win. Those that showed no good token
+//! Rejections are kept in memory, bounded in number and bytes, and the newest win. Where several nodes share a store,
+//! so many a second are also kept there for an hour, so that any node can be asked. Those that showed no good token
 //! have a small part of the room to themselves, so that nobody from outside can push out an app's own.
 //! Read next: `rejections/explained.rs`, the findings, and `rejections/ring.rs`, what is forgotten.
 
@@ -13,11 +14,14 @@ mod explained;
 mod masks;
 mod ring;
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, header};
+use pactolus_ledger::{Former, RecordChange, RecordKey, RecordValue, Sharing, Unavailable};
 use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::explain::ShownParameters;
 use pactolus_protocol::{AccessToken, CallPath, Refusal, Rid};
@@ -25,6 +29,7 @@ use pactolus_protocol::{AccessToken, CallPath, Refusal, Rid};
 use self::masks::Masks;
 use self::ring::Ring;
 use crate::bank::Bank;
+use crate::operator::rejections::shown;
 use crate::rates::Bucket;
 use crate::settings::{AppSettings, Limits};
 
@@ -62,7 +67,16 @@ pub(crate) struct Rejections {
     of_strangers: Mutex<Ring>,
     /// What is left of this second's searches in the live environment.
     searches: Mutex<Bucket>,
+    /// What is left of this second's room in a store that is shared.
+    shared: Mutex<Bucket>,
 }
+
+/// How many rejections a second a node keeps for the others: at some 2 KB each, those of an hour take 140 MB at most,
+/// and a flood of refusals does not become a flood of writes.
+const SHARED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
+
+/// How long they are kept there.
+const SHARED_FOR: Duration = Duration::from_secs(3600);
 
 /// One part in so many of the room is for those who showed no good token.
 const STRANGERS_SHARE: usize = 8;
@@ -75,6 +89,7 @@ impl Rejections {
             of_apps: Mutex::new(Ring::new(kept - kept_of_strangers, bytes - bytes_of_strangers)),
             of_strangers: Mutex::new(Ring::new(kept_of_strangers, bytes_of_strangers)),
             searches: Mutex::new(Bucket::full(limits.explained_per_second)),
+            shared: Mutex::new(Bucket::full(SHARED_PER_SECOND)),
         }
     }
 
@@ -124,7 +139,7 @@ pub(crate) async fn keep(
     let explained = explained::explain(bank, path, host, &seen, &refusal).await;
     let answered = explained.answered(path.environment, refusal);
     let masks = Masks::of(bank, &seen);
-    bank.rejections.keep(Rejection {
+    let rejection = Rejection {
         rid,
         at: bank.now(),
         method: head.method.clone(),
@@ -135,6 +150,41 @@ pub(crate) async fn keep(
         parameters: explained.parameters.map(|parameters| masks.mask_all(parameters)),
         signed_text: explained.signed_text.map(|text| masks.mask(text)),
         findings: explained.findings,
-    });
+    };
+    share(bank, &rejection);
+    bank.rejections.keep(rejection);
     answered
+}
+
+/// Keeps a rejection for the other nodes, if there are any, beside the answer: who is refused does not wait for it.
+fn share(bank: &Bank, rejection: &Rejection) {
+    let has_room = || locked(&bank.rejections.shared).take(SHARED_PER_SECOND, rejection.at);
+    if bank.records.sharing() == Sharing::OneProcess || !has_room() {
+        return;
+    }
+    let change = RecordChange {
+        key: record_key(rejection.rid),
+        value: RecordValue(shown(rejection)),
+        expires_at: rejection.at.after(SHARED_FOR),
+        former: Former::Any,
+    };
+    let records = Arc::clone(&bank.records);
+    tokio::spawn(async move {
+        if let Err(error) = records.put(vec![change]).await {
+            tracing::debug!(%error, "a rejection is kept by this node only");
+        }
+    });
+}
+
+/// A rejection that this node or another keeps, as it is shown.
+pub(crate) async fn find(bank: &Bank, rid: Rid) -> Result<Option<Vec<u8>>, Unavailable> {
+    match (bank.rejections.get(rid), bank.records.sharing()) {
+        (Some(rejection), _) => Ok(Some(shown(&rejection))),
+        (None, Sharing::OneProcess) => Ok(None),
+        (None, Sharing::ManyProcesses) => bank.records.get(record_key(rid)).await,
+    }
+}
+
+fn record_key(rid: Rid) -> RecordKey {
+    RecordKey::new("rejection", &[&rid.to_string()])
 }

@@ -2,18 +2,27 @@
 //!
 //! To add an engine: a variant here with its scheme, and its arm where a bank is opened.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+#[cfg(feature = "postgres")]
+use pactolus_ledger_postgres::{InvalidPostgresUrl, PostgresUrl};
+use zeroize::Zeroizing;
+
 use super::kind::{self, Wrong};
 use super::sources::Given;
+use crate::failure::Failure;
 
-/// A store: `<scheme>:<where>`.
+/// A store: `<scheme>:<where>`. What is shown of one never holds a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
     /// `embedded:<folder>`: the embedded engine, its files in that folder.
     Embedded(PathBuf),
+    /// `postgres://…`: a database that many nodes share.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<PostgresUrl>),
 }
 
 /// Why a text names no store. It does not repeat the text: what follows a scheme may hold a password.
@@ -23,13 +32,42 @@ pub(crate) enum InvalidStoreUrl {
     UnknownScheme,
     /// Nothing follows the scheme.
     NoFolder,
+    /// What follows `postgres:` does not say where a database is.
+    #[cfg(feature = "postgres")]
+    Postgres(InvalidPostgresUrl),
+    /// The engine is not part of this program.
+    #[cfg(not(feature = "postgres"))]
+    NoPostgres,
+}
+
+/// A store as it is written on the command line: read after the command line is, because what is said of an argument
+/// that is wrong shows it.
+#[derive(Clone)]
+pub(crate) struct StoreArgument(Zeroizing<String>);
+
+impl FromStr for StoreArgument {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+impl StoreArgument {
+    /// The store that the argument names; relative folders are taken from the working directory.
+    pub(crate) fn url(&self) -> Result<StoreUrl, Failure> {
+        self.0.parse().map_err(Failure::StoreUrl)
+    }
 }
 
 impl StoreUrl {
     /// The same store, a relative folder taken from `folder`.
     pub(crate) fn within(self, folder: &Path) -> Self {
-        let Self::Embedded(path) = self;
-        Self::Embedded(folder.join(path))
+        match self {
+            Self::Embedded(path) => Self::Embedded(folder.join(path)),
+            #[cfg(feature = "postgres")]
+            elsewhere @ Self::Postgres(_) => elsewhere,
+        }
     }
 }
 
@@ -46,15 +84,30 @@ impl FromStr for StoreUrl {
         match text.split_once(':') {
             Some(("embedded", "")) => Err(InvalidStoreUrl::NoFolder),
             Some(("embedded", folder)) => Ok(Self::Embedded(PathBuf::from(folder))),
+            Some(("postgres" | "postgresql", _)) => postgres(text),
             Some(_) | None => Err(InvalidStoreUrl::UnknownScheme),
         }
     }
 }
 
+#[cfg(feature = "postgres")]
+fn postgres(text: &str) -> Result<StoreUrl, InvalidStoreUrl> {
+    let url = text.parse().map_err(InvalidStoreUrl::Postgres)?;
+    Ok(StoreUrl::Postgres(Box::new(url)))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_: &str) -> Result<StoreUrl, InvalidStoreUrl> {
+    Err(InvalidStoreUrl::NoPostgres)
+}
+
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Embedded(folder) = self;
-        write!(f, "embedded:{}", folder.display())
+        match self {
+            Self::Embedded(folder) => write!(f, "embedded:{}", folder.display()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => url.fmt(f),
+        }
     }
 }
 
@@ -63,18 +116,24 @@ impl fmt::Display for InvalidStoreUrl {
         f.write_str(match self {
             Self::UnknownScheme => "has an unknown scheme; it must be like embedded:./data",
             Self::NoFolder => "names no folder; it must be like embedded:./data",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(invalid) => return invalid.fmt(f),
+            #[cfg(not(feature = "postgres"))]
+            Self::NoPostgres => {
+                "is PostgreSQL, which this program was built without (its feature `postgres`)"
+            }
         })
     }
 }
 
 impl std::error::Error for InvalidStoreUrl {}
 
-/// A setting that is a store.
+/// A setting that is a store. It may hold a password, so it can be given in every way that a secret can.
 ///
 /// A relative folder is taken from the file that names it: a bank started from another folder must find its own
 /// orders there, not open an empty store beside them.
 pub(super) fn store(given: &Given<'_>) -> Result<StoreUrl, Wrong> {
-    kind::text(StoreUrl::from_str)(given).map(|store| store.within(given.folder()))
+    kind::secret(StoreUrl::from_str)(given).map(|store| store.within(given.folder()))
 }
 
 #[cfg(test)]
@@ -90,5 +149,15 @@ mod tests {
         for unknown in ["", "./data", "Embedded:./data", "redis://localhost"] {
             assert_eq!(unknown.parse::<StoreUrl>(), Err(InvalidStoreUrl::UnknownScheme), "{unknown}");
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_password_is_never_shown() {
+        let url: StoreUrl = "postgres://bank:s3cret@db/coins".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://bank@db:5432/coins");
+        assert!(!format!("{url:?}").contains("s3cret"));
+        let wrong = "postgres://bank:s3cret@db:port/coins".parse::<StoreUrl>().unwrap_err();
+        assert!(!format!("{wrong} {wrong:?}").contains("s3cret"));
     }
 }

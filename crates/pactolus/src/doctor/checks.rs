@@ -11,7 +11,7 @@ use super::Finding;
 use crate::config::{Config, StoreUrl};
 use crate::http::Http;
 use crate::lang::{Lang, words};
-use crate::store;
+use crate::{runtime, store};
 
 /// The first second of 2025: no machine that runs this is earlier.
 const NOT_BEFORE_S: u64 = 1_735_689_600;
@@ -59,7 +59,36 @@ const FREE_BYTES_MIN: u64 = 1 << 30;
 
 /// Where the orders are.
 pub(super) fn store(url: &StoreUrl, lang: Lang) -> Vec<Finding> {
-    let folder = store::embedded(url);
+    match store::embedded(url) {
+        Ok(folder) => on_disk(folder, url, lang),
+        Err(_) => vec![in_database(url, lang)],
+    }
+}
+
+/// A store in a database has to answer, and to be of this program's version.
+fn in_database(url: &StoreUrl, lang: Lang) -> Finding {
+    let opened = runtime::start().and_then(|runtime| {
+        runtime.block_on(async {
+            let store = store::open_existing(url).await?;
+            store.ledger.close().await;
+            Ok(())
+        })
+    });
+    match opened {
+        Ok(()) => Finding::good("store", words!(lang, "the database of {url} answers", "{url} 的数据库可用")),
+        Err(failure) => Finding::bad(
+            "store",
+            failure.in_words(lang),
+            words!(
+                lang,
+                "see that the database runs and its URL is right, and run pactolus migrate",
+                "请确认数据库正在运行且 URL 正确，并运行 pactolus migrate"
+            ),
+        ),
+    }
+}
+
+fn on_disk(folder: &Path, url: &StoreUrl, lang: Lang) -> Vec<Finding> {
     let mut findings = vec![state(folder, url, lang)];
     let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     if let Ok(disk) = rustix::fs::statvfs(existing) {

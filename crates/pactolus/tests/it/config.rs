@@ -93,12 +93,20 @@ fn a_command_line_that_is_not_understood_is_exit_code_2() {
 fn help_lists_every_command_and_exit_code_in_80_columns() {
     let folder = Folder::empty();
     let help = folder.run(&["--help"]).stdout;
-    for words in
-        ["\n  demo ", "\n  init ", "\n  serve ", "\n  audit ", "\n  0   done", "\n  6   ", "\n  12  "]
-    {
+    for words in [
+        "\n  demo ",
+        "\n  init ",
+        "\n  serve ",
+        "\n  audit ",
+        "\n  migrate ",
+        "\n  copy ",
+        "\n  0   done",
+        "\n  6   ",
+        "\n  12  ",
+    ] {
         assert!(help.contains(words), "{words:?}: {help}");
     }
-    for command in ["demo", "init", "serve", "audit"] {
+    for command in ["demo", "init", "serve", "audit", "migrate", "copy"] {
         let help = help.clone() + &folder.run(&[command, "--help"]).stdout;
         let longest = help.lines().max_by_key(|line| line.chars().count()).unwrap();
         assert!(longest.chars().count() <= 80, "{longest}");

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{RecordChange, RecordKey, Records, Unavailable};
+use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Unavailable};
 use pactolus_nouns::{AppId, OpenId, UnixMillis};
 use pactolus_protocol::login::CODE_LIFETIME;
 use pactolus_protocol::{ErrorCode, LoginCode, Refusal};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::locks::Locks;
 use super::sessions::{Session, Sessions};
-use super::{digest, from_record, hex, to_record};
+use super::{TRIES, digest, from_record, hex, put, to_record};
 use crate::midas::convert;
 use crate::random::Randomness;
 
@@ -25,8 +25,9 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 pub(crate) struct Codes {
     records: Arc<dyn Records>,
     random: Arc<dyn Randomness>,
-    /// A code's is held while the code is used, its write included, so that of two at once one finds it used. A
-    /// session's lock is taken under it and never the other way round.
+    /// A code's is held while the code is used, its write included, so that of two at once one finds it used; where
+    /// the two are on two nodes, the store tells one that it came too late. A session's lock is taken under it and
+    /// never the other way round.
     using: Locks,
 }
 
@@ -89,7 +90,7 @@ impl Codes {
         let code = LoginCode::new(&hex(&bytes)).expect("hex digits make a code");
         let good_until_ms = now.after(CODE_LIFETIME).get();
         let kept = Kept { openid: openid.to_string(), good_until_ms, used: false };
-        self.records.put(vec![change(key(appid, &code), &kept)]).await?;
+        put(&*self.records, vec![change(key(appid, &code), &kept, Former::Any)]).await?;
         Ok(code)
     }
 
@@ -102,26 +103,32 @@ impl Codes {
         sessions: &Sessions,
         now: UnixMillis,
     ) -> Result<OpenId, NotUsed> {
-        let key = key(appid, code);
+        let (key, session) = (key(appid, code), Arc::new(session));
         let _using = self.using.lock(key.as_str()).await;
-        let bytes = self.records.get(key.clone()).await?.ok_or(NotUsed::Unknown)?;
-        let mut kept: Kept = from_record(&bytes).ok_or(Unavailable::Failed)?;
-        let openid = OpenId::new(&kept.openid).map_err(|_| Unavailable::Failed)?;
-        if kept.used {
-            return Err(NotUsed::UsedBefore);
+        for _ in 0..TRIES {
+            let bytes = self.records.get(key.clone()).await?.ok_or(NotUsed::Unknown)?;
+            let mut kept: Kept = from_record(&bytes).ok_or(Unavailable::Failed)?;
+            let openid = OpenId::new(&kept.openid).map_err(|_| Unavailable::Failed)?;
+            if kept.used {
+                return Err(NotUsed::UsedBefore);
+            }
+            if now.get() >= kept.good_until_ms {
+                return Err(NotUsed::Over);
+            }
+            kept.used = true;
+            let used = change(key.clone(), &kept, Former::Value(RecordValue(bytes)));
+            match sessions.put_with(appid, openid, &session, vec![used]).await? {
+                Put::Kept => return Ok(openid),
+                Put::TooLate => {}
+            }
         }
-        if now.get() >= kept.good_until_ms {
-            return Err(NotUsed::Over);
-        }
-        kept.used = true;
-        sessions.put_with(appid, openid, session, vec![change(key, &kept)]).await?;
-        Ok(openid)
+        Err(Unavailable::Busy.into())
     }
 }
 
-fn change(key: RecordKey, kept: &Kept) -> RecordChange {
+fn change(key: RecordKey, kept: &Kept, former: Former) -> RecordChange {
     let expires_at = UnixMillis::new(kept.good_until_ms).after(REMEMBERED);
-    RecordChange { key, value: to_record(kept), expires_at }
+    RecordChange { key, value: to_record(kept), expires_at, former }
 }
 
 fn key(appid: AppId, code: &LoginCode) -> RecordKey {

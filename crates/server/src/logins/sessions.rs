@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{RecordChange, RecordKey, Records, Unavailable};
+use pactolus_ledger::{Former, Put, RecordChange, RecordKey, Records, Unavailable};
 use pactolus_nouns::{AppId, OpenId, UnixMillis};
 use pactolus_protocol::{ErrorCode, Refusal, SessionKey};
-use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
+use super::held::Held;
 use super::locks::Locks;
-use super::{from_record, to_record};
+use super::{TRIES, from_record, to_record};
 
 /// A player's login.
 pub(crate) struct Session {
@@ -56,17 +56,18 @@ pub(crate) struct Before {
 
 /// The sessions of all players.
 pub(crate) struct Sessions {
-    held: Cache<(AppId, OpenId), Arc<Session>>,
+    held: Held<(AppId, OpenId), Arc<Session>>,
     records: Arc<dyn Records>,
     /// A player's is held while a login is replaced, its write included, so that of two at once the same one is the
-    /// last in the store and in memory. Under it, a look-up may wait for another of the same login, which waits for
-    /// nobody.
+    /// last in the store and in memory. Of two on two nodes, the store tells one that it came too late, and the login
+    /// that it then reads is the one that it replaces.
     replacing: Locks,
 }
 
 impl Sessions {
     pub(crate) fn new(records: Arc<dyn Records>, held: usize) -> Self {
-        Self { held: Cache::new(held), records, replacing: Locks::new() }
+        let held = Held::new(held, records.sharing());
+        Self { held, records, replacing: Locks::new() }
     }
 
     /// Logs a player in, in place of any login before.
@@ -76,7 +77,14 @@ impl Sessions {
         openid: OpenId,
         session: Session,
     ) -> Result<(), Unavailable> {
-        self.put_with(appid, openid, session, Vec::new()).await
+        let session = Arc::new(session);
+        for _ in 0..TRIES {
+            match self.put_with(appid, openid, &session, Vec::new()).await? {
+                Put::Kept => return Ok(()),
+                Put::TooLate => {}
+            }
+        }
+        Err(Unavailable::Busy)
     }
 
     /// Logs a player in and makes the `other` changes, or none of it.
@@ -84,26 +92,30 @@ impl Sessions {
         &self,
         appid: AppId,
         openid: OpenId,
-        session: Session,
+        session: &Arc<Session>,
         other: Vec<RecordChange>,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<Put, Unavailable> {
         let kept = Kept {
             session_key: session.key.expose().to_owned(),
             good_from_ms: session.good_from.get(),
             good_until_ms: session.good_until.get(),
         };
+        let _replacing = self.replacing.lock((appid, openid)).await;
+        let former = self.records.get(key(appid, openid)).await?;
+        let before = former.as_deref().map(read).transpose()?;
+        let before = before.filter(|before| !before.key.matches(session.key.expose()));
+        let before = before.map(|before| replaced(appid, openid, &before, session.good_from));
         let change = RecordChange {
             key: key(appid, openid),
             value: to_record(&kept),
             expires_at: session.good_until.after(REMEMBERED),
+            former: Former::read(former),
         };
-        let _replacing = self.replacing.lock((appid, openid)).await;
-        let before = self.find(appid, openid).await?;
-        let before = before.filter(|before| !before.key.matches(session.key.expose()));
-        let before = before.map(|before| replaced(appid, openid, &before, session.good_from));
-        self.records.put(other.into_iter().chain(before).chain([change]).collect()).await?;
-        self.held.insert((appid, openid), Arc::new(session));
-        Ok(())
+        let put = self.records.put(other.into_iter().chain(before).chain([change]).collect()).await?;
+        if put == Put::Kept {
+            self.held.insert((appid, openid), Arc::clone(session));
+        }
+        Ok(put)
     }
 
     /// The player's session: 90010 if there is none, or if it is over.
@@ -143,21 +155,22 @@ impl Sessions {
     }
 
     async fn load(&self, appid: AppId, openid: OpenId) -> Result<Option<Arc<Session>>, Unavailable> {
-        // The guard keeps what is read here from taking the place of a login that is newer.
-        let guard = match self.held.get_value_or_guard_async(&(appid, openid)).await {
-            Ok(session) => return Ok(Some(session)),
-            Err(guard) => guard,
+        let kept = async {
+            let bytes = self.records.get(key(appid, openid)).await?;
+            bytes.as_deref().map(read).transpose().map(|session| session.map(Arc::new))
         };
-        let Some(bytes) = self.records.get(key(appid, openid)).await? else { return Ok(None) };
-        let kept: Kept = from_record(&bytes).ok_or(Unavailable::Failed)?;
-        let session = Arc::new(Session {
-            key: SessionKey::new(&kept.session_key).map_err(|_| Unavailable::Failed)?,
-            good_from: UnixMillis::new(kept.good_from_ms),
-            good_until: UnixMillis::new(kept.good_until_ms),
-        });
-        let _ = guard.insert(Arc::clone(&session));
-        Ok(Some(session))
+        self.held.get_or(&(appid, openid), kept).await
     }
+}
+
+/// The session in a record's bytes.
+fn read(bytes: &[u8]) -> Result<Session, Unavailable> {
+    let kept: Kept = from_record(bytes).ok_or(Unavailable::Failed)?;
+    Ok(Session {
+        key: SessionKey::new(&kept.session_key).map_err(|_| Unavailable::Failed)?,
+        good_from: UnixMillis::new(kept.good_from_ms),
+        good_until: UnixMillis::new(kept.good_until_ms),
+    })
 }
 
 /// The change that keeps a login which another replaces at `now`.
@@ -167,6 +180,7 @@ fn replaced(appid: AppId, openid: OpenId, before: &Session, now: UnixMillis) -> 
         key: before_key(appid, openid),
         value: to_record(&kept),
         expires_at: now.after(REMEMBERED),
+        former: Former::Any,
     }
 }
 

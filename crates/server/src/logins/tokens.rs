@@ -7,18 +7,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{RecordChange, RecordKey, Records, Unavailable};
+use pactolus_ledger::{Former, Put, RecordChange, RecordKey, Records, Unavailable};
 use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
 use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
-use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 pub(crate) mod fate;
 mod stable;
 
-use super::{Digest, digest, from_record, hex, to_record};
+use super::held::Held;
+use super::{Digest, TRIES, digest, from_record, hex, to_record};
 use crate::random::Randomness;
 use crate::settings::AppSettings;
 
@@ -31,11 +31,12 @@ pub(crate) struct Tokens {
     fixed: HashMap<Digest, AppId>,
     /// The digests of the apps' secrets: a token given for another secret is no longer good.
     secrets: HashMap<AppId, Digest>,
-    held: Cache<Digest, Token>,
+    held: Held<Digest, Token>,
     records: Arc<dyn Records>,
     random: Arc<dyn Randomness>,
-    /// Held while a token is replaced, its write included, so that of two at once one replaces the other. Only
-    /// requests for tokens wait for it, and they take no other lock.
+    /// Held while a token is replaced, its write included, so that of two at once one replaces the other; of two on
+    /// two nodes, the store tells one that it came too late. Only requests for tokens wait for it, and they take no
+    /// other lock.
     replacing: Mutex<()>,
 }
 
@@ -68,7 +69,7 @@ impl Tokens {
         Self {
             fixed: apps.clone().flat_map(fixed).collect(),
             secrets: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
-            held: Cache::new(held),
+            held: Held::new(held, records.sharing()),
             records,
             random,
             replacing: Mutex::new(()),
@@ -99,32 +100,48 @@ impl Tokens {
         let secret = *self.secrets.get(&appid).ok_or(Unavailable::Closed)?;
         let new = self.new_token();
         let new_digest = digest(new.expose());
-        let good_until_ms = now.after(TOKEN_LIFETIME).get();
-        let token = Token { appid: appid.to_string(), secret, good_until_ms, replaced: false };
+        let good_until = now.after(TOKEN_LIFETIME);
+        let appid_text = appid.to_string();
+        let token = Token { appid: appid_text, secret, good_until_ms: good_until.get(), replaced: false };
 
         let _replacing = self.replacing.lock().await;
-        let mut tokens = vec![(new_digest, token)];
-        if let Some((digest, mut before)) = self.latest(appid).await? {
-            before.good_until_ms = before.good_until_ms.min(now.after(TOKEN_OVERLAP).get());
-            before.replaced = true;
-            tokens.push((digest, before));
+        for _ in 0..TRIES {
+            let latest = self.records.get(latest_key(appid)).await?;
+            let mut tokens = vec![(new_digest, token.clone())];
+            if let Some((digest, mut before)) = self.named_by(latest.as_deref()).await? {
+                before.good_until_ms = before.good_until_ms.min(now.after(TOKEN_OVERLAP).get());
+                before.replaced = true;
+                tokens.push((digest, before));
+            }
+            let replaces = RecordChange {
+                key: latest_key(appid),
+                value: to_record(&Latest { digest: new_digest }),
+                expires_at: good_until,
+                former: Former::read(latest),
+            };
+            match self.put(tokens, replaces).await? {
+                Put::Kept => return Ok(new),
+                Put::TooLate => {}
+            }
         }
-        let mut changes: Vec<_> = tokens.iter().map(|(digest, token)| change(digest, token)).collect();
-        changes.push(RecordChange {
-            key: latest_key(appid),
-            value: to_record(&Latest { digest: new_digest }),
-            expires_at: UnixMillis::new(good_until_ms),
-        });
-        self.records.put(changes).await?;
-        for (digest, token) in tokens {
-            self.held.insert(digest, token);
-        }
-        Ok(new)
+        Err(Unavailable::Busy)
     }
 
-    async fn latest(&self, appid: AppId) -> Result<Option<(Digest, Token)>, Unavailable> {
-        let Some(bytes) = self.records.get(latest_key(appid)).await? else { return Ok(None) };
-        let Some(Latest { digest }) = from_record(&bytes) else { return Ok(None) };
+    /// Keeps tokens with the record that names the latest of them, and holds them.
+    async fn put(&self, tokens: Vec<(Digest, Token)>, naming: RecordChange) -> Result<Put, Unavailable> {
+        let changes = tokens.iter().map(|(digest, token)| change(digest, token)).chain([naming]);
+        let put = self.records.put(changes.collect()).await?;
+        if put == Put::Kept {
+            for (digest, token) in tokens {
+                self.held.insert(digest, token);
+            }
+        }
+        Ok(put)
+    }
+
+    /// The token that a record says is the latest.
+    async fn named_by(&self, latest: Option<&[u8]>) -> Result<Option<(Digest, Token)>, Unavailable> {
+        let Some(Latest { digest }) = latest.and_then(from_record) else { return Ok(None) };
         Ok(self.find(digest).await?.map(|token| (digest, token)))
     }
 
@@ -137,17 +154,11 @@ impl Tokens {
     }
 
     async fn load(&self, digest: Digest) -> Result<Option<Token>, Unavailable> {
-        // The guard keeps what is read here from taking the place of something newer.
-        let guard = match self.held.get_value_or_guard_async(&digest).await {
-            Ok(token) => return Ok(Some(token)),
-            Err(guard) => guard,
+        let kept = async {
+            let bytes = self.records.get(token_key(&digest)).await?;
+            Ok(bytes.as_deref().and_then(from_record))
         };
-        let Some(bytes) = self.records.get(token_key(&digest)).await? else { return Ok(None) };
-        let token: Option<Token> = from_record(&bytes);
-        if let Some(token) = &token {
-            let _ = guard.insert(token.clone());
-        }
-        Ok(token)
+        self.held.get_or(&digest, kept).await
     }
 
     fn new_token(&self) -> AccessToken {
@@ -162,6 +173,7 @@ fn change(digest: &Digest, token: &Token) -> RecordChange {
         key: token_key(digest),
         value: to_record(token),
         expires_at: UnixMillis::new(token.good_until_ms).after(REMEMBERED),
+        former: Former::Any,
     }
 }
 

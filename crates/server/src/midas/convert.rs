@@ -123,6 +123,7 @@ pub(crate) fn refusal(error: PostError, amount: Parameter) -> Refusal {
 pub(crate) fn unavailable(error: Unavailable) -> Refusal {
     let detail = match error {
         Unavailable::Busy => "the bank is busy; repeat the same request",
+        Unavailable::Away => "the bank's database cannot be reached; repeat the same request",
         Unavailable::Closed => "the bank is stopping; repeat the same request",
         Unavailable::Failed => "the bank's store failed; repeat the same request once it is back",
     };

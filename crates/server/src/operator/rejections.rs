@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use pactolus_ledger::Unavailable;
 use pactolus_nouns::{AppId, Environment};
 use pactolus_protocol::Rid;
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::Problem;
 use super::extract::{Path, Query};
 use super::field::{Asked, Text, Told};
 use crate::bank::Bank;
-use crate::rejections::Rejection;
+use crate::rejections::{self, Rejection};
 
 /// The most rejections of a list.
 const LIMIT_MAX: usize = 100;
@@ -156,18 +158,31 @@ impl From<&Rejection> for RejectionDetails {
     }
 }
 
+/// The details of a rejection, as the node that made them wrote them down.
+#[derive(Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(transparent)]
+pub(crate) struct Shown(#[schemars(with = "RejectionDetails")] Box<RawValue>);
+
+/// The details of a rejection in JSON.
+pub(crate) fn shown(rejection: &Rejection) -> Vec<u8> {
+    serde_json::to_vec(&RejectionDetails::from(rejection)).expect("texts and numbers have a form in JSON")
+}
+
 /// Tells why a request was refused.
 pub(crate) async fn get(
     State(bank): State<Arc<Bank>>,
     Path(of): Path<OfRequest>,
-) -> Result<Json<RejectionDetails>, Problem> {
+) -> Result<Json<Shown>, Problem> {
     let rid = of.rid.read("rid")?;
-    let rejection = bank.rejections.get(rid).ok_or_else(|| {
+    let shown = rejections::find(&bank, rid).await?.ok_or_else(|| {
         Problem::not_found(
             "no refusal with this rid is kept; the bank forgets older ones, and all when it restarts",
         )
     })?;
-    Ok(Json(RejectionDetails::from(&*rejection)))
+    // Bytes of another form are a newer program's, or damage.
+    let shown = serde_json::from_slice(&shown).map_err(|_| Problem::from(Unavailable::Failed))?;
+    Ok(Json(Shown(shown)))
 }
 
 /// Lists the newest refusals.

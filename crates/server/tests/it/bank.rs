@@ -1,4 +1,4 @@
-//! A bank to test: a server on a port of its own, a store in a folder of its own, the documented sample's app, and
+//! A bank to test: a server on a port of its own, a store in a place of its own, the documented sample's app, and
 //! books that are audited when it goes.
 
 use std::path::Path;
@@ -21,7 +21,6 @@ use pactolus_server::{
     serve,
 };
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -52,13 +51,21 @@ impl TestClock {
 pub(crate) struct TestBank {
     pub(crate) clock: TestClock,
     pub(crate) base: String,
-    store: Arc<EmbeddedStore>,
+    store: Arc<dyn Engine>,
     client: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
     /// Removed last.
-    folder: Option<TempDir>,
+    place: Option<Place>,
 }
+
+/// The engine of a bank; which one, the program of tests says (`engine.rs`).
+pub(crate) trait Engine: Ledger + Records {}
+
+impl<T: Ledger + Records> Engine for T {}
+
+/// What an engine's files are in, or its tables; removed when it is dropped.
+pub(crate) type Place = Box<dyn std::any::Any + Send + Sync>;
 
 /// The documented sample's app, with a secret and a sandbox key of the tests' own.
 pub(crate) fn sample_app() -> AppSettings {
@@ -79,6 +86,11 @@ pub(crate) fn open_in(folder: &Path) -> Arc<EmbeddedStore> {
     Arc::new(EmbeddedStore::open(folder, &pactolus_ledger_embedded::Settings::default()).unwrap())
 }
 
+/// Where a server keeps everything: in the engine of its test.
+fn kept(store: &Arc<dyn Engine>) -> Store {
+    Store { ledger: Arc::clone(store) as Arc<dyn Ledger>, records: Arc::clone(store) as Arc<dyn Records> }
+}
+
 impl TestBank {
     /// A bank with the sample's app, whose player is logged in.
     pub(crate) async fn start() -> Self {
@@ -87,22 +99,18 @@ impl TestBank {
 
     /// The same with other settings of the app.
     pub(crate) async fn with(app: AppSettings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open_in(folder.path());
+        let (store, place) = crate::engine::open().await;
         let mut bank = Self::on(store, vec![app], Limits::default()).await;
-        bank.folder = Some(folder);
+        bank.place = Some(place);
         bank.log_in(PLAYER).await;
         bank
     }
 
     /// A bank on an open store, with these apps, and nobody logged in.
-    pub(crate) async fn on(store: Arc<EmbeddedStore>, apps: Vec<AppSettings>, limits: Limits) -> Self {
+    pub(crate) async fn on(store: Arc<dyn Engine>, apps: Vec<AppSettings>, limits: Limits) -> Self {
         let clock = Arc::new(ManualClock::standing_at(START));
         let settings = Settings { operator_token: AccessToken::new(OPERATOR).unwrap(), apps, limits };
-        let kept = Store {
-            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
-            records: Arc::clone(&store) as Arc<dyn Records>,
-        };
+        let kept = kept(&store);
         let bank = Bank::on_manual_clock(settings, kept, Arc::clone(&clock), Arc::new(OsRandomness));
         Self::serving(bank, clock, store).await
     }
@@ -119,19 +127,17 @@ impl TestBank {
 
     /// A bank on the machine's clock, which its tests cannot turn.
     pub(crate) async fn on_system_clock() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open_in(folder.path());
+        let (store, place) = crate::engine::open().await;
         let settings =
             Settings { apps: vec![sample_app()], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
-        let kept = Store::of(Arc::clone(&store));
-        let bank = Bank::new(settings, kept, Arc::new(SystemClock), Arc::new(OsRandomness));
+        let bank = Bank::new(settings, kept(&store), Arc::new(SystemClock), Arc::new(OsRandomness));
         let nobodys = Arc::new(ManualClock::standing_at(START));
         let mut bank = Self::serving(bank, nobodys, store).await;
-        bank.folder = Some(folder);
+        bank.place = Some(place);
         bank
     }
 
-    async fn serving(bank: Arc<Bank>, clock: Arc<ManualClock>, store: Arc<EmbeddedStore>) -> Self {
+    async fn serving(bank: Arc<Bank>, clock: Arc<ManualClock>, store: Arc<dyn Engine>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -147,7 +153,7 @@ impl TestBank {
             client,
             stop: Some(stop),
             server: Some(server),
-            folder: None,
+            place: None,
         }
     }
 

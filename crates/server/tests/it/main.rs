@@ -7,6 +7,7 @@ mod checks;
 mod clock;
 mod connections;
 mod drain;
+mod engine;
 mod explain;
 mod faults;
 mod flow;

@@ -9,15 +9,15 @@
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use pactolus_ledger::{RecordChange, RecordKey, Unavailable};
+use pactolus_ledger::{Former, Put, RecordChange, RecordKey, Unavailable};
 use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::token::TOKEN_LIFETIME;
 use pactolus_protocol::{AccessToken, ErrorCode, Refresh, Refusal, TokenReply};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::{REMEMBERED, Token, Tokens, change};
-use crate::logins::{Digest, digest, from_record, hex, to_record};
+use super::{REMEMBERED, Token, Tokens};
+use crate::logins::{Digest, TRIES, digest, from_record, hex, to_record};
 use crate::midas::convert;
 use crate::settings::AppSettings;
 
@@ -109,61 +109,70 @@ impl Tokens {
     ) -> Result<TokenReply, NotTold> {
         let secret = digest(app.app_secret.expose());
         let _replacing = self.replacing.lock().await;
-        let kept = self.kept(app.appid).await?;
-        let mut forced = kept.as_ref().map(|kept| kept.forced).unwrap_or_default();
-        let living = kept.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
-        let replaces = match (refresh, forced.again(now)) {
-            (Refresh::WhenOver, _) | (Refresh::Now, Again::TooSoon) => false,
-            (Refresh::Now, Again::TooOften) => return Err(NotTold::TooOften),
-            (Refresh::Now, Again::Yes(counted)) => {
-                forced = counted;
-                true
+        for _ in 0..TRIES {
+            let bytes = self.records.get(stable_key(app.appid)).await?;
+            let kept: Option<Kept> = bytes.as_deref().and_then(from_record);
+            let mut forced = kept.as_ref().map(|kept| kept.forced).unwrap_or_default();
+            let living = kept.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
+            let replaces = match (refresh, forced.again(now)) {
+                (Refresh::WhenOver, _) | (Refresh::Now, Again::TooSoon) => false,
+                (Refresh::Now, Again::TooOften) => return Err(NotTold::TooOften),
+                (Refresh::Now, Again::Yes(counted)) => {
+                    forced = counted;
+                    true
+                }
+            };
+            let told = match (living, replaces) {
+                (Some(kept), false) => Some(kept),
+                (living, _) => {
+                    let new = self.new_stable(secret, forced, now);
+                    let put = self.replace(app, living, &new, Former::read(bytes), now).await?;
+                    (put == Put::Kept).then_some(new)
+                }
+            };
+            if let Some(told) = told {
+                let expires_in = UnixMillis::new(told.good_until_ms).since(now);
+                return Ok(TokenReply { access_token: told.token(app), expires_in });
             }
-        };
-        let told = match (living, replaces) {
-            (Some(kept), false) => kept,
-            (living, _) => self.renew(app, living, secret, forced, now).await?,
-        };
-        let expires_in = UnixMillis::new(told.good_until_ms).since(now);
-        Ok(TokenReply { access_token: told.token(app), expires_in })
+        }
+        Err(Unavailable::Busy.into())
     }
 
-    /// Makes a new stable token, which ends the `living` one at once.
-    async fn renew(
+    fn new_stable(&self, secret: Digest, forced: Forced, now: UnixMillis) -> Kept {
+        let mut nonce = [0; 32];
+        self.random.fill(&mut nonce);
+        Kept { nonce, secret, good_until_ms: now.after(TOKEN_LIFETIME).get(), forced }
+    }
+
+    /// Puts a `new` stable token in the place of the `living` one, which it ends at once.
+    async fn replace(
         &self,
         app: &AppSettings,
         living: Option<Kept>,
-        secret: Digest,
-        forced: Forced,
+        new: &Kept,
+        former: Former,
         now: UnixMillis,
-    ) -> Result<Kept, Unavailable> {
-        let mut nonce = [0; 32];
-        self.random.fill(&mut nonce);
-        let good_until = now.after(TOKEN_LIFETIME);
-        let new = Kept { nonce, secret, good_until_ms: good_until.get(), forced };
+    ) -> Result<Put, Unavailable> {
+        let good_until = UnixMillis::new(new.good_until_ms);
         let good = |kept: &Kept, until: UnixMillis, replaced| {
-            let appid = app.appid.to_string();
-            let token = Token { appid, secret, good_until_ms: until.get(), replaced };
+            let token = Token {
+                appid: app.appid.to_string(),
+                secret: new.secret,
+                good_until_ms: until.get(),
+                replaced,
+            };
             (digest(kept.token(app).expose()), token)
         };
         let ended = living.map(|kept| good(&kept, now, true));
-        let tokens: Vec<_> = ended.into_iter().chain([good(&new, good_until, false)]).collect();
-        let mut changes: Vec<_> = tokens.iter().map(|(digest, token)| change(digest, token)).collect();
-        changes.push(RecordChange {
+        let tokens = ended.into_iter().chain([good(new, good_until, false)]).collect();
+        let naming = RecordChange {
             key: stable_key(app.appid),
-            value: to_record(&new),
+            value: to_record(new),
             // The count of today has to last as long as today.
             expires_at: good_until.after(REMEMBERED),
-        });
-        self.records.put(changes).await?;
-        for (digest, token) in tokens {
-            self.held.insert(digest, token);
-        }
-        Ok(new)
-    }
-
-    async fn kept(&self, appid: AppId) -> Result<Option<Kept>, Unavailable> {
-        Ok(self.records.get(stable_key(appid)).await?.and_then(|bytes| from_record(&bytes)))
+            former,
+        };
+        self.put(tokens, naming).await
     }
 }
 

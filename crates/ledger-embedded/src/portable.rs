@@ -1,0 +1,72 @@
+//! The whole bank, read from the journal and from the records, or posted again from another's.
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::task::Poll;
+
+use pactolus_ledger::portable::same_receipt;
+use pactolus_ledger::{BoxFuture, ImportError, Ledger as _, Portable, Receipt, RecordChange, Unavailable};
+
+use crate::EmbeddedStore;
+use crate::journal::Mark;
+use crate::journal::scan::{Scan, Step};
+use crate::open::OpenError;
+
+impl EmbeddedStore {
+    /// Visits the orders that were published when it begins.
+    fn walk(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), OpenError> {
+        let end = self.books.tail.end();
+        let mut scan = Scan::new(&self.books.journal, Mark::START);
+        while scan.mark().position < end.position && matches!(scan.step()?, Step::Frame) {
+            for entry in scan.entries() {
+                if visit(entry?.1.receipt).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Portable for EmbeddedStore {
+    fn order_count(&self) -> BoxFuture<'_, Result<u64, Unavailable>> {
+        let orders = self.books.tail.end().orders;
+        Box::pin(async move { Ok(orders) })
+    }
+
+    fn each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
+        self.walk(visit).map_err(|error| {
+            tracing::error!("the journal cannot be read: {error}");
+            Unavailable::Failed
+        })
+    }
+
+    fn each_record(&self, visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>) -> Result<(), Unavailable> {
+        self.records.each(visit)
+    }
+
+    fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>> {
+        Box::pin(async move {
+            let mut posts: Vec<_> =
+                receipts.iter().map(|receipt| (self.post(receipt.order.clone(), receipt.at), None)).collect();
+            // Each is queued when it is first asked: so they come one after the other, and wait together.
+            poll_fn(|context| {
+                for (post, answer) in &mut posts {
+                    if let Poll::Ready(posted) = post.as_mut().poll(context) {
+                        *answer = Some(posted);
+                    }
+                }
+                Poll::Ready(())
+            })
+            .await;
+            for (receipt, (post, answer)) in receipts.iter().zip(posts) {
+                let posted = match answer {
+                    Some(posted) => posted,
+                    None => post.await,
+                };
+                same_receipt(receipt, posted)?;
+            }
+            Ok(())
+        })
+    }
+}

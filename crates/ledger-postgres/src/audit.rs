@@ -1,0 +1,309 @@
+//! The audit: walks every account's orders and proves that the books follow from them.
+//!
+//! For every order: it has the next number of its account, the rule makes of the account before it exactly what it
+//! says, and its bill number leads to it. For every account: its row is its last order. The bill numbers are as many
+//! as the orders that make one, and the cancels as many as the pays that are marked as cancelled; as each order is led
+//! to by its own, none leads elsewhere. The sums per offer, zone and day are those of the orders.
+//!
+//! All of it is read in one transaction that sees the bank as it was when the audit began, so orders may be posted
+//! meanwhile. Memory is bounded: accounts and orders are read side by side, both by their keys, a page at a time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use pactolus_ledger::{
+    Account, AccountKey, Audit, Decision, Filed, OrderKind, Receipt, Sums, TotalKey, decide,
+};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
+
+use crate::id::{AccountId, BillId};
+use crate::lanes::batch::{READ_BILLS, read_orders};
+use crate::reads::{SUMS_OF_ALL, sums_of_all};
+use crate::rows::{self, Columns, NAMES, RECEIPT, SUMS, big};
+use crate::session::Session;
+use crate::trouble::Trouble;
+use crate::url::PostgresUrl;
+
+/// How many accounts or orders are held at once.
+const PAGE: i64 = 2000;
+
+/// Audits the bank as it is now.
+pub(crate) async fn audit(url: &PostgresUrl) -> Result<Audit, Trouble> {
+    let session = Session::unhurried(url).await?;
+    let client = &session.client;
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut auditor = Auditor::new(client).await?;
+    match auditor.compare().await {
+        Ok(()) => {}
+        // Damage is what an audit is to find; what comes after it cannot be told apart from it.
+        Err(Trouble::Damaged(what)) => auditor.audit.find(what.to_owned()),
+        Err(trouble) => return Err(trouble),
+    }
+    client.batch_execute("COMMIT").await?;
+    Ok(auditor.audit)
+}
+
+struct Statements {
+    accounts: Statement,
+    orders: Statement,
+    bills: Statement,
+    pays: Statement,
+    counts: Statement,
+    totals: Statement,
+}
+
+struct Auditor<'a> {
+    client: &'a Client,
+    statements: Statements,
+    audit: Audit,
+    totals: BTreeMap<TotalKey, Sums>,
+    /// The orders that make a bill number, and the cancels.
+    made: u64,
+    cancels: u64,
+}
+
+/// An account's row, and its orders so far.
+struct Walked {
+    id: AccountId,
+    key: AccountKey,
+    row: Account,
+    account: Account,
+}
+
+/// What a bill number leads to.
+struct Led {
+    account: AccountId,
+    number: i64,
+    cancel: Option<i64>,
+}
+
+impl<'a> Auditor<'a> {
+    async fn new(client: &'a Client) -> Result<Self, Trouble> {
+        let accounts = format!(
+            "SELECT a.id, {NAMES}, {SUMS} FROM pactolus.accounts a \
+             WHERE (a.part, a.id) >= ($1, $2) ORDER BY a.part, a.id LIMIT {PAGE}"
+        );
+        let orders = format!(
+            "SELECT o.account, {RECEIPT} FROM pactolus.orders o \
+             WHERE (o.part, o.account, o.number) > ($1, $2, $3) \
+             ORDER BY o.part, o.account, o.number LIMIT {PAGE}"
+        );
+        let statements = Statements {
+            accounts: client.prepare(&accounts).await?,
+            orders: client.prepare(&orders).await?,
+            bills: client.prepare(READ_BILLS).await?,
+            pays: client.prepare(&read_orders()).await?,
+            counts: client.prepare(COUNTS).await?,
+            totals: client.prepare(SUMS_OF_ALL).await?,
+        };
+        let (audit, totals) = (Audit::default(), BTreeMap::new());
+        Ok(Self { client, statements, audit, totals, made: 0, cancels: 0 })
+    }
+
+    async fn compare(&mut self) -> Result<(), Trouble> {
+        self.walk_accounts().await?;
+        self.compare_counts().await?;
+        self.compare_totals().await
+    }
+
+    /// Walks the accounts and their orders side by side, both in the order of ids.
+    async fn walk_accounts(&mut self) -> Result<(), Trouble> {
+        let mut accounts = Accounts { read: Vec::new().into_iter(), next: Some(AccountId::MIN) };
+        let mut walked: Option<Walked> = None;
+        let (mut account, mut number) = (AccountId::MIN, 0_i64);
+        loop {
+            let after: [&(dyn ToSql + Sync); 3] = [&account.part(), &account, &number];
+            let rows = self.client.query(&self.statements.orders, &after).await?;
+            let Some(last) = rows.last() else { break };
+            (account, number) = (last.try_get("account")?, last.try_get("number")?);
+            let page = self.page(&rows, &mut accounts, &mut walked).await?;
+            self.check_page(&page).await?;
+        }
+        if let Some(walked) = walked {
+            self.end(&walked);
+        }
+        while let Some(without_orders) = accounts.next(self).await? {
+            self.end(&without_orders);
+        }
+        Ok(())
+    }
+
+    /// The orders of a page that are of accounts with a row, each with the account before it.
+    async fn page(
+        &mut self,
+        rows: &[Row],
+        accounts: &mut Accounts,
+        walked: &mut Option<Walked>,
+    ) -> Result<Vec<(AccountId, Account, Receipt)>, Trouble> {
+        let mut page = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut columns = Columns::of(row);
+            let id: AccountId = columns.take()?;
+            while walked.as_ref().is_none_or(|walked| walked.id < id) {
+                if let Some(walked) = walked.take() {
+                    self.end(&walked);
+                }
+                *walked = accounts.next(self).await?;
+                if walked.is_none() {
+                    break;
+                }
+            }
+            let Some(walked) = walked.as_mut().filter(|walked| walked.id == id) else {
+                let bill_no: &str = row.try_get("bill_no")?;
+                self.audit.find(format!("the order {bill_no} is of an account that is not there"));
+                self.audit.orders += 1;
+                continue;
+            };
+            let receipt = rows::receipt(&mut columns, &walked.key)?;
+            page.push((id, walked.account, receipt.clone()));
+            walked.account = receipt.after;
+        }
+        Ok(page)
+    }
+
+    /// Checks orders against the accounts before them and the bill numbers that lead to them.
+    async fn check_page(&mut self, page: &[(AccountId, Account, Receipt)]) -> Result<(), Trouble> {
+        let led = self.read_bills(page).await?;
+        let pays = self.read_pays(page, &led).await?;
+        for (id, before, receipt) in page {
+            let bill = receipt.order.bill();
+            let number = big(receipt.after.orders());
+            self.audit.orders += 1;
+            let key = TotalKey::of(&receipt.order, receipt.at);
+            self.totals.entry(key).or_default().count(receipt.order.kind, receipt.coins);
+            let led = led.get(&BillId::of(&bill));
+            let (leads_here, earlier) = match receipt.order.kind {
+                OrderKind::Cancel { .. } => {
+                    self.cancels += 1;
+                    let leads_here = led.is_some_and(|led| led.account == *id && led.cancel == Some(number));
+                    let pay = led.and_then(|led| pays.get(&(led.account, led.number))).cloned();
+                    (leads_here, pay.map(|receipt| Filed { receipt, cancel: None }))
+                }
+                OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
+                    self.made += 1;
+                    (led.is_some_and(|led| led.account == *id && led.number == number), None)
+                }
+            };
+            if !leads_here {
+                self.audit.find(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
+            }
+            match decide(before, earlier.as_ref(), &receipt.order, receipt.at) {
+                Ok(Decision::Apply(right)) if right == receipt.change() => {}
+                _ => self.audit.find(format!("{bill} is not what the rule makes of the orders before it")),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the bill numbers of a page lead to.
+    async fn read_bills(
+        &self,
+        page: &[(AccountId, Account, Receipt)],
+    ) -> Result<HashMap<BillId, Led>, Trouble> {
+        let mut ids: Vec<_> = page.iter().map(|(_, _, receipt)| BillId::of(&receipt.order.bill())).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let parts: Vec<_> = ids.iter().map(|id| id.part()).collect();
+        let rows = self.client.query(&self.statements.bills, &[&parts, &ids]).await?;
+        let led = rows.iter().map(|row| {
+            let mut columns = Columns::of(row);
+            let id = columns.take()?;
+            Ok((id, Led { account: columns.take()?, number: columns.take()?, cancel: columns.take()? }))
+        });
+        led.collect()
+    }
+
+    /// The pays that the cancels of a page give back; each is an order of the cancel's account.
+    async fn read_pays(
+        &self,
+        page: &[(AccountId, Account, Receipt)],
+        led: &HashMap<BillId, Led>,
+    ) -> Result<HashMap<(AccountId, i64), Receipt>, Trouble> {
+        let cancels =
+            page.iter().filter(|(_, _, receipt)| matches!(receipt.order.kind, OrderKind::Cancel { .. }));
+        let (accounts, numbers): (Vec<AccountId>, Vec<i64>) = cancels
+            .filter_map(|(id, _, receipt)| Some((*id, led.get(&BillId::of(&receipt.order.bill()))?.number)))
+            .unzip();
+        let parts: Vec<i16> = accounts.iter().map(|id| id.part()).collect();
+        if accounts.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = self.client.query(&self.statements.pays, &[&parts, &accounts, &numbers]).await?;
+        let pays = rows.iter().map(|row| {
+            let mut columns = Columns::of(row);
+            let id = columns.take()?;
+            let key = rows::key(&mut columns)?;
+            let receipt = rows::receipt(&mut columns, &key)?;
+            Ok(((id, big(receipt.after.orders())), receipt))
+        });
+        pays.collect()
+    }
+
+    /// Compares an account with its orders, once all are walked.
+    fn end(&mut self, walked: &Walked) {
+        self.audit.accounts += 1;
+        let Walked { id, key, row, account } = walked;
+        if account != row || row.orders() == 0 {
+            self.audit.find(format!("the account {key:?} is not the sum of its orders"));
+        }
+        if AccountId::of(key) != *id {
+            self.audit.find(format!("the account {key:?} has the id of another"));
+        }
+    }
+
+    async fn compare_counts(&mut self) -> Result<(), Trouble> {
+        let row = self.client.query_one(&self.statements.counts, &[]).await?;
+        let (bills, cancelled): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        if (bills, cancelled) != (big(self.made), big(self.cancels)) {
+            let (made, cancels) = (self.made, self.cancels);
+            self.audit.find(format!(
+                "there are {bills} bill numbers, {cancelled} of them cancelled, and {made} orders and {cancels} cancels"
+            ));
+        }
+        Ok(())
+    }
+
+    async fn compare_totals(&mut self) -> Result<(), Trouble> {
+        let rows = self.client.query(&self.statements.totals, &[]).await?;
+        let mut kept = sums_of_all(&rows)?;
+        for (key, sums) in std::mem::take(&mut self.totals) {
+            if kept.remove(&key) != Some(sums) {
+                self.audit.find(format!("the sums of {key:?} are not those of its orders"));
+            }
+        }
+        for key in kept.keys() {
+            self.audit.find(format!("there are sums of {key:?}, which has no orders"));
+        }
+        Ok(())
+    }
+}
+
+const COUNTS: &str = "SELECT count(*), count(cancel) FROM pactolus.bills";
+
+/// The accounts, a page at a time.
+struct Accounts {
+    read: std::vec::IntoIter<Row>,
+    /// Where the next page begins; nothing past the last.
+    next: Option<AccountId>,
+}
+
+impl Accounts {
+    async fn next(&mut self, auditor: &Auditor<'_>) -> Result<Option<Walked>, Trouble> {
+        if self.read.len() == 0
+            && let Some(from) = self.next
+        {
+            let rows = auditor.client.query(&auditor.statements.accounts, &[&from.part(), &from]).await?;
+            self.next = rows
+                .last()
+                .map(|last| last.try_get::<_, AccountId>(0))
+                .transpose()?
+                .and_then(AccountId::next);
+            self.read = rows.into_iter();
+        }
+        let Some(row) = self.read.next() else { return Ok(None) };
+        let mut columns = Columns::of(&row);
+        let (id, key) = (columns.take()?, rows::key(&mut columns)?);
+        let row = rows::account(&mut columns)?;
+        Ok(Some(Walked { id, key, row, account: Account::default() }))
+    }
+}

@@ -1,0 +1,135 @@
+//! Ids: sixteen bytes that stand for the name of an account, or for a bill number in its space.
+//!
+//! Five names make a long key, and every order has it in two tables and three indexes; an id takes sixteen bytes.
+//! It is the beginning of a BLAKE3 digest, the same on every node and for ever, so that no node has to ask for one.
+//! Two names with one id would take some 2^64 tries to find; whoever reads a row compares the name all the same, and
+//! the engine fails rather than give a player another's coins.
+//!
+//! The first byte is the partition: the first column of every key.
+
+use std::error::Error;
+
+use bytes::{BufMut as _, BytesMut};
+use pactolus_ledger::{AccountKey, BillKey, RecordKey};
+use pactolus_nouns::{AppId, Environment};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+/// How many partitions there are. It is a part of the format: another number is another bank.
+pub(crate) const PARTITIONS: i16 = 256;
+
+/// The partition of a record.
+pub(crate) fn record_part(key: &RecordKey) -> i16 {
+    i16::from(blake3::hash(key.as_str().as_bytes()).as_bytes()[0])
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) struct $name([u8; 16]);
+
+        impl $name {
+            /// The partition that it is in.
+            pub(crate) fn part(self) -> i16 {
+                i16::from(self.0[0])
+            }
+        }
+
+        impl ToSql for $name {
+            fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+                out.put_slice(&self.0);
+                Ok(IsNull::No)
+            }
+
+            fn accepts(kind: &Type) -> bool {
+                *kind == Type::UUID
+            }
+
+            to_sql_checked!();
+        }
+
+        impl FromSql<'_> for $name {
+            fn from_sql(_: &Type, raw: &[u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+                Ok(Self(raw.try_into()?))
+            }
+
+            fn accepts(kind: &Type) -> bool {
+                *kind == Type::UUID
+            }
+        }
+    };
+}
+
+id! {
+    /// Stands for an account.
+    AccountId
+}
+
+id! {
+    /// Stands for a bill number.
+    BillId
+}
+
+impl AccountId {
+    /// The smallest one.
+    pub(crate) const MIN: Self = Self([0; 16]);
+
+    /// The one after it, if there is one.
+    pub(crate) fn next(self) -> Option<Self> {
+        u128::from_be_bytes(self.0).checked_add(1).map(|next| Self(next.to_be_bytes()))
+    }
+
+    pub(crate) fn of(key: &AccountKey) -> Self {
+        let names = [key.offer.as_bytes(), key.player.as_bytes(), key.zone.as_bytes()];
+        Self(digest(key.app, key.environment, names))
+    }
+}
+
+impl BillId {
+    pub(crate) fn of(bill: &BillKey) -> Self {
+        Self(digest(bill.app, bill.environment, [bill.bill_no.as_bytes()]))
+    }
+}
+
+/// The digest of names, each ended by a zero byte, which no name can hold.
+fn digest<const N: usize>(app: AppId, environment: Environment, names: [&[u8]; N]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(app.as_bytes());
+    hasher.update(match environment {
+        Environment::Live => &[0, 0],
+        Environment::Sandbox => &[0, 1],
+    });
+    for name in names {
+        hasher.update(name);
+        hasher.update(&[0]);
+    }
+    let [digest @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *hasher.finalize().as_bytes();
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_the_same_for_ever() {
+        let account = AccountKey {
+            app: "wx1234567".parse().unwrap(),
+            environment: Environment::Live,
+            offer: "12345678".parse().unwrap(),
+            player: "odkx20ENSNa2w5y3g_qOkOvBNM1g".parse().unwrap(),
+            zone: "1".parse().unwrap(),
+        };
+        let sandbox = AccountKey { environment: Environment::Sandbox, ..account };
+        assert_ne!(AccountId::of(&account), AccountId::of(&sandbox));
+        let bill = BillKey {
+            app: account.app,
+            environment: account.environment,
+            bill_no: "BillNo_123".parse().unwrap(),
+        };
+        let hex = |id: [u8; 16]| id.map(|byte| format!("{byte:02x}")).concat();
+        // What these are in a bank that was made yesterday.
+        assert_eq!(hex(AccountId::of(&account).0), "1b27af822985aae2e604c042ed1feed7");
+        assert_eq!(hex(BillId::of(&bill).0), "95fd45cb8dbb62a10dfb322258e7ea47");
+    }
+}

@@ -1,0 +1,214 @@
+//! The ledger on PostgreSQL: many nodes, one database.
+//!
+//! Each node gathers what queued up and posts it in one set-based transaction, a few of them in flight (`lanes`).
+//! The rule is the one of `pactolus-ledger`: [`decide()`](pactolus_ledger::decide()) runs between the statement that
+//! locks and the statements that write (`lanes/batch.rs` says why no two nodes apply one order twice). Reads are
+//! statements of their own (`reads`); tokens and sessions are `records`; `audit` proves the whole bank.
+//!
+//! Nothing is kept here that another node could change: what a node knows, the database told it. The database's
+//! replication is its own: an order is as durable as a commit.
+//!
+//! Every statement has a deadline. While the database is away, callers are told so within a second, what waits is
+//! bounded, and service returns by itself. This crate alone knows SQL.
+//!
+//! ```no_run
+//! # async fn bank() -> Result<(), Box<dyn std::error::Error>> {
+//! use pactolus_ledger::Ledger;
+//! use pactolus_ledger_postgres::{PostgresStore, Settings, migrate};
+//!
+//! let url = "postgres://bank@localhost/bank".parse()?;
+//! migrate(&url, None).await?;
+//! let store = PostgresStore::open(&url, &Settings::default()).await?;
+//! assert_eq!(store.ready().await, Ok(()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! To change the tables: the recipe in `migrate`.
+
+mod audit;
+mod id;
+mod lanes;
+mod migrate;
+mod open;
+mod portable;
+mod random;
+mod reads;
+mod records;
+mod rows;
+mod session;
+mod trouble;
+mod url;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pactolus_ledger::{
+    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Filed, Ledger, Order, Page, PostError,
+    Posted, Put, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
+};
+use pactolus_nouns::{AppId, Environment, UnixMillis};
+use tokio::runtime::Handle;
+
+use crate::lanes::Lanes;
+use crate::reads::Reads;
+use crate::records::Keeper;
+use crate::trouble::Trouble;
+
+pub use migrate::{Distribution, Migrated, migrate};
+pub use open::OpenError;
+pub use url::{InvalidPostgresUrl, PostgresUrl};
+
+/// Bounds of a node's part of the bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How many transactions of orders are in flight, each on a connection of its own; three more connections read
+    /// and keep records. With two, one gathers and is decided while the other is written and synced; with more, each
+    /// is smaller, which on a database of few cores costs more than it gains.
+    pub lanes: NonZeroUsize,
+    /// How many orders may wait for the lanes; the callers of more wait themselves. At some 500 bytes each, 16,384
+    /// take 8 MiB.
+    pub queue_orders_max: usize,
+    /// How long a caller waits before being told that the bank cannot say. An order that was given to a lane may be
+    /// applied after that; repeating it tells.
+    pub answer_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lanes: NonZeroUsize::new(2).expect("it is not zero"),
+            queue_orders_max: 16_384,
+            answer_within: Duration::from_millis(900),
+        }
+    }
+}
+
+/// A node's part of a bank whose books are in a database.
+///
+/// Its tasks run on the runtime that it was opened on; it can be asked from anywhere.
+pub struct PostgresStore {
+    url: PostgresUrl,
+    lanes: Lanes,
+    reads: Arc<Reads>,
+    records: Keeper,
+    answer_within: Duration,
+    runtime: Handle,
+}
+
+impl PostgresStore {
+    /// Opens the bank in the database at `url`, which has to be migrated.
+    pub async fn open(url: &PostgresUrl, settings: &Settings) -> Result<Self, OpenError> {
+        migrate::check(url).await?;
+        Ok(Self {
+            lanes: Lanes::open(url, settings).await?,
+            reads: Arc::new(Reads::new(url.clone(), settings.answer_within)),
+            records: Keeper::start(url, settings.answer_within),
+            answer_within: settings.answer_within,
+            runtime: Handle::current(),
+            url: url.clone(),
+        })
+    }
+
+    /// What `answer` comes to, or that the database is away if it takes too long.
+    fn in_time<'a, T, E: From<Unavailable>>(
+        &'a self,
+        answer: impl Future<Output = Result<T, E>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, E>> {
+        // The timer is the runtime's, and whoever waits may be outside of it.
+        let _inside = self.runtime.enter();
+        let answer = tokio::time::timeout(self.answer_within, answer);
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Unavailable::Away.into())) })
+    }
+
+    /// Does work that talks to the database in a task of the runtime.
+    fn apart<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, Unavailable>> {
+        let task = self.runtime.spawn(work);
+        Box::pin(async move {
+            let done = task.await.map_err(|_| Unavailable::Closed)?;
+            done.map_err(|trouble| {
+                trouble.log(doing);
+                trouble.unavailable()
+            })
+        })
+    }
+}
+
+impl Ledger for PostgresStore {
+    fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>> {
+        self.in_time(self.lanes.post(order, now))
+    }
+
+    fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>> {
+        let reads = Arc::clone(&self.reads);
+        self.apart("reading an account failed", async move { reads.account(&key).await })
+    }
+
+    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<Filed>, Unavailable>> {
+        let reads = Arc::clone(&self.reads);
+        self.apart("reading an order failed", async move { reads.order(bill).await })
+    }
+
+    fn statement(
+        &self,
+        key: AccountKey,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Page, Unavailable>> {
+        let reads = Arc::clone(&self.reads);
+        self.apart("reading a statement failed", async move { reads.statement(&key, after, limit).await })
+    }
+
+    fn totals(
+        &self,
+        app: AppId,
+        environment: Environment,
+        from: Day,
+        to: Day,
+    ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
+        let reads = Arc::clone(&self.reads);
+        self.apart("reading sums failed", async move { reads.totals(app, environment, from, to).await })
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
+        let url = self.url.clone();
+        self.apart("the audit cannot go on", async move { audit::audit(&url).await })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
+        let reads = Arc::clone(&self.reads);
+        let asked = self.apart("asking the database failed", async move { reads.ask().await });
+        Box::pin(async move {
+            self.lanes.check()?;
+            asked.await
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.lanes.close())
+    }
+}
+
+impl Records for PostgresStore {
+    fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
+        self.in_time(self.records.get(key))
+    }
+
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
+        self.in_time(self.records.put(changes))
+    }
+
+    fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
+        let url = self.url.clone();
+        self.apart("forgetting records failed", async move { records::sweep(&url, now).await })
+    }
+
+    fn sharing(&self) -> Sharing {
+        Sharing::ManyProcesses
+    }
+}

@@ -1,0 +1,168 @@
+//! Migrations: how a database gets the tables of a bank, and how they change from one version to the next.
+//!
+//! Each is one transaction, which holds the row that tells the version: of several programs that migrate at once, one
+//! does it and the others find it done. To add one: a file beside `migrate/0001.sql`, and its line in [`MIGRATIONS`].
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use crate::OpenError;
+use crate::id::PARTITIONS;
+use crate::session::Session;
+use crate::trouble::Trouble;
+use crate::url::PostgresUrl;
+
+/// What makes each version of the one before it.
+const MIGRATIONS: [&str; 1] = [include_str!("migrate/0001.sql")];
+
+/// The version that this program reads and writes.
+pub(crate) const VERSION: i32 = 1;
+
+const _: () = assert!(MIGRATIONS.len() == 1, "the version is the number of migrations");
+
+/// The row that tells the version. It is in every engine's reach: no lock is taken but the row's own.
+const BEGINNING: [&str; 3] = [
+    "CREATE SCHEMA IF NOT EXISTS pactolus",
+    "CREATE TABLE IF NOT EXISTS pactolus.meta (
+        part smallint NOT NULL, version integer NOT NULL, partitions smallint NOT NULL,
+        CONSTRAINT meta_pkey PRIMARY KEY (part))",
+    "INSERT INTO pactolus.meta (part, version, partitions) VALUES (0, 0, 256) ON CONFLICT (part) DO NOTHING",
+];
+
+const _: () = assert!(PARTITIONS == 256, "it is what the row says");
+
+/// What a migration did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version that was found; 0 is a database without a bank.
+    pub from: u32,
+    /// The version that it has now.
+    pub to: u32,
+}
+
+/// How the tables are spread over several machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distribution {
+    /// By Citus: each table by its partition, the same partition of all tables on one machine.
+    Citus,
+}
+
+impl Distribution {
+    /// What is run for it, one statement after the other.
+    pub fn statements(self) -> Vec<String> {
+        match self {
+            Self::Citus => {
+                let distribute = |(index, table): (usize, &str)| {
+                    let with = if index == 0 { "none" } else { "pactolus.accounts" };
+                    format!(
+                        "SELECT create_distributed_table('pactolus.{table}', 'part', colocate_with => '{with}')"
+                    )
+                };
+                let tables = ["accounts", "orders", "bills", "totals", "records"];
+                let reference = "SELECT create_reference_table('pactolus.meta')".to_owned();
+                tables.into_iter().enumerate().map(distribute).chain([reference]).collect()
+            }
+        }
+    }
+}
+
+/// Brings the database to this program's version, and spreads its tables if that is asked for.
+pub async fn migrate(url: &PostgresUrl, distribution: Option<Distribution>) -> Result<Migrated, OpenError> {
+    let session = Session::unhurried(url).await.map_err(OpenError::from)?;
+    let client = &session.client;
+    begin(client).await?;
+    let from = version(client).await?;
+    for (index, migration) in MIGRATIONS.iter().enumerate() {
+        let to = i32::try_from(index + 1).expect("there are few migrations");
+        let step = async {
+            client.batch_execute("BEGIN").await?;
+            let row =
+                client.query_one("SELECT version FROM pactolus.meta WHERE part = 0 FOR UPDATE", &[]).await?;
+            if row.try_get::<_, i32>(0)? < to {
+                client.batch_execute(migration).await?;
+                client.execute("UPDATE pactolus.meta SET version = $1 WHERE part = 0", &[&to]).await?;
+            }
+            client.batch_execute("COMMIT").await
+        };
+        step.await.map_err(Trouble::from)?;
+    }
+    if let Some(distribution) = distribution {
+        for statement in distribution.statements() {
+            client.batch_execute(&statement).await.map_err(Trouble::from)?;
+        }
+    }
+    let to = version(client).await?;
+    let count = |version: i32| u32::try_from(version).unwrap_or_default();
+    Ok(Migrated { from: count(from), to: count(to) })
+}
+
+/// How often the beginning is tried: two that make the same schema at once fail in one of several ways, each of
+/// which says that the other has made it.
+const TRIES: u32 = 20;
+
+/// Makes what the version is kept in.
+async fn begin(client: &Client) -> Result<(), OpenError> {
+    for statement in BEGINNING {
+        let mut tries = 0;
+        while let Err(error) = client.batch_execute(statement).await {
+            tries += 1;
+            let raced = [
+                SqlState::UNIQUE_VIOLATION,
+                SqlState::DUPLICATE_SCHEMA,
+                SqlState::DUPLICATE_TABLE,
+                SqlState::DUPLICATE_OBJECT,
+                SqlState::T_R_SERIALIZATION_FAILURE,
+                SqlState::INTERNAL_ERROR,
+            ];
+            if tries == TRIES || !error.code().is_some_and(|code| raced.contains(code)) {
+                return Err(Trouble::from(error).into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok(())
+}
+
+/// The version of the database.
+async fn version(client: &Client) -> Result<i32, Trouble> {
+    let row = client.query_one("SELECT version FROM pactolus.meta WHERE part = 0", &[]).await?;
+    Ok(row.try_get(0)?)
+}
+
+/// Whether the database has the tables that this program reads and writes.
+pub(crate) async fn check(url: &PostgresUrl) -> Result<(), OpenError> {
+    let session = Session::unhurried(url).await?;
+    let asked = session
+        .client
+        .query_opt(
+            "SELECT version, partitions, current_setting('fsync') FROM pactolus.meta WHERE part = 0",
+            &[],
+        )
+        .await;
+    let row = match asked {
+        Ok(row) => row,
+        Err(error)
+            if [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]
+                .iter()
+                .any(|none| error.code() == Some(none)) =>
+        {
+            None
+        }
+        Err(error) => return Err(Trouble::from(error).into()),
+    };
+    let Some(row) = row else { return Err(OpenError::NotMigrated) };
+    let read = || Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+    let (version, partitions, fsync): (i32, i16, &str) = read().map_err(Trouble::from)?;
+    if fsync == "off" {
+        tracing::warn!("the database has fsync = off: what it answers is lost with the machine's power");
+    }
+    match version {
+        0 => Err(OpenError::NotMigrated),
+        VERSION if partitions == PARTITIONS => Ok(()),
+        VERSION => Err(OpenError::Partitions { found: partitions }),
+        found if found < VERSION => Err(OpenError::Older { found }),
+        found => Err(OpenError::Newer { found }),
+    }
+}

@@ -1,0 +1,134 @@
+//! The whole bank, read in one snapshot, or posted again from another's.
+
+use std::ops::ControlFlow;
+
+use pactolus_ledger::portable::same_receipt;
+use pactolus_ledger::{
+    BoxFuture, Former, ImportError, Portable, Receipt, RecordChange, RecordKey, RecordValue, Unavailable,
+};
+use pactolus_nouns::UnixMillis;
+use tokio_postgres::types::ToSql;
+
+use crate::PostgresStore;
+use crate::id::AccountId;
+use crate::lanes::Asked;
+use crate::rows::{self, Columns, NAMES, RECEIPT};
+use crate::session::Session;
+use crate::trouble::Trouble;
+use crate::url::PostgresUrl;
+
+/// How many rows are held at once.
+const PAGE: usize = 1000;
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Visits every order, by its account and number, as they are when it begins.
+async fn each_order(
+    url: &PostgresUrl,
+    visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>,
+) -> Result<(), Trouble> {
+    let Session { client, .. } = &Session::unhurried(url).await?;
+    client.batch_execute(BEGIN).await?;
+    let page = format!(
+        "SELECT o.account, {NAMES}, {RECEIPT} FROM pactolus.orders o \
+         JOIN pactolus.accounts a ON a.part = o.part AND a.id = o.account \
+         WHERE (o.part, o.account, o.number) > ($1, $2, $3) ORDER BY o.part, o.account, o.number LIMIT {PAGE}"
+    );
+    let page = client.prepare(&page).await?;
+    let (mut account, mut number) = (AccountId::MIN, 0_i64);
+    loop {
+        let after: [&(dyn ToSql + Sync); 3] = [&account.part(), &account, &number];
+        let rows = client.query(&page, &after).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        (account, number) = (last.try_get("account")?, last.try_get("number")?);
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            let _: AccountId = columns.take()?;
+            let key = rows::key(&mut columns)?;
+            if visit(rows::receipt(&mut columns, &key)?).is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Visits every record, by its partition and name.
+async fn each_record(
+    url: &PostgresUrl,
+    visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
+) -> Result<(), Trouble> {
+    let Session { client, .. } = &Session::unhurried(url).await?;
+    client.batch_execute(BEGIN).await?;
+    let page = format!(
+        "SELECT part, name, value, expires_ms FROM pactolus.records \
+         WHERE (part, name) > ($1, $2) ORDER BY part, name LIMIT {PAGE}"
+    );
+    let page = client.prepare(&page).await?;
+    let (mut part, mut name) = (0_i16, String::new());
+    loop {
+        let rows = client.query(&page, &[&part, &name]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        (part, name) = (last.try_get(0)?, last.try_get(1)?);
+        for row in &rows {
+            let expires: i64 = row.try_get(3)?;
+            let change = RecordChange {
+                key: RecordKey::named(row.try_get(1)?),
+                value: RecordValue(row.try_get(2)?),
+                expires_at: UnixMillis::new(expires.unsigned_abs()),
+                former: Former::Any,
+            };
+            if visit(change).is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// How many orders the accounts say that they have.
+async fn order_count(url: &PostgresUrl) -> Result<u64, Trouble> {
+    let session = Session::unhurried(url).await?;
+    let row = session
+        .client
+        .query_one("SELECT coalesce(sum(orders), 0)::bigint FROM pactolus.accounts", &[])
+        .await?;
+    let orders: i64 = row.try_get(0)?;
+    Ok(orders.unsigned_abs())
+}
+
+impl PostgresStore {
+    /// Does blocking what has to be asked of the database, from a thread that is not the runtime's.
+    fn blocking(
+        &self,
+        doing: &str,
+        work: impl Future<Output = Result<(), Trouble>>,
+    ) -> Result<(), Unavailable> {
+        self.runtime.block_on(work).map_err(|trouble| {
+            trouble.log(doing);
+            trouble.unavailable()
+        })
+    }
+}
+
+impl Portable for PostgresStore {
+    fn order_count(&self) -> BoxFuture<'_, Result<u64, Unavailable>> {
+        let url = self.url.clone();
+        self.apart("counting orders failed", async move { order_count(&url).await })
+    }
+
+    fn each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
+        self.blocking("reading orders failed", each_order(&self.url, visit))
+    }
+
+    fn each_record(&self, visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>) -> Result<(), Unavailable> {
+        self.blocking("reading records failed", each_record(&self.url, visit))
+    }
+
+    fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>> {
+        Box::pin(async move {
+            let again = |receipt: &Receipt| Asked::new(receipt.order.clone(), receipt.at);
+            let answers = self.lanes.post_together(receipts.iter().map(again).collect()).await?;
+            let same = receipts.iter().zip(answers).map(|(receipt, posted)| same_receipt(receipt, posted));
+            same.collect()
+        })
+    }
+}

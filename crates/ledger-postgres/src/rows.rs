@@ -1,0 +1,248 @@
+//! Receipts and accounts as columns, and back. What no bank can have written is damage.
+
+use std::time::Duration;
+
+use pactolus_ledger::{
+    Account, AccountKey, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+};
+use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+use tokio_postgres::Row;
+
+use crate::id::AccountId;
+use crate::trouble::Trouble;
+
+/// The columns of an account's name, in the order of [`key`], of the row that is called `a`.
+pub(crate) const NAMES: &str = "a.app, a.environment, a.offer, a.player, a.zone";
+
+/// The columns of an account's sums, in the order of [`account`], of the row that is called `a`.
+pub(crate) const SUMS: &str =
+    "a.saved, a.presented, a.spent, a.gifted, a.orders, a.counted_day, a.counted_coins";
+
+/// The columns of a receipt, in the order of [`receipt`], of the row that is called `o`.
+pub(crate) const RECEIPT: &str = "o.saved_after, o.presented_after, o.spent_after, o.gifted_after, o.number, \
+    o.counted_day_after, o.counted_coins_after, o.kind, o.at_ms, o.coins, o.gifted, o.per_order_max, o.per_day_max, \
+    o.window_ms, o.bill_no, o.item, o.remark";
+
+/// A number as the database counts. Coins and days are below 2^53, and nobody makes 2^63 orders.
+pub(crate) fn big(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn coins(number: i64) -> Option<Coins> {
+    u64::try_from(number).ok().and_then(Coins::new)
+}
+
+fn amount(number: i64) -> Option<Amount> {
+    u64::try_from(number).ok().and_then(|number| Amount::new(number).ok())
+}
+
+pub(crate) fn environment_number(environment: Environment) -> i16 {
+    match environment {
+        Environment::Live => 0,
+        Environment::Sandbox => 1,
+    }
+}
+
+pub(crate) fn environment_of(number: i16) -> Option<Environment> {
+    match number {
+        0 => Some(Environment::Live),
+        1 => Some(Environment::Sandbox),
+        _ => None,
+    }
+}
+
+/// Reads columns one after the other.
+pub(crate) struct Columns<'a> {
+    row: &'a Row,
+    next: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn of(row: &'a Row) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// The next column.
+    pub(crate) fn take<T: tokio_postgres::types::FromSql<'a>>(&mut self) -> Result<T, Trouble> {
+        let value = self.row.try_get(self.next)?;
+        self.next += 1;
+        Ok(value)
+    }
+}
+
+/// Reads [`NAMES`].
+pub(crate) fn key(columns: &mut Columns<'_>) -> Result<AccountKey, Trouble> {
+    let (app, environment): (&str, i16) = (columns.take()?, columns.take()?);
+    let (offer, player, zone): (&str, &str, &str) = (columns.take()?, columns.take()?, columns.take()?);
+    let key = || {
+        Some(AccountKey {
+            app: app.parse().ok()?,
+            environment: environment_of(environment)?,
+            offer: offer.parse().ok()?,
+            player: player.parse().ok()?,
+            zone: zone.parse().ok()?,
+        })
+    };
+    key().ok_or(Trouble::Damaged("an account has a name that no account can have"))
+}
+
+/// Reads [`SUMS`].
+pub(crate) fn account(columns: &mut Columns<'_>) -> Result<Account, Trouble> {
+    let [saved, presented, spent, gifted, orders]: [i64; 5] =
+        [columns.take()?, columns.take()?, columns.take()?, columns.take()?, columns.take()?];
+    let (day, counted): (Option<i64>, Option<i64>) = (columns.take()?, columns.take()?);
+    let account = || {
+        let orders = u64::try_from(orders).ok()?;
+        let account = Account::new(coins(saved)?, coins(presented)?, coins(spent)?, coins(gifted)?, orders)?;
+        match (day, counted) {
+            (None, None) => Some(account),
+            (Some(day), Some(counted)) => {
+                let day = Day::new(u32::try_from(day).ok()?);
+                account.having_counted(DaysGifts { day, coins: coins(counted)? })
+            }
+            _ => None,
+        }
+    };
+    account().ok_or(Trouble::Damaged("an account has sums that no orders can make"))
+}
+
+/// Reads [`RECEIPT`]: an order of the account `key`.
+pub(crate) fn receipt(columns: &mut Columns<'_>, key: &AccountKey) -> Result<Receipt, Trouble> {
+    let after = account(columns)?;
+    let (kind, at, moved, gifted): (i16, i64, i64, i64) =
+        (columns.take()?, columns.take()?, columns.take()?, columns.take()?);
+    let [per_order, per_day, window]: [Option<i64>; 3] = [columns.take()?, columns.take()?, columns.take()?];
+    let bill_no: &str = columns.take()?;
+    let (item, remark): (Option<&str>, Option<&str>) = (columns.take()?, columns.take()?);
+    let receipt = || {
+        let kind = match kind {
+            0 => OrderKind::Save(amount(moved)?),
+            1 => {
+                let limits = GiftLimits { per_order: limit(per_order)?, per_day: limit(per_day)? };
+                OrderKind::Present(Gift { amount: amount(moved)?, limits })
+            }
+            2 => OrderKind::Pay(amount(moved)?),
+            3 => OrderKind::Cancel { window: Duration::from_millis(u64::try_from(window?).ok()?) },
+            _ => return None,
+        };
+        let memo = Memo::new(item.unwrap_or_default(), remark.unwrap_or_default()).ok()?;
+        let order = Order { account: *key, bill_no: bill_no.parse().ok()?, kind, memo };
+        let at = UnixMillis::new(u64::try_from(at).ok()?);
+        Some(Receipt { order, at, coins: coins(moved)?, gifted: coins(gifted)?, after })
+    };
+    receipt().ok_or(Trouble::Damaged("an order holds what no order can"))
+}
+
+/// A limit that may not be there; nothing if it is there and none.
+#[expect(clippy::option_option, reason = "whether it can be read, and whether there is one")]
+fn limit(number: Option<i64>) -> Option<Option<Amount>> {
+    number.map_or(Some(None), |number| amount(number).map(Some))
+}
+
+/// Arrays of one length, each a column of the rows that a statement writes.
+macro_rules! columns {
+    ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)? { $($column:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        pub(crate) struct $name $(<$life>)? {
+            $($column: Vec<$type>,)*
+        }
+
+        impl $(<$life>)? $name $(<$life>)? {
+            /// One array for each parameter of the statement.
+            pub(crate) fn parameters(&self) -> Vec<&(dyn tokio_postgres::types::ToSql + Sync)> {
+                vec![$(&self.$column),*]
+            }
+
+            fn push(&mut self, row: ($($type,)*)) {
+                let ($($column,)*) = row;
+                $(self.$column.push($column);)*
+            }
+        }
+    };
+}
+pub(crate) use columns;
+
+columns! {
+    /// Orders to insert.
+    OrderColumns<'a> {
+        part: i16,
+        kind: i16,
+        account: AccountId,
+        number: i64,
+        at: i64,
+        coins: i64,
+        gifted: i64,
+        saved: i64,
+        presented: i64,
+        spent: i64,
+        gifted_after: i64,
+        day: Option<i64>,
+        counted: Option<i64>,
+        per_order: Option<i64>,
+        per_day: Option<i64>,
+        window: Option<i64>,
+        bill_no: &'a str,
+        item: Option<&'a str>,
+        remark: Option<&'a str>,
+    }
+}
+
+/// Takes rows in the order of [`OrderColumns`].
+pub(crate) const INSERT_ORDERS: &str = "\
+    INSERT INTO pactolus.orders (part, kind, account, number, at_ms, coins, gifted, saved_after, presented_after, \
+        spent_after, gifted_after, counted_day_after, counted_coins_after, per_order_max, per_day_max, window_ms, \
+        bill_no, item, remark) \
+    SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], \
+        $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
+        $14::bigint[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[])";
+
+impl<'a> OrderColumns<'a> {
+    /// Adds an order of the account with this id.
+    pub(crate) fn add(&mut self, account: AccountId, receipt: &'a Receipt) {
+        let Receipt { order, at, coins, gifted, after } = receipt;
+        let (kind, limits, window) = match order.kind {
+            OrderKind::Save(_) => (0, GiftLimits::default(), None),
+            OrderKind::Present(gift) => (1, gift.limits, None),
+            OrderKind::Pay(_) => (2, GiftLimits::default(), None),
+            OrderKind::Cancel { window } => {
+                (3, GiftLimits::default(), Some(i64::try_from(window.as_millis()).unwrap_or(i64::MAX)))
+            }
+        };
+        let limit = |limit: Option<Amount>| limit.map(|amount| big(amount.get()));
+        let (day, counted) = counted(after);
+        self.push((
+            account.part(),
+            kind,
+            account,
+            big(after.orders()),
+            big(at.get()),
+            big(coins.get()),
+            big(gifted.get()),
+            big(after.saved().get()),
+            big(after.presented().get()),
+            big(after.spent().get()),
+            big(after.gifted().get()),
+            day,
+            counted,
+            limit(limits.per_order),
+            limit(limits.per_day),
+            window,
+            order.bill_no.as_str(),
+            noted(order.memo.item()),
+            noted(order.memo.remark()),
+        ));
+    }
+}
+
+/// The gifts of an account's last day with one under a limit. Most accounts never get one, and need no day.
+pub(crate) fn counted(account: &Account) -> (Option<i64>, Option<i64>) {
+    match account.counted() {
+        DaysGifts { coins: Coins::ZERO, .. } => (None, None),
+        DaysGifts { day, coins } => (Some(i64::from(day.get())), Some(big(coins.get()))),
+    }
+}
+
+fn noted(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}

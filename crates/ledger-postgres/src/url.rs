@@ -1,0 +1,150 @@
+//! Where the database is: `postgres://user:password@host:port/database?option=value`.
+//!
+//! The password is in there and never comes out again: what is shown is the user, the hosts and the database.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+/// Where a database is, and as whom to connect.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(Config);
+
+/// Why a text is no such URL. It does not repeat the text, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPostgresUrl {
+    /// It does not begin with `postgres://` or `postgresql://`.
+    #[error("does not begin with postgres:// or postgresql://")]
+    Scheme,
+    /// It cannot be read.
+    #[error("cannot be read; it must be like postgres://user:password@host:5432/database")]
+    Unreadable,
+    /// It names no host.
+    #[error("names no host; it must be like postgres://user:password@host:5432/database")]
+    NoHost,
+    /// It names no user.
+    #[error("names no user; it must be like postgres://user:password@host:5432/database")]
+    NoUser,
+    /// It asks for TLS.
+    #[error(
+        "asks for TLS, which this program does not speak; use a host or a tunnel that you trust, and sslmode=disable"
+    )]
+    Tls,
+}
+
+/// How long a host may take to answer, unless the URL says otherwise: a second is all that a caller waits, and where
+/// there are two hosts, the other one wants its turn.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
+
+impl FromStr for PostgresUrl {
+    type Err = InvalidPostgresUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPostgresUrl> {
+        if !(text.starts_with("postgres://") || text.starts_with("postgresql://")) {
+            return Err(InvalidPostgresUrl::Scheme);
+        }
+        // What its error says may hold a part of the text.
+        let mut config = Config::from_str(text).map_err(|_| InvalidPostgresUrl::Unreadable)?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(InvalidPostgresUrl::NoHost);
+        }
+        if config.get_user().is_none_or(str::is_empty) {
+            return Err(InvalidPostgresUrl::NoUser);
+        }
+        match config.get_ssl_mode() {
+            SslMode::Disable | SslMode::Prefer => config.ssl_mode(SslMode::Disable),
+            _ => return Err(InvalidPostgresUrl::Tls),
+        };
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("pactolus");
+        }
+        // Of several hosts, the one that takes orders: after a failover it is another.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        // A peer that is gone without a word is noticed after some ten seconds by the system as well.
+        config.keepalives_idle(Duration::from_secs(5));
+        config.keepalives_interval(Duration::from_secs(2));
+        config.keepalives_retries(3);
+        Ok(Self(config))
+    }
+}
+
+impl PostgresUrl {
+    pub(crate) fn config(&self) -> &Config {
+        &self.0
+    }
+
+    /// The same server, as the same user, with another database.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut config = self.0.clone();
+        config.dbname(name);
+        Self(config)
+    }
+}
+
+/// User, hosts and database; no password.
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://")?;
+        if let Some(user) = self.0.get_user() {
+            write!(f, "{user}@")?;
+        }
+        let ports = self.0.get_ports();
+        for (index, host) in self.0.get_hosts().iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            match host {
+                Host::Tcp(name) => f.write_str(name)?,
+                #[cfg(unix)]
+                Host::Unix(folder) => write!(f, "{}", folder.display())?,
+            }
+            if let Some(port) = ports.get(index).or(ports.first()) {
+                write!(f, ":{port}")?;
+            }
+        }
+        match self.0.get_dbname() {
+            Some(database) => write!(f, "/{database}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_never_shown() {
+        let url: PostgresUrl = "postgres://bank:s3cret@db.example:6432/coins".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://bank@db.example:6432/coins");
+        assert_eq!(format!("{url:?}"), "PostgresUrl(postgres://bank@db.example:6432/coins)");
+        let two: PostgresUrl = "postgresql://bank:s3cret@one,two:6432/coins".parse().unwrap();
+        assert!(!format!("{two} {two:?}").contains("s3cret"));
+        for wrong in ["postgres://bank:s3cret@h:port/x", "postgres://bank:s3cret@h/x?no=such&option=s3cret"] {
+            let error = wrong.parse::<PostgresUrl>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        let refused = |text: &str| text.parse::<PostgresUrl>().unwrap_err();
+        assert_eq!(refused("mysql://bank@h/x"), InvalidPostgresUrl::Scheme);
+        assert_eq!(refused("postgres:///x"), InvalidPostgresUrl::NoHost);
+        assert_eq!(refused("postgres://h/x"), InvalidPostgresUrl::NoUser);
+        assert_eq!(refused("postgres://bank@h/x?sslmode=require"), InvalidPostgresUrl::Tls);
+    }
+}

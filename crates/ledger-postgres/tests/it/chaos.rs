@@ -1,0 +1,121 @@
+//! The database killed, the network cut, a standby promoted, each in the middle of everything.
+
+use std::time::{Duration, Instant};
+
+use pactolus_ledger::{Ledger, PostError, Unavailable};
+use pactolus_ledger_postgres::{PostgresStore, Settings};
+use pactolus_nouns::UnixMillis;
+use pactolus_postgres_cluster::Cluster;
+
+use crate::nodes::{Load, Nodes, order, ready};
+use crate::proxy::Proxy;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_database_is_killed_and_started_again() {
+    let cluster = Cluster::start("");
+    let nodes = Nodes::open(&cluster.url(), 4).await;
+    let load = Load::start(&nodes, 100);
+    for _ in 0..3 {
+        load.acknowledged(1500).await;
+        cluster.kill();
+        tokio::task::block_in_place(|| cluster.restart());
+        load.count_anew();
+    }
+    load.acknowledged(1500).await;
+    let told = load.stopped().await;
+    assert!(told.unavailable > 0, "somebody was left without an answer");
+    let node = PostgresStore::open(&cluster.url().parse().unwrap(), &Settings::default()).await.unwrap();
+    told.check(&node).await;
+}
+
+/// The callers of a node without a database are told so within a second, and served again when it is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_without_a_database_says_so_in_time() {
+    let cluster = Cluster::start("");
+    let nodes = Nodes::open(&cluster.url(), 1).await;
+    let node = nodes.first();
+    node.post(order(1), UnixMillis::new(0)).await.unwrap();
+    cluster.kill();
+    let mut applied = 1;
+    let mut is_away = false;
+    for bill in 2..200 {
+        let begun = Instant::now();
+        let answer = node.post(order(bill * 8 + 1), UnixMillis::new(0)).await;
+        // A second, and one more for a machine that is busy with other tests.
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        // Backends outlive their postmaster by a moment, and what they commit is there.
+        if answer.is_ok() && !is_away {
+            applied += 1;
+            continue;
+        }
+        assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Away)));
+        is_away = true;
+    }
+    assert!(is_away, "without a database nothing is applied");
+    assert!(node.ready().await.is_err());
+    tokio::task::block_in_place(|| cluster.restart());
+    ready(node).await;
+    node.post(order(1), UnixMillis::new(0)).await.unwrap();
+    let audit = node.audit().await.unwrap();
+    // What was answered is there; of what was not, the last of each lane may be.
+    assert!(audit.is_clean() && (applied..=applied + 2).contains(&audit.orders), "{applied}: {audit:?}");
+}
+
+/// A database that takes connections and then says nothing holds no caller for longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_says_nothing_holds_nobody() {
+    let cluster = Cluster::start("");
+    let nodes = Nodes::open(&cluster.url(), 1).await;
+    let node = nodes.first();
+    node.post(order(1), UnixMillis::new(0)).await.unwrap();
+    let signal = |name| tokio::task::block_in_place(|| cluster.signal_all(name));
+    signal("STOP");
+    for bill in [9, 17, 25] {
+        let begun = Instant::now();
+        let answer = node.post(order(bill), UnixMillis::new(0)).await;
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Away)));
+    }
+    signal("CONT");
+    ready(node).await;
+    for bill in [9, 17, 25] {
+        while node.post(order(bill), UnixMillis::new(0)).await.is_err() {}
+    }
+    let audit = node.audit().await.unwrap();
+    assert!(audit.is_clean() && audit.orders == 4, "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_are_cut_at_random() {
+    let cluster = Cluster::start("");
+    let proxy = Proxy::start(cluster.port()).await;
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port());
+    let nodes = Nodes::open(&url, 4).await;
+    // A batch of a hundred orders takes some 40 KB.
+    proxy.cut_after(200_000);
+    let load = Load::start(&nodes, 100);
+    load.acknowledged(5000).await;
+    let told = load.stopped().await;
+    assert!(told.unavailable > 0, "somebody was left without an answer");
+    let node = PostgresStore::open(&cluster.url().parse().unwrap(), &Settings::default()).await.unwrap();
+    told.check(&node).await;
+}
+
+/// Two servers, each commit on both before it is answered; then the first is no more, and the second takes over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_synchronous_standby_is_promoted() {
+    let primary = Cluster::start("synchronous_standby_names = 'second'");
+    let standby = primary.standby("second");
+    let url =
+        format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", primary.port(), standby.port());
+    let nodes = Nodes::open(&url, 2).await;
+    let load = Load::start(&nodes, 100);
+    load.acknowledged(2000).await;
+    primary.kill();
+    tokio::task::block_in_place(|| standby.promote());
+    load.count_anew();
+    load.acknowledged(2000).await;
+    let told = load.stopped().await;
+    let node = PostgresStore::open(&standby.url().parse().unwrap(), &Settings::default()).await.unwrap();
+    told.check(&node).await;
+}

@@ -1,0 +1,55 @@
+//! The engine passes the suite of the ledger, on a database of its own for each bank.
+
+use std::time::Duration;
+
+use pactolus_ledger::conformance::Bank;
+use pactolus_ledger::{Ledger, Records, conformance_tests};
+use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_postgres_cluster::Database;
+use pollster::block_on;
+use tokio::runtime::Runtime;
+
+struct PostgresBank {
+    /// None only while it is opened again.
+    store: Option<PostgresStore>,
+    runtime: Runtime,
+    url: PostgresUrl,
+    /// Dropped last.
+    _database: Database,
+}
+
+/// A machine that is busy with other tests may be slow; how fast a bank answers is not what this suite is about.
+fn settings() -> Settings {
+    Settings { answer_within: Duration::from_secs(60), ..Settings::default() }
+}
+
+impl PostgresBank {
+    fn open() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let database = Database::create();
+        let url: PostgresUrl = database.url().parse().unwrap();
+        runtime.block_on(migrate(&url, None)).unwrap();
+        let store = Some(runtime.block_on(PostgresStore::open(&url, &settings())).unwrap());
+        Self { store, runtime, url, _database: database }
+    }
+}
+
+impl Bank for PostgresBank {
+    fn ledger(&self) -> &dyn Ledger {
+        self.store.as_ref().unwrap()
+    }
+
+    fn records(&self) -> &dyn Records {
+        self.store.as_ref().unwrap()
+    }
+
+    fn reopen(&mut self) {
+        block_on(self.store.take().unwrap().close());
+        self.store = Some(self.runtime.block_on(PostgresStore::open(&self.url, &settings())).unwrap());
+    }
+
+    // What is answered is where everybody reads it.
+    fn settle(&mut self) {}
+}
+
+conformance_tests!(PostgresBank::open);

@@ -1,0 +1,10 @@
+//! The engine on a real PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod audit;
+mod chaos;
+mod conformance;
+mod nodes;
+mod open;
+mod proxy;
+mod together;

@@ -1,0 +1,203 @@
+//! Several nodes on one database, and clients who choose a node at random and repeat their bill numbers at others.
+//!
+//! Whatever happens to the database, the network or a node: an order that was acknowledged is there for ever, none is
+//! applied twice, who cannot be told is told so, and nobody waits for ever.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, Unavailable};
+use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_nouns::{Amount, Environment, UnixMillis};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
+
+/// Longer than a caller ever waits, on a machine that is busy with other tests.
+const NO_HANG: Duration = Duration::from_secs(10);
+
+/// Few accounts, so that orders meet.
+const PLAYERS: u64 = 7;
+
+/// A bank that several nodes share.
+pub(crate) struct Nodes {
+    nodes: Vec<Arc<PostgresStore>>,
+}
+
+impl Nodes {
+    /// So many nodes on the database at `url`, which is migrated first.
+    pub(crate) async fn open(url: &str, count: usize) -> Self {
+        let url: PostgresUrl = url.parse().unwrap();
+        migrate(&url, None).await.unwrap();
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            nodes.push(Arc::new(PostgresStore::open(&url, &Settings::default()).await.unwrap()));
+        }
+        Self { nodes }
+    }
+
+    fn node(&self, number: u64) -> &Arc<PostgresStore> {
+        let count = u64::try_from(self.nodes.len()).unwrap();
+        &self.nodes[usize::try_from(number % count).unwrap()]
+    }
+
+    /// The first of them.
+    pub(crate) fn first(&self) -> &PostgresStore {
+        &self.nodes[0]
+    }
+}
+
+/// Order `bill` of a client: gifts of few coins, and now and then a pay, a cancel of it, or a top-up.
+pub(crate) fn order(bill: u64) -> Order {
+    let amount = |coins| Amount::new(coins).unwrap();
+    let (named, kind) = match bill % 8 {
+        0 => (bill, OrderKind::Save(amount(3))),
+        5 => (bill, OrderKind::Pay(amount(2))),
+        // Of the pay just before it.
+        6 => (bill - 1, OrderKind::Cancel { window: Duration::from_secs(3600) }),
+        _ => (bill, OrderKind::Present(amount(1 + bill % 5).into())),
+    };
+    let account = AccountKey {
+        app: "wx1234567".parse().unwrap(),
+        environment: Environment::ALL[usize::from((bill / 8).is_multiple_of(2))],
+        offer: "12345678".parse().unwrap(),
+        player: format!("player-{}", bill / 8 % PLAYERS).parse().unwrap(),
+        zone: "1".parse().unwrap(),
+    };
+    Order { account, bill_no: format!("bill-{named}").parse().unwrap(), kind, memo: Memo::default() }
+}
+
+/// What clients were told.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// How often each order was told to be applied now.
+    applied: HashMap<u64, u32>,
+    /// The orders that somebody was told are there, now or before.
+    pub(crate) acknowledged: Vec<u64>,
+    /// How often somebody was told that the bank cannot say.
+    pub(crate) unavailable: u64,
+}
+
+/// Clients that post orders at nodes of their choice until they are told to stop.
+pub(crate) struct Load {
+    clients: JoinSet<Told>,
+    stop: Arc<Semaphore>,
+    acknowledged: Arc<Semaphore>,
+}
+
+impl Load {
+    /// A hundred clients. Each order is posted by two or three of them, at about the same time, mostly at different
+    /// nodes.
+    pub(crate) fn start(nodes: &Nodes, clients: u64) -> Self {
+        let (stop, acknowledged) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let next = Arc::new(AtomicU64::new(0));
+        let mut set = JoinSet::new();
+        for client in 0..clients {
+            let nodes = Nodes { nodes: nodes.nodes.clone() };
+            let (stop, acknowledged, next) =
+                (Arc::clone(&stop), Arc::clone(&acknowledged), Arc::clone(&next));
+            set.spawn(async move {
+                let mut told = Told::default();
+                while !stop.is_closed() {
+                    let turn = next.fetch_add(1, Ordering::Relaxed);
+                    // The same order comes up again within the next turns, at another client.
+                    let bill = turn / 3 + turn % 3;
+                    // A walk over the nodes that no two clients share; a seed would not make it the same each time.
+                    let node = nodes.node(turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 ^ client);
+                    if post(node, bill, &mut told).await {
+                        acknowledged.add_permits(1);
+                    }
+                }
+                told
+            });
+        }
+        Self { clients: set, stop, acknowledged }
+    }
+
+    /// Waits until so many orders more were acknowledged.
+    pub(crate) async fn acknowledged(&self, orders: u32) {
+        let enough = self.acknowledged.acquire_many(orders);
+        tokio::time::timeout(Duration::from_secs(60), enough).await.expect("orders go on").unwrap().forget();
+    }
+
+    /// Forgets what was acknowledged so far.
+    pub(crate) fn count_anew(&self) {
+        self.acknowledged.forget_permits(usize::MAX >> 4);
+    }
+
+    /// Tells the clients to stop, and gathers what they were told.
+    pub(crate) async fn stopped(self) -> Told {
+        self.stop.close();
+        let mut all = Told::default();
+        for told in self.clients.join_all().await {
+            for (bill, times) in told.applied {
+                *all.applied.entry(bill).or_default() += times;
+            }
+            all.acknowledged.extend(told.acknowledged);
+            all.unavailable += told.unavailable;
+        }
+        all
+    }
+}
+
+/// Posts an order, and notes what was told; whether it is there.
+async fn post(node: &PostgresStore, bill: u64, told: &mut Told) -> bool {
+    let begun = Instant::now();
+    let answer = node.post(order(bill), NOW).await;
+    assert!(begun.elapsed() < NO_HANG, "nobody waits for ever");
+    match answer {
+        Ok(Posted::Applied(_)) => *told.applied.entry(bill).or_default() += 1,
+        Ok(Posted::Replayed { .. }) => {}
+        // A pay of coins that are not there, or a cancel of a pay that is not.
+        Err(PostError::Refused(_)) => return false,
+        Err(PostError::Unavailable(unavailable)) => {
+            assert_ne!(unavailable, Unavailable::Failed, "nothing is wrong with the bank itself");
+            told.unavailable += 1;
+            // A caller that is told so pauses before it repeats; here, as long as another takes its turn.
+            tokio::task::yield_now().await;
+            return false;
+        }
+    }
+    told.acknowledged.push(bill);
+    true
+}
+
+impl Told {
+    /// Nothing acknowledged is missing, nothing was applied twice, and the books are right, on whichever node.
+    pub(crate) async fn check(mut self, node: &PostgresStore) {
+        self.acknowledged.sort_unstable();
+        self.acknowledged.dedup();
+        assert!(self.applied.values().all(|times| *times == 1), "an order was applied twice");
+        let mut reads = JoinSet::new();
+        // A sample says as much as all of them; the audit looks at every one.
+        let some = self.acknowledged.len().div_ceil(500).max(1);
+        let sample: Vec<_> = self.acknowledged.iter().copied().step_by(some).collect();
+        for bill in sample {
+            let order = order(bill);
+            let filed = node.order(order.bill()).await.unwrap();
+            reads.spawn(async move {
+                let filed = filed.unwrap_or_else(|| panic!("{order:?} was acknowledged and is missing"));
+                let is_cancel = matches!(order.kind, OrderKind::Cancel { .. });
+                assert_eq!(if is_cancel { filed.cancel.unwrap() } else { filed.receipt }.order, order);
+            });
+        }
+        reads.join_all().await;
+        let audit = node.audit().await.unwrap();
+        assert!(audit.is_clean(), "{:?}", audit.findings);
+        let acknowledged = u64::try_from(self.acknowledged.len()).unwrap();
+        assert!(audit.orders >= acknowledged, "{} of {acknowledged} orders are there", audit.orders);
+    }
+}
+
+/// Waits until a node takes orders.
+pub(crate) async fn ready(node: &PostgresStore) {
+    let begun = Instant::now();
+    while node.ready().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "service returns by itself");
+        // Nothing tells when a database is back but asking it.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

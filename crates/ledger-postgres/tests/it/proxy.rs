@@ -1,0 +1,82 @@
+//! A network that breaks: a TCP proxy in front of a database, which cuts connections in the middle of messages.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// A proxy on a port of its own.
+pub(crate) struct Proxy {
+    port: u16,
+    /// How many bytes a connection may carry before it is cut, give or take; with 0, as many as it likes.
+    budget: watch::Sender<u64>,
+}
+
+impl Proxy {
+    /// Passes on what comes to it to a port of this machine, until it is told otherwise.
+    pub(crate) async fn start(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (budget, watched) = watch::channel(0);
+        tokio::spawn(async move {
+            for number in 0_u64.. {
+                let (near, _) = listener.accept().await.unwrap();
+                let watched = watched.clone();
+                tokio::spawn(async move {
+                    // Where nobody listens, whoever connected is cut off at once.
+                    if let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await {
+                        carry(near, far, number, watched).await;
+                    }
+                });
+            }
+        });
+        Self { port, budget }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From now on every connection is cut after some number of bytes near this one, another number each.
+    pub(crate) fn cut_after(&self, bytes: u64) {
+        self.budget.send_replace(bytes);
+    }
+}
+
+/// Carries bytes both ways until one side ends or the budget is spent; then both are closed.
+async fn carry(near: TcpStream, far: TcpStream, number: u64, watched: watch::Receiver<u64>) {
+    let carried = Arc::new(AtomicU64::new(0));
+    let ((near_reads, near_writes), (far_reads, far_writes)) = (near.into_split(), far.into_split());
+    let there = pass(near_reads, far_writes, Arc::clone(&carried), number, watched.clone());
+    let back = pass(far_reads, near_writes, carried, number, watched);
+    tokio::select! {
+        () = there => {}
+        () = back => {}
+    }
+}
+
+async fn pass(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    carried: Arc<AtomicU64>,
+    number: u64,
+    watched: watch::Receiver<u64>,
+) {
+    let mut bytes = vec![0; 4096];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        let so_far = carried.fetch_add(u64::try_from(read).unwrap(), Ordering::Relaxed);
+        let budget = *watched.borrow();
+        // From half of it to one and a half: no two connections in a row are cut at the same place.
+        let own = budget / 2 + (number * 7919) % budget.max(1);
+        if budget > 0 && so_far > own {
+            // What fits is passed on, so that a message is cut in two.
+            let _ = to.write_all(&bytes[..read / 2]).await;
+            return;
+        }
+        if to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}

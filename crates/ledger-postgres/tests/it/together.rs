@@ -1,0 +1,80 @@
+//! Four nodes, one database, a hundred clients, and nothing that goes wrong.
+
+use std::sync::Arc;
+
+use pactolus_ledger::{Ledger, PostError, Posted, Refusal};
+use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_nouns::UnixMillis;
+use pactolus_postgres_cluster::Database;
+use tokio::task::JoinSet;
+
+use crate::nodes::{Load, Nodes, order};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_clients_at_four_nodes() {
+    let database = Database::create();
+    let nodes = Nodes::open(&database.url(), 4).await;
+    let load = Load::start(&nodes, 100);
+    load.acknowledged(6000).await;
+    let told = load.stopped().await;
+    let url: PostgresUrl = database.url().parse().unwrap();
+    let fifth = PostgresStore::open(&url, &Settings::default()).await.unwrap();
+    told.check(&fifth).await;
+}
+
+/// Each bill number is sent to all nodes at once: one applies it, the others say that it is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_bill_number_at_every_node() {
+    let database = Database::create();
+    let url: PostgresUrl = database.url().parse().unwrap();
+    migrate(&url, None).await.unwrap();
+    let mut nodes = Vec::new();
+    for _ in 0..4 {
+        nodes.push(Arc::new(PostgresStore::open(&url, &Settings::default()).await.unwrap()));
+    }
+    for round in 0..40 {
+        let mut posts = JoinSet::new();
+        for (number, node) in nodes.iter().cloned().enumerate() {
+            for repeat in 0..5_u64 {
+                // Some of the numbers for two accounts: the number makes one order all the same.
+                let mut order = order(round * 8 + 1);
+                if (number + usize::try_from(repeat).unwrap()) % 3 == 0 && round % 2 == 0 {
+                    order.account.player = "another".parse().unwrap();
+                }
+                let node = Arc::clone(&node);
+                posts.spawn(async move { node.post(order, UnixMillis::new(0)).await });
+            }
+        }
+        let answers = posts.join_all().await;
+        let applied = answers.iter().filter(|answer| matches!(answer, Ok(Posted::Applied(_)))).count();
+        assert_eq!(applied, 1, "round {round}: {answers:?}");
+        for answer in answers {
+            let is_there = matches!(
+                answer,
+                Ok(Posted::Applied(_) | Posted::Replayed { .. })
+                    | Err(PostError::Refused(Refusal::BillNoTaken(_)))
+            );
+            assert!(is_there, "round {round}: {answer:?}");
+        }
+    }
+    let audit = nodes[0].audit().await.unwrap();
+    assert!(audit.is_clean(), "{:?}", audit.findings);
+    assert_eq!(audit.orders, 40);
+}
+
+/// Many programs may migrate at once, and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn migrations_may_race() {
+    let database = Database::create();
+    let url: PostgresUrl = database.url().parse().unwrap();
+    let mut racers = JoinSet::new();
+    for _ in 0..8 {
+        let url = url.clone();
+        racers.spawn(async move { migrate(&url, None).await });
+    }
+    for migrated in racers.join_all().await {
+        assert_eq!(migrated.unwrap().to, 1);
+    }
+    let again = migrate(&url, None).await.unwrap();
+    assert_eq!((again.from, again.to), (1, 1));
+}

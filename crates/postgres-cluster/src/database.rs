@@ -1,0 +1,98 @@
+//! A database of a test's own, on a server that tests share.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
+
+use crate::Cluster;
+
+/// An empty database, which is dropped with this where the server outlives its tests.
+pub struct Database {
+    server: Server,
+    name: String,
+}
+
+/// The server that the tests of this program share.
+enum Server {
+    /// It ends with them, and so do its databases: to drop one would cost it a checkpoint.
+    Ours(String),
+    Other(String),
+}
+
+impl Database {
+    /// A new one.
+    pub fn create() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Two programs may test on one server at once.
+        let name = format!("pactolus_test_{}_{number}", std::process::id());
+        let server = Server::shared();
+        execute(server.url(), &format!("CREATE DATABASE {name}"));
+        Self { server, name }
+    }
+
+    /// Where it is: `postgres://…`.
+    pub fn url(&self) -> String {
+        let url = self.server.url();
+        let (place, options) = url.split_once('?').map_or((url, ""), |(place, options)| (place, options));
+        let authority = place.find("://").map_or(0, |at| at + 3);
+        let end = place[authority..].find('/').map_or(place.len(), |at| authority + at);
+        let options = if options.is_empty() { String::new() } else { format!("?{options}") };
+        format!("{}/{}{options}", &place[..end], self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Server::Other(url) = &self.server {
+            execute(url, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
+    }
+}
+
+impl Server {
+    fn shared() -> Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        match std::env::var("PACTOLUS_TEST_POSTGRES") {
+            Ok(url) if !url.is_empty() => Self::Other(url),
+            _ => Self::Ours(SHARED.get_or_init(|| Cluster::start("")).url()),
+        }
+    }
+
+    fn url(&self) -> &str {
+        let (Self::Ours(url) | Self::Other(url)) = self;
+        url
+    }
+}
+
+/// Runs statements at `url`, whatever runtime there is or is not.
+pub fn execute(url: &str, statements: &str) {
+    run(url, statements);
+}
+
+/// The first column of the first row that a question has for an answer.
+pub fn ask(url: &str, question: &str) -> String {
+    let answers = run(url, question);
+    let row = answers.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    row.expect("the question has an answer")
+}
+
+fn run(url: &str, statements: &str) -> Vec<SimpleQueryMessage> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime can be started").block_on(async {
+            let config: Config = url.parse().expect("the tests' server has a valid URL");
+            let (client, connection) = config.connect(NoTls).await.expect("the tests' server answers");
+            let connection = tokio::spawn(connection);
+            let answers = client.simple_query(statements).await.expect("the tests' server does it");
+            drop(client);
+            let _ = connection.await;
+            answers
+        })
+    };
+    std::thread::scope(|scope| scope.spawn(run).join()).expect("nothing panics without words")
+}

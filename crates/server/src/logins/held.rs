@@ -1,0 +1,80 @@
+//! What was read of the store, held in memory: so many of it, and no longer than it can be trusted.
+//!
+//! Where this process alone changes the store, that is for ever, because whoever changes it changes what is held too.
+//! Where other nodes change it as well, it is for a second: as long may a node still take a token or a login that
+//! ended on another.
+
+use std::hash::Hash;
+use std::time::Duration;
+
+use pactolus_ledger::{Sharing, Unavailable};
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+/// How long what other nodes may change is trusted.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// Values by keys, as they are in the store or were a moment ago.
+pub(super) struct Held<K, V> {
+    cache: Cache<K, Read<V>>,
+    sharing: Sharing,
+}
+
+#[derive(Clone)]
+struct Read<V> {
+    value: V,
+    /// When reading it began; nothing where it is trusted for ever.
+    at: Option<Instant>,
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Held<K, V> {
+    /// Room for `held_max` values of a store that is shared so.
+    pub(super) fn new(held_max: usize, sharing: Sharing) -> Self {
+        Self { cache: Cache::new(held_max), sharing }
+    }
+
+    /// What is held and can be trusted.
+    pub(super) fn get(&self, key: &K) -> Option<V> {
+        self.cache.get(key).filter(Read::is_trusted).map(|held| held.value)
+    }
+
+    /// What is held, or else what `read` reads.
+    pub(super) async fn get_or(
+        &self,
+        key: &K,
+        read: impl Future<Output = Result<Option<V>, Unavailable>>,
+    ) -> Result<Option<V>, Unavailable> {
+        // The guard keeps what is read here from taking the place of something newer.
+        let guard = loop {
+            match self.cache.get_value_or_guard_async(key).await {
+                Ok(held) if held.is_trusted() => return Ok(Some(held.value)),
+                Ok(old) => drop(self.cache.remove_if(key, |held| held.at == old.at)),
+                Err(guard) => break guard,
+            }
+        };
+        let at = self.now();
+        let value = read.await?;
+        if let Some(value) = &value {
+            let _ = guard.insert(Read { value: value.clone(), at });
+        }
+        Ok(value)
+    }
+
+    /// Holds what was just written.
+    pub(super) fn insert(&self, key: K, value: V) {
+        self.cache.insert(key, Read { value, at: self.now() });
+    }
+
+    fn now(&self) -> Option<Instant> {
+        match self.sharing {
+            Sharing::OneProcess => None,
+            Sharing::ManyProcesses => Some(Instant::now()),
+        }
+    }
+}
+
+impl<V> Read<V> {
+    fn is_trusted(&self) -> bool {
+        self.at.is_none_or(|at| at.elapsed() < TRUSTED)
+    }
+}

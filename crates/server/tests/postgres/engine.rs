@@ -1,0 +1,31 @@
+//! The engine of these tests: PostgreSQL, in a database of its own.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_postgres_cluster::Database;
+use tokio::runtime::Runtime;
+
+use crate::bank::{Engine, Place};
+
+/// An empty store, and its place.
+pub(crate) async fn open() -> (Arc<dyn Engine>, Place) {
+    let database = Database::create();
+    (open_at(&database.url()).await, Box::new(database))
+}
+
+/// A node on the database at `url`.
+///
+/// Its tasks have a runtime of their own: a test's only thread may wait for the audit when its bank goes.
+pub(crate) async fn open_at(url: &str) -> Arc<dyn Engine> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let url: PostgresUrl = url.parse().unwrap();
+    // How fast a bank answers on a machine that is busy with other tests is not what these are about.
+    let settings = Settings { answer_within: Duration::from_secs(60), ..Settings::default() };
+    let open = async move {
+        migrate(&url, None).await.unwrap();
+        PostgresStore::open(&url, &settings).await.unwrap()
+    };
+    Arc::new(RUNTIME.get_or_init(|| Runtime::new().unwrap()).spawn(open).await.unwrap())
+}
