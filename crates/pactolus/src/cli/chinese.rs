@@ -77,7 +77,7 @@ const SERVE_VARIABLES: &str = "\
 未知的键和未知的 PACTOLUS_ 变量会被拒绝。";
 
 /// What each command does; the first is the program.
-const COMMANDS: [(&str, &str); 20] = [
+const COMMANDS: [(&str, &str); 22] = [
     ("", "兼容微信 Midas 虚拟支付协议的游戏币账户服务"),
     ("demo", "演示：正式与沙箱赠币、重复请求、伪造签名"),
     ("init", "生成带有全新密钥的 pactolus.toml，仅所有者可读"),
@@ -91,7 +91,9 @@ const COMMANDS: [(&str, &str); 20] = [
     ("token", "输出应用的 access_token"),
     ("sign", "显示任一调用的待签名文本和签名"),
     ("explain", "说明一次调用被拒绝的原因"),
-    ("audit", "核对未在运行的账户服务的账目"),
+    ("audit", "核对账目"),
+    ("migrate", "在 PostgreSQL 上创建或升级数据表"),
+    ("copy", "将整个账户服务从一个存储复制到另一个，并核对双方账目"),
     ("backup", "在服务运行时备份内置存储"),
     ("restore", "从备份恢复存储，并核对账目"),
     ("export", "按日导出内置存储的订单或账户"),
@@ -101,7 +103,7 @@ const COMMANDS: [(&str, &str); 20] = [
 ];
 
 /// What each argument is; without a command, what it is in all that have it.
-const ARGUMENTS: [(&str, &str, &str); 61] = [
+const ARGUMENTS: [(&str, &str, &str); 65] = [
     ("", "lang", "语言：en 或 zh；默认取自系统区域设置"),
     ("", "log", "日志范围：error、warn、info、debug 或 模块=级别，以逗号分隔；也可用 RUST_LOG"),
     ("", "log_format", "日志格式"),
@@ -123,6 +125,10 @@ const ARGUMENTS: [(&str, &str, &str); 61] = [
     ("serve", "listen", "监听地址，替代配置中的地址；端口 0 表示任意空闲端口"),
     ("serve", "store", "存储，替代配置中的存储"),
     ("serve", "clock", "时钟"),
+    ("serve", "migrate", "先创建或升级数据表（PostgreSQL）"),
+    ("migrate", "distribute", "再将数据表分布到多台机器"),
+    ("copy", "from", "要复制的存储，如 embedded:./data"),
+    ("copy", "to", "目标存储，如 postgres://host/database"),
     ("present", "count", "数量；批量时用于未写明数量的行"),
     ("present", "zone", "区服；批量时用于未写明区服的行"),
     ("present", "bill_no", "订单号；默认新生成一个，并在发送前显示"),
