@@ -39,6 +39,7 @@ pub(crate) enum Failure {
     StoreUrl(InvalidStoreUrl),
     /// Only an embedded store can do this.
     #[error("{0} is not an embedded store, and only such a one can do this; a database has its own ways")]
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "every store is embedded"))]
     NotEmbedded(StoreUrl),
     /// There is no store where one should be.
     #[error("there is no store at {0}; a bank makes its store when it is first served")]
