@@ -16,11 +16,11 @@ use serde::Serialize;
 use self::open::{Opened, Settled};
 use self::post::Posted;
 use crate::helper::Helper;
-use crate::machine::disk::folder_bytes;
-use crate::machine::process::wait_for_rest;
-use crate::report::Part;
 use crate::suite::Options;
-use crate::table::{Table, figure, mebibytes, number};
+use pactolus_figures::machine::disk::folder_bytes;
+use pactolus_figures::machine::process::wait_for_rest;
+use pactolus_figures::report::Part;
+use pactolus_figures::table::{Table, figure, mebibytes, number};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

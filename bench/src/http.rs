@@ -14,10 +14,10 @@ use serde::Serialize;
 use self::route::Route;
 use self::served::{Measured, Served};
 use crate::gifts::Gifts;
-use crate::report::Part;
 use crate::suite::Options;
-use crate::table::Table;
-use crate::turns::{Spread, in_turn};
+use pactolus_figures::report::Part;
+use pactolus_figures::table::Table;
+use pactolus_figures::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

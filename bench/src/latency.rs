@@ -13,12 +13,12 @@ use crate::http::route::{Presents, Route};
 use crate::http::served::Served;
 use crate::load::reply::Reading;
 use crate::load::schedule::{self, Schedule};
-use crate::machine::disk::{Probe, RECORD_BYTES};
-use crate::report::Part;
 use crate::suite::Options;
-use crate::table::{Table, figure};
-use crate::turns::{Spread, in_turn};
-use crate::waits::{Latency, Waits};
+use pactolus_figures::machine::disk::{Probe, RECORD_BYTES};
+use pactolus_figures::report::Part;
+use pactolus_figures::table::{Table, figure};
+use pactolus_figures::turns::{Spread, in_turn};
+use pactolus_figures::waits::{Latency, Waits};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

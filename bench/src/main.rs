@@ -1,10 +1,11 @@
 //! What the bank takes and how long: measured on the real engine and the real server, told as tables and as JSON.
 //!
 //! It is a program of its own, and not a test, because how long something takes is not right or wrong.
-//! Where it compares, it measures in turn in one run ([`turns`]); what it finds is kept by [`report`].
+//! Where it compares, it measures in turn in one run ([`pactolus_figures::turns`]); what it finds is kept by
+//! [`pactolus_figures::report`].
 //! What is measured must not be made easier here: every present is signed, new, and on disk before it is answered.
 //!
-//! To add a part: a module with its `Arguments` and its `run`, which gives back a [`report::Part`], a variant of
+//! To add a part: a module with its `Arguments` and its `run`, which gives back a [`Part`], a variant of
 //! [`Measure`], and its arm in [`Measure::run`]; then its comments and the prose around them in
 //! `docs/performance.md`.
 
@@ -14,20 +15,15 @@ mod helper;
 mod http;
 mod latency;
 mod load;
-mod machine;
 mod postgres;
 mod reads;
-mod report;
 mod signatures;
 mod suite;
-mod table;
-mod turns;
-mod waits;
 
 use clap::{Parser, Subcommand};
 
-use crate::report::Part;
 use crate::suite::Options;
+use pactolus_figures::report::Part;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -18,10 +18,10 @@ use tokio::runtime::Runtime;
 use crate::gifts::Gifts;
 use crate::http::route::Route;
 use crate::http::served::Served;
-use crate::report::Part;
 use crate::suite::Options;
-use crate::table::{Table, figure, number};
-use crate::turns::{Spread, in_turn};
+use pactolus_figures::report::Part;
+use pactolus_figures::table::{Table, figure, number};
+use pactolus_figures::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

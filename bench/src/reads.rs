@@ -10,9 +10,9 @@ use crate::gifts::Gifts;
 use crate::http::route::Route;
 use crate::http::served::Served;
 use crate::http::{HEADINGS, OfRoute, measure};
-use crate::report::Part;
 use crate::suite::Options;
-use crate::table::Table;
+use pactolus_figures::report::Part;
+use pactolus_figures::table::Table;
 
 /// How to measure.
 #[derive(clap::Args, Default)]

@@ -14,10 +14,10 @@ use serde::Serialize;
 use sha2::Sha256;
 
 use crate::gifts::{ENVIRONMENT, Gifts, MIDAS_KEY, SESSION_KEY, TOKEN};
-use crate::report::Part;
 use crate::suite::Options;
-use crate::table::{Table, number};
-use crate::turns::{Spread, in_turn};
+use pactolus_figures::report::Part;
+use pactolus_figures::table::{Table, number};
+use pactolus_figures::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

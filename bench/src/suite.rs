@@ -6,8 +6,8 @@ use std::{fs, io};
 use pactolus_server::{Clock, SystemClock};
 use tempfile::TempDir;
 
-use crate::machine::Machine;
-use crate::report::{Circumstances, Part};
+use pactolus_figures::machine::Machine;
+use pactolus_figures::report::{Circumstances, Part};
 
 /// What holds for every part.
 #[derive(clap::Args)]
@@ -66,7 +66,7 @@ impl Options {
     pub(crate) fn finish(&self, part: &Part, circumstances: &Circumstances) -> anyhow::Result<()> {
         eprintln!("\n{}", part.table);
         if let Some(folder) = self.into() {
-            circumstances.keep(part, &folder)?;
+            circumstances.keep(part, &folder, "performance")?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! A command does its own set-up, so that a machine with only a Rust toolchain and the registries can run it.
 //! Nothing here is part of the bank, and no crate of the bank may depend on it.
 //!
-//! To add a command (a benchmark, a torture run …): a file beside this one with its `clap::Args` and a function
+//! To add a command (a check that is not for every day …): a file beside this one with its `clap::Args` and a function
 //! `run`, a variant of [`Command`], and its arm in `main`.
 //! Read next: `test`, the one command that must pass before anything is merged.
 
@@ -13,6 +13,7 @@ mod postgres;
 mod step;
 mod test;
 mod tool;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -30,14 +31,18 @@ struct Cli {
 enum Command {
     Bench(bench::Args),
     FuzzHttp(fuzz_http::Args),
+    Soak(torture::SoakArgs),
     Test(test::Args),
+    Torture(torture::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
         Command::FuzzHttp(args) => fuzz_http::run(&args),
+        Command::Soak(args) => torture::soak(&args),
         Command::Test(args) => test::run(&args),
+        Command::Torture(args) => torture::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

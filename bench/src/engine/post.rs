@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::gifts::Gifts;
 use crate::helper::{Helper, tell, wait_for_the_end};
-use crate::machine::process::peak_memory;
-use crate::table::{mebibytes, number};
-use crate::waits::{Latency, Waits};
+use pactolus_figures::machine::process::peak_memory;
+use pactolus_figures::table::{mebibytes, number};
+use pactolus_figures::waits::{Latency, Waits};
 
 /// What to post.
 #[derive(clap::Args)]

@@ -15,8 +15,8 @@ use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 
 use super::{Connection, connect};
-use crate::table::number;
-use crate::waits::Waits;
+use pactolus_figures::table::number;
+use pactolus_figures::waits::Waits;
 
 /// When requests are due.
 #[derive(Clone, Copy, Debug)]

@@ -9,19 +9,19 @@ use tempfile::tempfile_in;
 
 /// The size of what is appended: what the journal takes for an order that comes alone, a frame's header of 56 bytes
 /// and some 100 for the order.
-pub(crate) const RECORD_BYTES: usize = 160;
+pub const RECORD_BYTES: usize = 160;
 
 /// A file of the disk that is measured, to append to. It is gone when this is dropped.
-pub(crate) struct Probe(File);
+pub struct Probe(File);
 
 impl Probe {
     /// A new file on the disk that holds `folder`.
-    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
+    pub fn new(folder: &Path) -> io::Result<Self> {
         tempfile_in(folder).map(Self)
     }
 
     /// How long it takes to append a record and sync it: the least that an answered order can cost.
-    pub(crate) fn append(&mut self) -> io::Result<Duration> {
+    pub fn append(&mut self) -> io::Result<Duration> {
         let begun = Instant::now();
         self.0.write_all(&[0x5a; RECORD_BYTES])?;
         self.0.sync_data()?;
@@ -30,7 +30,7 @@ impl Probe {
 }
 
 /// The name of the file system that holds `folder`.
-pub(crate) fn file_system(folder: &Path) -> io::Result<String> {
+pub fn file_system(folder: &Path) -> io::Result<String> {
     let folder = folder.canonicalize()?;
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     Ok(file_system_among(&mounts, &folder).unwrap_or("an unknown file system").to_owned())
@@ -49,7 +49,7 @@ fn file_system_among<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
 }
 
 /// The bytes that the files of a folder hold.
-pub(crate) fn folder_bytes(folder: &Path) -> io::Result<u64> {
+pub fn folder_bytes(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -3,14 +3,14 @@
 use std::fmt::{self, Write as _};
 
 /// A table in Markdown, row by row.
-pub(crate) struct Table {
+pub struct Table {
     columns: usize,
     text: String,
 }
 
 impl Table {
     /// With these headings.
-    pub(crate) fn new<S: AsRef<str>>(headings: &[S]) -> Self {
+    pub fn new<S: AsRef<str>>(headings: &[S]) -> Self {
         let mut table = Self { columns: headings.len(), text: String::new() };
         table.row(headings);
         table.row(&vec!["---"; headings.len()]);
@@ -18,7 +18,7 @@ impl Table {
     }
 
     /// Adds a row, which has as many cells as there are headings.
-    pub(crate) fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
+    pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
         assert_eq!(cells.len(), self.columns, "a row has as many cells as there are headings");
         for cell in cells {
             self.text.push_str("| ");
@@ -36,7 +36,7 @@ impl fmt::Display for Table {
 }
 
 /// A figure with its thousands set apart: `38,578`, `1,234.50`.
-pub(crate) fn figure(value: f64, decimals: usize) -> String {
+pub fn figure(value: f64, decimals: usize) -> String {
     let written = format!("{value:.decimals$}");
     let whole_end = written.find('.').unwrap_or(written.len());
     let mut grouped = String::with_capacity(written.len() + 4);
@@ -54,12 +54,12 @@ pub(crate) fn figure(value: f64, decimals: usize) -> String {
 
 /// A number of things, to be divided; above 2^53 it loses digits that no table shows.
 #[expect(clippy::cast_precision_loss, reason = "figures are told to a few digits")]
-pub(crate) fn number(count: u64) -> f64 {
+pub fn number(count: u64) -> f64 {
     count as f64
 }
 
 /// Bytes as MiB.
-pub(crate) fn mebibytes(bytes: u64) -> f64 {
+pub fn mebibytes(bytes: u64) -> f64 {
     number(bytes) / (1024.0 * 1024.0)
 }
 

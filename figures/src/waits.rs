@@ -5,37 +5,37 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// What is called a stall: a wait that a player notices.
-pub(crate) const STALL: Duration = Duration::from_millis(100);
+pub const STALL: Duration = Duration::from_millis(100);
 
 /// How long requests waited, in no order.
 ///
 /// In microseconds, at four bytes each: ten minutes at fifty thousand a second take 120 MB.
 #[derive(Debug, Default)]
-pub(crate) struct Waits(Vec<u32>);
+pub struct Waits(Vec<u32>);
 
 impl Waits {
     /// None yet, with room for so many.
-    pub(crate) fn with_room(count: usize) -> Self {
+    pub fn with_room(count: usize) -> Self {
         Self(Vec::with_capacity(count))
     }
 
     /// Adds one; what is above an hour counts as an hour and some.
-    pub(crate) fn push(&mut self, wait: Duration) {
+    pub fn push(&mut self, wait: Duration) {
         self.0.push(u32::try_from(wait.as_micros()).unwrap_or(u32::MAX));
     }
 
     /// Adds those of others.
-    pub(crate) fn append(&mut self, mut others: Self) {
+    pub fn append(&mut self, mut others: Self) {
         self.0.append(&mut others.0);
     }
 
     /// How many there are.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
     /// What is told of them.
-    pub(crate) fn told(mut self) -> Latency {
+    pub fn told(mut self) -> Latency {
         self.0.sort_unstable();
         let stall = u32::try_from(STALL.as_micros()).expect("a stall is a fraction of a second");
         Latency {
@@ -57,13 +57,17 @@ impl Waits {
 
 /// What is told of many waits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Latency {
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-    pub(crate) p999_ms: f64,
-    pub(crate) longest_ms: f64,
+pub struct Latency {
+    /// Half took no longer.
+    pub p50_ms: f64,
+    /// One in a hundred took longer.
+    pub p99_ms: f64,
+    /// One in a thousand took longer.
+    pub p999_ms: f64,
+    /// None took longer.
+    pub longest_ms: f64,
     /// How many were longer than [`STALL`].
-    pub(crate) stalls: usize,
+    pub stalls: usize,
 }
 
 #[cfg(test)]

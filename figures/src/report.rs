@@ -12,21 +12,19 @@ use serde_json::{Map, Value};
 
 use crate::machine::Machine;
 
-const PAGE: &str = "performance.md";
-const FIGURES: &str = "performance.json";
-
-/// What one part of the suite has measured.
-pub(crate) struct Part {
+/// What one part of a program has measured.
+pub struct Part {
     /// Its name: that of its subcommand, its table and its figures.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it came to, for a page.
-    pub(crate) table: String,
+    pub table: String,
     /// All of it, for a program.
-    pub(crate) figures: Value,
+    pub figures: Value,
 }
 
 impl Part {
-    pub(crate) fn new(name: &'static str, table: String, figures: &impl Serialize) -> anyhow::Result<Self> {
+    /// A part with all that it found.
+    pub fn new(name: &'static str, table: String, figures: &impl Serialize) -> anyhow::Result<Self> {
         let mut figures = serde_json::to_value(figures)?;
         round(&mut figures);
         Ok(Self { name, table, figures })
@@ -35,12 +33,13 @@ impl Part {
 
 /// When, how and on what something was measured.
 #[derive(Serialize)]
-pub(crate) struct Circumstances {
+pub struct Circumstances {
     /// The day, by UTC.
-    pub(crate) date: String,
+    pub date: String,
     /// What repeats it.
-    pub(crate) command: String,
-    pub(crate) machine: Machine,
+    pub command: String,
+    /// On what.
+    pub machine: Machine,
 }
 
 impl Circumstances {
@@ -51,7 +50,7 @@ impl Circumstances {
     }
 
     /// The part's figures with the circumstances under `measured`.
-    pub(crate) fn figures(&self, part: &Part) -> anyhow::Result<Value> {
+    pub fn figures(&self, part: &Part) -> anyhow::Result<Value> {
         let mut figures = part.figures.clone();
         let mut measured = serde_json::to_value(self)?;
         round(&mut measured);
@@ -59,17 +58,20 @@ impl Circumstances {
         Ok(figures)
     }
 
-    /// Puts the part into the page and the JSON file in `folder`, in the place of what they said of it before.
-    pub(crate) fn keep(&self, part: &Part, folder: &Path) -> anyhow::Result<()> {
+    /// Puts the part into the page of this name in `folder` and the JSON file beside it, in the place of what they
+    /// said of it before.
+    pub fn keep(&self, part: &Part, folder: &Path, name: &str) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
-        let (page, figures) = (folder.join(PAGE), folder.join(FIGURES));
+        let page = folder.join(name).with_extension("md");
+        let figures = page.with_extension("json");
         let mut all: Map<String, Value> = match existing(&figures)? {
-            Some(text) => serde_json::from_str(&text).with_context(|| format!("{FIGURES} cannot be read"))?,
+            Some(text) => serde_json::from_str(&text)
+                .with_context(|| format!("{} cannot be read", figures.display()))?,
             None => Map::new(),
         };
         all.insert(part.name.to_owned(), self.figures(part)?);
         let text = with_table(&existing(&page)?.unwrap_or_default(), part.name, &self.text(part))
-            .with_context(|| format!("{PAGE} cannot be written again"))?;
+            .with_context(|| format!("{} cannot be written again", page.display()))?;
         fs::write(page, text)?;
         fs::write(figures, serde_json::to_string_pretty(&all)? + "\n")?;
         Ok(())
@@ -102,7 +104,7 @@ fn existing(file: &Path) -> io::Result<Option<String>> {
 /// The page with `text` between the comments of table `name`; a page that has none gets them at its end.
 fn with_table(page: &str, name: &str, text: &str) -> anyhow::Result<String> {
     let (begin, end) =
-        (format!("<!-- bench {name}: written by the suite -->"), format!("<!-- /bench {name} -->"));
+        (format!("<!-- figures {name}: written by the command -->"), format!("<!-- /figures {name} -->"));
     let block = format!("{begin}\n{}\n{end}", text.trim());
     let Some((before, rest)) = page.split_once(&begin) else {
         ensure!(!page.contains(&end), "the table {name} ends without having begun");
@@ -111,7 +113,7 @@ fn with_table(page: &str, name: &str, text: &str) -> anyhow::Result<String> {
         return Ok(format!("{page}{gap}{block}\n"));
     };
     let (old, after) = rest.split_once(&end).with_context(|| format!("the table {name} does not end"))?;
-    ensure!(!old.contains("<!-- bench "), "the table {name} does not end before the next one begins");
+    ensure!(!old.contains("<!-- figures "), "the table {name} does not end before the next one begins");
     ensure!(!after.contains(&begin), "the table {name} is there twice");
     Ok(format!("{before}{block}{after}"))
 }
@@ -120,8 +122,8 @@ fn with_table(page: &str, name: &str, text: &str) -> anyhow::Result<String> {
 mod tests {
     use super::*;
 
-    const BEGIN: &str = "<!-- bench a: written by the suite -->";
-    const END: &str = "<!-- /bench a -->";
+    const BEGIN: &str = "<!-- figures a: written by the command -->";
+    const END: &str = "<!-- /figures a -->";
 
     #[test]
     fn a_table_is_replaced_and_the_prose_around_it_stays() {
@@ -135,7 +137,8 @@ mod tests {
     fn another_table_is_left_alone() {
         let page = format!("{BEGIN}\na\n{END}\n");
         let both = with_table(&page, "b", "b").unwrap();
-        let expected = format!("{page}\n<!-- bench b: written by the suite -->\nb\n<!-- /bench b -->\n");
+        let expected =
+            format!("{page}\n<!-- figures b: written by the command -->\nb\n<!-- /figures b -->\n");
         assert_eq!(both, expected);
         let table = with_table(&both, "a", "A").unwrap();
         assert_eq!(table, both.replace("\na\n", "\nA\n"));
@@ -158,7 +161,7 @@ mod tests {
         let pages = [
             format!("{BEGIN}\na\nprose\n"),
             format!("a\n{END}\n"),
-            format!("{BEGIN}\n<!-- bench b: written by the suite -->\n{END}\n"),
+            format!("{BEGIN}\n<!-- figures b: written by the command -->\n{END}\n"),
             format!("{BEGIN}\n{END}\n{BEGIN}\n{END}\n"),
         ];
         for page in pages {

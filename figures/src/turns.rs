@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::table::figure;
 
 /// Measures each of `subjects` once a round, and gives back what came of each, round by round.
-pub(crate) fn in_turn<S, T>(
+pub fn in_turn<S, T>(
     rounds: u64,
     subjects: &[S],
     mut measure: impl FnMut(&S) -> anyhow::Result<T>,
@@ -23,15 +23,18 @@ pub(crate) fn in_turn<S, T>(
 
 /// The least, the median and the most of some figures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Spread {
-    pub(crate) least: f64,
-    pub(crate) median: f64,
-    pub(crate) most: f64,
+pub struct Spread {
+    /// None was less.
+    pub least: f64,
+    /// Half of them were no more.
+    pub median: f64,
+    /// None was more.
+    pub most: f64,
 }
 
 impl Spread {
     /// Of figures in any order; of an even number of them, the lower of the two in the middle is the median.
-    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Self {
+    pub fn of(figures: impl IntoIterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);
         let last = figures.len().saturating_sub(1);
@@ -40,10 +43,7 @@ impl Spread {
     }
 
     /// Of the ratios of what was measured in one round.
-    pub(crate) fn of_ratios(
-        above: impl IntoIterator<Item = f64>,
-        below: impl IntoIterator<Item = f64>,
-    ) -> Self {
+    pub fn of_ratios(above: impl IntoIterator<Item = f64>, below: impl IntoIterator<Item = f64>) -> Self {
         Self::of(above.into_iter().zip(below).map(|(above, below)| above / below))
     }
 }

@@ -1,7 +1,7 @@
 //! What the figures were measured on. Linux only, as `/proc` is.
 
-pub(crate) mod disk;
-pub(crate) mod process;
+pub mod disk;
+pub mod process;
 
 use std::fmt;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::turns::Spread;
 
 /// The machine, as far as figures depend on it.
 #[derive(Serialize)]
-pub(crate) struct Machine {
+pub struct Machine {
     cores: usize,
     cpu: String,
     kernel: String,
@@ -26,7 +26,7 @@ const SYNCS: u64 = 200;
 
 impl Machine {
     /// This one, with the disk that holds `folder`.
-    pub(crate) fn of(folder: &Path) -> anyhow::Result<Self> {
+    pub fn of(folder: &Path) -> anyhow::Result<Self> {
         let mut probe = disk::Probe::new(folder)?;
         let syncs = (0..SYNCS).map(|_| probe.append()).collect::<Result<Vec<_>, _>>()?;
         let fdatasync = Spread::of(syncs.iter().map(|sync| sync.as_secs_f64() * 1e3));

@@ -10,11 +10,11 @@ use serde::Serialize;
 
 /// The time that a process has spent on the cores, its threads together.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct CpuTime {
+pub struct CpuTime {
     /// In the program.
-    pub(crate) user_s: f64,
+    pub user_s: f64,
     /// In the kernel, on behalf of the program.
-    pub(crate) system_s: f64,
+    pub system_s: f64,
 }
 
 /// The unit of `/proc/<pid>/stat`: a hundred to the second on every architecture that Linux still runs on.
@@ -22,7 +22,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 impl CpuTime {
     /// What the process has spent so far.
-    pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
+    pub fn of(pid: u32) -> anyhow::Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         Self::read(&stat).context("/proc tells a process's time in another form")
     }
@@ -45,7 +45,7 @@ impl Sub for CpuTime {
 }
 
 /// The most memory that this process has held at once, in bytes.
-pub(crate) fn peak_memory() -> anyhow::Result<u64> {
+pub fn peak_memory() -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
@@ -62,7 +62,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Waits until a process has nothing left to do, such as merging what it wrote; says whether it came to rest in time.
 ///
 /// A thread that waits for the disk is not at rest, nor is one that was stopped.
-pub(crate) fn wait_for_rest(pid: u32, at_most: Duration) -> io::Result<bool> {
+pub fn wait_for_rest(pid: u32, at_most: Duration) -> io::Result<bool> {
     let begun = Instant::now();
     let mut calm_since = Instant::now();
     while calm_since.elapsed() < CALM {

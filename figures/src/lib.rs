@@ -1,0 +1,10 @@
+//! Figures: what a program measures or counts, on which machine, and how a page keeps them.
+//!
+//! For the programs that developers run, `bench` and `torture`; nothing of the bank may depend on it.
+//! Read next: [`report`], what is kept of a run; [`turns`], how two things are compared.
+
+pub mod machine;
+pub mod report;
+pub mod table;
+pub mod turns;
+pub mod waits;

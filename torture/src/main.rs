@@ -1,0 +1,83 @@
+//! What the bank is put through, and whether it keeps its promise: nothing acknowledged is missing, and nothing is
+//! applied twice.
+//!
+//! Everything that an attack chooses comes from a seed, so that whoever runs it again meets the same. What the machine
+//! chooses, such as which of two threads goes first, is not repeated.
+//! An attack that finds something fails with what it found and what repeats it; else it tells how often it struck.
+//!
+//! To add an attack: a module with its `Arguments` and its `run`, which gives back a [`Part`], a variant of
+//! [`Attack`], and its arm in [`Attack::run`]; then its comments and the prose around them in `docs/reliability.md`.
+
+mod clock;
+mod disk;
+mod kills;
+mod network;
+mod options;
+mod power;
+mod soak;
+
+use clap::{Parser, Subcommand};
+use pactolus_figures::report::Part;
+
+use crate::options::Options;
+
+/// Attacks the bank: every attack, or one.
+#[derive(Parser)]
+#[command(name = "torture", bin_name = "cargo xtask torture")]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    attack: Option<Attack>,
+}
+
+/// The attacks, in the order in which all of them are made.
+#[derive(Subcommand)]
+enum Attack {
+    /// Power cuts: a file system that forgets what was not synced, and tears what was written last
+    Power(power::Arguments),
+    /// A faulty disk: errors on writing and syncing, no room, short writes, flipped bits
+    Disk(disk::Arguments),
+    /// kill -9, of the bank and of its database
+    Kills(kills::Arguments),
+    /// A network that cuts, delays and loses, between clients and bank and between bank and database
+    Network(network::Arguments),
+    /// A clock that jumps
+    Clock(clock::Arguments),
+    /// Steady mixed load with kills, for hours; it is not one of the attacks that are made together
+    Soak(soak::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { options, attack } = Arguments::parse();
+    let attacks = attack.map_or_else(Attack::all, |attack| vec![attack]);
+    let shares = attacks.len();
+    for attack in attacks {
+        let part = attack.run(&options.share(shares))?;
+        options.finish(&part)?;
+    }
+    Ok(())
+}
+
+impl Attack {
+    fn all() -> Vec<Self> {
+        vec![
+            Self::Power(power::Arguments::default()),
+            Self::Disk(disk::Arguments::default()),
+            Self::Kills(kills::Arguments::default()),
+            Self::Network(network::Arguments::default()),
+            Self::Clock(clock::Arguments::default()),
+        ]
+    }
+
+    fn run(&self, options: &Options) -> anyhow::Result<Part> {
+        match self {
+            Self::Power(arguments) => power::run(arguments, options),
+            Self::Disk(arguments) => disk::run(arguments, options),
+            Self::Kills(arguments) => kills::run(arguments, options),
+            Self::Network(arguments) => network::run(arguments, options),
+            Self::Clock(arguments) => clock::run(arguments, options),
+            Self::Soak(arguments) => soak::run(arguments, options),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How attacks are set: their seed, how long they go on, and where what they found is written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pactolus_figures::machine::Machine;
+use pactolus_figures::report::{Circumstances, Part};
+use pactolus_server::{Clock as _, SystemClock};
+use tempfile::TempDir;
+
+/// What holds for every attack.
+#[derive(Clone, clap::Args)]
+pub(crate) struct Options {
+    /// What the attacks choose by; the same seed chooses the same
+    #[arg(long, global = true, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How long to go on, all attacks together; without it, until each has struck as often as it should
+    #[arg(long, global = true)]
+    minutes: Option<f64>,
+    /// Few strikes, in two minutes, as the tests make them; what comes of it is not kept unless --into says where
+    #[arg(long, global = true)]
+    short: bool,
+    /// Where reliability.md and reliability.json are written [default: docs]
+    #[arg(long, global = true)]
+    into: Option<PathBuf>,
+    /// The bank that is attacked as a whole: the executable of `pactolus`
+    #[arg(long, global = true, default_value = "target/release/pactolus")]
+    pub(crate) pactolus: PathBuf,
+}
+
+impl Options {
+    /// The same for one of so many attacks, which share the time.
+    pub(crate) fn share(&self, of: usize) -> Self {
+        let of = f64::from(u32::try_from(of).unwrap_or(u32::MAX));
+        Self { minutes: self.minutes.map(|minutes| minutes / of), ..self.clone() }
+    }
+
+    /// A number: the usual one, or the one for a short run.
+    pub(crate) fn pick<T>(&self, usual: T, short: T) -> T {
+        if self.short { short } else { usual }
+    }
+
+    /// How long an attack goes on that begins now and should strike so often.
+    pub(crate) fn bound(&self, strikes: u64) -> Bound {
+        let ends = self.minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
+        Bound { strikes, ends }
+    }
+
+    /// A folder that is removed when this is dropped.
+    pub(crate) fn temporary(&self) -> io::Result<TempDir> {
+        let folder = workspace().join("target/torture");
+        std::fs::create_dir_all(&folder)?;
+        TempDir::with_prefix_in("run-", folder)
+    }
+
+    /// Shows what an attack came to, and keeps it.
+    pub(crate) fn finish(&self, part: &Part) -> anyhow::Result<()> {
+        println!("{}", part.table);
+        let usual = || (!self.short).then(|| workspace().join("docs"));
+        if let Some(folder) = self.into.clone().or_else(usual) {
+            self.circumstances()?.keep(part, &folder, "reliability")?;
+        }
+        Ok(())
+    }
+
+    fn circumstances(&self) -> anyhow::Result<Circumstances> {
+        let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
+        let words = std::env::args().skip(1).map(|word| format!(" {word}"));
+        Ok(Circumstances {
+            date: now.strftime("%F").to_string(),
+            command: "cargo xtask torture".to_owned() + &words.collect::<String>(),
+            machine: Machine::of(self.temporary()?.path())?,
+        })
+    }
+}
+
+/// When an attack has gone on for long enough.
+pub(crate) struct Bound {
+    strikes: u64,
+    ends: Option<Instant>,
+}
+
+impl Bound {
+    /// Whether to strike again after so many strikes.
+    pub(crate) fn goes_on(&self, strikes: u64) -> bool {
+        self.ends.map_or(strikes < self.strikes, |ends| Instant::now() < ends)
+    }
+}
+
+/// The folder of the workspace.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("torture/ lies in the workspace's folder")
+}
