@@ -139,7 +139,7 @@ fn many(args: &Args, from: &Path, bank: &Bank, lang: Lang) -> Result<(), Failure
         is_resumed,
         pace: Pace { at_once, per_second },
     };
-    let (tally, stopped) = runtime::start()?.block_on(async {
+    let (tally, shortfall) = runtime::start()?.block_on(async {
         let progress = Progress::new(plan.left(), lang);
         let told = runtime::told_to_stop_or_end()?;
         let stop = async {
@@ -153,7 +153,7 @@ fn many(args: &Args, from: &Path, bank: &Bank, lang: Lang) -> Result<(), Failure
         Ok::<_, Failure>(campaign.run(results, stop, &progress).await)
     })?;
     summary::print(args.output, &plan, &tally, Some(&path), lang)?;
-    summary::ended(&plan, &tally, stopped, lang)
+    summary::ended(&plan, &tally, shortfall, lang)
 }
 
 /// What a campaign's results are called after: its name, else the file's.

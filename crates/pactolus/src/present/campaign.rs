@@ -43,9 +43,9 @@ pub(crate) struct Campaign<'a> {
     pub(crate) pace: Pace,
 }
 
-/// Why a campaign ended before its last gift.
+/// Why a campaign has not given every gift.
 #[derive(Debug)]
-pub(crate) enum Stopped {
+pub(crate) enum Shortfall {
     /// It was told to.
     Told,
     /// Every other gift would meet the same.
@@ -54,6 +54,8 @@ pub(crate) enum Stopped {
     RefusedInARow(String),
     /// The bank does not answer.
     NoAnswers(String),
+    /// All were tried and some refused, the last one for this.
+    Refused(String),
     /// The results can no longer be written, or the rows no longer be read.
     Io(io::Error),
 }
@@ -65,16 +67,16 @@ impl Campaign<'_> {
         results: Results,
         stop: impl Future<Output = ()>,
         progress: &Progress,
-    ) -> (Tally, Option<Stopped>) {
+    ) -> (Tally, Option<Shortfall>) {
         let mut watch = Watch::new(self.pace.at_once);
         let (rows, writing) = match results.write(AT_ONCE_MAX) {
             Ok(writing) => writing,
-            Err(error) => return (watch.tally, Some(Stopped::Io(error))),
+            Err(error) => return (watch.tally, Some(Shortfall::Io(error))),
         };
         let mut calls = JoinSet::new();
         let sent = self.send_all(rows, stop, &mut calls, &mut watch, progress).await;
         if let Err(error) = sent {
-            watch.stopped.get_or_insert(Stopped::Io(error));
+            watch.stopped.get_or_insert(Shortfall::Io(error));
         }
         while let Some(sent) = calls.join_next().await {
             watch.see(sent.ok().flatten(), progress);
@@ -82,9 +84,9 @@ impl Campaign<'_> {
         progress.end();
         let written = writing.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
         if let Err(error) = written {
-            watch.stopped = Some(Stopped::Io(error));
+            watch.stopped = Some(Shortfall::Io(error));
         }
-        (watch.tally, watch.stopped)
+        (watch.tally, watch.stopped.or(watch.last_refusal.map(Shortfall::Refused)))
     }
 
     async fn send_all(
@@ -113,7 +115,7 @@ impl Campaign<'_> {
             let slot = tokio::select! {
                 biased;
                 () = &mut stop => {
-                    watch.stopped = Some(Stopped::Told);
+                    watch.stopped = Some(Shortfall::Told);
                     return Ok(());
                 }
                 slot = turn(&slots, &mut clock) => slot,
@@ -154,7 +156,9 @@ async fn give(
 /// Looks at what comes back, and says when it is no use to go on.
 struct Watch {
     tally: Tally,
-    stopped: Option<Stopped>,
+    stopped: Option<Shortfall>,
+    /// Why the last one was refused that was.
+    last_refusal: Option<String>,
     refused_in_a_row: u64,
     unanswered_in_a_row: u64,
     /// When no slot brings an answer, nobody answers.
@@ -166,6 +170,7 @@ impl Watch {
         Self {
             tally: Tally::default(),
             stopped: None,
+            last_refusal: None,
             refused_in_a_row: 0,
             unanswered_in_a_row: 0,
             unanswered_max: at_once as u64,
@@ -174,7 +179,7 @@ impl Watch {
 
     fn see(&mut self, sent: Option<Sent>, progress: &Progress) {
         let Some(sent) = sent else {
-            self.stopped.get_or_insert(Stopped::Io(io::Error::other("the results cannot be written")));
+            self.stopped.get_or_insert(Shortfall::Io(io::Error::other("the results cannot be written")));
             return;
         };
         self.tally.count(sent.outcome);
@@ -183,15 +188,18 @@ impl Watch {
             Outcome::Given | Outcome::GivenBefore => {
                 (self.refused_in_a_row, self.unanswered_in_a_row) = (0, 0);
             }
-            Outcome::Refused => self.refused_in_a_row += 1,
+            Outcome::Refused => {
+                self.refused_in_a_row += 1;
+                self.last_refusal = Some(sent.detail.clone());
+            }
             Outcome::NotSent | Outcome::Unknown => self.unanswered_in_a_row += 1,
         }
         if sent.concerns_all {
-            self.stopped.get_or_insert(Stopped::ConcernsAll(sent.detail));
+            self.stopped.get_or_insert(Shortfall::ConcernsAll(sent.detail));
         } else if self.refused_in_a_row >= REFUSED_IN_A_ROW_MAX {
-            self.stopped.get_or_insert(Stopped::RefusedInARow(sent.detail));
+            self.stopped.get_or_insert(Shortfall::RefusedInARow(sent.detail));
         } else if self.unanswered_in_a_row >= self.unanswered_max {
-            self.stopped.get_or_insert(Stopped::NoAnswers(sent.detail));
+            self.stopped.get_or_insert(Shortfall::NoAnswers(sent.detail));
         }
     }
 }
@@ -226,7 +234,7 @@ mod tests {
     use super::*;
     use crate::lang::Lang;
 
-    fn stopped_after(outcomes: impl IntoIterator<Item = (Outcome, bool)>) -> (u64, Option<Stopped>) {
+    fn stopped_after(outcomes: impl IntoIterator<Item = (Outcome, bool)>) -> (u64, Option<Shortfall>) {
         let (mut watch, progress) = (Watch::new(4), Progress::new(1, Lang::En));
         for (outcome, concerns_all) in outcomes {
             let sent = Sent { outcome, balance: None, detail: "why".to_owned(), concerns_all };
@@ -242,9 +250,9 @@ mod tests {
     fn a_campaign_ends_when_it_is_no_use_to_go_on() {
         let many = |outcome| std::iter::repeat_n((outcome, false), 1000);
         assert!(matches!(stopped_after(many(Outcome::Given)), (1000, None)));
-        assert!(matches!(stopped_after(many(Outcome::Refused)), (100, Some(Stopped::RefusedInARow(_)))));
-        assert!(matches!(stopped_after(many(Outcome::Unknown)), (4, Some(Stopped::NoAnswers(_)))));
-        assert!(matches!(stopped_after([(Outcome::Refused, true)]), (1, Some(Stopped::ConcernsAll(_)))));
+        assert!(matches!(stopped_after(many(Outcome::Refused)), (100, Some(Shortfall::RefusedInARow(_)))));
+        assert!(matches!(stopped_after(many(Outcome::Unknown)), (4, Some(Shortfall::NoAnswers(_)))));
+        assert!(matches!(stopped_after([(Outcome::Refused, true)]), (1, Some(Shortfall::ConcernsAll(_)))));
         let now_and_then =
             [Outcome::Unknown, Outcome::Unknown, Outcome::Given].map(|outcome| (outcome, false));
         assert!(matches!(stopped_after(now_and_then.repeat(50)), (150, None)));

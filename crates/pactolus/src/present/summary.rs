@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::campaign::Stopped;
+use super::campaign::Shortfall;
 use super::plan::Plan;
 use super::progress::Tally;
 use crate::cli::{self, Output};
@@ -49,32 +49,40 @@ pub(super) fn print(
 }
 
 /// How it ended, as an exit code says it: all, some, or none.
-pub(super) fn ended(plan: &Plan, tally: &Tally, stopped: Option<Stopped>, lang: Lang) -> Result<(), Failure> {
+pub(super) fn ended(
+    plan: &Plan,
+    tally: &Tally,
+    shortfall: Option<Shortfall>,
+    lang: Lang,
+) -> Result<(), Failure> {
     let given = plan.given + tally.given + tally.given_before;
     if given == plan.rows {
         return Ok(());
     }
-    let why = match stopped {
+    let why = match shortfall {
         None => String::new(),
-        Some(Stopped::Told) => words!(lang, "; stopped as it was told", "；已按要求停止"),
-        Some(Stopped::ConcernsAll(detail)) => words!(
+        Some(Shortfall::Told) => words!(lang, "; stopped as it was told", "；已按要求停止"),
+        Some(Shortfall::ConcernsAll(detail)) => words!(
             lang,
             "; stopped, because every other gift would meet the same: {detail}",
             "；已停止，因为其余赠币也会遇到同样的问题：{detail}"
         ),
-        Some(Stopped::RefusedInARow(detail)) => words!(
+        Some(Shortfall::RefusedInARow(detail)) => words!(
             lang,
             "; stopped, because so many were refused in a row, the last one with: {detail}",
             "；连续被拒绝过多，已停止，最后一次的原因：{detail}"
         ),
-        Some(Stopped::NoAnswers(detail)) => {
+        Some(Shortfall::NoAnswers(detail)) => {
             words!(
                 lang,
                 "; stopped, because the bank does not answer: {detail}",
                 "；对方没有响应，已停止：{detail}"
             )
         }
-        Some(Stopped::Io(error)) => words!(lang, "; stopped: {error}", "；已停止：{error}"),
+        Some(Shortfall::Refused(detail)) => {
+            words!(lang, "; the last refusal: {detail}", "；最后一次被拒绝的原因：{detail}")
+        }
+        Some(Shortfall::Io(error)) => words!(lang, "; stopped: {error}", "；已停止：{error}"),
     };
     let (rows, again) = (
         plan.rows,

@@ -277,7 +277,9 @@ fn all_some_or_none_is_the_exit_code() {
     folder.write("players.csv", "openid,present_counts\none,5\ntwo,50\n");
     let some = run(&folder, &bank, &["--yes"]);
     assert_eq!(some.code, Some(7), "{}", some.stderr);
-    assert!(some.stderr.ends_with("error: 1 of 2 gifts are given; the same command goes on with the rest\n"));
+    let reason = "; the last refusal: the bank refused it: 90018 invalid parameter";
+    assert!(some.stderr.contains(&format!("error: 1 of 2 gifts are given{reason}")), "{}", some.stderr);
+    assert!(some.stderr.ends_with("; the same command goes on with the rest\n"), "{}", some.stderr);
     let results = folder.read("spring.results.csv");
     assert!(results.contains(",two,1,50,refused,,the bank refused it: 90018 invalid parameter"), "{results}");
 
