@@ -66,13 +66,25 @@ impl Options {
 
     fn circumstances(&self) -> anyhow::Result<Circumstances> {
         let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
-        let words = std::env::args().skip(1).map(|word| format!(" {word}"));
         Ok(Circumstances {
             date: now.strftime("%F").to_string(),
-            command: "cargo xtask torture".to_owned() + &words.collect::<String>(),
+            command: command(std::env::args().skip(1)),
             machine: Machine::of(self.temporary()?.path())?,
         })
     }
+}
+
+/// What repeats a run with these arguments: all but those that say where things lie, which are others elsewhere.
+fn command(mut arguments: impl Iterator<Item = String>) -> String {
+    let mut command = "cargo xtask torture".to_owned();
+    while let Some(word) = arguments.next() {
+        if word == "--into" || word == "--pactolus" {
+            arguments.next();
+        } else {
+            command = command + " " + &word;
+        }
+    }
+    command.replace(" torture soak", " soak")
 }
 
 /// When an attack has gone on for long enough.
@@ -91,4 +103,19 @@ impl Bound {
 /// The folder of the workspace.
 pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("torture/ lies in the workspace's folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_repeats_a_run_anywhere() {
+        let command = |words: &str| command(words.split(' ').map(str::to_owned));
+        assert_eq!(
+            command("--seed 7 power --into /tmp/x --cuts 5 --pactolus target/release/pactolus"),
+            "cargo xtask torture --seed 7 power --cuts 5"
+        );
+        assert_eq!(command("soak --hours 1"), "cargo xtask soak --hours 1");
+    }
 }
