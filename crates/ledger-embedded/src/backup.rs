@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use pactolus_ledger::Receipt;
 
+use crate::disk;
 use crate::journal::frame::FrameBuilder;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::segment::Segment;
@@ -181,14 +182,14 @@ struct Copy {
 impl Copy {
     fn begin(folder: &Path) -> io::Result<Self> {
         fs::create_dir(folder)?;
-        let segment = Segment::create(folder, Mark::START)?;
+        let segment = Segment::create(&disk::Real, folder, Mark::START)?;
         Ok(Self { folder: folder.to_owned(), end: segment.first_frame(), segment })
     }
 
     fn frame(&mut self, of: &Segment, at: Position, bytes: &[u8], after: Mark) -> io::Result<()> {
         if of.before.position != self.segment.before.position {
             self.segment.file.sync_all()?;
-            self.segment = Segment::create(&self.folder, of.before)?;
+            self.segment = Segment::create(&disk::Real, &self.folder, of.before)?;
         }
         self.segment.file.write_all_at(bytes, self.segment.offset(at))?;
         self.end = after;

@@ -16,6 +16,7 @@ use crate::Settings;
 use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
 use crate::journal::{Journal, Position, ReadError};
+use crate::room::Room;
 use crate::rows::{AccountRow, Names, TotalRow};
 use crate::tail::Tail;
 use crate::views::{ViewError, Views};
@@ -25,6 +26,7 @@ pub(crate) struct Books {
     pub(crate) journal: Arc<Journal>,
     pub(crate) views: Views,
     pub(crate) tail: Tail,
+    pub(crate) room: Arc<Room>,
     failed: AtomicBool,
 }
 
@@ -40,11 +42,11 @@ pub(crate) enum BooksError {
 }
 
 impl Books {
-    pub(crate) fn new(journal: Arc<Journal>, views: Views, settings: &Settings) -> Self {
-        Self { journal, views, tail: Tail::new(settings), failed: AtomicBool::new(false) }
+    pub(crate) fn new(journal: Arc<Journal>, views: Views, room: Arc<Room>, settings: &Settings) -> Self {
+        Self { journal, views, tail: Tail::new(settings), room, failed: AtomicBool::new(false) }
     }
 
-    /// Takes no more orders until the store is opened again.
+    /// Takes no more orders until the store is opened again. A full disk is no reason (`room`).
     ///
     /// After a failed write or sync nobody knows what is on disk but who reads it anew; a second try that seems to
     /// succeed proves nothing.
@@ -135,7 +137,12 @@ impl Books {
     /// What a bill number made.
     pub(crate) fn filed(&self, bill: &BillKey) -> Result<Option<Filed>, BooksError> {
         let last = self.bill_now(self.views.seed.bill(bill))?;
-        last.map(|last| Self::filed_at(bill, last, |position| self.journal.entry(position))).transpose()
+        last.map(|last| self.filed_last(bill, last)).transpose()
+    }
+
+    /// What a bill number made whose last published order stands at `last`.
+    pub(crate) fn filed_last(&self, bill: &BillKey, last: Position) -> Result<Filed, BooksError> {
+        Self::filed_at(bill, last, |position| self.journal.entry(position))
     }
 
     /// A page of an account's chain of orders.

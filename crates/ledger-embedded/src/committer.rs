@@ -3,8 +3,25 @@
 //! It has a thread of its own, so that the writer decides the next batch meanwhile. A lone order is not handed over:
 //! nobody waits for the writer then, and waking a thread takes a good part of what a sync does.
 //! Batches come in the order in which they were decided, and after a failed write or sync none is written any more.
+//!
+//! Where the disk has no room for a batch, its callers are refused, and so are those of every batch that was decided
+//! on top of it: that is one more *turn*. Each batch says in which turn it was decided, and one of a turn that is over
+//! is refused whole, even if it has nothing to write, because its answers may rest on what is not there. In which
+//! order that happens:
+//!
+//! 1. the journal is cut back to where the last whole frame ends (`Appender::append`);
+//! 2. that end is published, if it is another than before;
+//! 3. the turn is raised, with release;
+//! 4. the callers are refused.
+//!
+//! The writer asks for the turn, with acquire, before each batch. If it is another than that of its last batch, it
+//! begins again from what is published. That is the end of step 2: nothing can have been appended since, for whatever
+//! it handed over before is of a turn that is over, and what is of this one it has not decided yet. If the turn is
+//! raised while it decides, the batch carries the old one, and is refused when it comes here. So no frame is ever
+//! written but right after the one it was decided on, and a place in the journal is used again only when everything
+//! that named it is gone: rows are published, and so reach readers and views, after their frame is durable.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -13,9 +30,11 @@ use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
 
 use crate::books::Books;
+use crate::disk::WriteError;
 use crate::draft::Batch;
 use crate::flusher::Flusher;
 use crate::journal::Appender;
+use crate::rows::Totals;
 use crate::writer::Answered;
 
 /// An answer, and who waits for it.
@@ -26,21 +45,32 @@ pub(crate) struct Answer {
 
 /// What the committer is asked.
 pub(crate) enum Commit {
-    /// Make a batch durable, if there is one, and then give these answers.
+    /// Make a batch of this turn durable, if there is one, and then give these answers.
     ///
     /// Refusals and replays wait too: they may rest on an order of this batch or one before it.
-    Batch(Option<Arc<Batch>>, Vec<Answer>),
+    Batch(Turn, Option<Arc<Batch>>, Vec<Answer>),
     /// Bring the views up to the end of the journal.
     Settle(oneshot::Sender<()>),
 }
 
+/// How often a batch found no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn(u64);
+
+impl Turn {
+    /// None has yet.
+    pub(crate) const FIRST: Self = Self(0);
+}
+
 /// The committer's state.
 pub(crate) struct Committing {
-    pub(crate) books: Arc<Books>,
-    pub(crate) appender: Appender,
-    pub(crate) flusher: Flusher,
+    books: Arc<Books>,
+    appender: Appender,
+    flusher: Flusher,
     /// How many orders the tail may gather before it is written to the views.
-    pub(crate) tail_orders: usize,
+    tail_orders: usize,
+    /// Only raised here.
+    turn: Arc<AtomicU64>,
 }
 
 /// The writer's hold on the committer.
@@ -48,6 +78,7 @@ pub(crate) struct Committer {
     committing: Arc<Mutex<Committing>>,
     /// How much was handed over and is not done; only the writer adds to it.
     pending: Arc<AtomicUsize>,
+    turn: Arc<AtomicU64>,
     work: Option<SyncSender<Commit>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,6 +87,7 @@ impl Committer {
     pub(crate) fn start(committing: Committing) -> std::io::Result<Self> {
         // Who is ahead waits: while one batch is written, one more is decided, and the rest queues up for the next.
         let (work, handed_over) = sync_channel(0);
+        let turn = Arc::clone(&committing.turn);
         let (committing, pending) = (Arc::new(Mutex::new(committing)), Arc::new(AtomicUsize::new(0)));
         let (shared, done) = (Arc::clone(&committing), Arc::clone(&pending));
         let thread = std::thread::Builder::new().name("pactolus-commit".into()).spawn(move || {
@@ -64,7 +96,12 @@ impl Committer {
                 done.fetch_sub(1, Ordering::Release);
             }
         })?;
-        Ok(Self { committing, pending, work: Some(work), thread: Some(thread) })
+        Ok(Self { committing, pending, turn, work: Some(work), thread: Some(thread) })
+    }
+
+    /// The turn in which a batch that is decided from now on is.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn(self.turn.load(Ordering::Acquire))
     }
 
     /// Carries out a commit after all those before it, or hands it over once it can be taken.
@@ -88,7 +125,7 @@ fn locked(committing: &Mutex<Committing>) -> MutexGuard<'_, Committing> {
 
 impl Commit {
     fn is_of_one_order(&self) -> bool {
-        matches!(self, Self::Batch(_, answers) if answers.len() == 1)
+        matches!(self, Self::Batch(_, _, answers) if answers.len() == 1)
     }
 }
 
@@ -105,10 +142,14 @@ impl Drop for Committer {
 }
 
 impl Committing {
+    pub(crate) fn new(books: Arc<Books>, appender: Appender, flusher: Flusher, tail_orders: usize) -> Self {
+        Self { books, appender, flusher, tail_orders, turn: Arc::default() }
+    }
+
     fn carry_out(&mut self, commit: Commit) {
         match commit {
-            Commit::Batch(batch, answers) => {
-                let committed = self.commit(batch.as_deref());
+            Commit::Batch(turn, batch, answers) => {
+                let committed = self.commit(turn, batch.as_deref());
                 for Answer { to, answer } in answers {
                     // Who asked may have gone; the order stands all the same.
                     let _ = to.send(committed.map_err(PostError::from).and(answer));
@@ -122,22 +163,43 @@ impl Committing {
         }
     }
 
-    /// Makes a batch, if there is one, durable and then visible.
-    fn commit(&mut self, batch: Option<&Batch>) -> Result<(), Unavailable> {
+    /// Makes a batch of `turn`, if there is one, durable and then visible.
+    fn commit(&mut self, turn: Turn, batch: Option<&Batch>) -> Result<(), Unavailable> {
         self.books.check()?;
+        if turn.0 != self.turn.load(Ordering::Relaxed) {
+            return Err(Unavailable::Full);
+        }
         let Some(batch) = batch else {
             return Ok(());
         };
-        if let Err(error) = self.appender.append(&batch.frame) {
-            self.books.fail(&error);
-            return Err(Unavailable::Failed);
+        if self.books.room.rows_wait() && self.books.tail.gathered() >= 2 * self.tail_orders {
+            // Memory is at its bound, and nobody knows when the views have room again.
+            return Err(self.begin_turn());
+        }
+        match self.appender.append(&batch.frame) {
+            Ok(()) => {}
+            Err(WriteError::Full(_)) => {
+                self.books.room.refuse(batch.frame.bytes.len());
+                return Err(self.begin_turn());
+            }
+            Err(WriteError::Failed(error)) => {
+                self.books.fail(&error);
+                return Err(Unavailable::Failed);
+            }
         }
         let held = self.books.tail.publish(&batch.rows, &batch.totals, batch.frame.after);
         // A bulk begins when the tail is large enough; when it is twice that, this waits: memory is bounded.
-        if held >= 2 * self.tail_orders || (held >= self.tail_orders && !self.flusher.is_busy()) {
+        if held >= 2 * self.tail_orders || (held >= self.tail_orders && self.flusher.is_idle()) {
             self.flusher.begin(batch.frame.after);
         }
         Ok(())
+    }
+
+    /// Says that all that is decided and not written is refused (steps 2 and 3 above).
+    fn begin_turn(&self) -> Unavailable {
+        self.books.tail.publish(&[], &Totals::default(), self.appender.end());
+        self.turn.fetch_add(1, Ordering::Release);
+        Unavailable::Full
     }
 
     /// Brings the views up to the end of the journal, so that the next opening has nothing to read again.

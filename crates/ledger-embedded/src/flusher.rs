@@ -1,72 +1,146 @@
 //! The flusher: a thread that writes the tail's rows to the views in bulk, one bulk at a time.
+//!
+//! Where the disk has no room for a bulk, its rows stay in memory, where readers find them, and it is tried again
+//! after a pause, until it is there. No other bulk begins meanwhile, and nobody waits for this one.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::books::Books;
 use crate::journal::Mark;
 use crate::merger::Merger;
 use crate::tail::Bulk;
 
-/// The writer's hold on the flusher.
+/// How long a bulk that found no room waits for the next try.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// The committer's hold on the flusher.
 pub(crate) struct Flusher {
     books: Arc<Books>,
     work: Option<SyncSender<(Bulk, Mark)>>,
-    done: Receiver<()>,
-    busy: bool,
+    progress: Arc<Progress>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How far the flusher is with its bulk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// There is none, or it is in the views.
+    Idle,
+    /// It is being written.
+    Busy,
+    /// There was no room for it; it is tried again now and then.
+    Waits,
+    /// It will never be written.
+    Failed,
+}
+
+struct Progress {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Progress {
+    fn set(&self, state: State) {
+        *self.lock() = state;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// However the flusher ends, nobody waits for it any more.
+struct Ended(Arc<Progress>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set(State::Failed);
+    }
 }
 
 impl Flusher {
     pub(crate) fn start(books: Arc<Books>) -> std::io::Result<Self> {
-        let (work, bulks) = sync_channel::<(Bulk, Mark)>(1);
-        let (finished, done) = sync_channel(1);
-        let flushed = Arc::clone(&books);
+        let (work, bulks) = sync_channel(1);
+        let progress = Arc::new(Progress { state: Mutex::new(State::Idle), changed: Condvar::new() });
         let merger = Merger::start(Arc::clone(&books))?;
+        let (flushed, told) = (Arc::clone(&books), Ended(Arc::clone(&progress)));
         let thread = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
-            for (bulk, reached) in bulks {
-                if let Err(error) = flushed.views.write(&bulk, reached) {
-                    flushed.fail(&error);
-                    // The rows stay in memory, where readers find them.
+            while let Ok((bulk, reached)) = bulks.recv() {
+                if !write(&flushed, &bulk, reached, &bulks, &told.0) {
                     return;
                 }
                 flushed.tail.thaw(bulk);
                 merger.bulk_written();
-                if finished.send(()).is_err() {
-                    return;
-                }
+                told.0.set(State::Idle);
             }
         })?;
-        Ok(Self { books, work: Some(work), done, busy: false, thread: Some(thread) })
+        Ok(Self { books, work: Some(work), progress, thread: Some(thread) })
     }
 
-    /// Whether a bulk is under way.
-    pub(crate) fn is_busy(&mut self) -> bool {
-        if self.busy && self.done.try_recv().is_ok() {
-            self.busy = false;
-        }
-        self.busy
+    /// Whether no bulk is under way, so that one can begin.
+    pub(crate) fn is_idle(&self) -> bool {
+        *self.progress.lock() == State::Idle
     }
 
-    /// Waits until no bulk is under way; says whether that went well.
-    pub(crate) fn wait(&mut self) -> bool {
-        if self.busy {
-            self.busy = self.done.recv().is_err();
+    /// Waits while a bulk is being written; says whether there is none any more. One that found no room is not waited
+    /// for.
+    pub(crate) fn wait(&self) -> bool {
+        let mut state = self.progress.lock();
+        while *state == State::Busy {
+            state = self.progress.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        !self.busy
+        *state == State::Idle
     }
 
     /// Begins to write all rows of the tail, which bring the views up to `reached`.
     ///
-    /// Says whether it could; not after a bulk failed.
+    /// Says whether it could; not after a bulk failed, nor while one waits for room.
     pub(crate) fn begin(&mut self, reached: Mark) -> bool {
         if !self.wait() {
             return false;
         }
         let bulk = self.books.tail.freeze();
-        self.busy = self.work.as_ref().is_some_and(|work| work.send((bulk, reached)).is_ok());
-        self.busy
+        self.progress.set(State::Busy);
+        // One that has ended says so itself.
+        self.work.as_ref().is_some_and(|work| work.send((bulk, reached)).is_ok())
+    }
+}
+
+/// Writes a bulk, as often as it takes; says whether it is written.
+fn write(
+    books: &Books,
+    bulk: &Bulk,
+    reached: Mark,
+    bulks: &Receiver<(Bulk, Mark)>,
+    progress: &Progress,
+) -> bool {
+    loop {
+        match books.views.write(bulk, reached) {
+            Ok(()) => {
+                // It is still on its way out of the tail, and that is waited for.
+                progress.set(State::Busy);
+                books.room.set_rows_wait(false);
+                return true;
+            }
+            Err(error) if error.is_full() => {
+                // Said first, so that whoever is let go of below sees it.
+                books.room.set_rows_wait(true);
+                progress.set(State::Waits);
+            }
+            Err(error) => {
+                // The rows stay in memory, where readers find them.
+                books.fail(&error);
+                return false;
+            }
+        }
+        // While one waits no other is sent, so all that can come is the end.
+        if !matches!(bulks.recv_timeout(TRY_EVERY), Err(RecvTimeoutError::Timeout)) {
+            return false;
+        }
     }
 }
 

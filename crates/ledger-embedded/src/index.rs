@@ -16,6 +16,7 @@ pub(crate) use self::merge::Merge;
 pub(crate) use self::run::{Record, Run};
 
 use self::run::RunWriter;
+use crate::disk::{Disk, WriteError};
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 
@@ -25,15 +26,25 @@ const MERGED: u8 = 4;
 /// Why an index cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IndexError {
-    #[error("reading or writing the views failed")]
+    #[error("reading the views failed")]
     Io(#[from] io::Error),
+    #[error("writing the views failed")]
+    Write(#[from] WriteError),
     #[error("{} is damaged at offset {offset}", file.display())]
     Damaged { file: PathBuf, offset: u64 },
+}
+
+impl IndexError {
+    /// Whether it only says that there is no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Write(error) if error.is_full())
+    }
 }
 
 /// An index that is open.
 #[derive(Debug)]
 pub(crate) struct Index {
+    disk: Arc<dyn Disk>,
     folder: PathBuf,
     /// Newest first. Whoever reads them takes them as they are at a moment.
     runs: RwLock<Arc<[Arc<Run>]>>,
@@ -46,6 +57,7 @@ impl Index {
     /// Opens the index in `folder` that consists of the runs with these numbers, newest first, and removes what an
     /// interrupted write has left there.
     pub(crate) fn open(
+        disk: Arc<dyn Disk>,
         folder: &Path,
         numbers: &[u64],
         unit: usize,
@@ -61,7 +73,7 @@ impl Index {
             }
         }
         let unit = u64::try_from(unit).unwrap_or(u64::MAX).max(1);
-        Ok(Self { folder: folder.to_owned(), runs: RwLock::new(runs), unit, filter_bytes })
+        Ok(Self { disk, folder: folder.to_owned(), runs: RwLock::new(runs), unit, filter_bytes })
     }
 
     /// The runs as they are now.
@@ -71,24 +83,28 @@ impl Index {
 
     /// Puts other runs in the place of those that are there.
     pub(crate) fn set(&self, runs: Runs) {
-        *self.runs.write().expect("nothing panics while it changes the runs") = runs.0;
+        let mut held = self.runs.write().expect("nothing panics while it changes the runs");
+        let before = std::mem::replace(&mut *held, runs.0);
+        drop(held);
+        // Closing files and letting go of filters takes a while, for which nobody should wait.
+        drop(before);
     }
 
     /// Writes a run of `records`, sorted by fingerprint; it does not belong to the index yet.
-    pub(crate) fn write(&self, number: u64, records: &[Record]) -> Result<Run, IndexError> {
+    pub(crate) fn write(&self, number: u64, records: &[Record]) -> Result<Arc<Run>, IndexError> {
         let count = records.len() as u64;
         let mut writer = self.writer(number, count, self.runs().records() + count)?;
         for record in records {
             writer.add(*record)?;
         }
-        writer.finish()
+        Ok(Arc::new(writer.finish()?))
     }
 
     /// A writer for `records` of the `all` that the index will have; filters share the room by records.
     fn writer(&self, number: u64, records: u64, all: u64) -> Result<RunWriter, IndexError> {
         let share = u128::from(self.filter_bytes) * u128::from(records) / u128::from(all.max(1));
         let share = u64::try_from(share).expect("a share is not more than the whole");
-        RunWriter::create(&self.folder, number, records, share)
+        RunWriter::create(Arc::clone(&self.disk), &self.folder, number, records, share)
     }
 
     /// Neighbours that are due to be merged, if there are any: the newest ones of about one size.
@@ -126,13 +142,13 @@ impl Runs {
     }
 
     /// These and a newer one.
-    pub(crate) fn with(&self, newer: Run) -> Self {
-        Self(std::iter::once(Arc::new(newer)).chain(self.0.iter().cloned()).collect())
+    pub(crate) fn with(&self, newer: Arc<Run>) -> Self {
+        Self(std::iter::once(newer).chain(self.0.iter().cloned()).collect())
     }
 
     /// These with what a merge has made in the place of what it merged.
-    pub(crate) fn merged(&self, merge: &Merge, made: Run) -> Self {
-        let mut made = Some(Arc::new(made));
+    pub(crate) fn merged(&self, merge: &Merge, made: Arc<Run>) -> Self {
+        let mut made = Some(made);
         let runs =
             self.0.iter().filter_map(|run| if merge.has(run) { made.take() } else { Some(Arc::clone(run)) });
         Self(runs.collect())

@@ -19,6 +19,7 @@ use std::sync::{Arc, RwLock};
 use self::entry::Entry;
 use self::frame::{ENTRY_HEADER_BYTES, Frame, FrameBuilder};
 use self::segment::Segment;
+use crate::disk::{Disk, WriteError, synced};
 use crate::open::OpenError;
 
 /// The version of the store's files that this program writes, and the newest that it reads.
@@ -60,11 +61,12 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Opens the journal in `folder`, and makes it if there is none.
-    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(folder: &Path, disk: &dyn Disk) -> Result<Self, OpenError> {
         std::fs::create_dir_all(folder)?;
         let mut segments = open_all(folder, Segment::open)?;
         if segments.is_empty() {
-            segments.push(Arc::new(Segment::create(folder, Mark::START)?));
+            let first = Segment::create(disk, folder, Mark::START).map_err(io::Error::from)?;
+            segments.push(Arc::new(first));
         }
         Ok(Self { folder: folder.to_owned(), segments: RwLock::new(segments) })
     }
@@ -175,6 +177,11 @@ impl Head {
         Self { end, segment: journal.segment(end.position).before.position, segment_bytes }
     }
 
+    /// Goes on after `end`, where `journal` was cut back to.
+    pub(crate) fn go_back(&mut self, journal: &Journal, end: Mark) {
+        *self = Self::new(journal, end, self.segment_bytes);
+    }
+
     /// The end of what was filled so far.
     pub(crate) fn position(&self) -> Position {
         self.end.position
@@ -198,6 +205,7 @@ impl Head {
 /// The one who appends to the journal.
 #[derive(Debug)]
 pub(crate) struct Appender {
+    disk: Arc<dyn Disk>,
     journal: Arc<Journal>,
     segment: Arc<Segment>,
     end: Mark,
@@ -205,9 +213,9 @@ pub(crate) struct Appender {
 
 impl Appender {
     /// Appends after `end`, which is where the journal ends and is durable.
-    pub(crate) fn new(journal: Arc<Journal>, end: Mark) -> Self {
+    pub(crate) fn new(disk: Arc<dyn Disk>, journal: Arc<Journal>, end: Mark) -> Self {
         let segment = journal.segment(end.position);
-        Self { journal, segment, end }
+        Self { disk, journal, segment, end }
     }
 
     /// Where the journal ends.
@@ -217,14 +225,26 @@ impl Appender {
 
     /// Writes a frame; when this returns, it is durable.
     ///
-    /// After an error the frame may or may not be there; nothing more may be appended until the journal is
+    /// Where there is no room, nothing of it is there, and another frame may be appended at [`Appender::end`].
+    /// After any other error the frame may or may not be there; nothing more may be appended until the journal is
     /// opened again.
-    pub(crate) fn append(&mut self, frame: &Frame) -> io::Result<()> {
+    pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), WriteError> {
         if frame.before.position != self.end.position {
-            self.segment = self.journal.push(Segment::create(&self.journal.folder, self.end)?);
+            self.segment = self.journal.push(Segment::create(&*self.disk, &self.journal.folder, self.end)?);
+            // Even if there is no room for this frame, the file is there, and the next one goes into it.
+            self.end = self.segment.first_frame();
         }
-        self.segment.file.write_all_at(&frame.bytes, self.segment.offset(frame.before.position))?;
-        self.segment.file.sync_data()?;
+        let at = self.segment.offset(frame.before.position);
+        if let Err(error) = self.disk.write(&self.segment.file, &frame.bytes, at) {
+            if error.is_full() {
+                // What was written of it was not synced and never will be, so nobody was told of it. The cut itself
+                // needs no sync: if it is lost, what comes back is a torn end, which opening cuts off; and the next
+                // frame's sync makes both durable.
+                self.segment.file.set_len(at).map_err(WriteError::Failed)?;
+            }
+            return Err(error);
+        }
+        synced(self.segment.file.sync_data())?;
         self.end = frame.after;
         Ok(())
     }

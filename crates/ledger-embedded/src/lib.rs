@@ -5,7 +5,8 @@
 //! the views (`flusher`). Opening reads the journal from where the views end (`store`).
 //!
 //! No reply leaves before its order is synced to disk, and after a failed write or sync no more orders are taken
-//! until the store is opened again.
+//! until the store is opened again. A disk that is full is another thing: new orders are refused until there is room
+//! (`room`), and everything else goes on.
 //!
 //! ```
 //! use pactolus_ledger::Ledger;
@@ -22,6 +23,7 @@ pub mod backup;
 mod books;
 mod codec;
 mod committer;
+mod disk;
 mod draft;
 mod fingerprint;
 mod flusher;
@@ -32,7 +34,9 @@ mod open;
 mod portable;
 mod recent;
 mod records;
+mod room;
 mod rows;
+mod shelf;
 mod store;
 mod tail;
 mod views;
@@ -44,15 +48,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Filed, Ledger, Order, Page, PostError,
-    Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
+    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Decision, Filed, Ledger, Order, Page,
+    PostError, Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total, Unavailable, decide,
 };
 use pactolus_nouns::{AppId, Environment, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::books::{Books, BooksError};
+use crate::books::{Books, BooksError, Known};
+use crate::disk::Disk;
 use crate::draft::Outcome;
 use crate::records::RecordStore;
+use crate::room::{Looker, Room};
 use crate::writer::{Post, Request};
 
 pub use crate::open::OpenError;
@@ -75,6 +81,11 @@ pub struct Settings {
     /// Room for the filters that say of a new bill number that it is new: the default is enough for sixty million
     /// orders. With less, more new ones are looked for on disk.
     pub filter_bytes: u64,
+    /// How much room is left on the disk: with less, new orders and records are refused until there is more. Of a
+    /// small disk it is an eighth at most. What was taken before needs it to go on: three bulks of `tail_orders` rows
+    /// in two indexes, at 26 bytes each, are 60 MiB, and the orders of the moment in which nobody looks some 10 MiB.
+    /// A merge of the views needs as much as it merges, and is put off while there is not so much beside this.
+    pub room_kept_bytes: u64,
 }
 
 impl Default for Settings {
@@ -86,6 +97,7 @@ impl Default for Settings {
             accounts_kept: 1_048_576,
             segment_bytes: 256 * MIB,
             filter_bytes: 256 * MIB,
+            room_kept_bytes: 128 * MIB,
         }
     }
 }
@@ -98,6 +110,7 @@ pub struct EmbeddedStore {
     records: RecordStore,
     queue: mpsc::Sender<Request>,
     writer: Option<JoinHandle<()>>,
+    _looker: Looker,
     /// Released last.
     _lock: File,
 }
@@ -105,19 +118,40 @@ pub struct EmbeddedStore {
 impl EmbeddedStore {
     /// Opens the store in `folder`, or makes it where there is none.
     pub fn open(folder: &Path, settings: &Settings) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(disk::Real), folder, settings).map_err(|error| error.or_full(folder))
+    }
+
+    fn open_on(disk: Arc<dyn Disk>, folder: &Path, settings: &Settings) -> Result<Self, OpenError> {
         let lock = store::hold(folder)?;
-        let records = RecordStore::open(&folder.join("records"))?;
-        let (books, writer) = store::open(folder, settings)?;
+        let room = Arc::new(Room::new(disk, folder, settings));
+        let records = RecordStore::open(&folder.join("records"), Arc::clone(&room))?;
+        let (books, writer) = store::open(folder, settings, Arc::clone(&room))?;
         let (queue, requests) = mpsc::channel(settings.queue_orders_max);
         let thread = std::thread::Builder::new().name("pactolus-writer".into());
         let writer = thread.spawn(move || writer.run(requests))?;
-        Ok(Self { books, records, queue, writer: Some(writer), _lock: lock })
+        let looker = Looker::start(room)?;
+        Ok(Self { books, records, queue, writer: Some(writer), _looker: looker, _lock: lock })
     }
 
     /// Brings the views up to the end of the journal.
     pub async fn settle(&self) -> Result<(), Unavailable> {
         self.ask(Request::Settle).await?;
-        self.books.check()
+        self.books.check()?;
+        if self.books.room.rows_wait() { Err(Unavailable::Full) } else { Ok(()) }
+    }
+
+    /// What becomes of an order while there is no room: one that was applied before is a replay, as ever. Nothing else
+    /// is said, since only the writer knows what is decided at this moment.
+    fn replay(&self, order: &Order, known: &Known, now: UnixMillis) -> Result<Posted, PostError> {
+        let Some(last) = known.bill else {
+            return Err(Unavailable::Full.into());
+        };
+        let filed = self.read(self.books.filed_last(&order.bill(), last))?;
+        let account = known.account.map_or_else(Account::default, |row| row.account);
+        match decide(&account, Some(&filed), order, now) {
+            Ok(Decision::Replay(receipt)) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
+            Ok(Decision::Apply(_)) | Err(_) => Err(Unavailable::Full.into()),
+        }
     }
 
     async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) -> Result<(), Unavailable> {
@@ -169,6 +203,9 @@ impl Ledger for EmbeddedStore {
             self.books.check()?;
             let names = self.books.names(&order);
             let known = self.read(self.books.look_up(&order.account, names))?;
+            if self.books.room.is_full() {
+                return self.replay(&order, &known, now);
+            }
             let (answer, answered) = oneshot::channel();
             let request = Request::Post(Post { order, names, known, now, answer });
             self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
@@ -222,9 +259,13 @@ impl Ledger for EmbeddedStore {
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
-        Box::pin(
-            async move { if self.queue.is_closed() { Err(Unavailable::Closed) } else { self.books.check() } },
-        )
+        Box::pin(async move {
+            if self.queue.is_closed() {
+                return Err(Unavailable::Closed);
+            }
+            self.books.check()?;
+            if self.books.room.is_full() { Err(Unavailable::Full) } else { Ok(()) }
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -23,11 +23,21 @@ impl Merger {
         let give_up = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&give_up);
         let thread = std::thread::Builder::new().name("pactolus-merge".into()).spawn(move || {
+            let mut was_put_off = false;
             for () in written {
-                if let Err(error) = books.views.merge(&told) {
-                    books.fail(&error);
-                    return;
+                let is_put_off = match books.views.merge(&told) {
+                    Ok(is_done) => !is_done,
+                    // What was made of it is removed; the runs are as they were.
+                    Err(error) if error.is_full() => true,
+                    Err(error) => {
+                        books.fail(&error);
+                        return;
+                    }
+                };
+                if is_put_off && !was_put_off {
+                    tracing::warn!("the disk has no room to merge files of the views; look-ups take longer");
                 }
+                was_put_off = is_put_off;
             }
         })?;
         Ok(Self { bulks: Some(bulks), give_up, thread: Some(thread) })

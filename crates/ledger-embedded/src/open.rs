@@ -1,7 +1,9 @@
 //! Why a store cannot be opened, in words for an operator.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::disk::says_full;
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +75,23 @@ pub enum OpenError {
         #[source]
         source: fjall::Error,
     },
+    /// There is no room on the disk for what opening writes.
+    #[error("the disk of the store {} is full; make room and start again", folder.display())]
+    Full {
+        /// The store.
+        folder: PathBuf,
+    },
     /// The disk, or what it allows.
     #[error("the store's files cannot be read or written")]
     Io(#[from] io::Error),
+}
+
+impl OpenError {
+    /// Says that the disk of the store in `folder` is full where that is why it cannot be opened.
+    pub(crate) fn or_full(self, folder: &Path) -> Self {
+        let causes =
+            std::iter::successors(Some(&self as &(dyn std::error::Error + 'static)), |error| error.source());
+        let is_full = causes.filter_map(|error| error.downcast_ref::<io::Error>()).any(says_full);
+        if is_full { Self::Full { folder: folder.to_owned() } } else { self }
+    }
 }

@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserKey};
+use fjall::{Keyspace, UserKey};
 use pactolus_ledger::{
     BoxFuture, Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing, Unavailable,
 };
@@ -14,14 +15,19 @@ use pactolus_nouns::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::open::OpenError;
+use crate::room::Room;
+use crate::shelf::{Label, Shelf, ShelfError};
 
 /// The most changes that wait: the callers of more wait themselves.
 const QUEUE_MAX: usize = 4096;
 const BATCH_MAX: usize = 1024;
 
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
 /// A keeper of records.
 pub(crate) struct RecordStore {
-    records: Keyspace,
+    records: Arc<Shelf>,
+    room: Arc<Room>,
     queue: mpsc::Sender<Request>,
     keeper: Option<std::thread::JoinHandle<()>>,
 }
@@ -40,20 +46,17 @@ enum Write {
 }
 
 impl RecordStore {
-    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
-        let open = || {
-            let database = Database::builder(folder).cache_size(16 * 1024 * 1024).worker_threads(1).open()?;
-            let records = database.keyspace("records", KeyspaceCreateOptions::default)?;
-            Ok((database, records))
-        };
-        let (database, records) =
-            open().map_err(|source| OpenError::Records { folder: folder.to_owned(), source })?;
+    pub(crate) fn open(folder: &Path, room: Arc<Room>) -> Result<Self, OpenError> {
+        let label = Label { folder: folder.to_owned(), name: "records", cache_bytes: CACHE_BYTES };
+        let records = Shelf::open(label, Arc::clone(&room))
+            .map_err(|source| OpenError::Records { folder: folder.to_owned(), source })?;
+        let records = Arc::new(records);
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let kept = records.clone();
+        let kept = Arc::clone(&records);
         let keeper = std::thread::Builder::new()
             .name("pactolus-records".into())
-            .spawn(move || keep(&database, &kept, requests))?;
-        Ok(Self { records, queue, keeper: Some(keeper) })
+            .spawn(move || keep(&kept, requests))?;
+        Ok(Self { records, room, queue, keeper: Some(keeper) })
     }
 
     /// Visits every record, until all are visited or the visitor breaks off.
@@ -61,24 +64,31 @@ impl RecordStore {
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
     ) -> Result<(), Unavailable> {
-        for guard in self.records.iter() {
-            let (name, stored) = guard.into_inner().map_err(|error| failed("reading", &error))?;
-            let (expires_at, value) = read(&stored).ok_or(Unavailable::Failed)?;
-            let name = String::from_utf8(name.to_vec()).map_err(|_| Unavailable::Failed)?;
-            let change = RecordChange {
-                key: RecordKey::named(name),
-                value: RecordValue(value.to_vec()),
-                expires_at,
-                former: Former::Any,
-            };
-            if visit(change).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        self.records
+            .read(|records| {
+                for guard in records.iter() {
+                    let (name, stored) = guard.into_inner()?;
+                    let (expires_at, value) = read(&stored).ok_or(NotRead::Record)?;
+                    let name = String::from_utf8(name.to_vec()).map_err(|_| NotRead::Record)?;
+                    let change = RecordChange {
+                        key: RecordKey::named(name),
+                        value: RecordValue(value.to_vec()),
+                        expires_at,
+                        former: Former::Any,
+                    };
+                    if visit(change).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            })
+            .map_err(|error: NotRead| failed("reading", &error))
     }
 
     async fn ask(&self, write: Write) -> Result<Put, Unavailable> {
+        if self.room.is_full() {
+            return Err(Unavailable::Full);
+        }
         let (done, kept) = oneshot::channel();
         self.queue.send(Request { write, done }).await.map_err(|_| Unavailable::Closed)?;
         kept.await.map_err(|_| Unavailable::Closed)?
@@ -98,10 +108,13 @@ impl Drop for RecordStore {
 }
 
 /// Keeps what is asked for until nobody can ask any more.
-fn keep(database: &Database, records: &Keyspace, mut queue: mpsc::Receiver<Request>) {
+fn keep(records: &Shelf, mut queue: mpsc::Receiver<Request>) {
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
-        let kept = write(database, records, &requests).map_err(|error| failed("keeping", &error));
+        let kept = write(records, &requests).map_err(|error| match error {
+            ShelfError::Full => Unavailable::Full,
+            error @ ShelfError::Failed(_) => failed("keeping", &error),
+        });
         let puts = match kept {
             Ok(puts) => puts.into_iter().map(Ok).collect(),
             Err(unavailable) => vec![Err(unavailable); requests.len()],
@@ -114,9 +127,25 @@ fn keep(database: &Database, records: &Keyspace, mut queue: mpsc::Receiver<Reque
 }
 
 /// Does what `requests` ask in one batch, syncs once, and says what became of each.
-fn write(database: &Database, records: &Keyspace, requests: &[Request]) -> fjall::Result<Vec<Put>> {
+fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<Put>, ShelfError> {
+    let (puts, last) = records.read(|records| decide(records, requests))?;
+    if !last.is_empty() {
+        records.write(|batch, records| {
+            for (key, value) in last {
+                match value {
+                    Some(value) => batch.insert(records, key, value),
+                    None => batch.remove(records, key),
+                }
+            }
+        })?;
+    }
+    Ok(puts)
+}
+
+/// What becomes of each of `requests`, and the names that change, with what they hold then.
+fn decide<'a>(records: &Keyspace, requests: &'a [Request]) -> fjall::Result<(Vec<Put>, Changes<'a>)> {
     // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
-    let mut last: HashMap<&[u8], Option<Vec<u8>>> = HashMap::new();
+    let mut last = Changes::new();
     let mut puts = Vec::with_capacity(requests.len());
     for request in requests {
         let mut put = Put::Kept;
@@ -143,23 +172,14 @@ fn write(database: &Database, records: &Keyspace, requests: &[Request]) -> fjall
         }
         puts.push(put);
     }
-    let mut batch = database.batch().durability(Some(PersistMode::SyncData));
-    for (key, value) in last {
-        match value {
-            Some(value) => batch.insert(records, key, value),
-            None => batch.remove(records, key),
-        }
-    }
-    batch.commit()?;
-    Ok(puts)
+    Ok((puts, last))
 }
 
+/// What names hold from now on; nothing if they are forgotten.
+type Changes<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
+
 /// Whether every record is what its change says that it was, the requests before it included.
-fn hold(
-    records: &Keyspace,
-    last: &HashMap<&[u8], Option<Vec<u8>>>,
-    changes: &[RecordChange],
-) -> fjall::Result<bool> {
+fn hold(records: &Keyspace, last: &Changes<'_>, changes: &[RecordChange]) -> fjall::Result<bool> {
     for RecordChange { key, former, .. } in changes {
         let name = key.as_str().as_bytes();
         let holds = match (former, last.get(name)) {
@@ -187,8 +207,17 @@ fn read(stored: &[u8]) -> Option<(UnixMillis, &[u8])> {
     Some((UnixMillis::new(u64::from_le_bytes(*expires_at)), value))
 }
 
-fn failed(doing: &str, error: &fjall::Error) -> Unavailable {
-    tracing::error!("{doing} records failed: {error}");
+/// Why records cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum NotRead {
+    #[error("the storage engine failed")]
+    Engine(#[from] fjall::Error),
+    #[error("one of them is damaged")]
+    Record,
+}
+
+fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> Unavailable {
+    tracing::error!(error, "{doing} records failed");
     Unavailable::Failed
 }
 
@@ -207,8 +236,8 @@ fn find_expired(records: &Keyspace, now: UnixMillis) -> fjall::Result<Vec<UserKe
 impl Records for RecordStore {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
         Box::pin(async move {
-            let Some(stored) = self.records.get(key.as_str()).map_err(|error| failed("reading", &error))?
-            else {
+            let stored = self.records.read(|records| records.get(key.as_str()));
+            let Some(stored) = stored.map_err(|error| failed("reading", &error))? else {
                 return Ok(None);
             };
             let (_, value) = read(&stored).ok_or(Unavailable::Failed)?;
@@ -222,12 +251,12 @@ impl Records for RecordStore {
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
         Box::pin(async move {
-            let records = self.records.clone();
+            let records = Arc::clone(&self.records);
             let (done, found) = oneshot::channel();
             // Looking through millions of records takes a while, which a server's threads do not have.
             std::thread::Builder::new()
                 .name("pactolus-sweep".into())
-                .spawn(move || done.send(find_expired(&records, now)).is_ok())
+                .spawn(move || done.send(records.read(|records| find_expired(records, now))).is_ok())
                 .map_err(|_| Unavailable::Busy)?;
             let found = found.await.map_err(|_| Unavailable::Failed)?;
             let keys = found.map_err(|error| failed("reading", &error))?;

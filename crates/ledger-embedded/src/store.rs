@@ -6,6 +6,7 @@
 //! journal/         the truth
 //! views/           derived from the journal; may be removed while the store is closed
 //! records/         tokens, sessions and the like
+//! room             there for a moment, while room on a full disk is tried for
 //! ```
 
 use std::fs::{File, TryLockError};
@@ -19,6 +20,7 @@ use crate::flusher::Flusher;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::{Appender, FORMAT, Head, Journal, Mark};
 use crate::open::OpenError;
+use crate::room::Room;
 use crate::rows::{self, OrderRow, Totals};
 use crate::views::{ViewError, Views};
 use crate::writer::Writer;
@@ -86,20 +88,24 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens the books and a writer that goes on where they end.
-pub(crate) fn open(folder: &Path, settings: &crate::Settings) -> Result<(Arc<Books>, Writer), OpenError> {
-    let journal = Arc::new(Journal::open(&folder.join("journal"))?);
-    let views = Views::open(&folder.join("views"), settings).map_err(|error| views_error(folder, error))?;
+pub(crate) fn open(
+    folder: &Path,
+    settings: &crate::Settings,
+    room: Arc<Room>,
+) -> Result<(Arc<Books>, Writer), OpenError> {
+    let disk = Arc::clone(room.disk());
+    let journal = Arc::new(Journal::open(&folder.join("journal"), &*disk)?);
+    let views = Views::open(&folder.join("views"), settings, Arc::clone(&room))
+        .map_err(|error| views_error(folder, error))?;
     sync_folder(folder)?;
     let reached = views.reached();
-    let books = Arc::new(Books::new(Arc::clone(&journal), views, settings));
+    let books = Arc::new(Books::new(Arc::clone(&journal), views, room, settings));
     let mut flusher = Flusher::start(Arc::clone(&books))?;
     let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
     let head = Head::new(&journal, end, settings.segment_bytes);
-    let appender = Appender::new(journal, end);
-    let tail_orders = settings.tail_orders;
-    let committer =
-        Committer::start(Committing { books: Arc::clone(&books), appender, flusher, tail_orders })?;
-    Ok((Arc::clone(&books), Writer::new(books, head, committer)))
+    let appender = Appender::new(disk, journal, end);
+    let committing = Committing::new(Arc::clone(&books), appender, flusher, settings.tail_orders);
+    Ok((Arc::clone(&books), Writer::new(books, head, Committer::start(committing)?)))
 }
 
 /// Files the orders after `reached`, cuts a torn end off, and makes sure that what was read is durable.
@@ -128,8 +134,10 @@ fn replay(
                     let counted = rows::count(&mut totals, order, &change, position, |key| books.total(key));
                     counted.map_err(|error| books_error(folder, error))?;
                 }
-                if books.tail.publish(&rows, &totals, *scan.mark()) >= tail_orders {
-                    flusher.begin(*scan.mark());
+                let gathered = books.tail.publish(&rows, &totals, *scan.mark());
+                // Without room in the views the rest of the journal would have to be held in memory.
+                if gathered >= tail_orders && !flusher.begin(*scan.mark()) && books.room.rows_wait() {
+                    return Err(OpenError::Full { folder: folder.to_owned() });
                 }
             }
             Step::Torn => {
@@ -156,5 +164,8 @@ fn books_error(folder: &Path, error: BooksError) -> OpenError {
 }
 
 fn views_error(folder: &Path, error: ViewError) -> OpenError {
+    if error.is_full() {
+        return OpenError::Full { folder: folder.to_owned() };
+    }
     OpenError::Views { folder: folder.join("views"), source: Box::new(error) }
 }

@@ -163,6 +163,11 @@ impl Tail {
         self.gathered.fetch_add(rows.len(), Ordering::Relaxed) + rows.len()
     }
 
+    /// How many orders are gathered and not cut off yet.
+    pub(crate) fn gathered(&self) -> usize {
+        self.gathered.load(Ordering::Relaxed)
+    }
+
     /// Cuts off what is gathered, to be written to the views. The bulk before has been let go of.
     pub(crate) fn freeze(&self) -> Bulk {
         self.gathered.store(0, Ordering::Relaxed);

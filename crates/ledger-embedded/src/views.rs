@@ -10,7 +10,7 @@ mod totals;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pactolus_ledger::TotalKey;
 use pactolus_nouns::{AppId, Environment};
@@ -19,9 +19,11 @@ use self::contents::Contents;
 use self::totals::TotalRows;
 use crate::Settings;
 use crate::fingerprint::{Fingerprint, Map, Seed};
-use crate::index::{Index, IndexError, Record};
+use crate::index::{Index, IndexError, Record, Run, Runs};
 use crate::journal::{Mark, Position};
+use crate::room::Room;
 use crate::rows::TotalRow;
+use crate::shelf::ShelfError;
 use crate::tail::Bulk;
 
 /// The views of a store.
@@ -31,6 +33,7 @@ pub(crate) struct Views {
     pub(crate) accounts: Index,
     totals: TotalRows,
     folder: PathBuf,
+    room: Arc<Room>,
     next_run: AtomicU64,
     /// How far the views reach; held by whoever changes what belongs to them.
     reached: Mutex<Mark>,
@@ -43,28 +46,43 @@ pub(crate) enum ViewError {
     Index(#[from] IndexError),
     #[error("the storage engine of the totals failed")]
     Totals(#[from] fjall::Error),
+    #[error("writing the totals failed")]
+    Shelf(#[from] ShelfError),
     #[error("a row of the totals cannot be read")]
     Total,
 }
 
+impl ViewError {
+    /// Whether it only says that there is no room on the disk; what the views hold is then what they held before.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Index(error) => error.is_full(),
+            Self::Shelf(ShelfError::Full) => true,
+            Self::Totals(_) | Self::Shelf(ShelfError::Failed(_)) | Self::Total => false,
+        }
+    }
+}
+
 impl Views {
-    pub(crate) fn open(folder: &Path, settings: &Settings) -> Result<Self, ViewError> {
+    pub(crate) fn open(folder: &Path, settings: &Settings, room: Arc<Room>) -> Result<Self, ViewError> {
         std::fs::create_dir_all(folder).map_err(IndexError::from)?;
         let contents = Contents::read(folder)?;
         let index = |name, runs: &[u64]| {
-            Index::open(&folder.join(name), runs, settings.tail_orders, settings.filter_bytes / 2)
+            let disk = Arc::clone(room.disk());
+            Index::open(disk, &folder.join(name), runs, settings.tail_orders, settings.filter_bytes / 2)
         };
         let views = Self {
             bills: index("bills", &contents.bills)?,
             accounts: index("accounts", &contents.accounts)?,
-            totals: TotalRows::open(&folder.join("totals"))?,
+            totals: TotalRows::open(&folder.join("totals"), Arc::clone(&room))?,
             seed: contents.seed,
             folder: folder.to_owned(),
             next_run: AtomicU64::new(contents.next_run),
             reached: Mutex::new(contents.reached),
+            room,
         };
         // The seed must be the same from now on.
-        contents.save(folder)?;
+        contents.save(folder, &**views.room.disk())?;
         Ok(views)
     }
 
@@ -88,6 +106,8 @@ impl Views {
     }
 
     /// Writes `bulk`, which brings the views up to `reached`; when this returns, both are durable.
+    ///
+    /// Where there is no room, the views are as they were before, and this may be tried again.
     pub(crate) fn write(&self, bulk: &Bulk, reached: Mark) -> Result<(), ViewError> {
         let added = if bulk.shards.iter().all(|rows| rows.bills.is_empty()) {
             None
@@ -96,33 +116,67 @@ impl Views {
             let bills = bulk.shards.iter().flat_map(|rows| sorted(&rows.bills, |position| *position));
             let accounts = bulk.shards.iter().flat_map(|rows| sorted(&rows.accounts, |row| row.last));
             let bills = self.bills.write(self.next_run(), &bills.collect::<Vec<_>>())?;
-            Some((bills, self.accounts.write(self.next_run(), &accounts.collect::<Vec<_>>())?))
+            match self.accounts.write(self.next_run(), &accounts.collect::<Vec<_>>()) {
+                Ok(accounts) => Some((bills, accounts)),
+                Err(error) => {
+                    bills.discard();
+                    return Err(error.into());
+                }
+            }
         };
-        self.totals.write(&bulk.totals)?;
-        let mut held = self.hold();
-        if let Some((bills, accounts)) = added {
-            self.bills.set(self.bills.runs().with(bills));
-            self.accounts.set(self.accounts.runs().with(accounts));
+        if let Err(error) = self.totals.write(&bulk.totals) {
+            discard(added);
+            return Err(error);
         }
+        let mut held = self.hold();
+        let (mut bills, mut accounts) = (self.bills.runs(), self.accounts.runs());
+        if let Some((of_bills, of_accounts)) = &added {
+            bills = bills.with(Arc::clone(of_bills));
+            accounts = accounts.with(Arc::clone(of_accounts));
+        }
+        // Made durable before they are looked into, so that what finds no room has changed nothing.
+        if let Err(error) = self.save(&reached, &bills, &accounts) {
+            if error.is_full() {
+                discard(added);
+            }
+            return Err(error);
+        }
+        self.bills.set(bills);
+        self.accounts.set(accounts);
         *held = reached;
-        self.save(&held)
+        Ok(())
     }
 
     /// Merges what is due, until nothing is or it is told to give up.
-    pub(crate) fn merge(&self, give_up: &AtomicBool) -> Result<(), ViewError> {
-        for index in [&self.bills, &self.accounts] {
+    ///
+    /// For a while a merge needs room for all that it merges. Where there is not so much beside what is kept for
+    /// orders, it is put off: there is more to look into then, and nothing else. It says whether all was merged.
+    pub(crate) fn merge(&self, give_up: &AtomicBool) -> Result<bool, ViewError> {
+        for (index, is_bills) in [(&self.bills, true), (&self.accounts, false)] {
             while let Some(merge) = index.due() {
+                if !self.room.fits(merge.bytes()) {
+                    return Ok(false);
+                }
                 let Some(made) = merge.write(index, self.next_run(), give_up)? else {
-                    return Ok(());
+                    return Ok(true);
                 };
                 let held = self.hold();
-                index.set(index.runs().merged(&merge, made));
-                self.save(&held)?;
+                let (mut bills, mut accounts) = (self.bills.runs(), self.accounts.runs());
+                let changed = if is_bills { &mut bills } else { &mut accounts };
+                *changed = changed.merged(&merge, Arc::clone(&made));
+                let changed = changed.clone();
+                if let Err(error) = self.save(&held, &bills, &accounts) {
+                    if error.is_full() {
+                        made.discard();
+                    }
+                    return Err(error);
+                }
+                index.set(changed);
                 drop(held);
                 merge.remove()?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn hold(&self) -> MutexGuard<'_, Mark> {
@@ -134,15 +188,23 @@ impl Views {
     }
 
     /// Makes durable of what the views consist, and that they reach up to `reached`.
-    fn save(&self, reached: &Mark) -> Result<(), ViewError> {
+    fn save(&self, reached: &Mark, bills: &Runs, accounts: &Runs) -> Result<(), ViewError> {
         let contents = Contents {
             seed: self.seed,
             reached: *reached,
             next_run: self.next_run.load(Ordering::Relaxed),
-            bills: self.bills.runs().numbers().collect(),
-            accounts: self.accounts.runs().numbers().collect(),
+            bills: bills.numbers().collect(),
+            accounts: accounts.numbers().collect(),
         };
-        Ok(contents.save(&self.folder)?)
+        Ok(contents.save(&self.folder, &**self.room.disk())?)
+    }
+}
+
+/// Removes runs that nothing refers to.
+fn discard(runs: Option<(Arc<Run>, Arc<Run>)>) {
+    if let Some((bills, accounts)) = runs {
+        bills.discard();
+        accounts.discard();
     }
 }
 

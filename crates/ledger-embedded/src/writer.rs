@@ -1,7 +1,8 @@
 //! The writer: one thread that decides orders, in batches of what has queued up.
 //!
 //! Each order is decided against the books as the batches before and its own have left them, durable or not.
-//! The committer then makes the batch durable and answers; if it cannot, nobody is told what was decided.
+//! The committer then makes the batch durable and answers; if it cannot, nobody is told what was decided. Where the
+//! disk was only full, the writer then begins again from what is published.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use pactolus_nouns::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::books::{Books, Known};
-use crate::committer::{Answer, Commit, Committer};
+use crate::committer::{Answer, Commit, Committer, Turn};
 use crate::draft::{Batch, Draft, Outcome};
 use crate::journal::Head;
 use crate::recent::Recent;
@@ -58,13 +59,15 @@ pub(crate) struct Writer {
     recent: Recent,
     /// Batches that were decided and may not be published yet, the oldest first.
     ahead: VecDeque<Arc<Batch>>,
+    /// In which turn of the committer's these were decided.
+    turn: Turn,
 }
 
 impl Writer {
     /// A writer that goes on where the journal of `books` ends.
     pub(crate) fn new(books: Arc<Books>, head: Head, committer: Committer) -> Self {
         let recent = Recent::new(head.position());
-        Self { books, head, committer, recent, ahead: VecDeque::new() }
+        Self { books, head, committer, recent, ahead: VecDeque::new(), turn: Turn::FIRST }
     }
 
     /// Serves `queue` until it is closed or says to close.
@@ -108,6 +111,10 @@ impl Writer {
         if posts.is_empty() {
             return;
         }
+        let turn = self.committer.turn();
+        if turn != self.turn {
+            self.begin_again(turn);
+        }
         let published = self.books.tail.published();
         while self.ahead.front().is_some_and(|batch| batch.frame.after.position <= published) {
             self.ahead.pop_front();
@@ -132,7 +139,18 @@ impl Writer {
             self.head.pass(&batch.frame);
             self.ahead.push_back(Arc::clone(batch));
         }
-        self.committer.ask(Commit::Batch(batch, answers));
+        self.committer.ask(Commit::Batch(turn, batch, answers));
+    }
+
+    /// Forgets what was decided and is not published: there was no room for it. The committer says why what is
+    /// published stays as it is meanwhile.
+    fn begin_again(&mut self, turn: Turn) {
+        let end = self.books.tail.end();
+        self.head.go_back(&self.books.journal, end);
+        // A request that has looked its names up earlier than this end has to look again.
+        self.recent = Recent::new(end.position);
+        self.ahead.clear();
+        self.turn = turn;
     }
 }
 
@@ -164,7 +182,8 @@ mod tests {
     use pactolus_nouns::{Amount, Environment};
 
     use super::*;
-    use crate::{Settings, store};
+    use crate::room::Room;
+    use crate::{Settings, disk, store};
 
     fn present(number: usize) -> Order {
         Order {
@@ -210,7 +229,8 @@ mod tests {
     fn what_happened_since_a_request_looked_its_names_up_counts() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings { tail_orders: 5000, accounts_kept: 0, ..Settings::default() };
-        let (books, writer) = store::open(folder.path(), &settings).unwrap();
+        let room = Arc::new(Room::new(Arc::new(disk::Real), folder.path(), &settings));
+        let (books, writer) = store::open(folder.path(), &settings, room).unwrap();
         let (queue, requests) = mpsc::channel(16);
         let running = std::thread::spawn(move || writer.run(requests));
 

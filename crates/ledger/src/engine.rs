@@ -99,7 +99,11 @@ impl PostError {
                 | Refusal::PastCancelWindow,
             ) => false,
             Self::Unavailable(
-                Unavailable::Busy | Unavailable::Away | Unavailable::Closed | Unavailable::Failed,
+                Unavailable::Busy
+                | Unavailable::Away
+                | Unavailable::Full
+                | Unavailable::Closed
+                | Unavailable::Failed,
             ) => true,
         }
     }
@@ -114,6 +118,10 @@ pub enum Unavailable {
     /// Its store is another machine's, and cannot be reached or broke off; once it is back, it answers again.
     #[error("the ledger's database cannot be reached")]
     Away,
+    /// Its disk is full; what it holds can be read, and once there is room, it takes orders again. Apart from
+    /// [`Unavailable::Failed`], because an operator makes room where they would otherwise start it again.
+    #[error("the ledger's disk is full")]
+    Full,
     /// It was closed.
     #[error("the ledger is closed")]
     Closed,

@@ -144,12 +144,14 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
     let segment_bytes =
         embedded.optional("segment_bytes", usual.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
     let filter_bytes = embedded.optional("filter_bytes", usual.filter_bytes, count(0..=u64::MAX));
+    let room_kept_bytes = embedded.optional("room_kept_bytes", usual.room_kept_bytes, count(0..=u64::MAX));
     Some(EmbeddedSettings {
         queue_orders_max: queue_orders_max?,
         tail_orders: tail_orders?,
         accounts_kept: accounts_kept?,
         segment_bytes: segment_bytes?,
         filter_bytes: filter_bytes?,
+        room_kept_bytes: room_kept_bytes?,
     })
 }
 

@@ -12,7 +12,7 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The bank takes orders: 200, or 503 and why not.
+/// The bank takes orders: 200, or 503 and why not, such as a disk that is full.
 pub(crate) async fn readyz(State(bank): State<Arc<Bank>>) -> (StatusCode, String) {
     if bank.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the bank is stopping\n".to_owned());

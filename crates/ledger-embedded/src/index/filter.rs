@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 
 /// Bits for each record where there is room: of a thousand fingerprints that are not there, two are missed, and each
 /// costs a read.
-const BITS_PER_RECORD_MAX: u64 = 16;
+pub(super) const BITS_PER_RECORD_MAX: u64 = 16;
 
 const WORDS: usize = 8;
 const BLOCK_BYTES: usize = WORDS * 4;

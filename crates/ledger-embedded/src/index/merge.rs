@@ -18,13 +18,18 @@ impl Merge {
         self.0.iter().any(|merged| merged.number == run.number)
     }
 
+    /// How large the file of all is at most.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.iter().map(|run| run.bytes()).sum()
+    }
+
     /// Writes one run of all, or nothing if it is told to give up meanwhile.
     pub(crate) fn write(
         &self,
         index: &Index,
         number: u64,
         give_up: &AtomicBool,
-    ) -> Result<Option<Run>, IndexError> {
+    ) -> Result<Option<Arc<Run>>, IndexError> {
         let records = self.0.iter().map(|run| run.records).sum();
         let mut writer = index.writer(number, records, index.runs().records())?;
         let mut records = self.records()?;
@@ -34,7 +39,7 @@ impl Merge {
                 return Ok(None);
             }
         }
-        writer.finish().map(Some)
+        Ok(Some(Arc::new(writer.finish()?)))
     }
 
     /// Removes the files of the runs, which nothing refers to any more; whoever has them open can still read them.

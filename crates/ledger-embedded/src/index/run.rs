@@ -11,12 +11,14 @@
 //! do not pass: a record that is missed would let a bill number be used twice.
 //! Fingerprints are spread evenly, so a record's block is guessed and hardly ever missed by more than one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::IndexError;
-use super::filter::Filter;
+use super::filter::{BITS_PER_RECORD_MAX, Filter};
+use crate::disk::{Disk, synced};
 use crate::fingerprint::Fingerprint;
 use crate::journal::{FORMAT, Position};
 use crate::store::sync_folder;
@@ -94,6 +96,16 @@ impl Run {
         Ok(Self { number, records, path, file, filter })
     }
 
+    /// How large its file is at most.
+    pub(super) fn bytes(&self) -> u64 {
+        BLOCK_BYTES as u64 * (1 + blocks(self.records)) + self.records * BITS_PER_RECORD_MAX / 8
+    }
+
+    /// Removes the file of a run that nothing refers to.
+    pub(crate) fn discard(&self) {
+        discard(&self.path);
+    }
+
     /// Whether there may be a record with this fingerprint; most often it says no where there is none.
     pub(super) fn may_hold(&self, fingerprint: Fingerprint) -> bool {
         self.filter.may_hold(fingerprint)
@@ -166,6 +178,13 @@ fn crc(run: u64, block: u64, bytes: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// Removes the file of a run that nothing refers to. Where that fails, it takes room until the views are opened again.
+fn discard(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(file = %path.display(), %error, "a file of the views that is of no use cannot be removed");
+    }
+}
+
 /// Reads all records of a run, in order.
 pub(crate) struct RunReader<'a> {
     run: &'a Run,
@@ -204,10 +223,22 @@ impl<'a> RunReader<'a> {
     }
 }
 
+/// A file that is removed unless it is finished.
+struct Unfinished(Option<PathBuf>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            discard(path);
+        }
+    }
+}
+
 /// A run while it is written.
 pub(super) struct RunWriter {
+    disk: Arc<dyn Disk>,
     number: u64,
-    path: PathBuf,
+    path: Unfinished,
     file: File,
     records: u64,
     filter: Filter,
@@ -220,16 +251,19 @@ pub(super) struct RunWriter {
 impl RunWriter {
     /// A run in `folder` for about `records` records, with a filter of at most `filter_bytes_max`.
     pub(super) fn create(
+        disk: Arc<dyn Disk>,
         folder: &Path,
         number: u64,
         records: u64,
         filter_bytes_max: u64,
     ) -> Result<Self, IndexError> {
         let path = Run::path(folder, number);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+        let file = disk.create(&path)?;
+        let path = Unfinished(Some(path));
         let filter = Filter::for_records(records, filter_bytes_max);
         let bytes = Vec::with_capacity(WRITE_BYTES);
-        Ok(Self { number, path, file, records: 0, filter, bytes, written: BLOCK_BYTES as u64, synced: 0 })
+        let written = BLOCK_BYTES as u64;
+        Ok(Self { disk, number, path, file, records: 0, filter, bytes, written, synced: 0 })
     }
 
     /// Adds a record, whose fingerprint is greater than that of the one before.
@@ -254,11 +288,11 @@ impl RunWriter {
     }
 
     fn write(&mut self) -> Result<(), IndexError> {
-        self.file.write_all_at(&self.bytes, self.written)?;
+        self.disk.write(&self.file, &self.bytes, self.written)?;
         self.written += self.bytes.len() as u64;
         self.bytes.clear();
         if self.written - self.synced >= SYNC_BYTES {
-            self.file.sync_data()?;
+            synced(self.file.sync_data())?;
             self.synced = self.written;
         }
         Ok(())
@@ -270,7 +304,7 @@ impl RunWriter {
             self.end_block()?;
         }
         self.write()?;
-        self.file.write_all_at(self.filter.bytes(), self.written)?;
+        self.disk.write(&self.file, self.filter.bytes(), self.written)?;
         let mut header = [0; BLOCK_BYTES];
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&FORMAT.to_le_bytes());
@@ -280,10 +314,11 @@ impl RunWriter {
         header[36..HEADER_CRC_AT].copy_from_slice(&crc(self.number, 0, self.filter.bytes()).to_le_bytes());
         let header_crc = crc(self.number, 0, &header[..HEADER_CRC_AT]);
         header[HEADER_CRC_AT..HEADER_CRC_AT + 4].copy_from_slice(&header_crc.to_le_bytes());
-        self.file.write_all_at(&header, 0)?;
-        self.file.sync_all()?;
-        sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
-        let Self { number, path, file, records, filter, .. } = self;
+        self.disk.write(&self.file, &header, 0)?;
+        synced(self.file.sync_all())?;
+        let Self { number, mut path, file, records, filter, .. } = self;
+        let path = path.0.take().expect("nobody else finishes it");
+        synced(sync_folder(path.parent().unwrap_or(Path::new("."))))?;
         Ok(Run { number, records, path, file, filter })
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::frame::crc;
 use super::{FORMAT, Mark, Position};
+use crate::disk::{Disk, WriteError, synced};
 use crate::open::OpenError;
 use crate::store::sync_folder;
 
@@ -37,15 +38,25 @@ impl Segment {
 
     /// Makes the segment that begins at `before`; when this returns, it is durable.
     ///
-    /// It gets its name only when it is whole, so a segment always has a header.
-    pub(crate) fn create(folder: &Path, before: Mark) -> io::Result<Self> {
+    /// It gets its name only when it is whole, so a segment always has a header. Where there is no room for it, nothing
+    /// of it is left.
+    pub(crate) fn create(disk: &dyn Disk, folder: &Path, before: Mark) -> Result<Self, WriteError> {
         let path = folder.join(format!("{:020}.{SUFFIX}", before.position.0));
         let unnamed = path.with_extension("new");
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&unnamed)?;
-        file.write_all_at(&header(&before), 0)?;
-        file.sync_all()?;
-        std::fs::rename(&unnamed, &path)?;
-        sync_folder(folder)?;
+        let create = || {
+            let file = disk.create(&unnamed)?;
+            disk.write(&file, &header(&before), 0)?;
+            synced(file.sync_all())?;
+            std::fs::rename(&unnamed, &path)?;
+            Ok(file)
+        };
+        let file = create().inspect_err(|error: &WriteError| {
+            if error.is_full() {
+                // One that is left takes a little room until it is written again.
+                let _ = std::fs::remove_file(&unnamed);
+            }
+        })?;
+        synced(sync_folder(folder))?;
         Ok(Self { path, file, before })
     }
 

@@ -10,11 +10,11 @@
 //! `format` and `crc` are little-endian, the crc being of the body; the other integers are variable-length, and
 //! a list begins with its length.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::codec::{Reader, put_varint};
+use crate::disk::{Disk, WriteError, synced};
 use crate::fingerprint::Seed;
 use crate::index::IndexError;
 use crate::journal::{FORMAT, Mark, Position};
@@ -75,8 +75,9 @@ impl Contents {
         is_whole.then_some(Self { seed, reached, next_run, bills, accounts })
     }
 
-    /// Puts these in the place of what was saved before; when this returns, they are durable.
-    pub(super) fn save(&self, folder: &Path) -> Result<(), IndexError> {
+    /// Puts these in the place of what was saved before; when this returns, they are durable. Where there is no room,
+    /// what was saved before is still in its place.
+    pub(super) fn save(&self, folder: &Path, disk: &dyn Disk) -> Result<(), IndexError> {
         let mut body = Vec::new();
         body.extend_from_slice(&self.seed.0);
         body.extend_from_slice(&self.reached.digest);
@@ -91,11 +92,12 @@ impl Contents {
         }
         let path = Self::path(folder);
         let unnamed = path.with_extension("new");
-        let mut file = File::create(&unnamed)?;
         let crc = crc32fast::hash(&body).to_le_bytes();
-        file.write_all(&[&MAGIC[..], &FORMAT.to_le_bytes(), &crc, &body].concat())?;
-        file.sync_all()?;
-        std::fs::rename(&unnamed, &path)?;
-        Ok(sync_folder(folder)?)
+        let bytes = [&MAGIC[..], &FORMAT.to_le_bytes(), &crc, &body].concat();
+        let file = disk.create(&unnamed)?;
+        disk.write(&file, &bytes, 0)?;
+        synced(file.sync_all())?;
+        std::fs::rename(&unnamed, &path).map_err(WriteError::from)?;
+        Ok(synced(sync_folder(folder))?)
     }
 }

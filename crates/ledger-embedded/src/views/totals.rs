@@ -1,33 +1,32 @@
 //! The sums per offer, zone and day, on disk: rows in fjall, in the order of their names and days.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use pactolus_ledger::{Sums, Tally, TotalKey};
 use pactolus_nouns::{AppId, Environment};
 
 use super::ViewError;
 use crate::codec::{Reader, put_varint};
 use crate::journal::Position;
+use crate::room::Room;
 use crate::rows::{TotalRow, Totals};
+use crate::shelf::{Label, Shelf};
 
 /// There is a row for each zone and day with orders, and few of them change at a time.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The rows of totals.
-pub(super) struct TotalRows {
-    database: Database,
-    rows: Keyspace,
-}
+pub(super) struct TotalRows(Shelf);
 
 impl TotalRows {
-    pub(super) fn open(folder: &Path) -> Result<Self, fjall::Error> {
-        let database = Database::builder(folder).cache_size(CACHE_BYTES).worker_threads(1).open()?;
-        Ok(Self { rows: database.keyspace("totals", KeyspaceCreateOptions::default)?, database })
+    pub(super) fn open(folder: &Path, room: Arc<Room>) -> Result<Self, fjall::Error> {
+        let label = Label { folder: folder.to_owned(), name: "totals", cache_bytes: CACHE_BYTES };
+        Ok(Self(Shelf::open(label, room)?))
     }
 
     pub(super) fn get(&self, total: &TotalKey) -> Result<Option<TotalRow>, ViewError> {
-        match self.rows.get(key(total))? {
+        match self.0.read(|rows| rows.get(key(total)))? {
             None => Ok(None),
             Some(bytes) => read(&bytes).map(Some).ok_or(ViewError::Total),
         }
@@ -40,21 +39,24 @@ impl TotalRows {
         environment: Environment,
     ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
         let prefix = environment_key(app, environment);
-        let rows = self.rows.prefix(&prefix).map(|guard| {
-            let (key, bytes) = guard.into_inner()?;
-            let names = key.strip_prefix(&*prefix).and_then(|names| read_key(app, environment, names));
-            Ok((names.ok_or(ViewError::Total)?, read(&bytes).ok_or(ViewError::Total)?))
-        });
-        rows.collect()
+        self.0.read(|rows| {
+            let rows = rows.prefix(&prefix).map(|guard| {
+                let (key, bytes) = guard.into_inner()?;
+                let names = key.strip_prefix(&*prefix).and_then(|names| read_key(app, environment, names));
+                Ok((names.ok_or(ViewError::Total)?, read(&bytes).ok_or(ViewError::Total)?))
+            });
+            rows.collect()
+        })
     }
 
-    /// Writes `rows`; when this returns, they are durable.
-    pub(super) fn write(&self, rows: &Totals) -> Result<(), ViewError> {
-        let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
-        for (total, row) in rows {
-            batch.insert(&self.rows, key(total), bytes(row));
-        }
-        Ok(batch.commit()?)
+    /// Writes `totals`; when this returns, they are durable.
+    pub(super) fn write(&self, totals: &Totals) -> Result<(), ViewError> {
+        let written = self.0.write(|batch, rows| {
+            for (total, row) in totals {
+                batch.insert(rows, key(total), bytes(row));
+            }
+        });
+        Ok(written?)
     }
 }
 

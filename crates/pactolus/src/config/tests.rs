@@ -336,13 +336,14 @@ fn a_limit_is_a_number_or_off() {
 
 #[test]
 fn bounds_have_sections_of_their_own_and_ranges() {
-    let more = "[limits]\nrequest_deadline_s = 7\nsessions_cached = 10\n[embedded]\ntail_orders = 3\n";
+    let more = "[limits]\nrequest_deadline_s = 7\nsessions_cached = 10\n[embedded]\ntail_orders = 3\nroom_kept_bytes = 5\n";
     let case = Case::new(&app_with(more)).variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
     let config = case.config();
     assert_eq!(config.bank.limits.request_deadline, Duration::from_secs(7));
     assert_eq!(config.bank.limits.sessions_cached, 10);
     assert_eq!(config.bank.limits.head_deadline, Limits::default().head_deadline);
     assert_eq!((config.embedded.tail_orders, config.embedded.segment_bytes), (3, 4096));
+    assert_eq!(config.embedded.room_kept_bytes, 5);
 
     let cases = [
         ("[limits]\nrequest_deadline_s = 0", "`request_deadline_s` is \"0\"; it must be 1 to 3600 seconds"),

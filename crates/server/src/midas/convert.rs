@@ -124,6 +124,7 @@ pub(crate) fn unavailable(error: Unavailable) -> Refusal {
     let detail = match error {
         Unavailable::Busy => "the bank is busy; repeat the same request",
         Unavailable::Away => "the bank's database cannot be reached; repeat the same request",
+        Unavailable::Full => "the bank's disk is full; repeat the same request once there is room",
         Unavailable::Closed => "the bank is stopping; repeat the same request",
         Unavailable::Failed => "the bank's store failed; repeat the same request once it is back",
     };

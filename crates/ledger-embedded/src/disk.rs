@@ -1,0 +1,127 @@
+//! What the store asks of the disk that can be full: writes, and how much room is left.
+//!
+//! It must never take an error of a sync for a full disk: what a sync that failed has left is not known, and a second
+//! one that seems to succeed proves nothing. Read next: `room`, what comes of a full disk.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+/// Why something was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// There is no room; some of it may be there.
+    #[error("there is no room on the disk")]
+    Full(#[source] io::Error),
+    /// It may or may not be there, and nobody knows whether what was there before still is.
+    #[error("writing failed")]
+    Failed(#[source] io::Error),
+}
+
+impl WriteError {
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
+/// What a write, or whatever else takes room, came to.
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        if says_full(&error) { Self::Full(error) } else { Self::Failed(error) }
+    }
+}
+
+/// For whoever acts the same on both.
+impl From<WriteError> for io::Error {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Full(error) | WriteError::Failed(error) => error,
+        }
+    }
+}
+
+/// Whether an error of a write says that there is no room, or none for this user.
+pub(crate) fn says_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// What a sync came to. Its errors are failures, whatever they say.
+pub(crate) fn synced(result: io::Result<()>) -> Result<(), WriteError> {
+    result.map_err(WriteError::Failed)
+}
+
+/// The room of a file system, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Space {
+    pub(crate) free: u64,
+    pub(crate) total: u64,
+}
+
+/// A disk: the machine's, or one that a test fills.
+pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
+    /// How much room there is where `folder` is; nothing where the file system does not say.
+    fn space(&self, folder: &Path) -> Option<Space> {
+        let told = rustix::fs::statvfs(folder).ok().filter(|told| told.f_blocks > 0)?;
+        let [free, total] = [told.f_bavail, told.f_blocks].map(|blocks| blocks.saturating_mul(told.f_frsize));
+        Some(Space { free, total })
+    }
+
+    /// Opens a new file, or an old one without what was in it.
+    fn create(&self, path: &Path) -> Result<File, WriteError> {
+        Ok(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?)
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    fn write(&self, file: &File, bytes: &[u8], offset: u64) -> Result<(), WriteError> {
+        Ok(file.write_all_at(bytes, offset)?)
+    }
+}
+
+/// The machine's disk.
+#[derive(Debug)]
+pub(crate) struct Real;
+
+impl Disk for Real {}
+
+/// A disk that a test fills and frees.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Small {
+    free: std::sync::atomic::AtomicU64,
+    /// Whether it says how much room it has.
+    says: bool,
+}
+
+#[cfg(test)]
+impl Small {
+    pub(crate) const TOTAL: u64 = 1 << 30;
+
+    pub(crate) fn new(says: bool) -> std::sync::Arc<Self> {
+        std::sync::Arc::new(Self { free: Self::TOTAL.into(), says })
+    }
+
+    /// From now on there is room for so many bytes.
+    pub(crate) fn leave(&self, free: u64) {
+        self.free.store(free, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+impl Disk for Small {
+    fn space(&self, _: &Path) -> Option<Space> {
+        let free = self.free.load(std::sync::atomic::Ordering::SeqCst);
+        self.says.then_some(Space { free, total: Self::TOTAL })
+    }
+
+    /// Like a disk that becomes full in the middle of a write, it leaves the first half of it there.
+    fn write(&self, file: &File, bytes: &[u8], offset: u64) -> Result<(), WriteError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let taken = self.free.try_update(SeqCst, SeqCst, |free| free.checked_sub(bytes.len() as u64));
+        if taken.is_err() {
+            file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+            return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+        }
+        Ok(file.write_all_at(bytes, offset)?)
+    }
+}

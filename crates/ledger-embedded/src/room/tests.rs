@@ -1,0 +1,186 @@
+//! A store on a disk that a test fills and frees.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use pactolus_ledger::{
+    AccountKey, Former, Ledger as _, Memo, Order, OrderKind, PostError, Posted, Put, RecordChange, RecordKey,
+    RecordValue, Records as _, Unavailable,
+};
+use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pollster::block_on;
+use tempfile::tempdir;
+
+use crate::disk::Small;
+use crate::{EmbeddedStore, OpenError, Settings};
+
+const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
+const FULL: PostError = PostError::Unavailable(Unavailable::Full);
+
+fn present(bill: usize) -> Order {
+    Order {
+        account: AccountKey {
+            app: "wx1234567".parse().unwrap(),
+            environment: Environment::Live,
+            offer: "12345678".parse().unwrap(),
+            player: format!("player-{}", bill % 7).parse().unwrap(),
+            zone: "1".parse().unwrap(),
+        },
+        bill_no: format!("bill-{bill}").parse().unwrap(),
+        kind: OrderKind::Present(Amount::new(1).unwrap().into()),
+        memo: Memo::default(),
+    }
+}
+
+/// Files of the journal and bulks of the views that end every few orders.
+fn open(disk: &Arc<Small>, folder: &Path) -> Result<EmbeddedStore, OpenError> {
+    let settings = Settings { segment_bytes: 4096, tail_orders: 50, accounts_kept: 0, ..Settings::default() };
+    EmbeddedStore::open_on(Arc::<Small>::clone(disk), folder, &settings)
+}
+
+fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
+    block_on(store.post(present(bill), NOW))
+}
+
+/// Waits until a store takes orders again, which it has to find out by itself.
+fn until_ready(store: &EmbeddedStore) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while let Err(error) = block_on(store.ready()) {
+        assert_eq!(error, Unavailable::Full);
+        assert!(Instant::now() < deadline, "there is room, and the store does not find it");
+        std::thread::yield_now();
+    }
+}
+
+/// The books must be clean, and hold exactly these orders.
+fn holds(store: &EmbeddedStore, applied: &BTreeSet<usize>, asked: usize) {
+    let audit = block_on(store.audit()).unwrap();
+    assert!(audit.is_clean(), "{audit:?}");
+    assert_eq!(audit.orders, applied.len() as u64);
+    for bill in 0..asked {
+        let is_there = block_on(store.order(present(bill).bill())).unwrap().is_some();
+        assert_eq!(is_there, applied.contains(&bill), "bill-{bill}");
+    }
+}
+
+/// Posts orders from several threads, so that some are decided on top of one that finds no room, until as many are
+/// refused; which ones were applied.
+fn post_until_refused(store: &EmbeddedStore, next: &AtomicUsize, refusals: usize) -> Vec<usize> {
+    let refused = AtomicUsize::new(0);
+    let poster = || {
+        let mut applied = Vec::new();
+        while refused.load(Ordering::SeqCst) < refusals {
+            let bill = next.fetch_add(1, Ordering::SeqCst);
+            match post(store, bill) {
+                Ok(Posted::Applied(_)) => applied.push(bill),
+                Err(FULL) => {
+                    refused.fetch_add(1, Ordering::SeqCst);
+                }
+                other => panic!("bill-{bill} came to {other:?}"),
+            }
+        }
+        applied
+    };
+    std::thread::scope(|scope| {
+        let posters: Vec<_> = (0..4).map(|_| scope.spawn(poster)).collect();
+        posters.into_iter().flat_map(|poster| poster.join().unwrap()).collect()
+    })
+}
+
+/// Nothing that was answered is lost and nothing that was refused is there, wherever the disk became full: in a batch,
+/// at a new file of the journal, or in the views.
+#[test]
+fn a_full_disk_refuses_orders_and_room_takes_them_again() {
+    let folder = tempdir().unwrap();
+    let disk = Small::new(false);
+    let store = open(&disk, folder.path()).unwrap();
+    let (mut applied, next) = (BTreeSet::new(), AtomicUsize::new(0));
+    for round in 0..12 {
+        disk.leave(500 + 1733 * round);
+        applied.extend(post_until_refused(&store, &next, 10));
+
+        // While it is full, all that needs no room goes on.
+        assert_eq!(block_on(store.ready()), Err(Unavailable::Full));
+        holds(&store, &applied, next.load(Ordering::SeqCst));
+        if let Some(bill) = applied.last() {
+            assert!(matches!(post(&store, *bill), Ok(Posted::Replayed { .. })));
+            let page = block_on(store.statement(present(*bill).account, None, 10)).unwrap();
+            assert_eq!(page.receipts[0].order.bill_no, present(*bill).bill_no);
+        }
+
+        disk.leave(Small::TOTAL);
+        until_ready(&store);
+        let bill = next.fetch_add(1, Ordering::SeqCst);
+        assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))), "it was opened only once");
+        applied.insert(bill);
+    }
+    assert!(applied.len() > 200, "only {} orders were applied", applied.len());
+    block_on(store.settle()).unwrap();
+    holds(&store, &applied, next.load(Ordering::SeqCst));
+    drop(store);
+    holds(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
+}
+
+/// A process that ends while its disk is full leaves a store that opens, with all that was answered.
+#[test]
+fn a_store_that_ends_while_the_disk_is_full_opens_again() {
+    let folder = tempdir().unwrap();
+    let disk = Small::new(false);
+    let store = open(&disk, folder.path()).unwrap();
+    let next = AtomicUsize::new(0);
+    // Room for some hundred orders, and for none of the bulks that are due: their rows are in memory alone.
+    disk.leave(7000);
+    let applied = post_until_refused(&store, &next, 10).into_iter().collect();
+    assert_eq!(block_on(store.settle()), Err(Unavailable::Full), "and nobody waits for the views");
+    block_on(store.close());
+    drop(store);
+
+    disk.leave(0);
+    let error = open(&disk, folder.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, OpenError::Full { .. }), "{error:?}");
+    disk.leave(Small::TOTAL);
+    holds(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
+}
+
+/// What was taken while there was room is brought into the views with the room that is kept, and merges, which need
+/// more, are put off.
+#[test]
+fn room_is_kept_for_what_was_taken() {
+    let folder = tempdir().unwrap();
+    let disk = Small::new(true);
+    let store = open(&disk, folder.path()).unwrap();
+    let mut applied = BTreeSet::new();
+    for bill in 0..1000 {
+        assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))));
+        applied.insert(bill);
+    }
+    disk.leave(Settings::default().room_kept_bytes - 1);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while block_on(store.ready()).is_ok() {
+        assert!(Instant::now() < deadline, "there is less than is kept, and orders are taken");
+        std::thread::yield_now();
+    }
+    assert_eq!(post(&store, 1000), Err(FULL));
+    assert!(matches!(post(&store, 0), Ok(Posted::Replayed { .. })));
+    block_on(store.settle()).unwrap();
+    let record = |value: &str| RecordChange {
+        key: RecordKey::new("session", &["wx1", "a"]),
+        value: RecordValue(value.as_bytes().to_vec()),
+        expires_at: UnixMillis::new(10),
+        former: Former::Any,
+    };
+    assert_eq!(block_on(store.put(vec![record("refused")])), Err(Unavailable::Full));
+    assert_eq!(block_on(store.get(record("").key)), Ok(None));
+    holds(&store, &applied, 1001);
+
+    disk.leave(Small::TOTAL);
+    until_ready(&store);
+    assert!(matches!(post(&store, 1000), Ok(Posted::Applied(_))));
+    assert_eq!(block_on(store.put(vec![record("kept")])), Ok(Put::Kept));
+    assert_eq!(block_on(store.get(record("").key)), Ok(Some(b"kept".to_vec())));
+    applied.insert(1000);
+    holds(&store, &applied, 1001);
+}
