@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use pactolus_ledger::{Account, Audit, Decision, Filed, Sums, TotalKey, decide};
+use pactolus_ledger::{Account, Audit, Decision, Filed, HistoryDigest, Sums, TotalKey, decide};
 
 use crate::books::{Books, BooksError};
 use crate::fingerprint::Fingerprint;
@@ -29,10 +29,11 @@ pub(crate) enum AuditError {
     Journal(#[from] OpenError),
 }
 
-/// Audits the books as they are when it begins; orders posted meanwhile are left out.
-pub(crate) fn audit(books: &Books) -> Result<Audit, AuditError> {
+/// Audits the books as they are when it begins; orders posted meanwhile are left out. Proves too that their history
+/// begins with the one that `since` stands for.
+pub(crate) fn audit(books: &Books, since: Option<HistoryDigest>) -> Result<Audit, AuditError> {
     let end = books.tail.end();
-    let mut auditor = Auditor { books, end, audit: Audit::default(), totals: BTreeMap::new() };
+    let mut auditor = Auditor { books, end, since, audit: Audit::default(), totals: BTreeMap::new() };
     match auditor.walk_journal() {
         Ok(()) => {
             auditor.compare_accounts()?;
@@ -44,12 +45,17 @@ pub(crate) fn audit(books: &Books) -> Result<Audit, AuditError> {
         }
         Err(error) => return Err(error),
     }
+    if auditor.audit.is_clean() {
+        auditor.audit.history = Some(end.history());
+    }
     Ok(auditor.audit)
 }
 
 struct Auditor<'a> {
     books: &'a Books,
     end: Mark,
+    /// What was noted earlier, until a batch ends with it.
+    since: Option<HistoryDigest>,
     audit: Audit,
     totals: BTreeMap<TotalKey, Sums>,
 }
@@ -57,7 +63,9 @@ struct Auditor<'a> {
 impl Auditor<'_> {
     fn walk_journal(&mut self) -> Result<(), AuditError> {
         let mut scan = Scan::new(&self.books.journal, Mark::START);
+        self.pass(scan.mark());
         while scan.mark().position < self.end.position && matches!(scan.step()?, Step::Frame) {
+            self.pass(scan.mark());
             for entry in scan.entries() {
                 let (position, entry) = entry?;
                 self.check(position, &entry)?;
@@ -66,7 +74,21 @@ impl Auditor<'_> {
         if *scan.mark() != self.end {
             self.audit.find("the journal ends before the orders that were acknowledged".to_owned());
         }
+        if let Some(since) = self.since {
+            let orders = since.orders;
+            self.audit.find(format!(
+                "the history of the first {orders} orders is not the one that {since} stands for"
+            ));
+        }
         Ok(())
+    }
+
+    /// A digest covers the one before it, so where a batch ends with the digest that was noted, everything up to it is
+    /// what it was then.
+    fn pass(&mut self, mark: &Mark) {
+        if self.since == Some(mark.history()) {
+            self.since = None;
+        }
     }
 
     /// Checks one order against those before it.

@@ -16,7 +16,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use pactolus_ledger::Receipt;
+use pactolus_ledger::{HistoryDigest, Receipt};
 
 use crate::disk;
 use crate::journal::frame::FrameBuilder;
@@ -40,6 +40,8 @@ pub struct Copied {
     pub orders: u64,
     /// How many bytes of the journal.
     pub bytes: u64,
+    /// What these orders are called.
+    pub history: HistoryDigest,
 }
 
 /// Why there is no copy.
@@ -87,7 +89,7 @@ pub fn back_up(store: &Path, to: &Path) -> Result<Copied, BackupError> {
     make_empty(to)?;
     let (end, bytes) = copy(&journal, &to.join("journal"), None)?;
     write_manifest(to, &end)?;
-    Ok(Copied { orders: end.orders, bytes })
+    Ok(Copied { orders: end.orders, bytes, history: end.history() })
 }
 
 /// Makes the store that a backup is of, with all its orders or the first `until`, in the folder `to`, which must be
@@ -109,7 +111,7 @@ pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<Copied, B
         return Err(BackupError::Cut { folder, expected, found: end.orders });
     }
     drop(lock);
-    Ok(Copied { orders: end.orders, bytes })
+    Ok(Copied { orders: end.orders, bytes, history: end.history() })
 }
 
 /// Shows every order of the store in `store`, which may be open in another process, in the order in which they were
@@ -126,6 +128,21 @@ pub fn read_orders(
         }
     }
     Ok(scan.mark().orders)
+}
+
+/// What the orders of the store in `store`, which may be open in another process, are called.
+///
+/// Reads the last file of the journal, which begins with the digest of those before it. That they lead to it is for an
+/// audit to prove.
+pub fn digest(store: &Path) -> Result<HistoryDigest, BackupError> {
+    let none = || BackupError::NoStore(store.to_owned());
+    let journal = journal_in(store)?.ok_or_else(none)?;
+    let last = journal.last().ok_or_else(none)?;
+    let mut scan = Scan::new(&journal, last.before);
+    while matches!(step(&mut scan)?, Step::Frame) {}
+    // The last batch may be written and not synced yet. What is noted elsewhere must not be lost here.
+    scan.segment().file.sync_data()?;
+    Ok(scan.mark().history())
 }
 
 /// The journal of a store or a backup, as it is now; nothing if there is none.

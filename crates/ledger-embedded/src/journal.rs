@@ -16,6 +16,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use pactolus_ledger::HistoryDigest;
+
 use self::entry::Entry;
 use self::frame::{ENTRY_HEADER_BYTES, Frame, FrameBuilder};
 use self::segment::Segment;
@@ -49,6 +51,11 @@ pub(crate) struct Mark {
 impl Mark {
     /// Where the journal begins.
     pub(crate) const START: Self = Self { position: Position(0), orders: 0, digest: [0; 32] };
+
+    /// What the orders before it are called.
+    pub(crate) fn history(&self) -> HistoryDigest {
+        HistoryDigest { orders: self.orders, digest: self.digest }
+    }
 }
 
 /// The files of the journal, for whoever reads entries.
@@ -84,6 +91,11 @@ impl Journal {
         let segments = self.segments.read().expect("nothing panics while it adds a segment");
         let after = segments.partition_point(|segment| segment.before.position <= position);
         Arc::clone(&segments[after.saturating_sub(1)])
+    }
+
+    /// The last segment that was there when it was opened, or was added since.
+    pub(crate) fn last(&self) -> Option<Arc<Segment>> {
+        self.segments.read().expect("nothing panics while it adds a segment").last().cloned()
     }
 
     /// The segment after `segment`.

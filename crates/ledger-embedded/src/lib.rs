@@ -48,8 +48,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Decision, Filed, Ledger, Order, Page,
-    PostError, Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total, Unavailable, decide,
+    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Decision, Filed, HistoryDigest, Ledger,
+    Order, Page, PostError, Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total,
+    Unavailable, decide,
 };
 use pactolus_nouns::{AppId, Environment, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
@@ -138,6 +139,17 @@ impl EmbeddedStore {
         self.ask(Request::Settle).await?;
         self.books.check()?;
         if self.books.room.rows_wait() { Err(Unavailable::Full) } else { Ok(()) }
+    }
+
+    /// Audits the books, and proves that their history begins with the one that `since` stands for, a digest that an
+    /// audit, a backup or [`backup::digest`] told earlier.
+    pub fn audit_since(&self, since: Option<HistoryDigest>) -> BoxFuture<'_, Result<Audit, Unavailable>> {
+        Box::pin(self.apart(move |books| {
+            audit::audit(books, since).map_err(|error| {
+                tracing::error!("the audit cannot go on: {error}");
+                Unavailable::Failed
+            })
+        }))
     }
 
     /// What becomes of an order while there is no room: one that was applied before is a replay, as ever. Nothing else
@@ -250,12 +262,7 @@ impl Ledger for EmbeddedStore {
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
-        Box::pin(self.apart(|books| {
-            audit::audit(books).map_err(|error| {
-                tracing::error!("the audit cannot go on: {error}");
-                Unavailable::Failed
-            })
-        }))
+        self.audit_since(None)
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::history::HistoryDigest;
+
 /// The outcome of an audit of a whole bank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
@@ -9,6 +11,8 @@ pub struct Audit {
     pub orders: u64,
     /// How many accounts were looked at.
     pub accounts: u64,
+    /// What the orders that were proved are called, if all is right and the engine chains its orders.
+    pub history: Option<HistoryDigest>,
     /// What is wrong, at most [`Audit::FINDINGS_MAX`] of it.
     pub findings: Vec<Finding>,
 }

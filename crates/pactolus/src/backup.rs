@@ -50,18 +50,23 @@ pub(crate) struct RestoreArgs {
 /// Copies the store.
 pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
     let url = args.store.choose()?;
-    let Copied { orders, bytes } =
+    let Copied { orders, bytes, history } =
         backup::back_up(store::embedded(&url)?, &args.to).map_err(|error| failure(&error, lang))?;
     let to = args.to.display();
     match args.output {
         Output::Json => {
-            let told = json!({ "orders": orders, "bytes": bytes, "folder": to.to_string() });
+            let told = json!({
+                "orders": orders,
+                "bytes": bytes,
+                "folder": to.to_string(),
+                "digest": history.to_string(),
+            });
             cli::print(format_args!("{told}\n"))
         }
         Output::Text => cli::print(words!(
             lang,
-            "{to}: backed up; orders: {orders}, bytes: {bytes}\n",
-            "{to}：备份完成；订单数：{orders}，字节数：{bytes}\n"
+            "{to}: backed up; orders: {orders}, bytes: {bytes}\ndigest: {history}\n",
+            "{to}：备份完成；订单数：{orders}，字节数：{bytes}\n摘要：{history}\n"
         )),
     }
 }
@@ -97,7 +102,7 @@ pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
 
 /// Opens the store in `folder`, which makes its views, and audits it; how many accounts it has.
 fn prove(folder: &Path, lang: Lang) -> Result<u64, Failure> {
-    let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()))?;
+    let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()), None)?;
     let audit = audit.with_context(|| words!(lang, "the audit could not be finished", "审计未能完成"))?;
     for finding in &audit.findings {
         eprintln!("{finding}");
@@ -112,7 +117,7 @@ fn beside(folder: &Path) -> PathBuf {
     folder.with_file_name(name)
 }
 
-fn failure(error: &BackupError, lang: Lang) -> Failure {
+pub(crate) fn failure(error: &BackupError, lang: Lang) -> Failure {
     let en = with_causes(error);
     let zh = match error {
         BackupError::NoStore(folder) => format!("{} 中没有存储", folder.display()),

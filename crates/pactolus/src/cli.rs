@@ -19,8 +19,8 @@ use pactolus_protocol::SessionKey;
 use crate::failure::{Failure, exit_codes};
 use crate::lang::{Lang, words};
 use crate::{
-    audit, backup, balance, cancelpay, completions, copy, demo, doctor, explain, export, init, logging,
-    migrate, order, pay, present, serve, sign, statement, token,
+    audit, backup, balance, cancelpay, completions, copy, demo, digest, doctor, explain, export, init,
+    logging, migrate, order, pay, present, serve, sign, statement, token,
 };
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
@@ -53,6 +53,7 @@ enum Command {
     Copy(copy::Args),
     Explain(explain::Args),
     Audit(audit::Args),
+    Digest(digest::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Export(export::Args),
@@ -104,6 +105,7 @@ impl Cli {
             }
             Command::Man(args) => completions::man(&args, lang),
             Command::Audit(args) => audit::run(&args, lang),
+            Command::Digest(args) => digest::run(&args, lang),
             Command::Explain(args) => explain::run(args, lang),
             Command::Migrate(args) => migrate::run(&args, lang),
             Command::Copy(args) => copy::run(&args, lang),

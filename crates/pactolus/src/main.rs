@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod copy;
 mod demo;
+mod digest;
 mod doctor;
 mod explain;
 mod export;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(feature = "postgres")]
 use std::time::Duration;
 
-use pactolus_ledger::{Audit, Portable, Unavailable};
+use pactolus_ledger::{Audit, HistoryDigest, Ledger as _, Portable, Unavailable};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 #[cfg(feature = "postgres")]
 use pactolus_ledger_postgres::PostgresStore;
@@ -71,12 +71,27 @@ pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Store, Failure> {
     if is_nothing(url) { Err(Failure::NoStore(url.clone())) } else { open(url, &Bounds::default()).await }
 }
 
-/// Opens the store at `url`, which has to be there, audits it, and closes it.
-pub(crate) fn audit(url: &StoreUrl) -> Result<Result<Audit, Unavailable>, Failure> {
+/// Opens the store at `url`, which has to be there, audits it, and closes it. Only an embedded store can prove its
+/// history `since` a digest.
+pub(crate) fn audit(
+    url: &StoreUrl,
+    since: Option<HistoryDigest>,
+) -> Result<Result<Audit, Unavailable>, Failure> {
     runtime::start()?.block_on(async {
-        let store = open_existing(url).await?;
-        let audit = store.ledger.audit().await;
-        store.ledger.close().await;
+        let Some(since) = since else {
+            let store = open_existing(url).await?;
+            let audit = store.ledger.audit().await;
+            store.ledger.close().await;
+            return Ok(audit);
+        };
+        let folder = embedded(url)?;
+        if holds_nothing(folder) {
+            return Err(Failure::NoStore(url.clone()));
+        }
+        let store =
+            EmbeddedStore::open(folder, &Settings::default()).map_err(|source| unopened(url, source))?;
+        let audit = store.audit_since(Some(since)).await;
+        store.close().await;
         Ok(audit)
     })
 }

@@ -77,7 +77,7 @@ const SERVE_VARIABLES: &str = "\
 未知的键和未知的 PACTOLUS_ 变量会被拒绝。";
 
 /// What each command does; the first is the program.
-const COMMANDS: [(&str, &str); 22] = [
+const COMMANDS: [(&str, &str); 23] = [
     ("", "兼容微信 Midas 虚拟支付协议的游戏币账户服务"),
     ("demo", "演示：正式与沙箱赠币、重复请求、伪造签名"),
     ("init", "生成带有全新密钥的 pactolus.toml，仅所有者可读"),
@@ -92,6 +92,7 @@ const COMMANDS: [(&str, &str); 22] = [
     ("sign", "显示任一调用的待签名文本和签名"),
     ("explain", "说明一次调用被拒绝的原因"),
     ("audit", "核对账目"),
+    ("digest", "在服务运行时输出代表内置存储全部订单的摘要"),
     ("migrate", "在 PostgreSQL 上创建或升级数据表"),
     ("copy", "将整个账户服务从一个存储复制到另一个，并核对双方账目"),
     ("backup", "在服务运行时备份内置存储"),
@@ -103,7 +104,7 @@ const COMMANDS: [(&str, &str); 22] = [
 ];
 
 /// What each argument is; without a command, what it is in all that have it.
-const ARGUMENTS: [(&str, &str, &str); 65] = [
+const ARGUMENTS: [(&str, &str, &str); 66] = [
     ("", "lang", "语言：en 或 zh；默认取自系统区域设置"),
     ("", "log", "日志范围：error、warn、info、debug 或 模块=级别，以逗号分隔；也可用 RUST_LOG"),
     ("", "log_format", "日志格式"),
@@ -162,6 +163,7 @@ const ARGUMENTS: [(&str, &str, &str); 65] = [
     ("explain", "path", "请求的路径"),
     ("explain", "token", "请求中的 access_token"),
     ("explain", "session_key", "玩家的 session_key；没有则不检查 mp_sig"),
+    ("audit", "since", "同时核对：到此前记下的这一摘要为止，订单未被改动"),
     ("backup", "to", "备份目录，须不存在或为空"),
     ("restore", "from", "备份所在目录"),
     ("restore", "store", "要生成的存储，须不存在或为空，如 embedded:./data"),

@@ -29,10 +29,47 @@ async fn right_books_are_exit_code_0() {
     let folder = closed_bank().await;
     let ended = folder.run(&["audit"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    assert_eq!(ended.stdout, "embedded:./data: the books are right; orders: 3, accounts: 2\n");
+    let (outcome, digest) = ended.stdout.split_once("digest: ").unwrap();
+    assert_eq!(outcome, "embedded:./data: the books are right; orders: 3, accounts: 2\n");
+    let digest = digest.trim_end();
+    assert!(digest.starts_with("3-") && digest.len() == 66, "{digest}");
     let ended = folder.run(&["audit", "--store", "embedded:data", "--output", "json"]);
-    let right = r#"{"accounts":2,"clean":true,"findings":[],"orders":3,"store":"embedded:data"}"#;
+    let right = format!(
+        r#"{{"accounts":2,"clean":true,"digest":"{digest}","findings":[],"orders":3,"store":"embedded:data"}}"#
+    );
     assert_eq!((ended.code, &*ended.stdout), (Some(0), &*format!("{right}\n")));
+}
+
+#[tokio::test]
+async fn a_digest_told_while_a_bank_is_served_is_proved_later() {
+    let folder = closed_bank().await;
+    let bank = Running::serve(&folder);
+    let told = folder.run(&["digest"]);
+    assert_eq!((told.code, &*told.stderr), (Some(0), ""));
+    let digest = told.stdout.trim_end();
+    let json = folder.run(&["digest", "--output", "json"]).stdout;
+    assert_eq!(json, format!("{{\"digest\":\"{digest}\",\"orders\":3}}\n"));
+    let gift =
+        Gift { environment: Environment::Live, player: Player(0), bill_no: "three".to_owned(), coins: 5 };
+    assert!(matches!(gift.send(&bank.http).await, Ok(Answer::Done(_))));
+    assert_eq!(bank.stop().code, Some(0));
+
+    let proved = folder.run(&["audit", "--since", digest]);
+    assert_eq!((proved.code, &*proved.stderr), (Some(0), ""), "{}", proved.stdout);
+    assert!(proved.stdout.contains("digest: 4-"), "{}", proved.stdout);
+
+    let other = format!("3-{}", "ab".repeat(32));
+    let refused = folder.run(&["audit", "--since", &other]);
+    assert_eq!((refused.code, &*refused.stderr), (Some(1), "error: the books are not right\n"));
+    let finding = format!("the history of the first 3 orders is not the one that {other} stands for\n");
+    assert!(refused.stdout.starts_with(&finding), "{}", refused.stdout);
+    assert!(!refused.stdout.contains("digest: "), "{}", refused.stdout);
+
+    let no_digest = folder.run(&["audit", "--since", "yesterday"]);
+    assert_eq!(no_digest.code, Some(2));
+    assert!(no_digest.stderr.contains("is not a digest of a history"), "{}", no_digest.stderr);
+    let nowhere = folder.run(&["digest", "--store", "embedded:nowhere"]);
+    assert_eq!((nowhere.code, &*nowhere.stderr), (Some(4), "error: there is no store in nowhere\n"));
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ fn a_bank_is_backed_up_while_it_is_served_and_restored_to_any_order() {
     }
     let told = done(folder.run(&["backup", "--to", "backup"]));
     assert!(told.starts_with("backup: backed up; orders: 3, bytes: "), "{told}");
+    assert!(told.contains("\ndigest: 3-"), "{told}");
     give(&folder, &bank, "two", "n3");
 
     let told = done(folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]));
@@ -62,7 +63,7 @@ fn a_bank_is_backed_up_while_it_is_served_and_restored_to_any_order() {
     give(&folder, &bank, "two", "n3");
     bank.stop();
     let audited = done(folder.run(&["audit", "--store", "embedded:restored"]));
-    assert!(audited.ends_with("orders: 4, accounts: 2\n"), "{audited}");
+    assert!(audited.contains("orders: 4, accounts: 2\ndigest: 4-"), "{audited}");
 }
 
 #[test]

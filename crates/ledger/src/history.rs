@@ -1,0 +1,93 @@
+//! The digest of a history: one word that stands for a bank's first so many orders, each and in their order.
+//!
+//! Whoever notes it elsewhere can later have it proved that these orders are still the ones that they were.
+
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+/// How many orders there were, and the digest that vouches for them; written `12345-` and 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct HistoryDigest {
+    /// How many orders.
+    pub orders: u64,
+    /// The digest that vouches for all of them.
+    pub digest: [u8; 32],
+}
+
+/// A text is no digest of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a digest of a history: a number of orders, a hyphen, and 64 hexadecimal digits")]
+pub struct InvalidHistoryDigest;
+
+impl fmt::Display for HistoryDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut word = format!("{}-", self.orders);
+        for byte in self.digest {
+            write!(word, "{byte:02x}")?;
+        }
+        // As one text, so that a width pads it.
+        f.pad(&word)
+    }
+}
+
+impl fmt::Debug for HistoryDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for HistoryDigest {
+    type Err = InvalidHistoryDigest;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (orders, digits) = text.split_once('-').ok_or(InvalidHistoryDigest)?;
+        let is_number = !orders.is_empty() && orders.bytes().all(|byte| byte.is_ascii_digit());
+        let orders = orders.parse().ok().filter(|_| is_number).ok_or(InvalidHistoryDigest)?;
+        let digits: &[u8; 64] = digits.as_bytes().try_into().map_err(|_| InvalidHistoryDigest)?;
+        let mut digest = [0; 32];
+        for (byte, pair) in digest.iter_mut().zip(digits.as_chunks::<2>().0) {
+            *byte = byte_of(*pair).ok_or(InvalidHistoryDigest)?;
+        }
+        Ok(Self { orders, digest })
+    }
+}
+
+/// The byte that two hexadecimal digits write.
+fn byte_of(pair: [u8; 2]) -> Option<u8> {
+    let text = std::str::from_utf8(&pair).ok()?;
+    // A sign is no digit, and `from_str_radix` takes one.
+    if text.bytes().all(|digit| digit.is_ascii_hexdigit()) { u8::from_str_radix(text, 16).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_comes_back_and_nothing_else_passes() {
+        let digest = std::array::from_fn(|at| u8::try_from(at * 7).unwrap());
+        let history = HistoryDigest { orders: 12_345, digest };
+        let word = history.to_string();
+        assert!(word.starts_with("12345-00070e15"), "{word}");
+        assert_eq!(word.parse(), Ok(history));
+        assert_eq!(word.to_uppercase().parse(), Ok(history), "who notes it by hand may write it large");
+
+        let digits = &word[6..];
+        for wrong in [
+            String::new(),
+            "-".to_owned(),
+            digits.to_owned(),
+            format!("-{digits}"),
+            format!("+1-{digits}"),
+            format!("1_0-{digits}"),
+            format!("18446744073709551616-{digits}"),
+            format!("5-{}", &digits[1..]),
+            format!("5-{digits}0"),
+            format!("5-+{}", &digits[1..]),
+            format!("5-g{}", &digits[1..]),
+            format!(" {word}"),
+        ] {
+            assert_eq!(wrong.parse::<HistoryDigest>(), Err(InvalidHistoryDigest), "{wrong}");
+        }
+    }
+}
