@@ -1,4 +1,7 @@
-//! The flusher: a thread that writes the tail's rows to the views in bulk, one bulk at a time.
+//! The flusher: writes the tail's rows to the views in bulk, one bulk at a time.
+//!
+//! One thread writes, after everybody else (`calm`). Another then lets the rows out of the tail: it holds locks that
+//! requests wait for, so it must not wait for its turn while it does.
 //!
 //! Where the disk has no room for a bulk, its rows stay in memory, where readers find them, and it is tried again
 //! after a pause, until it is there. No other bulk begins meanwhile, and nobody waits for this one.
@@ -9,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::books::Books;
+use crate::calm::run_after_others;
 use crate::journal::Mark;
 use crate::merger::Merger;
 use crate::tail::Bulk;
@@ -21,7 +25,7 @@ pub(crate) struct Flusher {
     books: Arc<Books>,
     work: Option<SyncSender<(Bulk, Mark)>>,
     progress: Arc<Progress>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// How far the flusher is with its bulk.
@@ -67,18 +71,26 @@ impl Flusher {
         let (work, bulks) = sync_channel(1);
         let progress = Arc::new(Progress { state: Mutex::new(State::Idle), changed: Condvar::new() });
         let merger = Merger::start(Arc::clone(&books))?;
-        let (flushed, told) = (Arc::clone(&books), Ended(Arc::clone(&progress)));
-        let thread = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
-            while let Ok((bulk, reached)) = bulks.recv() {
-                if !write(&flushed, &bulk, reached, &bulks, &told.0) {
-                    return;
-                }
-                flushed.tail.thaw(bulk);
+        let (written, written_bulks) = sync_channel(1);
+        let (thawed, told) = (Arc::clone(&books), Ended(Arc::clone(&progress)));
+        let thaw = std::thread::Builder::new().name("pactolus-thaw".into()).spawn(move || {
+            for bulk in written_bulks {
+                thawed.tail.thaw(bulk);
                 merger.bulk_written();
                 told.0.set(State::Idle);
             }
         })?;
-        Ok(Self { books, work: Some(work), progress, thread: Some(thread) })
+        let (flushed, told) = (Arc::clone(&books), Arc::clone(&progress));
+        let flush = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
+            run_after_others();
+            // When this ends, so does the other thread, which says so.
+            while let Ok((bulk, reached)) = bulks.recv() {
+                if !write(&flushed, &bulk, reached, &bulks, &told) || written.send(bulk).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { books, work: Some(work), progress, threads: vec![flush, thaw] })
     }
 
     /// Whether no bulk is under way, so that one can begin.
@@ -147,10 +159,10 @@ fn write(
 impl Drop for Flusher {
     fn drop(&mut self) {
         self.work = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the flusher panicked");
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("the flusher panicked");
+            }
         }
     }
 }

@@ -21,6 +21,7 @@
 mod audit;
 pub mod backup;
 mod books;
+mod calm;
 mod codec;
 mod committer;
 mod disk;

@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::books::Books;
+use crate::calm::run_after_others;
 
 /// How many bulks of rows may be written while one merge goes on; the next waits. A merge of everything takes longest.
 const BULKS_AHEAD_MAX: usize = 16;
@@ -23,6 +24,7 @@ impl Merger {
         let give_up = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&give_up);
         let thread = std::thread::Builder::new().name("pactolus-merge".into()).spawn(move || {
+            run_after_others();
             let mut was_put_off = false;
             for () in written {
                 let is_put_off = match books.views.merge(&told) {

@@ -20,6 +20,9 @@ use crate::rows::{AccountRow, OrderRow, Rows, TotalRow, Totals};
 const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 6;
 
+/// How many accounts are moved under a lock: some ten microseconds' worth.
+const THAWED_AT_ONCE: usize = 128;
+
 /// The rows that the views do not hold yet.
 pub(crate) struct Tail {
     /// In the order of the fingerprints that they hold.
@@ -62,9 +65,8 @@ impl Written {
         self.young.get(account).or_else(|| self.old.get(account))
     }
 
-    /// Adds newer rows, and returns what it forgets so that hardly more than `max` accounts are kept.
-    fn add(&mut self, accounts: &Map<AccountRow>, max: usize) -> Map<AccountRow> {
-        self.young.extend(accounts);
+    /// Returns what it forgets, so that hardly more than `max` accounts are kept.
+    fn forget(&mut self, max: usize) -> Map<AccountRow> {
         if self.young.len() < max / 2 {
             return Map::default();
         }
@@ -188,17 +190,21 @@ impl Tail {
     pub(crate) fn thaw(&self, bulk: Bulk) {
         write(&self.totals).frozen = Arc::default();
         for (shard, rows) in self.shards.iter().zip(bulk.shards) {
-            // Under one lock: between the two, an account would be as the bulk before left it.
-            let mut shard = write(shard);
-            shard.frozen = None;
-            // Nobody holds them but who gave them here.
-            let mut rows = Arc::into_inner(rows).unwrap_or_default();
-            let forgotten = shard.written.add(&rows.accounts, self.written_max);
-            rows.clear();
-            shard.room = rows;
-            drop(shard);
-            // Letting go of memory takes a while.
+            // A few at a time, so that nobody waits for all. Those that are there already are not seen yet, because
+            // the frozen rows, which are the same, are looked at first.
+            let mut accounts = rows.accounts.iter();
+            while accounts.len() > 0 {
+                write(shard).written.young.extend(accounts.by_ref().take(THAWED_AT_ONCE));
+            }
+            let mut held = write(shard);
+            held.frozen = None;
+            let forgotten = held.written.forget(self.written_max);
+            drop(held);
+            // Letting go of memory takes a while. Nobody holds the rows but who gave them here.
             drop(forgotten);
+            let mut rows = Arc::into_inner(rows).unwrap_or_default();
+            rows.clear();
+            write(shard).room = rows;
         }
     }
 
