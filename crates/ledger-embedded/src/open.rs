@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk::says_full;
+use crate::shelf::ShelfError;
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +74,7 @@ pub enum OpenError {
         folder: PathBuf,
         /// What the storage engine says.
         #[source]
-        source: fjall::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no room on the disk for what opening writes.
     #[error("the disk of the store {} is full; make room and start again", folder.display())]
@@ -91,7 +92,10 @@ impl OpenError {
     pub(crate) fn or_full(self, folder: &Path) -> Self {
         let causes =
             std::iter::successors(Some(&self as &(dyn std::error::Error + 'static)), |error| error.source());
-        let is_full = causes.filter_map(|error| error.downcast_ref::<io::Error>()).any(says_full);
-        if is_full { Self::Full { folder: folder.to_owned() } } else { self }
+        let is_full = |error: &(dyn std::error::Error + 'static)| {
+            error.downcast_ref::<io::Error>().is_some_and(says_full)
+                || matches!(error.downcast_ref(), Some(ShelfError::Full))
+        };
+        if causes.into_iter().any(is_full) { Self::Full { folder: folder.to_owned() } } else { self }
     }
 }

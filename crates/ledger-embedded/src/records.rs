@@ -1,4 +1,4 @@
-//! Records on fjall: tokens, sessions and the like, each change durable before it is answered.
+//! Records: tokens, sessions and the like, each change durable before it is answered.
 //!
 //! A thread gathers the changes that queued up and syncs once for all of them.
 
@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use fjall::{Keyspace, UserKey};
 use pactolus_ledger::{
     BoxFuture, Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing, Unavailable,
 };
@@ -16,13 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::open::OpenError;
 use crate::room::Room;
-use crate::shelf::{Label, Shelf, ShelfError};
+use crate::shelf::{Label, Rows, Shelf, ShelfError};
 
 /// The most changes that wait: the callers of more wait themselves.
 const QUEUE_MAX: usize = 4096;
 const BATCH_MAX: usize = 1024;
 
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A keeper of records.
 pub(crate) struct RecordStore {
@@ -42,14 +41,15 @@ enum Write {
     /// Keep these.
     Put(Vec<RecordChange>),
     /// Forget those of these that expired before a moment; one of them may have been put again since it was found.
-    Forget(Vec<UserKey>, UnixMillis),
+    Forget(Vec<Vec<u8>>, UnixMillis),
 }
 
 impl RecordStore {
     pub(crate) fn open(folder: &Path, room: Arc<Room>) -> Result<Self, OpenError> {
-        let label = Label { folder: folder.to_owned(), name: "records", cache_bytes: CACHE_BYTES };
+        // There may be gigabytes of them; each is looked at when it is read.
+        let label = Label { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: false };
         let records = Shelf::open(label, Arc::clone(&room))
-            .map_err(|source| OpenError::Records { folder: folder.to_owned(), source })?;
+            .map_err(|source| OpenError::Records { folder: folder.to_owned(), source: Box::new(source) })?;
         let records = Arc::new(records);
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
         let kept = Arc::clone(&records);
@@ -66,10 +66,10 @@ impl RecordStore {
     ) -> Result<(), Unavailable> {
         self.records
             .read(|records| {
-                for guard in records.iter() {
-                    let (name, stored) = guard.into_inner()?;
+                for row in records.beginning_with(&[])? {
+                    let (name, stored) = row?;
                     let (expires_at, value) = read(&stored).ok_or(NotRead::Record)?;
-                    let name = String::from_utf8(name.to_vec()).map_err(|_| NotRead::Record)?;
+                    let name = String::from_utf8(name).map_err(|_| NotRead::Record)?;
                     let change = RecordChange {
                         key: RecordKey::named(name),
                         value: RecordValue(value.to_vec()),
@@ -113,7 +113,7 @@ fn keep(records: &Shelf, mut queue: mpsc::Receiver<Request>) {
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
         let kept = write(records, &requests).map_err(|error| match error {
             ShelfError::Full => Unavailable::Full,
-            error @ ShelfError::Failed(_) => failed("keeping", &error),
+            error => failed("keeping", &error),
         });
         let puts = match kept {
             Ok(puts) => puts.into_iter().map(Ok).collect(),
@@ -130,20 +130,13 @@ fn keep(records: &Shelf, mut queue: mpsc::Receiver<Request>) {
 fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<Put>, ShelfError> {
     let (puts, last) = records.read(|records| decide(records, requests))?;
     if !last.is_empty() {
-        records.write(|batch, records| {
-            for (key, value) in last {
-                match value {
-                    Some(value) => batch.insert(records, key, value),
-                    None => batch.remove(records, key),
-                }
-            }
-        })?;
+        records.write(last.iter().map(|(name, stored)| (*name, stored.as_deref())))?;
     }
     Ok(puts)
 }
 
 /// What becomes of each of `requests`, and the names that change, with what they hold then.
-fn decide<'a>(records: &Keyspace, requests: &'a [Request]) -> fjall::Result<(Vec<Put>, Changes<'a>)> {
+fn decide<'a>(records: &Rows, requests: &'a [Request]) -> Result<(Vec<Put>, Changes<'a>), ShelfError> {
     // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
     let mut last = Changes::new();
     let mut puts = Vec::with_capacity(requests.len());
@@ -179,7 +172,7 @@ fn decide<'a>(records: &Keyspace, requests: &'a [Request]) -> fjall::Result<(Vec
 type Changes<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
 
 /// Whether every record is what its change says that it was, the requests before it included.
-fn hold(records: &Keyspace, last: &Changes<'_>, changes: &[RecordChange]) -> fjall::Result<bool> {
+fn hold(records: &Rows, last: &Changes<'_>, changes: &[RecordChange]) -> Result<bool, ShelfError> {
     for RecordChange { key, former, .. } in changes {
         let name = key.as_str().as_bytes();
         let holds = match (former, last.get(name)) {
@@ -210,8 +203,8 @@ fn read(stored: &[u8]) -> Option<(UnixMillis, &[u8])> {
 /// Why records cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum NotRead {
-    #[error("the storage engine failed")]
-    Engine(#[from] fjall::Error),
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
     #[error("one of them is damaged")]
     Record,
 }
@@ -222,10 +215,10 @@ fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> Unavailable
 }
 
 /// The names of the records that expired before `now`.
-fn find_expired(records: &Keyspace, now: UnixMillis) -> fjall::Result<Vec<UserKey>> {
+fn find_expired(records: &Rows, now: UnixMillis) -> Result<Vec<Vec<u8>>, ShelfError> {
     let mut keys = Vec::new();
-    for guard in records.iter() {
-        let (key, stored) = guard.into_inner()?;
+    for row in records.beginning_with(&[])? {
+        let (key, stored) = row?;
         if expired(&stored, now) {
             keys.push(key);
         }
@@ -236,7 +229,7 @@ fn find_expired(records: &Keyspace, now: UnixMillis) -> fjall::Result<Vec<UserKe
 impl Records for RecordStore {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
         Box::pin(async move {
-            let stored = self.records.read(|records| records.get(key.as_str()));
+            let stored = self.records.read(|records| records.get(key.as_str().as_bytes()));
             let Some(stored) = stored.map_err(|error| failed("reading", &error))? else {
                 return Ok(None);
             };

@@ -47,8 +47,6 @@ pub(crate) struct Room {
     reasons: AtomicU8,
     /// How much the last write was of that found no room.
     needed: AtomicU64,
-    /// How often there was no room.
-    times: AtomicU64,
 }
 
 impl Room {
@@ -60,7 +58,6 @@ impl Room {
             kept: settings.room_kept_bytes,
             reasons: AtomicU8::new(0),
             needed: AtomicU64::new(0),
-            times: AtomicU64::new(0),
         };
         room.look();
         room
@@ -85,11 +82,6 @@ impl Room {
         self.reasons.load(Ordering::Relaxed) & ROWS_WAIT != 0
     }
 
-    /// How often there was no room until now.
-    pub(crate) fn times_full(&self) -> u64 {
-        self.times.load(Ordering::Relaxed)
-    }
-
     /// A write of about so many bytes found no room.
     pub(crate) fn refuse(&self, bytes: usize) {
         self.needed.store(bytes as u64, Ordering::Relaxed);
@@ -112,7 +104,7 @@ impl Room {
     }
 
     /// Looks how much is free, and tries for room where a write found none.
-    fn look(&self) {
+    pub(crate) fn look(&self) {
         let is_low = self.disk.space(&self.folder).is_some_and(|space| {
             let kept = self.kept_of(space.total);
             let was_low = self.reasons.load(Ordering::Relaxed) & LOW != 0;
@@ -145,7 +137,6 @@ impl Room {
 
     fn add(&self, reason: u8) {
         if self.reasons.fetch_or(reason, Ordering::Relaxed) == 0 {
-            self.times.fetch_add(1, Ordering::Relaxed);
             let folder = self.folder.display();
             tracing::warn!("the disk of {folder} is full; no more orders are taken until there is room");
         }

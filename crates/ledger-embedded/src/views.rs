@@ -44,10 +44,8 @@ pub(crate) struct Views {
 pub(crate) enum ViewError {
     #[error(transparent)]
     Index(#[from] IndexError),
-    #[error("the storage engine of the totals failed")]
-    Totals(#[from] fjall::Error),
-    #[error("writing the totals failed")]
-    Shelf(#[from] ShelfError),
+    #[error("the sums per zone and day cannot be read or written")]
+    Totals(#[from] ShelfError),
     #[error("a row of the totals cannot be read")]
     Total,
 }
@@ -57,8 +55,8 @@ impl ViewError {
     pub(crate) fn is_full(&self) -> bool {
         match self {
             Self::Index(error) => error.is_full(),
-            Self::Shelf(ShelfError::Full) => true,
-            Self::Totals(_) | Self::Shelf(ShelfError::Failed(_)) | Self::Total => false,
+            Self::Totals(ShelfError::Full) => true,
+            Self::Totals(_) | Self::Total => false,
         }
     }
 }

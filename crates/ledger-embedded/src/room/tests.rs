@@ -39,6 +39,7 @@ fn present(bill: usize) -> Order {
 fn open(disk: &Arc<Small>, folder: &Path) -> Result<EmbeddedStore, OpenError> {
     let settings = Settings { segment_bytes: 4096, tail_orders: 50, accounts_kept: 0, ..Settings::default() };
     EmbeddedStore::open_on(Arc::<Small>::clone(disk), folder, &settings)
+        .map_err(|error| error.or_full(folder))
 }
 
 fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {

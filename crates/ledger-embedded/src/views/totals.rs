@@ -1,4 +1,4 @@
-//! The sums per offer, zone and day, on disk: rows in fjall, in the order of their names and days.
+//! The sums per offer, zone and day, on disk: rows in the order of their names and days.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,22 +11,23 @@ use crate::codec::{Reader, put_varint};
 use crate::journal::Position;
 use crate::room::Room;
 use crate::rows::{TotalRow, Totals};
-use crate::shelf::{Label, Shelf};
+use crate::shelf::{Label, Shelf, ShelfError};
 
 /// There is a row for each zone and day with orders, and few of them change at a time.
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The rows of totals.
 pub(super) struct TotalRows(Shelf);
 
 impl TotalRows {
-    pub(super) fn open(folder: &Path, room: Arc<Room>) -> Result<Self, fjall::Error> {
-        let label = Label { folder: folder.to_owned(), name: "totals", cache_bytes: CACHE_BYTES };
+    pub(super) fn open(folder: &Path, room: Arc<Room>) -> Result<Self, ShelfError> {
+        // They are few, and rebuilt when they are damaged.
+        let label = Label { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: true };
         Ok(Self(Shelf::open(label, room)?))
     }
 
     pub(super) fn get(&self, total: &TotalKey) -> Result<Option<TotalRow>, ViewError> {
-        match self.0.read(|rows| rows.get(key(total)))? {
+        match self.0.read(|rows| rows.get(&key(total)))? {
             None => Ok(None),
             Some(bytes) => read(&bytes).map(Some).ok_or(ViewError::Total),
         }
@@ -40,8 +41,8 @@ impl TotalRows {
     ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
         let prefix = environment_key(app, environment);
         self.0.read(|rows| {
-            let rows = rows.prefix(&prefix).map(|guard| {
-                let (key, bytes) = guard.into_inner()?;
+            let rows = rows.beginning_with(&prefix)?.map(|row| {
+                let (key, bytes) = row?;
                 let names = key.strip_prefix(&*prefix).and_then(|names| read_key(app, environment, names));
                 Ok((names.ok_or(ViewError::Total)?, read(&bytes).ok_or(ViewError::Total)?))
             });
@@ -51,12 +52,8 @@ impl TotalRows {
 
     /// Writes `totals`; when this returns, they are durable.
     pub(super) fn write(&self, totals: &Totals) -> Result<(), ViewError> {
-        let written = self.0.write(|batch, rows| {
-            for (total, row) in totals {
-                batch.insert(rows, key(total), bytes(row));
-            }
-        });
-        Ok(written?)
+        let rows: Vec<_> = totals.iter().map(|(total, row)| (key(total), bytes(row))).collect();
+        Ok(self.0.write(rows.iter().map(|(key, row)| (&**key, Some(&**row))))?)
     }
 }
 
