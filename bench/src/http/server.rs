@@ -14,7 +14,7 @@ use pactolus_protocol::{
     AccessToken, AppSecret, Body, Dialects, MidasKey, MpSig, Present, Received, Refusal,
 };
 use pactolus_server::{
-    AppSettings, Bank, Clock, Limits, OsRandomness, Settings, Store, SystemClock, router, serve, serve_routes,
+    AppSettings, Bank, Clock, OsRandomness, Settings, Store, SystemClock, router, serve, serve_routes,
 };
 
 use super::route::{OPERATOR, Route};
@@ -67,7 +67,6 @@ fn on_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
 /// One app, with everything else as it is by default.
 fn settings() -> anyhow::Result<Settings> {
     Ok(Settings {
-        operator_token: AccessToken::new(OPERATOR)?,
         apps: vec![AppSettings {
             static_access_tokens: vec![AccessToken::new(TOKEN)?],
             ..AppSettings::new(
@@ -78,7 +77,7 @@ fn settings() -> anyhow::Result<Settings> {
                 MidasKey::new(MIDAS_KEY)?,
             )
         }],
-        limits: Limits::default(),
+        ..Settings::new(AccessToken::new(OPERATOR)?)
     })
 }
 

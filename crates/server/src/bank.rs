@@ -18,6 +18,7 @@ use crate::logins::tokens::Tokens;
 use crate::random::{Randomness, mix};
 use crate::rates::Rates;
 use crate::rejections::Rejections;
+use crate::seal::vault::Vault;
 use crate::settings::{AppSettings, Limits, Settings};
 
 /// Where a bank keeps everything.
@@ -42,6 +43,7 @@ pub struct Bank {
     pub(crate) operator_token: AccessToken,
     pub(crate) limits: Limits,
     pub(crate) ledger: Arc<dyn Ledger>,
+    /// For rejections and the sweep; logins and tokens go through their vault.
     pub(crate) records: Arc<dyn Records>,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
@@ -85,19 +87,15 @@ impl Bank {
         manual_clock: Option<Arc<ManualClock>>,
         random: Arc<dyn Randomness>,
     ) -> Arc<Self> {
-        let Settings { operator_token, apps, limits } = settings;
+        let Settings { operator_token, apps, keys, limits } = settings;
         let apps: HashMap<AppId, Arc<AppSettings>> =
             apps.into_iter().map(|app| (app.appid, Arc::new(app))).collect();
         let rids = Rids::new(&*random);
+        let vault = Arc::new(Vault::new(Arc::clone(&store.records), keys, Arc::clone(&random)));
         Arc::new(Self {
-            tokens: Tokens::new(
-                apps.values(),
-                Arc::clone(&store.records),
-                Arc::clone(&random),
-                limits.tokens_cached,
-            ),
-            codes: Codes::new(Arc::clone(&store.records), Arc::clone(&random)),
-            sessions: Sessions::new(Arc::clone(&store.records), limits.sessions_cached),
+            tokens: Tokens::new(apps.values(), Arc::clone(&vault), Arc::clone(&random), limits.tokens_cached),
+            codes: Codes::new(Arc::clone(&vault), Arc::clone(&random)),
+            sessions: Sessions::new(vault, limits.sessions_cached),
             records: store.records,
             rates: Rates::new(apps.values(), limits.rates_cached),
             faults: Faults::new(apps.keys().copied()),

@@ -6,7 +6,7 @@
 //! sandbox's calls stand the `faults` that it was told to have. All other paths go through [`router()`].
 //!
 //! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
-//! [`Records`](pactolus_ledger::Records). Only `rejections` holds something: refusals, in memory, for a while.
+//! [`Records`](pactolus_ledger::Records), and these through the vault of `seal`, which encrypts them. Only `rejections` holds something: refusals, in memory, for a while.
 //! It never logs a body, a key or a token.
 //!
 //! ```
@@ -45,6 +45,7 @@ mod random;
 mod rates;
 mod rejections;
 mod router;
+mod seal;
 mod serve;
 mod settings;
 
@@ -52,5 +53,6 @@ pub use bank::{Bank, Store};
 pub use clock::{Clock, ManualClock, SystemClock, Turn, TurnedTooFar};
 pub use random::{OsRandomness, Randomness};
 pub use router::router;
+pub use seal::{Found, InvalidMasterKey, KeyId, Keyring, MasterKey, NotAdmitted, SameKey, forgotten};
 pub use serve::{Drained, serve, serve_routes};
 pub use settings::{AppSettings, Limits, Login, Settings};

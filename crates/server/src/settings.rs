@@ -6,6 +6,8 @@ use std::time::Duration;
 use pactolus_nouns::{Amount, AppId, Environment, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
 
+use crate::seal::Keyring;
+
 /// What a bank is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -13,14 +15,16 @@ pub struct Settings {
     pub operator_token: AccessToken,
     /// The apps that it serves, no appid twice.
     pub apps: Vec<AppSettings>,
+    /// What seals its logins and tokens in the store.
+    pub keys: Keyring,
     /// Its bounds.
     pub limits: Limits,
 }
 
 impl Settings {
-    /// A bank without apps, with the usual bounds.
+    /// A bank without apps and without a master key, with the usual bounds.
     pub fn new(operator_token: AccessToken) -> Self {
-        Self { operator_token, apps: Vec::new(), limits: Limits::default() }
+        Self { operator_token, apps: Vec::new(), keys: Keyring::default(), limits: Limits::default() }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Unavailable};
+use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
 use pactolus_nouns::{AppId, OpenId, UnixMillis};
 use pactolus_protocol::login::CODE_LIFETIME;
 use pactolus_protocol::{ErrorCode, LoginCode, Refusal};
@@ -14,16 +14,17 @@ use serde::{Deserialize, Serialize};
 
 use super::locks::Locks;
 use super::sessions::{Session, Sessions};
-use super::{TRIES, digest, from_record, hex, put, to_record};
+use super::{TRIES, digest, hex};
 use crate::midas::convert;
 use crate::random::Randomness;
+use crate::seal::vault::{Change, Kind, Vault};
 
 /// How long a code that is over is remembered.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 /// The codes of all apps.
 pub(crate) struct Codes {
-    records: Arc<dyn Records>,
+    vault: Arc<Vault>,
     random: Arc<dyn Randomness>,
     /// A code's is held while the code is used, its write included, so that of two at once one finds it used; where
     /// the two are on two nodes, the store tells one that it came too late. A session's lock is taken under it and
@@ -74,8 +75,8 @@ impl From<Unavailable> for NotUsed {
 }
 
 impl Codes {
-    pub(crate) fn new(records: Arc<dyn Records>, random: Arc<dyn Randomness>) -> Self {
-        Self { records, random, using: Locks::new() }
+    pub(crate) fn new(vault: Arc<Vault>, random: Arc<dyn Randomness>) -> Self {
+        Self { vault, random, using: Locks::new() }
     }
 
     /// A new code that logs `openid` in, once, within [`CODE_LIFETIME`].
@@ -90,7 +91,7 @@ impl Codes {
         let code = LoginCode::new(&hex(&bytes)).expect("hex digits make a code");
         let good_until_ms = now.after(CODE_LIFETIME).get();
         let kept = Kept { openid: openid.to_string(), good_until_ms, used: false };
-        put(&*self.records, vec![change(key(appid, &code), &kept, Former::Any)]).await?;
+        self.vault.put_anyway(self.change(key(appid, &code), &kept, Former::Any)).await?;
         Ok(code)
     }
 
@@ -106,8 +107,8 @@ impl Codes {
         let (key, session) = (key(appid, code), Arc::new(session));
         let _using = self.using.lock(key.as_str()).await;
         for _ in 0..TRIES {
-            let bytes = self.records.get(key.clone()).await?.ok_or(NotUsed::Unknown)?;
-            let mut kept: Kept = from_record(&bytes).ok_or(Unavailable::Failed)?;
+            let read = self.vault.get(key.clone()).await?.ok_or(NotUsed::Unknown)?;
+            let mut kept: Kept = read.value().ok_or(Unavailable::Failed)?;
             let openid = OpenId::new(&kept.openid).map_err(|_| Unavailable::Failed)?;
             if kept.used {
                 return Err(NotUsed::UsedBefore);
@@ -116,7 +117,7 @@ impl Codes {
                 return Err(NotUsed::Over);
             }
             kept.used = true;
-            let used = change(key.clone(), &kept, Former::Value(RecordValue(bytes)));
+            let used = self.change(key.clone(), &kept, read.former());
             match sessions.put_with(appid, openid, &session, vec![used]).await? {
                 Put::Kept => return Ok(openid),
                 Put::TooLate => {}
@@ -124,13 +125,13 @@ impl Codes {
         }
         Err(Unavailable::Busy.into())
     }
-}
 
-fn change(key: RecordKey, kept: &Kept, former: Former) -> RecordChange {
-    let expires_at = UnixMillis::new(kept.good_until_ms).after(REMEMBERED);
-    RecordChange { key, value: to_record(kept), expires_at, former }
+    fn change(&self, key: RecordKey, kept: &Kept, former: Former) -> Change {
+        let expires_at = UnixMillis::new(kept.good_until_ms).after(REMEMBERED);
+        self.vault.change(key, kept, expires_at, former)
+    }
 }
 
 fn key(appid: AppId, code: &LoginCode) -> RecordKey {
-    RecordKey::new("login-code", &[appid.as_str(), &hex(&digest(code.expose()))])
+    Kind::LoginCode.key(&[appid.as_str(), &hex(&digest(code.expose()))])
 }

@@ -5,14 +5,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, Records, Unavailable};
+use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
 use pactolus_nouns::{AppId, OpenId, UnixMillis};
 use pactolus_protocol::{ErrorCode, Refusal, SessionKey};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
+use super::TRIES;
 use super::held::Held;
 use super::locks::Locks;
-use super::{TRIES, from_record, to_record};
+use crate::seal::vault::{self, Change, Kind, Vault};
 
 /// A player's login.
 pub(crate) struct Session {
@@ -24,7 +26,7 @@ pub(crate) struct Session {
 /// A session as it is kept.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    session_key: String,
+    session_key: Zeroizing<String>,
     good_from_ms: u64,
     good_until_ms: u64,
 }
@@ -32,7 +34,7 @@ struct Kept {
 /// The login before the one in place, as it is kept: to tell whoever still signs with its key.
 #[derive(Serialize, Deserialize)]
 struct KeptBefore {
-    session_key: String,
+    session_key: Zeroizing<String>,
     replaced_at_ms: u64,
 }
 
@@ -57,7 +59,7 @@ pub(crate) struct Before {
 /// The sessions of all players.
 pub(crate) struct Sessions {
     held: Held<(AppId, OpenId), Arc<Session>>,
-    records: Arc<dyn Records>,
+    vault: Arc<Vault>,
     /// A player's is held while a login is replaced, its write included, so that of two at once the same one is the
     /// last in the store and in memory. Of two on two nodes, the store tells one that it came too late, and the login
     /// that it then reads is the one that it replaces.
@@ -65,9 +67,9 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(records: Arc<dyn Records>, held: usize) -> Self {
-        let held = Held::new(held, records.sharing());
-        Self { held, records, replacing: Locks::new() }
+    pub(crate) fn new(vault: Arc<Vault>, held: usize) -> Self {
+        let held = Held::new(held, vault.sharing());
+        Self { held, vault, replacing: Locks::new() }
     }
 
     /// Logs a player in, in place of any login before.
@@ -93,25 +95,23 @@ impl Sessions {
         appid: AppId,
         openid: OpenId,
         session: &Arc<Session>,
-        other: Vec<RecordChange>,
+        other: Vec<Change>,
     ) -> Result<Put, Unavailable> {
         let kept = Kept {
-            session_key: session.key.expose().to_owned(),
+            session_key: Zeroizing::new(session.key.expose().to_owned()),
             good_from_ms: session.good_from.get(),
             good_until_ms: session.good_until.get(),
         };
         let _replacing = self.replacing.lock((appid, openid)).await;
-        let former = self.records.get(key(appid, openid)).await?;
-        let before = former.as_deref().map(read).transpose()?;
+        let former = self.vault.get(key(appid, openid)).await?;
+        // One that cannot be read is not remembered: the new login mends it.
+        let before = former.as_ref().and_then(|former| read(former).ok());
         let before = before.filter(|before| !before.key.matches(session.key.expose()));
-        let before = before.map(|before| replaced(appid, openid, &before, session.good_from));
-        let change = RecordChange {
-            key: key(appid, openid),
-            value: to_record(&kept),
-            expires_at: session.good_until.after(REMEMBERED),
-            former: Former::read(former),
-        };
-        let put = self.records.put(other.into_iter().chain(before).chain([change]).collect()).await?;
+        let before = before.map(|before| self.replaced(appid, openid, &before, session.good_from));
+        let expires_at = session.good_until.after(REMEMBERED);
+        let former = former.map_or(Former::Absent, vault::Kept::former);
+        let change = self.vault.change(key(appid, openid), &kept, expires_at, former);
+        let put = self.vault.put(other.into_iter().chain(before).chain([change]).collect()).await?;
         if put == Put::Kept {
             self.held.insert((appid, openid), Arc::clone(session));
         }
@@ -137,9 +137,9 @@ impl Sessions {
     /// The player's login and the one before it, as far as they are remembered.
     pub(crate) async fn history(&self, appid: AppId, openid: OpenId) -> Result<History, Unavailable> {
         let current = self.find(appid, openid).await?;
-        let kept = self.records.get(before_key(appid, openid)).await?;
-        let before = kept.and_then(|bytes| {
-            let kept: KeptBefore = from_record(&bytes)?;
+        let kept = self.vault.get(before_key(appid, openid)).await?;
+        let before = kept.and_then(|kept| {
+            let kept: KeptBefore = kept.value()?;
             let key = SessionKey::new(&kept.session_key).ok()?;
             Some(Before { key, replaced_at: UnixMillis::new(kept.replaced_at_ms) })
         });
@@ -156,16 +156,23 @@ impl Sessions {
 
     async fn load(&self, appid: AppId, openid: OpenId) -> Result<Option<Arc<Session>>, Unavailable> {
         let kept = async {
-            let bytes = self.records.get(key(appid, openid)).await?;
-            bytes.as_deref().map(read).transpose().map(|session| session.map(Arc::new))
+            let kept = self.vault.get(key(appid, openid)).await?;
+            kept.as_ref().map(read).transpose().map(|session| session.map(Arc::new))
         };
         self.held.get_or(&(appid, openid), kept).await
     }
+
+    /// The change that keeps a login which another replaces at `now`.
+    fn replaced(&self, appid: AppId, openid: OpenId, before: &Session, now: UnixMillis) -> Change {
+        let session_key = Zeroizing::new(before.key.expose().to_owned());
+        let kept = KeptBefore { session_key, replaced_at_ms: now.get() };
+        self.vault.change(before_key(appid, openid), &kept, now.after(REMEMBERED), Former::Any)
+    }
 }
 
-/// The session in a record's bytes.
-fn read(bytes: &[u8]) -> Result<Session, Unavailable> {
-    let kept: Kept = from_record(bytes).ok_or(Unavailable::Failed)?;
+/// The session in a record.
+fn read(kept: &vault::Kept) -> Result<Session, Unavailable> {
+    let kept: Kept = kept.value().ok_or(Unavailable::Failed)?;
     Ok(Session {
         key: SessionKey::new(&kept.session_key).map_err(|_| Unavailable::Failed)?,
         good_from: UnixMillis::new(kept.good_from_ms),
@@ -173,21 +180,10 @@ fn read(bytes: &[u8]) -> Result<Session, Unavailable> {
     })
 }
 
-/// The change that keeps a login which another replaces at `now`.
-fn replaced(appid: AppId, openid: OpenId, before: &Session, now: UnixMillis) -> RecordChange {
-    let kept = KeptBefore { session_key: before.key.expose().to_owned(), replaced_at_ms: now.get() };
-    RecordChange {
-        key: before_key(appid, openid),
-        value: to_record(&kept),
-        expires_at: now.after(REMEMBERED),
-        former: Former::Any,
-    }
-}
-
 fn before_key(appid: AppId, openid: OpenId) -> RecordKey {
-    RecordKey::new("session-before", &[appid.as_str(), openid.as_str()])
+    Kind::SessionBefore.key(&[appid.as_str(), openid.as_str()])
 }
 
 fn key(appid: AppId, openid: OpenId) -> RecordKey {
-    RecordKey::new("session", &[appid.as_str(), openid.as_str()])
+    Kind::Session.key(&[appid.as_str(), openid.as_str()])
 }

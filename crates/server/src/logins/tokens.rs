@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, Records, Unavailable};
+use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
 use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
 use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
@@ -18,8 +18,9 @@ pub(crate) mod fate;
 mod stable;
 
 use super::held::Held;
-use super::{Digest, TRIES, digest, from_record, hex, to_record};
+use super::{Digest, TRIES, digest, hex};
 use crate::random::Randomness;
+use crate::seal::vault::{self, Change, Kind, Vault};
 use crate::settings::AppSettings;
 
 /// How long a token that is over is remembered, so that its bearer is told that it expired.
@@ -32,7 +33,7 @@ pub(crate) struct Tokens {
     /// The digests of the apps' secrets: a token given for another secret is no longer good.
     secrets: HashMap<AppId, Digest>,
     held: Held<Digest, Token>,
-    records: Arc<dyn Records>,
+    vault: Arc<Vault>,
     random: Arc<dyn Randomness>,
     /// Held while a token is replaced, its write included, so that of two at once one replaces the other; of two on
     /// two nodes, the store tells one that it came too late. Only requests for tokens wait for it, and they take no
@@ -59,7 +60,7 @@ struct Latest {
 impl Tokens {
     pub(crate) fn new<'a>(
         apps: impl Iterator<Item = &'a Arc<AppSettings>> + Clone,
-        records: Arc<dyn Records>,
+        vault: Arc<Vault>,
         random: Arc<dyn Randomness>,
         held: usize,
     ) -> Self {
@@ -69,8 +70,8 @@ impl Tokens {
         Self {
             fixed: apps.clone().flat_map(fixed).collect(),
             secrets: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
-            held: Held::new(held, records.sharing()),
-            records,
+            held: Held::new(held, vault.sharing()),
+            vault,
             random,
             replacing: Mutex::new(()),
         }
@@ -106,19 +107,16 @@ impl Tokens {
 
         let _replacing = self.replacing.lock().await;
         for _ in 0..TRIES {
-            let latest = self.records.get(latest_key(appid)).await?;
+            let latest = self.vault.get(latest_key(appid)).await?;
             let mut tokens = vec![(new_digest, token.clone())];
-            if let Some((digest, mut before)) = self.named_by(latest.as_deref()).await? {
+            if let Some((digest, mut before)) = self.named_by(latest.as_ref()).await? {
                 before.good_until_ms = before.good_until_ms.min(now.after(TOKEN_OVERLAP).get());
                 before.replaced = true;
                 tokens.push((digest, before));
             }
-            let replaces = RecordChange {
-                key: latest_key(appid),
-                value: to_record(&Latest { digest: new_digest }),
-                expires_at: good_until,
-                former: Former::read(latest),
-            };
+            let former = latest.map_or(Former::Absent, vault::Kept::former);
+            let latest = Latest { digest: new_digest };
+            let replaces = self.vault.change(latest_key(appid), &latest, good_until, former);
             match self.put(tokens, replaces).await? {
                 Put::Kept => return Ok(new),
                 Put::TooLate => {}
@@ -128,9 +126,9 @@ impl Tokens {
     }
 
     /// Keeps tokens with the record that names the latest of them, and holds them.
-    async fn put(&self, tokens: Vec<(Digest, Token)>, naming: RecordChange) -> Result<Put, Unavailable> {
-        let changes = tokens.iter().map(|(digest, token)| change(digest, token)).chain([naming]);
-        let put = self.records.put(changes.collect()).await?;
+    async fn put(&self, tokens: Vec<(Digest, Token)>, naming: Change) -> Result<Put, Unavailable> {
+        let changes = tokens.iter().map(|(digest, token)| self.change(digest, token)).chain([naming]);
+        let put = self.vault.put(changes.collect()).await?;
         if put == Put::Kept {
             for (digest, token) in tokens {
                 self.held.insert(digest, token);
@@ -140,8 +138,8 @@ impl Tokens {
     }
 
     /// The token that a record says is the latest.
-    async fn named_by(&self, latest: Option<&[u8]>) -> Result<Option<(Digest, Token)>, Unavailable> {
-        let Some(Latest { digest }) = latest.and_then(from_record) else { return Ok(None) };
+    async fn named_by(&self, latest: Option<&vault::Kept>) -> Result<Option<(Digest, Token)>, Unavailable> {
+        let Some(Latest { digest }) = latest.and_then(vault::Kept::value) else { return Ok(None) };
         Ok(self.find(digest).await?.map(|token| (digest, token)))
     }
 
@@ -155,10 +153,15 @@ impl Tokens {
 
     async fn load(&self, digest: Digest) -> Result<Option<Token>, Unavailable> {
         let kept = async {
-            let bytes = self.records.get(token_key(&digest)).await?;
-            Ok(bytes.as_deref().and_then(from_record))
+            let kept = self.vault.get(token_key(&digest)).await?;
+            Ok(kept.as_ref().and_then(vault::Kept::value))
         };
         self.held.get_or(&digest, kept).await
+    }
+
+    fn change(&self, digest: &Digest, token: &Token) -> Change {
+        let expires_at = UnixMillis::new(token.good_until_ms).after(REMEMBERED);
+        self.vault.change(token_key(digest), token, expires_at, Former::Any)
     }
 
     fn new_token(&self) -> AccessToken {
@@ -168,19 +171,10 @@ impl Tokens {
     }
 }
 
-fn change(digest: &Digest, token: &Token) -> RecordChange {
-    RecordChange {
-        key: token_key(digest),
-        value: to_record(token),
-        expires_at: UnixMillis::new(token.good_until_ms).after(REMEMBERED),
-        former: Former::Any,
-    }
-}
-
 fn token_key(digest: &Digest) -> RecordKey {
-    RecordKey::new("token", &[&hex(digest)])
+    Kind::Token.key(&[&hex(digest)])
 }
 
 fn latest_key(appid: AppId) -> RecordKey {
-    RecordKey::new("latest-token", &[appid.as_str()])
+    Kind::LatestToken.key(&[appid.as_str()])
 }

@@ -17,8 +17,8 @@ use pactolus_protocol::{
     AccessToken, AppSecret, Call, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
 use pactolus_server::{
-    AppSettings, Bank, Clock, Drained, Limits, ManualClock, OsRandomness, Settings, Store, SystemClock, Turn,
-    serve,
+    AppSettings, Bank, Clock, Drained, Keyring, Limits, ManualClock, OsRandomness, Settings, Store,
+    SystemClock, Turn, serve,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -108,8 +108,18 @@ impl TestBank {
 
     /// A bank on an open store, with these apps, and nobody logged in.
     pub(crate) async fn on(store: Arc<dyn Engine>, apps: Vec<AppSettings>, limits: Limits) -> Self {
+        let settings = Settings { apps, limits, ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
+        Self::told(store, settings).await
+    }
+
+    /// The same, sealing with these keys.
+    pub(crate) async fn sealing(store: Arc<dyn Engine>, app: AppSettings, keys: Keyring) -> Self {
+        let operator_token = AccessToken::new(OPERATOR).unwrap();
+        Self::told(store, Settings { apps: vec![app], keys, ..Settings::new(operator_token) }).await
+    }
+
+    async fn told(store: Arc<dyn Engine>, settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::standing_at(START));
-        let settings = Settings { operator_token: AccessToken::new(OPERATOR).unwrap(), apps, limits };
         let kept = kept(&store);
         let bank = Bank::on_manual_clock(settings, kept, Arc::clone(&clock), Arc::new(OsRandomness));
         Self::serving(bank, clock, store).await

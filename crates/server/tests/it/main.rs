@@ -20,6 +20,7 @@ mod operator;
 mod orders;
 mod race;
 mod rejections;
+mod seal;
 mod stable_token;
 mod statement;
 mod tokens;

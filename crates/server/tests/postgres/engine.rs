@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_postgres_cluster::Database;
+use pactolus_postgres_cluster::{Database, ask};
 use tokio::runtime::Runtime;
 
 use crate::bank::{Engine, Place};
@@ -28,4 +28,23 @@ pub(crate) async fn open_at(url: &str) -> Arc<dyn Engine> {
         PostgresStore::open(&url, &settings).await.unwrap()
     };
     Arc::new(RUNTIME.get_or_init(|| Runtime::new().unwrap()).spawn(open).await.unwrap())
+}
+
+/// A place whose store is closed, looked into, and opened again.
+pub(crate) struct Reopened(Database);
+
+impl Reopened {
+    pub(crate) fn new() -> Self {
+        Self(Database::create())
+    }
+
+    pub(crate) async fn open(&self) -> Arc<dyn Engine> {
+        open_at(&self.0.url()).await
+    }
+
+    /// All that a dump of the records holds.
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        let dump = "SELECT string_agg(name || ' ' || encode(value, 'escape'), E'\\n') FROM pactolus.records";
+        ask(&self.0.url(), dump).into_bytes()
+    }
 }

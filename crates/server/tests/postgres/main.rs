@@ -19,6 +19,8 @@ mod nodes;
 mod operator;
 #[path = "../it/race.rs"]
 mod race;
+#[path = "../it/seal.rs"]
+mod seal;
 #[path = "../it/statement.rs"]
 mod statement;
 #[path = "../it/totals.rs"]

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, Unavailable};
+use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
 use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::token::TOKEN_LIFETIME;
 use pactolus_protocol::{AccessToken, ErrorCode, Refresh, Refusal, TokenReply};
@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::{REMEMBERED, Token, Tokens};
-use crate::logins::{Digest, TRIES, digest, from_record, hex, to_record};
+use crate::logins::{Digest, TRIES, digest, hex};
 use crate::midas::convert;
+use crate::seal::vault::{self, Kind};
 use crate::settings::AppSettings;
 
 /// How often a day an app may have its token replaced before it is over, as the vendor has it. Days are UTC's.
@@ -110,8 +111,8 @@ impl Tokens {
         let secret = digest(app.app_secret.expose());
         let _replacing = self.replacing.lock().await;
         for _ in 0..TRIES {
-            let bytes = self.records.get(stable_key(app.appid)).await?;
-            let kept: Option<Kept> = bytes.as_deref().and_then(from_record);
+            let read = self.vault.get(stable_key(app.appid)).await?;
+            let kept: Option<Kept> = read.as_ref().and_then(vault::Kept::value);
             let mut forced = kept.as_ref().map(|kept| kept.forced).unwrap_or_default();
             let living = kept.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
             let replaces = match (refresh, forced.again(now)) {
@@ -126,7 +127,8 @@ impl Tokens {
                 (Some(kept), false) => Some(kept),
                 (living, _) => {
                     let new = self.new_stable(secret, forced, now);
-                    let put = self.replace(app, living, &new, Former::read(bytes), now).await?;
+                    let former = read.map_or(Former::Absent, vault::Kept::former);
+                    let put = self.replace(app, living, &new, former, now).await?;
                     (put == Put::Kept).then_some(new)
                 }
             };
@@ -165,13 +167,9 @@ impl Tokens {
         };
         let ended = living.map(|kept| good(&kept, now, true));
         let tokens = ended.into_iter().chain([good(new, good_until, false)]).collect();
-        let naming = RecordChange {
-            key: stable_key(app.appid),
-            value: to_record(new),
-            // The count of today has to last as long as today.
-            expires_at: good_until.after(REMEMBERED),
-            former,
-        };
+        // The count of today has to last as long as today.
+        let expires_at = good_until.after(REMEMBERED);
+        let naming = self.vault.change(stable_key(app.appid), new, expires_at, former);
         self.put(tokens, naming).await
     }
 }
@@ -188,7 +186,7 @@ impl Kept {
 }
 
 fn stable_key(appid: AppId) -> RecordKey {
-    RecordKey::new("stable-token", &[appid.as_str()])
+    Kind::StableToken.key(&[appid.as_str()])
 }
 
 #[cfg(test)]

@@ -1,0 +1,263 @@
+//! Sealing: what the store is given of logins and tokens is of no use without a master key, which is not in it.
+//!
+//! A sealed value is XChaCha20-Poly1305 of the value, bound to the name of its record: moved to another, it does not
+//! open. The first of the master keys seals and all of them open, which is how one takes the place of another.
+//!
+//! ```text
+//! 1        the version; what is not sealed is JSON, which begins with `{`
+//! 4        the id of the master key
+//! 24       the nonce, new with each value
+//! …        the value, encrypted
+//! 16       the tag, over all of the above and the record's name
+//! ```
+//!
+//! Nothing of a key is ever shown but its id, which is derived from it and tells nothing about it.
+//! Read next: `seal/vault.rs`, which all of `logins` keeps its records in; `seal/known.rs`, how a lost key is noticed;
+//! `docs/decisions/0020-sealing.md`, why this way.
+
+mod known;
+mod reseal;
+pub(crate) mod vault;
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{AeadInOut as _, KeyInit as _, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
+use pactolus_ledger::{RecordKey, RecordValue};
+use sha2::Sha256;
+use zeroize::{Zeroize as _, Zeroizing};
+
+pub use known::NotAdmitted;
+pub use reseal::{Found, forgotten};
+
+use crate::random::Randomness;
+
+const VERSION: u8 = 1;
+/// No text of JSON begins with one of these, so that what begins so is sealed, if perhaps in a later version's way.
+const VERSIONS: std::ops::RangeInclusive<u8> = 1..=0x08;
+
+const ID_BYTES: usize = 4;
+const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
+const HEAD_BYTES: usize = 1 + ID_BYTES;
+
+/// A key that seals what the store is given, and opens it again.
+///
+/// The 32 bytes themselves are not kept: for each purpose there is a key derived from them.
+#[derive(Clone)]
+pub struct MasterKey {
+    id: KeyId,
+    /// It zeroes its key when it is dropped.
+    cipher: XChaCha20Poly1305,
+}
+
+/// Why a text is no master key; never the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is not 32 bytes in hex (64 digits) or base64 (44 characters, the last =); `openssl rand -hex 32` makes one"
+)]
+pub struct InvalidMasterKey;
+
+impl MasterKey {
+    /// The master key that `text` writes: 32 random bytes, in hex or in base64.
+    pub fn new(text: &str) -> Result<Self, InvalidMasterKey> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        match text.len() {
+            64 => hex(text.as_bytes(), &mut bytes)?,
+            44 => base64(text, &mut bytes)?,
+            _ => return Err(InvalidMasterKey),
+        }
+        Ok(Self::of(&bytes))
+    }
+
+    fn of(bytes: &[u8; 32]) -> Self {
+        let id = Zeroizing::new(derived(bytes, b"pactolus master key id"));
+        let mut key = derived(bytes, b"pactolus records xchacha20poly1305").into();
+        let cipher = XChaCha20Poly1305::new(&key);
+        key.as_mut_slice().zeroize();
+        let (id, _) = id.split_first_chunk().expect("32 bytes are more than an id");
+        Self { id: KeyId(*id), cipher }
+    }
+
+    /// What it is called where it must not be shown.
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
+/// The key for one purpose: the first block of HKDF-Expand (RFC 5869) with SHA-256. Its first step, which makes a
+/// uniform key of what may be none, is not needed, because a master key is 32 random bytes.
+fn derived(master: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(master).expect("HMAC takes a key of any length");
+    mac.update(purpose);
+    mac.update(&[1]);
+    mac.finalize().into_bytes().into()
+}
+
+fn hex(text: &[u8], bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let (high, low) = digit(pair[0]).zip(digit(pair[1])).ok_or(InvalidMasterKey)?;
+        *byte = high << 4 | low;
+    }
+    Ok(())
+}
+
+fn base64(text: &str, bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
+    // Its decoder wants room for whole groups of four digits.
+    let mut room = Zeroizing::new([0; 33]);
+    let length = BASE64.decode_slice(text, &mut *room).map_err(|_| InvalidMasterKey)?;
+    bytes.copy_from_slice(room.get(..length).filter(|_| length == 32).ok_or(InvalidMasterKey)?);
+    Ok(())
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MasterKey({})", self.id)
+    }
+}
+
+/// The id of a master key: derived from it, but not the other way round. It stands in every value that the key sealed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId([u8; ID_BYTES]);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for KeyId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u32::from_str_radix(text, 16).map(|id| Self(id.to_be_bytes()))
+    }
+}
+
+/// The master keys of a bank: the first seals, all open. Without any, records are kept as they are.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring(Arc<[MasterKey]>);
+
+/// A key is in a ring twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("holds the key with the id {0} twice; each must be another")]
+pub struct SameKey(pub KeyId);
+
+/// Why a value does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotOpened {
+    /// It is sealed with a key that is not in the ring.
+    #[error("it is sealed with a master key that is not in the configuration; its id is {0}")]
+    UnknownKey(KeyId),
+    /// It is not what was sealed under this record's name.
+    #[error("it was changed after it was sealed, or belongs to another record")]
+    Damaged,
+    /// Another version of this program sealed it.
+    #[error("a later version of this program sealed it")]
+    LaterVersion,
+}
+
+impl Keyring {
+    /// These keys, the first of which seals.
+    pub fn new(keys: Vec<MasterKey>) -> Result<Self, SameKey> {
+        for (index, key) in keys.iter().enumerate() {
+            if keys[..index].iter().any(|before| before.id == key.id) {
+                return Err(SameKey(key.id));
+            }
+        }
+        Ok(Self(keys.into()))
+    }
+
+    /// The key that seals, if there is one.
+    pub fn first(&self) -> Option<&MasterKey> {
+        self.0.first()
+    }
+
+    /// Whether the key with this id is in the ring.
+    pub fn holds(&self, id: KeyId) -> bool {
+        self.find(id).is_some()
+    }
+
+    fn find(&self, id: KeyId) -> Option<&MasterKey> {
+        self.0.iter().find(|key| key.id == id)
+    }
+
+    /// The value as the record with this name is to hold it: sealed, if there is a key.
+    fn seal(&self, random: &dyn Randomness, name: &RecordKey, value: &[u8]) -> RecordValue {
+        let Some(key) = self.first() else { return RecordValue(value.to_vec()) };
+        let mut nonce = [0; NONCE_BYTES];
+        random.fill(&mut nonce);
+        RecordValue(sealed(key, nonce, name, value))
+    }
+
+    /// The value that a record with this name holds.
+    fn open(&self, name: &RecordKey, stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
+        let Some(sealed) = Sealed::read(stored)? else { return Ok(Zeroizing::new(stored.to_vec())) };
+        let key = self.find(sealed.id).ok_or(NotOpened::UnknownKey(sealed.id))?;
+        let payload = Payload { msg: sealed.encrypted, aad: &associated(sealed.head, name) };
+        let opened = key.cipher.decrypt(&XNonce::from(*sealed.nonce), payload);
+        opened.map(Zeroizing::new).map_err(|_| NotOpened::Damaged)
+    }
+}
+
+fn sealed(key: &MasterKey, nonce: [u8; NONCE_BYTES], name: &RecordKey, value: &[u8]) -> Vec<u8> {
+    // One allocation, so that nothing is moved and left behind before it is encrypted.
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + NONCE_BYTES + value.len() + TAG_BYTES);
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&key.id.0);
+    let associated = associated(&bytes, name);
+    bytes.extend_from_slice(&nonce);
+    let begin = bytes.len();
+    bytes.extend_from_slice(value);
+    let tag = key
+        .cipher
+        .encrypt_inout_detached(&XNonce::from(nonce), &associated, (&mut bytes[begin..]).into())
+        .expect("a record is shorter than 256 GiB");
+    bytes.extend_from_slice(&tag);
+    bytes
+}
+
+/// What a value is bound to beside its nonce.
+fn associated(head: &[u8], name: &RecordKey) -> Vec<u8> {
+    [head, name.as_str().as_bytes()].concat()
+}
+
+/// A sealed value, taken apart.
+struct Sealed<'a> {
+    head: &'a [u8],
+    id: KeyId,
+    nonce: &'a [u8; NONCE_BYTES],
+    /// The tag included.
+    encrypted: &'a [u8],
+}
+
+impl<'a> Sealed<'a> {
+    /// What is stored; nothing if it is not sealed.
+    fn read(stored: &'a [u8]) -> Result<Option<Self>, NotOpened> {
+        match stored.first() {
+            Some(&VERSION) => {}
+            Some(version) if VERSIONS.contains(version) => return Err(NotOpened::LaterVersion),
+            Some(_) | None => return Ok(None),
+        }
+        let parts = || {
+            let (head, rest) = stored.split_at_checked(HEAD_BYTES)?;
+            let (nonce, encrypted) = rest.split_first_chunk()?;
+            Some(Self { head, id: KeyId(*head.last_chunk()?), nonce, encrypted })
+        };
+        parts().map(Some).ok_or(NotOpened::Damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests;
