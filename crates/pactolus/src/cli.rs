@@ -20,7 +20,7 @@ use crate::failure::{Failure, exit_codes};
 use crate::lang::{Lang, words};
 use crate::{
     audit, backup, balance, cancelpay, completions, copy, demo, digest, doctor, explain, export, init,
-    logging, migrate, order, pay, present, serve, sign, statement, token,
+    logging, migrate, order, pay, present, reseal, serve, sign, statement, token,
 };
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
@@ -51,6 +51,7 @@ enum Command {
     Sign(Box<sign::Args>),
     Migrate(migrate::Args),
     Copy(copy::Args),
+    Reseal(reseal::Args),
     Explain(explain::Args),
     Audit(audit::Args),
     Digest(digest::Args),
@@ -109,6 +110,7 @@ impl Cli {
             Command::Explain(args) => explain::run(args, lang),
             Command::Migrate(args) => migrate::run(&args, lang),
             Command::Copy(args) => copy::run(&args, lang),
+            Command::Reseal(args) => reseal::run(&args, lang),
         }
     }
 }

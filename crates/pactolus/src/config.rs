@@ -29,7 +29,7 @@ use std::time::Duration;
 use pactolus_ledger_embedded::Settings as EmbeddedSettings;
 use pactolus_nouns::{Amount, AppId, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
-use pactolus_server::{AppSettings, Limits, Login, Settings};
+use pactolus_server::{AppSettings, Keyring, Limits, Login, MasterKey, Settings};
 
 pub(crate) use nearest::nearest;
 pub(crate) use problem::Problems;
@@ -88,13 +88,19 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     let store = top.optional("store", default_store, store::store);
     let operator_token =
         top.table("operator", |operator| operator.required("token", secret(AccessToken::new)));
+    let keys = top.table("seal", seal);
     let mut earlier = Earlier::default();
     let apps = top.tables("apps", |app_section| app(app_section, &mut earlier));
     let limits = top.table("limits", limits);
     let embedded = top.table("embedded", embedded);
     let postgres = top.table("postgres", postgres);
-    let bank = Settings { operator_token: operator_token?, apps: apps?, limits: limits? };
+    let bank = Settings { operator_token: operator_token?, apps: apps?, keys: keys?, limits: limits? };
     Some(Config { listen: listen?, store: store?, embedded: embedded?, postgres: postgres?, bank })
+}
+
+fn seal(seal: &mut Section<'_>) -> Option<Keyring> {
+    let keys = seal.optional("master_keys", Vec::new(), list(secret(MasterKey::new)))?;
+    Keyring::new(keys).inspect_err(|error| seal.refuse("master_keys", error)).ok()
 }
 
 /// Deadlines are an hour at most, so that a slip of units is found.

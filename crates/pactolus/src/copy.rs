@@ -1,7 +1,8 @@
 //! `pactolus copy`: a whole bank, from one store to another.
 //!
 //! Every order is posted again at its time, and has to do what it did; so a copy that was broken off is begun again,
-//! and what is there is found and not written twice. Tokens, sessions and the like come after the orders. In the end
+//! and what is there is found and not written twice. Tokens, sessions and the like come after the orders, sealed as
+//! they are: the copy opens with the same master keys. In the end
 //! the books of both are proved, and have to hold the same number of orders.
 
 use std::io::{self, Write as _};
@@ -103,10 +104,10 @@ fn bar(count: u64, lang: Lang) -> ProgressBar {
 }
 
 /// What visits everything of one kind in a bank.
-type Reads<T> = fn(&dyn Portable, &mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), Unavailable>;
+pub(crate) type Reads<T> = fn(&dyn Portable, &mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), Unavailable>;
 
 /// Reads in a thread of its own, in chunks, and hands them to `take`, which says when to stop by failing.
-fn chunks<T: Send>(
+pub(crate) fn chunks<T: Send>(
     from: &Arc<dyn Portable>,
     read: Reads<T>,
     mut take: impl FnMut(Vec<T>) -> Result<(), Failure>,

@@ -91,7 +91,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         )),
         Ok(config) => {
             findings.extend(checks::configuration(path, lang));
-            findings.extend(checks::store(&config.store, lang));
+            findings.extend(checks::store(&config, lang));
+            findings.push(checks::seal(&config, lang));
             findings.push(runtime::start()?.block_on(checks::port(&config, lang)));
             findings.extend(config.bank.apps.iter().flat_map(|app| checks::app(app, lang)));
             findings.extend(checks::operator(&config, lang));

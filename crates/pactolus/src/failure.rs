@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use pactolus_client::Outcome;
 use pactolus_ledger::ImportError;
 use pactolus_nouns::AppId;
+use pactolus_server::NotAdmitted;
 
 use crate::config::{InvalidStoreUrl, Problems, StoreUrl};
 use crate::lang::{Lang, words};
@@ -33,6 +34,14 @@ pub(crate) enum Failure {
         store: StoreUrl,
         /// Why not, as its engine says it.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The master keys are not those that the store is sealed with.
+    #[error("the store {store} cannot be served with these master keys")]
+    Sealed {
+        /// Which.
+        store: StoreUrl,
+        /// Which key is missing.
+        source: NotAdmitted,
     },
     /// What `--store` says is no store.
     #[error("the store of the command line {0}")]
@@ -83,8 +92,12 @@ impl Failure {
         match self {
             Self::Exists(_) | Self::Copy(_) | Self::BooksWrong | Self::Other(_) => Kind::Failed,
             Self::StoreUrl(_) | Self::NotEmbedded(_) => Kind::Usage,
-            Self::Config(_) | Self::ManualClock(_) => Kind::Config,
-            Self::Store { .. } | Self::NoStore(_) => Kind::Store,
+            Self::Config(_)
+            | Self::ManualClock(_)
+            | Self::Sealed { source: NotAdmitted::KeysMissing(_), .. } => Kind::Config,
+            Self::Sealed { source: NotAdmitted::Unavailable(_), .. }
+            | Self::Store { .. }
+            | Self::NoStore(_) => Kind::Store,
             Self::Listen { .. } => Kind::Listen,
             Self::CutOff => Kind::CutOff,
             Self::Said { kind, .. } => *kind,
@@ -141,6 +154,7 @@ impl Failure {
                 "--clock manual 仅供开发使用，要求每个应用都设置 login = \"open\"；{appid} 没有这样设置"
             ),
             Self::Store { store, .. } => format!("无法打开存储 {store}"),
+            Self::Sealed { store, .. } => format!("无法用这些主密钥打开存储 {store} 中的记录"),
             Self::NoStore(store) => format!("{store} 处没有存储；首次运行 pactolus serve 时才会创建"),
             Self::Listen { address, .. } => format!("无法监听 {address}"),
             Self::Exists(path) => {

@@ -77,16 +77,17 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
 fn filled_in(random: &dyn Randomness) -> Zeroizing<String> {
     let mut text = Zeroizing::new(TEMPLATE.to_owned());
     for key in ["{operator_token}", "{app_secret}", "{midas_key}", "{sandbox_midas_key}"] {
-        text = Zeroizing::new(text.replace(key, &fresh_key(random)));
+        // 32 hex digits, the length of the vendor's keys.
+        text = Zeroizing::new(text.replace(key, &fresh_key::<16>(random)));
     }
-    text
+    Zeroizing::new(text.replace("{master_key}", &fresh_key::<32>(random)))
 }
 
-/// 128 bits as 32 hex digits, the length of the vendor's keys.
-fn fresh_key(random: &dyn Randomness) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new([0; 16]);
+/// So many random bytes in hex digits.
+fn fresh_key<const BYTES: usize>(random: &dyn Randomness) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; BYTES]);
     random.fill(&mut *bytes);
-    bytes.iter().fold(Zeroizing::new(String::with_capacity(32)), |mut digits, byte| {
+    bytes.iter().fold(Zeroizing::new(String::with_capacity(2 * BYTES)), |mut digits, byte| {
         write!(digits, "{byte:02x}").expect("a String takes everything");
         digits
     })
@@ -94,6 +95,8 @@ fn fresh_key(random: &dyn Randomness) -> Zeroizing<String> {
 
 #[cfg(test)]
 mod tests {
+    use pactolus_server::MasterKey;
+
     use super::*;
     use crate::config::{Config, Variables};
 
@@ -121,6 +124,8 @@ mod tests {
         assert!(bank.apps[0].app_secret.matches(&"02".repeat(16)));
         assert!(bank.apps[0].midas_key.matches(&"03".repeat(16)));
         assert!(bank.apps[0].sandbox_midas_key.matches(&"04".repeat(16)));
+        let master_key = MasterKey::new(&"05".repeat(32)).unwrap();
+        assert_eq!(bank.keys.first().unwrap().id(), master_key.id());
     }
 
     #[test]
@@ -144,7 +149,7 @@ mod tests {
     }
 
     /// A key that there is not, in every section.
-    const UNHEARD_OF: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
+    const UNHEARD_OF: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[seal]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
         [limits]\nunheard_of = 0\n[embedded]\nunheard_of = 0\n[postgres]\nunheard_of = 0\n";
 
     /// Every setting there is: what the reader says when it is given one that there is not.
@@ -157,7 +162,7 @@ mod tests {
             problems.lines().filter_map(|line| line.split_once("known here are ")).map(|(_, list)| list);
         let keys: Vec<_> = lists.flat_map(|list| list.split(", ")).map(str::to_owned).collect();
         assert!(keys.len() > 10, "{problems}");
-        let sections = ["operator", "apps", "limits", "embedded", "postgres"];
+        let sections = ["operator", "seal", "apps", "limits", "embedded", "postgres"];
         keys.into_iter().filter(|key| !sections.contains(&key.as_str())).collect()
     }
 }

@@ -27,6 +27,7 @@ mod pay;
 mod player;
 mod present;
 mod receipt;
+mod reseal;
 mod runtime;
 mod serve;
 mod sign;

@@ -86,12 +86,22 @@ async fn serve(config: Config, clock: ClockKind) -> Result<(), Failure> {
     let stop = runtime::told_to_stop()?;
     let bounds = Bounds { embedded: config.embedded, postgres: config.postgres };
     let store = store::open(&config.store, &bounds).await?;
+    if let Err(source) = config.bank.keys.admit(&*store.records).await {
+        store.ledger.close().await;
+        return Err(Failure::Sealed { store: config.store, source });
+    }
     let (listener, address) = runtime::listen(config.listen).await?;
     for app in config.bank.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");
     }
     for app in config.bank.apps.iter().filter(|app| app.login == Login::Open) {
         tracing::warn!(appid = %app.appid, "this app logs in whoever shows any code; that is for development");
+    }
+    if config.bank.keys.first().is_none() {
+        tracing::warn!(
+            "players' session keys are kept in the store as they are, because there is no master key; pactolus doctor \
+             says how to mend it"
+        );
     }
     tracing::info!(%address, store = %config.store, apps = config.bank.apps.len(), "serving");
     let random = Arc::new(OsRandomness);

@@ -29,11 +29,21 @@ pub(crate) struct StoreArgs {
 impl StoreArgs {
     /// Finds out.
     pub(crate) fn choose(&self) -> Result<StoreUrl, Failure> {
-        if let Some(named) = &self.store {
-            return named.url();
+        match &self.store {
+            Some(named) => named.url(),
+            None => Ok(self.config()?.store),
         }
-        let config = Config::read(&self.config.config, &Variables::of_this_process());
-        Ok(config.map_err(Failure::Config)?.store)
+    }
+
+    /// Finds out, for a command that has to read the configuration even if a store is named.
+    pub(crate) fn choose_with_config(&self) -> Result<(StoreUrl, Config), Failure> {
+        let config = self.config()?;
+        let url = self.store.as_ref().map_or(Ok(config.store.clone()), StoreArgument::url)?;
+        Ok((url, config))
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        Config::read(&self.config.config, &Variables::of_this_process()).map_err(Failure::Config)
     }
 }
 

@@ -77,7 +77,7 @@ const SERVE_VARIABLES: &str = "\
 未知的键和未知的 PACTOLUS_ 变量会被拒绝。";
 
 /// What each command does; the first is the program.
-const COMMANDS: [(&str, &str); 23] = [
+const COMMANDS: [(&str, &str); 24] = [
     ("", "兼容微信 Midas 虚拟支付协议的游戏币账户服务"),
     ("demo", "演示：正式与沙箱赠币、重复请求、伪造签名"),
     ("init", "生成带有全新密钥的 pactolus.toml，仅所有者可读"),
@@ -95,6 +95,7 @@ const COMMANDS: [(&str, &str); 23] = [
     ("digest", "在服务运行时输出代表内置存储全部订单的摘要"),
     ("migrate", "在 PostgreSQL 上创建或升级数据表"),
     ("copy", "将整个账户服务从一个存储复制到另一个，并核对双方账目"),
+    ("reseal", "用第一个主密钥重新加密所有登录与令牌，之后即可移除旧密钥"),
     ("backup", "在服务运行时备份内置存储"),
     ("restore", "从备份恢复存储，并核对账目"),
     ("export", "按日导出内置存储的订单或账户"),
@@ -104,7 +105,7 @@ const COMMANDS: [(&str, &str); 23] = [
 ];
 
 /// What each argument is; without a command, what it is in all that have it.
-const ARGUMENTS: [(&str, &str, &str); 66] = [
+const ARGUMENTS: [(&str, &str, &str); 67] = [
     ("", "lang", "语言：en 或 zh；默认取自系统区域设置"),
     ("", "log", "日志范围：error、warn、info、debug 或 模块=级别，以逗号分隔；也可用 RUST_LOG"),
     ("", "log_format", "日志格式"),
@@ -130,6 +131,11 @@ const ARGUMENTS: [(&str, &str, &str); 66] = [
     ("migrate", "distribute", "再将数据表分布到多台机器"),
     ("copy", "from", "要复制的存储，如 embedded:./data"),
     ("copy", "to", "目标存储，如 postgres://host/database"),
+    (
+        "reseal",
+        "forget_lost",
+        "丢弃以已遗失的主密钥加密的记录：相关玩家须重新登录，后端须重新获取 access_token",
+    ),
     ("present", "count", "数量；批量时用于未写明数量的行"),
     ("present", "zone", "区服；批量时用于未写明区服的行"),
     ("present", "bill_no", "订单号；默认新生成一个，并在发送前显示"),

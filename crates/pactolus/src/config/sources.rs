@@ -8,12 +8,14 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use toml::de::DeValue;
+use zeroize::Zeroizing;
 
 use super::kind::Wrong;
 
-/// The environment variables of a process, as they were at one moment.
-#[derive(Debug, Default)]
-pub(crate) struct Variables(BTreeMap<String, Result<String, OsString>>);
+/// The environment variables of a process, as they were at one moment. Some hold secrets: this copy of them is zeroed
+/// when it goes; that of the process is its own, and stays.
+#[derive(Default)]
+pub(crate) struct Variables(BTreeMap<String, Result<Zeroizing<String>, OsString>>);
 
 impl Variables {
     /// Those of this process, as they are now.
@@ -24,7 +26,7 @@ impl Variables {
     /// The value of the variable `name`, if it is set.
     pub(super) fn get(&self, name: &str) -> Option<Result<&str, Wrong>> {
         let value = self.0.get(name)?;
-        Some(value.as_deref().map_err(|_| Wrong::new("is not UTF-8 text")))
+        Some(value.as_ref().map(|value| value.as_str()).map_err(|_| Wrong::new("is not UTF-8 text")))
     }
 
     /// Every name, in order.
@@ -36,8 +38,9 @@ impl Variables {
 impl FromIterator<(OsString, OsString)> for Variables {
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
         // A name that is not UTF-8 is none of ours.
-        let named =
-            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string()));
+        let named = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().map(Zeroizing::new)))
+        };
         Self(variables.into_iter().filter_map(named).collect())
     }
 }

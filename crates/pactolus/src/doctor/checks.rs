@@ -3,8 +3,9 @@
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
 
+use anyhow::Context as _;
 use pactolus_protocol::MpSig;
-use pactolus_server::{AppSettings, Clock as _, Login, SystemClock};
+use pactolus_server::{AppSettings, Clock as _, Keyring, Login, SystemClock};
 use tokio::net::TcpListener;
 
 use super::Finding;
@@ -58,24 +59,40 @@ fn others_can_read(_: &Path) -> bool {
 const FREE_BYTES_MIN: u64 = 1 << 30;
 
 /// Where the orders are.
-pub(super) fn store(url: &StoreUrl, lang: Lang) -> Vec<Finding> {
+pub(super) fn store(config: &Config, lang: Lang) -> Vec<Finding> {
+    let url = &config.store;
     match store::embedded(url) {
         Ok(folder) => on_disk(folder, url, lang),
-        Err(_) => vec![in_database(url, lang)],
+        Err(_) => vec![in_database(url, &config.bank.keys, lang)],
     }
 }
 
-/// A store in a database has to answer, and to be of this program's version.
-fn in_database(url: &StoreUrl, lang: Lang) -> Finding {
+/// A store in a database has to answer, to be of this program's version, and to be sealed with keys that are here.
+fn in_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> Finding {
     let opened = runtime::start().and_then(|runtime| {
         runtime.block_on(async {
             let store = store::open_existing(url).await?;
+            let missing = keys.missing(&*store.records).await;
             store.ledger.close().await;
-            Ok(())
+            Ok(missing.context("the keys that it is sealed with cannot be read")?)
         })
     });
     match opened {
-        Ok(()) => Finding::good("store", words!(lang, "the database of {url} answers", "{url} 的数据库可用")),
+        Ok(missing) if !missing.is_empty() => Finding::bad(
+            "store",
+            words!(
+                lang,
+                "{url} is sealed with a master key that the configuration lacks; its id is {}",
+                "{url} 中的记录以配置中没有的主密钥加密，其编号为 {}",
+                missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+            words!(
+                lang,
+                "put that key into `master_keys`; if it is lost: pactolus reseal --forget-lost",
+                "请将该密钥放回 `master_keys`；若已遗失，请运行 pactolus reseal --forget-lost"
+            ),
+        ),
+        Ok(_) => Finding::good("store", words!(lang, "the database of {url} answers", "{url} 的数据库可用")),
         Err(failure) => Finding::bad(
             "store",
             failure.in_words(lang),
@@ -83,6 +100,34 @@ fn in_database(url: &StoreUrl, lang: Lang) -> Finding {
                 lang,
                 "see that the database runs and its URL is right, and run pactolus migrate",
                 "请确认数据库正在运行且 URL 正确，并运行 pactolus migrate"
+            ),
+        ),
+    }
+}
+
+/// What keeps logins from whoever takes the store.
+pub(super) fn seal(config: &Config, lang: Lang) -> Finding {
+    match config.bank.keys.first() {
+        Some(key) => Finding::good(
+            "seal",
+            words!(
+                lang,
+                "logins and tokens are sealed in the store with the master key {}",
+                "存储中的登录与令牌以主密钥 {} 加密",
+                key.id()
+            ),
+        ),
+        None => Finding::note(
+            "seal",
+            words!(
+                lang,
+                "players' session keys are kept in the store as they are: who takes its disk can sign as a player",
+                "玩家的 session_key 以明文保存在存储中：取得磁盘的人可以冒充玩家签名"
+            ),
+            words!(
+                lang,
+                "set `master_keys` of [seal] to what `openssl rand -hex 32` prints, restart, and see pactolus reseal",
+                "将 [seal] 的 `master_keys` 设为 `openssl rand -hex 32` 的输出，重新启动，并参见 pactolus reseal"
             ),
         ),
     }

@@ -106,6 +106,8 @@ fn a_doctor_finds_what_is_to_be_mended() {
         "bad   configuration: pactolus.toml holds keys, and others can read it\n",
         "      to mend it: chmod 600 pactolus.toml\n",
         "note  store: there is no store at embedded:data yet\n",
+        "note  seal: players' session keys are kept in the store as they are: ",
+        "      to mend it: set `master_keys` of [seal] to what `openssl rand -hex 32` prints, restart, ",
         "note  app: wx1234567 has access tokens that never expire\n",
         "bad   operator: the operator's token has fewer than 16 characters\n",
     ] {
@@ -121,6 +123,9 @@ fn a_doctor_finds_what_is_to_be_mended() {
     assert_eq!(sound.code, Some(0), "{}", sound.stdout);
     let told: serde_json::Value = serde_json::from_str(&sound.stdout).unwrap();
     assert!(told.as_array().unwrap().iter().all(|finding| finding["level"] != "bad"), "{told}");
+
+    let seal = told.as_array().unwrap().iter().find(|finding| finding["about"] == "seal").unwrap();
+    assert_eq!(seal["level"], "good", "what init writes has a master key");
 
     folder.write("pactolus.toml", "listen = 5\n");
     let broken = folder.run(&["doctor", "--lang", "zh"]);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::running::{Folder, Process};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "",
     "audit",
     "backup",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 20] = [
     "order",
     "pay",
     "present",
+    "reseal",
     "restore",
     "serve",
     "sign",

@@ -23,5 +23,6 @@ mod kill;
 mod load;
 mod nodes;
 mod running;
+mod seal;
 mod serve;
 mod vendor;

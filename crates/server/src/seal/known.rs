@@ -47,7 +47,7 @@ impl Keyring {
         for _ in 0..TRIES {
             let stored = records.get(key()).await?;
             let mut known = read(stored.as_deref())?;
-            let missing: Vec<_> = known.iter().copied().filter(|id| !self.holds(*id)).collect();
+            let missing = self.lacks(&known);
             if !missing.is_empty() {
                 return Err(NotAdmitted::KeysMissing(missing));
             }
@@ -61,6 +61,16 @@ impl Keyring {
             }
         }
         Err(Unavailable::Busy.into())
+    }
+
+    /// The keys that may have sealed something in this store and are not here; it changes nothing.
+    pub async fn missing(&self, records: &dyn Records) -> Result<Vec<KeyId>, Unavailable> {
+        let stored = records.get(key()).await?;
+        Ok(self.lacks(&read(stored.as_deref())?))
+    }
+
+    fn lacks(&self, known: &[KeyId]) -> Vec<KeyId> {
+        known.iter().copied().filter(|id| !self.holds(*id)).collect()
     }
 
     /// Lets the store know the first key alone, once it was found that nothing in it is sealed with another.
