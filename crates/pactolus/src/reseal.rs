@@ -78,6 +78,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
 struct Outcome {
     resealed: u64,
     forgotten: u64,
+    /// Whether some lay open before.
+    lay_open: bool,
     /// How many records there are of each kind.
     found: BTreeMap<Found, u64>,
 }
@@ -137,7 +139,9 @@ fn reseal(
         let read = chunk.len();
         let mut changes = Vec::new();
         for record in chunk {
-            match keys.look(&record) {
+            let found = keys.look(&record);
+            outcome.lay_open |= found == Found::Open;
+            match found {
                 Found::NoSecret | Found::Current => {}
                 Found::Open | Found::Older(_) => {
                     changes.extend(keys.sealed_anew(&OsRandomness, record).map(|change| (change, false)));
@@ -247,6 +251,14 @@ fn text(url: &StoreUrl, first: KeyId, outcome: &Outcome, lang: Lang) -> String {
             lang,
             "every other key can be taken out of the configuration\n",
             "其他主密钥都可以从配置中移除\n"
+        );
+    }
+    if outcome.lay_open {
+        text += &words!(
+            lang,
+            "what lay open before may still be in space that the store has freed; pactolus copy to a new store leaves it \
+             behind\n",
+            "此前未加密的内容可能仍留在存储已释放的空间中；用 pactolus copy 复制到新的存储即可摆脱它们\n"
         );
     }
     text

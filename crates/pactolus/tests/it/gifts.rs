@@ -46,7 +46,7 @@ pub(crate) struct Gift {
     pub(crate) coins: u64,
 }
 
-const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
 
 pub(crate) fn operator_token() -> AccessToken {
     AccessToken::new("OPERATORTOKEN").unwrap()

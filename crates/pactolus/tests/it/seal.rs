@@ -1,11 +1,13 @@
 //! Master keys as an operator has them: from none to one, from one to the next, and when one is lost.
 
+use std::path::Path;
+
 use pactolus_nouns::Environment;
 use pactolus_postgres_cluster::{Database, ask};
 use pactolus_protocol::Answer;
 use serde_json::{Value, json};
 
-use crate::gifts::{Gift, Player};
+use crate::gifts::{Gift, Player, SESSION_KEY};
 use crate::running::{Ended, Folder, Running};
 
 /// 32 bytes that are this hex digit alone would be taken for a placeholder.
@@ -36,6 +38,16 @@ fn told(ended: &Ended) -> Value {
 
 fn reseal(folder: &Folder, more: &[&str]) -> Ended {
     folder.run(&[&["reseal", "--output", "json"], more].concat())
+}
+
+/// Whether some file under `folder` has this text in it.
+fn holds(folder: &Path, text: &str) -> bool {
+    folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+        if path.is_dir() {
+            return holds(&path, text);
+        }
+        std::fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+    })
 }
 
 async fn given(bank: &Running, player: usize, bill_no: &str) -> bool {
@@ -71,6 +83,13 @@ async fn from_no_key_to_one_to_the_next() {
     };
     assert_eq!(first, sealed(&a, 1));
     assert_eq!(told(&reseal(&folder, &[])), sealed(&a, 0));
+    // Files are appended to, so that the old bytes are still there; a copy has never had them.
+    assert!(holds(&folder.path().join("data"), SESSION_KEY));
+    let copied = folder.run(&["copy", "--from", "embedded:data", "--to", "embedded:fresh"]);
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    assert!(
+        holds(&folder.path().join("fresh"), "player-0") && !holds(&folder.path().join("fresh"), SESSION_KEY)
+    );
     let bank = Running::serve(&folder);
     assert!(given(&bank, 0, "a").await, "a login made before the key is still good");
     let ended = bank.stop();
