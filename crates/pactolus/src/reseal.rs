@@ -142,12 +142,11 @@ fn reseal(
             let found = keys.look(&record);
             outcome.lay_open |= found == Found::Open;
             match found {
-                Found::NoSecret | Found::Current => {}
                 Found::Open | Found::Older(_) => {
                     changes.extend(keys.sealed_anew(&OsRandomness, record).map(|change| (change, false)));
                 }
                 Found::Lost(_) | Found::Damaged if forget_lost => changes.push((forgotten(record), true)),
-                Found::Lost(_) | Found::Damaged => {}
+                Found::NoSecret | Found::Current | Found::Lost(_) | Found::Damaged => {}
             }
         }
         let (resealed, forgotten) = runtime.block_on(put_each(store, changes)).map_err(unavailable)?;

@@ -9,6 +9,7 @@ use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::login::SESSION_LIFETIME;
 use pactolus_protocol::{AccessToken, Rid, SessionKey};
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, ManualClock};
 use crate::faults::Faults;
@@ -123,8 +124,8 @@ impl Bank {
 
     /// A new session, from now on, with a key that nobody can guess.
     pub(crate) fn new_session(&self) -> Session {
-        let mut bytes = [0; 16];
-        self.random.fill(&mut bytes);
+        let mut bytes = Zeroizing::new([0; 16]);
+        self.random.fill(&mut *bytes);
         let now = self.now();
         Session { key: SessionKey::of(&bytes), good_from: now, good_until: now.after(SESSION_LIFETIME) }
     }

@@ -8,6 +8,7 @@ pub(crate) mod sessions;
 pub(crate) mod tokens;
 
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 /// What a secret is looked up and kept by.
 type Digest = [u8; 32];
@@ -20,9 +21,10 @@ fn digest(text: &str) -> Digest {
     Sha256::digest(text).into()
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// The digits of what may be a secret.
+pub(crate) fn hex(bytes: &[u8]) -> Zeroizing<String> {
     use std::fmt::Write as _;
-    let mut text = String::with_capacity(2 * bytes.len());
+    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
     for byte in bytes {
         write!(text, "{byte:02x}").expect("a String takes everything");
     }

@@ -11,6 +11,7 @@ use pactolus_nouns::{AppId, OpenId, UnixMillis};
 use pactolus_protocol::login::CODE_LIFETIME;
 use pactolus_protocol::{ErrorCode, LoginCode, Refusal};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::locks::Locks;
 use super::sessions::{Session, Sessions};
@@ -86,9 +87,9 @@ impl Codes {
         openid: OpenId,
         now: UnixMillis,
     ) -> Result<LoginCode, Unavailable> {
-        let mut bytes = [0; 16];
-        self.random.fill(&mut bytes);
-        let code = LoginCode::new(&hex(&bytes)).expect("hex digits make a code");
+        let mut bytes = Zeroizing::new([0; 16]);
+        self.random.fill(&mut *bytes);
+        let code = LoginCode::new(&hex(&*bytes)).expect("hex digits make a code");
         let good_until_ms = now.after(CODE_LIFETIME).get();
         let kept = Kept { openid: openid.to_string(), good_until_ms, used: false };
         self.vault.put_anyway(self.change(key(appid, &code), &kept, Former::Any)).await?;

@@ -13,6 +13,7 @@ use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
 use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
 pub(crate) mod fate;
 mod stable;
@@ -165,9 +166,9 @@ impl Tokens {
     }
 
     fn new_token(&self) -> AccessToken {
-        let mut bytes = [0; 32];
-        self.random.fill(&mut bytes);
-        AccessToken::new(&hex(&bytes)).expect("hex digits make a token")
+        let mut bytes = Zeroizing::new([0; 32]);
+        self.random.fill(&mut *bytes);
+        AccessToken::new(&hex(&*bytes)).expect("hex digits make a token")
     }
 }
 

@@ -8,6 +8,7 @@ use pactolus_nouns::{AppId, OpenId};
 use pactolus_protocol::SessionKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::extract::{Json, Path};
 use super::field::Told;
@@ -20,8 +21,8 @@ use crate::logins::sessions::Session;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSession {
     /// 16 bytes in base64, as the platform's login told it.
-    #[schemars(regex(pattern = "^[0-9A-Za-z+/]{22}==$"))]
-    session_key: String,
+    #[schemars(with = "String", regex(pattern = "^[0-9A-Za-z+/]{22}==$"))]
+    session_key: Zeroizing<String>,
     /// In seconds from now.
     #[schemars(range(min = 1, max = EXPIRES_IN_MAX))]
     expires_in: u64,
