@@ -137,21 +137,18 @@ fn reseal(
     let bar = spinner(lang);
     each_chunk(store, |chunk| {
         let read = chunk.len();
-        let mut changes = Vec::new();
+        let (mut anew, mut gone) = (Vec::new(), Vec::new());
         for record in chunk {
             let found = keys.look(&record);
             outcome.lay_open |= found == Found::Open;
             match found {
-                Found::Open | Found::Older(_) => {
-                    changes.extend(keys.sealed_anew(&OsRandomness, record).map(|change| (change, false)));
-                }
-                Found::Lost(_) | Found::Damaged if forget_lost => changes.push((forgotten(record), true)),
+                Found::Open | Found::Older(_) => anew.extend(keys.sealed_anew(&OsRandomness, record)),
+                Found::Lost(_) | Found::Damaged if forget_lost => gone.push(forgotten(record)),
                 Found::NoSecret | Found::Current | Found::Lost(_) | Found::Damaged => {}
             }
         }
-        let (resealed, forgotten) = runtime.block_on(put_each(store, changes)).map_err(unavailable)?;
-        outcome.resealed += resealed;
-        outcome.forgotten += forgotten;
+        outcome.resealed += runtime.block_on(put_each(store, anew)).map_err(unavailable)?;
+        outcome.forgotten += runtime.block_on(put_each(store, gone)).map_err(unavailable)?;
         bar.inc(u64::try_from(read).unwrap_or(u64::MAX));
         Ok(())
     })?;
@@ -165,9 +162,9 @@ fn reseal(
         Ok(())
     })?;
     bar.finish_and_clear();
-    let of_other_keys =
+    let is_first_alone =
         outcome.count(Found::Open) == 0 && outcome.older().is_empty() && outcome.lost().is_empty();
-    if of_other_keys {
+    if is_first_alone {
         runtime.block_on(keys.settle(&**store)).map_err(unavailable)?;
     }
     Ok(outcome)
@@ -180,27 +177,22 @@ fn each_chunk(
     chunks(store, |store, visit| store.each_record(visit), take)
 }
 
-/// Makes each change by itself, all at once, and says how many of both kinds are made. Of a record that was changed
-/// meanwhile the next count tells.
-async fn put_each(
-    store: &Arc<dyn Portable>,
-    changes: Vec<(RecordChange, bool)>,
-) -> Result<(u64, u64), Unavailable> {
+/// Makes each change by itself, all at once, and says how many are made. Of a record that was changed meanwhile the
+/// next count tells.
+async fn put_each(store: &Arc<dyn Portable>, changes: Vec<RecordChange>) -> Result<u64, Unavailable> {
     let mut puts = JoinSet::new();
-    for (change, is_forgotten) in changes {
+    for change in changes {
         let store = Arc::clone(store);
-        puts.spawn(async move { (store.put(vec![change]).await, is_forgotten) });
+        puts.spawn(async move { store.put(vec![change]).await });
     }
-    let (mut resealed, mut forgotten) = (0, 0);
+    let mut made = 0;
     while let Some(put) = puts.join_next().await {
-        match put.map_err(|_| Unavailable::Failed)? {
-            (Ok(Put::Kept), false) => resealed += 1,
-            (Ok(Put::Kept), true) => forgotten += 1,
-            (Ok(Put::TooLate), _) => {}
-            (Err(unavailable), _) => return Err(unavailable),
+        match put.map_err(|_| Unavailable::Failed)?? {
+            Put::Kept => made += 1,
+            Put::TooLate => {}
         }
     }
-    Ok((resealed, forgotten))
+    Ok(made)
 }
 
 fn unavailable(error: Unavailable) -> Failure {
