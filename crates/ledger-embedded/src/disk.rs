@@ -125,3 +125,18 @@ impl Disk for Small {
         Ok(file.write_all_at(bytes, offset)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file system that finds room only when it syncs says with the same word that a sync failed.
+    #[test]
+    fn of_a_write_it_is_full_and_of_a_sync_it_has_failed() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        assert!(WriteError::from(full()).is_full());
+        assert!(WriteError::from(io::Error::from(io::ErrorKind::QuotaExceeded)).is_full());
+        assert!(!WriteError::from(io::Error::from(io::ErrorKind::FileTooLarge)).is_full());
+        assert!(matches!(synced(Err(full())), Err(WriteError::Failed(_))));
+    }
+}
