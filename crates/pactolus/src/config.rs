@@ -23,6 +23,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -106,6 +107,9 @@ fn seal(seal: &mut Section<'_>) -> Option<Keyring> {
 /// Deadlines are an hour at most, so that a slip of units is found.
 const DEADLINE_MAX: Duration = Duration::from_secs(3600);
 
+/// A head is as long as the smallest buffer of the HTTP server at least; at a mebibyte, a slip is found.
+const HEAD_BYTES: RangeInclusive<usize> = 8192..=1024 * 1024;
+
 /// What is held in memory is at most a thousand million of anything; a slip by a digit or two is the operator's.
 const HELD_MAX: usize = 1_000_000_000;
 
@@ -115,7 +119,15 @@ fn limits(limits: &mut Section<'_>) -> Option<Limits> {
     let held = || count(1..=HELD_MAX);
     let head_deadline = limits.optional("head_deadline_s", usual.head_deadline, deadline());
     let request_deadline = limits.optional("request_deadline_s", usual.request_deadline, deadline());
+    let reply_deadline = limits.optional("reply_deadline_s", usual.reply_deadline, deadline());
     let drain_deadline = limits.optional("drain_deadline_s", usual.drain_deadline, deadline());
+    let connections_max = limits.optional("connections_max", usual.connections_max, held());
+    let connections_per_address_max = limits.optional(
+        "connections_per_address_max",
+        usual.connections_per_address_max,
+        limit(connections_per_address),
+    );
+    let head_bytes_max = limits.optional("head_bytes_max", usual.head_bytes_max, count(HEAD_BYTES));
     let sessions_cached = limits.optional("sessions_cached", usual.sessions_cached, held());
     let tokens_cached = limits.optional("tokens_cached", usual.tokens_cached, held());
     let rates_cached = limits.optional("rates_cached", usual.rates_cached, held());
@@ -129,7 +141,11 @@ fn limits(limits: &mut Section<'_>) -> Option<Limits> {
     Some(Limits {
         head_deadline: head_deadline?,
         request_deadline: request_deadline?,
+        reply_deadline: reply_deadline?,
         drain_deadline: drain_deadline?,
+        connections_max: connections_max?,
+        connections_per_address_max: connections_per_address_max?,
+        head_bytes_max: head_bytes_max?,
         sessions_cached: sessions_cached?,
         tokens_cached: tokens_cached?,
         rates_cached: rates_cached?,
@@ -247,6 +263,12 @@ const CANCEL_WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 fn rate(count: u64) -> Result<NonZeroU32, &'static str> {
     let rate = u32::try_from(count).ok().and_then(NonZeroU32::new);
     rate.ok_or("must be 1 to 4294967295 calls a second, or \"off\"")
+}
+
+/// How many connections.
+fn connections_per_address(count: u64) -> Result<usize, &'static str> {
+    let connections = usize::try_from(count).ok().filter(|count| (1..=HELD_MAX).contains(count));
+    connections.ok_or("must be 1 to 1000000000 connections, or \"off\"")
 }
 
 fn android() -> Pf {

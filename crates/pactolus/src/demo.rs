@@ -57,7 +57,7 @@ async fn demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), Failure> 
     let told_to_stop = runtime::told_to_stop()?;
     let url = StoreUrl::Embedded(folder.path().to_owned());
     let store = store::open(&url, &store::Bounds::default()).await?;
-    let (listener, address) = listen(args.listen).await?;
+    let (listener, address) = listen(args.listen)?;
     let sample = Sample::new();
     let bank = Bank::new(sample.settings(), store, Arc::new(SystemClock), Arc::new(OsRandomness));
     let (stop, stopped) = oneshot::channel::<()>();
@@ -80,13 +80,13 @@ async fn demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), Failure> 
 }
 
 /// Takes connections where it was asked for, else at the usual address, else on a free port.
-async fn listen(asked_for: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), Failure> {
-    match runtime::listen(asked_for.unwrap_or(DEFAULT_LISTEN)).await {
+fn listen(asked_for: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), Failure> {
+    match runtime::listen(asked_for.unwrap_or(DEFAULT_LISTEN)) {
         Err(Failure::Listen { source, .. })
             if asked_for.is_none() && source.kind() == io::ErrorKind::AddrInUse =>
         {
             let free_port = SocketAddr::new(DEFAULT_LISTEN.ip(), 0);
-            runtime::listen(free_port).await
+            runtime::listen(free_port)
         }
         listening => listening,
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
@@ -14,14 +14,70 @@ pub(crate) fn start() -> Result<Runtime, Failure> {
     Ok(Runtime::new().context("the threads of the server cannot be started")?)
 }
 
+/// How much of requests and of replies the system may hold for each connection; Linux makes it twice as much. Left to
+/// itself, it would let a client that does not read have 4 MiB.
+///
+/// A request is some 17 KiB at most, and the longest reply, a hundred orders of a statement, some 40 KiB.
+const SOCKET_BYTES: u32 = 64 * 1024;
+
+/// How many connections may wait to be taken.
+const BACKLOG: u32 = 1024;
+
 /// Takes connections at `address`, and tells the address with the port that it really got.
-pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
+pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A bank that is started again finds its address free. On Windows this would let two have it.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        // Connections that are taken have what the listener has.
+        socket.set_send_buffer_size(SOCKET_BYTES)?;
+        socket.set_recv_buffer_size(SOCKET_BYTES)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bound.await.map_err(|source| Failure::Listen { address, source })
+    bound().map_err(|source| Failure::Listen { address, source })
+}
+
+/// How many open files are kept for all but connections: those of an embedded store, the connections to a database,
+/// the logs.
+const FILES_KEPT: usize = 512;
+
+/// How many connections can be open, of those that are wanted: each is an open file, of which the system allows a
+/// process only so many. Asks for as many as may be had.
+pub(crate) fn connections_allowed(wanted: usize) -> usize {
+    let allowed = connections_of(open_files_max(), wanted);
+    if allowed < wanted {
+        tracing::warn!(
+            connections_max = wanted,
+            allowed,
+            "the system's limit of open files (ulimit -n) allows fewer connections than the configuration"
+        );
+    }
+    allowed
+}
+
+/// Where there are few files, half of them are for connections.
+fn connections_of(files: Option<usize>, wanted: usize) -> usize {
+    files.map_or(wanted, |files| wanted.min(files - FILES_KEPT.min(files / 2)).max(1))
+}
+
+/// How many files this process may have open, once it has asked for as many as it may; nothing if there is no limit.
+#[cfg(unix)]
+fn open_files_max() -> Option<usize> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, as on macOS above a limit of the kernel's own, what was allowed before is allowed still.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok())
+}
+
+/// Windows sets no such limit.
+#[cfg(windows)]
+fn open_files_max() -> Option<usize> {
+    None
 }
 
 /// A future that resolves when the process is told to stop: by Ctrl-C, or as its service manager does it.
@@ -69,4 +125,19 @@ fn signals() -> io::Result<(tokio::signal::unix::Signal, tokio::signal::unix::Si
 fn signals() -> io::Result<(tokio::signal::windows::CtrlC, tokio::signal::windows::CtrlShutdown)> {
     use tokio::signal::windows::{ctrl_c, ctrl_shutdown};
     Ok((ctrl_c()?, ctrl_shutdown()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_the_rest() {
+        assert_eq!(connections_of(None, 20_000), 20_000);
+        assert_eq!(connections_of(Some(1_000_000), 20_000), 20_000);
+        assert_eq!(connections_of(Some(20_000), 20_000), 19_488);
+        assert_eq!(connections_of(Some(1024), 20_000), 512);
+        assert_eq!(connections_of(Some(256), 20_000), 128);
+        assert_eq!(connections_of(Some(0), 20_000), 1);
+    }
 }

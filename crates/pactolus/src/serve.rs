@@ -82,7 +82,7 @@ fn all_for_development(apps: &[AppSettings]) -> Result<(), Failure> {
     }
 }
 
-async fn serve(config: Config, clock: ClockKind) -> Result<(), Failure> {
+async fn serve(mut config: Config, clock: ClockKind) -> Result<(), Failure> {
     let stop = runtime::told_to_stop()?;
     let bounds = Bounds { embedded: config.embedded, postgres: config.postgres };
     let store = store::open(&config.store, &bounds).await?;
@@ -90,7 +90,8 @@ async fn serve(config: Config, clock: ClockKind) -> Result<(), Failure> {
         store.ledger.close().await;
         return Err(Failure::Sealed { store: config.store, source });
     }
-    let (listener, address) = runtime::listen(config.listen).await?;
+    config.bank.limits.connections_max = runtime::connections_allowed(config.bank.limits.connections_max);
+    let (listener, address) = runtime::listen(config.listen)?;
     for app in config.bank.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");
     }

@@ -69,6 +69,10 @@ pub(crate) fn log_answered(rid: Rid, method: &Method, path: &str) {
     tracing::debug!(%rid, %method, path, errcode = 0, "answered");
 }
 
+/// In the extensions of a response that refuses a Midas call, for whoever looks at how a connection behaves.
+#[derive(Clone)]
+pub(crate) struct IsRefusal;
+
 /// The response that refuses a request, which is logged.
 pub(crate) fn refuse<B: From<Vec<u8>>>(
     rid: Rid,
@@ -78,7 +82,9 @@ pub(crate) fn refuse<B: From<Vec<u8>>>(
 ) -> Response<B> {
     let errcode = refusal.code().code();
     tracing::info!(%rid, %method, path, errcode, reason = %refusal, "refused");
-    json(refusal_to_json(refusal, rid))
+    let mut response = json(refusal_to_json(refusal, rid));
+    response.extensions_mut().insert(IsRefusal);
+    response
 }
 
 /// Lets a handler come to its end even when its answer is no longer waited for.

@@ -33,7 +33,9 @@
 mod answer;
 mod bank;
 mod clock;
+mod connections;
 mod deadline;
+mod delivery;
 mod faults;
 mod health;
 mod logins;

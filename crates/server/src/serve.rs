@@ -1,19 +1,26 @@
 //! Serving, and coming to an end: every open request gets its answer, and every answered order is on disk.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Response;
+use http_body_util::Either;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::answer::IsRefusal;
 use crate::bank::Bank;
+use crate::connections::{Came, Connections, Place, ToldToGo};
 use crate::deadline::Deadline;
+use crate::delivery::Delivery;
+use crate::faults::inject::Withheld;
 use crate::router::{Paths, router};
 use crate::settings::Limits;
 
@@ -45,12 +52,13 @@ pub async fn serve_routes(
 ) -> io::Result<Drained> {
     let sweeping = tokio::spawn(sweep(Arc::clone(&bank)));
     let paths = Arc::new(Paths::new(Arc::clone(&bank), routes));
-    let connections = GracefulShutdown::new();
+    let connections = Connections::new(&bank.limits);
+    let all = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
-            stream = accept(&listener) => {
-                start(stream, Arc::clone(&paths), &bank.limits, &connections);
+            (stream, place) = next(&listener, &connections) => {
+                start(stream, place, Arc::clone(&paths), &bank.limits, &all);
             }
             () = &mut stop => break,
         }
@@ -60,7 +68,7 @@ pub async fn serve_routes(
     bank.drain();
     tracing::info!("stopping: open requests get their answers");
     let drained = tokio::select! {
-        () = connections.shutdown() => Drained::Whole,
+        () = all.shutdown() => Drained::Whole,
         () = tokio::time::sleep(bank.limits.drain_deadline) => {
             tracing::warn!("some requests were cut off: they took longer than the drain deadline");
             Drained::CutOff
@@ -90,11 +98,21 @@ async fn sweep(bank: Arc<Bank>) {
 /// How long to wait after an error that the next try would meet again, such as having too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// The next connection that may be there, and its place.
+async fn next(listener: &TcpListener, connections: &Arc<Connections>) -> (TcpStream, Place) {
+    loop {
+        let (stream, address) = accept(listener).await;
+        if let Some(place) = connections.place(address).await {
+            return (stream, place);
+        }
+    }
+}
+
 /// The next connection.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, address)) => return (stream, address.ip()),
             Err(error) if went_away(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be taken; trying again in {ACCEPT_PAUSE:?}");
@@ -110,29 +128,56 @@ fn went_away(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Serves a connection in a task of its own, which `connections` can bring to an end.
-fn start(stream: TcpStream, paths: Arc<Paths>, limits: &Limits, connections: &GracefulShutdown) {
+/// Why a request gets no reply: its connection is closed instead.
+#[derive(Debug, thiserror::Error)]
+enum NoReply {
+    #[error(transparent)]
+    Withheld(#[from] Withheld),
+    #[error(transparent)]
+    ToldToGo(#[from] ToldToGo),
+}
+
+/// Serves a connection in a task of its own, which `all` can bring to an end.
+fn start(stream: TcpStream, place: Place, paths: Arc<Paths>, limits: &Limits, all: &GracefulShutdown) {
     // Answers are small; waiting to gather more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
-    let shared = Arc::new((paths, Deadline::new(limits.request_deadline)));
+    let (standing, counted_from) = (place.standing(), place.begun());
+    let shared = Arc::new((paths, Deadline::new(limits.request_deadline), standing));
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move {
-            let (paths, deadline) = &*shared;
-            paths.serve(request, deadline).await
+            let (paths, deadline, standing) = &*shared;
+            standing.begin()?;
+            let response = paths.serve(request, deadline).await?;
+            standing.rest(came(&response), counted_from.elapsed());
+            Ok::<_, NoReply>(response)
         }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_deadline);
+    // Both what is read ahead and how long a head may be; less than that hyper does not take.
+    http.max_buf_size(limits.head_bytes_max.max(HEAD_BYTES_MIN));
     // A client that has said all it has to say still gets its answer, and nobody looks for more of it meanwhile, which
     // would take a buffer for each request that waits for the disk. Answers are short: one buffer is one write.
     http.half_close(true).writev(false);
-    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
-    tokio::spawn(async move {
+    let stream = Delivery::new(TokioIo::new(stream), limits.reply_deadline);
+    let connection = all.watch(http.serve_connection(stream, service));
+    place.serve(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection broke off");
         }
     });
+}
+
+/// What hyper's buffer has at least.
+const HEAD_BYTES_MIN: usize = 8192;
+
+/// What a response says of its connection. Those of the Midas calls have a body of their own kind.
+fn came<C, O>(response: &Response<Either<C, O>>) -> Came {
+    match response.body() {
+        Either::Left(_) if response.extensions().get::<IsRefusal>().is_none() => Came::SignedCall,
+        Either::Left(_) | Either::Right(_) => Came::Other,
+    }
 }

@@ -122,8 +122,20 @@ pub struct Limits {
     pub head_deadline: Duration,
     /// How long a request may take, its body's arrival included; then it is answered as busy.
     pub request_deadline: Duration,
+    /// How long a client may take to read a reply, from when its system would take no more of it; then the
+    /// connection is closed.
+    pub reply_deadline: Duration,
     /// How long open requests may take once the server is told to stop.
     pub drain_deadline: Duration,
+    /// How many connections may be open, at some 20 KiB each while they rest: 20,000 take 400 MB. When there are as
+    /// many, one that rests is closed for each that comes.
+    pub connections_max: usize,
+    /// How many of them one address may have, or one /64 network of IPv6; with none, all of them. Behind a load
+    /// balancer all have its address.
+    pub connections_per_address_max: Option<usize>,
+    /// How many bytes the head of a request may have; a longer one is answered with 431. It is also the most that is
+    /// read ahead of a connection, so no connection takes more memory than some three times this. 8,192 at least.
+    pub head_bytes_max: usize,
     /// How many players' sessions are held in memory, at some 600 bytes each: 131,072 take 80 MiB.
     pub sessions_cached: usize,
     /// How many access tokens are held in memory; an app has two or three.
@@ -147,7 +159,11 @@ impl Default for Limits {
         Self {
             head_deadline: Duration::from_secs(75),
             request_deadline: Duration::from_secs(5),
+            reply_deadline: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(10),
+            connections_max: 20_000,
+            connections_per_address_max: None,
+            head_bytes_max: 16 * 1024,
             sessions_cached: 131_072,
             tokens_cached: 4096,
             rates_cached: 65_536,

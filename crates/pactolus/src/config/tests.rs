@@ -336,11 +336,13 @@ fn a_limit_is_a_number_or_off() {
 
 #[test]
 fn bounds_have_sections_of_their_own_and_ranges() {
-    let more = "[limits]\nrequest_deadline_s = 7\nsessions_cached = 10\n[embedded]\ntail_orders = 3\nroom_kept_bytes = 5\n";
+    let more = "[limits]\nrequest_deadline_s = 7\nsessions_cached = 10\n\
+        connections_per_address_max = 5\n[embedded]\ntail_orders = 3\nroom_kept_bytes = 5\n";
     let case = Case::new(&app_with(more)).variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
     let config = case.config();
     assert_eq!(config.bank.limits.request_deadline, Duration::from_secs(7));
     assert_eq!(config.bank.limits.sessions_cached, 10);
+    assert_eq!(config.bank.limits.connections_per_address_max, Some(5));
     assert_eq!(config.bank.limits.head_deadline, Limits::default().head_deadline);
     assert_eq!((config.embedded.tail_orders, config.embedded.segment_bytes), (3, 4096));
     assert_eq!(config.embedded.room_kept_bytes, 5);
@@ -350,6 +352,13 @@ fn bounds_have_sections_of_their_own_and_ranges() {
         ("[limits]\nrejections_kept = 0", "`rejections_kept` is \"0\"; it must be 1 to 1000000000"),
         ("[limits]\nsessions_cached = \"all\"", "`sessions_cached` is text; it must be a plain number"),
         ("[limits]\nexplained_per_second = 0", "`explained_per_second` is \"0\"; it must be 1 to 4294967295"),
+        ("[limits]\nreply_deadline_s = 3601", "`reply_deadline_s` is \"3601\"; it must be 1 to 3600 seconds"),
+        ("[limits]\nconnections_max = 0", "`connections_max` is \"0\"; it must be 1 to 1000000000"),
+        (
+            "[limits]\nconnections_per_address_max = 0",
+            "`connections_per_address_max` must be 1 to 1000000000 connections, or \"off\"",
+        ),
+        ("[limits]\nhead_bytes_max = 8191", "`head_bytes_max` is \"8191\"; it must be 8192 to 1048576"),
         (
             "[embedded]\nsegment_bytes = 4095",
             "`segment_bytes` is \"4095\"; it must be 4096 to 18446744073709551615",

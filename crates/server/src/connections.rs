@@ -1,0 +1,344 @@
+//! The connections that are open: how many there may be, and which of them has to go when somebody new comes.
+//!
+//! Whoever opens connections and says nothing must not keep others out. So when there are as many as there may be,
+//! one that rests is closed for each that comes: first those on which no signed call was ever answered, of them the
+//! one that has rested longest. A connection whose request is being worked on is never closed for another.
+//! What a connection does is noted in its own [`Standing`], without a lock: that is on the path of every request. The
+//! lock is taken when one comes and when one goes.
+//! Why it is so: `docs/decisions/0019-connections.md`.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::settings::Limits;
+
+/// The connections that are open.
+pub(crate) struct Connections {
+    max: usize,
+    per_address_max: Option<usize>,
+    begun: Instant,
+    open: Mutex<Open>,
+    /// Told when one has gone.
+    gone: Notify,
+}
+
+#[derive(Default)]
+struct Open {
+    /// Of each that has not gone, by its number.
+    standings: HashMap<u64, Arc<Standing>>,
+    /// How many each address has; those that have none are not in it.
+    of_address: HashMap<IpAddr, usize>,
+    next_number: u64,
+    /// How many of them were told to go.
+    going: usize,
+    told_full: Option<Instant>,
+}
+
+/// When all connections that may be are open and none of them rests, how long until they are looked at again.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How often at most the log says that there are as many as there may be.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// To find those that rest longest, all are looked at. So a part of them goes at once, and each that comes then costs
+/// a look at this many.
+const LOOKS_PER_CLOSED: usize = 64;
+
+impl Connections {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            max: limits.connections_max.max(1),
+            per_address_max: limits.connections_per_address_max,
+            begun: Instant::now(),
+            open: Mutex::default(),
+            gone: Notify::new(),
+        })
+    }
+
+    /// A place for a connection from `address`, as soon as there is one; none if that address has as many as it may.
+    pub(crate) async fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = network(address);
+        loop {
+            if let Some(taken) = self.take(address) {
+                return taken.ok();
+            }
+            // One that finishes its request begins to rest without telling anybody.
+            let _ = timeout(LOOK_EVERY, self.gone.notified()).await;
+        }
+    }
+
+    /// Takes a place, or sees to it that there will be one.
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Result<Place, TooMany>> {
+        let mut open = self.lock();
+        if self
+            .per_address_max
+            .is_some_and(|max| open.of_address.get(&address).is_some_and(|has| *has >= max))
+        {
+            tracing::debug!(%address, "a connection is closed: its address has as many as it may");
+            return Some(Err(TooMany));
+        }
+        if open.standings.len() >= self.max {
+            if open.going == 0 {
+                open.close_some(self.max);
+            }
+            return None;
+        }
+        let number = open.next_number;
+        open.next_number += 1;
+        let standing = Arc::new(Standing::resting_at(self.begun.elapsed()));
+        open.standings.insert(number, Arc::clone(&standing));
+        *open.of_address.entry(address).or_default() += 1;
+        Some(Ok(Place { connections: Arc::clone(self), number, address, standing }))
+    }
+
+    /// Nothing that is done under the lock panics halfway.
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The address has as many connections as it may.
+struct TooMany;
+
+impl Open {
+    /// Tells those to go that have rested longest, those first on which no signed call was answered.
+    fn close_some(&mut self, max: usize) {
+        if self.told_full.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            self.told_full = Some(Instant::now());
+            tracing::warn!(
+                connections_max = max,
+                "as many connections are open as there may be: for each that comes, one that rests is closed"
+            );
+        }
+        let resting = self.standings.values().filter_map(|standing| {
+            let since = standing.resting_since()?;
+            Some((standing.has_proven_itself.load(Ordering::Relaxed), since, standing))
+        });
+        let mut resting: Vec<_> = resting.collect();
+        let enough = (resting.len() / LOOKS_PER_CLOSED).max(1);
+        if enough < resting.len() {
+            resting.select_nth_unstable_by_key(enough - 1, |(proven, since, _)| (*proven, *since));
+        }
+        let closed =
+            resting.iter().take(enough).filter(|(_, since, standing)| standing.close(*since)).count();
+        self.going = closed;
+    }
+}
+
+/// An address as the bound on addresses counts it: of IPv6 the network, because whoever has one address there has 2^64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// The place that a connection has among those that are open; dropped when it has gone.
+pub(crate) struct Place {
+    connections: Arc<Connections>,
+    number: u64,
+    address: IpAddr,
+    standing: Arc<Standing>,
+}
+
+impl Place {
+    pub(crate) fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing)
+    }
+
+    /// When the connections began to be counted.
+    pub(crate) fn begun(&self) -> Instant {
+        self.connections.begun
+    }
+
+    /// Has `connection` served in a task of its own, which has this place until it ends.
+    pub(crate) fn serve(self, connection: impl Future<Output = ()> + Send + 'static) {
+        let standing = self.standing();
+        let task = tokio::spawn(async move {
+            // Dropped after the connection: its place is free when its socket is.
+            let _place = self;
+            connection.await;
+        });
+        // It is set once, here.
+        let _ = standing.task.set(task.abort_handle());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.connections.lock();
+        open.standings.remove(&self.number);
+        if self.standing.is_closed() {
+            open.going = open.going.saturating_sub(1);
+        }
+        if let Some(has) = open.of_address.get_mut(&self.address) {
+            *has -= 1;
+            if *has == 0 {
+                open.of_address.remove(&self.address);
+            }
+        }
+        drop(open);
+        self.connections.gone.notify_one();
+    }
+}
+
+/// What a connection is doing.
+pub(crate) struct Standing {
+    /// Since when it rests, in milliseconds since connections began to be counted; or [`BUSY`], or [`CLOSED`].
+    state: AtomicU64,
+    /// Whether a signed call was answered on it.
+    has_proven_itself: AtomicBool,
+    task: OnceLock<AbortHandle>,
+}
+
+/// A request of it is being worked on.
+const BUSY: u64 = u64::MAX;
+/// It was told to go, and begins no request any more.
+const CLOSED: u64 = u64::MAX - 1;
+
+/// What came of a request, for the standing of its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It was a signed call and was answered.
+    SignedCall,
+    /// It was refused, or anybody could have made it.
+    Other,
+}
+
+impl Standing {
+    fn resting_at(since_begun: Duration) -> Self {
+        Self {
+            state: AtomicU64::new(millis(since_begun)),
+            has_proven_itself: AtomicBool::new(false),
+            task: OnceLock::new(),
+        }
+    }
+
+    /// Begins a request, unless the connection was told to go.
+    pub(crate) fn begin(&self) -> Result<(), ToldToGo> {
+        let begun = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| (state != CLOSED).then_some(BUSY));
+        begun.map(|_| ()).map_err(|_| ToldToGo)
+    }
+
+    /// Its request has been answered; it rests until the next.
+    pub(crate) fn rest(&self, came: Came, since_begun: Duration) {
+        if came == Came::SignedCall && !self.has_proven_itself.load(Ordering::Relaxed) {
+            self.has_proven_itself.store(true, Ordering::Relaxed);
+        }
+        // While it is busy nobody else changes it.
+        self.state.store(millis(since_begun), Ordering::Release);
+    }
+
+    fn resting_since(&self) -> Option<u64> {
+        let state = self.state.load(Ordering::Acquire);
+        (state < CLOSED).then_some(state)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// Tells the connection to go, if it has rested since then; not if a request has come in meanwhile.
+    fn close(&self, since: u64) -> bool {
+        // It is a moment old, and its task is not known yet.
+        let Some(task) = self.task.get() else { return false };
+        let closed = self.state.compare_exchange(since, CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if closed {
+            task.abort();
+        }
+        closed
+    }
+}
+
+/// The connection was told to go; nothing was done.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was closed to make room for another")]
+pub(crate) struct ToldToGo;
+
+fn millis(since_begun: Duration) -> u64 {
+    u64::try_from(since_begun.as_millis()).map_or(CLOSED - 1, |millis| millis.min(CLOSED - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn at_most(connections_max: usize, connections_per_address_max: Option<usize>) -> Arc<Connections> {
+        Connections::new(&Limits { connections_max, connections_per_address_max, ..Limits::default() })
+    }
+
+    /// A connection that stays until it is told to go, and began to rest so many seconds after the first.
+    async fn open(connections: &Arc<Connections>, seconds: u64) -> Arc<Standing> {
+        let place = connections.place(HERE).await.expect("the address may have another");
+        let standing = place.standing();
+        standing.rest(Came::Other, Duration::from_secs(seconds));
+        place.serve(pending());
+        standing
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_proven_nothing_and_rested_longest_goes_first() {
+        let connections = at_most(4, None);
+        let mut standings = Vec::new();
+        for seconds in [2, 1, 4, 3] {
+            standings.push(open(&connections, seconds).await);
+        }
+        standings[1].begin().unwrap();
+        standings[1].rest(Came::SignedCall, Duration::from_secs(1));
+        let closed = || standings.iter().map(|standing| standing.is_closed()).collect::<Vec<_>>();
+        for expected in [[true, false, false, false], [true, false, false, true], [true, false, true, true]] {
+            let newcomer = open(&connections, 9).await;
+            newcomer.begin().unwrap();
+            assert_eq!(closed(), expected);
+        }
+        open(&connections, 9).await;
+        assert_eq!(closed(), [true; 4], "and at last the one that has");
+        assert_eq!(connections.lock().standings.len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn none_is_closed_whose_request_is_being_worked_on() {
+        let connections = at_most(1, None);
+        let standing = open(&connections, 0).await;
+        standing.begin().unwrap();
+        let waiting = connections.place(HERE);
+        assert!(timeout(Duration::from_secs(60), waiting).await.is_err());
+        assert!(!standing.is_closed());
+        standing.rest(Came::SignedCall, Duration::from_secs(60));
+        connections.place(HERE).await.unwrap();
+        assert!(standing.begin().is_err(), "one that was told to go begins nothing");
+    }
+
+    #[tokio::test]
+    async fn an_address_has_no_more_than_it_may_and_gets_back_what_it_gives_back() {
+        let connections = at_most(100, Some(2));
+        let first = connections.place(HERE).await.unwrap();
+        let _second = connections.place(HERE).await.unwrap();
+        assert!(connections.place(HERE).await.is_none());
+        let elsewhere = "2001:db8::1".parse().unwrap();
+        let _third = connections.place(elsewhere).await.unwrap();
+        drop(first);
+        assert!(connections.place(HERE).await.is_some());
+        assert_eq!(connections.lock().of_address.len(), 2);
+    }
+
+    #[test]
+    fn an_address_of_ipv6_counts_as_its_network() {
+        let network_of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(network_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network_of("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+}

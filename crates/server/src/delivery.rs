@@ -1,0 +1,130 @@
+//! A connection's stream, and a deadline for its replies: who asks and does not read is not waited for without end.
+//!
+//! A reply that the system takes at once, which is every reply to a client that reads, costs nothing here: the timer is
+//! made when a write has to wait.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::time::{Sleep, sleep};
+
+/// A stream whose replies have to be taken in time.
+pub(crate) struct Delivery<S> {
+    stream: S,
+    within: Duration,
+    /// Runs out when the reply at hand has to be gone; nothing while all has been taken at once.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Delivery<S> {
+    /// `stream`, whose client has to take a reply `within` this time.
+    pub(crate) fn new(stream: S, within: Duration) -> Self {
+        Self { stream, within, late: None }
+    }
+}
+
+impl<S: Read + Unpin> Read for Delivery<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: Write + Unpin> Write for Delivery<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.stream).poll_write(context, bytes) {
+            Poll::Ready(written) => Poll::Ready(written),
+            Poll::Pending => {
+                let late = this.late.get_or_insert_with(|| Box::pin(sleep(this.within)));
+                ready!(late.as_mut().poll(context));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reply was not taken in time")))
+            }
+        }
+    }
+
+    /// All that was to be written has been: hyper asks for it when its own buffer is empty, and not before. So a client
+    /// that takes a byte now and then does not get more time.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.late = None;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const WITHIN: Duration = Duration::from_secs(10);
+
+    /// Writes a reply of so many bytes, as hyper does: all of it, and then a flush.
+    async fn reply(stream: &mut Delivery<impl Write + Unpin>, bytes: usize) -> io::Result<()> {
+        let reply = vec![b'x'; bytes];
+        let mut left = &reply[..];
+        while !left.is_empty() {
+            let written = poll_fn(|context| Pin::new(&mut *stream).poll_write(context, left)).await?;
+            left = &left[written..];
+        }
+        poll_fn(|context| Pin::new(&mut *stream).poll_flush(context)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_nobody_reads_is_given_up() {
+        let (_client, server) = duplex(100);
+        let mut stream = Delivery::new(TokioIo::new(server), WITHIN);
+        reply(&mut stream, 100).await.unwrap();
+        let begun = Instant::now();
+        let error = reply(&mut stream, 1).await.unwrap_err();
+        assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, WITHIN));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_byte_now_and_then_buys_no_time() {
+        let (mut client, server) = duplex(100);
+        let mut stream = Delivery::new(TokioIo::new(server), WITHIN);
+        tokio::spawn(async move {
+            while client.read_u8().await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let begun = Instant::now();
+        let error = reply(&mut stream, 1000).await.unwrap_err();
+        assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, WITHIN));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_reply_has_the_whole_time() {
+        let (mut client, server) = duplex(100);
+        let mut stream = Delivery::new(TokioIo::new(server), WITHIN);
+        tokio::spawn(async move {
+            let mut taken = vec![0; 100];
+            loop {
+                sleep(WITHIN.mul_f64(0.9)).await;
+                client.read_exact(&mut taken).await.unwrap();
+            }
+        });
+        for _ in 0..5 {
+            reply(&mut stream, 100).await.unwrap();
+        }
+    }
+}
