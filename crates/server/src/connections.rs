@@ -92,10 +92,17 @@ impl Connections {
         }
         let number = open.next_number;
         open.next_number += 1;
-        let standing = Arc::new(Standing::resting_at(self.begun.elapsed()));
+        let standing = Arc::new(Standing::beginning_to_rest(self.begun));
         open.standings.insert(number, Arc::clone(&standing));
         *open.of_address.entry(address).or_default() += 1;
         Some(Ok(Place { connections: Arc::clone(self), number, address, standing }))
+    }
+
+    /// Resolves when all have gone. Nobody else may wait for a place meanwhile.
+    pub(crate) async fn all_gone(&self) {
+        while !self.lock().standings.is_empty() {
+            self.gone.notified().await;
+        }
     }
 
     /// Nothing that is done under the lock panics halfway.
@@ -153,11 +160,6 @@ impl Place {
         Arc::clone(&self.standing)
     }
 
-    /// When the connections began to be counted.
-    pub(crate) fn begun(&self) -> Instant {
-        self.connections.begun
-    }
-
     /// Has `connection` served in a task of its own, which has this place until it ends.
     pub(crate) fn serve(self, connection: impl Future<Output = ()> + Send + 'static) {
         let standing = self.standing();
@@ -191,10 +193,14 @@ impl Drop for Place {
 
 /// What a connection is doing.
 pub(crate) struct Standing {
+    /// When the time of connections begins.
+    begun: Instant,
     /// Since when it rests, in milliseconds since connections began to be counted; or [`BUSY`], or [`CLOSED`].
     state: AtomicU64,
     /// Whether a signed call was answered on it.
     has_proven_itself: AtomicBool,
+    /// Whether nothing was read or written since the last reply had been sent whole.
+    is_sent: AtomicBool,
     task: OnceLock<AbortHandle>,
 }
 
@@ -213,10 +219,12 @@ pub(crate) enum Came {
 }
 
 impl Standing {
-    fn resting_at(since_begun: Duration) -> Self {
+    pub(crate) fn beginning_to_rest(begun: Instant) -> Self {
         Self {
-            state: AtomicU64::new(millis(since_begun)),
+            begun,
+            state: AtomicU64::new(millis_since(begun)),
             has_proven_itself: AtomicBool::new(false),
+            is_sent: AtomicBool::new(false),
             task: OnceLock::new(),
         }
     }
@@ -230,12 +238,33 @@ impl Standing {
     }
 
     /// Its request has been answered; it rests until the next.
-    pub(crate) fn rest(&self, came: Came, since_begun: Duration) {
+    pub(crate) fn rest(&self, came: Came) {
         if came == Came::SignedCall && !self.has_proven_itself.load(Ordering::Relaxed) {
             self.has_proven_itself.store(true, Ordering::Relaxed);
         }
         // While it is busy nobody else changes it.
-        self.state.store(millis(since_begun), Ordering::Release);
+        self.state.store(millis_since(self.begun), Ordering::Release);
+    }
+
+    /// Something of a request was read, or something of a reply written.
+    pub(crate) fn note_traffic(&self) {
+        self.is_sent.store(false, Ordering::Relaxed);
+    }
+
+    /// A reply was sent whole.
+    pub(crate) fn note_sent(&self) {
+        self.is_sent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has rested for so long, its last reply was sent whole, and nothing has come since.
+    ///
+    /// It is asked by the task that notes both.
+    pub(crate) fn is_quiet(&self, for_so_long: Duration) -> bool {
+        let now = millis_since(self.begun);
+        let rests = self
+            .resting_since()
+            .is_some_and(|since| u128::from(now.saturating_sub(since)) >= for_so_long.as_millis());
+        rests && self.is_sent.load(Ordering::Relaxed)
     }
 
     fn resting_since(&self) -> Option<u64> {
@@ -264,13 +293,15 @@ impl Standing {
 #[error("the connection was closed to make room for another")]
 pub(crate) struct ToldToGo;
 
-fn millis(since_begun: Duration) -> u64 {
-    u64::try_from(since_begun.as_millis()).map_or(CLOSED - 1, |millis| millis.min(CLOSED - 1))
+fn millis_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).map_or(CLOSED - 1, |millis| millis.min(CLOSED - 1))
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+
+    use tokio::time::advance;
 
     use super::*;
 
@@ -280,12 +311,12 @@ mod tests {
         Connections::new(&Limits { connections_max, connections_per_address_max, ..Limits::default() })
     }
 
-    /// A connection that stays until it is told to go, and began to rest so many seconds after the first.
-    async fn open(connections: &Arc<Connections>, seconds: u64) -> Arc<Standing> {
+    /// A connection that stays until it is told to go. The next is a second younger.
+    async fn open(connections: &Arc<Connections>) -> Arc<Standing> {
         let place = connections.place(HERE).await.expect("the address may have another");
         let standing = place.standing();
-        standing.rest(Came::Other, Duration::from_secs(seconds));
         place.serve(pending());
+        advance(Duration::from_secs(1)).await;
         standing
     }
 
@@ -293,18 +324,20 @@ mod tests {
     async fn who_has_proven_nothing_and_rested_longest_goes_first() {
         let connections = at_most(4, None);
         let mut standings = Vec::new();
-        for seconds in [2, 1, 4, 3] {
-            standings.push(open(&connections, seconds).await);
+        for _ in 0..4 {
+            standings.push(open(&connections).await);
         }
+        standings[0].begin().unwrap();
+        standings[0].rest(Came::SignedCall);
         standings[1].begin().unwrap();
-        standings[1].rest(Came::SignedCall, Duration::from_secs(1));
+        standings[1].rest(Came::Other);
         let closed = || standings.iter().map(|standing| standing.is_closed()).collect::<Vec<_>>();
-        for expected in [[true, false, false, false], [true, false, false, true], [true, false, true, true]] {
-            let newcomer = open(&connections, 9).await;
+        for expected in [[false, false, true, false], [false, false, true, true], [false, true, true, true]] {
+            let newcomer = open(&connections).await;
             newcomer.begin().unwrap();
             assert_eq!(closed(), expected);
         }
-        open(&connections, 9).await;
+        open(&connections).await;
         assert_eq!(closed(), [true; 4], "and at last the one that has");
         assert_eq!(connections.lock().standings.len(), 4);
     }
@@ -312,12 +345,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn none_is_closed_whose_request_is_being_worked_on() {
         let connections = at_most(1, None);
-        let standing = open(&connections, 0).await;
+        let standing = open(&connections).await;
         standing.begin().unwrap();
         let waiting = connections.place(HERE);
         assert!(timeout(Duration::from_secs(60), waiting).await.is_err());
         assert!(!standing.is_closed());
-        standing.rest(Came::SignedCall, Duration::from_secs(60));
+        standing.rest(Came::SignedCall);
         connections.place(HERE).await.unwrap();
         assert!(standing.begin().is_err(), "one that was told to go begins nothing");
     }

@@ -1,19 +1,27 @@
 //! A connection's stream, and a deadline for its replies: who asks and does not read is not waited for without end.
+//! It also notes when a reply was sent whole, and takes back what was read too early.
 //!
 //! A reply that the system takes at once, which is every reply to a client that reads, costs nothing here: the timer is
 //! made when a write has to wait.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Sleep, sleep};
+
+use crate::connections::Standing;
 
 /// A stream whose replies have to be taken in time.
 pub(crate) struct Delivery<S> {
     stream: S,
+    /// What was read and given back; read again before the stream is.
+    given_back: Bytes,
+    standing: Arc<Standing>,
     within: Duration,
     /// Runs out when the reply at hand has to be gone; nothing while all has been taken at once.
     late: Option<Pin<Box<Sleep>>>,
@@ -21,8 +29,22 @@ pub(crate) struct Delivery<S> {
 
 impl<S> Delivery<S> {
     /// `stream`, whose client has to take a reply `within` this time.
-    pub(crate) fn new(stream: S, within: Duration) -> Self {
-        Self { stream, within, late: None }
+    pub(crate) fn new(stream: S, standing: Arc<Standing>, within: Duration) -> Self {
+        Self { stream, given_back: Bytes::new(), standing, within, late: None }
+    }
+
+    pub(crate) fn get(&self) -> &S {
+        &self.stream
+    }
+
+    /// Takes back what was read and belongs to no request yet.
+    pub(crate) fn give_back(&mut self, read: Bytes) {
+        self.given_back = read;
+    }
+
+    /// Whether it has something that was given back.
+    pub(crate) fn has_something(&self) -> bool {
+        !self.given_back.is_empty()
     }
 }
 
@@ -30,9 +52,19 @@ impl<S: Read + Unpin> Read for Delivery<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if self.has_something() {
+            let most = self.given_back.len().min(buffer.remaining());
+            buffer.put_slice(&self.given_back.split_to(most));
+            self.standing.note_traffic();
+            return Poll::Ready(Ok(()));
+        }
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if read.is_ready() {
+            self.standing.note_traffic();
+        }
+        read
     }
 }
 
@@ -43,6 +75,7 @@ impl<S: Write + Unpin> Write for Delivery<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        this.standing.note_traffic();
         match Pin::new(&mut this.stream).poll_write(context, bytes) {
             Poll::Ready(written) => Poll::Ready(written),
             Poll::Pending => {
@@ -57,7 +90,11 @@ impl<S: Write + Unpin> Write for Delivery<S> {
     /// that takes a byte now and then does not get more time.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.late = None;
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() {
+            self.standing.note_sent();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -70,12 +107,16 @@ mod tests {
     use std::future::poll_fn;
 
     use hyper_util::rt::TokioIo;
-    use tokio::io::{AsyncReadExt as _, duplex};
+    use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
     use tokio::time::Instant;
 
     use super::*;
 
     const WITHIN: Duration = Duration::from_secs(10);
+
+    fn delivery(stream: DuplexStream) -> Delivery<TokioIo<DuplexStream>> {
+        Delivery::new(TokioIo::new(stream), Arc::new(Standing::beginning_to_rest(Instant::now())), WITHIN)
+    }
 
     /// Writes a reply of so many bytes, as hyper does: all of it, and then a flush.
     async fn reply(stream: &mut Delivery<impl Write + Unpin>, bytes: usize) -> io::Result<()> {
@@ -91,7 +132,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reply_that_nobody_reads_is_given_up() {
         let (_client, server) = duplex(100);
-        let mut stream = Delivery::new(TokioIo::new(server), WITHIN);
+        let mut stream = delivery(server);
         reply(&mut stream, 100).await.unwrap();
         let begun = Instant::now();
         let error = reply(&mut stream, 1).await.unwrap_err();
@@ -101,7 +142,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_byte_now_and_then_buys_no_time() {
         let (mut client, server) = duplex(100);
-        let mut stream = Delivery::new(TokioIo::new(server), WITHIN);
+        let mut stream = delivery(server);
         tokio::spawn(async move {
             while client.read_u8().await.is_ok() {
                 sleep(Duration::from_secs(1)).await;
@@ -115,7 +156,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_reply_has_the_whole_time() {
         let (mut client, server) = duplex(100);
-        let mut stream = Delivery::new(TokioIo::new(server), WITHIN);
+        let mut stream = delivery(server);
         tokio::spawn(async move {
             let mut taken = vec![0; 100];
             loop {

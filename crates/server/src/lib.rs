@@ -33,6 +33,7 @@
 mod answer;
 mod bank;
 mod clock;
+mod connection;
 mod connections;
 mod deadline;
 mod delivery;

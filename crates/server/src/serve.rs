@@ -11,18 +11,16 @@ use axum::http::Response;
 use http_body_util::Either;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::answer::IsRefusal;
 use crate::bank::Bank;
+use crate::connection;
 use crate::connections::{Came, Connections, Place, ToldToGo};
 use crate::deadline::Deadline;
-use crate::delivery::Delivery;
 use crate::faults::inject::Withheld;
 use crate::router::{Paths, router};
-use crate::settings::Limits;
 
 /// How serving came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +51,11 @@ pub async fn serve_routes(
     let sweeping = tokio::spawn(sweep(Arc::clone(&bank)));
     let paths = Arc::new(Paths::new(Arc::clone(&bank), routes));
     let connections = Connections::new(&bank.limits);
-    let all = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             (stream, place) = next(&listener, &connections) => {
-                start(stream, place, Arc::clone(&paths), &bank.limits, &all);
+                start(stream, place, Arc::clone(&paths), Arc::clone(&bank));
             }
             () = &mut stop => break,
         }
@@ -68,7 +65,7 @@ pub async fn serve_routes(
     bank.drain();
     tracing::info!("stopping: open requests get their answers");
     let drained = tokio::select! {
-        () = all.shutdown() => Drained::Whole,
+        () = connections.all_gone() => Drained::Whole,
         () = tokio::time::sleep(bank.limits.drain_deadline) => {
             tracing::warn!("some requests were cut off: they took longer than the drain deadline");
             Drained::CutOff
@@ -137,35 +134,34 @@ enum NoReply {
     ToldToGo(#[from] ToldToGo),
 }
 
-/// Serves a connection in a task of its own, which `all` can bring to an end.
-fn start(stream: TcpStream, place: Place, paths: Arc<Paths>, limits: &Limits, all: &GracefulShutdown) {
+/// Serves a connection in a task of its own.
+fn start(stream: TcpStream, place: Place, paths: Arc<Paths>, bank: Arc<Bank>) {
     // Answers are small; waiting to gather more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
-    let (standing, counted_from) = (place.standing(), place.begun());
-    let shared = Arc::new((paths, Deadline::new(limits.request_deadline), standing));
+    let standing = place.standing();
+    let shared = Arc::new((paths, Deadline::new(bank.limits.request_deadline), Arc::clone(&standing)));
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move {
             let (paths, deadline, standing) = &*shared;
             standing.begin()?;
             let response = paths.serve(request, deadline).await?;
-            standing.rest(came(&response), counted_from.elapsed());
+            standing.rest(came(&response));
             Ok::<_, NoReply>(response)
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head_deadline);
+    http.timer(TokioTimer::new()).header_read_timeout(bank.limits.head_deadline);
     // Both what is read ahead and how long a head may be; less than that hyper does not take.
-    http.max_buf_size(limits.head_bytes_max.max(HEAD_BYTES_MIN));
+    http.max_buf_size(bank.limits.head_bytes_max.max(HEAD_BYTES_MIN));
     // A client that has said all it has to say still gets its answer, and nobody looks for more of it meanwhile, which
     // would take a buffer for each request that waits for the disk. Answers are short: one buffer is one write.
     http.half_close(true).writev(false);
-    let stream = Delivery::new(TokioIo::new(stream), limits.reply_deadline);
-    let connection = all.watch(http.serve_connection(stream, service));
     place.serve(async move {
-        if let Err(error) = connection.await {
+        let stop = bank.told_to_stop();
+        if let Err(error) = connection::serve(stream, service, http, standing, &bank.limits, stop).await {
             tracing::debug!(%error, "a connection broke off");
         }
     });

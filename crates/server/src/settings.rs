@@ -117,8 +117,8 @@ pub enum Login {
 /// The bounds of a bank's server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a connection may take to send a request's head, the time before its first byte included; then it
-    /// is closed. So it is also how long a connection that is kept may rest between two requests.
+    /// How long a connection may rest before a request begins to come, and how long the request's head may then take
+    /// to come; then it is closed.
     pub head_deadline: Duration,
     /// How long a request may take, its body's arrival included; then it is answered as busy.
     pub request_deadline: Duration,
@@ -127,14 +127,14 @@ pub struct Limits {
     pub reply_deadline: Duration,
     /// How long open requests may take once the server is told to stop.
     pub drain_deadline: Duration,
-    /// How many connections may be open, at some 20 KiB each while they rest: 20,000 take 400 MB. When there are as
-    /// many, one that rests is closed for each that comes.
+    /// How many connections may be open, at some 2 KiB each while they rest, and 24 KiB more while something
+    /// comes or goes: 20,000 take 40 MB, and 520 MB if all do. When there are as many, one that rests is closed for each that comes.
     pub connections_max: usize,
     /// How many of them one address may have, or one /64 network of IPv6; with none, all of them. Behind a load
     /// balancer all have its address.
     pub connections_per_address_max: Option<usize>,
     /// How many bytes the head of a request may have; a longer one is answered with 431. It is also the most that is
-    /// read ahead of a connection, so no connection takes more memory than some three times this. 8,192 at least.
+    /// read ahead of a connection. 8,192 at least.
     pub head_bytes_max: usize,
     /// How many players' sessions are held in memory, at some 600 bytes each: 131,072 take 80 MiB.
     pub sessions_cached: usize,
@@ -163,7 +163,7 @@ impl Default for Limits {
             drain_deadline: Duration::from_secs(10),
             connections_max: 20_000,
             connections_per_address_max: None,
-            head_bytes_max: 16 * 1024,
+            head_bytes_max: 8192,
             sessions_cached: 131_072,
             tokens_cached: 4096,
             rates_cached: 65_536,

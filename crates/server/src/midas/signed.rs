@@ -3,6 +3,7 @@
 //! The order of checks is a part of the contract (`docs/protocol.md`): method, token, the app's rate, body,
 //! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Whoever holds a [`Signed`] call holds one that passed them all.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -50,12 +51,31 @@ impl<C: Call> Signed<C> {
     }
 }
 
-/// The whole body. One that is too large or breaks off is cut, and what is cut is refused when it is parsed.
+/// The whole body, if it is not too large and does not break off.
 pub(crate) async fn read_body<B: Sent>(body: B) -> Result<Bytes, Refusal> {
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+    let mut body = pin!(body);
+    match Limited::new(body.as_mut(), BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Body::too_large()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            pass_over(body).await;
+            Err(Body::too_large())
+        }
         Err(_) => Err(Refusal::because(ErrorCode::DataFormat, "the body broke off")),
+    }
+}
+
+/// How much of a body that is too large is passed over before it is refused.
+const PASSED_OVER_BYTES_MAX: usize = 256 * 1024;
+
+/// Reads what is left of a body that is too large and keeps none of it: a connection that is closed while its client
+/// still sends is reset, and the client may never see why. Who sends without end will not.
+async fn pass_over<B: Sent>(mut body: Pin<&mut B>) {
+    let mut bytes = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        bytes += frame.data_ref().map_or(1, Bytes::len);
+        if bytes > PASSED_OVER_BYTES_MAX {
+            return;
+        }
     }
 }
 

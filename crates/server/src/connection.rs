@@ -1,0 +1,89 @@
+//! One connection: its requests, one after the other, and the rests between them.
+//!
+//! What hyper needs for a connection, some 20 KiB of buffers and states, it keeps for as long as there is one. Most
+//! connections rest most of the time, so one that rests has only its socket: hyper is given it when there is something
+//! to read, and has it taken away again when nothing has come for a while.
+//! It must never be taken away with a reply, or a part of one, still in it: see [`Standing::is_quiet`].
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1::{Builder, Connection};
+use hyper::service::HttpService;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use crate::connections::Standing;
+use crate::delivery::Delivery;
+use crate::settings::Limits;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a connection rests before hyper's buffers are given back. To make them anew takes about a microsecond.
+const BUFFERS_FOR: Duration = Duration::from_secs(2);
+
+/// Serves the requests that come on `stream` until it ends, or is to end because nothing comes or the bank stops.
+pub(crate) async fn serve<S>(
+    stream: TcpStream,
+    mut service: S,
+    http: Builder,
+    standing: Arc<Standing>,
+    limits: &Limits,
+    stop: impl Future<Output = ()>,
+) -> hyper::Result<()>
+where
+    S: HttpService<Incoming, Error: Into<Error>, ResBody: Body<Error: Into<Error>> + 'static> + Unpin,
+{
+    let mut stop = pin!(stop);
+    let mut stream = Delivery::new(TokioIo::new(stream), Arc::clone(&standing), limits.reply_deadline);
+    loop {
+        if !stream.has_something() {
+            tokio::select! {
+                biased;
+                // What goes wrong with it, hyper finds out.
+                _ = stream.get().inner().readable() => {}
+                () = &mut stop => return Ok(()),
+                () = sleep(limits.head_deadline) => return Ok(()),
+            }
+        }
+        let mut connection = Box::new(http.serve_connection(stream, service));
+        if let Some(ended) = until_it_rests(&mut connection, &standing, stop.as_mut()).await {
+            return ended;
+        }
+        let parts = connection.into_parts();
+        (stream, service) = (parts.io, parts.service);
+        stream.give_back(parts.read_buf);
+    }
+}
+
+/// How the connection ended; nothing if it has begun to rest.
+async fn until_it_rests<S>(
+    connection: &mut Connection<Delivery<TokioIo<TcpStream>>, S>,
+    standing: &Standing,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) -> Option<hyper::Result<()>>
+where
+    S: HttpService<Incoming, Error: Into<Error>, ResBody: Body<Error: Into<Error>> + 'static> + Unpin,
+{
+    let mut look = pin!(sleep(BUFFERS_FOR));
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut *connection => return Some(ended),
+            () = stop.as_mut(), if !is_stopping => {
+                is_stopping = true;
+                Pin::new(&mut *connection).graceful_shutdown();
+            }
+            () = look.as_mut() => {
+                if !is_stopping && standing.is_quiet(BUFFERS_FOR) {
+                    return None;
+                }
+                look.as_mut().reset(Instant::now() + BUFFERS_FOR);
+            }
+        }
+    }
+}
