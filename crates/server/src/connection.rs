@@ -23,7 +23,7 @@ use crate::settings::Limits;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a connection rests before hyper's buffers are given back. To make them anew takes about a microsecond.
-const BUFFERS_FOR: Duration = Duration::from_secs(2);
+const BUFFERS_FOR: Duration = Duration::from_millis(500);
 
 /// Serves the requests that come on `stream` until it ends, or is to end because nothing comes or the bank stops.
 pub(crate) async fn serve<S>(
@@ -41,10 +41,12 @@ where
     let mut stream = Delivery::new(TokioIo::new(stream), Arc::clone(&standing), limits.reply_deadline);
     loop {
         if !stream.has_something() {
+            let mut first = [0];
             tokio::select! {
                 biased;
-                // What goes wrong with it, hyper finds out.
-                _ = stream.get().inner().readable() => {}
+                // A look at the first byte and not only at whether the socket is said to be readable, which a new one
+                // is before anything has come. What goes wrong with it, hyper finds out.
+                _ = stream.get().inner().peek(&mut first) => {}
                 () = &mut stop => return Ok(()),
                 () = sleep(limits.head_deadline) => return Ok(()),
             }
