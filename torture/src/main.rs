@@ -10,6 +10,7 @@
 
 mod clock;
 mod disk;
+mod flood;
 mod kills;
 mod network;
 mod options;
@@ -42,6 +43,8 @@ enum Attack {
     Kills(kills::Arguments),
     /// A network that cuts, delays and loses, between clients and bank and between bank and database
     Network(network::Arguments),
+    /// Attackers from the network: idle connections, slow requests, unread replies, floods
+    Flood(flood::Arguments),
     /// A clock that jumps
     Clock(clock::Arguments),
     /// Steady mixed load with kills, for hours; it is not one of the attacks that are made together
@@ -66,6 +69,7 @@ impl Attack {
             Self::Disk(disk::Arguments::default()),
             Self::Kills(kills::Arguments::default()),
             Self::Network(network::Arguments::default()),
+            Self::Flood(flood::Arguments::default()),
             Self::Clock(clock::Arguments::default()),
         ]
     }
@@ -76,6 +80,7 @@ impl Attack {
             Self::Disk(arguments) => disk::run(arguments, options),
             Self::Kills(arguments) => kills::run(arguments, options),
             Self::Network(arguments) => network::run(arguments, options),
+            Self::Flood(arguments) => flood::run(arguments, options),
             Self::Clock(arguments) => clock::run(arguments, options),
             Self::Soak(arguments) => soak::run(arguments, options),
         }

@@ -46,11 +46,28 @@ impl Sub for CpuTime {
 
 /// The most memory that this process has held at once, in bytes.
 pub fn peak_memory() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kib: u64 = kib.context("/proc does not tell the peak of memory")?.trim().parse()?;
-    Ok(kib * 1024)
+    Ok(memory(std::process::id())?.peak_bytes)
+}
+
+/// The memory of a process.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Memory {
+    /// What it holds.
+    pub resident_bytes: u64,
+    /// The most that it has held at once.
+    pub peak_bytes: u64,
+}
+
+/// What memory a process holds.
+pub fn memory(pid: u32) -> anyhow::Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let bytes = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
+        let kib: u64 = kib.context("/proc does not tell the memory of a process")?.trim().parse()?;
+        anyhow::Ok(kib * 1024)
+    };
+    Ok(Memory { resident_bytes: bytes("VmRSS:")?, peak_bytes: bytes("VmHWM:")? })
 }
 
 /// How long no thread may be seen to run before a process counts as being at rest.

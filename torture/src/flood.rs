@@ -1,0 +1,215 @@
+//! Attacks from the network: connections that rest by the thousand, slow heads and bodies, replies that nobody reads,
+//! requests without end, garbage. Honest callers are counted meanwhile: each is answered, or the attack has won.
+//!
+//! The bank is the built executable with its usual bounds, but that its connections are bounded a little above those
+//! that rest, so that the attacks meet that bound too.
+//! How long honest callers wait is told and never a reason to fail: the machine has moods.
+
+mod attackers;
+mod bank;
+mod honest;
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use pactolus_figures::machine::process;
+use pactolus_figures::report::Part;
+use pactolus_figures::table::{Table, figure, mebibytes, number};
+use pactolus_figures::turns::{Spread, in_turn};
+use pactolus_figures::waits::Latency;
+use serde::Serialize;
+
+use self::attackers::Attack;
+use self::bank::Bank;
+use self::honest::Honest;
+use crate::options::Options;
+
+/// How to attack.
+#[derive(Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// How many connections the attacker has [default: 10,000; 1,000 with --short]
+    #[arg(long)]
+    connections: Option<usize>,
+    /// How often honest callers are measured without and with connections that rest [default: 7; 1 with --short]
+    #[arg(long)]
+    rounds: Option<u64>,
+    /// How many presents a second are due [default: 2,000; 100 with --short]
+    #[arg(long)]
+    per_second: Option<u32>,
+    /// How many seconds each measurement and each attack takes [default: 10; 2 with --short]
+    #[arg(long)]
+    seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    connections: usize,
+    connections_max: usize,
+    presents_per_second: u32,
+    rounds: u64,
+    p50_without_ms: Spread,
+    p50_with_ms: Spread,
+    p99_without_ms: Spread,
+    p99_with_ms: Spread,
+    p99_with_over_without: Spread,
+    resting_kib_each: f64,
+    attacks: Vec<Attacked>,
+    peak_memory_bytes: u64,
+    memory_bytes_max: u64,
+    presents_answered: u64,
+}
+
+/// What an attack came to.
+#[derive(Serialize)]
+struct Attacked {
+    attack: Attack,
+    /// How often the attacker did what it does.
+    strikes: u64,
+    /// How many honest calls came meanwhile, all of them answered.
+    answered: u64,
+    latency: Latency,
+    memory_bytes: u64,
+}
+
+/// Both halves of a measurement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Without,
+    With,
+}
+
+/// How many connections honest callers and the attacks that need few have beside those that rest.
+const BESIDE: usize = 400;
+
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let connections = arguments.connections.unwrap_or(options.pick(10_000, 1000));
+    let rounds = arguments.rounds.unwrap_or(options.pick(7, 1));
+    let per_second = arguments.per_second.unwrap_or(options.pick(2000, 100)).max(1);
+    let lasting = Duration::from_secs(arguments.seconds.unwrap_or(options.pick(10, 2)).max(1));
+    let connections_max = connections + BESIDE;
+    attackers::raise_file_limit(2 * connections + BESIDE)?;
+    let folder = options.temporary()?;
+    let bank = Bank::start(&options.pactolus, folder.path(), connections_max)?;
+    let mut honest = Honest::callers(&bank, per_second)?;
+
+    eprintln!("flood: {per_second} presents a second, without and with {connections} connections that rest");
+    honest.call(lasting)?;
+    let mut each_kib = Vec::new();
+    let measured = in_turn(rounds, &[Subject::Without, Subject::With], |subject| {
+        let before = process::memory(bank.pid())?.resident_bytes;
+        let resting =
+            (*subject == Subject::With).then(|| attackers::rest(bank.address, connections)).transpose()?;
+        let latency = honest.call(lasting)?.told();
+        if let Some(resting) = resting {
+            let more = process::memory(bank.pid())?.resident_bytes.saturating_sub(before);
+            each_kib.push(number(more) / 1024.0 / number(resting.len() as u64));
+            drop(resting);
+            bank.wait_for_rest()?;
+        }
+        Ok(latency)
+    })?;
+
+    let mut attacks = Vec::new();
+    for attack in Attack::ALL {
+        eprintln!("flood: {}", attack.does());
+        let attacker = attack.begin(bank.address, connections, options.seed);
+        let waits = honest.call(lasting)?;
+        let memory_bytes = process::memory(bank.pid())?.resident_bytes;
+        let answered = waits.count() as u64;
+        let strikes = attacker.end()?;
+        ensure!(strikes > 0, "the attack did not strike: {}", attack.does());
+        attacks.push(Attacked { attack, strikes, answered, latency: waits.told(), memory_bytes });
+    }
+
+    let peak_memory_bytes = process::memory(bank.pid())?.peak_bytes;
+    let memory_bytes_max = MEMORY_BYTES + connections_max as u64 * CONNECTION_BYTES;
+    ensure!(
+        peak_memory_bytes <= memory_bytes_max,
+        "the bank took {peak_memory_bytes} bytes of memory; its bound is {memory_bytes_max}"
+    );
+    let presents_answered = honest.answered();
+    bank.end_and_audit(presents_answered)?;
+
+    let of = |subject: usize, figure: fn(&Latency) -> f64| -> Vec<f64> {
+        measured[subject].iter().map(figure).collect()
+    };
+    let figures = Figures {
+        connections,
+        connections_max,
+        presents_per_second: per_second,
+        rounds,
+        p50_without_ms: Spread::of(of(0, |of| of.p50_ms)),
+        p50_with_ms: Spread::of(of(1, |of| of.p50_ms)),
+        p99_without_ms: Spread::of(of(0, |of| of.p99_ms)),
+        p99_with_ms: Spread::of(of(1, |of| of.p99_ms)),
+        p99_with_over_without: Spread::of_ratios(of(1, |of| of.p99_ms), of(0, |of| of.p99_ms)),
+        // What the first took is not given back, so the most of all rounds is what one takes.
+        resting_kib_each: Spread::of(each_kib).most,
+        attacks,
+        peak_memory_bytes,
+        memory_bytes_max,
+        presents_answered,
+    };
+    Part::new("flood", figures.table(), &figures)
+}
+
+/// What a bank takes without connections, with what the few orders of an attack take.
+const MEMORY_BYTES: u64 = 192 * 1024 * 1024;
+
+/// What a connection takes at most: its task, what is read ahead, a body, a reply, and what the allocator loses.
+const CONNECTION_BYTES: u64 = 64 * 1024;
+
+impl Figures {
+    fn table(&self) -> String {
+        let mut table = Table::new(&["What", "Figure", "Goal"]);
+        let mut row = |what: String, figure: String, goal: &str| table.row(&[what, figure, goal.to_owned()]);
+        row(
+            format!(
+                "{} presents a second, {} rounds: p50, p99, ms (least · median · most)",
+                self.presents_per_second, self.rounds
+            ),
+            format!("{:.2}, {:.2}", self.p50_without_ms, self.p99_without_ms),
+            "",
+        );
+        row(
+            format!("with {} connections that rest", figure(number(self.connections as u64), 0)),
+            format!("{:.2}, {:.2}", self.p50_with_ms, self.p99_with_ms),
+            "",
+        );
+        row(
+            "p99 with over p99 without: ratio of the medians (ratios of rounds)".to_owned(),
+            format!(
+                "{:.2} ({:.2})",
+                self.p99_with_ms.median / self.p99_without_ms.median,
+                self.p99_with_over_without
+            ),
+            "≤ 2",
+        );
+        row("memory of one that rests, KiB".to_owned(), figure(self.resting_kib_each, 1), "≤ 16");
+        for attacked in &self.attacks {
+            row(format!("{}: strikes", attacked.attack.does()), figure(number(attacked.strikes), 0), "");
+            row(
+                "honest calls, all answered; p50, p99, ms; memory, MiB".to_owned(),
+                format!(
+                    "{}; {:.2}, {:.2}; {}",
+                    figure(number(attacked.answered), 0),
+                    attacked.latency.p50_ms,
+                    attacked.latency.p99_ms,
+                    figure(mebibytes(attacked.memory_bytes), 0)
+                ),
+                "all",
+            );
+        }
+        row(
+            "The most memory, MiB".to_owned(),
+            figure(mebibytes(self.peak_memory_bytes), 0),
+            &format!("≤ {}", figure(mebibytes(self.memory_bytes_max), 0)),
+        );
+        row(
+            "presents answered, each found once by `pactolus audit`".to_owned(),
+            figure(number(self.presents_answered), 0),
+            "all",
+        );
+        table.to_string()
+    }
+}

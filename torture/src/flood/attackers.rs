@@ -1,0 +1,252 @@
+//! Attackers: what each does, over and over in a thread of its own, until it is told to end.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::ensure;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::Serialize;
+
+use super::bank::TOKEN;
+
+/// Sees to it that this process may have so many files open.
+pub(super) fn raise_file_limit(files: usize) -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    ensure!(allowed >= files as u64, "the attack needs {files} open files; ulimit -Hn says {allowed}");
+    Ok(())
+}
+
+/// Connections that rest: of four, two have had an answer, one has sent half a head, and one a head and half a body.
+pub(super) fn rest(address: SocketAddr, connections: usize) -> anyhow::Result<Vec<TcpStream>> {
+    let mut resting = Vec::with_capacity(connections);
+    for number in 0..connections {
+        let mut stream = TcpStream::connect(address)?;
+        match number % 4 {
+            0 => stream.write_all(&HEAD.as_bytes()[..HEAD.len() / 2])?,
+            1 => stream.write_all(format!("{HEAD}{{\"openid\":").as_bytes())?,
+            _ => {
+                stream.write_all(HEALTH.as_bytes())?;
+                let read = stream.read(&mut [0; 512])?;
+                ensure!(read > 0, "a connection that asked was closed");
+            }
+        }
+        resting.push(stream);
+    }
+    Ok(resting)
+}
+
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: bank\r\n\r\n";
+
+/// Of a present: with a token, so that its body is waited for.
+const HEAD: &str = concat!(
+    "POST /cgi-bin/midas/present?access_token=ACCESSTOKEN HTTP/1.1\r\nhost: bank\r\n",
+    "content-type: application/json\r\ncontent-length: 2000\r\n\r\n"
+);
+
+/// What an attacker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Attack {
+    SlowHeads,
+    SlowBodies,
+    UnreadReplies,
+    Pipelining,
+    NewConnections,
+    LongHeads,
+    EndlessBodies,
+    Garbage,
+}
+
+impl Attack {
+    pub(super) const ALL: [Self; 8] = [
+        Self::SlowHeads,
+        Self::SlowBodies,
+        Self::UnreadReplies,
+        Self::Pipelining,
+        Self::NewConnections,
+        Self::LongHeads,
+        Self::EndlessBodies,
+        Self::Garbage,
+    ];
+
+    pub(super) const fn does(self) -> &'static str {
+        match self {
+            Self::SlowHeads => "Heads that come byte by byte, on more connections than there may be",
+            Self::SlowBodies => "Bodies that come byte by byte",
+            Self::UnreadReplies => "Replies that nobody reads",
+            Self::Pipelining => "A thousand requests in one write",
+            Self::NewConnections => "New connections, as many as can be",
+            Self::LongHeads => "Heads that are too long",
+            Self::EndlessBodies => "Bodies without end, in chunks",
+            Self::Garbage => "Garbage, and the hello of TLS",
+        }
+    }
+
+    /// Begins it, with so many connections at most.
+    pub(super) fn begin(self, address: SocketAddr, connections: usize, seed: u64) -> Attacker {
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let told = Arc::clone(&goes_on);
+        let thread = std::thread::spawn(move || {
+            let mut garbage = Garbage(seed | 1);
+            let mut strikes = 0;
+            match self {
+                // More than there may be, as much as the file limit of the usual machine allows.
+                Self::SlowHeads => drip(address, connections + connections / 5, HEAD.as_bytes(), 1, &told),
+                Self::SlowBodies => {
+                    drip(address, connections, &[HEAD.as_bytes(), &[b' '; 1999]].concat(), HEAD.len(), &told)
+                }
+                Self::UnreadReplies => pour(address, connections / 10, &told),
+                Self::Pipelining
+                | Self::NewConnections
+                | Self::LongHeads
+                | Self::EndlessBodies
+                | Self::Garbage => {
+                    while told.load(Ordering::Relaxed) {
+                        // A connection that the bank closes is what the attack is to meet.
+                        let _ = self.strike(address, &mut garbage);
+                        strikes += 1;
+                    }
+                    Ok(strikes)
+                }
+            }
+        });
+        Attacker { goes_on, thread }
+    }
+
+    /// Does it once, on a connection of its own.
+    fn strike(self, address: SocketAddr, garbage: &mut Garbage) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+        match self {
+            Self::NewConnections | Self::SlowHeads | Self::SlowBodies | Self::UnreadReplies => return Ok(()),
+            Self::Pipelining => stream.write_all(HEALTH.repeat(1000).as_bytes())?,
+            Self::LongHeads => {
+                stream.write_all(format!("GET /{} HTTP/1.1\r\n", "x".repeat(1024 * 1024)).as_bytes())?;
+            }
+            Self::EndlessBodies => {
+                let head = format!(
+                    "POST /cgi-bin/midas/present?access_token={TOKEN} HTTP/1.1\r\nhost: bank\r\n\
+                     transfer-encoding: chunked\r\n\r\n"
+                );
+                stream.write_all(head.as_bytes())?;
+                let chunk = format!("1000\r\n{}\r\n", " ".repeat(4096));
+                (0..10_000).try_for_each(|_| stream.write_all(chunk.as_bytes()))?;
+            }
+            Self::Garbage => {
+                let bytes: Vec<u8> = (0..2000).map(|_| garbage.byte()).collect();
+                let hello: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03];
+                stream.write_all(if garbage.byte() % 2 == 0 { hello } else { &bytes })?;
+            }
+        }
+        stream.shutdown(std::net::Shutdown::Write)?;
+        let mut buffer = [0; 16 * 1024];
+        while stream.read(&mut buffer)? > 0 {}
+        Ok(())
+    }
+}
+
+/// Sends `text` on so many connections, its first bytes at once and then a byte on each in turn; a connection that was
+/// closed is opened anew. How many bytes were sent one by one.
+fn drip(
+    address: SocketAddr,
+    connections: usize,
+    text: &[u8],
+    at_once: usize,
+    goes_on: &AtomicBool,
+) -> std::io::Result<u64> {
+    let mut streams: Vec<(TcpStream, usize)> = Vec::new();
+    let mut strikes = 0;
+    let open = || -> std::io::Result<(TcpStream, usize)> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(&text[..at_once])?;
+        stream.set_nonblocking(true)?;
+        Ok((stream, at_once))
+    };
+    while goes_on.load(Ordering::Relaxed) {
+        if streams.len() < connections {
+            streams.extend(open());
+            continue;
+        }
+        for (stream, sent) in &mut streams {
+            let next = text.get(*sent).copied().unwrap_or(b'x');
+            match stream.write(&[next]) {
+                Ok(_) => {
+                    *sent += 1;
+                    strikes += 1;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    if let Ok(anew) = open() {
+                        (*stream, *sent) = anew;
+                    }
+                }
+            }
+            if !goes_on.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    }
+    Ok(strikes + streams.len() as u64)
+}
+
+/// Asks for the longest reply over and over, on so many connections, and reads nothing. How many bytes were taken.
+fn pour(address: SocketAddr, connections: usize, goes_on: &AtomicBool) -> std::io::Result<u64> {
+    let request = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: bank\r\n\r\n".repeat(100);
+    let mut streams: Vec<TcpStream> = Vec::new();
+    let mut strikes = 0;
+    while goes_on.load(Ordering::Relaxed) {
+        if streams.len() < connections {
+            let stream = TcpStream::connect(address)?;
+            stream.set_nonblocking(true)?;
+            streams.push(stream);
+        }
+        for stream in &mut streams {
+            match stream.write(request.as_bytes()) {
+                Ok(written) => strikes += written as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    *stream = TcpStream::connect(address)?;
+                    stream.set_nonblocking(true)?;
+                }
+            }
+        }
+        if streams.len() >= connections {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Ok(strikes)
+}
+
+/// An attacker at work.
+pub(super) struct Attacker {
+    goes_on: Arc<AtomicBool>,
+    thread: JoinHandle<std::io::Result<u64>>,
+}
+
+impl Attacker {
+    /// Ends it; how often it struck.
+    pub(super) fn end(self) -> anyhow::Result<u64> {
+        self.goes_on.store(false, Ordering::Relaxed);
+        let strikes = self.thread.join().map_err(|_| anyhow::anyhow!("the attacker panicked"))?;
+        Ok(strikes?)
+    }
+}
+
+/// Bytes that look random (xorshift), from a seed.
+struct Garbage(u64);
+
+impl Garbage {
+    fn byte(&mut self) -> u8 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.to_le_bytes()[3]
+    }
+}

@@ -1,0 +1,162 @@
+//! Honest callers: signed presents at a fixed rate, on connections that are kept, and on new ones.
+//!
+//! A wait is counted from when the present was due. A caller whose present is not answered fails the attack.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use pactolus_figures::waits::Waits;
+use pactolus_nouns::{Amount, Environment};
+use pactolus_protocol::{
+    AccessToken, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
+};
+
+use super::bank::{APPID, Bank, MIDAS_KEY, OFFER, OPERATOR, TOKEN};
+
+const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+
+/// How many callers there are, each with a thread, a player and a connection.
+const CALLERS: u64 = 16;
+
+/// One present of so many is sent on a new connection.
+const ONE_NEW_IN: u64 = 20;
+
+/// How long a caller waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The callers of a bank.
+pub(super) struct Honest {
+    address: SocketAddr,
+    per_second: u32,
+    kept: Vec<TcpStream>,
+    answered: u64,
+}
+
+impl Honest {
+    /// Logs their players in.
+    pub(super) fn callers(bank: &Bank, per_second: u32) -> anyhow::Result<Self> {
+        let mut kept = Vec::new();
+        for caller in 0..CALLERS {
+            let mut stream = connect(bank.address)?;
+            let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
+            let request = format!(
+                "PUT /api/v1/apps/{APPID}/players/player-{caller}/session HTTP/1.1\r\nhost: bank\r\n\
+                 authorization: Bearer {OPERATOR}\r\ncontent-type: application/json\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            exchange(&mut stream, request.as_bytes(), "{")?;
+            kept.push(stream);
+        }
+        Ok(Self { address: bank.address, per_second, kept, answered: 0 })
+    }
+
+    /// How many presents were answered so far.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    /// Sends presents for so long; how long each waited. All are answered, or it fails.
+    pub(super) fn call(&mut self, lasting: Duration) -> anyhow::Result<Waits> {
+        let (address, first, per_second) = (self.address, self.answered, self.per_second);
+        let count = u64::from(per_second) * lasting.as_secs();
+        let next = AtomicU64::new(0);
+        let begun = Instant::now();
+        let call = |caller: usize, stream: &mut TcpStream| {
+            let mut waits = Waits::default();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    return anyhow::Ok(waits);
+                }
+                let request = present(caller, first + index)?;
+                let due = Duration::from_secs(index) / per_second;
+                std::thread::sleep(due.saturating_sub(begun.elapsed()));
+                if index % ONE_NEW_IN == 0 {
+                    exchange(&mut connect(address)?, request.as_bytes(), DONE).context("a new connection")?;
+                } else {
+                    exchange(stream, request.as_bytes(), DONE).context("a kept connection")?;
+                }
+                waits.push(begun.elapsed().saturating_sub(due));
+            }
+        };
+        let waits = std::thread::scope(|scope| {
+            let call = &call;
+            let callers: Vec<_> = self
+                .kept
+                .iter_mut()
+                .enumerate()
+                .map(|(caller, stream)| scope.spawn(move || call(caller, stream)))
+                .collect();
+            let mut all = Waits::default();
+            for caller in callers {
+                let waits = caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))?;
+                all.append(waits.context("an honest caller was not answered")?);
+            }
+            anyhow::Ok(all)
+        })?;
+        self.answered += count;
+        Ok(waits)
+    }
+}
+
+/// How the answer to a present begins that was carried out.
+const DONE: &str = r#"{"errcode":0,"#;
+
+fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// The present of this number, to the caller's player, as it is sent.
+fn present(caller: usize, number: u64) -> anyhow::Result<String> {
+    let call = Present {
+        caller: Caller {
+            openid: format!("player-{caller}").parse()?,
+            appid: APPID.parse()?,
+            offer_id: OFFER.parse()?,
+            ts: UnixSeconds::new(1_507_530_737)?,
+            zone_id: "1".parse()?,
+            pf: Pf::new("android")?,
+            user_ip: None,
+        },
+        present_counts: Amount::new(1)?,
+        bill_no: format!("honest-{number}").parse()?,
+    };
+    let (key, session) = (MidasKey::new(MIDAS_KEY)?, SessionKey::new(SESSION_KEY)?);
+    let token = AccessToken::new(TOKEN)?;
+    let body = signed_body(&call, Environment::Live, &key, Some((&session, &token)));
+    let path = Present::path(Environment::Live);
+    Ok(format!(
+        "POST {path}?access_token={TOKEN} HTTP/1.1\r\nhost: bank\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// Sends a request and reads its answer, whose body has to begin as is expected.
+fn exchange(stream: &mut TcpStream, request: &[u8], expected: &str) -> anyhow::Result<()> {
+    stream.write_all(request)?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let read = stream.read(&mut buffer)?;
+        ensure!(read > 0, "the bank closed a connection");
+        answer.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&answer);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.context("an answer does not say how long it is")?.parse()?;
+        if body.len() < length {
+            continue;
+        }
+        if !head.starts_with("HTTP/1.1 200 ") || !body.starts_with(expected) {
+            bail!("an answer is not what it should be: {text}");
+        }
+        return Ok(());
+    }
+}
