@@ -117,6 +117,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         let memory_bytes = process::memory(bank.pid())?.resident_bytes;
         let answered = waits.count() as u64;
         let strikes = attacker.end()?;
+        eprintln!("  {strikes} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
         ensure!(strikes > 0, "the attack did not strike: {}", attack.does());
         attacks.push(Attacked { attack, strikes, answered, latency: waits.told(), memory_bytes });
     }
