@@ -205,6 +205,25 @@ mod tests {
         assert!(!format!("{error} {error:?}").contains("a secret"));
     }
 
+    /// It is the compiler that tests this: were one of these types to have `PartialEq`, two implementations would fit,
+    /// and it could not choose.
+    #[test]
+    fn no_secret_can_be_compared_in_variable_time() {
+        trait OneFits<A> {
+            fn fits() {}
+        }
+        impl<T> OneFits<()> for T {}
+        struct IfComparable;
+        impl<T: PartialEq> OneFits<IfComparable> for T {}
+
+        <MidasKey as OneFits<_>>::fits();
+        <SessionKey as OneFits<_>>::fits();
+        <AppSecret as OneFits<_>>::fits();
+        <AccessToken as OneFits<_>>::fits();
+        <LoginCode as OneFits<_>>::fits();
+        <crate::sign::Signature as OneFits<_>>::fits();
+    }
+
     #[test]
     fn a_secret_matches_itself_alone() {
         let token = AccessToken::new("ACCESSTOKEN").unwrap();
