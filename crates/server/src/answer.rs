@@ -17,6 +17,7 @@ use pactolus_protocol::reply::{CONTENT_TYPE, refusal_to_json};
 use pactolus_protocol::{ErrorCode, Refusal, Rid};
 
 use crate::bank::Bank;
+use crate::midas::signed::read_body;
 
 /// A call that is refused. Its body is written by [`answer`], which knows the request's id.
 #[derive(Clone)]
@@ -85,6 +86,18 @@ pub(crate) fn refuse<B: From<Vec<u8>>>(
     let mut response = json(refusal_to_json(refusal, rid));
     response.extensions_mut().insert(IsRefusal);
     response
+}
+
+/// Goes on once the whole body is there.
+///
+/// Around [`to_the_end`] on paths that are open to everybody: a handler that waited there for the rest of a body would
+/// hold its connection for as long as the client likes, past every deadline.
+pub(crate) async fn with_whole_body(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match read_body(body).await {
+        Ok(body) => next.run(Request::from_parts(head, Body::from(body))).await,
+        Err(refusal) => Refused(refusal).into_response(),
+    }
 }
 
 /// Lets a handler come to its end even when its answer is no longer waited for.

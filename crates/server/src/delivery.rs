@@ -22,6 +22,8 @@ pub(crate) struct Delivery<S> {
     /// What was read and given back; read again before the stream is.
     given_back: Bytes,
     standing: Arc<Standing>,
+    /// Whether something was written since the last flush: hyper flushes also when it has read only.
+    has_written: bool,
     within: Duration,
     /// Runs out when the reply at hand has to be gone; nothing while all has been taken at once.
     late: Option<Pin<Box<Sleep>>>,
@@ -30,7 +32,7 @@ pub(crate) struct Delivery<S> {
 impl<S> Delivery<S> {
     /// `stream`, whose client has to take a reply `within` this time.
     pub(crate) fn new(stream: S, standing: Arc<Standing>, within: Duration) -> Self {
-        Self { stream, given_back: Bytes::new(), standing, within, late: None }
+        Self { stream, given_back: Bytes::new(), standing, has_written: false, within, late: None }
     }
 
     pub(crate) fn get(&self) -> &S {
@@ -76,6 +78,7 @@ impl<S: Write + Unpin> Write for Delivery<S> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.standing.note_traffic();
+        this.has_written = true;
         match Pin::new(&mut this.stream).poll_write(context, bytes) {
             Poll::Ready(written) => Poll::Ready(written),
             Poll::Pending => {
@@ -91,7 +94,7 @@ impl<S: Write + Unpin> Write for Delivery<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.late = None;
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_ready() {
+        if flushed.is_ready() && std::mem::take(&mut self.has_written) {
             self.standing.note_sent();
         }
         flushed

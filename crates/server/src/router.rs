@@ -57,7 +57,8 @@ pub fn router(bank: Arc<Bank>) -> Router {
         .route("/cgi-bin/token", get(platform::token))
         .route("/cgi-bin/stable_token", any(platform::stable_token))
         .route("/sns/jscode2session", get(platform::login::jscode2session))
-        .route_layer(from_fn(answer::to_the_end));
+        .route_layer(from_fn(answer::to_the_end))
+        .route_layer(from_fn(answer::with_whole_body));
 
     let platform = Router::new()
         .route("/wxa/checksession", get(platform::login::check_session))

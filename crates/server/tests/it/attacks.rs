@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use pactolus_server::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -59,10 +61,10 @@ async fn slow_heads_on_more_connections_than_there_may_be_keep_nobody_out() {
             assert!(answer_to(&bank, b"GET /healthz HTTP/1.0\r\n\r\n").await.contains("200 OK"));
         }
     }
-    // The oldest are gone: of 300 no more than 50 can be left.
-    for stream in &mut attackers[..250] {
-        assert_eq!(to_the_end(stream).await, "");
-    }
+    // Of 300 no more than 50 can be left.
+    let ends: FuturesUnordered<_> = attackers.iter_mut().map(to_the_end).collect();
+    let told: String = ends.take(250).collect().await;
+    assert_eq!(told, "");
 }
 
 #[tokio::test]
@@ -190,6 +192,19 @@ async fn floods_of_new_connections_and_half_open_ones_keep_nobody_out() {
     for stream in &mut half_open {
         assert_eq!(to_the_end(stream).await, "");
     }
+}
+
+/// Buffers were taken away from a connection with half a head in it, again and again, and each time its deadline
+/// began anew: a slow head never ended.
+#[tokio::test(start_paused = true)]
+async fn a_slow_head_ends_at_its_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { head_deadline: Duration::from_secs(30), ..Limits::default() };
+    let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
+    let begun = tokio::time::Instant::now();
+    assert_eq!(answer_to(&bank, b"GET /healthz HTTP/1.1\r\nho").await, "");
+    let took = begun.elapsed();
+    assert!((30..=60).contains(&took.as_secs()), "{took:?}");
 }
 
 /// A connection that rests has its buffers taken away; what it had already said of its next request must stay.
