@@ -2,28 +2,31 @@
 //!
 //! A signature covers what was sent, so numbers keep their digits and nothing is ever serialised again.
 //! A body must never be logged; its `Debug` says only how many fields it has.
-//! Read `call/reader.rs` next for how fields become values.
+//! Read `body/scan.rs` next for the JSON, `call/reader.rs` for how fields become values.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
-use serde_json::error::Category;
-use serde_json::value::RawValue;
-
 use crate::error::{ErrorCode, Refusal};
 use crate::parameter::Parameter;
 
+#[cfg(test)]
+mod against_serde;
 mod field;
+mod scan;
 
 pub(crate) use field::{Field, Value};
+use scan::{Member, Members, NotAnObject};
 
 /// The largest body, in bytes: several times what every documented parameter at its longest takes.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 
-/// The fields of a body, sorted by key in byte order, as signatures want them; no key comes twice.
+/// The fields of a body; no key comes twice.
 pub struct Body<'a> {
-    fields: Vec<Field<'a>>,
+    /// What each parameter was sent with, in their order, which is that of their names.
+    parameters: [Option<Value<'a>>; Parameter::ALL.len()],
+    /// The fields that name no parameter, sorted by key in byte order.
+    others: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 impl<'a> Body<'a> {
@@ -34,14 +37,39 @@ impl<'a> Body<'a> {
             return Err(Refusal::new(ErrorCode::EmptyPostData));
         }
         if bytes.len() > BODY_BYTES_MAX {
-            return Err(malformed(format!("the body is larger than {BODY_BYTES_MAX} bytes")));
+            return Err(Self::too_large());
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))?;
-        let fields = raw_fields(text)?
-            .into_iter()
-            .map(|(key, raw)| Field::decode(key, raw.get()))
-            .collect::<Result<_, _>>()?;
-        Self::from_fields(fields)
+        let text = as_text(bytes)?;
+        let mut body = Self::empty();
+        // Kept until the end, because what is no JSON goes before both, wherever it stands.
+        let (mut has_lone_surrogate, mut twice) = (false, None);
+        let mut members = members(text)?;
+        while let Some(member) = next(&mut members, text)? {
+            let Ok(key) = field::decode_string(text, member.key) else {
+                return Err(lone_surrogate_in_key(text, &member));
+            };
+            let Ok(value) = Value::decode(text, member.value) else {
+                has_lone_surrogate = true;
+                continue;
+            };
+            match Parameter::from_name(&key) {
+                None => body.others.push((key, value)),
+                Some(parameter) => {
+                    if body.parameters[parameter as usize].replace(value).is_some() {
+                        twice = first_by_name(twice, Some(parameter.name()));
+                    }
+                }
+            }
+        }
+        if has_lone_surrogate {
+            return Err(malformed("a string of the body has a lone surrogate"));
+        }
+        body.others.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let other_twice = body.others.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| &*pair[0].0);
+        match first_by_name(twice, other_twice) {
+            None => Ok(body),
+            Some(key) => Err(sent_twice(key)),
+        }
     }
 
     /// 47001 for a body above [`BODY_BYTES_MAX`], for a reader that stops there.
@@ -49,38 +77,71 @@ impl<'a> Body<'a> {
         malformed(format!("the body is larger than {BODY_BYTES_MAX} bytes"))
     }
 
-    /// The body with these fields, which come in any order.
-    pub(crate) fn from_fields(mut fields: Vec<Field<'a>>) -> Result<Self, Refusal> {
-        fields.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        match fields.windows(2).find(|pair| pair[0].key == pair[1].key) {
-            None => Ok(Self { fields }),
-            Some(pair) => Err(sent_twice(&pair[0])),
+    /// The body that holds these parameters, which come in any order.
+    pub(crate) fn of_parameters(parameters: impl IntoIterator<Item = (Parameter, Value<'a>)>) -> Self {
+        let mut body = Self::empty();
+        for (parameter, value) in parameters {
+            body.parameters[parameter as usize] = Some(value);
         }
+        body
     }
 
-    pub(crate) fn fields(&self) -> &[Field<'a>] {
-        &self.fields
+    /// The fields in the order of their keys, byte by byte, as signatures want them.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        let mut parameters =
+            Parameter::ALL.iter().filter_map(|parameter| self.parameter(*parameter)).peekable();
+        let mut others = self.others().peekable();
+        std::iter::from_fn(move || match (parameters.peek(), others.peek()) {
+            (Some(parameter), Some(other)) if other.key < parameter.key => others.next(),
+            (Some(_), _) => parameters.next(),
+            (None, _) => others.next(),
+        })
+    }
+
+    /// The field that a parameter was sent in.
+    pub(crate) fn parameter(&self, parameter: Parameter) -> Option<Field<'_>> {
+        let value = self.get(parameter)?;
+        Some(Field { key: parameter.name(), parameter: Some(parameter), value })
+    }
+
+    /// The fields that name no parameter, in the order of their keys.
+    pub(crate) fn others(&self) -> impl Iterator<Item = Field<'_>> {
+        self.others.iter().map(|(key, value)| Field { key, parameter: None, value })
     }
 
     /// The keys in the order in which they were sent, each with its value as it was written.
     pub(crate) fn written(bytes: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a str)>, Refusal> {
-        let text = std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))?;
-        Ok(raw_fields(text)?.into_iter().map(|(key, raw)| (key, raw.get())).collect())
+        let text = as_text(bytes)?;
+        let mut written = Vec::new();
+        let mut members = members(text)?;
+        while let Some(member) = next(&mut members, text)? {
+            let key = field::decode_string(text, member.key)
+                .map_err(|field::LoneSurrogate| lone_surrogate_in_key(text, &member))?;
+            written.push((key, &text[member.value.start..member.value.end]));
+        }
+        Ok(written)
     }
 
     /// The value of the field `key`, for calls that have no table of parameters.
     pub(crate) fn field(&self, key: &str) -> Option<&Value<'a>> {
-        self.fields.iter().find(|field| field.key == key).map(|field| &field.value)
+        match Parameter::from_name(key) {
+            Some(parameter) => self.get(parameter),
+            None => self.others.iter().find(|(other, _)| other == key).map(|(_, value)| value),
+        }
     }
 
     pub(crate) fn get(&self, parameter: Parameter) -> Option<&Value<'a>> {
-        self.fields.iter().find(|field| field.parameter == Some(parameter)).map(|field| &field.value)
+        self.parameters[parameter as usize].as_ref()
+    }
+
+    fn empty() -> Self {
+        Self { parameters: [const { None }; Parameter::ALL.len()], others: Vec::new() }
     }
 }
 
 impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Body({} fields)", self.fields.len())
+        write!(f, "Body({} fields)", self.fields().count())
     }
 }
 
@@ -88,83 +149,63 @@ fn malformed(detail: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal::because(ErrorCode::DataFormat, detail)
 }
 
+/// All of a body is looked at once, so that every part of it is text.
+fn as_text(bytes: &[u8]) -> Result<&str, Refusal> {
+    std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))
+}
+
+fn members(text: &str) -> Result<Members<'_>, Refusal> {
+    Members::of(text).map_err(|error| not_an_object(error, text))
+}
+
+#[inline]
+fn next(members: &mut Members<'_>, text: &str) -> Result<Option<Member>, Refusal> {
+    members.next().map_err(|error| not_an_object(error, text))
+}
+
+/// Told as what is not JSON, because no field can have such a name.
+#[cold]
+fn lone_surrogate_in_key(text: &str, member: &Member) -> Refusal {
+    not_an_object(NotAnObject::Wrong { at: member.key.start }, text)
+}
+
+#[cold]
+fn not_an_object(error: NotAnObject, text: &str) -> Refusal {
+    match error {
+        NotAnObject::OtherValue => malformed("the body is not a JSON object"),
+        NotAnObject::Ended => malformed("the body ends before its JSON does"),
+        NotAnObject::Wrong { at } => {
+            let lines = text.as_bytes()[..at].split(|byte| *byte == b'\n');
+            let (line, column) = (lines.clone().count(), 1 + lines.last().map_or(0, <[u8]>::len));
+            malformed(format!("the body is not JSON at line {line}, column {column}"))
+        }
+        NotAnObject::Followed => malformed("something follows the JSON object in the body"),
+    }
+}
+
+/// Which of two keys comes first in the order of their names.
+fn first_by_name<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
+    [a, b].into_iter().flatten().min()
+}
+
 /// 90018: a parameter keeps its plain name; any other key is quoted, and cut, for it may be most of a body.
-fn sent_twice(field: &Field<'_>) -> Refusal {
-    if let Some(parameter) = field.parameter {
+fn sent_twice(key: &str) -> Refusal {
+    if let Some(parameter) = Parameter::from_name(key) {
         return Refusal::parameter(parameter, "is sent twice");
     }
-    let start: String = field.key.chars().take(64).collect();
+    let start: String = key.chars().take(64).collect();
     Refusal::because(ErrorCode::InvalidParameter, format!("{start:?} is sent twice"))
-}
-
-type RawField<'a> = (Cow<'a, str>, &'a RawValue);
-
-fn raw_fields(text: &str) -> Result<Vec<RawField<'_>>, Refusal> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let fields = json.deserialize_map(FieldsVisitor).map_err(|error| match error.classify() {
-        Category::Data => malformed("the body is not a JSON object"),
-        Category::Eof => malformed("the body ends before its JSON does"),
-        Category::Syntax | Category::Io => {
-            malformed(format!("the body is not JSON at line {}, column {}", error.line(), error.column()))
-        }
-    })?;
-    json.end().map_err(|_| malformed("something follows the JSON object in the body"))?;
-    Ok(fields)
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Vec<RawField<'de>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        // Room for every documented parameter of the longest call, its signatures and a few more.
-        let mut fields = Vec::with_capacity(16);
-        while let Some(key) = map.next_key_seed(Key)? {
-            fields.push((key, map.next_value()?));
-        }
-        Ok(fields)
-    }
-}
-
-/// A key, borrowed from the body where it has no escapes; serde's own `Cow` always copies.
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fields(json: &str) -> Vec<(String, Value<'_>)> {
+    /// Whether these are the fields of a body, in their order.
+    fn holds(json: &str, expected: &[(&str, Value<'_>)]) {
         let body = Body::parse(json.as_bytes()).unwrap();
-        body.fields.into_iter().map(|field| (field.key.into_owned(), field.value)).collect()
+        let fields: Vec<_> = body.fields().map(|field| (field.key, field.value.clone())).collect();
+        assert_eq!(fields, expected, "{json}");
     }
 
     #[test]
@@ -180,16 +221,14 @@ mod tests {
             ("e", Value::Text("😀".into())),
             ("z", Value::Number("1e0".into())),
         ];
-        assert_eq!(fields(sent), expected.map(|(key, value)| (key.to_owned(), value)));
+        holds(sent, &expected);
     }
 
     #[test]
     fn texts_without_escapes_are_borrowed() {
-        let body = Body::parse(br#"{"openid":"abc"}"#).unwrap();
-        assert!(matches!(
-            &body.fields[0],
-            Field { key: Cow::Borrowed(_), value: Value::Text(Cow::Borrowed(_)), .. }
-        ));
+        let body = Body::parse(br#"{"openid":"abc","other":"\/"}"#).unwrap();
+        assert!(matches!(body.get(Parameter::OpenId), Some(Value::Text(Cow::Borrowed("abc")))));
+        assert!(matches!(&body.others[..], [(Cow::Borrowed("other"), Value::Text(Cow::Owned(_)))]));
     }
 
     #[test]
@@ -234,6 +273,6 @@ mod tests {
         let open = format!(r#"{{"a":{}"#, "[".repeat(10_000));
         assert_eq!(Body::parse(open.as_bytes()).unwrap_err().code(), ErrorCode::DataFormat);
         let closed = format!(r#"{{"a":{}{}}}"#, "[".repeat(8_000), "]".repeat(8_000));
-        assert_eq!(fields(&closed), [("a".to_owned(), Value::Nested)]);
+        holds(&closed, &[("a", Value::Nested)]);
     }
 }

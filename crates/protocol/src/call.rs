@@ -40,12 +40,13 @@ pub trait Call: Sized + fields::Fields {
 }
 
 mod fields {
-    use crate::body::Field;
+    use crate::body::Value;
+    use crate::parameter::Parameter;
 
     /// A request's way onto the wire.
     pub trait Fields {
-        /// The fields that a client sends, in the vendor's order; what `from_body` reads, `fields` writes.
-        fn fields(&self) -> Vec<Field<'_>>;
+        /// The parameters that a client sends, in the vendor's order; what `from_body` reads, `fields` writes.
+        fn fields(&self) -> Vec<(Parameter, Value<'_>)>;
     }
 }
 

@@ -52,7 +52,7 @@
 //!
 //! To add a call:
 //! 1. its [`CallKind`], its name in the path and its own parameters, in `call.rs`;
-//! 2. each new parameter, with its form, in `parameter.rs`;
+//! 2. each new parameter, in its place in the order of names, with its form, in `parameter.rs`;
 //! 3. its request type and [`Call`] implementation, in `call/requests.rs`;
 //! 4. its reply type and [`Reply`] implementation, in `reply.rs`;
 //! 5. its rows in `docs/protocol.md`, which a test holds against the tables above.

@@ -14,13 +14,20 @@ macro_rules! parameters {
         }
 
         impl Parameter {
-            /// Every parameter.
+            /// Every parameter, in the order of their names.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The name on the wire.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
+                }
+            }
+
+            /// How a text to sign that holds others already goes on with this one, up to its value.
+            pub(crate) const fn next_pair(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!("&", $name, "="),)*
                 }
             }
 
@@ -35,6 +42,7 @@ macro_rules! parameters {
     };
 }
 
+// Sorted by name in byte order, because the texts that are signed hold them so.
 parameters! {
     AccessToken = "access_token",
     Amt = "amt",
@@ -107,5 +115,20 @@ impl Parameter {
 impl fmt::Display for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_in_the_order_of_their_names_and_numbered_by_it() {
+        assert!(Parameter::ALL.is_sorted_by(|a, b| a.name() < b.name()));
+        for (number, parameter) in Parameter::ALL.iter().enumerate() {
+            assert_eq!(*parameter as usize, number);
+            assert_eq!(Parameter::from_name(parameter.name()), Some(*parameter));
+            assert_eq!(parameter.next_pair(), format!("&{parameter}="));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use pactolus_nouns::Environment;
 
-use crate::body::{Body, Field, Value};
+use crate::body::{Body, Value};
 use crate::call::Call;
 use crate::json::Object;
 use crate::parameter::Parameter;
@@ -20,7 +20,7 @@ pub fn signed_body<C: Call>(
 ) -> String {
     let path = C::path(environment);
     let fields = call.fields();
-    let body = Body::from_fields(fields.clone()).expect("no request type writes a field twice");
+    let body = Body::of_parameters(fields.iter().cloned());
     let sig = sign::sig(path, &body, Dialect::DOCUMENTED, midas_key).to_string();
     let mut object = fields.iter().fold(Object::new(), write_field).text(Parameter::Sig.name(), &sig);
     if let Some((session_key, token)) = session {
@@ -30,10 +30,10 @@ pub fn signed_body<C: Call>(
     String::from_utf8(object.end()).expect("every part written was UTF-8")
 }
 
-fn write_field(object: Object, field: &Field<'_>) -> Object {
-    match &field.value {
-        Value::Text(text) => object.text(&field.key, text),
-        Value::Number(digits) => object.number(&field.key, digits),
+fn write_field(object: Object, (parameter, value): &(Parameter, Value<'_>)) -> Object {
+    match value {
+        Value::Text(text) => object.text(parameter.name(), text),
+        Value::Number(digits) => object.number(parameter.name(), digits),
         Value::Literal(_) | Value::Nested => {
             unreachable!("no request type writes anything but texts and integers")
         }

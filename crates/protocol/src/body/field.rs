@@ -1,20 +1,19 @@
-//! One top-level field of a body: its key and its value, as they were sent.
+//! A top-level field of a body: its key and its value, as they were sent.
 
 use std::borrow::Cow;
 
-use super::malformed;
-use crate::error::Refusal;
+use super::scan::{Form, Span};
 use crate::parameter::Parameter;
 
 /// One top-level field.
-#[derive(Clone)]
-pub struct Field<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'b> {
     /// The name, its escapes decoded.
-    pub key: Cow<'a, str>,
+    pub key: &'b str,
     /// The parameter that the key names, if any call documents it.
     pub parameter: Option<Parameter>,
     /// What it was sent with.
-    pub value: Value<'a>,
+    pub value: &'b Value<'b>,
 }
 
 /// The value of a field, as sent.
@@ -30,27 +29,15 @@ pub enum Value<'a> {
     Nested,
 }
 
-impl<'a> Field<'a> {
-    /// A field that this side sends.
-    pub fn new(parameter: Parameter, value: Value<'a>) -> Self {
-        Self { key: Cow::Borrowed(parameter.name()), parameter: Some(parameter), value }
-    }
-
-    /// The field whose value is written by `raw`: well-formed JSON without space around it.
-    pub(super) fn decode(key: Cow<'a, str>, raw: &'a str) -> Result<Self, Refusal> {
-        let parameter = Parameter::from_name(&key);
-        let value = Value::decode(raw)?;
-        Ok(Self { key, parameter, value })
-    }
-}
-
 impl<'a> Value<'a> {
-    fn decode(raw: &'a str) -> Result<Self, Refusal> {
-        Ok(match raw.as_bytes() {
-            [b'"', .., b'"'] => Self::Text(decode_string(raw)?),
-            [b'{' | b'[', ..] => Self::Nested,
-            [b't' | b'f' | b'n', ..] => Self::Literal(raw),
-            _ => Self::Number(Cow::Borrowed(raw)),
+    /// The value that stands there in `text`.
+    #[inline]
+    pub(super) fn decode(text: &'a str, span: Span) -> Result<Self, LoneSurrogate> {
+        Ok(match span.form {
+            Form::Plain | Form::Escaped => Self::Text(decode_string(text, span)?),
+            Form::Number => Self::Number(Cow::Borrowed(&text[span.start..span.end])),
+            Form::Literal => Self::Literal(&text[span.start..span.end]),
+            Form::Nested => Self::Nested,
         })
     }
 
@@ -83,13 +70,19 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A string without escapes is its own text; in one with escapes only a lone surrogate can still be wrong.
-fn decode_string(raw: &str) -> Result<Cow<'_, str>, Refusal> {
-    let inner = &raw[1..raw.len() - 1];
-    if !inner.contains('\\') {
-        return Ok(Cow::Borrowed(inner));
+/// All that can still be wrong with a string whose form is right.
+pub(super) struct LoneSurrogate;
+
+/// The string, or the key, that stands there in `text`.
+#[inline]
+pub(super) fn decode_string(text: &str, span: Span) -> Result<Cow<'_, str>, LoneSurrogate> {
+    match span.form {
+        Form::Escaped => unescape(&text[span.start..span.end]).map(Cow::Owned),
+        _ => Ok(Cow::Borrowed(&text[span.start + 1..span.end - 1])),
     }
-    let text =
-        serde_json::from_str(raw).map_err(|_| malformed("a string of the body has a lone surrogate"))?;
-    Ok(Cow::Owned(text))
+}
+
+#[cold]
+fn unescape(quoted: &str) -> Result<String, LoneSurrogate> {
+    serde_json::from_str(quoted).map_err(|_| LoneSurrogate)
 }

@@ -10,7 +10,7 @@ use pactolus_nouns::{Amount, AppId, BillNo, OfferId, OpenId, ZoneId};
 use super::fields::Fields;
 use super::reader::{Reader, amount};
 use super::{Call, CallKind};
-use crate::body::{Body, Field, Value};
+use crate::body::{Body, Value};
 use crate::error::Refusal;
 use crate::parameter::Parameter;
 use crate::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
@@ -98,7 +98,7 @@ impl Call for Present {
 }
 
 impl Fields for Present {
-    fn fields(&self) -> Vec<Field<'_>> {
+    fn fields(&self) -> Vec<Sent<'_>> {
         let mut fields = self.caller.fields();
         fields.push(integer(Parameter::PresentCounts, self.present_counts.get()));
         fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
@@ -120,7 +120,7 @@ impl Call for GetBalance {
 }
 
 impl Fields for GetBalance {
-    fn fields(&self) -> Vec<Field<'_>> {
+    fn fields(&self) -> Vec<Sent<'_>> {
         self.caller.fields()
     }
 }
@@ -146,7 +146,7 @@ impl Call for Pay {
 }
 
 impl Fields for Pay {
-    fn fields(&self) -> Vec<Field<'_>> {
+    fn fields(&self) -> Vec<Sent<'_>> {
         let mut fields = self.caller.fields();
         fields.push(integer(Parameter::Amt, self.amt.get()));
         fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
@@ -175,7 +175,7 @@ impl Call for CancelPay {
 }
 
 impl Fields for CancelPay {
-    fn fields(&self) -> Vec<Field<'_>> {
+    fn fields(&self) -> Vec<Sent<'_>> {
         let mut fields = self.caller.fields();
         fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
         fields.extend(self.pay_item.as_ref().map(|item| text(Parameter::PayItem, item.as_str())));
@@ -196,7 +196,7 @@ impl Caller {
         })
     }
 
-    fn fields(&self) -> Vec<Field<'_>> {
+    fn fields(&self) -> Vec<Sent<'_>> {
         let mut fields = vec![
             text(Parameter::OpenId, self.openid.as_str()),
             text(Parameter::AppId, self.appid.as_str()),
@@ -205,9 +205,7 @@ impl Caller {
             text(Parameter::ZoneId, self.zone_id.as_str()),
             text(Parameter::Pf, self.pf.as_str()),
         ];
-        fields.extend(
-            self.user_ip.map(|address| Field::new(Parameter::UserIp, owned_text(address.to_string()))),
-        );
+        fields.extend(self.user_ip.map(|address| (Parameter::UserIp, owned_text(address.to_string()))));
         fields
     }
 }
@@ -220,14 +218,17 @@ fn address(text: &str) -> Result<IpAddr, &'static str> {
     text.parse().map_err(|_| "is neither an IPv4 nor an IPv6 address, nor empty")
 }
 
-fn text(parameter: Parameter, value: &str) -> Field<'_> {
-    Field::new(parameter, Value::Text(Cow::Borrowed(value)))
+/// A parameter with the value to send.
+type Sent<'a> = (Parameter, Value<'a>);
+
+fn text(parameter: Parameter, value: &str) -> Sent<'_> {
+    (parameter, Value::Text(Cow::Borrowed(value)))
 }
 
 fn owned_text(value: String) -> Value<'static> {
     Value::Text(Cow::Owned(value))
 }
 
-fn integer(parameter: Parameter, value: u64) -> Field<'static> {
-    Field::new(parameter, Value::Number(Cow::Owned(value.to_string())))
+fn integer(parameter: Parameter, value: u64) -> Sent<'static> {
+    (parameter, Value::Number(Cow::Owned(value.to_string())))
 }

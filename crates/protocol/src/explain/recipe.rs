@@ -106,9 +106,8 @@ impl<'a> Case<'a> {
             .evidence
             .body
             .fields()
-            .iter()
-            .filter_map(|field| Some((field, signed_value(field, kind, dialect.selection)?)))
-            .map(|(field, value)| (Cow::Borrowed(&*field.key), encoded(value)))
+            .filter_map(|field| Some((field.key, signed_value(field, kind, dialect.selection)?)))
+            .map(|(key, value)| (Cow::Borrowed(key), encoded(value)))
             .collect();
         if proof == Proof::MpSig {
             pairs.push(pair(Parameter::AccessToken, encoded(self.evidence.token.expose())));

@@ -35,13 +35,13 @@ pub struct Shown {
 
 /// What may be shown of `body`.
 pub(super) fn parameters(kind: CallKind, body: &Body<'_>) -> ShownParameters {
-    let fields = body.fields();
     // Documented ones go first into the bound, so that no padding hides them.
-    let (documented, others): (Vec<_>, Vec<_>) = fields.iter().partition(|field| is_documented(kind, field));
+    let (documented, others): (Vec<_>, Vec<_>) = body.fields().partition(|field| is_documented(kind, field));
+    let count = documented.len() + others.len();
     let mut shown: Vec<_> =
-        documented.into_iter().chain(others).take(SHOWN_MAX).map(|field| show(kind, field)).collect();
+        documented.into_iter().chain(others).take(SHOWN_MAX).map(|field| show(kind, &field)).collect();
     shown.sort_by(|a, b| a.name.cmp(&b.name));
-    ShownParameters { more: fields.len() - shown.len(), shown }
+    ShownParameters { more: count - shown.len(), shown }
 }
 
 fn is_documented(kind: CallKind, field: &Field<'_>) -> bool {
@@ -55,7 +55,7 @@ fn show(kind: CallKind, field: &Field<'_>) -> Shown {
         (Some(parameter), Some(text)) => kind.documents(parameter).then(|| text.to_owned()),
     };
     Shown {
-        name: field.key.clone().into_owned(),
+        name: field.key.to_owned(),
         form: field.value.describe().to_owned(),
         value,
         is_documented: is_documented(kind, field),

@@ -13,12 +13,12 @@ use crate::parameter::Parameter;
 const MASK: &str = "***";
 
 /// A text to sign: everything but the key at its end. It can be written again, to use its memory again.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignedText(String);
 
 /// The text of `sig`.
 pub fn sig_text(path: CallPath, body: &Body<'_>, dialect: Dialect) -> SignedText {
-    let mut text = SignedText::default();
+    let mut text = SignedText::with_room();
     text.write_sig(path, body, dialect);
     text
 }
@@ -31,7 +31,7 @@ pub(super) fn mp_sig_text(
     sig: &str,
     access_token: &str,
 ) -> SignedText {
-    let mut text = SignedText::default();
+    let mut text = SignedText::with_room();
     text.write_mp_sig(path, body, dialect, sig, access_token);
     text
 }
@@ -47,8 +47,13 @@ pub fn explain_mp_sig(path: CallPath, body: &Body<'_>, dialect: Dialect, sig: &s
 }
 
 impl SignedText {
+    /// Room for the usual request and its proofs; more only costs a second allocation.
+    pub(super) fn with_room() -> Self {
+        Self(String::with_capacity(512))
+    }
+
     pub(super) fn write_sig(&mut self, path: CallPath, body: &Body<'_>, dialect: Dialect) {
-        self.write(path, body, dialect, &[], "&method=POST&secret=");
+        self.write(path, body, dialect, |_| None, "&method=POST&secret=");
     }
 
     pub(super) fn write_mp_sig(
@@ -59,45 +64,52 @@ impl SignedText {
         sig: &str,
         access_token: &str,
     ) {
-        let proofs = [(Parameter::AccessToken.name(), access_token), (Parameter::Sig.name(), sig)];
-        self.write(path, body, dialect, &proofs, "&method=POST&session_key=");
+        let proof = |parameter| match parameter {
+            Parameter::AccessToken => Some(access_token),
+            Parameter::Sig => Some(sig),
+            _ => None,
+        };
+        self.write(path, body, dialect, proof, "&method=POST&session_key=");
     }
 
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Sorted pairs, `proofs` (sorted too) among them, then path and `ending`.
-    fn write(
+    /// Sorted pairs, what `proof` tells of the proofs among them, then path and `ending`.
+    fn write<'b>(
         &mut self,
         path: CallPath,
-        body: &Body<'_>,
+        body: &'b Body<'_>,
         dialect: Dialect,
-        proofs: &[(&str, &str)],
+        proof: impl Fn(Parameter) -> Option<&'b str>,
         ending: &str,
     ) {
         self.0.clear();
-        // Room for the usual request and its proofs; more only costs a second allocation.
-        self.0.reserve(512);
-        let mut proofs = proofs.iter().peekable();
-        for field in body.fields() {
-            let Some(value) = signed_value(field, path.kind, dialect.selection) else {
+        let signed = |field| signed_value(field, path.kind, dialect.selection);
+        let mut others = body.others().filter_map(|field| Some((field.key, signed(field)?))).peekable();
+        for parameter in Parameter::ALL {
+            let sent = || body.parameter(*parameter).and_then(signed);
+            let Some(value) = proof(*parameter).or_else(sent) else {
                 continue;
             };
-            while let Some((key, proof)) = proofs.next_if(|(key, _)| *key < &*field.key) {
-                self.pair(key, proof, dialect);
+            while let Some((key, other)) = others.next_if(|(key, _)| *key < parameter.name()) {
+                self.other_pair(key, other, dialect);
             }
-            self.pair(&field.key, value, dialect);
+            let start = parameter.next_pair();
+            self.0.push_str(if self.0.is_empty() { &start[1..] } else { start });
+            dialect.encoding.write(value, &mut self.0);
         }
-        for (key, proof) in proofs {
-            self.pair(key, proof, dialect);
+        for (key, value) in others {
+            self.other_pair(key, value, dialect);
         }
         for part in ["&org_loc=", path.as_str(), ending] {
             self.0.push_str(part);
         }
     }
 
-    fn pair(&mut self, key: &str, value: &str, dialect: Dialect) {
+    /// A pair of what is no parameter, which only some dialects sign.
+    fn other_pair(&mut self, key: &str, value: &str, dialect: Dialect) {
         if !self.0.is_empty() {
             self.0.push('&');
         }
@@ -115,11 +127,8 @@ impl fmt::Debug for SignedText {
 }
 
 /// The value of a field, if a text of this selection holds it.
-pub(crate) fn signed_value<'b>(
-    field: &'b Field<'_>,
-    kind: CallKind,
-    selection: Selection,
-) -> Option<&'b str> {
+#[inline]
+pub(crate) fn signed_value(field: Field<'_>, kind: CallKind, selection: Selection) -> Option<&str> {
     let documented = field.parameter.filter(|parameter| kind.documents(*parameter));
     let is_signed = match selection {
         Selection::Documented => documented.is_some(),

@@ -1,0 +1,297 @@
+//! Holds what is read of a body against serde_json, which was read with before: the same bodies are refused, in the
+//! same words, and of the others the same fields are kept.
+//!
+//! serde_json and the scanner do not tell the same place of every fault, and of some not the same kind; which is in
+//! [`told_otherwise`].
+
+use std::fmt;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::{Body, Value};
+
+/// The fields as serde_json sees them, sorted by key, or the refusal: its code, and its words where they are known.
+type Seen = Result<Vec<(String, String)>, (i32, Option<String>)>;
+
+fn by_serde(bytes: &[u8]) -> Seen {
+    if bytes.is_empty() {
+        return Err((44002, None));
+    }
+    let malformed = |words: &str| Err((47001, Some(words.to_owned())));
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return malformed("the body is not UTF-8");
+    };
+    let mut json = serde_json::Deserializer::from_str(text);
+    let raw = match json.deserialize_map(Fields) {
+        Ok(raw) => raw,
+        Err(error) if told_otherwise(text, &error) => return Err((47001, None)),
+        Err(error) => {
+            return malformed(&match error.classify() {
+                Category::Data => "the body is not a JSON object".to_owned(),
+                Category::Eof => "the body ends before its JSON does".to_owned(),
+                Category::Syntax | Category::Io => {
+                    format!("the body is not JSON at line {}, column {}", error.line(), error.column())
+                }
+            });
+        }
+    };
+    if json.end().is_err() {
+        return malformed("something follows the JSON object in the body");
+    }
+    let mut fields = Vec::new();
+    for (key, raw) in raw {
+        let raw = raw.get();
+        let value = match raw.as_bytes()[0] {
+            b'"' => match serde_json::from_str::<String>(raw) {
+                Ok(text) => format!("text {text}"),
+                Err(_) => return malformed("a string of the body has a lone surrogate"),
+            },
+            b'{' | b'[' => "nested".to_owned(),
+            b't' | b'f' | b'n' => format!("literal {raw}"),
+            _ => format!("number {raw}"),
+        };
+        fields.push((key, value));
+    }
+    fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+    match fields.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        None => Ok(fields),
+        Some(pair) => Err((90018, Some(sent_twice(&pair[0].0)))),
+    }
+}
+
+fn sent_twice(key: &str) -> String {
+    match crate::Parameter::from_name(key) {
+        Some(parameter) => format!("{parameter} is sent twice"),
+        None => format!("{:?} is sent twice", key.chars().take(64).collect::<String>()),
+    }
+}
+
+/// Whether the scanner has other words for a fault: it names the byte that is wrong in a string, where serde_json may
+/// name one before or behind, and a line end by its own line, not as column 0 of the next; it says that a number which is cut off with the body has ended; and
+/// of a body that is a single number or string it only says that this is no object.
+fn told_otherwise(text: &str, error: &serde_json::Error) -> bool {
+    let message = error.to_string();
+    let in_a_string =
+        ["control character", "invalid escape", "lone leading surrogate", "unexpected end of hex"];
+    let is_bare = !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{');
+    in_a_string.iter().any(|kind| message.starts_with(kind))
+        || error.is_syntax() && error.column() == 0
+        || message.starts_with("invalid number") && text.ends_with(['-', '+', '.', 'e', 'E'])
+        || is_bare && error.is_syntax()
+}
+
+fn by_scanner(bytes: &[u8]) -> Seen {
+    let body =
+        Body::parse(bytes).map_err(|refusal| (refusal.code().code(), refusal.detail().map(str::to_owned)))?;
+    let value = |value: &Value<'_>| match value {
+        Value::Text(text) => format!("text {text}"),
+        Value::Number(digits) => format!("number {digits}"),
+        Value::Literal(literal) => format!("literal {literal}"),
+        Value::Nested => "nested".to_owned(),
+    };
+    Ok(body.fields().map(|field| (field.key.to_owned(), value(field.value))).collect())
+}
+
+#[track_caller]
+fn agree(bytes: &[u8]) {
+    let shown = String::from_utf8_lossy(bytes);
+    match (by_serde(bytes), by_scanner(bytes)) {
+        (Err((code, None)), Err((told, _))) => assert_eq!(told, code, "{shown}"),
+        (expected, seen) => assert_eq!(seen, expected, "{shown}"),
+    }
+    // What is explained is read a second time, in the order in which it was sent.
+    let written = Body::written(bytes).map(|pairs| pairs.len()).ok();
+    let raw = std::str::from_utf8(bytes).ok().and_then(|text| {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let raw = json.deserialize_map(Fields).ok()?;
+        json.end().ok().map(|()| raw.len())
+    });
+    assert_eq!(written, raw, "{shown}");
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(fields)
+    }
+}
+
+/// What JSON is made of, whole and in pieces, well-formed and not.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    " ",
+    "\t",
+    "\n",
+    "\r",
+    "\"sig\"",
+    "\"s\\u0069g\"",
+    "\"ts\":",
+    "\"a\"",
+    "\"zz\":1,",
+    "\"\"",
+    "0",
+    "1",
+    "-",
+    "+",
+    ".",
+    "e",
+    "E",
+    "12",
+    "-0",
+    "0.50",
+    "1e400",
+    "-1.5E-7",
+    "123456789012345678901234567890",
+    "true",
+    "false",
+    "null",
+    "tru",
+    "nul",
+    "NaN",
+    "\\u",
+    "\\u5b9d",
+    "\\ud83d",
+    "\\ude00",
+    "\\ud83d\\ude00",
+    "\\/",
+    "\\x",
+    "d8",
+    "宝",
+    "😀",
+    "\u{feff}",
+    "\u{7f}",
+    "\u{1f}",
+    "\0",
+    "{\"a\":[{}]}",
+    "[[],{}]",
+    "abcdefgh",
+    "'a'",
+    "//",
+];
+
+const BODY: &str = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","ts":1507530737, "zone_id":"1", "pay_item":"\u5b9d\/剑 \ud83d\ude00","deep":[{"a":[1.5e3,null]},{}],"ok":true,"amt":-0.1E+2,"_":"","sig":"0123456789abcdef"}"#;
+
+fn json_string() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => r#"[^"\\\x00-\x1f]{0,20}"#,
+        1 => select(&["\\n", "\\\"", "\\\\", "\\/", "\\u0000", "\\u00e9", "\\ud83d\\ude00", "\\ud83d", "\\udE00"][..])
+            .prop_map(str::to_owned),
+    ];
+    vec(part, 0..4).prop_map(|parts| format!("\"{}\"", parts.concat()))
+}
+
+fn json_key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        select(crate::Parameter::ALL).prop_map(|parameter| format!("\"{parameter}\"")),
+        "\"[a-z_]{0,3}\"",
+        json_string(),
+    ]
+}
+
+fn json_object(value: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
+    let space = || "[ \t\n\r]{0,2}";
+    let member = (json_key(), space(), space(), value, space())
+        .prop_map(|(key, a, b, value, c)| format!("{a}{key}{b}:{c}{value}{a}"));
+    vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(",")))
+}
+
+fn json_value() -> impl Strategy<Value = String> {
+    let scalar = prop_oneof![
+        json_string(),
+        "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,4})?",
+        select(&["true", "false", "null"][..]).prop_map(str::to_owned),
+    ];
+    scalar.prop_recursive(6, 40, 4, |value| {
+        let array = vec(value.clone(), 0..4).prop_map(|values| format!("[{}]", values.join(" ,")));
+        prop_oneof![array, json_object(value).boxed()]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn of_any_object_the_same_is_kept(json in json_object(json_value())) {
+        agree(json.as_bytes());
+    }
+
+    #[test]
+    fn of_any_damaged_object_the_same_is_said(
+        json in json_object(json_value()), place in any::<Index>(), piece in select(PIECES), taken in 0..3_usize,
+    ) {
+        let mut bytes = json.into_bytes();
+        let place = place.index(bytes.len() + 1);
+        let end = bytes.len().min(place + taken);
+        bytes.splice(place..end, piece.bytes());
+        agree(&bytes);
+    }
+
+    #[test]
+    fn of_any_pieces_of_json_the_same_is_said(pieces in vec(select(PIECES), 0..12), is_open in any::<bool>()) {
+        agree(pieces.concat().as_bytes());
+        let open = if is_open { "{\"b\":" } else { "{" };
+        agree(format!("{open}{}", pieces.concat()).as_bytes());
+        agree(format!("{open}{}}}", pieces.concat()).as_bytes());
+    }
+
+    #[test]
+    fn of_any_bytes_the_same_is_said(bytes in vec(any::<u8>(), 0..40), within in any::<Index>()) {
+        agree(&bytes);
+        let mut body = BODY.as_bytes().to_vec();
+        let place = within.index(body.len());
+        body.splice(place..place, bytes);
+        agree(&body);
+    }
+}
+
+/// Every place of a body, damaged in every way that one byte can do it.
+#[test]
+fn of_a_body_with_any_one_byte_changed_put_in_or_cut_at_the_same_is_said() {
+    let body = BODY.as_bytes();
+    agree(body);
+    for place in 0..body.len() {
+        agree(&body[..place]);
+        agree(&[&body[..place], &body[place + 1..]].concat());
+        for byte in b"\"\\{}[],:0e-.tu \n\0\x1f\x80\xff" {
+            agree(&[&body[..place], &[*byte], &body[place..]].concat());
+            agree(&[&body[..place], &[*byte], &body[place + 1..]].concat());
+        }
+    }
+}
+
+#[test]
+fn of_deep_and_unclosed_nesting_the_same_is_said() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
+        for depth in [1, 2, 127, 128, 129, 1000] {
+            let (opened, closed) = (open.repeat(depth), close.repeat(depth));
+            for value in ["", "1", "{}", "[]", "\"\\ud800\"", ",", "{", "]"] {
+                agree(format!("{{\"a\":{opened}{value}{closed}}}").as_bytes());
+                agree(format!("{{\"a\":{opened}{value}").as_bytes());
+                agree(format!("{{\"a\":{opened}{value}{closed}{close}").as_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! One pass over the JSON of a body: the members of its object, with each value as it was sent.
+//!
+//! The grammar is that of RFC 8259, where `ws` is any number of spaces, tabs, line feeds and carriage returns:
+//!
+//! ```text
+//! body   = ws object ws
+//! object = "{" ws [ member ws *( "," ws member ws ) ] "}"
+//! member = string ws ":" ws value
+//! value  = object / array / string / number / "true" / "false" / "null"
+//! array  = "[" ws [ value ws *( "," ws value ws ) ] "]"
+//! string = '"' *( plain / "\" escape ) '"'           plain is no quote, no backslash, nothing below U+0020
+//! escape = '"' / "\" / "/" / "b" / "f" / "n" / "r" / "t" / "u" and four hex digits
+//! number = [ "-" ] ( "0" / first *digit ) [ "." 1*digit ] [ ( "e" / "E" ) [ "+" / "-" ] 1*digit ]
+//! ```
+//!
+//! It decodes nothing and copies nothing. It takes time in proportion to the body however the body is built, no
+//! stack for nesting, and memory only for the brackets that are open in a value that is passed over.
+//! Whether a surrogate stands alone is for whoever decodes the escapes.
+
+/// A member of the body's object.
+pub(super) struct Member {
+    pub key: Span,
+    pub value: Span,
+}
+
+/// Where in the text a value, or a key, stands, and what it is.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub form: Form,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// What a value is.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// A string whose text is what stands between its quotes.
+    Plain,
+    /// A string with escapes.
+    Escaped,
+    Number,
+    /// `true`, `false` or `null`.
+    Literal,
+    /// An object or an array.
+    Nested,
+}
+
+/// Why a text is not one JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotAnObject {
+    /// It is another value.
+    OtherValue,
+    /// It ends too early.
+    Ended,
+    /// The byte here cannot follow what stands before it.
+    Wrong { at: usize },
+    /// Something stands behind the object.
+    Followed,
+}
+
+/// The members of the object that a text is, in the order in which they were sent.
+pub(super) struct Members<'a> {
+    scanner: Scanner<'a>,
+    is_first: bool,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn of(text: &'a str) -> Result<Self, NotAnObject> {
+        let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
+        scanner.skip_space();
+        match scanner.peek() {
+            Some(b'{') => scanner.at += 1,
+            Some(b'[') => return Err(NotAnObject::OtherValue),
+            _ => return Err(scanner.value().map_or_else(|| scanner.wrong(), |_| NotAnObject::OtherValue)),
+        }
+        Ok(Self { scanner, is_first: true })
+    }
+
+    /// The next member; nothing once the object, and the text with it, has ended.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "handing a member over through memory takes as long as finding it"
+    )]
+    pub(super) fn next(&mut self) -> Result<Option<Member>, NotAnObject> {
+        let scanner = &mut self.scanner;
+        scanner.skip_space();
+        match scanner.peek() {
+            Some(b'}') => {
+                scanner.at += 1;
+                scanner.skip_space();
+                return if scanner.peek().is_none() { Ok(None) } else { Err(NotAnObject::Followed) };
+            }
+            Some(b',') if !self.is_first => {
+                scanner.at += 1;
+                scanner.skip_space();
+            }
+            _ if self.is_first => self.is_first = false,
+            _ => return Err(scanner.wrong()),
+        }
+        match scanner.member() {
+            Some(member) => Ok(Some(member)),
+            None => Err(scanner.wrong()),
+        }
+    }
+}
+
+/// Where in a text scanning has got to. What finds nothing leaves it at the byte that cannot stand there.
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Goes past this byte if it is the next.
+    #[inline]
+    fn eat(&mut self, byte: u8) -> Option<()> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Some(())
+        } else {
+            None
+        }
+    }
+
+    /// What is to be said of a text that does not go on as it must.
+    #[cold]
+    fn wrong(&self) -> NotAnObject {
+        if self.at < self.bytes.len() { NotAnObject::Wrong { at: self.at } } else { NotAnObject::Ended }
+    }
+
+    #[inline]
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn member(&mut self) -> Option<Member> {
+        Some(Member { key: self.key()?, value: self.value()? })
+    }
+
+    /// A key, with the colon behind it and the space up to its value.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn key(&mut self) -> Option<Span> {
+        let start = self.at;
+        let form = self.string()?;
+        let end = self.at;
+        self.skip_space();
+        self.eat(b':')?;
+        self.skip_space();
+        Some(Span { form, start, end })
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn value(&mut self) -> Option<Span> {
+        let start = self.at;
+        let form = match self.peek()? {
+            b'"' => self.string()?,
+            b'-' | b'0'..=b'9' => self.number()?,
+            b'{' | b'[' => self.nested()?,
+            b't' => self.literal(b"true")?,
+            b'f' => self.literal(b"false")?,
+            b'n' => self.literal(b"null")?,
+            _ => return None,
+        };
+        Some(Span { form, start, end: self.at })
+    }
+
+    fn literal(&mut self, literal: &[u8]) -> Option<Form> {
+        for byte in literal {
+            self.eat(*byte)?;
+        }
+        Some(Form::Literal)
+    }
+
+    #[inline]
+    fn number(&mut self) -> Option<Form> {
+        // A sign, or none.
+        let _ = self.eat(b'-');
+        if self.eat(b'0').is_none() {
+            self.digits()?;
+        } else if let Some(b'0'..=b'9') = self.peek() {
+            return None;
+        }
+        if self.eat(b'.').is_some() {
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(Form::Number)
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    fn string(&mut self) -> Option<Form> {
+        self.eat(b'"')?;
+        let mut form = Form::Plain;
+        loop {
+            self.skip_plain();
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(form);
+                }
+                b'\\' => {
+                    self.at += 1;
+                    self.escape()?;
+                    form = Form::Escaped;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Up to what is not plain in a string, eight bytes at a time.
+    #[inline]
+    fn skip_plain(&mut self) {
+        while let Some(eight) = self.bytes[self.at..].first_chunk() {
+            let marks = not_plain(u64::from_le_bytes(*eight));
+            if marks != 0 {
+                self.at += marks.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    fn escape(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
+            b'u' => {
+                self.at += 1;
+                let Some(digits) = self.bytes[self.at..].first_chunk::<4>() else {
+                    self.at = self.bytes.len();
+                    return None;
+                };
+                let valid = digits.iter().take_while(|digit| digit.is_ascii_hexdigit()).count();
+                self.at += valid;
+                return (valid == digits.len()).then_some(());
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// An object or an array, which is only passed over.
+    #[cold]
+    fn nested(&mut self) -> Option<Form> {
+        // The bracket that ends each that is open.
+        let mut ends = Vec::new();
+        loop {
+            // Here a value begins.
+            match self.peek()? {
+                bracket @ (b'{' | b'[') => {
+                    let end = if bracket == b'{' { b'}' } else { b']' };
+                    ends.push(end);
+                    self.at += 1;
+                    self.skip_space();
+                    if self.peek()? != end {
+                        if end == b'}' {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                }
+                // It begins with no bracket, so it does not come back here.
+                _ => {
+                    self.value()?;
+                }
+            }
+            // Here one has ended, or an empty one is about to.
+            loop {
+                let Some(end) = ends.last().copied() else {
+                    return Some(Form::Nested);
+                };
+                self.skip_space();
+                if self.eat(end).is_some() {
+                    ends.pop();
+                    continue;
+                }
+                self.eat(b',')?;
+                self.skip_space();
+                if end == b'}' {
+                    self.key()?;
+                }
+                break;
+            }
+        }
+    }
+}
+
+/// Of eight bytes, the lowest first, the high bit of each quote, backslash and control character.
+///
+/// A subtraction borrows from a byte's high bit where the byte is less than what is taken from it, so each of the
+/// three sets the high bits of what it looks for, and of bytes from 0x80 on, which are plain and taken out at the end.
+/// A borrow that goes on may set the bit of a byte above too, so only the lowest bit that is set tells.
+const fn not_plain(eight: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    const fn less(eight: u64, than: u8) -> u64 {
+        eight.wrapping_sub(ONES * than as u64)
+    }
+    let quote = less(eight ^ (ONES * b'"' as u64), 1);
+    let backslash = less(eight ^ (ONES * b'\\' as u64), 1);
+    (less(eight, 0x20) | quote | backslash) & !eight & HIGHS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_mark_of_eight_bytes_is_the_first_byte_that_is_not_plain() {
+        for place in 0..8 {
+            for around in [0x20, b'a', 0x7f, 0x80, 0xff] {
+                for byte in 0..=255 {
+                    let mut eight = [around; 8];
+                    eight[place] = byte;
+                    let marks = not_plain(u64::from_le_bytes(eight));
+                    let is_plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
+                    let expected = if is_plain { 8 } else { place };
+                    assert_eq!(marks.trailing_zeros() as usize / 8, expected, "{eight:?}");
+                }
+            }
+        }
+    }
+}
