@@ -12,7 +12,7 @@ mod honest;
 use std::time::Duration;
 
 use anyhow::ensure;
-use pactolus_figures::machine::process;
+use pactolus_figures::machine::process::Held;
 use pactolus_figures::report::Part;
 use pactolus_figures::table::{Table, figure, mebibytes, number};
 use pactolus_figures::turns::{Spread, in_turn};
@@ -96,12 +96,12 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     honest.call(lasting)?;
     let mut each_kib = Vec::new();
     let measured = in_turn(rounds, &[Subject::Without, Subject::With], |subject| {
-        let before = process::memory(bank.pid())?.resident_bytes;
+        let before = Held::of(bank.pid())?.memory_bytes;
         let resting =
             (*subject == Subject::With).then(|| attackers::rest(bank.address, connections)).transpose()?;
         let latency = honest.call(lasting)?.told();
         if let Some(resting) = resting {
-            let more = process::memory(bank.pid())?.resident_bytes.saturating_sub(before);
+            let more = Held::of(bank.pid())?.memory_bytes.saturating_sub(before);
             each_kib.push(number(more) / 1024.0 / number(resting.len() as u64));
             drop(resting);
             bank.wait_for_rest()?;
@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         eprintln!("flood: {}", attack.does());
         let attacker = attack.begin(bank.address, connections, options.seed);
         let waits = honest.call(lasting)?;
-        let memory_bytes = process::memory(bank.pid())?.resident_bytes;
+        let memory_bytes = Held::of(bank.pid())?.memory_bytes;
         let answered = waits.count() as u64;
         let strikes = attacker.end()?;
         eprintln!("  {strikes} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
@@ -122,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         attacks.push(Attacked { attack, strikes, answered, latency: waits.told(), memory_bytes });
     }
 
-    let peak_memory_bytes = process::memory(bank.pid())?.peak_bytes;
+    let peak_memory_bytes = Held::of(bank.pid())?.peak_bytes;
     let memory_bytes_max = MEMORY_BYTES + connections_max as u64 * CONNECTION_BYTES;
     ensure!(
         peak_memory_bytes <= memory_bytes_max,

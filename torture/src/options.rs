@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     /// How long to go on, all attacks together; without it, until each has struck as often as it should
     #[arg(long, global = true)]
-    minutes: Option<f64>,
+    pub(crate) minutes: Option<f64>,
     /// Few strikes, in two minutes, as the tests make them; what comes of it is not kept unless --into says where
     #[arg(long, global = true)]
     short: bool,
@@ -57,34 +57,40 @@ impl Options {
     /// Shows what an attack came to, and keeps it.
     pub(crate) fn finish(&self, part: &Part) -> anyhow::Result<()> {
         println!("{}", part.table);
-        let usual = || (!self.short).then(|| workspace().join("docs"));
-        if let Some(folder) = self.into.clone().or_else(usual) {
+        if let Some(folder) = self.kept_in() {
             self.circumstances()?.keep(part, &folder, "reliability")?;
         }
         Ok(())
+    }
+
+    /// Where what comes of an attack is kept, if it is.
+    pub(crate) fn kept_in(&self) -> Option<PathBuf> {
+        let usual = || (!self.short).then(|| workspace().join("docs"));
+        self.into.clone().or_else(usual)
     }
 
     fn circumstances(&self) -> anyhow::Result<Circumstances> {
         let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
         Ok(Circumstances {
             date: now.strftime("%F").to_string(),
-            command: command(std::env::args().skip(1)),
+            command: repeating(std::env::args().skip(1)),
             machine: Machine::of(self.temporary()?.path())?,
         })
     }
 }
 
-/// What repeats a run with these arguments: all but those that say where things lie, which are others elsewhere.
-fn command(mut arguments: impl Iterator<Item = String>) -> String {
-    let mut command = "cargo xtask torture".to_owned();
-    while let Some(word) = arguments.next() {
-        if word == "--into" || word == "--pactolus" {
-            arguments.next();
-        } else {
-            command = command + " " + &word;
-        }
+/// What repeats a run with these arguments: `cargo xtask soak` has a name of its own, and xtask says itself where it
+/// built the bank.
+fn repeating(arguments: impl Iterator<Item = String>) -> String {
+    let mut words: Vec<_> = arguments.collect();
+    if let Some(at) = words.iter().position(|word| word == "--pactolus") {
+        words.drain(at..words.len().min(at + 2));
     }
-    command.replace(" torture soak", " soak")
+    let command = match words.iter().position(|word| word == "soak") {
+        Some(at) => words.remove(at),
+        None => "torture".to_owned(),
+    };
+    ["cargo xtask".to_owned(), command].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// When an attack has gone on for long enough.
@@ -110,12 +116,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_repeats_a_run_anywhere() {
-        let command = |words: &str| command(words.split(' ').map(str::to_owned));
-        assert_eq!(
-            command("--seed 7 power --into /tmp/x --cuts 5 --pactolus target/release/pactolus"),
-            "cargo xtask torture --seed 7 power --cuts 5"
-        );
-        assert_eq!(command("soak --hours 1"), "cargo xtask soak --hours 1");
+    fn what_repeats_a_run_is_what_people_type() {
+        let cases = [
+            ("", "cargo xtask torture"),
+            ("power --cuts 9", "cargo xtask torture power --cuts 9"),
+            ("--short --pactolus target/debug/pactolus", "cargo xtask torture --short"),
+            ("soak --hours 1 --pactolus target/release/pactolus", "cargo xtask soak --hours 1"),
+            ("--seed 7 soak", "cargo xtask soak --seed 7"),
+        ];
+        for (arguments, command) in cases {
+            assert_eq!(repeating(arguments.split_whitespace().map(str::to_owned)), command);
+        }
     }
 }

@@ -44,30 +44,43 @@ impl Sub for CpuTime {
     }
 }
 
+/// What a process holds of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The memory that is really there, in bytes.
+    pub memory_bytes: u64,
+    /// The most memory that it has held at once, in bytes.
+    pub peak_bytes: u64,
+    /// Its threads.
+    pub threads: u64,
+    /// Its open files, connections among them.
+    pub handles: u64,
+}
+
+impl Held {
+    /// What the process holds now.
+    pub fn of(pid: u32) -> anyhow::Result<Self> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let handles = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        let field = |name| field(&status, name).with_context(|| format!("/proc does not tell {name}"));
+        Ok(Self {
+            memory_bytes: field("VmRSS:")? * 1024,
+            peak_bytes: field("VmHWM:")? * 1024,
+            threads: field("Threads:")?,
+            handles: handles as u64,
+        })
+    }
+}
+
+/// The number of a line of `/proc/<pid>/status`.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// The most memory that this process has held at once, in bytes.
 pub fn peak_memory() -> anyhow::Result<u64> {
-    Ok(memory(std::process::id())?.peak_bytes)
-}
-
-/// The memory of a process.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Memory {
-    /// What it holds.
-    pub resident_bytes: u64,
-    /// The most that it has held at once.
-    pub peak_bytes: u64,
-}
-
-/// What memory a process holds.
-pub fn memory(pid: u32) -> anyhow::Result<Memory> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let bytes = |name| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
-        let kib: u64 = kib.context("/proc does not tell the memory of a process")?.trim().parse()?;
-        anyhow::Ok(kib * 1024)
-    };
-    Ok(Memory { resident_bytes: bytes("VmRSS:")?, peak_bytes: bytes("VmHWM:")? })
+    Ok(Held::of(std::process::id())?.peak_bytes)
 }
 
 /// How long no thread may be seen to run before a process counts as being at rest.
@@ -116,6 +129,16 @@ mod tests {
         let time = CpuTime::read(stat).unwrap();
         assert!((time.user_s - 2.5).abs() < 1e-9 && (time.system_s - 0.5).abs() < 1e-9, "{time:?}");
         assert!(CpuTime::read("7 (a) S 1 2").is_none());
+    }
+
+    #[test]
+    fn what_a_process_holds_is_seen() {
+        let before = Held::of(std::process::id()).unwrap();
+        assert!(before.memory_bytes > 1024 && before.threads > 0, "{before:?}");
+        // Other tests open and close files meanwhile, so not one but many.
+        let files: Vec<_> = (0..100).map(|_| fs::File::open("/proc/self/status").unwrap()).collect();
+        assert!(Held::of(std::process::id()).unwrap().handles >= before.handles + 50);
+        drop(files);
     }
 
     #[test]

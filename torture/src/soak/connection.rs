@@ -1,0 +1,116 @@
+//! One connection to the bank: a request and its answer, or why there is none. Nothing is tried again here.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Method, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::bank::OPERATOR;
+
+/// What is asked.
+pub(super) struct Request {
+    pub(super) method: Method,
+    /// It holds the token or the secret, so it is shown to nobody.
+    pub(super) path_and_query: String,
+    pub(super) body: Vec<u8>,
+    pub(super) by: By,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// A game's back end.
+    Game,
+    /// Whoever runs the bank.
+    Operator,
+}
+
+/// What the bank answered.
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+}
+
+/// Why there was no answer, or none that says what became of the call: it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// There was no connection.
+    NotConnected,
+    /// The connection broke before the answer was there.
+    BrokeOff,
+    /// There was none within [`ANSWER_AT_MOST`].
+    TimedOut,
+    /// The bank said that it is busy or out of order.
+    Busy,
+}
+
+impl Trouble {
+    pub(super) const ALL: [Self; 4] = [Self::NotConnected, Self::BrokeOff, Self::TimedOut, Self::Busy];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::NotConnected => "not_connected",
+            Self::BrokeOff => "broke_off",
+            Self::TimedOut => "timed_out",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// Twice what the bank gives a request before it answers that it is busy.
+const ANSWER_AT_MOST: Duration = Duration::from_secs(10);
+
+/// A connection that is kept.
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<()>,
+    host: String,
+}
+
+impl Connection {
+    pub(super) async fn open(address: SocketAddr) -> Result<Self, Trouble> {
+        let stream = TcpStream::connect(address).await.map_err(|_| Trouble::NotConnected)?;
+        stream.set_nodelay(true).map_err(|_| Trouble::NotConnected)?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|_| Trouble::NotConnected)?;
+        // What goes wrong on it, whoever waits for an answer is told.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender, driver, host: address.to_string() })
+    }
+
+    /// After trouble the connection is of no use.
+    pub(super) async fn exchange(&mut self, request: Request) -> Result<Answered, Trouble> {
+        let answered = tokio::time::timeout(ANSWER_AT_MOST, self.send(request)).await;
+        answered.map_err(|_| Trouble::TimedOut)?.map_err(|_| Trouble::BrokeOff)
+    }
+
+    async fn send(&mut self, request: Request) -> hyper::Result<Answered> {
+        let mut head = hyper::Request::builder()
+            .method(request.method)
+            .uri(request.path_and_query)
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, "application/json");
+        if request.by == By::Operator {
+            head = head.header(header::AUTHORIZATION, format!("Bearer {OPERATOR}"));
+        }
+        let request =
+            head.body(Full::new(request.body.into())).expect("every part of it was made to be sent");
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok(Answered { status, body })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}

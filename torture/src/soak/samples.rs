@@ -1,0 +1,64 @@
+//! What the bank's process was seen to be, every few seconds, and what its callers saw meanwhile.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use pactolus_figures::table::mebibytes;
+use pactolus_figures::waits::Latency;
+
+use super::connection::Trouble;
+
+/// One look.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    /// Seconds since the soak began.
+    pub(super) at_s: f64,
+    /// Which life of the process, from 0.
+    pub(super) life: usize,
+    pub(super) memory_bytes: u64,
+    pub(super) handles: u64,
+    pub(super) threads: u64,
+    /// Of one core, since the look before.
+    pub(super) cpu_percent: f64,
+    /// The store on the disk.
+    pub(super) store_bytes: u64,
+    /// Calls that were answered since the look before.
+    pub(super) calls: u64,
+    pub(super) latency: Latency,
+    /// Since the look before, by [`Trouble`].
+    pub(super) troubles: [u64; Trouble::ALL.len()],
+    pub(super) unexpected: u64,
+}
+
+/// A file that samples are written to as they come.
+pub(super) struct Csv(BufWriter<File>);
+
+impl Csv {
+    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+        let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+        let mut file = BufWriter::new(file);
+        let troubles = Trouble::ALL.map(Trouble::name).join(",");
+        writeln!(
+            file,
+            "at_s,life,memory_mib,handles,threads,cpu_percent,store_mib,calls,p50_ms,p99_ms,longest_ms,{troubles},\
+             unexpected"
+        )?;
+        Ok(Self(file))
+    }
+
+    pub(super) fn write(&mut self, sample: &Sample) -> anyhow::Result<()> {
+        let Sample { at_s, life, handles, threads, cpu_percent, calls, unexpected, .. } = sample;
+        let (memory, store) = (mebibytes(sample.memory_bytes), mebibytes(sample.store_bytes));
+        let Latency { p50_ms, p99_ms, longest_ms, .. } = sample.latency;
+        let troubles = sample.troubles.map(|count| count.to_string()).join(",");
+        writeln!(
+            self.0,
+            "{at_s:.1},{life},{memory:.1},{handles},{threads},{cpu_percent:.0},{store:.1},{calls},{p50_ms:.2},\
+             {p99_ms:.2},{longest_ms:.1},{troubles},{unexpected}"
+        )?;
+        // Whoever looks while it goes on sees what there is.
+        Ok(self.0.flush()?)
+    }
+}
