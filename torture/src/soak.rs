@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     players: Option<u64>,
     /// How many minutes there are between kills, which stop when two thirds of the time are over [default: 5; a third of
-    /// that time with --short]
+    /// the time with --short]
     #[arg(long)]
     kill_every_minutes: Option<f64>,
     /// The longest that a call may wait when nobody kills the bank, in milliseconds; generous, as machines are shared
@@ -92,8 +92,8 @@ impl Arguments {
         let hours = hours.unwrap_or(options.pick(1.0, 40.0 / 3600.0));
         ensure!(hours > 0.0 && hours <= HOURS_MAX, "a soak lasts for at most {HOURS_MAX} hours");
         let lasting = Duration::from_secs_f64(hours * 3600.0);
-        // A third of the part with kills: two of them.
-        let kills_of_short = lasting.as_secs_f64() * 2.0 / 9.0;
+        // Two kills in two thirds of the time.
+        let kills_of_short = lasting.as_secs_f64() / 3.0;
         let kill_every =
             self.kill_every_minutes.map_or(options.pick(300.0, kills_of_short), |minutes| minutes * 60.0);
         ensure!(kill_every >= 1.0, "between kills there is a second at least");
@@ -217,7 +217,7 @@ impl<'a> Soak<'a> {
 
     /// Lets the bank live, with a backup from the middle of this life on or with none.
     fn live_until(&mut self, from: Duration, to: Duration, with_backup: bool) -> anyhow::Result<()> {
-        self.sample_until(from + (to - from) / 2)?;
+        self.sample_until((from + to) / 2)?;
         let bank = self.bank.clone();
         let backup = with_backup.then(|| std::thread::spawn(move || bank.back_up()));
         self.sample_until(to)?;

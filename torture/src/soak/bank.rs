@@ -94,15 +94,14 @@ impl Bank {
             let _ = told.send(lines.next());
             lines.for_each(drop);
         });
-        let line = is_told.recv_timeout(OPENING_AT_MOST).ok().flatten().transpose()?.unwrap_or_default();
-        match line.strip_prefix("listening on http://") {
-            Some(address) => Ok(Life { process, address: address.parse()? }),
-            None => {
-                let _ = process.kill();
-                let _ = process.wait();
-                bail!("the bank did not come up; it said: {}", fs::read_to_string(self.log())?)
-            }
-        }
+        let said = is_told.recv_timeout(OPENING_AT_MOST).ok().flatten().transpose()?.unwrap_or_default();
+        // It is killed unless it came up.
+        let mut life = Life { process, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let Some(address) = said.strip_prefix("listening on http://") else {
+            bail!("the bank did not come up; it said: {}", fs::read_to_string(self.log())?)
+        };
+        life.address = address.parse()?;
+        Ok(life)
     }
 
     /// The errors that the bank has logged so far; warnings, such as that a crash has cut a batch, are none.

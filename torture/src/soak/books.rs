@@ -191,16 +191,20 @@ mod tests {
 
     /// A pay and a present of lane 1.
     fn pay_and_present() -> (usize, usize) {
-        let first = |does| (0..).find(|number| PLAN.order(1, *number).does == does).unwrap();
+        let first = |does| (0..20).find(|number| PLAN.order(1, *number).does == does).unwrap();
         (first(Does::Pay), first(Does::Present))
     }
 
     fn check(fates: &[(usize, Fate)], rows: &[Exported]) -> Compared {
         let mut lane = vec![Fate::Refused; 20];
-        fates.iter().for_each(|(number, fate)| lane[*number] = *fate);
+        for (number, fate) in fates {
+            lane[*number] = *fate;
+        }
         let lanes = [LaneBooks::default(), LaneBooks { fates: lane }];
         let mut check = Check::new(PLAN, &lanes);
-        rows.iter().for_each(|row| check.see(row, |openid| openid.parse().ok()));
+        for row in rows {
+            check.see(row, |openid| openid.parse().ok());
+        }
         check.end()
     }
 
@@ -220,9 +224,9 @@ mod tests {
         let row = || exported(1, present, "present");
         let applied = [(present, Fate::Applied)];
         let one = Compared { acknowledged: 1, ..Compared::default() };
-        assert_eq!(check(&applied, &[row(), row()]), Compared { twice: 1, ..one.clone() });
+        assert_eq!(check(&applied, &[row(), row()]), Compared { twice: 1, ..one });
         let more_coins = Exported { coins: row().coins + 1, ..row() };
-        assert_eq!(check(&applied, &[more_coins]), Compared { other: 1, ..one.clone() });
+        assert_eq!(check(&applied, &[more_coins]), Compared { other: 1, ..one });
         let of_another = Exported { openid: (PLAN.order(1, present).player + 2).to_string(), ..row() };
         assert_eq!(check(&applied, &[of_another]), Compared { other: 1, ..one });
         assert_eq!(check(&[], &[row()]), Compared { unasked: 1, ..Compared::default() });

@@ -132,7 +132,7 @@ pub(super) struct Player {
 
 /// Whether a player's logins are pushed by the operator; the others log in by a code.
 pub(super) fn is_pushed(player: u64) -> bool {
-    player % 3 == 0
+    player.is_multiple_of(3)
 }
 
 /// The id of a player whose logins are pushed.
@@ -179,7 +179,7 @@ impl Game {
     pub(super) fn order(&self, sent: &Sent, player: &Player, token: &AccessToken) -> Request {
         let key = self.midas_key(player);
         match sent.does {
-            Does::Present => self.signed(&self.present(sent, player), player, key, token),
+            Does::Present => signed(&self.present(sent, player), player, key, token),
             Does::Pay => {
                 let pay = Pay {
                     caller: self.caller(player),
@@ -188,47 +188,31 @@ impl Game {
                     pay_item: FreeText::new("sword*1").ok(),
                     app_remark: None,
                 };
-                self.signed(&pay, player, key, token)
+                signed(&pay, player, key, token)
             }
         }
     }
 
     pub(super) fn cancel(&self, bill_no: BillNo, player: &Player, token: &AccessToken) -> Request {
         let cancel = CancelPay { caller: self.caller(player), bill_no, pay_item: None };
-        self.signed(&cancel, player, self.midas_key(player), token)
+        signed(&cancel, player, self.midas_key(player), token)
     }
 
     pub(super) fn balance(&self, player: &Player, token: &AccessToken) -> Request {
         let balance = GetBalance { caller: self.caller(player) };
-        self.signed(&balance, player, self.midas_key(player), token)
+        signed(&balance, player, self.midas_key(player), token)
     }
 
     /// A present that must be refused.
     pub(super) fn wrong(&self, sent: &Sent, player: &Player, token: &AccessToken) -> Request {
         let bill_no = BillNo::new("soak-wrong").expect(VALID);
         let present = Present { bill_no, ..self.present(sent, player) };
-        self.signed(&present, player, &self.wrong, token)
+        signed(&present, player, &self.wrong, token)
     }
 
     pub(super) fn login(&self, player: u64) -> Request {
         let credentials = self.credentials.to_query(GrantType::AuthorizationCode);
         get(By::Game, format!("{LOGIN_PATH}?{credentials}&js_code=soak-{player}"))
-    }
-
-    pub(super) fn push_session(&self, openid: OpenId, key: &SessionKey) -> Request {
-        let key = key.expose();
-        Request {
-            method: Method::PUT,
-            path_and_query: format!("/api/v1/apps/{APPID}/players/{openid}/session"),
-            body: format!(r#"{{"session_key":"{key}","expires_in":172800}}"#).into_bytes(),
-            by: By::Operator,
-        }
-    }
-
-    pub(super) fn check_session(&self, player: &Player, token: &AccessToken) -> Request {
-        let (token, openid, signature) = (token.to_query(), player.openid, session_signature(&player.key));
-        let query = format!("{token}&openid={openid}&signature={signature}&sig_method=hmac_sha256");
-        get(By::Game, format!("{CHECK_SESSION_PATH}?{query}"))
     }
 
     pub(super) fn token(&self) -> Request {
@@ -240,24 +224,9 @@ impl Game {
         post(STABLE_TOKEN_PATH.to_owned(), asked.to_json())
     }
 
-    pub(super) fn statement(&self, player: &Player) -> Request {
-        let (env, openid, zone) = (environment(player.number), player.openid, zone(player.number));
-        let query = format!("env={env}&openid={openid}&zone_id={zone}&limit=20");
-        get(By::Operator, format!("/api/v1/apps/{APPID}/statement?{query}"))
-    }
-
-    pub(super) fn look_up(&self, sent: &Sent) -> Request {
-        let (bill_no, env) = (sent.bill_no, environment(sent.player));
-        get(By::Operator, format!("/api/v1/apps/{APPID}/orders/{bill_no}?env={env}"))
-    }
-
     pub(super) fn totals(&self) -> Request {
         let today = &self.today;
         get(By::Operator, format!("/api/v1/apps/{APPID}/totals?env=live&from={today}&to={today}"))
-    }
-
-    pub(super) fn explain(&self, rid: &str) -> Request {
-        get(By::Operator, format!("/api/v1/rejections/{rid}"))
     }
 
     fn present(&self, sent: &Sent, player: &Player) -> Present {
@@ -282,12 +251,48 @@ impl Game {
             pactolus_nouns::Environment::Sandbox => &self.sandbox,
         }
     }
+}
 
-    fn signed<C: Call>(&self, call: &C, player: &Player, key: &MidasKey, token: &AccessToken) -> Request {
-        let environment = environment(player.number);
-        let body = signed_body(call, environment, key, Some((&player.key, token)));
-        post(format!("{}?{}", C::path(environment), token.to_query()), body.into_bytes())
+/// Logs a player in, as the operator does.
+pub(super) fn push_session(openid: OpenId, key: &SessionKey) -> Request {
+    let key = key.expose();
+    Request {
+        method: Method::PUT,
+        path_and_query: format!("/api/v1/apps/{APPID}/players/{openid}/session"),
+        body: format!(r#"{{"session_key":"{key}","expires_in":172800}}"#).into_bytes(),
+        by: By::Operator,
     }
+}
+
+/// Asks whether a player's session is the one in place.
+pub(super) fn check_session(player: &Player, token: &AccessToken) -> Request {
+    let (token, openid, signature) = (token.to_query(), player.openid, session_signature(&player.key));
+    let query = format!("{token}&openid={openid}&signature={signature}&sig_method=hmac_sha256");
+    get(By::Game, format!("{CHECK_SESSION_PATH}?{query}"))
+}
+
+/// Asks for a player's newest orders.
+pub(super) fn statement(player: &Player) -> Request {
+    let (env, openid, zone) = (environment(player.number), player.openid, zone(player.number));
+    let query = format!("env={env}&openid={openid}&zone_id={zone}&limit=20");
+    get(By::Operator, format!("/api/v1/apps/{APPID}/statement?{query}"))
+}
+
+/// Asks what a bill number made.
+pub(super) fn look_up(sent: &Sent) -> Request {
+    let (bill_no, env) = (sent.bill_no, environment(sent.player));
+    get(By::Operator, format!("/api/v1/apps/{APPID}/orders/{bill_no}?env={env}"))
+}
+
+/// Asks why a call was refused.
+pub(super) fn explain(rid: &str) -> Request {
+    get(By::Operator, format!("/api/v1/rejections/{rid}"))
+}
+
+fn signed<C: Call>(call: &C, player: &Player, key: &MidasKey, token: &AccessToken) -> Request {
+    let environment = environment(player.number);
+    let body = signed_body(call, environment, key, Some((&player.key, token)));
+    post(format!("{}?{}", C::path(environment), token.to_query()), body.into_bytes())
 }
 
 /// The game server that a player plays on: one of four.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::books::{Does, Fate, LaneBooks, LaneNo, Sent};
-use super::calls::{Game, Kind, Player, Turn, is_pushed, pushed_openid};
+use super::calls::{self, Game, Kind, Player, Turn, is_pushed, pushed_openid};
 use super::connection::{Answered, Connection, Request, Trouble};
 use super::load::Shared;
 
@@ -38,7 +38,7 @@ const FOR_KEY: u64 = 5;
 
 /// A lane.
 pub(super) struct Lane {
-    lane: LaneNo,
+    number: LaneNo,
     shared: Arc<Shared>,
     bank: watch::Receiver<Option<SocketAddr>>,
     connection: Option<Connection>,
@@ -95,9 +95,13 @@ pub(super) async fn first_token(game: &Game, address: SocketAddr) -> anyhow::Res
 }
 
 impl Lane {
-    pub(super) fn new(lane: LaneNo, shared: Arc<Shared>, bank: watch::Receiver<Option<SocketAddr>>) -> Self {
+    pub(super) fn new(
+        number: LaneNo,
+        shared: Arc<Shared>,
+        bank: watch::Receiver<Option<SocketAddr>>,
+    ) -> Self {
         Self {
-            lane,
+            number,
             shared,
             bank,
             connection: None,
@@ -125,15 +129,15 @@ impl Lane {
 
     /// Does what a turn is for, or something that has to be done before; tells which.
     async fn take(&mut self, turn: Turn) -> anyhow::Result<Kind> {
-        let next = self.shared.plan.order(self.lane, self.books.fates.len());
-        let drawn = self.shared.plan.player(self.lane, self.draw(FOR_PLAYER));
+        let next = self.shared.plan.order(self.number, self.books.fates.len());
+        let drawn = self.shared.plan.player(self.number, self.draw(FOR_PLAYER));
         let number = if turn == Turn::NewOrder { next.player } else { drawn };
         let Some(player) = self.players.get(&number).cloned() else { return self.log_in(number).await };
         let kind = match turn {
             Turn::NewOrder => return self.new_order(&next, &player).await,
             Turn::Other(Kind::Login | Kind::PushSession) => return self.log_in(number).await,
             // The other lanes have the token from this one.
-            Turn::Other(Kind::Token | Kind::StableToken) if self.lane != 0 => Kind::GetBalance,
+            Turn::Other(Kind::Token | Kind::StableToken) if self.number != 0 => Kind::GetBalance,
             Turn::Other(kind) => kind,
         };
         match kind {
@@ -154,13 +158,11 @@ impl Lane {
                 None => return self.balance(&player).await,
             },
             Kind::WrongSignature => self.wrong(&next, &player).await?,
-            Kind::Statement => {
-                self.expect_status(kind, &[200], |lane| lane.game().statement(&player)).await?
-            }
+            Kind::Statement => self.expect_status(kind, &[200], |_| calls::statement(&player)).await?,
             Kind::Totals => self.expect_status(kind, &[200], |lane| lane.game().totals()).await?,
             Kind::CheckSession => {
                 let answered =
-                    self.ask(kind, |lane| lane.game().check_session(&player, &lane.shared.token())).await?;
+                    self.ask(kind, |lane| calls::check_session(&player, &lane.shared.token())).await?;
                 self.expect_code(kind, &answered, 0);
             }
             Kind::Token => self.ask_token(kind, |lane| lane.game().token()).await?,
@@ -203,7 +205,7 @@ impl Lane {
     }
 
     async fn cancel(&mut self, number: usize) -> anyhow::Result<Kind> {
-        let sent = self.shared.plan.order(self.lane, number);
+        let sent = self.shared.plan.order(self.number, number);
         let player = self.player_of(&sent);
         let kind = Kind::CancelPay;
         let cancel = |lane: &Self| lane.game().cancel(sent.bill_no, &player, &lane.shared.token());
@@ -221,7 +223,7 @@ impl Lane {
 
     /// Sends an order again that is known to be there.
     async fn repeat(&mut self, number: usize) -> anyhow::Result<Kind> {
-        let sent = self.shared.plan.order(self.lane, number);
+        let sent = self.shared.plan.order(self.number, number);
         let player = self.player_of(&sent);
         let kind = Kind::Repeat;
         let answered = self.ask(kind, |lane| lane.game().order(&sent, &player, &lane.shared.token())).await?;
@@ -260,12 +262,12 @@ impl Lane {
 
     /// Asks why a call was refused. The bank forgets that when it is started again, or when many others were refused.
     async fn explain(&mut self, rid: &str) -> anyhow::Result<()> {
-        self.expect_status(Kind::Explain, &[200, 404], |lane| lane.game().explain(rid)).await
+        self.expect_status(Kind::Explain, &[200, 404], |_| calls::explain(rid)).await
     }
 
     async fn look_up(&mut self, number: usize) -> anyhow::Result<()> {
-        let sent = self.shared.plan.order(self.lane, number);
-        let answered = self.ask(Kind::Order, |lane| lane.game().look_up(&sent)).await?;
+        let sent = self.shared.plan.order(self.number, number);
+        let answered = self.ask(Kind::Order, |_| calls::look_up(&sent)).await?;
         let filed: serde_json::Value = serde_json::from_slice(&answered.body).unwrap_or_default();
         let is_cancelled = self.books.fates[number] == Fate::Cancelled;
         if filed["receipt"]["coins"] != sent.coins.get() || filed["cancel"].is_null() == is_cancelled {
@@ -280,7 +282,7 @@ impl Lane {
             let key = SessionKey::of(&drawn.to_le_bytes());
             let openid = pushed_openid(number);
             let kind = Kind::PushSession;
-            self.expect_status(kind, &[200], |lane| lane.game().push_session(openid, &key)).await?;
+            self.expect_status(kind, &[200], |_| calls::push_session(openid, &key)).await?;
             (kind, Player { number, openid, key })
         } else {
             let kind = Kind::Login;
@@ -291,13 +293,11 @@ impl Lane {
                     (OpenId::new(&told.openid).ok()?, SessionKey::new(&told.session_key).ok()?);
                 Some(Player { number, openid, key })
             };
-            match told.and_then(read) {
-                Some(player) => (kind, player),
-                None => {
-                    self.shared.unexpected(kind, "no session");
-                    return Ok(kind);
-                }
-            }
+            let Some(player) = told.and_then(read) else {
+                self.shared.unexpected(kind, "no session");
+                return Ok(kind);
+            };
+            (kind, player)
         };
         self.players.insert(number, player);
         Ok(kind)
@@ -354,7 +354,7 @@ impl Lane {
     }
 
     fn draw(&self, what: u64) -> u64 {
-        self.shared.plan.draw(self.lane, self.turns, what)
+        self.shared.plan.draw(self.number, self.turns, what)
     }
 
     fn game(&self) -> &Game {
@@ -381,19 +381,14 @@ impl Lane {
     async fn try_once(&mut self, request: Request) -> anyhow::Result<Result<Answered, Trouble>> {
         if self.calls_left == 0 {
             self.connection = None;
+            self.calls_left = CALLS_MIN + self.draw(FOR_CONNECTION) % CALLS_MORE;
         }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => {
-                // A bank that is down is no trouble: back ends wait for it.
-                let at = *self.bank.wait_for(Option::is_some).await.context("the soak has ended")?;
-                let address = at.context("it was just there")?;
-                self.calls_left = CALLS_MIN + self.draw(FOR_CONNECTION) % CALLS_MORE;
-                match Connection::open(address).await {
-                    Ok(connection) => connection,
-                    Err(trouble) => return Ok(Err(trouble)),
-                }
-            }
+            None => match Connection::open(self.bank_is_at().await?).await {
+                Ok(connection) => connection,
+                Err(trouble) => return Ok(Err(trouble)),
+            },
         };
         self.calls_left = self.calls_left.saturating_sub(1);
         let answered = connection.exchange(request).await;
@@ -401,6 +396,12 @@ impl Lane {
             self.connection = Some(connection);
         }
         Ok(answered)
+    }
+
+    /// A bank that is down is no trouble: back ends wait for it.
+    async fn bank_is_at(&mut self) -> anyhow::Result<SocketAddr> {
+        let address = *self.bank.wait_for(Option::is_some).await.context("the soak has ended")?;
+        address.context("it was just there")
     }
 }
 
