@@ -23,7 +23,7 @@ pub(crate) struct Options {
     short: bool,
     /// Where reliability.md and reliability.json are written [default: docs]
     #[arg(long, global = true)]
-    into: Option<PathBuf>,
+    pub(crate) into: Option<PathBuf>,
     /// The bank that is attacked as a whole: the executable of `pactolus`
     #[arg(long, global = true, default_value = "target/release/pactolus")]
     pub(crate) pactolus: PathBuf,
@@ -79,12 +79,14 @@ impl Options {
     }
 }
 
-/// What repeats a run with these arguments: `cargo xtask soak` has a name of its own, and xtask says itself where it
-/// built the bank.
+/// What repeats a run with these arguments: `cargo xtask soak` has a name of its own, xtask says itself where it built
+/// the bank, and where the outcome was written changes nothing.
 fn repeating(arguments: impl Iterator<Item = String>) -> String {
     let mut words: Vec<_> = arguments.collect();
-    if let Some(at) = words.iter().position(|word| word == "--pactolus") {
-        words.drain(at..words.len().min(at + 2));
+    for place in ["--pactolus", "--into"] {
+        if let Some(at) = words.iter().position(|word| word == place) {
+            words.drain(at..words.len().min(at + 2));
+        }
     }
     let command = match words.iter().position(|word| word == "soak") {
         Some(at) => words.remove(at),
@@ -122,7 +124,7 @@ mod tests {
             ("power --cuts 9", "cargo xtask torture power --cuts 9"),
             ("--short --pactolus target/debug/pactolus", "cargo xtask torture --short"),
             ("soak --hours 1 --pactolus target/release/pactolus", "cargo xtask soak --hours 1"),
-            ("--seed 7 soak", "cargo xtask soak --seed 7"),
+            ("--seed 7 soak --into elsewhere", "cargo xtask soak --seed 7"),
         ];
         for (arguments, command) in cases {
             assert_eq!(repeating(arguments.split_whitespace().map(str::to_owned)), command);

@@ -17,7 +17,7 @@ mod verdict;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -117,21 +117,29 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
     let setting = arguments.setting(options)?;
     let folder = options.temporary()?;
-    let bank = Bank::new(&options.pactolus, folder.path())?;
-    let beside = workspace().join("target/torture");
+    soak(&setting, options, folder.path()).map_err(|error| {
+        let kept = folder.keep();
+        error.context(format!("refused; the bank, its log and its store are kept in {}", kept.display()))
+    })
+}
+
+fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<Part> {
+    let bank = Bank::new(&options.pactolus, folder)?;
+    let beside = options.into.clone().unwrap_or_else(|| workspace().join("target/torture"));
+    fs::create_dir_all(&beside)?;
     let csv = beside.join(options.pick("soak.csv", "soak-short.csv"));
     let minutes = figure(setting.lasting.as_secs_f64() / 60.0, 1);
     eprintln!("soak: {minutes} minutes, {} calls a second; samples: {}", setting.rate, csv.display());
 
     let first_day = today()?;
-    let mut soak = Soak::begin(&setting, &bank, &first_day, Csv::create(&csv)?)?;
+    let mut soak = Soak::begin(setting, &bank, &first_day, Csv::create(&csv)?)?;
     soak.kill_and_live()?;
     let mut soaked = soak.end()?;
 
     let audited = bank.audit()?;
     let lanes = std::mem::take(&mut soaked.lanes);
-    let compared = compare(&setting, &bank, lanes, &first_day)?;
-    let told = Told::of(&setting, &soaked, compared, audited);
+    let compared = compare(setting, &bank, lanes, &first_day)?;
+    let told = Told::of(setting, &soaked, compared, audited);
 
     let title = format!("Pactolus for {}, {} calls a second", told.lasted(), figure(setting.rate, 0));
     let drawn = picture::draw(&title, &told.verdict(), &soaked.samples, &soaked.marks);
@@ -148,9 +156,6 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
 }
 
 fn keep_picture(path: PathBuf, drawn: &str) -> anyhow::Result<PathBuf> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
     fs::write(&path, drawn).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
 }
@@ -458,7 +463,8 @@ impl Told {
         let orders = figure(number(self.orders.acknowledged), 0);
         let ends = self.killed + self.terminated;
         let found = if self.wrong().is_empty() {
-            "none lost, none twice, no leak, no stall".to_owned()
+            // A short soak tells nothing of leaks.
+            format!("none lost, none twice, {}no stall", self.memory_growth.map_or("", |_| "no leak, "))
         } else {
             format!("refused: {}", self.wrong().first().cloned().unwrap_or_default())
         };
