@@ -10,12 +10,14 @@
 
 mod clock;
 mod disk;
+mod disk_model;
 mod flood;
 mod kills;
 mod network;
 mod options;
 mod power;
 mod soak;
+mod witness;
 
 use clap::{Parser, Subcommand};
 use pactolus_figures::report::Part;

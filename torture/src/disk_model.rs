@@ -1,0 +1,320 @@
+//! A disk that can be told to fail: a file system in memory, mounted by FUSE, that knows what was synced.
+//!
+//! The power is cut after a number of operations: from then on every request fails, until the disk is started again
+//! with what survived ([`tree`], [`content`], [`survival`]). It keeps no promise that POSIX does not make, and each
+//! that it makes. What an operation is that counts: whatever changes a file or a folder, and every sync.
+//!
+//! Each start has a folder of its own under the mount point, so that neither the kernel nor a thread of the store
+//! that was open before can take a file for one of now.
+//!
+//! Read next: `mount`, what the kernel asks.
+
+mod content;
+mod mount;
+mod survival;
+mod tree;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use anyhow::Context as _;
+use fuser::{BackgroundSession, Config, MountOption, Session};
+
+use self::content::ChangeKind;
+use self::mount::Mount;
+use self::survival::Survival;
+use self::tree::{NodeId, Tree};
+
+/// How many bytes a disk has that was not told.
+const ROOM_BYTES: u64 = 1 << 40;
+
+/// A disk, mounted as long as this lives.
+pub(crate) struct Disk {
+    state: Arc<Mutex<State>>,
+    at: PathBuf,
+    session: Option<BackgroundSession>,
+}
+
+/// What goes wrong after so many operations that it concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A write fails and changes nothing.
+    Write,
+    /// A sync of a file fails; what was not synced may be lost, though it can be read.
+    Sync,
+    /// A write takes fewer bytes than it was given.
+    Short,
+}
+
+/// What a disk is made to do, and how it is; what the kernel asks changes it.
+struct State {
+    tree: Tree,
+    /// How often it was started.
+    start: u32,
+    /// How many operations there were.
+    operations: u64,
+    /// At which operation the power is cut.
+    cut_at: Option<u64>,
+    /// Where the power was cut.
+    cut: Option<Blow>,
+    fault: Option<Planned>,
+    /// Where a fault struck.
+    faulty: Vec<Blow>,
+    room: u64,
+    random: fastrand::Rng,
+}
+
+struct Planned {
+    fault: Fault,
+    /// How many operations that it concerns go well before.
+    after: u64,
+    /// Once, or from then on.
+    lasting: bool,
+}
+
+/// What the disk was doing when it was struck.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Blow {
+    /// What was asked of it.
+    pub(crate) operation: Operation,
+    /// Of which file or folder, from the disk's root.
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    Write,
+    Sync,
+    Make,
+    Rename,
+    Remove,
+    Length,
+    /// None: it was idle.
+    Nothing,
+}
+
+/// How an operation that changes something ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Done,
+    /// It fails and nothing is done.
+    Fails,
+    /// It is done, and nobody is told.
+    DoneUntold,
+}
+
+/// What lies on a disk, to come back to.
+pub(crate) struct Image(Tree);
+
+impl Disk {
+    /// An empty disk, mounted at this folder.
+    pub(crate) fn mount(at: &Path, seed: u64) -> anyhow::Result<Self> {
+        let state = State {
+            tree: Tree::new(),
+            start: 1,
+            operations: 0,
+            cut_at: None,
+            cut: None,
+            fault: None,
+            faulty: Vec::new(),
+            room: ROOM_BYTES,
+            random: fastrand::Rng::with_seed(seed),
+        };
+        let state = Arc::new(Mutex::new(state));
+        let mut config = Config::default();
+        config.mount_options = vec![MountOption::FSName("pactolus-torture".into()), MountOption::NoAtime];
+        let session = Session::new(Mount(Arc::clone(&state)), at, &config)
+            .and_then(Session::spawn)
+            .context("a file system of this program cannot be mounted: that takes root and /dev/fuse")?;
+        Ok(Self { state, at: at.to_owned(), session: Some(session) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        hold(&self.state)
+    }
+
+    /// Where its files are, until it is started again.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.at.join(self.state().start.to_string())
+    }
+
+    /// Cuts the power at the operation after so many more.
+    pub(crate) fn cut_after(&self, operations: u64) {
+        let mut state = self.state();
+        state.cut_at = Some(state.operations + operations);
+    }
+
+    /// Cuts no power that is not cut yet.
+    pub(crate) fn cut_never(&self) {
+        self.state().cut_at = None;
+    }
+
+    /// Cuts the power now, if it is not.
+    pub(crate) fn cut_now(&self) {
+        let nothing = Blow { operation: Operation::Nothing, path: PathBuf::new() };
+        self.state().cut.get_or_insert(nothing);
+    }
+
+    /// Where the power was cut, if it is.
+    pub(crate) fn cut(&self) -> Option<Blow> {
+        self.state().cut.clone()
+    }
+
+    /// How many operations there were.
+    pub(crate) fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// Starts with what a power cut leaves, chosen by a seed.
+    pub(crate) fn start_after_power_cut(&self, seed: u64) {
+        let mut state = self.state();
+        let mut survival = Survival::new(seed, state.operations);
+        state.tree = state.tree.survive(&mut survival);
+        state.start_again();
+    }
+
+    /// Starts as a machine goes on whose program was killed: what was written can be read, synced or not.
+    pub(crate) fn start_after_kill(&self) {
+        self.state().start_again();
+    }
+
+    /// Lets an operation fail, after so many others that could; once, or from then on.
+    pub(crate) fn fail(&self, fault: Fault, after: u64, lasting: bool) {
+        self.state().fault = Some(Planned { fault, after, lasting });
+    }
+
+    /// Fails no more; says where it did.
+    pub(crate) fn mend(&self) -> Vec<Blow> {
+        let mut state = self.state();
+        state.fault = None;
+        std::mem::take(&mut state.faulty)
+    }
+
+    /// How many times it failed since it was mended.
+    pub(crate) fn failures(&self) -> usize {
+        self.state().faulty.len()
+    }
+
+    /// Has room for so many bytes more than there are; or as much as one may want.
+    pub(crate) fn set_room(&self, more: Option<u64>) {
+        let mut state = self.state();
+        state.room = more.map_or(ROOM_BYTES, |more| state.tree.room() + more);
+    }
+
+    /// What lies on it, for [`Disk::start_from`].
+    pub(crate) fn image(&self) -> Image {
+        Image(self.state().tree.settled())
+    }
+
+    /// Starts with what once lay on it.
+    pub(crate) fn start_from(&self, image: &Image) {
+        let mut state = self.state();
+        state.tree = image.0.settled();
+        state.start_again();
+    }
+
+    /// The files, with the ranges of each that take room.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<std::ops::Range<u64>>)> {
+        let state = self.state();
+        let files = state.tree.files().into_iter();
+        files.filter_map(|(path, id)| Some((path, state.tree.file(id)?.now.written()))).collect()
+    }
+
+    /// Turns a bit of a file that nobody has open since the disk was started.
+    pub(crate) fn flip(&self, path: &Path, offset: u64, bit: u32) {
+        let mut state = self.state();
+        let id = state.tree.files().into_iter().find(|(other, _)| other == path).map(|(_, id)| id);
+        let _ = id.and_then(|id| state.tree.flip(id, offset, bit));
+    }
+}
+
+impl Image {
+    /// Writes all of it into a folder of another disk, to be looked at.
+    pub(crate) fn export(&self, folder: &Path) -> io::Result<()> {
+        for (path, id) in self.0.files() {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            let file = std::fs::File::create(path)?;
+            let Some(content) = self.0.file(id).map(|file| &file.now) else { continue };
+            file.set_len(content.length())?;
+            for range in content.written() {
+                let count = usize::try_from(range.end - range.start).expect("a page");
+                std::os::unix::fs::FileExt::write_all_at(
+                    &file,
+                    &content.read(range.start, count),
+                    range.start,
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take()
+            && let Err(error) = session.umount_and_join()
+        {
+            eprintln!("{} cannot be unmounted: {error}", self.at.display());
+        }
+    }
+}
+
+impl State {
+    fn start_again(&mut self) {
+        self.start += 1;
+        self.cut = None;
+        self.cut_at = None;
+    }
+
+    /// What becomes of an operation on a file or folder.
+    fn fate(&mut self, operation: Operation, node: NodeId) -> Fate {
+        if self.cut.is_some() {
+            return Fate::Fails;
+        }
+        self.operations += 1;
+        let is_cut = self.cut_at.is_some_and(|at| at < self.operations);
+        if is_cut {
+            self.cut = Some(self.blow(operation, node));
+            return if self.random.bool() { Fate::DoneUntold } else { Fate::Fails };
+        }
+        Fate::Done
+    }
+
+    fn blow(&self, operation: Operation, node: NodeId) -> Blow {
+        let path = self.tree.node(node).map(|node| node.path.clone()).unwrap_or_default();
+        Blow { operation, path }
+    }
+
+    /// Whether a fault of this kind strikes now.
+    fn is_struck(&mut self, fault: Fault, operation: Operation, node: NodeId) -> bool {
+        let Some(planned) = self.fault.as_mut().filter(|planned| planned.fault == fault) else {
+            return false;
+        };
+        if planned.after > 0 {
+            planned.after -= 1;
+            return false;
+        }
+        if !planned.lasting {
+            self.fault = None;
+        }
+        let blow = self.blow(operation, node);
+        self.faulty.push(blow);
+        true
+    }
+
+    /// Whether there is less room than one may want.
+    fn has_bounds(&self) -> bool {
+        self.room < ROOM_BYTES
+    }
+
+    /// How many bytes fit on the disk.
+    fn free(&self) -> u64 {
+        self.room.saturating_sub(self.tree.room())
+    }
+}
+
+fn hold(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("nothing panics while it holds the disk")
+}

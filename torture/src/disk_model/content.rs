@@ -1,0 +1,210 @@
+//! What is in a file: pages, and none where nothing was ever written, so that a file of 64 MiB of nothing is nothing.
+//!
+//! A clone shares the pages, so keeping what a file was costs little.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::survival::Survival;
+
+/// How much of a disk is written whole or not at all.
+const SECTOR_BYTES: u64 = 512;
+const PAGE_BYTES: usize = 4096;
+const PAGE: u64 = PAGE_BYTES as u64;
+
+/// The bytes of a file.
+#[derive(Clone, Default)]
+pub(super) struct Content {
+    length: u64,
+    pages: BTreeMap<u64, Arc<[u8; PAGE_BYTES]>>,
+}
+
+/// A change of a file that is not synced.
+pub(super) struct Change {
+    /// The number of the operation that made it.
+    pub(super) at: u64,
+    pub(super) kind: ChangeKind,
+}
+
+pub(super) enum ChangeKind {
+    Write { offset: u64, bytes: Vec<u8> },
+    Length(u64),
+}
+
+impl Content {
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How much room it takes.
+    pub(super) fn room(&self) -> u64 {
+        self.pages.len() as u64 * PAGE
+    }
+
+    /// How much more room it would take with so many bytes written at `offset`.
+    pub(super) fn room_for(&self, offset: u64, bytes: usize) -> u64 {
+        let pages = offset / PAGE..(offset + bytes as u64).div_ceil(PAGE);
+        pages.filter(|page| !self.pages.contains_key(page)).count() as u64 * PAGE
+    }
+
+    /// At most `count` bytes from `offset` on.
+    pub(super) fn read(&self, offset: u64, count: usize) -> Vec<u8> {
+        let end = self.length.min(offset.saturating_add(count as u64));
+        let mut bytes = vec![0; small(end.saturating_sub(offset))];
+        for (page, at, range) in pieces(offset, bytes.len(), PAGE) {
+            if let Some(page) = self.pages.get(&page) {
+                let length = range.len();
+                bytes[range].copy_from_slice(&page[at..at + length]);
+            }
+        }
+        bytes
+    }
+
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
+        for (page, at, range) in pieces(offset, bytes.len(), PAGE) {
+            let page = self.pages.entry(page).or_insert_with(|| Arc::new([0; PAGE_BYTES]));
+            let length = range.len();
+            Arc::make_mut(page)[at..at + length].copy_from_slice(&bytes[range]);
+        }
+        self.length = self.length.max(offset + bytes.len() as u64);
+    }
+
+    pub(super) fn set_length(&mut self, length: u64) {
+        if length < self.length {
+            self.pages.split_off(&length.div_ceil(PAGE));
+            if let Some(page) = self.pages.get_mut(&(length / PAGE)) {
+                Arc::make_mut(page)[small(length % PAGE)..].fill(0);
+            }
+        }
+        self.length = length;
+    }
+
+    /// Turns the bit of a byte that is there.
+    pub(super) fn flip(&mut self, offset: u64, bit: u32) {
+        let bytes = self.read(offset, 1).iter().map(|byte| byte ^ (1 << bit)).collect::<Vec<_>>();
+        self.write(offset, &bytes);
+    }
+
+    /// The offsets of bytes that take room: not those of holes.
+    pub(super) fn written(&self) -> Vec<std::ops::Range<u64>> {
+        let page = |page: &u64| page * PAGE..self.length.min((page + 1) * PAGE);
+        self.pages.keys().map(page).filter(|range| !range.is_empty()).collect()
+    }
+
+    pub(super) fn change(&mut self, change: &ChangeKind) {
+        match change {
+            ChangeKind::Write { offset, bytes } => self.write(*offset, bytes),
+            ChangeKind::Length(length) => self.set_length(*length),
+        }
+    }
+
+    /// What is left of this, which is synced, and of changes that are not.
+    ///
+    /// Lengths survive or not, and so does each sector of what was written; the last write may end in the middle of
+    /// one. Where the file has grown and the data was lost, there are zeros, or garbage.
+    pub(super) fn survive(mut self, changes: &[Change], survival: &mut Survival) -> Self {
+        let last = changes.len().saturating_sub(1);
+        for (index, Change { at, kind }) in changes.iter().enumerate() {
+            match kind {
+                ChangeKind::Length(length) => {
+                    if survival.survives(*at) {
+                        self.set_length(*length);
+                    }
+                }
+                ChangeKind::Write { offset, bytes } => {
+                    let torn_at = if index == last { survival.tear(bytes.len()) } else { bytes.len() };
+                    self.survive_write(*at, *offset, bytes, torn_at, survival);
+                }
+            }
+        }
+        self
+    }
+
+    fn survive_write(&mut self, at: u64, offset: u64, bytes: &[u8], torn: usize, survival: &mut Survival) {
+        let before = self.length;
+        let end = offset + bytes.len() as u64;
+        if end > before && survival.survives(at) {
+            self.set_length(end);
+        }
+        for (_, _, range) in pieces(offset, bytes.len(), SECTOR_BYTES) {
+            let start = offset + range.start as u64;
+            if start >= self.length {
+                break;
+            }
+            let reached = range.end.min(range.start + small(self.length - start));
+            let piece = &bytes[range.start..reached];
+            if survival.survives(at) {
+                // What a torn write reached is there, and behind it what was there before.
+                let whole = torn.saturating_sub(range.start).min(piece.len());
+                self.write(start, &piece[..whole]);
+            } else if start >= before
+                && let Some(garbage) = survival.garbage(piece.len())
+            {
+                self.write(start, &garbage);
+            }
+        }
+    }
+}
+
+/// Bytes from `offset` on, cut where units of so many begin: the unit, where in it, and which of the bytes.
+fn pieces(
+    offset: u64,
+    bytes: usize,
+    unit: u64,
+) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let position = offset + at as u64;
+        let within = position % unit;
+        let end = bytes.min(at + small(unit - within));
+        let range = at..end;
+        at = end;
+        (!range.is_empty()).then(|| (position / unit, small(within), range))
+    })
+}
+
+fn small(number: u64) -> usize {
+    usize::try_from(number).expect("a file's bytes are in memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_zeros_and_what_was_cut_off_does_not_come_back() {
+        let mut content = Content::default();
+        content.set_length(64 * 1024 * 1024);
+        content.write(5000, b"coins");
+        assert_eq!(content.read(4998, 9), b"\0\0coins\0\0");
+        assert_eq!(content.room(), 4096);
+        content.set_length(5002);
+        content.set_length(5010);
+        assert_eq!(content.read(5000, 100), b"co\0\0\0\0\0\0\0\0");
+    }
+
+    #[test]
+    fn what_survives_is_old_or_new_by_sectors_and_synced_bytes_stay() {
+        let mut synced = Content::default();
+        synced.write(0, &[1; 2048]);
+        let write =
+            |at, byte| Change { at, kind: ChangeKind::Write { offset: 1024, bytes: vec![byte; 2048] } };
+        let changes = [write(1, 2), write(2, 3)];
+        let (mut lost, mut kept, mut mixed) = (0, 0, 0);
+        for seed in 0..200 {
+            let left = synced.clone().survive(&changes, &mut Survival::new(seed, 2));
+            assert_eq!(left.read(0, 1024), [1; 1024], "nobody wrote there");
+            assert!([2048, 3072].contains(&left.length()), "{}", left.length());
+            let bytes = left.read(1024, 1024);
+            match bytes.as_slice() {
+                all if all == [1; 1024] => lost += 1,
+                all if all == [3; 1024] => kept += 1,
+                all => {
+                    assert!(all.iter().all(|byte| [1, 2, 3].contains(byte)));
+                    mixed += 1;
+                }
+            }
+        }
+        assert!(lost > 10 && kept > 10 && mixed > 10, "{lost} lost, {kept} kept, {mixed} mixed");
+    }
+}

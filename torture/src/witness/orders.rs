@@ -1,0 +1,102 @@
+//! The orders that are sent: of all kinds, of few players, with bill numbers that come again.
+//!
+//! Order `number` of a seed is always the same, so that whoever draws a number again sends the same order.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pactolus_ledger::{AccountKey, Gift, GiftLimits, Memo, Order, OrderKind};
+use pactolus_nouns::{Amount, AppId, Environment, UnixMillis};
+
+const PLAYERS: usize = 4;
+const ZONES: [&str; 2] = ["1", "1_7"];
+/// How far back a number may be that is drawn again.
+const RECENT: u64 = 24;
+/// The bank's time goes on so much with each number, so that a day has some two hundred of them.
+const STEP: Duration = Duration::from_secs(420);
+const CANCEL_WINDOW: Duration = Duration::from_secs(86_400);
+
+/// Where orders come from.
+pub(crate) struct Orders {
+    seed: u64,
+    next: AtomicU64,
+}
+
+impl Orders {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, next: AtomicU64::new(0) }
+    }
+
+    /// The bank's time.
+    pub(crate) fn now(&self) -> UnixMillis {
+        let passed =
+            STEP.saturating_mul(u32::try_from(self.next.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
+        UnixMillis::new(1_507_530_737_000).after(passed)
+    }
+
+    pub(crate) fn app() -> AppId {
+        "wx1234567".parse().expect("it is an app's id")
+    }
+
+    /// Everybody who has an account.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountKey> {
+        let zones = move |player, environment| ZONES.map(|zone| (player, environment, zone));
+        let players =
+            (0..PLAYERS).flat_map(|player| Environment::ALL.map(|environment| (player, environment)));
+        let app = Self::app();
+        players.flat_map(move |(player, environment)| zones(player, environment)).map(
+            move |(player, environment, zone)| AccountKey {
+                app,
+                environment,
+                offer: "12345678".parse().expect("it is an offer's id"),
+                player: format!("player-{player}").parse().expect("it is a player's id"),
+                zone: zone.parse().expect("it is a zone"),
+            },
+        )
+    }
+
+    /// The next order: a new one, one that came before, another one with a used number, or a cancel.
+    pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Order {
+        let last = self.next.load(Ordering::Relaxed);
+        let before = |random: &mut fastrand::Rng| last.saturating_sub(random.u64(1..RECENT));
+        match random.u8(..20) {
+            0 | 1 => self.numbered(before(random)),
+            2 => Order { kind: OrderKind::Pay(amount(777)), ..self.numbered(before(random)) },
+            3..6 => {
+                let window = CANCEL_WINDOW;
+                let memo = Memo::default();
+                Order { kind: OrderKind::Cancel { window }, memo, ..self.numbered(before(random)) }
+            }
+            _ => self.numbered(self.next.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    fn numbered(&self, number: u64) -> Order {
+        let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9).wrapping_add(number));
+        let account = random.choice(self.accounts().collect::<Vec<_>>()).expect("there are some");
+        let coins = amount(random.u64(1..=30));
+        let limits = GiftLimits { per_order: None, per_day: random.bool().then(|| amount(200)) };
+        let kind = match random.u8(..10) {
+            0..3 => OrderKind::Save(coins),
+            3..6 => OrderKind::Present(Gift { amount: coins, limits }),
+            _ => OrderKind::Pay(coins),
+        };
+        // Now and then so long that an order has more than a page.
+        let remark = match random.u8(..20) {
+            0 => "剑".repeat(random.usize(..300)),
+            1..5 => "a sword".repeat(random.usize(..10)),
+            _ => String::new(),
+        };
+        let item = if remark.len() > 600 { "item".repeat(250) } else { String::new() };
+        Order {
+            account,
+            bill_no: format!("bill-{number}").parse().expect("it is a bill number"),
+            kind,
+            memo: Memo::new(&item, &remark).expect("they are short enough"),
+        }
+    }
+}
+
+fn amount(coins: u64) -> Amount {
+    Amount::new(coins).expect("a few coins")
+}
