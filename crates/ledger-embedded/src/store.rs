@@ -11,6 +11,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,12 +19,16 @@ use crate::books::{Books, BooksError};
 use crate::committer::{Committer, Committing};
 use crate::flusher::Flusher;
 use crate::journal::scan::{Scan, Step};
-use crate::journal::{Appender, FORMAT, Head, Journal, Mark};
+use crate::journal::segment::{HEADER_BYTES, Segment};
+use crate::journal::{Appender, FORMAT, Head, Journal, Mark, Position};
 use crate::open::OpenError;
 use crate::room::Room;
 use crate::rows::{self, OrderRow, Totals};
 use crate::views::{ViewError, Views};
 use crate::writer::Writer;
+
+/// Where in a segment its first frame begins.
+const FIRST_FRAME: u64 = HEADER_BYTES as u64;
 
 const FORMAT_FILE: &str = "pactolus-store";
 const FORMAT_FILE_UNNAMED: &str = "pactolus-store.new";
@@ -122,9 +127,18 @@ fn replay(
     }
     let mut scan = Scan::new(&books.journal, reached);
     let mut rows = Vec::new();
+    let (mut held, mut last) = (0, None);
     loop {
+        let before = *scan.mark();
         match scan.step()? {
             Step::Frame => {
+                // Of the frames before this one, and of no more, it is sure that they are durable: the views must
+                // not get ahead of the journal.
+                // Without room in the views the rest of the journal would have to be held in memory.
+                if held >= tail_orders && !flusher.begin(before) && books.room.rows_wait() {
+                    return Err(OpenError::Full { folder: folder.to_owned() });
+                }
+                last = Some(scan.frame().len());
                 rows.clear();
                 let mut totals = Totals::default();
                 for entry in scan.entries() {
@@ -134,11 +148,7 @@ fn replay(
                     let counted = rows::count(&mut totals, order, &change, position, |key| books.total(key));
                     counted.map_err(|error| books_error(folder, error))?;
                 }
-                let gathered = books.tail.publish(&rows, &totals, *scan.mark());
-                // Without room in the views the rest of the journal would have to be held in memory.
-                if gathered >= tail_orders && !flusher.begin(*scan.mark()) && books.room.rows_wait() {
-                    return Err(OpenError::Full { folder: folder.to_owned() });
-                }
+                held = books.tail.publish(&rows, &totals, *scan.mark());
             }
             Step::Torn => {
                 let segment = scan.segment();
@@ -151,9 +161,24 @@ fn replay(
     }
     // Where there was no frame, nothing has said yet how far the journal reaches.
     books.tail.publish(&[], &Totals::default(), *scan.mark());
-    // What a process that was killed had written may be in memory only; nobody may be told of it before it is not.
-    scan.segment().file.sync_all()?;
+    make_durable(scan.segment(), scan.mark().position, last)?;
     Ok(*scan.mark())
+}
+
+/// Makes sure that a segment is on disk up to `end`, where its last frame of so many bytes ends, if it has one.
+///
+/// What a process that was killed had written may be in the kernel's memory only; nobody may be told of it before it
+/// is not. If its sync failed, the kernel believes that it wrote it, and another sync would do nothing: so the last
+/// frame, which alone can be in doubt, is written again as it was read.
+fn make_durable(segment: &Segment, end: Position, last_frame: Option<usize>) -> io::Result<()> {
+    let start = last_frame.and_then(|bytes| segment.offset(end).checked_sub(bytes as u64));
+    // A frame in the file before was synced, or this one would not have been begun.
+    if let (Some(start), Some(bytes)) = (start.filter(|start| *start >= FIRST_FRAME), last_frame) {
+        let mut frame = vec![0; bytes];
+        segment.file.read_exact_at(&mut frame, start)?;
+        segment.file.write_all_at(&frame, start)?;
+    }
+    segment.file.sync_all()
 }
 
 fn books_error(folder: &Path, error: BooksError) -> OpenError {
