@@ -5,6 +5,7 @@
 //! [`Model`], which has to make the very same receipts of them, and holds what was answered against those. From there
 //! on store and model get the same orders, and have to answer the same.
 
+mod answers;
 mod drawer;
 mod orders;
 
@@ -18,6 +19,7 @@ use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_nouns::{Environment, UnixMillis};
 use pollster::block_on;
 
+pub(crate) use self::answers::Answers;
 pub(crate) use self::drawer::Drawer;
 pub(crate) use self::orders::Orders;
 

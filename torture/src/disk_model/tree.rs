@@ -133,7 +133,16 @@ impl Tree {
     pub(super) fn rename(&mut self, at: u64, folder: NodeId, from: &OsStr, to: &OsStr) -> Option<()> {
         let node = *self.folder(folder)?.now.get(from)?;
         let path = self.node(folder)?.path.join(to);
-        self.nodes.get_mut(&node)?.path = path;
+        let before = std::mem::replace(&mut self.nodes.get_mut(&node)?.path, path.clone());
+        if self.folder(node).is_some() {
+            for within in self.nodes.values_mut() {
+                if let Ok(rest) = within.path.strip_prefix(&before)
+                    && !rest.as_os_str().is_empty()
+                {
+                    within.path = path.join(rest);
+                }
+            }
+        }
         let renaming = Renaming { at, gone: Some(from.to_owned()), come: Some((to.to_owned(), node)) };
         self.rename_in(folder, renaming)
     }

@@ -1,0 +1,184 @@
+//! Bits that flip while the store is closed.
+//!
+//! In what holds orders every flip is found: the store is not opened, the audit tells, or a read fails. In a view or
+//! a record it is found or is of no consequence. Nowhere is an answer wrong.
+//!
+//! One case nobody can tell: in the last frame of the journal, which the views do not hold yet, a flip looks like a
+//! write that was torn. It is cut off, and its order with it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, bail, ensure};
+use pactolus_figures::table::{Table, figure, number};
+use pactolus_ledger::Ledger as _;
+use pactolus_ledger_embedded::{EmbeddedStore, OpenError};
+use pollster::block_on;
+use serde::Serialize;
+
+use super::{Patient, settings};
+use crate::options::Options;
+use crate::witness::Answers;
+
+/// How many bits are flipped, each by itself, in a store before the next is made.
+const PER_STORE: usize = 20;
+
+/// What came of flips, by what was struck.
+#[derive(Default, Serialize)]
+pub(super) struct Flips(BTreeMap<String, Outcomes>);
+
+#[derive(Default, Serialize)]
+struct Outcomes {
+    struck: u64,
+    /// The store was not opened.
+    refused: u64,
+    /// The audit told.
+    audited: u64,
+    /// A read or an order failed.
+    failed: u64,
+    /// Everything is as it was.
+    harmless: u64,
+    /// The last frame was cut off.
+    cut_off: u64,
+    /// A record is as it was before, or not there, and nobody says so.
+    forgotten: u64,
+}
+
+/// Makes a store and flips bits of it.
+pub(super) fn strike(seed: u64, options: &Options, flips: &mut Flips) -> anyhow::Result<()> {
+    let mut patient = Patient::new(seed, options)?;
+    let store = patient.open()?;
+    patient.work(&store)?;
+    // Closed in half of the stores, so that the views hold everything; in the others they do not.
+    if patient.random.bool() {
+        block_on(store.close());
+    }
+    let folder = patient.disk.folder();
+    let last = journal_end(&folder)?;
+    if block_on(store.ready()).is_ok() {
+        while journal_end(&folder)? == last {
+            let order = patient.witness.orders.draw(&mut patient.random);
+            patient.witness.post(&store, &order, patient.witness.orders.now())?;
+        }
+    }
+    let right = patient.witness.answers(&store);
+    // As it is at this moment on disk; closing it would bring the views up to the end.
+    let image = patient.disk.image();
+    patient.disk.cut_now();
+    drop(store);
+
+    for _ in 0..PER_STORE {
+        patient.disk.start_from(&image);
+        let files = patient.disk.files();
+        let (path, ranges) = &files[patient.random.usize(..files.len())];
+        if ranges.is_empty() {
+            continue;
+        }
+        let range = ranges[patient.random.usize(..ranges.len())].clone();
+        let (offset, bit) = (patient.random.u64(range), patient.random.u32(..8));
+        patient.disk.flip(path, offset, bit);
+        let is_last = Path::new(&last.0) <= path.as_path()
+            && path.starts_with("journal")
+            && (path != Path::new(&last.0) || offset >= last.1);
+        let outcomes = flips.0.entry(kind(path).to_owned()).or_default();
+        outcomes.struck += 1;
+        let opened = EmbeddedStore::open(&patient.disk.folder(), &settings());
+        look(opened, path, offset, is_last, &right, outcomes)
+            .with_context(|| format!("bit {bit} of byte {offset} of {} was flipped", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The last file of the journal, and how long it is.
+fn journal_end(folder: &Path) -> anyhow::Result<(String, u64)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder.join("journal"))? {
+        let entry = entry?;
+        files.push((format!("journal/{}", entry.file_name().display()), entry.metadata()?.len()));
+    }
+    files.into_iter().max().context("there is a journal")
+}
+
+/// Looks at all that a damaged store says.
+fn look(
+    opened: Result<EmbeddedStore, OpenError>,
+    path: &Path,
+    offset: u64,
+    is_last: bool,
+    right: &Answers,
+    outcomes: &mut Outcomes,
+) -> anyhow::Result<()> {
+    let store = match opened {
+        Ok(store) => store,
+        Err(error) => {
+            if let OpenError::Corrupt { file, offset: named, .. } = &error {
+                ensure!(file.ends_with(path), "{} is named", file.display());
+                ensure!(*named <= offset, "offset {named} is named");
+            }
+            outcomes.refused += 1;
+            return Ok(());
+        }
+    };
+    let audit = block_on(store.audit());
+    let is_clean = audit.as_ref().is_ok_and(|audit| audit.is_clean());
+    let said = right.compare(&store);
+    if is_last && !said.wrong.is_empty() && is_clean {
+        ensure!(said.only_missing, "{:?}", said.wrong);
+        outcomes.cut_off += 1;
+        return Ok(());
+    }
+    if path.starts_with("records") && said.wrong.iter().all(|what| what.starts_with("record")) {
+        if !said.wrong.is_empty() {
+            outcomes.forgotten += 1;
+            return Ok(());
+        }
+    } else if let Some(wrong) = said.wrong.first() {
+        bail!("it is not told, and {wrong} (audit: {audit:?})");
+    }
+    if !is_clean {
+        outcomes.audited += 1;
+    } else if said.failed > 0 {
+        outcomes.failed += 1;
+    } else {
+        ensure!(!path.starts_with("journal"), "nobody found it");
+        outcomes.harmless += 1;
+    }
+    Ok(())
+}
+
+fn kind(path: &Path) -> &'static str {
+    let parts: Vec<_> = path.iter().filter_map(|part| part.to_str()).collect();
+    match parts.as_slice() {
+        ["journal", ..] => "journal",
+        ["views", "totals", ..] => "views: sums",
+        ["views", "bills" | "accounts", ..] => "views: indexes",
+        ["views", ..] => "views: contents",
+        ["records", ..] => "records",
+        _ => "the format's version",
+    }
+}
+
+impl Flips {
+    pub(super) fn table(&self) -> String {
+        let mut table = Table::new(&[
+            "Bits flipped in",
+            "How often",
+            "Not opened",
+            "Found by the audit",
+            "Found by reading",
+            "Harmless",
+            "Last frame, cut off as torn",
+            "Records forgotten",
+            "Wrong answers",
+        ]);
+        for (what, outcomes) in &self.0 {
+            let Outcomes { struck, refused, audited, failed, harmless, cut_off, forgotten } = outcomes;
+            let counts = [struck, refused, audited, failed, harmless, cut_off, forgotten, &0];
+            let cells = counts.map(|count| figure(number(*count), 0));
+            let row: Vec<&str> =
+                std::iter::once(what.as_str()).chain(cells.iter().map(String::as_str)).collect();
+            table.row(&row);
+        }
+        table.to_string()
+    }
+}
