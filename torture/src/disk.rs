@@ -5,6 +5,7 @@
 
 mod flips;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -34,6 +35,9 @@ pub(crate) struct Arguments {
     /// How often each kind strikes [default: 1000, short: 40]
     #[arg(long)]
     strikes: Option<u64>,
+    /// Only opens this store and reads it, for the one who flips bits
+    #[arg(long, hide = true)]
+    probe: Option<PathBuf>,
 }
 
 /// What goes wrong.
@@ -66,6 +70,10 @@ struct Found {
 }
 
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    if let Some(folder) = &arguments.probe {
+        flips::probe(folder);
+        std::process::exit(0);
+    }
     let strikes = arguments.strikes.unwrap_or(options.pick(1000, 40));
     let kinds = match arguments.only {
         Some(kind) => vec![kind],

@@ -13,6 +13,7 @@ mod disk;
 mod disk_model;
 mod flood;
 mod kills;
+mod mutants;
 mod network;
 mod options;
 mod power;
@@ -49,6 +50,8 @@ enum Attack {
     Flood(flood::Arguments),
     /// A clock that jumps
     Clock(clock::Arguments),
+    /// Whether the attacks would find a bank that breaks its promise; it is not one of those made together
+    Mutants(mutants::Arguments),
     /// Steady mixed load with kills, for hours; it is not one of the attacks that are made together
     Soak(soak::Arguments),
 }
@@ -84,6 +87,7 @@ impl Attack {
             Self::Network(arguments) => network::run(arguments, options),
             Self::Flood(arguments) => flood::run(arguments, options),
             Self::Clock(arguments) => clock::run(arguments, options),
+            Self::Mutants(arguments) => mutants::run(arguments, options),
             Self::Soak(arguments) => soak::run(arguments, options),
         }
     }

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
 use pactolus_figures::table::{Table, figure, number};
@@ -18,7 +19,7 @@ use serde::Serialize;
 
 use super::{Patient, settings};
 use crate::options::Options;
-use crate::witness::Answers;
+use crate::witness::{Answers, Witness};
 
 /// How many bits are flipped, each by itself, in a store before the next is made.
 const PER_STORE: usize = 20;
@@ -32,6 +33,8 @@ struct Outcomes {
     struck: u64,
     /// The store was not opened.
     refused: u64,
+    /// The program ended.
+    ended: u64,
     /// The audit told.
     audited: u64,
     /// A read or an order failed.
@@ -82,11 +85,36 @@ pub(super) fn strike(seed: u64, options: &Options, flips: &mut Flips) -> anyhow:
             && (path != Path::new(&last.0) || offset >= last.1);
         let outcomes = flips.0.entry(kind(path).to_owned()).or_default();
         outcomes.struck += 1;
+        // The storage engine panics over some damage, and while it unwinds once more, which ends the program.
+        if is_of_the_storage_engine(path) && !survives(&patient.disk.folder())? {
+            outcomes.ended += 1;
+            continue;
+        }
         let opened = EmbeddedStore::open(&patient.disk.folder(), &settings());
         look(opened, path, offset, is_last, &right, outcomes)
             .with_context(|| format!("bit {bit} of byte {offset} of {} was flipped", path.display()))?;
     }
     Ok(())
+}
+
+fn is_of_the_storage_engine(path: &Path) -> bool {
+    path.starts_with("records") || path.starts_with("views/totals")
+}
+
+/// Whether a program can open a store and read it, or not open it, and end by itself.
+fn survives(folder: &Path) -> anyhow::Result<bool> {
+    let mut child = Command::new(std::env::current_exe()?);
+    child.args(["disk", "--probe"]).arg(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(child.status()?.success())
+}
+
+/// Opens a store, if it can be opened, and reads what the storage engine keeps.
+pub(super) fn probe(folder: &Path) {
+    if let Ok(store) = EmbeddedStore::open(folder, &settings()) {
+        let _ = block_on(store.audit());
+        let witness = Witness::new(0);
+        let _ = witness.answers(&store);
+    }
 }
 
 /// The last file of the journal, and how long it is.
@@ -164,6 +192,7 @@ impl Flips {
             "Bits flipped in",
             "How often",
             "Not opened",
+            "Ended the program",
             "Found by the audit",
             "Found by reading",
             "Harmless",
@@ -172,8 +201,8 @@ impl Flips {
             "Wrong answers",
         ]);
         for (what, outcomes) in &self.0 {
-            let Outcomes { struck, refused, audited, failed, harmless, cut_off, forgotten } = outcomes;
-            let counts = [struck, refused, audited, failed, harmless, cut_off, forgotten, &0];
+            let Outcomes { struck, refused, ended, audited, failed, harmless, cut_off, forgotten } = outcomes;
+            let counts = [struck, refused, ended, audited, failed, harmless, cut_off, forgotten, &0];
             let cells = counts.map(|count| figure(number(*count), 0));
             let row: Vec<&str> =
                 std::iter::once(what.as_str()).chain(cells.iter().map(String::as_str)).collect();

@@ -1,0 +1,165 @@
+//! Mutants: banks that were made wrong on purpose, each by a patch, and that an attack has to find out.
+//!
+//! A patch is a file in `torture/mutants`. Its first line names the attack (`Attack: power --cuts 100`), what follows
+//! says what is wrong with that bank, and then comes what `git apply` takes. The attack has to pass here, without the
+//! patch, and to fail with it; a patch that does not apply is a failure too.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use pactolus_figures::report::Part;
+use pactolus_figures::table::Table;
+use serde::Serialize;
+
+use crate::options::{Options, workspace};
+
+#[derive(Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the mutant of this name
+    #[arg(long)]
+    mutant: Option<String>,
+}
+
+/// A bank that is wrong.
+struct Mutant {
+    name: String,
+    patch: PathBuf,
+    /// The words that start the attack.
+    attack: Vec<String>,
+    what: String,
+}
+
+#[derive(Serialize)]
+struct Found {
+    mutants: Vec<FoundOut>,
+}
+
+/// A mutant that was found out.
+#[derive(Serialize)]
+struct FoundOut {
+    name: String,
+    what: String,
+    attack: String,
+    /// What the attack said.
+    said: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let mut found = Found { mutants: Vec::new() };
+    for mutant in mutants()? {
+        if arguments.mutant.as_ref().is_some_and(|name| *name != mutant.name) {
+            continue;
+        }
+        let found_out = mutant.find_out(options).with_context(|| format!("the mutant {}", mutant.name))?;
+        println!("{}: {}", found_out.name, found_out.said);
+        found.mutants.push(found_out);
+    }
+    ensure!(!found.mutants.is_empty(), "there is no such mutant");
+    Part::new("mutants", found.table(), &found)
+}
+
+/// The mutants, by name.
+fn mutants() -> anyhow::Result<Vec<Mutant>> {
+    let mut mutants = Vec::new();
+    for entry in std::fs::read_dir(workspace().join("torture/mutants"))? {
+        let patch = entry?.path();
+        let text = std::fs::read_to_string(&patch)?;
+        let read = || {
+            let name = patch.file_name()?.to_str()?.strip_suffix(".patch")?.to_owned();
+            let (attack, rest) = text.strip_prefix("Attack: ")?.split_once('\n')?;
+            let (what, _) = rest.split_once("\n\n")?;
+            let attack = attack.split_whitespace().map(str::to_owned).collect();
+            Some(Mutant { name, patch: patch.clone(), attack, what: what.replace('\n', " ") })
+        };
+        let mutant =
+            read().with_context(|| format!("{} does not say which attack finds it", patch.display()))?;
+        mutants.push(mutant);
+    }
+    mutants.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(mutants)
+}
+
+impl Mutant {
+    /// Builds the mutant and attacks it.
+    fn find_out(&self, options: &Options) -> anyhow::Result<FoundOut> {
+        let (torture, pactolus) = (std::env::current_exe()?, options.pactolus.clone());
+        let (passes, said) = self.attack(&torture, &pactolus, options)?;
+        ensure!(passes, "the attack fails without the patch: {said}");
+        let copy = self.copy()?;
+        let built = self.build(&copy)?;
+        let (passes, said) = self.attack(&built.join("torture"), &built.join("pactolus"), options)?;
+        ensure!(!passes, "the attack {} does not find it out", self.attack.join(" "));
+        let attack = self.attack.join(" ");
+        Ok(FoundOut { name: self.name.clone(), what: self.what.clone(), attack, said })
+    }
+
+    /// The workspace's files, those that git knows, with the patch.
+    fn copy(&self) -> anyhow::Result<PathBuf> {
+        let mutants = workspace().join("target/mutants");
+        let copy = mutants.join(&self.name);
+        if copy.exists() {
+            std::fs::remove_dir_all(&copy)?;
+        }
+        let listed = Command::new("git").current_dir(workspace()).args(["ls-files", "-z"]).output()?;
+        ensure!(listed.status.success(), "git does not list the workspace's files");
+        for name in String::from_utf8(listed.stdout)?.split('\0').filter(|name| !name.is_empty()) {
+            let (from, to) = (workspace().join(name), copy.join(name));
+            // One that was removed and not committed is listed all the same.
+            if from.exists() {
+                std::fs::create_dir_all(to.parent().unwrap_or(&copy))?;
+                std::fs::copy(from, to)?;
+            }
+        }
+        // The copy lies in a repository, which does not know it.
+        let applied = Command::new("git")
+            .current_dir(&copy)
+            .env("GIT_CEILING_DIRECTORIES", &mutants)
+            .arg("apply")
+            .arg(&self.patch)
+            .status()?;
+        ensure!(applied.success(), "its patch does not apply");
+        Ok(copy)
+    }
+
+    /// Builds what the attack needs, and says where it is.
+    fn build(&self, copy: &Path) -> anyhow::Result<PathBuf> {
+        let target = workspace().join("target/mutants/target");
+        let mut build = Command::new("cargo");
+        build.current_dir(copy).env("CARGO_TARGET_DIR", &target);
+        build.args(["build", "--quiet", "--package", "pactolus-torture"]);
+        if !self.attack.iter().any(|word| word == "power" || word == "disk") {
+            build.args(["--package", "pactolus"]);
+        }
+        ensure!(build.status()?.success(), "it cannot be built");
+        Ok(target.join("debug"))
+    }
+
+    /// Whether the attack passes, and the last words that it said.
+    fn attack(&self, torture: &Path, pactolus: &Path, options: &Options) -> anyhow::Result<(bool, String)> {
+        let output = Command::new(torture)
+            .arg("--short")
+            .args(["--seed", &options.seed.to_string(), "--pactolus"])
+            .arg(pactolus)
+            .args(&self.attack)
+            .env("RUST_BACKTRACE", "0")
+            .stdout(Stdio::null())
+            .output()
+            .with_context(|| format!("{} cannot be started", torture.display()))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let short: String =
+            last.trim().trim_start_matches(|c: char| c.is_ascii_digit() || c == ':').trim().into();
+        Ok((output.status.success(), short.chars().take(160).collect()))
+    }
+}
+
+impl Found {
+    fn table(&self) -> String {
+        let mut table = Table::new(&["Made wrong", "Attack", "Found out"]);
+        for FoundOut { what, attack, said, .. } in &self.mutants {
+            table.row(&[what, attack, said]);
+        }
+        table.to_string()
+    }
+}
