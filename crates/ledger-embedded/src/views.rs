@@ -64,7 +64,14 @@ impl ViewError {
 impl Views {
     pub(crate) fn open(folder: &Path, settings: &Settings, room: Arc<Room>) -> Result<Self, ViewError> {
         std::fs::create_dir_all(folder).map_err(IndexError::from)?;
-        let contents = Contents::read(folder)?;
+        let mut contents = Contents::read(folder)?;
+        let totals = TotalRows::open(&folder.join("totals"), Arc::clone(&room))?;
+        if !totals.reach(contents.reached.position)? {
+            tracing::warn!(
+                "the sums per zone and day lack orders that the other views hold; all are made again"
+            );
+            contents = contents.from_the_beginning();
+        }
         let index = |name, runs: &[u64]| {
             let disk = Arc::clone(room.disk());
             Index::open(disk, &folder.join(name), runs, settings.tail_orders, settings.filter_bytes / 2)
@@ -72,7 +79,7 @@ impl Views {
         let views = Self {
             bills: index("bills", &contents.bills)?,
             accounts: index("accounts", &contents.accounts)?,
-            totals: TotalRows::open(&folder.join("totals"), Arc::clone(&room))?,
+            totals,
             seed: contents.seed,
             folder: folder.to_owned(),
             next_run: AtomicU64::new(contents.next_run),
@@ -122,7 +129,7 @@ impl Views {
                 }
             }
         };
-        if let Err(error) = self.totals.write(&bulk.totals) {
+        if let Err(error) = self.totals.write(&bulk.totals, reached.position) {
             discard(added);
             return Err(error);
         }

@@ -46,6 +46,11 @@ impl Contents {
         }
     }
 
+    /// Of views of which nothing is made yet, after these.
+    pub(super) fn from_the_beginning(self) -> Self {
+        Self { reached: Mark::START, bills: Vec::new(), accounts: Vec::new(), ..self }
+    }
+
     fn path(folder: &Path) -> PathBuf {
         folder.join("contents")
     }

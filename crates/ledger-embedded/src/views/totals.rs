@@ -8,13 +8,16 @@ use pactolus_nouns::{AppId, Environment};
 
 use super::ViewError;
 use crate::codec::{Reader, put_varint};
-use crate::journal::Position;
+use crate::journal::{Mark, Position};
 use crate::room::Room;
 use crate::rows::{TotalRow, Totals};
 use crate::shelf::{Label, Shelf, ShelfError};
 
 /// There is a row for each zone and day with orders, and few of them change at a time.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The name of the row that says how far the others reach. Theirs begin with an app's id, which is never empty.
+const REACHED: [u8; 1] = [0];
 
 /// The rows of totals.
 pub(super) struct TotalRows(Shelf);
@@ -50,9 +53,19 @@ impl TotalRows {
         })
     }
 
-    /// Writes `totals`; when this returns, they are durable.
-    pub(super) fn write(&self, totals: &Totals) -> Result<(), ViewError> {
-        let rows: Vec<_> = totals.iter().map(|(total, row)| (key(total), bytes(row))).collect();
+    /// Whether all orders before `reached` are counted, as [`TotalRows::write`] said.
+    pub(super) fn reach(&self, reached: Position) -> Result<bool, ViewError> {
+        let row = self.0.read(|rows| rows.get(&REACHED))?;
+        let written = row.and_then(|bytes| Reader::new(&bytes).varint());
+        Ok(written.map_or(Mark::START.position, Position) >= reached)
+    }
+
+    /// Writes `totals`, with which all orders before `reached` are counted; when this returns, they are durable.
+    pub(super) fn write(&self, totals: &Totals, reached: Position) -> Result<(), ViewError> {
+        let mut written = Vec::new();
+        put_varint(&mut written, reached.0);
+        let rows = totals.iter().map(|(total, row)| (key(total), bytes(row)));
+        let rows: Vec<_> = rows.chain([(REACHED.to_vec(), written)]).collect();
         Ok(self.0.write(rows.iter().map(|(key, row)| (&**key, Some(&**row))))?)
     }
 }
