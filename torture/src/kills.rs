@@ -1,12 +1,100 @@
-//! To be made.
+//! `kill -9`: of the bank's process on an embedded store, and of what a bank on PostgreSQL consists of, under load,
+//! many times in a row on one bank.
+//!
+//! Callers call on through it all, and repeat what they were not answered. Every so many kills all of it is settled
+//! and held against the books ([`crate::game::books`]).
 
+mod database;
+mod embedded;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use fastrand::Rng;
 use pactolus_figures::report::Part;
+use pactolus_nouns::Environment;
 
+use crate::game::Name;
+use crate::game::clients::{Seat, World};
+use crate::game::operator::Operator;
+use crate::game::tally::{Tally, table};
 use crate::options::Options;
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// How often the bank's process is killed [default: 1,000; 20 with --short]
+    #[arg(long)]
+    kills: Option<u64>,
+    /// How often its PostgreSQL is, by turns of its postmaster and of one of its processes [default: 200; 5 with --short]
+    #[arg(long)]
+    database_kills: Option<u64>,
+}
 
-pub(crate) fn run(_: &Arguments, _: &Options) -> anyhow::Result<Part> {
-    anyhow::bail!("it is not there yet")
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+    let kills = arguments.kills.unwrap_or(options.pick(1000, 20));
+    let database_kills = arguments.database_kills.unwrap_or(options.pick(200, 5));
+    let half = options.share(2);
+    let mut tallies = Vec::new();
+    if kills > 0 {
+        tallies.push(in_a_folder(&half, "kills", |folder| embedded::run(kills, &half, folder))?);
+    }
+    if database_kills > 0 {
+        let attacked = |folder: &Path| database::run(database_kills, &half, folder);
+        tallies.push(in_a_folder(&half, "kills", attacked)?);
+    }
+    Part::new("kills", table(&tallies), &tallies)
+}
+
+/// Attacks a bank in a folder of its own, which stays if something is found.
+pub(crate) fn in_a_folder(
+    options: &Options,
+    attack: &str,
+    attacked: impl FnOnce(&Path) -> anyhow::Result<Tally>,
+) -> anyhow::Result<Tally> {
+    let folder = options.temporary()?;
+    let begun = std::time::Instant::now();
+    match attacked(folder.path()) {
+        Ok(mut tally) => {
+            tally.seconds = begun.elapsed().as_secs_f64();
+            Ok(tally)
+        }
+        Err(error) => {
+            let kept = folder.keep();
+            let seed = options.seed;
+            Err(error.context(format!(
+                "the bank's store and logs are in {}; what repeats this is `cargo xtask torture {attack} --seed {seed}`",
+                kept.display()
+            )))
+        }
+    }
+}
+
+/// Which players there are: fewer than callers, so that calls about one account meet.
+pub(crate) const PLAYERS: usize = 3;
+
+/// Logs all players in.
+pub(crate) async fn log_in(operator: &Operator<'_>) -> anyhow::Result<()> {
+    for player in 0..PLAYERS {
+        operator.log_in(Name { environment: Environment::Live, player, server: 0 }).await?;
+    }
+    Ok(())
+}
+
+/// New accounts on a new server: each player's in both environments, some with coins that were paid for.
+pub(crate) async fn open(world: &World, server: u64, random: &mut Rng) -> anyhow::Result<Vec<Arc<Seat>>> {
+    let bank = world.node(random);
+    let operator = Operator { http: &world.http, bank };
+    let mut seats = Vec::new();
+    for environment in Environment::ALL {
+        for player in 0..PLAYERS {
+            let saved = if random.bool() { random.u64(1..100) } else { 0 };
+            let seat = Seat::new(Name { environment, player, server }, saved);
+            if saved > 0 {
+                operator.save(seat.name, &seat.save_bill_no(), saved).await.context("a top-up")?;
+            }
+            seats.push(Arc::new(seat));
+        }
+    }
+    Ok(seats)
 }

@@ -12,6 +12,8 @@ mod clock;
 mod disk;
 mod disk_model;
 mod flood;
+mod game;
+mod history;
 mod kills;
 mod mutants;
 mod network;

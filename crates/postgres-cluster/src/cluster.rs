@@ -107,6 +107,21 @@ impl Cluster {
         run(Command::new("kill").args(["-KILL", pid]));
     }
 
+    /// Stops it without a word to whoever is connected; what it has to recover is left to its next start.
+    pub fn stop_immediately(&self) {
+        run(as_its_user(&self.programs.join("pg_ctl")).arg("-D").arg(&self.data).args([
+            "-w",
+            "-m",
+            "immediate",
+            "stop",
+        ]));
+    }
+
+    /// Kills one of its processes with SIGKILL, as a machine without memory left does.
+    pub fn kill_process(&self, pid: u32) {
+        run(Command::new("kill").args(["-KILL", &pid.to_string()]));
+    }
+
     /// Sends a signal to all of its processes: `STOP`, and they say nothing until they `CONT`.
     pub fn signal_all(&self, name: &str) {
         let file = fs::read_to_string(self.data.join("postmaster.pid")).expect("it runs");

@@ -1,4 +1,4 @@
-//! PostgreSQL servers that live as long as a test: for the tests and benchmarks of Pactolus, and nothing else.
+//! PostgreSQL servers that live as long as a test: for the tests, benchmarks and attacks of Pactolus, and nothing else.
 //!
 //! A [`Database`] is an empty one of its own, on a server that the tests of one program share: a throwaway
 //! [`Cluster`], or the server that `PACTOLUS_TEST_POSTGRES=postgres://…` names. Tests that kill their server start a

@@ -1,0 +1,147 @@
+//! The game's calls: signed as its back end signs them, and what the answers tell.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use hyper::Method;
+use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+use pactolus_protocol::reply::parse_answer;
+use pactolus_protocol::{
+    AccessToken, Answer, BalanceReply, Call, Caller, CancelPay, CancelPayReply, GetBalance, MidasKey, Pay,
+    PayReply, Pf, Present, PresentReply, SessionKey, UnixSeconds, signed_body,
+};
+
+use super::http::{Http, NoAnswer};
+use super::{APPID, MIDAS_KEY, Name, OFFER, SANDBOX_MIDAS_KEY, SESSION_KEY, TOKEN, VALID};
+use crate::history::account::{Asked, Sums, Told};
+
+/// What came of a try.
+#[derive(Debug)]
+pub(crate) enum Tried {
+    /// The bank answered.
+    Told(Told),
+    /// Nobody knows: no answer, or -1.
+    Unknown,
+    /// The bank cannot have seen it.
+    NotSent,
+}
+
+/// Calls `bank` about an account. It fails only if what came back is no answer at all.
+pub(crate) async fn call(
+    http: &Http,
+    bank: SocketAddr,
+    name: Name,
+    asked: Asked,
+    timeout: Duration,
+) -> anyhow::Result<Tried> {
+    let caller = caller(name);
+    let bill_no = |bill| BillNo::new(&name.bill_no(bill)).expect(VALID);
+    let amount = |coins| Amount::new(coins).expect(VALID);
+    let to = To { http, bank, environment: name.environment, timeout };
+    match asked {
+        Asked::Present { bill, coins } => {
+            let (bill_no, present_counts) = (bill_no(bill), amount(coins));
+            to.send(&Present { caller, present_counts, bill_no }).await
+        }
+        Asked::Pay { bill, coins } => {
+            let (bill_no, amt) = (bill_no(bill), amount(coins));
+            to.send(&Pay { caller, amt, bill_no, pay_item: None, app_remark: None }).await
+        }
+        Asked::Cancel { bill } => {
+            to.send(&CancelPay { caller, bill_no: bill_no(bill), pay_item: None }).await
+        }
+        Asked::Balance => to.send(&GetBalance { caller }).await,
+    }
+    .with_context(|| format!("{asked:?} on {name:?}"))
+}
+
+/// Which bank of the app's, and for how long an answer is waited for.
+struct To<'a> {
+    http: &'a Http,
+    bank: SocketAddr,
+    environment: Environment,
+    timeout: Duration,
+}
+
+impl To<'_> {
+    async fn send<C: Call<Reply: Tells>>(&self, call: &C) -> anyhow::Result<Tried> {
+        let midas_key = match self.environment {
+            Environment::Live => MIDAS_KEY,
+            Environment::Sandbox => SANDBOX_MIDAS_KEY,
+        };
+        let midas_key = MidasKey::new(midas_key).expect(VALID);
+        let session_key = SessionKey::new(SESSION_KEY).expect(VALID);
+        let token = AccessToken::new(TOKEN).expect(VALID);
+        let path = format!("{}?access_token={}", C::path(self.environment), token.expose());
+        let body = signed_body(call, self.environment, &midas_key, Some((&session_key, &token)));
+        let response = match self.http.send(self.bank, Method::POST, &path, body, self.timeout).await {
+            Ok(response) => response,
+            Err(NoAnswer::NotSent(_)) => return Ok(Tried::NotSent),
+            Err(NoAnswer::BrokeOff(_) | NoAnswer::TimedOut(_)) => return Ok(Tried::Unknown),
+        };
+        let text = || String::from_utf8_lossy(&response.body).into_owned();
+        ensure!(response.status == 200, "it was answered with HTTP status {}: {}", response.status, text());
+        Ok(match parse_answer::<C>(&response.body).with_context(text)? {
+            Answer::Done(reply) => Tried::Told(reply.told()?),
+            Answer::Refused(refused) => match (refused.errcode, refused.existing) {
+                (-1, _) => Tried::Unknown,
+                (90012, Some(order)) => Tried::Told(Told::Exists { balance: order.balance.get() }),
+                (90012, None) => Tried::Told(Told::AnotherExists),
+                (errcode, _) => Tried::Told(Told::Refused { errcode }),
+            },
+        })
+    }
+}
+
+/// What a reply tells.
+trait Tells {
+    fn told(&self) -> anyhow::Result<Told>;
+}
+
+impl Tells for PresentReply {
+    fn told(&self) -> anyhow::Result<Told> {
+        Ok(Told::Given { balance: self.balance.get() })
+    }
+}
+
+impl Tells for PayReply {
+    fn told(&self) -> anyhow::Result<Told> {
+        Ok(Told::Taken { balance: self.balance.get(), gifted: self.used_gen_amt.get() })
+    }
+}
+
+impl Tells for CancelPayReply {
+    fn told(&self) -> anyhow::Result<Told> {
+        Ok(Told::GivenBack)
+    }
+}
+
+impl Tells for BalanceReply {
+    fn told(&self) -> anyhow::Result<Told> {
+        let sums = Sums {
+            balance: self.balance.get(),
+            gen_balance: self.gen_balance.get(),
+            save_amt: self.save_amt.get(),
+            save_sum: self.save_sum.get(),
+            cost_sum: self.cost_sum.get(),
+            present_sum: self.present_sum.get(),
+        };
+        if sums.save_sum.checked_sub(sums.cost_sum) != Some(sums.balance) || sums.gen_balance > sums.balance {
+            bail!("these sums cannot be: {sums:?}");
+        }
+        Ok(Told::Sums(sums))
+    }
+}
+
+fn caller(name: Name) -> Caller {
+    Caller {
+        openid: OpenId::new(&name.openid()).expect(VALID),
+        appid: AppId::new(APPID).expect(VALID),
+        offer_id: OfferId::new(OFFER).expect(VALID),
+        ts: UnixSeconds::new(1_507_530_737).expect(VALID),
+        zone_id: ZoneId::new(&name.zone()).expect(VALID),
+        pf: Pf::new("android").expect(VALID),
+        user_ip: None,
+    }
+}

@@ -1,0 +1,74 @@
+//! One request and what became of it: nothing is tried again here, and it is told apart whether the bank can have
+//! seen it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::{Method, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use super::OPERATOR_TOKEN;
+
+/// Requests to banks. Clones share their connections.
+#[derive(Clone)]
+pub(crate) struct Http(Client<HttpConnector, Full<Bytes>>);
+
+/// What came back.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+}
+
+/// Why nothing came back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    #[error("there was no connection, so it was not sent")]
+    NotSent(#[source] hyper_util::client::legacy::Error),
+    #[error("the connection broke off")]
+    BrokeOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+}
+
+impl Http {
+    pub(crate) fn new() -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        // Whether something may be sent twice is decided by whoever records it.
+        Self(Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(tcp))
+    }
+
+    /// Sends a request to a bank, as the game does, or as its operator.
+    pub(crate) async fn send(
+        &self,
+        bank: SocketAddr,
+        method: Method,
+        path: &str,
+        body: String,
+        timeout: Duration,
+    ) -> Result<Response, NoAnswer> {
+        let request = Request::builder().method(method).uri(format!("http://{bank}{path}"));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let request = if path.starts_with("/api/") {
+            request.header(AUTHORIZATION, format!("Bearer {OPERATOR_TOKEN}"))
+        } else {
+            request
+        };
+        let request = request.body(Full::new(body.into())).expect("the paths of attacks are URIs");
+        let answered = async {
+            let response = self.0.request(request).await.map_err(|error| {
+                if error.is_connect() { NoAnswer::NotSent(error) } else { NoAnswer::BrokeOff(error.into()) }
+            })?;
+            let status = response.status().as_u16();
+            let body = response.into_body().collect().await;
+            let body = body.map_err(|error| NoAnswer::BrokeOff(error.into()))?.to_bytes();
+            Ok(Response { status, body })
+        };
+        tokio::time::timeout(timeout, answered).await.unwrap_or(Err(NoAnswer::TimedOut(timeout)))
+    }
+}

@@ -1,0 +1,197 @@
+//! The operator's side of the bank: what a statement, the totals and a bill number say.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use hyper::Method;
+use pactolus_nouns::Environment;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::http::Http;
+use super::{APPID, Name, SESSION_KEY};
+
+/// Who looks at one bank through the operator API.
+pub(crate) struct Operator<'a> {
+    pub(crate) http: &'a Http,
+    pub(crate) bank: SocketAddr,
+}
+
+/// How long a session that is pushed holds: longer than any attack.
+const SESSION_S: u64 = 366 * 86_400;
+
+/// How long the operator waits, and how often an answer that is none is asked for again.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const TRIES: usize = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
+/// An account's sums, as the operator API tells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Sums {
+    pub(crate) balance: u64,
+    pub(crate) gifted: u64,
+    pub(crate) saved: u64,
+    pub(crate) presented: u64,
+    pub(crate) spent: u64,
+    pub(crate) orders: u64,
+}
+
+/// A receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Receipt {
+    pub(crate) bill_no: String,
+    pub(crate) kind: Kind,
+    pub(crate) coins: u64,
+    pub(crate) gifted: u64,
+    pub(crate) at_ms: u64,
+    pub(crate) after: Sums,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Save,
+    Present,
+    Pay,
+    Cancel,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    orders: Vec<Receipt>,
+    next: Option<String>,
+}
+
+/// Orders of one kind, and the coins that they moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub(crate) orders: u64,
+    pub(crate) coins: u64,
+}
+
+impl Total {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.orders += other.orders;
+        self.coins += other.coins;
+    }
+}
+
+impl Operator<'_> {
+    /// Logs a player in.
+    pub(crate) async fn log_in(&self, name: Name) -> anyhow::Result<()> {
+        let path = format!("/api/v1/apps/{APPID}/players/{}/session", name.openid());
+        let body = json!({ "session_key": SESSION_KEY, "expires_in": SESSION_S });
+        self.ask(Method::PUT, &path, Some(&body)).await.map(drop)
+    }
+
+    /// Tops an account up, once for the bill number.
+    pub(crate) async fn save(&self, name: Name, bill_no: &str, coins: u64) -> anyhow::Result<Receipt> {
+        let body = json!({
+            "kind": "save", "env": name.environment.as_str(), "openid": name.openid(),
+            "zone_id": name.zone(), "bill_no": bill_no, "coins": coins,
+        });
+        let told = self.ask(Method::POST, &format!("/api/v1/apps/{APPID}/orders"), Some(&body)).await?;
+        Ok(Receipt::deserialize(&told["receipt"])?)
+    }
+
+    /// What an account has.
+    pub(crate) async fn sums(&self, name: Name) -> anyhow::Result<Sums> {
+        let path = format!("/api/v1/apps/{APPID}/accounts?{}", account(name));
+        Ok(Sums::deserialize(self.ask(Method::GET, &path, None).await?)?)
+    }
+
+    /// All orders of an account, the oldest first.
+    pub(crate) async fn statement(&self, name: Name) -> anyhow::Result<Vec<Receipt>> {
+        let first = format!("/api/v1/apps/{APPID}/statement?{}&limit=100", account(name));
+        let (mut receipts, mut path) = (Vec::new(), first.clone());
+        loop {
+            let page = Page::deserialize(self.ask(Method::GET, &path, None).await?)?;
+            receipts.extend(page.orders);
+            let Some(next) = page.next else { break };
+            path = format!("{first}&after={next}");
+        }
+        receipts.reverse();
+        Ok(receipts)
+    }
+
+    /// What a bill number made, and the cancel of it.
+    pub(crate) async fn order(
+        &self,
+        environment: Environment,
+        bill_no: &str,
+    ) -> anyhow::Result<(Receipt, Option<Receipt>)> {
+        let path = format!("/api/v1/apps/{APPID}/orders/{bill_no}?env={environment}");
+        let told = self.ask(Method::GET, &path, None).await?;
+        Ok((Receipt::deserialize(&told["receipt"])?, Option::deserialize(&told["cancel"])?))
+    }
+
+    /// What the orders of the days `from` to `to` sum up to in one zone, by kind.
+    pub(crate) async fn totals(
+        &self,
+        environment: Environment,
+        zone: &str,
+        (from, to): (&str, &str),
+    ) -> anyhow::Result<[Total; 4]> {
+        let path = format!("/api/v1/apps/{APPID}/totals?env={environment}&from={from}&to={to}");
+        let told = self.ask(Method::GET, &path, None).await?;
+        let mut totals = [Total::default(); 4];
+        let days = told["totals"].as_array().context("the totals are no list")?;
+        for day in days.iter().filter(|day| day["zone_id"] == zone) {
+            for (total, kind) in totals.iter_mut().zip(["save", "present", "pay", "cancel"]) {
+                let orders = day[kind]["orders"].as_u64().context("a total counts no orders")?;
+                let coins = day[kind]["coins"].as_str().context("a total has no coins")?.parse()?;
+                total.add(Total { orders, coins });
+            }
+        }
+        Ok(totals)
+    }
+
+    /// The days around the bank's today, by UTC.
+    pub(crate) async fn days(&self) -> anyhow::Result<[String; 2]> {
+        let now = i64::try_from(self.now_ms().await?)?;
+        let day = |hours: i64| {
+            let then = jiff::Timestamp::from_millisecond((now + hours * 3_600_000).max(0))?;
+            anyhow::Ok(then.strftime("%F").to_string())
+        };
+        Ok([day(-48)?, day(24)?])
+    }
+
+    /// What the bank's clock says.
+    pub(crate) async fn now_ms(&self) -> anyhow::Result<u64> {
+        let told = self.ask(Method::GET, "/api/v1/clock", None).await?;
+        told["now_ms"].as_u64().context("the clock tells no time")
+    }
+
+    /// Asks until there is an answer; another status than 200 or 201 is a failure, unless the bank says that it cannot
+    /// now.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let mut last = None;
+        for _ in 0..TRIES {
+            match self.http.send(self.bank, method.clone(), path, text.clone(), TIMEOUT).await {
+                Ok(response) if response.status < 300 => return Ok(serde_json::from_slice(&response.body)?),
+                Ok(response) => {
+                    let told = String::from_utf8_lossy(&response.body);
+                    ensure!(response.status >= 500, "{method} {path}: {} {told}", response.status);
+                    last = Some(anyhow::anyhow!("{} {told}", response.status));
+                }
+                Err(error) => last = Some(error.into()),
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+        match last {
+            Some(error) => Err(error.context(format!("{method} {path} was not answered {TRIES} times"))),
+            None => bail!("{method} {path} was not tried"),
+        }
+    }
+}
+
+fn account(name: Name) -> String {
+    format!("env={}&openid={}&zone_id={}", name.environment, name.openid(), name.zone())
+}

@@ -1,0 +1,169 @@
+//! The built executable: started in a folder of its own, told apart by where it listens, and killed.
+//!
+//! What it logs is kept in the folder, a file for each node; a panic in it is a failure, whoever met it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+
+/// How long a bank may take to listen, with what it has to recover; far more than it takes.
+const LISTENS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A folder with a bank's configuration, and the executable that serves it.
+pub(crate) struct Bank {
+    folder: PathBuf,
+    pactolus: PathBuf,
+}
+
+/// What `pactolus audit` found.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Audited {
+    pub(crate) clean: bool,
+    pub(crate) orders: u64,
+    pub(crate) accounts: u64,
+    findings: Vec<String>,
+}
+
+impl Bank {
+    /// A bank in `folder`, configured like this.
+    pub(crate) fn new(folder: &Path, pactolus: &Path, config: &str) -> anyhow::Result<Self> {
+        let pactolus = fs::canonicalize(pactolus).with_context(|| {
+            format!("there is no {}: build it, or say with --pactolus where it is", pactolus.display())
+        })?;
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("pactolus.toml"), config)?;
+        Ok(Self { folder: folder.to_owned(), pactolus })
+    }
+
+    /// `pactolus` with `arguments`, in this folder, and with nothing in its environment that tells it anything.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.pactolus);
+        command.args(arguments).current_dir(&self.folder);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("PACTOLUS_") || name == "RUST_LOG" {
+                command.env_remove(&*name);
+            }
+        }
+        command.env("LC_ALL", "C").env("XDG_CONFIG_HOME", &self.folder);
+        command
+    }
+
+    /// Begins to serve as node number `node`.
+    pub(crate) fn start(
+        &self,
+        node: usize,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Starting> {
+        let mut command = self.command(&[&["serve", "--log", "warn"], arguments].concat());
+        command.envs(variables.iter().copied());
+        let log = OpenOptions::new().create(true).append(true).open(self.log(node))?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn()?;
+        let (sender, address) = sync_channel(1);
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if let Some(address) =
+                    line.strip_prefix("listening on http://").and_then(|it| it.parse().ok())
+                {
+                    // Whoever started it may have killed it and gone.
+                    let _ = sender.send(address);
+                }
+            }
+        });
+        Ok(Starting { process: Process(child), address, log: self.log(node) })
+    }
+
+    fn log(&self, node: usize) -> PathBuf {
+        self.folder.join(format!("node-{node}.log"))
+    }
+
+    /// Proves the books. An embedded store must not be served meanwhile.
+    pub(crate) fn audit(&self) -> anyhow::Result<Audited> {
+        let output = self.command(&["audit", "--output", "json"]).output()?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        let audited: Audited = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("the audit said {}: {told}", String::from_utf8_lossy(&output.stdout)))?;
+        ensure!(audited.clean && output.status.success(), "the books are wrong: {:?}", audited.findings);
+        Ok(audited)
+    }
+
+    /// Fails if a node has panicked.
+    pub(crate) fn has_not_panicked(&self) -> anyhow::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let log = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+                let panic = log.lines().find(|line| line.contains("panicked at"));
+                ensure!(panic.is_none(), "{}: {}", path.display(), panic.unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A process, killed when it is dropped.
+struct Process(Child);
+
+impl Process {
+    fn kill(&mut self) -> std::io::Result<()> {
+        self.0.kill()?;
+        self.0.wait().map(drop)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error says that it ended already.
+        let _ = self.kill();
+    }
+}
+
+/// A bank that does not listen yet.
+pub(crate) struct Starting {
+    process: Process,
+    address: Receiver<SocketAddr>,
+    log: PathBuf,
+}
+
+impl Starting {
+    /// Waits until it listens.
+    pub(crate) fn listening(self) -> anyhow::Result<Node> {
+        let Self { process, address, log } = self;
+        let address = address.recv_timeout(LISTENS_WITHIN).with_context(|| {
+            let told = fs::read_to_string(&log).unwrap_or_default();
+            let last: Vec<&str> = told.lines().rev().take(5).collect();
+            format!("the bank does not listen; the last of {} is {last:#?}", log.display())
+        })?;
+        Ok(Node { process, address })
+    }
+
+    /// Kills it wherever it is after so long.
+    pub(crate) fn kill_after(mut self, wait: Duration) -> anyhow::Result<()> {
+        std::thread::sleep(wait);
+        Ok(self.process.kill()?)
+    }
+}
+
+/// A bank that is served.
+pub(crate) struct Node {
+    process: Process,
+    pub(crate) address: SocketAddr,
+}
+
+impl Node {
+    /// Kills it, with SIGKILL, and waits until it is no more.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        ensure!(self.process.0.try_wait()?.is_none(), "the bank ended by itself");
+        Ok(self.process.kill()?)
+    }
+}

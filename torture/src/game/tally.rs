@@ -1,0 +1,121 @@
+//! What is counted while the bank is attacked, and how a page shows it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pactolus_figures::table::{Table, figure, number};
+use serde::Serialize;
+
+/// Counters that all callers share.
+#[derive(Default)]
+pub(crate) struct Counts {
+    calls: AtomicU64,
+    acknowledged: AtomicU64,
+    unknown: AtomicU64,
+    settled: AtomicU64,
+    not_sent: AtomicU64,
+}
+
+/// What to count.
+#[derive(Clone, Copy)]
+pub(crate) enum Counted {
+    /// An answer.
+    Call,
+    /// An order that was answered as done.
+    Acknowledged,
+    /// A call of which nobody knows.
+    Unknown,
+    /// An order that nobody knew of, and then everybody did.
+    Settled,
+    /// A call that found no bank.
+    NotSent,
+}
+
+impl Counts {
+    pub(crate) fn count(&self, what: Counted) {
+        let counter = match what {
+            Counted::Call => &self.calls,
+            Counted::Acknowledged => &self.acknowledged,
+            Counted::Unknown => &self.unknown,
+            Counted::Settled => &self.settled,
+            Counted::NotSent => &self.not_sent,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What an attack came to.
+#[derive(Default, Serialize)]
+pub(crate) struct Tally {
+    pub(crate) against: &'static str,
+    /// How often it struck, by the kind of strike.
+    pub(crate) strikes: BTreeMap<&'static str, u64>,
+    calls_answered: u64,
+    orders_acknowledged: u64,
+    calls_of_unknown_outcome: u64,
+    orders_settled_by_repeating: u64,
+    calls_that_found_no_bank: u64,
+    /// Accounts whose whole history was explained.
+    pub(crate) histories: u64,
+    /// The calls in them.
+    pub(crate) calls_explained: u64,
+    /// Orders that the bank has at the end, each of them once.
+    pub(crate) orders: u64,
+    pub(crate) audits: u64,
+    /// Orders that were answered and are not there. Anything but none is a failure before it is counted.
+    lost: u64,
+    /// Orders that are there twice.
+    twice: u64,
+    pub(crate) seconds: f64,
+}
+
+impl Tally {
+    pub(crate) fn new(against: &'static str) -> Self {
+        Self { against, ..Self::default() }
+    }
+
+    pub(crate) fn strike(&mut self, kind: &'static str) {
+        *self.strikes.entry(kind).or_default() += 1;
+    }
+
+    /// How often it struck.
+    pub(crate) fn struck(&self) -> u64 {
+        self.strikes.values().sum()
+    }
+
+    /// Takes over what callers counted.
+    pub(crate) fn take(&mut self, counts: &Counts) {
+        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
+        self.calls_answered += take(&counts.calls);
+        self.orders_acknowledged += take(&counts.acknowledged);
+        self.calls_of_unknown_outcome += take(&counts.unknown);
+        self.orders_settled_by_repeating += take(&counts.settled);
+        self.calls_that_found_no_bank += take(&counts.not_sent);
+    }
+}
+
+/// The tallies side by side, a row for each thing that was counted.
+pub(crate) fn table(tallies: &[Tally]) -> String {
+    let headings: Vec<&str> = std::iter::once("").chain(tallies.iter().map(|tally| tally.against)).collect();
+    let mut table = Table::new(&headings);
+    let mut row = |name: &str, count: &dyn Fn(&Tally) -> u64| {
+        let counts = tallies.iter().map(|tally| figure(number(count(tally)), 0));
+        table.row(&std::iter::once(name.to_owned()).chain(counts).collect::<Vec<_>>());
+    };
+    let mut kinds: Vec<&str> = tallies.iter().flat_map(|tally| tally.strikes.keys().copied()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for kind in kinds {
+        row(kind, &|tally| tally.strikes.get(kind).copied().unwrap_or_default());
+    }
+    row("calls answered", &|tally| tally.calls_answered);
+    row("orders acknowledged", &|tally| tally.orders_acknowledged);
+    row("calls of unknown outcome", &|tally| tally.calls_of_unknown_outcome);
+    row("orders settled by repeating them", &|tally| tally.orders_settled_by_repeating);
+    row("histories explained", &|tally| tally.histories);
+    row("calls in them", &|tally| tally.calls_explained);
+    row("orders audited at the end", &|tally| tally.orders);
+    row("**lost**", &|tally| tally.lost);
+    row("**twice**", &|tally| tally.twice);
+    table.to_string()
+}

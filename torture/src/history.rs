@@ -1,0 +1,99 @@
+//! Histories: every call on an account, when it was sent and when it was answered, what was asked and what was told,
+//! and whether some order of the calls explains all of it.
+//!
+//! A history is linearizable (Herlihy and Wing) if its calls can be put into one order, each between its sending and
+//! its answer, in which a bank that does one call after the other tells each caller what that caller was told. A call
+//! that was not answered may stand anywhere after its sending, or nowhere.
+//! The bank that explains is [`account`], written from the contract and from nothing of the bank's; the search is
+//! [`search`]. What may never happen here is that a call is left out: it is recorded before it is sent.
+
+pub(crate) mod account;
+pub(crate) mod search;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use self::account::{Asked, Told};
+
+/// A moment: a tick of a counter that all clients share.
+pub(crate) type Tick = u64;
+
+/// What tells the moments of all histories of a run.
+#[derive(Default)]
+pub(crate) struct Ticks(AtomicU64);
+
+impl Ticks {
+    /// The next moment.
+    pub(crate) fn next(&self) -> Tick {
+        // Whatever happened before on any thread has an earlier tick.
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+/// A call.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) sent: Tick,
+    pub(crate) asked: Asked,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was answered.
+    Told { told: Told, at: Tick },
+    /// Nobody knows; if it was carried out, then before this moment.
+    Unknown { before: Tick },
+    /// It cannot have reached the bank.
+    NotSent,
+}
+
+/// The calls on one account, in the order of their sending.
+#[derive(Default)]
+pub(crate) struct History {
+    events: Mutex<Vec<Event>>,
+}
+
+/// A call that was recorded and is not answered yet.
+#[must_use = "what came of the call has to be recorded"]
+pub(crate) struct Open(usize);
+
+impl History {
+    /// Records a call that is about to be sent. Until more is known, nobody knows of it.
+    pub(crate) fn send(&self, ticks: &Ticks, asked: Asked) -> Open {
+        let mut events = self.locked();
+        // Under the lock, so that they stand in the order of their sending.
+        events.push(Event { sent: ticks.next(), asked, outcome: Outcome::Unknown { before: Tick::MAX } });
+        Open(events.len() - 1)
+    }
+
+    /// Records what the caller was told.
+    pub(crate) fn answered(&self, ticks: &Ticks, Open(at): Open, told: Told) {
+        let tick = ticks.next();
+        self.locked()[at].outcome = Outcome::Told { told, at: tick };
+    }
+
+    /// Records that the call cannot have reached the bank.
+    pub(crate) fn not_sent(&self, Open(at): Open) {
+        self.locked()[at].outcome = Outcome::NotSent;
+    }
+
+    /// Records that whoever could have carried out what is unknown by now is no more.
+    pub(crate) fn ended(&self, now: Tick) {
+        for event in &mut *self.locked() {
+            if let Outcome::Unknown { before } = &mut event.outcome {
+                *before = now.min(*before);
+            }
+        }
+    }
+
+    /// All calls that may have reached the bank.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.locked().iter().filter(|event| event.outcome != Outcome::NotSent).cloned().collect()
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Event>> {
+        self.events.lock().expect("nothing panics while it holds a history")
+    }
+}
