@@ -18,7 +18,7 @@ use pactolus_nouns::Environment;
 use crate::game::Name;
 use crate::game::clients::{Seat, World};
 use crate::game::operator::Operator;
-use crate::game::tally::{Tally, table};
+use crate::game::tally::{Tally, part};
 use crate::options::Options;
 
 #[derive(Default, clap::Args)]
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         let attacked = |folder: &Path| database::run(database_kills, &half, folder);
         tallies.push(in_a_folder(&half, "kills", attacked)?);
     }
-    Part::new("kills", table(&tallies), &tallies)
+    part("kills", &tallies)
 }
 
 /// Attacks a bank in a folder of its own, which stays if something is found.

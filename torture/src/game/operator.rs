@@ -26,6 +26,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TRIES: usize = 50;
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
+/// The last day that can be written, some hours of which are past what a timestamp holds.
+const LAST_DAY: &str = "9999-12-31";
+
 /// An account's sums, as the operator API tells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Sums {
@@ -151,10 +154,10 @@ impl Operator<'_> {
     pub(crate) async fn days(&self) -> anyhow::Result<[String; 2]> {
         let now = i64::try_from(self.now_ms().await?)?;
         let day = |hours: i64| {
-            let then = jiff::Timestamp::from_millisecond((now + hours * 3_600_000).max(0))?;
-            anyhow::Ok(then.strftime("%F").to_string())
+            let then = jiff::Timestamp::from_millisecond((now + hours * 3_600_000).max(0));
+            then.map_or_else(|_| LAST_DAY.to_owned(), |then| then.strftime("%F").to_string())
         };
-        Ok([day(-48)?, day(24)?])
+        Ok([day(-48), day(24)])
     }
 
     /// What the bank's clock says.

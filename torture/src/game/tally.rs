@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pactolus_figures::report::Part;
 use pactolus_figures::table::{Table, figure, number};
 use serde::Serialize;
 
@@ -94,8 +95,17 @@ impl Tally {
     }
 }
 
+/// What an attack came to: a column for each thing that it was made against.
+pub(crate) fn part(name: &'static str, against: &[Tally]) -> anyhow::Result<Part> {
+    #[derive(Serialize)]
+    struct Figures<'a> {
+        against: &'a [Tally],
+    }
+    Part::new(name, table(against), &Figures { against })
+}
+
 /// The tallies side by side, a row for each thing that was counted.
-pub(crate) fn table(tallies: &[Tally]) -> String {
+fn table(tallies: &[Tally]) -> String {
     let headings: Vec<&str> = std::iter::once("").chain(tallies.iter().map(|tally| tally.against)).collect();
     let mut table = Table::new(&headings);
     let mut row = |name: &str, count: &dyn Fn(&Tally) -> u64| {

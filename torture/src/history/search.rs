@@ -11,7 +11,7 @@ use super::account::{Account, Asked, Does};
 use super::{Event, Outcome, Tick};
 
 /// How many places the search looks at before it gives up, which is a failure and never a success.
-const PLACES_MAX: usize = 3_000_000;
+const PLACES_MAX: usize = 300_000;
 
 /// Why a history is refused.
 #[derive(Debug)]
