@@ -139,8 +139,7 @@ fn attack(jumps: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally>
     while bound.goes_on(tally.struck()) {
         let jump = JUMPS[usize::try_from(tally.struck())? % JUMPS.len()];
         tally.strike(jump.name());
-        let context = || format!("jump {}, {}, from {now} ms", tally.struck(), jump.name());
-        let context = context();
+        let context = format!("jump {}, {}, from {now} ms", tally.struck(), jump.name());
         let moments = jump.moments(now, &mut random);
         let operator = Operator { http: &world.http, bank: node.address };
         let jumped = async {
@@ -151,7 +150,7 @@ fn attack(jumps: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally>
             }
             load(&world, &operator, tally.struck(), now, &mut random, &mut books, &mut tally).await
         };
-        runtime.block_on(jumped).with_context(|| context.clone())?;
+        runtime.block_on(jumped).context(context)?;
         if random.u8(..3) == 0 {
             // It starts again at the machine's time: one more jump.
             node.kill()?;

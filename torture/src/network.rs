@@ -157,14 +157,18 @@ impl Attack<'_> {
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
         let seats = open(world, round, random).await?;
-        self.strikes.iter().for_each(|strikes| strikes.go_on(true));
+        for strikes in &self.strikes {
+            strikes.go_on(true);
+        }
         let mut clients = Clients::start(world, &seats, CALLERS, random);
         while self.struck() < until {
             clients.answered(1).await?;
         }
         clients.end().await?;
         // The last of what was held back may arrive while everything is settled.
-        self.strikes.iter().for_each(|strikes| strikes.go_on(false));
+        for strikes in &self.strikes {
+            strikes.go_on(false);
+        }
         settle(world, &seats, random).await?;
         let operator = Operator { http: &world.http, bank: self.nodes[0].address };
         books.close(world, &operator, seats, tally).await
