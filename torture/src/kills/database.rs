@@ -148,7 +148,15 @@ impl Attack<'_> {
     /// Kills a node in whose place another is served already.
     fn kill_a_node(&mut self) -> anyhow::Result<()> {
         let number = self.random.usize(..NODES);
-        let node = self.bank.start(number, &[], &[])?.listening()?;
+        let begun = Instant::now();
+        let node = loop {
+            match self.bank.start(number, &[], &[])?.listening() {
+                Ok(node) => break node,
+                // A bank does not start without its database, which may not be back from the last strike.
+                Err(error) if begun.elapsed() > BACK_WITHIN => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        };
         std::mem::replace(&mut self.nodes[number], node).kill()?;
         self.world.moved(number, self.nodes[number].address);
         self.tally.strike(NODE);
