@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::flips::Flips;
 use crate::disk_model::{Disk, Fault};
 use crate::options::Options;
-use crate::witness::Witness;
+use crate::witness::{Orders, Witness};
 
 const ORDERS: usize = 120;
 /// How much a disk still takes before it is full, at most.
@@ -87,11 +87,11 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         while bound.goes_on(struck) {
             let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(struck);
             let outcome = match kind {
-                Kind::Write => error(Fault::Write, seed, options, &mut found),
-                Kind::Sync => error(Fault::Sync, seed, options, &mut found),
-                Kind::Short => short(seed, options, &mut found),
-                Kind::Flips => flips::strike(seed, options, &mut found.flips),
-                Kind::Full => full(seed, options, &mut found),
+                Kind::Write => error(Fault::Write, seed, &mut found),
+                Kind::Sync => error(Fault::Sync, seed, &mut found),
+                Kind::Short => short(seed, &mut found),
+                Kind::Flips => flips::strike(seed, &mut found.flips),
+                Kind::Full => full(seed, &mut found),
             };
             let name = format!("{kind:?}").to_lowercase();
             outcome.with_context(|| {
@@ -121,8 +121,8 @@ fn settings() -> Settings {
 }
 
 impl Patient {
-    fn new(seed: u64, options: &Options) -> anyhow::Result<Self> {
-        let mounted = options.temporary()?;
+    fn new(seed: u64) -> anyhow::Result<Self> {
+        let mounted = Options::temporary()?;
         let disk = Disk::mount(mounted.path(), seed)?;
         let random = fastrand::Rng::with_seed(seed);
         Ok(Self { random, witness: Witness::new(seed), disk, _mounted: mounted })
@@ -150,8 +150,8 @@ impl Patient {
 
 /// An error of a write or a sync. From then on the part of the store that met it takes nothing more, whatever the disk
 /// does; what was acknowledged is there after it was opened again, with the power on all the time or not.
-fn error(fault: Fault, seed: u64, options: &Options, found: &mut Found) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed, options)?;
+fn error(fault: Fault, seed: u64, found: &mut Found) -> anyhow::Result<()> {
+    let mut patient = Patient::new(seed)?;
     let store = patient.open()?;
     let _ = patient.work(&store);
     let most = if fault == Fault::Write { 60 } else { 40 };
@@ -188,8 +188,8 @@ fn error(fault: Fault, seed: u64, options: &Options, found: &mut Found) -> anyho
 }
 
 /// Writes that take less than they were given: whoever writes has to go on with the rest, and all goes well.
-fn short(seed: u64, options: &Options, found: &mut Found) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed, options)?;
+fn short(seed: u64, found: &mut Found) -> anyhow::Result<()> {
+    let mut patient = Patient::new(seed)?;
     patient.disk.fail(Fault::Short, patient.random.u64(..40), true);
     let store = patient.open()?;
     patient.work(&store).context("a short write is no error")?;
@@ -204,8 +204,8 @@ fn short(seed: u64, options: &Options, found: &mut Found) -> anyhow::Result<()> 
 
 /// A disk that is full for a while: orders are not taken, everything can be read, and when there is room again, the
 /// store goes on by itself.
-fn full(seed: u64, options: &Options, found: &mut Found) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed, options)?;
+fn full(seed: u64, found: &mut Found) -> anyhow::Result<()> {
+    let mut patient = Patient::new(seed)?;
     let store = patient.open()?;
     patient.disk.set_room(Some(patient.random.u64(..LAST_BYTES)));
     let refused = wait(|| patient.work(&store).is_err());
@@ -215,7 +215,7 @@ fn full(seed: u64, options: &Options, found: &mut Found) -> anyhow::Result<()> {
         if patient.witness.post(&store, &order, patient.witness.orders.now()).is_err() {
             found.refused_for_room += 1;
         }
-        for account in patient.witness.orders.accounts() {
+        for account in Orders::accounts() {
             block_on(store.account(account)).context("an account cannot be read on a full disk")?;
         }
     }

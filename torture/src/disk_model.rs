@@ -191,11 +191,6 @@ impl Disk {
         std::mem::take(&mut state.faulty)
     }
 
-    /// How many times it failed since it was mended.
-    pub(crate) fn failures(&self) -> usize {
-        self.state().faulty.len()
-    }
-
     /// Has room for so many bytes more than there are; or as much as one may want.
     pub(crate) fn set_room(&self, more: Option<u64>) {
         let mut state = self.state();

@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     let lasting = Duration::from_secs(arguments.seconds.unwrap_or(options.pick(10, 2)).max(1));
     let connections_max = connections + BESIDE;
     attackers::raise_file_limit(2 * connections + BESIDE)?;
-    let folder = options.temporary()?;
+    let folder = Options::temporary()?;
     let bank = Bank::start(&options.pactolus, folder.path(), connections_max)?;
     let mut honest = Honest::callers(&bank, per_second)?;
 

@@ -52,7 +52,7 @@ pub(crate) fn in_a_folder(
     attack: &str,
     attacked: impl FnOnce(&Path) -> anyhow::Result<Tally>,
 ) -> anyhow::Result<Tally> {
-    let folder = options.temporary()?;
+    let folder = Options::temporary()?;
     let begun = std::time::Instant::now();
     match attacked(folder.path()) {
         Ok(mut tally) => {

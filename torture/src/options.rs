@@ -48,7 +48,7 @@ impl Options {
     }
 
     /// A folder that is removed when this is dropped.
-    pub(crate) fn temporary(&self) -> io::Result<TempDir> {
+    pub(crate) fn temporary() -> io::Result<TempDir> {
         let folder = workspace().join("target/torture");
         std::fs::create_dir_all(&folder)?;
         TempDir::with_prefix_in("run-", folder)
@@ -58,7 +58,7 @@ impl Options {
     pub(crate) fn finish(&self, part: &Part) -> anyhow::Result<()> {
         println!("{}", part.table);
         if let Some(folder) = self.kept_in() {
-            self.circumstances()?.keep(part, &folder, "reliability")?;
+            Self::circumstances()?.keep(part, &folder, "reliability")?;
         }
         Ok(())
     }
@@ -69,12 +69,12 @@ impl Options {
         self.into.clone().or_else(usual)
     }
 
-    fn circumstances(&self) -> anyhow::Result<Circumstances> {
+    fn circumstances() -> anyhow::Result<Circumstances> {
         let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
         Ok(Circumstances {
             date: now.strftime("%F").to_string(),
             command: repeating(std::env::args().skip(1)),
-            machine: Machine::of(self.temporary()?.path())?,
+            machine: Machine::of(Self::temporary()?.path())?,
         })
     }
 }

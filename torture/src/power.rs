@@ -112,7 +112,7 @@ impl Victim {
     fn new(number: u64, options: &Options) -> anyhow::Result<Self> {
         let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(number);
         let mut random = fastrand::Rng::with_seed(seed);
-        let mounted = options.temporary()?;
+        let mounted = Options::temporary()?;
         let disk = Disk::mount(mounted.path(), seed)?;
         let mut pick = |of: &[usize]| of[random.usize(..of.len())];
         let settings = Settings {

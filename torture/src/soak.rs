@@ -116,7 +116,7 @@ impl Arguments {
 /// Soaks.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
     let setting = arguments.setting(options)?;
-    let folder = options.temporary()?;
+    let folder = Options::temporary()?;
     soak(&setting, options, folder.path()).map_err(|error| {
         let kept = folder.keep();
         error.context(format!("refused; the bank, its log and its store are kept in {}", kept.display()))

@@ -154,9 +154,9 @@ impl Witness {
             there.len()
         );
         self.nothing_is_missing(&there)?;
-        self.reads_agree(store, &model, &there)?;
+        Self::reads_agree(store, &model, &there)?;
         self.sent_again_is_the_same(store, &model, &there)?;
-        self.reads_agree(store, &model, &BTreeMap::new())?;
+        Self::reads_agree(store, &model, &BTreeMap::new())?;
         self.drawer.check(store)?;
         self.log().counts.checks += 1;
         Ok(())
@@ -165,7 +165,7 @@ impl Witness {
     /// Reads every statement, from its beginning, into a model, which has to make the same receipts.
     fn read(&self, store: &EmbeddedStore) -> anyhow::Result<(Model, BTreeMap<Name, Receipt>)> {
         let (model, mut there) = (Model::new(), BTreeMap::new());
-        for account in self.orders.accounts() {
+        for account in Orders::accounts() {
             let mut receipts = Vec::new();
             let mut after = None;
             loop {
@@ -216,12 +216,11 @@ impl Witness {
 
     /// Whatever can be looked up is as the model has it.
     fn reads_agree(
-        &self,
         store: &EmbeddedStore,
         model: &Model,
         there: &BTreeMap<Name, Receipt>,
     ) -> anyhow::Result<()> {
-        for account in self.orders.accounts() {
+        for account in Orders::accounts() {
             let (is, right) = (block_on(store.account(account)), block_on(model.account(account)));
             same("an account", &is, &right)?;
         }

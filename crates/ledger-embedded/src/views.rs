@@ -70,7 +70,7 @@ impl Views {
             tracing::warn!(
                 "the sums per zone and day lack orders that the other views hold; all are made again"
             );
-            contents = contents.from_the_beginning();
+            contents = contents.begun_again();
         }
         let index = |name, runs: &[u64]| {
             let disk = Arc::clone(room.disk());

@@ -175,8 +175,9 @@ fn not_an_object(error: NotAnObject, text: &str) -> Refusal {
         NotAnObject::OtherValue => malformed("the body is not a JSON object"),
         NotAnObject::Ended => malformed("the body ends before its JSON does"),
         NotAnObject::Wrong { at } => {
-            let lines = text.as_bytes()[..at].split(|byte| *byte == b'\n');
-            let (line, column) = (lines.clone().count(), 1 + lines.last().map_or(0, <[u8]>::len));
+            let mut lines = text.as_bytes()[..at].split(|byte| *byte == b'\n');
+            let column = 1 + lines.next_back().map_or(0, <[u8]>::len);
+            let line = 1 + lines.count();
             malformed(format!("the body is not JSON at line {line}, column {column}"))
         }
         NotAnObject::Followed => malformed("something follows the JSON object in the body"),

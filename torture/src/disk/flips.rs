@@ -12,13 +12,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
 use pactolus_figures::table::{Table, figure, number};
-use pactolus_ledger::Ledger as _;
+use pactolus_ledger::{Audit, Ledger as _};
 use pactolus_ledger_embedded::{EmbeddedStore, OpenError};
 use pollster::block_on;
 use serde::Serialize;
 
 use super::{Patient, settings};
-use crate::options::Options;
 use crate::witness::{Answers, Witness};
 
 /// How many bits are flipped, each by itself, in a store before the next is made.
@@ -48,8 +47,8 @@ struct Outcomes {
 }
 
 /// Makes a store and flips bits of it.
-pub(super) fn strike(seed: u64, options: &Options, flips: &mut Flips) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed, options)?;
+pub(super) fn strike(seed: u64, flips: &mut Flips) -> anyhow::Result<()> {
+    let mut patient = Patient::new(seed)?;
     let store = patient.open()?;
     patient.work(&store)?;
     // Closed in half of the stores, so that the views hold everything; in the others they do not.
@@ -148,7 +147,7 @@ fn look(
         }
     };
     let audit = block_on(store.audit());
-    let is_clean = audit.as_ref().is_ok_and(|audit| audit.is_clean());
+    let is_clean = audit.as_ref().is_ok_and(Audit::is_clean);
     let said = right.compare(&store);
     if is_last && !said.wrong.is_empty() && is_clean {
         ensure!(said.only_missing, "{:?}", said.wrong);

@@ -97,10 +97,16 @@ impl Attack {
             let mut strikes = 0;
             match self {
                 // More than there may be, as much as the file limit of the usual machine allows.
-                Self::SlowHeads => drip(address, connections + connections / 5, HEAD.as_bytes(), 1, &told),
-                Self::SlowBodies => {
-                    drip(address, connections, &[HEAD.as_bytes(), &[b' '; 1999]].concat(), HEAD.len(), &told)
+                Self::SlowHeads => {
+                    Ok(drip(address, connections + connections / 5, HEAD.as_bytes(), 1, &told))
                 }
+                Self::SlowBodies => Ok(drip(
+                    address,
+                    connections,
+                    &[HEAD.as_bytes(), &[b' '; 1999]].concat(),
+                    HEAD.len(),
+                    &told,
+                )),
                 Self::UnreadReplies => pour(address, connections / 10, &told),
                 Self::Pipelining
                 | Self::NewConnections
@@ -142,7 +148,7 @@ impl Attack {
             Self::Garbage => {
                 let bytes: Vec<u8> = (0..2000).map(|_| garbage.byte()).collect();
                 let hello: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03];
-                stream.write_all(if garbage.byte() % 2 == 0 { hello } else { &bytes })?;
+                stream.write_all(if garbage.byte().is_multiple_of(2) { hello } else { &bytes })?;
             }
         }
         stream.shutdown(std::net::Shutdown::Write)?;
@@ -154,13 +160,7 @@ impl Attack {
 
 /// Sends `text` on so many connections, its first bytes at once and then a byte on each in turn; a connection that was
 /// closed is opened anew. How many bytes were sent one by one.
-fn drip(
-    address: SocketAddr,
-    connections: usize,
-    text: &[u8],
-    at_once: usize,
-    goes_on: &AtomicBool,
-) -> std::io::Result<u64> {
+fn drip(address: SocketAddr, connections: usize, text: &[u8], at_once: usize, goes_on: &AtomicBool) -> u64 {
     let mut streams: Vec<(TcpStream, usize)> = Vec::new();
     let mut strikes = 0;
     let open = || -> std::io::Result<(TcpStream, usize)> {
@@ -193,7 +193,7 @@ fn drip(
             }
         }
     }
-    Ok(strikes + streams.len() as u64)
+    strikes + streams.len() as u64
 }
 
 /// Asks for the longest reply over and over, on so many connections, and reads nothing. How many bytes were taken.

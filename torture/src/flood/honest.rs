@@ -75,7 +75,7 @@ impl Honest {
                 let request = present(caller, first + index)?;
                 let due = Duration::from_secs(index) / per_second;
                 std::thread::sleep(due.saturating_sub(begun.elapsed()));
-                if index % ONE_NEW_IN == 0 {
+                if index.is_multiple_of(ONE_NEW_IN) {
                     exchange(&mut connect(address)?, request.as_bytes(), DONE).context("a new connection")?;
                 } else {
                     exchange(stream, request.as_bytes(), DONE).context("a kept connection")?;

@@ -53,7 +53,7 @@ impl Strike {
 const DELAY_MAX: Duration = Duration::from_millis(200);
 /// Longer than callers wait.
 const HOLD_MIN: Duration = Duration::from_millis(900);
-const HOLD_MAX: Duration = Duration::from_millis(3000);
+const HOLD_MORE_MAX: Duration = Duration::from_millis(2100);
 
 /// What was done, and whether it goes on.
 #[derive(Default)]
@@ -215,7 +215,7 @@ impl Connection {
 
     /// Neither side hears anything for so long, nor of the other's end.
     async fn hold(&mut self) {
-        tokio::time::sleep(HOLD_MIN + (HOLD_MAX - HOLD_MIN).mul_f64(self.random.f64())).await;
+        tokio::time::sleep(HOLD_MIN + HOLD_MORE_MAX.mul_f64(self.random.f64())).await;
     }
 
     /// Ends both: the far side sees a reset, and so does the near one, unless half of a reply is on its way there.

@@ -41,7 +41,7 @@ impl Witness {
             let filed = block_on(store.order(name.bill)).ok();
             all.insert(format!("order {}", name.bill), filed.map(|filed| format!("{filed:?}")));
         }
-        for (number, account) in self.orders.accounts().enumerate() {
+        for (number, account) in Orders::accounts().enumerate() {
             let is = block_on(store.account(account)).ok();
             all.insert(format!("account {number}"), is.map(|is| format!("{is:?}")));
             let page = block_on(store.statement(account, None, PAGE * PAGE)).ok();

@@ -39,7 +39,7 @@ impl Orders {
     }
 
     /// Everybody who has an account.
-    pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountKey> {
+    pub(crate) fn accounts() -> impl Iterator<Item = AccountKey> {
         let zones = move |player, environment| ZONES.map(|zone| (player, environment, zone));
         let players =
             (0..PLAYERS).flat_map(|player| Environment::ALL.map(|environment| (player, environment)));
@@ -73,7 +73,7 @@ impl Orders {
 
     fn numbered(&self, number: u64) -> Order {
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9).wrapping_add(number));
-        let account = random.choice(self.accounts().collect::<Vec<_>>()).expect("there are some");
+        let account = random.choice(Self::accounts().collect::<Vec<_>>()).expect("there are some");
         let coins = amount(random.u64(1..=30));
         let limits = GiftLimits { per_order: None, per_day: random.bool().then(|| amount(200)) };
         let kind = match random.u8(..10) {

@@ -47,7 +47,7 @@ impl Contents {
     }
 
     /// Of views of which nothing is made yet, after these.
-    pub(super) fn from_the_beginning(self) -> Self {
+    pub(super) fn begun_again(self) -> Self {
         Self { reached: Mark::START, bills: Vec::new(), accounts: Vec::new(), ..self }
     }
 
