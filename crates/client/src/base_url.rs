@@ -15,6 +15,9 @@ pub enum InvalidBaseUrl {
     /// It is not of the form `http://host` or `https://host`.
     #[error("is not like https://host or http://host:port")]
     Form,
+    /// It is longer than [`BaseUrl::BYTES_MAX`].
+    #[error("is longer than {} bytes", BaseUrl::BYTES_MAX)]
+    TooLong,
     /// It has a query or a fragment, which the calls have no place for.
     #[error("has more than a path after its host")]
     Query,
@@ -27,8 +30,14 @@ impl BaseUrl {
     /// The vendor's own host.
     pub const VENDOR: &'static str = "https://api.weixin.qq.com";
 
+    /// The longest one: with a call's path and query behind it, it is far from the 64 KiB that a URI may have.
+    pub const BYTES_MAX: usize = 2048;
+
     /// The base URL that `text` writes, or why it is none.
     pub fn new(text: &str) -> Result<Self, InvalidBaseUrl> {
+        if text.len() > Self::BYTES_MAX {
+            return Err(InvalidBaseUrl::TooLong);
+        }
         if text.contains(['?', '#']) {
             return Err(InvalidBaseUrl::Query);
         }
@@ -93,6 +102,8 @@ mod tests {
             ("http://host/?a=b", InvalidBaseUrl::Query),
             ("http://host/#a", InvalidBaseUrl::Query),
             ("http://name:word@host", InvalidBaseUrl::Login),
+            // It was taken once, and the first call behind it panicked: no URI is that long.
+            (&format!("http://host/{}", "a".repeat(65_000)), InvalidBaseUrl::TooLong),
         ] {
             assert_eq!(BaseUrl::new(text), Err(error), "{text}");
         }

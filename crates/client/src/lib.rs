@@ -71,6 +71,8 @@ pub mod blocking;
 mod client;
 mod clock;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod patience;
 mod random;

@@ -167,7 +167,8 @@ fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Mark, u
                     Some(until) if after.orders > until => {
                         let before = Mark { position: at, ..before };
                         let first = FrameBuilder::first_of(before, scan.frame(), until - before.orders);
-                        let first = first.expect("a verified frame has the entries that it counts");
+                        // Its digest vouches for what it counts, not for its writer's having counted right.
+                        let first = first.ok_or_else(|| scan.corrupt(at, "a batch's orders"))?;
                         copy.frame(scan.segment(), at, &first.bytes, first.after)?;
                     }
                     Some(_) | None => copy.frame(scan.segment(), at, scan.frame(), after)?,
@@ -238,24 +239,31 @@ struct Manifest {
 
 impl Manifest {
     fn read(backup: &Path) -> Result<Self, BackupError> {
-        let none = || BackupError::NoBackup(backup.to_owned());
-        let text = fs::read_to_string(backup.join(MANIFEST)).map_err(|_| none())?;
+        let text = fs::read_to_string(backup.join(MANIFEST)).ok();
+        text.as_deref().and_then(Self::parse).ok_or_else(|| BackupError::NoBackup(backup.to_owned()))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let mut value = |name| lines.next().and_then(|line| line.strip_prefix(name)).map(str::to_owned);
         let words = value(MANIFEST_WORDS);
         let orders = value("orders ").and_then(|orders| orders.parse().ok());
         let digest = value("digest ");
         match (words.as_deref(), orders, digest) {
-            (Some(""), Some(orders), Some(digest)) => Ok(Self { orders, digest }),
-            _ => Err(none()),
+            (Some(""), Some(orders), Some(digest)) => Some(Self { orders, digest }),
+            _ => None,
         }
     }
+}
+
+fn manifest(end: &Mark) -> String {
+    format!("{MANIFEST_WORDS}\norders {}\ndigest {}\n", end.orders, hex(&end.digest))
 }
 
 fn write_manifest(folder: &Path, end: &Mark) -> io::Result<()> {
     let unnamed = folder.join(format!("{MANIFEST}.new"));
     let mut file = File::create(&unnamed)?;
-    writeln!(file, "{MANIFEST_WORDS}\norders {}\ndigest {}", end.orders, hex(&end.digest))?;
+    file.write_all(manifest(end).as_bytes())?;
     file.sync_all()?;
     fs::rename(&unnamed, folder.join(MANIFEST))?;
     sync_folder(folder)
@@ -263,4 +271,26 @@ fn write_manifest(folder: &Path, end: &Mark) -> io::Result<()> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    //! What fuzzing promises of what a backup says of itself.
+
+    use pactolus_fuzzing::Choices;
+
+    use super::{Manifest, Mark, Position, hex};
+
+    /// What is written of a backup is read from it, and no text is too strange.
+    pub fn manifest(bytes: &[u8]) {
+        if let Some(read) = std::str::from_utf8(bytes).ok().and_then(Manifest::parse) {
+            assert!(!read.digest.contains('\n'));
+        }
+        let mut choices = Choices::new(bytes);
+        let (orders, position) = (choices.number(), Position(choices.number()));
+        let digest = std::array::from_fn(|_| choices.byte());
+        let end = Mark { position, orders, digest };
+        let read = Manifest::parse(&super::manifest(&end)).expect("it was written as one");
+        assert_eq!((read.orders, read.digest), (orders, hex(&digest)));
+    }
 }

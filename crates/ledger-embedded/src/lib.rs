@@ -28,6 +28,8 @@ mod disk;
 mod draft;
 mod fingerprint;
 mod flusher;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod index;
 mod journal;
 mod merger;

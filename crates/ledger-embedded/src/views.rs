@@ -223,3 +223,14 @@ fn sorted<T>(rows: &Map<T>, position: impl Fn(&T) -> Position) -> Vec<Record> {
     records.sort_unstable_by_key(|record| record.fingerprint);
     records
 }
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    //! What fuzzing promises of the views' own files.
+
+    /// Contents and rows are what was written, or are refused.
+    pub fn views(bytes: &[u8]) {
+        super::contents::fuzzing::contents(bytes);
+        super::totals::fuzzing::totals(bytes);
+    }
+}

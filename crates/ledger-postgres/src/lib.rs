@@ -27,6 +27,8 @@
 //! To change the tables: the recipe in `migrate`.
 
 mod audit;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod id;
 mod lanes;
 mod migrate;

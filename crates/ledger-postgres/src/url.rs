@@ -19,6 +19,10 @@ pub enum InvalidPostgresUrl {
     /// It does not begin with `postgres://` or `postgresql://`.
     #[error("does not begin with postgres:// or postgresql://")]
     Scheme,
+    /// It has more than one `@`: a password that holds one ends too soon, and the rest of it would be taken for the
+    /// host, and shown.
+    #[error("has more than one @; one that is part of the password must be written as %40")]
+    ManyAts,
     /// It cannot be read.
     #[error("cannot be read; it must be like postgres://user:password@host:5432/database")]
     Unreadable,
@@ -45,6 +49,9 @@ impl FromStr for PostgresUrl {
     fn from_str(text: &str) -> Result<Self, InvalidPostgresUrl> {
         if !(text.starts_with("postgres://") || text.starts_with("postgresql://")) {
             return Err(InvalidPostgresUrl::Scheme);
+        }
+        if text.matches('@').count() > 1 {
+            return Err(InvalidPostgresUrl::ManyAts);
         }
         // What its error says may hold a part of the text.
         let mut config = Config::from_str(text).map_err(|_| InvalidPostgresUrl::Unreadable)?;
@@ -139,10 +146,25 @@ mod tests {
         }
     }
 
+    /// The bug: a password with an `@` that was not escaped ended there, and the rest of it was taken for the host.
+    /// The loss: that rest stood in messages and logs, such as `postgres://bank@ss@db:5432/coins`.
+    /// The fix: such a URL is refused, and says how an `@` is written.
+    #[test]
+    fn a_password_with_an_at_is_never_shown() {
+        let url: PostgresUrl = "postgres://bank:p%40s3cret@db/coins".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://bank@db:5432/coins");
+        assert_eq!(url.config().get_password(), Some(&b"p@s3cret"[..]));
+        for wrong in ["postgres://bank:p@s3cret@db/coins", "postgres://bank:p@h/s3cret@db/coins"] {
+            let error = wrong.parse::<PostgresUrl>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+        }
+    }
+
     #[test]
     fn what_cannot_be_done_is_refused() {
         let refused = |text: &str| text.parse::<PostgresUrl>().unwrap_err();
         assert_eq!(refused("mysql://bank@h/x"), InvalidPostgresUrl::Scheme);
+        assert_eq!(refused("postgres://bank:p@ss@h/x"), InvalidPostgresUrl::ManyAts);
         assert_eq!(refused("postgres:///x"), InvalidPostgresUrl::NoHost);
         assert_eq!(refused("postgres://h/x"), InvalidPostgresUrl::NoUser);
         assert_eq!(refused("postgres://bank@h/x?sslmode=require"), InvalidPostgresUrl::Tls);

@@ -40,6 +40,8 @@ pub mod audit;
 pub mod conformance;
 pub mod decide;
 pub mod engine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod history;
 pub mod model;
 pub mod order;

@@ -8,6 +8,8 @@
 //! environment variable, the list of known keys and the hint at a misspelt one follow from the asking.
 //! Read next: [`section`], which asks, and [`kind`], what can be asked for.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod kind;
 mod nearest;
 mod placeholder;

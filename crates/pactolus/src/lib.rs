@@ -17,6 +17,8 @@ mod doctor;
 mod explain;
 mod export;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod init;
 mod lang;

@@ -6,6 +6,8 @@
 
 mod ask;
 mod campaign;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod number;
 mod one;
 mod outcome;

@@ -64,6 +64,8 @@ pub mod call;
 pub mod credentials;
 pub mod error;
 pub mod explain;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod json;
 pub mod login;
 pub mod parameter;

@@ -38,6 +38,8 @@ mod connections;
 mod deadline;
 mod delivery;
 mod faults;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod health;
 mod logins;
 mod midas;

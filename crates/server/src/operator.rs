@@ -71,3 +71,14 @@ fn app(bank: &Bank, appid: &str) -> Result<Arc<AppSettings>, Problem> {
     let known = AppId::new(appid).ok().and_then(|appid| bank.apps.get(&appid));
     known.cloned().ok_or_else(|| Problem::not_found(format!("this bank has no app {appid:?}")))
 }
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    //! What fuzzing promises of texts that the operator API reads.
+
+    /// Marks of pages and days.
+    pub fn operator(bytes: &[u8]) {
+        super::statement::fuzzing::marks(bytes);
+        super::totals::fuzzing::days(bytes);
+    }
+}

@@ -86,7 +86,14 @@ impl Run {
         }
         let (records, filter_bytes) = (u64_at(&header, 20), u64_at(&header, 28));
         let filter_crc = u32_at(&header, 36);
-        let filter_at = BLOCK_BYTES as u64 * (1 + blocks(records));
+        let filter_at =
+            blocks(records).checked_add(1).and_then(|blocks| blocks.checked_mul(BLOCK_BYTES as u64));
+        let filter_at = filter_at.ok_or_else(|| damaged(0))?;
+        // No room is made for what the file cannot hold.
+        let length = file.metadata()?.len();
+        if filter_at.checked_add(filter_bytes).is_none_or(|end| end > length) {
+            return Err(damaged(0));
+        }
         let mut bytes = vec![0; usize::try_from(filter_bytes).map_err(|_| damaged(0))?];
         file.read_exact_at(&mut bytes, filter_at).map_err(|_| damaged(filter_at))?;
         if crc(number, 0, &bytes) != filter_crc {

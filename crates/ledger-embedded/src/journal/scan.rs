@@ -78,7 +78,7 @@ impl<'a> Scan<'a> {
             self.segment = next;
             return self.step();
         }
-        if let Some(after) = self.read_frame(offset)? {
+        if let Some(after) = self.read_frame(offset, length)? {
             self.at = after;
             return Ok(Step::Frame);
         }
@@ -88,13 +88,18 @@ impl<'a> Scan<'a> {
         Ok(Step::Torn)
     }
 
-    /// Reads the frame at `offset` and verifies it; `None` if what is there does not follow the last mark.
-    fn read_frame(&mut self, offset: u64) -> Result<Option<Mark>, OpenError> {
+    /// Reads the frame at `offset` of a file of this length and verifies it; `None` if what is there does not follow
+    /// the last mark.
+    fn read_frame(&mut self, offset: u64, length: u64) -> Result<Option<Mark>, OpenError> {
         self.frame.resize(HEADER_BYTES, 0);
         let read = read_up_to(&self.segment, &mut self.frame, offset)?;
         let Some(header) = Header::read(&self.frame[..read], self.at.position) else {
             return Ok(None);
         };
+        // No room is made for what the file does not hold: a header may say up to 4 GiB.
+        if (HEADER_BYTES + header.payload) as u64 > length.saturating_sub(offset) {
+            return Ok(None);
+        }
         self.frame.resize(HEADER_BYTES + header.payload, 0);
         let read = read_up_to(&self.segment, &mut self.frame[HEADER_BYTES..], offset + HEADER_BYTES as u64)?;
         if read < header.payload {
@@ -113,7 +118,8 @@ impl<'a> Scan<'a> {
         Ok((1..read).any(|at| frame::is_whole(&rest[at..read], start.plus(at))))
     }
 
-    fn corrupt(&self, position: Position, what: &'static str) -> OpenError {
+    /// What is said of damage at `position`.
+    pub(crate) fn corrupt(&self, position: Position, what: &'static str) -> OpenError {
         let offset = self.segment.offset(position);
         OpenError::Corrupt { file: self.segment.path.clone(), offset, what }
     }

@@ -80,9 +80,7 @@ impl Contents {
         is_whole.then_some(Self { seed, reached, next_run, bills, accounts })
     }
 
-    /// Puts these in the place of what was saved before; when this returns, they are durable. Where there is no room,
-    /// what was saved before is still in its place.
-    pub(super) fn save(&self, folder: &Path, disk: &dyn Disk) -> Result<(), IndexError> {
+    fn encode(&self) -> Vec<u8> {
         let mut body = Vec::new();
         body.extend_from_slice(&self.seed.0);
         body.extend_from_slice(&self.reached.digest);
@@ -95,14 +93,47 @@ impl Contents {
                 put_varint(&mut body, *run);
             }
         }
+        let crc = crc32fast::hash(&body).to_le_bytes();
+        [&MAGIC[..], &FORMAT.to_le_bytes(), &crc, &body].concat()
+    }
+
+    /// Puts these in the place of what was saved before; when this returns, they are durable. Where there is no room,
+    /// what was saved before is still in its place.
+    pub(super) fn save(&self, folder: &Path, disk: &dyn Disk) -> Result<(), IndexError> {
         let path = Self::path(folder);
         let unnamed = path.with_extension("new");
-        let crc = crc32fast::hash(&body).to_le_bytes();
-        let bytes = [&MAGIC[..], &FORMAT.to_le_bytes(), &crc, &body].concat();
         let file = disk.create(&unnamed)?;
-        disk.write(&file, &bytes, 0)?;
+        disk.write(&file, &self.encode(), 0)?;
         synced(file.sync_all())?;
         std::fs::rename(&unnamed, &path).map_err(WriteError::from)?;
         Ok(synced(sync_folder(folder))?)
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing {
+    //! What fuzzing promises of contents.
+
+    use super::{Contents, FORMAT, MAGIC};
+
+    /// Contents that can be read can be written and read again; and no bytes are too strange, whether their checksum
+    /// is right or wrong.
+    pub(in super::super) fn contents(bytes: &[u8]) {
+        let crc = crc32fast::hash(bytes).to_le_bytes();
+        let sealed = [&MAGIC[..], &FORMAT.to_le_bytes(), &crc, bytes].concat();
+        for bytes in [bytes, &sealed] {
+            let Some(read) = Contents::decode(bytes) else { continue };
+            let again = Contents::decode(&read.encode()).expect("it was written as contents are");
+            assert_eq!(
+                (again.seed.0, again.reached, again.next_run),
+                (read.seed.0, read.reached, read.next_run)
+            );
+            assert_eq!((again.bills, again.accounts), (read.bills, read.accounts));
+        }
+        if let Some(changed) = sealed.len().checked_sub(1) {
+            let mut sealed = sealed;
+            sealed[changed] ^= 1;
+            assert!(Contents::decode(&sealed).is_none(), "changed contents are taken");
+        }
     }
 }

@@ -112,17 +112,42 @@ fn key(total: &TotalKey) -> Vec<u8> {
 /// The total that the rest of a key names, after what it begins with.
 fn read_key(app: AppId, environment: Environment, rest: &[u8]) -> Option<TotalKey> {
     let (names, day) = rest.split_last_chunk()?;
-    let mut names = names.split(|byte| *byte == 0).map(|name| std::str::from_utf8(name).ok());
-    Some(TotalKey {
+    let mut names =
+        names.strip_suffix(&[0])?.split(|byte| *byte == 0).map(|name| std::str::from_utf8(name).ok());
+    let total = TotalKey {
         app,
         environment,
         offer: names.next()??.parse().ok()?,
         zone: names.next()??.parse().ok()?,
         day: pactolus_ledger::Day::new(u32::from_be_bytes(*day)),
-    })
+    };
+    names.next().is_none().then_some(total)
 }
 
 fn put_name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(name.as_bytes());
     out.push(0);
+}
+
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing {
+    //! What fuzzing promises of rows of totals.
+
+    use pactolus_nouns::Environment;
+
+    use super::{bytes, environment_key, key, read, read_key};
+
+    /// A row or a key that can be read can be written and read again; and no bytes are too strange.
+    pub(in super::super) fn totals(row: &[u8]) {
+        if let Some(total) = read(row) {
+            assert_eq!(read(&bytes(&total)), Some(total));
+        }
+        let app = "wx1234567".parse().expect("it keeps the rule");
+        for environment in Environment::ALL {
+            let Some(total) = read_key(app, environment, row) else { continue };
+            let written = key(&total);
+            let rest = written.strip_prefix(&*environment_key(app, environment)).expect("it is of this app");
+            assert_eq!(rest, row, "two keys have one meaning");
+        }
+    }
 }

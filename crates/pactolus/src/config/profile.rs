@@ -49,7 +49,7 @@ impl Profile {
 const ENVIRONMENTS: &[(&str, Environment)] =
     &[("live", Environment::Live), ("sandbox", Environment::Sandbox)];
 
-fn profile(top: &mut Section<'_>) -> Option<Profile> {
+pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
     let url = top.optional("url", BaseUrl::default(), text(BaseUrl::new));
     let env = top.optional("env", None, given(choice(ENVIRONMENTS)));
     let appid = top.required("appid", text(AppId::new));

@@ -37,15 +37,26 @@ pub(super) fn read<T>(
     prefix: &'static str,
     read: impl FnOnce(&mut Section<'_>) -> Option<T>,
 ) -> Result<T, Problems> {
-    let refused = |problems| Problems::new(path.to_owned(), problems);
     let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
         let message =
             format!("cannot be read: {error}; name another with --config, or write one with `pactolus init`");
-        refused(vec![Problem { place: Place::File, message }])
+        Problems::new(path.to_owned(), vec![Problem { place: Place::File, message }])
     })?;
-    let document = parse(&text).map_err(refused)?;
+    read_text(path, &text, variables, prefix, read)
+}
+
+/// The same, of the `text` that the file at `path` has.
+pub(super) fn read_text<T>(
+    path: &Path,
+    text: &str,
+    variables: &Variables,
+    prefix: &'static str,
+    read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+) -> Result<T, Problems> {
+    let refused = |problems| Problems::new(path.to_owned(), problems);
+    let document = parse(text).map_err(refused)?;
     let sources = Sources::new(path.parent().unwrap_or(Path::new("")), variables);
-    let reading = Reading { text: &text, sources: &sources, prefix, problems: RefCell::default() };
+    let reading = Reading { text, sources: &sources, prefix, problems: RefCell::default() };
 
     let mut top = Section::top(&reading, &document);
     let value = read(&mut top);

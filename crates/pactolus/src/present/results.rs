@@ -5,7 +5,7 @@
 //! A row is one write of one line; a line that was cut off by a crash is cut off when the file is opened again.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -125,34 +125,7 @@ impl Results {
 
     fn read(&mut self, bank: &str) -> Result<Earlier, ResultsError> {
         self.file.seek(SeekFrom::Start(0))?;
-        // A row that is being written meanwhile, or was cut off, is no row yet.
-        let whole = BufReader::new(&self.file).split(b'\n');
-        let mut lines = whole.enumerate();
-        let header = lines.next().and_then(|(_, line)| line.ok()).unwrap_or_default();
-        check_header(&header, bank)?;
-        let mut earlier = Vec::new();
-        let mut record = StringRecord::new();
-        let last = self.file.metadata()?.len();
-        let mut at = header.len() as u64 + 1;
-        for (index, line) in lines {
-            let mut line = line?;
-            at += line.len() as u64 + 1;
-            if at > last {
-                break;
-            }
-            line.push(b'\n');
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&*line);
-            let is_row = reader.read_record(&mut record).unwrap_or(false) && record.len() == HEADER.len() + 1;
-            if !is_row {
-                return Err(ResultsError::Row(index as u64 + 1));
-            }
-            let recorded = Outcome::named(&record[5]).ok_or(ResultsError::Row(index as u64 + 1))?.recorded();
-            earlier.push((hash(&[&record[1]]), recorded, hash(&[&record[2], &record[3], &record[4]])));
-        }
-        // Of several rows of one gift the strongest word counts: what was given once is given.
-        earlier.sort_unstable();
-        earlier.dedup_by(|(later, ..), (kept, ..)| later == kept);
-        Ok(Earlier(earlier))
+        Earlier::read(BufReader::new(&self.file), self.file.metadata()?.len(), bank)
     }
 
     /// Begins to write what comes through the channel; the thread ends when nobody can send any more, or on an error.
@@ -261,6 +234,36 @@ pub(crate) enum Recorded {
 }
 
 impl Earlier {
+    /// What results say that end at the byte `last`, of the bank called `bank`.
+    fn read(results: impl BufRead, last: u64, bank: &str) -> Result<Self, ResultsError> {
+        // A row that is being written meanwhile, or was cut off, is no row yet.
+        let mut lines = results.split(b'\n').enumerate();
+        let header = lines.next().and_then(|(_, line)| line.ok()).unwrap_or_default();
+        check_header(&header, bank)?;
+        let mut earlier = Vec::new();
+        let mut record = StringRecord::new();
+        let mut at = header.len() as u64 + 1;
+        for (index, line) in lines {
+            let mut line = line?;
+            at += line.len() as u64 + 1;
+            if at > last {
+                break;
+            }
+            line.push(b'\n');
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&*line);
+            let is_row = reader.read_record(&mut record).unwrap_or(false) && record.len() == HEADER.len() + 1;
+            if !is_row {
+                return Err(ResultsError::Row(index as u64 + 1));
+            }
+            let recorded = Outcome::named(&record[5]).ok_or(ResultsError::Row(index as u64 + 1))?.recorded();
+            earlier.push((hash(&[&record[1]]), recorded, hash(&[&record[2], &record[3], &record[4]])));
+        }
+        // Of several rows of one gift the strongest word counts: what was given once is given.
+        earlier.sort_unstable();
+        earlier.dedup_by(|(later, ..), (kept, ..)| later == kept);
+        Ok(Self(earlier))
+    }
+
     /// What is said of `present`.
     pub(crate) fn of(&self, present: &Present) -> Recorded {
         let Present { player, coins, bill_no } = present;
@@ -279,4 +282,89 @@ impl Earlier {
 pub(crate) fn hash(parts: &[&str]) -> Hash {
     let digest: [u8; 32] = Sha256::digest(parts.join("\0")).into();
     *digest.first_chunk().expect("a digest has 32 bytes")
+}
+
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing {
+    //! What fuzzing promises of files of results.
+
+    use std::sync::Arc;
+
+    use pactolus_client::{Amount, Coins, Player};
+    use pactolus_fuzzing::Choices;
+    use pactolus_protocol::Pf;
+    use tokio::sync::Semaphore;
+
+    use super::{Earlier, Entry, HEADER, OF, Outcome, Present, Recorded, Sent, line};
+
+    const VALID: &str = "it keeps the rule";
+    const BANK: &str = "http://bank.example";
+
+    /// Any file is read or refused; and what was written of a gift is what is known of it, whatever a bank has said:
+    /// of several rows the strongest, and of a row that was cut off nothing.
+    pub fn results(bytes: &[u8]) {
+        let _ = Earlier::read(bytes, bytes.len() as u64, BANK);
+        let mut choices = Choices::new(bytes);
+        let cut = choices.number();
+        let header = HEADER.iter().map(ToString::to_string).chain([format!("{OF}{BANK}")]);
+        let mut file = line(&header.collect::<Vec<_>>()).expect("a Vec takes every write");
+        let (mut written, slots) = (Vec::new(), Arc::new(Semaphore::new(64)));
+        while !choices.is_used_up() && written.len() < 8 {
+            let outcome = choices.one_of(&[
+                Outcome::Given,
+                Outcome::GivenBefore,
+                Outcome::Refused,
+                Outcome::NotSent,
+                Outcome::Unknown,
+            ]);
+            let present = present(&mut choices);
+            let balance = choices.flag().then(|| Coins::new(u64::from(choices.byte()))).flatten();
+            let sent = Sent { outcome, balance, detail: choices.text(64), concerns_all: false };
+            let slot = Arc::clone(&slots).try_acquire_owned().expect("there are enough");
+            let entry = Entry { line: choices.number(), present: present.clone(), sent, _slot: slot };
+            file.extend(entry.line("2017-10-09T06:32:17Z").expect("a Vec takes every write"));
+            written.push((present, outcome.recorded(), file.len()));
+        }
+        let known = Earlier::read(&*file, file.len() as u64, BANK).expect("it was written as one");
+        agree(&known, &written);
+        // Cut off anywhere behind the header, as a crash may leave it.
+        let start = written.first().map_or(file.len(), |(.., end)| *end);
+        let cut = usize::try_from(cut).unwrap_or(0) % (file.len() - start + 1) + start;
+        let whole = file[..cut].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let known = Earlier::read(&file[..whole], whole as u64, BANK).expect("whole lines are left");
+        written.retain(|(.., end)| *end <= cut);
+        agree(&known, &written);
+        assert!(Earlier::read(&*file, file.len() as u64, "http://another.example").is_err());
+    }
+
+    fn present(choices: &mut Choices<'_>) -> Present {
+        let names = choices.byte();
+        let player = Player {
+            openid: ["one", "two"][usize::from(names & 1)].parse().expect(VALID),
+            zone_id: ["1", "2"][usize::from(names >> 1 & 1)].parse().expect(VALID),
+            session_key: None,
+            pf: Pf::new("android").expect(VALID),
+            user_ip: None,
+        };
+        let bill_no = format!("n|{}", choices.below(8)).parse().expect(VALID);
+        Present { player, coins: Amount::new(1 + u64::from(names >> 7)).expect(VALID), bill_no }
+    }
+
+    fn agree(known: &Earlier, written: &[(Present, Recorded, usize)]) {
+        let what = |present: &Present| {
+            (present.player.openid, present.player.zone_id, present.coins, present.bill_no)
+        };
+        for (present, ..) in written {
+            let of_number = written.iter().filter(|(other, ..)| other.bill_no == present.bill_no);
+            let strongest =
+                of_number.clone().map(|(_, recorded, _)| *recorded).min().expect("itself at least");
+            let gave = of_number.filter(|(_, recorded, _)| *recorded == Recorded::Given);
+            let is_ours = gave.clone().any(|(other, ..)| what(other) == what(present));
+            match known.of(present) {
+                Recorded::Otherwise => assert!(strongest == Recorded::Given, "nothing was given"),
+                Recorded::Given => assert!(is_ours, "it was given to another"),
+                recorded => assert_eq!(recorded, strongest),
+            }
+        }
+    }
 }

@@ -136,3 +136,39 @@ impl Text for PageMark {
         json_schema!({ "type": "string", "description": "Means something to the bank alone." })
     }
 }
+
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing {
+    //! What fuzzing promises of the marks of pages.
+
+    use pactolus_fuzzing::Choices;
+    use pactolus_ledger::{AccountKey, Cursor};
+    use pactolus_nouns::Environment;
+
+    use super::PageMark;
+
+    /// A mark reads back, has one text, and is of one account.
+    pub(in crate::operator) fn marks(bytes: &[u8]) {
+        if let Some(mark) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageMark>().ok()) {
+            assert_eq!(mark.to_string().as_bytes(), bytes, "a mark has two texts");
+        }
+        let account = AccountKey {
+            app: "wx1234567".parse().expect("it keeps the rule"),
+            environment: Environment::Live,
+            offer: "12345678".parse().expect("it keeps the rule"),
+            player: "one".parse().expect("it keeps the rule"),
+            zone: "1".parse().expect("it keeps the rule"),
+        };
+        let other = AccountKey { player: "two".parse().expect("it keeps the rule"), ..account };
+        let mut choices = Choices::new(bytes);
+        let cursor = Cursor::new(choices.number());
+        let text = PageMark::new(cursor, &account).to_string();
+        let mark: PageMark = text.parse().expect("it was written as one");
+        assert_eq!(mark.of(&account).ok(), Some(cursor));
+        // Of 2^32 accounts one has the same check.
+        assert!(mark.of(&other).is_err() || mark.check == PageMark::new(cursor, &other).check);
+        let at = choices.below(text.len());
+        let changed = [&text[..at], &text[at + 1..]].concat();
+        assert!(changed.parse::<PageMark>().is_err(), "a mark that lacks a digit is taken");
+    }
+}

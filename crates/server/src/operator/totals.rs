@@ -152,6 +152,28 @@ impl Text for UtcDay {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing {
+    //! What fuzzing promises of days.
+
+    use pactolus_fuzzing::Choices;
+    use pactolus_ledger::Day;
+
+    use super::UtcDay;
+
+    /// A day reads back, and has one text.
+    pub(in crate::operator) fn days(bytes: &[u8]) {
+        if let Some(day) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<UtcDay>().ok()) {
+            assert_eq!(day.to_string().as_bytes(), bytes, "a day has two texts");
+        }
+        /// 9999-12-31.
+        const LAST: u64 = 2_932_896;
+        let days = u32::try_from(Choices::new(bytes).number() % (LAST + 1)).expect("it is less");
+        let read: UtcDay = UtcDay(Day::new(days)).to_string().parse().expect("it was written as one");
+        assert_eq!(read.0.get(), days);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

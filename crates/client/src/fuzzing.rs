@@ -1,0 +1,33 @@
+//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//!
+//! Read next: `fuzz/README.md`.
+
+use hyper::Uri;
+
+use crate::base_url::BaseUrl;
+
+/// What is taken for the address of a bank is one with every path behind it, and holds no login.
+pub fn base_url(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    // A long one is as good as a short one, or is refused.
+    let long = || format!("{text}{}", "/a".repeat(32_000));
+    for text in [Some(text.to_owned()), text.ends_with("//").then(long)].into_iter().flatten() {
+        let Ok(url) = BaseUrl::new(&text) else { continue };
+        assert_eq!(BaseUrl::new(url.as_str()).as_ref(), Ok(&url), "it is still one when it is read again");
+        let path = "/cgi-bin/midas/sandbox/getbalance";
+        let query = format!("access_token={}", "%2F".repeat(512));
+        let called: Uri = format!("{url}{path}?{query}").parse().expect("a call has a URI");
+        assert!(called.path().ends_with(path), "{called} is called at another path");
+        assert_eq!(called.query(), Some(&*query));
+        let authority = called.authority().expect("a call is made somewhere");
+        assert!(!authority.as_str().contains('@'), "{authority} holds a login");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_kept_base_url() {
+        pactolus_fuzzing::replay("base_url", super::base_url);
+    }
+}

@@ -1,0 +1,116 @@
+//! What the targets write: orders that a bank could have decided, and the frames of them.
+
+use std::time::Duration;
+
+use pactolus_fuzzing::Choices;
+use pactolus_ledger::{
+    Account, AccountKey, Change, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+};
+use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+
+use crate::journal::entry::{self, Entry, Follows};
+use crate::journal::frame::{Frame, FrameBuilder};
+use crate::journal::{Mark, Position};
+
+const VALID: &str = "it keeps the rule";
+const WORD: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/// A frame and what is in it.
+pub(super) struct Made {
+    pub(super) entries: Vec<(Position, Entry)>,
+    /// None where there are no entries.
+    pub(super) frame: Option<Frame>,
+}
+
+/// A frame of a few orders that stands at `before`.
+pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
+    let mut frame = FrameBuilder::new(before, Vec::new());
+    let mut entries = Vec::new();
+    for _ in 0..1 + choices.below(4) {
+        if choices.is_used_up() {
+            break;
+        }
+        let receipt = receipt(choices);
+        let mut earlier = || choices.flag().then(|| Position(choices.number() % (before.position.0 + 1)));
+        let previous = earlier();
+        let is_cancel = matches!(receipt.order.kind, OrderKind::Cancel { .. });
+        let follows = Follows { previous, pay: if is_cancel { earlier() } else { None } };
+        let position = frame.add(&receipt.order, &receipt.change(), follows);
+        let entry = Entry { receipt, follows };
+        assert_eq!(
+            frame.entry(position).as_ref(),
+            Some(&entry),
+            "an entry can be read before its frame is done"
+        );
+        entries.push((position, entry));
+    }
+    Made { entries, frame: frame.finish() }
+}
+
+/// Panics where an entry cannot be written and read again.
+pub(super) fn reads_back(position: Position, entry: &Entry) {
+    let mut bytes = Vec::new();
+    entry::put(&mut bytes, &entry.receipt.order, &entry.receipt.change(), entry.follows, position);
+    assert_eq!(Entry::read(&bytes, position).as_ref(), Some(entry));
+}
+
+fn receipt(choices: &mut Choices<'_>) -> Receipt {
+    let order = order(choices);
+    let (coins, gifted) = (coins(choices), coins(choices));
+    let change = Change { at: UnixMillis::new(choices.number()), coins, gifted, after: account(choices) };
+    // An order that names its coins moves as many.
+    let coins = order.kind.amount().map_or(coins, Amount::coins);
+    Receipt::new(order, Change { coins, ..change })
+}
+
+fn order(choices: &mut Choices<'_>) -> Order {
+    let account = AccountKey {
+        app: choices.word(64, WORD).parse().expect(VALID),
+        environment: choices.one_of(&Environment::ALL),
+        offer: choices.word(64, WORD).parse().expect(VALID),
+        player: choices.word(64, WORD).parse().expect(VALID),
+        zone: choices.word(64, WORD).parse().expect(VALID),
+    };
+    let bill_no = choices.word(63, WORD).parse().expect(VALID);
+    let kind = match choices.below(5) {
+        0 => OrderKind::Save(amount(choices)),
+        1 => OrderKind::Present(amount(choices).into()),
+        2 => {
+            let limit = |choices: &mut Choices<'_>| choices.flag().then(|| amount(choices));
+            let limits = GiftLimits { per_order: limit(choices), per_day: limit(choices) };
+            OrderKind::Present(Gift { amount: amount(choices), limits })
+        }
+        3 => OrderKind::Pay(amount(choices)),
+        _ => OrderKind::Cancel { window: Duration::from_millis(choices.number()) },
+    };
+    let text = |choices: &mut Choices<'_>| {
+        let mut text = choices.text(1024);
+        // What is no UTF-8 grows when it is replaced.
+        while text.len() > Memo::BYTES_MAX {
+            text.pop();
+        }
+        text
+    };
+    let memo = Memo::new(&text(choices), &text(choices)).expect(VALID);
+    Order { account, bill_no, kind, memo }
+}
+
+fn account(choices: &mut Choices<'_>) -> Account {
+    let [saved, presented, spent, gifted] = [0; 4].map(|_| coins(choices));
+    let account = Account::new(saved, presented, spent, gifted, choices.number()).unwrap_or_default();
+    let counted = DaysGifts {
+        day: Day::new(u32::try_from(choices.number() >> 32).expect(VALID)),
+        coins: coins(choices),
+    };
+    // A day without gifts is not kept.
+    let counted = if counted.coins.is_zero() { DaysGifts::default() } else { counted };
+    account.having_counted(counted).unwrap_or(account)
+}
+
+fn coins(choices: &mut Choices<'_>) -> Coins {
+    Coins::new(choices.number() % (Coins::MAX.get() + 1)).expect(VALID)
+}
+
+fn amount(choices: &mut Choices<'_>) -> Amount {
+    Amount::new(choices.number() % Coins::MAX.get() + 1).expect(VALID)
+}

@@ -1,0 +1,557 @@
+//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//!
+//! What is right is said by the contract written a second time (`contract`), not by the code that is tried.
+//! Read next: `fuzz/README.md`.
+
+mod contract;
+
+use pactolus_fuzzing::Choices;
+use pactolus_nouns::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
+
+use crate::body::{Body, Value};
+use crate::call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
+use crate::credentials::{Credentials, GrantType};
+use crate::error::{ErrorCode, ExistingOrder, Refusal};
+use crate::explain::{Evidence, Finding, Keys};
+use crate::login::SessionCheck;
+use crate::parameter::Parameter;
+use crate::query::Query;
+use crate::reply::{
+    Answer, BalanceReply, CancelPayReply, PayReply, PresentReply, Refused, Reply, parse_answer,
+    refusal_to_json, to_json,
+};
+use crate::request::signed_body;
+use crate::rid::Rid;
+use crate::secret::{AccessToken, AppSecret, LoginCode, MidasKey, SessionKey};
+use crate::sign::{Dialect, Dialects, MpSig, Received, Signature};
+use crate::token::{StableTokenRequest, TokenReply};
+use crate::values::{FreeText, Pf, UnixSeconds};
+
+use contract::Seen;
+
+const LIVE_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
+const SANDBOX_KEY: &str = "the-sandbox-key-of-the-same-app";
+const APP_SECRET: &str = "the-secret-that-asks-for-tokens";
+const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+const SESSION_KEY_BEFORE: &str = "AAECAwQFBgcICQoLDA0ODw==";
+const TOKEN: &str = "ACCESS-TOKEN-of-the-query";
+
+const VALID: &str = "it keeps the rule";
+
+fn midas_key(environment: Environment) -> MidasKey {
+    MidasKey::new(match environment {
+        Environment::Live => LIVE_KEY,
+        Environment::Sandbox => SANDBOX_KEY,
+    })
+    .expect(VALID)
+}
+
+fn session_key() -> SessionKey {
+    SessionKey::new(SESSION_KEY).expect(VALID)
+}
+
+fn token() -> AccessToken {
+    AccessToken::new(TOKEN).expect(VALID)
+}
+
+/// Does something for the call of a path, whose type is known only now.
+macro_rules! for_call {
+    ($kind:expr, $call:ident => $done:expr) => {
+        match $kind {
+            CallKind::Present => {
+                type $call = Present;
+                $done
+            }
+            CallKind::GetBalance => {
+                type $call = GetBalance;
+                $done
+            }
+            CallKind::Pay => {
+                type $call = Pay;
+                $done
+            }
+            CallKind::CancelPay => {
+                type $call = CancelPay;
+                $done
+            }
+        }
+    };
+}
+
+/// A body is taken exactly where a JSON reader takes it, with the fields that it finds; and every call that is read
+/// from one is the same after it was sent.
+pub fn body(bytes: &[u8]) {
+    let (ours, theirs) = (Body::parse(bytes), contract::fields(bytes));
+    let body = match (ours, theirs) {
+        (Ok(body), Ok(theirs)) => {
+            let ours: Vec<_> = body.fields().iter().map(|field| (&*field.key, seen(&field.value))).collect();
+            let theirs: Vec<_> = theirs.iter().map(|(key, value)| (&**key, value.clone())).collect();
+            assert_eq!(ours, theirs, "the fields are others");
+            body
+        }
+        (Err(refusal), Err(code)) => return assert_eq!(refusal.code(), code, "{refusal}"),
+        (Ok(_), Err(code)) => panic!("taken, but it has to be refused with {code:?}"),
+        (Err(refusal), Ok(_)) => panic!("refused, but it has to be taken: {refusal}"),
+    };
+    let written = Body::written(bytes).expect("what was parsed can be parsed again");
+    assert_eq!(written.len(), body.fields().len(), "a key that comes twice is refused");
+    for field in body.fields() {
+        assert_eq!(field.parameter, Parameter::from_name(&field.key));
+    }
+    let _ = StableTokenRequest::from_body(&body);
+    for path in CallPath::all() {
+        for_call!(path.kind, C => read_and_send::<C>(path.environment, &body));
+    }
+}
+
+fn seen(value: &Value<'_>) -> Seen {
+    match value {
+        Value::Text(text) => Seen::Text(text.to_string()),
+        Value::Number(digits) => Seen::Number(digits.to_string()),
+        Value::Literal(word) => Seen::Literal((*word).to_owned()),
+        Value::Nested => Seen::Nested,
+    }
+}
+
+/// What a call says does not change on its way, and a refused one names what is wrong.
+fn read_and_send<C: Call + PartialEq + std::fmt::Debug>(environment: Environment, body: &Body<'_>) {
+    match C::from_body(body) {
+        Err(refusal) => {
+            assert_eq!(refusal.code(), ErrorCode::InvalidParameter);
+            let detail = refusal.detail().expect("a wrong parameter is named");
+            assert!(Parameter::ALL.iter().any(|parameter| detail.starts_with(parameter.name())), "{detail}");
+        }
+        Ok(call) => {
+            let sent = signed_body(&call, environment, &midas_key(environment), None);
+            let body = Body::parse(sent.as_bytes()).expect("a client sends a body");
+            assert_eq!(C::from_body(&body).as_ref(), Ok(&call));
+            for mp_sig in [MpSig::Required, MpSig::IfPresent, MpSig::Off] {
+                let read = Received::<C>::read(environment, &body, mp_sig);
+                assert_eq!(read.is_ok(), mp_sig != MpSig::Required, "it has no mp_sig");
+            }
+        }
+    }
+}
+
+/// A call that a client signed verifies as documented, and what was changed on the way does not.
+pub fn requests(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let kind = choices.one_of(&CallKind::ALL);
+    let environment = choices.one_of(&Environment::ALL);
+    let changes = [0; 3].map(|_| (choices.number(), choices.byte()));
+    let caller = caller(&mut choices);
+    let text = |choices: &mut Choices<'_>| FreeText::new(&choices.text(300)).ok();
+    match kind {
+        CallKind::Present => {
+            let (present_counts, bill_no) = (amount(&mut choices), bill_no(&mut choices));
+            sent(&Present { caller, present_counts, bill_no }, environment, &changes);
+        }
+        CallKind::GetBalance => sent(&GetBalance { caller }, environment, &changes),
+        CallKind::Pay => {
+            let (amt, bill_no) = (amount(&mut choices), bill_no(&mut choices));
+            let (pay_item, app_remark) = (text(&mut choices), text(&mut choices));
+            sent(&Pay { caller, amt, bill_no, pay_item, app_remark }, environment, &changes);
+        }
+        CallKind::CancelPay => {
+            let (bill_no, pay_item) = (bill_no(&mut choices), text(&mut choices));
+            sent(&CancelPay { caller, bill_no, pay_item }, environment, &changes);
+        }
+    }
+}
+
+const WORD: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+fn caller(choices: &mut Choices<'_>) -> Caller {
+    Caller {
+        openid: OpenId::new(&choices.word(64, WORD)).expect(VALID),
+        appid: AppId::new(&choices.word(64, WORD)).expect(VALID),
+        offer_id: OfferId::new(&choices.word(64, WORD)).expect(VALID),
+        ts: UnixSeconds::new(choices.number() % Coins::MAX.get() + 1).expect(VALID),
+        zone_id: ZoneId::new(&choices.word(64, &format!("{WORD}.:|*@"))).expect(VALID),
+        pf: Pf::new(&choices.word(32, WORD)).expect(VALID),
+        user_ip: match choices.below(3) {
+            0 => None,
+            1 => Some(
+                std::net::Ipv4Addr::from_bits(u32::try_from(choices.number() >> 32).expect(VALID)).into(),
+            ),
+            _ => Some(std::net::Ipv6Addr::from_bits(u128::from(choices.number()) << 40).into()),
+        },
+    }
+}
+
+fn amount(choices: &mut Choices<'_>) -> Amount {
+    Amount::new(choices.number() % Coins::MAX.get() + 1).expect(VALID)
+}
+
+fn bill_no(choices: &mut Choices<'_>) -> BillNo {
+    BillNo::new(&choices.word(63, &format!("{WORD}|*@"))).expect(VALID)
+}
+
+fn sent<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environment, changes: &[(u64, u8)]) {
+    let path = C::path(environment);
+    let (midas_key, session_key, token) = (midas_key(environment), session_key(), token());
+    let json = signed_body(call, environment, &midas_key, Some((&session_key, &token)));
+    let body = Body::parse(json.as_bytes()).expect("a client sends a body");
+    let received = Received::<C>::read(environment, &body, MpSig::Required).expect("with right parameters");
+    assert_eq!(received.call(), call);
+    assert_eq!(received.verify_sig(&midas_key, Dialects::Strict), Ok(Dialect::DOCUMENTED));
+    assert_eq!(received.verify_mp_sig(&session_key, &token, Dialects::Strict), Ok(Some(Dialect::DOCUMENTED)));
+    let mut changed = json.clone().into_bytes();
+    for (at, with) in changes {
+        let at = usize::try_from(*at).unwrap_or(usize::MAX) % changed.len();
+        changed[at] ^= with;
+    }
+    if changed != json.as_bytes() {
+        verified_by_contract::<C>(path, &changed, Dialects::Lenient);
+    }
+}
+
+/// Both signatures of a body verify in just the dialect in which the contract says that they do.
+fn verified_by_contract<C: Call>(path: CallPath, json: &[u8], dialects: Dialects) {
+    let Ok(body) = Body::parse(json) else { return };
+    let Ok(received) = Received::<C>::read(path.environment, &body, MpSig::IfPresent) else { return };
+    let fields = contract::fields(json).expect("it is taken");
+    let (midas_key, session_key, token) = (midas_key(path.environment), session_key(), token());
+    let sig = contract::text_of(&fields, "sig").expect("it was read");
+    let right =
+        contract::dialect(dialects, sig, |dialect| contract::sig(path, &fields, dialect, midas_key.expose()));
+    let verified = received.verify_sig(&midas_key, dialects);
+    assert_eq!(verified.as_ref().ok(), right.as_ref(), "sig");
+    let is_told = verified.map_or_else(|refusal| refusal.code() == ErrorCode::SigError, |_| true);
+    assert!(is_told, "a wrong sig is told as one");
+
+    let verified = received.verify_mp_sig(&session_key, &token, dialects);
+    match contract::text_of(&fields, "mp_sig") {
+        None => assert_eq!(verified, Ok(None), "there is none"),
+        Some(mp_sig) => {
+            let right = contract::dialect(dialects, mp_sig, |dialect| {
+                contract::mp_sig(path, &fields, dialect, sig, TOKEN, SESSION_KEY)
+            });
+            assert_eq!(verified.as_ref().ok(), right.map(Some).as_ref(), "mp_sig");
+        }
+    }
+}
+
+/// Any body that is signed in a dialect verifies in it, or in one before it that signs the same text; and what was
+/// changed verifies only where what is signed is still the same.
+pub fn signatures(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let path = one_path(&mut choices);
+    let dialect = one_dialect(&mut choices);
+    let dialects = choices.one_of(&[Dialects::Lenient, Dialects::Strict]);
+    let change = (choices.number(), choices.byte());
+    let Some((fields, json)) = unsigned(choices.rest()) else { return };
+    let key = midas_key(path.environment);
+    let sig = contract::sig(path, &fields, dialect, key.expose());
+    let mp_sig = contract::mp_sig(path, &fields, dialect, &sig, TOKEN, SESSION_KEY);
+    let mut json = with_proofs(&json, &sig, Some(&mp_sig)).into_bytes();
+    {
+        let body = Body::parse(&json).expect("two fields more do not make it a wrong one");
+        // By our own hand it has the same signatures.
+        assert_eq!(crate::sign::sig(path, &body, dialect, &key).to_string(), sig);
+        let ours = crate::sign::mp_sig(path, &body, dialect, &sig, &token(), &session_key());
+        assert_eq!(ours.to_string(), mp_sig);
+    }
+    for_call!(path.kind, C => verified_by_contract::<C>(path, &json, dialects));
+    let at = usize::try_from(change.0).unwrap_or(usize::MAX) % json.len();
+    json[at] ^= change.1;
+    for_call!(path.kind, C => verified_by_contract::<C>(path, &json, dialects));
+}
+
+fn one_path(choices: &mut Choices<'_>) -> CallPath {
+    let all: Vec<_> = CallPath::all().collect();
+    choices.one_of(&all)
+}
+
+fn one_dialect(choices: &mut Choices<'_>) -> Dialect {
+    let all: Vec<_> = Dialects::Lenient.in_order().collect();
+    choices.one_of(&all)
+}
+
+/// A body's fields and its text up to its last bracket, if it is one without signatures, and with room for them.
+fn unsigned(bytes: &[u8]) -> Option<(Vec<(String, Seen)>, String)> {
+    let fields = contract::fields(bytes).ok()?;
+    let is_signed = fields.iter().any(|(key, _)| key == "sig" || key == "mp_sig");
+    if is_signed || bytes.len() > crate::BODY_BYTES_MAX - 200 {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).ok()?.trim_end().strip_suffix('}')?;
+    Some((fields, text.to_owned()))
+}
+
+fn with_proofs(open: &str, sig: &str, mp_sig: Option<&str>) -> String {
+    let comma = if open.trim_end().ends_with('{') && open.trim() == "{" { "" } else { "," };
+    let mp_sig = mp_sig.map(|mp_sig| format!(r#","mp_sig":"{mp_sig}""#)).unwrap_or_default();
+    format!(r#"{open}{comma}"sig":"{sig}"{mp_sig}}}"#)
+}
+
+/// The search for a mistake ends, says that a right signature is right, finds the mistakes that are made here, and
+/// shows no key.
+pub fn explain(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let path = one_path(&mut choices);
+    let other_path = one_path(&mut choices);
+    let dialect = one_dialect(&mut choices);
+    let dialects = choices.one_of(&[Dialects::Lenient, Dialects::Strict]);
+    let has_session = choices.flag();
+    let how = choices.below(6);
+    let Some((fields, open)) = unsigned(choices.rest()) else {
+        // Whatever was sent, somebody may ask why it was refused.
+        return explained(path, bytes, dialects, has_session, None);
+    };
+    let right = midas_key(path.environment).expose().to_owned();
+    let other = if right == LIVE_KEY { SANDBOX_KEY } else { LIVE_KEY };
+    let (at, by, key, expected) = match how {
+        0 => (path, dialect, right.as_str(), Some(true)),
+        1 => (path, Dialect::DOCUMENTED, other, Some(false)),
+        2 => (path, Dialect::DOCUMENTED, APP_SECRET, Some(false)),
+        3 => (other_path, Dialect::DOCUMENTED, right.as_str(), Some(other_path == path)),
+        4 => (other_path, dialect, other, None),
+        _ => (path, dialect, "a key that nobody has", None),
+    };
+    // A text that lacks fields of the other call is another mistake too.
+    let expected = expected.filter(|_| other_path.kind == path.kind || how != 3);
+    let sig = contract::sig(at, &fields, by, key);
+    let mp_sig = contract::mp_sig(at, &fields, by, &sig, TOKEN, SESSION_KEY);
+    let json = with_proofs(&open, &sig, Some(&mp_sig));
+    explained(path, json.as_bytes(), dialects, has_session, expected);
+}
+
+fn explained(path: CallPath, json: &[u8], dialects: Dialects, has_session: bool, is_right: Option<bool>) {
+    let token = token();
+    let Ok(evidence) = Evidence::read(path, &token, json) else { return };
+    let evidence = evidence.at_host(Some("bank.example:8790"));
+    let (live, sandbox) = (midas_key(Environment::Live), midas_key(Environment::Sandbox));
+    let app_secret = AppSecret::new(APP_SECRET).expect(VALID);
+    let (session, before) = (session_key(), SessionKey::new(SESSION_KEY_BEFORE).expect(VALID));
+    let keys = Keys {
+        live: &live,
+        sandbox: &sandbox,
+        app_secret: &app_secret,
+        session: has_session.then_some(&session),
+        session_before: has_session.then_some(&before),
+    };
+    let (sig, mp_sig) = (evidence.explain_sig(&keys, dialects), evidence.explain_mp_sig(&keys, dialects));
+    match (is_right, &sig) {
+        (Some(_), Finding::Unknown) => panic!("the mistake is a known one"),
+        (Some(false), Finding::Right(_)) => panic!("what is signed with another key is not right"),
+        _ => {}
+    }
+    if is_right == Some(true) && dialects == Dialects::Lenient && sig != Finding::NotAllTried {
+        assert!(matches!(sig, Finding::Right(_)), "{sig} instead of right");
+    }
+    let mut told = format!("{} {}", evidence.sig_text(), evidence.mp_sig_text());
+    for finding in [&sig, &mp_sig] {
+        told += &format!(" {finding} {finding:?} {} {}", finding.name(), finding.fix());
+    }
+    told += &format!("{:?} {evidence:?}", evidence.parameters());
+    let sent = String::from_utf8_lossy(json);
+    for secret in [LIVE_KEY, SANDBOX_KEY, APP_SECRET, SESSION_KEY, SESSION_KEY_BEFORE, TOKEN] {
+        // What the caller has sent is the caller's; escapes can write anything.
+        let was_sent = sent.contains(secret) || sent.contains('\\');
+        assert!(was_sent || !told.contains(secret), "a secret is told");
+    }
+}
+
+/// A query is read as its pairs say, and what a client writes into one is read from it.
+pub fn query(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let query = Query::new(text);
+    let known =
+        ["access_token", "appid", "secret", "grant_type", "js_code", "openid", "signature", "sig_method"];
+    let sent = text.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    for name in known.into_iter().chain(sent.take(32)) {
+        assert_eq!(query.get(name).map(std::borrow::Cow::into_owned), contract::query(text, name), "{name}");
+    }
+    if let Ok(token) = AccessToken::from_query(query) {
+        let again =
+            AccessToken::from_query(Query::new(&token.to_query())).expect("what is shown can be read");
+        assert!(again.matches(token.expose()));
+    }
+    for grant in [GrantType::ClientCredential, GrantType::AuthorizationCode] {
+        if let Ok(shown) = Credentials::from_query(query, grant) {
+            let again = Credentials::from_query(Query::new(&shown.to_query(grant)), grant);
+            let again = again.expect("what is shown can be read");
+            assert!(again.appid == shown.appid && again.secret.matches(shown.secret.expose()));
+            assert!(
+                !format!("{shown:?}").contains(&format!("{:?}", shown.secret.expose())),
+                "it is redacted"
+            );
+        }
+    }
+    if let Ok(code) = LoginCode::from_query(query) {
+        assert!(code.matches(&contract::query(text, "js_code").expect("there is one")));
+    }
+    if let Ok(check) = SessionCheck::from_query(query) {
+        let is_right = check.verify(&session_key()).is_ok();
+        let sent = contract::query(text, "signature").expect("there is one");
+        let right = contract::hex(&contract::hmac_sha256(SESSION_KEY.as_bytes(), b""));
+        assert_eq!(is_right, sent.eq_ignore_ascii_case(&right));
+    }
+}
+
+/// An answer is read for what it says, and what a bank writes is read as it was meant.
+pub fn answers(bytes: &[u8]) {
+    answered::<Present>(bytes);
+    answered::<GetBalance>(bytes);
+    answered::<Pay>(bytes);
+    answered::<CancelPay>(bytes);
+    if let Ok(Answer::Done(reply)) = TokenReply::parse(bytes) {
+        let Ok(Answer::Done(again)) = TokenReply::parse(&reply.to_json()) else { panic!("it reads back") };
+        assert!(again.access_token.matches(reply.access_token.expose()));
+        assert_eq!(again.expires_in, reply.expires_in);
+    }
+    let mut choices = Choices::new(bytes);
+    let bill_no = bill_no(&mut choices);
+    let mut coins = || Coins::new(choices.number() % (Coins::MAX.get() + 1)).expect(VALID);
+    let (balance, used_gen_amt) = (coins(), coins());
+    let all = BalanceReply {
+        balance,
+        gen_balance: coins(),
+        save_amt: coins(),
+        save_sum: coins(),
+        cost_sum: coins(),
+        present_sum: coins(),
+    };
+    reads_back::<Present>(&PresentReply { balance, bill_no });
+    reads_back::<GetBalance>(&all);
+    reads_back::<Pay>(&PayReply { bill_no, balance, used_gen_amt });
+    reads_back::<CancelPay>(&CancelPayReply { bill_no });
+    let rid = Rid::new(UnixMillis::new(choices.number()), choices.number());
+    let code = choices.one_of(ErrorCode::ALL);
+    let detail = choices.text(64);
+    let refusal = match choices.flag() {
+        true => Refusal::because(code, detail.clone()),
+        false => Refusal::replayed(ExistingOrder { bill_no, balance }),
+    };
+    let json = refusal_to_json(&refusal, rid);
+    let Ok(Answer::Refused(refused)) = parse_answer::<Present>(&json) else { panic!("it reads back") };
+    assert_eq!((refused.errcode, refused.code()), (refusal.code().code(), Some(refusal.code())));
+    assert!(refused.errmsg.ends_with(&format!("rid: {rid}")));
+    assert_eq!(refused.existing.as_ref(), refusal.existing());
+}
+
+fn answered<C: Call>(bytes: &[u8])
+where
+    C::Reply: PartialEq + std::fmt::Debug,
+{
+    let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    match parse_answer::<C>(bytes) {
+        Ok(Answer::Done(reply)) => {
+            assert_eq!(json.map(|json| json["errcode"].clone()), Some(0.into()), "done means 0");
+            reads_back::<C>(&reply);
+        }
+        Ok(Answer::Refused(refused)) => {
+            let Refused { errcode, .. } = refused;
+            assert_ne!(errcode, 0, "0 means done");
+            let _ = (refused.code(), refused.differs());
+        }
+        Err(_) => {}
+    }
+}
+
+fn reads_back<C: Call>(reply: &C::Reply)
+where
+    C::Reply: Reply + PartialEq + std::fmt::Debug,
+{
+    match parse_answer::<C>(&to_json(reply)) {
+        Ok(Answer::Done(read)) => assert_eq!(&read, reply),
+        other => panic!("a done call's reply reads as {}", other.is_ok()),
+    }
+}
+
+/// Names, numbers, ids and secrets are taken by their rules, and are then what was given.
+pub fn names(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let is_of = |marks: &str, max: usize| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
+        (1..=max).contains(&text.len()) && text.chars().all(allowed)
+    };
+    macro_rules! noun {
+        ($noun:ident, $marks:literal, $max:literal) => {
+            match $noun::new(text) {
+                Ok(noun) => assert!(is_of($marks, $max) && noun.as_str() == text),
+                Err(error) => assert!(!is_of($marks, $max), "{error}"),
+            }
+        };
+    }
+    noun!(AppId, "_-", 64);
+    noun!(OfferId, "_-", 64);
+    noun!(OpenId, "_-", 64);
+    noun!(ZoneId, "_-.:|*@", 64);
+    noun!(BillNo, "_-|*@", 63);
+    noun!(Pf, "_-", 32);
+    assert_eq!(FreeText::new(text).is_ok(), (1..=1024).contains(&text.len()));
+
+    let is_visible =
+        |max: usize| (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    macro_rules! secret {
+        ($secret:ident, $is_one:expr) => {
+            match $secret::new(text) {
+                Ok(secret) => {
+                    assert!($is_one && secret.matches(text) && secret.expose() == text);
+                    assert_eq!(format!("{secret:?}"), concat!(stringify!($secret), "(..)"));
+                }
+                Err(_) => assert!(!$is_one),
+            }
+        };
+    }
+    secret!(MidasKey, is_visible(128));
+    secret!(AppSecret, is_visible(128));
+    secret!(LoginCode, is_visible(128));
+    secret!(AccessToken, is_visible(512));
+    secret!(SessionKey, contract::is_session_key(text));
+
+    if let Ok(rid) = text.parse::<Rid>() {
+        assert_eq!(rid.to_string(), text);
+    }
+    if let Some(signature) = Signature::parse(text) {
+        assert_eq!(signature.to_string(), text.to_lowercase());
+    } else {
+        assert!(text.len() != 64 || text.bytes().any(|byte| !byte.is_ascii_hexdigit()));
+    }
+    assert_eq!(CallPath::parse(text).is_some(), CallPath::all().any(|path| path.as_str() == text));
+    let amount = crate::call::reader::amount(text).ok();
+    let is_amount = |count: &u64| (1..=Coins::MAX.get()).contains(count);
+    assert_eq!(amount.map(Amount::get), text.parse().ok().filter(is_amount));
+}
+
+#[cfg(test)]
+mod tests {
+    use pactolus_fuzzing::replay;
+
+    #[test]
+    fn every_kept_body() {
+        replay("body", super::body);
+    }
+
+    #[test]
+    fn every_kept_request() {
+        replay("requests", super::requests);
+    }
+
+    #[test]
+    fn every_kept_signature() {
+        replay("signatures", super::signatures);
+    }
+
+    #[test]
+    fn every_kept_explanation() {
+        replay("explain", super::explain);
+    }
+
+    #[test]
+    fn every_kept_query() {
+        replay("query", super::query);
+    }
+
+    #[test]
+    fn every_kept_answer() {
+        replay("answers", super::answers);
+    }
+
+    #[test]
+    fn every_kept_name() {
+        replay("names", super::names);
+    }
+}

@@ -1,0 +1,231 @@
+//! The contract of `docs/protocol.md` a second time, plainly and slowly, for the crate to be held against.
+//!
+//! Nothing here may call what it is the judge of: bodies are read by serde's own values, texts are built from tables
+//! written again, and HMAC is made of SHA-256 as RFC 2104 has it.
+
+use std::collections::BTreeMap;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::call::{CallKind, CallPath};
+use crate::error::ErrorCode;
+use crate::sign::dialect::Unescaped;
+use crate::sign::{Dialect, Dialects, Encoding, Selection};
+
+/// A field's value, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Text(String),
+    Number(String),
+    Literal(String),
+    Nested,
+}
+
+/// The fields of a body by their keys, or the code that refuses it.
+pub(super) fn fields(bytes: &[u8]) -> Result<Vec<(String, Seen)>, ErrorCode> {
+    if bytes.is_empty() {
+        return Err(ErrorCode::EmptyPostData);
+    }
+    if bytes.len() > 16 * 1024 {
+        return Err(ErrorCode::DataFormat);
+    }
+    let Pairs(pairs) = serde_json::from_slice(bytes).map_err(|_| ErrorCode::DataFormat)?;
+    let mut fields = Vec::new();
+    for (key, raw) in pairs {
+        let raw = raw.get();
+        let value = match raw.as_bytes()[0] {
+            b'"' => Seen::Text(serde_json::from_str(raw).map_err(|_| ErrorCode::DataFormat)?),
+            b'{' | b'[' => Seen::Nested,
+            b't' | b'f' | b'n' => Seen::Literal(raw.to_owned()),
+            _ => Seen::Number(raw.to_owned()),
+        };
+        fields.push((key, value));
+    }
+    fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if fields.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(ErrorCode::InvalidParameter);
+    }
+    Ok(fields)
+}
+
+struct Pairs(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Each)
+    }
+}
+
+/// The text of a field that is a string, or an integer where the contract takes one for a string.
+pub(super) fn text_of<'f>(fields: &'f [(String, Seen)], key: &str) -> Option<&'f str> {
+    match fields.iter().find(|(known, _)| known == key)? {
+        (_, Seen::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn documented(kind: CallKind) -> &'static [&'static str] {
+    match kind {
+        CallKind::Present => {
+            &["openid", "appid", "offer_id", "ts", "zone_id", "pf", "user_ip", "bill_no", "present_counts"]
+        }
+        CallKind::GetBalance => &["openid", "appid", "offer_id", "ts", "zone_id", "pf", "user_ip"],
+        CallKind::Pay => &[
+            "openid",
+            "appid",
+            "offer_id",
+            "ts",
+            "zone_id",
+            "pf",
+            "user_ip",
+            "bill_no",
+            "amt",
+            "pay_item",
+            "app_remark",
+        ],
+        CallKind::CancelPay => {
+            &["openid", "appid", "offer_id", "ts", "zone_id", "pf", "user_ip", "bill_no", "pay_item"]
+        }
+    }
+}
+
+/// The pairs that a dialect signs, and these besides, sorted and joined.
+fn pairs(path: CallPath, fields: &[(String, Seen)], dialect: Dialect, more: &[(&str, &str)]) -> String {
+    let mut signed = BTreeMap::new();
+    for (key, value) in fields {
+        let (text, is_empty) = match value {
+            Seen::Text(text) => (text, text.is_empty()),
+            Seen::Number(digits) => (digits, digits == "0"),
+            Seen::Literal(word) => (word, false),
+            Seen::Nested => continue,
+        };
+        let is_documented = documented(path.kind).contains(&&**key);
+        let is_order = ["bill_no", "present_counts", "amt"].contains(&&**key);
+        let is_signed = match dialect.selection {
+            Selection::Documented => is_documented,
+            Selection::EveryField => !["sig", "mp_sig", "access_token"].contains(&&**key),
+            Selection::WithoutEmpty => is_documented && (is_order || !is_empty),
+        };
+        if is_signed {
+            signed.insert(key.as_str(), text.as_str());
+        }
+    }
+    signed.extend(more.iter().copied());
+    let pairs = signed.iter().map(|(key, value)| format!("{key}={}", encoded(value, dialect.encoding)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn encoded(value: &str, encoding: Encoding) -> String {
+    let (unescaped, is_upper) = match encoding {
+        Encoding::Raw => return value.to_owned(),
+        Encoding::FormUpper(unescaped) => (unescaped, true),
+        Encoding::FormLower(unescaped) => (unescaped, false),
+    };
+    let marks = match unescaped {
+        Unescaped::Star => "-._*",
+        Unescaped::Tilde => "-._~",
+        Unescaped::None => "-._",
+        Unescaped::StarAndBrackets => "-._*!()",
+    };
+    let one = |byte: u8| match char::from(byte) {
+        ' ' => "+".to_owned(),
+        c if c.is_ascii_alphanumeric() || marks.contains(c) => c.to_string(),
+        _ if is_upper => format!("%{byte:02X}"),
+        _ => format!("%{byte:02x}"),
+    };
+    value.bytes().map(one).collect()
+}
+
+/// The `sig` of a body.
+pub(super) fn sig(path: CallPath, fields: &[(String, Seen)], dialect: Dialect, key: &str) -> String {
+    let pairs = pairs(path, fields, dialect, &[]);
+    let text = format!("{pairs}&org_loc={path}&method=POST&secret={key}");
+    hex(&hmac_sha256(key.as_bytes(), text.as_bytes()))
+}
+
+/// The `mp_sig` of a body.
+pub(super) fn mp_sig(
+    path: CallPath,
+    fields: &[(String, Seen)],
+    dialect: Dialect,
+    sig: &str,
+    token: &str,
+    key: &str,
+) -> String {
+    let pairs = pairs(path, fields, dialect, &[("access_token", token), ("sig", sig)]);
+    let text = format!("{pairs}&org_loc={path}&method=POST&session_key={key}");
+    hex(&hmac_sha256(key.as_bytes(), text.as_bytes()))
+}
+
+/// The first dialect in which a signature is the one that was sent.
+pub(super) fn dialect(dialects: Dialects, sent: &str, sign: impl Fn(Dialect) -> String) -> Option<Dialect> {
+    dialects.in_order().find(|dialect| sign(*dialect).eq_ignore_ascii_case(sent))
+}
+
+/// RFC 2104, of a key that is no longer than a block of 64 bytes.
+pub(super) fn hmac_sha256(key: &[u8], text: &[u8]) -> [u8; 32] {
+    let padded = |with: u8| {
+        let mut block = [with; 64];
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+        block
+    };
+    let inner = Sha256::new().chain_update(padded(0x36)).chain_update(text).finalize();
+    Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().into()
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The value of the first pair with this name, its escapes decoded; nothing if it is empty or not UTF-8.
+pub(super) fn query(text: &str, name: &str) -> Option<String> {
+    let value = text.split('&').find_map(|pair| match pair.find('=') {
+        Some(at) => (&pair[..at] == name).then(|| &pair[at + 1..]),
+        None => (pair == name).then_some(""),
+    })?;
+    let mut bytes = Vec::new();
+    let mut rest = value;
+    while let Some(c) = rest.chars().next() {
+        let escape = rest.strip_prefix('%').and_then(|after| after.get(..2));
+        let escape = escape.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match (c, escape.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+            (_, Some(byte)) => {
+                bytes.push(byte);
+                rest = &rest[3..];
+                continue;
+            }
+            ('+', None) => bytes.push(b' '),
+            (c, None) => bytes.extend(c.to_string().bytes()),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+}
+
+/// Whether a text is 16 bytes in base64; whether the bits that no byte needs are zero does not matter to a key that is
+/// used as its text.
+pub(super) fn is_session_key(text: &str) -> bool {
+    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.strip_suffix("==");
+    digits.is_some_and(|digits| digits.len() == 22 && digits.chars().all(|c| DIGITS.contains(c)))
+}

@@ -1,0 +1,13 @@
+//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//!
+//! Read next: `fuzz/README.md`.
+
+pub use crate::operator::fuzzing::operator;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_kept_text_of_operators() {
+        pactolus_fuzzing::replay("operator", super::operator);
+    }
+}
