@@ -372,7 +372,25 @@ fn run_file(records: u64, filter_bytes: u64, rest: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use pactolus_fuzzing::replay;
+    use pactolus_fuzzing::{Choices, replay};
+
+    use super::*;
+
+    /// The bug: a frame's digest vouches for the number of orders that it says it has, not for there being so many.
+    /// The loss: `pactolus restore --until` panicked half way. The fix: it says where the backup is damaged.
+    #[test]
+    fn a_frame_that_counts_more_orders_than_it_has_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let [store, backup, restored] = ["store", "backup", "restored"].map(|name| folder.path().join(name));
+        let after = segment::first_frame(Mark::START);
+        let made = orders::some(&mut Choices::new(&[0, 1]), after).frame.expect("one order");
+        let frame = sealed(&after, &made.bytes[HEADER_BYTES..], 5);
+        fs::create_dir_all(store.join("journal")).unwrap();
+        write_segment(&store.join("journal"), 0, &[&segment_header(&Mark::START)[..], &frame].concat());
+        assert_eq!(backup::back_up(&store, &backup).unwrap().orders, 5);
+        let refused = backup::restore(&backup, &restored, Some(3)).unwrap_err();
+        assert!(matches!(refused, BackupError::Journal(OpenError::Corrupt { .. })), "{refused}");
+    }
 
     #[test]
     fn every_kept_entry() {

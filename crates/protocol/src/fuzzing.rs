@@ -373,10 +373,8 @@ pub fn query(bytes: &[u8]) {
             let again = Credentials::from_query(Query::new(&shown.to_query(grant)), grant);
             let again = again.expect("what is shown can be read");
             assert!(again.appid == shown.appid && again.secret.matches(shown.secret.expose()));
-            assert!(
-                !format!("{shown:?}").contains(&format!("{:?}", shown.secret.expose())),
-                "it is redacted"
-            );
+            let shows = format!("{shown:?}").contains(&format!("{:?}", shown.secret.expose()));
+            assert!(!shows || shown.appid.as_str() == shown.secret.expose(), "it is redacted");
         }
     }
     if let Ok(code) = LoginCode::from_query(query) {
@@ -438,7 +436,10 @@ where
     let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
     match parse_answer::<C>(bytes) {
         Ok(Answer::Done(reply)) => {
-            assert_eq!(json.map(|json| json["errcode"].clone()), Some(0.into()), "done means 0");
+            // Bytes of no text in a field that no answer has are passed over.
+            if let Some(json) = json {
+                assert_eq!(json["errcode"], 0, "done means 0");
+            }
             reads_back::<C>(&reply);
         }
         Ok(Answer::Refused(refused)) => {
