@@ -8,6 +8,7 @@
 //! Read next: `test`, the one command that must pass before anything is merged.
 
 mod bench;
+mod fuzz;
 mod fuzz_http;
 mod postgres;
 mod step;
@@ -30,6 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Bench(bench::Args),
+    Fuzz(fuzz::Args),
     FuzzHttp(fuzz_http::Args),
     Soak(torture::SoakArgs),
     Test(test::Args),
@@ -39,6 +41,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::FuzzHttp(args) => fuzz_http::run(&args),
         Command::Soak(args) => torture::soak(&args),
         Command::Test(args) => test::run(&args),

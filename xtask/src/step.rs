@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ pub(crate) struct Step<'a> {
     program: &'a str,
     arguments: &'a [&'a str],
     folder: &'static str,
+    unset: Option<&'static str>,
 }
 
 /// Why the steps stopped.
@@ -37,17 +38,32 @@ pub(crate) enum Failure {
     /// A bank that was to be served ended by itself.
     #[error("the bank ended by itself; why is in {folder}/log")]
     Bank { folder: &'static str },
+    /// A fuzz target broke a promise.
+    #[error("{target} broke a promise; the input is in fuzz/crashes/{target}, and what it said in {}", log.display())]
+    Crash { target: &'static str, log: PathBuf },
+    /// There is no such fuzz target.
+    #[error("there is no target {name}; known are {known}")]
+    NoTarget { name: String, known: String },
+    /// What a run came to could not be written down.
+    #[error("the figures could not be kept: {why}")]
+    NotKept { why: String },
 }
 
 impl<'a> Step<'a> {
     /// The step `name`: `program` with `arguments`.
     pub(crate) const fn new(name: &'static str, program: &'a str, arguments: &'a [&'a str]) -> Self {
-        Self { name, variable: None, program, arguments, folder: "." }
+        Self { name, variable: None, program, arguments, folder: ".", unset: None }
     }
 
     /// The same step with an environment variable set.
     pub(crate) const fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.variable = Some((name, value));
+        self
+    }
+
+    /// The same step without an environment variable that this process may have.
+    pub(crate) const fn without(mut self, name: &'static str) -> Self {
+        self.unset = Some(name);
         self
     }
 
@@ -61,7 +77,11 @@ impl<'a> Step<'a> {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         println!("── {}: {self}", self.name);
         let started = Instant::now();
-        let status = Command::new(self.program)
+        let mut command = Command::new(self.program);
+        if let Some(name) = self.unset {
+            command.env_remove(name);
+        }
+        let status = command
             .args(self.arguments)
             .envs(self.variable)
             .current_dir(workspace().join(self.folder))

@@ -22,6 +22,10 @@ pub(crate) const MACHETE: Tool =
 pub(crate) const DENY: Tool =
     Tool { name: "cargo-deny", version: "0.20.2", path: "target/tools/bin/cargo-deny" };
 
+/// Builds programs for the fuzzer. Builds in about a minute.
+pub(crate) const FUZZ: Tool =
+    Tool { name: "cargo-fuzz", version: "0.13.2", path: "target/tools/bin/cargo-fuzz" };
+
 impl Tool {
     /// Where its executable is, from the workspace's folder.
     pub(crate) const fn path(&self) -> &'static str {

@@ -1,0 +1,168 @@
+//! What came of a run: its figures, as a table and as a part of `docs/reliability.md`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use pactolus_figures::machine::Machine;
+use pactolus_figures::report::{Circumstances, Part};
+use pactolus_figures::table::{Table, figure, number};
+use serde::Serialize;
+
+use crate::step::{Failure, workspace};
+
+/// What the fuzzer says of itself at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Stats {
+    /// How many inputs it has tried.
+    pub(super) executions: u64,
+    /// How many branches of the program the inputs have reached.
+    pub(super) branches: u64,
+    /// How many inputs are worth to be changed further.
+    pub(super) inputs: u64,
+}
+
+/// One target's run.
+pub(super) struct Ran {
+    pub(super) target: &'static str,
+    pub(super) stats: Stats,
+    pub(super) took: Duration,
+    pub(super) crashed: bool,
+    pub(super) log: PathBuf,
+}
+
+impl Stats {
+    /// The figures in a log of libFuzzer's.
+    pub(super) fn of(log: &str) -> Self {
+        let after = |line: &str, name: &str| {
+            let rest = &line[line.find(name)? + name.len()..];
+            let digits = rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse::<u64>().ok()
+        };
+        let last = |name: &str| log.lines().rev().find_map(|line| after(line, name)).unwrap_or_default();
+        Self {
+            executions: last("stat::number_of_executed_units:"),
+            branches: last(" cov: "),
+            inputs: last(" corp: "),
+        }
+    }
+}
+
+impl Ran {
+    fn per_second(&self) -> f64 {
+        number(self.stats.executions) / self.took.as_secs_f64()
+    }
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, stats, took, crashed, .. } = self;
+        let (executions, speed) = (figure(number(stats.executions), 0), figure(self.per_second(), 0));
+        write!(f, "{target}: {executions} executions in {:.0} s, {speed} a second", took.as_secs_f64())?;
+        if *crashed { f.write_str("; it broke a promise") } else { Ok(()) }
+    }
+}
+
+/// The runs as a table, and all together.
+pub(super) fn table(runs: &[Ran]) -> String {
+    let mut table = Table::new(&["Target", "Executions", "A second", "Branches reached", "Promises broken"]);
+    for ran in runs {
+        table.row(&[
+            format!("`{}`", ran.target),
+            figure(number(ran.stats.executions), 0),
+            figure(ran.per_second(), 0),
+            figure(number(ran.stats.branches), 0),
+            u8::from(ran.crashed).to_string(),
+        ]);
+    }
+    let executions: u64 = runs.iter().map(|ran| ran.stats.executions).sum();
+    let took: Duration = runs.iter().map(|ran| ran.took).sum();
+    let crashed = runs.iter().filter(|ran| ran.crashed).count();
+    let speed = number(executions) / took.as_secs_f64().max(0.001);
+    let all = [figure(number(executions), 0), figure(speed, 0), String::new(), crashed.to_string()];
+    table.row(&[&["all".to_owned()][..], &all[..]].concat());
+    table.to_string()
+}
+
+#[derive(Serialize)]
+struct Figures {
+    executions: u64,
+    hours: f64,
+    targets: Vec<Target>,
+}
+
+#[derive(Serialize)]
+struct Target {
+    target: &'static str,
+    #[serde(flatten)]
+    stats: Stats,
+    seconds: f64,
+    crashed: bool,
+}
+
+/// Keeps the runs in the pages in `folder`.
+pub(super) fn keep(runs: &[Ran], command: &str, folder: &Path) -> Result<(), Failure> {
+    let figures = Figures {
+        executions: runs.iter().map(|ran| ran.stats.executions).sum(),
+        hours: runs.iter().map(|ran| ran.took.as_secs_f64()).sum::<f64>() / 3600.0,
+        targets: runs
+            .iter()
+            .map(|ran| Target {
+                target: ran.target,
+                stats: ran.stats,
+                seconds: ran.took.as_secs_f64(),
+                crashed: ran.crashed,
+            })
+            .collect(),
+    };
+    let kept = || {
+        let part = Part::new("fuzz", table(runs), &figures)?;
+        let machine = Machine::of(&workspace().join("target"))?;
+        let date = Command::new("date").args(["-u", "+%F"]).output()?.stdout;
+        let date = String::from_utf8_lossy(&date).trim().to_owned();
+        Circumstances { date, command: command.to_owned(), machine }.keep(&part, folder, "reliability")
+    };
+    kept().map_err(|error| Failure::NotKept { why: format!("{error:#}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "\
+#2\tINITED cov: 12 ft: 13 corp: 1/1b exec/s: 0 rss: 30Mb
+#1024\tpulse  cov: 1234 ft: 2000 corp: 56/7Kb lim: 4 exec/s: 512 rss: 31Mb
+Done 1000000 runs in 9 second(s)
+stat::number_of_executed_units: 1000000
+stat::average_exec_per_sec:     111111
+";
+
+    #[test]
+    fn figures_are_read_from_the_end_of_a_log() {
+        assert_eq!(Stats::of(LOG), Stats { executions: 1_000_000, branches: 1234, inputs: 56 });
+        assert_eq!(Stats::of(""), Stats::default());
+    }
+
+    #[test]
+    fn a_table_tells_each_target_and_all() {
+        let stats = Stats::of(LOG);
+        let ran = |target, crashed| Ran {
+            target,
+            stats,
+            took: Duration::from_secs(10),
+            crashed,
+            log: PathBuf::new(),
+        };
+        let table = table(&[ran("body", false), ran("journal", true)]);
+        let rows: Vec<_> = table.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "| `body` | 1,000,000 | 100,000 | 1,234 | 0 |",
+                "| `journal` | 1,000,000 | 100,000 | 1,234 | 1 |",
+                "| all | 2,000,000 | 100,000 |  | 1 |",
+            ]
+        );
+    }
+}
