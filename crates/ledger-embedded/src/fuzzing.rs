@@ -97,7 +97,9 @@ pub fn frame(bytes: &[u8]) {
     let rest = choices.rest();
     let _ = frame::is_whole(&sealed(&before, rest, 1), before.position);
     if let Some((_, entries)) = read_frame(&sealed(&before, rest, 1), &before) {
-        entries.iter().for_each(|(position, entry)| orders::reads_back(*position, entry));
+        for (position, entry) in &entries {
+            orders::reads_back(*position, entry);
+        }
     }
 }
 
@@ -352,7 +354,9 @@ fn few_bytes(choices: &mut Choices<'_>) -> Fingerprint {
 fn run_file(records: u64, filter_bytes: u64, rest: &[u8]) -> Vec<u8> {
     let crc = |bytes: &[u8]| {
         let mut hasher = crc32fast::Hasher::new();
-        [1_u64, 0].iter().for_each(|part| hasher.update(&part.to_le_bytes()));
+        for part in [1_u64, 0] {
+            hasher.update(&part.to_le_bytes());
+        }
         hasher.update(bytes);
         hasher.finalize()
     };

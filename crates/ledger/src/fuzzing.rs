@@ -3,6 +3,11 @@
 //! The rule is written a second time (`Oracle`), in other words and on plain numbers, for `decide()` and the model to
 //! be held against. Read next: `fuzz/README.md`.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "no sum passes 2^54, and what overflows panics, as it should"
+)]
+
 use std::collections::{BTreeMap, HashMap};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -159,10 +164,6 @@ impl Sums {
     }
 }
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "no sum passes 2^54, and what overflows panics, as it should"
-)]
 impl Oracle {
     fn post(&mut self, order: &Order, now: UnixMillis) -> Result<Expected, Refusal> {
         let mut sums = self.accounts.get(&order.account).copied().unwrap_or_default();
@@ -251,13 +252,8 @@ impl Oracle {
         };
         let tally = &mut self.totals.entry((server, now.get() / DAY_MS)).or_default()[kind];
         *tally = (tally.0 + 1, tally.1 + u128::from(coins));
-        match self.bills.get_mut(&order.bill()) {
-            Some(made) => made.cancelled = Some(nth),
-            None => {
-                let made = Made { order: order.clone(), at: now.get(), gifted, nth, cancelled: None };
-                self.bills.insert(order.bill(), made);
-            }
-        }
+        let made = Made { order: order.clone(), at: now.get(), gifted, nth, cancelled: None };
+        self.bills.entry(order.bill()).and_modify(|made| made.cancelled = Some(nth)).or_insert(made);
     }
 
     /// Panics where an account is not what its orders make of it.

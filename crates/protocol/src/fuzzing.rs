@@ -196,13 +196,13 @@ fn sent<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environmen
     assert_eq!(received.call(), call);
     assert_eq!(received.verify_sig(&midas_key, Dialects::Strict), Ok(Dialect::DOCUMENTED));
     assert_eq!(received.verify_mp_sig(&session_key, &token, Dialects::Strict), Ok(Some(Dialect::DOCUMENTED)));
-    let mut changed = json.clone().into_bytes();
+    let mut sent = json.clone().into_bytes();
     for (at, with) in changes {
-        let at = usize::try_from(*at).unwrap_or(usize::MAX) % changed.len();
-        changed[at] ^= with;
+        let at = usize::try_from(*at).unwrap_or(usize::MAX) % sent.len();
+        sent[at] ^= with;
     }
-    if changed != json.as_bytes() {
-        verified_by_contract::<C>(path, &changed, Dialects::Lenient);
+    if sent != json.as_bytes() {
+        verified_by_contract::<C>(path, &sent, Dialects::Lenient);
     }
 }
 
@@ -280,7 +280,7 @@ fn unsigned(bytes: &[u8]) -> Option<(Vec<(String, Seen)>, String)> {
 }
 
 fn with_proofs(open: &str, sig: &str, mp_sig: Option<&str>) -> String {
-    let comma = if open.trim_end().ends_with('{') && open.trim() == "{" { "" } else { "," };
+    let comma = if open.trim() == "{" { "" } else { "," };
     let mp_sig = mp_sig.map(|mp_sig| format!(r#","mp_sig":"{mp_sig}""#)).unwrap_or_default();
     format!(r#"{open}{comma}"sig":"{sig}"{mp_sig}}}"#)
 }
@@ -340,11 +340,12 @@ fn explained(path: CallPath, json: &[u8], dialects: Dialects, has_session: bool,
     if is_right == Some(true) && dialects == Dialects::Lenient && sig != Finding::NotAllTried {
         assert!(matches!(sig, Finding::Right(_)), "{sig} instead of right");
     }
-    let mut told = format!("{} {}", evidence.sig_text(), evidence.mp_sig_text());
+    let mut told = vec![evidence.sig_text(), evidence.mp_sig_text()];
     for finding in [&sig, &mp_sig] {
-        told += &format!(" {finding} {finding:?} {} {}", finding.name(), finding.fix());
+        told.push(format!("{finding} {finding:?} {} {}", finding.name(), finding.fix()));
     }
-    told += &format!("{:?} {evidence:?}", evidence.parameters());
+    told.push(format!("{:?} {evidence:?}", evidence.parameters()));
+    let told = told.join(" ");
     let sent = String::from_utf8_lossy(json);
     for secret in [LIVE_KEY, SANDBOX_KEY, APP_SECRET, SESSION_KEY, SESSION_KEY_BEFORE, TOKEN] {
         // What the caller has sent is the caller's; escapes can write anything.
@@ -418,9 +419,10 @@ pub fn answers(bytes: &[u8]) {
     let rid = Rid::new(UnixMillis::new(choices.number()), choices.number());
     let code = choices.one_of(ErrorCode::ALL);
     let detail = choices.text(64);
-    let refusal = match choices.flag() {
-        true => Refusal::because(code, detail.clone()),
-        false => Refusal::replayed(ExistingOrder { bill_no, balance }),
+    let refusal = if choices.flag() {
+        Refusal::because(code, detail)
+    } else {
+        Refusal::replayed(ExistingOrder { bill_no, balance })
     };
     let json = refusal_to_json(&refusal, rid);
     let Ok(Answer::Refused(refused)) = parse_answer::<Present>(&json) else { panic!("it reads back") };

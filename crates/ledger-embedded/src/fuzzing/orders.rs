@@ -26,7 +26,7 @@ pub(super) struct Made {
 pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
     let mut frame = FrameBuilder::new(before, Vec::new());
     let mut entries = Vec::new();
-    for _ in 0..1 + choices.below(4) {
+    for _ in 0..=choices.below(4) {
         if choices.is_used_up() {
             break;
         }

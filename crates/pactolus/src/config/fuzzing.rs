@@ -15,7 +15,7 @@ const MARK: &str = "s3cretW0rd";
 /// Any text is a right configuration, or is refused in words that hold no secret; and so with any variables.
 pub fn config(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        look_at(&read(text, &Variables::default()));
+        look_at(read(text, &Variables::default()).as_ref());
     }
     let mut choices = Choices::new(bytes);
     let (key, before, after) = (choices.below(SECRETS.len()), choices.text(24), choices.text(24));
@@ -30,12 +30,12 @@ pub fn config(bytes: &[u8]) {
     }
     // In the file, whatever the quotes around it become.
     let text = with_secret(key, &format!("\"{before}{MARK}{after}\""), &rest);
-    look_at(&read(&text, &Variables::default()));
+    look_at(read(&text, &Variables::default()).as_ref());
     // In a variable, and another variable beside it.
     let secret = SECRETS[key].1.to_owned();
     let variables = [(secret, format!("{before}{MARK}{after}")), (format!("PACTOLUS_{name}"), value)];
     let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    look_at(&read(&with_secret(key, "\"another\"", &rest), &variables.into_iter().collect()));
+    look_at(read(&with_secret(key, "\"another\"", &rest), &variables.into_iter().collect()).as_ref());
 }
 
 /// The keys that are secrets, and their variables.
@@ -86,7 +86,7 @@ fn shown(problems: Problems) -> String {
     shown
 }
 
-fn look_at(read: &Option<Result<Config, Problems>>) {
+fn look_at(read: Option<&Result<Config, Problems>>) {
     match read {
         None => {}
         Some(Ok(config)) => {

@@ -194,7 +194,7 @@ pub(super) fn hmac_sha256(key: &[u8], text: &[u8]) -> [u8; 32] {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// The value of the first pair with this name, its escapes decoded; nothing if it is empty or not UTF-8.

@@ -161,13 +161,14 @@ pub(super) mod fuzzing {
 
     use super::UtcDay;
 
+    /// 9999-12-31.
+    const LAST: u64 = 2_932_896;
+
     /// A day reads back, and has one text.
     pub(in crate::operator) fn days(bytes: &[u8]) {
         if let Some(day) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<UtcDay>().ok()) {
             assert_eq!(day.to_string().as_bytes(), bytes, "a day has two texts");
         }
-        /// 9999-12-31.
-        const LAST: u64 = 2_932_896;
         let days = u32::try_from(Choices::new(bytes).number() % (LAST + 1)).expect("it is less");
         let read: UtcDay = UtcDay(Day::new(days)).to_string().parse().expect("it was written as one");
         assert_eq!(read.0.get(), days);
