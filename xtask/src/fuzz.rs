@@ -132,20 +132,20 @@ fn fuzz(target: &'static Target, args: &Args, programs: &Path) -> Result<Ran, Fa
     let Target { name, executions } = *target;
     let io = |source| Failure::Io { what: "a folder for the fuzzer", source };
     let found = made(&workspace().join(FOUND).join(name)).map_err(io)?;
-    let crashes = workspace().join("fuzz/crashes").join(name);
+    let kept = workspace().join("fuzz/crashes").join(name);
     let log = made(&workspace().join(LOGS)).map_err(io)?.join(name);
-    let before = made(&crashes).and_then(|crashes| count(&crashes)).map_err(io)?;
+    let before = made(&kept).and_then(|kept| count(&kept)).map_err(io)?;
     let bound = match (args.seconds, args.executions) {
         (Some(seconds), _) => format!("-max_total_time={seconds}"),
         (None, bound) => format!("-runs={}", bound.unwrap_or(executions)),
     };
     let started = Instant::now();
-    let status = Command::new(programs.join(name))
+    let ended = Command::new(programs.join(name))
         .args(LIMITS)
         .args([INPUT_BYTES_MAX, "-print_final_stats=1", "-verbosity=1", &bound])
         .arg(format!("-seed={}", args.seed))
         .arg(format!("-dict={}", workspace().join("fuzz/words.dict").display()))
-        .arg(format!("-artifact_prefix={}/", crashes.display()))
+        .arg(format!("-artifact_prefix={}/", kept.display()))
         .args([found, workspace().join("fuzz/corpus").join(name)])
         .env("TMPDIR", folder_in_memory())
         .current_dir(workspace())
@@ -156,10 +156,10 @@ fn fuzz(target: &'static Target, args: &Args, programs: &Path) -> Result<Ran, Fa
         .map_err(|source| Failure::Io { what: "the fuzzer", source })?;
     let took = started.elapsed();
     let stats = Stats::of(&String::from_utf8_lossy(&fs::read(&log).map_err(io)?));
-    let crashed = !status.success() || count(&crashes).map_err(io)? > before;
+    let crashed = !ended.success() || count(&kept).map_err(io)? > before;
     // Git keeps no empty folder, and neither do we.
-    if count(&crashes).map_err(io)? == 0 {
-        fs::remove_dir(&crashes).map_err(io)?;
+    if count(&kept).map_err(io)? == 0 {
+        fs::remove_dir(&kept).map_err(io)?;
     }
     Ok(Ran { target: name, stats, took: took.max(Duration::from_millis(1)), crashed, log })
 }

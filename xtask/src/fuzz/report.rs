@@ -89,12 +89,12 @@ pub(super) fn table(runs: &[Ran]) -> String {
 struct Figures {
     executions: u64,
     hours: f64,
-    targets: Vec<Target>,
+    targets: Vec<OfTarget>,
 }
 
 #[derive(Serialize)]
-struct Target {
-    target: &'static str,
+struct OfTarget {
+    name: &'static str,
     #[serde(flatten)]
     stats: Stats,
     seconds: f64,
@@ -108,8 +108,8 @@ pub(super) fn keep(runs: &[Ran], command: &str, folder: &Path) -> Result<(), Fai
         hours: runs.iter().map(|ran| ran.took.as_secs_f64()).sum::<f64>() / 3600.0,
         targets: runs
             .iter()
-            .map(|ran| Target {
-                target: ran.target,
+            .map(|ran| OfTarget {
+                name: ran.target,
                 stats: ran.stats,
                 seconds: ran.took.as_secs_f64(),
                 crashed: ran.crashed,
