@@ -11,6 +11,7 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::bank::{self, Profile};
 use crate::step::{Failure, Step, may_install, succeeds, workspace};
 
 /// Send a bank requests made from its OpenAPI document, and see whether it answers as the document says.
@@ -43,7 +44,7 @@ const FOLDER: &str = "target/fuzz-http";
 /// Serves a bank, sends requests, and audits what is left.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     install()?;
-    Step::new("build", "cargo", &["build", "--package", "pactolus"]).run()?;
+    bank::build(Profile::Dev)?;
     let folder = fresh_folder().map_err(|source| Failure::Io { what: "a folder for the bank", source })?;
     let store = format!("embedded:{}", folder.join("store").display());
 
@@ -129,10 +130,8 @@ fn fresh_folder() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The executable that the build made.
 fn pactolus() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    workspace().join(target).join("debug").join("pactolus")
+    bank::executable(Profile::Dev, "pactolus")
 }
 
 /// A bank that is served until this is dropped.

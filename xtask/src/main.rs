@@ -7,6 +7,7 @@
 //! `run`, a variant of [`Command`], and its arm in `main`.
 //! Read next: `test`, the one command that must pass before anything is merged.
 
+mod bank;
 mod bench;
 mod fuzz;
 mod fuzz_http;

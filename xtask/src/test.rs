@@ -1,12 +1,13 @@
 //! `cargo xtask test`: everything that must pass, in the order in which it fails soonest.
 //!
-//! It must not ask for more than a Rust toolchain, Python, PostgreSQL and the package registries.
+//! It must not ask for more than a Rust toolchain, Python, PostgreSQL and the package registries; the attacks need Linux
+//! and `/dev/fuse` besides.
 //! To add a check, add a [`Step`] to the list in [`run`].
 
 use std::process::{Command, Stdio};
 
 use crate::step::{Failure, Step};
-use crate::{fuzz_http, postgres, tool};
+use crate::{fuzz_http, postgres, tool, torture};
 
 /// Run every check that people and CI run alike, and stop at the first that fails.
 #[derive(clap::Args)]
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     ];
     cargo.iter().try_for_each(Step::run)?;
     fuzz_http::run(&fuzz_http::Args::default())?;
+    torture::short()?;
 
     tool::MACHETE.install()?;
     Step::new("unused dependencies", tool::MACHETE.path(), &["--skip-target-dir"]).run()?;

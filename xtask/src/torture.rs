@@ -1,7 +1,6 @@
 //! `cargo xtask torture` and `cargo xtask soak`: build the bank and its attacks, and run them, or the one that is named.
 
-use std::path::Path;
-
+use crate::bank::{self, Profile};
 use crate::postgres;
 use crate::step::{Failure, Step};
 
@@ -23,15 +22,6 @@ pub(crate) struct SoakArgs {
     soak: Vec<String>,
 }
 
-/// How the bank and its attacks are built.
-#[derive(Clone, Copy)]
-enum Profile {
-    /// As people run it.
-    Release,
-    /// As the other tests are.
-    Dev,
-}
-
 /// Runs the attacks.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     attack(Profile::Release, &borrowed(&args.attack))
@@ -42,25 +32,17 @@ pub(crate) fn soak(args: &SoakArgs) -> Result<(), Failure> {
     attack(Profile::Release, &[&["soak"], &*borrowed(&args.soak)].concat())
 }
 
-/// Runs every attack for a moment.
+/// Runs every attack, and then the soak, for a moment.
 pub(crate) fn short() -> Result<(), Failure> {
-    attack(Profile::Dev, &["--short"])
+    attack(Profile::Dev, &["--short"])?;
+    attack(Profile::Dev, &["soak", "--short"])
 }
 
 fn attack(profile: Profile, words: &[&str]) -> Result<(), Failure> {
     postgres::install()?;
-    let mut build = vec!["build", "--quiet", "--package", "pactolus", "--package", "pactolus-torture"];
-    let folder = match profile {
-        Profile::Release => {
-            build.push("--release");
-            "release"
-        }
-        Profile::Dev => "debug",
-    };
-    Step::new("build", "cargo", &build).run()?;
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
-    let folder = Path::new(&target).join(folder);
-    let [torture, pactolus] = ["torture", "pactolus"].map(|name| folder.join(name).display().to_string());
+    bank::build(profile)?;
+    let [torture, pactolus] =
+        ["torture", "pactolus"].map(|name| bank::executable(profile, name).display().to_string());
     let words = [words, &["--pactolus", &pactolus]].concat();
     Step::new("torture", &torture, &words).run()
 }

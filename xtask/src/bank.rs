@@ -1,0 +1,36 @@
+//! The bank and its attacks, as executables.
+//!
+//! They are built together, so that all who want one of them share one build of the dependencies.
+
+use std::path::{Path, PathBuf};
+
+use crate::step::{Failure, Step, workspace};
+
+/// How they are built.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// As people run them.
+    Release,
+    /// As the tests are.
+    Dev,
+}
+
+/// Builds them.
+pub(crate) fn build(profile: Profile) -> Result<(), Failure> {
+    let packages = ["build", "--quiet", "--package", "pactolus", "--package", "pactolus-torture"];
+    let release: &[&str] = match profile {
+        Profile::Release => &["--release"],
+        Profile::Dev => &[],
+    };
+    Step::new("build", "cargo", &[&packages, release].concat()).run()
+}
+
+/// The executable that a build made.
+pub(crate) fn executable(profile: Profile, name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let folder = match profile {
+        Profile::Release => "release",
+        Profile::Dev => "debug",
+    };
+    workspace().join(target).join(Path::new(folder)).join(name)
+}
