@@ -9,11 +9,13 @@ mod orders;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pactolus_fuzzing::Choices;
 use tempfile::TempDir;
 
 use crate::backup::{self, BackupError};
+use crate::disk::Real;
 use crate::fingerprint::Fingerprint;
 use crate::index::{Index, Record};
 use crate::journal::entry::Entry;
@@ -287,7 +289,7 @@ pub fn index(bytes: &[u8]) {
         let wanted = fingerprint(&mut choices);
         let file = run_file(records, filter_bytes, choices.rest());
         fs::write(folder.join(format!("{:016}.run", 1)), file).expect("there is room for a file");
-        if let Ok(index) = Index::open(&folder, &[1], 1024, 1024) {
+        if let Ok(index) = Index::open(Arc::new(Real), &folder, &[1], 1024, 1024) {
             let _ = index.runs().find(wanted);
         }
         return;
@@ -302,13 +304,16 @@ pub fn index(bytes: &[u8]) {
     }
     records.sort_by_key(|record| record.fingerprint);
     records.dedup_by_key(|record| record.fingerprint);
-    let index = Index::open(&folder, &[], 1024, filter_bytes).expect("an empty one");
+    let index = Index::open(Arc::new(Real), &folder, &[], 1024, filter_bytes).expect("an empty one");
     let run = index.write(1, &records).expect("there is room for a file");
     let path = run.path.clone();
     index.set(index.runs().with(run));
     finds(&index, &records);
     drop(index);
-    finds(&Index::open(&folder, &[1], 1024, filter_bytes).expect("it was finished"), &records);
+    finds(
+        &Index::open(Arc::new(Real), &folder, &[1], 1024, filter_bytes).expect("it was finished"),
+        &records,
+    );
 
     let file = File::options().write(true).read(true).open(&path).expect("it is there");
     let length = file.metadata().expect("it is there").len();
@@ -316,7 +321,7 @@ pub fn index(bytes: &[u8]) {
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).expect("it is within the file");
     file.write_all_at(&[byte[0] ^ change.1], at).expect("there is room for a byte");
-    if let Ok(index) = Index::open(&folder, &[1], 1024, filter_bytes) {
+    if let Ok(index) = Index::open(Arc::new(Real), &folder, &[1], 1024, filter_bytes) {
         for record in &records {
             match index.runs().find(record.fingerprint) {
                 Ok(found) => assert_eq!(found, Some(record.position), "it is lost, and nobody says so"),
