@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use pactolus_figures::machine::Machine;
 use pactolus_figures::report::{Circumstances, Part};
 use pactolus_server::{Clock as _, SystemClock};
@@ -44,7 +45,9 @@ impl Options {
     /// How long an attack goes on that begins now and should strike so often.
     pub(crate) fn bound(&self, strikes: u64) -> Bound {
         let ends = self.minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
-        Bound { strikes, ends }
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} strikes, {elapsed}");
+        let bar = ProgressBar::new(strikes).with_style(style.expect("the template names what there is"));
+        Bound { strikes, ends, bar }
     }
 
     /// A folder that is removed when this is dropped.
@@ -99,12 +102,21 @@ fn repeating(arguments: impl Iterator<Item = String>) -> String {
 pub(crate) struct Bound {
     strikes: u64,
     ends: Option<Instant>,
+    /// Shown on a terminal only.
+    bar: ProgressBar,
 }
 
 impl Bound {
     /// Whether to strike again after so many strikes.
     pub(crate) fn goes_on(&self, strikes: u64) -> bool {
+        self.bar.set_position(strikes);
         self.ends.map_or(strikes < self.strikes, |ends| Instant::now() < ends)
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 

@@ -53,6 +53,16 @@ fn a_body_without_signatures_has_no_mistake() {
     }
 }
 
+/// Found by the fuzzer: a body whose `ts` is a text made the search panic, and with it `pactolus explain`, where it
+/// took the first digit of what has none. What is no integer is not taken for one now.
+#[test]
+fn a_text_in_the_place_of_a_number_is_searched_as_a_text() {
+    for value in ["\"宝\"", "\"\"", "\"1宝\"", "1.5", "-1"] {
+        let json = with_proofs(&format!("\"openid\":\"a\",\"ts\":{value}"), &"0".repeat(64), "");
+        assert_eq!(explained(LIVE_PRESENT, &json, Dialects::Lenient).0, Finding::Unknown, "{value}");
+    }
+}
+
 #[test]
 fn a_body_of_the_longest_texts_is_searched_for_every_mistake_of_the_documents() {
     // Of 1,024 bytes each, and of such as every encoder writes otherwise.

@@ -48,7 +48,12 @@ fn sets(of: &[Parameter]) -> Vec<Vec<Parameter>> {
 pub(super) fn numbers(_case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
     let integers: Vec<_> =
         Parameter::ALL.iter().copied().filter(|parameter| parameter.form() == Form::Integer).collect();
-    let held: Vec<_> = integers.into_iter().filter(|parameter| base.holds(*parameter)).collect();
+    // Whoever explains a body by hand may have one that holds something else there.
+    let is_integer = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let holds_one = |parameter: &Parameter| {
+        base.pairs.iter().any(|(key, value)| *key == parameter.name() && is_integer(value))
+    };
+    let held: Vec<_> = integers.into_iter().filter(holds_one).collect();
     for parameters in sets(&held) {
         for (form, write) in number_forms() {
             let mut signed = base.clone();
@@ -89,7 +94,7 @@ fn number_forms() -> Vec<(NumberForm, Write)> {
 
 /// `1507530737` as `1.507530737e9`; `fraction` goes where no digit follows the first.
 fn exponent(digits: &str, letter: &str, width: usize, fraction: &str) -> String {
-    let (first, rest) = digits.split_at(digits.len().min(1));
+    let (first, rest) = digits.split_at(1);
     let rest = rest.trim_end_matches('0');
     let exponent = digits.len().saturating_sub(1);
     let mantissa = if rest.is_empty() { format!("{first}{fraction}") } else { format!("{first}.{rest}") };
