@@ -54,6 +54,8 @@ struct State {
     start: u32,
     /// How many operations there were.
     operations: u64,
+    /// The file that was written last and not synced since, and where that write ended.
+    written: Option<(NodeId, u64)>,
     /// At which operation the power is cut.
     cut_at: Option<u64>,
     /// Where the power was cut.
@@ -114,6 +116,7 @@ impl Disk {
             tree: Tree::new(),
             start: 1,
             operations: 0,
+            written: None,
             cut_at: None,
             cut: None,
             fault: None,
