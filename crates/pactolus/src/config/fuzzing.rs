@@ -74,6 +74,11 @@ fn read(text: &str, variables: &Variables) -> Option<Result<Config, Problems>> {
     if text.contains("file") && text.contains(['/', '\\']) {
         return None;
     }
+    // The name of a key is shown, as it has to be where it is unknown; nobody writes a secret there.
+    let names_it = |line: &str| line.split_once(MARK).is_some_and(|(_, rest)| rest.contains(['=', ']']));
+    if text.lines().any(names_it) {
+        return None;
+    }
     let path = Path::new("pactolus.toml");
     let _ = reading::read_text(path, text, variables, reading::PROFILE_PREFIX, profile).map_err(shown);
     Some(reading::read_text(path, text, variables, reading::PREFIX, whole))
