@@ -87,7 +87,8 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     let per_second = arguments.per_second.unwrap_or(options.pick(2000, 100)).max(1);
     let lasting = Duration::from_secs(arguments.seconds.unwrap_or(options.pick(10, 2)).max(1));
     let connections_max = connections + BESIDE;
-    attackers::raise_file_limit(2 * connections + BESIDE)?;
+    // The attack on more connections than there may be has a fifth more.
+    attackers::raise_file_limit(connections + connections / 5 + BESIDE)?;
     let folder = Options::temporary()?;
     let bank = Bank::start(&options.pactolus, folder.path(), connections_max)?;
     let mut honest = Honest::callers(&bank, per_second)?;
