@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::Context as _;
 use fuser::{BackgroundSession, Config, MountOption, Session};
+use rustix::mount::{UnmountFlags, unmount};
 
 use self::content::ChangeKind;
 use self::mount::Mount;
@@ -251,8 +252,9 @@ impl Image {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take()
-            && let Err(error) = session.umount_and_join()
+        // Somebody who looks at a folder there, as a search of all files does, keeps it busy; then it goes when they do.
+        if self.session.take().is_some_and(|session| session.umount_and_join().is_err())
+            && let Err(error) = unmount(&self.at, UnmountFlags::DETACH)
         {
             eprintln!("{} cannot be unmounted: {error}", self.at.display());
         }
