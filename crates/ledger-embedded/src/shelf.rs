@@ -183,15 +183,11 @@ impl Opened {
         Self::file(label, disk, &path)
     }
 
-    /// Makes a file without rows, whole or not at all.
+    /// Makes a file without rows, whole or not at all, in the place of whatever else is in the folder: one that was
+    /// begun, or what another engine kept there.
     fn make(label: &Label, disk: &Arc<dyn Disk>, path: &Path) -> Result<(), ShelfError> {
+        empty(&label.folder).map_err(redb::Error::from)?;
         let unnamed = label.folder.join(FILE_UNNAMED);
-        match std::fs::remove_file(&unnamed) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(redb::Error::from(error).into());
-            }
-            _ => {}
-        }
         Self::file(label, disk, &unnamed)?.write(|_| Ok(()))?;
         let renamed = std::fs::rename(&unnamed, path).and_then(|()| sync_folder(&label.folder));
         Ok(renamed.map_err(redb::Error::from)?)
@@ -220,6 +216,12 @@ impl Opened {
         change(&mut transaction.open_table(ROWS)?)?;
         Ok(transaction.commit()?)
     }
+}
+
+/// Removes what is in a folder.
+fn empty(folder: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(folder)?;
+    std::fs::create_dir(folder)
 }
 
 /// A name, and what it holds.
@@ -316,14 +318,19 @@ mod tests {
         assert_eq!(names.unwrap(), [&b"a"[..], b"a-2"]);
     }
 
-    /// A file that was begun and never named is no shelf, and in nobody's way.
+    /// A file that was begun and never named is no shelf, and in nobody's way; nor is what another engine kept there,
+    /// which may be secrets in the clear.
     #[test]
     fn what_was_begun_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE_UNNAMED), [0; 5000]).unwrap();
+        fs::create_dir(folder.path().join("keyspaces")).unwrap();
+        fs::write(folder.path().join("keyspaces/0"), "a session key").unwrap();
         let shelf = shelf(folder.path(), Arc::new(Real), true).unwrap();
         put(&shelf, "a", b"1").unwrap();
         assert_eq!(get(&shelf, "a").unwrap(), b"1");
+        let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<Vec<_>>(), [FILE]);
     }
 
     /// Every byte of a value, one after the other; and with `verify` opening finds it.
