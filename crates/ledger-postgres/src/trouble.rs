@@ -13,6 +13,9 @@ pub(crate) enum Trouble {
     /// It took too long.
     #[error("the database did not answer in time")]
     Late,
+    /// An account that was not there when it was looked for came about before its bill number was read.
+    #[error("an account came about in the middle of reading")]
+    Overtaken,
     /// A row holds what no bank writes.
     #[error("{0}")]
     Damaged(&'static str),
@@ -40,6 +43,7 @@ impl Trouble {
         let error = match self {
             Self::Damaged(_) => return Remedy::Fail,
             Self::Late => return Remedy::Reconnect,
+            Self::Overtaken => return Remedy::Again,
             Self::Database(error) => error,
         };
         let Some(refused) = error.as_db_error() else {
@@ -89,7 +93,7 @@ impl Trouble {
     pub(crate) fn in_words(&self) -> String {
         let error = match self {
             Self::Database(error) => error,
-            Self::Late | Self::Damaged(_) => return self.to_string(),
+            Self::Late | Self::Overtaken | Self::Damaged(_) => return self.to_string(),
         };
         if let Some(refused) = error.as_db_error() {
             return format!("{} (SQLSTATE {})", refused.message(), refused.code().code());

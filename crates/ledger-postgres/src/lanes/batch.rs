@@ -14,7 +14,9 @@
 //! each statement sees what was committed before it began: so whatever any holder of these locks did before is seen,
 //! the cancel of a pay included, because both are orders of one account. What is not locked, because it is not there
 //! yet, is inserted by both: a new account, or one bill number for two accounts. Then the second insert meets the
-//! first's key (23505), its transaction is undone whole, and the batch, tried again, sees what was committed.
+//! first's key (23505), its transaction is undone whole, and the batch, tried again, sees what was committed. So it is
+//! with a batch that only tells again what a new account's first order did, and would tell of an account without it:
+//! it inserts nothing, but it sees a bill number of an account that was not there (`Trouble::Overtaken`).
 //! That would be so without any lock as well: an order's key is its account and its number, and of two transactions
 //! that both decide an account's n-th order, one fails. The locks are there so that it seldom comes to that, and it
 //! is why the commit can be sent along without looking at what was written.
