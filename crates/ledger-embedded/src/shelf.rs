@@ -99,13 +99,10 @@ impl Shelf {
         // Only one that could not be opened again is not there.
         let open = open.as_ref().ok_or(ShelfError::FailedBefore)?;
         let file = self.label.folder.join(FILE);
-        let what = "the storage engine cannot make sense of it";
-        // Of pages that have changed since it wrote them, redb may panic. Nothing here is left half done by that.
-        let read = catch_unwind(AssertUnwindSafe(|| {
+        making_sense_of(&file, || {
             let table = open.database.begin_read().map_err(ShelfError::from)?.open_table(ROWS);
             read(&Rows { table: table.map_err(ShelfError::from)?, file: file.clone() })
-        }));
-        read.unwrap_or_else(|_| Err(ShelfError::Damaged { file, what }.into()))
+        })
     }
 
     /// Gives names what they hold from now on, or nothing; when this returns, it is durable.
@@ -131,14 +128,16 @@ impl Shelf {
     ) -> Result<(), ShelfError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let open = open.as_ref().ok_or(ShelfError::FailedBefore)?;
-        let written = open.write(|table| {
-            for (name, value) in changes {
-                match value {
-                    Some(value) => drop(table.insert(name, &*with_checksum(name, value))?),
-                    None => drop(table.remove(name)?),
+        let written = making_sense_of(&self.label.folder.join(FILE), || {
+            open.write(|table| {
+                for (name, value) in changes {
+                    match value {
+                        Some(value) => drop(table.insert(name, &*with_checksum(name, value))?),
+                        None => drop(table.remove(name)?),
+                    }
                 }
-            }
-            Ok(())
+                Ok(())
+            })
         });
         // What redb says of a write that found no room depends on what it tried afterwards.
         if written.is_err() && open.found.no_room() {
@@ -198,10 +197,10 @@ impl Opened {
         let file = RowsFile::open(path, Arc::clone(disk), Arc::clone(&found)).map_err(redb::Error::from)?;
         let mut builder = Builder::new();
         builder.set_cache_size(label.cache_bytes).set_check_integrity_on_open(label.verify);
-        match builder.create_with_backend(file) {
+        match making_sense_of(path, || Ok(builder.create_with_backend(file)?)) {
             Ok(database) => Ok(Self { database, found }),
             Err(_) if found.no_room() => Err(ShelfError::Full),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
@@ -216,6 +215,14 @@ impl Opened {
         change(&mut transaction.open_table(ROWS)?)?;
         Ok(transaction.commit()?)
     }
+}
+
+/// Does what needs the file's pages. Of pages that have changed since it wrote them redb may panic, which leaves nothing
+/// half done here.
+fn making_sense_of<T, E: From<ShelfError>>(file: &Path, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let what = "the storage engine cannot make sense of it";
+    let damaged = || ShelfError::Damaged { file: file.to_owned(), what };
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged().into()))
 }
 
 /// Removes what is in a folder.
