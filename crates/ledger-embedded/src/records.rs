@@ -136,7 +136,7 @@ fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<Put>, ShelfError> 
 }
 
 /// What becomes of each of `requests`, and the names that change, with what they hold then.
-fn decide<'a>(records: &Rows, requests: &'a [Request]) -> Result<(Vec<Put>, Changes<'a>), ShelfError> {
+fn decide<'a>(records: &Rows<'_>, requests: &'a [Request]) -> Result<(Vec<Put>, Changes<'a>), ShelfError> {
     // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
     let mut last = Changes::new();
     let mut puts = Vec::with_capacity(requests.len());
@@ -172,7 +172,7 @@ fn decide<'a>(records: &Rows, requests: &'a [Request]) -> Result<(Vec<Put>, Chan
 type Changes<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
 
 /// Whether every record is what its change says that it was, the requests before it included.
-fn hold(records: &Rows, last: &Changes<'_>, changes: &[RecordChange]) -> Result<bool, ShelfError> {
+fn hold(records: &Rows<'_>, last: &Changes<'_>, changes: &[RecordChange]) -> Result<bool, ShelfError> {
     for RecordChange { key, former, .. } in changes {
         let name = key.as_str().as_bytes();
         let holds = match (former, last.get(name)) {
@@ -215,7 +215,7 @@ fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> Unavailable
 }
 
 /// The names of the records that expired before `now`.
-fn find_expired(records: &Rows, now: UnixMillis) -> Result<Vec<Vec<u8>>, ShelfError> {
+fn find_expired(records: &Rows<'_>, now: UnixMillis) -> Result<Vec<Vec<u8>>, ShelfError> {
     let mut keys = Vec::new();
     for row in records.beginning_with(&[])? {
         let (key, stored) = row?;

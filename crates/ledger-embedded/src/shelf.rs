@@ -45,6 +45,8 @@ pub(crate) struct Label {
 /// Rows by name. There is one who writes.
 pub(crate) struct Shelf {
     label: Label,
+    /// The file with the rows.
+    path: PathBuf,
     room: Arc<Room>,
     open: RwLock<Option<Opened>>,
     /// Whether it has to be opened again before anything is written.
@@ -85,23 +87,27 @@ impl Shelf {
     /// Opens the rows in the folder, and makes them where there are none.
     pub(crate) fn open(label: Label, room: Arc<Room>) -> Result<Self, ShelfError> {
         std::fs::create_dir_all(&label.folder).map_err(redb::Error::from)?;
-        let open = Opened::at(&label, room.disk())?;
+        let path = label.folder.join(FILE);
+        // Only where it is known not to be there: what is made takes the place of all that is.
+        if !path.try_exists().map_err(redb::Error::from)? {
+            Opened::make(&label, room.disk(), &path)?;
+        }
+        let open = Opened::at(&path, &label, room.disk())?;
         let (is_stale, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { label, room, open: RwLock::new(Some(open)), is_stale, has_failed })
+        Ok(Self { label, path, room, open: RwLock::new(Some(open)), is_stale, has_failed })
     }
 
     /// Lets `read` look at the rows as they are now.
     pub(crate) fn read<T, E: From<ShelfError>>(
         &self,
-        read: impl FnOnce(&Rows) -> Result<T, E>,
+        read: impl FnOnce(&Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         // Only one that could not be opened again is not there.
         let open = open.as_ref().ok_or(ShelfError::FailedBefore)?;
-        let file = self.label.folder.join(FILE);
-        making_sense_of(&file, || {
+        making_sense_of(&self.path, || {
             let table = open.database.begin_read().map_err(ShelfError::from)?.open_table(ROWS);
-            read(&Rows { table: table.map_err(ShelfError::from)?, file: file.clone() })
+            read(&Rows { table: table.map_err(ShelfError::from)?, path: &self.path })
         })
     }
 
@@ -128,7 +134,7 @@ impl Shelf {
     ) -> Result<(), ShelfError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let open = open.as_ref().ok_or(ShelfError::FailedBefore)?;
-        let written = making_sense_of(&self.label.folder.join(FILE), || {
+        let written = making_sense_of(&self.path, || {
             open.write(|table| {
                 for (name, value) in changes {
                     match value {
@@ -167,32 +173,25 @@ impl Shelf {
             return Err(ShelfError::Full);
         };
         *open = None;
-        *open = Some(Opened::at(&self.label, self.room.disk())?);
+        *open = Some(Opened::at(&self.path, &self.label, self.room.disk())?);
         self.is_stale.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
 
 impl Opened {
-    fn at(label: &Label, disk: &Arc<dyn Disk>) -> Result<Self, ShelfError> {
-        let path = label.folder.join(FILE);
-        if !path.exists() {
-            Self::make(label, disk, &path)?;
-        }
-        Self::file(label, disk, &path)
-    }
-
     /// Makes a file without rows, whole or not at all, in the place of whatever else is in the folder: one that was
     /// begun, or what another engine kept there.
     fn make(label: &Label, disk: &Arc<dyn Disk>, path: &Path) -> Result<(), ShelfError> {
         empty(&label.folder).map_err(redb::Error::from)?;
         let unnamed = label.folder.join(FILE_UNNAMED);
-        Self::file(label, disk, &unnamed)?.write(|_| Ok(()))?;
+        Self::at(&unnamed, label, disk)?.write(|_| Ok(()))?;
         let renamed = std::fs::rename(&unnamed, path).and_then(|()| sync_folder(&label.folder));
         Ok(renamed.map_err(redb::Error::from)?)
     }
 
-    fn file(label: &Label, disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, ShelfError> {
+    /// Opens the file that is there, or that is about to be made.
+    fn at(path: &Path, label: &Label, disk: &Arc<dyn Disk>) -> Result<Self, ShelfError> {
         let found = Arc::new(Found::default());
         let file = RowsFile::open(path, Arc::clone(disk), Arc::clone(&found)).map_err(redb::Error::from)?;
         let mut builder = Builder::new();
@@ -235,12 +234,12 @@ fn empty(folder: &Path) -> std::io::Result<()> {
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
 /// The rows of a shelf at one moment.
-pub(crate) struct Rows {
+pub(crate) struct Rows<'a> {
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    file: PathBuf,
+    path: &'a Path,
 }
 
-impl Rows {
+impl Rows<'_> {
     /// What `name` holds.
     pub(crate) fn get(&self, name: &[u8]) -> Result<Option<Vec<u8>>, ShelfError> {
         match ReadableTable::get(&self.table, name)? {
@@ -266,11 +265,11 @@ impl Rows {
     }
 
     /// The value in what is stored under `name`, if it is what was written there.
-    fn checked<'a>(&self, name: &[u8], stored: &'a [u8]) -> Result<&'a [u8], ShelfError> {
+    fn checked<'b>(&self, name: &[u8], stored: &'b [u8]) -> Result<&'b [u8], ShelfError> {
         let value =
             stored.split_first_chunk::<CRC_BYTES>().filter(|(crc, value)| **crc == checksum(name, value));
         let what = "the checksum of a row is wrong";
-        value.map(|(_, value)| value).ok_or_else(|| ShelfError::Damaged { file: self.file.clone(), what })
+        value.map(|(_, value)| value).ok_or_else(|| ShelfError::Damaged { file: self.path.to_owned(), what })
     }
 }
 
@@ -338,6 +337,17 @@ mod tests {
         assert_eq!(get(&shelf, "a").unwrap(), b"1");
         let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(left.collect::<Vec<_>>(), [FILE]);
+    }
+
+    /// Rows that cannot be looked for were taken for none, and new ones made in the place of all that was there: after an
+    /// error of the disk every login would have been gone. Now they are made only where there are none.
+    #[test]
+    fn rows_that_cannot_be_looked_for_are_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(FILE, folder.path().join(FILE)).unwrap();
+        fs::write(folder.path().join("other"), "is kept").unwrap();
+        assert!(shelf(folder.path(), Arc::new(Real), false).is_err());
+        assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"is kept");
     }
 
     /// Every byte of a value, one after the other; and with `verify` opening finds it.
