@@ -81,7 +81,8 @@ impl<'a> Body<'a> {
     pub(crate) fn of_parameters(parameters: impl IntoIterator<Item = (Parameter, Value<'a>)>) -> Self {
         let mut body = Self::empty();
         for (parameter, value) in parameters {
-            body.parameters[parameter as usize] = Some(value);
+            let before = body.parameters[parameter as usize].replace(value);
+            assert!(before.is_none(), "no request type writes a field twice");
         }
         body
     }
