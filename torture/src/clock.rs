@@ -21,11 +21,11 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use self::player::{PRESENT_MAX_PER_DAY, Player};
+use crate::bank::{Bank, Node};
 use crate::game::books::Books;
 use crate::game::clients::{Clients, World};
 use crate::game::config;
 use crate::game::operator::Operator;
-use crate::game::process::{Bank, Node};
 use crate::game::settle::settle;
 use crate::game::tally::{Tally, part};
 use crate::kills::{in_a_folder, log_in, open};

@@ -6,13 +6,12 @@
 //! How long honest callers wait is told and never a reason to fail: the machine has moods.
 
 mod attackers;
-mod bank;
 mod honest;
 
 use std::time::Duration;
 
 use anyhow::ensure;
-use pactolus_figures::machine::process::Held;
+use pactolus_figures::machine::process::{Held, wait_for_rest};
 use pactolus_figures::report::Part;
 use pactolus_figures::table::{Table, figure, mebibytes, number};
 use pactolus_figures::turns::{Spread, in_turn};
@@ -20,8 +19,9 @@ use pactolus_figures::waits::Latency;
 use serde::Serialize;
 
 use self::attackers::Attack;
-use self::bank::Bank;
 use self::honest::Honest;
+use crate::bank::Bank;
+use crate::game;
 use crate::options::Options;
 
 /// How to attack.
@@ -81,6 +81,9 @@ enum Subject {
 /// How many connections honest callers and the attacks that need few have beside those that rest.
 const BESIDE: usize = 400;
 
+/// How long the bank may take until it has nothing left to do.
+const REST_AT_MOST: Duration = Duration::from_secs(60);
+
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
     let connections = arguments.connections.unwrap_or(options.pick(10_000, 1000));
     let rounds = arguments.rounds.unwrap_or(options.pick(7, 1));
@@ -90,22 +93,24 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     // The attack on more connections than there may be has a fifth more.
     attackers::raise_file_limit(connections + connections / 5 + BESIDE)?;
     let folder = Options::temporary()?;
-    let bank = Bank::start(&options.pactolus, folder.path(), connections_max)?;
-    let mut honest = Honest::callers(&bank, per_second)?;
+    let limits = format!("\n[limits]\nconnections_max = {connections_max}\n");
+    let bank = Bank::new(folder.path(), &options.pactolus, &game::config("embedded:./data", &limits))?;
+    let mut node = bank.serve()?;
+    let mut honest = Honest::callers(node.address, per_second)?;
 
     eprintln!("flood: {per_second} presents a second, without and with {connections} connections that rest");
     honest.call(lasting)?;
     let mut each_kib = Vec::new();
     let measured = in_turn(rounds, &[Subject::Without, Subject::With], |subject| {
-        let before = Held::of(bank.pid())?.memory_bytes;
+        let before = Held::of(node.pid())?.memory_bytes;
         let resting =
-            (*subject == Subject::With).then(|| attackers::rest(bank.address, connections)).transpose()?;
+            (*subject == Subject::With).then(|| attackers::rest(node.address, connections)).transpose()?;
         let latency = honest.call(lasting)?.told();
         if let Some(resting) = resting {
-            let more = Held::of(bank.pid())?.memory_bytes.saturating_sub(before);
+            let more = Held::of(node.pid())?.memory_bytes.saturating_sub(before);
             each_kib.push(number(more) / 1024.0 / number(resting.len() as u64));
             drop(resting);
-            bank.wait_for_rest()?;
+            ensure!(wait_for_rest(node.pid(), REST_AT_MOST)?, "the bank does not come to rest");
         }
         Ok(latency)
     })?;
@@ -113,9 +118,9 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     let mut attacks = Vec::new();
     for attack in Attack::ALL {
         eprintln!("flood: {}", attack.does());
-        let attacker = attack.begin(bank.address, connections, options.seed);
+        let attacker = attack.begin(node.address, connections, options.seed);
         let waits = honest.call(lasting)?;
-        let memory_bytes = Held::of(bank.pid())?.memory_bytes;
+        let memory_bytes = Held::of(node.pid())?.memory_bytes;
         let answered = waits.count() as u64;
         let strikes = attacker.end()?;
         eprintln!("  {strikes} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
@@ -123,14 +128,20 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         attacks.push(Attacked { attack, strikes, answered, latency: waits.told(), memory_bytes });
     }
 
-    let peak_memory_bytes = Held::of(bank.pid())?.peak_bytes;
+    let peak_memory_bytes = Held::of(node.pid())?.peak_bytes;
     let memory_bytes_max = MEMORY_BYTES + connections_max as u64 * CONNECTION_BYTES;
     ensure!(
         peak_memory_bytes <= memory_bytes_max,
         "the bank took {peak_memory_bytes} bytes of memory; its bound is {memory_bytes_max}"
     );
     let presents_answered = honest.answered();
-    bank.end_and_audit(presents_answered)?;
+    node.terminate()?;
+    bank.has_not_panicked()?;
+    let orders = bank.audit()?.orders;
+    ensure!(
+        orders == presents_answered,
+        "{presents_answered} presents were answered, and the audit finds {orders}"
+    );
 
     let of = |subject: usize, figure: fn(&Latency) -> f64| -> Vec<f64> {
         measured[subject].iter().map(figure).collect()

@@ -8,7 +8,6 @@ pub(crate) mod calls;
 pub(crate) mod clients;
 pub(crate) mod http;
 pub(crate) mod operator;
-pub(crate) mod process;
 pub(crate) mod settle;
 pub(crate) mod tally;
 

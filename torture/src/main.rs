@@ -8,6 +8,7 @@
 //! To add an attack: a module with its `Arguments` and its `run`, which gives back a [`Part`], a variant of
 //! [`Attack`], and its arm in [`Attack::run`]; then its comments and the prose around them in `docs/reliability.md`.
 
+mod bank;
 mod clock;
 mod disk;
 mod disk_model;

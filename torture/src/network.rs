@@ -16,11 +16,11 @@ use pactolus_postgres_cluster::Cluster;
 use tokio::runtime::Runtime;
 
 use self::proxy::{Proxy, Strikes};
+use crate::bank::{Bank, Node};
 use crate::game::books::Books;
 use crate::game::clients::{Clients, World};
 use crate::game::config;
 use crate::game::operator::Operator;
-use crate::game::process::{Bank, Node};
 use crate::game::settle::settle;
 use crate::game::tally::{Tally, part};
 use crate::kills::{in_a_folder, log_in, open};
@@ -141,7 +141,7 @@ impl Attack<'_> {
             strikes.add_to(&mut tally);
         }
         tally.orders = books.orders();
-        for node in self.nodes {
+        for mut node in self.nodes {
             node.kill()?;
         }
         Ok((tally, books, self.bank))

@@ -28,7 +28,7 @@ use pactolus_figures::turns::Spread;
 use pactolus_server::{Clock as _, SystemClock};
 use serde::Serialize;
 
-use self::bank::{Bank, Life, MEMORY_MAX_BYTES};
+use self::bank::{MEMORY_MAX_BYTES, back_up, each_order, store_bytes};
 use self::books::{Check, Compared, LaneBooks, Plan};
 use self::calls::{Game, Kind, pushed_player};
 use self::connection::Trouble;
@@ -37,6 +37,7 @@ use self::load::{Load, Seen};
 use self::picture::{How, Mark};
 use self::samples::{Csv, Sample};
 use self::verdict::{Call, Finding, Growth, Rules, Window, around, growth, judge};
+use crate::bank::{Bank, Node};
 use crate::options::{Options, workspace};
 
 /// How to soak.
@@ -124,7 +125,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
 }
 
 fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<Part> {
-    let bank = Bank::new(&options.pactolus, folder)?;
+    let bank = Bank::new(folder, &options.pactolus, &bank::configuration())?;
     let beside = options.into.clone().unwrap_or_else(|| workspace().join("target/torture"));
     fs::create_dir_all(&beside)?;
     let csv = beside.join(options.pick("soak.csv", "soak-short.csv"));
@@ -136,7 +137,7 @@ fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<P
     soak.kill_and_live()?;
     let mut soaked = soak.end()?;
 
-    let audited = bank.audit()?;
+    let audited = bank.audit()?.orders;
     let lanes = std::mem::take(&mut soaked.lanes);
     let compared = compare(setting, &bank, lanes, &first_day)?;
     let told = Told::of(setting, &soaked, compared, audited);
@@ -170,7 +171,7 @@ fn today() -> anyhow::Result<String> {
 struct Soak<'a> {
     setting: &'a Setting,
     bank: &'a Bank,
-    life: Life,
+    life: Node,
     load: Load,
     begun: Instant,
     csv: Csv,
@@ -224,7 +225,7 @@ impl<'a> Soak<'a> {
     fn live_until(&mut self, from: Duration, to: Duration, with_backup: bool) -> anyhow::Result<()> {
         self.sample_until((from + to) / 2)?;
         let bank = self.bank.clone();
-        let backup = with_backup.then(|| std::thread::spawn(move || bank.back_up()));
+        let backup = with_backup.then(|| std::thread::spawn(move || back_up(&bank)));
         self.sample_until(to)?;
         if let Some(backup) = backup {
             backup.join().map_err(|_| anyhow::anyhow!("the backup panicked"))??;
@@ -281,7 +282,7 @@ impl<'a> Soak<'a> {
             handles: held.handles,
             threads: held.threads,
             cpu_percent: share * 100.0,
-            store_bytes: self.bank.store_bytes()?,
+            store_bytes: store_bytes(self.bank)?,
             calls: seen.calls.iter().sum(),
             latency: std::mem::take(&mut seen.waits).told(),
             troubles: seen.troubles,
@@ -323,7 +324,7 @@ fn compare(setting: &Setting, bank: &Bank, lanes: Vec<Ended>, first_day: &str) -
         players.iter().flatten().map(|(openid, player)| (openid.as_str(), *player)).collect();
     let player = |openid: &str| pushed_player(openid).or_else(|| by_code.get(openid).copied());
     let mut check = Check::new(setting.plan, &books);
-    bank.orders(first_day, &today()?, |order| check.see(&order, player))?;
+    each_order(bank, first_day, &today()?, |order| check.see(&order, player))?;
     Ok(check.end())
 }
 

@@ -9,10 +9,10 @@ use pactolus_nouns::Environment;
 use tokio::runtime::Runtime;
 
 use super::{LAST_MS, SECOND_MS, start, turn};
+use crate::bank::Bank;
 use crate::game::calls::{Tried, call};
 use crate::game::http::Http;
 use crate::game::operator::Operator;
-use crate::game::process::Bank;
 use crate::game::{Name, config};
 use crate::history::account::{Asked, Told};
 use crate::options::Options;
@@ -25,7 +25,7 @@ const NAME: Name = Name { environment: Environment::Live, player: 0, server: 0 }
 pub(super) fn hold(runtime: &Runtime, folder: &Path, options: &Options) -> anyhow::Result<()> {
     let limit = format!("login = \"open\"\nrate_limit_per_player_per_second = {A_SECOND}\n");
     let bank = Bank::new(folder, &options.pactolus, &config("embedded:data", &limit))?;
-    let node = start(&bank)?;
+    let mut node = start(&bank)?;
     let http = Http::new();
     let operator = Operator { http: &http, bank: node.address };
     runtime.block_on(async {

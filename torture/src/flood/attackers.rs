@@ -8,10 +8,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::ensure;
+use fastrand::Rng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
-use super::bank::TOKEN;
+use crate::game::TOKEN;
 
 /// Sees to it that this process may have so many files open.
 pub(super) fn raise_file_limit(files: usize) -> anyhow::Result<()> {
@@ -93,7 +94,7 @@ impl Attack {
         let goes_on = Arc::new(AtomicBool::new(true));
         let told = Arc::clone(&goes_on);
         let thread = std::thread::spawn(move || {
-            let mut garbage = Garbage(seed | 1);
+            let mut garbage = Rng::with_seed(seed);
             let mut strikes = 0;
             match self {
                 // More than there may be, as much as the file limit of the usual machine allows.
@@ -126,7 +127,7 @@ impl Attack {
     }
 
     /// Does it once, on a connection of its own.
-    fn strike(self, address: SocketAddr, garbage: &mut Garbage) -> std::io::Result<()> {
+    fn strike(self, address: SocketAddr, garbage: &mut Rng) -> std::io::Result<()> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.set_write_timeout(Some(Duration::from_secs(5)))?;
@@ -146,9 +147,9 @@ impl Attack {
                 (0..10_000).try_for_each(|_| stream.write_all(chunk.as_bytes()))?;
             }
             Self::Garbage => {
-                let bytes: Vec<u8> = (0..2000).map(|_| garbage.byte()).collect();
+                let bytes: Vec<u8> = (0..2000).map(|_| garbage.u8(..)).collect();
                 let hello: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03];
-                stream.write_all(if garbage.byte().is_multiple_of(2) { hello } else { &bytes })?;
+                stream.write_all(if garbage.bool() { hello } else { &bytes })?;
             }
         }
         stream.shutdown(std::net::Shutdown::Write)?;
@@ -236,17 +237,5 @@ impl Attacker {
         self.goes_on.store(false, Ordering::Relaxed);
         let strikes = self.thread.join().map_err(|_| anyhow::anyhow!("the attacker panicked"))?;
         Ok(strikes?)
-    }
-}
-
-/// Bytes that look random (xorshift), from a seed.
-struct Garbage(u64);
-
-impl Garbage {
-    fn byte(&mut self) -> u8 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.to_le_bytes()[3]
     }
 }

@@ -14,9 +14,7 @@ use pactolus_protocol::{
     AccessToken, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
 
-use super::bank::{APPID, Bank, MIDAS_KEY, OFFER, OPERATOR, TOKEN};
-
-const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+use crate::game::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKEN};
 
 /// How many callers there are, each with a thread, a player and a connection.
 const CALLERS: u64 = 16;
@@ -37,21 +35,21 @@ pub(super) struct Honest {
 
 impl Honest {
     /// Logs their players in.
-    pub(super) fn callers(bank: &Bank, per_second: u32) -> anyhow::Result<Self> {
+    pub(super) fn callers(address: SocketAddr, per_second: u32) -> anyhow::Result<Self> {
         let mut kept = Vec::new();
         for caller in 0..CALLERS {
-            let mut stream = connect(bank.address)?;
+            let mut stream = connect(address)?;
             let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
             let request = format!(
                 "PUT /api/v1/apps/{APPID}/players/player-{caller}/session HTTP/1.1\r\nhost: bank\r\n\
-                 authorization: Bearer {OPERATOR}\r\ncontent-type: application/json\r\n\
+                 authorization: Bearer {OPERATOR_TOKEN}\r\ncontent-type: application/json\r\n\
                  content-length: {}\r\n\r\n{body}",
                 body.len()
             );
             exchange(&mut stream, request.as_bytes(), "{")?;
             kept.push(stream);
         }
-        Ok(Self { address: bank.address, per_second, kept, answered: 0 })
+        Ok(Self { address, per_second, kept, answered: 0 })
     }
 
     /// How many presents were answered so far.

@@ -11,11 +11,11 @@ use pactolus_postgres_cluster::Cluster;
 use tokio::runtime::Runtime;
 
 use super::{log_in, open};
+use crate::bank::{Bank, Node, Starting};
 use crate::game::books::Books;
 use crate::game::clients::{Clients, World};
 use crate::game::config;
 use crate::game::operator::Operator;
-use crate::game::process::{Bank, Node, Starting};
 use crate::game::settle::settle;
 use crate::game::tally::Tally;
 use crate::options::Options;

@@ -12,11 +12,11 @@ use fastrand::Rng;
 use tokio::runtime::Runtime;
 
 use super::{log_in, open};
+use crate::bank::{Bank, Node, Starting};
 use crate::game::books::Books;
 use crate::game::clients::{Clients, Seat, World};
 use crate::game::config;
 use crate::game::operator::Operator;
-use crate::game::process::{Bank, Node, Starting};
 use crate::game::settle::settle;
 use crate::game::tally::Tally;
 use crate::options::Options;
@@ -118,7 +118,7 @@ impl Attack {
     }
 
     /// Kills the bank under load, and perhaps some that are started in its place; gives the one that lives.
-    fn kill(&mut self, runtime: &Runtime, node: Node, seats: &[Arc<Seat>]) -> anyhow::Result<Node> {
+    fn kill(&mut self, runtime: &Runtime, mut node: Node, seats: &[Arc<Seat>]) -> anyhow::Result<Node> {
         node.kill()?;
         self.tally.strike(UNDER_LOAD);
         // When nobody holds it, every call to the dead process has ended.

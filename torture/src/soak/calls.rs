@@ -9,9 +9,9 @@ use pactolus_protocol::{
     Pay, Pf, Present, Refresh, SessionKey, StableTokenRequest, UnixSeconds, signed_body,
 };
 
-use super::bank::{APP_SECRET, APPID, LIVE_KEY, OFFER, SANDBOX_KEY};
 use super::books::{Does, Sent, environment};
 use super::connection::{By, Request};
+use crate::game::{APP_SECRET, APPID, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY};
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,8 +168,8 @@ impl Game {
             appid,
             offer: OfferId::new(OFFER).expect(VALID),
             credentials: Credentials { appid, secret: AppSecret::new(APP_SECRET).expect(VALID) },
-            live: key(LIVE_KEY),
-            sandbox: key(SANDBOX_KEY),
+            live: key(MIDAS_KEY),
+            sandbox: key(SANDBOX_MIDAS_KEY),
             wrong: key("a-key-that-the-bank-does-not-have"),
             today: today.to_owned(),
         }

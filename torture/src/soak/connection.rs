@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::bank::OPERATOR;
+use crate::game::OPERATOR_TOKEN;
 
 /// What is asked.
 pub(super) struct Request {
@@ -97,7 +97,7 @@ impl Connection {
             .header(header::HOST, &self.host)
             .header(header::CONTENT_TYPE, "application/json");
         if request.by == By::Operator {
-            head = head.header(header::AUTHORIZATION, format!("Bearer {OPERATOR}"));
+            head = head.header(header::AUTHORIZATION, format!("Bearer {OPERATOR_TOKEN}"));
         }
         let request =
             head.body(Full::new(request.body.into())).expect("every part of it was made to be sent");

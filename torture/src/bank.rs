@@ -10,13 +10,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
 /// How long a bank may take to listen, with what it has to recover; far more than it takes.
 const LISTENS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A folder with a bank's configuration, and the executable that serves it.
+#[derive(Clone)]
 pub(crate) struct Bank {
     folder: PathBuf,
     pactolus: PathBuf,
@@ -42,10 +44,15 @@ impl Bank {
         Ok(Self { folder: folder.to_owned(), pactolus })
     }
 
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// `pactolus` with `arguments`, in this folder, and with nothing in its environment that tells it anything.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.pactolus);
-        command.args(arguments).current_dir(&self.folder);
+        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("PACTOLUS_") || name == "RUST_LOG" {
@@ -54,6 +61,11 @@ impl Bank {
         }
         command.env("LC_ALL", "C").env("XDG_CONFIG_HOME", &self.folder);
         command
+    }
+
+    /// Serves it by one node, as the configuration says.
+    pub(crate) fn serve(&self) -> anyhow::Result<Node> {
+        self.start(0, &[], &[])?.listening()
     }
 
     /// Begins to serve as node number `node`.
@@ -66,7 +78,7 @@ impl Bank {
         let mut command = self.command(&[&["serve", "--log", "warn"], arguments].concat());
         command.envs(variables.iter().copied());
         let log = OpenOptions::new().create(true).append(true).open(self.log(node))?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command.stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn()?;
         let (sender, address) = sync_channel(1);
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -99,15 +111,26 @@ impl Bank {
 
     /// Fails if a node has panicked.
     pub(crate) fn has_not_panicked(&self) -> anyhow::Result<()> {
+        let panics = self.logged(|line| line.contains("panicked"))?;
+        ensure!(panics.is_empty(), "a node panicked: {panics:#?}");
+        Ok(())
+    }
+
+    /// The errors that its nodes have logged so far; warnings, such as that a crash has cut a batch, are none.
+    pub(crate) fn errors(&self) -> anyhow::Result<Vec<String>> {
+        self.logged(|line| line.contains(" ERROR ") || line.contains("panicked"))
+    }
+
+    fn logged(&self, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
+        let mut lines = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "log") {
                 let log = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-                let panic = log.lines().find(|line| line.contains("panicked at"));
-                ensure!(panic.is_none(), "{}: {}", path.display(), panic.unwrap_or_default());
+                lines.extend(log.lines().filter(|line| is_wanted(line)).map(str::to_owned));
             }
         }
-        Ok(())
+        Ok(lines)
     }
 }
 
@@ -161,9 +184,32 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// Fails if it has ended by itself.
+    pub(crate) fn must_still_run(&mut self) -> anyhow::Result<()> {
+        match self.process.0.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("the bank ended by itself ({status})"),
+        }
+    }
+
     /// Kills it, with SIGKILL, and waits until it is no more.
-    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
-        ensure!(self.process.0.try_wait()?.is_none(), "the bank ended by itself");
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.must_still_run()?;
         Ok(self.process.kill()?)
+    }
+
+    /// Asks it to end, as a service manager does, and waits until it has, in order.
+    pub(crate) fn terminate(&mut self) -> anyhow::Result<()> {
+        self.must_still_run()?;
+        let pid = Pid::from_raw(i32::try_from(self.pid())?).context("a process has a number")?;
+        kill_process(pid, Signal::TERM)?;
+        let ended = self.process.0.wait()?;
+        ensure!(ended.success(), "asked to end, the bank ended with {ended}");
+        Ok(())
     }
 }
