@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use pactolus_server::{Clock, SystemClock};
 use tempfile::TempDir;
 
-use pactolus_figures::machine::Machine;
-use pactolus_figures::report::{Circumstances, Part};
+use pactolus_figures::report::{Circumstances, Part, repeating};
 
 /// What holds for every part.
 #[derive(clap::Args)]
@@ -53,13 +51,8 @@ impl Options {
 
     /// What a run that begins now is measured on.
     pub(crate) fn circumstances(&self) -> anyhow::Result<Circumstances> {
-        let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
-        let words = std::env::args().skip(1).map(|word| format!(" {word}"));
-        Ok(Circumstances {
-            date: now.strftime("%F").to_string(),
-            command: "cargo xtask bench".to_owned() + &words.collect::<String>(),
-            machine: Machine::of(self.temporary()?.path())?,
-        })
+        let command = repeating("cargo xtask bench", std::env::args().skip(1), &["--into", "--stores"]);
+        Circumstances::of(command, self.temporary()?.path())
     }
 
     /// Shows what a part found, and keeps it.

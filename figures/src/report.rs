@@ -42,7 +42,37 @@ pub struct Circumstances {
     pub machine: Machine,
 }
 
+/// What repeats a run of `program` with these arguments: all but those named in `places`, which say where something
+/// lies; elsewhere it lies elsewhere.
+pub fn repeating(program: &str, arguments: impl IntoIterator<Item = String>, places: &[&str]) -> String {
+    let mut command = program.to_owned();
+    let mut arguments = arguments.into_iter();
+    while let Some(word) = arguments.next() {
+        if places.contains(&&*word) {
+            arguments.next();
+        } else {
+            command = command + " " + &word;
+        }
+    }
+    command
+}
+
+/// The day, by UTC.
+pub fn today() -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a figure says when it was measured; nothing is decided by it"
+    )]
+    let now = jiff::Timestamp::now();
+    now.strftime("%F").to_string()
+}
+
 impl Circumstances {
+    /// Those of a run of `command` today, on the disk that holds `folder`.
+    pub fn of(command: String, folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self { date: today(), command, machine: Machine::of(folder)? })
+    }
+
     /// The part's table, and above it what it was measured on.
     fn text(&self, part: &Part) -> String {
         let Self { date, command, machine } = self;
@@ -142,6 +172,15 @@ mod tests {
         assert_eq!(both, expected);
         let table = with_table(&both, "a", "A").unwrap();
         assert_eq!(table, both.replace("\na\n", "\nA\n"));
+    }
+
+    #[test]
+    fn a_run_is_repeated_wherever_things_lie() {
+        let words = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let places = ["--into", "--stores"];
+        let command = repeating("bench", words("http --into /tmp/x --rounds 3 --stores y"), &places);
+        assert_eq!(command, "bench http --rounds 3");
+        assert_eq!(repeating("bench", [], &places), "bench");
     }
 
     #[test]

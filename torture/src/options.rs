@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pactolus_figures::machine::Machine;
-use pactolus_figures::report::{Circumstances, Part};
-use pactolus_server::{Clock as _, SystemClock};
+use pactolus_figures::report::{Circumstances, Part, repeating};
 use tempfile::TempDir;
 
 /// What holds for every attack.
@@ -61,7 +59,8 @@ impl Options {
     pub(crate) fn finish(&self, part: &Part) -> anyhow::Result<()> {
         println!("{}", part.table);
         if let Some(folder) = self.kept_in() {
-            Self::circumstances()?.keep(part, &folder, "reliability")?;
+            let command = command(std::env::args().skip(1));
+            Circumstances::of(command, Self::temporary()?.path())?.keep(part, &folder, "reliability")?;
         }
         Ok(())
     }
@@ -71,31 +70,14 @@ impl Options {
         let usual = || (!self.short).then(|| workspace().join("docs"));
         self.into.clone().or_else(usual)
     }
-
-    fn circumstances() -> anyhow::Result<Circumstances> {
-        let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
-        Ok(Circumstances {
-            date: now.strftime("%F").to_string(),
-            command: repeating(std::env::args().skip(1)),
-            machine: Machine::of(Self::temporary()?.path())?,
-        })
-    }
 }
 
-/// What repeats a run with these arguments: `cargo xtask soak` has a name of its own, xtask says itself where it built
-/// the bank, and where the outcome was written changes nothing.
-fn repeating(arguments: impl Iterator<Item = String>) -> String {
-    let mut words: Vec<_> = arguments.collect();
-    for place in ["--pactolus", "--into"] {
-        if let Some(at) = words.iter().position(|word| word == place) {
-            words.drain(at..words.len().min(at + 2));
-        }
-    }
-    let command = match words.iter().position(|word| word == "soak") {
-        Some(at) => words.remove(at),
-        None => "torture".to_owned(),
-    };
-    ["cargo xtask".to_owned(), command].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+/// What repeats a run with these arguments. The soak has a command of its own, and xtask says itself where it built the
+/// bank.
+fn command(arguments: impl Iterator<Item = String>) -> String {
+    let (soak, words): (Vec<_>, Vec<_>) = arguments.partition(|word| word == "soak");
+    let program = if soak.is_empty() { "cargo xtask torture" } else { "cargo xtask soak" };
+    repeating(program, words, &["--into", "--pactolus"])
 }
 
 /// When an attack has gone on for long enough.
@@ -127,7 +109,7 @@ pub(crate) fn workspace() -> &'static Path {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::command;
 
     #[test]
     fn what_repeats_a_run_is_what_people_type() {
@@ -138,8 +120,8 @@ mod tests {
             ("soak --hours 1 --pactolus target/release/pactolus", "cargo xtask soak --hours 1"),
             ("--seed 7 soak --into elsewhere", "cargo xtask soak --seed 7"),
         ];
-        for (arguments, command) in cases {
-            assert_eq!(repeating(arguments.split_whitespace().map(str::to_owned)), command);
+        for (arguments, expected) in cases {
+            assert_eq!(command(arguments.split_whitespace().map(str::to_owned)), expected);
         }
     }
 }

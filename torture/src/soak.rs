@@ -22,10 +22,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use pactolus_figures::machine::process::{CpuTime, Held};
-use pactolus_figures::report::Part;
+use pactolus_figures::report::{Part, today};
 use pactolus_figures::table::{Table, figure, mebibytes, number};
 use pactolus_figures::turns::Spread;
-use pactolus_server::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use self::bank::{MEMORY_MAX_BYTES, back_up, each_order, store_bytes};
@@ -132,7 +131,7 @@ fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<P
     let minutes = figure(setting.lasting.as_secs_f64() / 60.0, 1);
     eprintln!("soak: {minutes} minutes, {} calls a second; samples: {}", setting.rate, csv.display());
 
-    let first_day = today()?;
+    let first_day = today();
     let mut soak = Soak::begin(setting, &bank, &first_day, Csv::create(&csv)?)?;
     soak.kill_and_live()?;
     let mut soaked = soak.end()?;
@@ -159,12 +158,6 @@ fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<P
 fn keep_picture(path: PathBuf, drawn: &str) -> anyhow::Result<PathBuf> {
     fs::write(&path, drawn).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
-}
-
-/// The day, by UTC.
-fn today() -> anyhow::Result<String> {
-    let now = jiff::Timestamp::from_millisecond(i64::try_from(SystemClock.now().get())?)?;
-    Ok(now.strftime("%F").to_string())
 }
 
 /// A soak that goes on.
@@ -324,7 +317,7 @@ fn compare(setting: &Setting, bank: &Bank, lanes: Vec<Ended>, first_day: &str) -
         players.iter().flatten().map(|(openid, player)| (openid.as_str(), *player)).collect();
     let player = |openid: &str| pushed_player(openid).or_else(|| by_code.get(openid).copied());
     let mut check = Check::new(setting.plan, &books);
-    each_order(bank, first_day, &today()?, |order| check.see(&order, player))?;
+    each_order(bank, first_day, &today(), |order| check.see(&order, player))?;
     Ok(check.end())
 }
 

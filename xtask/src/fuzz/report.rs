@@ -2,10 +2,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use pactolus_figures::machine::Machine;
 use pactolus_figures::report::{Circumstances, Part};
 use pactolus_figures::table::{Table, figure, number};
 use serde::Serialize;
@@ -118,10 +116,8 @@ pub(super) fn keep(runs: &[Ran], command: &str, folder: &Path) -> Result<(), Fai
     };
     let kept = || {
         let part = Part::new("fuzz", table(runs), &figures)?;
-        let machine = Machine::of(&workspace().join("target"))?;
-        let date = Command::new("date").args(["-u", "+%F"]).output()?.stdout;
-        let date = String::from_utf8_lossy(&date).trim().to_owned();
-        Circumstances { date, command: command.to_owned(), machine }.keep(&part, folder, "reliability")
+        let circumstances = Circumstances::of(command.to_owned(), &workspace().join("target"))?;
+        circumstances.keep(&part, folder, "reliability")
     };
     kept().map_err(|error| Failure::NotKept { why: format!("{error:#}") })
 }
