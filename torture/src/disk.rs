@@ -261,7 +261,7 @@ impl Found {
         let mut table = Table::new(&["What", "How often", "What came of it"]);
         let mut row =
             |what: &str, count: u64, came: &str| table.row(&[what, &figure(number(count), 0), came]);
-        row("Errors of a write", self.write_errors, "no more orders until it was opened again; nothing lost");
+        row("Errors of a write", self.write_errors, "no more orders until it was opened again");
         row("Errors of a sync", self.sync_errors, "the same, with the power cut afterwards too");
         row("Short writes", self.short_writes, "nothing");
         row(
@@ -269,7 +269,11 @@ impl Found {
             self.full,
             &format!("orders were not taken, and then again within {} ms", self.again_ms_max),
         );
-        row("Orders acknowledged meanwhile", self.acknowledged, "none lost, none applied twice");
+        row(
+            "Orders acknowledged meanwhile",
+            self.acknowledged,
+            "none of them lost or applied twice, or the run would have failed",
+        );
         format!("{table}\n{}", self.flips.table())
     }
 }

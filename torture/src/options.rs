@@ -8,6 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pactolus_figures::report::{Circumstances, Part, repeating};
 use tempfile::TempDir;
 
+/// What a table says of what must never come about: it is looked for throughout, and the first ends the run.
+pub(crate) const NONE: &str = "none, or the run would have failed";
+
 /// What holds for every attack.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Options {

@@ -16,7 +16,7 @@ use pollster::block_on;
 use serde::Serialize;
 
 use crate::disk_model::{Blow, Disk, Image};
-use crate::options::{Options, workspace};
+use crate::options::{NONE, Options, workspace};
 use crate::witness::{Counts, Witness};
 
 /// How often the power is cut under one store: few times, so that many are new, or often, so that it grows.
@@ -57,8 +57,6 @@ struct Found {
     counts: Counts,
     records: u64,
     operations: u64,
-    lost: u64,
-    twice: u64,
 }
 
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
@@ -245,8 +243,7 @@ impl Found {
         row("of them there afterwards", self.counts.unanswered_there);
         row("Records put", self.records);
         row("Times that an acknowledged order was looked for", self.counts.looked_for);
-        row("Acknowledged orders or records lost or changed", self.lost);
-        row("Orders applied twice", self.twice);
+        table.row(&["Of all these lost, changed or applied twice", NONE]);
         let mut text = table.to_string();
         let mut blows = Table::new(&["Struck at", "How often"]);
         for (what, count) in &self.blows {

@@ -7,6 +7,8 @@ use pactolus_figures::report::Part;
 use pactolus_figures::table::{Table, figure, number};
 use serde::Serialize;
 
+use crate::options::NONE;
+
 /// Counters that all callers share.
 #[derive(Default)]
 pub(crate) struct Counts {
@@ -63,10 +65,6 @@ pub(crate) struct Tally {
     /// Orders that the bank has at the end, each of them once.
     pub(crate) orders: u64,
     pub(crate) audits: u64,
-    /// Orders that were answered and are not there. Anything but none is a failure before it is counted.
-    lost: u64,
-    /// Orders that are there twice.
-    twice: u64,
     pub(crate) seconds: f64,
 }
 
@@ -125,7 +123,7 @@ fn table(tallies: &[Tally]) -> String {
     row("histories explained", &|tally| tally.histories);
     row("calls in them", &|tally| tally.calls_explained);
     row("orders audited at the end", &|tally| tally.orders);
-    row("**lost**", &|tally| tally.lost);
-    row("**twice**", &|tally| tally.twice);
+    let none = std::iter::once("of all these lost or applied twice").chain(tallies.iter().map(|_| NONE));
+    table.row(&none.collect::<Vec<_>>());
     table.to_string()
 }

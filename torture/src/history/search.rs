@@ -10,7 +10,8 @@ use std::fmt;
 use super::account::{Account, Asked, Does};
 use super::{Event, Outcome, Tick};
 
-/// How many places the search looks at before it gives up, which is a failure and never a success: each holds an account, at some ten KiB.
+/// How many places the search looks at before it gives up, which is a failure and never a success: each holds an account,
+/// at some ten KiB.
 const PLACES_MAX: usize = 100_000;
 
 /// Why a history is refused.
