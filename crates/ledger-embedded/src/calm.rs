@@ -10,6 +10,49 @@
 //! have anything to do. While they run they hold no lock that a request or the writer asks for, but for the moment in
 //! which the views put new runs in the place of old ones: rows leave the tail on a thread that runs as others do.
 
+use std::cell::Cell;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long background work goes on before it rests, and how long it rests then: a fifth of a core is enough for it to
+/// be done with a bulk before the next is gathered, where orders come at half of what is possible.
+const WORKS: Duration = Duration::from_millis(1);
+const RESTS: Duration = Duration::from_millis(4);
+
+/// How many steps are taken between two looks at the clock: some tens of microseconds.
+const STEPS_PER_LOOK: u32 = 16;
+
+/// The pace of background work, which is a long row of small steps: it rests now and then, unless it is waited for.
+///
+/// Without rests it takes a whole core for a second, and what comes in meanwhile has the other.
+pub(crate) struct Pace<'a> {
+    is_waited_for: &'a dyn Fn() -> bool,
+    rested: Cell<Instant>,
+    steps: Cell<u32>,
+}
+
+impl<'a> Pace<'a> {
+    /// Work that begins now, and does not rest while somebody waits for it.
+    pub(crate) fn new(is_waited_for: &'a dyn Fn() -> bool) -> Self {
+        Self { is_waited_for, rested: Cell::new(Instant::now()), steps: Cell::new(0) }
+    }
+
+    /// Said after each step. No lock that anybody else asks for may be held then.
+    pub(crate) fn step(&self) {
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() < STEPS_PER_LOOK {
+            return;
+        }
+        self.steps.set(0);
+        if self.rested.get().elapsed() >= WORKS {
+            if !(self.is_waited_for)() {
+                sleep(RESTS);
+            }
+            self.rested.set(Instant::now());
+        }
+    }
+}
+
 /// Between 0, how everybody runs, and 19, after everybody else.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;

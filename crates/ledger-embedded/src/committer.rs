@@ -202,9 +202,15 @@ impl Committing {
         Unavailable::Full
     }
 
-    /// Brings the views up to the end of the journal, so that the next opening has nothing to read again.
+    /// Brings the views up to the end of the journal, so that the next opening has nothing to read again, and the
+    /// journal's last file to the journal's end.
     fn settle(&mut self) {
-        if self.books.check().is_ok() && self.flusher.begin(self.appender.end()) {
+        if self.books.check().is_err() {
+            return;
+        }
+        if let Err(error) = self.appender.trim() {
+            self.books.fail(&error);
+        } else if self.flusher.begin(self.appender.end()) {
             self.flusher.wait();
         }
     }

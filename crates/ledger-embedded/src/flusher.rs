@@ -6,13 +6,14 @@
 //! Where the disk has no room for a bulk, its rows stay in memory, where readers find them, and it is tried again
 //! after a pause, until it is there. No other bulk begins meanwhile, and nobody waits for this one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::books::Books;
-use crate::calm::run_after_others;
+use crate::calm::{Pace, run_after_others};
 use crate::journal::Mark;
 use crate::merger::Merger;
 use crate::tail::Bulk;
@@ -44,12 +45,25 @@ enum State {
 struct Progress {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether somebody waits for the bulk.
+    is_waited_for: AtomicBool,
 }
 
 impl Progress {
     fn set(&self, state: State) {
         *self.lock() = state;
         self.changed.notify_all();
+    }
+
+    /// Waits while a bulk is being written, which takes no rest meanwhile.
+    fn wait(&self) -> State {
+        self.is_waited_for.store(true, Ordering::Relaxed);
+        let mut state = self.lock();
+        while *state == State::Busy {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.is_waited_for.store(false, Ordering::Relaxed);
+        *state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -67,15 +81,25 @@ impl Drop for Ended {
 }
 
 impl Flusher {
-    pub(crate) fn start(books: Arc<Books>) -> std::io::Result<Self> {
+    /// A bulk takes its time until `tail_orders` are nearly gathered for the next.
+    pub(crate) fn start(books: Arc<Books>, tail_orders: usize) -> std::io::Result<Self> {
         let (work, bulks) = sync_channel(1);
-        let progress = Arc::new(Progress { state: Mutex::new(State::Idle), changed: Condvar::new() });
+        let progress = Arc::new(Progress {
+            state: Mutex::new(State::Idle),
+            changed: Condvar::new(),
+            is_waited_for: AtomicBool::new(false),
+        });
+        let is_waited_for = {
+            let (books, progress) = (Arc::clone(&books), Arc::clone(&progress));
+            move || progress.is_waited_for.load(Ordering::Relaxed) || books.tail.gathered() >= tail_orders / 2
+        };
         let merger = Merger::start(Arc::clone(&books))?;
         let (written, written_bulks) = sync_channel(1);
         let (thawed, told) = (Arc::clone(&books), Ended(Arc::clone(&progress)));
+        let thaw_is_waited_for = is_waited_for.clone();
         let thaw = std::thread::Builder::new().name("pactolus-thaw".into()).spawn(move || {
             for bulk in written_bulks {
-                thawed.tail.thaw(bulk);
+                thawed.tail.thaw(bulk, &Pace::new(&thaw_is_waited_for));
                 merger.bulk_written();
                 told.0.set(State::Idle);
             }
@@ -85,7 +109,8 @@ impl Flusher {
             run_after_others();
             // When this ends, so does the other thread, which says so.
             while let Ok((bulk, reached)) = bulks.recv() {
-                if !write(&flushed, &bulk, reached, &bulks, &told) || written.send(bulk).is_err() {
+                let pace = Pace::new(&is_waited_for);
+                if !write(&flushed, &bulk, reached, &pace, &bulks, &told) || written.send(bulk).is_err() {
                     return;
                 }
             }
@@ -101,11 +126,7 @@ impl Flusher {
     /// Waits while a bulk is being written; says whether there is none any more. One that found no room is not waited
     /// for.
     pub(crate) fn wait(&self) -> bool {
-        let mut state = self.progress.lock();
-        while *state == State::Busy {
-            state = self.progress.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        *state == State::Idle
+        self.progress.wait() == State::Idle
     }
 
     /// Begins to write all rows of the tail, which bring the views up to `reached`.
@@ -127,11 +148,12 @@ fn write(
     books: &Books,
     bulk: &Bulk,
     reached: Mark,
+    pace: &Pace<'_>,
     bulks: &Receiver<(Bulk, Mark)>,
     progress: &Progress,
 ) -> bool {
     loop {
-        match books.views.write(bulk, reached) {
+        match books.views.write(bulk, reached, pace) {
             Ok(()) => {
                 // It is still on its way out of the tail, and that is waited for.
                 progress.set(State::Busy);
@@ -159,6 +181,7 @@ fn write(
 impl Drop for Flusher {
     fn drop(&mut self) {
         self.work = None;
+        self.progress.is_waited_for.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("the flusher panicked");

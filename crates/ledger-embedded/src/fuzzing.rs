@@ -15,6 +15,7 @@ use pactolus_fuzzing::Choices;
 use tempfile::TempDir;
 
 use crate::backup::{self, BackupError};
+use crate::calm::Pace;
 use crate::disk::Real;
 use crate::fingerprint::Fingerprint;
 use crate::index::{Index, Record};
@@ -305,7 +306,9 @@ pub fn index(bytes: &[u8]) {
     records.sort_by_key(|record| record.fingerprint);
     records.dedup_by_key(|record| record.fingerprint);
     let index = Index::open(Arc::new(Real), &folder, &[], 1024, filter_bytes).expect("an empty one");
-    let run = index.write(1, &records).expect("there is room for a file");
+    let run = index
+        .write(1, records.len(), records.iter().copied(), &Pace::new(&|| true))
+        .expect("there is room for a file");
     let path = run.path.clone();
     index.set(index.runs().with(run));
     finds(&index, &records);

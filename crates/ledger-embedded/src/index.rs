@@ -16,6 +16,7 @@ pub(crate) use self::merge::Merge;
 pub(crate) use self::run::{Record, Run};
 
 use self::run::RunWriter;
+use crate::calm::Pace;
 use crate::disk::{Disk, WriteError};
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
@@ -90,12 +91,19 @@ impl Index {
         drop(before);
     }
 
-    /// Writes a run of `records`, sorted by fingerprint; it does not belong to the index yet.
-    pub(crate) fn write(&self, number: u64, records: &[Record]) -> Result<Arc<Run>, IndexError> {
-        let count = records.len() as u64;
+    /// Writes a run of `count` records, sorted by fingerprint; it does not belong to the index yet.
+    pub(crate) fn write(
+        &self,
+        number: u64,
+        count: usize,
+        records: impl IntoIterator<Item = Record>,
+        pace: &Pace<'_>,
+    ) -> Result<Arc<Run>, IndexError> {
+        let count = count as u64;
         let mut writer = self.writer(number, count, self.runs().records() + count)?;
         for record in records {
-            writer.add(*record)?;
+            writer.add(record)?;
+            pace.step();
         }
         Ok(Arc::new(writer.finish()?))
     }

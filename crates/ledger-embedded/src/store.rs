@@ -105,10 +105,10 @@ pub(crate) fn open(
     sync_folder(folder)?;
     let reached = views.reached();
     let books = Arc::new(Books::new(Arc::clone(&journal), views, room, settings));
-    let mut flusher = Flusher::start(Arc::clone(&books))?;
+    let mut flusher = Flusher::start(Arc::clone(&books), settings.tail_orders)?;
     let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
     let head = Head::new(&journal, end, settings.segment_bytes);
-    let appender = Appender::new(disk, journal, end);
+    let appender = Appender::new(disk, journal, end)?;
     let committing = Committing::new(Arc::clone(&books), appender, flusher, settings.tail_orders);
     Ok((Arc::clone(&books), Writer::new(books, head, Committer::start(committing)?)))
 }
@@ -156,13 +156,35 @@ fn replay(
                 tracing::warn!(file = %segment.path.display(), offset, "cutting off a batch that was never finished");
                 segment.file.set_len(offset)?;
             }
-            Step::End => break,
+            Step::End => {
+                if last.is_none() && !comes_by(&books.journal, reached)? {
+                    return Err(OpenError::JournalCut);
+                }
+                break;
+            }
         }
     }
     // Where there was no frame, nothing has said yet how far the journal reaches.
     books.tail.publish(&[], &Totals::default(), *scan.mark());
     make_durable(scan.segment(), scan.mark().position, last)?;
     Ok(*scan.mark())
+}
+
+/// Whether the journal comes by `mark`, after which there is no frame.
+///
+/// Where zeros were written ahead, the file is longer than the journal, so its length does not tell.
+fn comes_by(journal: &Journal, mark: Mark) -> Result<bool, OpenError> {
+    let segment = journal.segment(mark.position);
+    if segment.before == mark || segment.offset(mark.position) == segment.file.metadata()?.len() {
+        return Ok(true);
+    }
+    let mut scan = Scan::new(journal, segment.before);
+    while scan.mark().position < mark.position {
+        if !matches!(scan.step()?, Step::Frame) {
+            return Ok(false);
+        }
+    }
+    Ok(*scan.mark() == mark)
 }
 
 /// Makes sure that a segment is on disk up to `end`, where its last frame of so many bytes ends, if it has one.

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use pactolus_ledger::TotalKey;
 
 use crate::Settings;
+use crate::calm::Pace;
 use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::{Mark, Position};
 use crate::rows::{AccountRow, OrderRow, Rows, TotalRow, Totals};
@@ -187,7 +188,7 @@ impl Tail {
     }
 
     /// Lets go of a bulk, which the views hold now.
-    pub(crate) fn thaw(&self, bulk: Bulk) {
+    pub(crate) fn thaw(&self, bulk: Bulk, pace: &Pace<'_>) {
         write(&self.totals).frozen = Arc::default();
         for (shard, rows) in self.shards.iter().zip(bulk.shards) {
             // A few at a time, so that nobody waits for all. Those that are there already are not seen yet, because
@@ -195,6 +196,7 @@ impl Tail {
             let mut accounts = rows.accounts.iter();
             while accounts.len() > 0 {
                 write(shard).written.young.extend(accounts.by_ref().take(THAWED_AT_ONCE));
+                pace.step();
             }
             let mut held = write(shard);
             held.frozen = None;

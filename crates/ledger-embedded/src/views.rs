@@ -18,6 +18,7 @@ use pactolus_nouns::{AppId, Environment};
 use self::contents::Contents;
 use self::totals::TotalRows;
 use crate::Settings;
+use crate::calm::Pace;
 use crate::fingerprint::{Fingerprint, Map, Seed};
 use crate::index::{Index, IndexError, Record, Run, Runs};
 use crate::journal::{Mark, Position};
@@ -113,15 +114,18 @@ impl Views {
     /// Writes `bulk`, which brings the views up to `reached`; when this returns, both are durable.
     ///
     /// Where there is no room, the views are as they were before, and this may be tried again.
-    pub(crate) fn write(&self, bulk: &Bulk, reached: Mark) -> Result<(), ViewError> {
-        let added = if bulk.shards.iter().all(|rows| rows.bills.is_empty()) {
+    pub(crate) fn write(&self, bulk: &Bulk, reached: Mark, pace: &Pace<'_>) -> Result<(), ViewError> {
+        let rows = || bulk.shards.iter();
+        let bills: usize = rows().map(|rows| rows.bills.len()).sum();
+        let added = if bills == 0 {
             None
         } else {
-            // Shards come in the order of what they hold, so that each is sorted by itself.
-            let bills = bulk.shards.iter().flat_map(|rows| sorted(&rows.bills, |position| *position));
-            let accounts = bulk.shards.iter().flat_map(|rows| sorted(&rows.accounts, |row| row.last));
-            let bills = self.bills.write(self.next_run(), &bills.collect::<Vec<_>>())?;
-            match self.accounts.write(self.next_run(), &accounts.collect::<Vec<_>>()) {
+            // Shards come in the order of what they hold, so that each is sorted by itself, when its turn comes.
+            let of_bills = rows().flat_map(|rows| sorted(&rows.bills, |position| *position));
+            let bills = self.bills.write(self.next_run(), bills, of_bills, pace)?;
+            let accounts = rows().map(|rows| rows.accounts.len()).sum();
+            let of_accounts = rows().flat_map(|rows| sorted(&rows.accounts, |row| row.last));
+            match self.accounts.write(self.next_run(), accounts, of_accounts, pace) {
                 Ok(accounts) => Some((bills, accounts)),
                 Err(error) => {
                     bills.discard();
@@ -156,13 +160,13 @@ impl Views {
     ///
     /// For a while a merge needs room for all that it merges. Where there is not so much beside what is kept for
     /// orders, it is put off: there is more to look into then, and nothing else. It says whether all was merged.
-    pub(crate) fn merge(&self, give_up: &AtomicBool) -> Result<bool, ViewError> {
+    pub(crate) fn merge(&self, give_up: &AtomicBool, pace: &Pace<'_>) -> Result<bool, ViewError> {
         for (index, is_bills) in [(&self.bills, true), (&self.accounts, false)] {
             while let Some(merge) = index.due() {
                 if !self.room.fits(merge.bytes()) {
                     return Ok(false);
                 }
-                let Some(made) = merge.write(index, self.next_run(), give_up)? else {
+                let Some(made) = merge.write(index, self.next_run(), give_up, pace)? else {
                     return Ok(true);
                 };
                 let held = self.hold();

@@ -72,6 +72,16 @@ fn journal_file(folder: &Path) -> PathBuf {
     folder.join("journal").join(format!("{:020}.journal", 0))
 }
 
+/// What was written to the journal, without the zeros that lie where more will be: an orderly end takes them away.
+fn journal(folder: &Path) -> Vec<u8> {
+    let closed = tempdir().unwrap();
+    copy(folder, closed.path());
+    drop(open(closed.path()).unwrap());
+    let bytes = fs::read(journal_file(closed.path())).unwrap();
+    assert!(bytes.len() < 4096 && fs::read(journal_file(folder)).unwrap().starts_with(&bytes));
+    bytes
+}
+
 /// How many of the orders are there, which must be the first ones; and the books must be clean.
 fn orders_there(folder: &Path, posted: usize) -> usize {
     let store = open(folder).unwrap();
@@ -111,13 +121,17 @@ fn views_that_end_with_a_file_of_the_journal_go_on_in_the_next() {
 #[test]
 fn a_batch_cut_anywhere_is_as_if_it_never_was() {
     let whole = crashed(3);
-    let bytes = fs::read(journal_file(whole.path())).unwrap();
-    let two = fs::read(journal_file(crashed(2).path())).unwrap().len();
-    for length in (two..bytes.len()).step_by(STEP) {
+    let bytes = journal(whole.path());
+    let two = journal(crashed(2).path()).len();
+    let lengths = (two..bytes.len()).step_by(STEP);
+    assert!(lengths.len() > 3, "{two} of {}", bytes.len());
+    for (length, zeros) in lengths.flat_map(|length| [(length, 0), (length, 100_000)]) {
         let cut = tempdir().unwrap();
         copy(whole.path(), cut.path());
-        fs::write(journal_file(cut.path()), &bytes[..length]).unwrap();
-        assert_eq!(orders_there(cut.path(), 3), 2, "cut at {length} of {}", bytes.len());
+        let mut bytes = bytes[..length].to_vec();
+        bytes.resize(length + zeros, 0);
+        fs::write(journal_file(cut.path()), &bytes).unwrap();
+        assert_eq!(orders_there(cut.path(), 3), 2, "cut at {length}, and then {zeros} zeros");
         // What was cut off is posted again and stays.
         {
             let store = open(cut.path()).unwrap();
@@ -131,8 +145,8 @@ fn a_batch_cut_anywhere_is_as_if_it_never_was() {
 fn a_batch_torn_in_the_middle_is_as_if_it_never_was() {
     let whole = crashed(3);
     let bytes = fs::read(journal_file(whole.path())).unwrap();
-    let two = fs::read(journal_file(crashed(2).path())).unwrap().len();
-    for offset in (two..bytes.len()).step_by(STEP) {
+    let [two, three] = [crashed(2).path(), whole.path()].map(|folder| journal(folder).len());
+    for offset in (two..three).step_by(STEP) {
         let torn = tempdir().unwrap();
         copy(whole.path(), torn.path());
         let mut bytes = bytes.clone();
@@ -146,7 +160,7 @@ fn a_batch_torn_in_the_middle_is_as_if_it_never_was() {
 fn a_bit_that_flipped_in_an_answered_batch_is_found_and_named() {
     let whole = crashed(4);
     let bytes = fs::read(journal_file(whole.path())).unwrap();
-    let three = fs::read(journal_file(crashed(3).path())).unwrap().len();
+    let three = journal(crashed(3).path()).len();
     for offset in (0..three).step_by(STEP) {
         let damaged = tempdir().unwrap();
         copy(whole.path(), damaged.path());
@@ -162,6 +176,22 @@ fn a_bit_that_flipped_in_an_answered_batch_is_found_and_named() {
             // tells.
             other => panic!("a flip at {offset} came to {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_bit_that_flipped_where_nothing_is_written_yet_changes_nothing() {
+    let whole = crashed(4);
+    let bytes = fs::read(journal_file(whole.path())).unwrap();
+    let written = journal(whole.path()).len();
+    assert!(bytes.len() > written + 100_000, "zeros are written ahead");
+    for offset in [written + 40, bytes.len() - 1] {
+        let damaged = tempdir().unwrap();
+        copy(whole.path(), damaged.path());
+        let mut bytes = bytes.clone();
+        bytes[offset] ^= 0x01;
+        fs::write(journal_file(damaged.path()), &bytes).unwrap();
+        assert_eq!(orders_there(damaged.path(), 4), 4);
     }
 }
 
@@ -195,6 +225,28 @@ fn a_journal_that_ends_before_its_views_is_refused() {
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert!(matches!(open(folder.path()), Err(OpenError::JournalCut)));
+}
+
+/// An older copy of the journal's last file may be as long as a newer one, by the zeros that were written ahead.
+#[test]
+fn a_journal_of_zeros_where_its_views_end_is_refused() {
+    let [older, newer] = [crashed(3), crashed(4)];
+    let before = fs::read(journal_file(older.path())).unwrap();
+    drop(open(newer.path()).unwrap());
+    assert!(before.len() > fs::read(journal_file(newer.path())).unwrap().len());
+    fs::write(journal_file(newer.path()), &before).unwrap();
+    assert!(matches!(open(newer.path()), Err(OpenError::JournalCut)));
+}
+
+/// The process was killed right after the views were written: zeros follow where they end.
+#[test]
+fn zeros_after_the_end_of_the_views_are_no_loss() {
+    let folder = crashed(4);
+    drop(open(folder.path()).unwrap());
+    let mut bytes = journal(folder.path());
+    bytes.resize(bytes.len() + 100_000, 0);
+    fs::write(journal_file(folder.path()), &bytes).unwrap();
+    assert_eq!(orders_there(folder.path(), 4), 4);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::run::{Record, Run, RunReader};
 use super::{Index, IndexError};
+use crate::calm::Pace;
 
 /// Runs to merge, newest first.
 pub(crate) struct Merge(Vec<Arc<Run>>);
@@ -29,12 +30,14 @@ impl Merge {
         index: &Index,
         number: u64,
         give_up: &AtomicBool,
+        pace: &Pace<'_>,
     ) -> Result<Option<Arc<Run>>, IndexError> {
         let records = self.0.iter().map(|run| run.records).sum();
         let mut writer = index.writer(number, records, index.runs().records())?;
         let mut records = self.records()?;
         while let Some(record) = records.next()? {
             writer.add(record)?;
+            pace.step();
             if give_up.load(Ordering::Relaxed) {
                 return Ok(None);
             }

@@ -1,11 +1,13 @@
 //! Reading the journal from a mark to its end, and telling how it ends.
 
+use std::io;
+use std::sync::Arc;
+
 use super::entry::Entry;
 use super::frame::{self, HEADER_BYTES, Header};
 use super::segment::Segment;
 use super::{Journal, Mark, Position, read_up_to};
 use crate::open::OpenError;
-use std::sync::Arc;
 
 /// A walk over the frames after a mark.
 pub(crate) struct Scan<'a> {
@@ -63,7 +65,7 @@ impl<'a> Scan<'a> {
         self.frame.clear();
         let offset = self.segment.offset(self.at.position);
         let length = self.segment.file.metadata()?.len();
-        if offset == length {
+        if self.only_zeros_from(offset)? {
             let Some(next) = self.journal.next(&self.segment) else {
                 return Ok(Step::End);
             };
@@ -106,6 +108,18 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         Ok(frame::verify(&header, &self.frame, &self.at))
+    }
+
+    /// Whether nothing follows at `offset`, or nothing but zeros, which are written ahead of frames.
+    fn only_zeros_from(&self, mut offset: u64) -> io::Result<bool> {
+        let mut bytes = [0; 4096];
+        loop {
+            match read_up_to(&self.segment, &mut bytes, offset)? {
+                0 => return Ok(true),
+                read if bytes[..read].iter().any(|byte| *byte != 0) => return Ok(false),
+                read => offset += read as u64,
+            }
+        }
     }
 
     /// Whether a whole frame stands anywhere after `offset`.
