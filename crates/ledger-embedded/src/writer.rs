@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pactolus_ledger::{Order, PostError, Unavailable};
 use pactolus_nouns::UnixMillis;
@@ -21,9 +22,16 @@ use crate::rows::Names;
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
 
-/// How often the writer gives way before a batch. More gain nothing, and each is a time slice for whoever else runs:
-/// of orders that never cease to come, a batch would begin only when it is full.
-const GIVE_WAY_MAX: usize = 3;
+/// How many orders a batch has where the cores are busy. As many clients at most that each wait for an answer before
+/// they ask again do not make one, and are not kept waiting.
+const MANY_ORDERS: usize = 32;
+
+/// How many orders a batch has that gains no more by being larger: of its write, its sync and its threads' waking, some
+/// hundred microseconds, each bears one.
+const ENOUGH_ORDERS: usize = 100;
+
+/// How long more orders are waited for: a few syncs.
+const GATHERING: Duration = Duration::from_micros(500);
 
 /// Room for the journal's bytes of an order; most need less.
 const ORDER_BYTES: usize = 128;
@@ -74,7 +82,12 @@ impl Writer {
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut taken = Vec::with_capacity(BATCH_ORDERS_MAX);
         let mut posts = Vec::with_capacity(BATCH_ORDERS_MAX);
-        while take(&mut queue, &mut taken) > 0 {
+        let mut count = 0;
+        loop {
+            count = take(&mut queue, &mut taken, count);
+            if count == 0 {
+                break;
+            }
             for request in taken.drain(..) {
                 match request {
                     Request::Post(post) => posts.push(post),
@@ -156,21 +169,18 @@ impl Writer {
 
 /// Takes what has queued up, once there is something; nothing when the queue is closed.
 ///
-/// Where all cores are busy, more requests are about to queue. They are let go first, a few times while more come: a
-/// larger batch costs each of its orders less. Where nobody else wants to run, giving way takes no time.
-fn take(queue: &mut mpsc::Receiver<Request>, taken: &mut Vec<Request>) -> usize {
+/// After a batch of many, more are on their way than have queued: where the cores are busy, most requests lie unread or
+/// wait for their turn to run. They are let go first. A larger batch costs each of its orders less, and so leaves the
+/// cores more time for the rest.
+fn take(queue: &mut mpsc::Receiver<Request>, taken: &mut Vec<Request>, before: usize) -> usize {
     let mut count = queue.blocking_recv_many(taken, BATCH_ORDERS_MAX);
-    for _ in 0..GIVE_WAY_MAX {
-        let before = count;
-        std::thread::yield_now();
+    if before > MANY_ORDERS && (1..ENOUGH_ORDERS).contains(&count) {
+        std::thread::sleep(GATHERING);
         while count < BATCH_ORDERS_MAX
             && let Ok(request) = queue.try_recv()
         {
             taken.push(request);
             count += 1;
-        }
-        if count == before {
-            break;
         }
     }
     count
