@@ -254,3 +254,53 @@ impl Found {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The program was killed after a new file of the journal, or of the views, had its name and before the folder was
+    /// synced. It was opened again, took orders, and answered them; then a power cut took the file's name, and the
+    /// orders with it. Opening now syncs the folders.
+    #[test]
+    fn what_is_answered_after_a_kill_outlasts_a_power_cut() {
+        let mounted = Options::temporary().unwrap();
+        let disk = Disk::mount(mounted.path(), 1).unwrap();
+        // A new file for each batch, and a bulk for every two; afterwards the last file goes on.
+        let settings = Settings { segment_bytes: 1, tail_orders: 2, ..Settings::default() };
+        let afterwards = Settings::default();
+        let new = disk.image();
+        let mut is_whole = false;
+        for killed_at in 0.. {
+            disk.start_from(&new);
+            let witness = Witness::new(killed_at);
+            let mut random = fastrand::Rng::with_seed(killed_at);
+            let mut post = |store: &EmbeddedStore| {
+                let order = witness.orders.draw(&mut random);
+                witness.post(store, &order, witness.orders.now())
+            };
+            disk.cut_after(killed_at);
+            if let Ok(store) = EmbeddedStore::open(&disk.folder(), &settings) {
+                let answered = (0..8).all(|_| post(&store).is_ok());
+                drop(store);
+                is_whole = answered && disk.cut().is_none();
+            }
+            disk.cut_now();
+            disk.start_after_kill();
+            let store = EmbeddedStore::open(&disk.folder(), &afterwards).unwrap();
+            witness.check(&store).unwrap();
+            assert!((0..4).all(|_| post(&store).is_ok()));
+            disk.cut_now();
+            drop(store);
+            disk.start_after_power_cut(killed_at);
+            let store = EmbeddedStore::open(&disk.folder(), &afterwards);
+            witness
+                .check(&store.unwrap())
+                .with_context(|| format!("killed at operation {killed_at}"))
+                .unwrap();
+            if is_whole {
+                return;
+            }
+        }
+    }
+}

@@ -23,6 +23,7 @@ use self::frame::{ENTRY_HEADER_BYTES, Frame, FrameBuilder};
 use self::segment::Segment;
 use crate::disk::{Disk, WriteError, synced};
 use crate::open::OpenError;
+use crate::store::sync_folder;
 
 /// The version of the store's files that this program writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -75,6 +76,9 @@ impl Journal {
             let first = Segment::create(disk, folder, Mark::START).map_err(io::Error::from)?;
             segments.push(Arc::new(first));
         }
+        // Whoever made the last one may have been killed before the folder was synced: then a power cut would take it,
+        // with all that is appended to it from now on.
+        sync_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), segments: RwLock::new(segments) })
     }
 

@@ -92,6 +92,8 @@ impl Shelf {
         if !path.try_exists().map_err(redb::Error::from)? {
             Opened::make(&label, room.disk(), &path)?;
         }
+        // Here, because whoever made it may have been killed before: then a power cut would take it, with all rows.
+        sync_folder(&label.folder).map_err(redb::Error::from)?;
         let open = Opened::at(&path, &label, room.disk())?;
         let (is_stale, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
         Ok(Self { label, path, room, open: RwLock::new(Some(open)), is_stale, has_failed })
@@ -186,8 +188,7 @@ impl Opened {
         empty(&label.folder).map_err(redb::Error::from)?;
         let unnamed = label.folder.join(FILE_UNNAMED);
         Self::at(&unnamed, label, disk)?.write(|_| Ok(()))?;
-        let renamed = std::fs::rename(&unnamed, path).and_then(|()| sync_folder(&label.folder));
-        Ok(renamed.map_err(redb::Error::from)?)
+        Ok(std::fs::rename(&unnamed, path).map_err(redb::Error::from)?)
     }
 
     /// Opens the file that is there, or that is about to be made.

@@ -25,6 +25,7 @@ use crate::journal::{Mark, Position};
 use crate::room::Room;
 use crate::rows::TotalRow;
 use crate::shelf::ShelfError;
+use crate::store::sync_folder;
 use crate::tail::Bulk;
 
 /// The views of a store.
@@ -66,6 +67,9 @@ impl Views {
     pub(crate) fn open(folder: &Path, settings: &Settings, room: Arc<Room>) -> Result<Self, ViewError> {
         std::fs::create_dir_all(folder).map_err(IndexError::from)?;
         let mut contents = Contents::read(folder)?;
+        // Whoever saved them may have been killed before the folder was synced. What they do not name is removed now,
+        // and those before them may name it.
+        sync_folder(folder).map_err(IndexError::from)?;
         let totals = TotalRows::open(&folder.join("totals"), Arc::clone(&room))?;
         if !totals.reach(contents.reached.position)? {
             tracing::warn!(
