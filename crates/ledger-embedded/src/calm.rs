@@ -1,8 +1,8 @@
 //! Work in the background that must not keep anybody waiting.
 //!
-//! Writing a bulk of rows and merging runs take a good second of a core now and then, and nobody waits for them. Run
-//! as others are, they have their turns like those who answer requests, and the last percent of requests waits for
-//! tens of milliseconds. So their threads run after others.
+//! Writing a bulk of rows and merging runs take a core for a while now and then, and nobody waits for them. Run as
+//! others are, they have their turns like those who answer requests, and the last percent of requests waits for tens
+//! of milliseconds. So their threads run after others, and take their time ([`Pace`]).
 //!
 //! That cannot keep orders waiting for ever. It is a share and no ban: beside a thread that never rests, one of these
 //! still gets a tenth of a core. And where memory is at its bound, the committer waits for the bulk that is being
@@ -23,8 +23,6 @@ const RESTS: Duration = Duration::from_millis(4);
 const STEPS_PER_LOOK: u32 = 16;
 
 /// The pace of background work, which is a long row of small steps: it rests now and then, unless it is waited for.
-///
-/// Without rests it takes a whole core for a second, and what comes in meanwhile has the other.
 pub(crate) struct Pace<'a> {
     is_waited_for: &'a dyn Fn() -> bool,
     rested: Cell<Instant>,

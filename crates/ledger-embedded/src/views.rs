@@ -120,16 +120,16 @@ impl Views {
     /// Where there is no room, the views are as they were before, and this may be tried again.
     pub(crate) fn write(&self, bulk: &Bulk, reached: Mark, pace: &Pace<'_>) -> Result<(), ViewError> {
         let rows = || bulk.shards.iter();
-        let bills: usize = rows().map(|rows| rows.bills.len()).sum();
-        let added = if bills == 0 {
+        let count: usize = rows().map(|rows| rows.bills.len()).sum();
+        let added = if count == 0 {
             None
         } else {
             // Shards come in the order of what they hold, so that each is sorted by itself, when its turn comes.
-            let of_bills = rows().flat_map(|rows| sorted(&rows.bills, |position| *position));
-            let bills = self.bills.write(self.next_run(), bills, of_bills, pace)?;
-            let accounts = rows().map(|rows| rows.accounts.len()).sum();
-            let of_accounts = rows().flat_map(|rows| sorted(&rows.accounts, |row| row.last));
-            match self.accounts.write(self.next_run(), accounts, of_accounts, pace) {
+            let records = rows().flat_map(|rows| sorted(&rows.bills, |position| *position));
+            let bills = self.bills.write(self.next_run(), count, records, pace)?;
+            let count = rows().map(|rows| rows.accounts.len()).sum();
+            let records = rows().flat_map(|rows| sorted(&rows.accounts, |row| row.last));
+            match self.accounts.write(self.next_run(), count, records, pace) {
                 Ok(accounts) => Some((bills, accounts)),
                 Err(error) => {
                     bills.discard();

@@ -241,18 +241,35 @@ impl Drop for Unfinished {
     }
 }
 
+/// A file that is appended to, and synced now and then.
+struct Output {
+    disk: Arc<dyn Disk>,
+    file: File,
+    written: u64,
+    synced: u64,
+}
+
+impl Output {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), IndexError> {
+        self.disk.write(&self.file, bytes, self.written)?;
+        self.written += bytes.len() as u64;
+        if self.written - self.synced >= SYNC_BYTES {
+            synced(self.file.sync_data())?;
+            self.synced = self.written;
+        }
+        Ok(())
+    }
+}
+
 /// A run while it is written.
 pub(super) struct RunWriter {
-    disk: Arc<dyn Disk>,
     number: u64,
     path: Unfinished,
-    file: File,
+    output: Output,
     records: u64,
     filter: Filter,
     /// Whole blocks that are not written yet, and then the one that is filled.
     bytes: Vec<u8>,
-    written: u64,
-    synced: u64,
 }
 
 impl RunWriter {
@@ -269,8 +286,9 @@ impl RunWriter {
         let path = Unfinished(Some(path));
         let filter = Filter::for_records(records, filter_bytes_max);
         let bytes = Vec::with_capacity(WRITE_BYTES);
-        let written = BLOCK_BYTES as u64;
-        Ok(Self { disk, number, path, file, records: 0, filter, bytes, written, synced: 0 })
+        // The header comes last.
+        let output = Output { disk, file, written: BLOCK_BYTES as u64, synced: 0 };
+        Ok(Self { number, path, output, records: 0, filter, bytes })
     }
 
     /// Adds a record, whose fingerprint is greater than that of the one before.
@@ -294,14 +312,10 @@ impl RunWriter {
         if self.bytes.len() == WRITE_BYTES { self.write() } else { Ok(()) }
     }
 
+    /// Writes the blocks that are not written yet.
     fn write(&mut self) -> Result<(), IndexError> {
-        self.disk.write(&self.file, &self.bytes, self.written)?;
-        self.written += self.bytes.len() as u64;
+        self.output.append(&self.bytes)?;
         self.bytes.clear();
-        if self.written - self.synced >= SYNC_BYTES {
-            synced(self.file.sync_data())?;
-            self.synced = self.written;
-        }
         Ok(())
     }
 
@@ -311,19 +325,22 @@ impl RunWriter {
             self.end_block()?;
         }
         self.write()?;
-        self.disk.write(&self.file, self.filter.bytes(), self.written)?;
+        let Self { number, mut path, mut output, records, filter, .. } = self;
+        for part in filter.bytes().chunks(WRITE_BYTES) {
+            output.append(part)?;
+        }
         let mut header = [0; BLOCK_BYTES];
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&FORMAT.to_le_bytes());
-        header[12..20].copy_from_slice(&self.number.to_le_bytes());
-        header[20..28].copy_from_slice(&self.records.to_le_bytes());
-        header[28..36].copy_from_slice(&(self.filter.bytes().len() as u64).to_le_bytes());
-        header[36..HEADER_CRC_AT].copy_from_slice(&crc(self.number, 0, self.filter.bytes()).to_le_bytes());
-        let header_crc = crc(self.number, 0, &header[..HEADER_CRC_AT]);
+        header[12..20].copy_from_slice(&number.to_le_bytes());
+        header[20..28].copy_from_slice(&records.to_le_bytes());
+        header[28..36].copy_from_slice(&(filter.bytes().len() as u64).to_le_bytes());
+        header[36..HEADER_CRC_AT].copy_from_slice(&crc(number, 0, filter.bytes()).to_le_bytes());
+        let header_crc = crc(number, 0, &header[..HEADER_CRC_AT]);
         header[HEADER_CRC_AT..HEADER_CRC_AT + 4].copy_from_slice(&header_crc.to_le_bytes());
-        self.disk.write(&self.file, &header, 0)?;
-        synced(self.file.sync_all())?;
-        let Self { number, mut path, file, records, filter, .. } = self;
+        let Output { disk, file, .. } = output;
+        disk.write(&file, &header, 0)?;
+        synced(file.sync_all())?;
         let path = path.0.take().expect("nobody else finishes it");
         synced(sync_folder(path.parent().unwrap_or(Path::new("."))))?;
         Ok(Run { number, records, path, file, filter })
