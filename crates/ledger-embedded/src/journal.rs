@@ -236,6 +236,10 @@ pub(crate) struct Appender {
 /// How many zeros a file is made longer by: enough for a few thousand orders, and written in less than a millisecond.
 const AHEAD_BYTES: usize = 256 * 1024;
 
+/// How many of them are written at once. A larger write that fails halfway may be told as a shorter one, and what is
+/// tried again hides the failure.
+const AHEAD_PART_BYTES: usize = 64 * 1024;
+
 static AHEAD: [u8; AHEAD_BYTES] = [0; AHEAD_BYTES];
 
 /// Of frames that are longer, a few would use the zeros up, which then cost more than they save.
@@ -287,10 +291,12 @@ impl Appender {
 
     /// Makes the file longer by zeros, if there is room for them. The next sync makes them durable.
     fn write_ahead(&mut self) -> Result<(), WriteError> {
-        match self.disk.write(&self.segment.file, &AHEAD, self.length) {
-            Ok(()) => self.length += AHEAD_BYTES as u64,
-            Err(WriteError::Full(_)) => self.cut(self.length)?,
-            Err(failed) => return Err(failed),
+        for part in AHEAD.chunks(AHEAD_PART_BYTES) {
+            match self.disk.write(&self.segment.file, part, self.length) {
+                Ok(()) => self.length += part.len() as u64,
+                Err(WriteError::Full(_)) => return self.cut(self.length),
+                Err(failed) => return Err(failed),
+            }
         }
         Ok(())
     }
