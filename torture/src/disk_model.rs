@@ -14,6 +14,7 @@ mod mount;
 mod survival;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,8 +56,8 @@ struct State {
     start: u32,
     /// How many operations there were.
     operations: u64,
-    /// The file that was written last and not synced since, and where that write ended.
-    written: Option<(NodeId, u64)>,
+    /// Of files that were written and not synced since, where the last write ended.
+    written: BTreeMap<NodeId, u64>,
     /// At which operation the power is cut.
     cut_at: Option<u64>,
     /// Where the power was cut.
@@ -117,7 +118,7 @@ impl Disk {
             tree: Tree::new(),
             start: 1,
             operations: 0,
-            written: None,
+            written: BTreeMap::new(),
             cut_at: None,
             cut: None,
             fault: None,

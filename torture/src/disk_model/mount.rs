@@ -124,7 +124,7 @@ impl State {
         }
         // The kernel cuts a long write into several. Where one of them goes well and the next fails, it says nothing of
         // the error, but that it wrote less; so only the first can fail as a whole.
-        let begins = self.written.replace((id, offset + bytes.len() as u64)) != Some((id, offset));
+        let begins = self.written.insert(id, offset + bytes.len() as u64) != Some(offset);
         if begins && self.is_struck(Fault::Write, Operation::Write, id) {
             return Err(Errno::EIO);
         }
@@ -146,7 +146,7 @@ impl State {
 
     fn sync(&mut self, inode: INodeNo) -> Result<(), Errno> {
         let id = self.node_of(inode)?;
-        self.written = None;
+        self.written.remove(&id);
         if self.tree.file(id).is_some() && self.is_struck(Fault::Sync, Operation::Sync, id) {
             let mut survival = Survival::new(self.random.u64(..), self.operations);
             self.tree.fail_to_sync(id, &mut survival).ok_or(Errno::EIO)?;
