@@ -144,7 +144,9 @@ fn open_all(
         let segment = open(path)?;
         if let Some(last) = segments.last() {
             let end = last.before.position.0 + last.file.metadata()?.len();
-            if end != segment.before.position.0 {
+            let start = segment.before.position;
+            // Zeros may be left of those that were taken away, if the sync of that failed.
+            if end != start.0 && (end < start.0 || !only_zeros_from(last, last.offset(start))?) {
                 return Err(OpenError::Gap { file: last.path.clone(), next: segment.path });
             }
         } else if segment.before != Mark::START {
@@ -176,6 +178,18 @@ pub(crate) fn read_up_to(segment: &Segment, bytes: &mut [u8], offset: u64) -> io
         }
     }
     Ok(filled)
+}
+
+/// Whether nothing follows at `offset`, or nothing but zeros, which are written ahead of frames.
+pub(crate) fn only_zeros_from(segment: &Segment, mut offset: u64) -> io::Result<bool> {
+    let mut bytes = [0; 4096];
+    loop {
+        match read_up_to(segment, &mut bytes, offset)? {
+            0 => return Ok(true),
+            read if bytes[..read].iter().any(|byte| *byte != 0) => return Ok(false),
+            read => offset += read as u64,
+        }
+    }
 }
 
 /// Where the next frame will stand, for whoever fills frames.

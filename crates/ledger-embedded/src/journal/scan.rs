@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::frame::{self, HEADER_BYTES, Header};
 use super::segment::Segment;
-use super::{Journal, Mark, Position, read_up_to};
+use super::{Journal, Mark, Position, only_zeros_from, read_up_to};
 use crate::open::OpenError;
 
 /// A walk over the frames after a mark.
@@ -65,7 +65,7 @@ impl<'a> Scan<'a> {
         self.frame.clear();
         let offset = self.segment.offset(self.at.position);
         let length = self.segment.file.metadata()?.len();
-        if self.only_zeros_from(offset)? {
+        if only_zeros_from(&self.segment, offset)? {
             let Some(next) = self.journal.next(&self.segment) else {
                 return Ok(Step::End);
             };
@@ -108,18 +108,6 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         Ok(frame::verify(&header, &self.frame, &self.at))
-    }
-
-    /// Whether nothing follows at `offset`, or nothing but zeros, which are written ahead of frames.
-    fn only_zeros_from(&self, mut offset: u64) -> io::Result<bool> {
-        let mut bytes = [0; 4096];
-        loop {
-            match read_up_to(&self.segment, &mut bytes, offset)? {
-                0 => return Ok(true),
-                read if bytes[..read].iter().any(|byte| *byte != 0) => return Ok(false),
-                read => offset += read as u64,
-            }
-        }
     }
 
     /// Whether a whole frame stands anywhere after `offset`.
