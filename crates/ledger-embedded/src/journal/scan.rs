@@ -1,6 +1,5 @@
 //! Reading the journal from a mark to its end, and telling how it ends.
 
-use std::io;
 use std::sync::Arc;
 
 use super::entry::Entry;
