@@ -81,7 +81,7 @@ impl Drop for Ended {
 }
 
 impl Flusher {
-    /// A bulk takes its time until `tail_orders` are nearly gathered for the next.
+    /// A bulk takes its time until half of `tail_orders` are gathered for the next.
     pub(crate) fn start(books: Arc<Books>, tail_orders: usize) -> std::io::Result<Self> {
         let (work, bulks) = sync_channel(1);
         let progress = Arc::new(Progress {

@@ -145,7 +145,7 @@ fn open_all(
         if let Some(last) = segments.last() {
             let end = last.before.position.0 + last.file.metadata()?.len();
             let start = segment.before.position;
-            // Zeros may be left of those that were taken away, if the sync of that failed.
+            // Where the sync failed that takes the zeros away, a power cut brings them back.
             if end != start.0 && (end < start.0 || !only_zeros_from(last, last.offset(start))?) {
                 return Err(OpenError::Gap { file: last.path.clone(), next: segment.path });
             }
@@ -236,7 +236,7 @@ impl Head {
 ///
 /// A sync that makes a file longer writes more than what is synced: the file system's own journal too. So the file is
 /// made longer now and then, by zeros that frames are later written over. They are no part of the journal: it ends
-/// where only zeros follow. Only its last file has any.
+/// where only zeros follow. They are taken away before there is another file.
 #[derive(Debug)]
 pub(crate) struct Appender {
     disk: Arc<dyn Disk>,
@@ -282,6 +282,10 @@ impl Appender {
             self.begin_segment()?;
         }
         let at = self.segment.offset(frame.before.position);
+        let end = at + frame.bytes.len() as u64;
+        if end > self.length && frame.bytes.len() <= SHORT_FRAME_BYTES {
+            self.write_ahead()?;
+        }
         if let Err(error) = self.disk.write(&self.segment.file, &frame.bytes, at) {
             if error.is_full() {
                 // What was written of it was not synced and never will be, so nobody was told of it. The cut itself
@@ -291,19 +295,13 @@ impl Appender {
             }
             return Err(error);
         }
-        let end = at + frame.bytes.len() as u64;
-        if end > self.length {
-            self.length = end;
-            if frame.bytes.len() <= SHORT_FRAME_BYTES {
-                self.write_ahead()?;
-            }
-        }
+        self.length = self.length.max(end);
         synced(self.segment.file.sync_data())?;
         self.end = frame.after;
         Ok(())
     }
 
-    /// Makes the file longer by zeros, if there is room for them. The next sync makes them durable.
+    /// Makes the file longer by zeros, as far as there is room for them. The next sync makes them durable.
     fn write_ahead(&mut self) -> Result<(), WriteError> {
         for part in AHEAD.chunks(AHEAD_PART_BYTES) {
             match self.disk.write(&self.segment.file, part, self.length) {

@@ -82,12 +82,9 @@ impl Writer {
     pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut taken = Vec::with_capacity(BATCH_ORDERS_MAX);
         let mut posts = Vec::with_capacity(BATCH_ORDERS_MAX);
-        let mut count = 0;
-        loop {
-            count = take(&mut queue, &mut taken, count);
-            if count == 0 {
-                break;
-            }
+        let mut before = 0;
+        while let count @ 1.. = take(&mut queue, &mut taken, before) {
+            before = count;
             for request in taken.drain(..) {
                 match request {
                     Request::Post(post) => posts.push(post),

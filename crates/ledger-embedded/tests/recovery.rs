@@ -249,6 +249,30 @@ fn zeros_after_the_end_of_the_views_are_no_loss() {
     assert_eq!(orders_there(folder.path(), 4), 4);
 }
 
+/// The sync that took the zeros away before the next file was begun had failed, and a power cut brought them back.
+/// The store was refused, as one of whose journal a file is missing.
+#[test]
+fn zeros_before_the_next_file_of_the_journal_are_no_gap() {
+    let live = tempdir().unwrap();
+    {
+        let store =
+            EmbeddedStore::open(live.path(), &Settings { segment_bytes: 1, ..Settings::default() }).unwrap();
+        for bill in 0..3 {
+            post(&store, bill).unwrap();
+        }
+    }
+    // With views they would not be read.
+    fs::remove_dir_all(live.path().join("views")).unwrap();
+    let first = journal_file(live.path());
+    let mut bytes = fs::read(&first).unwrap();
+    bytes.resize(bytes.len() + 100_000, 0);
+    fs::write(&first, &bytes).unwrap();
+    assert_eq!(orders_there(live.path(), 3), 3);
+    *bytes.last_mut().unwrap() = 1;
+    fs::write(&first, &bytes).unwrap();
+    assert!(matches!(open(live.path()), Err(OpenError::Gap { .. })));
+}
+
 #[test]
 fn a_missing_file_of_the_journal_is_refused() {
     let folder = tempdir().unwrap();

@@ -130,7 +130,7 @@ pub(super) fn probe(folder: &Path) {
 struct End {
     /// Its last file, from the store's folder.
     file: PathBuf,
-    /// Where in it the last byte is that is not zero, and one more: a frame may end in a few that are.
+    /// After the last byte that is not zero; the last frame may go on with some that are.
     offset: u64,
 }
 
@@ -147,10 +147,11 @@ enum Place {
     /// Before the last frame of the journal, or not in the journal.
     Before,
     LastFrame,
-    /// In the zeros after the last frame, or those at its end.
+    /// In the zeros after the last frame, or in those that it ends with.
     After,
 }
 
+/// Where the journal of the store in `folder` ends now.
 fn journal_end(folder: &Path) -> anyhow::Result<End> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder.join("journal"))? {

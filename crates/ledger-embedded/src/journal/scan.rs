@@ -64,6 +64,10 @@ impl<'a> Scan<'a> {
         self.frame.clear();
         let offset = self.segment.offset(self.at.position);
         let length = self.segment.file.metadata()?.len();
+        if let Some(after) = self.read_frame(offset, length)? {
+            self.at = after;
+            return Ok(Step::Frame);
+        }
         if only_zeros_from(&self.segment, offset)? {
             let Some(next) = self.journal.next(&self.segment) else {
                 return Ok(Step::End);
@@ -78,10 +82,6 @@ impl<'a> Scan<'a> {
             self.at = next.first_frame();
             self.segment = next;
             return self.step();
-        }
-        if let Some(after) = self.read_frame(offset, length)? {
-            self.at = after;
-            return Ok(Step::Frame);
         }
         if self.journal.next(&self.segment).is_some() || self.whole_frame_after(offset, length)? {
             return Err(self.corrupt(self.at.position, "a batch"));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! segment = magic "PCTSGMNT" · format u32 · start u64 · orders before u64 · digest before [32] · crc u32 · frame*
-//!           · zero*                         only in the last one, where frames will be written (`Appender`)
+//!           · zero*                         where frames will be written (`Appender`)
 //! ```
 
 use std::fs::{File, OpenOptions};
