@@ -35,6 +35,7 @@ mod journal;
 mod merger;
 mod open;
 mod portable;
+mod queue;
 mod recent;
 mod records;
 mod room;
@@ -56,11 +57,12 @@ use pactolus_ledger::{
     Unavailable, decide,
 };
 use pactolus_nouns::{AppId, Environment, UnixMillis};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::books::{Books, BooksError, Known};
 use crate::disk::Disk;
 use crate::draft::Outcome;
+use crate::queue::Queue;
 use crate::records::RecordStore;
 use crate::room::{Looker, Room};
 use crate::writer::{Post, Request};
@@ -112,7 +114,7 @@ impl Default for Settings {
 pub struct EmbeddedStore {
     books: Arc<Books>,
     records: RecordStore,
-    queue: mpsc::Sender<Request>,
+    queue: Queue<Request>,
     writer: Option<JoinHandle<()>>,
     _looker: Looker,
     /// Released last.
@@ -130,7 +132,7 @@ impl EmbeddedStore {
         let room = Arc::new(Room::new(disk, folder, settings));
         let records = RecordStore::open(&folder.join("records"), Arc::clone(&room))?;
         let (books, writer) = store::open(folder, settings, Arc::clone(&room))?;
-        let (queue, requests) = mpsc::channel(settings.queue_orders_max);
+        let (queue, requests) = queue::queue(settings.queue_orders_max);
         let thread = std::thread::Builder::new().name("pactolus-writer".into());
         let writer = thread.spawn(move || writer.run(requests))?;
         let looker = Looker::start(room)?;
@@ -201,7 +203,7 @@ impl EmbeddedStore {
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         // Without a sender the writer finishes what it has and comes to its end.
-        self.queue = mpsc::channel(1).0;
+        self.queue = queue::queue(1).0;
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {

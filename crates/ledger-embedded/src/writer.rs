@@ -6,32 +6,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pactolus_ledger::{Order, PostError, Unavailable};
 use pactolus_nouns::UnixMillis;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::books::{Books, Known};
 use crate::committer::{Answer, Commit, Committer, Turn};
 use crate::draft::{Batch, Draft, Outcome};
 use crate::journal::Head;
+use crate::queue::Queued;
 use crate::recent::Recent;
 use crate::rows::Names;
 
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
-
-/// How many orders a batch has where the cores are busy. As many clients at most that each wait for an answer before
-/// they ask again do not make one, and are not kept waiting.
-const MANY_ORDERS: usize = 32;
-
-/// How many orders a batch has that gains no more by being larger: of its write, its sync and its threads' waking, some
-/// hundred microseconds, each bears one.
-const ENOUGH_ORDERS: usize = 100;
-
-/// How long more orders are waited for: a few syncs.
-const GATHERING: Duration = Duration::from_micros(500);
 
 /// Room for the journal's bytes of an order; most need less.
 const ORDER_BYTES: usize = 128;
@@ -79,12 +68,10 @@ impl Writer {
     }
 
     /// Serves `queue` until it is closed or says to close.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+    pub(crate) fn run(mut self, mut queue: Queued<Request>) {
         let mut taken = Vec::with_capacity(BATCH_ORDERS_MAX);
         let mut posts = Vec::with_capacity(BATCH_ORDERS_MAX);
-        let mut before = 0;
-        while let count @ 1.. = take(&mut queue, &mut taken, before) {
-            before = count;
+        while queue.take(&mut taken, BATCH_ORDERS_MAX) > 0 {
             for request in taken.drain(..) {
                 match request {
                     Request::Post(post) => posts.push(post),
@@ -164,31 +151,13 @@ impl Writer {
     }
 }
 
-/// Takes what has queued up, once there is something; nothing when the queue is closed.
-///
-/// After a batch of many, more are on their way than have queued: where the cores are busy, most requests lie unread or
-/// wait for their turn to run. They are let go first. A larger batch costs each of its orders less, and so leaves the
-/// cores more time for the rest.
-fn take(queue: &mut mpsc::Receiver<Request>, taken: &mut Vec<Request>, before: usize) -> usize {
-    let mut count = queue.blocking_recv_many(taken, BATCH_ORDERS_MAX);
-    if before > MANY_ORDERS && (1..ENOUGH_ORDERS).contains(&count) {
-        std::thread::sleep(GATHERING);
-        while count < BATCH_ORDERS_MAX
-            && let Ok(request) = queue.try_recv()
-        {
-            taken.push(request);
-            count += 1;
-        }
-    }
-    count
-}
-
 #[cfg(test)]
 mod tests {
     use pactolus_ledger::{AccountKey, Memo, OrderKind};
     use pactolus_nouns::{Amount, Environment};
 
     use super::*;
+    use crate::queue::{self, Queue};
     use crate::room::Room;
     use crate::{Settings, disk, store};
 
@@ -209,7 +178,7 @@ mod tests {
 
     /// Posts an order with what was looked up for it some time before.
     fn post(
-        queue: &mpsc::Sender<Request>,
+        queue: &Queue<Request>,
         books: &Books,
         number: usize,
         known: Known,
@@ -218,7 +187,7 @@ mod tests {
         let (answer, answered) = oneshot::channel();
         let names = books.names(&order);
         let post = Post { order, names, known, now: UnixMillis::new(1), answer };
-        queue.blocking_send(Request::Post(post)).unwrap_or_else(|_| panic!("the writer is there"));
+        pollster::block_on(queue.send(Request::Post(post))).unwrap_or_else(|_| panic!("the writer is there"));
         answered
     }
 
@@ -238,7 +207,7 @@ mod tests {
         let settings = Settings { tail_orders: 5000, accounts_kept: 0, ..Settings::default() };
         let room = Arc::new(Room::new(Arc::new(disk::Real), folder.path(), &settings));
         let (books, writer) = store::open(folder.path(), &settings, room).unwrap();
-        let (queue, requests) = mpsc::channel(16);
+        let (queue, requests) = queue::queue(16);
         let running = std::thread::spawn(move || writer.run(requests));
 
         let look_up = |number| {
