@@ -92,7 +92,7 @@ impl Connections {
         }
         let number = open.next_number;
         open.next_number += 1;
-        let standing = Arc::new(Standing::beginning_to_rest(self.begun));
+        let standing = Arc::new(Standing::of_a_new_one(self.begun));
         open.standings.insert(number, Arc::clone(&standing));
         *open.of_address.entry(address).or_default() += 1;
         Some(Ok(Place { connections: Arc::clone(self), number, address, standing }))
@@ -165,7 +165,8 @@ impl Place {
         let standing = self.standing();
         let task = tokio::spawn(async move {
             // Dropped after the connection: its place is free when its socket is.
-            let _place = self;
+            let place = self;
+            place.standing.rest(Came::Other);
             connection.await;
         });
         // It is set once, here.
@@ -204,7 +205,7 @@ pub(crate) struct Standing {
     task: OnceLock<AbortHandle>,
 }
 
-/// A request of it is being worked on.
+/// A request of it is being worked on, or may have come and was not looked at yet.
 const BUSY: u64 = u64::MAX;
 /// It was told to go, and begins no request any more.
 const CLOSED: u64 = u64::MAX - 1;
@@ -219,10 +220,12 @@ pub(crate) enum Came {
 }
 
 impl Standing {
-    pub(crate) fn beginning_to_rest(begun: Instant) -> Self {
+    /// A connection begins to rest when its task first runs. Before that nobody has looked at what has come, which may
+    /// be a whole request, so it must not be closed for another.
+    pub(crate) fn of_a_new_one(begun: Instant) -> Self {
         Self {
             begun,
-            state: AtomicU64::new(millis_since(begun)),
+            state: AtomicU64::new(BUSY),
             has_proven_itself: AtomicBool::new(false),
             is_sent: AtomicBool::new(false),
             task: OnceLock::new(),
@@ -316,8 +319,24 @@ mod tests {
         let place = connections.place(HERE).await.expect("the address may have another");
         let standing = place.standing();
         place.serve(pending());
+        // It begins to rest.
+        tokio::task::yield_now().await;
         advance(Duration::from_secs(1)).await;
         standing
+    }
+
+    /// Where connections come faster than their tasks run, the oldest had its request in its socket and was closed.
+    #[tokio::test]
+    async fn who_was_not_looked_at_yet_is_not_closed() {
+        let connections = at_most(1, None);
+        let place = connections.place(HERE).await.unwrap();
+        let standing = place.standing();
+        place.serve(pending());
+        assert!(connections.take(HERE).is_none());
+        assert!(!standing.is_closed(), "its task has not run");
+        tokio::task::yield_now().await;
+        assert!(connections.take(HERE).is_none());
+        assert!(standing.is_closed(), "it rests");
     }
 
     #[tokio::test(start_paused = true)]

@@ -118,7 +118,7 @@ mod tests {
     const WITHIN: Duration = Duration::from_secs(10);
 
     fn delivery(stream: DuplexStream) -> Delivery<TokioIo<DuplexStream>> {
-        Delivery::new(TokioIo::new(stream), Arc::new(Standing::beginning_to_rest(Instant::now())), WITHIN)
+        Delivery::new(TokioIo::new(stream), Arc::new(Standing::of_a_new_one(Instant::now())), WITHIN)
     }
 
     /// Writes a reply of so many bytes, as hyper does: all of it, and then a flush.
