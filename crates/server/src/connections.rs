@@ -166,7 +166,7 @@ impl Place {
         let task = tokio::spawn(async move {
             // Dropped after the connection: its place is free when its socket is.
             let place = self;
-            place.standing.rest(Came::Other);
+            place.standing.begin_to_rest();
             connection.await;
         });
         // It is set once, here.
@@ -245,7 +245,11 @@ impl Standing {
         if came == Came::SignedCall && !self.has_proven_itself.load(Ordering::Relaxed) {
             self.has_proven_itself.store(true, Ordering::Relaxed);
         }
-        // While it is busy nobody else changes it.
+        self.begin_to_rest();
+    }
+
+    /// It was new or busy until now; meanwhile nobody else changes its state.
+    fn begin_to_rest(&self) {
         self.state.store(millis_since(self.begun), Ordering::Release);
     }
 
