@@ -2,9 +2,9 @@
 //!
 //! When to take is all that decides how large a batch is. A batch costs the machine about a hundred microseconds
 //! besides its orders: its write, its sync, the threads that wake for it. So after a large one the writer waits until
-//! three in four of those whom it answered could be back. Whoever calls in a loop is back as soon as a core gets to it,
-//! so nobody waits for who cannot come, and the fourth is served while the disk syncs. The decision with what was
-//! measured: `docs/decisions/0024-syncs.md`.
+//! three in four of those whom it answered could be back, or a millisecond is over. Whoever calls in a loop is back as
+//! soon as a core gets to it, and the fourth is served while the disk syncs. The decision with what was measured:
+//! `docs/decisions/0024-syncs.md`.
 
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -65,7 +65,7 @@ impl<T> Queue<T> {
     /// Puts a request in once there is room; an error if nobody will take it.
     pub(crate) async fn send(&self, request: T) -> Result<(), SendError<T>> {
         self.sender.send(request).await?;
-        self.bell.ring(self.sender.max_capacity() - self.sender.capacity());
+        self.bell.ring(|| self.sender.max_capacity() - self.sender.capacity());
         Ok(())
     }
 
@@ -115,11 +115,11 @@ impl Bell {
         self.rings_at.store(0, Ordering::Relaxed);
     }
 
-    fn ring(&self, queued: usize) {
+    fn ring(&self, queued: impl Fn() -> usize) {
         fence(Ordering::SeqCst);
         let rings_at = self.rings_at.load(Ordering::Relaxed);
         if rings_at > 0
-            && queued >= rings_at
+            && queued() >= rings_at
             && self.rings_at.swap(0, Ordering::Relaxed) > 0
             && let Some(taker) = self.taker.get()
         {
@@ -138,8 +138,8 @@ mod tests {
         (0..count).for_each(|number| pollster::block_on(queue.send(number)).unwrap());
     }
 
-    /// Takes while another puts so many in once they are waited for.
-    fn take_while(queued: &mut Queued<usize>, queue: &Queue<usize>, count: usize) -> usize {
+    /// Takes, and has another put so many in once they are waited for.
+    fn take_waiting_for(queued: &mut Queued<usize>, queue: &Queue<usize>, count: usize) -> usize {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while queue.bell.rings_at.load(Ordering::Relaxed) == 0 {
@@ -166,8 +166,8 @@ mod tests {
         send(&queue, 40);
         assert_eq!(queued.take(&mut Vec::new(), 1000), 40);
         send(&queue, 5);
-        assert_eq!(take_while(&mut queued, &queue, 30), 35);
-        assert_eq!(take_while(&mut queued, &queue, 26), 26);
+        assert_eq!(take_waiting_for(&mut queued, &queue, 30), 35);
+        assert_eq!(take_waiting_for(&mut queued, &queue, 26), 26);
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let (queue, mut queued) = with_patience(1000, NEVER);
         send(&queue, 500);
         assert_eq!(queued.take(&mut Vec::new(), 1000), 500);
-        assert_eq!(take_while(&mut queued, &queue, ENOUGH), ENOUGH);
+        assert_eq!(take_waiting_for(&mut queued, &queue, ENOUGH), ENOUGH);
     }
 
     #[test]
@@ -185,6 +185,11 @@ mod tests {
         assert_eq!(queued.take(&mut Vec::new(), 1000), 40);
         send(&queue, 1);
         assert_eq!(queued.take(&mut Vec::new(), 1000), 1);
+    }
+
+    #[test]
+    fn of_a_closed_queue_nothing_is_taken() {
+        let (queue, mut queued) = with_patience::<usize>(1000, NEVER);
         drop(queue);
         assert_eq!(queued.take(&mut Vec::new(), 1000), 0);
     }
