@@ -115,7 +115,8 @@ impl Connections {
 struct TooMany;
 
 impl Open {
-    /// Tells those to go that have rested longest, those first on which no signed call was answered.
+    /// Tells those to go that have rested longest, those first on which no signed call was answered. The others stay
+    /// while there are new ones, which will rest in a moment.
     fn close_some(&mut self, max: usize) {
         if self.told_full.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
             self.told_full = Some(Instant::now());
@@ -124,9 +125,11 @@ impl Open {
                 "as many connections are open as there may be: for each that comes, one that rests is closed"
             );
         }
+        let some_are_new = self.standings.values().any(|standing| standing.is_new());
         let resting = self.standings.values().filter_map(|standing| {
             let since = standing.resting_since()?;
-            Some((standing.has_proven_itself.load(Ordering::Relaxed), since, standing))
+            let has_proven_itself = standing.has_proven_itself.load(Ordering::Relaxed);
+            (!has_proven_itself || !some_are_new).then_some((has_proven_itself, since, standing))
         });
         let mut resting: Vec<_> = resting.collect();
         let enough = (resting.len() / LOOKS_PER_CLOSED).max(1);
@@ -196,7 +199,7 @@ impl Drop for Place {
 pub(crate) struct Standing {
     /// When the time of connections begins.
     begun: Instant,
-    /// Since when it rests, in milliseconds since connections began to be counted; or [`BUSY`], or [`CLOSED`].
+    /// Since when it rests, in milliseconds since connections began to be counted; or [`NEW`], [`BUSY`] or [`CLOSED`].
     state: AtomicU64,
     /// Whether a signed call was answered on it.
     has_proven_itself: AtomicBool,
@@ -205,10 +208,12 @@ pub(crate) struct Standing {
     task: OnceLock<AbortHandle>,
 }
 
-/// A request of it is being worked on, or may have come and was not looked at yet.
+/// A request of it is being worked on.
 const BUSY: u64 = u64::MAX;
 /// It was told to go, and begins no request any more.
 const CLOSED: u64 = u64::MAX - 1;
+/// Its task has not run yet, so nobody has looked at what has come on it, which may be a whole request.
+const NEW: u64 = u64::MAX - 2;
 
 /// What came of a request, for the standing of its connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -220,12 +225,10 @@ pub(crate) enum Came {
 }
 
 impl Standing {
-    /// A connection begins to rest when its task first runs. Before that nobody has looked at what has come, which may
-    /// be a whole request, so it must not be closed for another.
     pub(crate) fn of_a_new_one(begun: Instant) -> Self {
         Self {
             begun,
-            state: AtomicU64::new(BUSY),
+            state: AtomicU64::new(NEW),
             has_proven_itself: AtomicBool::new(false),
             is_sent: AtomicBool::new(false),
             task: OnceLock::new(),
@@ -276,7 +279,11 @@ impl Standing {
 
     fn resting_since(&self) -> Option<u64> {
         let state = self.state.load(Ordering::Acquire);
-        (state < CLOSED).then_some(state)
+        (state < NEW).then_some(state)
+    }
+
+    fn is_new(&self) -> bool {
+        self.state.load(Ordering::Acquire) == NEW
     }
 
     fn is_closed(&self) -> bool {
@@ -301,7 +308,7 @@ impl Standing {
 pub(crate) struct ToldToGo;
 
 fn millis_since(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).map_or(CLOSED - 1, |millis| millis.min(CLOSED - 1))
+    u64::try_from(begun.elapsed().as_millis()).map_or(NEW - 1, |millis| millis.min(NEW - 1))
 }
 
 #[cfg(test)]
@@ -330,17 +337,20 @@ mod tests {
     }
 
     /// Where connections come faster than their tasks run, the oldest had its request in its socket and was closed.
-    #[tokio::test]
-    async fn who_was_not_looked_at_yet_is_not_closed() {
-        let connections = at_most(1, None);
+    #[tokio::test(start_paused = true)]
+    async fn for_who_is_new_nobody_goes_who_is_new_or_has_proven_itself() {
+        let connections = at_most(2, None);
+        let proven = open(&connections).await;
+        proven.begin().unwrap();
+        proven.rest(Came::SignedCall);
         let place = connections.place(HERE).await.unwrap();
-        let standing = place.standing();
+        let new = place.standing();
         place.serve(pending());
         assert!(connections.take(HERE).is_none());
-        assert!(!standing.is_closed(), "its task has not run");
+        assert_eq!([proven.is_closed(), new.is_closed()], [false, false], "a task has not run");
         tokio::task::yield_now().await;
         assert!(connections.take(HERE).is_none());
-        assert!(standing.is_closed(), "it rests");
+        assert_eq!([proven.is_closed(), new.is_closed()], [false, true], "it rests");
     }
 
     #[tokio::test(start_paused = true)]
