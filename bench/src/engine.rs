@@ -17,10 +17,10 @@ use self::open::{Opened, Settled};
 use self::post::Posted;
 use crate::helper::Helper;
 use crate::suite::Options;
-use pactolus_figures::machine::disk::folder_bytes;
-use pactolus_figures::machine::process::wait_for_rest;
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, figure, mebibytes, number};
+use pactolus_reports::machine::disk::folder_bytes;
+use pactolus_reports::machine::process::wait_for_rest;
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, figure, mebibytes, number};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

@@ -4,10 +4,10 @@
 //! the same bill number.
 
 use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
-use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use pactolus_protocol::{
     AccessToken, Call, Caller, GetBalance, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
+use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
 pub(crate) const APPID: &str = "wx1234567";
 pub(crate) const OFFER: &str = "12345678";

@@ -15,9 +15,9 @@ use self::route::Route;
 use self::served::{Measured, Served};
 use crate::gifts::Gifts;
 use crate::suite::Options;
-use pactolus_figures::report::Part;
-use pactolus_figures::table::Table;
-use pactolus_figures::turns::{Spread, in_turn};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::Table;
+use pactolus_reports::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

@@ -14,11 +14,11 @@ use crate::http::served::Served;
 use crate::load::reply::Reading;
 use crate::load::schedule::{self, Schedule};
 use crate::suite::Options;
-use pactolus_figures::machine::disk::{Probe, RECORD_BYTES};
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, figure};
-use pactolus_figures::turns::{Spread, in_turn};
-use pactolus_figures::waits::{Latency, Waits};
+use pactolus_reports::machine::disk::{Probe, RECORD_BYTES};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, figure};
+use pactolus_reports::turns::{Spread, in_turn};
+use pactolus_reports::waits::{Latency, Waits};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

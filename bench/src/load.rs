@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 
 use self::reply::Reading;
-use pactolus_figures::waits::Waits;
+use pactolus_reports::waits::Waits;
 
 /// How many threads send, each for its own connections: as many as there are cores on the machine that the goals are
 /// for, and each with a runtime of its own, so that none wakes another.

@@ -1,8 +1,8 @@
 //! What the bank takes and how long: measured on the real engine and the real server, told as tables and as JSON.
 //!
 //! It is a program of its own, and not a test, because how long something takes is not right or wrong.
-//! Where it compares, it measures in turn in one run ([`pactolus_figures::turns`]); what it finds is kept by
-//! [`pactolus_figures::report`].
+//! Where it compares, it measures in turn in one run ([`pactolus_reports::turns`]); what it finds is kept by
+//! [`pactolus_reports::report`].
 //! What is measured must not be made easier here: every present is signed, new, and on disk before it is answered.
 //!
 //! To add a part: a module with its `Arguments` and its `run`, which gives back a [`Part`], a variant of
@@ -23,7 +23,7 @@ mod suite;
 use clap::{Parser, Subcommand};
 
 use crate::suite::Options;
-use pactolus_figures::report::Part;
+use pactolus_reports::report::Part;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

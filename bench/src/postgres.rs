@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use pactolus_ledger::Ledger as _;
 use pactolus_ledger_postgres::{PostgresStore, Settings, migrate};
-use pactolus_postgres_cluster::{Cluster, ask, execute};
+use pactolus_test_postgres::{Cluster, ask, execute};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
@@ -19,9 +19,9 @@ use crate::gifts::Gifts;
 use crate::http::route::Route;
 use crate::http::served::Served;
 use crate::suite::Options;
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, figure, number};
-use pactolus_figures::turns::{Spread, in_turn};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, figure, number};
+use pactolus_reports::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

@@ -11,8 +11,8 @@ use crate::http::route::Route;
 use crate::http::served::Served;
 use crate::http::{HEADINGS, OfRoute, measure};
 use crate::suite::Options;
-use pactolus_figures::report::Part;
-use pactolus_figures::table::Table;
+use pactolus_reports::report::Part;
+use pactolus_reports::table::Table;
 
 /// How to measure.
 #[derive(clap::Args, Default)]

@@ -15,9 +15,9 @@ use sha2::Sha256;
 
 use crate::gifts::{ENVIRONMENT, Gifts, MIDAS_KEY, SESSION_KEY, TOKEN};
 use crate::suite::Options;
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, number};
-use pactolus_figures::turns::{Spread, in_turn};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, number};
+use pactolus_reports::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

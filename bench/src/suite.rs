@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use tempfile::TempDir;
 
-use pactolus_figures::report::{Circumstances, Part, repeating};
+use pactolus_reports::report::{Circumstances, Part, repeating};
 
 /// What holds for every part.
 #[derive(clap::Args)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use fastrand::Rng;
 use hyper::Method;
-use pactolus_figures::report::Part;
+use pactolus_reports::report::Part;
 use serde_json::json;
 use tokio::runtime::Runtime;
 

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, figure, number};
 use pactolus_ledger::{Ledger as _, PostError, Unavailable};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, figure, number};
 use pollster::block_on;
 use serde::Serialize;
 

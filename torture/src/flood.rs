@@ -11,11 +11,11 @@ mod honest;
 use std::time::Duration;
 
 use anyhow::ensure;
-use pactolus_figures::machine::process::{Held, wait_for_rest};
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, figure, mebibytes, number};
-use pactolus_figures::turns::{Spread, in_turn};
-use pactolus_figures::waits::Latency;
+use pactolus_reports::machine::process::{Held, wait_for_rest};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, figure, mebibytes, number};
+use pactolus_reports::turns::{Spread, in_turn};
+use pactolus_reports::waits::Latency;
 use serde::Serialize;
 
 use self::attackers::Attack;

@@ -11,7 +11,7 @@ pub(crate) mod operator;
 pub(crate) mod settle;
 pub(crate) mod tally;
 
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 pub(crate) const APPID: &str = "wx1234567";
 pub(crate) const OFFER: &str = "12345678";

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fastrand::Rng;
-use pactolus_figures::report::Part;
-use pactolus_nouns::Environment;
+use pactolus_reports::report::Part;
+use pactolus_types::Environment;
 
 use crate::game::Name;
 use crate::game::clients::{Seat, World};

@@ -24,7 +24,7 @@ mod soak;
 mod witness;
 
 use clap::{Parser, Subcommand};
-use pactolus_figures::report::Part;
+use pactolus_reports::report::Part;
 
 use crate::options::Options;
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use pactolus_figures::report::Part;
-use pactolus_figures::table::Table;
+use pactolus_reports::report::Part;
+use pactolus_reports::table::Table;
 use serde::Serialize;
 
 use crate::options::{Options, workspace};

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use fastrand::Rng;
-use pactolus_figures::report::Part;
-use pactolus_postgres_cluster::Cluster;
+use pactolus_reports::report::Part;
+use pactolus_test_postgres::Cluster;
 use tokio::runtime::Runtime;
 
 use self::proxy::{Proxy, Strikes};

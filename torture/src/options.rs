@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pactolus_figures::report::{Circumstances, Part, repeating};
+use pactolus_reports::report::{Circumstances, Part, repeating};
 use tempfile::TempDir;
 
 /// What a table says of what must never come about: it is looked for throughout, and the first ends the run.

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, figure, number};
 use pactolus_ledger::Ledger as _;
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, figure, number};
 use pollster::block_on;
 use serde::Serialize;
 

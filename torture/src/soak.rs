@@ -21,10 +21,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use pactolus_figures::machine::process::{CpuTime, Held};
-use pactolus_figures::report::{Part, today};
-use pactolus_figures::table::{Table, figure, mebibytes, number};
-use pactolus_figures::turns::Spread;
+use pactolus_reports::machine::process::{CpuTime, Held};
+use pactolus_reports::report::{Part, today};
+use pactolus_reports::table::{Table, figure, mebibytes, number};
+use pactolus_reports::turns::Spread;
 use serde::Serialize;
 
 use self::bank::{MEMORY_MAX_BYTES, back_up, each_order, store_bytes};

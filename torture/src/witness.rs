@@ -14,9 +14,9 @@ use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard};
 
 use anyhow::{Context as _, bail, ensure};
-use pactolus_ledger::{BillKey, Day, Ledger, Order, OrderKind, PostError, Posted, Receipt, model::Model};
+use pactolus_ledger::{BillKey, Ledger, Order, OrderKind, PostError, Posted, Receipt, model::Model};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_nouns::{Environment, UnixMillis};
+use pactolus_types::{Day, Environment, UnixMillis};
 use pollster::block_on;
 
 pub(crate) use self::answers::Answers;

@@ -49,7 +49,7 @@ fn files_and_folders_are_there() {
 #[test]
 fn types_and_functions_are_there() {
     let mut code = String::new();
-    for folder in ["crates", "bench", "figures", "torture", "xtask"] {
+    for folder in ["crates", "bench", "reports", "torture", "xtask"] {
         sources(&root().join(folder), &mut code);
     }
     for (page, _, least) in PAGES {

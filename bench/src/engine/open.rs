@@ -8,7 +8,7 @@ use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::helper::{tell, wait_for_the_end};
-use pactolus_figures::machine::process::peak_memory;
+use pactolus_reports::machine::process::peak_memory;
 
 /// What to open.
 #[derive(clap::Args)]

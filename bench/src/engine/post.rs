@@ -9,14 +9,14 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use pactolus_ledger::{self as ledger, BoxFuture, Ledger, PostError};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use crate::gifts::Gifts;
 use crate::helper::{Helper, tell, wait_for_the_end};
-use pactolus_figures::machine::process::peak_memory;
-use pactolus_figures::table::{mebibytes, number};
-use pactolus_figures::waits::{Latency, Waits};
+use pactolus_reports::machine::process::peak_memory;
+use pactolus_reports::table::{mebibytes, number};
+use pactolus_reports::waits::{Latency, Waits};
 
 /// What to post.
 #[derive(clap::Args)]

@@ -12,9 +12,9 @@ use super::route::{Route, operator};
 use crate::gifts::{APPID, Gifts, SESSION_KEY};
 use crate::helper::Helper;
 use crate::load::{self, Requests};
-use pactolus_figures::machine::process::{CpuTime, wait_for_rest};
-use pactolus_figures::table::number;
-use pactolus_figures::waits::Latency;
+use pactolus_reports::machine::process::{CpuTime, wait_for_rest};
+use pactolus_reports::table::number;
+use pactolus_reports::waits::Latency;
 
 /// A server, which ends with this, and who calls it.
 pub(crate) struct Served {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use pactolus_nouns::{AppId, Environment, OfferId};
 use pactolus_protocol::{AppSecret, Credentials, MidasKey};
+use pactolus_types::{AppId, Environment, OfferId};
 
 /// An app in one environment, with the keys that prove it.
 ///

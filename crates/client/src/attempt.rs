@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::reply::{Refused, parse_answer};
 use pactolus_protocol::{AccessToken, Answer, Call, ErrorCode, SessionKey, UnixSeconds, signed_body};
+use pactolus_types::Environment;
 use tokio::time::Instant;
 
 use crate::client::Inner;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use pactolus_nouns::{BillNo, InvalidText};
+use pactolus_types::{BillNo, InvalidText};
 
 use crate::clock::{Clock, SystemClock};
 use crate::random::{OsRandomness, Randomness};
@@ -111,7 +111,7 @@ impl fmt::Debug for BillNos {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use pactolus_nouns::UnixMillis;
+    use pactolus_types::UnixMillis;
 
     use super::*;
 

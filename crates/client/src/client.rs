@@ -5,11 +5,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pactolus_nouns::BillNo;
 use pactolus_protocol::reply::Refused;
 use pactolus_protocol::{
     self as wire, AccessToken, BalanceReply, Caller, ErrorCode, ExistingOrder, Parameter, UnixSeconds,
 };
+use pactolus_types::BillNo;
 use tracing::Instrument as _;
 
 use crate::app::App;

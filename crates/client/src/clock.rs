@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 
 /// Something that tells the time: for `ts`, which says when a request was made, and for bill numbers.
 pub trait Clock: Send + Sync {

@@ -93,8 +93,8 @@ pub use random::{OsRandomness, Randomness};
 pub use requests::{CancelPay, Cancelled, DoneBy, Paid, Pay, Player, Present, Presented};
 pub use token::TokenSource;
 
-pub use pactolus_nouns::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
 pub use pactolus_protocol::reply::Refused;
 pub use pactolus_protocol::{
     AccessToken, AppSecret, BalanceReply, ErrorCode, FreeText, MidasKey, Parameter, Pf, SessionKey,
 };
+pub use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};

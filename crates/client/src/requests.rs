@@ -4,8 +4,8 @@
 
 use std::net::IpAddr;
 
-use pactolus_nouns::{Amount, BillNo, Coins, OpenId, ZoneId};
 use pactolus_protocol::{FreeText, Pf, SessionKey};
+use pactolus_types::{Amount, BillNo, Coins, OpenId, ZoneId};
 
 /// A player in a zone, and what the wire wants to know of the player's own client.
 #[derive(Clone, Debug)]

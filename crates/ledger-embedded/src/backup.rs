@@ -277,7 +277,7 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) mod fuzzing {
     //! What fuzzing promises of what a backup says of itself.
 
-    use pactolus_fuzzing::Choices;
+    use pactolus_fuzz_support::Choices;
 
     use super::{Manifest, Mark, Position, hex};
 

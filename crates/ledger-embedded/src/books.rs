@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pactolus_ledger::{
-    Account, AccountKey, BillKey, Cursor, Day, Filed, Order, Page, Total, TotalKey, Unavailable,
+    Account, AccountKey, BillKey, Cursor, Filed, Order, Page, Total, TotalKey, Unavailable,
 };
-use pactolus_nouns::{AppId, Environment};
+use pactolus_types::{AppId, Day, Environment};
 
 use crate::Settings;
 use crate::fingerprint::Fingerprint;

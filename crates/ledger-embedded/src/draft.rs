@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pactolus_ledger::{
     Account, BillKey, Change, Decision, Filed, Order, OrderKind, Receipt, Refusal, decide,
 };
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 
 use crate::books::{Books, BooksError, Known};
 use crate::journal::Position;

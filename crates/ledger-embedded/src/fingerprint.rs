@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use pactolus_ledger::{AccountKey, BillKey};
-use pactolus_nouns::{AppId, Environment};
+use pactolus_types::{AppId, Environment};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// What a store's fingerprints are keyed with.

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pactolus_fuzzing::Choices;
+use pactolus_fuzz_support::Choices;
 use tempfile::TempDir;
 
 use crate::backup::{self, BackupError};
@@ -384,7 +384,7 @@ fn run_file(records: u64, filter_bytes: u64, rest: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use pactolus_fuzzing::{Choices, replay};
+    use pactolus_fuzz_support::{Choices, replay};
 
     use super::*;
 

@@ -52,11 +52,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Decision, Filed, HistoryDigest, Ledger,
-    Order, Page, PostError, Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total,
-    Unavailable, decide,
+    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Decision, Filed, HistoryDigest, Ledger, Order,
+    Page, PostError, Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
+    decide,
 };
-use pactolus_nouns::{AppId, Environment, UnixMillis};
+use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::sync::oneshot;
 
 use crate::books::{Books, BooksError, Known};

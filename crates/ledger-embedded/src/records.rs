@@ -10,7 +10,7 @@ use std::sync::Arc;
 use pactolus_ledger::{
     BoxFuture, Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing, Unavailable,
 };
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::open::OpenError;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pactolus_ledger::TotalKey;
-use pactolus_nouns::{AppId, Environment};
+use pactolus_types::{AppId, Environment};
 
 use self::contents::Contents;
 use self::totals::TotalRows;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use pactolus_ledger::{Order, PostError, Unavailable};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use tokio::sync::oneshot;
 
 use crate::books::{Books, Known};
@@ -154,7 +154,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use pactolus_ledger::{AccountKey, Memo, OrderKind};
-    use pactolus_nouns::{Amount, Environment};
+    use pactolus_types::{Amount, Environment};
 
     use super::*;
     use crate::queue::{self, Queue};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind};
 use pactolus_ledger_embedded::backup::{BackupError, back_up, read_orders, restore};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
-use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
 

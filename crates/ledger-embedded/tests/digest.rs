@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pactolus_ledger::{AccountKey, Audit, HistoryDigest, Ledger, Memo, Order, OrderKind, Posted};
 use pactolus_ledger_embedded::backup::{back_up, digest, restore};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
-use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
 

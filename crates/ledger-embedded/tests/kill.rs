@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, Posted};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
-use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 
 const ROUNDS: usize = 100;

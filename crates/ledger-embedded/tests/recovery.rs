@@ -9,7 +9,7 @@ use pactolus_ledger::{
     RecordValue, Records, Unavailable,
 };
 use pactolus_ledger_embedded::{EmbeddedStore, OpenError, Settings};
-use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
 

@@ -2,7 +2,7 @@
 //!
 //! Read next: `fuzz/README.md`.
 
-use pactolus_fuzzing::Choices;
+use pactolus_fuzz_support::Choices;
 
 use crate::url::PostgresUrl;
 
@@ -44,6 +44,6 @@ fn shown(text: &str) -> String {
 mod tests {
     #[test]
     fn every_kept_url() {
-        pactolus_fuzzing::replay("postgres_url", super::postgres_url);
+        pactolus_fuzz_support::replay("postgres_url", super::postgres_url);
     }
 }

@@ -11,7 +11,7 @@ use std::error::Error;
 
 use bytes::{BufMut as _, BytesMut};
 use pactolus_ledger::{AccountKey, BillKey, RecordKey};
-use pactolus_nouns::{AppId, Environment};
+use pactolus_types::{AppId, Environment};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 /// How many partitions there are. It is a part of the format: another number is another bank.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pactolus_ledger::{Order, PostError, Posted, Unavailable};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Settings;

@@ -47,10 +47,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Day, Filed, Ledger, Order, Page, PostError,
-    Posted, Put, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
+    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Filed, Ledger, Order, Page, PostError, Posted,
+    Put, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
 };
-use pactolus_nouns::{AppId, Environment, UnixMillis};
+use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::runtime::Handle;
 
 use crate::lanes::Lanes;

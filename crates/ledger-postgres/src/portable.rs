@@ -6,7 +6,7 @@ use pactolus_ledger::portable::same_receipt;
 use pactolus_ledger::{
     BoxFuture, Former, ImportError, Portable, Receipt, RecordChange, RecordKey, RecordValue, Unavailable,
 };
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use tokio_postgres::types::ToSql;
 
 use crate::PostgresStore;

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pactolus_ledger::{Account, AccountKey, BillKey, Cursor, Day, Filed, Page, Sums, Tally, Total, TotalKey};
-use pactolus_nouns::{AppId, Environment};
+use pactolus_ledger::{Account, AccountKey, BillKey, Cursor, Filed, Page, Sums, Tally, Total, TotalKey};
+use pactolus_types::{AppId, Day, Environment};
 use tokio::try_join;
 use tokio_postgres::{Client, Row, Statement};
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use pactolus_ledger::{Put, RecordChange, RecordKey, Unavailable};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio::try_join;

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use pactolus_ledger::{
-    Account, AccountKey, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
-};
-use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+use pactolus_ledger::{Account, AccountKey, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use tokio_postgres::Row;
 
 use crate::id::AccountId;

@@ -1,9 +1,8 @@
 //! An account: one player's coins in one zone of one offer and environment.
 
-use pactolus_nouns::{AppId, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
+use pactolus_types::{AppId, Coins, Day, Environment, OfferId, OpenId, UnixMillis, ZoneId};
 
-use crate::order::Gift;
-use crate::totals::Day;
+use crate::gift::{DaysGifts, Gift};
 
 /// Which account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,23 +32,6 @@ pub struct Account {
     gifted: Coins,
     orders: u64,
     counted: DaysGifts,
-}
-
-/// The coins that gifts under a day's limit gave on one day.
-///
-/// An account keeps those of the last such day only: the limit of a new day needs nothing of the days before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DaysGifts {
-    /// The day.
-    pub day: Day,
-    /// The coins given on it.
-    pub coins: Coins,
-}
-
-impl Default for DaysGifts {
-    fn default() -> Self {
-        Self { day: Day::MIN, coins: Coins::ZERO }
-    }
 }
 
 impl Account {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use pollster::block_on;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -15,10 +15,10 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::account::{Account, AccountKey};
 use crate::decide::Refusal;
 use crate::engine::{Ledger, PostError, Posted};
+use crate::gift::{Gift, GiftLimits};
 use crate::model::Model;
-use crate::order::{BillKey, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
+use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
 use crate::records::{Former, Put, RecordChange, RecordKey, RecordValue, Records};
-use crate::totals::Day;
 
 /// A bank of the engine under test.
 pub trait Bank {

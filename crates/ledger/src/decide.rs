@@ -6,10 +6,11 @@
 
 use std::fmt;
 
-use pactolus_nouns::{Amount, Coins, UnixMillis};
+use pactolus_types::{Amount, Coins, UnixMillis};
 
 use crate::account::{Account, AccountKey};
-use crate::order::{Change, Filed, Gift, Order, OrderKind, Receipt};
+use crate::gift::Gift;
+use crate::order::{Change, Filed, Order, OrderKind, Receipt};
 
 /// What to do with an order that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

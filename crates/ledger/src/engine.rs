@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use pactolus_nouns::{AppId, Environment, UnixMillis};
+use pactolus_types::{AppId, Day, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
 use crate::decide::Refusal;
 use crate::order::{BillKey, Filed, Order, Receipt};
-use crate::totals::{Day, Total};
+use crate::totals::Total;
 
 /// A future that an engine hands out; engines are chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

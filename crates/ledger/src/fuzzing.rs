@@ -12,15 +12,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pactolus_fuzzing::Choices;
-use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+use pactolus_fuzz_support::Choices;
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::decide::{Differs, Refusal};
 use crate::engine::{BoxFuture, Ledger, PostError, Posted};
+use crate::gift::{Gift, GiftLimits};
 use crate::model::Model;
-use crate::order::{BillKey, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
-use crate::totals::Day;
+use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
 
 /// Whatever orders are posted, in whatever order and at whatever times: the bank decides each as the rule says, and
 /// its accounts, statements, sums and audit agree.
@@ -323,6 +323,6 @@ fn agree_at_the_end(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
 mod tests {
     #[test]
     fn every_kept_bank() {
-        pactolus_fuzzing::replay("bank", super::bank);
+        pactolus_fuzz_support::replay("bank", super::bank);
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use pactolus_ledger::{Account, Decision, Memo, Order, OrderKind, AccountKey, decide};
-//! use pactolus_nouns::{Amount, Environment, UnixMillis};
+//! use pactolus_types::{Amount, Environment, UnixMillis};
 //!
 //! let order = Order {
 //!     account: AccountKey {
@@ -42,6 +42,7 @@ pub mod decide;
 pub mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod gift;
 pub mod history;
 pub mod model;
 pub mod order;
@@ -49,12 +50,13 @@ pub mod portable;
 pub mod records;
 pub mod totals;
 
-pub use account::{Account, AccountKey, DaysGifts};
+pub use account::{Account, AccountKey};
 pub use audit::{Audit, Finding};
 pub use decide::{Decision, Differs, Refusal, decide};
 pub use engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
+pub use gift::{DaysGifts, Gift, GiftLimits};
 pub use history::{HistoryDigest, InvalidHistoryDigest};
-pub use order::{BillKey, Change, Filed, Gift, GiftLimits, InvalidMemo, Memo, Order, OrderKind, Receipt};
+pub use order::{BillKey, Change, Filed, InvalidMemo, Memo, Order, OrderKind, Receipt};
 pub use portable::{ImportError, Portable};
 pub use records::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing};
-pub use totals::{Day, Sums, Tally, Total, TotalKey};
+pub use totals::{Sums, Tally, Total, TotalKey};

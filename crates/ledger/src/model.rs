@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard};
 
-use pactolus_nouns::{AppId, Environment, UnixMillis};
+use pactolus_types::{AppId, Day, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
@@ -12,7 +12,7 @@ use crate::decide::{Decision, decide};
 use crate::engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
 use crate::order::{BillKey, Filed, Order, OrderKind, Receipt};
 use crate::records::{Put, RecordChange, RecordKey, Records, Sharing};
-use crate::totals::{Day, Sums, Total, TotalKey};
+use crate::totals::{Sums, Total, TotalKey};
 
 /// A ledger and its records, in memory.
 #[derive(Debug, Default)]

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use pactolus_nouns::{Amount, AppId, BillNo, Coins, Environment, UnixMillis};
+use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
+use crate::gift::Gift;
 
 /// What somebody asks of an account, under a bill number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,32 +62,6 @@ impl OrderKind {
             Self::Present(gift) => Some(gift.amount),
             Self::Cancel { .. } => None,
         }
-    }
-}
-
-/// Coins to give, and under which limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gift {
-    /// The coins.
-    pub amount: Amount,
-    /// What the gift must not pass.
-    pub limits: GiftLimits,
-}
-
-/// What a gift must not pass. They come with the order, as the settings are when it is asked for, and are kept
-/// with it, so that an audit can decide it again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GiftLimits {
-    /// The most coins of one order.
-    pub per_order: Option<Amount>,
-    /// The most coins that an account gets in a day, by UTC, from gifts under such a limit; others do not count.
-    pub per_day: Option<Amount>,
-}
-
-/// A gift without limits.
-impl From<Amount> for Gift {
-    fn from(amount: Amount) -> Self {
-        Self { amount, limits: GiftLimits::default() }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 
 use crate::engine::{BoxFuture, Unavailable};
 

@@ -1,42 +1,8 @@
 //! Sums of orders per offer, zone and day.
 
-use std::fmt;
-
-use pactolus_nouns::{AppId, Coins, Environment, OfferId, UnixMillis, ZoneId};
+use pactolus_types::{AppId, Coins, Day, Environment, OfferId, UnixMillis, ZoneId};
 
 use crate::order::{Order, OrderKind};
-
-/// A day by UTC: days since 1970-01-01.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(u32);
-
-impl Day {
-    /// The first day there is.
-    pub const MIN: Self = Self(0);
-    /// The last day there is.
-    pub const MAX: Self = Self(u32::MAX);
-
-    /// The day `days` after 1970-01-01.
-    pub const fn new(days: u32) -> Self {
-        Self(days)
-    }
-
-    /// The day of a moment.
-    pub fn of(at: UnixMillis) -> Self {
-        Self(u32::try_from(at.seconds() / 86_400).unwrap_or(u32::MAX))
-    }
-
-    /// Days since 1970-01-01.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Which sums: those of one offer, zone and day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

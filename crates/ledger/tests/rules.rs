@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{
-    Account, AccountKey, Day, DaysGifts, Differs, Gift, GiftLimits, Ledger, Memo, Order, OrderKind,
-    PostError, Posted, Refusal,
+    Account, AccountKey, DaysGifts, Differs, Gift, GiftLimits, Ledger, Memo, Order, OrderKind, PostError,
+    Posted, Refusal,
 };
-use pactolus_nouns::{Amount, BillNo, Coins, Environment, UnixMillis};
+use pactolus_types::{Amount, BillNo, Coins, Day, Environment, UnixMillis};
 use pollster::block_on;
 
 const WINDOW: Duration = Duration::from_secs(48 * 3600);

@@ -1,7 +1,7 @@
 //! `pactolus cancelpay`: gives back what a pay took, once.
 
 use pactolus_client::{CancelPay, DoneBy};
-use pactolus_nouns::BillNo;
+use pactolus_types::BillNo;
 use serde_json::json;
 
 use crate::cli::{self, Output};

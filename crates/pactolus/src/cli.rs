@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use pactolus_client::BillNos;
-use pactolus_nouns::{Amount, BillNo};
 use pactolus_protocol::SessionKey;
+use pactolus_types::{Amount, BillNo};
 
 use crate::failure::{Failure, exit_codes};
 use crate::lang::{Lang, words};

@@ -30,9 +30,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use pactolus_ledger_embedded::Settings as EmbeddedSettings;
-use pactolus_nouns::{Amount, AppId, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
 use pactolus_server::{AppSettings, Keyring, Limits, Login, MasterKey, Settings};
+use pactolus_types::{Amount, AppId, OfferId};
 
 pub(crate) use nearest::nearest;
 pub(crate) use problem::Problems;

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use pactolus_client::Outcome;
 use pactolus_ledger::ImportError;
-use pactolus_nouns::AppId;
 use pactolus_server::NotAdmitted;
+use pactolus_types::AppId;
 
 use crate::config::{InvalidStoreUrl, Problems, StoreUrl};
 use crate::lang::{Lang, words};

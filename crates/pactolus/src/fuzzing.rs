@@ -7,7 +7,7 @@ pub use crate::present::fuzzing::{gifts, results};
 
 #[cfg(test)]
 mod tests {
-    use pactolus_fuzzing::replay;
+    use pactolus_fuzz_support::replay;
 
     #[test]
     fn every_kept_configuration() {

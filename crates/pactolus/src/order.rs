@@ -1,6 +1,6 @@
 //! `pactolus order`: what a bill number made, as a Pactolus bank tells its operator.
 
-use pactolus_nouns::BillNo;
+use pactolus_types::BillNo;
 use serde_json::Value;
 
 use crate::cli::{self, Output};

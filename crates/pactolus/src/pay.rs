@@ -2,8 +2,8 @@
 
 use anyhow::anyhow;
 use pactolus_client::{Coins, DoneBy, Pay};
-use pactolus_nouns::{Amount, BillNo};
 use pactolus_protocol::FreeText;
+use pactolus_types::{Amount, BillNo};
 use serde_json::json;
 
 use crate::cli::{self, Output, amount};

@@ -1,7 +1,7 @@
 //! The player of a call, for every command that calls for one.
 
 use pactolus_client::Player;
-use pactolus_nouns::{OpenId, ZoneId};
+use pactolus_types::{OpenId, ZoneId};
 
 use crate::cli::session_key;
 use crate::target::Bank;

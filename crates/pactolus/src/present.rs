@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pactolus_nouns::{Amount, ZoneId};
+use pactolus_types::{Amount, ZoneId};
 
 use crate::cli::{Output, amount};
 use crate::failure::{Failure, Kind};

@@ -1,6 +1,6 @@
 //! `pactolus statement`: a player's orders, newest first, as a Pactolus bank tells its operator.
 
-use pactolus_nouns::{OpenId, ZoneId};
+use pactolus_types::{OpenId, ZoneId};
 use serde_json::Value;
 
 use crate::cli::{self, Output};

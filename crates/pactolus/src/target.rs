@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pactolus_client::{App, BaseUrl, Client, Patience, TokenSource};
-use pactolus_nouns::{AppId, Environment};
 use pactolus_protocol::{AccessToken, MidasKey, Pf};
+use pactolus_types::{AppId, Environment};
 
 use crate::cli::DEFAULT_CONFIG;
 use crate::config::{Config, Profile, Variables};
@@ -207,7 +207,7 @@ fn host(address: std::net::IpAddr) -> String {
     if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
 }
 
-type MakeApp = fn(AppId, pactolus_nouns::OfferId, pactolus_protocol::AppSecret, MidasKey) -> App;
+type MakeApp = fn(AppId, pactolus_types::OfferId, pactolus_protocol::AppSecret, MidasKey) -> App;
 
 fn app(environment: Environment) -> MakeApp {
     match environment {

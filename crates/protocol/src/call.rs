@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use crate::body::Body;
 use crate::error::Refusal;

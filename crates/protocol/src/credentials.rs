@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use pactolus_nouns::AppId;
+use pactolus_types::AppId;
 
 use crate::body::{Body, Value};
 use crate::error::{ErrorCode, Refusal};

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use pactolus_nouns::{BillNo, Coins};
+use pactolus_types::{BillNo, Coins};
 
 use crate::parameter::Parameter;
 

@@ -5,8 +5,8 @@
 
 mod contract;
 
-use pactolus_fuzzing::Choices;
-use pactolus_nouns::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
+use pactolus_fuzz_support::Choices;
+use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
 
 use crate::body::{Body, Value};
 use crate::call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
@@ -521,7 +521,7 @@ pub fn names(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use pactolus_fuzzing::replay;
+    use pactolus_fuzz_support::replay;
 
     #[test]
     fn every_kept_body() {

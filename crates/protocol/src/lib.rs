@@ -7,7 +7,7 @@
 //! A client signs a present, and a server reads and verifies it:
 //!
 //! ```
-//! use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+//! use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 //! use pactolus_protocol::{
 //!     AccessToken, Body, Call, Caller, Dialects, MidasKey, MpSig, Pf, Present, PresentReply, Received, SessionKey,
 //!     UnixSeconds, reply, signed_body,

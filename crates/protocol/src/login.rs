@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use pactolus_nouns::OpenId;
+use pactolus_types::OpenId;
 
 use crate::error::{ErrorCode, Refusal};
 use crate::json::Object;

@@ -3,7 +3,7 @@
 //! The fields stand in the documented order, and a done call's reply is byte for byte that of `docs/protocol.md`.
 //! How a client reads an answer is in `reply/answer.rs`.
 
-use pactolus_nouns::{BillNo, Coins};
+use pactolus_types::{BillNo, Coins};
 
 use crate::error::Refusal;
 use crate::json::Object;

@@ -1,6 +1,6 @@
 //! The client's side of a call: its body, signed in the documented dialect.
 
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use crate::body::{Body, Value};
 use crate::call::Call;

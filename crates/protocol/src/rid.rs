@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 
 /// Three groups of eight lowercase hex digits, the first the unix time in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

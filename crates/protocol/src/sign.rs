@@ -9,7 +9,7 @@
 use std::fmt;
 
 use hmac::Mac as _;
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 use subtle::ConstantTimeEq;
 
 use crate::body::Body;

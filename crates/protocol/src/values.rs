@@ -1,11 +1,11 @@
 //! Values that only the wire knows: the caller's clock, the platform, and free text.
 //!
-//! What the ledger knows as well (`OpenId`, `BillNo`, `Amount` …) lives in `pactolus-nouns`.
+//! What the ledger knows as well (`OpenId`, `BillNo`, `Amount` …) lives in `pactolus-types`.
 
 use std::fmt;
 use std::num::NonZeroU64;
 
-use pactolus_nouns::Coins;
+use pactolus_types::Coins;
 
 /// Why a value of this module cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

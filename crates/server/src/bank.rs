@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pactolus_ledger::{Ledger, Records};
-use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::login::SESSION_LIFETIME;
 use pactolus_protocol::{AccessToken, Rid, SessionKey};
+use pactolus_types::{AppId, UnixMillis};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 
 /// Something that tells the time.
 pub trait Clock: Send + Sync {

@@ -13,8 +13,8 @@ use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use pactolus_nouns::{AppId, Environment};
 use pactolus_protocol::{CallKind, CallPath, ErrorCode};
+use pactolus_types::{AppId, Environment};
 
 use crate::random::mix;
 

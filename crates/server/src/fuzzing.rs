@@ -8,6 +8,6 @@ pub use crate::operator::fuzzing::operator;
 mod tests {
     #[test]
     fn every_kept_text_of_operators() {
-        pactolus_fuzzing::replay("operator", super::operator);
+        pactolus_fuzz_support::replay("operator", super::operator);
     }
 }

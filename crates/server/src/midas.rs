@@ -16,11 +16,11 @@ use axum::http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Body;
 use pactolus_ledger::Posted;
-use pactolus_nouns::UnixMillis;
 use pactolus_protocol::{
     BalanceReply, Call, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay,
     PayReply, Present, PresentReply, Refusal, Rid, reply,
 };
+use pactolus_types::UnixMillis;
 
 use self::signed::Signed;
 use crate::answer::{json, log_answered, refuse, too_late};

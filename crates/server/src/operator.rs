@@ -24,7 +24,7 @@ use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use pactolus_nouns::{AppId, OpenId};
+use pactolus_types::{AppId, OpenId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 

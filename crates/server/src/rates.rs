@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pactolus_nouns::{AppId, Environment, OpenId, UnixMillis};
 use pactolus_protocol::{ErrorCode, Refusal};
+use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 use quick_cache::sync::Cache;
 
 use crate::settings::AppSettings;

@@ -22,9 +22,9 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use pactolus_ledger::{Former, RecordChange, RecordKey, RecordValue, Sharing, Unavailable};
-use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::explain::ShownParameters;
 use pactolus_protocol::{AccessToken, CallPath, Refusal, Rid};
+use pactolus_types::{AppId, UnixMillis};
 
 use self::masks::Masks;
 use self::ring::Ring;

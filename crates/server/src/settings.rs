@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use pactolus_nouns::{Amount, AppId, Environment, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
+use pactolus_types::{Amount, AppId, Environment, OfferId};
 
 use crate::seal::Keyring;
 

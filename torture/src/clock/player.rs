@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use fastrand::Rng;
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use super::{DAY_MS, HOUR_MS, LAST_MS, turn};
 use crate::game::Name;

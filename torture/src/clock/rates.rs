@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 use tokio::runtime::Runtime;
 
 use super::{LAST_MS, SECOND_MS, start, turn};

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
-use pactolus_figures::table::{Table, figure, number};
 use pactolus_ledger::{Audit, Ledger as _};
 use pactolus_ledger_embedded::{EmbeddedStore, OpenError};
+use pactolus_reports::table::{Table, figure, number};
 use pollster::block_on;
 use serde::Serialize;
 

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use pactolus_figures::waits::Waits;
-use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{
     AccessToken, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
+use pactolus_reports::waits::Waits;
+use pactolus_types::{Amount, Environment};
 
 use crate::game::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKEN};
 

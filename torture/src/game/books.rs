@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use fastrand::Rng;
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use super::Name;
 use super::calls::{Tried, call};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use hyper::Method;
-use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use pactolus_protocol::reply::parse_answer;
 use pactolus_protocol::{
     AccessToken, Answer, BalanceReply, Call, Caller, CancelPay, CancelPayReply, GetBalance, MidasKey, Pay,
     PayReply, Pf, Present, PresentReply, SessionKey, UnixSeconds, signed_body,
 };
+use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
 use super::http::{Http, NoAnswer};
 use super::{APPID, MIDAS_KEY, Name, OFFER, SANDBOX_MIDAS_KEY, SESSION_KEY, TOKEN, VALID};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use hyper::Method;
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pactolus_figures::report::Part;
-use pactolus_figures::table::{Table, figure, number};
+use pactolus_reports::report::Part;
+use pactolus_reports::table::{Table, figure, number};
 use serde::Serialize;
 
 use crate::options::NONE;

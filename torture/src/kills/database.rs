@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use fastrand::Rng;
-use pactolus_postgres_cluster::Cluster;
+use pactolus_test_postgres::Cluster;
 use tokio::runtime::Runtime;
 
 use super::{log_in, open};

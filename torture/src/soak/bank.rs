@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
-use pactolus_figures::machine::disk::folder_bytes;
+use pactolus_reports::machine::disk::folder_bytes;
 use serde::Deserialize;
 
 use crate::bank::Bank;

@@ -2,7 +2,7 @@
 //!
 //! An order is known by the lane that sent it and its number there; everything else about it follows from the seed.
 
-use pactolus_nouns::{Amount, BillNo, Environment};
+use pactolus_types::{Amount, BillNo, Environment};
 use serde::Serialize;
 
 use super::bank::Exported;

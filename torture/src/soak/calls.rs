@@ -1,13 +1,13 @@
 //! What is asked of the bank, how often, and how it is signed: as a game's back end and its operator ask.
 
 use hyper::Method;
-use pactolus_nouns::{AppId, BillNo, OfferId, OpenId, ZoneId};
 use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH, session_signature};
 use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_PATH};
 use pactolus_protocol::{
     AccessToken, AppSecret, Call, Caller, CancelPay, Credentials, FreeText, GetBalance, GrantType, MidasKey,
     Pay, Pf, Present, Refresh, SessionKey, StableTokenRequest, UnixSeconds, signed_body,
 };
+use pactolus_types::{AppId, BillNo, OfferId, OpenId, ZoneId};
 
 use super::books::{Does, Sent, environment};
 use super::connection::{By, Request};
@@ -247,8 +247,8 @@ impl Game {
 
     fn midas_key(&self, player: &Player) -> &MidasKey {
         match environment(player.number) {
-            pactolus_nouns::Environment::Live => &self.live,
-            pactolus_nouns::Environment::Sandbox => &self.sandbox,
+            pactolus_types::Environment::Live => &self.live,
+            pactolus_types::Environment::Sandbox => &self.sandbox,
         }
     }
 }

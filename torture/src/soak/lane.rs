@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use pactolus_nouns::OpenId;
 use pactolus_protocol::reply::{Refused, parse_answer};
 use pactolus_protocol::{
     AccessToken, Answer, Call, CancelPay, ErrorCode, GetBalance, Pay, Present, SessionKey, TokenReply,
 };
+use pactolus_types::OpenId;
 use serde::Deserialize;
 use tokio::sync::watch;
 

@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use pactolus_figures::waits::{STALL, Waits};
 use pactolus_protocol::AccessToken;
+use pactolus_reports::waits::{STALL, Waits};
 use tokio::sync::{Semaphore, watch};
 
 use super::books::Plan;
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     fn due_at(&self, index: u64) -> Duration {
-        Duration::from_secs_f64(pactolus_figures::table::number(index) / self.rate)
+        Duration::from_secs_f64(pactolus_reports::table::number(index) / self.rate)
     }
 
     /// Gives out turns as they become due, and at the end one more to each lane, by which it learns of the end.

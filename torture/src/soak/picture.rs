@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use pactolus_figures::table::{figure, mebibytes, number};
+use pactolus_reports::table::{figure, mebibytes, number};
 
 use super::samples::Sample;
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pactolus_ledger::{Day, Ledger, PostError, Posted};
+use pactolus_ledger::{Ledger, PostError, Posted};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_nouns::Environment;
+use pactolus_types::{Day, Environment};
 use pollster::block_on;
 
 use super::{Drawer, Name, Orders, PAGE, Witness};

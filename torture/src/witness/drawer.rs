@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use anyhow::{Context as _, ensure};
 use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Unavailable};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use pollster::block_on;
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];

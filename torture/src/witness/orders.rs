@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pactolus_ledger::{AccountKey, Gift, GiftLimits, Memo, Order, OrderKind};
-use pactolus_nouns::{Amount, AppId, Environment, UnixMillis};
+use pactolus_types::{Amount, AppId, Environment, UnixMillis};
 
 const PLAYERS: usize = 4;
 const ZONES: [&str; 2] = ["1", "1_7"];

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pactolus_figures::report::{Circumstances, Part};
-use pactolus_figures::table::{Table, figure, number};
+use pactolus_reports::report::{Circumstances, Part};
+use pactolus_reports::table::{Table, figure, number};
 use serde::Serialize;
 
 use crate::step::{Failure, workspace};

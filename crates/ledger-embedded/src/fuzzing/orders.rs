@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pactolus_fuzzing::Choices;
+use pactolus_fuzz_support::Choices;
 use pactolus_ledger::{
-    Account, AccountKey, Change, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+    Account, AccountKey, Change, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
 };
-use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
 use crate::journal::entry::{self, Entry, Follows};
 use crate::journal::frame::{Frame, FrameBuilder};

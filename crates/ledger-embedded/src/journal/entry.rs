@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, Change, Day, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+    Account, AccountKey, Change, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
 };
-use pactolus_nouns::{Amount, Coins, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
 use super::Position;
 use crate::codec::{Reader, put_text, put_varint};

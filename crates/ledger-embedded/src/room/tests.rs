@@ -10,7 +10,7 @@ use pactolus_ledger::{
     AccountKey, Former, Ledger as _, Memo, Order, OrderKind, PostError, Posted, Put, RecordChange, RecordKey,
     RecordValue, Records as _, Unavailable,
 };
-use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::tempdir;
 

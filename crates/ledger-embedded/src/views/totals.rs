@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pactolus_ledger::{Sums, Tally, TotalKey};
-use pactolus_nouns::{AppId, Environment};
+use pactolus_types::{AppId, Environment};
 
 use super::ViewError;
 use crate::codec::{Reader, put_varint};
@@ -119,7 +119,7 @@ fn read_key(app: AppId, environment: Environment, rest: &[u8]) -> Option<TotalKe
         environment,
         offer: names.next()??.parse().ok()?,
         zone: names.next()??.parse().ok()?,
-        day: pactolus_ledger::Day::new(u32::from_be_bytes(*day)),
+        day: pactolus_types::Day::new(u32::from_be_bytes(*day)),
     };
     names.next().is_none().then_some(total)
 }
@@ -133,7 +133,7 @@ fn put_name(out: &mut Vec<u8>, name: &str) {
 pub(super) mod fuzzing {
     //! What fuzzing promises of rows of totals.
 
-    use pactolus_nouns::Environment;
+    use pactolus_types::Environment;
 
     use super::{bytes, environment_key, key, read, read_key};
 

@@ -181,7 +181,7 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use pactolus_ledger::Memo;
-    use pactolus_nouns::{Amount, Environment, UnixMillis};
+    use pactolus_types::{Amount, Environment, UnixMillis};
 
     use super::*;
 

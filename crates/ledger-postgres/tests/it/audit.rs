@@ -2,8 +2,8 @@
 
 use pactolus_ledger::Ledger;
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_nouns::UnixMillis;
-use pactolus_postgres_cluster::{Database, execute};
+use pactolus_test_postgres::{Database, execute};
+use pactolus_types::UnixMillis;
 
 use crate::nodes::order;
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use pactolus_ledger::{Ledger, PostError, Unavailable};
 use pactolus_ledger_postgres::{PostgresStore, Settings};
-use pactolus_nouns::UnixMillis;
-use pactolus_postgres_cluster::Cluster;
+use pactolus_test_postgres::Cluster;
+use pactolus_types::UnixMillis;
 
 use crate::nodes::{Load, Nodes, order, ready};
 use crate::proxy::Proxy;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pactolus_ledger::conformance::Bank;
 use pactolus_ledger::{Ledger, Records, conformance_tests};
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_postgres_cluster::Database;
+use pactolus_test_postgres::Database;
 use pollster::block_on;
 use tokio::runtime::Runtime;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, Unavailable};
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_nouns::{Amount, Environment, UnixMillis};
+use pactolus_types::{Amount, Environment, UnixMillis};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 

@@ -1,7 +1,7 @@
 //! What is refused when a bank is opened, in words that say what to do.
 
 use pactolus_ledger_postgres::{Distribution, PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_postgres_cluster::{Database, execute};
+use pactolus_test_postgres::{Database, execute};
 
 async fn refused(url: &PostgresUrl) -> String {
     let opened = PostgresStore::open(url, &Settings::default()).await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pactolus_ledger::{Ledger, PostError, Posted, Refusal};
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_nouns::UnixMillis;
-use pactolus_postgres_cluster::Database;
+use pactolus_test_postgres::Database;
+use pactolus_types::UnixMillis;
 use tokio::task::JoinSet;
 
 use crate::nodes::{Load, Nodes, order};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
-use pactolus_fuzzing::Choices;
+use pactolus_fuzz_support::Choices;
 
 use super::profile::profile;
 use super::{CANCEL_WINDOW_MAX, Config, Problems, StoreUrl, Variables, config as whole, reading};

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use pactolus_client::BaseUrl;
-use pactolus_nouns::{AppId, Environment, OfferId};
 use pactolus_protocol::{AccessToken, AppSecret, MidasKey, Pf};
+use pactolus_types::{AppId, Environment, OfferId};
 
 use super::kind::{Wrong, choice, secret, text};
 use super::problem::Problems;

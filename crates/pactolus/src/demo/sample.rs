@@ -1,10 +1,10 @@
 //! The sample values of the vendor's pages, as one app with one player.
 
-use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use pactolus_protocol::{
     AccessToken, AppSecret, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
 use pactolus_server::{AppSettings, Login, Settings};
+use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
 /// The app, its keys, and its player.
 pub(super) struct Sample {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use hyper::StatusCode;
-use pactolus_nouns::Environment::{self, Live, Sandbox};
+use pactolus_types::Environment::{self, Live, Sandbox};
 use serde_json::Value;
 
 use super::sample::Sample;

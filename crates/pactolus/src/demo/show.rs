@@ -8,7 +8,7 @@ use std::path::Path;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use super::Args;
 use super::sample::{Sample, SignedWith};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pactolus_nouns::{BillNo, InvalidText, OpenId, ZoneId};
+use pactolus_types::{BillNo, InvalidText, OpenId, ZoneId};
 use sha2::{Digest as _, Sha256};
 
 /// The name of a campaign: 1 to 36 of the characters that a bill number may hold.

@@ -1,7 +1,7 @@
 //! One gift: one call, whose number is shown before it is sent.
 
 use pactolus_client::{Player, Present};
-use pactolus_nouns::{Amount, BillNo, OpenId};
+use pactolus_types::{Amount, BillNo, OpenId};
 use serde_json::json;
 
 use super::outcome::{Number, Outcome, Sent, send};
@@ -84,7 +84,7 @@ fn print(output: Output, present: &Present, sent: &Sent) -> Result<(), Failure> 
                 "zone_id": player.zone_id.as_str(),
                 "present_counts": coins.get(),
                 "outcome": outcome.name(),
-                "balance": balance.map(pactolus_nouns::Coins::get),
+                "balance": balance.map(pactolus_types::Coins::get),
                 "detail": detail,
             });
             format!("{told}\n")

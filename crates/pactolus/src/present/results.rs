@@ -291,7 +291,7 @@ pub(super) mod fuzzing {
     use std::sync::Arc;
 
     use pactolus_client::{Amount, Coins, Player};
-    use pactolus_fuzzing::Choices;
+    use pactolus_fuzz_support::Choices;
     use pactolus_protocol::Pf;
     use tokio::sync::Semaphore;
 

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use csv::StringRecord;
 use pactolus_client::{Player, Present};
-use pactolus_nouns::{Amount, BillNo, InvalidAmount, InvalidText, OpenId, TextProblem, ZoneId};
 use pactolus_protocol::{Pf, SessionKey};
+use pactolus_types::{Amount, BillNo, InvalidAmount, InvalidText, OpenId, TextProblem, ZoneId};
 
 use super::number::Campaign;
 use crate::config::nearest;

@@ -123,7 +123,7 @@ pub(crate) fn results_beside(path: &Path, name: &str) -> PathBuf {
 pub(super) mod fuzzing {
     //! What fuzzing promises of files of gifts.
 
-    use pactolus_fuzzing::Choices;
+    use pactolus_fuzz_support::Choices;
     use pactolus_protocol::Pf;
 
     use super::{Defaults, Lang, Line, lines};

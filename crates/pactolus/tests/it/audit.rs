@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::Answer;
+use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
 use crate::running::{Folder, Running};

@@ -1,8 +1,8 @@
 //! A whole bank to PostgreSQL and back.
 
-use pactolus_nouns::Environment;
-use pactolus_postgres_cluster::Database;
 use pactolus_protocol::Answer;
+use pactolus_test_postgres::Database;
+use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
 use crate::load::{Books, Load};

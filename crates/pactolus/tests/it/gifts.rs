@@ -1,11 +1,11 @@
 //! Gifts of the sample app, signed as its back end signs them, and what the bank says of them.
 
-use pactolus_nouns::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use pactolus_protocol::reply::parse_answer;
 use pactolus_protocol::{
     AccessToken, Answer, Call as _, Caller, MidasKey, Pf, Present, PresentReply, SessionKey, UnixSeconds,
     signed_body,
 };
+use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use serde_json::Value;
 
 use crate::http::Http;

@@ -1,8 +1,8 @@
 //! A first configuration: fresh keys, its owner's only, and good enough to serve from at once.
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::reply::parse_answer;
 use pactolus_protocol::{AccessToken, Answer, MidasKey, Present, TokenReply};
+use pactolus_types::Environment;
 use serde_json::Value;
 
 use crate::gifts::{Gift, Player};

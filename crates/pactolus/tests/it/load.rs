@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::Answer;
+use pactolus_types::Environment;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 

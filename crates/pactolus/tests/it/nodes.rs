@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pactolus_nouns::Environment;
-use pactolus_postgres_cluster::Database;
 use pactolus_protocol::Answer;
+use pactolus_test_postgres::Database;
+use pactolus_types::Environment;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use pactolus_nouns::Environment;
-use pactolus_postgres_cluster::{Database, ask};
 use pactolus_protocol::Answer;
+use pactolus_test_postgres::{Database, ask};
+use pactolus_types::Environment;
 use serde_json::{Value, json};
 
 use crate::gifts::{Gift, Player, SESSION_KEY};

@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::{AccessToken, Answer};
+use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
 use crate::load::{Books, Load, PLAYERS, repeat};

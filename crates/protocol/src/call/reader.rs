@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use pactolus_nouns::{Amount, InvalidAmount};
+use pactolus_types::{Amount, InvalidAmount};
 
 use crate::body::{Body, Value};
 use crate::error::Refusal;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use pactolus_nouns::{Amount, AppId, BillNo, OfferId, OpenId, ZoneId};
+use pactolus_types::{Amount, AppId, BillNo, OfferId, OpenId, ZoneId};
 
 use super::fields::Fields;
 use super::reader::{Reader, amount};

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use crate::call::CallPath;
 use crate::parameter::Parameter;

@@ -81,10 +81,10 @@ impl<'a> Case<'a> {
         }
     }
 
-    pub(super) fn midas_key(&self, environment: pactolus_nouns::Environment) -> &'a [u8] {
+    pub(super) fn midas_key(&self, environment: pactolus_types::Environment) -> &'a [u8] {
         match environment {
-            pactolus_nouns::Environment::Live => self.keys.live.expose().as_bytes(),
-            pactolus_nouns::Environment::Sandbox => self.keys.sandbox.expose().as_bytes(),
+            pactolus_types::Environment::Live => self.keys.live.expose().as_bytes(),
+            pactolus_types::Environment::Sandbox => self.keys.sandbox.expose().as_bytes(),
         }
     }
 
@@ -265,12 +265,12 @@ mod tests {
         };
         let json =
             r#"{"ts":7,"Upper":1.50,"user_ip":"","zone_id":1,"pay_item":"宝 *~","sig":"S+g","deep":[]}"#;
-        for environment in pactolus_nouns::Environment::ALL {
+        for environment in pactolus_types::Environment::ALL {
             let path = CallPath { kind: CallKind::Pay, environment };
             let evidence = Evidence::read(path, &token, json.as_bytes()).unwrap();
             let body = crate::body::Body::parse(json.as_bytes()).unwrap();
             for dialect in Dialects::Lenient.in_order() {
-                let midas = if environment == pactolus_nouns::Environment::Live { &live } else { &sandbox };
+                let midas = if environment == pactolus_types::Environment::Live { &live } else { &sandbox };
                 let known = [
                     (Proof::Sig, sign::sig(path, &body, dialect, midas)),
                     (Proof::MpSig, sign::mp_sig(path, &body, dialect, "S+g", &token, &session)),

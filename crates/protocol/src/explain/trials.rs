@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use super::mistake::{Function, Mistake, PathForm};
 use super::recipe::{Case, Proof, Recipe, middle};

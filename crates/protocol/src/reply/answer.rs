@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pactolus_nouns::{BillNo, Coins};
+use pactolus_types::{BillNo, Coins};
 use serde::Deserialize;
 
 use super::fields::Fields as _;

@@ -1,11 +1,11 @@
 //! What a lenient and a strict app accept, and the near misses that neither does.
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::sign::dialect::Unescaped;
 use pactolus_protocol::sign::{self, Encoding, Selection};
 use pactolus_protocol::{
     AccessToken, Body, Call, Dialect, Dialects, ErrorCode, MidasKey, MpSig, Pay, Present, Received, Refusal,
 };
+use pactolus_types::Environment;
 
 use crate::samples::{
     LIVE_PAY, LIVE_PRESENT, PAY, PRESENT, midas_key, session_key, signed, token, with_proofs,

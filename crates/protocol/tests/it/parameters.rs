@@ -1,10 +1,10 @@
 //! Every parameter: what is accepted, what is refused, and the words of each refusal.
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::parameter::Need;
 use pactolus_protocol::{
     Body, Call, CallKind, CancelPay, ErrorCode, GetBalance, MpSig, Parameter, Pay, Present, Received, Refusal,
 };
+use pactolus_types::Environment;
 use serde_json::{Map, Value, json};
 
 use crate::samples::{PAY, PRESENT};

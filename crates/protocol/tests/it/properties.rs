@@ -1,10 +1,10 @@
 //! For any bytes: no panic. For any valid call: signed, read and verified, it is itself.
 
-use pactolus_nouns::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, ZoneId};
 use pactolus_protocol::{
     Body, Call, Caller, CancelPay, Dialect, Dialects, FreeText, GetBalance, MpSig, Pay, Pf, Present,
     Received, UnixSeconds, sign, signed_body,
 };
+use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, ZoneId};
 use proptest::option::of;
 use proptest::prelude::*;
 

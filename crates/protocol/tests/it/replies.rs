@@ -1,11 +1,11 @@
 //! Replies byte for byte, and read back.
 
-use pactolus_nouns::{BillNo, Coins, UnixMillis};
 use pactolus_protocol::reply::{InvalidAnswer, Refused, parse_answer, refusal_to_json, to_json};
 use pactolus_protocol::{
     Answer, BalanceReply, Call, CancelPay, CancelPayReply, ErrorCode, ExistingOrder, GetBalance, Parameter,
     Pay, PayReply, Present, PresentReply, Refusal, Reply, Rid,
 };
+use pactolus_types::{BillNo, Coins, UnixMillis};
 
 fn coins(count: u64) -> Coins {
     Coins::new(count).unwrap()

@@ -1,7 +1,7 @@
 //! The values of the vendor's example, and bodies signed in any dialect.
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Dialect, MidasKey, SessionKey, sign};
+use pactolus_types::Environment;
 
 pub(crate) const PRESENT: &str = r#""openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123""#;
 

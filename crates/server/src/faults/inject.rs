@@ -6,8 +6,8 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
 use http_body_util::Full;
-use pactolus_nouns::UnixMillis;
 use pactolus_protocol::{AccessToken, CallPath, Query, Refusal};
+use pactolus_types::UnixMillis;
 
 use super::{Fault, SandboxCall};
 use crate::answer::refuse;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
-use pactolus_nouns::{AppId, OpenId, UnixMillis};
 use pactolus_protocol::login::CODE_LIFETIME;
 use pactolus_protocol::{ErrorCode, LoginCode, Refusal};
+use pactolus_types::{AppId, OpenId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 

@@ -3,8 +3,8 @@
 //! For development, where nobody is there to give out codes: the same code is the same player for ever, and nothing
 //! is kept to remember it by.
 
-use pactolus_nouns::{AppId, OpenId};
 use pactolus_protocol::LoginCode;
+use pactolus_types::{AppId, OpenId};
 use sha2::{Digest as _, Sha256};
 
 /// The player of `appid` that `code` logs in: 28 characters beginning with `o`, as the vendor's are.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
-use pactolus_nouns::{AppId, OpenId, UnixMillis};
 use pactolus_protocol::{ErrorCode, Refusal, SessionKey};
+use pactolus_types::{AppId, OpenId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
-use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
 use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
+use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;

@@ -4,10 +4,10 @@ use pactolus_ledger::{
     Account, AccountKey, Differs, Gift, GiftLimits, Memo, Order, OrderKind, PostError, Refusal as Refused,
     Unavailable,
 };
-use pactolus_nouns::{BillNo, Coins};
 use pactolus_protocol::{
     BalanceReply, Call, CancelPay, ErrorCode, ExistingOrder, GetBalance, Parameter, Pay, Present, Refusal,
 };
+use pactolus_types::{BillNo, Coins};
 
 use super::signed::Signed;
 

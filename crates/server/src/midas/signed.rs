@@ -9,10 +9,10 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::Method;
 use http_body_util::BodyExt;
-use pactolus_nouns::{Environment, UnixMillis};
 use pactolus_protocol::{
     AccessToken, BODY_BYTES_MAX, Body, Call, ErrorCode, Parameter, Query, Received, Refusal,
 };
+use pactolus_types::{Environment, UnixMillis};
 
 use super::{Arrival, Sent};
 use crate::bank::Bank;

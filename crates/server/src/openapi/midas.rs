@@ -1,11 +1,11 @@
 //! The Midas calls, from the tables of the protocol.
 
-use pactolus_nouns::{AppId, BillNo, Coins, OfferId, OpenId, ZoneId};
 use pactolus_protocol::call::CallKind;
 use pactolus_protocol::parameter::{Form, Need};
 use pactolus_protocol::{
     BalanceReply, CallPath, CancelPayReply, FreeText, Parameter, PayReply, Pf, PresentReply, reply,
 };
+use pactolus_types::{AppId, BillNo, Coins, OfferId, OpenId, ZoneId};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Schemas};

@@ -2,11 +2,11 @@
 //!
 //! The queries are listed here by hand, because they are read one by one; the answers are what the protocol writes.
 
-use pactolus_nouns::{AppId, OpenId};
 use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH};
 use pactolus_protocol::reply::ok_json;
 use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_LIFETIME, TOKEN_PATH};
 use pactolus_protocol::{AccessToken, GrantType, LoginReply, SessionKey, TokenReply};
+use pactolus_types::{AppId, OpenId};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Schemas};

@@ -1,8 +1,8 @@
 //! Schemas of what the protocol writes, read from what it writes.
 
-use pactolus_nouns::Coins;
 use pactolus_protocol::reply::refusal_to_json;
 use pactolus_protocol::{ErrorCode, ExistingOrder, Refusal, Rid};
+use pactolus_types::Coins;
 use serde_json::{Map, Value, json};
 
 /// A bill number that keeps the rule.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use pactolus_ledger::{Account, AccountKey};
-use pactolus_nouns::{AppId, Environment, OfferId, OpenId, ZoneId};
+use pactolus_types::{AppId, Environment, OfferId, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

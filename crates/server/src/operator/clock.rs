@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use pactolus_nouns::{AppId, BillNo, Environment, InvalidText, OfferId, OpenId, ZoneId};
+use pactolus_types::{AppId, BillNo, Environment, InvalidText, OfferId, OpenId, ZoneId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pactolus_ledger::{BillKey, Differs, Memo, Order, OrderKind, PostError, Posted, Refusal};
-use pactolus_nouns::{Amount, AppId, BillNo, Coins, Environment, OpenId, ZoneId};
+use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! What the operator API tells of an order that was applied.
 
 use pactolus_ledger::{OrderKind, Receipt};
-use pactolus_nouns::{AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+use pactolus_types::{AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::Serialize;
 

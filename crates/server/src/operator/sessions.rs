@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use pactolus_nouns::{AppId, OpenId};
 use pactolus_protocol::SessionKey;
+use pactolus_types::{AppId, OpenId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;

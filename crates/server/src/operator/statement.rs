@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use pactolus_ledger::{AccountKey, Cursor};
-use pactolus_nouns::{Environment, OpenId, ZoneId};
+use pactolus_types::{Environment, OpenId, ZoneId};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -141,9 +141,9 @@ impl Text for PageMark {
 pub(super) mod fuzzing {
     //! What fuzzing promises of the marks of pages.
 
-    use pactolus_fuzzing::Choices;
+    use pactolus_fuzz_support::Choices;
     use pactolus_ledger::{AccountKey, Cursor};
-    use pactolus_nouns::Environment;
+    use pactolus_types::Environment;
 
     use super::PageMark;
 

@@ -8,8 +8,8 @@ use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
 use jiff::{ToSpan as _, Unit};
-use pactolus_ledger::{Day, Tally, Total};
-use pactolus_nouns::{AppId, Environment, OfferId, ZoneId};
+use pactolus_ledger::{Tally, Total};
+use pactolus_types::{AppId, Day, Environment, OfferId, ZoneId};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -156,8 +156,8 @@ impl Text for UtcDay {
 pub(super) mod fuzzing {
     //! What fuzzing promises of days.
 
-    use pactolus_fuzzing::Choices;
-    use pactolus_ledger::Day;
+    use pactolus_fuzz_support::Choices;
+    use pactolus_types::Day;
 
     use super::UtcDay;
 

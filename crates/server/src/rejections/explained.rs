@@ -2,11 +2,11 @@
 //!
 //! Nothing here decides anything: the call is refused already, and a look-up that fails leaves it unexplained.
 
-use pactolus_nouns::{AppId, Environment, OpenId, UnixMillis};
 use pactolus_protocol::explain::{Keys, ShownParameters};
 use pactolus_protocol::{
     AccessToken, CallPath, Dialects, ErrorCode, Evidence, Finding, Mistake, Parameter, Refusal,
 };
+use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 
 use super::{Seen, Told, locked};
 use crate::bank::Bank;

@@ -73,8 +73,8 @@ fn size(rejection: &Rejection) -> usize {
 mod tests {
     use super::*;
     use axum::http::Method;
-    use pactolus_nouns::UnixMillis;
     use pactolus_protocol::CallPath;
+    use pactolus_types::UnixMillis;
 
     fn rejection(number: u64, errmsg_bytes: usize) -> Arc<Rejection> {
         Arc::new(Rejection {

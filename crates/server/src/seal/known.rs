@@ -4,7 +4,7 @@
 //! That may be a variable that was not set, so it is told before the first request and not by a million players.
 
 use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Unavailable};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyId, Keyring};

@@ -3,7 +3,7 @@
 //! It decides and does no more: who reads the records and writes them again is the command that reseals a store.
 
 use pactolus_ledger::{Former, RecordChange, RecordValue};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 
 use super::vault::Kind;
 use super::{KeyId, Keyring, NotOpened, Sealed};

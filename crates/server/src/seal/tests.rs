@@ -2,7 +2,7 @@
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{Former, Put, RecordChange, Records as _};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use pollster::block_on;
 use proptest::prelude::*;
 

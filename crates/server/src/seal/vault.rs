@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing, Unavailable};
-use pactolus_nouns::UnixMillis;
+use pactolus_types::UnixMillis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;

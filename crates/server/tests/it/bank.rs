@@ -12,7 +12,6 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use pactolus_ledger::{Ledger, Records};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_nouns::{Amount, Environment, UnixMillis};
 use pactolus_protocol::{
     AccessToken, AppSecret, Call, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
@@ -20,6 +19,7 @@ use pactolus_server::{
     AppSettings, Bank, Clock, Drained, Keyring, Limits, ManualClock, OsRandomness, Settings, Store,
     SystemClock, Turn, serve,
 };
+use pactolus_types::{Amount, Environment, UnixMillis};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{CancelPay, FreeText, GetBalance, Pay, Present};
+use pactolus_types::{Amount, Environment};
 
 use crate::bank::{TestBank, assert_refused, caller, gift, sign};
 
@@ -125,7 +125,7 @@ async fn a_pay_can_be_cancelled_for_48_hours() {
 #[tokio::test]
 async fn coins_past_the_maximum_are_refused_and_change_nothing() {
     let bank = TestBank::start().await;
-    let most = pactolus_nouns::Coins::MAX.get();
+    let most = pactolus_types::Coins::MAX.get();
     assert_eq!(bank.present(&gift("most", most)).await["balance"], most);
     let refused = bank.present(&gift("one-more", 1)).await;
     assert_refused(

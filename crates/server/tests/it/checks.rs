@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
 use pactolus_protocol::{Dialects, MidasKey, MpSig, Present, signed_body};
+use pactolus_types::Environment;
 use serde_json::Value;
 
 use crate::bank::{

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{CancelPay, FreeText, Pay};
+use pactolus_types::{Amount, Environment};
 use serde_json::{Value, json};
 
 use crate::bank::{PLAYER, START, TestBank, assert_refused, caller, gift, sign};

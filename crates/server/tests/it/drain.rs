@@ -1,6 +1,6 @@
 //! Coming to an end.
 
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
 use pactolus_protocol::Dialects;
 use pactolus_server::AppSettings;
+use pactolus_types::Environment;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

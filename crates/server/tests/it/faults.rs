@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
 use pactolus_protocol::{GetBalance, Present};
 use pactolus_server::Limits;
+use pactolus_types::Environment;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -1,11 +1,11 @@
 //! A client from its login to its balance, in both environments, over HTTP only; what it should have is counted
 //! here, by hand, and not by the bank's own rule.
 
-use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{
     AccessToken, Call, Caller, CancelPay, GetBalance, MidasKey, Pay, Present, SessionKey, signed_body,
 };
 use pactolus_server::{AppSettings, Login};
+use pactolus_types::{Amount, Environment};
 use serde_json::Value;
 
 use crate::bank::{APPID, MIDAS_KEY, SANDBOX_KEY, SECRET, TestBank, caller, sample_app};

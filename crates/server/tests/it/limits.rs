@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{GetBalance, Present};
 use pactolus_server::AppSettings;
+use pactolus_types::{Amount, Environment};
 use serde_json::Value;
 
 use crate::bank::{PLAYER, TestBank, assert_refused, caller, gift, sample_app, sign};

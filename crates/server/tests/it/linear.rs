@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{CancelPay, GetBalance, Pay, Present};
+use pactolus_types::{Amount, Environment};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

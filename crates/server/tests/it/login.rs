@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
 use pactolus_protocol::{AccessToken, MidasKey, Present, SessionKey, signed_body};
 use pactolus_server::{AppSettings, Login};
+use pactolus_types::Environment;
 use serde_json::Value;
 
 use crate::bank::{

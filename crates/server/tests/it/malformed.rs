@@ -3,8 +3,8 @@
 //! They are made from the documented request by damage whose code the contract says, from a seed; all are otherwise
 //! right, so that nothing else can refuse them first.
 
-use pactolus_nouns::Environment;
 use pactolus_protocol::Present;
+use pactolus_types::Environment;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -1,7 +1,7 @@
 //! The operator API: its token, its problem details, sessions and accounts.
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 use serde_json::{Value, json};
 
 use crate::bank::{APPID, OFFER, PLAYER, TestBank, gift};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
 use pactolus_protocol::{CancelPay, Pay};
+use pactolus_types::Environment;
 use serde_json::{Value, json};
 
 use crate::bank::{APPID, OFFER, PLAYER, START, TestBank, caller, gift, sign};
@@ -180,7 +180,7 @@ async fn a_bill_number_tells_its_order_and_its_cancel() {
     );
 
     let bill_no = "p".parse().unwrap();
-    let amt = pactolus_nouns::Amount::new(4).unwrap();
+    let amt = pactolus_types::Amount::new(4).unwrap();
     let pay = Pay { caller: caller(), amt, bill_no, pay_item: None, app_remark: None };
     let cancel = CancelPay { caller: caller(), bill_no, pay_item: None };
     assert_eq!(bank.call::<Pay>(Environment::Live, sign(&pay, Environment::Live)).await["errcode"], 0);

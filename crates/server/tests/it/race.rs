@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pactolus_nouns::Environment;
+use pactolus_types::Environment;
 
 use crate::bank::{TestBank, gift};
 

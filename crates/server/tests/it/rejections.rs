@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_nouns::Environment;
 use pactolus_protocol::{AppSecret, MpSig, Present};
 use pactolus_server::{AppSettings, Limits};
+use pactolus_types::Environment;
 use serde_json::{Value, json};
 
 use crate::bank::{

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records};
-use pactolus_nouns::{Environment, UnixMillis};
 use pactolus_protocol::{AccessToken, MidasKey, SessionKey, signed_body};
 use pactolus_server::{Keyring, MasterKey};
+use pactolus_types::{Environment, UnixMillis};
 use serde_json::Value;
 
 use crate::bank::{APPID, MIDAS_KEY, PLAYER, SECRET, SESSION_KEY, TestBank, gift, sample_app};

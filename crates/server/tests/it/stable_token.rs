@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
 use pactolus_protocol::{AppSecret, MidasKey, MpSig, signed_body};
 use pactolus_server::AppSettings;
+use pactolus_types::Environment;
 use serde_json::{Value, json};
 
 use crate::bank::{APPID, MIDAS_KEY, SECRET, START, TestBank, assert_refused, gift, sample_app};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::{Amount, Environment};
 use pactolus_protocol::{Caller, CancelPay, Pay};
+use pactolus_types::{Amount, Environment};
 use serde_json::{Value, json};
 
 use crate::bank::{PLAYER, TestBank, caller, sign};

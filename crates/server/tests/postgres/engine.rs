@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_postgres_cluster::{Database, ask};
+use pactolus_test_postgres::{Database, ask};
 use tokio::runtime::Runtime;
 
 use crate::bank::{Engine, Place};

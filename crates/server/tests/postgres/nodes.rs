@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use pactolus_nouns::Environment;
-use pactolus_postgres_cluster::Database;
 use pactolus_protocol::{AccessToken, MidasKey, Present, SessionKey, signed_body};
 use pactolus_server::{AppSettings, Limits, Login};
+use pactolus_test_postgres::Database;
+use pactolus_types::Environment;
 use serde_json::Value;
 
 use crate::bank::{APPID, PLAYER, SECRET, SESSION_KEY, TestBank, assert_refused, gift, sample_app, sign};

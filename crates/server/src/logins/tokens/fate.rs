@@ -1,8 +1,8 @@
 //! What became of a token that was refused, to tell whoever asks why.
 
 use pactolus_ledger::Unavailable;
-use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::AccessToken;
+use pactolus_types::{AppId, UnixMillis};
 
 use super::Tokens;
 use crate::logins::digest;

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
-use pactolus_nouns::{AppId, UnixMillis};
 use pactolus_protocol::token::TOKEN_LIFETIME;
 use pactolus_protocol::{AccessToken, ErrorCode, Refresh, Refusal, TokenReply};
+use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 

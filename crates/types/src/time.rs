@@ -40,3 +40,35 @@ impl fmt::Display for UnixMillis {
         self.0.fmt(f)
     }
 }
+
+/// A day by UTC: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(u32);
+
+impl Day {
+    /// The first day there is.
+    pub const MIN: Self = Self(0);
+    /// The last day there is.
+    pub const MAX: Self = Self(u32::MAX);
+
+    /// The day `days` after 1970-01-01.
+    pub const fn new(days: u32) -> Self {
+        Self(days)
+    }
+
+    /// The day of a moment.
+    pub fn of(at: UnixMillis) -> Self {
+        Self(u32::try_from(at.seconds() / 86_400).unwrap_or(u32::MAX))
+    }
+
+    /// Days since 1970-01-01.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -5,7 +5,7 @@
 //! the two sides needs.
 //!
 //! ```
-//! use pactolus_nouns::{Amount, BillNo, Coins};
+//! use pactolus_types::{Amount, BillNo, Coins};
 //!
 //! let bill_no = BillNo::new("BillNo_123")?;
 //! assert_eq!(bill_no.as_str(), "BillNo_123");
@@ -26,4 +26,4 @@ pub mod time;
 pub use coins::{Amount, Coins, InvalidAmount};
 pub use environment::{Environment, UnknownEnvironment};
 pub use text::{AppId, BillNo, InvalidText, OfferId, OpenId, TextProblem, ZoneId};
-pub use time::UnixMillis;
+pub use time::{Day, UnixMillis};
