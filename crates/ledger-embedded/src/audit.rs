@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 
 use pactolus_ledger::{Account, Audit, Decision, Filed, HistoryDigest, Sums, TotalKey, decide};
 
-use crate::books::{Books, BooksError};
+use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::{Mark, Position};
-use crate::open::OpenError;
+use crate::state::{Books, BooksError};
 use crate::views::ViewError;
 
 /// Why an audit cannot go on.

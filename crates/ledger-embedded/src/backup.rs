@@ -19,12 +19,13 @@ use std::path::{Path, PathBuf};
 use pactolus_ledger::{HistoryDigest, Receipt};
 
 use crate::disk;
+use crate::disk::sync_folder;
+use crate::error::OpenError;
+use crate::format;
 use crate::journal::frame::FrameBuilder;
 use crate::journal::scan::{Scan, Step};
 use crate::journal::segment::Segment;
 use crate::journal::{Journal, Mark, Position};
-use crate::open::OpenError;
-use crate::store::{self, sync_folder};
 
 const MANIFEST: &str = "pactolus-backup";
 const MANIFEST_WORDS: &str = "Pactolus backup, format 1";
@@ -103,7 +104,7 @@ pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<Copied, B
         return Err(BackupError::TooFew { orders: manifest.orders, until });
     }
     make_empty(to)?;
-    let lock = store::hold(to)?;
+    let lock = format::hold(to)?;
     let (end, bytes) = copy(&journal, &to.join("journal"), until)?;
     let is_whole = until.is_some() || (end.orders == manifest.orders && hex(&end.digest) == manifest.digest);
     if !is_whole || until.is_some_and(|until| until != end.orders) {

@@ -2,6 +2,9 @@
 //!
 //! Reading never panics; what cannot be read is `None`, and the caller says where it was.
 
+/// The version of the store's files that this program writes, and the newest that it reads.
+pub(crate) const FORMAT: u32 = 1;
+
 /// Appends `value` in seven-bit groups, the lowest first, the high bit saying that more follow (LEB128).
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {

@@ -3,6 +3,8 @@
 //! It must never take an error of a sync for a full disk: what a sync that failed has left is not known, and a second
 //! one that seems to succeed proves nothing. Read next: `room`, what comes of a full disk.
 
+pub(crate) mod space;
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -49,6 +51,11 @@ pub(crate) fn says_full(error: &io::Error) -> bool {
 /// What a sync came to. Its errors are failures, whatever they say.
 pub(crate) fn synced(result: io::Result<()>) -> Result<(), WriteError> {
     result.map_err(WriteError::Failed)
+}
+
+/// Makes durable what files and folders a folder holds; without this a power cut may forget a new one, with all in it.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// The room of a file system, in bytes.

@@ -14,15 +14,16 @@ use std::sync::Arc;
 use pactolus_fuzz_support::Choices;
 use tempfile::TempDir;
 
+use crate::background::throttle::Pace;
 use crate::backup::{self, BackupError};
-use crate::calm::Pace;
+use crate::codec::FORMAT;
 use crate::disk::Real;
+use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
 use crate::index::{Index, Record};
 use crate::journal::entry::Entry;
 use crate::journal::frame::{self, Frame, FrameBuilder, HEADER_BYTES, Header};
-use crate::journal::{FORMAT, Mark, Position, entry, segment};
-use crate::open::OpenError;
+use crate::journal::{Mark, Position, entry, segment};
 
 pub use crate::backup::fuzzing::manifest;
 pub use crate::views::fuzzing::views;

@@ -4,43 +4,26 @@
 //! Runs are added at the front and neighbours of about one size are merged into one, so that there are few, and each
 //! record is written again only about once for each fourfold growth.
 
+mod error;
 mod filter;
 mod merge;
 mod run;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+pub(crate) use self::error::IndexError;
 pub(crate) use self::merge::Merge;
 pub(crate) use self::run::{Record, Run};
 
 use self::run::RunWriter;
-use crate::calm::Pace;
-use crate::disk::{Disk, WriteError};
+use crate::background::throttle::Pace;
+use crate::disk::Disk;
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 
 /// How many runs of about one size are merged into one.
 const MERGED: u8 = 4;
-
-/// Why an index cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum IndexError {
-    #[error("reading the views failed")]
-    Io(#[from] io::Error),
-    #[error("writing the views failed")]
-    Write(#[from] WriteError),
-    #[error("{} is damaged at offset {offset}", file.display())]
-    Damaged { file: PathBuf, offset: u64 },
-}
-
-impl IndexError {
-    /// Whether it only says that there is no room on the disk.
-    pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Write(error) if error.is_full())
-    }
-}
 
 /// An index that is open.
 #[derive(Debug)]

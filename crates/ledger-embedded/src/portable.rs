@@ -7,10 +7,10 @@ use std::task::Poll;
 use pactolus_ledger::portable::same_receipt;
 use pactolus_ledger::{BoxFuture, ImportError, Ledger as _, Portable, Receipt, RecordChange, Unavailable};
 
-use crate::EmbeddedStore;
+use crate::error::OpenError;
 use crate::journal::Mark;
 use crate::journal::scan::{Scan, Step};
-use crate::open::OpenError;
+use crate::store::EmbeddedStore;
 
 impl EmbeddedStore {
     /// Visits the orders that were published when it begins.

@@ -13,9 +13,9 @@ use pactolus_ledger::{
 use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::open::OpenError;
-use crate::room::Room;
-use crate::shelf::{Label, Rows, Shelf, ShelfError};
+use crate::disk::space::Room;
+use crate::error::OpenError;
+use crate::kv::{Label, Rows, Shelf, ShelfError};
 
 /// The most changes that wait: the callers of more wait themselves.
 const QUEUE_MAX: usize = 4096;

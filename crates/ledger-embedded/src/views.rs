@@ -5,7 +5,7 @@
 //! the views (`views/contents`). A crash in between leaves files that nothing refers to, which opening removes, and
 //! sums that are too new, which is harmless: the orders after the mark are filed again and change nothing.
 
-mod contents;
+mod manifest;
 mod totals;
 
 use std::path::{Path, PathBuf};
@@ -15,18 +15,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pactolus_ledger::TotalKey;
 use pactolus_types::{AppId, Environment};
 
-use self::contents::Contents;
+use self::manifest::Contents;
 use self::totals::TotalRows;
-use crate::Settings;
-use crate::calm::Pace;
+use crate::background::throttle::Pace;
+use crate::disk::space::Room;
+use crate::disk::sync_folder;
 use crate::fingerprint::{Fingerprint, Map, Seed};
 use crate::index::{Index, IndexError, Record, Run, Runs};
 use crate::journal::{Mark, Position};
-use crate::room::Room;
+use crate::kv::ShelfError;
+use crate::memtable::Bulk;
 use crate::rows::TotalRow;
-use crate::shelf::ShelfError;
-use crate::store::sync_folder;
-use crate::tail::Bulk;
+use crate::settings::Settings;
 
 /// The views of a store.
 pub(crate) struct Views {
@@ -238,7 +238,7 @@ pub(crate) mod fuzzing {
 
     /// Contents and rows are what was written, or are refused.
     pub fn views(bytes: &[u8]) {
-        super::contents::fuzzing::contents(bytes);
+        super::manifest::fuzzing::manifest(bytes);
         super::totals::fuzzing::totals(bytes);
     }
 }

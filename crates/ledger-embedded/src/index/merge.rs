@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Index;
+use super::error::IndexError;
 use super::run::{Record, Run, RunReader};
-use super::{Index, IndexError};
-use crate::calm::Pace;
+use crate::background::throttle::Pace;
 
 /// Runs to merge, newest first.
 pub(crate) struct Merge(Vec<Arc<Run>>);

@@ -16,12 +16,12 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::IndexError;
+use super::error::IndexError;
 use super::filter::{BITS_PER_RECORD_MAX, Filter};
-use crate::disk::{Disk, synced};
+use crate::codec::FORMAT;
+use crate::disk::{Disk, sync_folder, synced};
 use crate::fingerprint::Fingerprint;
-use crate::journal::{FORMAT, Position};
-use crate::store::sync_folder;
+use crate::journal::Position;
 
 /// Where the last order under a name stands, by the name's fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use pactolus_ledger::{
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
-use super::Position;
+use super::position::Position;
 use crate::codec::{Reader, put_text, put_varint};
 
 /// One order in the journal.

@@ -13,7 +13,7 @@
 use pactolus_ledger::{Change, Order};
 
 use super::entry::{self, Entry, Follows};
-use super::{Mark, Position};
+use super::position::{Mark, Position};
 
 /// Bytes of a frame before its payload.
 pub(crate) const HEADER_BYTES: usize = 56;

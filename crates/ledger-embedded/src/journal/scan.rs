@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::Journal;
 use super::entry::Entry;
 use super::frame::{self, HEADER_BYTES, Header};
-use super::segment::Segment;
-use super::{Journal, Mark, Position, only_zeros_from, read_up_to};
-use crate::open::OpenError;
+use super::position::{Mark, Position};
+use super::segment::{Segment, only_zeros_from, read_up_to};
+use crate::error::OpenError;
 
 /// A walk over the frames after a mark.
 pub(crate) struct Scan<'a> {

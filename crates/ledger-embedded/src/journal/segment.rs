@@ -11,10 +11,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::frame::crc;
-use super::{FORMAT, Mark, Position};
-use crate::disk::{Disk, WriteError, synced};
-use crate::open::OpenError;
-use crate::store::sync_folder;
+use super::position::{Mark, Position};
+use crate::codec::FORMAT;
+use crate::disk::{Disk, WriteError, sync_folder, synced};
+use crate::error::OpenError;
 
 /// Bytes of a segment before its first frame.
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -132,4 +132,30 @@ fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Mark>, 
     }
     let digest = bytes[28..CRC_AT].try_into().unwrap_or_default();
     Ok(Some(Mark { position, orders: u64_at(20), digest }))
+}
+
+/// Fills `bytes` from `offset` on as far as the file goes, and says how far.
+pub(crate) fn read_up_to(segment: &Segment, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match segment.file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Whether nothing follows at `offset`, or nothing but zeros, which are written ahead of frames.
+pub(crate) fn only_zeros_from(segment: &Segment, mut offset: u64) -> io::Result<bool> {
+    let mut bytes = [0; 4096];
+    loop {
+        match read_up_to(segment, &mut bytes, offset)? {
+            0 => return Ok(true),
+            read if bytes[..read].iter().any(|byte| *byte != 0) => return Ok(false),
+            read => offset += read as u64,
+        }
+    }
 }

@@ -8,10 +8,10 @@ use pactolus_types::{AppId, Environment};
 
 use super::ViewError;
 use crate::codec::{Reader, put_varint};
+use crate::disk::space::Room;
 use crate::journal::{Mark, Position};
-use crate::room::Room;
+use crate::kv::{Label, Shelf, ShelfError};
 use crate::rows::{TotalRow, Totals};
-use crate::shelf::{Label, Shelf, ShelfError};
 
 /// There is a row for each zone and day with orders, and few of them change at a time.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;

@@ -11,11 +11,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use pactolus_ledger::TotalKey;
 
-use crate::Settings;
-use crate::calm::Pace;
+use crate::background::throttle::Pace;
 use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::{Mark, Position};
 use crate::rows::{AccountRow, OrderRow, Rows, TotalRow, Totals};
+use crate::settings::Settings;
 
 /// How many shards there are: as many as six bits tell apart.
 const SHARDS: usize = 1 << SHARD_BITS;

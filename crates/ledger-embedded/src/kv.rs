@@ -16,9 +16,8 @@ use std::time::Duration;
 use redb::{Builder, Database, ReadOnlyTable, ReadableDatabase as _, ReadableTable, TableDefinition};
 
 use self::file::{Found, RowsFile};
-use crate::disk::Disk;
-use crate::room::Room;
-use crate::store::sync_folder;
+use crate::disk::space::Room;
+use crate::disk::{Disk, sync_folder};
 
 /// How much room is tried for after there was none.
 const NEEDED_BYTES: usize = 64 * 1024;
@@ -291,8 +290,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::Settings;
     use crate::disk::{Real, Small};
+    use crate::settings::Settings;
 
     fn shelf(folder: &Path, disk: Arc<dyn Disk>, verify: bool) -> Result<Shelf, ShelfError> {
         let room = Arc::new(Room::new(disk, folder, &Settings::default()));

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk::says_full;
-use crate::shelf::ShelfError;
+use crate::kv::ShelfError;
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum OpenError {
         folder: PathBuf,
     },
     /// A newer program wrote it.
-    #[error("{} has format {found}, and this program reads formats up to {}; use a newer Pactolus", file.display(), crate::journal::FORMAT)]
+    #[error("{} has format {found}, and this program reads formats up to {}; use a newer Pactolus", file.display(), crate::codec::FORMAT)]
     NewerFormat {
         /// The version found.
         found: u32,

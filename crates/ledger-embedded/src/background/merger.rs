@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::books::Books;
-use crate::calm::{Pace, run_after_others};
+use crate::background::throttle::{Pace, run_after_others};
+use crate::state::Books;
 
 /// How many bulks of rows may be written while one merge goes on; the next waits. A merge of everything takes longest.
 const BULKS_AHEAD_MAX: usize = 16;

@@ -12,13 +12,13 @@ use pactolus_ledger::{
 };
 use pactolus_types::{AppId, Day, Environment};
 
-use crate::Settings;
+use crate::disk::space::Room;
 use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
 use crate::journal::{Journal, Position, ReadError};
-use crate::room::Room;
+use crate::memtable::Tail;
 use crate::rows::{AccountRow, Names, TotalRow};
-use crate::tail::Tail;
+use crate::settings::Settings;
 use crate::views::{ViewError, Views};
 
 /// What a store holds.

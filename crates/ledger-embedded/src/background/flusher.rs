@@ -12,11 +12,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::books::Books;
-use crate::calm::{Pace, run_after_others};
+use crate::background::merger::Merger;
+use crate::background::throttle::{Pace, run_after_others};
 use crate::journal::Mark;
-use crate::merger::Merger;
-use crate::tail::Bulk;
+use crate::memtable::Bulk;
+use crate::state::Books;
 
 /// How long a bulk that found no room waits for the next try.
 const TRY_EVERY: Duration = Duration::from_secs(1);

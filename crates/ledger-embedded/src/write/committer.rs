@@ -29,13 +29,13 @@ use std::thread::JoinHandle;
 use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
 
-use crate::books::Books;
+use crate::background::flusher::Flusher;
 use crate::disk::WriteError;
-use crate::draft::Batch;
-use crate::flusher::Flusher;
 use crate::journal::Appender;
 use crate::rows::Totals;
-use crate::writer::Answered;
+use crate::state::Books;
+use crate::write::batch::Batch;
+use crate::write::request::Answered;
 
 /// An answer, and who waits for it.
 pub(crate) struct Answer {

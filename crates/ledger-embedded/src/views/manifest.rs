@@ -13,12 +13,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::codec::{Reader, put_varint};
-use crate::disk::{Disk, WriteError, synced};
+use crate::codec::{FORMAT, Reader, put_varint};
+use crate::disk::{Disk, WriteError, sync_folder, synced};
 use crate::fingerprint::Seed;
 use crate::index::IndexError;
-use crate::journal::{FORMAT, Mark, Position};
-use crate::store::sync_folder;
+use crate::journal::{Mark, Position};
 
 const MAGIC: [u8; 8] = *b"PCTVIEWS";
 const BODY_AT: usize = 16;
@@ -114,11 +113,12 @@ impl Contents {
 pub(super) mod fuzzing {
     //! What fuzzing promises of contents.
 
-    use super::{Contents, FORMAT, MAGIC};
+    use super::{Contents, MAGIC};
+    use crate::codec::FORMAT;
 
     /// Contents that can be read can be written and read again; and no bytes are too strange, whether their checksum
     /// is right or wrong.
-    pub(in super::super) fn contents(bytes: &[u8]) {
+    pub(in super::super) fn manifest(bytes: &[u8]) {
         let crc = crc32fast::hash(bytes).to_le_bytes();
         let sealed = [&MAGIC[..], &FORMAT.to_le_bytes(), &crc, bytes].concat();
         for bytes in [bytes, &sealed] {

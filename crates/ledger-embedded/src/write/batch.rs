@@ -6,17 +6,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pactolus_ledger::{
-    Account, BillKey, Change, Decision, Filed, Order, OrderKind, Receipt, Refusal, decide,
-};
+use pactolus_ledger::{Account, BillKey, Change, Decision, Filed, Order, OrderKind, Refusal, decide};
 use pactolus_types::UnixMillis;
 
-use crate::books::{Books, BooksError, Known};
 use crate::journal::Position;
 use crate::journal::entry::Follows;
 use crate::journal::frame::{Frame, FrameBuilder};
-use crate::recent::Recent;
 use crate::rows::{self, Names, OrderRow, Totals};
+use crate::state::{Books, BooksError, Known};
+use crate::write::recent::Recent;
+use crate::write::request::Outcome;
 
 /// A batch that was decided: what it adds to the journal and to the books.
 #[derive(Debug)]
@@ -24,13 +23,6 @@ pub(crate) struct Batch {
     pub(crate) frame: Frame,
     pub(crate) rows: Vec<OrderRow>,
     pub(crate) totals: Totals,
-}
-
-/// What became of an order that is not refused.
-pub(crate) enum Outcome {
-    Applied(Change),
-    /// The same order was applied before, with this receipt; the account is the one now.
-    Replayed(Box<Receipt>, Account),
 }
 
 /// A batch while it is decided.

@@ -15,7 +15,9 @@ use pollster::block_on;
 use tempfile::tempdir;
 
 use crate::disk::Small;
-use crate::{EmbeddedStore, OpenError, Settings};
+use crate::error::OpenError;
+use crate::settings::Settings;
+use crate::store::EmbeddedStore;
 
 const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 const FULL: PostError = PostError::Unavailable(Unavailable::Full);

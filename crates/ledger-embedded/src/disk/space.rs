@@ -8,9 +8,6 @@
 //! Nobody asks the file system in an order's own path: a thread of the store does, some times a second, and orders
 //! look at one number.
 
-#[cfg(test)]
-mod tests;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -18,8 +15,8 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::Settings;
 use crate::disk::{Disk, WriteError};
+use crate::settings::Settings;
 
 /// Of a disk that is smaller than its operator thought of, this part is kept at most.
 const KEPT_PART: u64 = 8;

@@ -1,0 +1,75 @@
+//! The folder of a store: what is in it, who may open it, and how its books are brought back.
+//!
+//! ```text
+//! pactolus-store   the format's version, in words
+//! lock             held by the process that has the store open
+//! journal/         the truth
+//! views/           derived from the journal; may be removed while the store is closed
+//! records/         tokens, sessions and the like
+//! room             there for a moment, while room on a full disk is tried for
+//! ```
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::codec::FORMAT;
+use crate::disk::sync_folder;
+use crate::error::OpenError;
+
+const FORMAT_FILE: &str = "pactolus-store";
+const FORMAT_FILE_UNNAMED: &str = "pactolus-store.new";
+const LOCK_FILE: &str = "lock";
+const FORMAT_WORDS: &str = "Pactolus embedded store, format ";
+
+/// Takes hold of the folder: makes it if it is not there, and refuses one that is in use, or is something else.
+///
+/// The store is held as long as the file returned is open.
+pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
+    std::fs::create_dir_all(folder)?;
+    // A relative folder's own parent may have no name.
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or(Path::new(".")))?;
+    let format = folder.join(FORMAT_FILE);
+    let is_new = !format.exists();
+    if is_new && holds_something_else(folder)? {
+        return Err(OpenError::NotAStore { folder: folder.to_owned() });
+    }
+    let lock = File::create(folder.join(LOCK_FILE))?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse { folder: folder.to_owned() },
+        TryLockError::Error(error) => error.into(),
+    })?;
+    if is_new {
+        write_format(folder, &format)?;
+    }
+    let words = std::fs::read_to_string(&format)?;
+    match words.trim_end().strip_prefix(FORMAT_WORDS).map(str::parse::<u32>) {
+        Some(Ok(found)) if found <= FORMAT => Ok(lock),
+        Some(Ok(found)) => Err(OpenError::NewerFormat { found, file: format }),
+        Some(Err(_)) | None => {
+            Err(OpenError::Corrupt { file: format, offset: 0, what: "the format's version" })
+        }
+    }
+}
+
+/// Whether there is more in a folder than an interrupted [`hold`] leaves.
+fn holds_something_else(folder: &Path) -> io::Result<bool> {
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if name != LOCK_FILE && name != FORMAT_FILE_UNNAMED {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Names the format, whole or not at all.
+fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
+    let unnamed = folder.join(FORMAT_FILE_UNNAMED);
+    let mut file = File::create(&unnamed)?;
+    writeln!(file, "{FORMAT_WORDS}{FORMAT}")?;
+    file.sync_all()?;
+    std::fs::rename(&unnamed, format)?;
+    sync_folder(folder)
+}

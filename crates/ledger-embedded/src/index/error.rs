@@ -1,0 +1,24 @@
+//! Why an index cannot be read or written.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::disk::WriteError;
+
+/// Why an index cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IndexError {
+    #[error("reading the views failed")]
+    Io(#[from] io::Error),
+    #[error("writing the views failed")]
+    Write(#[from] WriteError),
+    #[error("{} is damaged at offset {offset}", file.display())]
+    Damaged { file: PathBuf, offset: u64 },
+}
+
+impl IndexError {
+    /// Whether it only says that there is no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Write(error) if error.is_full())
+    }
+}

@@ -1,0 +1,78 @@
+//! What the writer decides on: requests whose look-ups are older than what was decided since.
+
+use std::sync::Arc;
+
+use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
+use pactolus_types::{Amount, Environment, UnixMillis};
+use tokio::sync::oneshot;
+
+use super::queue::{self, Queue};
+use super::request::{Answered, Outcome, Post, Request};
+use crate::disk::space::Room;
+use crate::settings::Settings;
+use crate::state::{Books, Known};
+use crate::{disk, recovery};
+
+fn present(number: usize) -> Order {
+    Order {
+        account: AccountKey {
+            app: "wx1234567".parse().unwrap(),
+            environment: Environment::Live,
+            offer: "12345678".parse().unwrap(),
+            player: format!("player-{}", number % 10).parse().unwrap(),
+            zone: "1".parse().unwrap(),
+        },
+        bill_no: format!("bill-{number}").parse().unwrap(),
+        kind: OrderKind::Present(Amount::new(1).unwrap().into()),
+        memo: Memo::default(),
+    }
+}
+
+/// Posts an order with what was looked up for it some time before.
+fn post(queue: &Queue<Request>, books: &Books, number: usize, known: Known) -> oneshot::Receiver<Answered> {
+    let order = Box::new(present(number));
+    let (answer, answered) = oneshot::channel();
+    let names = books.names(&order);
+    let post = Post { order, names, known, now: UnixMillis::new(1), answer };
+    pollster::block_on(queue.send(Request::Post(post))).unwrap_or_else(|_| panic!("the writer is there"));
+    answered
+}
+
+/// Whether an order was applied now, and what its account has then.
+fn outcome(answered: oneshot::Receiver<Answered>) -> (bool, u64) {
+    match answered.blocking_recv().unwrap().unwrap().1 {
+        Outcome::Applied(change) => (true, change.after.balance().get()),
+        Outcome::Replayed(_, account) => (false, account.balance().get()),
+    }
+}
+
+/// A request may look its names up, and then wait for its place in the queue while others with the same names
+/// come and go: a moment, or longer than what is recent reaches back.
+#[test]
+fn what_happened_since_a_request_looked_its_names_up_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { tail_orders: 5000, accounts_kept: 0, ..Settings::default() };
+    let room = Arc::new(Room::new(Arc::new(disk::Real), folder.path(), &settings));
+    let (books, writer) = recovery::open(folder.path(), &settings, room).unwrap();
+    let (queue, requests) = queue::queue(16);
+    let running = std::thread::spawn(move || writer.run(requests));
+
+    let look_up = |number| {
+        let order = present(number);
+        books.look_up(&order.account, books.names(&order)).unwrap()
+    };
+    let [first, second] = [look_up(0), look_up(10)];
+    let posted = |number, known| outcome(post(&queue, &books, number, known));
+    assert_eq!(posted(0, look_up(0)), (true, 1));
+    assert_eq!(posted(0, first), (false, 1), "the bill number was used a moment ago");
+    assert_eq!(posted(10, second), (true, 2), "the account got a coin a moment ago");
+
+    let more = 20..20 + 3 * 8192;
+    let answers = more.clone().map(|number| post(&queue, &books, number, look_up(number)));
+    assert!(answers.collect::<Vec<_>>().into_iter().all(|answered| outcome(answered).0));
+    let of_player_0 = 2 + more.clone().filter(|number| number % 10 == 0).count() as u64;
+    assert_eq!(posted(0, first), (false, of_player_0), "the bill number was used long ago");
+    assert_eq!(posted(more.end + 4, second), (true, of_player_0 + 1), "the account changed long ago");
+    drop(queue);
+    running.join().unwrap();
+}
