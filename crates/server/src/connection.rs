@@ -5,6 +5,11 @@
 //! to read, and has it taken away again when nothing has come for a while.
 //! It must never be taken away with a reply, or a part of one, still in it: see [`Standing::is_quiet`].
 
+pub(crate) mod limiter;
+pub(crate) mod request_timeout;
+pub(crate) mod state;
+mod write_timeout;
+
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +21,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::connections::Standing;
-use crate::delivery::Delivery;
+use self::state::Standing;
+use self::write_timeout::Delivery;
 use crate::settings::Limits;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::bank::Bank;
+use crate::state::Bank;
 
 /// The process answers.
 pub(crate) async fn healthz() -> &'static str {

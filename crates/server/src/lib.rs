@@ -1,9 +1,9 @@
 //! The bank over HTTP: the Midas calls, access tokens, and the operator API.
 //!
-//! The path of a present: `router` sends it to `midas::serve`; `midas::signed` checks method, token, body, parameters,
-//! privilege, `sig`, session and `mp_sig`, in this order, over what was sent, and counts the call to the `rates`; the
-//! handler in `midas` posts the order that `midas::convert` makes of the call, and answers what came of it. Around the
-//! sandbox's calls stand the `faults` that it was told to have. All other paths go through [`router()`].
+//! The path of a present: `router` sends it to `midas::serve`; `midas::verify` checks method, token, body, parameters,
+//! privilege, `sig`, session and `mp_sig`, in this order, over what was sent, and counts the call to the `rate_limit`;
+//! the handler in `midas` posts the order that `midas::convert` makes of the call, and answers what came of it. Around
+//! the sandbox's calls stand the `midas::faults` that it was told to have. All other paths go through [`router()`].
 //!
 //! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
 //! [`Records`](pactolus_ledger::Records), and these through the vault of `seal`, which encrypts them. Only `rejections` holds something: refusals, in memory, for a while.
@@ -30,34 +30,31 @@
 //! its line in `midas::carry_out`. To add an operator's call: a handler in `operator`, a line in `router`
 //! and one in `openapi::operator`.
 
-mod answer;
-mod bank;
+mod auth;
+mod body;
 mod clock;
 mod connection;
-mod connections;
-mod deadline;
-mod delivery;
-mod faults;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
-mod logins;
 mod midas;
 mod openapi;
 mod operator;
 mod platform;
 mod random;
-mod rates;
+mod rate_limit;
 mod rejections;
+mod response;
 mod router;
 mod seal;
 mod serve;
 mod settings;
+mod state;
 
-pub use bank::{Bank, Store};
 pub use clock::{Clock, ManualClock, SystemClock, Turn, TurnedTooFar};
 pub use random::{OsRandomness, Randomness};
 pub use router::router;
 pub use seal::{Found, InvalidMasterKey, KeyId, Keyring, MasterKey, NotAdmitted, SameKey, forgotten};
 pub use serve::{Drained, serve, serve_routes};
 pub use settings::{AppSettings, Limits, Login, Settings};
+pub use state::{Bank, Store};

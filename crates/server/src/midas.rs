@@ -6,7 +6,8 @@
 //! borrowed and not shared. A future is moved as a whole, so what is seldom awaited is boxed to keep this one small.
 
 pub(crate) mod convert;
-pub(crate) mod signed;
+pub(crate) mod faults;
+pub(crate) mod verify;
 
 use std::pin::pin;
 
@@ -14,7 +15,6 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Body;
 use pactolus_ledger::Posted;
 use pactolus_protocol::{
     BalanceReply, Call, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay,
@@ -22,12 +22,14 @@ use pactolus_protocol::{
 };
 use pactolus_types::UnixMillis;
 
-use self::signed::Signed;
-use crate::answer::{json, log_answered, refuse, too_late};
-use crate::bank::Bank;
-use crate::deadline::Deadline;
-use crate::faults::inject::{self, Withheld};
-use crate::rejections::{self, Seen};
+use self::faults::inject::{self, Withheld};
+use self::verify::Signed;
+use crate::body::Sent;
+use crate::connection::request_timeout::Deadline;
+use crate::rejections;
+use crate::rejections::rejection::Seen;
+use crate::response::{json, log_answered, refuse, too_late};
+use crate::state::Bank;
 
 /// A request that came in at one of the eight paths.
 pub(crate) struct Arrival<'a, B> {
@@ -39,11 +41,6 @@ pub(crate) struct Arrival<'a, B> {
     pub(crate) deadline: &'a Deadline,
     pub(crate) body: B,
 }
-
-/// A body as it comes in.
-pub(crate) trait Sent: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> {}
-
-impl<B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>> Sent for B {}
 
 /// Answers a request to `path`, or does to it what the sandbox was told to do.
 pub(crate) async fn serve<B: Sent>(

@@ -8,10 +8,10 @@
 //! To add an operator's call: its line in [`operator`]. A test holds the document's paths against `router.rs`.
 
 mod midas;
-pub(crate) mod operation;
+mod operation;
 mod operator;
 mod platform;
-mod wire;
+mod reply_schema;
 
 use std::sync::LazyLock;
 

@@ -30,8 +30,8 @@ use serde::Deserialize;
 
 use self::field::Asked;
 use self::problem::Problem;
-use crate::bank::Bank;
 use crate::settings::AppSettings;
+use crate::state::Bank;
 
 /// Stands around the operator's calls: only who shows the token gets on.
 pub(crate) async fn authorize(State(bank): State<Arc<Bank>>, request: Request, next: Next) -> Response {

@@ -12,11 +12,12 @@ use pactolus_protocol::{
     Body, Credentials, ErrorCode, GrantType, Query, Refusal, StableTokenRequest, TokenReply,
 };
 
-use crate::answer::{Refused, json};
-use crate::bank::Bank;
+use crate::auth::tokens::stable::{FORCED_A_DAY_MAX, NotTold};
+use crate::body::read_body;
 use crate::midas::convert;
-use crate::midas::signed::read_body;
+use crate::response::{Refused, json};
 use crate::settings::AppSettings;
+use crate::state::Bank;
 
 /// Gives out an access token.
 pub(crate) async fn token(State(bank): State<Arc<Bank>>, request: Request) -> Result<Response, Refused> {
@@ -52,5 +53,17 @@ fn app_of<'b>(bank: &'b Bank, credentials: &Credentials) -> Result<&'b AppSettin
         Ok(app)
     } else {
         Err(ErrorCode::InvalidAppSecret.into())
+    }
+}
+
+impl From<NotTold> for Refusal {
+    fn from(error: NotTold) -> Self {
+        match error {
+            NotTold::Unavailable(error) => convert::unavailable(error),
+            NotTold::TooOften => Self::because(
+                ErrorCode::QuotaReached,
+                format!("force_refresh is for {FORCED_A_DAY_MAX} times a day; without it the token is told"),
+            ),
+        }
     }
 }

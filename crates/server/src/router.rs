@@ -14,14 +14,14 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use pactolus_protocol::CallPath;
 
-use crate::bank::Bank;
-use crate::deadline::Deadline;
-use crate::faults::inject::Withheld;
+use crate::connection::request_timeout::Deadline;
+use crate::midas::faults::inject::Withheld;
 use crate::operator::problem::Problem;
 use crate::operator::{
     accounts, clock, codes, faults as rules, orders, rejections, sessions, statement, totals,
 };
-use crate::{answer, health, midas, openapi, operator, platform};
+use crate::state::Bank;
+use crate::{health, midas, openapi, operator, platform, response};
 
 /// Where requests go.
 pub(crate) struct Paths {
@@ -57,18 +57,18 @@ pub fn router(bank: Arc<Bank>) -> Router {
         .route("/cgi-bin/token", get(platform::token))
         .route("/cgi-bin/stable_token", any(platform::stable_token))
         .route("/sns/jscode2session", get(platform::login::jscode2session))
-        .route_layer(from_fn(answer::to_the_end))
-        .route_layer(from_fn(answer::with_whole_body));
+        .route_layer(from_fn(response::to_the_end))
+        .route_layer(from_fn(response::with_whole_body));
 
     let platform = Router::new()
         .route("/wxa/checksession", get(platform::login::check_session))
         .merge(logins)
-        .layer(from_fn_with_state(Arc::clone(&bank), answer::answer));
+        .layer(from_fn_with_state(Arc::clone(&bank), response::answer));
 
     let pushed_logins = Router::new()
         .route("/api/v1/apps/{appid}/players/{openid}/session", put(sessions::put))
         .route("/api/v1/apps/{appid}/players/{openid}/code", post(codes::post))
-        .route_layer(from_fn(answer::to_the_end));
+        .route_layer(from_fn(response::to_the_end));
 
     let operator = Router::new()
         .merge(pushed_logins)

@@ -12,11 +12,11 @@
 //! ```
 //!
 //! Nothing of a key is ever shown but its id, which is derived from it and tells nothing about it.
-//! Read next: `seal/vault.rs`, which all of `logins` keeps its records in; `seal/known.rs`, how a lost key is noticed;
+//! Read next: `seal/vault.rs`, which all of `auth` keeps its records in; `seal/key_check.rs`, how a lost key is noticed;
 //! `docs/decisions/0020-sealing.md`, why this way.
 
-mod known;
-mod reseal;
+mod key_check;
+mod rotate;
 pub(crate) mod vault;
 
 use std::fmt;
@@ -31,8 +31,8 @@ use pactolus_ledger::{RecordKey, RecordValue};
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
-pub use known::NotAdmitted;
-pub use reseal::{Found, forgotten};
+pub use key_check::NotAdmitted;
+pub use rotate::{Found, forgotten};
 
 use crate::random::Randomness;
 

@@ -14,13 +14,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::answer::IsRefusal;
-use crate::bank::Bank;
 use crate::connection;
-use crate::connections::{Came, Connections, Place, ToldToGo};
-use crate::deadline::Deadline;
-use crate::faults::inject::Withheld;
+use crate::connection::limiter::{Connections, Place};
+use crate::connection::request_timeout::Deadline;
+use crate::connection::state::{Came, ToldToGo};
+use crate::midas::faults::inject::Withheld;
+use crate::response::IsRefusal;
 use crate::router::{Paths, router};
+use crate::state::Bank;
 
 /// How serving came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use pactolus_protocol::{
 };
 use pactolus_types::{BillNo, Coins};
 
-use super::signed::Signed;
+use super::verify::Signed;
 
 /// The order that a present asks for.
 pub(crate) fn present(signed: &Signed<Present>) -> Order {

@@ -9,17 +9,17 @@ use pactolus_types::{AppId, BillNo, Coins, OfferId, OpenId, ZoneId};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Schemas};
-use super::wire;
+use super::reply_schema;
 use crate::operator::field::Text;
 
 /// The eight of them.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let refusal = schemas.name("Refusal".to_owned(), wire::refusal());
+    let refusal = schemas.name("Refusal".to_owned(), reply_schema::refusal());
     CallPath::all()
         .map(|path| {
             let CallPath { kind, environment } = path;
             let body = schemas.name(format!("{kind:?}"), body(kind));
-            let reply = schemas.name(format!("{kind:?}Reply"), wire::like(&reply(kind)));
+            let reply = schemas.name(format!("{kind:?}Reply"), reply_schema::like(&reply(kind)));
             let object = json!({
                 "tags": ["midas"],
                 "summary": format!("{}: {environment}", about(kind)),
@@ -31,7 +31,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                     "schema": schema(Parameter::AccessToken),
                 }],
                 "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-                "responses": wire::answers(&reply, &refusal),
+                "responses": reply_schema::answers(&reply, &refusal),
             });
             Operation { method: "post", path: path.as_str(), object }
         })
@@ -125,7 +125,7 @@ fn about(kind: CallKind) -> &'static str {
 
 /// A reply of a call that is done.
 fn reply(kind: CallKind) -> Vec<u8> {
-    let bill_no = wire::BILL_NO.parse().expect("it keeps the rule of bill numbers");
+    let bill_no = reply_schema::BILL_NO.parse().expect("it keeps the rule of bill numbers");
     let coins = Coins::ZERO;
     match kind {
         CallKind::Present => reply::to_json(&PresentReply { balance: coins, bill_no }),

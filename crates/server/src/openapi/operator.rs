@@ -1,6 +1,6 @@
 //! The operations of the operator API, one for each of its routes: what a handler takes and answers it says itself.
 
-use super::operation::{Operation, Schemas, operator};
+use super::operation::{Answer, Operation, Schemas, operator};
 use crate::operator::{accounts, clock, codes, faults, orders, rejections, sessions, statement, totals};
 
 const SESSION: &str = "/api/v1/apps/{appid}/players/{openid}/session";
@@ -43,4 +43,11 @@ pub(super) fn operations(to: &mut Schemas) -> Vec<Operation> {
             "The bank runs on the system's clock.",
         ),
     ]
+}
+
+impl Answer for orders::PostedOrder {
+    fn describe(operation: &mut Operation, schemas: &mut Schemas) {
+        operation.answer::<Self>(schemas, 201, "The order was applied now.");
+        operation.answer::<Self>(schemas, 200, "The same order was applied before; nothing changed.");
+    }
 }

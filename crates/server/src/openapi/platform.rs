@@ -10,18 +10,18 @@ use pactolus_types::{AppId, OpenId};
 use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Schemas};
-use super::wire;
+use super::reply_schema;
 use crate::operator::field::Text as _;
 
 /// A parameter that must be there: its name, what it is, and its values.
 type Needed = (&'static str, &'static str, Value);
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let refusal = schemas.name("Refusal".to_owned(), wire::refusal());
-    let token = schemas.name("TokenReply".to_owned(), wire::like(&token_reply()));
-    let login = schemas.name("LoginReply".to_owned(), wire::like(&login_reply()));
-    let checked = schemas.name("SessionCheckReply".to_owned(), wire::like(&ok_json()));
-    let [token, login, checked] = [token, login, checked].map(|done| wire::answers(&done, &refusal));
+    let refusal = schemas.name("Refusal".to_owned(), reply_schema::refusal());
+    let token = schemas.name("TokenReply".to_owned(), reply_schema::like(&token_reply()));
+    let login = schemas.name("LoginReply".to_owned(), reply_schema::like(&login_reply()));
+    let checked = schemas.name("SessionCheckReply".to_owned(), reply_schema::like(&ok_json()));
+    let [token, login, checked] = [token, login, checked].map(|done| reply_schema::answers(&done, &refusal));
 
     let mut code = credentials(GrantType::AuthorizationCode);
     code.push(("js_code", "What the player's login gave.", text()));

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::extract::{Path, Query};
 use super::field::{Asked, Told};
-use super::{OfApp, Problem, app};
-use crate::bank::Bank;
+use super::problem::Problem;
+use super::{OfApp, app};
 use crate::settings::AppSettings;
+use crate::state::Bank;
 
 /// Which account of an app.
 #[derive(Deserialize, JsonSchema)]

@@ -7,10 +7,10 @@ use pactolus_types::UnixMillis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
 use super::extract::Json;
-use crate::bank::Bank;
+use super::problem::Problem;
 use crate::clock::{ManualClock, Turn};
+use crate::state::Bank;
 
 /// How to turn the clock: one of the two.
 #[derive(Deserialize, JsonSchema)]

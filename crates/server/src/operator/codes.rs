@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::extract::Path;
-use super::{OfPlayer, Problem, app};
-use crate::bank::Bank;
+use super::problem::Problem;
+use super::{OfPlayer, app};
 use crate::settings::Login;
+use crate::state::Bank;
 
 /// A code to log in with, once.
 #[derive(Serialize, JsonSchema)]

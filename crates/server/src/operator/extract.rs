@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::Problem;
+use super::problem::Problem;
 
 /// The variables of a path.
 pub(crate) struct Path<T>(pub(crate) T);

@@ -10,9 +10,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{JsonList, Path};
-use super::{OfApp, Problem, app};
-use crate::bank::Bank;
-use crate::faults::{Armed, Fault, RULES_MAX, Rule};
+use super::problem::Problem;
+use super::{OfApp, app};
+use crate::midas::faults::{Armed, Fault, RULES_MAX, Rule};
+use crate::state::Bank;
 
 /// When something is to go wrong. Of an app's rules that hit a request, the first counts.
 #[derive(Deserialize, JsonSchema)]

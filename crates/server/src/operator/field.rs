@@ -12,7 +12,7 @@ use pactolus_types::{AppId, BillNo, Environment, InvalidText, OfferId, OpenId, Z
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::Problem;
+use super::problem::Problem;
 
 /// A text in a request, where a `T` belongs.
 #[derive(Deserialize, Serialize)]

@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{account_key, zone_of_games_without_zones};
 use super::extract::{Json, Path, Query};
 use super::field::Asked;
+use super::problem::Problem;
 use super::receipt::ReceiptDetails;
-use super::{OfApp, Problem, app};
-use crate::bank::Bank;
-use crate::openapi::operation::{Answer, Operation, Schemas};
+use super::{OfApp, app};
 use crate::settings::AppSettings;
+use crate::state::Bank;
 
 /// Coins to top up or to give.
 #[derive(Deserialize, JsonSchema)]
@@ -100,13 +100,6 @@ impl IntoResponse for PostedOrder {
     fn into_response(self) -> Response {
         let status = if self.replayed { StatusCode::OK } else { StatusCode::CREATED };
         (status, axum::Json(self)).into_response()
-    }
-}
-
-impl Answer for PostedOrder {
-    fn describe(operation: &mut Operation, schemas: &mut Schemas) {
-        operation.answer::<Self>(schemas, 201, "The order was applied now.");
-        operation.answer::<Self>(schemas, 200, "The same order was applied before; nothing changed.");
     }
 }
 

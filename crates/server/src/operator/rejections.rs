@@ -1,21 +1,21 @@
 //! Refusals of Midas calls, and why each came about.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use pactolus_ledger::Unavailable;
 use pactolus_protocol::Rid;
 use pactolus_types::{AppId, Environment};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use super::Problem;
 use super::extract::{Path, Query};
 use super::field::{Asked, Text, Told};
-use crate::bank::Bank;
-use crate::rejections::{self, Rejection};
+use super::problem::Problem;
+use crate::rejections;
+use crate::rejections::rejection::Rejection;
+use crate::state::Bank;
 
 /// The most rejections of a list.
 const LIMIT_MAX: usize = 100;
@@ -100,7 +100,7 @@ pub(crate) struct ParameterDetails {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct FindingDetails {
     /// A name for programs.
-    name: &'static str,
+    name: Cow<'static, str>,
     /// What was done, or is so.
     finding: String,
     /// What would be right.
@@ -149,7 +149,7 @@ impl From<&Rejection> for RejectionDetails {
                 .findings
                 .iter()
                 .map(|told| FindingDetails {
-                    name: told.name,
+                    name: told.name.clone(),
                     finding: told.words.clone(),
                     fix: told.fix.clone(),
                 })
@@ -162,12 +162,7 @@ impl From<&Rejection> for RejectionDetails {
 #[derive(Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(transparent)]
-pub(crate) struct Shown(#[schemars(with = "RejectionDetails")] Box<RawValue>);
-
-/// The details of a rejection in JSON.
-pub(crate) fn shown(rejection: &Rejection) -> Vec<u8> {
-    serde_json::to_vec(&RejectionDetails::from(rejection)).expect("texts and numbers have a form in JSON")
-}
+pub(crate) struct Shown(RejectionDetails);
 
 /// Tells why a request was refused.
 pub(crate) async fn get(
@@ -175,14 +170,12 @@ pub(crate) async fn get(
     Path(of): Path<OfRequest>,
 ) -> Result<Json<Shown>, Problem> {
     let rid = of.rid.read("rid")?;
-    let shown = rejections::find(&bank, rid).await?.ok_or_else(|| {
+    let rejection = rejections::find(&bank, rid).await?.ok_or_else(|| {
         Problem::not_found(
             "no refusal with this rid is kept; the bank forgets older ones, and all when it restarts",
         )
     })?;
-    // Bytes of another form are a newer program's, or damage.
-    let shown = serde_json::from_slice(&shown).map_err(|_| Problem::from(Unavailable::Failed))?;
-    Ok(Json(Shown(shown)))
+    Ok(Json(Shown(RejectionDetails::from(&*rejection))))
 }
 
 /// Lists the newest refusals.

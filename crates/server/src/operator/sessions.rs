@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 
 use super::extract::{Json, Path};
 use super::field::Told;
-use super::{OfPlayer, Problem, app};
-use crate::bank::Bank;
-use crate::logins::sessions::Session;
+use super::problem::Problem;
+use super::{OfPlayer, app};
+use crate::auth::sessions::Session;
+use crate::state::Bank;
 
 /// A login to put in place of any before.
 #[derive(Deserialize, JsonSchema)]

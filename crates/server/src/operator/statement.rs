@@ -18,9 +18,10 @@ use sha2::{Digest as _, Sha256};
 use super::accounts::{account_key, zone_of_games_without_zones};
 use super::extract::{Path, Query};
 use super::field::{Asked, Text, Told};
+use super::problem::Problem;
 use super::receipt::ReceiptDetails;
-use super::{OfApp, Problem, app};
-use crate::bank::Bank;
+use super::{OfApp, app};
+use crate::state::Bank;
 
 /// The most orders of a page: at some 3 KiB each with the longest memo, 300 KiB.
 const LIMIT_MAX: usize = 100;

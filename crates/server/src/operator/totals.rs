@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::extract::{Path, Query};
 use super::field::{Asked, Text, Told};
-use super::{OfApp, Problem, app};
-use crate::bank::Bank;
+use super::problem::Problem;
+use super::{OfApp, app};
+use crate::state::Bank;
 
 /// The most days that are told at once: a leap year.
 const DAYS_MAX: u32 = 366;

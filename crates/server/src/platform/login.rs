@@ -10,11 +10,12 @@ use pactolus_protocol::{
 };
 
 use super::{app_of, query};
-use crate::answer::{Refused, json};
-use crate::bank::Bank;
-use crate::logins::open;
+use crate::auth::codes::NotUsed;
+use crate::auth::open;
 use crate::midas::convert;
+use crate::response::{Refused, json};
 use crate::settings::Login;
+use crate::state::Bank;
 
 /// Logs a player in by a code.
 pub(crate) async fn jscode2session(
@@ -52,6 +53,21 @@ pub(crate) async fn check_session(
     let session = bank.sessions.get(appid, asked.openid, now).await.map_err(no_session)?;
     asked.verify(&session.key)?;
     Ok(json(ok_json()))
+}
+
+impl From<NotUsed> for Refusal {
+    fn from(error: NotUsed) -> Self {
+        match error {
+            NotUsed::Unavailable(error) => convert::unavailable(error),
+            NotUsed::Unknown => Self::because(
+                ErrorCode::InvalidCode,
+                "login is set to push for this app, so a code comes from \
+                 POST /api/v1/apps/{appid}/players/{openid}/code of the operator API",
+            ),
+            NotUsed::Over => Self::because(ErrorCode::InvalidCode, "it was given out too long ago"),
+            NotUsed::UsedBefore => ErrorCode::CodeUsed.into(),
+        }
+    }
 }
 
 /// This call has one answer for a key that is not right, and for one that is right no longer.

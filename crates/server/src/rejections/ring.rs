@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pactolus_protocol::Rid;
 
-use super::{Rejection, Told};
+use super::rejection::{Rejection, Told};
 
 /// What a rejection takes besides its texts: itself, its place in the map and in the order, rounded up.
 const FIXED_BYTES: usize = 512;

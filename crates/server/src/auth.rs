@@ -1,7 +1,7 @@
 //! Who is logged in: apps by access tokens, players by sessions. Both are kept in the store, sealed, and held in memory.
 
+mod cache;
 pub(crate) mod codes;
-mod held;
 mod locks;
 pub(crate) mod open;
 pub(crate) mod sessions;
@@ -22,7 +22,7 @@ fn digest(text: &str) -> Digest {
 }
 
 /// The digits of what may be a secret.
-pub(crate) fn hex(bytes: &[u8]) -> Zeroizing<String> {
+fn hex(bytes: &[u8]) -> Zeroizing<String> {
     use std::fmt::Write as _;
     let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
     for byte in bytes {

@@ -16,8 +16,8 @@ use axum::response::{IntoResponse, Response};
 use pactolus_protocol::reply::{CONTENT_TYPE, refusal_to_json};
 use pactolus_protocol::{ErrorCode, Refusal, Rid};
 
-use crate::bank::Bank;
-use crate::midas::signed::read_body;
+use crate::body::read_body;
+use crate::state::Bank;
 
 /// A call that is refused. Its body is written by [`answer`], which knows the request's id.
 #[derive(Clone)]

@@ -8,11 +8,12 @@ use pactolus_protocol::{
 };
 use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 
-use super::{Seen, Told, locked};
-use crate::bank::Bank;
-use crate::logins::sessions::History;
-use crate::logins::tokens::fate::Fate;
+use super::log::locked;
+use super::rejection::{Seen, Told};
+use crate::auth::sessions::History;
+use crate::auth::tokens::status::Fate;
 use crate::settings::AppSettings;
+use crate::state::Bank;
 
 /// What was found out.
 #[derive(Default)]
@@ -34,7 +35,7 @@ impl Explained {
     }
 
     fn find(&mut self, name: &'static str, words: String, fix: &str) {
-        self.findings.push(Told { name, words, fix: fix.to_owned() });
+        self.findings.push(Told { name: name.into(), words, fix: fix.to_owned() });
     }
 }
 

@@ -11,14 +11,14 @@ use pactolus_types::{AppId, UnixMillis};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::auth::codes::Codes;
+use crate::auth::sessions::{Session, Sessions};
+use crate::auth::tokens::Tokens;
 use crate::clock::{Clock, ManualClock};
-use crate::faults::Faults;
-use crate::logins::codes::Codes;
-use crate::logins::sessions::{Session, Sessions};
-use crate::logins::tokens::Tokens;
+use crate::midas::faults::Faults;
 use crate::random::{Randomness, mix};
-use crate::rates::Rates;
-use crate::rejections::Rejections;
+use crate::rate_limit::Rates;
+use crate::rejections::log::Rejections;
 use crate::seal::vault::Vault;
 use crate::settings::{AppSettings, Limits, Settings};
 

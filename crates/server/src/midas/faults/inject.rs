@@ -10,11 +10,12 @@ use pactolus_protocol::{AccessToken, CallPath, Query, Refusal};
 use pactolus_types::UnixMillis;
 
 use super::{Fault, SandboxCall};
-use crate::answer::refuse;
-use crate::bank::Bank;
-use crate::midas::signed::read_body;
-use crate::midas::{Arrival, Sent, answer};
-use crate::rejections::{self, Seen};
+use crate::body::{Sent, read_body};
+use crate::midas::{Arrival, answer};
+use crate::rejections;
+use crate::rejections::rejection::Seen;
+use crate::response::refuse;
+use crate::state::Bank;
 
 /// There is no reply: the connection is to be closed.
 #[derive(Debug, thiserror::Error)]

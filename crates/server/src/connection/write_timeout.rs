@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Sleep, sleep};
 
-use crate::connections::Standing;
+use super::state::Standing;
 
 /// A stream whose replies have to be taken in time.
 pub(crate) struct Delivery<S> {

@@ -5,8 +5,8 @@ use pactolus_protocol::SessionKey;
 use pactolus_protocol::explain::{Shown, ShownParameters};
 use zeroize::Zeroizing;
 
-use super::Seen;
-use crate::bank::Bank;
+use super::rejection::Seen;
+use crate::state::Bank;
 
 /// What stands in the place of a secret.
 const MASK: &str = "***";

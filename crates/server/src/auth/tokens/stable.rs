@@ -11,19 +11,18 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
 use pactolus_protocol::token::TOKEN_LIFETIME;
-use pactolus_protocol::{AccessToken, ErrorCode, Refresh, Refusal, TokenReply};
+use pactolus_protocol::{AccessToken, Refresh, TokenReply};
 use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::{REMEMBERED, Token, Tokens};
-use crate::logins::{Digest, TRIES, digest, hex};
-use crate::midas::convert;
+use crate::auth::{Digest, TRIES, digest, hex};
 use crate::seal::vault::{self, Kind};
 use crate::settings::AppSettings;
 
 /// How often a day an app may have its token replaced before it is over, as the vendor has it. Days are UTC's.
-const FORCED_A_DAY_MAX: u32 = 20;
+pub(crate) const FORCED_A_DAY_MAX: u32 = 20;
 
 /// How soon after that it may have it replaced again, as the vendor has it.
 const FORCED_INTERVAL: Duration = Duration::from_secs(30);
@@ -85,18 +84,6 @@ pub(crate) enum NotTold {
 impl From<Unavailable> for NotTold {
     fn from(error: Unavailable) -> Self {
         Self::Unavailable(error)
-    }
-}
-
-impl From<NotTold> for Refusal {
-    fn from(error: NotTold) -> Self {
-        match error {
-            NotTold::Unavailable(error) => convert::unavailable(error),
-            NotTold::TooOften => Self::because(
-                ErrorCode::QuotaReached,
-                format!("force_refresh is for {FORCED_A_DAY_MAX} times a day; without it the token is told"),
-            ),
-        }
     }
 }
 

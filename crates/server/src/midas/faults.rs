@@ -3,7 +3,7 @@
 //! An app has a list of [`Rule`]s, kept in memory only. Which requests a rule hits follows from its seed and from how
 //! many requests it has seen, so that a test that failed once fails again.
 //! The live environment never does any of it: rules are asked about a [`SandboxCall`], and no live path makes one.
-//! Read `faults/inject.rs` next: where the faults happen. How to use them: `docs/operating/faults.md`.
+//! Read `midas/faults/inject.rs` next: where the faults happen. How to use them: `docs/operating/faults.md`.
 
 pub(crate) mod inject;
 

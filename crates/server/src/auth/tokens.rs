@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-pub(crate) mod fate;
-mod stable;
+pub(crate) mod stable;
+pub(crate) mod status;
 
-use super::held::Held;
+use super::cache::Held;
 use super::{Digest, TRIES, digest, hex};
 use crate::random::Randomness;
 use crate::seal::vault::{self, Change, Kind, Vault};

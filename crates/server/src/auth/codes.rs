@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
+use pactolus_protocol::LoginCode;
 use pactolus_protocol::login::CODE_LIFETIME;
-use pactolus_protocol::{ErrorCode, LoginCode, Refusal};
 use pactolus_types::{AppId, OpenId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 use super::locks::Locks;
 use super::sessions::{Session, Sessions};
 use super::{TRIES, digest, hex};
-use crate::midas::convert;
 use crate::random::Randomness;
 use crate::seal::vault::{Change, Kind, Vault};
 
@@ -52,21 +51,6 @@ pub(crate) enum NotUsed {
     Over,
     /// It has logged its player in.
     UsedBefore,
-}
-
-impl From<NotUsed> for Refusal {
-    fn from(error: NotUsed) -> Self {
-        match error {
-            NotUsed::Unavailable(error) => convert::unavailable(error),
-            NotUsed::Unknown => Self::because(
-                ErrorCode::InvalidCode,
-                "login is set to push for this app, so a code comes from \
-                 POST /api/v1/apps/{appid}/players/{openid}/code of the operator API",
-            ),
-            NotUsed::Over => Self::because(ErrorCode::InvalidCode, "it was given out too long ago"),
-            NotUsed::UsedBefore => ErrorCode::CodeUsed.into(),
-        }
-    }
 }
 
 impl From<Unavailable> for NotUsed {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::TRIES;
-use super::held::Held;
+use super::cache::Held;
 use super::locks::Locks;
 use crate::seal::vault::{self, Change, Kind, Vault};
 

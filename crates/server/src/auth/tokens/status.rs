@@ -5,7 +5,7 @@ use pactolus_protocol::AccessToken;
 use pactolus_types::{AppId, UnixMillis};
 
 use super::Tokens;
-use crate::logins::digest;
+use crate::auth::digest;
 
 /// What became of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

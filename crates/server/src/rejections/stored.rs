@@ -1,0 +1,138 @@
+//! A rejection as it is kept in a store that nodes share: JSON, for nodes of this version and of those around it.
+
+use pactolus_protocol::CallPath;
+use pactolus_protocol::explain::{Shown, ShownParameters};
+use pactolus_types::{AppId, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use super::rejection::{Rejection, Told};
+
+/// A rejection as it is kept.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredRejection {
+    rid: String,
+    at_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appid: Option<String>,
+    env: String,
+    method: String,
+    path: String,
+    errcode: i32,
+    errmsg: String,
+    parameters: Vec<StoredParameter>,
+    more_parameters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_text: Option<String>,
+    findings: Vec<StoredFinding>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredParameter {
+    name: String,
+    form: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    documented: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFinding {
+    name: String,
+    finding: String,
+    fix: String,
+}
+
+impl StoredRejection {
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts and numbers have a form in JSON")
+    }
+
+    /// The rejection that was kept as `json`; nothing if it is of another form.
+    pub(super) fn read(json: &[u8]) -> Option<Rejection> {
+        let stored: Self = serde_json::from_slice(json).ok()?;
+        Some(Rejection {
+            rid: stored.rid.parse().ok()?,
+            at: UnixMillis::new(stored.at_ms),
+            method: stored.method.parse().ok()?,
+            // It says the environment too.
+            path: CallPath::parse(&stored.path)?,
+            appid: stored.appid.map(|appid| AppId::new(&appid)).transpose().ok()?,
+            errcode: stored.errcode,
+            errmsg: stored.errmsg,
+            parameters: Some(ShownParameters {
+                shown: stored.parameters.into_iter().map(Shown::from).collect(),
+                more: stored.more_parameters,
+            }),
+            signed_text: stored.signed_text,
+            findings: stored.findings.into_iter().map(Told::from).collect(),
+        })
+    }
+}
+
+impl From<&Rejection> for StoredRejection {
+    fn from(rejection: &Rejection) -> Self {
+        let parameters = rejection.parameters.as_ref();
+        let shown = parameters.into_iter().flat_map(|parameters| &parameters.shown);
+        Self {
+            rid: rejection.rid.to_string(),
+            at_ms: rejection.at.get(),
+            appid: rejection.appid.map(|appid| appid.to_string()),
+            env: rejection.path.environment.to_string(),
+            method: rejection.method.to_string(),
+            path: rejection.path.as_str().to_owned(),
+            errcode: rejection.errcode,
+            errmsg: rejection.errmsg.clone(),
+            parameters: shown.map(StoredParameter::from).collect(),
+            more_parameters: parameters.map_or(0, |parameters| parameters.more),
+            signed_text: rejection.signed_text.clone(),
+            findings: rejection.findings.iter().map(StoredFinding::from).collect(),
+        }
+    }
+}
+
+impl From<&Shown> for StoredParameter {
+    fn from(shown: &Shown) -> Self {
+        Self {
+            name: shown.name.clone(),
+            form: shown.form.clone(),
+            value: shown.value.clone(),
+            documented: shown.is_documented,
+        }
+    }
+}
+
+impl From<StoredParameter> for Shown {
+    fn from(stored: StoredParameter) -> Self {
+        let StoredParameter { name, form, value, documented } = stored;
+        Self { name, form, value, is_documented: documented }
+    }
+}
+
+impl From<&Told> for StoredFinding {
+    fn from(told: &Told) -> Self {
+        Self { name: told.name.to_string(), finding: told.words.clone(), fix: told.fix.clone() }
+    }
+}
+
+impl From<StoredFinding> for Told {
+    fn from(stored: StoredFinding) -> Self {
+        Self { name: stored.name.into(), words: stored.finding, fix: stored.fix }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nodes of an earlier version keep this form, and read it.
+    #[test]
+    fn what_was_kept_is_read_and_kept_again_as_it_was() {
+        let whole = r#"{"rid":"59db17f1-01234567-89abcdef","at_ms":1507530737000,"appid":"wx1234567","env":"sandbox","method":"POST","path":"/cgi-bin/midas/sandbox/present","errcode":90010,"errmsg":"signature invalid rid: 59db17f1-01234567-89abcdef","parameters":[{"name":"openid","form":"a string","value":"player","documented":true},{"name":"x","form":"a number","documented":false}],"more_parameters":2,"signed_text":"a=1&b=***","findings":[{"name":"sorted","finding":"w","fix":"f"}]}"#;
+        let least = r#"{"rid":"59db17f1-01234567-89abcdef","at_ms":1507530737000,"env":"sandbox","method":"POST","path":"/cgi-bin/midas/sandbox/present","errcode":90010,"errmsg":"signature invalid rid: 59db17f1-01234567-89abcdef","parameters":[],"more_parameters":0,"findings":[]}"#;
+        for kept in [whole, least] {
+            let rejection = StoredRejection::read(kept.as_bytes()).unwrap();
+            assert_eq!(StoredRejection::from(&rejection).to_json(), kept.as_bytes());
+        }
+        assert!(StoredRejection::read(b"{}").is_none());
+    }
+}
