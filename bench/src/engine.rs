@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use self::open::{Opened, Settled};
 use self::post::Posted;
-use crate::helper::Helper;
 use crate::suite::Options;
+use crate::worker::Helper;
 use pactolus_reports::machine::disk::folder_bytes;
 use pactolus_reports::machine::process::wait_for_rest;
 use pactolus_reports::report::Part;

@@ -6,18 +6,18 @@
 //! before the clock starts.
 
 pub(crate) mod route;
-pub(crate) mod served;
 pub(crate) mod server;
+pub(crate) mod server_process;
 
 use serde::Serialize;
 
 use self::route::Route;
-use self::served::{Measured, Served};
-use crate::gifts::Gifts;
+use self::server_process::{Measured, Served};
 use crate::suite::Options;
+use crate::workload::Gifts;
+use pactolus_reports::interleave::{Spread, in_turn};
 use pactolus_reports::report::Part;
 use pactolus_reports::table::Table;
-use pactolus_reports::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

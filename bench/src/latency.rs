@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::gifts::Gifts;
 use crate::http::route::{Presents, Route};
-use crate::http::served::Served;
-use crate::load::reply::Reading;
+use crate::http::server_process::Served;
+use crate::load::response::Reading;
 use crate::load::schedule::{self, Schedule};
 use crate::suite::Options;
+use crate::workload::Gifts;
+use pactolus_reports::interleave::{Spread, in_turn};
+use pactolus_reports::latency::{Latency, Waits};
 use pactolus_reports::machine::disk::{Probe, RECORD_BYTES};
 use pactolus_reports::report::Part;
 use pactolus_reports::table::{Table, figure};
-use pactolus_reports::turns::{Spread, in_turn};
-use pactolus_reports::waits::{Latency, Waits};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

@@ -3,7 +3,7 @@
 //! It shares the cores with what it measures, so it does as little as it can: one write and one read for a request,
 //! into memory that is there already, and the same for every route. A load at a fixed rate is in [`schedule`].
 
-pub(crate) mod reply;
+pub(crate) mod response;
 pub(crate) mod schedule;
 
 use std::net::TcpStream as StdStream;
@@ -17,8 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 
-use self::reply::Reading;
-use pactolus_reports::waits::Waits;
+use self::response::Reading;
+use pactolus_reports::latency::Waits;
 
 /// How many threads send, each for its own connections: as many as there are cores on the machine that the goals are
 /// for, and each with a runtime of its own, so that none wakes another.

@@ -1,7 +1,7 @@
 //! What the bank takes and how long: measured on the real engine and the real server, told as tables and as JSON.
 //!
 //! It is a program of its own, and not a test, because how long something takes is not right or wrong.
-//! Where it compares, it measures in turn in one run ([`pactolus_reports::turns`]); what it finds is kept by
+//! Where it compares, it measures in turn in one run ([`pactolus_reports::interleave`]); what it finds is kept by
 //! [`pactolus_reports::report`].
 //! What is measured must not be made easier here: every present is signed, new, and on disk before it is answered.
 //!
@@ -10,8 +10,6 @@
 //! `docs/performance.md`.
 
 mod engine;
-mod gifts;
-mod helper;
 mod http;
 mod latency;
 mod load;
@@ -19,6 +17,8 @@ mod postgres;
 mod reads;
 mod signatures;
 mod suite;
+mod worker;
+mod workload;
 
 use clap::{Parser, Subcommand};
 

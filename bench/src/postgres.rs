@@ -15,13 +15,13 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
-use crate::gifts::Gifts;
 use crate::http::route::Route;
-use crate::http::served::Served;
+use crate::http::server_process::Served;
 use crate::suite::Options;
+use crate::workload::Gifts;
+use pactolus_reports::interleave::{Spread, in_turn};
 use pactolus_reports::report::Part;
 use pactolus_reports::table::{Table, figure, number};
-use pactolus_reports::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

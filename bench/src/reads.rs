@@ -6,11 +6,11 @@
 use serde::Serialize;
 
 use crate::engine::post;
-use crate::gifts::Gifts;
 use crate::http::route::Route;
-use crate::http::served::Served;
+use crate::http::server_process::Served;
 use crate::http::{HEADINGS, OfRoute, measure};
 use crate::suite::Options;
+use crate::workload::Gifts;
 use pactolus_reports::report::Part;
 use pactolus_reports::table::Table;
 

@@ -13,11 +13,11 @@ use pactolus_protocol::{Body, Call, Dialect, Dialects, MpSig, Present, Received}
 use serde::Serialize;
 use sha2::Sha256;
 
-use crate::gifts::{ENVIRONMENT, Gifts, MIDAS_KEY, SESSION_KEY, TOKEN};
 use crate::suite::Options;
+use crate::workload::{ENVIRONMENT, Gifts, MIDAS_KEY, SESSION_KEY, TOKEN};
+use pactolus_reports::interleave::{Spread, in_turn};
 use pactolus_reports::report::Part;
 use pactolus_reports::table::{Table, number};
-use pactolus_reports::turns::{Spread, in_turn};
 
 /// How to measure.
 #[derive(clap::Args, Default)]

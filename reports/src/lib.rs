@@ -3,8 +3,8 @@
 //! For the programs that developers run, `bench`, `torture` and `xtask`; nothing of the bank may depend on it.
 //! Read next: [`report`], what is kept of a run; [`turns`], how two things are compared.
 
+pub mod interleave;
+pub mod latency;
 pub mod machine;
 pub mod report;
 pub mod table;
-pub mod turns;
-pub mod waits;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::turns::Spread;
+use crate::interleave::Spread;
 
 /// The machine, as far as figures depend on it.
 #[derive(Serialize)]

@@ -17,9 +17,9 @@ use pollster::block_on;
 use serde::Serialize;
 
 use self::flips::Flips;
+use crate::checker::{Orders, Witness};
 use crate::disk_model::{Disk, Fault};
 use crate::options::Options;
-use crate::witness::{Orders, Witness};
 
 const ORDERS: usize = 120;
 /// How much a disk still takes before it is full, at most.

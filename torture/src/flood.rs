@@ -11,18 +11,18 @@ mod honest;
 use std::time::Duration;
 
 use anyhow::ensure;
+use pactolus_reports::interleave::{Spread, in_turn};
+use pactolus_reports::latency::Latency;
 use pactolus_reports::machine::process::{Held, wait_for_rest};
 use pactolus_reports::report::Part;
 use pactolus_reports::table::{Table, figure, mebibytes, number};
-use pactolus_reports::turns::{Spread, in_turn};
-use pactolus_reports::waits::Latency;
 use serde::Serialize;
 
 use self::attackers::Attack;
 use self::honest::Honest;
 use crate::bank::Bank;
-use crate::game;
 use crate::options::Options;
+use crate::workload;
 
 /// How to attack.
 #[derive(Default, clap::Args)]
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     attackers::raise_file_limit(connections + connections / 5 + BESIDE)?;
     let folder = Options::temporary()?;
     let limits = format!("\n[limits]\nconnections_max = {connections_max}\n");
-    let bank = Bank::new(folder.path(), &options.pactolus, &game::config("embedded:./data", &limits))?;
+    let bank = Bank::new(folder.path(), &options.pactolus, &workload::config("embedded:./data", &limits))?;
     let mut node = bank.serve()?;
     let mut honest = Honest::callers(node.address, per_second)?;
 

@@ -8,7 +8,7 @@
 //! [`search`]. What may never happen here is that a call is left out: it is recorded before it is sent.
 
 pub(crate) mod account;
-pub(crate) mod search;
+pub(crate) mod linearize;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

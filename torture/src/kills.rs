@@ -2,7 +2,7 @@
 //! many times in a row on one bank.
 //!
 //! Callers call on through it all, and repeat what they were not answered. Every so many kills all of it is settled
-//! and held against the books ([`crate::game::books`]).
+//! and held against the books ([`crate::workload::expected_ledger`]).
 
 mod database;
 mod embedded;
@@ -15,11 +15,11 @@ use fastrand::Rng;
 use pactolus_reports::report::Part;
 use pactolus_types::Environment;
 
-use crate::game::Name;
-use crate::game::clients::{Seat, World};
-use crate::game::operator::Operator;
-use crate::game::tally::{Tally, part};
 use crate::options::Options;
+use crate::workload::Name;
+use crate::workload::clients::{Seat, World};
+use crate::workload::operator::Operator;
+use crate::workload::tally::{Tally, part};
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Arguments {

@@ -9,11 +9,11 @@
 //! [`Attack`], and its arm in [`Attack::run`]; then its comments and the prose around them in `docs/reliability.md`.
 
 mod bank;
+mod checker;
 mod clock;
 mod disk;
 mod disk_model;
 mod flood;
-mod game;
 mod history;
 mod kills;
 mod mutants;
@@ -21,7 +21,7 @@ mod network;
 mod options;
 mod power;
 mod soak;
-mod witness;
+mod workload;
 
 use clap::{Parser, Subcommand};
 use pactolus_reports::report::Part;

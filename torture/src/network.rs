@@ -17,14 +17,14 @@ use tokio::runtime::Runtime;
 
 use self::proxy::{Proxy, Strikes};
 use crate::bank::{Bank, Node};
-use crate::game::books::Books;
-use crate::game::clients::{Clients, World};
-use crate::game::config;
-use crate::game::operator::Operator;
-use crate::game::settle::settle;
-use crate::game::tally::{Tally, part};
 use crate::kills::{in_a_folder, log_in, open};
 use crate::options::Options;
+use crate::workload::clients::{Clients, World};
+use crate::workload::config;
+use crate::workload::expected_ledger::Books;
+use crate::workload::operator::Operator;
+use crate::workload::resolve::settle;
+use crate::workload::tally::{Tally, part};
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Arguments {

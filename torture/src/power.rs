@@ -15,9 +15,9 @@ use pactolus_reports::table::{Table, figure, number};
 use pollster::block_on;
 use serde::Serialize;
 
+use crate::checker::{Counts, Witness};
 use crate::disk_model::{Blow, Disk, Image};
 use crate::options::{NONE, Options, workspace};
-use crate::witness::{Counts, Witness};
 
 /// How often the power is cut under one store: few times, so that many are new, or often, so that it grows.
 const CUTS_PER_STORE: [u64; 4] = [2, 20, 40, 80];

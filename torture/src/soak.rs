@@ -6,14 +6,14 @@
 //! Read next: `soak/verdict.rs`, what fails a soak; `soak/calls.rs`, what is asked.
 
 mod bank;
-mod books;
 mod calls;
 mod connection;
-mod lane;
 mod load;
-mod picture;
+mod plot;
+mod reconcile;
 mod samples;
 mod verdict;
+mod worker;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -21,21 +21,21 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use pactolus_reports::interleave::Spread;
 use pactolus_reports::machine::process::{CpuTime, Held};
 use pactolus_reports::report::{Part, today};
 use pactolus_reports::table::{Table, figure, mebibytes, number};
-use pactolus_reports::turns::Spread;
 use serde::Serialize;
 
 use self::bank::{MEMORY_MAX_BYTES, back_up, each_order, store_bytes};
-use self::books::{Check, Compared, LaneBooks, Plan};
 use self::calls::{Game, Kind, pushed_player};
 use self::connection::Trouble;
-use self::lane::Ended;
 use self::load::{Load, Seen};
-use self::picture::{How, Mark};
+use self::plot::{How, Mark};
+use self::reconcile::{Check, Compared, LaneBooks, Plan};
 use self::samples::{Csv, Sample};
 use self::verdict::{Call, Finding, Growth, Rules, Window, around, growth, judge};
+use self::worker::Ended;
 use crate::bank::{Bank, Node};
 use crate::options::{Options, workspace};
 
@@ -142,7 +142,7 @@ fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<P
     let told = Told::of(setting, &soaked, compared, audited);
 
     let title = format!("Pactolus for {}, {} calls a second", told.lasted(), figure(setting.rate, 0));
-    let drawn = picture::draw(&title, &told.verdict(), &soaked.samples, &soaked.marks);
+    let drawn = plot::draw(&title, &told.verdict(), &soaked.samples, &soaked.marks);
     let wrong = told.wrong();
     let kept = options.kept_in().filter(|_| wrong.is_empty());
     let picture =

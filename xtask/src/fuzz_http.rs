@@ -11,7 +11,7 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::bank::{self, Profile};
+use crate::binaries::{self, Profile};
 use crate::step::{Failure, Step, may_install, succeeds, workspace};
 
 /// Send a bank requests made from its OpenAPI document, and see whether it answers as the document says.
@@ -44,7 +44,7 @@ const FOLDER: &str = "target/fuzz-http";
 /// Serves a bank, sends requests, and audits what is left.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     install()?;
-    bank::build(Profile::Dev)?;
+    binaries::build(Profile::Dev)?;
     let folder = fresh_folder().map_err(|source| Failure::Io { what: "a folder for the bank", source })?;
     let store = format!("embedded:{}", folder.join("store").display());
 
@@ -131,7 +131,7 @@ fn fresh_folder() -> io::Result<PathBuf> {
 }
 
 fn pactolus() -> PathBuf {
-    bank::executable(Profile::Dev, "pactolus")
+    binaries::executable(Profile::Dev, "pactolus")
 }
 
 /// A bank that is served until this is dropped.

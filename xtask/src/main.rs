@@ -7,8 +7,8 @@
 //! `run`, a variant of [`Command`], and its arm in `main`.
 //! Read next: `test`, the one command that must pass before anything is merged.
 
-mod bank;
 mod bench;
+mod binaries;
 mod fuzz;
 mod fuzz_http;
 mod postgres;

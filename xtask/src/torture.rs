@@ -1,6 +1,6 @@
 //! `cargo xtask torture` and `cargo xtask soak`: build the bank and its attacks, and run them, or the one that is named.
 
-use crate::bank::{self, Profile};
+use crate::binaries::{self, Profile};
 use crate::postgres;
 use crate::step::{Failure, Step};
 
@@ -40,9 +40,9 @@ pub(crate) fn short() -> Result<(), Failure> {
 
 fn attack(profile: Profile, words: &[&str]) -> Result<(), Failure> {
     postgres::install()?;
-    bank::build(profile)?;
+    binaries::build(profile)?;
     let [torture, pactolus] =
-        ["torture", "pactolus"].map(|name| bank::executable(profile, name).display().to_string());
+        ["torture", "pactolus"].map(|name| binaries::executable(profile, name).display().to_string());
     let words = [words, &["--pactolus", &pactolus]].concat();
     Step::new("torture", &torture, &words).run()
 }

@@ -7,7 +7,7 @@ use pactolus_ledger::Ledger;
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::helper::{tell, wait_for_the_end};
+use crate::worker::{tell, wait_for_the_end};
 use pactolus_reports::machine::process::peak_memory;
 
 /// What to open.

@@ -12,11 +12,11 @@ use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 use pactolus_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-use crate::gifts::Gifts;
-use crate::helper::{Helper, tell, wait_for_the_end};
+use crate::worker::{Helper, tell, wait_for_the_end};
+use crate::workload::Gifts;
+use pactolus_reports::latency::{Latency, Waits};
 use pactolus_reports::machine::process::peak_memory;
 use pactolus_reports::table::{mebibytes, number};
-use pactolus_reports::waits::{Latency, Waits};
 
 /// What to post.
 #[derive(clap::Args)]

@@ -5,9 +5,9 @@ use std::ops::Range;
 use pactolus_protocol::{Call, GetBalance, Present};
 use serde::Serialize;
 
-use crate::gifts::{APPID, ENVIRONMENT, Gifts, TOKEN, ZONE};
 use crate::load::Requests;
 use crate::load::schedule::Write;
+use crate::workload::{APPID, ENVIRONMENT, Gifts, TOKEN, ZONE};
 
 /// What opens the operator API of the server that is measured.
 pub(crate) const OPERATOR: &str = "operators-token";

@@ -18,8 +18,8 @@ use pactolus_server::{
 };
 
 use super::route::{OPERATOR, Route};
-use crate::gifts::{self, APPID, ENVIRONMENT, Gifts, MIDAS_KEY, OFFER, TOKEN};
-use crate::helper::tell;
+use crate::worker::tell;
+use crate::workload::{self, APPID, ENVIRONMENT, Gifts, MIDAS_KEY, OFFER, TOKEN};
 
 /// Where to serve from.
 #[derive(clap::Args)]
@@ -109,7 +109,7 @@ async fn verified(State(beside): State<Arc<Beside>>, body: Bytes) -> &'static st
 /// Does as [`verified`] does, and posts the order.
 async fn posted(State(beside): State<Arc<Beside>>, body: Bytes) -> &'static str {
     let Ok(present) = verify(&beside.gifts, &body) else { return REFUSED };
-    match beside.store.post(gifts::order(&present), SystemClock.now()).await {
+    match beside.store.post(workload::order(&present), SystemClock.now()).await {
         Ok(Posted::Applied(_)) => DONE,
         Ok(Posted::Replayed { .. }) | Err(_) => REFUSED,
     }

@@ -15,8 +15,8 @@ use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 
 use super::{Connection, connect};
+use pactolus_reports::latency::Waits;
 use pactolus_reports::table::number;
-use pactolus_reports::waits::Waits;
 
 /// When requests are due.
 #[derive(Clone, Copy, Debug)]

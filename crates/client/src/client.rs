@@ -13,14 +13,14 @@ use pactolus_types::BillNo;
 use tracing::Instrument as _;
 
 use crate::app::App;
-use crate::attempt::{Doubt, Ended, Signing, attempt, refusal};
 use crate::base_url::BaseUrl;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BalanceError, CancelPayError, PayError, PresentError, TokenError};
 use crate::http::Http;
-use crate::patience::Patience;
 use crate::random::{OsRandomness, Randomness};
 use crate::requests::{CancelPay, Cancelled, DoneBy, Paid, Pay, Player, Present, Presented};
+use crate::retry::{Doubt, Ended, Signing, attempt, refusal};
+use crate::retry_policy::Patience;
 use crate::token::{TokenSource, Tokens};
 
 /// Calls one bank for one app in one environment. Clones share connections and the access token.

@@ -63,7 +63,6 @@
 //! and in `client` the method that says what each answer means; then its twin in `blocking`.
 
 mod app;
-mod attempt;
 mod base_url;
 mod bill_no;
 #[cfg(feature = "blocking")]
@@ -74,9 +73,10 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
-mod patience;
 mod random;
 mod requests;
+mod retry;
+mod retry_policy;
 mod token;
 
 pub use app::App;
@@ -88,9 +88,9 @@ pub use error::{
     BalanceError, CallError, CancelPayError, Fault, Outcome, PayError, PresentError, TokenError, TryFailure,
 };
 pub use http::TryError;
-pub use patience::Patience;
 pub use random::{OsRandomness, Randomness};
 pub use requests::{CancelPay, Cancelled, DoneBy, Paid, Pay, Player, Present, Presented};
+pub use retry_policy::Patience;
 pub use token::TokenSource;
 
 pub use pactolus_protocol::reply::Refused;

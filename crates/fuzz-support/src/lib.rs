@@ -5,7 +5,7 @@
 //! Only such modules and tests may depend on this. Read next: `fuzz/README.md`.
 
 mod choices;
-mod kept;
+mod corpus;
 
 pub use choices::Choices;
-pub use kept::replay;
+pub use corpus::replay;

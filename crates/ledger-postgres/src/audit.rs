@@ -16,13 +16,13 @@ use pactolus_ledger::{
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
+use crate::error::Trouble;
 use crate::id::{AccountId, BillId};
-use crate::lanes::batch::{READ_BILLS, read_orders};
-use crate::reads::{SUMS_OF_ALL, sums_of_all};
+use crate::queries::{SUMS_OF_ALL, sums_of_all};
 use crate::rows::{self, Columns, NAMES, RECEIPT, SUMS, big};
 use crate::session::Session;
-use crate::trouble::Trouble;
 use crate::url::PostgresUrl;
+use crate::write::batch::{READ_BILLS, read_orders};
 
 /// How many accounts or orders are held at once.
 const PAGE: i64 = 2000;

@@ -27,20 +27,20 @@
 //! To change the tables: the recipe in `migrate`.
 
 mod audit;
+mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod id;
-mod lanes;
 mod migrate;
 mod open;
 mod portable;
+mod queries;
 mod random;
-mod reads;
 mod records;
 mod rows;
 mod session;
-mod trouble;
 mod url;
+mod write;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -53,10 +53,10 @@ use pactolus_ledger::{
 use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::runtime::Handle;
 
-use crate::lanes::Lanes;
-use crate::reads::Reads;
+use crate::error::Trouble;
+use crate::queries::Reads;
 use crate::records::Keeper;
-use crate::trouble::Trouble;
+use crate::write::Lanes;
 
 pub use migrate::{Distribution, Migrated, migrate};
 pub use open::OpenError;

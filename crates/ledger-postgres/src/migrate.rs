@@ -9,9 +9,9 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::OpenError;
+use crate::error::Trouble;
 use crate::id::PARTITIONS;
 use crate::session::Session;
-use crate::trouble::Trouble;
 use crate::url::PostgresUrl;
 
 /// What makes each version of the one before it.

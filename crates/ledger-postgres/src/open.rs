@@ -1,7 +1,7 @@
 //! Why a bank on PostgreSQL cannot be opened, in words for an operator.
 
+use crate::error::Trouble;
 use crate::migrate::VERSION;
-use crate::trouble::Trouble;
 
 /// Why a bank cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -10,12 +10,12 @@ use pactolus_types::UnixMillis;
 use tokio_postgres::types::ToSql;
 
 use crate::PostgresStore;
+use crate::error::Trouble;
 use crate::id::AccountId;
-use crate::lanes::Asked;
 use crate::rows::{self, Columns, NAMES, RECEIPT};
 use crate::session::Session;
-use crate::trouble::Trouble;
 use crate::url::PostgresUrl;
+use crate::write::Asked;
 
 /// How many rows are held at once.
 const PAGE: usize = 1000;

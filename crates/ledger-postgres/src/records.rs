@@ -15,10 +15,10 @@ use tokio::try_join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
+use crate::error::{Remedy, Trouble};
 use crate::id::{PARTITIONS, record_part};
 use crate::rows::{Columns, big, columns};
 use crate::session::{Prepared, Session, Shared};
-use crate::trouble::{Remedy, Trouble};
 use crate::url::PostgresUrl;
 
 /// The most that wait, of reads and of changes; the callers of more wait themselves.

@@ -6,8 +6,8 @@ use pactolus_ledger::{Account, AccountKey, DaysGifts, Gift, GiftLimits, Memo, Or
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use tokio_postgres::Row;
 
+use crate::error::Trouble;
 use crate::id::AccountId;
-use crate::trouble::Trouble;
 
 /// The columns of an account's name, in the order of [`key`], of the row that is called `a`.
 pub(crate) const NAMES: &str = "a.app, a.environment, a.offer, a.player, a.zone";

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
-use crate::trouble::Trouble;
+use crate::error::Trouble;
 use crate::url::PostgresUrl;
 
 /// How long a connection may take, all hosts tried and all statements prepared.

@@ -3,25 +3,25 @@
 //! To add a command: a file beside this one with its `clap::Args` and a function `run`, a variant of [`Command`], and
 //! its arm in [`Cli::run`].
 
-mod chinese;
+pub(crate) mod args;
+pub(crate) mod exit;
+pub(crate) mod i18n;
+pub(crate) mod output;
+pub(crate) mod receipts;
+pub(crate) mod table;
+mod zh;
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io::{self, Write as _};
-use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use pactolus_client::BillNos;
-use pactolus_protocol::SessionKey;
-use pactolus_types::{Amount, BillNo};
 
-use crate::failure::{Failure, exit_codes};
-use crate::lang::{Lang, words};
-use crate::{
+use crate::cli::exit::{Failure, exit_codes};
+use crate::cli::i18n::{Lang, words};
+use crate::commands::{
     audit, backup, balance, cancelpay, completions, copy, demo, digest, doctor, explain, export, init,
-    logging, migrate, order, pay, present, reseal, serve, sign, statement, token,
+    migrate, order, pay, present, rotate_keys, serve, sign, statement, token,
 };
+use crate::logging;
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
 #[derive(Parser)]
@@ -51,7 +51,7 @@ enum Command {
     Sign(Box<sign::Args>),
     Migrate(migrate::Args),
     Copy(copy::Args),
-    Reseal(reseal::Args),
+    Reseal(rotate_keys::Args),
     Explain(explain::Args),
     Audit(audit::Args),
     Digest(digest::Args),
@@ -75,7 +75,7 @@ impl Cli {
         let command = Self::command().after_help(after_help(lang));
         match lang {
             Lang::En => command,
-            Lang::Zh => chinese::translated(command),
+            Lang::Zh => zh::translated(command),
         }
     }
 
@@ -101,70 +101,18 @@ impl Cli {
             Command::Export(args) => export::run(&args, lang),
             Command::Doctor(args) => doctor::run(&args, lang),
             Command::Completions(args) => {
-                completions::completions(&args, lang);
+                completions::completions(&args, Self::in_language(lang));
                 Ok(())
             }
-            Command::Man(args) => completions::man(&args, lang),
+            Command::Man(args) => completions::man(&args, Self::in_language(lang), lang),
             Command::Audit(args) => audit::run(&args, lang),
             Command::Digest(args) => digest::run(&args, lang),
             Command::Explain(args) => explain::run(args, lang),
             Command::Migrate(args) => migrate::run(&args, lang),
             Command::Copy(args) => copy::run(&args, lang),
-            Command::Reseal(args) => reseal::run(&args, lang),
+            Command::Reseal(args) => rotate_keys::run(&args, lang),
         }
     }
-}
-
-/// Where the configuration is, if it is not said.
-pub(crate) const DEFAULT_CONFIG: &str = "pactolus.toml";
-
-/// Where the configuration is, for every command that reads or writes it.
-#[derive(clap::Args)]
-pub(crate) struct ConfigPath {
-    /// The configuration file
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = DEFAULT_CONFIG,
-        env = "PACTOLUS_CONFIG",
-        hide_env_values = true
-    )]
-    pub(crate) config: PathBuf,
-}
-
-/// How a command prints what it found: for people, or for scripts.
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Output {
-    /// For people
-    #[value(name = "table", alias = "text")]
-    Text,
-    /// For scripts; it is the same in every language
-    Json,
-}
-
-/// Puts what a command was asked for on stdout.
-pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
-    Ok(write!(io::stdout(), "{text}").context("stdout cannot be written to")?)
-}
-
-/// The amount of coins that a text writes.
-pub(crate) fn amount(text: &str) -> Result<Amount, String> {
-    let count: u64 = text.parse().map_err(|_| "it must be a whole number of coins".to_owned())?;
-    Amount::new(count).map_err(|error| format!("it {error}"))
-}
-
-/// The number of an order: the one that was said, else a new one, which is shown before anything is sent.
-pub(crate) fn bill_no(said: Option<BillNo>, lang: Lang) -> BillNo {
-    said.unwrap_or_else(|| {
-        let bill_no = BillNos::new().next();
-        eprintln!("{}", words!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
-        bill_no
-    })
-}
-
-/// The session key of a command line, which no error shows.
-pub(crate) fn session_key(text: Option<&str>) -> anyhow::Result<Option<SessionKey>> {
-    text.map(|text| SessionKey::new(text).map_err(|error| anyhow!("--session-key {error}"))).transpose()
 }
 
 fn after_help(lang: Lang) -> String {

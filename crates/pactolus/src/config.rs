@@ -6,16 +6,17 @@
 //! To add a setting: a field of [`Config`] or of the server's settings, one line in [`config`] or [`app`] that asks
 //! for it by name and kind, and a line in the template that `pactolus init` writes, which a test insists on. Its
 //! environment variable, the list of known keys and the hint at a misspelt one follow from the asking.
-//! Read next: [`section`], which asks, and [`kind`], what can be asked for.
+//! Read next: [`section`], which asks, and [`parse`], what can be asked for.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod kind;
+mod load;
 mod nearest;
+mod parse;
 mod placeholder;
 mod problem;
 mod profile;
-mod reading;
+mod reader;
 mod section;
 mod sources;
 mod store;
@@ -38,9 +39,9 @@ pub(crate) use nearest::nearest;
 pub(crate) use problem::Problems;
 pub(crate) use profile::Profile;
 pub(crate) use sources::Variables;
-pub(crate) use store::{InvalidStoreUrl, StoreArgument, StoreUrl};
+pub(crate) use store::{InvalidStoreUrl, StoreUrl};
 
-use kind::{choice, count, limit, list, seconds, secret, text};
+use parse::{choice, count, limit, list, seconds, secret, text};
 use section::Section;
 
 /// The address of a bank that is told none: this machine only.
@@ -81,7 +82,7 @@ impl Default for PostgresBounds {
 impl Config {
     /// Reads the file at `path`, each setting overridden by its environment variable among `variables`.
     pub(crate) fn read(path: &Path, variables: &Variables) -> Result<Self, Problems> {
-        reading::read(path, variables, reading::PREFIX, config)
+        load::read(path, variables, reader::PREFIX, config)
     }
 }
 

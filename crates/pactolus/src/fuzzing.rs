@@ -2,8 +2,8 @@
 //!
 //! Read next: `fuzz/README.md`.
 
+pub use crate::commands::present::fuzzing::{gifts, results};
 pub use crate::config::fuzzing::{config, store_url};
-pub use crate::present::fuzzing::{gifts, results};
 
 #[cfg(test)]
 mod tests {

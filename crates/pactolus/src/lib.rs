@@ -1,48 +1,24 @@
 //! The command line of the bank; the only binary. Its `main.rs` only starts what is here: a library can be tested and
 //! fuzzed without a process. Nobody else may depend on it.
 //!
-//! Read next: `cli`, the commands and their help; `failure`, how each can end; then a command's own file.
+//! Read next: `cli`, the commands and their help; `cli/exit`, how each can end; then a command's own file.
 
-mod audit;
-mod backup;
-mod balance;
-mod cancelpay;
 mod cli;
-mod completions;
+mod commands;
 mod config;
-mod copy;
-mod demo;
-mod digest;
-mod doctor;
-mod explain;
-mod export;
-mod failure;
+mod connect;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
-mod init;
-mod lang;
 mod logging;
-mod migrate;
 mod operator;
-mod order;
-mod pay;
 mod player;
-mod present;
-mod receipt;
-mod reseal;
 mod runtime;
-mod serve;
-mod sign;
-mod statement;
 mod store;
-mod table;
-mod target;
-mod token;
 
 use std::process::ExitCode;
 
-use crate::lang::{Lang, words};
+use crate::cli::i18n::{Lang, words};
 
 /// Does what the process's arguments ask, and says how it ended.
 pub fn main() -> ExitCode {

@@ -3,8 +3,8 @@
 use pactolus_client::Player;
 use pactolus_types::{OpenId, ZoneId};
 
-use crate::cli::session_key;
-use crate::target::Bank;
+use crate::cli::args::session_key;
+use crate::connect::Bank;
 
 /// Who, and in which zone.
 #[derive(clap::Args)]

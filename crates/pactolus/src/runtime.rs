@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
-use crate::failure::Failure;
+use crate::cli::exit::Failure;
 
 /// A thread for each core.
 pub(crate) fn start() -> Result<Runtime, Failure> {

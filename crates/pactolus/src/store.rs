@@ -1,6 +1,8 @@
 //! Opening the store that a URL names.
 
+use std::convert::Infallible;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 #[cfg(feature = "postgres")]
 use std::time::Duration;
@@ -10,10 +12,11 @@ use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 #[cfg(feature = "postgres")]
 use pactolus_ledger_postgres::PostgresStore;
 use pactolus_server::Store;
+use zeroize::Zeroizing;
 
-use crate::cli::ConfigPath;
-use crate::config::{Config, PostgresBounds, StoreArgument, StoreUrl, Variables};
-use crate::failure::Failure;
+use crate::cli::args::ConfigPath;
+use crate::cli::exit::Failure;
+use crate::config::{Config, PostgresBounds, StoreUrl, Variables};
 use crate::runtime;
 
 /// Which store, for commands that read one without serving it.
@@ -44,6 +47,26 @@ impl StoreArgs {
 
     fn config(&self) -> Result<Config, Failure> {
         Config::read(&self.config.config, &Variables::of_this_process()).map_err(Failure::Config)
+    }
+}
+
+/// A store as it is written on the command line: read after the command line is, because what is said of an argument
+/// that is wrong shows it.
+#[derive(Clone)]
+pub(crate) struct StoreArgument(Zeroizing<String>);
+
+impl FromStr for StoreArgument {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+impl StoreArgument {
+    /// The store that the argument names; relative folders are taken from the working directory.
+    pub(crate) fn url(&self) -> Result<StoreUrl, Failure> {
+        self.0.parse().map_err(Failure::StoreUrl)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::parameter::Parameter;
 
 #[cfg(test)]
-mod against_serde;
+mod differential;
 mod field;
 mod scan;
 

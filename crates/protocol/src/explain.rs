@@ -19,16 +19,16 @@ use crate::parameter::Parameter;
 use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
 use crate::sign::{Dialect, Dialects, text};
 
+mod candidates;
 mod mistake;
-mod recipe;
+mod redacted;
+mod scheme;
 mod search;
-mod shown;
-mod trials;
 
 pub use mistake::{Function, Mistake, NumberForm, OrderForm, PathForm};
-use recipe::Proof;
+pub use redacted::{Shown, ShownParameters};
+use scheme::Proof;
 use search::Search;
-pub use shown::{Shown, ShownParameters};
 
 /// A request as it was received.
 pub struct Evidence<'a> {
@@ -92,7 +92,7 @@ impl<'a> Evidence<'a> {
 
     /// The parameters, to show to whoever asks.
     pub fn parameters(&self) -> ShownParameters {
-        shown::parameters(self.path.kind, &self.body)
+        redacted::parameters(self.path.kind, &self.body)
     }
 
     /// The text whose `sig` the server computed, `***` in the place of the key.
@@ -102,7 +102,7 @@ impl<'a> Evidence<'a> {
 
     /// The text whose `mp_sig` the server computed, with `***` for what is secret and `sig` cut short.
     pub fn mp_sig_text(&self) -> String {
-        let sig = shown::signature(self.sent(Parameter::Sig).unwrap_or_default());
+        let sig = redacted::signature(self.sent(Parameter::Sig).unwrap_or_default());
         text::explain_mp_sig(self.path, &self.body, Dialect::DOCUMENTED, &sig)
     }
 
@@ -118,10 +118,10 @@ impl<'a> Evidence<'a> {
 
     fn explain(&self, proof: Proof, keys: &Keys<'_>, dialects: Dialects) -> Finding {
         let search = self.sent(proof.parameter()).and_then(Search::for_signature);
-        let decoded = keys.session.map(recipe::decoded);
-        let case = recipe::Case { evidence: self, keys, proof, decoded: decoded.as_ref() };
+        let decoded = keys.session.map(scheme::decoded);
+        let case = scheme::Case { evidence: self, keys, proof, decoded: decoded.as_ref() };
         match (search, case.key(proof)) {
-            (Some(mut search), Some(_)) => trials::find(&case, dialects, &mut search),
+            (Some(mut search), Some(_)) => candidates::find(&case, dialects, &mut search),
             (None, _) | (_, None) => Finding::Unknown,
         }
     }

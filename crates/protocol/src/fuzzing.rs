@@ -3,7 +3,7 @@
 //! What is right is said by the contract written a second time (`contract`), not by the code that is tried.
 //! Read next: `fuzz/README.md`.
 
-mod contract;
+mod reference;
 
 use pactolus_fuzz_support::Choices;
 use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
@@ -27,7 +27,7 @@ use crate::sign::{Dialect, Dialects, MpSig, Received, Signature};
 use crate::token::{StableTokenRequest, TokenReply};
 use crate::values::{FreeText, Pf, UnixSeconds};
 
-use contract::Seen;
+use reference::Seen;
 
 const LIVE_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
 const SANDBOX_KEY: &str = "the-sandbox-key-of-the-same-app";
@@ -81,7 +81,7 @@ macro_rules! for_call {
 /// A body is taken exactly where a JSON reader takes it, with the fields that it finds; and every call that is read
 /// from one is the same after it was sent.
 pub fn body(bytes: &[u8]) {
-    let (ours, theirs) = (Body::parse(bytes), contract::fields(bytes));
+    let (ours, theirs) = (Body::parse(bytes), reference::fields(bytes));
     let body = match (ours, theirs) {
         (Ok(body), Ok(theirs)) => {
             let ours: Vec<_> =
@@ -210,22 +210,23 @@ fn sent<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environmen
 fn verified_by_contract<C: Call>(path: CallPath, json: &[u8], dialects: Dialects) {
     let Ok(body) = Body::parse(json) else { return };
     let Ok(received) = Received::<C>::read(path.environment, &body, MpSig::IfPresent) else { return };
-    let fields = contract::fields(json).expect("it is taken");
+    let fields = reference::fields(json).expect("it is taken");
     let (midas_key, session_key, token) = (midas_key(path.environment), session_key(), token());
-    let sig = contract::text_of(&fields, "sig").expect("it was read");
-    let right =
-        contract::dialect(dialects, sig, |dialect| contract::sig(path, &fields, dialect, midas_key.expose()));
+    let sig = reference::text_of(&fields, "sig").expect("it was read");
+    let right = reference::dialect(dialects, sig, |dialect| {
+        reference::sig(path, &fields, dialect, midas_key.expose())
+    });
     let verified = received.verify_sig(&midas_key, dialects);
     assert_eq!(verified.as_ref().ok(), right.as_ref(), "sig");
     let is_told = verified.map_or_else(|refusal| refusal.code() == ErrorCode::SigError, |_| true);
     assert!(is_told, "a wrong sig is told as one");
 
     let verified = received.verify_mp_sig(&session_key, &token, dialects);
-    match contract::text_of(&fields, "mp_sig") {
+    match reference::text_of(&fields, "mp_sig") {
         None => assert_eq!(verified, Ok(None), "there is none"),
         Some(mp_sig) => {
-            let right = contract::dialect(dialects, mp_sig, |dialect| {
-                contract::mp_sig(path, &fields, dialect, sig, TOKEN, SESSION_KEY)
+            let right = reference::dialect(dialects, mp_sig, |dialect| {
+                reference::mp_sig(path, &fields, dialect, sig, TOKEN, SESSION_KEY)
             });
             assert_eq!(verified.as_ref().ok(), right.map(Some).as_ref(), "mp_sig");
         }
@@ -242,8 +243,8 @@ pub fn signatures(bytes: &[u8]) {
     let change = (choices.number(), choices.byte());
     let Some((fields, json)) = unsigned(choices.rest()) else { return };
     let key = midas_key(path.environment);
-    let sig = contract::sig(path, &fields, dialect, key.expose());
-    let mp_sig = contract::mp_sig(path, &fields, dialect, &sig, TOKEN, SESSION_KEY);
+    let sig = reference::sig(path, &fields, dialect, key.expose());
+    let mp_sig = reference::mp_sig(path, &fields, dialect, &sig, TOKEN, SESSION_KEY);
     let mut json = with_proofs(&json, &sig, Some(&mp_sig)).into_bytes();
     {
         let body = Body::parse(&json).expect("two fields more do not make it a wrong one");
@@ -270,7 +271,7 @@ fn one_dialect(choices: &mut Choices<'_>) -> Dialect {
 
 /// A body's fields and its text up to its last bracket, if it is one without signatures, and with room for them.
 fn unsigned(bytes: &[u8]) -> Option<(Vec<(String, Seen)>, String)> {
-    let fields = contract::fields(bytes).ok()?;
+    let fields = reference::fields(bytes).ok()?;
     let is_signed = fields.iter().any(|(key, _)| key == "sig" || key == "mp_sig");
     if is_signed || bytes.len() > crate::BODY_BYTES_MAX - 200 {
         return None;
@@ -311,8 +312,8 @@ pub fn explain(bytes: &[u8]) {
     };
     // A text that lacks fields of the other call is another mistake too.
     let expected = expected.filter(|_| other_path.kind == path.kind || how != 3);
-    let sig = contract::sig(at, &fields, by, key);
-    let mp_sig = contract::mp_sig(at, &fields, by, &sig, TOKEN, SESSION_KEY);
+    let sig = reference::sig(at, &fields, by, key);
+    let mp_sig = reference::mp_sig(at, &fields, by, &sig, TOKEN, SESSION_KEY);
     let json = with_proofs(&open, &sig, Some(&mp_sig));
     explained(path, json.as_bytes(), dialects, has_session, expected);
 }
@@ -362,7 +363,7 @@ pub fn query(bytes: &[u8]) {
         ["access_token", "appid", "secret", "grant_type", "js_code", "openid", "signature", "sig_method"];
     let sent = text.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     for name in known.into_iter().chain(sent.take(32)) {
-        assert_eq!(query.get(name).map(std::borrow::Cow::into_owned), contract::query(text, name), "{name}");
+        assert_eq!(query.get(name).map(std::borrow::Cow::into_owned), reference::query(text, name), "{name}");
     }
     if let Ok(token) = AccessToken::from_query(query) {
         let again =
@@ -379,12 +380,12 @@ pub fn query(bytes: &[u8]) {
         }
     }
     if let Ok(code) = LoginCode::from_query(query) {
-        assert!(code.matches(&contract::query(text, "js_code").expect("there is one")));
+        assert!(code.matches(&reference::query(text, "js_code").expect("there is one")));
     }
     if let Ok(check) = SessionCheck::from_query(query) {
         let is_right = check.verify(&session_key()).is_ok();
-        let sent = contract::query(text, "signature").expect("there is one");
-        let right = contract::hex(&contract::hmac_sha256(SESSION_KEY.as_bytes(), b""));
+        let sent = reference::query(text, "signature").expect("there is one");
+        let right = reference::hex(&reference::hmac_sha256(SESSION_KEY.as_bytes(), b""));
         assert_eq!(is_right, sent.eq_ignore_ascii_case(&right));
     }
 }
@@ -503,7 +504,7 @@ pub fn names(bytes: &[u8]) {
     secret!(AppSecret, is_visible(128));
     secret!(LoginCode, is_visible(128));
     secret!(AccessToken, is_visible(512));
-    secret!(SessionKey, contract::is_session_key(text));
+    secret!(SessionKey, reference::is_session_key(text));
 
     if let Ok(rid) = text.parse::<Rid>() {
         assert_eq!(rid.to_string(), text);

@@ -9,10 +9,10 @@ use crate::error::Refusal;
 use crate::json::Object;
 use crate::rid::Rid;
 
-mod answer;
+mod parse;
 
-use answer::AnswerFields;
-pub use answer::{Answer, InvalidAnswer, Refused, parse_answer};
+use parse::AnswerFields;
+pub use parse::{Answer, InvalidAnswer, Refused, parse_answer};
 
 /// The `Content-Type` of every reply.
 pub const CONTENT_TYPE: &str = "application/json; encoding=utf-8";

@@ -7,11 +7,11 @@ use fastrand::Rng;
 use pactolus_types::Environment;
 
 use super::{DAY_MS, HOUR_MS, LAST_MS, turn};
-use crate::game::Name;
-use crate::game::calls::{Tried, call};
-use crate::game::clients::World;
-use crate::game::operator::{Operator, Receipt};
 use crate::history::account::{Account, Asked, Bill, Told};
+use crate::workload::Name;
+use crate::workload::calls::{Tried, call};
+use crate::workload::clients::World;
+use crate::workload::operator::{Operator, Receipt};
 
 /// The most coins that the bank gives a player in a zone on one day; callers at once never reach it.
 pub(super) const PRESENT_MAX_PER_DAY: u64 = 5000;

@@ -10,12 +10,12 @@ use tokio::runtime::Runtime;
 
 use super::{LAST_MS, SECOND_MS, start, turn};
 use crate::bank::Bank;
-use crate::game::calls::{Tried, call};
-use crate::game::http::Http;
-use crate::game::operator::Operator;
-use crate::game::{Name, config};
 use crate::history::account::{Asked, Told};
 use crate::options::Options;
+use crate::workload::calls::{Tried, call};
+use crate::workload::http::Http;
+use crate::workload::operator::Operator;
+use crate::workload::{Name, config};
 
 const A_SECOND: usize = 5;
 const QUOTA_REACHED: i32 = 45009;

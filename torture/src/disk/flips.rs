@@ -20,7 +20,7 @@ use pollster::block_on;
 use serde::Serialize;
 
 use super::{Patient, settings};
-use crate::witness::{Answers, Witness};
+use crate::checker::{Answers, Witness};
 
 /// How many bits are flipped, each by itself, in a store before the next is made.
 const PER_STORE: usize = 20;

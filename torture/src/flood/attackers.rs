@@ -12,7 +12,7 @@ use fastrand::Rng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
-use crate::game::TOKEN;
+use crate::workload::TOKEN;
 
 /// Sees to it that this process may have so many files open.
 pub(super) fn raise_file_limit(files: usize) -> anyhow::Result<()> {

@@ -11,10 +11,10 @@ use anyhow::{Context, bail, ensure};
 use pactolus_protocol::{
     AccessToken, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
-use pactolus_reports::waits::Waits;
+use pactolus_reports::latency::Waits;
 use pactolus_types::{Amount, Environment};
 
-use crate::game::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKEN};
+use crate::workload::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKEN};
 
 /// How many callers there are, each with a thread, a player and a connection.
 const CALLERS: u64 = 16;

@@ -13,13 +13,13 @@ use tokio::runtime::Runtime;
 
 use super::{log_in, open};
 use crate::bank::{Bank, Node, Starting};
-use crate::game::books::Books;
-use crate::game::clients::{Clients, Seat, World};
-use crate::game::config;
-use crate::game::operator::Operator;
-use crate::game::settle::settle;
-use crate::game::tally::Tally;
 use crate::options::Options;
+use crate::workload::clients::{Clients, Seat, World};
+use crate::workload::config;
+use crate::workload::expected_ledger::Books;
+use crate::workload::operator::Operator;
+use crate::workload::resolve::settle;
+use crate::workload::tally::Tally;
 
 /// After how many kills everything is looked at.
 const KILLS_PER_ROUND: u64 = 20;

@@ -13,7 +13,7 @@ use fastrand::Rng;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::game::tally::Tally;
+use crate::workload::tally::Tally;
 
 /// What is done to a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]

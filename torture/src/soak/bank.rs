@@ -10,7 +10,7 @@ use pactolus_reports::machine::disk::folder_bytes;
 use serde::Deserialize;
 
 use crate::bank::Bank;
-use crate::game;
+use crate::workload;
 
 const SESSIONS_CACHED: u64 = 20_000;
 const RATES_CACHED: u64 = 1000;
@@ -54,7 +54,7 @@ filter_bytes = {FILTER_BYTES}
 segment_bytes = {SEGMENT_BYTES}
 "#
     );
-    game::config(STORE, &bounds)
+    workload::config(STORE, &bounds)
 }
 
 const STORE: &str = "embedded:./data";

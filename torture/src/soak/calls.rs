@@ -9,9 +9,9 @@ use pactolus_protocol::{
 };
 use pactolus_types::{AppId, BillNo, OfferId, OpenId, ZoneId};
 
-use super::books::{Does, Sent, environment};
 use super::connection::{By, Request};
-use crate::game::{APP_SECRET, APPID, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY};
+use super::reconcile::{Does, Sent, environment};
+use crate::workload::{APP_SECRET, APPID, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY};
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

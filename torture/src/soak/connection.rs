@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::game::OPERATOR_TOKEN;
+use crate::workload::OPERATOR_TOKEN;
 
 /// What is asked.
 pub(super) struct Request {

@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use pactolus_protocol::AccessToken;
-use pactolus_reports::waits::{STALL, Waits};
+use pactolus_reports::latency::{STALL, Waits};
 use tokio::sync::{Semaphore, watch};
 
-use super::books::Plan;
 use super::calls::{Game, Kind};
 use super::connection::Trouble;
-use super::lane::{Ended, Lane};
+use super::reconcile::Plan;
 use super::verdict::Call;
+use super::worker::{Ended, Lane};
 
 /// The longest that a due call is kept back, so that the pacer does not wake for each. It is counted as waiting.
 const PACE: Duration = Duration::from_micros(250);
@@ -158,7 +158,7 @@ impl Load {
             let first = || {
                 let runtime =
                     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-                let token = runtime.block_on(super::lane::first_token(&game, address))?;
+                let token = runtime.block_on(super::worker::first_token(&game, address))?;
                 anyhow::Ok((runtime, token))
             };
             scope.spawn(first).join().map_err(|_| anyhow::anyhow!("the load panicked"))?

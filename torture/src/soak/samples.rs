@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
+use pactolus_reports::latency::Latency;
 use pactolus_reports::table::mebibytes;
-use pactolus_reports::waits::Latency;
 
 use super::connection::Trouble;
 

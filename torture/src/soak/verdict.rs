@@ -196,7 +196,7 @@ pub(super) fn growth(samples: &[Sample], rules: &Rules, of: fn(&Sample) -> u64) 
 
 #[cfg(test)]
 mod tests {
-    use pactolus_reports::waits::Waits;
+    use pactolus_reports::latency::Waits;
 
     use super::*;
 

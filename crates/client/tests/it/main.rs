@@ -5,7 +5,7 @@ mod bank;
 mod calls;
 mod chaos;
 mod proxy;
-mod quiet;
+mod redaction;
 mod token;
 mod vectors;
 mod vendor;

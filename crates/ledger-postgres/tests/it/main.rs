@@ -3,8 +3,8 @@
 
 mod audit;
 mod chaos;
+mod concurrency;
 mod conformance;
 mod nodes;
 mod open;
 mod proxy;
-mod together;

@@ -7,7 +7,7 @@ use std::path::Path;
 use pactolus_fuzz_support::Choices;
 
 use super::profile::profile;
-use super::{CANCEL_WINDOW_MAX, Config, Problems, StoreUrl, Variables, config as whole, reading};
+use super::{CANCEL_WINDOW_MAX, Config, Problems, StoreUrl, Variables, config as whole, load, reader};
 
 /// What stands where a secret does, and must not stand in any message.
 const MARK: &str = "s3cretW0rd";
@@ -80,8 +80,8 @@ fn read(text: &str, variables: &Variables) -> Option<Result<Config, Problems>> {
         return None;
     }
     let path = Path::new("pactolus.toml");
-    let _ = reading::read_text(path, text, variables, reading::PROFILE_PREFIX, profile).map_err(shown);
-    Some(reading::read_text(path, text, variables, reading::PREFIX, whole))
+    let _ = load::read_text(path, text, variables, reader::PROFILE_PREFIX, profile).map_err(shown);
+    Some(load::read_text(path, text, variables, reader::PREFIX, whole))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it ends an error")]

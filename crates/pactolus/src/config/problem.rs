@@ -53,3 +53,19 @@ impl fmt::Display for Problems {
         Ok(())
     }
 }
+
+/// What is wrong with a value and what would be right, as the end of a sentence that begins with its key.
+#[derive(Debug)]
+pub(super) struct Wrong(String);
+
+impl Wrong {
+    pub(super) fn new(what: impl fmt::Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

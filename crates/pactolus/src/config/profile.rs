@@ -8,11 +8,11 @@ use pactolus_client::BaseUrl;
 use pactolus_protocol::{AccessToken, AppSecret, MidasKey, Pf};
 use pactolus_types::{AppId, Environment, OfferId};
 
-use super::kind::{Wrong, choice, secret, text};
-use super::problem::Problems;
-use super::reading;
+use super::parse::{choice, secret, text};
+use super::problem::{Problems, Wrong};
 use super::section::Section;
 use super::sources::{Given, Variables};
+use super::{load, reader};
 
 /// What a file like `~/.config/pactolus/default.toml` says.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Profile {
 impl Profile {
     /// Reads the file at `path`, each setting overridden by its variable, which begins with `PACTOLUS_PROFILE_`.
     pub(crate) fn read(path: &Path, variables: &Variables) -> Result<Self, Problems> {
-        reading::read(path, variables, reading::PROFILE_PREFIX, profile)
+        load::read(path, variables, reader::PROFILE_PREFIX, profile)
     }
 }
 

@@ -2,17 +2,16 @@
 //!
 //! Asking looks at the setting's environment variable first, then at the file; it returns nothing where the setting
 //! is missing or wrong, and has then noted the problem.
-//! Read next: [`super::kind`], what can be asked for.
+//! Read next: [`super::parse`], what can be asked for.
 
 use std::fmt;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::kind::Wrong;
 use super::nearest::nearest;
-use super::problem::Place;
-use super::reading::Reading;
+use super::problem::{Place, Wrong};
+use super::reader::Reading;
 use super::sources::{Given, Value, type_name};
 
 /// One table of the configuration.

@@ -10,7 +10,7 @@ use std::path::Path;
 use toml::de::DeValue;
 use zeroize::Zeroizing;
 
-use super::kind::Wrong;
+use super::problem::Wrong;
 
 /// The environment variables of a process, as they were at one moment. Some hold secrets: this copy of them is zeroed
 /// when it goes; that of the process is its own, and stays.

@@ -2,18 +2,16 @@
 //!
 //! To add an engine: a variant here with its scheme, and its arm where a bank is opened.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 #[cfg(feature = "postgres")]
 use pactolus_ledger_postgres::{InvalidPostgresUrl, PostgresUrl};
-use zeroize::Zeroizing;
 
-use super::kind::{self, Wrong};
+use super::parse;
+use super::problem::Wrong;
 use super::sources::Given;
-use crate::failure::Failure;
 
 /// A store: `<scheme>:<where>`. What is shown of one never holds a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,26 +36,6 @@ pub(crate) enum InvalidStoreUrl {
     /// The engine is not part of this program.
     #[cfg(not(feature = "postgres"))]
     NoPostgres,
-}
-
-/// A store as it is written on the command line: read after the command line is, because what is said of an argument
-/// that is wrong shows it.
-#[derive(Clone)]
-pub(crate) struct StoreArgument(Zeroizing<String>);
-
-impl FromStr for StoreArgument {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(Zeroizing::new(text.to_owned())))
-    }
-}
-
-impl StoreArgument {
-    /// The store that the argument names; relative folders are taken from the working directory.
-    pub(crate) fn url(&self) -> Result<StoreUrl, Failure> {
-        self.0.parse().map_err(Failure::StoreUrl)
-    }
 }
 
 impl StoreUrl {
@@ -133,7 +111,7 @@ impl std::error::Error for InvalidStoreUrl {}
 /// A relative folder is taken from the file that names it: a bank started from another folder must find its own
 /// orders there, not open an empty store beside them.
 pub(super) fn store(given: &Given<'_>) -> Result<StoreUrl, Wrong> {
-    kind::secret(StoreUrl::from_str)(given).map(|store| store.within(given.folder()))
+    parse::secret(StoreUrl::from_str)(given).map(|store| store.within(given.folder()))
 }
 
 #[cfg(test)]

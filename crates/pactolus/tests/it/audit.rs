@@ -7,7 +7,7 @@ use pactolus_protocol::Answer;
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 /// A bank that was closed with three orders of two accounts.
 async fn closed_bank() -> Folder {

@@ -1,7 +1,7 @@
 //! Backing up a bank that is served, restoring it, and exporting what is in it.
 
 use crate::campaign;
-use crate::running::{Ended, Folder, Process, Running};
+use crate::process::{Ended, Folder, Process, Running};
 
 fn give(folder: &Folder, bank: &Running, openid: &str, bill_no: &str) {
     let url = format!("http://{}", bank.address);

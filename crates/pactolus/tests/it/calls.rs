@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::campaign;
-use crate::running::{Ended, Folder, Running};
+use crate::process::{Ended, Folder, Running};
 
 struct Bank {
     folder: Folder,
@@ -143,7 +143,7 @@ fn a_profile_tells_the_bank_and_the_app() {
     let run = |arguments: &[&str]| {
         let mut command = elsewhere.pactolus(arguments);
         command.env("SANDBOX_KEY", "another-key-for-the-sandbox");
-        crate::running::Process::start(command).ended()
+        crate::process::Process::start(command).ended()
     };
     let ended = run(&["balance", "--openid", "one"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::running::{Ended, Folder, Process, Running};
+use crate::process::{Ended, Folder, Process, Running};
 
 /// How many players the campaign has that is killed; `PACTOLUS_TEST_CAMPAIGN` asks for another number.
 const PLAYERS: usize = 3000;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::gifts::operator_token;
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 /// A folder whose only app logs in like this.
 fn folder(login: &str) -> Folder {

@@ -1,6 +1,6 @@
 //! What is refused before anything starts, in which words, and with which exit code.
 
-use crate::running::{Ended, Folder, Process, Running};
+use crate::process::{Ended, Folder, Process, Running};
 
 #[track_caller]
 fn refused(ended: &Ended, lines: &[&str]) {

@@ -6,7 +6,7 @@ use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
 use crate::load::{Books, Load};
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bank_moves_to_postgres_and_back() {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use crate::running::{Folder, Process, Running};
+use crate::process::{Folder, Process, Running};
 
 #[test]
 fn the_demo_shows_what_a_bank_does() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 const PATH: &str = "/cgi-bin/midas/sandbox/present";
 

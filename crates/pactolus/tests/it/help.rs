@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::running::{Folder, Process};
+use crate::process::{Folder, Process};
 
 const COMMANDS: [&str; 21] = [
     "",

@@ -6,7 +6,7 @@ use pactolus_types::Environment;
 use serde_json::Value;
 
 use crate::gifts::{Gift, Player};
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 /// The text of `key` in the file.
 fn setting<'a>(config: &'a str, key: &str) -> &'a str {

@@ -7,7 +7,7 @@ use pactolus_protocol::Answer;
 
 use crate::gifts::Player;
 use crate::load::{Books, Load, PLAYERS, Sent, repeat};
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 /// How many times the bank is killed; `PACTOLUS_TEST_KILLS` asks for another number.
 const KILLS: u32 = 50;

@@ -22,7 +22,7 @@ mod init;
 mod kill;
 mod load;
 mod nodes;
-mod running;
+mod process;
 mod seal;
 mod serve;
 mod vendor;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::gifts::{Gift, Player};
 use crate::http::Http;
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 const NODES: usize = 4;
 const CLIENTS: usize = 100;

@@ -8,7 +8,7 @@ use pactolus_types::Environment;
 use serde_json::{Value, json};
 
 use crate::gifts::{Gift, Player, SESSION_KEY};
-use crate::running::{Ended, Folder, Running};
+use crate::process::{Ended, Folder, Running};
 
 /// 32 bytes that are this hex digit alone would be taken for a placeholder.
 fn key(digit: char) -> String {
@@ -182,7 +182,7 @@ async fn a_database_is_resealed_while_it_is_served() {
     };
     let ended = tokio::task::spawn_blocking({
         let reseal = folder.pactolus(&["reseal", "--output", "json", "--store", &url]);
-        move || crate::running::Process::start(reseal).ended()
+        move || crate::process::Process::start(reseal).ended()
     });
     let ended = ended.await.unwrap();
     logging_in.await.unwrap();
@@ -249,6 +249,6 @@ fn a_master_key_is_read_from_where_it_is_kept() {
     folder.write("pactolus.toml", &config);
     let mut from_variable = folder.pactolus(&["reseal", "--output", "json"]);
     from_variable.env("PACTOLUS_SEAL_MASTER_KEYS", format!("{},{}", key('a'), key('b')));
-    let from_variable = told(&crate::running::Process::start(from_variable).ended());
+    let from_variable = told(&crate::process::Process::start(from_variable).ended());
     assert_eq!(from_variable, from_file);
 }

@@ -9,7 +9,7 @@ use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
 use crate::load::{Books, Load, PLAYERS, repeat};
-use crate::running::{Folder, Running};
+use crate::process::{Folder, Running};
 
 #[tokio::test]
 async fn it_tells_the_port_it_got_and_stops_when_it_is_told() {

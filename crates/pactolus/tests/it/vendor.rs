@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use crate::running::{Ended, Folder};
+use crate::process::{Ended, Folder};
 
 /// A host that gives out tokens and has made every order before; it serves until the test ends.
 fn host_that_knows_every_number() -> SocketAddr {

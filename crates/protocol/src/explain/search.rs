@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::mistake::Function;
-use super::recipe::{Recipe, from_base64};
+use super::scheme::{Recipe, from_base64};
 use super::{Finding, Mistake};
 
 /// The most work of one search, in bytes hashed: the usual one tries some 200 texts of 1.5 KiB each, as

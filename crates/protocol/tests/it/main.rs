@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod contract_document;
 mod dialects;
-mod document;
 mod explain;
 mod parameters;
 mod properties;

@@ -13,7 +13,7 @@ mod explain;
 mod faults;
 mod flow;
 mod limits;
-mod linear;
+mod linearizability;
 mod login;
 mod malformed;
 mod openapi;

@@ -12,8 +12,8 @@ mod checks;
 mod engine;
 #[path = "../it/flow.rs"]
 mod flow;
-#[path = "../it/linear.rs"]
-mod linear;
+#[path = "../it/linearizability.rs"]
+mod linearizability;
 mod nodes;
 #[path = "../it/operator.rs"]
 mod operator;

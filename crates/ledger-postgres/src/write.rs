@@ -1,0 +1,134 @@
+//! Lanes: how a node posts orders. Each gathers what queues up, and posts it in one transaction over a connection of
+//! its own; while that is on its way, the next batch gathers.
+//!
+//! An account's orders all go through one lane of a node, so that two lanes never wait for each other's accounts.
+//! Between nodes, and for bill numbers between lanes, the database decides: `batch` says how.
+//! Read next: `lanes/lane.rs`, the gathering and what becomes of trouble; `lanes/batch.rs`, the transaction;
+//! `lanes/draft.rs`, the deciding.
+
+pub(crate) mod batch;
+mod state;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pactolus_ledger::{Order, PostError, Posted, Unavailable};
+use pactolus_types::UnixMillis;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Settings;
+use crate::error::Trouble;
+use crate::id::{AccountId, BillId, PARTITIONS};
+use crate::random::random;
+use crate::session::Session;
+use crate::url::PostgresUrl;
+
+/// An order to decide, and the ids of its names.
+pub(crate) struct Asked {
+    /// Boxed, because it moves through a queue.
+    pub(crate) order: Box<Order>,
+    pub(crate) account: AccountId,
+    pub(crate) bill: BillId,
+    pub(crate) now: UnixMillis,
+}
+
+impl Asked {
+    pub(crate) fn new(order: Order, now: UnixMillis) -> Self {
+        let (account, bill) = (AccountId::of(&order.account), BillId::of(&order.bill()));
+        Self { order: Box::new(order), account, bill, now }
+    }
+}
+
+/// An order, and who waits for the answer.
+struct Post {
+    asked: Asked,
+    answer: oneshot::Sender<Result<Posted, PostError>>,
+}
+
+/// What became of the orders of a batch.
+pub(crate) type Answers = Vec<Result<Posted, PostError>>;
+
+/// What a lane is asked.
+enum Request {
+    Post(Post),
+    /// Orders that are one batch.
+    Together(Vec<Asked>, oneshot::Sender<Result<Answers, Unavailable>>),
+    /// Finish what came before this, and end.
+    Close(oneshot::Sender<()>),
+}
+
+/// The lanes of a node.
+pub(crate) struct Lanes(Vec<Lane>);
+
+struct Lane {
+    queue: mpsc::Sender<Request>,
+    away: Arc<AtomicBool>,
+}
+
+impl Lanes {
+    /// Opens the lanes, each with its connection.
+    pub(crate) async fn open(url: &PostgresUrl, settings: &Settings) -> Result<Self, Trouble> {
+        // Sums are written to rows of a lane's own, or hardly any other's: the row is locked until the commit.
+        let first = i16::try_from(random() % 256).unwrap_or(0);
+        let mut lanes = Vec::with_capacity(settings.lanes.get());
+        for number in 0..settings.lanes.get() {
+            let session = Session::open(url).await?;
+            let (queue, requests) = mpsc::channel(settings.queue_orders_max.div_ceil(settings.lanes.get()));
+            let away = Arc::new(AtomicBool::new(false));
+            let sums_part = (first + i16::try_from(number).unwrap_or(0)) % PARTITIONS;
+            let lane = writer::Lane::new(url.clone(), session, Arc::clone(&away), sums_part);
+            tokio::spawn(lane.run(requests));
+            lanes.push(Lane { queue, away });
+        }
+        Ok(Self(lanes))
+    }
+
+    /// Posts an order, and waits for its answer.
+    pub(crate) async fn post(&self, order: Order, now: UnixMillis) -> Result<Posted, PostError> {
+        let asked = Asked::new(order, now);
+        let lane = &self.0[usize::from(asked.account.part().unsigned_abs()) % self.0.len()];
+        // A caller who is told at once can do something else; a queue that nobody empties would only fill up.
+        if lane.away.load(Ordering::Relaxed) {
+            return Err(Unavailable::Away.into());
+        }
+        let (answer, answered) = oneshot::channel();
+        let request = Request::Post(Post { asked, answer });
+        lane.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
+        answered.await.map_err(|_| Unavailable::Closed)?
+    }
+
+    /// Posts orders in one transaction, one after the other, all of them or none.
+    pub(crate) async fn post_together(&self, asked: Vec<Asked>) -> Result<Answers, Unavailable> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request::Together(asked, answer);
+        self.0[0].queue.send(request).await.map_err(|_| Unavailable::Closed)?;
+        answered.await.map_err(|_| Unavailable::Closed)?
+    }
+
+    /// Whether orders can be posted, as far as the lanes have noticed.
+    pub(crate) fn check(&self) -> Result<(), Unavailable> {
+        if self.0.iter().any(|lane| lane.queue.is_closed()) {
+            return Err(Unavailable::Closed);
+        }
+        if self.0.iter().any(|lane| lane.away.load(Ordering::Relaxed)) {
+            return Err(Unavailable::Away);
+        }
+        Ok(())
+    }
+
+    /// Takes no more orders, and waits until those that were taken are answered.
+    pub(crate) async fn close(&self) {
+        let mut ends = Vec::new();
+        for lane in &self.0 {
+            let (done, ended) = oneshot::channel();
+            // An error says that it ended already.
+            if lane.queue.send(Request::Close(done)).await.is_ok() {
+                ends.push(ended);
+            }
+        }
+        for ended in ends {
+            let _ = ended.await;
+        }
+    }
+}

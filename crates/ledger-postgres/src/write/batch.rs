@@ -1,0 +1,436 @@
+//! The transaction of a batch: two round trips, whatever the number of its orders.
+//!
+//! 1. Lock and read the accounts; read the bill numbers. Where a bill number is there, a round trip more reads the
+//!    orders that it made.
+//! 2. Decide, in memory. Then write accounts, bill numbers, orders and sums, and commit.
+//!
+//! **What two transactions do to each other.** Locks are taken in this order: rows of accounts that are there, by
+//! their ids; then, writing, rows of new accounts, of new bill numbers and of sums, each by their keys. A transaction
+//! that waits for a row holds only rows before it in this order, so no two wait for each other; without it, one that
+//! holds account A and wants B would meet one that holds B and wants A. Should an engine lock otherwise, it says so
+//! (40P01), and the batch is tried again.
+//!
+//! **Why nothing is applied twice.** Bill numbers are read by a statement after the one that locks the accounts, and
+//! each statement sees what was committed before it began: so whatever any holder of these locks did before is seen,
+//! the cancel of a pay included, because both are orders of one account. What is not locked, because it is not there
+//! yet, is inserted by both: a new account, or one bill number for two accounts. Then the second insert meets the
+//! first's key (23505), its transaction is undone whole, and the batch, tried again, sees what was committed. So it is
+//! with a batch that only tells again what a new account's first order did, and would tell of an account without it:
+//! it inserts nothing, but it sees a bill number of an account that was not there (`Trouble::Overtaken`).
+//! That would be so without any lock as well: an order's key is its account and its number, and of two transactions
+//! that both decide an account's n-th order, one fails. The locks are there so that it seldom comes to that, and it
+//! is why the commit can be sent along without looking at what was written.
+
+use std::collections::{BTreeMap, HashMap};
+
+use pactolus_ledger::{Filed, PostError, Posted, Receipt, Sums, TotalKey};
+use tokio::try_join;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
+
+use super::Asked;
+use super::state::{BillChanges, Draft, Drafted};
+use crate::error::Trouble;
+use crate::id::{AccountId, BillId};
+use crate::rows::{
+    self, Columns, INSERT_ORDERS, NAMES, OrderColumns, RECEIPT, SUMS, big, columns, environment_number,
+};
+use crate::session::{Prepared, Session};
+
+/// What a lane's session has prepared.
+pub(crate) struct Statements {
+    lock_accounts: Statement,
+    read_bills: Statement,
+    read_orders: Statement,
+    insert_accounts: Statement,
+    update_accounts: Statement,
+    insert_bills: Statement,
+    cancel_bills: Statement,
+    insert_orders: Statement,
+    add_sums: Statement,
+}
+
+impl Prepared for Statements {
+    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        let lock_accounts = format!(
+            "SELECT a.id, {NAMES}, {SUMS} FROM pactolus.accounts a \
+             JOIN unnest($1::smallint[], $2::uuid[]) AS k (part, id) ON a.part = k.part AND a.id = k.id \
+             ORDER BY a.part, a.id FOR UPDATE OF a"
+        );
+        let read_orders = read_orders();
+        let (lock_accounts, read_bills, read_orders) = try_join!(
+            biased;
+            client.prepare(&lock_accounts),
+            client.prepare(READ_BILLS),
+            client.prepare(&read_orders),
+        )?;
+        let (insert_accounts, update_accounts, insert_bills, cancel_bills, insert_orders, add_sums) = try_join!(
+            biased;
+            client.prepare(INSERT_ACCOUNTS),
+            client.prepare(UPDATE_ACCOUNTS),
+            client.prepare(INSERT_BILLS),
+            client.prepare(CANCEL_BILLS),
+            client.prepare(INSERT_ORDERS),
+            client.prepare(ADD_SUMS),
+        )?;
+        Ok(Self {
+            lock_accounts,
+            read_bills,
+            read_orders,
+            insert_accounts,
+            update_accounts,
+            insert_bills,
+            cancel_bills,
+            insert_orders,
+            add_sums,
+        })
+    }
+}
+
+/// Reads the orders with these partitions, accounts and numbers, and their accounts' names.
+pub(crate) fn read_orders() -> String {
+    format!(
+        "SELECT o.account, {NAMES}, {RECEIPT} FROM pactolus.orders o \
+         JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS k (part, account, number) \
+            ON o.part = k.part AND o.account = k.account AND o.number = k.number \
+         JOIN pactolus.accounts a ON a.part = o.part AND a.id = o.account"
+    )
+}
+
+/// Reads the bill numbers with these partitions and ids.
+pub(crate) const READ_BILLS: &str = "\
+    SELECT b.id, b.account, b.number, b.cancel FROM pactolus.bills b \
+    JOIN unnest($1::smallint[], $2::uuid[]) AS k (part, id) ON b.part = k.part AND b.id = k.id";
+
+const INSERT_ACCOUNTS: &str = "\
+    INSERT INTO pactolus.accounts (part, id, app, environment, offer, player, zone, saved, presented, spent, gifted, \
+        orders, counted_day, counted_coins) \
+    SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], \
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])";
+
+const UPDATE_ACCOUNTS: &str = "\
+    UPDATE pactolus.accounts a SET saved = k.saved, presented = k.presented, spent = k.spent, gifted = k.gifted, \
+        orders = k.orders, counted_day = k.day, counted_coins = k.counted \
+    FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], \
+        $8::bigint[], $9::bigint[], $10::bigint[]) \
+        AS k (part, id, before, saved, presented, spent, gifted, orders, day, counted) \
+    WHERE a.part = k.part AND a.id = k.id AND a.orders = k.before";
+
+const INSERT_BILLS: &str = "\
+    INSERT INTO pactolus.bills (part, id, account, number, cancel) \
+    SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[])";
+
+const CANCEL_BILLS: &str = "\
+    UPDATE pactolus.bills b SET cancel = k.cancel \
+    FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS k (part, id, cancel) \
+    WHERE b.part = k.part AND b.id = k.id AND b.cancel IS NULL";
+
+const ADD_SUMS: &str = "\
+    INSERT INTO pactolus.totals AS t (part, app, environment, day, offer, zone, saves, saved, presents, presented, \
+        pays, paid, cancels, cancelled) \
+    SELECT k.part, k.app, k.environment, k.day, k.offer, k.zone, k.saves, k.saved::numeric, k.presents, \
+        k.presented::numeric, k.pays, k.paid::numeric, k.cancels, k.cancelled::numeric \
+    FROM unnest($1::smallint[], $2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], \
+        $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::text[]) \
+        AS k (part, app, environment, day, offer, zone, saves, saved, presents, presented, pays, paid, cancels, \
+            cancelled) \
+    ON CONFLICT (part, app, environment, day, offer, zone) DO UPDATE SET \
+        saves = t.saves + excluded.saves, saved = t.saved + excluded.saved, \
+        presents = t.presents + excluded.presents, presented = t.presented + excluded.presented, \
+        pays = t.pays + excluded.pays, paid = t.paid + excluded.paid, \
+        cancels = t.cancels + excluded.cancels, cancelled = t.cancelled + excluded.cancelled";
+
+/// Posts a batch: decides its orders one after the other, and commits what they did. Where it fails, nothing of it
+/// was done, unless the connection was lost.
+pub(crate) async fn post(
+    session: &Session<Statements>,
+    asked: &[Asked],
+    sums_part: i16,
+) -> Result<Vec<Result<Posted, PostError>>, Trouble> {
+    let mut draft = read(session, asked).await?;
+    let decided = asked.iter().map(|asked| Ok(draft.decide(asked)?.map_err(PostError::from)));
+    let answers = decided.collect::<Result<Vec<_>, Trouble>>()?;
+    write(session, &draft, sums_part).await?;
+    Ok(answers)
+}
+
+/// Begins a transaction, locks the accounts, and reads what the batch is decided by.
+async fn read(session: &Session<Statements>, asked: &[Asked]) -> Result<Draft, Trouble> {
+    let Session { client, statements, .. } = session;
+    let mut accounts: Vec<_> = asked.iter().map(|asked| asked.account).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let account_parts: Vec<_> = accounts.iter().map(|id| id.part()).collect();
+    let mut bills: Vec<_> = asked.iter().map(|asked| asked.bill).collect();
+    bills.sort_unstable();
+    bills.dedup();
+    let bill_parts: Vec<_> = bills.iter().map(|id| id.part()).collect();
+
+    // They are sent in this order, and carried out one after the other.
+    let by_account: [&(dyn ToSql + Sync); 2] = [&account_parts, &accounts];
+    let by_bill: [&(dyn ToSql + Sync); 2] = [&bill_parts, &bills];
+    let ((), accounts, bills) = try_join!(
+        biased;
+        client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        client.query(&statements.lock_accounts, &by_account),
+        client.query(&statements.read_bills, &by_bill),
+    )?;
+
+    let mut draft = Draft::default();
+    for row in &accounts {
+        let mut columns = Columns::of(row);
+        let id = columns.take()?;
+        draft.add_account(id, &rows::key(&mut columns)?, rows::account(&mut columns)?);
+    }
+    if !bills.is_empty() {
+        for (id, filed) in read_filed(client, &statements.read_orders, &bills).await? {
+            draft.add_bill(id, filed);
+        }
+    }
+    Ok(draft)
+}
+
+/// Reads the orders that these rows of bill numbers lead to.
+pub(crate) async fn read_filed(
+    client: &Client,
+    read_orders: &Statement,
+    bills: &[Row],
+) -> Result<Vec<(BillId, Filed)>, Trouble> {
+    let (mut parts, mut accounts, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut made: Vec<(BillId, AccountId, i64, Option<i64>)> = Vec::with_capacity(bills.len());
+    for row in bills {
+        let mut columns = Columns::of(row);
+        let (id, account, number, cancel) =
+            (columns.take()?, columns.take()?, columns.take()?, columns.take()?);
+        for number in [Some(number), cancel].into_iter().flatten() {
+            parts.push(AccountId::part(account));
+            accounts.push(account);
+            numbers.push(number);
+        }
+        made.push((id, account, number, cancel));
+    }
+    let orders = client.query(read_orders, &[&parts, &accounts, &numbers]).await?;
+    let mut receipts: HashMap<(AccountId, i64), Receipt> = HashMap::with_capacity(orders.len());
+    for row in &orders {
+        let mut columns = Columns::of(row);
+        let account = columns.take()?;
+        let key = rows::key(&mut columns)?;
+        let receipt = rows::receipt(&mut columns, &key)?;
+        receipts.insert((account, big(receipt.after.orders())), receipt);
+    }
+    let mut order = |account, number| {
+        receipts.remove(&(account, number)).ok_or(Trouble::Damaged("a bill number leads to no order"))
+    };
+    made.into_iter()
+        .map(|(id, account, number, cancel)| {
+            let receipt = order(account, number)?;
+            let cancel = cancel.map(|cancel| order(account, cancel)).transpose()?;
+            Ok((id, Filed { receipt, cancel }))
+        })
+        .collect()
+}
+
+columns! {
+    /// Accounts to insert.
+    NewAccounts<'a> {
+        part: i16,
+        id: AccountId,
+        app: &'a str,
+        environment: i16,
+        offer: &'a str,
+        player: &'a str,
+        zone: &'a str,
+        saved: i64,
+        presented: i64,
+        spent: i64,
+        gifted: i64,
+        orders: i64,
+        day: Option<i64>,
+        counted: Option<i64>,
+    }
+}
+
+columns! {
+    /// Accounts to update, where they have as many orders as they had.
+    ChangedAccounts {
+        part: i16,
+        id: AccountId,
+        before: i64,
+        saved: i64,
+        presented: i64,
+        spent: i64,
+        gifted: i64,
+        orders: i64,
+        day: Option<i64>,
+        counted: Option<i64>,
+    }
+}
+
+columns! {
+    /// Bill numbers to insert.
+    NewBills {
+        part: i16,
+        id: BillId,
+        account: AccountId,
+        number: i64,
+        cancel: Option<i64>,
+    }
+}
+
+columns! {
+    /// Bill numbers of pays to mark as cancelled.
+    CancelledBills {
+        part: i16,
+        id: BillId,
+        cancel: Option<i64>,
+    }
+}
+
+columns! {
+    /// Sums to add to.
+    SumColumns<'a> {
+        part: i16,
+        app: &'a str,
+        environment: i16,
+        day: i64,
+        offer: &'a str,
+        zone: &'a str,
+        saves: i64,
+        saved: String,
+        presents: i64,
+        presented: String,
+        pays: i64,
+        paid: String,
+        cancels: i64,
+        cancelled: String,
+    }
+}
+
+/// Writes what the draft changes, and commits.
+async fn write(session: &Session<Statements>, draft: &Draft, sums_part: i16) -> Result<(), Trouble> {
+    let Session { client, statements, .. } = session;
+    if draft.applied().is_empty() {
+        return Ok(client.batch_execute("COMMIT").await?);
+    }
+    let accounts = draft.changed_accounts();
+    let (new_accounts, changed_accounts) = (new_accounts(&accounts.new), changed_accounts(&accounts.stored));
+    let bills = draft.changed_bills();
+    let (new_bills, cancelled_bills) = bill_columns(&bills);
+    let mut orders = OrderColumns::default();
+    let mut sums: BTreeMap<TotalKey, Sums> = BTreeMap::new();
+    for applied in draft.applied() {
+        orders.add(applied.account, &applied.receipt);
+        let Receipt { order, at, coins, .. } = &applied.receipt;
+        sums.entry(TotalKey::of(order, *at)).or_default().count(order.kind, *coins);
+    }
+    let sum_columns = sum_columns(&sums, sums_part);
+
+    // They are sent in this order, and carried out one after the other; where one fails, so does the commit.
+    let commit = async { Ok(client.batch_execute("COMMIT").await?) };
+    try_join!(
+        biased;
+        execute(client, &statements.insert_accounts, new_accounts.parameters(), accounts.new.len()),
+        execute(client, &statements.update_accounts, changed_accounts.parameters(), accounts.stored.len()),
+        execute(client, &statements.insert_bills, new_bills.parameters(), bills.new.len()),
+        execute(client, &statements.cancel_bills, cancelled_bills.parameters(), bills.cancelled.len()),
+        execute(client, &statements.insert_orders, orders.parameters(), draft.applied().len()),
+        execute(client, &statements.add_sums, sum_columns.parameters(), sums.len()),
+        commit,
+    )?;
+    Ok(())
+}
+
+/// Carries out a statement that has to write so many rows.
+async fn execute(
+    client: &Client,
+    statement: &Statement,
+    parameters: Vec<&(dyn ToSql + Sync)>,
+    rows: usize,
+) -> Result<(), Trouble> {
+    if rows == 0 {
+        return Ok(());
+    }
+    let written = client.execute(statement, &parameters).await?;
+    // The keys of the orders make sure of it; an engine that lets it happen keeps none.
+    let all = u64::try_from(rows).is_ok_and(|rows| rows == written);
+    if all { Ok(()) } else { Err(Trouble::Damaged("a row changed that this transaction had locked")) }
+}
+
+fn new_accounts<'a>(accounts: &[(AccountId, &'a Drafted)]) -> NewAccounts<'a> {
+    let mut columns = NewAccounts::default();
+    for (id, Drafted { key, account, .. }) in accounts {
+        let (day, counted) = rows::counted(account);
+        columns.push((
+            id.part(),
+            *id,
+            key.app.as_str(),
+            environment_number(key.environment),
+            key.offer.as_str(),
+            key.player.as_str(),
+            key.zone.as_str(),
+            big(account.saved().get()),
+            big(account.presented().get()),
+            big(account.spent().get()),
+            big(account.gifted().get()),
+            big(account.orders()),
+            day,
+            counted,
+        ));
+    }
+    columns
+}
+
+fn changed_accounts(accounts: &[(AccountId, &Drafted)]) -> ChangedAccounts {
+    let mut columns = ChangedAccounts::default();
+    for (id, Drafted { account, stored_orders, .. }) in accounts {
+        let (day, counted) = rows::counted(account);
+        columns.push((
+            id.part(),
+            *id,
+            big(stored_orders.unwrap_or_default()),
+            big(account.saved().get()),
+            big(account.presented().get()),
+            big(account.spent().get()),
+            big(account.gifted().get()),
+            big(account.orders()),
+            day,
+            counted,
+        ));
+    }
+    columns
+}
+
+fn bill_columns(changes: &BillChanges) -> (NewBills, CancelledBills) {
+    let (mut new, mut cancelled) = (NewBills::default(), CancelledBills::default());
+    for change in &changes.new {
+        let cancel = change.cancel.map(big);
+        new.push((change.bill.part(), change.bill, change.account, big(change.number), cancel));
+    }
+    for change in &changes.cancelled {
+        cancelled.push((change.bill.part(), change.bill, change.cancel.map(big)));
+    }
+    (new, cancelled)
+}
+
+fn sum_columns(sums: &BTreeMap<TotalKey, Sums>, part: i16) -> SumColumns<'_> {
+    let mut columns = SumColumns::default();
+    for (key, Sums { saves, presents, pays, cancels }) in sums {
+        columns.push((
+            part,
+            key.app.as_str(),
+            environment_number(key.environment),
+            i64::from(key.day.get()),
+            key.offer.as_str(),
+            key.zone.as_str(),
+            big(saves.orders),
+            saves.coins.to_string(),
+            big(presents.orders),
+            presents.coins.to_string(),
+            big(pays.orders),
+            pays.coins.to_string(),
+            big(cancels.orders),
+            cancels.coins.to_string(),
+        ));
+    }
+    columns
+}

@@ -1,0 +1,133 @@
+//! `pactolus audit`: proves the books of a bank.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+use pactolus_ledger::{Audit, HistoryDigest};
+use serde_json::json;
+
+use crate::cli::exit::{Failure, Kind};
+use crate::cli::i18n::{Lang, words};
+use crate::cli::output::Output;
+use crate::config::StoreUrl;
+use crate::store::{self, StoreArgs};
+
+/// Prove the books of a bank
+///
+/// An embedded store must not be served meanwhile; one on PostgreSQL may be, and is proved as it was at the beginning.
+///
+/// Every order has to follow from the orders before it, every bill number has to lead to one order, and every
+/// account has to be the sum of its orders. What is wrong is printed, and the exit code is then 1.
+///
+/// A digest is printed that stands for all of an embedded store's orders. Noted elsewhere, it lets a later audit prove
+/// that none of them was changed since.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Prove too that the orders up to this digest, noted earlier, are unchanged
+    #[arg(long, value_name = "DIGEST")]
+    since: Option<HistoryDigest>,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// Audits, prints the outcome, and fails unless the books are right.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let url = args.store.choose()?;
+    if args.since.is_some() && store::embedded(&url).is_err() {
+        return Err(no_history(&url, lang));
+    }
+    let audit = store::audit(&url, args.since)?.context("the audit could not be finished")?;
+    let printed = match args.output {
+        Output::Text => text(&mut io::stdout(), &url, &audit, lang),
+        Output::Json => json(&mut io::stdout(), &url, &audit),
+    };
+    printed.context("stdout cannot be written to")?;
+    if audit.is_clean() { Ok(()) } else { Err(Failure::BooksWrong) }
+}
+
+/// A database can change a row without a trace, so a digest of its own rows would prove nothing.
+fn no_history(url: &StoreUrl, lang: Lang) -> Failure {
+    let words = words!(
+        lang,
+        "{url} keeps no digest of its history, so nothing can be proved since one; leave --since out, and keep the \
+         database's own archive of its log",
+        "{url} 不保存历史摘要，无法据此核对；请去掉 --since，并保留数据库自身的日志归档"
+    );
+    Failure::said(Kind::Usage, words)
+}
+
+fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io::Result<()> {
+    for finding in &audit.findings {
+        writeln!(out, "{finding}")?;
+    }
+    let Audit { orders, accounts, history, findings } = audit;
+    let outcome = match findings.len() {
+        0 => words!(lang, "the books are right", "账目无误"),
+        count @ Audit::FINDINGS_MAX => {
+            words!(lang, "{count} problems, and perhaps more", "至少有 {count} 个问题")
+        }
+        count => words!(lang, "problems: {count}", "问题数：{count}"),
+    };
+    let line = words!(
+        lang,
+        "{store}: {outcome}; orders: {orders}, accounts: {accounts}",
+        "{store}：{outcome}；订单数：{orders}，账户数：{accounts}"
+    );
+    writeln!(out, "{line}")?;
+    match history {
+        Some(history) => writeln!(out, "{}", words!(lang, "digest: {history}", "摘要：{history}")),
+        None => Ok(()),
+    }
+}
+
+fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+    let findings: Vec<_> = audit.findings.iter().map(ToString::to_string).collect();
+    let outcome = json!({
+        "store": store.to_string(),
+        "clean": audit.is_clean(),
+        "orders": audit.orders,
+        "accounts": audit.accounts,
+        "digest": audit.history.map(|history| history.to_string()),
+        "findings": findings,
+    });
+    writeln!(out, "{outcome}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Audit, Lang, StoreUrl, io, json};
+
+    fn shown(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
+        let mut audit = Audit { orders: 3, accounts: 2, ..Audit::default() };
+        (0..findings).for_each(|number| audit.find(format!("finding {number}")));
+        let mut out = Vec::new();
+        print(&mut out, &StoreUrl::default(), &audit).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn text(out: &mut Vec<u8>, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+        super::text(out, store, audit, Lang::En)
+    }
+
+    #[test]
+    fn every_finding_has_its_line() {
+        assert_eq!(shown(text, 0), "embedded:./data: the books are right; orders: 3, accounts: 2\n");
+        assert_eq!(
+            shown(text, 2),
+            "finding 0\nfinding 1\nembedded:./data: problems: 2; orders: 3, accounts: 2\n"
+        );
+        assert!(shown(text, 200).ends_with("100 problems, and perhaps more; orders: 3, accounts: 2\n"));
+    }
+
+    #[test]
+    fn a_machine_reads_the_same() {
+        let clean =
+            r#"{"accounts":2,"clean":true,"digest":null,"findings":[],"orders":3,"store":"embedded:./data"}"#;
+        assert_eq!(shown(json, 0), format!("{clean}\n"));
+        let wrong = clean.replace("true", "false").replace("[]", r#"["finding 0"]"#);
+        assert_eq!(shown(json, 1), format!("{wrong}\n"));
+    }
+}

@@ -1,0 +1,135 @@
+//! `pactolus backup` and `pactolus restore`: a store's journal, copied while it is served, and made a store again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use pactolus_ledger_embedded::backup::{self, BackupError, Copied};
+use serde_json::json;
+
+use crate::cli::exit::{Failure, Kind, with_causes};
+use crate::cli::i18n::{Lang, words};
+use crate::cli::output::{self, Output};
+use crate::config::StoreUrl;
+use crate::store::{self, StoreArgs, StoreArgument};
+
+/// Back up an embedded store while it is served
+///
+/// Copies all orders, verified, to a new folder. Tokens and logins are not in it: clients ask for another token, and
+/// players log in again.
+#[derive(clap::Args)]
+pub(crate) struct BackupArgs {
+    /// The folder to write, which must not be there or be empty
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// Make a store of a backup, and prove its books
+///
+/// Verifies every order on the way, opens the new store, and audits it. Only then it gets its name.
+#[derive(clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup's folder
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// The store to make, which must not be there or be empty, such as embedded:./data
+    #[arg(long, value_name = "URL")]
+    store: StoreArgument,
+    /// Restore only the first so many orders: the bank as it was then
+    #[arg(long, value_name = "ORDERS")]
+    until: Option<u64>,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// Copies the store.
+pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
+    let url = args.store.choose()?;
+    let Copied { orders, bytes, history } =
+        backup::back_up(store::embedded(&url)?, &args.to).map_err(|error| failure(&error, lang))?;
+    let to = args.to.display();
+    match args.output {
+        Output::Json => {
+            let told = json!({
+                "orders": orders,
+                "bytes": bytes,
+                "folder": to.to_string(),
+                "digest": history.to_string(),
+            });
+            output::print(format_args!("{told}\n"))
+        }
+        Output::Text => output::print(words!(
+            lang,
+            "{to}: backed up; orders: {orders}, bytes: {bytes}\ndigest: {history}\n",
+            "{to}：备份完成；订单数：{orders}，字节数：{bytes}\n摘要：{history}\n"
+        )),
+    }
+}
+
+/// Makes a store of the backup.
+pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
+    let url = args.store.url()?;
+    let folder = store::embedded(&url)?;
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(failure(&BackupError::NotEmpty(folder.to_owned()), lang));
+    }
+    // A store that is not proved yet must not be served by mistake, so it has another name until then.
+    let unproved = beside(folder);
+    let Copied { orders, .. } =
+        backup::restore(&args.from, &unproved, args.until).map_err(|error| failure(&error, lang))?;
+    let accounts = prove(&unproved, lang)?;
+    let name = unproved.display();
+    std::fs::rename(&unproved, folder)
+        .with_context(|| words!(lang, "{name} cannot be renamed", "无法重命名 {name}"))?;
+    let store = &url;
+    match args.output {
+        Output::Json => {
+            let told = json!({ "orders": orders, "accounts": accounts, "store": store.to_string() });
+            output::print(format_args!("{told}\n"))
+        }
+        Output::Text => output::print(words!(
+            lang,
+            "{store}: restored, and the books are right; orders: {orders}, accounts: {accounts}\n",
+            "{store}：恢复完成，账目无误；订单数：{orders}，账户数：{accounts}\n"
+        )),
+    }
+}
+
+/// Opens the store in `folder`, which makes its views, and audits it; how many accounts it has.
+fn prove(folder: &Path, lang: Lang) -> Result<u64, Failure> {
+    let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()), None)?;
+    let audit = audit.with_context(|| words!(lang, "the audit could not be finished", "审计未能完成"))?;
+    for finding in &audit.findings {
+        eprintln!("{finding}");
+    }
+    if audit.is_clean() { Ok(audit.accounts) } else { Err(Failure::BooksWrong) }
+}
+
+/// `data.restoring` for `data`.
+fn beside(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".restoring");
+    folder.with_file_name(name)
+}
+
+pub(crate) fn failure(error: &BackupError, lang: Lang) -> Failure {
+    let en = with_causes(error);
+    let zh = match error {
+        BackupError::NoStore(folder) => format!("{} 中没有存储", folder.display()),
+        BackupError::NoBackup(folder) => {
+            format!("{} 不是完整的备份；中断的备份无法使用", folder.display())
+        }
+        BackupError::NotEmpty(folder) => format!("目录 {} 不为空；请另取一个目录", folder.display()),
+        BackupError::Cut { folder, expected, found } => {
+            format!("备份 {} 只有 {found} 笔订单，应有 {expected} 笔；请重新备份", folder.display())
+        }
+        BackupError::TooFew { orders, until } => format!("备份共有 {orders} 笔订单，不足 {until} 笔"),
+        BackupError::Journal(_) | BackupError::Io(_) => en.clone(),
+    };
+    Failure::said(Kind::Store, words!(lang, "{en}", "{zh}"))
+}

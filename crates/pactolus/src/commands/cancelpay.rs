@@ -1,0 +1,53 @@
+//! `pactolus cancelpay`: gives back what a pay took, once.
+
+use pactolus_client::{CancelPay, DoneBy};
+use pactolus_types::BillNo;
+use serde_json::json;
+
+use crate::cli::exit::Failure;
+use crate::cli::i18n::{Lang, words};
+use crate::cli::output::{self, Output};
+use crate::cli::table::Table;
+use crate::connect::Target;
+use crate::player::PlayerArgs;
+use crate::runtime;
+
+/// Give back what a pay took
+///
+/// Of a pay that was cancelled before, nothing is given back twice.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    player: PlayerArgs,
+    /// The number of the pay
+    #[arg(long, value_name = "NUMBER")]
+    bill_no: BillNo,
+    #[command(flatten)]
+    target: Target,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// Gives it back.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let bank = args.target.choose(lang)?;
+    let cancel = CancelPay { player: args.player.player(&bank)?, bill_no: args.bill_no, item: None };
+    let cancelled = runtime::start()?.block_on(bank.client().cancel_pay(&cancel));
+    let cancelled = cancelled.map_err(|error| {
+        let again = words!(lang, "the same arguments", "同样的参数");
+        Failure::of_call(&error, (error.outcome(), error.retryable()), &again, lang)
+    })?;
+    let outcome = if cancelled.done_by == DoneBy::AnEarlierCall { "cancelled-before" } else { "cancelled" };
+    match args.output {
+        Output::Json => {
+            let told = json!({ "bill_no": args.bill_no.as_str(), "outcome": outcome });
+            output::print(format_args!("{told}\n"))
+        }
+        Output::Text => {
+            let mut table = Table::new(["bill_no", "outcome"]);
+            table.row([args.bill_no.to_string(), outcome.to_owned()]);
+            output::print(table)
+        }
+    }
+}

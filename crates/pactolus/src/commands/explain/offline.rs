@@ -1,0 +1,158 @@
+//! A request alone: searched for the mistakes that make its signatures.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use pactolus_protocol::explain::Keys;
+use pactolus_protocol::{
+    AccessToken, Body, Call as _, CallKind, CallPath, CancelPay, Evidence, Finding, GetBalance, Parameter,
+    Pay, Present, Refusal, SessionKey,
+};
+use pactolus_server::AppSettings;
+use serde_json::json;
+
+use super::{FIX, SIGNED, secret};
+use crate::cli::exit::Failure;
+use crate::cli::i18n::{Lang, Text, words};
+use crate::cli::output::Output;
+use crate::config::Config;
+
+/// A request that was refused.
+pub(super) struct Request {
+    pub(super) file: PathBuf,
+    pub(super) path: CallPath,
+    pub(super) token: String,
+    pub(super) session_key: Option<String>,
+}
+
+/// What is to be said of one signature.
+struct Explained {
+    parameter: Parameter,
+    finding: Finding,
+    signed_text: String,
+}
+
+/// Searches `request`, and prints what was found.
+pub(super) fn explain(config: &Config, request: &Request, output: Output, lang: Lang) -> Result<(), Failure> {
+    let bytes =
+        fs::read(&request.file).with_context(|| format!("{} cannot be read", request.file.display()))?;
+    let token = secret("--token", &request.token, AccessToken::new)?;
+    let session = request.session_key.as_deref();
+    let session = session.map(|key| secret("--session-key", key, SessionKey::new)).transpose()?;
+    let evidence =
+        Evidence::read(request.path, &token, &bytes).map_err(|refusal| anyhow!("{}", in_words(&refusal)))?;
+    let app = app_of(config, &evidence)?;
+    let keys = Keys {
+        live: &app.midas_key,
+        sandbox: &app.sandbox_midas_key,
+        app_secret: &app.app_secret,
+        session: session.as_ref(),
+        session_before: None,
+    };
+    let explained = explained(&evidence, &keys, app);
+    let wrong = wrong_parameter(request.path.kind, &bytes);
+    let printed = match output {
+        Output::Text => text(&mut io::stdout(), &explained, wrong.as_ref(), lang),
+        Output::Json => json(&mut io::stdout(), &explained, wrong.as_ref()),
+    };
+    Ok(printed.context("stdout cannot be written to")?)
+}
+
+/// The app that the body names.
+fn app_of<'c>(config: &'c Config, evidence: &Evidence<'_>) -> anyhow::Result<&'c AppSettings> {
+    let appid = evidence.sent(Parameter::AppId).ok_or_else(|| anyhow!("the body has no appid"))?;
+    let app = config.bank.apps.iter().find(|app| app.appid.as_str() == appid);
+    app.ok_or_else(|| anyhow!("the configuration has no app {appid:?}, which the body names"))
+}
+
+/// What there is to say of the signatures that were sent and whose keys are known.
+fn explained(evidence: &Evidence<'_>, keys: &Keys<'_>, app: &AppSettings) -> Vec<Explained> {
+    let mut explained = Vec::new();
+    if evidence.sent(Parameter::Sig).is_some() {
+        let finding = evidence.explain_sig(keys, app.dialects);
+        explained.push(Explained { parameter: Parameter::Sig, finding, signed_text: evidence.sig_text() });
+    }
+    if evidence.sent(Parameter::MpSig).is_some() && keys.session.is_some() {
+        let finding = evidence.explain_mp_sig(keys, app.dialects);
+        let signed_text = evidence.mp_sig_text();
+        explained.push(Explained { parameter: Parameter::MpSig, finding, signed_text });
+    }
+    explained
+}
+
+/// Why the bank would refuse the parameters before it looks at a signature.
+fn wrong_parameter(kind: CallKind, bytes: &[u8]) -> Option<Refusal> {
+    let body = Body::parse(bytes).ok()?;
+    match kind {
+        CallKind::Present => Present::from_body(&body).err(),
+        CallKind::GetBalance => GetBalance::from_body(&body).err(),
+        CallKind::Pay => Pay::from_body(&body).err(),
+        CallKind::CancelPay => CancelPay::from_body(&body).err(),
+    }
+}
+
+fn in_words(refusal: &Refusal) -> String {
+    format!("{} {refusal}", refusal.code().code())
+}
+
+fn text(
+    out: &mut impl Write,
+    explained: &[Explained],
+    wrong: Option<&Refusal>,
+    lang: Lang,
+) -> io::Result<()> {
+    if let Some(refusal) = wrong {
+        let refusal = in_words(refusal);
+        writeln!(out, "{}", words!(lang, "parameters: {refusal}", "参数：{refusal}"))?;
+    }
+    for Explained { parameter, finding, signed_text } in explained {
+        writeln!(out, "{parameter}: {finding}")?;
+        if !matches!(finding, Finding::Right(_)) {
+            writeln!(out, "{}{}", FIX.of(lang), finding.fix())?;
+            writeln!(out, "  {}{signed_text}", SIGNED.of(lang))?;
+        }
+    }
+    for parameter in [Parameter::Sig, Parameter::MpSig] {
+        if explained.iter().all(|explained| explained.parameter != parameter) {
+            let why = missing(parameter).of(lang);
+            writeln!(
+                out,
+                "{}",
+                words!(lang, "{parameter}: not looked at; {why}", "{parameter}：未检查；{why}")
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn missing(parameter: Parameter) -> Text {
+    if parameter == Parameter::MpSig {
+        Text {
+            en: "it takes an mp_sig in the body and --session-key",
+            zh: "需要请求体中有 mp_sig，并给出 --session-key",
+        }
+    } else {
+        Text { en: "the body has none", zh: "请求体中没有" }
+    }
+}
+
+fn json(out: &mut impl Write, explained: &[Explained], wrong: Option<&Refusal>) -> io::Result<()> {
+    let of = |parameter| {
+        let explained = explained.iter().find(|explained| explained.parameter == parameter)?;
+        let Explained { finding, signed_text, .. } = explained;
+        Some(json!({
+            "name": finding.name(),
+            "finding": finding.to_string(),
+            "fix": finding.fix(),
+            "signed_text": signed_text,
+        }))
+    };
+    let outcome = json!({
+        "parameters": wrong.map(in_words),
+        "sig": of(Parameter::Sig),
+        "mp_sig": of(Parameter::MpSig),
+    });
+    writeln!(out, "{outcome}")
+}

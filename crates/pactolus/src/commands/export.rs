@@ -1,0 +1,206 @@
+//! `pactolus export`: orders and accounts of an embedded store, by day, for other programs.
+//!
+//! It reads the journal, and may do so while the store is served. A day is one of UTC.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use pactolus_ledger::{Account, AccountKey, Receipt};
+use pactolus_ledger_embedded::backup;
+use serde_json::json;
+
+use crate::cli::exit::Failure;
+use crate::cli::i18n::{Lang, words};
+use crate::store::{self, StoreArgs};
+
+/// Export orders or accounts of an embedded store, by day
+///
+/// Orders are written as they were decided. Accounts are those that changed in these days, as they were after the last
+/// order of these days; they are gathered in memory, some 500 bytes each.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What
+    what: What,
+    /// The first day, by UTC, such as 2017-10-09
+    #[arg(long, value_name = "DAY")]
+    from: Date,
+    /// The last day; without it, the first
+    #[arg(long, value_name = "DAY")]
+    to: Option<Date>,
+    /// How
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    format: Format,
+    /// The file to write, which must not be there; without it, stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    Orders,
+    Accounts,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Csv,
+    Jsonl,
+}
+
+/// Exports.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let url = args.store.choose()?;
+    let folder = store::embedded(&url)?;
+    let out: Box<dyn Write> = match &args.out {
+        Some(path) => Box::new(File::create_new(path).with_context(|| {
+            let path = path.display();
+            words!(lang, "{path} cannot be written", "无法写入 {path}")
+        })?),
+        None => Box::new(io::stdout().lock()),
+    };
+    let mut lines = Lines { out: BufWriter::new(out), format: args.format };
+    let days = args.from..=args.to.unwrap_or(args.from);
+    let within = |receipt: &Receipt| day(receipt).is_some_and(|day| days.contains(&day));
+    let written = match args.what {
+        What::Orders => orders(folder, within, &mut lines),
+        What::Accounts => accounts(folder, within, &mut lines),
+    };
+    written.with_context(|| words!(lang, "the store {url} cannot be exported", "无法导出存储 {url}"))?;
+    Ok(lines.out.flush().context("the export cannot be written")?)
+}
+
+fn orders(store: &Path, within: impl Fn(&Receipt) -> bool, lines: &mut Lines) -> anyhow::Result<()> {
+    lines.head(&ORDER)?;
+    backup::read_orders(
+        store,
+        |receipt| {
+            if within(receipt) { lines.line(&ORDER, &order(receipt)) } else { Ok(()) }
+        },
+    )?;
+    Ok(())
+}
+
+fn accounts(store: &Path, within: impl Fn(&Receipt) -> bool, lines: &mut Lines) -> anyhow::Result<()> {
+    let mut accounts: BTreeMap<AccountKey, Account> = BTreeMap::new();
+    backup::read_orders(store, |receipt| {
+        if within(receipt) {
+            accounts.insert(receipt.order.account, receipt.after);
+        }
+        Ok(())
+    })?;
+    lines.head(&ACCOUNT)?;
+    for (key, after) in &accounts {
+        lines.line(&ACCOUNT, &account(key, after))?;
+    }
+    Ok(())
+}
+
+fn moment(receipt: &Receipt) -> Option<Timestamp> {
+    Timestamp::from_millisecond(i64::try_from(receipt.at.get()).ok()?).ok()
+}
+
+fn day(receipt: &Receipt) -> Option<Date> {
+    moment(receipt).map(|at| Offset::UTC.to_datetime(at).date())
+}
+
+/// A cell: a text, or a number of coins.
+enum Cell {
+    Text(String),
+    Number(u64),
+}
+
+const ORDER: [&str; 13] = [
+    "at", "kind", "bill_no", "appid", "env", "offer_id", "openid", "zone_id", "coins", "gifted", "item",
+    "remark", "balance",
+];
+const ACCOUNT: [&str; 11] = [
+    "appid",
+    "env",
+    "offer_id",
+    "openid",
+    "zone_id",
+    "balance",
+    "gifted",
+    "saved",
+    "presented",
+    "spent",
+    "orders",
+];
+
+fn key_cells(key: &AccountKey) -> [Cell; 5] {
+    let AccountKey { app, environment, offer, player, zone } = key;
+    [app.to_string(), environment.to_string(), offer.to_string(), player.to_string(), zone.to_string()]
+        .map(Cell::Text)
+}
+
+fn order(receipt: &Receipt) -> Vec<Cell> {
+    let order = &receipt.order;
+    let at = moment(receipt).map(|at| at.to_string()).unwrap_or_default();
+    let mut cells =
+        vec![Cell::Text(at), Cell::Text(order.kind.name().to_owned()), Cell::Text(order.bill_no.to_string())];
+    cells.extend(key_cells(&order.account));
+    cells.extend([receipt.coins.get(), receipt.gifted.get()].map(Cell::Number));
+    cells.extend([order.memo.item(), order.memo.remark()].map(|text| Cell::Text(text.to_owned())));
+    cells.push(Cell::Number(receipt.after.balance().get()));
+    cells
+}
+
+fn account(key: &AccountKey, account: &Account) -> Vec<Cell> {
+    let sums = [
+        account.balance().get(),
+        account.gifted().get(),
+        account.saved().get(),
+        account.presented().get(),
+        account.spent().get(),
+        account.orders(),
+    ];
+    key_cells(key).into_iter().chain(sums.map(Cell::Number)).collect()
+}
+
+/// Where lines go, and in which form.
+struct Lines {
+    out: BufWriter<Box<dyn Write>>,
+    format: Format,
+}
+
+impl Lines {
+    fn head(&mut self, names: &[&str]) -> io::Result<()> {
+        match self.format {
+            Format::Csv => writeln!(self.out, "{}", names.join(",")),
+            Format::Jsonl => Ok(()),
+        }
+    }
+
+    fn line(&mut self, names: &[&str], cells: &[Cell]) -> io::Result<()> {
+        match self.format {
+            Format::Csv => {
+                let text = |cell: &Cell| match cell {
+                    Cell::Text(text) => text.clone(),
+                    Cell::Number(number) => number.to_string(),
+                };
+                csv::Writer::from_writer(&mut self.out)
+                    .write_record(cells.iter().map(text))
+                    .map_err(io::Error::from)
+            }
+            Format::Jsonl => {
+                let mut object = json!({});
+                for (name, cell) in names.iter().zip(cells) {
+                    object[*name] = match cell {
+                        Cell::Text(text) => text.as_str().into(),
+                        Cell::Number(number) => (*number).into(),
+                    };
+                }
+                writeln!(self.out, "{object}")
+            }
+        }
+    }
+}

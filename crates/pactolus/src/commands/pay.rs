@@ -1,0 +1,94 @@
+//! `pactolus pay`: takes coins from a player, once for each bill number.
+
+use anyhow::anyhow;
+use pactolus_client::{Coins, DoneBy, Pay};
+use pactolus_protocol::FreeText;
+use pactolus_types::{Amount, BillNo};
+use serde_json::json;
+
+use crate::cli::args::{self, amount};
+use crate::cli::exit::Failure;
+use crate::cli::i18n::Lang;
+use crate::cli::output::{self, Output};
+use crate::cli::table::Table;
+use crate::connect::Target;
+use crate::player::PlayerArgs;
+use crate::runtime;
+
+/// Take coins from a player
+///
+/// Gifted coins go first. The same bill number again is the same order: nothing is taken twice.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    player: PlayerArgs,
+    /// How many coins
+    #[arg(long, value_name = "COINS", value_parser = amount)]
+    count: Amount,
+    /// The order's number; without it a new one is made, and shown before anything is sent
+    #[arg(long, value_name = "NUMBER")]
+    bill_no: Option<BillNo>,
+    /// What the coins are for, to be noted with the order
+    #[arg(long, value_name = "TEXT")]
+    item: Option<String>,
+    /// What else is to be noted
+    #[arg(long, value_name = "TEXT")]
+    remark: Option<String>,
+    /// The number may have been sent before for this very order: where the bank only says that it was used, that is done
+    #[arg(long, requires = "bill_no")]
+    again: bool,
+    #[command(flatten)]
+    target: Target,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// Takes them.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let bank = args.target.choose(lang)?;
+    let text = |name, text: &Option<String>| {
+        let text = text.as_deref().filter(|text| !text.is_empty());
+        text.map(|text| FreeText::new(text).map_err(|error| anyhow!("--{name} {error}"))).transpose()
+    };
+    let bill_no = args::bill_no(args.bill_no, lang);
+    let pay = Pay {
+        player: args.player.player(&bank)?,
+        coins: args.count,
+        bill_no,
+        item: text("item", &args.item)?,
+        remark: text("remark", &args.remark)?,
+    };
+    let client = bank.client();
+    let paid = runtime::start()?
+        .block_on(async { if args.again { client.pay_again(&pay).await } else { client.pay(&pay).await } });
+    let paid = paid.map_err(|error| {
+        let again = format!("--bill-no {bill_no} --again");
+        Failure::of_call(&error, (error.outcome(), error.retryable()), &again, lang)
+    })?;
+    let outcome = if paid.done_by == DoneBy::AnEarlierCall { "paid-before" } else { "paid" };
+    let text = |coins: Option<Coins>| coins.map(|coins| coins.to_string()).unwrap_or_default();
+    match args.output {
+        Output::Json => output::print(format_args!(
+            "{}\n",
+            json!({
+                "bill_no": bill_no.as_str(),
+                "outcome": outcome,
+                "amt": pay.coins.get(),
+                "balance": paid.balance.map(Coins::get),
+                "used_gen_amt": paid.used_gifted.map(Coins::get),
+            })
+        )),
+        Output::Text => {
+            let mut table = Table::new(["bill_no", "amt", "outcome", "balance", "used_gen_amt"]);
+            table.row([
+                bill_no.to_string(),
+                pay.coins.to_string(),
+                outcome.to_owned(),
+                text(paid.balance),
+                text(paid.used_gifted),
+            ]);
+            output::print(table)
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! `pactolus present`: coins for one player, or for all in a file.
+//!
+//! Twice is never given: a gift has one bill number, in every try and in every run. One gift is one call. A file of
+//! them is a campaign, which a results file carries through crashes and interruptions.
+//! Read next: `plan`, what is to be given; `campaign`, how it is; `results`, what is kept of it; `summary`, how it ends.
+
+mod bill_no;
+mod campaign;
+mod confirm;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+mod outcome;
+mod plan;
+mod progress;
+mod results;
+mod row;
+mod single;
+mod source;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use pactolus_types::{Amount, ZoneId};
+
+use crate::cli::args::amount;
+use crate::cli::exit::{Failure, Kind};
+use crate::cli::i18n::{Lang, words};
+use crate::cli::output::Output;
+use crate::connect::{Bank, Target};
+use crate::runtime;
+use bill_no::Campaign;
+use campaign::{AT_ONCE_MAX, Pace};
+use plan::{Duplicates, Gifts, NoPlan, Plan};
+use progress::{Progress, Tally};
+use results::{Earlier, Results, ResultsError};
+use row::Defaults;
+use source::{Source, results_beside};
+
+/// Give coins to one player, or to all in a file
+///
+/// One gift takes --openid and --count. For many, --from reads a CSV file whose first line names its columns: openid,
+/// and as it needs them zone_id, present_counts, bill_no, session_key and user_ip. Every row is checked before the
+/// first is sent. Each gift gets a row in a file of results; stopped or killed, the same command goes on where it was.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// How many coins; with a file, for rows that do not say
+    #[arg(long, value_name = "COINS", value_parser = amount)]
+    count: Option<Amount>,
+    /// The zone; with a file, of rows that do not say
+    #[arg(long, value_name = "ZONE", default_value = "1")]
+    zone: ZoneId,
+    #[command(flatten)]
+    one: single::OneArgs,
+    #[command(flatten)]
+    many: ManyArgs,
+    #[command(flatten)]
+    target: Target,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    output: Output,
+}
+
+/// What a file of gifts takes.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Many gifts")]
+struct ManyArgs {
+    /// The file of gifts, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Make the bill numbers of this name, the player and the zone: the same file twice gives once
+    #[arg(long, value_name = "NAME", requires = "from")]
+    campaign: Option<Campaign>,
+    /// Take several rows of one player in one zone for several gifts, and not for a mistake
+    #[arg(long, requires = "from")]
+    allow_duplicates: bool,
+    /// Where the results are kept; without it, beside the file and called after the campaign or the file
+    #[arg(long, value_name = "FILE", requires = "from")]
+    results: Option<PathBuf>,
+    /// How many gifts are sent at once, 1 to 256
+    #[arg(long, value_name = "GIFTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// How many gifts are begun in a second at most
+    #[arg(long, value_name = "GIFTS", requires = "from", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// Check the file, show what would be given, and give nothing
+    #[arg(long, requires = "from")]
+    dry_run: bool,
+    /// Do not ask; for scripts
+    #[arg(long, requires = "from")]
+    yes: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pactolus present --env live --openid odkx20ENSNa2w5y3g_qOkOvBNM1g --count 233
+  pactolus present --env live --from players.csv --campaign spring --dry-run
+  pactolus present --env live --from players.csv --campaign spring --rate 500";
+
+/// A gift of a campaign has longer than a player who waits: a bank is restarted, and the campaign goes on.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Gives.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let bank = args.target.choose(lang)?;
+    match (&args.many.from, args.one.openid, args.count) {
+        (Some(from), ..) => many(args, from, &bank, lang),
+        (None, Some(openid), Some(coins)) => single::give(args, openid, coins, &bank, lang),
+        (None, ..) => unreachable!("clap lets none of these through"),
+    }
+}
+
+fn many(args: &Args, from: &Path, bank: &Bank, lang: Lang) -> Result<(), Failure> {
+    let source = Source::open(from, lang)
+        .with_context(|| words!(lang, "{} cannot be read", "无法读取 {}", from.display()))?;
+    let path = args.many.results.clone().unwrap_or_else(|| results_beside(from, &name(args, from)));
+    let defaults =
+        Defaults { zone_id: args.zone, coins: args.count, campaign: args.many.campaign.clone(), pf: bank.pf };
+    let duplicates = if args.many.allow_duplicates { Duplicates::Allowed } else { Duplicates::Refused };
+    let gifts = Gifts { source: &source, defaults: &defaults, duplicates, lang };
+    let results_error = |error| unusable(&path, error, lang);
+
+    if args.many.dry_run {
+        let earlier = Results::peek(&path, &bank.name()).map_err(results_error)?;
+        let plan = planned(&gifts, &earlier, lang)?;
+        eprint!("{}", confirm::shown(&plan, bank, lang));
+        return summary::print(args.output, &plan, &Tally::default(), None, lang);
+    }
+    let (results, earlier, is_resumed) = Results::open(&path, &bank.name()).map_err(results_error)?;
+    let plan = planned(&gifts, &earlier, lang)?;
+    if plan.left() > 0 {
+        eprint!("{}", confirm::shown(&plan, bank, lang));
+        confirm::confirm(&args.many, from, lang)?;
+    }
+    let (at_once, per_second) = (usize::from(args.many.concurrency).min(AT_ONCE_MAX), args.many.rate);
+    let campaign = campaign::Campaign {
+        client: bank.client_with(DEADLINE),
+        gifts,
+        earlier,
+        is_resumed,
+        pace: Pace { at_once, per_second },
+    };
+    let (tally, shortfall) = runtime::start()?.block_on(async {
+        let progress = Progress::new(plan.left(), lang);
+        let told = runtime::told_to_stop_or_end()?;
+        let stop = async {
+            told.await;
+            progress.say(&words!(
+                lang,
+                "stopping: gifts that are under way are finished; Ctrl-C again ends at once",
+                "正在停止：已发出的赠币会处理完；再按一次 Ctrl-C 立即结束"
+            ));
+        };
+        Ok::<_, Failure>(campaign.run(results, stop, &progress).await)
+    })?;
+    summary::print(args.output, &plan, &tally, Some(&path), lang)?;
+    summary::ended(&plan, &tally, shortfall, lang)
+}
+
+/// What a campaign's results are called after: its name, else the file's.
+fn name(args: &Args, from: &Path) -> String {
+    match (&args.many.campaign, from.file_stem()) {
+        (Some(campaign), _) => campaign.to_string().replace(['|', '*'], "_"),
+        (None, Some(stem)) if from != Path::new("-") => stem.to_string_lossy().into_owned(),
+        (None, _) => "pactolus".to_owned(),
+    }
+}
+
+fn planned(gifts: &Gifts<'_>, earlier: &Earlier, lang: Lang) -> Result<Plan, Failure> {
+    let name = gifts.source.name();
+    match gifts.plan(earlier, |words| eprintln!("{words}")) {
+        Ok(plan) => Ok(plan),
+        Err(NoPlan::Io(error)) => Err(anyhow::Error::new(error)
+            .context(words!(lang, "{name} cannot be read", "无法读取 {name}"))
+            .into()),
+        Err(NoPlan::Wrong(count)) => Err(Failure::said(
+            Kind::Input,
+            words!(
+                lang,
+                "{name} is refused, and nothing was sent; problems: {count}",
+                "{name} 有误，没有发放任何赠币；问题数：{count}"
+            ),
+        )),
+    }
+}
+
+fn unusable(path: &Path, error: ResultsError, lang: Lang) -> Failure {
+    let path = path.display();
+    let why = match error {
+        ResultsError::Io(error) => {
+            let context = words!(lang, "the results {path} cannot be used", "无法使用结果文件 {path}");
+            return anyhow::Error::new(error).context(context).into();
+        }
+        ResultsError::InUse => words!(lang, "another process is writing it", "另一个进程正在写入"),
+        ResultsError::NotResults => words!(lang, "it is no file of results", "它不是结果文件"),
+        ResultsError::OfAnother(bank) => {
+            words!(
+                lang,
+                "it is of another bank, app or environment: {bank}",
+                "它属于另一个环境、应用或地址：{bank}"
+            )
+        }
+        ResultsError::Row(line) => {
+            words!(lang, "line {line} is no row of results", "第 {line} 行不是结果记录")
+        }
+    };
+    Failure::said(
+        Kind::Input,
+        words!(
+            lang,
+            "the results {path} cannot be used: {why}; name another file with --results",
+            "无法使用结果文件 {path}：{why}；请用 --results 另取一个文件"
+        ),
+    )
+}

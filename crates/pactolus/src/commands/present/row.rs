@@ -1,0 +1,334 @@
+//! One row of a file of gifts: its columns by the header's names, each value in a type that cannot hold a bad one.
+//!
+//! What is wrong is said all at once, in the reader's language; a session key is never shown.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use csv::StringRecord;
+use pactolus_client::{Player, Present};
+use pactolus_protocol::{Pf, SessionKey};
+use pactolus_types::{Amount, BillNo, InvalidAmount, InvalidText, OpenId, TextProblem, ZoneId};
+
+use super::bill_no::Campaign;
+use crate::cli::i18n::{Lang, words};
+use crate::config::nearest;
+
+/// A column that a file may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    OpenId,
+    ZoneId,
+    PresentCounts,
+    BillNo,
+    SessionKey,
+    UserIp,
+}
+
+impl Column {
+    const ALL: [Self; 6] =
+        [Self::OpenId, Self::ZoneId, Self::PresentCounts, Self::BillNo, Self::SessionKey, Self::UserIp];
+
+    /// The name in the header, which is the wire's.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::OpenId => "openid",
+            Self::ZoneId => "zone_id",
+            Self::PresentCounts => "present_counts",
+            Self::BillNo => "bill_no",
+            Self::SessionKey => "session_key",
+            Self::UserIp => "user_ip",
+        }
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What stands for a column that a file does not have, or a cell that is empty.
+#[derive(Clone, Debug)]
+pub(crate) struct Defaults {
+    pub(crate) zone_id: ZoneId,
+    pub(crate) coins: Option<Amount>,
+    pub(crate) campaign: Option<Campaign>,
+    pub(crate) pf: Pf,
+}
+
+/// Where each column of a file is.
+#[derive(Debug)]
+pub(crate) struct Columns([Option<usize>; Column::ALL.len()]);
+
+impl Columns {
+    /// The columns that a header names, or everything that is wrong with it.
+    pub(crate) fn of(header: &StringRecord, defaults: &Defaults, lang: Lang) -> Result<Self, Vec<String>> {
+        let mut columns = Self([None; Column::ALL.len()]);
+        let mut wrong = Vec::new();
+        for (index, name) in header.iter().enumerate() {
+            match Column::ALL.iter().position(|column| column.name() == name) {
+                Some(known) if columns.0[known].is_none() => columns.0[known] = Some(index),
+                Some(_) => wrong.push(twice(name, lang)),
+                None => wrong.push(unknown(name, lang)),
+            }
+        }
+        if columns.index(Column::OpenId).is_none() {
+            wrong.push(words!(
+                lang,
+                "the column openid is missing; the first line has to name the columns",
+                "缺少 openid 列；第一行必须是列名"
+            ));
+        }
+        if columns.index(Column::PresentCounts).is_none() && defaults.coins.is_none() {
+            wrong.push(words!(
+                lang,
+                "the column present_counts is missing; add it, or say --count for all",
+                "缺少 present_counts 列；请添加该列，或用 --count 统一指定"
+            ));
+        }
+        if columns.index(Column::BillNo).is_none() && defaults.campaign.is_none() {
+            wrong.push(words!(
+                lang,
+                "the column bill_no is missing; say --campaign NAME, and the numbers are made of it",
+                "缺少 bill_no 列；请用 --campaign 名称，订单号将由它生成"
+            ));
+        }
+        if wrong.is_empty() { Ok(columns) } else { Err(wrong) }
+    }
+
+    fn index(&self, column: Column) -> Option<usize> {
+        self.0[column as usize]
+    }
+}
+
+fn twice(name: &str, lang: Lang) -> String {
+    words!(lang, "the column {name} is there twice", "{name} 列出现了两次")
+}
+
+fn unknown(name: &str, lang: Lang) -> String {
+    let known = Column::ALL.map(Column::name);
+    match nearest(name, known) {
+        Some(meant) => {
+            words!(
+                lang,
+                "unknown column {name:?}; did you mean {meant}?",
+                "未知的列 {name:?}；是否指 {meant}？"
+            )
+        }
+        None => words!(
+            lang,
+            "unknown column {name:?}; known are {}",
+            "未知的列 {name:?}；可用的列有 {}",
+            known.join(", ")
+        ),
+    }
+}
+
+/// What a row says, before it has a number.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) player: Player,
+    pub(crate) coins: Amount,
+    pub(crate) bill_no: Option<BillNo>,
+}
+
+impl Wish {
+    /// What `record` says, or everything that is wrong with it.
+    pub(crate) fn read(
+        record: &StringRecord,
+        columns: &Columns,
+        defaults: &Defaults,
+        lang: Lang,
+    ) -> Result<Self, Vec<String>> {
+        let mut cells = Cells { record, columns, lang, wrong: Vec::new() };
+        let openid = cells.read(Column::OpenId, |text| OpenId::new(text).map_err(Bad::Text));
+        let zone_id = cells.read(Column::ZoneId, |text| ZoneId::new(text).map_err(Bad::Text));
+        let coins = cells.read(Column::PresentCounts, amount);
+        let bill_no = cells.read(Column::BillNo, |text| BillNo::new(text).map_err(Bad::Text));
+        let session_key =
+            cells.read(Column::SessionKey, |text| SessionKey::new(text).map_err(|_| Bad::SessionKey));
+        let user_ip = cells.read(Column::UserIp, |text| text.parse::<IpAddr>().map_err(|_| Bad::Address));
+
+        let openid = cells.needed(Column::OpenId, openid);
+        let coins = cells.needed(Column::PresentCounts, coins.or(defaults.coins));
+        let has_number = bill_no.is_some() || defaults.campaign.is_some();
+        let bill_no = if has_number { bill_no } else { cells.needed(Column::BillNo, bill_no) };
+        match (openid, coins) {
+            (Some(openid), Some(coins)) if cells.wrong.is_empty() => {
+                let zone_id = zone_id.unwrap_or(defaults.zone_id);
+                let player = Player { openid, zone_id, session_key, pf: defaults.pf, user_ip };
+                Ok(Self { player, coins, bill_no })
+            }
+            _ => Err(cells.wrong),
+        }
+    }
+
+    /// The gift, with the number that the row has or the campaign makes.
+    pub(crate) fn numbered(self, campaign: Option<&Campaign>, nth: u32) -> Present {
+        let Self { player, coins, bill_no } = self;
+        let derived = || campaign.map(|campaign| campaign.bill_no(&player.openid, &player.zone_id, nth));
+        let bill_no = bill_no.or_else(derived).expect("a row without a number and a campaign is refused");
+        Present { player, coins, bill_no }
+    }
+}
+
+/// The cells of one row, and what is wrong with them.
+struct Cells<'a> {
+    record: &'a StringRecord,
+    columns: &'a Columns,
+    lang: Lang,
+    wrong: Vec<String>,
+}
+
+impl Cells<'_> {
+    /// The value in `column`; nothing if there is none, or if it is wrong, which is then noted.
+    fn read<T>(&mut self, column: Column, rule: impl FnOnce(&str) -> Result<T, Bad>) -> Option<T> {
+        let text = self.columns.index(column).and_then(|index| self.record.get(index));
+        let text = text.filter(|text| !text.is_empty())?;
+        match rule(text) {
+            Ok(value) => Some(value),
+            Err(bad) => {
+                self.wrong.push(format!("{column} {}", bad.in_words(self.lang)));
+                None
+            }
+        }
+    }
+
+    /// The value, or a note that there is none, unless it is noted already that it is wrong.
+    fn needed<T>(&mut self, column: Column, value: Option<T>) -> Option<T> {
+        let name = column.name();
+        if value.is_none() && !self.wrong.iter().any(|wrong| wrong.starts_with(name)) {
+            self.wrong.push(words!(self.lang, "{name} is empty", "{name} 为空"));
+        }
+        value
+    }
+}
+
+/// Why a cell has no value.
+enum Bad {
+    Text(InvalidText),
+    NotANumber,
+    Amount(InvalidAmount),
+    SessionKey,
+    Address,
+}
+
+fn amount(text: &str) -> Result<Amount, Bad> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number {
+        return Err(Bad::NotANumber);
+    }
+    // Digits that no u64 holds are too many coins as well.
+    Amount::new(text.parse().unwrap_or(u64::MAX)).map_err(Bad::Amount)
+}
+
+impl Bad {
+    fn in_words(&self, lang: Lang) -> String {
+        match self {
+            Self::Text(error) => invalid_text(error, lang),
+            Self::NotANumber => {
+                words!(lang, "is not a whole number of coins", "不是整数")
+            }
+            Self::Amount(InvalidAmount::Zero) => {
+                words!(lang, "is 0; it must be at least 1", "为 0；至少为 1")
+            }
+            Self::Amount(error @ InvalidAmount::TooLarge) => words!(lang, "{error}", "太大：{error}"),
+            Self::SessionKey => words!(
+                lang,
+                "is not 16 bytes in base64 (24 characters, the last two ==)",
+                "不是 16 字节的 base64（24 个字符，以 == 结尾）"
+            ),
+            Self::Address => words!(lang, "is neither an IPv4 nor an IPv6 address", "不是 IPv4 或 IPv6 地址"),
+        }
+    }
+}
+
+fn invalid_text(error: &InvalidText, lang: Lang) -> String {
+    let InvalidText { max, allowed, problem } = error;
+    match (lang, problem) {
+        (Lang::En, _) => error.to_string(),
+        (Lang::Zh, TextProblem::Empty) => "为空".to_owned(),
+        (Lang::Zh, TextProblem::TooLong(length)) => format!("长 {length} 字节；最多 {max} 个字符"),
+        (Lang::Zh, TextProblem::Character(c)) => {
+            format!("含有 {c:?}；只允许 1 到 {max} 个数字、字母或 {allowed}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults() -> Defaults {
+        Defaults {
+            zone_id: "1".parse().unwrap(),
+            coins: None,
+            campaign: Some("spring".parse().unwrap()),
+            pf: Pf::new("android").unwrap(),
+        }
+    }
+
+    fn columns(header: &[&str], defaults: &Defaults) -> Result<Columns, Vec<String>> {
+        Columns::of(&StringRecord::from(header.to_vec()), defaults, Lang::En)
+    }
+
+    fn read(header: &[&str], row: &[&str]) -> Result<Wish, Vec<String>> {
+        let (record, defaults) = (StringRecord::from(row.to_vec()), defaults());
+        Wish::read(&record, &columns(header, &defaults).unwrap(), &defaults, Lang::En)
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_the_missing_ones_defaulted() {
+        let wish = read(&["present_counts", "openid"], &["5", "one"]).unwrap();
+        assert_eq!((wish.coins.get(), wish.player.openid.as_str()), (5, "one"));
+        assert_eq!((wish.player.zone_id.as_str(), wish.bill_no), ("1", None));
+        let all = ["openid", "zone_id", "present_counts", "bill_no", "session_key", "user_ip"];
+        let wish = read(&all, &["one", "2_7", "5", "n|1", "V7Q38/i2KXaqrQyl2Yx9Hg==", "::1"]).unwrap();
+        assert_eq!(wish.player.zone_id.as_str(), "2_7");
+        assert_eq!(wish.player.user_ip, Some("::1".parse().unwrap()));
+        assert!(wish.player.session_key.is_some());
+        assert_eq!(wish.numbered(None, 1).bill_no.as_str(), "n|1");
+        let empty = read(&all, &["one", "", "5", "", "", ""]).unwrap();
+        assert_eq!((empty.player.zone_id.as_str(), empty.bill_no), ("1", None));
+    }
+
+    #[test]
+    fn everything_wrong_with_a_row_is_said() {
+        let all = ["openid", "zone_id", "present_counts", "bill_no", "session_key", "user_ip"];
+        let wrong = read(&all, &["a b", "宝", "1.5", "x y", "secret", "here"]).unwrap_err();
+        let expected = [
+            "openid holds ' '; 1 to 64 digits, letters or any of _- are allowed",
+            "zone_id holds '宝'; 1 to 64 digits, letters or any of _-.:|*@ are allowed",
+            "present_counts is not a whole number of coins",
+            "bill_no holds ' '; 1 to 63 digits, letters or any of _-|*@ are allowed",
+            "session_key is not 16 bytes in base64 (24 characters, the last two ==)",
+            "user_ip is neither an IPv4 nor an IPv6 address",
+        ];
+        assert_eq!(wrong, expected);
+        for (count, words) in [
+            ("", "present_counts is empty"),
+            ("0", "present_counts is 0; it must be at least 1"),
+            ("-1", "present_counts is not a whole number of coins"),
+            ("99999999999999999999", "present_counts is too large; the most is 9007199254740991"),
+        ] {
+            assert_eq!(read(&["openid", "present_counts"], &["one", count]).unwrap_err(), [words]);
+        }
+        assert_eq!(read(&["openid", "present_counts"], &["", "1"]).unwrap_err(), ["openid is empty"]);
+    }
+
+    #[test]
+    fn everything_wrong_with_a_header_is_said() {
+        let without = Defaults { campaign: None, ..defaults() };
+        let wrong = columns(&["open_id", "zone_id", "zone_id", "name"], &without).unwrap_err();
+        let expected = [
+            "unknown column \"open_id\"; did you mean openid?",
+            "the column zone_id is there twice",
+            "unknown column \"name\"; known are openid, zone_id, present_counts, bill_no, session_key, user_ip",
+            "the column openid is missing; the first line has to name the columns",
+            "the column present_counts is missing; add it, or say --count for all",
+            "the column bill_no is missing; say --campaign NAME, and the numbers are made of it",
+        ];
+        assert_eq!(wrong, expected);
+    }
+}

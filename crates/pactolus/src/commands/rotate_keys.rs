@@ -1,0 +1,291 @@
+//! `pactolus reseal`: every login and token of a store sealed anew, so that an old master key can be taken out.
+//!
+//! Each record is changed by itself, as long as it is what it was when it was read; so it does not matter when this is
+//! broken off, that it is done again, or that a database is served meanwhile. What it says at the end it has counted
+//! in a second walk through the whole store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use indicatif::{ProgressBar, ProgressStyle};
+use pactolus_ledger::{Portable, Put, RecordChange, Unavailable};
+use pactolus_server::{Found, KeyId, Keyring, OsRandomness, forgotten};
+use pactolus_types::UnixMillis;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::cli::exit::{Failure, Kind};
+use crate::cli::i18n::{Lang, words};
+use crate::cli::output::{self, Output};
+use crate::commands::copy::chunks;
+use crate::config::StoreUrl;
+use crate::runtime;
+use crate::store::{self, StoreArgs};
+
+/// Seal every login and token of a store anew with the first master key
+///
+/// It tells how many are left under which key: a key that none is left under can be taken out of the configuration. It
+/// may be broken off and run again. An embedded store must not be served meanwhile; one on PostgreSQL may be, once all
+/// its nodes have the new key.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Forget what is sealed with a key that is lost: those players log in again, and back ends ask for a token
+    #[arg(long)]
+    forget_lost: bool,
+    /// How to print the outcome
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// Seals anew, counts what is left, and fails unless all is sealed with the first key.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let (url, config) = args.store.choose_with_config()?;
+    let keys = config.bank.keys;
+    let Some(first) = keys.first().map(pactolus_server::MasterKey::id) else {
+        return Err(Failure::said(
+            Kind::Config,
+            words!(
+                lang,
+                "the configuration has no master key to seal with; put one into `master_keys` of [seal]",
+                "配置中没有主密钥；请在 [seal] 的 `master_keys` 中设置"
+            ),
+        ));
+    };
+    if store::is_nothing(&url) {
+        return Err(Failure::NoStore(url));
+    }
+    let runtime = runtime::start()?;
+    let store = runtime.block_on(store::open_whole(&url))?;
+    let outcome = reseal(&runtime, &store, &keys, args.forget_lost, lang);
+    runtime.block_on(store.close());
+    let outcome = outcome.map_err(|failure| match failure {
+        NotResealed::Failed(failure) => failure,
+        NotResealed::NotAdmitted(source) => Failure::Sealed { store: url.clone(), source },
+    })?;
+    match args.output {
+        Output::Text => output::print(text(&url, first, &outcome, lang))?,
+        Output::Json => output::print(format_args!("{}\n", json(&url, first, &outcome)))?,
+    }
+    if outcome.left() == 0 { Ok(()) } else { Err(not_all(&outcome, lang)) }
+}
+
+/// What was done, and what the store holds after it.
+#[derive(Default)]
+struct Outcome {
+    resealed: u64,
+    forgotten: u64,
+    /// Whether some lay open before.
+    lay_open: bool,
+    /// How many records there are of each kind.
+    found: BTreeMap<Found, u64>,
+}
+
+impl Outcome {
+    fn count(&self, found: Found) -> u64 {
+        self.found.get(&found).copied().unwrap_or_default()
+    }
+
+    /// How many are not as they should be.
+    fn left(&self) -> u64 {
+        let left = self.found.iter().filter(|(found, _)| !matches!(found, Found::NoSecret | Found::Current));
+        left.map(|(_, count)| count).sum()
+    }
+
+    /// How many are sealed with each key but the first; of those that are here, or of those that are lost.
+    fn by_key(&self, pick: impl Fn(Found) -> Option<KeyId>) -> Vec<(KeyId, u64)> {
+        self.found.iter().filter_map(|(found, count)| Some((pick(*found)?, *count))).collect()
+    }
+
+    fn older(&self) -> Vec<(KeyId, u64)> {
+        self.by_key(|found| if let Found::Older(id) = found { Some(id) } else { None })
+    }
+
+    fn lost(&self) -> Vec<(KeyId, u64)> {
+        self.by_key(|found| if let Found::Lost(id) = found { Some(id) } else { None })
+    }
+}
+
+/// Why nothing can be told.
+enum NotResealed {
+    /// A key is missing, and nobody said that it is lost.
+    NotAdmitted(pactolus_server::NotAdmitted),
+    Failed(Failure),
+}
+
+impl From<Failure> for NotResealed {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+fn reseal(
+    runtime: &Runtime,
+    store: &Arc<dyn Portable>,
+    keys: &Keyring,
+    forget_lost: bool,
+    lang: Lang,
+) -> Result<Outcome, NotResealed> {
+    if !forget_lost {
+        // From now on the store knows of the first key, should this be broken off.
+        runtime.block_on(keys.admit(&**store)).map_err(NotResealed::NotAdmitted)?;
+    }
+    let mut outcome = Outcome::default();
+    let bar = spinner(lang);
+    each_chunk(store, |chunk| {
+        let read = chunk.len();
+        let (mut anew, mut gone) = (Vec::new(), Vec::new());
+        for record in chunk {
+            let found = keys.look(&record);
+            outcome.lay_open |= found == Found::Open;
+            match found {
+                Found::Open | Found::Older(_) => anew.extend(keys.sealed_anew(&OsRandomness, record)),
+                Found::Lost(_) | Found::Damaged if forget_lost => gone.push(forgotten(record)),
+                Found::NoSecret | Found::Current | Found::Lost(_) | Found::Damaged => {}
+            }
+        }
+        outcome.resealed += runtime.block_on(put_each(store, anew)).map_err(unavailable)?;
+        outcome.forgotten += runtime.block_on(put_each(store, gone)).map_err(unavailable)?;
+        bar.inc(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(())
+    })?;
+    if outcome.forgotten > 0 {
+        runtime.block_on(store.sweep(UnixMillis::new(1))).map_err(unavailable)?;
+    }
+    each_chunk(store, |chunk| {
+        for record in chunk {
+            *outcome.found.entry(keys.look(&record)).or_default() += 1;
+        }
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    let is_first_alone =
+        outcome.count(Found::Open) == 0 && outcome.older().is_empty() && outcome.lost().is_empty();
+    if is_first_alone {
+        runtime.block_on(keys.settle(&**store)).map_err(unavailable)?;
+    }
+    Ok(outcome)
+}
+
+fn each_chunk(
+    store: &Arc<dyn Portable>,
+    take: impl FnMut(Vec<RecordChange>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    chunks(store, |store, visit| store.each_record(visit), take)
+}
+
+/// Makes each change by itself, all at once, and says how many are made. Of a record that was changed meanwhile the
+/// next count tells.
+async fn put_each(store: &Arc<dyn Portable>, changes: Vec<RecordChange>) -> Result<u64, Unavailable> {
+    let mut puts = JoinSet::new();
+    for change in changes {
+        let store = Arc::clone(store);
+        puts.spawn(async move { store.put(vec![change]).await });
+    }
+    let mut made = 0;
+    while let Some(put) = puts.join_next().await {
+        match put.map_err(|_| Unavailable::Failed)?? {
+            Put::Kept => made += 1,
+            Put::TooLate => {}
+        }
+    }
+    Ok(made)
+}
+
+fn unavailable(error: Unavailable) -> Failure {
+    anyhow!(error).context("it was broken off; run it again to go on").into()
+}
+
+/// On stderr, if that is a terminal.
+fn spinner(lang: Lang) -> ProgressBar {
+    let template = match lang {
+        Lang::En => "{spinner} records {human_pos}",
+        Lang::Zh => "{spinner} 记录 {human_pos}",
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::no_length().with_style(style)
+}
+
+fn text(url: &StoreUrl, first: KeyId, outcome: &Outcome, lang: Lang) -> String {
+    let Outcome { resealed, forgotten, .. } = outcome;
+    let current = outcome.count(Found::Current);
+    let mut text = words!(
+        lang,
+        "{url}: resealed: {resealed}; sealed with the first key ({first}): {current}\n",
+        "{url}：重新加密：{resealed}；以第一个主密钥（{first}）加密：{current}\n"
+    );
+    if *forgotten > 0 {
+        text += &words!(lang, "forgotten: {forgotten}\n", "已丢弃：{forgotten}\n");
+    }
+    for (id, count) in outcome.older() {
+        text += &words!(lang, "left under the key {id}: {count}\n", "仍以主密钥 {id} 加密：{count}\n");
+    }
+    for (id, count) in outcome.lost() {
+        text += &words!(
+            lang,
+            "sealed with a key that is not in the configuration ({id}): {count}\n",
+            "以配置中没有的主密钥（{id}）加密：{count}\n"
+        );
+    }
+    let (open, damaged) = (outcome.count(Found::Open), outcome.count(Found::Damaged));
+    if open > 0 {
+        text += &words!(lang, "not sealed: {open}\n", "未加密：{open}\n");
+    }
+    if damaged > 0 {
+        text += &words!(lang, "damaged: {damaged}\n", "已损坏：{damaged}\n");
+    }
+    if outcome.left() == 0 {
+        text += &words!(
+            lang,
+            "every other key can be taken out of the configuration\n",
+            "其他主密钥都可以从配置中移除\n"
+        );
+    }
+    if outcome.lay_open {
+        text += &words!(
+            lang,
+            "what lay open before may still be in space that the store has freed; pactolus copy to a new store leaves it \
+             behind\n",
+            "此前未加密的内容可能仍留在存储已释放的空间中；用 pactolus copy 复制到新的存储即可摆脱它们\n"
+        );
+    }
+    text
+}
+
+fn json(url: &StoreUrl, first: KeyId, outcome: &Outcome) -> serde_json::Value {
+    let counts = |counts: Vec<(KeyId, u64)>| {
+        let counts = counts.into_iter().map(|(id, count)| (id.to_string(), json!(count)));
+        serde_json::Value::Object(counts.collect())
+    };
+    json!({
+        "store": url.to_string(),
+        "key": first.to_string(),
+        "resealed": outcome.resealed,
+        "forgotten": outcome.forgotten,
+        "current": outcome.count(Found::Current),
+        "older": counts(outcome.older()),
+        "lost": counts(outcome.lost()),
+        "open": outcome.count(Found::Open),
+        "damaged": outcome.count(Found::Damaged),
+    })
+}
+
+fn not_all(outcome: &Outcome, lang: Lang) -> Failure {
+    let words = if outcome.lost().is_empty() && outcome.count(Found::Damaged) == 0 {
+        words!(
+            lang,
+            "some were written meanwhile; see that every node has the new key first, and run it again",
+            "部分记录在此期间被改写；请确认每个节点都已把新密钥放在首位，然后重新运行"
+        )
+    } else {
+        words!(
+            lang,
+            "some do not open; put back the key that sealed them, or forget them with --forget-lost",
+            "部分记录无法解密；请找回对应的主密钥，或用 --forget-lost 丢弃它们"
+        )
+    };
+    Failure::said(Kind::Failed, words)
+}

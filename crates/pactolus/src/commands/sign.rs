@@ -1,0 +1,107 @@
+//! `pactolus sign`: the text that a signature signs, and the signature, for any call.
+//!
+//! The keys are the target's and are never printed: `***` stands for them in a text.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use clap::ValueEnum;
+use pactolus_protocol::sign::{self, Dialect, text};
+use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter};
+use serde_json::json;
+
+use crate::cli::args::session_key;
+use crate::cli::exit::Failure;
+use crate::cli::i18n::{Lang, words};
+use crate::cli::output::{self, Output};
+use crate::connect::Target;
+
+/// Show the text that is signed and the signature, for any call
+///
+/// Reads the parameters of a call as a JSON object, and shows what a back end has to sign and what comes of it. With a
+/// session key and an access token it shows `mp_sig` too. It sends nothing.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The call
+    #[arg(long, value_name = "CALL")]
+    call: Call,
+    /// The file of the parameters, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    body: PathBuf,
+    /// The access token of the query, which `mp_sig` covers
+    #[arg(long, value_name = "TOKEN", requires = "session_key")]
+    access_token: Option<String>,
+    /// The player's session key, which signs `mp_sig`
+    #[arg(long, value_name = "KEY", requires = "access_token")]
+    session_key: Option<String>,
+    #[command(flatten)]
+    target: Target,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Call {
+    Present,
+    Getbalance,
+    Pay,
+    Cancelpay,
+}
+
+impl From<Call> for CallKind {
+    fn from(call: Call) -> Self {
+        match call {
+            Call::Present => Self::Present,
+            Call::Getbalance => Self::GetBalance,
+            Call::Pay => Self::Pay,
+            Call::Cancelpay => Self::CancelPay,
+        }
+    }
+}
+
+/// Signs, and prints it.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let bank = args.target.choose(lang)?;
+    let file = args.body.display();
+    let bytes = read(&args.body).with_context(|| words!(lang, "{file} cannot be read", "无法读取 {file}"))?;
+    let body = Body::parse(&bytes).map_err(|refusal| anyhow!("{file}: {refusal}"))?;
+    let path = CallPath { kind: args.call.into(), environment: bank.app.environment() };
+
+    let sig = sign::sig(path, &body, Dialect::DOCUMENTED, bank.app.midas_key()).to_string();
+    let mut shown = vec![
+        ("path", path.to_string()),
+        ("sig_text", text::explain_sig(path, &body, Dialect::DOCUMENTED)),
+        (Parameter::Sig.name(), sig.clone()),
+    ];
+    let session_key = session_key(args.session_key.as_deref())?;
+    if let (Some(key), Some(token)) = (session_key, &args.access_token) {
+        let token = AccessToken::new(token).map_err(|error| anyhow!("--access-token {error}"))?;
+        let mp_sig = sign::mp_sig(path, &body, Dialect::DOCUMENTED, &sig, &token, &key);
+        shown.push(("mp_sig_text", text::explain_mp_sig(path, &body, Dialect::DOCUMENTED, &sig)));
+        shown.push((Parameter::MpSig.name(), mp_sig.to_string()));
+    }
+    match args.output {
+        Output::Json => {
+            let mut told = json!({});
+            for (name, text) in shown {
+                told[name] = text.into();
+            }
+            output::print(format_args!("{told}\n"))
+        }
+        Output::Text => {
+            let lines = shown.into_iter().map(|(name, text)| format!("{name}: {text}\n"));
+            output::print(lines.collect::<Vec<_>>().concat())
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return std::fs::read(path);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,67 @@
+//! `pactolus statement`: a player's orders, newest first, as a Pactolus bank tells its operator.
+
+use pactolus_types::{OpenId, ZoneId};
+use serde_json::Value;
+
+use crate::cli::exit::Failure;
+use crate::cli::i18n::Lang;
+use crate::cli::output::{self, Output};
+use crate::cli::receipts::receipts;
+use crate::connect::Target;
+use crate::operator::{Operator, encoded};
+use crate::runtime;
+
+/// List a player's orders, newest first
+///
+/// It asks the operator API, so it takes the operator's token.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The player
+    #[arg(long, value_name = "OPENID")]
+    openid: OpenId,
+    /// The zone
+    #[arg(long, value_name = "ZONE", default_value = "1")]
+    zone: ZoneId,
+    /// How many orders at most
+    #[arg(long, value_name = "ORDERS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    #[command(flatten)]
+    target: Target,
+    /// How to print them; as JSON, an order a line
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+/// The most orders that the operator API tells at once.
+const PAGE: u32 = 100;
+
+/// Asks page by page, and prints what comes.
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+    let bank = args.target.choose(lang)?;
+    let (appid, env) = (bank.app.appid(), bank.app.environment());
+    let (openid, zone) = (args.openid, encoded(args.zone.as_str()));
+    let path = format!("/api/v1/apps/{appid}/statement?env={env}&openid={openid}&zone_id={zone}");
+    let orders = runtime::start()?.block_on(pages(&bank.operator(lang)?, &path, args.limit))?;
+    match args.output {
+        Output::Json => {
+            output::print(orders.iter().map(|order| format!("{order}\n")).collect::<Vec<_>>().concat())
+        }
+        Output::Text => output::print(receipts(&orders)),
+    }
+}
+
+async fn pages(operator: &Operator, path: &str, limit: u32) -> anyhow::Result<Vec<Value>> {
+    let mut orders = Vec::new();
+    let mut after = String::new();
+    let mut left = limit;
+    loop {
+        let mut page = operator.get(&format!("{path}&limit={}{after}", left.min(PAGE))).await?;
+        let Value::Array(newer) = page["orders"].take() else { return Ok(orders) };
+        left = left.saturating_sub(u32::try_from(newer.len()).unwrap_or(u32::MAX));
+        orders.extend(newer);
+        match page["next"].as_str() {
+            Some(next) if left > 0 => after = format!("&after={next}"),
+            Some(_) | None => return Ok(orders),
+        }
+    }
+}

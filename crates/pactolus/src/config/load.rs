@@ -1,0 +1,66 @@
+//! A configuration loaded: the file parsed, read, and what was never asked for refused.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
+
+use toml::de::DeTable;
+use zeroize::Zeroizing;
+
+use super::problem::{Place, Problem, Problems};
+use super::reader::{Reading, line};
+use super::section::Section;
+use super::sources::{Sources, Variables};
+
+/// Reads the file at `path` and those `variables` that begin with `prefix` with `read`, and refuses what it did not
+/// ask for.
+pub(super) fn read<T>(
+    path: &Path,
+    variables: &Variables,
+    prefix: &'static str,
+    read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+) -> Result<T, Problems> {
+    let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+        let message =
+            format!("cannot be read: {error}; name another with --config, or write one with `pactolus init`");
+        Problems::new(path.to_owned(), vec![Problem { place: Place::File, message }])
+    })?;
+    read_text(path, &text, variables, prefix, read)
+}
+
+/// The same, of the `text` that the file at `path` has.
+pub(super) fn read_text<T>(
+    path: &Path,
+    text: &str,
+    variables: &Variables,
+    prefix: &'static str,
+    read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+) -> Result<T, Problems> {
+    let refused = |problems| Problems::new(path.to_owned(), problems);
+    let document = parse(text).map_err(refused)?;
+    let sources = Sources::new(path.parent().unwrap_or(Path::new("")), variables);
+    let reading = Reading { text, sources: &sources, prefix, problems: RefCell::default() };
+
+    let mut top = Section::top(&reading, &document);
+    let value = read(&mut top);
+    top.refuse_unknown_keys();
+    reading.refuse_unknown_variables();
+    match (value, reading.problems.into_inner()) {
+        (Some(value), problems) if problems.is_empty() => Ok(value),
+        (_, problems) => Err(refused(problems)),
+    }
+}
+
+/// The file's tree, or all its errors of syntax.
+fn parse(text: &str) -> Result<DeTable<'_>, Vec<Problem>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(document.into_inner());
+    }
+    // Only the parser's description: its `Display` shows the line, and the line may hold a secret.
+    let problem = |error: toml::de::Error| Problem {
+        place: error.span().map_or(Place::File, |span| line(text, &span)),
+        message: format!("is not TOML here: {}", error.message()),
+    };
+    Err(errors.into_iter().map(problem).collect())
+}

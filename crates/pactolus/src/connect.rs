@@ -1,0 +1,249 @@
+//! Which bank to call and for which app: what every command has in common that calls one.
+//!
+//! A profile tells, or the configuration of a bank on this machine.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use pactolus_client::{App, BaseUrl, Client, Patience, TokenSource};
+use pactolus_protocol::{AccessToken, MidasKey, Pf};
+use pactolus_types::{AppId, Environment};
+
+use crate::cli::args::DEFAULT_CONFIG;
+use crate::cli::exit::{Failure, Kind};
+use crate::cli::i18n::{Lang, words};
+use crate::config::{Config, Profile, Variables};
+use crate::operator::{self, Operator};
+
+/// Which bank, which app, which environment.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Which bank")]
+pub(crate) struct Target {
+    /// The environment: players' real coins, or those for tests; needed unless the profile names one
+    #[arg(long, value_name = "live|sandbox", value_parser = environments(), hide_possible_values = true)]
+    env: Option<Environment>,
+    /// The profile that tells the bank, the app and its keys, a file in the folder of profiles; without it, `default`
+    /// if it is there, else the configuration of a bank on this machine
+    #[arg(long, value_name = "NAME", env = "PACTOLUS_PROFILE", hide_env_values = true)]
+    profile: Option<String>,
+    /// The app, where the configuration has several
+    #[arg(long, value_name = "APPID", conflicts_with = "profile")]
+    app: Option<AppId>,
+    /// The bank's address, in place of the one that the profile or the configuration tells
+    #[arg(long, value_name = "URL")]
+    url: Option<BaseUrl>,
+    /// How long a call is tried, in seconds; without it, 10, and in a campaign 60
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3600))]
+    timeout: Option<u16>,
+    /// The configuration of a bank on this machine, in place of a profile; without either, pactolus.toml
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PACTOLUS_CONFIG",
+        hide_env_values = true,
+        conflicts_with = "profile"
+    )]
+    config: Option<PathBuf>,
+}
+
+fn environments() -> impl TypedValueParser<Value = Environment> {
+    PossibleValuesParser::new(Environment::ALL.map(Environment::as_str))
+        .try_map(|name| name.parse::<Environment>())
+}
+
+/// A bank, and what it takes to call it for an app.
+pub(crate) struct Bank {
+    pub(crate) url: BaseUrl,
+    pub(crate) app: App,
+    pub(crate) pf: Pf,
+    pub(crate) token: TokenSource,
+    pub(crate) operator_token: Option<AccessToken>,
+    timeout: Option<Duration>,
+}
+
+/// The profile that is taken where none is named.
+const DEFAULT_PROFILE: &str = "default";
+
+/// How long somebody at a terminal is left without a word.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+impl Bank {
+    /// A client of this bank, for one call that somebody waits for.
+    pub(crate) fn client(&self) -> Client {
+        self.client_with(DEADLINE)
+    }
+
+    /// A client of this bank whose calls are tried so long, unless the command line says how long.
+    pub(crate) fn client_with(&self, deadline: Duration) -> Client {
+        let deadline = self.timeout.unwrap_or(deadline);
+        Client::builder(self.app.clone())
+            .base_url(self.url.clone())
+            .token(self.token.clone())
+            .patience(Patience { deadline, ..Patience::default() })
+            .build()
+    }
+
+    /// The operator API of this bank, which is a Pactolus.
+    pub(crate) fn operator(&self, lang: Lang) -> Result<Operator, Failure> {
+        let token = self.operator_token.clone().ok_or_else(|| {
+            let said = words!(
+                lang,
+                "the profile has no operator_token, which opens the operator API of a Pactolus bank",
+                "配置档缺少 operator_token，无法访问 Pactolus 的运维接口"
+            );
+            Failure::said(Kind::Config, said)
+        })?;
+        Ok(Operator::new(operator::address(self.url.as_str())?, token))
+    }
+
+    /// The bank in a few words: the environment, the app, and where it is.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}@{}", self.app.environment(), self.app.appid(), self.url)
+    }
+}
+
+impl Target {
+    /// Finds out.
+    pub(crate) fn choose(&self, lang: Lang) -> Result<Bank, Failure> {
+        let variables = Variables::of_this_process();
+        let profile = match (&self.profile, &self.config) {
+            (Some(name), _) => Some(profile_path(name, lang)?),
+            (None, Some(_)) => None,
+            // Who names an app means one of a configuration's.
+            (None, None) if self.app.is_some() => None,
+            (None, None) => profile_path(DEFAULT_PROFILE, lang).ok().filter(|path| path.exists()),
+        };
+        if let Some(path) = profile {
+            let profile = Profile::read(&path, &variables).map_err(Failure::Config)?;
+            return self.of_profile(profile, lang);
+        }
+        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
+        self.of_config(Config::read(path, &variables).map_err(Failure::Config)?, lang)
+    }
+
+    fn of_profile(&self, profile: Profile, lang: Lang) -> Result<Bank, Failure> {
+        let environment = self.environment(profile.env, lang)?;
+        let (key, name) = match environment {
+            Environment::Live => (profile.midas_key, "midas_key"),
+            Environment::Sandbox => (profile.sandbox_midas_key, "sandbox_midas_key"),
+        };
+        let key = key.ok_or_else(|| {
+            let said = words!(
+                lang,
+                "the profile has no {name}, which signs {environment} calls",
+                "配置档缺少 {name}，无法为 {environment} 环境的调用签名"
+            );
+            Failure::said(Kind::Config, said)
+        })?;
+        let app = app(environment)(profile.appid, profile.offer_id, profile.app_secret, key);
+        Ok(Bank {
+            url: self.url.clone().unwrap_or(profile.url),
+            app,
+            pf: profile.pf,
+            token: profile.access_token.map_or(TokenSource::Stable, TokenSource::Fixed),
+            operator_token: profile.operator_token,
+            timeout: self.timeout(),
+        })
+    }
+
+    fn of_config(&self, config: Config, lang: Lang) -> Result<Bank, Failure> {
+        let environment = self.environment(None, lang)?;
+        let listen = config.listen;
+        let url = self.url.clone().unwrap_or_else(|| {
+            // A bank that listens everywhere is also here.
+            let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host(listen.ip()) };
+            BaseUrl::new(&format!("http://{host}:{}", listen.port())).expect("an address is a host")
+        });
+        let mut apps = config.bank.apps;
+        let known: Vec<_> = apps.iter().map(|app| app.appid.to_string()).collect();
+        let chosen = match self.app {
+            Some(appid) => apps.iter().position(|app| app.appid == appid),
+            None if apps.len() == 1 => Some(0),
+            None => None,
+        };
+        let index = chosen.ok_or_else(|| {
+            let known = known.join(", ");
+            let said = words!(
+                lang,
+                "say which app with --app; the configuration has {known}",
+                "请用 --app 指定应用；配置中有 {known}"
+            );
+            Failure::said(Kind::Config, said)
+        })?;
+        let settings = apps.swap_remove(index);
+        let key = match environment {
+            Environment::Live => settings.midas_key,
+            Environment::Sandbox => settings.sandbox_midas_key,
+        };
+        let pf = settings.pf.first().copied().expect("a configuration without a platform is refused");
+        Ok(Bank {
+            url,
+            app: app(environment)(settings.appid, settings.offer_id, settings.app_secret, key),
+            pf,
+            token: TokenSource::Stable,
+            operator_token: Some(config.bank.operator_token),
+            timeout: self.timeout(),
+        })
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    fn environment(&self, of_profile: Option<Environment>, lang: Lang) -> Result<Environment, Failure> {
+        self.env.or(of_profile).ok_or_else(|| {
+            let said = words!(
+                lang,
+                "say which coins: --env live or --env sandbox",
+                "请指明环境：--env live（正式）或 --env sandbox（沙箱）"
+            );
+            Failure::said(Kind::Config, said)
+        })
+    }
+}
+
+fn host(address: std::net::IpAddr) -> String {
+    if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
+}
+
+type MakeApp = fn(AppId, pactolus_types::OfferId, pactolus_protocol::AppSecret, MidasKey) -> App;
+
+fn app(environment: Environment) -> MakeApp {
+    match environment {
+        Environment::Live => App::live,
+        Environment::Sandbox => App::sandbox,
+    }
+}
+
+/// The file of a profile: `NAME.toml` in `pactolus` of the user's folder for configurations.
+fn profile_path(name: &str, lang: Lang) -> Result<PathBuf, Failure> {
+    let is_name = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if !is_name {
+        let said = words!(
+            lang,
+            "the profile {name:?} is no name of letters, digits, - and _",
+            "配置档名 {name:?} 只能由字母、数字、- 和 _ 组成"
+        );
+        return Err(Failure::said(Kind::Config, said));
+    }
+    let folder = profiles_folder().ok_or_else(|| {
+        let said = words!(
+            lang,
+            "there is no folder for profiles: neither XDG_CONFIG_HOME nor HOME is set",
+            "找不到配置档目录：XDG_CONFIG_HOME 和 HOME 均未设置"
+        );
+        Failure::said(Kind::Config, said)
+    })?;
+    Ok(folder.join(format!("{name}.toml")))
+}
+
+/// Where profiles are.
+pub(crate) fn profiles_folder() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let base = set("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| set("HOME").map(|home| Path::new(&home).join(".config")))?;
+    Some(base.join("pactolus"))
+}

@@ -1,0 +1,66 @@
+//! A game and its bank, as attacks meet them: the built executable as a process, and callers that sign as the game's
+//! back end does and know nothing of the bank but what it answers.
+//!
+//! Read next: [`clients`], who call it at once and record every call; [`books`], what is compared at the end.
+
+pub(crate) mod calls;
+pub(crate) mod clients;
+pub(crate) mod expected_ledger;
+pub(crate) mod http;
+pub(crate) mod operator;
+pub(crate) mod resolve;
+pub(crate) mod tally;
+
+use pactolus_types::Environment;
+
+pub(crate) const APPID: &str = "wx1234567";
+pub(crate) const OFFER: &str = "12345678";
+pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
+pub(crate) const SANDBOX_MIDAS_KEY: &str = "another-key-for-the-sandbox";
+/// One for all players: what a session is worth does not depend on its key.
+pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
+pub(crate) const TOKEN: &str = "ACCESSTOKEN";
+pub(crate) const OPERATOR_TOKEN: &str = "OPERATORTOKEN";
+/// What an app's secret is where one is asked for.
+pub(crate) const APP_SECRET: &str = "APPSECRET";
+
+/// Why the values above can be read.
+pub(crate) const VALID: &str = "these values are valid";
+
+/// The configuration of a bank that keeps its orders at `store`, with `more` lines for the app.
+pub(crate) fn config(store: &str, more: &str) -> String {
+    format!(
+        "listen = \"127.0.0.1:0\"\nstore = \"{store}\"\n\n[operator]\ntoken = \"{OPERATOR_TOKEN}\"\n\n[[apps]]\n\
+         appid = \"{APPID}\"\napp_secret = \"{APP_SECRET}\"\noffer_id = \"{OFFER}\"\nmidas_key = \"{MIDAS_KEY}\"\n\
+         sandbox_midas_key = \"{SANDBOX_MIDAS_KEY}\"\nstatic_access_tokens = [\"{TOKEN}\"]\n{more}"
+    )
+}
+
+/// Which account: a player's, on one of the game's servers. Attacks open new servers as they go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    pub(crate) environment: Environment,
+    pub(crate) player: usize,
+    pub(crate) server: u64,
+}
+
+impl Name {
+    pub(crate) fn openid(self) -> String {
+        format!("player-{}", self.player)
+    }
+
+    pub(crate) fn zone(self) -> String {
+        format!("s{}", self.server)
+    }
+
+    /// The bill number that is the account's own `bill`.
+    pub(crate) fn bill_no(self, bill: u32) -> String {
+        format!("s{}-{}-{bill}", self.server, self.player)
+    }
+
+    /// The account's own number for a bill number.
+    pub(crate) fn bill(self, bill_no: &str) -> Option<u32> {
+        let bill = bill_no.rsplit_once('-')?.1.parse().ok()?;
+        (self.bill_no(bill) == bill_no).then_some(bill)
+    }
+}
