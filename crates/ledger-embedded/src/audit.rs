@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use pactolus_ledger::{Account, Audit, Decision, Filed, HistoryDigest, Sums, TotalKey, decide};
+use pactolus_ledger::{Account, Audit, BillEntry, Decision, HistoryDigest, OrderTallies, TotalKey, decide};
 
 use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
@@ -41,7 +41,7 @@ pub(crate) fn audit(books: &Books, since: Option<HistoryDigest>) -> Result<Audit
         }
         // Damage is what an audit is to find.
         Err(AuditError::Journal(damage @ OpenError::Corrupt { .. })) => {
-            auditor.audit.find(damage.to_string());
+            auditor.audit.add_finding(damage.to_string());
         }
         Err(error) => return Err(error),
     }
@@ -57,7 +57,7 @@ struct Auditor<'a> {
     /// What was noted earlier, until a batch ends with it.
     since: Option<HistoryDigest>,
     audit: Audit,
-    totals: BTreeMap<TotalKey, Sums>,
+    totals: BTreeMap<TotalKey, OrderTallies>,
 }
 
 impl Auditor<'_> {
@@ -72,11 +72,11 @@ impl Auditor<'_> {
             }
         }
         if *scan.mark() != self.end {
-            self.audit.find("the journal ends before the orders that were acknowledged".to_owned());
+            self.audit.add_finding("the journal ends before the orders that were acknowledged".to_owned());
         }
         if let Some(since) = self.since {
             let orders = since.orders;
-            self.audit.find(format!(
+            self.audit.add_finding(format!(
                 "the history of the first {orders} orders is not the one that {since} stands for"
             ));
         }
@@ -97,17 +97,17 @@ impl Auditor<'_> {
         let bill = receipt.order.bill();
         self.audit.orders += 1;
         self.totals
-            .entry(TotalKey::of(&receipt.order, receipt.at))
+            .entry(TotalKey::for_order(&receipt.order, receipt.at))
             .or_default()
-            .count(receipt.order.kind, receipt.coins);
+            .add(receipt.order.kind, receipt.coins);
 
         let last = self.books.bill_now(self.books.views.seed.bill(&bill))?;
         if last != Some(position) && !self.is_cancelled_at(position, last)? {
-            self.audit.find(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
+            self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
         }
 
         let earlier = match entry.follows.pay {
-            Some(pay) => Some(Filed { receipt: self.entry(pay)?.receipt, cancel: None }),
+            Some(pay) => Some(BillEntry { receipt: self.entry(pay)?.receipt, cancel: None }),
             None => None,
         };
         let before = match entry.follows.previous {
@@ -115,14 +115,14 @@ impl Auditor<'_> {
             Some(previous) => {
                 let previous = self.entry(previous)?.receipt;
                 if previous.order.account != receipt.order.account {
-                    self.audit.find(format!("{bill} follows an order of another account"));
+                    self.audit.add_finding(format!("{bill} follows an order of another account"));
                 }
                 previous.after
             }
         };
         match decide(&before, earlier.as_ref(), &receipt.order, receipt.at) {
-            Ok(Decision::Apply(right)) if right == receipt.change() => {}
-            _ => self.audit.find(format!("{bill} is not what the rule makes of the orders before it")),
+            Ok(Decision::Apply(right)) if right == receipt.effect() => {}
+            _ => self.audit.add_finding(format!("{bill} is not what the rule makes of the orders before it")),
         }
         Ok(())
     }
@@ -141,7 +141,8 @@ impl Auditor<'_> {
         let mut orders = 0;
         for (account, row) in &newer {
             if self.entry(row.last)?.receipt.after != row.account {
-                self.audit.find(format!("the account at position {} is not its last order's", row.last.0));
+                self.audit
+                    .add_finding(format!("the account at position {} is not its last order's", row.last.0));
             }
             orders += self.compare_account(*account, row.last)?;
         }
@@ -155,7 +156,7 @@ impl Auditor<'_> {
         }
         if orders != self.end.orders {
             let kept = self.end.orders;
-            self.audit.find(format!("the accounts have {orders} orders and the journal has {kept}"));
+            self.audit.add_finding(format!("the accounts have {orders} orders and the journal has {kept}"));
         }
         Ok(())
     }
@@ -165,8 +166,10 @@ impl Auditor<'_> {
         let mut position = last;
         let mut entry = self.entry(last)?;
         if self.books.views.seed.account(&entry.receipt.order.account) != account {
-            self.audit
-                .find(format!("the order at position {} is not of the account that leads to it", last.0));
+            self.audit.add_finding(format!(
+                "the order at position {} is not of the account that leads to it",
+                last.0
+            ));
         }
         while position >= self.end.position {
             // Posted since the audit began.
@@ -185,7 +188,7 @@ impl Auditor<'_> {
         for (total, sums) in std::mem::take(&mut self.totals) {
             match self.books.total(&total)? {
                 Some(row) if row.through >= self.end.position || row.sums == sums => {}
-                _ => self.audit.find(format!("the sums of {total:?} are not those of its orders")),
+                _ => self.audit.add_finding(format!("the sums of {total:?} are not those of its orders")),
             }
         }
         Ok(())

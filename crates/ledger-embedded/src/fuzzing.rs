@@ -49,7 +49,7 @@ pub fn entry(bytes: &[u8]) {
     assert!(frame::entries(rest, position).take(rest.len() + 1).count() <= rest.len());
     let Some(read) = Entry::read(rest, position) else { return };
     let mut again = Vec::new();
-    entry::put(&mut again, &read.receipt.order, &read.receipt.change(), read.follows, position);
+    entry::put(&mut again, &read.receipt.order, &read.receipt.effect(), read.follows, position);
     assert!(again.len() <= Entry::BYTES_MAX, "an entry takes more bytes than one may");
     assert_eq!(Entry::read(&again, position).as_ref(), Some(&read));
     // With its checksum it is one in a frame.

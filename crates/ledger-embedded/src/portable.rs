@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::task::Poll;
 
-use pactolus_ledger::portable::same_receipt;
+use pactolus_ledger::portable::check_same_receipt;
 use pactolus_ledger::{BoxFuture, ImportError, Ledger as _, Portable, Receipt, RecordChange, Unavailable};
 
 use crate::error::OpenError;
@@ -34,14 +34,17 @@ impl Portable for EmbeddedStore {
         Box::pin(async move { Ok(orders) })
     }
 
-    fn each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
+    fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
         self.walk(visit).map_err(|error| {
             tracing::error!("the journal cannot be read: {error}");
             Unavailable::Failed
         })
     }
 
-    fn each_record(&self, visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>) -> Result<(), Unavailable> {
+    fn for_each_record(
+        &self,
+        visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
+    ) -> Result<(), Unavailable> {
         self.records.each(visit)
     }
 
@@ -64,7 +67,7 @@ impl Portable for EmbeddedStore {
                     Some(posted) => posted,
                     None => post.await,
                 };
-                same_receipt(receipt, posted)?;
+                check_same_receipt(receipt, posted)?;
             }
             Ok(())
         })

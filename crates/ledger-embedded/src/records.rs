@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pactolus_ledger::{
-    BoxFuture, Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing, Unavailable,
+    BoxFuture, Precondition, PutOutcome, RecordAccess, RecordChange, RecordKey, RecordValue, Records,
+    Unavailable,
 };
 use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
@@ -34,7 +35,7 @@ pub(crate) struct RecordStore {
 /// What the keeper is asked. It alone writes, so that what it looks at stays as it is until it has written.
 struct Request {
     write: Write,
-    done: oneshot::Sender<Result<Put, Unavailable>>,
+    done: oneshot::Sender<Result<PutOutcome, Unavailable>>,
 }
 
 enum Write {
@@ -71,10 +72,10 @@ impl RecordStore {
                     let (expires_at, value) = read(&stored).ok_or(NotRead::Record)?;
                     let name = String::from_utf8(name).map_err(|_| NotRead::Record)?;
                     let change = RecordChange {
-                        key: RecordKey::named(name),
+                        key: RecordKey::from_name(name),
                         value: RecordValue(value.to_vec()),
                         expires_at,
-                        former: Former::Any,
+                        precondition: Precondition::Any,
                     };
                     if visit(change).is_break() {
                         break;
@@ -85,9 +86,9 @@ impl RecordStore {
             .map_err(|error: NotRead| failed("reading", &error))
     }
 
-    async fn ask(&self, write: Write) -> Result<Put, Unavailable> {
+    async fn ask(&self, write: Write) -> Result<PutOutcome, Unavailable> {
         if self.room.is_full() {
-            return Err(Unavailable::Full);
+            return Err(Unavailable::DiskFull);
         }
         let (done, kept) = oneshot::channel();
         self.queue.send(Request { write, done }).await.map_err(|_| Unavailable::Closed)?;
@@ -112,7 +113,7 @@ fn keep(records: &Shelf, mut queue: mpsc::Receiver<Request>) {
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
         let kept = write(records, &requests).map_err(|error| match error {
-            ShelfError::Full => Unavailable::Full,
+            ShelfError::Full => Unavailable::DiskFull,
             error => failed("keeping", &error),
         });
         let puts = match kept {
@@ -127,7 +128,7 @@ fn keep(records: &Shelf, mut queue: mpsc::Receiver<Request>) {
 }
 
 /// Does what `requests` ask in one batch, syncs once, and says what became of each.
-fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<Put>, ShelfError> {
+fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<PutOutcome>, ShelfError> {
     let (puts, last) = records.read(|records| decide(records, requests))?;
     if !last.is_empty() {
         records.write(last.iter().map(|(name, stored)| (*name, stored.as_deref())))?;
@@ -136,18 +137,21 @@ fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<Put>, ShelfError> 
 }
 
 /// What becomes of each of `requests`, and the names that change, with what they hold then.
-fn decide<'a>(records: &Rows<'_>, requests: &'a [Request]) -> Result<(Vec<Put>, Changes<'a>), ShelfError> {
+fn decide<'a>(
+    records: &Rows<'_>,
+    requests: &'a [Request],
+) -> Result<(Vec<PutOutcome>, Changes<'a>), ShelfError> {
     // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
     let mut last = Changes::new();
     let mut puts = Vec::with_capacity(requests.len());
     for request in requests {
-        let mut put = Put::Kept;
+        let mut put = PutOutcome::Stored;
         match &request.write {
             Write::Put(changes) => {
                 if !hold(records, &last, changes)? {
-                    put = Put::TooLate;
+                    put = PutOutcome::Conflict;
                 }
-                for change in changes.iter().filter(|_| put == Put::Kept) {
+                for change in changes.iter().filter(|_| put == PutOutcome::Stored) {
                     let mut bytes = change.expires_at.get().to_le_bytes().to_vec();
                     bytes.extend_from_slice(&change.value.0);
                     last.insert(change.key.as_str().as_bytes(), Some(bytes));
@@ -173,10 +177,10 @@ type Changes<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
 
 /// Whether every record is what its change says that it was, the requests before it included.
 fn hold(records: &Rows<'_>, last: &Changes<'_>, changes: &[RecordChange]) -> Result<bool, ShelfError> {
-    for RecordChange { key, former, .. } in changes {
+    for RecordChange { key, precondition: former, .. } in changes {
         let name = key.as_str().as_bytes();
         let holds = match (former, last.get(name)) {
-            (Former::Any, _) => true,
+            (Precondition::Any, _) => true,
             (_, Some(stored)) => former.holds(stored.as_deref().and_then(read).map(|(_, value)| value)),
             (_, None) => {
                 let stored = records.get(name)?;
@@ -238,7 +242,7 @@ impl Records for RecordStore {
         })
     }
 
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>> {
         Box::pin(self.ask(Write::Put(changes)))
     }
 
@@ -261,7 +265,7 @@ impl Records for RecordStore {
         })
     }
 
-    fn sharing(&self) -> Sharing {
-        Sharing::OneProcess
+    fn access(&self) -> RecordAccess {
+        RecordAccess::Exclusive
     }
 }

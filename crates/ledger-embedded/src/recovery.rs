@@ -73,7 +73,7 @@ fn replay(
                 let mut totals = Totals::default();
                 for entry in scan.entries() {
                     let (position, entry) = entry?;
-                    let (order, change) = (&entry.receipt.order, entry.receipt.change());
+                    let (order, change) = (&entry.receipt.order, entry.receipt.effect());
                     rows.push(OrderRow { names: books.names(order), position, after: change.after });
                     let counted = rows::count(&mut totals, order, &change, position, |key| books.total(key));
                     counted.map_err(|error| books_error(folder, error))?;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use pactolus_ledger::{Account, Change, Order, Sums, TotalKey};
+use pactolus_ledger::{Account, Order, OrderEffect, OrderTallies, TotalKey};
 
 use crate::fingerprint::{Fingerprint, Map};
 use crate::journal::Position;
@@ -77,7 +77,7 @@ pub(crate) type Totals = HashMap<TotalKey, TotalRow, foldhash::quality::RandomSt
 pub(crate) struct TotalRow {
     /// The last order that is counted; none stands at the beginning of the journal.
     pub(crate) through: Position,
-    pub(crate) sums: Sums,
+    pub(crate) sums: OrderTallies,
 }
 
 /// Counts an order that stands at `position`, if it is not counted yet; `before` tells what was summed up before
@@ -85,11 +85,11 @@ pub(crate) struct TotalRow {
 pub(crate) fn count<E>(
     totals: &mut Totals,
     order: &Order,
-    change: &Change,
+    change: &OrderEffect,
     position: Position,
     before: impl FnOnce(&TotalKey) -> Result<Option<TotalRow>, E>,
 ) -> Result<(), E> {
-    let row = match totals.entry(TotalKey::of(order, change.at)) {
+    let row = match totals.entry(TotalKey::for_order(order, change.at)) {
         Entry::Occupied(row) => row.into_mut(),
         Entry::Vacant(place) => {
             let before = before(place.key())?;
@@ -97,7 +97,7 @@ pub(crate) fn count<E>(
         }
     };
     if row.through < position {
-        row.sums.count(order.kind, change.coins);
+        row.sums.add(order.kind, change.coins);
         row.through = position;
     }
     Ok(())

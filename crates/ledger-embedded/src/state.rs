@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pactolus_ledger::{
-    Account, AccountKey, BillKey, Cursor, Filed, Order, Page, Total, TotalKey, Unavailable,
+    Account, AccountKey, BillEntry, BillKey, Cursor, Order, StatementPage, Total, TotalKey, Unavailable,
 };
 use pactolus_types::{AppId, Day, Environment};
 
@@ -117,14 +117,14 @@ impl Books {
         bill: &BillKey,
         position: Position,
         read: impl Fn(Position) -> Result<Entry, ReadError>,
-    ) -> Result<Filed, BooksError> {
+    ) -> Result<BillEntry, BooksError> {
         let last = read(position)?;
         if last.receipt.order.bill() != *bill {
             return Err(BooksError::Names(position));
         }
         match last.follows.pay {
-            None => Ok(Filed { receipt: last.receipt, cancel: None }),
-            Some(pay) => Ok(Filed { receipt: read(pay)?.receipt, cancel: Some(last.receipt) }),
+            None => Ok(BillEntry { receipt: last.receipt, cancel: None }),
+            Some(pay) => Ok(BillEntry { receipt: read(pay)?.receipt, cancel: Some(last.receipt) }),
         }
     }
 
@@ -135,13 +135,13 @@ impl Books {
     }
 
     /// What a bill number made.
-    pub(crate) fn filed(&self, bill: &BillKey) -> Result<Option<Filed>, BooksError> {
+    pub(crate) fn filed(&self, bill: &BillKey) -> Result<Option<BillEntry>, BooksError> {
         let last = self.bill_now(self.views.seed.bill(bill))?;
         last.map(|last| self.filed_last(bill, last)).transpose()
     }
 
     /// What a bill number made whose last published order stands at `last`.
-    pub(crate) fn filed_last(&self, bill: &BillKey, last: Position) -> Result<Filed, BooksError> {
+    pub(crate) fn filed_last(&self, bill: &BillKey, last: Position) -> Result<BillEntry, BooksError> {
         Self::filed_at(bill, last, |position| self.journal.entry(position))
     }
 
@@ -151,9 +151,9 @@ impl Books {
         key: &AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Page, BooksError> {
+    ) -> Result<StatementPage, BooksError> {
         let Some(row) = self.account_now(key, self.views.seed.account(key))? else {
-            return Ok(Page::default());
+            return Ok(StatementPage::default());
         };
         let mut next = match after {
             None => Some(row.last),
@@ -169,7 +169,7 @@ impl Books {
             receipts.push(entry.receipt);
             next = entry.follows.previous;
         }
-        Ok(Page { receipts, next: next.map(|position| Cursor::new(position.0)) })
+        Ok(StatementPage { receipts, next: next.map(|position| Cursor::new(position.0)) })
     }
 
     /// The sums of an environment for some days, in the order of their keys.
@@ -189,7 +189,7 @@ impl Books {
                 *kept = row;
             }
         }
-        let totals = rows.into_iter().map(|(key, row)| Total { key, sums: row.sums });
+        let totals = rows.into_iter().map(|(key, row)| Total { key, tallies: row.sums });
         Ok(totals.filter(|total| from <= total.key.day && total.key.day <= to).collect())
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Decision, Filed, HistoryDigest, Ledger, Order,
-    Page, PostError, Posted, Put, Receipt, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
-    decide,
+    Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Decision, HistoryDigest, Ledger,
+    Order, PostError, Posted, PutOutcome, Receipt, RecordAccess, RecordChange, RecordKey, Records,
+    StatementPage, Total, Unavailable, decide,
 };
 use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::sync::oneshot;
@@ -58,7 +58,7 @@ impl EmbeddedStore {
     pub async fn settle(&self) -> Result<(), Unavailable> {
         self.ask(Request::Settle).await?;
         self.books.check()?;
-        if self.books.room.rows_wait() { Err(Unavailable::Full) } else { Ok(()) }
+        if self.books.room.rows_wait() { Err(Unavailable::DiskFull) } else { Ok(()) }
     }
 
     /// Audits the books, and proves that their history begins with the one that `since` stands for, a digest that an
@@ -76,13 +76,13 @@ impl EmbeddedStore {
     /// is said, since only the writer knows what is decided at this moment.
     fn replay(&self, order: &Order, known: &Known, now: UnixMillis) -> Result<Posted, PostError> {
         let Some(last) = known.bill else {
-            return Err(Unavailable::Full.into());
+            return Err(Unavailable::DiskFull.into());
         };
         let filed = self.read(self.books.filed_last(&order.bill(), last))?;
         let account = known.account.map_or_else(Account::default, |row| row.account);
         match decide(&account, Some(&filed), order, now) {
             Ok(Decision::Replay(receipt)) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
-            Ok(Decision::Apply(_)) | Err(_) => Err(Unavailable::Full.into()),
+            Ok(Decision::Apply(_)) | Err(_) => Err(Unavailable::DiskFull.into()),
         }
     }
 
@@ -153,7 +153,7 @@ impl Ledger for EmbeddedStore {
         Box::pin(async move { self.read(self.books.account(&key)) })
     }
 
-    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<Filed>, Unavailable>> {
+    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>> {
         Box::pin(async move { self.read(self.books.filed(&bill)) })
     }
 
@@ -162,7 +162,7 @@ impl Ledger for EmbeddedStore {
         key: AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Page, Unavailable>> {
+    ) -> BoxFuture<'_, Result<StatementPage, Unavailable>> {
         Box::pin(async move { self.read(self.books.statement(&key, after, limit)) })
     }
 
@@ -191,7 +191,7 @@ impl Ledger for EmbeddedStore {
                 return Err(Unavailable::Closed);
             }
             self.books.check()?;
-            if self.books.room.is_full() { Err(Unavailable::Full) } else { Ok(()) }
+            if self.books.room.is_full() { Err(Unavailable::DiskFull) } else { Ok(()) }
         })
     }
 
@@ -208,7 +208,7 @@ impl Records for EmbeddedStore {
         self.records.get(key)
     }
 
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>> {
         self.records.put(changes)
     }
 
@@ -216,8 +216,8 @@ impl Records for EmbeddedStore {
         self.records.sweep(now)
     }
 
-    fn sharing(&self) -> Sharing {
-        self.records.sharing()
+    fn access(&self) -> RecordAccess {
+        self.records.access()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Its bounds are so small that rows go to the views and files of the journal end every few orders.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use pactolus_ledger::conformance::Bank;
+use pactolus_ledger::conformance::TestEngine;
 use pactolus_ledger::{Ledger, Records, conformance_tests};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
 use pollster::block_on;
@@ -26,7 +26,7 @@ impl EmbeddedBank {
     }
 }
 
-impl Bank for EmbeddedBank {
+impl TestEngine for EmbeddedBank {
     fn ledger(&self) -> &dyn Ledger {
         self.store.as_ref().unwrap()
     }
@@ -40,7 +40,7 @@ impl Bank for EmbeddedBank {
         self.store = Some(EmbeddedStore::open(self.folder.path(), &settings()).unwrap());
     }
 
-    fn settle(&mut self) {
+    fn flush_all(&mut self) {
         block_on(self.store.as_ref().unwrap().settle()).unwrap();
     }
 }

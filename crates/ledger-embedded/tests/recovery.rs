@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pactolus_ledger::{
-    AccountKey, Former, Ledger, Memo, Order, OrderKind, PostError, Posted, Put, RecordChange, RecordKey,
-    RecordValue, Records, Unavailable,
+    AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, Precondition, PutOutcome, RecordChange,
+    RecordKey, RecordValue, Records, Unavailable,
 };
 use pactolus_ledger_embedded::{EmbeddedStore, OpenError, Settings};
 use pactolus_types::{Amount, Environment, UnixMillis};
@@ -370,12 +370,12 @@ fn records_survive_and_are_swept() {
         key: key(name),
         value: RecordValue(name.as_bytes().to_vec()),
         expires_at: UnixMillis::new(expires_at),
-        former: Former::Any,
+        precondition: Precondition::Any,
     };
     {
         let store = open(folder.path()).unwrap();
         let put = block_on(store.put(vec![change("a", 10), change("b", 20)]));
-        assert_eq!(put, Ok(Put::Kept));
+        assert_eq!(put, Ok(PutOutcome::Stored));
     }
     let store = open(folder.path()).unwrap();
     assert_eq!(block_on(store.get(key("a"))), Ok(Some(b"a".to_vec())));
@@ -394,7 +394,7 @@ fn of_many_puts_at_once_the_last_stays() {
         let key = RecordKey::new("session", &["wx1", "a"]);
         let value = RecordValue(value.to_le_bytes().to_vec());
         let expires_at = UnixMillis::new(10);
-        store.put(vec![RecordChange { key, value, expires_at, former: Former::Any }])
+        store.put(vec![RecordChange { key, value, expires_at, precondition: Precondition::Any }])
     };
     // The first fills the keeper's hands; the others queue up behind it in this order, and make one batch.
     let mut puts: Vec<_> = (0..200).map(put).collect();
@@ -403,7 +403,7 @@ fn of_many_puts_at_once_the_last_stays() {
         let _ = put.as_mut().poll(&mut context);
     }
     for put in puts {
-        assert_eq!(block_on(put), Ok(Put::Kept));
+        assert_eq!(block_on(put), Ok(PutOutcome::Stored));
     }
     let stays = block_on(store.get(RecordKey::new("session", &["wx1", "a"]))).unwrap();
     assert_eq!(stays, Some(199_usize.to_le_bytes().to_vec()));

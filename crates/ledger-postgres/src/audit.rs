@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, Decision, Filed, OrderKind, Receipt, Sums, TotalKey, decide,
+    Account, AccountKey, Audit, BillEntry, Decision, OrderKind, OrderTallies, Receipt, TotalKey, decide,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
@@ -36,7 +36,7 @@ pub(crate) async fn audit(url: &PostgresUrl) -> Result<Audit, Trouble> {
     match auditor.compare().await {
         Ok(()) => {}
         // Damage is what an audit is to find; what comes after it cannot be told apart from it.
-        Err(Trouble::Damaged(what)) => auditor.audit.find(what.to_owned()),
+        Err(Trouble::Damaged(what)) => auditor.audit.add_finding(what.to_owned()),
         Err(trouble) => return Err(trouble),
     }
     client.batch_execute("COMMIT").await?;
@@ -56,7 +56,7 @@ struct Auditor<'a> {
     client: &'a Client,
     statements: Statements,
     audit: Audit,
-    totals: BTreeMap<TotalKey, Sums>,
+    totals: BTreeMap<TotalKey, OrderTallies>,
     /// The orders that make a bill number, and the cancels.
     made: u64,
     cancels: u64,
@@ -150,7 +150,7 @@ impl<'a> Auditor<'a> {
             }
             let Some(walked) = walked.as_mut().filter(|walked| walked.id == id) else {
                 let bill_no: &str = row.try_get("bill_no")?;
-                self.audit.find(format!("the order {bill_no} is of an account that is not there"));
+                self.audit.add_finding(format!("the order {bill_no} is of an account that is not there"));
                 self.audit.orders += 1;
                 continue;
             };
@@ -169,15 +169,15 @@ impl<'a> Auditor<'a> {
             let bill = receipt.order.bill();
             let number = big(receipt.after.orders());
             self.audit.orders += 1;
-            let key = TotalKey::of(&receipt.order, receipt.at);
-            self.totals.entry(key).or_default().count(receipt.order.kind, receipt.coins);
+            let key = TotalKey::for_order(&receipt.order, receipt.at);
+            self.totals.entry(key).or_default().add(receipt.order.kind, receipt.coins);
             let led = led.get(&BillId::of(&bill));
             let (leads_here, earlier) = match receipt.order.kind {
                 OrderKind::Cancel { .. } => {
                     self.cancels += 1;
                     let leads_here = led.is_some_and(|led| led.account == *id && led.cancel == Some(number));
                     let pay = led.and_then(|led| pays.get(&(led.account, led.number))).cloned();
-                    (leads_here, pay.map(|receipt| Filed { receipt, cancel: None }))
+                    (leads_here, pay.map(|receipt| BillEntry { receipt, cancel: None }))
                 }
                 OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
                     self.made += 1;
@@ -185,11 +185,13 @@ impl<'a> Auditor<'a> {
                 }
             };
             if !leads_here {
-                self.audit.find(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
+                self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
             }
             match decide(before, earlier.as_ref(), &receipt.order, receipt.at) {
-                Ok(Decision::Apply(right)) if right == receipt.change() => {}
-                _ => self.audit.find(format!("{bill} is not what the rule makes of the orders before it")),
+                Ok(Decision::Apply(right)) if right == receipt.effect() => {}
+                _ => self
+                    .audit
+                    .add_finding(format!("{bill} is not what the rule makes of the orders before it")),
             }
         }
         Ok(())
@@ -244,10 +246,10 @@ impl<'a> Auditor<'a> {
         self.audit.accounts += 1;
         let Walked { id, key, row, account } = walked;
         if account != row || row.orders() == 0 {
-            self.audit.find(format!("the account {key:?} is not the sum of its orders"));
+            self.audit.add_finding(format!("the account {key:?} is not the sum of its orders"));
         }
         if AccountId::of(key) != *id {
-            self.audit.find(format!("the account {key:?} has the id of another"));
+            self.audit.add_finding(format!("the account {key:?} has the id of another"));
         }
     }
 
@@ -256,7 +258,7 @@ impl<'a> Auditor<'a> {
         let (bills, cancelled): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         if (bills, cancelled) != (big(self.made), big(self.cancels)) {
             let (made, cancels) = (self.made, self.cancels);
-            self.audit.find(format!(
+            self.audit.add_finding(format!(
                 "there are {bills} bill numbers, {cancelled} of them cancelled, and {made} orders and {cancels} cancels"
             ));
         }
@@ -268,11 +270,11 @@ impl<'a> Auditor<'a> {
         let mut kept = sums_of_all(&rows)?;
         for (key, sums) in std::mem::take(&mut self.totals) {
             if kept.remove(&key) != Some(sums) {
-                self.audit.find(format!("the sums of {key:?} are not those of its orders"));
+                self.audit.add_finding(format!("the sums of {key:?} are not those of its orders"));
             }
         }
         for key in kept.keys() {
-            self.audit.find(format!("there are sums of {key:?}, which has no orders"));
+            self.audit.add_finding(format!("there are sums of {key:?}, which has no orders"));
         }
         Ok(())
     }

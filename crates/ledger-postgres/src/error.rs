@@ -75,7 +75,7 @@ impl Trouble {
     pub(crate) fn unavailable(&self) -> Unavailable {
         match self.remedy() {
             Remedy::Again | Remedy::GiveUp => Unavailable::Busy,
-            Remedy::Reconnect => Unavailable::Away,
+            Remedy::Reconnect => Unavailable::Unreachable,
             Remedy::Fail => Unavailable::Failed,
         }
     }

@@ -47,8 +47,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillKey, BoxFuture, Cursor, Filed, Ledger, Order, Page, PostError, Posted,
-    Put, RecordChange, RecordKey, Records, Sharing, Total, Unavailable,
+    Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Ledger, Order, PostError, Posted,
+    PutOutcome, RecordAccess, RecordChange, RecordKey, Records, StatementPage, Total, Unavailable,
 };
 use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::runtime::Handle;
@@ -121,7 +121,7 @@ impl PostgresStore {
         // The timer is the runtime's, and whoever waits may be outside of it.
         let _inside = self.runtime.enter();
         let answer = tokio::time::timeout(self.answer_within, answer);
-        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Unavailable::Away.into())) })
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Unavailable::Unreachable.into())) })
     }
 
     /// Does work that talks to the database in a task of the runtime.
@@ -151,7 +151,7 @@ impl Ledger for PostgresStore {
         self.apart("reading an account failed", async move { reads.account(&key).await })
     }
 
-    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<Filed>, Unavailable>> {
+    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>> {
         let reads = Arc::clone(&self.reads);
         self.apart("reading an order failed", async move { reads.order(bill).await })
     }
@@ -161,7 +161,7 @@ impl Ledger for PostgresStore {
         key: AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Page, Unavailable>> {
+    ) -> BoxFuture<'_, Result<StatementPage, Unavailable>> {
         let reads = Arc::clone(&self.reads);
         self.apart("reading a statement failed", async move { reads.statement(&key, after, limit).await })
     }
@@ -201,7 +201,7 @@ impl Records for PostgresStore {
         self.in_time(self.records.get(key))
     }
 
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>> {
         self.in_time(self.records.put(changes))
     }
 
@@ -210,7 +210,7 @@ impl Records for PostgresStore {
         self.apart("forgetting records failed", async move { records::sweep(&url, now).await })
     }
 
-    fn sharing(&self) -> Sharing {
-        Sharing::ManyProcesses
+    fn access(&self) -> RecordAccess {
+        RecordAccess::Shared
     }
 }

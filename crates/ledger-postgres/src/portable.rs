@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use pactolus_ledger::portable::same_receipt;
+use pactolus_ledger::portable::check_same_receipt;
 use pactolus_ledger::{
-    BoxFuture, Former, ImportError, Portable, Receipt, RecordChange, RecordKey, RecordValue, Unavailable,
+    BoxFuture, ImportError, Portable, Precondition, Receipt, RecordChange, RecordKey, RecordValue,
+    Unavailable,
 };
 use pactolus_types::UnixMillis;
 use tokio_postgres::types::ToSql;
@@ -72,10 +73,10 @@ async fn each_record(
         for row in &rows {
             let expires: i64 = row.try_get(3)?;
             let change = RecordChange {
-                key: RecordKey::named(row.try_get(1)?),
+                key: RecordKey::from_name(row.try_get(1)?),
                 value: RecordValue(row.try_get(2)?),
                 expires_at: UnixMillis::new(expires.unsigned_abs()),
-                former: Former::Any,
+                precondition: Precondition::Any,
             };
             if visit(change).is_break() {
                 return Ok(());
@@ -115,11 +116,14 @@ impl Portable for PostgresStore {
         self.apart("counting orders failed", async move { order_count(&url).await })
     }
 
-    fn each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
+    fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
         self.blocking("reading orders failed", each_order(&self.url, visit))
     }
 
-    fn each_record(&self, visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>) -> Result<(), Unavailable> {
+    fn for_each_record(
+        &self,
+        visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
+    ) -> Result<(), Unavailable> {
         self.blocking("reading records failed", each_record(&self.url, visit))
     }
 
@@ -127,7 +131,8 @@ impl Portable for PostgresStore {
         Box::pin(async move {
             let again = |receipt: &Receipt| Asked::new(receipt.order.clone(), receipt.at);
             let answers = self.lanes.post_together(receipts.iter().map(again).collect()).await?;
-            let same = receipts.iter().zip(answers).map(|(receipt, posted)| same_receipt(receipt, posted));
+            let same =
+                receipts.iter().zip(answers).map(|(receipt, posted)| check_same_receipt(receipt, posted));
             same.collect()
         })
     }

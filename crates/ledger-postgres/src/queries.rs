@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pactolus_ledger::{Account, AccountKey, BillKey, Cursor, Filed, Page, Sums, Tally, Total, TotalKey};
+use pactolus_ledger::{
+    Account, AccountKey, BillEntry, BillKey, Cursor, OrderTallies, OrderTally, StatementPage, Total, TotalKey,
+};
 use pactolus_types::{AppId, Day, Environment};
 use tokio::try_join;
 use tokio_postgres::{Client, Row, Statement};
@@ -82,7 +84,7 @@ impl Reads {
         self.shared.with(read, self.within).await
     }
 
-    pub(crate) async fn order(&self, bill: BillKey) -> Result<Option<Filed>, Trouble> {
+    pub(crate) async fn order(&self, bill: BillKey) -> Result<Option<BillEntry>, Trouble> {
         let id = BillId::of(&bill);
         let read = async |Session { client, statements, .. }: &Session<Statements>| {
             let rows = client.query(&statements.bill, &[&id.part(), &id]).await?;
@@ -103,7 +105,7 @@ impl Reads {
         key: &AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Page, Trouble> {
+    ) -> Result<StatementPage, Trouble> {
         let id = AccountId::of(key);
         let before = after.map_or(i64::MAX, |cursor| big(cursor.get()));
         // One more, to know whether there is more.
@@ -115,7 +117,7 @@ impl Reads {
             let more = receipts.len() > limit;
             receipts.truncate(limit);
             let next = receipts.last().filter(|_| more).map(|last| Cursor::new(last.after.orders()));
-            Ok(Page { receipts, next })
+            Ok(StatementPage { receipts, next })
         };
         self.shared.with(read, self.within).await
     }
@@ -139,7 +141,7 @@ impl Reads {
         // The database may sort names by another alphabet.
         let totals = rows.iter().map(|row| total(&mut Columns::of(row), app, environment));
         let totals = totals.collect::<Result<BTreeMap<_, _>, Trouble>>()?;
-        Ok(totals.into_iter().map(|(key, sums)| Total { key, sums }).collect())
+        Ok(totals.into_iter().map(|(key, sums)| Total { key, tallies: sums }).collect())
     }
 }
 
@@ -150,7 +152,7 @@ pub(crate) const SUMS_OF_ALL: &str = "\
     FROM pactolus.totals GROUP BY app, environment, offer, zone, day";
 
 /// Reads [`SUMS_OF_ALL`].
-pub(crate) fn sums_of_all(rows: &[Row]) -> Result<BTreeMap<TotalKey, Sums>, Trouble> {
+pub(crate) fn sums_of_all(rows: &[Row]) -> Result<BTreeMap<TotalKey, OrderTallies>, Trouble> {
     let read = |row| {
         let mut columns = Columns::of(row);
         let (app, environment): (&str, i16) = (columns.take()?, columns.take()?);
@@ -168,14 +170,14 @@ fn total(
     columns: &mut Columns<'_>,
     app: AppId,
     environment: Environment,
-) -> Result<(TotalKey, Sums), Trouble> {
+) -> Result<(TotalKey, OrderTallies), Trouble> {
     let (offer, zone, day): (&str, &str, i64) = (columns.take()?, columns.take()?, columns.take()?);
-    let mut tally = || -> Result<Tally, Trouble> {
+    let mut tally = || -> Result<OrderTally, Trouble> {
         let (orders, coins): (i64, &str) = (columns.take()?, columns.take()?);
-        let tally = || Some(Tally { orders: u64::try_from(orders).ok()?, coins: coins.parse().ok()? });
+        let tally = || Some(OrderTally { orders: u64::try_from(orders).ok()?, coins: coins.parse().ok()? });
         tally().ok_or(Trouble::Damaged("a sum of orders is none"))
     };
-    let sums = Sums { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
+    let sums = OrderTallies { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
     let key = || {
         let day = Day::new(u32::try_from(day).ok()?);
         Some(TotalKey { app, environment, offer: offer.parse().ok()?, zone: zone.parse().ok()?, day })

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use pactolus_ledger::{Put, RecordChange, RecordKey, Unavailable};
+use pactolus_ledger::{PutOutcome, RecordChange, RecordKey, Unavailable};
 use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -41,7 +41,7 @@ type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
 /// The keeper of records of a node.
 pub(crate) struct Keeper {
     gets: mpsc::Sender<(RecordKey, Answer<Option<Vec<u8>>>)>,
-    puts: mpsc::Sender<(Vec<RecordChange>, Answer<Put>)>,
+    puts: mpsc::Sender<(Vec<RecordChange>, Answer<PutOutcome>)>,
 }
 
 impl Keeper {
@@ -59,7 +59,7 @@ impl Keeper {
         answered.await.map_err(|_| Unavailable::Closed)?
     }
 
-    pub(crate) async fn put(&self, changes: Vec<RecordChange>) -> Result<Put, Unavailable> {
+    pub(crate) async fn put(&self, changes: Vec<RecordChange>) -> Result<PutOutcome, Unavailable> {
         let (answer, answered) = oneshot::channel();
         self.puts.send((changes, answer)).await.map_err(|_| Unavailable::Closed)?;
         answered.await.map_err(|_| Unavailable::Closed)?
@@ -163,7 +163,7 @@ const UPDATE: &str = "\
     WHERE r.part = k.part AND r.name = k.name";
 
 /// Makes changes, as many as queued up in each transaction.
-async fn put_all(shared: Shared<Puts>, mut queue: mpsc::Receiver<(Vec<RecordChange>, Answer<Put>)>) {
+async fn put_all(shared: Shared<Puts>, mut queue: mpsc::Receiver<(Vec<RecordChange>, Answer<PutOutcome>)>) {
     let mut asked = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut asked, BATCH_MAX).await > 0 {
         asked.retain(|(_, answer)| !answer.is_closed());
@@ -189,7 +189,7 @@ async fn put_all(shared: Shared<Puts>, mut queue: mpsc::Receiver<(Vec<RecordChan
 async fn put_again_and_again(
     session: &Session<Puts>,
     asked: &[Vec<RecordChange>],
-) -> Result<Vec<Put>, Trouble> {
+) -> Result<Vec<PutOutcome>, Trouble> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -218,7 +218,7 @@ columns! {
 }
 
 /// Locks the records, compares each with what its change says, and writes what can be written, in one transaction.
-async fn put(session: &Session<Puts>, asked: &[Vec<RecordChange>]) -> Result<Vec<Put>, Trouble> {
+async fn put(session: &Session<Puts>, asked: &[Vec<RecordChange>]) -> Result<Vec<PutOutcome>, Trouble> {
     let Session { client, statements, .. } = session;
     // By partition and name, as every node locks them: none waits for another that waits for it.
     let mut names: BTreeMap<(i16, &str), Option<&RecordChange>> = BTreeMap::new();
@@ -244,14 +244,14 @@ async fn put(session: &Session<Puts>, asked: &[Vec<RecordChange>]) -> Result<Vec
             let name = change.key.as_str();
             let drafted = names.get(&(record_part(&change.key), name)).copied().flatten();
             let now = drafted.map(|change| &*change.value.0).or_else(|| stored.get(name).copied());
-            change.former.holds(now)
+            change.precondition.holds(now)
         });
         if holds {
             names.extend(
                 changes.iter().map(|change| ((record_part(&change.key), change.key.as_str()), Some(change))),
             );
         }
-        puts.push(if holds { Put::Kept } else { Put::TooLate });
+        puts.push(if holds { PutOutcome::Stored } else { PutOutcome::Conflict });
     }
 
     let (mut new, mut changed) = (Written::default(), Written::default());

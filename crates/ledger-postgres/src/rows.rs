@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pactolus_ledger::{Account, AccountKey, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
+use pactolus_ledger::{Account, AccountKey, DailyGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use tokio_postgres::Row;
 
@@ -96,7 +96,7 @@ pub(crate) fn account(columns: &mut Columns<'_>) -> Result<Account, Trouble> {
             (None, None) => Some(account),
             (Some(day), Some(counted)) => {
                 let day = Day::new(u32::try_from(day).ok()?);
-                account.having_counted(DaysGifts { day, coins: coins(counted)? })
+                account.with_daily_gifts(DailyGifts { day, coins: coins(counted)? })
             }
             _ => None,
         }
@@ -235,9 +235,9 @@ impl<'a> OrderColumns<'a> {
 
 /// The gifts of an account's last day with one under a limit. Most accounts never get one, and need no day.
 pub(crate) fn counted(account: &Account) -> (Option<i64>, Option<i64>) {
-    match account.counted() {
-        DaysGifts { coins: Coins::ZERO, .. } => (None, None),
-        DaysGifts { day, coins } => (Some(i64::from(day.get())), Some(big(coins.get()))),
+    match account.daily_gifts() {
+        DailyGifts { coins: Coins::ZERO, .. } => (None, None),
+        DailyGifts { day, coins } => (Some(i64::from(day.get())), Some(big(coins.get()))),
     }
 }
 

@@ -90,7 +90,7 @@ impl Lanes {
         let lane = &self.0[usize::from(asked.account.part().unsigned_abs()) % self.0.len()];
         // A caller who is told at once can do something else; a queue that nobody empties would only fill up.
         if lane.away.load(Ordering::Relaxed) {
-            return Err(Unavailable::Away.into());
+            return Err(Unavailable::Unreachable.into());
         }
         let (answer, answered) = oneshot::channel();
         let request = Request::Post(Post { asked, answer });
@@ -112,7 +112,7 @@ impl Lanes {
             return Err(Unavailable::Closed);
         }
         if self.0.iter().any(|lane| lane.away.load(Ordering::Relaxed)) {
-            return Err(Unavailable::Away);
+            return Err(Unavailable::Unreachable);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use pactolus_types::{AppId, Coins, Day, Environment, OfferId, OpenId, UnixMillis, ZoneId};
 
-use crate::gift::{DaysGifts, Gift};
+use crate::gift::{DailyGifts, Gift};
 
 /// Which account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ pub struct Account {
     spent: Coins,
     gifted: Coins,
     orders: u64,
-    counted: DaysGifts,
+    daily_gifts: DailyGifts,
 }
 
 impl Account {
@@ -40,15 +40,15 @@ impl Account {
     /// `saved` and `presented` are the coins ever topped up and ever given, `spent` those spent and not given
     /// back, `gifted` the gifted part of what is left, `orders` the number of its orders.
     pub fn new(saved: Coins, presented: Coins, spent: Coins, gifted: Coins, orders: u64) -> Option<Self> {
-        let counted = DaysGifts::default();
-        let account = Self { saved, presented, spent, gifted, orders, counted };
+        let daily_gifts = DailyGifts::default();
+        let account = Self { saved, presented, spent, gifted, orders, daily_gifts };
         let balance = saved.checked_add(presented)?.checked_sub(spent)?;
         (gifted <= balance && gifted <= presented).then_some(account)
     }
 
     /// The account with these gifts of its last day under a limit, or nothing if they are more than all its gifts.
-    pub fn having_counted(self, counted: DaysGifts) -> Option<Self> {
-        (counted.coins <= self.presented).then_some(Self { counted, ..self })
+    pub fn with_daily_gifts(self, daily_gifts: DailyGifts) -> Option<Self> {
+        (daily_gifts.coins <= self.presented).then_some(Self { daily_gifts, ..self })
     }
 
     /// All coins: the paid and the gifted part.
@@ -87,18 +87,18 @@ impl Account {
     }
 
     /// The gifts of its last day with one under a day's limit.
-    pub const fn counted(&self) -> DaysGifts {
-        self.counted
+    pub const fn daily_gifts(&self) -> DailyGifts {
+        self.daily_gifts
     }
 
     /// The gifts that count to the limit of the day at `now`.
     ///
     /// A day that has begun for an account does not end because the clock goes back: two gifts decided around
     /// midnight, the later day's first, would otherwise begin the earlier day anew, limit and all.
-    pub fn counted_at(&self, now: UnixMillis) -> DaysGifts {
-        match Day::of(now) {
-            today if today > self.counted.day => DaysGifts { day: today, coins: Coins::ZERO },
-            _ => self.counted,
+    pub fn daily_gifts_at(&self, now: UnixMillis) -> DailyGifts {
+        match Day::from_time(now) {
+            today if today > self.daily_gifts.day => DailyGifts { day: today, coins: Coins::ZERO },
+            _ => self.daily_gifts,
         }
     }
 
@@ -110,35 +110,36 @@ impl Account {
     /// After a top-up of `coins`, or nothing if the sums would pass the maximum.
     pub(crate) fn save(&self, coins: Coins) -> Option<Self> {
         let saved = self.saved.checked_add(coins)?;
-        self.with(saved, self.presented, self.spent, self.gifted)
+        self.after_order(saved, self.presented, self.spent, self.gifted)
     }
 
     /// After `gift` at `now`, or nothing if the sums would pass the maximum.
     pub(crate) fn present(&self, gift: Gift, now: UnixMillis) -> Option<Self> {
         let coins = gift.amount.coins();
         let presented = self.presented.checked_add(coins)?;
-        let account = self.with(self.saved, presented, self.spent, self.gifted.checked_add(coins)?)?;
+        let account = self.after_order(self.saved, presented, self.spent, self.gifted.checked_add(coins)?)?;
         if gift.limits.per_day.is_none() {
             return Some(account);
         }
-        let before = self.counted_at(now);
-        account.having_counted(DaysGifts { coins: before.coins.checked_add(coins)?, ..before })
+        let before = self.daily_gifts_at(now);
+        account.with_daily_gifts(DailyGifts { coins: before.coins.checked_add(coins)?, ..before })
     }
 
     /// After spending `coins`, `gifted` of them gifted ones, or nothing if there are fewer.
     pub(crate) fn pay(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_add(coins)?;
-        self.with(self.saved, self.presented, spent, self.gifted.checked_sub(gifted)?)
+        self.after_order(self.saved, self.presented, spent, self.gifted.checked_sub(gifted)?)
     }
 
     /// After getting back the `coins` that a pay took, `gifted` of them gifted ones.
     pub(crate) fn cancel(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_sub(coins)?;
-        self.with(self.saved, self.presented, spent, self.gifted.checked_add(gifted)?)
+        self.after_order(self.saved, self.presented, spent, self.gifted.checked_add(gifted)?)
     }
 
     /// The account one order later, with these sums.
-    fn with(&self, saved: Coins, presented: Coins, spent: Coins, gifted: Coins) -> Option<Self> {
-        Self::new(saved, presented, spent, gifted, self.orders.checked_add(1)?)?.having_counted(self.counted)
+    fn after_order(&self, saved: Coins, presented: Coins, spent: Coins, gifted: Coins) -> Option<Self> {
+        Self::new(saved, presented, spent, gifted, self.orders.checked_add(1)?)?
+            .with_daily_gifts(self.daily_gifts)
     }
 }

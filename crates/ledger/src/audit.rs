@@ -14,7 +14,7 @@ pub struct Audit {
     /// What the orders that were proved are called, if all is right and the engine chains its orders.
     pub history: Option<HistoryDigest>,
     /// What is wrong, at most [`Audit::FINDINGS_MAX`] of it.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<AuditFinding>,
 }
 
 impl Audit {
@@ -27,7 +27,7 @@ impl Audit {
     }
 
     /// Notes that something is wrong.
-    pub fn find(&mut self, finding: impl Into<Finding>) {
+    pub fn add_finding(&mut self, finding: impl Into<AuditFinding>) {
         if self.findings.len() < Self::FINDINGS_MAX {
             self.findings.push(finding.into());
         }
@@ -36,15 +36,15 @@ impl Audit {
 
 /// Something wrong in the books, in words for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding(String);
+pub struct AuditFinding(String);
 
-impl From<String> for Finding {
+impl From<String> for AuditFinding {
     fn from(words: String) -> Self {
         Self(words)
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for AuditFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -18,10 +18,10 @@ use crate::engine::{Ledger, PostError, Posted};
 use crate::gift::{Gift, GiftLimits};
 use crate::model::Model;
 use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
-use crate::records::{Former, Put, RecordChange, RecordKey, RecordValue, Records};
+use crate::records::{Precondition, PutOutcome, RecordChange, RecordKey, RecordValue, Records};
 
 /// A bank of the engine under test.
-pub trait Bank {
+pub trait TestEngine {
     /// Its ledger.
     fn ledger(&self) -> &dyn Ledger;
 
@@ -32,7 +32,7 @@ pub trait Bank {
     fn reopen(&mut self);
 
     /// Brings what is kept up to date with what was posted, where an engine does that in the background.
-    fn settle(&mut self);
+    fn flush_all(&mut self);
 }
 
 /// Makes a test of each part of the suite; `$open` is a function that opens an empty [`Bank`].
@@ -40,48 +40,48 @@ pub trait Bank {
 macro_rules! conformance_tests {
     ($open:expr) => {
         #[test]
-        fn does_as_the_model_does() {
-            $crate::conformance::does_as_the_model_does($open);
+        fn matches_the_model() {
+            $crate::conformance::matches_the_model($open);
         }
 
         #[test]
-        fn one_bill_number_makes_one_order() {
-            $crate::conformance::one_bill_number_makes_one_order(&$open());
+        fn concurrent_replays_apply_once() {
+            $crate::conformance::concurrent_replays_apply_once(&$open());
         }
 
         #[test]
-        fn concurrent_pays_take_no_more_than_there_is() {
-            $crate::conformance::concurrent_pays_take_no_more_than_there_is(&$open());
+        fn concurrent_pays_never_overdraw() {
+            $crate::conformance::concurrent_pays_never_overdraw(&$open());
         }
 
         #[test]
-        fn concurrent_gifts_stay_within_the_days_limit() {
-            $crate::conformance::concurrent_gifts_stay_within_the_days_limit($open);
+        fn concurrent_gifts_respect_daily_limit() {
+            $crate::conformance::concurrent_gifts_respect_daily_limit($open);
         }
 
         #[test]
-        fn a_pay_and_its_cancel_race_to_one_state() {
-            $crate::conformance::a_pay_and_its_cancel_race_to_one_state(&$open());
+        fn racing_pay_and_cancel_conserve_coins() {
+            $crate::conformance::racing_pay_and_cancel_conserve_coins(&$open());
         }
 
         #[test]
-        fn records_are_kept_all_or_none() {
-            $crate::conformance::records_are_kept_all_or_none($open);
+        fn record_changes_are_atomic() {
+            $crate::conformance::record_changes_are_atomic($open);
         }
 
         #[test]
-        fn of_concurrent_changes_of_a_record_one_is_kept() {
-            $crate::conformance::of_concurrent_changes_of_a_record_one_is_kept(&$open());
+        fn concurrent_record_updates_lose_nothing() {
+            $crate::conformance::concurrent_record_updates_lose_nothing(&$open());
         }
     };
 }
 
 /// Something that happens to a bank.
 #[derive(Clone, Debug)]
-enum Step {
-    Post { order: Box<Order>, later: Duration },
+enum EngineOp {
+    Post { order: Box<Order>, delay: Duration },
     Reopen,
-    Settle,
+    Flush,
 }
 
 /// Orders drawn from so few names that they meet: replays, taken numbers, empty accounts, full ones.
@@ -121,10 +121,11 @@ fn any_order() -> impl Strategy<Value = Order> {
     })
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
-    let later = prop_oneof![24 => 0..5_u64, 8 => 0..200_u64, 1 => Just(86_400)].prop_map(Duration::from_secs);
-    let post = (any_order(), later).prop_map(|(order, later)| Step::Post { order: Box::new(order), later });
-    prop_oneof![30 => post, 1 => Just(Step::Reopen), 1 => Just(Step::Settle)]
+fn any_op() -> impl Strategy<Value = EngineOp> {
+    let delay = prop_oneof![24 => 0..5_u64, 8 => 0..200_u64, 1 => Just(86_400)].prop_map(Duration::from_secs);
+    let post_op = (any_order(), delay)
+        .prop_map(|(order, later)| EngineOp::Post { order: Box::new(order), delay: later });
+    prop_oneof![30 => post_op, 1 => Just(EngineOp::Reopen), 1 => Just(EngineOp::Flush)]
 }
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
@@ -132,29 +133,29 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 }
 
 /// Random orders, with the bank closed and settled in between, get the model's answers and leave its books.
-pub fn does_as_the_model_does<B: Bank>(open: impl Fn() -> B) {
+pub fn matches_the_model<B: TestEngine>(open: impl Fn() -> B) {
     let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
-    let steps = proptest::collection::vec(any_step(), 1..150);
+    let steps = proptest::collection::vec(any_op(), 1..150);
     let run = TestRunner::new(config).run(&steps, |steps| {
         let (mut bank, model) = (open(), Model::new());
         let mut now = UnixMillis::new(1_507_530_737_000);
         let (mut accounts, mut bills) = (HashSet::new(), HashSet::new());
         for step in steps {
             match step {
-                Step::Post { order, later } => {
-                    now = now.after(later);
+                EngineOp::Post { order, delay: later } => {
+                    now = now.saturating_add(later);
                     accounts.insert(order.account);
                     bills.insert(order.bill());
                     let expected = block_on(model.post(Order::clone(&order), now));
                     prop_assert_eq!(block_on(bank.ledger().post(*order, now)), expected);
                 }
-                Step::Reopen => bank.reopen(),
-                Step::Settle => bank.settle(),
+                EngineOp::Reopen => bank.reopen(),
+                EngineOp::Flush => bank.flush_all(),
             }
         }
-        assert_same_books(bank.ledger(), &model, &accounts, &bills);
+        assert_same_state(bank.ledger(), &model, &accounts, &bills);
         bank.reopen();
-        assert_same_books(bank.ledger(), &model, &accounts, &bills);
+        assert_same_state(bank.ledger(), &model, &accounts, &bills);
         Ok(())
     });
     if let Err(error) = run {
@@ -162,7 +163,7 @@ pub fn does_as_the_model_does<B: Bank>(open: impl Fn() -> B) {
     }
 }
 
-fn assert_same_books(
+fn assert_same_state(
     bank: &dyn Ledger,
     model: &Model,
     accounts: &HashSet<AccountKey>,
@@ -173,7 +174,7 @@ fn assert_same_books(
         assert_eq!(Ok(account), block_on(model.account(*key)), "{key:?}");
         assert_eq!(account.balance(), account.save_sum().checked_sub(account.spent()).expect("no debt"));
         assert!(account.gifted() <= account.balance());
-        assert_eq!(whole_statement(bank, key, 3), whole_statement(model, key, 1000), "{key:?}");
+        assert_eq!(full_statement(bank, key, 3), full_statement(model, key, 1000), "{key:?}");
     }
     for bill in bills {
         assert_eq!(block_on(bank.order(*bill)), block_on(model.order(*bill)), "{bill}");
@@ -192,7 +193,7 @@ fn assert_clean(bank: &dyn Ledger) {
     assert!(audit.is_clean(), "{audit:?}");
 }
 
-fn whole_statement(bank: &dyn Ledger, key: &AccountKey, limit: usize) -> Vec<Receipt> {
+fn full_statement(bank: &dyn Ledger, key: &AccountKey, limit: usize) -> Vec<Receipt> {
     let (mut receipts, mut after) = (Vec::new(), None);
     loop {
         let page = block_on(bank.statement(*key, after, limit)).expect("reads");
@@ -240,16 +241,16 @@ fn race(bank: &dyn Ledger, make: impl Fn(u64) -> Order + Sync) -> Vec<Result<Pos
     })
 }
 
-fn applied(answers: &[Result<Posted, PostError>]) -> usize {
+fn count_applied(answers: &[Result<Posted, PostError>]) -> usize {
     answers.iter().filter(|answer| matches!(answer, Ok(Posted::Applied(_)))).count()
 }
 
 /// Many at once with one bill number: one is applied, the others are its replays.
-pub fn one_bill_number_makes_one_order(bank: &impl Bank) {
+pub fn concurrent_replays_apply_once(bank: &impl TestEngine) {
     let bank = bank.ledger();
     for round in 0..20 {
         let answers = race(bank, |_| order(&format!("bill-{round}"), OrderKind::Present(coins(7).into())));
-        assert_eq!(applied(&answers), 1);
+        assert_eq!(count_applied(&answers), 1);
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     }
     let account = block_on(bank.account(order("x", OrderKind::Pay(coins(1))).account)).expect("reads");
@@ -258,12 +259,12 @@ pub fn one_bill_number_makes_one_order(bank: &impl Bank) {
 }
 
 /// More pays at once than the balance covers: as many are applied as it covers, and nothing goes below zero.
-pub fn concurrent_pays_take_no_more_than_there_is(bank: &impl Bank) {
+pub fn concurrent_pays_never_overdraw(bank: &impl TestEngine) {
     let bank = bank.ledger();
     block_on(bank.post(order("gift", OrderKind::Present(coins(5).into())), NOW)).expect("gives");
     block_on(bank.post(order("top-up", OrderKind::Save(coins(5))), NOW)).expect("tops up");
     let answers = race(bank, |number| order(&format!("pay-{number}"), OrderKind::Pay(coins(3))));
-    assert_eq!(applied(&answers), 3);
+    assert_eq!(count_applied(&answers), 3);
     for error in answers.into_iter().filter_map(Result::err) {
         assert!(matches!(error, PostError::Refused(Refusal::BalanceNotEnough(_))), "{error:?}");
     }
@@ -273,24 +274,24 @@ pub fn concurrent_pays_take_no_more_than_there_is(bank: &impl Bank) {
 }
 
 /// More gifts at once than a day's limit has room for: as many are given as it has, also after opening again.
-pub fn concurrent_gifts_stay_within_the_days_limit<B: Bank>(open: impl Fn() -> B) {
+pub fn concurrent_gifts_respect_daily_limit<B: TestEngine>(open: impl Fn() -> B) {
     let mut bank = open();
     let limits = GiftLimits { per_order: None, per_day: Some(coins(10)) };
     let gift = |bill_no: String| order(&bill_no, OrderKind::Present(Gift { amount: coins(3), limits }));
     let answers = race(bank.ledger(), |number| gift(format!("gift-{number}")));
-    assert_eq!(applied(&answers), 3);
-    let passed = PostError::Refused(Refusal::DaysGiftsTooLarge { max: coins(10), left: coins(1).coins() });
+    assert_eq!(count_applied(&answers), 3);
+    let passed = PostError::Refused(Refusal::DailyGiftsTooLarge { max: coins(10), left: coins(1).coins() });
     assert!(answers.into_iter().filter_map(Result::err).all(|error| error == passed));
 
     bank.reopen();
     assert_eq!(block_on(bank.ledger().post(gift("late".to_owned()), NOW)), Err(passed));
-    let tomorrow = block_on(bank.ledger().post(gift("tomorrow".to_owned()), NOW.after(DAY)));
+    let tomorrow = block_on(bank.ledger().post(gift("tomorrow".to_owned()), NOW.saturating_add(DAY)));
     assert!(matches!(tomorrow, Ok(Posted::Applied(_))), "{tomorrow:?}");
     assert_clean(bank.ledger());
 }
 
 /// Pays and their cancels at once: whichever comes first, coins are neither lost nor made.
-pub fn a_pay_and_its_cancel_race_to_one_state(bank: &impl Bank) {
+pub fn racing_pay_and_cancel_conserve_coins(bank: &impl TestEngine) {
     let bank = bank.ledger();
     block_on(bank.post(order("gift", OrderKind::Present(coins(100).into())), NOW)).expect("gives");
     for round in 0..20 {
@@ -313,42 +314,55 @@ fn record(name: &str) -> RecordKey {
     RecordKey::new("kind", &[name])
 }
 
-fn change(name: &str, value: &[u8], former: Former) -> RecordChange {
-    RecordChange { key: record(name), value: RecordValue(value.to_vec()), expires_at: NOW, former }
+fn change(name: &str, value: &[u8], former: Precondition) -> RecordChange {
+    RecordChange {
+        key: record(name),
+        value: RecordValue(value.to_vec()),
+        expires_at: NOW,
+        precondition: former,
+    }
 }
 
-fn value(bytes: &[u8]) -> Former {
-    Former::Value(RecordValue(bytes.to_vec()))
+fn must_equal(bytes: &[u8]) -> Precondition {
+    Precondition::Value(RecordValue(bytes.to_vec()))
 }
 
 /// Changes are made together, if every record is what its change says that it was, and are there after opening again.
-pub fn records_are_kept_all_or_none<B: Bank>(open: impl Fn() -> B) {
+pub fn record_changes_are_atomic<B: TestEngine>(open: impl Fn() -> B) {
     let mut bank = open();
     let put = |bank: &B, changes| block_on(bank.records().put(changes)).expect("answers");
     let get = |bank: &B, name| block_on(bank.records().get(record(name))).expect("reads");
     assert_eq!(get(&bank, "a"), None);
-    assert_eq!(put(&bank, vec![change("a", b"1", Former::Absent), change("b", b"", Former::Any)]), Put::Kept);
+    assert_eq!(
+        put(&bank, vec![change("a", b"1", Precondition::Absent), change("b", b"", Precondition::Any)]),
+        PutOutcome::Stored
+    );
     assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"1".to_vec()), Some(Vec::new())));
 
     // Each time the first change could be made, and the second could not.
-    for late in
-        [change("a", b"x", Former::Absent), change("b", b"x", value(b"1")), change("c", b"x", value(b""))]
-    {
-        assert_eq!(put(&bank, vec![change("d", b"x", Former::Absent), late]), Put::TooLate);
+    for late in [
+        change("a", b"x", Precondition::Absent),
+        change("b", b"x", must_equal(b"1")),
+        change("c", b"x", must_equal(b"")),
+    ] {
+        assert_eq!(put(&bank, vec![change("d", b"x", Precondition::Absent), late]), PutOutcome::Conflict);
         assert_eq!((get(&bank, "d"), get(&bank, "c")), (None, None));
     }
-    assert_eq!(put(&bank, vec![change("a", b"2", value(b"1")), change("b", b"2", value(b""))]), Put::Kept);
+    assert_eq!(
+        put(&bank, vec![change("a", b"2", must_equal(b"1")), change("b", b"2", must_equal(b""))]),
+        PutOutcome::Stored
+    );
     bank.reopen();
     assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"2".to_vec()), Some(b"2".to_vec())));
 
     // What expires at a moment is there in that moment, and gone after it.
     assert_eq!(block_on(bank.records().sweep(NOW)), Ok(0));
-    assert_eq!(block_on(bank.records().sweep(NOW.after(Duration::from_millis(1)))), Ok(2));
+    assert_eq!(block_on(bank.records().sweep(NOW.saturating_add(Duration::from_millis(1)))), Ok(2));
     assert_eq!(get(&bank, "a"), None);
 }
 
 /// Many read a record and change what they read: none of their changes is lost.
-pub fn of_concurrent_changes_of_a_record_one_is_kept(bank: &impl Bank) {
+pub fn concurrent_record_updates_lose_nothing(bank: &impl TestEngine) {
     let records = bank.records();
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -356,8 +370,8 @@ pub fn of_concurrent_changes_of_a_record_one_is_kept(bank: &impl Bank) {
                 loop {
                     let read = block_on(records.get(record("count"))).expect("reads");
                     let next = read.as_ref().map_or(1, |bytes| bytes[0].saturating_add(1));
-                    let one_more = change("count", &[next], Former::read(read));
-                    if block_on(records.put(vec![one_more])).expect("answers") == Put::Kept {
+                    let one_more = change("count", &[next], Precondition::from_read(read));
+                    if block_on(records.put(vec![one_more])).expect("answers") == PutOutcome::Stored {
                         return;
                     }
                 }

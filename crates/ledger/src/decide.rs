@@ -10,13 +10,13 @@ use pactolus_types::{Amount, Coins, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::gift::Gift;
-use crate::order::{Change, Filed, Order, OrderKind, Receipt};
+use crate::order::{BillEntry, Order, OrderEffect, OrderKind, Receipt};
 
 /// What to do with an order that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision<'a> {
     /// Keep the order with this change, and set the account to what it says.
-    Apply(Change),
+    Apply(OrderEffect),
     /// The very same order was applied before, with this receipt; nothing changes.
     Replay(&'a Receipt),
 }
@@ -26,7 +26,7 @@ pub enum Decision<'a> {
 pub enum Refusal {
     /// The bill number already made another order.
     #[error("the bill number already made an order with another {0}")]
-    BillNoTaken(Differs),
+    BillNoTaken(Mismatch),
     /// The account has fewer coins than the pay takes.
     #[error("the balance is {0}")]
     BalanceNotEnough(Coins),
@@ -38,7 +38,7 @@ pub enum Refusal {
     GiftTooLarge(Amount),
     /// With the gift, the account would get more coins than a day's gifts may have.
     #[error("a day's gifts may have at most {max}, and {left} of them are left")]
-    DaysGiftsTooLarge {
+    DailyGiftsTooLarge {
         /// The limit.
         max: Amount,
         /// What is left of it today.
@@ -49,7 +49,7 @@ pub enum Refusal {
     PayNotFound,
     /// The bill number is that of a pay, or of another order, that differs from what the cancel says.
     #[error("the bill number made an order with another {0}")]
-    PayDiffers(Differs),
+    PayMismatch(Mismatch),
     /// The pay is too old to be cancelled.
     #[error("the pay is past its cancel window")]
     PastCancelWindow,
@@ -57,7 +57,7 @@ pub enum Refusal {
 
 /// In what an order differs from the one that used its bill number before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Differs {
+pub enum Mismatch {
     /// The player.
     Player,
     /// The zone.
@@ -70,7 +70,7 @@ pub enum Differs {
     Amount,
 }
 
-impl fmt::Display for Differs {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Player => "player",
@@ -85,15 +85,15 @@ impl fmt::Display for Differs {
 /// Decides `order` at `now`, against the `account` it names and what its bill number already made.
 pub fn decide<'a>(
     account: &Account,
-    earlier: Option<&'a Filed>,
+    earlier: Option<&'a BillEntry>,
     order: &Order,
     now: UnixMillis,
 ) -> Result<Decision<'a>, Refusal> {
     let (coins, gifted, after) = match (order.kind, earlier) {
-        (OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_), Some(filed)) => {
-            return match difference(&filed.receipt.order, order) {
-                None => Ok(Decision::Replay(&filed.receipt)),
-                Some(differs) => Err(Refusal::BillNoTaken(differs)),
+        (OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_), Some(entry)) => {
+            return match order_mismatch(&entry.receipt.order, order) {
+                None => Ok(Decision::Replay(&entry.receipt)),
+                Some(mismatch) => Err(Refusal::BillNoTaken(mismatch)),
             };
         }
         (OrderKind::Save(amount), None) => {
@@ -101,7 +101,7 @@ pub fn decide<'a>(
             (coins, Coins::ZERO, account.save(coins).ok_or(Refusal::TooManyCoins)?)
         }
         (OrderKind::Present(gift), None) => {
-            keeps_limits(account, gift, now)?;
+            check_limits(account, gift, now)?;
             let coins = gift.amount.coins();
             (coins, coins, account.present(gift, now).ok_or(Refusal::TooManyCoins)?)
         }
@@ -117,18 +117,18 @@ pub fn decide<'a>(
             if let Some(cancel) = &filed.cancel {
                 return Ok(Decision::Replay(cancel));
             }
-            if now.since(pay.at) > window {
+            if now.saturating_since(pay.at) > window {
                 return Err(Refusal::PastCancelWindow);
             }
             let after = account.cancel(pay.coins, pay.gifted).ok_or(Refusal::TooManyCoins)?;
             (pay.coins, pay.gifted, after)
         }
     };
-    Ok(Decision::Apply(Change { at: now, coins, gifted, after }))
+    Ok(Decision::Apply(OrderEffect { at: now, coins, gifted, after }))
 }
 
 /// Whether `gift` stays within its limits.
-fn keeps_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Refusal> {
+fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Refusal> {
     if let Some(max) = gift.limits.per_order
         && gift.amount > max
     {
@@ -136,9 +136,9 @@ fn keeps_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Re
     }
     if let Some(max) = gift.limits.per_day {
         // A limit that was lowered since may be passed already.
-        let left = max.coins().checked_sub(account.counted_at(now).coins).unwrap_or(Coins::ZERO);
+        let left = max.coins().checked_sub(account.daily_gifts_at(now).coins).unwrap_or(Coins::ZERO);
         if gift.amount.coins() > left {
-            return Err(Refusal::DaysGiftsTooLarge { max, left });
+            return Err(Refusal::DailyGiftsTooLarge { max, left });
         }
     }
     Ok(())
@@ -149,30 +149,30 @@ fn pay_to_cancel<'a>(receipt: &'a Receipt, cancel: &Order) -> Result<&'a Receipt
     match receipt.order.kind {
         OrderKind::Pay(_) => {}
         OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Cancel { .. } => {
-            return Err(Refusal::PayDiffers(Differs::Kind));
+            return Err(Refusal::PayMismatch(Mismatch::Kind));
         }
     }
-    match account_difference(&receipt.order.account, &cancel.account) {
+    match account_mismatch(&receipt.order.account, &cancel.account) {
         None => Ok(receipt),
-        Some(differs) => Err(Refusal::PayDiffers(differs)),
+        Some(mismatch) => Err(Refusal::PayMismatch(mismatch)),
     }
 }
 
 /// The first thing in which two orders of one bill number differ; what the caller noted does not count.
-fn difference(earlier: &Order, order: &Order) -> Option<Differs> {
-    account_difference(&earlier.account, &order.account)
-        .or_else(|| (earlier.kind.name() != order.kind.name()).then_some(Differs::Kind))
+fn order_mismatch(earlier: &Order, order: &Order) -> Option<Mismatch> {
+    account_mismatch(&earlier.account, &order.account)
+        .or_else(|| (earlier.kind.name() != order.kind.name()).then_some(Mismatch::Kind))
         .or_else(|| {
             let amounts = (earlier.kind.amount().map(Amount::get), order.kind.amount().map(Amount::get));
-            (amounts.0 != amounts.1).then_some(Differs::Amount)
+            (amounts.0 != amounts.1).then_some(Mismatch::Amount)
         })
 }
 
-fn account_difference(earlier: &AccountKey, account: &AccountKey) -> Option<Differs> {
-    let parts = [
-        (earlier.player != account.player, Differs::Player),
-        (earlier.zone != account.zone, Differs::Zone),
-        (earlier.offer != account.offer, Differs::Offer),
+fn account_mismatch(earlier: &AccountKey, account: &AccountKey) -> Option<Mismatch> {
+    let checks = [
+        (earlier.player != account.player, Mismatch::Player),
+        (earlier.zone != account.zone, Mismatch::Zone),
+        (earlier.offer != account.offer, Mismatch::Offer),
     ];
-    parts.into_iter().find_map(|(differs, what)| differs.then_some(what))
+    checks.into_iter().find_map(|(differs, mismatch)| differs.then_some(mismatch))
 }

@@ -8,7 +8,7 @@ use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
 use crate::decide::Refusal;
-use crate::order::{BillKey, Filed, Order, Receipt};
+use crate::order::{BillEntry, BillKey, Order, Receipt};
 use crate::totals::Total;
 
 /// A future that an engine hands out; engines are chosen at run time.
@@ -28,7 +28,7 @@ pub trait Ledger: Send + Sync {
     fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>>;
 
     /// What a bill number made.
-    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<Filed>, Unavailable>>;
+    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>>;
 
     /// A page of an account's orders, newest first, from where `after` says the page before it ended.
     fn statement(
@@ -36,7 +36,7 @@ pub trait Ledger: Send + Sync {
         key: AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Page, Unavailable>>;
+    ) -> BoxFuture<'_, Result<StatementPage, Unavailable>>;
 
     /// The sums per offer, zone and day of an app's environment, for the days `from` to `to`, both included,
     /// in that order.
@@ -86,22 +86,22 @@ pub enum PostError {
 
 impl PostError {
     /// Whether the same order may succeed when it is repeated as it is.
-    pub const fn retryable(self) -> bool {
+    pub const fn is_retryable(self) -> bool {
         match self {
             Self::Refused(
                 Refusal::BillNoTaken(_)
                 | Refusal::BalanceNotEnough(_)
                 | Refusal::TooManyCoins
                 | Refusal::GiftTooLarge(_)
-                | Refusal::DaysGiftsTooLarge { .. }
+                | Refusal::DailyGiftsTooLarge { .. }
                 | Refusal::PayNotFound
-                | Refusal::PayDiffers(_)
+                | Refusal::PayMismatch(_)
                 | Refusal::PastCancelWindow,
             ) => false,
             Self::Unavailable(
                 Unavailable::Busy
-                | Unavailable::Away
-                | Unavailable::Full
+                | Unavailable::Unreachable
+                | Unavailable::DiskFull
                 | Unavailable::Closed
                 | Unavailable::Failed,
             ) => true,
@@ -117,11 +117,11 @@ pub enum Unavailable {
     Busy,
     /// Its store is another machine's, and cannot be reached or broke off; once it is back, it answers again.
     #[error("the ledger's database cannot be reached")]
-    Away,
+    Unreachable,
     /// Its disk is full; what it holds can be read, and once there is room, it takes orders again. Apart from
     /// [`Unavailable::Failed`], because an operator makes room where they would otherwise start it again.
     #[error("the ledger's disk is full")]
-    Full,
+    DiskFull,
     /// It was closed.
     #[error("the ledger is closed")]
     Closed,
@@ -148,7 +148,7 @@ impl Cursor {
 
 /// A page of a statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct StatementPage {
     /// The orders, newest first.
     pub receipts: Vec<Receipt>,
     /// Where to go on, if there are older ones.

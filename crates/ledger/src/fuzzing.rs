@@ -16,7 +16,7 @@ use pactolus_fuzz_support::Choices;
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
-use crate::decide::{Differs, Refusal};
+use crate::decide::{Mismatch, Refusal};
 use crate::engine::{BoxFuture, Ledger, PostError, Posted};
 use crate::gift::{Gift, GiftLimits};
 use crate::model::Model;
@@ -33,33 +33,39 @@ pub fn bank(bytes: &[u8]) {
         if choices.is_used_up() {
             break;
         }
-        now = later(now, &mut choices);
+        now = advance_clock(now, &mut choices);
         let order = order(&mut choices);
         let expected = oracle.post(&order, now);
-        let posted = done(bank.post(order.clone(), now));
+        let posted = poll_ready(bank.post(order.clone(), now));
         match (&posted, &expected) {
-            (Ok(Posted::Applied(receipt)), Ok(Expected::Applied { coins, gifted })) => {
+            (Ok(Posted::Applied(receipt)), Ok(ExpectedPost::Applied { coins, gifted })) => {
                 assert_eq!(
                     (&receipt.order, receipt.at, receipt.coins.get(), receipt.gifted.get()),
                     (&order, now, *coins, *gifted)
                 );
-                oracle.agrees(&order.account, &receipt.after);
+                oracle.assert_account(&order.account, &receipt.after);
                 receipts.push(receipt.clone());
             }
-            (Ok(Posted::Replayed { receipt, account }), Ok(Expected::Replayed { nth })) => {
+            (
+                Ok(Posted::Replayed { receipt, account }),
+                Ok(ExpectedPost::Replayed { receipt_index: nth }),
+            ) => {
                 assert_eq!(receipt, &receipts[*nth]);
-                oracle.agrees(&order.account, account);
+                oracle.assert_account(&order.account, account);
             }
             (Err(PostError::Refused(refusal)), Err(expected)) => assert_eq!(refusal, expected),
             _ => panic!("{posted:?} instead of {expected:?}"),
         }
-        oracle.agrees(&order.account, &done(bank.account(order.account)).expect("it is in memory"));
+        oracle.assert_account(
+            &order.account,
+            &poll_ready(bank.account(order.account)).expect("it is in memory"),
+        );
     }
-    agree_at_the_end(&bank, &oracle, &receipts);
+    assert_final_state(&bank, &oracle, &receipts);
 }
 
 /// Time goes on, mostly; now and then it goes back.
-fn later(now: UnixMillis, choices: &mut Choices<'_>) -> UnixMillis {
+fn advance_clock(now: UnixMillis, choices: &mut Choices<'_>) -> UnixMillis {
     const HOUR: u64 = 3_600_000;
     let step = u64::from(choices.byte());
     UnixMillis::new(match choices.below(4) {
@@ -110,7 +116,7 @@ fn amount(choices: &mut Choices<'_>) -> Amount {
 }
 
 /// What a model answers, which is there at once.
-fn done<T>(mut answer: BoxFuture<'_, T>) -> T {
+fn poll_ready<T>(mut answer: BoxFuture<'_, T>) -> T {
     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("a model has nothing to wait for"),
@@ -120,15 +126,15 @@ fn done<T>(mut answer: BoxFuture<'_, T>) -> T {
 /// The bank as `docs/protocol.md` describes it.
 #[derive(Default)]
 struct Oracle {
-    accounts: HashMap<AccountKey, Sums>,
-    bills: HashMap<BillKey, Made>,
-    applied: usize,
+    accounts: HashMap<AccountKey, OracleAccount>,
+    bills: HashMap<BillKey, OracleBill>,
+    applied_count: usize,
     /// Coins moved by kind, per offer, server and day.
     totals: BTreeMap<(AccountKey, u64), [(u64, u128); 4]>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sums {
+struct OracleAccount {
     topped_up: u64,
     given: u64,
     spent: u64,
@@ -137,50 +143,50 @@ struct Sums {
     orders: u64,
     /// The last day with a gift under a day's limit, and the coins of such gifts on it.
     day: u64,
-    days_gifts: u64,
+    daily_gifts: u64,
 }
 
 /// What a bill number made.
-struct Made {
+struct OracleBill {
     order: Order,
     at: u64,
     gifted: u64,
-    nth: usize,
-    cancelled: Option<usize>,
+    receipt_index: usize,
+    cancel_index: Option<usize>,
 }
 
 #[derive(Debug)]
-enum Expected {
+enum ExpectedPost {
     Applied { coins: u64, gifted: u64 },
-    Replayed { nth: usize },
+    Replayed { receipt_index: usize },
 }
 
-const MAX: u64 = (1 << 53) - 1;
+const COINS_MAX: u64 = (1 << 53) - 1;
 const DAY_MS: u64 = 86_400_000;
 
-impl Sums {
+impl OracleAccount {
     fn balance(&self) -> u64 {
         self.topped_up + self.given - self.spent
     }
 }
 
 impl Oracle {
-    fn post(&mut self, order: &Order, now: UnixMillis) -> Result<Expected, Refusal> {
+    fn post(&mut self, order: &Order, now: UnixMillis) -> Result<ExpectedPost, Refusal> {
         let mut sums = self.accounts.get(&order.account).copied().unwrap_or_default();
-        let made = self.bills.get(&order.bill());
+        let earlier = self.bills.get(&order.bill());
         let coins = order.kind.amount().map_or(0, Amount::get);
         let mut moved = (coins, 0);
-        match (order.kind, made) {
+        match (order.kind, earlier) {
             (OrderKind::Cancel { window }, made) => {
                 let made = made.ok_or(Refusal::PayNotFound)?;
                 let OrderKind::Pay(paid) = made.order.kind else {
-                    return Err(Refusal::PayDiffers(Differs::Kind));
+                    return Err(Refusal::PayMismatch(Mismatch::Kind));
                 };
-                if let Some(part) = other_account(&made.order, order) {
-                    return Err(Refusal::PayDiffers(part));
+                if let Some(part) = account_mismatch(&made.order, order) {
+                    return Err(Refusal::PayMismatch(part));
                 }
-                if let Some(nth) = made.cancelled {
-                    return Ok(Expected::Replayed { nth });
+                if let Some(nth) = made.cancel_index {
+                    return Ok(ExpectedPost::Replayed { receipt_index: nth });
                 }
                 if u128::from(now.get()) > u128::from(made.at) + window.as_millis() {
                     return Err(Refusal::PastCancelWindow);
@@ -190,12 +196,12 @@ impl Oracle {
                 moved = (paid.get(), made.gifted);
             }
             (_, Some(made)) => {
-                let other_kind = (made.order.kind.name() != order.kind.name()).then_some(Differs::Kind);
+                let other_kind = (made.order.kind.name() != order.kind.name()).then_some(Mismatch::Kind);
                 let other_amount =
-                    (made.order.kind.amount() != order.kind.amount()).then_some(Differs::Amount);
-                return match other_account(&made.order, order).or(other_kind).or(other_amount) {
+                    (made.order.kind.amount() != order.kind.amount()).then_some(Mismatch::Amount);
+                return match account_mismatch(&made.order, order).or(other_kind).or(other_amount) {
                     Some(part) => Err(Refusal::BillNoTaken(part)),
-                    None => Ok(Expected::Replayed { nth: made.nth }),
+                    None => Ok(ExpectedPost::Replayed { receipt_index: made.receipt_index }),
                 };
             }
             (OrderKind::Save(_), None) => sums.topped_up += coins,
@@ -205,13 +211,13 @@ impl Oracle {
                     return Err(Refusal::GiftTooLarge(max));
                 }
                 let today = (now.get() / DAY_MS).max(sums.day);
-                let before = if today == sums.day { sums.days_gifts } else { 0 };
+                let before = if today == sums.day { sums.daily_gifts } else { 0 };
                 if let Some(max) = per_day {
                     let left = Coins::new(max.get().saturating_sub(before)).expect(VALID);
                     if coins > left.get() {
-                        return Err(Refusal::DaysGiftsTooLarge { max, left });
+                        return Err(Refusal::DailyGiftsTooLarge { max, left });
                     }
-                    (sums.day, sums.days_gifts) = (today, before + coins);
+                    (sums.day, sums.daily_gifts) = (today, before + coins);
                 }
                 sums.given += coins;
                 sums.gifted += coins;
@@ -226,18 +232,18 @@ impl Oracle {
                 sums.gifted -= moved.1;
             }
         }
-        if sums.topped_up + sums.given > MAX {
+        if sums.topped_up + sums.given > COINS_MAX {
             return Err(Refusal::TooManyCoins);
         }
         sums.orders += 1;
-        self.file(order, now, sums, moved);
-        Ok(Expected::Applied { coins: moved.0, gifted: moved.1 })
+        self.record(order, now, sums, moved);
+        Ok(ExpectedPost::Applied { coins: moved.0, gifted: moved.1 })
     }
 
-    fn file(&mut self, order: &Order, now: UnixMillis, sums: Sums, (coins, gifted): (u64, u64)) {
+    fn record(&mut self, order: &Order, now: UnixMillis, sums: OracleAccount, (coins, gifted): (u64, u64)) {
         self.accounts.insert(order.account, sums);
-        let nth = self.applied;
-        self.applied += 1;
+        let receipt_index = self.applied_count;
+        self.applied_count += 1;
         let kind = match order.kind {
             OrderKind::Save(_) => 0,
             OrderKind::Present(_) => 1,
@@ -252,69 +258,73 @@ impl Oracle {
         };
         let tally = &mut self.totals.entry((server, now.get() / DAY_MS)).or_default()[kind];
         *tally = (tally.0 + 1, tally.1 + u128::from(coins));
-        let made = Made { order: order.clone(), at: now.get(), gifted, nth, cancelled: None };
-        self.bills.entry(order.bill()).and_modify(|made| made.cancelled = Some(nth)).or_insert(made);
+        let made =
+            OracleBill { order: order.clone(), at: now.get(), gifted, receipt_index, cancel_index: None };
+        self.bills
+            .entry(order.bill())
+            .and_modify(|made| made.cancel_index = Some(receipt_index))
+            .or_insert(made);
     }
 
     /// Panics where an account is not what its orders make of it.
-    fn agrees(&self, key: &AccountKey, account: &Account) {
+    fn assert_account(&self, key: &AccountKey, account: &Account) {
         let sums = self.accounts.get(key).copied().unwrap_or_default();
-        let theirs =
+        let actual =
             [account.saved(), account.presented(), account.spent(), account.gifted(), account.balance()];
-        let ours = [sums.topped_up, sums.given, sums.spent, sums.gifted, sums.balance()];
-        assert_eq!((theirs.map(Coins::get), account.orders()), (ours, sums.orders));
+        let expected = [sums.topped_up, sums.given, sums.spent, sums.gifted, sums.balance()];
+        assert_eq!((actual.map(Coins::get), account.orders()), (expected, sums.orders));
     }
 }
 
 /// In which part of its account an order differs from the one that has its number.
-fn other_account(earlier: &Order, order: &Order) -> Option<Differs> {
+fn account_mismatch(earlier: &Order, order: &Order) -> Option<Mismatch> {
     let (a, b) = (&earlier.account, &order.account);
     if a.player != b.player {
-        Some(Differs::Player)
+        Some(Mismatch::Player)
     } else if a.zone != b.zone {
-        Some(Differs::Zone)
+        Some(Mismatch::Zone)
     } else {
-        (a.offer != b.offer).then_some(Differs::Offer)
+        (a.offer != b.offer).then_some(Mismatch::Offer)
     }
 }
 
-fn agree_at_the_end(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
+fn assert_final_state(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
     const READ: &str = "it is in memory";
     for (key, sums) in &oracle.accounts {
-        let of_account: Vec<_> =
+        let account_receipts: Vec<_> =
             receipts.iter().rev().filter(|receipt| receipt.order.account == *key).collect();
-        assert_eq!(u64::try_from(of_account.len()), Ok(sums.orders));
-        let (mut told, mut after) = (Vec::new(), None);
+        assert_eq!(u64::try_from(account_receipts.len()), Ok(sums.orders));
+        let (mut actual, mut after) = (Vec::new(), None);
         loop {
-            let page = done(bank.statement(*key, after, 3)).expect(READ);
-            told.extend(page.receipts);
+            let page = poll_ready(bank.statement(*key, after, 3)).expect(READ);
+            actual.extend(page.receipts);
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
             }
         }
-        assert!(told.iter().eq(of_account), "a statement is the account's orders, the newest first");
+        assert!(actual.iter().eq(account_receipts), "a statement is the account's orders, the newest first");
     }
     for (bill, made) in &oracle.bills {
-        let filed = done(bank.order(*bill)).expect(READ).expect("it was applied");
-        assert_eq!(filed.receipt, receipts[made.nth]);
-        assert_eq!(filed.cancel.as_ref(), made.cancelled.map(|nth| &receipts[nth]));
+        let entry = poll_ready(bank.order(*bill)).expect(READ).expect("it was applied");
+        assert_eq!(entry.receipt, receipts[made.receipt_index]);
+        assert_eq!(entry.cancel.as_ref(), made.cancel_index.map(|nth| &receipts[nth]));
     }
     for app in ["wx1", "wx2"] {
         let app = app.parse().expect(VALID);
         for environment in Environment::ALL {
-            let told = done(bank.totals(app, environment, Day::MIN, Day::MAX)).expect(READ);
+            let told = poll_ready(bank.totals(app, environment, Day::MIN, Day::MAX)).expect(READ);
             let told = told.iter().map(|total| {
-                let tallies = total.sums.by_kind().map(|(_, tally)| (tally.orders, tally.coins));
+                let tallies = total.tallies.by_kind().map(|(_, tally)| (tally.orders, tally.coins));
                 (total.key.offer, u64::from(total.key.day.get()), tallies)
             });
-            let ours =
+            let expected =
                 oracle.totals.iter().filter(|((key, _), _)| (key.app, key.environment) == (app, environment));
-            let ours = ours.map(|((key, day), tallies)| (key.offer, *day, *tallies));
+            let ours = expected.map(|((key, day), tallies)| (key.offer, *day, *tallies));
             assert!(told.eq(ours), "the sums of zones and days are those of the orders");
         }
     }
-    let audit = done(bank.audit()).expect(READ);
+    let audit = poll_ready(bank.audit()).expect(READ);
     assert!(audit.is_clean(), "{audit:?}");
     assert_eq!(usize::try_from(audit.orders), Ok(receipts.len()));
 }
@@ -322,7 +332,7 @@ fn agree_at_the_end(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_kept_bank() {
+    fn bank_corpus_passes() {
         pactolus_fuzz_support::replay("bank", super::bank);
     }
 }

@@ -32,14 +32,14 @@ impl From<Amount> for Gift {
 ///
 /// An account keeps those of the last such day only: the limit of a new day needs nothing of the days before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DaysGifts {
+pub struct DailyGifts {
     /// The day.
     pub day: Day,
     /// The coins given on it.
     pub coins: Coins,
 }
 
-impl Default for DaysGifts {
+impl Default for DailyGifts {
     fn default() -> Self {
         Self { day: Day::MIN, coins: Coins::ZERO }
     }

@@ -46,14 +46,14 @@ impl FromStr for HistoryDigest {
         let digits: &[u8; 64] = digits.as_bytes().try_into().map_err(|_| InvalidHistoryDigest)?;
         let mut digest = [0; 32];
         for (byte, pair) in digest.iter_mut().zip(digits.as_chunks::<2>().0) {
-            *byte = byte_of(*pair).ok_or(InvalidHistoryDigest)?;
+            *byte = hex_byte(*pair).ok_or(InvalidHistoryDigest)?;
         }
         Ok(Self { orders, digest })
     }
 }
 
 /// The byte that two hexadecimal digits write.
-fn byte_of(pair: [u8; 2]) -> Option<u8> {
+fn hex_byte(pair: [u8; 2]) -> Option<u8> {
     let text = std::str::from_utf8(&pair).ok()?;
     // A sign is no digit, and `from_str_radix` takes one.
     if text.bytes().all(|digit| digit.is_ascii_hexdigit()) { u8::from_str_radix(text, 16).ok() } else { None }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_comes_back_and_nothing_else_passes() {
+    fn digest_round_trips_and_rejects_malformed() {
         let digest = std::array::from_fn(|at| u8::try_from(at * 7).unwrap());
         let history = HistoryDigest { orders: 12_345, digest };
         let word = history.to_string();

@@ -9,23 +9,23 @@ use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
 use crate::decide::{Decision, decide};
-use crate::engine::{BoxFuture, Cursor, Ledger, Page, PostError, Posted, Unavailable};
-use crate::order::{BillKey, Filed, Order, OrderKind, Receipt};
-use crate::records::{Put, RecordChange, RecordKey, Records, Sharing};
-use crate::totals::{Sums, Total, TotalKey};
+use crate::engine::{BoxFuture, Cursor, Ledger, PostError, Posted, StatementPage, Unavailable};
+use crate::order::{BillEntry, BillKey, Order, OrderKind, Receipt};
+use crate::records::{PutOutcome, RecordAccess, RecordChange, RecordKey, Records};
+use crate::totals::{OrderTallies, Total, TotalKey};
 
 /// A ledger and its records, in memory.
 #[derive(Debug, Default)]
 pub struct Model {
-    books: Mutex<Books>,
+    state: Mutex<ModelState>,
     records: Mutex<HashMap<RecordKey, RecordChange>>,
 }
 
 #[derive(Debug, Default)]
-struct Books {
+struct ModelState {
     accounts: HashMap<AccountKey, Vec<Receipt>>,
-    bills: HashMap<BillKey, Filed>,
-    totals: BTreeMap<TotalKey, Sums>,
+    bills: HashMap<BillKey, BillEntry>,
+    totals: BTreeMap<TotalKey, OrderTallies>,
 }
 
 impl Model {
@@ -34,12 +34,12 @@ impl Model {
         Self::default()
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().expect("nothing panics while it holds the books")
+    fn state(&self) -> MutexGuard<'_, ModelState> {
+        self.state.lock().expect("nothing panics while it holds the books")
     }
 }
 
-impl Books {
+impl ModelState {
     fn account(&self, key: &AccountKey) -> Account {
         self.accounts
             .get(key)
@@ -53,37 +53,37 @@ impl Books {
             Decision::Replay(receipt) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
             Decision::Apply(change) => {
                 let receipt = Receipt::new(order.clone(), change);
-                self.file(receipt.clone());
+                self.record(receipt.clone());
                 Ok(Posted::Applied(receipt))
             }
         }
     }
 
-    fn file(&mut self, receipt: Receipt) {
+    fn record(&mut self, receipt: Receipt) {
         self.totals
-            .entry(TotalKey::of(&receipt.order, receipt.at))
+            .entry(TotalKey::for_order(&receipt.order, receipt.at))
             .or_default()
-            .count(receipt.order.kind, receipt.coins);
+            .add(receipt.order.kind, receipt.coins);
         self.accounts.entry(receipt.order.account).or_default().push(receipt.clone());
         let bill = receipt.order.bill();
         match receipt.order.kind {
             OrderKind::Cancel { .. } => {
-                self.bills.entry(bill).and_modify(|filed| filed.cancel = Some(receipt));
+                self.bills.entry(bill).and_modify(|entry| entry.cancel = Some(receipt));
             }
             OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
-                self.bills.insert(bill, Filed { receipt, cancel: None });
+                self.bills.insert(bill, BillEntry { receipt, cancel: None });
             }
         }
     }
 
-    fn statement(&self, key: &AccountKey, after: Option<Cursor>, limit: usize) -> Page {
+    fn statement(&self, key: &AccountKey, after: Option<Cursor>, limit: usize) -> StatementPage {
         let receipts = self.accounts.get(key).map_or(&[][..], Vec::as_slice);
         let older = after.map_or(u64::MAX, Cursor::get);
         let mut left = receipts.iter().rev().filter(|receipt| receipt.after.orders() < older).peekable();
         let receipts: Vec<Receipt> = left.by_ref().take(limit).cloned().collect();
         let more = left.peek().is_some();
         let next = receipts.last().filter(|_| more).map(|last| Cursor::new(last.after.orders()));
-        Page { receipts, next }
+        StatementPage { receipts, next }
     }
 
     /// Folds every account's orders again and compares.
@@ -94,15 +94,17 @@ impl Books {
             let mut account = Account::default();
             for receipt in receipts {
                 audit.orders = audit.orders.saturating_add(1);
-                let filed = self.bills.get(&receipt.order.bill());
+                let entry = self.bills.get(&receipt.order.bill());
                 let earlier = match receipt.order.kind {
-                    OrderKind::Cancel { .. } => filed.map(|filed| Filed { cancel: None, ..filed.clone() }),
+                    OrderKind::Cancel { .. } => {
+                        entry.map(|filed| BillEntry { cancel: None, ..filed.clone() })
+                    }
                     OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => None,
                 };
                 if decide(&account, earlier.as_ref(), &receipt.order, receipt.at)
-                    != Ok(Decision::Apply(receipt.change()))
+                    != Ok(Decision::Apply(receipt.effect()))
                 {
-                    audit.find(format!(
+                    audit.add_finding(format!(
                         "{} of {key:?} is not what the rule makes of it",
                         receipt.order.bill()
                     ));
@@ -116,18 +118,18 @@ impl Books {
 
 impl Ledger for Model {
     fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>> {
-        let posted = self.books().post(&order, now);
+        let posted = self.state().post(&order, now);
         Box::pin(ready(posted))
     }
 
     fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>> {
-        let account = self.books().account(&key);
+        let account = self.state().account(&key);
         Box::pin(ready(Ok(account)))
     }
 
-    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<Filed>, Unavailable>> {
-        let filed = self.books().bills.get(&bill).cloned();
-        Box::pin(ready(Ok(filed)))
+    fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>> {
+        let entry = self.state().bills.get(&bill).cloned();
+        Box::pin(ready(Ok(entry)))
     }
 
     fn statement(
@@ -135,8 +137,8 @@ impl Ledger for Model {
         key: AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Page, Unavailable>> {
-        let page = self.books().statement(&key, after, limit);
+    ) -> BoxFuture<'_, Result<StatementPage, Unavailable>> {
+        let page = self.state().statement(&key, after, limit);
         Box::pin(ready(Ok(page)))
     }
 
@@ -147,17 +149,17 @@ impl Ledger for Model {
         from: Day,
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
-        let books = self.books();
+        let state = self.state();
         let wanted = |key: &TotalKey| {
             key.app == app && key.environment == environment && from <= key.day && key.day <= to
         };
-        let rows = books.totals.iter().filter(|(key, _)| wanted(key));
-        let totals = rows.map(|(key, sums)| Total { key: *key, sums: *sums }).collect();
+        let rows = state.totals.iter().filter(|(key, _)| wanted(key));
+        let totals = rows.map(|(key, sums)| Total { key: *key, tallies: *sums }).collect();
         Box::pin(ready(Ok(totals)))
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
-        let audit = self.books().audit();
+        let audit = self.state().audit();
         Box::pin(ready(Ok(audit)))
     }
 
@@ -177,14 +179,14 @@ impl Records for Model {
         Box::pin(ready(Ok(value)))
     }
 
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>> {
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>> {
         let mut records = self.records.lock().expect("nothing panics while it holds the records");
-        let now = |change: &RecordChange| records.get(&change.key).map(|kept| kept.value.0.as_slice());
-        let put = if changes.iter().all(|change| change.former.holds(now(change))) {
+        let now = |change: &RecordChange| records.get(&change.key).map(|stored| stored.value.0.as_slice());
+        let put = if changes.iter().all(|change| change.precondition.holds(now(change))) {
             records.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
-            Put::Kept
+            PutOutcome::Stored
         } else {
-            Put::TooLate
+            PutOutcome::Conflict
         };
         Box::pin(ready(Ok(put)))
     }
@@ -197,7 +199,7 @@ impl Records for Model {
         Box::pin(ready(Ok(u64::try_from(swept).unwrap_or(u64::MAX))))
     }
 
-    fn sharing(&self) -> Sharing {
-        Sharing::OneProcess
+    fn access(&self) -> RecordAccess {
+        RecordAccess::Exclusive
     }
 }

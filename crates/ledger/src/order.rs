@@ -121,7 +121,7 @@ impl fmt::Display for BillKey {
 
 /// What an order did: a receipt without its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct OrderEffect {
     /// When the bank decided it.
     pub at: UnixMillis,
     /// The coins moved.
@@ -149,20 +149,20 @@ pub struct Receipt {
 
 impl Receipt {
     /// The receipt of an order that did this.
-    pub fn new(order: Order, change: Change) -> Self {
-        let Change { at, coins, gifted, after } = change;
+    pub fn new(order: Order, change: OrderEffect) -> Self {
+        let OrderEffect { at, coins, gifted, after } = change;
         Self { order, at, coins, gifted, after }
     }
 
     /// What the order did.
-    pub const fn change(&self) -> Change {
-        Change { at: self.at, coins: self.coins, gifted: self.gifted, after: self.after }
+    pub const fn effect(&self) -> OrderEffect {
+        OrderEffect { at: self.at, coins: self.coins, gifted: self.gifted, after: self.after }
     }
 }
 
 /// All that a bill number made: an order, and its cancel if it was a pay and is cancelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filed {
+pub struct BillEntry {
     /// The save, present or pay.
     pub receipt: Receipt,
     /// The cancel of it.

@@ -19,10 +19,13 @@ pub trait Portable: Ledger + Records {
     /// Visits every order, those of one account in their sequence, until all are visited or the visitor breaks off.
     ///
     /// It blocks its thread, which must not be one of an asynchronous runtime's.
-    fn each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable>;
+    fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable>;
 
     /// Visits every record, as the change that would keep it; it blocks as [`Portable::each_order`] does.
-    fn each_record(&self, visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>) -> Result<(), Unavailable>;
+    fn for_each_record(
+        &self,
+        visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
+    ) -> Result<(), Unavailable>;
 
     /// Posts orders again, one after the other, each at its time, and makes sure that they do what they did.
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>>;
@@ -44,15 +47,17 @@ pub enum ImportError {
     },
     /// An order does something else than it did: other orders came before it.
     #[error("{0} does not do there what it did here; the store that is copied to has orders of its own")]
-    Differs(Box<BillKey>),
+    ReceiptMismatch(Box<BillKey>),
 }
 
 /// Whether posting a copied order again came to the receipt that it has.
-pub fn same_receipt(receipt: &Receipt, posted: Result<Posted, PostError>) -> Result<(), ImportError> {
+pub fn check_same_receipt(receipt: &Receipt, posted: Result<Posted, PostError>) -> Result<(), ImportError> {
     let bill = || Box::new(receipt.order.bill());
     match posted {
-        Ok(Posted::Applied(there) | Posted::Replayed { receipt: there, .. }) if there == *receipt => Ok(()),
-        Ok(Posted::Applied(_) | Posted::Replayed { .. }) => Err(ImportError::Differs(bill())),
+        Ok(Posted::Applied(copied) | Posted::Replayed { receipt: copied, .. }) if copied == *receipt => {
+            Ok(())
+        }
+        Ok(Posted::Applied(_) | Posted::Replayed { .. }) => Err(ImportError::ReceiptMismatch(bill())),
         Err(PostError::Refused(refusal)) => Err(ImportError::Refused { bill: bill(), refusal }),
         Err(PostError::Unavailable(unavailable)) => Err(unavailable.into()),
     }

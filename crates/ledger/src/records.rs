@@ -28,7 +28,7 @@ impl RecordKey {
     }
 
     /// The record that an engine keeps under this whole name.
-    pub fn named(name: String) -> Self {
+    pub fn from_name(name: String) -> Self {
         Self(name)
     }
 
@@ -52,32 +52,32 @@ pub trait Records: Send + Sync {
 
     /// Keeps all of `changes`, durable when it resolves, or none of them, if a record is not what its change says
     /// that it was. After `expires_at` a record may be forgotten.
-    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<Put, Unavailable>>;
+    fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>>;
 
     /// Forgets records that expired before `now`, and says how many.
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>>;
 
     /// Who else may change them.
-    fn sharing(&self) -> Sharing;
+    fn access(&self) -> RecordAccess;
 }
 
 /// Who may change the records of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharing {
+pub enum RecordAccess {
     /// This process alone: what it remembers of them stays true.
-    OneProcess,
+    Exclusive,
     /// Other processes too: what is remembered of them may have been true a moment ago.
-    ManyProcesses,
+    Shared,
 }
 
 /// What became of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "changes that came too late are not kept"]
-pub enum Put {
+pub enum PutOutcome {
     /// All of them are kept.
-    Kept,
+    Stored,
     /// None of them is: a record was not what its change said.
-    TooLate,
+    Conflict,
 }
 
 /// A record to keep, in place of what had its name.
@@ -90,12 +90,12 @@ pub struct RecordChange {
     /// From when on nobody misses it.
     pub expires_at: UnixMillis,
     /// What it has to be for the change to be made.
-    pub former: Former,
+    pub precondition: Precondition,
 }
 
 /// What a record has to be for a change of it to be made.
 #[derive(Clone, Debug)]
-pub enum Former {
+pub enum Precondition {
     /// Whatever it is.
     Any,
     /// Not there.
@@ -104,18 +104,18 @@ pub enum Former {
     Value(RecordValue),
 }
 
-impl Former {
+impl Precondition {
     /// What was read: the bytes, or that there were none.
-    pub fn read(bytes: Option<Vec<u8>>) -> Self {
+    pub fn from_read(bytes: Option<Vec<u8>>) -> Self {
         bytes.map_or(Self::Absent, |bytes| Self::Value(RecordValue(bytes)))
     }
 
     /// Whether a record is what it has to be; `now` are its bytes, if it is there.
-    pub fn holds(&self, now: Option<&[u8]>) -> bool {
+    pub fn holds(&self, current: Option<&[u8]>) -> bool {
         match self {
             Self::Any => true,
-            Self::Absent => now.is_none(),
-            Self::Value(RecordValue(bytes)) => now == Some(bytes),
+            Self::Absent => current.is_none(),
+            Self::Value(RecordValue(bytes)) => current == Some(bytes),
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct TotalKey {
 
 impl TotalKey {
     /// The sums to which an order counts that was decided at this time.
-    pub fn of(order: &Order, at: UnixMillis) -> Self {
+    pub fn for_order(order: &Order, at: UnixMillis) -> Self {
         let account = &order.account;
         let server = match account.zone.as_bytes().iter().position(|byte| *byte == b'_') {
             None => account.zone,
@@ -33,7 +33,7 @@ impl TotalKey {
             environment: account.environment,
             offer: account.offer,
             zone: server,
-            day: Day::of(at),
+            day: Day::from_time(at),
         }
     }
 }
@@ -44,50 +44,50 @@ pub struct Total {
     /// Which.
     pub key: TotalKey,
     /// Of each kind of order.
-    pub sums: Sums,
+    pub tallies: OrderTallies,
 }
 
 /// How many orders of each kind, and their coins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
+pub struct OrderTallies {
     /// Top-ups.
-    pub saves: Tally,
+    pub saves: OrderTally,
     /// Gifts.
-    pub presents: Tally,
+    pub presents: OrderTally,
     /// Pays, cancelled or not.
-    pub pays: Tally,
+    pub pays: OrderTally,
     /// Cancels.
-    pub cancels: Tally,
+    pub cancels: OrderTally,
 }
 
 /// A number of orders and the coins they moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct OrderTally {
     /// How many orders.
     pub orders: u64,
     /// How many coins: with 2^64 orders of 2^53 coins each there is room left.
     pub coins: u128,
 }
 
-impl Sums {
+impl OrderTallies {
     /// Counts in an order that moved so many coins.
-    pub fn count(&mut self, kind: OrderKind, coins: Coins) {
+    pub fn add(&mut self, kind: OrderKind, coins: Coins) {
         match kind {
-            OrderKind::Save(_) => self.saves.count(coins),
-            OrderKind::Present(_) => self.presents.count(coins),
-            OrderKind::Pay(_) => self.pays.count(coins),
-            OrderKind::Cancel { .. } => self.cancels.count(coins),
+            OrderKind::Save(_) => self.saves.add(coins),
+            OrderKind::Present(_) => self.presents.add(coins),
+            OrderKind::Pay(_) => self.pays.add(coins),
+            OrderKind::Cancel { .. } => self.cancels.add(coins),
         }
     }
 
     /// The tallies with their kinds' names.
-    pub const fn by_kind(&self) -> [(&'static str, Tally); 4] {
+    pub const fn by_kind(&self) -> [(&'static str, OrderTally); 4] {
         [("save", self.saves), ("present", self.presents), ("pay", self.pays), ("cancel", self.cancels)]
     }
 }
 
-impl Tally {
-    fn count(&mut self, coins: Coins) {
+impl OrderTally {
+    fn add(&mut self, coins: Coins) {
         self.orders = self.orders.saturating_add(1);
         self.coins = self.coins.saturating_add(u128::from(coins.get()));
     }

@@ -1,12 +1,12 @@
 //! The model passes its own suite.
 
-use pactolus_ledger::conformance::Bank;
+use pactolus_ledger::conformance::TestEngine;
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{Ledger, Records, conformance_tests};
 
-struct ModelBank(Model);
+struct ModelEngine(Model);
 
-impl Bank for ModelBank {
+impl TestEngine for ModelEngine {
     fn ledger(&self) -> &dyn Ledger {
         &self.0
     }
@@ -17,7 +17,7 @@ impl Bank for ModelBank {
 
     // It lives in memory; there is nothing to open or to settle.
     fn reopen(&mut self) {}
-    fn settle(&mut self) {}
+    fn flush_all(&mut self) {}
 }
 
-conformance_tests!(|| ModelBank(Model::new()));
+conformance_tests!(|| ModelEngine(Model::new()));

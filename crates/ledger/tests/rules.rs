@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{
-    Account, AccountKey, DaysGifts, Differs, Gift, GiftLimits, Ledger, Memo, Order, OrderKind, PostError,
+    Account, AccountKey, DailyGifts, Gift, GiftLimits, Ledger, Memo, Mismatch, Order, OrderKind, PostError,
     Posted, Refusal,
 };
 use pactolus_types::{Amount, BillNo, Coins, Day, Environment, UnixMillis};
@@ -15,11 +15,11 @@ use pollster::block_on;
 const WINDOW: Duration = Duration::from_secs(48 * 3600);
 
 /// One line of a case: second, player, bill number, kind and amount.
-type Line<'a> = (u64, &'a str, &'a str, OrderKind);
+type OrderLine<'a> = (u64, &'a str, &'a str, OrderKind);
 
 /// What a line is expected to come to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Expect {
+enum ExpectedResult {
     /// Applied; afterwards the player has this balance, and this much of it is gifted.
     Applied {
         balance: u64,
@@ -31,7 +31,7 @@ enum Expect {
     },
     Refused(Refusal),
 }
-use Expect::{Applied, Refused, Replayed};
+use ExpectedResult::{Applied, Refused, Replayed};
 
 fn save(count: u64) -> OrderKind {
     OrderKind::Save(Amount::new(count).unwrap())
@@ -46,7 +46,7 @@ fn pay(count: u64) -> OrderKind {
 }
 
 /// A gift of `count` under limits per order and per day; 0 is none.
-fn limited(count: u64, per_order: u64, per_day: u64) -> OrderKind {
+fn limited_present(count: u64, per_order: u64, per_day: u64) -> OrderKind {
     let limits = GiftLimits { per_order: Amount::new(per_order).ok(), per_day: Amount::new(per_day).ok() };
     OrderKind::Present(Gift { amount: Amount::new(count).unwrap(), limits })
 }
@@ -65,11 +65,11 @@ fn order(player: &str, bill_no: &str, kind: OrderKind) -> Order {
     Order { account, bill_no: BillNo::new(bill_no).unwrap(), kind, memo: Memo::default() }
 }
 
-fn check(lines: &[(Line, Expect)]) {
+fn check(lines: &[(OrderLine, ExpectedResult)]) {
     let bank = Model::new();
     for (number, ((second, player, bill_no, kind), expect)) in lines.iter().enumerate() {
         let now = UnixMillis::new(second * 1000);
-        let came_to = match block_on(bank.post(order(player, bill_no, *kind), now)) {
+        let actual = match block_on(bank.post(order(player, bill_no, *kind), now)) {
             Ok(Posted::Applied(receipt)) => {
                 Applied { balance: receipt.after.balance().get(), gifted: receipt.after.gifted().get() }
             }
@@ -77,13 +77,13 @@ fn check(lines: &[(Line, Expect)]) {
             Err(PostError::Refused(refusal)) => Refused(refusal),
             Err(PostError::Unavailable(error)) => panic!("{error}"),
         };
-        assert_eq!(came_to, *expect, "line {number}: {player} {bill_no} {kind:?}");
+        assert_eq!(actual, *expect, "line {number}: {player} {bill_no} {kind:?}");
     }
     assert!(block_on(bank.audit()).unwrap().is_clean());
 }
 
 #[test]
-fn a_present_is_given_once() {
+fn replayed_present_is_applied_once() {
     check(&[
         ((0, "a", "1", present(233)), Applied { balance: 233, gifted: 233 }),
         ((1, "a", "1", present(233)), Replayed { balance: 233 }),
@@ -93,21 +93,21 @@ fn a_present_is_given_once() {
 }
 
 #[test]
-fn a_taken_number_is_refused_by_what_differs() {
-    let taken = |differs| Refused(Refusal::BillNoTaken(differs));
+fn taken_bill_no_reports_the_mismatch() {
+    let taken = |mismatch| Refused(Refusal::BillNoTaken(mismatch));
     check(&[
         ((0, "a", "1", present(5)), Applied { balance: 5, gifted: 5 }),
-        ((0, "b", "1", present(5)), taken(Differs::Player)),
-        ((0, "a", "1", pay(5)), taken(Differs::Kind)),
-        ((0, "a", "1", save(5)), taken(Differs::Kind)),
-        ((0, "a", "1", present(6)), taken(Differs::Amount)),
-        ((0, "b", "1", pay(9)), taken(Differs::Player)),
-        ((0, "a", "1", CANCEL), Refused(Refusal::PayDiffers(Differs::Kind))),
+        ((0, "b", "1", present(5)), taken(Mismatch::Player)),
+        ((0, "a", "1", pay(5)), taken(Mismatch::Kind)),
+        ((0, "a", "1", save(5)), taken(Mismatch::Kind)),
+        ((0, "a", "1", present(6)), taken(Mismatch::Amount)),
+        ((0, "b", "1", pay(9)), taken(Mismatch::Player)),
+        ((0, "a", "1", CANCEL), Refused(Refusal::PayMismatch(Mismatch::Kind))),
     ]);
 }
 
 #[test]
-fn zone_and_offer_differ_too() {
+fn zone_or_offer_mismatch_is_refused() {
     let bank = Model::new();
     let first = order("a", "1", present(5));
     block_on(bank.post(first.clone(), UnixMillis::new(0))).unwrap();
@@ -118,13 +118,13 @@ fn zone_and_offer_differ_too() {
     let mut sandbox = first;
     sandbox.account.environment = Environment::Sandbox;
     let post = |order| block_on(bank.post(order, UnixMillis::new(0)));
-    assert_eq!(post(other_zone), Err(Refusal::BillNoTaken(Differs::Zone).into()));
-    assert_eq!(post(other_offer), Err(Refusal::BillNoTaken(Differs::Offer).into()));
+    assert_eq!(post(other_zone), Err(Refusal::BillNoTaken(Mismatch::Zone).into()));
+    assert_eq!(post(other_offer), Err(Refusal::BillNoTaken(Mismatch::Offer).into()));
     assert!(matches!(post(sandbox), Ok(Posted::Applied(_))), "the sandbox has bill numbers of its own");
 }
 
 #[test]
-fn a_pay_takes_gifted_coins_first_and_a_cancel_gives_the_same_back() {
+fn pay_spends_gifts_first_and_cancel_restores() {
     check(&[
         ((0, "a", "s", save(10)), Applied { balance: 10, gifted: 0 }),
         ((0, "a", "p", present(4)), Applied { balance: 14, gifted: 4 }),
@@ -137,7 +137,7 @@ fn a_pay_takes_gifted_coins_first_and_a_cancel_gives_the_same_back() {
 }
 
 #[test]
-fn a_refused_order_does_not_use_up_its_number() {
+fn refused_order_leaves_bill_no_unused() {
     check(&[
         ((0, "a", "1", pay(1)), Refused(Refusal::BalanceNotEnough(Coins::ZERO))),
         ((0, "a", "1", present(3)), Applied { balance: 3, gifted: 3 }),
@@ -147,14 +147,14 @@ fn a_refused_order_does_not_use_up_its_number() {
 }
 
 #[test]
-fn a_cancel_needs_its_own_pay_within_the_window() {
+fn cancel_requires_its_pay_within_window() {
     let hours = |hours: u64| hours * 3600;
     check(&[
         ((0, "a", "p", present(9)), Applied { balance: 9, gifted: 9 }),
         ((0, "a", "1", CANCEL), Refused(Refusal::PayNotFound)),
         ((0, "a", "1", pay(1)), Applied { balance: 8, gifted: 8 }),
         ((0, "a", "2", pay(1)), Applied { balance: 7, gifted: 7 }),
-        ((0, "b", "1", CANCEL), Refused(Refusal::PayDiffers(Differs::Player))),
+        ((0, "b", "1", CANCEL), Refused(Refusal::PayMismatch(Mismatch::Player))),
         ((hours(48), "a", "1", CANCEL), Applied { balance: 8, gifted: 8 }),
         ((hours(48) + 1, "a", "2", CANCEL), Refused(Refusal::PastCancelWindow)),
         // Replay first: what was cancelled in time stays cancelled.
@@ -163,7 +163,7 @@ fn a_cancel_needs_its_own_pay_within_the_window() {
 }
 
 #[test]
-fn no_sum_passes_the_maximum() {
+fn sums_never_exceed_the_maximum() {
     check(&[
         ((0, "a", "1", present(MAX)), Applied { balance: MAX, gifted: MAX }),
         ((0, "a", "2", present(1)), Refused(Refusal::TooManyCoins)),
@@ -177,49 +177,52 @@ fn no_sum_passes_the_maximum() {
 }
 
 #[test]
-fn a_gift_stays_within_its_orders_limit() {
+fn gift_respects_order_limit() {
     let too_large = |max| Refused(Refusal::GiftTooLarge(Amount::new(max).unwrap()));
     check(&[
-        ((0, "a", "1", limited(10, 10, 0)), Applied { balance: 10, gifted: 10 }),
-        ((0, "a", "2", limited(11, 10, 0)), too_large(10)),
+        ((0, "a", "1", limited_present(10, 10, 0)), Applied { balance: 10, gifted: 10 }),
+        ((0, "a", "2", limited_present(11, 10, 0)), too_large(10)),
         ((0, "a", "2", present(11)), Applied { balance: 21, gifted: 21 }),
         // Replay first: a limit that was lowered since says nothing of what was given.
-        ((0, "a", "1", limited(10, 5, 0)), Replayed { balance: 21 }),
-        ((0, "a", "1", limited(9, 5, 0)), Refused(Refusal::BillNoTaken(Differs::Amount))),
+        ((0, "a", "1", limited_present(10, 5, 0)), Replayed { balance: 21 }),
+        ((0, "a", "1", limited_present(9, 5, 0)), Refused(Refusal::BillNoTaken(Mismatch::Amount))),
     ]);
 }
 
 #[test]
-fn a_days_gifts_stay_within_the_days_limit() {
+fn gifts_respect_daily_limit() {
     const DAY: u64 = 86_400;
-    let passed = |max, left| {
+    let limit_exceeded = |max, left| {
         let (max, left) = (Amount::new(max).unwrap(), Coins::new(left).unwrap());
-        Refused(Refusal::DaysGiftsTooLarge { max, left })
+        Refused(Refusal::DailyGiftsTooLarge { max, left })
     };
     check(&[
-        ((DAY, "a", "1", limited(6, 0, 10)), Applied { balance: 6, gifted: 6 }),
-        ((DAY, "a", "2", limited(5, 0, 10)), passed(10, 4)),
+        ((DAY, "a", "1", limited_present(6, 0, 10)), Applied { balance: 6, gifted: 6 }),
+        ((DAY, "a", "2", limited_present(5, 0, 10)), limit_exceeded(10, 4)),
         // A replay counts once, and other players and gifts without a limit do not count.
-        ((DAY, "a", "1", limited(6, 0, 10)), Replayed { balance: 6 }),
+        ((DAY, "a", "1", limited_present(6, 0, 10)), Replayed { balance: 6 }),
         ((DAY, "a", "3", present(100)), Applied { balance: 106, gifted: 106 }),
-        ((DAY, "b", "4", limited(10, 0, 10)), Applied { balance: 10, gifted: 10 }),
+        ((DAY, "b", "4", limited_present(10, 0, 10)), Applied { balance: 10, gifted: 10 }),
         // Coins that are spent were given all the same.
         ((DAY, "a", "5", pay(106)), Applied { balance: 0, gifted: 0 }),
-        ((DAY, "a", "2", limited(4, 0, 10)), Applied { balance: 4, gifted: 4 }),
-        ((DAY, "a", "6", limited(1, 0, 10)), passed(10, 0)),
-        ((DAY, "a", "6", limited(1, 0, 5)), passed(5, 0)),
+        ((DAY, "a", "2", limited_present(4, 0, 10)), Applied { balance: 4, gifted: 4 }),
+        ((DAY, "a", "6", limited_present(1, 0, 10)), limit_exceeded(10, 0)),
+        ((DAY, "a", "6", limited_present(1, 0, 5)), limit_exceeded(5, 0)),
         // A new day; and the old one does not come back with a clock that does.
-        ((2 * DAY, "a", "6", limited(10, 0, 10)), Applied { balance: 14, gifted: 14 }),
-        ((2 * DAY - 1, "a", "7", limited(1, 0, 10)), passed(10, 0)),
+        ((2 * DAY, "a", "6", limited_present(10, 0, 10)), Applied { balance: 14, gifted: 14 }),
+        ((2 * DAY - 1, "a", "7", limited_present(1, 0, 10)), limit_exceeded(10, 0)),
         // The order's own limit is told first.
-        ((3 * DAY, "a", "7", limited(6, 5, 5)), Refused(Refusal::GiftTooLarge(Amount::new(5).unwrap()))),
+        (
+            (3 * DAY, "a", "7", limited_present(6, 5, 5)),
+            Refused(Refusal::GiftTooLarge(Amount::new(5).unwrap())),
+        ),
     ]);
 }
 
 #[test]
-fn every_small_history_keeps_the_books() {
+fn all_small_histories_audit_clean() {
     // Every history of four orders drawn from eight, enumerated: 4096 of them.
-    let drawn = [
+    let candidates = [
         ("1", save(2)),
         ("1", present(2)),
         ("1", pay(1)),
@@ -232,7 +235,7 @@ fn every_small_history_keeps_the_books() {
     for history in 0..8_usize.pow(4) {
         let bank = Model::new();
         for step in 0..4 {
-            let (bill_no, kind) = drawn[history / 8_usize.pow(step) % 8];
+            let (bill_no, kind) = candidates[history / 8_usize.pow(step) % 8];
             let before = block_on(bank.account(order("a", "1", CANCEL).account)).unwrap();
             let posted = block_on(bank.post(order("a", bill_no, kind), UnixMillis::new(0)));
             let after = block_on(bank.account(order("a", "1", CANCEL).account)).unwrap();
@@ -248,7 +251,7 @@ fn every_small_history_keeps_the_books() {
 }
 
 #[test]
-fn an_account_that_no_orders_can_make_is_none() {
+fn impossible_account_is_rejected() {
     let coins = |count| Coins::new(count).unwrap();
     assert!(Account::new(coins(1), coins(1), coins(3), coins(0), 1).is_none(), "more spent than received");
     assert!(
@@ -264,7 +267,7 @@ fn an_account_that_no_orders_can_make_is_none() {
         "received above the maximum"
     );
     let account = Account::new(coins(0), coins(5), coins(0), coins(5), 1).unwrap();
-    let counted = |count| DaysGifts { day: Day::new(1), coins: coins(count) };
-    assert!(account.having_counted(counted(5)).is_some());
-    assert!(account.having_counted(counted(6)).is_none(), "more gifts on one day than ever");
+    let daily_gifts = |count| DailyGifts { day: Day::new(1), coins: coins(count) };
+    assert!(account.with_daily_gifts(daily_gifts(5)).is_some());
+    assert!(account.with_daily_gifts(daily_gifts(6)).is_none(), "more gifts on one day than ever");
 }

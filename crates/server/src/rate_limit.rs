@@ -101,11 +101,11 @@ impl Bucket {
     pub(crate) fn take(&mut self, rate: NonZeroU32, now: UnixMillis) -> bool {
         // Requests may come here in another order than that in which they asked the clock, and a moment must not be
         // paid out twice. But a clock that was turned back for good must not stop the app for good.
-        if self.at.since(now) > SECOND {
+        if self.at.saturating_since(now) > SECOND {
             self.at = now;
         }
         if now > self.at {
-            let passed = now.since(self.at).min(SECOND).as_millis();
+            let passed = now.saturating_since(self.at).min(SECOND).as_millis();
             let back = u64::try_from(passed).expect("it is a second at most") * u64::from(rate.get());
             self.thousandths = (self.thousandths + back).min(capacity(rate));
             self.at = now;

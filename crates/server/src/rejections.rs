@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use axum::http::header;
 use axum::http::request::Parts;
-use pactolus_ledger::{Former, RecordChange, RecordKey, RecordValue, Sharing, Unavailable};
+use pactolus_ledger::{Precondition, RecordAccess, RecordChange, RecordKey, RecordValue, Unavailable};
 use pactolus_protocol::{CallPath, Refusal, Rid};
 
 use self::log::{SHARED_PER_SECOND, locked};
@@ -69,14 +69,14 @@ pub(crate) async fn keep(
 /// Keeps a rejection for the other nodes, if there are any, beside the answer: who is refused does not wait for it.
 fn share(bank: &Bank, rejection: &Rejection) {
     let has_room = || locked(&bank.rejections.shared).take(SHARED_PER_SECOND, rejection.at);
-    if bank.records.sharing() == Sharing::OneProcess || !has_room() {
+    if bank.records.access() == RecordAccess::Exclusive || !has_room() {
         return;
     }
     let change = RecordChange {
         key: record_key(rejection.rid),
         value: RecordValue(StoredRejection::from(rejection).to_json()),
-        expires_at: rejection.at.after(SHARED_FOR),
-        former: Former::Any,
+        expires_at: rejection.at.saturating_add(SHARED_FOR),
+        precondition: Precondition::Any,
     };
     let records = Arc::clone(&bank.records);
     tokio::spawn(async move {
@@ -88,10 +88,10 @@ fn share(bank: &Bank, rejection: &Rejection) {
 
 /// A rejection that this node or another keeps.
 pub(crate) async fn find(bank: &Bank, rid: Rid) -> Result<Option<Arc<Rejection>>, Unavailable> {
-    match (bank.rejections.get(rid), bank.records.sharing()) {
+    match (bank.rejections.get(rid), bank.records.access()) {
         (Some(rejection), _) => Ok(Some(rejection)),
-        (None, Sharing::OneProcess) => Ok(None),
-        (None, Sharing::ManyProcesses) => {
+        (None, RecordAccess::Exclusive) => Ok(None),
+        (None, RecordAccess::Shared) => {
             let Some(stored) = bank.records.get(record_key(rid)).await? else { return Ok(None) };
             // Bytes of another form are a newer program's, or damage.
             let rejection = StoredRejection::read(&stored).ok_or(Unavailable::Failed)?;

@@ -127,7 +127,11 @@ impl Bank {
         let mut bytes = Zeroizing::new([0; 16]);
         self.random.fill(&mut *bytes);
         let now = self.now();
-        Session { key: SessionKey::of(&bytes), good_from: now, good_until: now.after(SESSION_LIFETIME) }
+        Session {
+            key: SessionKey::of(&bytes),
+            good_from: now,
+            good_until: now.saturating_add(SESSION_LIFETIME),
+        }
     }
 
     /// The id of a request that came in at `now`.

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_stop_at_the_maximum() {
+    fn coin_sums_are_checked() {
         let max = Coins::MAX.get();
         assert_eq!(Coins::new(max), Some(Coins::MAX));
         assert_eq!(Coins::new(max + 1), None);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_neither_zero_nor_too_large() {
+    fn amount_rejects_zero_and_overflow() {
         assert_eq!(Amount::new(0), Err(InvalidAmount::Zero));
         assert_eq!(Amount::new(Coins::MAX.get() + 1), Err(InvalidAmount::TooLarge));
         assert_eq!(Amount::new(u64::MAX), Err(InvalidAmount::TooLarge));

@@ -16,7 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To add a noun that is text: one `text_noun!` in [`text`], with its length and characters.
+//! To add a noun that is text: one `text_type!` in [`text`], with its length and characters.
 
 pub mod coins;
 pub mod environment;

@@ -42,12 +42,12 @@ impl std::error::Error for InvalidText {}
 
 /// Up to `MAX` ASCII bytes, inline.
 #[derive(Clone, Copy)]
-struct Inline<const MAX: usize> {
+struct InlineAscii<const MAX: usize> {
     length: u8,
     bytes: [u8; MAX],
 }
 
-impl<const MAX: usize> Inline<MAX> {
+impl<const MAX: usize> InlineAscii<MAX> {
     fn new(text: &str, allowed: &'static str) -> Result<Self, InvalidText> {
         let fail = |problem| Err(InvalidText { max: MAX, allowed, problem });
         if text.is_empty() {
@@ -76,11 +76,11 @@ impl<const MAX: usize> Inline<MAX> {
     }
 }
 
-macro_rules! text_noun {
+macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $max:literal, $allowed:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
-        pub struct $name(Inline<$max>);
+        pub struct $name(InlineAscii<$max>);
 
         impl $name {
             /// The longest value, in characters.
@@ -88,7 +88,7 @@ macro_rules! text_noun {
 
             /// The value that `text` writes, or why it is none.
             pub fn new(text: &str) -> Result<Self, InvalidText> {
-                Inline::new(text, $allowed).map(Self)
+                InlineAscii::new(text, $allowed).map(Self)
             }
 
             /// The value as text.
@@ -158,27 +158,27 @@ macro_rules! text_noun {
     };
 }
 
-text_noun! {
+text_type! {
     /// A mini game: the platform's `appid`, such as `wx1234567`.
     AppId, 64, "_-"
 }
 
-text_noun! {
+text_type! {
     /// An offer: the coin of an app, as the platform assigned it (`offer_id`).
     OfferId, 64, "_-"
 }
 
-text_noun! {
+text_type! {
     /// A player: the platform's `openid` for a user of one app.
     OpenId, 64, "_-"
 }
 
-text_noun! {
+text_type! {
     /// A zone: the game server whose coins these are, `1` where a game has no zones; a role is joined with `_`.
     ZoneId, 64, "_-.:|*@"
 }
 
-text_noun! {
+text_type! {
     /// A bill number: the caller's name for one order, unique for ever within an app and environment.
     ///
     /// Length and characters are the vendor's rule for `bill_no`.
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bill_numbers_follow_the_vendors_rule() {
+    fn bill_no_accepts_only_vendor_characters() {
         for good in ["a", "BillNo_123", "A-z_0|9*@", &"x".repeat(63)] {
             assert_eq!(BillNo::new(good).unwrap().as_str(), good);
         }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn equality_order_and_hash_are_those_of_the_text() {
+    fn eq_ord_and_hash_follow_the_text() {
         use std::collections::HashMap;
         let map = HashMap::from([(OpenId::new("ab").unwrap(), 1)]);
         assert_eq!(map.get(&OpenId::new("ab").unwrap()), Some(&1));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_what_is_allowed() {
+    fn error_lists_allowed_characters() {
         let error = BillNo::new("a b").unwrap_err().to_string();
         assert_eq!(error, "holds ' '; 1 to 63 digits, letters or any of _-|*@ are allowed");
     }

@@ -25,12 +25,12 @@ impl UnixMillis {
 
     /// The moment `later` after this one; the end of time is far enough to stop at.
     #[must_use]
-    pub fn after(self, later: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(later.as_millis()).unwrap_or(u64::MAX)))
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// How long ago `earlier` was, or zero if it is still to come.
-    pub const fn since(self, earlier: Self) -> Duration {
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
@@ -57,7 +57,7 @@ impl Day {
     }
 
     /// The day of a moment.
-    pub fn of(at: UnixMillis) -> Self {
+    pub fn from_time(at: UnixMillis) -> Self {
         Self(u32::try_from(at.seconds() / 86_400).unwrap_or(u32::MAX))
     }
 

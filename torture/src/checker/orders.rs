@@ -31,7 +31,7 @@ impl Orders {
     pub(crate) fn now(&self) -> UnixMillis {
         let passed =
             STEP.saturating_mul(u32::try_from(self.next.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
-        UnixMillis::new(1_507_530_737_000).after(passed)
+        UnixMillis::new(1_507_530_737_000).saturating_add(passed)
     }
 
     pub(crate) fn app() -> AppId {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use anyhow::{Context as _, ensure};
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Unavailable};
+use pactolus_ledger::{Precondition, PutOutcome, RecordChange, RecordKey, RecordValue, Records, Unavailable};
 use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_types::UnixMillis;
 use pollster::block_on;
@@ -38,20 +38,20 @@ impl Drawer {
         // After one that was not answered nobody knows what they are.
         let is_known = kept.unanswered.is_empty();
         let former = |at: usize| match kept.now[at] {
-            _ if !is_known => Former::Any,
-            number => Former::read(number.map(|number| value(number).0)),
+            _ if !is_known => Precondition::Any,
+            number => Precondition::from_read(number.map(|number| value(number).0)),
         };
         let change = |at: &usize| RecordChange {
             key: key(*at),
             value: value(number),
             expires_at: UnixMillis::new(u64::MAX),
-            former: former(*at),
+            precondition: former(*at),
         };
         let changes = which.iter().map(change).collect();
         match block_on(store.put(changes)) {
-            Ok(Put::Kept) => which.iter().for_each(|at| kept.now[*at] = Some(number)),
+            Ok(PutOutcome::Stored) => which.iter().for_each(|at| kept.now[*at] = Some(number)),
             // Then they are not what was answered before, which the next check says of them.
-            Ok(Put::TooLate) => {}
+            Ok(PutOutcome::Conflict) => {}
             Err(error) => {
                 kept.unanswered.push((which, number));
                 return Err(error);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pactolus_fuzz_support::Choices;
 use pactolus_ledger::{
-    Account, AccountKey, Change, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+    Account, AccountKey, DailyGifts, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind, Receipt,
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
@@ -35,7 +35,7 @@ pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
         let previous = earlier();
         let is_cancel = matches!(receipt.order.kind, OrderKind::Cancel { .. });
         let follows = Follows { previous, pay: if is_cancel { earlier() } else { None } };
-        let position = frame.add(&receipt.order, &receipt.change(), follows);
+        let position = frame.add(&receipt.order, &receipt.effect(), follows);
         let entry = Entry { receipt, follows };
         assert_eq!(
             frame.entry(position).as_ref(),
@@ -50,17 +50,18 @@ pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
 /// Panics where an entry cannot be written and read again.
 pub(super) fn reads_back(position: Position, entry: &Entry) {
     let mut bytes = Vec::new();
-    entry::put(&mut bytes, &entry.receipt.order, &entry.receipt.change(), entry.follows, position);
+    entry::put(&mut bytes, &entry.receipt.order, &entry.receipt.effect(), entry.follows, position);
     assert_eq!(Entry::read(&bytes, position).as_ref(), Some(entry));
 }
 
 fn receipt(choices: &mut Choices<'_>) -> Receipt {
     let order = order(choices);
     let (coins, gifted) = (coins(choices), coins(choices));
-    let change = Change { at: UnixMillis::new(choices.number()), coins, gifted, after: account(choices) };
+    let change =
+        OrderEffect { at: UnixMillis::new(choices.number()), coins, gifted, after: account(choices) };
     // An order that names its coins moves as many.
     let coins = order.kind.amount().map_or(coins, Amount::coins);
-    Receipt::new(order, Change { coins, ..change })
+    Receipt::new(order, OrderEffect { coins, ..change })
 }
 
 fn order(choices: &mut Choices<'_>) -> Order {
@@ -98,13 +99,13 @@ fn order(choices: &mut Choices<'_>) -> Order {
 fn account(choices: &mut Choices<'_>) -> Account {
     let [saved, presented, spent, gifted] = [0; 4].map(|_| coins(choices));
     let account = Account::new(saved, presented, spent, gifted, choices.number()).unwrap_or_default();
-    let counted = DaysGifts {
+    let counted = DailyGifts {
         day: Day::new(u32::try_from(choices.number() >> 32).expect(VALID)),
         coins: coins(choices),
     };
     // A day without gifts is not kept.
-    let counted = if counted.coins.is_zero() { DaysGifts::default() } else { counted };
-    account.having_counted(counted).unwrap_or(account)
+    let counted = if counted.coins.is_zero() { DailyGifts::default() } else { counted };
+    account.with_daily_gifts(counted).unwrap_or(account)
 }
 
 fn coins(choices: &mut Choices<'_>) -> Coins {

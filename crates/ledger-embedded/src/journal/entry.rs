@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, Change, DaysGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+    Account, AccountKey, DailyGifts, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind, Receipt,
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
@@ -88,7 +88,13 @@ impl Entry {
 }
 
 /// Appends the bytes of an entry that will stand at `position`.
-pub(crate) fn put(out: &mut Vec<u8>, order: &Order, change: &Change, follows: Follows, position: Position) {
+pub(crate) fn put(
+    out: &mut Vec<u8>,
+    order: &Order,
+    change: &OrderEffect,
+    follows: Follows,
+    position: Position,
+) {
     let Order { account, bill_no, kind, memo } = order;
     let has_memo = !(memo.item().is_empty() && memo.remark().is_empty());
     let kind_bits = match kind {
@@ -152,7 +158,7 @@ pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
     put_varint(out, account.spent().get());
     put_varint(out, account.gifted().get());
     put_varint(out, account.orders());
-    let counted = account.counted();
+    let counted = account.daily_gifts();
     put_varint(out, counted.coins.get());
     // Most accounts never get a gift under a day's limit, and need no day.
     if !counted.coins.is_zero() {
@@ -171,7 +177,7 @@ pub(crate) fn read_account(reader: &mut Reader<'_>) -> Option<Account> {
         Coins::ZERO => Some(account),
         coins => {
             let day = Day::new(u32::try_from(reader.varint()?).ok()?);
-            account.having_counted(DaysGifts { day, coins })
+            account.with_daily_gifts(DailyGifts { day, coins })
         }
     }
 }

@@ -10,7 +10,7 @@
 //! vouches for all before it.
 //! Both checksums start with the position of what they cover, so that bytes in a wrong place do not pass.
 
-use pactolus_ledger::{Change, Order};
+use pactolus_ledger::{Order, OrderEffect};
 
 use super::entry::{self, Entry, Follows};
 use super::position::{Mark, Position};
@@ -41,7 +41,7 @@ impl FrameBuilder {
     }
 
     /// Adds an entry and says where it will stand.
-    pub(crate) fn add(&mut self, order: &Order, change: &Change, follows: Follows) -> Position {
+    pub(crate) fn add(&mut self, order: &Order, change: &OrderEffect, follows: Follows) -> Position {
         let at = self.bytes.len();
         let position = self.before.position.plus(at);
         self.bytes.extend_from_slice(&[0; ENTRY_HEADER_BYTES]);

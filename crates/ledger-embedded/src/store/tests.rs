@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pactolus_ledger::{
-    AccountKey, Former, Ledger as _, Memo, Order, OrderKind, PostError, Posted, Put, RecordChange, RecordKey,
-    RecordValue, Records as _, Unavailable,
+    AccountKey, Ledger as _, Memo, Order, OrderKind, PostError, Posted, Precondition, PutOutcome,
+    RecordChange, RecordKey, RecordValue, Records as _, Unavailable,
 };
 use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::store::EmbeddedStore;
 
 const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
-const FULL: PostError = PostError::Unavailable(Unavailable::Full);
+const FULL: PostError = PostError::Unavailable(Unavailable::DiskFull);
 
 fn present(bill: usize) -> Order {
     Order {
@@ -52,7 +52,7 @@ fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
 fn until_ready(store: &EmbeddedStore) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while let Err(error) = block_on(store.ready()) {
-        assert_eq!(error, Unavailable::Full);
+        assert_eq!(error, Unavailable::DiskFull);
         assert!(Instant::now() < deadline, "there is room, and the store does not find it");
         std::thread::yield_now();
     }
@@ -106,7 +106,7 @@ fn a_full_disk_refuses_orders_and_room_takes_them_again() {
         applied.extend(post_until_refused(&store, &next, 10));
 
         // While it is full, all that needs no room goes on.
-        assert_eq!(block_on(store.ready()), Err(Unavailable::Full));
+        assert_eq!(block_on(store.ready()), Err(Unavailable::DiskFull));
         holds(&store, &applied, next.load(Ordering::SeqCst));
         if let Some(bill) = applied.last() {
             assert!(matches!(post(&store, *bill), Ok(Posted::Replayed { .. })));
@@ -137,7 +137,7 @@ fn a_store_that_ends_while_the_disk_is_full_opens_again() {
     // Room for some hundred orders, and for none of the bulks that are due: their rows are in memory alone.
     disk.leave(7000);
     let applied = post_until_refused(&store, &next, 10).into_iter().collect();
-    assert_eq!(block_on(store.settle()), Err(Unavailable::Full), "and nobody waits for the views");
+    assert_eq!(block_on(store.settle()), Err(Unavailable::DiskFull), "and nobody waits for the views");
     block_on(store.close());
     drop(store);
 
@@ -173,16 +173,16 @@ fn room_is_kept_for_what_was_taken() {
         key: RecordKey::new("session", &["wx1", "a"]),
         value: RecordValue(value.as_bytes().to_vec()),
         expires_at: UnixMillis::new(10),
-        former: Former::Any,
+        precondition: Precondition::Any,
     };
-    assert_eq!(block_on(store.put(vec![record("refused")])), Err(Unavailable::Full));
+    assert_eq!(block_on(store.put(vec![record("refused")])), Err(Unavailable::DiskFull));
     assert_eq!(block_on(store.get(record("").key)), Ok(None));
     holds(&store, &applied, 1001);
 
     disk.leave(Small::TOTAL);
     until_ready(&store);
     assert!(matches!(post(&store, 1000), Ok(Posted::Applied(_))));
-    assert_eq!(block_on(store.put(vec![record("kept")])), Ok(Put::Kept));
+    assert_eq!(block_on(store.put(vec![record("kept")])), Ok(PutOutcome::Stored));
     assert_eq!(block_on(store.get(record("").key)), Ok(Some(b"kept".to_vec())));
     applied.insert(1000);
     holds(&store, &applied, 1001);

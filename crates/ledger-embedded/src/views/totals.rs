@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use pactolus_ledger::{Sums, Tally, TotalKey};
+use pactolus_ledger::{OrderTallies, OrderTally, TotalKey};
 use pactolus_types::{AppId, Environment};
 
 use super::ViewError;
@@ -83,8 +83,9 @@ fn bytes(row: &TotalRow) -> Vec<u8> {
 fn read(bytes: &[u8]) -> Option<TotalRow> {
     let mut reader = Reader::new(bytes);
     let through = Position(reader.varint()?);
-    let mut tally = || Some(Tally { orders: reader.varint()?, coins: u128::from_le_bytes(reader.array()?) });
-    let sums = Sums { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
+    let mut tally =
+        || Some(OrderTally { orders: reader.varint()?, coins: u128::from_le_bytes(reader.array()?) });
+    let sums = OrderTallies { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
     reader.is_empty().then_some(TotalRow { through, sums })
 }
 

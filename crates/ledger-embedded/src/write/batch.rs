@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pactolus_ledger::{Account, BillKey, Change, Decision, Filed, Order, OrderKind, Refusal, decide};
+use pactolus_ledger::{
+    Account, BillEntry, BillKey, Decision, Order, OrderEffect, OrderKind, Refusal, decide,
+};
 use pactolus_types::UnixMillis;
 
 use crate::journal::Position;
@@ -81,7 +83,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What the bill number made whose last order stands at `position`.
-    fn filed(&self, bill: &BillKey, position: Position) -> Result<Filed, BooksError> {
+    fn filed(&self, bill: &BillKey, position: Position) -> Result<BillEntry, BooksError> {
         Books::filed_at(bill, position, |position| {
             let ahead = || self.ahead.iter().find_map(|batch| batch.frame.entry(position));
             match self.frame.entry(position).or_else(ahead) {
@@ -95,7 +97,7 @@ impl<'a> Draft<'a> {
         &mut self,
         order: &Order,
         names: Names,
-        change: &Change,
+        change: &OrderEffect,
         follows: Follows,
     ) -> Result<(), BooksError> {
         let position = self.frame.add(order, change, follows);

@@ -171,7 +171,7 @@ impl Committing {
     fn commit(&mut self, turn: Turn, batch: Option<&Batch>) -> Result<(), Unavailable> {
         self.books.check()?;
         if turn.0 != self.turn.load(Ordering::Relaxed) {
-            return Err(Unavailable::Full);
+            return Err(Unavailable::DiskFull);
         }
         let Some(batch) = batch else {
             return Ok(());
@@ -203,7 +203,7 @@ impl Committing {
     fn begin_turn(&self) -> Unavailable {
         self.books.tail.publish(&[], &Totals::default(), self.appender.end());
         self.turn.fetch_add(1, Ordering::Release);
-        Unavailable::Full
+        Unavailable::DiskFull
     }
 
     /// Brings the views up to the end of the journal, so that the next opening has nothing to read again, and the

@@ -1,6 +1,6 @@
 //! What passes through the queue: an order with what was looked up for it, and the answer that goes back.
 
-use pactolus_ledger::{Account, Change, Order, PostError, Receipt};
+use pactolus_ledger::{Account, Order, OrderEffect, PostError, Receipt};
 use pactolus_types::UnixMillis;
 use tokio::sync::oneshot;
 
@@ -32,7 +32,7 @@ pub(crate) type Answered = Result<(Box<Order>, Outcome), PostError>;
 
 /// What became of an order that is not refused.
 pub(crate) enum Outcome {
-    Applied(Change),
+    Applied(OrderEffect),
     /// The same order was applied before, with this receipt; the account is the one now.
     Replayed(Box<Receipt>, Account),
 }

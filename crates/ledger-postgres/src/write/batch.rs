@@ -23,7 +23,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use pactolus_ledger::{Filed, PostError, Posted, Receipt, Sums, TotalKey};
+use pactolus_ledger::{BillEntry, OrderTallies, PostError, Posted, Receipt, TotalKey};
 use tokio::try_join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
@@ -195,7 +195,7 @@ pub(crate) async fn read_filed(
     client: &Client,
     read_orders: &Statement,
     bills: &[Row],
-) -> Result<Vec<(BillId, Filed)>, Trouble> {
+) -> Result<Vec<(BillId, BillEntry)>, Trouble> {
     let (mut parts, mut accounts, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     let mut made: Vec<(BillId, AccountId, i64, Option<i64>)> = Vec::with_capacity(bills.len());
     for row in bills {
@@ -225,7 +225,7 @@ pub(crate) async fn read_filed(
         .map(|(id, account, number, cancel)| {
             let receipt = order(account, number)?;
             let cancel = cancel.map(|cancel| order(account, cancel)).transpose()?;
-            Ok((id, Filed { receipt, cancel }))
+            Ok((id, BillEntry { receipt, cancel }))
         })
         .collect()
 }
@@ -317,11 +317,11 @@ async fn write(session: &Session<Statements>, draft: &Draft, sums_part: i16) -> 
     let bills = draft.changed_bills();
     let (new_bills, cancelled_bills) = bill_columns(&bills);
     let mut orders = OrderColumns::default();
-    let mut sums: BTreeMap<TotalKey, Sums> = BTreeMap::new();
+    let mut sums: BTreeMap<TotalKey, OrderTallies> = BTreeMap::new();
     for applied in draft.applied() {
         orders.add(applied.account, &applied.receipt);
         let Receipt { order, at, coins, .. } = &applied.receipt;
-        sums.entry(TotalKey::of(order, *at)).or_default().count(order.kind, *coins);
+        sums.entry(TotalKey::for_order(order, *at)).or_default().add(order.kind, *coins);
     }
     let sum_columns = sum_columns(&sums, sums_part);
 
@@ -412,9 +412,9 @@ fn bill_columns(changes: &BillChanges) -> (NewBills, CancelledBills) {
     (new, cancelled)
 }
 
-fn sum_columns(sums: &BTreeMap<TotalKey, Sums>, part: i16) -> SumColumns<'_> {
+fn sum_columns(sums: &BTreeMap<TotalKey, OrderTallies>, part: i16) -> SumColumns<'_> {
     let mut columns = SumColumns::default();
-    for (key, Sums { saves, presents, pays, cancels }) in sums {
+    for (key, OrderTallies { saves, presents, pays, cancels }) in sums {
         columns.push((
             part,
             key.app.as_str(),

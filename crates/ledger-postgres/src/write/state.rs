@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use pactolus_ledger::{
-    Account, AccountKey, Decision, Filed, Order, OrderKind, Posted, Receipt, Refusal, decide,
+    Account, AccountKey, BillEntry, Decision, Order, OrderKind, Posted, Receipt, Refusal, decide,
 };
 
 use super::Asked;
@@ -30,7 +30,7 @@ pub(super) struct Drafted {
 
 /// What a bill number made.
 struct Bill {
-    filed: Filed,
+    filed: BillEntry,
     stored: Stored,
 }
 
@@ -81,7 +81,7 @@ impl Draft {
     }
 
     /// Notes what a bill number made.
-    pub(super) fn add_bill(&mut self, id: BillId, filed: Filed) {
+    pub(super) fn add_bill(&mut self, id: BillId, filed: BillEntry) {
         let stored = if filed.cancel.is_some() { Stored::OrderAndCancel } else { Stored::Order };
         self.bills.insert(id, Bill { filed, stored });
     }
@@ -130,7 +130,7 @@ impl Draft {
                 pay.filed.cancel = Some(receipt.clone());
             }
             OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
-                let filed = Filed { receipt: receipt.clone(), cancel: None };
+                let filed = BillEntry { receipt: receipt.clone(), cancel: None };
                 self.bills.insert(bill, Bill { filed, stored: Stored::Nothing });
             }
         }
@@ -207,12 +207,12 @@ mod tests {
         let Ok(Ok(Posted::Applied(receipt))) = other.decide(&asked) else { panic!("it is new") };
 
         let mut stale = Draft::default();
-        stale.add_bill(asked.bill, Filed { receipt: receipt.clone(), cancel: None });
+        stale.add_bill(asked.bill, BillEntry { receipt: receipt.clone(), cancel: None });
         assert!(matches!(stale.decide(&asked), Err(Trouble::Overtaken)));
 
         let mut fresh = Draft::default();
         fresh.add_account(asked.account, &asked.order.account, receipt.after);
-        fresh.add_bill(asked.bill, Filed { receipt: receipt.clone(), cancel: None });
+        fresh.add_bill(asked.bill, BillEntry { receipt: receipt.clone(), cancel: None });
         let account = receipt.after;
         assert_eq!(fresh.decide(&asked).unwrap(), Ok(Posted::Replayed { receipt, account }));
     }

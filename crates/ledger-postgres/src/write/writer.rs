@@ -123,7 +123,7 @@ impl Lane {
                 Err(trouble) => {
                     trouble.log("connecting to the database failed");
                     self.connects = false;
-                    return Err(Unavailable::Away);
+                    return Err(Unavailable::Unreachable);
                 }
             },
         };
@@ -175,8 +175,8 @@ impl Lane {
         loop {
             while let Ok(request) = queue.try_recv() {
                 match request {
-                    Request::Post(post) => send_all(vec![post.answer], Unavailable::Away),
-                    Request::Together(_, answer) => drop(answer.send(Err(Unavailable::Away))),
+                    Request::Post(post) => send_all(vec![post.answer], Unavailable::Unreachable),
+                    Request::Together(_, answer) => drop(answer.send(Err(Unavailable::Unreachable))),
                     Request::Close(done) => {
                         queue.close();
                         let _ = done.send(());

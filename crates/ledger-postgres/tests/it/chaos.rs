@@ -48,7 +48,7 @@ async fn a_node_without_a_database_says_so_in_time() {
             applied += 1;
             continue;
         }
-        assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Away)));
+        assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Unreachable)));
         is_away = true;
     }
     assert!(is_away, "without a database nothing is applied");
@@ -74,7 +74,7 @@ async fn a_database_that_says_nothing_holds_nobody() {
         let begun = Instant::now();
         let answer = node.post(order(bill), UnixMillis::new(0)).await;
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-        assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Away)));
+        assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Unreachable)));
     }
     signal("CONT");
     ready(node).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pactolus_ledger::conformance::Bank;
+use pactolus_ledger::conformance::TestEngine;
 use pactolus_ledger::{Ledger, Records, conformance_tests};
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
 use pactolus_test_postgres::Database;
@@ -34,7 +34,7 @@ impl PostgresBank {
     }
 }
 
-impl Bank for PostgresBank {
+impl TestEngine for PostgresBank {
     fn ledger(&self) -> &dyn Ledger {
         self.store.as_ref().unwrap()
     }
@@ -49,7 +49,7 @@ impl Bank for PostgresBank {
     }
 
     // What is answered is where everybody reads it.
-    fn settle(&mut self) {}
+    fn flush_all(&mut self) {}
 }
 
 conformance_tests!(PostgresBank::open);

@@ -102,7 +102,7 @@ mod tests {
 
     fn shown(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
         let mut audit = Audit { orders: 3, accounts: 2, ..Audit::default() };
-        (0..findings).for_each(|number| audit.find(format!("finding {number}")));
+        (0..findings).for_each(|number| audit.add_finding(format!("finding {number}")));
         let mut out = Vec::new();
         print(&mut out, &StoreUrl::default(), &audit).unwrap();
         String::from_utf8(out).unwrap()

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use pactolus_ledger::{Audit, ImportError, Portable, Put, Receipt, RecordChange, Unavailable};
+use pactolus_ledger::{Audit, ImportError, Portable, PutOutcome, Receipt, RecordChange, Unavailable};
 use tokio::runtime::Runtime;
 
 use crate::cli::exit::Failure;
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let bar = bar(orders, lang);
     chunks(
         &from,
-        |from, visit| from.each_order(visit),
+        |from, visit| from.for_each_order(visit),
         |chunk| {
             let copied = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
             import(&runtime, &*to, &chunk)?;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         },
     )?;
     bar.finish();
-    chunks(&from, |from, visit| from.each_record(visit), |chunk| keep(&runtime, &*to, &chunk))?;
+    chunks(&from, |from, visit| from.for_each_record(visit), |chunk| keep(&runtime, &*to, &chunk))?;
 
     let proved = [(&from_url, &from), (&to_url, &to)].map(|(url, store)| prove(&runtime, url, &**store));
     for store in [&from, &to] {
@@ -151,7 +151,7 @@ fn import(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt]) -> Result<
         tries += 1;
         match runtime.block_on(to.import(receipts.to_vec())) {
             Ok(()) => return Ok(()),
-            Err(ImportError::Unavailable(Unavailable::Away | Unavailable::Busy)) if tries < TRIES => {
+            Err(ImportError::Unavailable(Unavailable::Unreachable | Unavailable::Busy)) if tries < TRIES => {
                 std::thread::sleep(Duration::from_secs(1));
             }
             Err(error) => return Err(error.into()),
@@ -162,8 +162,8 @@ fn import(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt]) -> Result<
 /// Keeps records as they were.
 fn keep(runtime: &Runtime, to: &dyn Portable, records: &[RecordChange]) -> Result<(), Failure> {
     match runtime.block_on(to.put(records.to_vec())).context("the records cannot be copied")? {
-        Put::Kept => Ok(()),
-        Put::TooLate => Err(anyhow!("a record that may be anything came too late").into()),
+        PutOutcome::Stored => Ok(()),
+        PutOutcome::Conflict => Err(anyhow!("a record that may be anything came too late").into()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
-use pactolus_ledger::{Portable, Put, RecordChange, Unavailable};
+use pactolus_ledger::{Portable, PutOutcome, RecordChange, Unavailable};
 use pactolus_server::{Found, KeyId, Keyring, OsRandomness, forgotten};
 use pactolus_types::UnixMillis;
 use serde_json::json;
@@ -174,7 +174,7 @@ fn each_chunk(
     store: &Arc<dyn Portable>,
     take: impl FnMut(Vec<RecordChange>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    chunks(store, |store, visit| store.each_record(visit), take)
+    chunks(store, |store, visit| store.for_each_record(visit), take)
 }
 
 /// Makes each change by itself, all at once, and says how many are made. Of a record that was changed meanwhile the
@@ -188,8 +188,8 @@ async fn put_each(store: &Arc<dyn Portable>, changes: Vec<RecordChange>) -> Resu
     let mut made = 0;
     while let Some(put) = puts.join_next().await {
         match put.map_err(|_| Unavailable::Failed)?? {
-            Put::Kept => made += 1,
-            Put::TooLate => {}
+            PutOutcome::Stored => made += 1,
+            PutOutcome::Conflict => {}
         }
     }
     Ok(made)

@@ -7,7 +7,7 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use pactolus_ledger::{Sharing, Unavailable};
+use pactolus_ledger::{RecordAccess, Unavailable};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// Values by keys, as they are in the store or were a moment ago.
 pub(super) struct Held<K, V> {
     cache: Cache<K, Read<V>>,
-    sharing: Sharing,
+    sharing: RecordAccess,
 }
 
 #[derive(Clone)]
@@ -29,7 +29,7 @@ struct Read<V> {
 
 impl<K: Hash + Eq + Clone, V: Clone> Held<K, V> {
     /// Room for `held_max` values of a store that is shared so.
-    pub(super) fn new(held_max: usize, sharing: Sharing) -> Self {
+    pub(super) fn new(held_max: usize, sharing: RecordAccess) -> Self {
         Self { cache: Cache::new(held_max), sharing }
     }
 
@@ -67,8 +67,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Held<K, V> {
 
     fn now(&self) -> Option<Instant> {
         match self.sharing {
-            Sharing::OneProcess => None,
-            Sharing::ManyProcesses => Some(Instant::now()),
+            RecordAccess::Exclusive => None,
+            RecordAccess::Shared => Some(Instant::now()),
         }
     }
 }

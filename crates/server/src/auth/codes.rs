@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
+use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
 use pactolus_protocol::LoginCode;
 use pactolus_protocol::login::CODE_LIFETIME;
 use pactolus_types::{AppId, OpenId, UnixMillis};
@@ -74,9 +74,9 @@ impl Codes {
         let mut bytes = Zeroizing::new([0; 16]);
         self.random.fill(&mut *bytes);
         let code = LoginCode::new(&hex(&*bytes)).expect("hex digits make a code");
-        let good_until_ms = now.after(CODE_LIFETIME).get();
+        let good_until_ms = now.saturating_add(CODE_LIFETIME).get();
         let kept = Kept { openid: openid.to_string(), good_until_ms, used: false };
-        self.vault.put_anyway(self.change(key(appid, &code), &kept, Former::Any)).await?;
+        self.vault.put_anyway(self.change(key(appid, &code), &kept, Precondition::Any)).await?;
         Ok(code)
     }
 
@@ -104,15 +104,15 @@ impl Codes {
             kept.used = true;
             let used = self.change(key.clone(), &kept, read.former());
             match sessions.put_with(appid, openid, &session, vec![used]).await? {
-                Put::Kept => return Ok(openid),
-                Put::TooLate => {}
+                PutOutcome::Stored => return Ok(openid),
+                PutOutcome::Conflict => {}
             }
         }
         Err(Unavailable::Busy.into())
     }
 
-    fn change(&self, key: RecordKey, kept: &Kept, former: Former) -> Change {
-        let expires_at = UnixMillis::new(kept.good_until_ms).after(REMEMBERED);
+    fn change(&self, key: RecordKey, kept: &Kept, former: Precondition) -> Change {
+        let expires_at = UnixMillis::new(kept.good_until_ms).saturating_add(REMEMBERED);
         self.vault.change(key, kept, expires_at, former)
     }
 }

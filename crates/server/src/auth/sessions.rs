@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
+use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
 use pactolus_protocol::{ErrorCode, Refusal, SessionKey};
 use pactolus_types::{AppId, OpenId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -82,8 +82,8 @@ impl Sessions {
         let session = Arc::new(session);
         for _ in 0..TRIES {
             match self.put_with(appid, openid, &session, Vec::new()).await? {
-                Put::Kept => return Ok(()),
-                Put::TooLate => {}
+                PutOutcome::Stored => return Ok(()),
+                PutOutcome::Conflict => {}
             }
         }
         Err(Unavailable::Busy)
@@ -96,7 +96,7 @@ impl Sessions {
         openid: OpenId,
         session: &Arc<Session>,
         other: Vec<Change>,
-    ) -> Result<Put, Unavailable> {
+    ) -> Result<PutOutcome, Unavailable> {
         let kept = Kept {
             session_key: Zeroizing::new(session.key.expose().to_owned()),
             good_from_ms: session.good_from.get(),
@@ -108,11 +108,11 @@ impl Sessions {
         let before = former.as_ref().and_then(|former| read(former).ok());
         let before = before.filter(|before| !before.key.matches(session.key.expose()));
         let before = before.map(|before| self.replaced(appid, openid, &before, session.good_from));
-        let expires_at = session.good_until.after(REMEMBERED);
-        let former = former.map_or(Former::Absent, vault::Kept::former);
+        let expires_at = session.good_until.saturating_add(REMEMBERED);
+        let former = former.map_or(Precondition::Absent, vault::Kept::former);
         let change = self.vault.change(key(appid, openid), &kept, expires_at, former);
         let put = self.vault.put(other.into_iter().chain(before).chain([change]).collect()).await?;
-        if put == Put::Kept {
+        if put == PutOutcome::Stored {
             self.held.insert((appid, openid), Arc::clone(session));
         }
         Ok(put)
@@ -166,7 +166,7 @@ impl Sessions {
     fn replaced(&self, appid: AppId, openid: OpenId, before: &Session, now: UnixMillis) -> Change {
         let session_key = Zeroizing::new(before.key.expose().to_owned());
         let kept = KeptBefore { session_key, replaced_at_ms: now.get() };
-        self.vault.change(before_key(appid, openid), &kept, now.after(REMEMBERED), Former::Any)
+        self.vault.change(before_key(appid, openid), &kept, now.saturating_add(REMEMBERED), Precondition::Any)
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
+use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
 use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
 use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
 use pactolus_types::{AppId, UnixMillis};
@@ -102,7 +102,7 @@ impl Tokens {
         let secret = *self.secrets.get(&appid).ok_or(Unavailable::Closed)?;
         let new = self.new_token();
         let new_digest = digest(new.expose());
-        let good_until = now.after(TOKEN_LIFETIME);
+        let good_until = now.saturating_add(TOKEN_LIFETIME);
         let appid_text = appid.to_string();
         let token = Token { appid: appid_text, secret, good_until_ms: good_until.get(), replaced: false };
 
@@ -111,26 +111,26 @@ impl Tokens {
             let latest = self.vault.get(latest_key(appid)).await?;
             let mut tokens = vec![(new_digest, token.clone())];
             if let Some((digest, mut before)) = self.named_by(latest.as_ref()).await? {
-                before.good_until_ms = before.good_until_ms.min(now.after(TOKEN_OVERLAP).get());
+                before.good_until_ms = before.good_until_ms.min(now.saturating_add(TOKEN_OVERLAP).get());
                 before.replaced = true;
                 tokens.push((digest, before));
             }
-            let former = latest.map_or(Former::Absent, vault::Kept::former);
+            let former = latest.map_or(Precondition::Absent, vault::Kept::former);
             let latest = Latest { digest: new_digest };
             let replaces = self.vault.change(latest_key(appid), &latest, good_until, former);
             match self.put(tokens, replaces).await? {
-                Put::Kept => return Ok(new),
-                Put::TooLate => {}
+                PutOutcome::Stored => return Ok(new),
+                PutOutcome::Conflict => {}
             }
         }
         Err(Unavailable::Busy)
     }
 
     /// Keeps tokens with the record that names the latest of them, and holds them.
-    async fn put(&self, tokens: Vec<(Digest, Token)>, naming: Change) -> Result<Put, Unavailable> {
+    async fn put(&self, tokens: Vec<(Digest, Token)>, naming: Change) -> Result<PutOutcome, Unavailable> {
         let changes = tokens.iter().map(|(digest, token)| self.change(digest, token)).chain([naming]);
         let put = self.vault.put(changes.collect()).await?;
-        if put == Put::Kept {
+        if put == PutOutcome::Stored {
             for (digest, token) in tokens {
                 self.held.insert(digest, token);
             }
@@ -161,8 +161,8 @@ impl Tokens {
     }
 
     fn change(&self, digest: &Digest, token: &Token) -> Change {
-        let expires_at = UnixMillis::new(token.good_until_ms).after(REMEMBERED);
-        self.vault.change(token_key(digest), token, expires_at, Former::Any)
+        let expires_at = UnixMillis::new(token.good_until_ms).saturating_add(REMEMBERED);
+        self.vault.change(token_key(digest), token, expires_at, Precondition::Any)
     }
 
     fn new_token(&self) -> AccessToken {

@@ -1,7 +1,7 @@
 //! Wire words to bank words and back: the one place that knows both.
 
 use pactolus_ledger::{
-    Account, AccountKey, Differs, Gift, GiftLimits, Memo, Order, OrderKind, PostError, Refusal as Refused,
+    Account, AccountKey, Gift, GiftLimits, Memo, Mismatch, Order, OrderKind, PostError, Refusal as Refused,
     Unavailable,
 };
 use pactolus_protocol::{
@@ -96,7 +96,7 @@ pub(crate) fn refusal(error: PostError, amount: Parameter) -> Refusal {
             amount,
             format_args!("is too large; this app gives at most {max} coins in one order"),
         ),
-        PostError::Refused(Refused::DaysGiftsTooLarge { max, left }) => Refusal::parameter(
+        PostError::Refused(Refused::DailyGiftsTooLarge { max, left }) => Refusal::parameter(
             amount,
             format_args!(
                 "is too large; this app gives a player at most {max} coins a day in a zone, and {left} are left"
@@ -108,7 +108,7 @@ pub(crate) fn refusal(error: PostError, amount: Parameter) -> Refusal {
         PostError::Refused(Refused::PayNotFound) => {
             Refusal::because(ErrorCode::OrderNotExist, "no pay has this bill_no")
         }
-        PostError::Refused(Refused::PayDiffers(differs)) => match differing(differs, amount) {
+        PostError::Refused(Refused::PayMismatch(differs)) => match differing(differs, amount) {
             Some(parameter) => Refusal::because(
                 ErrorCode::OrderNotExist,
                 format!("{parameter} differs from that of the order with this bill_no"),
@@ -123,8 +123,8 @@ pub(crate) fn refusal(error: PostError, amount: Parameter) -> Refusal {
 pub(crate) fn unavailable(error: Unavailable) -> Refusal {
     let detail = match error {
         Unavailable::Busy => "the bank is busy; repeat the same request",
-        Unavailable::Away => "the bank's database cannot be reached; repeat the same request",
-        Unavailable::Full => "the bank's disk is full; repeat the same request once there is room",
+        Unavailable::Unreachable => "the bank's database cannot be reached; repeat the same request",
+        Unavailable::DiskFull => "the bank's disk is full; repeat the same request once there is room",
         Unavailable::Closed => "the bank is stopping; repeat the same request",
         Unavailable::Failed => "the bank's store failed; repeat the same request once it is back",
     };
@@ -132,12 +132,12 @@ pub(crate) fn unavailable(error: Unavailable) -> Refusal {
 }
 
 /// The parameter of the wire for what differs; nothing if it is the call itself.
-fn differing(differs: Differs, amount: Parameter) -> Option<Parameter> {
+fn differing(differs: Mismatch, amount: Parameter) -> Option<Parameter> {
     match differs {
-        Differs::Player => Some(Parameter::OpenId),
-        Differs::Zone => Some(Parameter::ZoneId),
-        Differs::Offer => Some(Parameter::OfferId),
-        Differs::Amount => Some(amount),
-        Differs::Kind => None,
+        Mismatch::Player => Some(Parameter::OpenId),
+        Mismatch::Zone => Some(Parameter::ZoneId),
+        Mismatch::Offer => Some(Parameter::OfferId),
+        Mismatch::Amount => Some(amount),
+        Mismatch::Kind => None,
     }
 }

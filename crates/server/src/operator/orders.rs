@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use pactolus_ledger::{BillKey, Differs, Memo, Order, OrderKind, PostError, Posted, Refusal};
+use pactolus_ledger::{BillKey, Memo, Mismatch, Order, OrderKind, PostError, Posted, Refusal};
 use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,23 +121,23 @@ fn problem(error: PostError, bill_no: BillNo) -> Problem {
         // What is left is said of limited gifts, pays and cancels, which the operator does not post.
         PostError::Refused(
             refusal @ (Refusal::GiftTooLarge(_)
-            | Refusal::DaysGiftsTooLarge { .. }
+            | Refusal::DailyGiftsTooLarge { .. }
             | Refusal::BalanceNotEnough(_)
             | Refusal::PayNotFound
-            | Refusal::PayDiffers(_)
+            | Refusal::PayMismatch(_)
             | Refusal::PastCancelWindow),
         ) => Problem::conflict("kind", refusal.to_string()),
     }
 }
 
 /// The field of [`NewOrder`] for what differs; the offer is the app's.
-fn field(differs: Differs) -> &'static str {
+fn field(differs: Mismatch) -> &'static str {
     match differs {
-        Differs::Player => "openid",
-        Differs::Zone => "zone_id",
-        Differs::Offer => "offer_id",
-        Differs::Kind => "kind",
-        Differs::Amount => "coins",
+        Mismatch::Player => "openid",
+        Mismatch::Zone => "zone_id",
+        Mismatch::Offer => "offer_id",
+        Mismatch::Kind => "kind",
+        Mismatch::Amount => "coins",
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) async fn put(
         return Err(Problem::invalid("expires_in", format_args!("must be 1 to {EXPIRES_IN_MAX} seconds")));
     }
     let good_from = bank.now();
-    let good_until = good_from.after(Duration::from_secs(session.expires_in));
+    let good_until = good_from.saturating_add(Duration::from_secs(session.expires_in));
     bank.sessions.put(app.appid, openid, Session { key, good_from, good_until }).await?;
     Ok(axum::Json(PutSession {
         appid: Told(app.appid),

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
 use jiff::{ToSpan as _, Unit};
-use pactolus_ledger::{Tally, Total};
+use pactolus_ledger::{OrderTally, Total};
 use pactolus_types::{AppId, Day, Environment, OfferId, ZoneId};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ pub(crate) async fn get(
 }
 
 impl From<&Total> for DayTotal {
-    fn from(Total { key, sums }: &Total) -> Self {
+    fn from(Total { key, tallies: sums }: &Total) -> Self {
         Self {
             offer_id: Told(key.offer),
             zone_id: Told(key.zone),
@@ -113,8 +113,8 @@ impl From<&Total> for DayTotal {
     }
 }
 
-impl From<Tally> for KindTotal {
-    fn from(tally: Tally) -> Self {
+impl From<OrderTally> for KindTotal {
+    fn from(tally: OrderTally) -> Self {
         Self { orders: tally.orders, coins: tally.coins.to_string() }
     }
 }

@@ -3,7 +3,7 @@
 //! A bank that lacks one of them would take every login that it sealed for lost, and every back end's token with it.
 //! That may be a variable that was not set, so it is told before the first request and not by a million players.
 
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Unavailable};
+use pactolus_ledger::{Precondition, PutOutcome, RecordChange, RecordKey, RecordValue, Records, Unavailable};
 use pactolus_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl Keyring {
                 return Ok(());
             }
             known.push(first);
-            if write(records, &known, Former::read(stored)).await? == Put::Kept {
+            if write(records, &known, Precondition::from_read(stored)).await? == PutOutcome::Stored {
                 return Ok(());
             }
         }
@@ -76,9 +76,9 @@ impl Keyring {
     /// Lets the store know the first key alone, once it was found that nothing in it is sealed with another.
     pub async fn settle(&self, records: &dyn Records) -> Result<(), Unavailable> {
         let first: Vec<_> = self.first().map(super::MasterKey::id).into_iter().collect();
-        match write(records, &first, Former::Any).await? {
-            Put::Kept => Ok(()),
-            Put::TooLate => Err(Unavailable::Failed),
+        match write(records, &first, Precondition::Any).await? {
+            PutOutcome::Stored => Ok(()),
+            PutOutcome::Conflict => Err(Unavailable::Failed),
         }
     }
 }
@@ -93,9 +93,14 @@ fn read(stored: Option<&[u8]>) -> Result<Vec<KeyId>, Unavailable> {
     kept.keys.iter().map(|id| id.parse().map_err(|_| Unavailable::Failed)).collect()
 }
 
-async fn write(records: &dyn Records, keys: &[KeyId], former: Former) -> Result<Put, Unavailable> {
+async fn write(
+    records: &dyn Records,
+    keys: &[KeyId],
+    former: Precondition,
+) -> Result<PutOutcome, Unavailable> {
     let kept = Kept { keys: keys.iter().map(ToString::to_string).collect() };
     let value = serde_json::to_vec(&kept).expect("texts have a form in JSON");
-    let change = RecordChange { key: key(), value: RecordValue(value), expires_at: NEVER, former };
+    let change =
+        RecordChange { key: key(), value: RecordValue(value), expires_at: NEVER, precondition: former };
     records.put(vec![change]).await
 }

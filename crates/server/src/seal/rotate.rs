@@ -2,7 +2,7 @@
 //!
 //! It decides and does no more: who reads the records and writes them again is the command that reseals a store.
 
-use pactolus_ledger::{Former, RecordChange, RecordValue};
+use pactolus_ledger::{Precondition, RecordChange, RecordValue};
 use pactolus_types::UnixMillis;
 
 use super::vault::Kind;
@@ -49,7 +49,7 @@ impl Keyring {
         let RecordChange { key, value, expires_at, .. } = record;
         let opened = self.open(&key, &value.0).ok()?;
         let sealed = self.seal(random, &key, &opened);
-        Some(RecordChange { key, value: sealed, expires_at, former: Former::Value(value) })
+        Some(RecordChange { key, value: sealed, expires_at, precondition: Precondition::Value(value) })
     }
 }
 
@@ -57,5 +57,10 @@ impl Keyring {
 pub fn forgotten(record: RecordChange) -> RecordChange {
     let RecordChange { key, value, .. } = record;
     let nothing = RecordValue(b"null".to_vec());
-    RecordChange { key, value: nothing, expires_at: UnixMillis::new(0), former: Former::Value(value) }
+    RecordChange {
+        key,
+        value: nothing,
+        expires_at: UnixMillis::new(0),
+        precondition: Precondition::Value(value),
+    }
 }

@@ -1,7 +1,7 @@
 //! Sealing by itself: a known answer, what does not open, and what becomes of a store when keys change.
 
 use pactolus_ledger::model::Model;
-use pactolus_ledger::{Former, Put, RecordChange, Records as _};
+use pactolus_ledger::{Precondition, PutOutcome, RecordChange, Records as _};
 use pactolus_types::UnixMillis;
 use pollster::block_on;
 use proptest::prelude::*;
@@ -20,11 +20,11 @@ fn ring(numbers: &[u8]) -> Keyring {
 }
 
 fn name(name: &str) -> RecordKey {
-    RecordKey::named(name.to_owned())
+    RecordKey::from_name(name.to_owned())
 }
 
 fn record(key: &str, value: RecordValue) -> RecordChange {
-    RecordChange { key: name(key), value, expires_at: NEVER, former: Former::Any }
+    RecordChange { key: name(key), value, expires_at: NEVER, precondition: Precondition::Any }
 }
 
 /// 0, 1, 2 and so on to 31.
@@ -166,7 +166,7 @@ fn a_record_is_found_to_be_what_it_is_and_sealed_anew() {
             Found::NoSecret | Found::Current | Found::Open | Found::Older(_) => {
                 let anew = anew.unwrap();
                 assert_eq!(ring.look(&anew), Found::Current);
-                assert!(anew.former.holds(Some(&record.value.0)) && !anew.former.holds(None));
+                assert!(anew.precondition.holds(Some(&record.value.0)) && !anew.precondition.holds(None));
             }
         }
     }
@@ -201,9 +201,13 @@ fn a_store_takes_no_bank_that_lacks_a_key_of_it() {
 fn what_is_to_be_forgotten_is_gone_with_the_next_sweep() {
     let store = Model::new();
     let lost = record("session/a/b", ring(&[1]).seal(&OsRandomness, &name("session/a/b"), b"{}"));
-    assert_eq!(block_on(store.put(vec![lost.clone()])).unwrap(), Put::Kept);
-    assert_eq!(block_on(store.put(vec![forgotten(lost.clone())])).unwrap(), Put::Kept);
-    assert_eq!(block_on(store.put(vec![forgotten(lost)])).unwrap(), Put::TooLate, "it is another already");
+    assert_eq!(block_on(store.put(vec![lost.clone()])).unwrap(), PutOutcome::Stored);
+    assert_eq!(block_on(store.put(vec![forgotten(lost.clone())])).unwrap(), PutOutcome::Stored);
+    assert_eq!(
+        block_on(store.put(vec![forgotten(lost)])).unwrap(),
+        PutOutcome::Conflict,
+        "it is another already"
+    );
     assert_eq!(block_on(store.sweep(UnixMillis::new(1))).unwrap(), 1);
     assert_eq!(block_on(store.get(name("session/a/b"))).unwrap(), None);
 }

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records, Sharing, Unavailable};
+use pactolus_ledger::{
+    Precondition, PutOutcome, RecordAccess, RecordChange, RecordKey, RecordValue, Records, Unavailable,
+};
 use pactolus_types::UnixMillis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,8 +82,8 @@ impl Kept {
     }
 
     /// What a change says that the record was.
-    pub(crate) fn former(self) -> Former {
-        Former::Value(RecordValue(self.stored))
+    pub(crate) fn former(self) -> Precondition {
+        Precondition::Value(RecordValue(self.stored))
     }
 }
 
@@ -110,30 +112,30 @@ impl Vault {
         key: RecordKey,
         value: &impl Serialize,
         expires_at: UnixMillis,
-        former: Former,
+        former: Precondition,
     ) -> Change {
         let mut bytes = Zeroizing::new(Vec::with_capacity(VALUE_BYTES));
         serde_json::to_writer(&mut *bytes, value).expect("texts and numbers have a form in JSON");
         let value = self.keys.seal(&*self.random, &key, &bytes);
-        Change(RecordChange { key, value, expires_at, former })
+        Change(RecordChange { key, value, expires_at, precondition: former })
     }
 
     /// Makes all changes or none.
-    pub(crate) async fn put(&self, changes: Vec<Change>) -> Result<Put, Unavailable> {
+    pub(crate) async fn put(&self, changes: Vec<Change>) -> Result<PutOutcome, Unavailable> {
         self.records.put(changes.into_iter().map(|Change(change)| change).collect()).await
     }
 
     /// Makes a change that depends on nothing.
     pub(crate) async fn put_anyway(&self, change: Change) -> Result<(), Unavailable> {
-        debug_assert!(matches!(change.0.former, Former::Any), "it could come too late");
+        debug_assert!(matches!(change.0.precondition, Precondition::Any), "it could come too late");
         match self.put(vec![change]).await? {
-            Put::Kept => Ok(()),
-            Put::TooLate => Err(Unavailable::Failed),
+            PutOutcome::Stored => Ok(()),
+            PutOutcome::Conflict => Err(Unavailable::Failed),
         }
     }
 
     /// Who else may change them.
-    pub(crate) fn sharing(&self) -> Sharing {
-        self.records.sharing()
+    pub(crate) fn sharing(&self) -> RecordAccess {
+        self.records.access()
     }
 }

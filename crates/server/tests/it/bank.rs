@@ -44,7 +44,7 @@ impl TestClock {
     }
 
     pub(crate) fn turn(&self, later: Duration) {
-        self.0.turn(Turn::To(self.now().after(later))).unwrap();
+        self.0.turn(Turn::To(self.now().saturating_add(later))).unwrap();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
-use pactolus_ledger::{Former, Put, RecordChange, RecordKey, RecordValue, Records};
+use pactolus_ledger::{Precondition, PutOutcome, RecordChange, RecordKey, RecordValue, Records};
 use pactolus_protocol::{AccessToken, MidasKey, SessionKey, signed_body};
 use pactolus_server::{Keyring, MasterKey};
 use pactolus_types::{Environment, UnixMillis};
@@ -178,7 +178,7 @@ async fn with_a_wrong_key_the_bank_is_busy_for_a_login_until_the_player_logs_in_
 async fn a_login_that_was_moved_to_another_player_is_none() {
     let place = Reopened::new();
     let (thief, victim) = ("thief", "victim");
-    let key = |player: &str| RecordKey::named(format!("session/{APPID}/{player}"));
+    let key = |player: &str| RecordKey::from_name(format!("session/{APPID}/{player}"));
     for (digits, moved_is_good) in [(&["a"][..], false), (&[], true)] {
         let logged_in = bank(&place, digits).await;
         logged_in.log_in(thief).await;
@@ -190,9 +190,9 @@ async fn a_login_that_was_moved_to_another_player_is_none() {
             key: key(victim),
             value: RecordValue(stolen),
             expires_at: UnixMillis::new(1 << 50),
-            former: Former::Any,
+            precondition: Precondition::Any,
         };
-        assert_eq!(Records::put(&*store, vec![change]).await.unwrap(), Put::Kept);
+        assert_eq!(Records::put(&*store, vec![change]).await.unwrap(), PutOutcome::Stored);
         store.close().await;
         drop::<Arc<_>>(store);
 

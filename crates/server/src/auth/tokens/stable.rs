@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use pactolus_ledger::{Former, Put, RecordKey, Unavailable};
+use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
 use pactolus_protocol::token::TOKEN_LIFETIME;
 use pactolus_protocol::{AccessToken, Refresh, TokenReply};
 use pactolus_types::{AppId, UnixMillis};
@@ -61,7 +61,7 @@ enum Again {
 impl Forced {
     fn again(self, now: UnixMillis) -> Again {
         let last = self.last_ms.map(UnixMillis::new);
-        if last.is_some_and(|last| now.since(last) < FORCED_INTERVAL) {
+        if last.is_some_and(|last| now.saturating_since(last) < FORCED_INTERVAL) {
             return Again::TooSoon;
         }
         let today = last.is_some_and(|last| last.get() / DAY_MS == now.get() / DAY_MS);
@@ -114,13 +114,13 @@ impl Tokens {
                 (Some(kept), false) => Some(kept),
                 (living, _) => {
                     let new = self.new_stable(secret, forced, now);
-                    let former = read.map_or(Former::Absent, vault::Kept::former);
+                    let former = read.map_or(Precondition::Absent, vault::Kept::former);
                     let put = self.replace(app, living, &new, former, now).await?;
-                    (put == Put::Kept).then_some(new)
+                    (put == PutOutcome::Stored).then_some(new)
                 }
             };
             if let Some(told) = told {
-                let expires_in = UnixMillis::new(told.good_until_ms).since(now);
+                let expires_in = UnixMillis::new(told.good_until_ms).saturating_since(now);
                 return Ok(TokenReply { access_token: told.token(app), expires_in });
             }
         }
@@ -130,7 +130,7 @@ impl Tokens {
     fn new_stable(&self, secret: Digest, forced: Forced, now: UnixMillis) -> Kept {
         let mut nonce = [0; 32];
         self.random.fill(&mut nonce);
-        Kept { nonce, secret, good_until_ms: now.after(TOKEN_LIFETIME).get(), forced }
+        Kept { nonce, secret, good_until_ms: now.saturating_add(TOKEN_LIFETIME).get(), forced }
     }
 
     /// Puts a `new` stable token in the place of the `living` one, which it ends at once.
@@ -139,9 +139,9 @@ impl Tokens {
         app: &AppSettings,
         living: Option<Kept>,
         new: &Kept,
-        former: Former,
+        former: Precondition,
         now: UnixMillis,
-    ) -> Result<Put, Unavailable> {
+    ) -> Result<PutOutcome, Unavailable> {
         let good_until = UnixMillis::new(new.good_until_ms);
         let good = |kept: &Kept, until: UnixMillis, replaced| {
             let token = Token {
@@ -155,7 +155,7 @@ impl Tokens {
         let ended = living.map(|kept| good(&kept, now, true));
         let tokens = ended.into_iter().chain([good(new, good_until, false)]).collect();
         // The count of today has to last as long as today.
-        let expires_at = good_until.after(REMEMBERED);
+        let expires_at = good_until.saturating_add(REMEMBERED);
         let naming = self.vault.change(stable_key(app.appid), new, expires_at, former);
         self.put(tokens, naming).await
     }
