@@ -18,9 +18,9 @@ use self::post::Posted;
 use crate::suite::Options;
 use crate::worker::Helper;
 use pactolus_reports::machine::disk::folder_bytes;
-use pactolus_reports::machine::process::wait_for_rest;
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, figure, mebibytes, number};
+use pactolus_reports::machine::process::wait_until_idle;
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
@@ -66,7 +66,7 @@ const ORDERS_MIN: u64 = 100_000;
 const MERGING_AT_MOST: Duration = Duration::from_secs(900);
 
 /// Measures one size after the other.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(1_000_000, 100_000));
     let waiting = arguments.waiting.unwrap_or(4096);
     let sizes = match &*arguments.orders {
@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
             arguments.audit,
         )?);
     }
-    Part::new("engine", table(&measured), &serde_json::json!({ "sizes": measured }))
+    ReportSection::new("engine", table(&measured), &serde_json::json!({ "sizes": measured }))
 }
 
 fn measure(folder: &Path, posting: &post::Arguments, audit: bool) -> anyhow::Result<Figures> {
@@ -96,7 +96,7 @@ fn measure(folder: &Path, posting: &post::Arguments, audit: bool) -> anyhow::Res
     let mut opener = open(&store, false)?;
     let after_a_kill: Opened = opener.told()?;
     let settled: Settled = opener.told()?;
-    if !wait_for_rest(opener.pid(), MERGING_AT_MOST)? {
+    if !wait_until_idle(opener.pid(), MERGING_AT_MOST)? {
         eprintln!("  the store has not come to rest; bytes on disk are those of now");
     }
     opener.end()?;
@@ -107,7 +107,7 @@ fn measure(folder: &Path, posting: &post::Arguments, audit: bool) -> anyhow::Res
     let audited: Settled = opener.told()?;
     opener.end()?;
 
-    let orders = number(posting.orders);
+    let orders = to_f64(posting.orders);
     Ok(Figures {
         orders: posting.orders,
         players: posting.players,
@@ -117,7 +117,7 @@ fn measure(folder: &Path, posting: &post::Arguments, audit: bool) -> anyhow::Res
         opened_after_a_kill_s: after_a_kill.took_s,
         opened_after_an_end_s: after_an_end.took_s,
         peak_memory_of_opening_bytes: settled.peak_memory_bytes,
-        disk_bytes_per_order: number(disk_bytes.values().sum()) / orders,
+        disk_bytes_per_order: to_f64(disk_bytes.values().sum()) / orders,
         disk_bytes,
         audit_findings: audited.audit_findings,
         posted,
@@ -143,32 +143,38 @@ fn bytes_by_folder(store: &Path) -> std::io::Result<BTreeMap<String, u64>> {
 /// A column for each size.
 fn table(sizes: &[Figures]) -> String {
     let mut headings = vec![String::new()];
-    headings.extend(sizes.iter().map(|size| format!("{} orders", figure(number(size.orders), 0))));
+    headings.extend(sizes.iter().map(|size| format!("{} orders", format_number(to_f64(size.orders), 0))));
     headings.push("Goal".to_owned());
-    let mut table = Table::new(&headings);
+    let mut table = MarkdownTable::new(&headings);
     let mut row = |what: &str, goal: &str, cell: &dyn Fn(&Figures) -> String| {
         let cells = sizes.iter().map(cell);
         let row: Vec<_> =
             std::iter::once(what.to_owned()).chain(cells).chain(std::iter::once(goal.to_owned())).collect();
-        table.row(&row);
+        table.push_row(&row);
     };
-    row("Orders a second, overall", "≥ 300,000 at 10 million", &|size| figure(size.orders_per_second, 0));
-    row("in the last fifth", "", &|size| figure(size.orders_per_second_by_fifths[4], 0));
+    row("Orders a second, overall", "≥ 300,000 at 10 million", &|size| {
+        format_number(size.orders_per_second, 0)
+    });
+    row("in the last fifth", "", &|size| format_number(size.orders_per_second_by_fifths[4], 0));
     let base = sizes.iter().find(|size| size.orders == 10_000_000);
     row("overall, over that at 10 million", "≥ 0.70 at 50 million", &|size| match base {
-        Some(base) => figure(size.orders_per_second / base.orders_per_second, 2),
+        Some(base) => format_number(size.orders_per_second / base.orders_per_second, 2),
         None => "–".to_owned(),
     });
-    row("Longest that 256 orders waited, ms", "", &|size| figure(size.posted.waits.longest_ms, 0));
+    row("Longest that 256 orders waited, ms", "", &|size| format_number(size.posted.waits.longest_ms, 0));
     row("and how often above 100 ms", "", &|size| size.posted.waits.stalls.to_string());
     row("Peak memory, MiB", "≤ 1,024 at 50 million", &|size| {
-        figure(mebibytes(size.posted.peak_memory_bytes), 0)
+        format_number(mebibytes(size.posted.peak_memory_bytes), 0)
     });
-    row("Opened after `kill -9`, s", "≤ 2 at 50 million", &|size| figure(size.opened_after_a_kill_s, 3));
+    row("Opened after `kill -9`, s", "≤ 2 at 50 million", &|size| {
+        format_number(size.opened_after_a_kill_s, 3)
+    });
     row("Opened after an orderly end, s", "≤ 2 at 50 million", &|size| {
-        figure(size.opened_after_an_end_s, 3)
+        format_number(size.opened_after_an_end_s, 3)
     });
-    row("Bytes on disk per order, all merged", "≤ 160", &|size| figure(size.disk_bytes_per_order, 0));
+    row("Bytes on disk per order, all merged", "≤ 160", &|size| {
+        format_number(size.disk_bytes_per_order, 0)
+    });
     if sizes.iter().any(|size| size.audit_findings.is_some()) {
         row("Findings of the audit", "0", &|size| size.audit_findings.unwrap_or_default().to_string());
     }

@@ -15,9 +15,9 @@ use self::route::Route;
 use self::server_process::{Measured, Served};
 use crate::suite::Options;
 use crate::workload::Gifts;
-use pactolus_reports::interleave::{Spread, in_turn};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::Table;
+use pactolus_reports::interleave::{Spread, measure_interleaved};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::MarkdownTable;
 
 /// How to measure.
 #[derive(clap::Args, Default)]
@@ -69,7 +69,7 @@ pub(crate) struct OfRoute {
 }
 
 /// Measures the routes in turn, with one count of connections after the other.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let requests = arguments.requests.unwrap_or(options.pick(250_000, 10_000));
     let rounds = arguments.rounds.unwrap_or(options.pick(9, 3));
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         by_connections.push(OfConnections { connections: *connections, routes });
     }
     let figures = Figures { players, requests, rounds, by_connections };
-    Part::new("http", figures.table(), &figures)
+    ReportSection::new("http", figures.table(), &figures)
 }
 
 /// Measures routes in turn, the first of them being what the others are compared with.
@@ -97,7 +97,7 @@ pub(crate) fn measure(
     connections: usize,
     rounds: u64,
 ) -> anyhow::Result<Vec<OfRoute>> {
-    let measured = in_turn(rounds, routes, |route| {
+    let measured = measure_interleaved(rounds, routes, |route| {
         let measured = server.measure(*route, requests, connections)?;
         let Measured { per_second, latency, .. } = &measured;
         eprintln!("    {:<30} {per_second:>8.0}/s  p99 {:.2} ms", route.path(), latency.p99_ms);
@@ -105,13 +105,13 @@ pub(crate) fn measure(
     })?;
     let null = measured.first().cloned().unwrap_or_default();
     let of_route = |(route, rounds): (&Route, Vec<Measured>)| {
-        let spread = |figure: fn(&Measured) -> f64| Spread::of(rounds.iter().map(figure));
+        let spread = |figure: fn(&Measured) -> f64| Spread::from_samples(rounds.iter().map(figure));
         let per_second =
             |rounds: &[Measured]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
         OfRoute {
             route: *route,
             per_second: spread(|round| round.per_second),
-            over_null: Spread::of_ratios(per_second(&rounds), per_second(&null)),
+            over_null: Spread::from_ratios(per_second(&rounds), per_second(&null)),
             p50_ms: spread(|round| round.latency.p50_ms),
             p99_ms: spread(|round| round.latency.p99_ms),
             server_user_us: spread(|round| round.server_user_us),
@@ -126,11 +126,11 @@ pub(crate) fn measure(
 
 impl Figures {
     fn table(&self) -> String {
-        let mut table = Table::new(&HEADINGS);
+        let mut table = MarkdownTable::new(&HEADINGS);
         for OfConnections { connections, routes } in &self.by_connections {
             for of in routes {
                 let is_the_goals = of.route == Route::Present && *connections == 256;
-                table.row(&of.row(&connections.to_string(), if is_the_goals { "≥ 0.80" } else { "" }));
+                table.push_row(&of.row(&connections.to_string(), if is_the_goals { "≥ 0.80" } else { "" }));
             }
         }
         table.to_string()

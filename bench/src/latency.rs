@@ -14,11 +14,11 @@ use crate::load::response::Reading;
 use crate::load::schedule::{self, Schedule};
 use crate::suite::Options;
 use crate::workload::Gifts;
-use pactolus_reports::interleave::{Spread, in_turn};
-use pactolus_reports::latency::{Latency, Waits};
-use pactolus_reports::machine::disk::{Probe, RECORD_BYTES};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, figure};
+use pactolus_reports::interleave::{Spread, measure_interleaved};
+use pactolus_reports::latency::{Latency, LatencySamples};
+use pactolus_reports::machine::disk::{RECORD_BYTES, SyncProbe};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, format_number};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
@@ -76,7 +76,7 @@ struct Half {
 }
 
 /// Measures both, on one server.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let folder = options.temporary()?;
     let mut server = Served::start(&folder.path().join("store"), Gifts::to(players), 0)?;
@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         alone: alone(arguments, options, &mut server, folder.path())?,
         half: half(arguments, options, &mut server)?,
     };
-    Part::new("latency", figures.table(), &figures)
+    ReportSection::new("latency", figures.table(), &figures)
 }
 
 #[derive(Clone, Copy)]
@@ -104,22 +104,22 @@ fn alone(
     let rounds = arguments.rounds.unwrap_or(options.pick(51, 5));
     eprintln!("latency: {presents} presents, one by one");
     let mut client = Client::connect(&server.address)?;
-    let mut probe = Probe::new(folder)?;
-    let measured = in_turn(rounds, &[Subject::Present, Subject::Fdatasync], |subject| {
-        let mut waits = Waits::default();
+    let mut probe = SyncProbe::new(folder)?;
+    let measured = measure_interleaved(rounds, &[Subject::Present, Subject::Fdatasync], |subject| {
+        let mut waits = LatencySamples::default();
         for number in server.new_gifts(presents) {
             waits.push(match subject {
                 Subject::Present => client.give(server, number)?,
                 Subject::Fdatasync => probe.append()?,
             });
         }
-        Ok(waits.told())
+        Ok(waits.summarize())
     })?;
     let of = |subject: usize, figure: fn(&Latency) -> f64| -> Vec<f64> {
         measured[subject].iter().map(figure).collect()
     };
-    let spread = |subject, figure| Spread::of(of(subject, figure));
-    let ratio = |figure| Spread::of_ratios(of(0, figure), of(1, figure));
+    let spread = |subject, figure| Spread::from_samples(of(subject, figure));
+    let ratio = |figure| Spread::from_ratios(of(0, figure), of(1, figure));
     Ok(Alone {
         presents,
         rounds,
@@ -151,7 +151,7 @@ fn half(arguments: &Arguments, options: &Options, server: &mut Served) -> anyhow
         per_second,
         presents: waits.count() as u64,
         minutes,
-        latency: waits.told(),
+        latency: waits.summarize(),
     })
 }
 
@@ -188,8 +188,9 @@ impl Client {
 impl Figures {
     fn table(&self) -> String {
         let Self { alone, half } = self;
-        let mut table = Table::new(&["What", "Figure", "Goal"]);
-        let mut row = |what: String, figure: String, goal: &str| table.row(&[what, figure, goal.to_owned()]);
+        let mut table = MarkdownTable::new(&["What", "Figure", "Goal"]);
+        let mut row =
+            |what: String, figure: String, goal: &str| table.push_row(&[what, figure, goal.to_owned()]);
         row(
             format!("`fdatasync` after {RECORD_BYTES} appended bytes: p50, p99, ms"),
             format!("{:.3}, {:.3}", alone.fdatasync_p50_ms.median, alone.fdatasync_p99_ms.median),
@@ -209,17 +210,17 @@ impl Figures {
         let Latency { p50_ms, p99_ms, p999_ms, longest_ms, stalls } = half.latency;
         row(
             format!("The most presents a second, on {} connections", half.connections),
-            figure(half.most_per_second, 0),
+            format_number(half.most_per_second, 0),
             "",
         );
         row(
-            format!("{} a second for {:.1} min: p50, ms", figure(half.per_second, 0), half.minutes),
-            figure(p50_ms, 2),
+            format!("{} a second for {:.1} min: p50, ms", format_number(half.per_second, 0), half.minutes),
+            format_number(p50_ms, 2),
             "",
         );
-        row("p99, ms".to_owned(), figure(p99_ms, 2), "≤ 10");
-        row("p99.9, ms".to_owned(), figure(p999_ms, 2), "");
-        row("the longest, ms".to_owned(), figure(longest_ms, 1), "≤ 100");
+        row("p99, ms".to_owned(), format_number(p99_ms, 2), "≤ 10");
+        row("p99.9, ms".to_owned(), format_number(p999_ms, 2), "");
+        row("the longest, ms".to_owned(), format_number(longest_ms, 1), "≤ 100");
         row("how many above 100 ms".to_owned(), stalls.to_string(), "0");
         table.to_string()
     }

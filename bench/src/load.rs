@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 
 use self::response::Reading;
-use pactolus_reports::latency::Waits;
+use pactolus_reports::latency::LatencySamples;
 
 /// How many threads send, each for its own connections: as many as there are cores on the machine that the goals are
 /// for, and each with a runtime of its own, so that none wakes another.
@@ -58,7 +58,7 @@ impl Requests {
 /// What sending came to.
 pub(crate) struct Sent {
     pub(crate) took: Duration,
-    pub(crate) waits: Waits,
+    pub(crate) waits: LatencySamples,
 }
 
 /// Sends all requests on so many connections; every one has to be answered as is expected.
@@ -73,7 +73,7 @@ pub(crate) fn send(address: &str, requests: Requests, connections: usize) -> any
         let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
         threads.push(std::thread::spawn(move || send_from_here(own, &requests, &next)));
     }
-    let mut waits = Waits::default();
+    let mut waits = LatencySamples::default();
     for thread in threads {
         waits.append(thread.join().map_err(|_| anyhow::anyhow!("a thread of the load panicked"))??);
     }
@@ -85,7 +85,7 @@ fn send_from_here(
     connections: Vec<StdStream>,
     requests: &Arc<Requests>,
     next: &Arc<AtomicUsize>,
-) -> anyhow::Result<Waits> {
+) -> anyhow::Result<LatencySamples> {
     Builder::new_current_thread().enable_io().build()?.block_on(async {
         let room = requests.ends.len() / connections.len() / THREADS;
         let mut tasks = Vec::new();
@@ -93,7 +93,7 @@ fn send_from_here(
             let mut connection = Connection::new(stream)?;
             let (requests, next) = (Arc::clone(requests), Arc::clone(next));
             tasks.push(tokio::spawn(async move {
-                let mut waits = Waits::with_room(room);
+                let mut waits = LatencySamples::with_capacity(room);
                 while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let sent = Instant::now();
                     connection.exchange(request, requests.expected).await?;
@@ -102,7 +102,7 @@ fn send_from_here(
                 anyhow::Ok(waits)
             }));
         }
-        let mut waits = Waits::default();
+        let mut waits = LatencySamples::default();
         for task in tasks {
             waits.append(task.await.context("a connection's task panicked")??);
         }

@@ -23,7 +23,7 @@ mod workload;
 use clap::{Parser, Subcommand};
 
 use crate::suite::Options;
-use pactolus_reports::report::Part;
+use pactolus_reports::report::ReportSection;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -108,7 +108,7 @@ impl Measure {
         ]
     }
 
-    fn run(&self, options: &Options) -> anyhow::Result<Part> {
+    fn run(&self, options: &Options) -> anyhow::Result<ReportSection> {
         match self {
             Self::Signatures(arguments) => signatures::run(arguments, options),
             Self::Http(arguments) => http::run(arguments, options),

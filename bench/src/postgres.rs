@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use pactolus_ledger::Ledger as _;
 use pactolus_ledger_postgres::{PostgresStore, Settings, migrate};
-use pactolus_test_postgres::{Cluster, ask, execute};
+use pactolus_test_postgres::{Cluster, execute, query_scalar};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
@@ -19,9 +19,9 @@ use crate::http::route::Route;
 use crate::http::server_process::Served;
 use crate::suite::Options;
 use crate::workload::Gifts;
-use pactolus_reports::interleave::{Spread, in_turn};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, figure, number};
+use pactolus_reports::interleave::{Spread, measure_interleaved};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
@@ -90,7 +90,7 @@ struct Of {
     rounds: Vec<Measured>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let connections = arguments.connections.unwrap_or(256);
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let requests = arguments.requests.unwrap_or(options.pick(100_000, 5000));
@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     let runtime = Runtime::new()?;
     runtime.block_on(migrate(&cluster.url().parse()?, None))?;
     let by_hand = ByHand {
-        pgbench: cluster.programs().join("pgbench"),
+        pgbench: cluster.bin_dir().join("pgbench"),
         port: cluster.port(),
         script: ByHand::create(&cluster, players)?,
         clients: arguments.pgbench_clients.unwrap_or(64),
@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     nodes[0].log_in()?;
 
     let subjects = [Subject::OneNode, Subject::ByHand, Subject::TwoNodes];
-    let measured = in_turn(rounds, &subjects, |subject| {
+    let measured = measure_interleaved(rounds, &subjects, |subject| {
         let measured = match subject {
             Subject::OneNode => present(&cluster, &mut nodes[..1], requests, connections),
             Subject::TwoNodes => present(&cluster, &mut nodes, requests, connections),
@@ -130,8 +130,8 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     let [one, hand, two] =
         <[Vec<Measured>; 3]>::try_from(measured).map_err(|_| anyhow::anyhow!("three subjects"))?;
     let bytes = |table: &str, rows: u64| -> anyhow::Result<f64> {
-        let bytes = ask(&url, &format!("SELECT pg_total_relation_size('pactolus.{table}')"));
-        Ok(bytes.parse::<f64>()? / number(rows))
+        let bytes = query_scalar(&url, &format!("SELECT pg_total_relation_size('pactolus.{table}')"));
+        Ok(bytes.parse::<f64>()? / to_f64(rows))
     };
     let figures = Figures {
         connections,
@@ -147,7 +147,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         account_bytes: bytes("accounts", audited.accounts)?,
         session_bytes: bytes("records", players)?,
     };
-    Part::new("postgres", figures.table(), &figures)
+    ReportSection::new("postgres", figures.table(), &figures)
 }
 
 impl Subject {
@@ -170,7 +170,7 @@ fn present(
     let count = nodes.len();
     let (of_each, connections) = (requests / u64::try_from(count)?, connections / count);
     let transactions = || -> anyhow::Result<u64> {
-        Ok(ask(&cluster.url(), "SELECT count(DISTINCT xmin::text) FROM pactolus.orders").parse()?)
+        Ok(query_scalar(&cluster.url(), "SELECT count(DISTINCT xmin::text) FROM pactolus.orders").parse()?)
     };
     let before = transactions()?;
     let mut measured = observed(cluster, || {
@@ -184,10 +184,10 @@ fn present(
                 .map(|node| node.join().map_err(|_| anyhow::anyhow!("a node's load panicked"))?);
             sent.map(|sent| Ok(sent?.per_second)).sum::<anyhow::Result<f64>>()
         })?;
-        Ok((per_second, number(of_each) * number(u64::try_from(count)?)))
+        Ok((per_second, to_f64(of_each) * to_f64(u64::try_from(count)?)))
     })?;
     // The statements that lock and read are sent at once, and so are those that write and the commit.
-    measured.round_trips_per_order = 2.0 * number(transactions()? - before) / number(requests);
+    measured.round_trips_per_order = 2.0 * to_f64(transactions()? - before) / to_f64(requests);
     Ok(measured)
 }
 
@@ -195,21 +195,21 @@ fn present(
 fn observed(cluster: &Cluster, run: impl FnOnce() -> anyhow::Result<(f64, f64)>) -> anyhow::Result<Measured> {
     // What others left to do is not this one's to pay for.
     execute(&cluster.url(), "CHECKPOINT");
-    let before = ask(&cluster.url(), "SELECT pg_current_wal_lsn()");
+    let before = query_scalar(&cluster.url(), "SELECT pg_current_wal_lsn()");
     let (per_second, orders) = run()?;
     let since = format!("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{before}')");
-    let bytes: f64 = ask(&cluster.url(), &since).parse()?;
+    let bytes: f64 = query_scalar(&cluster.url(), &since).parse()?;
     Ok(Measured { per_second, wal_bytes_per_order: bytes / orders, round_trips_per_order: 1.0 })
 }
 
 impl Of {
     fn rounds(rounds: Vec<Measured>, hand: &[Measured]) -> Self {
-        let spread = |figure: fn(&Measured) -> f64| Spread::of(rounds.iter().map(figure));
+        let spread = |figure: fn(&Measured) -> f64| Spread::from_samples(rounds.iter().map(figure));
         let per_second =
             |rounds: &[Measured]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
         Self {
             per_second: spread(|round| round.per_second),
-            over_by_hand: Spread::of_ratios(per_second(&rounds), per_second(hand)),
+            over_by_hand: Spread::from_ratios(per_second(&rounds), per_second(hand)),
             wal_bytes_per_order: spread(|round| round.wal_bytes_per_order),
             round_trips_per_order: spread(|round| round.round_trips_per_order),
             rounds,
@@ -219,7 +219,7 @@ impl Of {
 
 impl Figures {
     fn table(&self) -> String {
-        let mut table = Table::new(&[
+        let mut table = MarkdownTable::new(&[
             "Ledger",
             "Orders a second (least · median · most)",
             "Over a statement for each order",
@@ -233,23 +233,23 @@ impl Figures {
             (Subject::TwoNodes, &self.two_nodes),
         ];
         for (subject, of) in rows {
-            table.row(&[
+            table.push_row(&[
                 subject.name().to_owned(),
                 of.per_second.to_string(),
                 format!("{:.2}", of.over_by_hand),
                 if matches!(subject, Subject::ByHand) { String::new() } else { "≥ 1.50".to_owned() },
-                figure(of.wal_bytes_per_order.median, 0),
-                figure(of.round_trips_per_order.median, 3),
+                format_number(of.wal_bytes_per_order.median, 0),
+                format_number(of.round_trips_per_order.median, 3),
             ]);
         }
-        let mut bytes = Table::new(&["On disk, indexes included", "Bytes"]);
+        let mut bytes = MarkdownTable::new(&["On disk, indexes included", "Bytes"]);
         for (what, of) in [
             ("an order", self.order_bytes),
             ("its bill number", self.bill_bytes),
             ("an account", self.account_bytes),
             ("a session", self.session_bytes),
         ] {
-            bytes.row(&[what.to_owned(), figure(of, 0)]);
+            bytes.push_row(&[what.to_owned(), format_number(of, 0)]);
         }
         format!("{table}\n{bytes}")
     }

@@ -11,8 +11,8 @@ use crate::http::server_process::Served;
 use crate::http::{HEADINGS, OfRoute, measure};
 use crate::suite::Options;
 use crate::workload::Gifts;
-use pactolus_reports::report::Part;
-use pactolus_reports::table::Table;
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::MarkdownTable;
 
 /// How to measure.
 #[derive(clap::Args, Default)]
@@ -47,7 +47,7 @@ struct Figures {
 }
 
 /// Fills a store, and measures the routes in turn.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let connections = arguments.connections.unwrap_or(256);
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let requests = arguments.requests.unwrap_or(options.pick(100_000, 10_000));
@@ -59,10 +59,10 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     drop(post::post_all(&post::Arguments::new(orders, players, 4096), &store)?);
     let mut server = Served::start(&store, Gifts::to(players), orders)?;
     let routes = measure(&mut server, &ROUTES, requests, connections, rounds)?;
-    let mut table = Table::new(&HEADINGS);
+    let mut table = MarkdownTable::new(&HEADINGS);
     for of in &routes {
-        table.row(&of.row(&connections.to_string(), ""));
+        table.push_row(&of.row(&connections.to_string(), ""));
     }
     let figures = Figures { connections, players, orders, requests, rounds, routes };
-    Part::new("reads", table.to_string(), &figures)
+    ReportSection::new("reads", table.to_string(), &figures)
 }

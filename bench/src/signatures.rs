@@ -15,9 +15,9 @@ use sha2::Sha256;
 
 use crate::suite::Options;
 use crate::workload::{ENVIRONMENT, Gifts, MIDAS_KEY, SESSION_KEY, TOKEN};
-use pactolus_reports::interleave::{Spread, in_turn};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, number};
+use pactolus_reports::interleave::{Spread, measure_interleaved};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, to_f64};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
@@ -58,7 +58,7 @@ struct Figures {
 }
 
 /// Measures the three in turn.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let presents = arguments.presents.unwrap_or(options.pick(2000, 500));
     let rounds = arguments.rounds.unwrap_or(options.pick(1001, 101));
     eprintln!("signatures: {presents} presents at a time");
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     let (midas_mac, session_mac) = (keyed(MIDAS_KEY), keyed(SESSION_KEY));
 
     let subjects = [Subject::Hmacs, Subject::Signatures, Subject::Whole];
-    let measured = in_turn(rounds, &subjects, |subject| {
+    let measured = measure_interleaved(rounds, &subjects, |subject| {
         let numbers = (0..bodies.len()).cycle().take(usize::try_from(presents)?);
         let begun = Instant::now();
         match subject {
@@ -91,12 +91,12 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
                 }
             }
         }
-        Ok(begun.elapsed().as_secs_f64() * 1e9 / number(presents))
+        Ok(begun.elapsed().as_secs_f64() * 1e9 / to_f64(presents))
     })?;
 
-    let spread = |subject: usize| Spread::of(measured[subject].iter().copied());
+    let spread = |subject: usize| Spread::from_samples(measured[subject].iter().copied());
     let ratio =
-        |subject: usize| Spread::of_ratios(measured[subject].iter().copied(), measured[0].iter().copied());
+        |subject: usize| Spread::from_ratios(measured[subject].iter().copied(), measured[0].iter().copied());
     let figures = Figures {
         presents,
         rounds,
@@ -107,27 +107,31 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         signatures_over_two_hmacs: ratio(1),
         whole_over_two_hmacs: ratio(2),
     };
-    Part::new("signatures", figures.table(), &figures)
+    ReportSection::new("signatures", figures.table(), &figures)
 }
 
 impl Figures {
     fn table(&self) -> String {
-        let mut table =
-            Table::new(&["What", "Nanoseconds (least · median · most)", "Over the two HMACs", "Goal"]);
+        let mut table = MarkdownTable::new(&[
+            "What",
+            "Nanoseconds (least · median · most)",
+            "Over the two HMACs",
+            "Goal",
+        ]);
         let [sig, mp_sig] = self.text_bytes;
-        table.row(&[
+        table.push_row(&[
             format!("two bare HMACs, over {sig} and {mp_sig} bytes"),
             self.two_hmacs_ns.to_string(),
             String::new(),
             String::new(),
         ]);
-        table.row(&[
+        table.push_row(&[
             "both signatures of a present, its fields at hand".to_owned(),
             self.signatures_ns.to_string(),
             format!("{:.2}", self.signatures_over_two_hmacs),
             String::new(),
         ]);
-        table.row(&[
+        table.push_row(&[
             "verifying a present, from the bytes of its body".to_owned(),
             self.whole_ns.to_string(),
             format!("{:.2}", self.whole_over_two_hmacs),

@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use tempfile::TempDir;
 
-use pactolus_reports::report::{Circumstances, Part, repeating};
+use pactolus_reports::report::{ReportSection, RunContext, rerun_command};
 
 /// What holds for every part.
 #[derive(clap::Args)]
@@ -50,24 +50,26 @@ impl Options {
     }
 
     /// What a run that begins now is measured on.
-    pub(crate) fn circumstances(&self) -> anyhow::Result<Circumstances> {
-        let command = repeating("cargo xtask bench", std::env::args().skip(1), &["--into", "--stores"]);
-        Circumstances::of(command, self.temporary()?.path())
+    pub(crate) fn circumstances(&self) -> anyhow::Result<RunContext> {
+        let command = rerun_command("cargo xtask bench", std::env::args().skip(1), &["--into", "--stores"]);
+        RunContext::capture(command, self.temporary()?.path())
     }
 
     /// Shows what a part found, and keeps it.
-    pub(crate) fn finish(&self, part: &Part, circumstances: &Circumstances) -> anyhow::Result<()> {
+    pub(crate) fn finish(&self, part: &ReportSection, circumstances: &RunContext) -> anyhow::Result<()> {
         eprintln!("\n{}", part.table);
         if let Some(folder) = self.into() {
-            circumstances.keep(part, &folder, "performance")?;
+            circumstances.write_report(part, &folder, "performance")?;
         }
         Ok(())
     }
 
     /// Prints everything as JSON, if that is wanted.
-    pub(crate) fn print(&self, parts: &[Part], circumstances: &Circumstances) -> anyhow::Result<()> {
+    pub(crate) fn print(&self, parts: &[ReportSection], circumstances: &RunContext) -> anyhow::Result<()> {
         if self.json {
-            let figures = parts.iter().map(|part| Ok((part.name.to_owned(), circumstances.figures(part)?)));
+            let figures = parts
+                .iter()
+                .map(|part| Ok((part.name.to_owned(), circumstances.figures_with_context(part)?)));
             let figures = figures.collect::<anyhow::Result<serde_json::Map<_, _>>>()?;
             println!("{}", serde_json::to_string_pretty(&figures)?);
         }

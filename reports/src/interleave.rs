@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::table::figure;
+use crate::table::format_number;
 
 /// Measures each of `subjects` once a round, and gives back what came of each, round by round.
-pub fn in_turn<S, T>(
+pub fn measure_interleaved<S, T>(
     rounds: u64,
     subjects: &[S],
     mut measure: impl FnMut(&S) -> anyhow::Result<T>,
@@ -34,8 +34,8 @@ pub struct Spread {
 
 impl Spread {
     /// Of figures in any order; of an even number of them, the lower of the two in the middle is the median.
-    pub fn of(figures: impl IntoIterator<Item = f64>) -> Self {
-        let mut figures: Vec<f64> = figures.into_iter().collect();
+    pub fn from_samples(samples: impl IntoIterator<Item = f64>) -> Self {
+        let mut figures: Vec<f64> = samples.into_iter().collect();
         figures.sort_by(f64::total_cmp);
         let last = figures.len().saturating_sub(1);
         let at = |index: usize| figures.get(index).copied().unwrap_or_default();
@@ -43,8 +43,11 @@ impl Spread {
     }
 
     /// Of the ratios of what was measured in one round.
-    pub fn of_ratios(above: impl IntoIterator<Item = f64>, below: impl IntoIterator<Item = f64>) -> Self {
-        Self::of(above.into_iter().zip(below).map(|(above, below)| above / below))
+    pub fn from_ratios(
+        numerators: impl IntoIterator<Item = f64>,
+        denominators: impl IntoIterator<Item = f64>,
+    ) -> Self {
+        Self::from_samples(numerators.into_iter().zip(denominators).map(|(above, below)| above / below))
     }
 }
 
@@ -52,7 +55,8 @@ impl Spread {
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or_default();
-        let [least, median, most] = [self.least, self.median, self.most].map(|value| figure(value, decimals));
+        let [least, median, most] =
+            [self.least, self.median, self.most].map(|value| format_number(value, decimals));
         write!(f, "{least} · {median} · {most}")
     }
 }
@@ -62,9 +66,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subjects_come_in_turn() {
+    fn subjects_are_interleaved_by_round() {
         let mut order = Vec::new();
-        let measured = in_turn(2, &["a", "b"], |subject| {
+        let measured = measure_interleaved(2, &["a", "b"], |subject| {
             order.push(*subject);
             Ok(order.len())
         });
@@ -73,12 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_in_the_middle() {
-        let spread = |figures: &[f64]| Spread::of(figures.iter().copied()).to_string();
+    fn median_of_even_count_is_the_lower_middle() {
+        let spread = |figures: &[f64]| Spread::from_samples(figures.iter().copied()).to_string();
         assert_eq!(spread(&[]), "0 · 0 · 0");
         assert_eq!(spread(&[7.0]), "7 · 7 · 7");
         assert_eq!(spread(&[3.0, 1.0, 2000.0]), "1 · 3 · 2,000");
         assert_eq!(spread(&[4.0, 1.0, 3.0, 2.0]), "1 · 2 · 4");
-        assert_eq!(format!("{:.2}", Spread::of_ratios([1.0, 3.0], [2.0, 4.0])), "0.50 · 0.50 · 0.75");
+        assert_eq!(format!("{:.2}", Spread::from_ratios([1.0, 3.0], [2.0, 4.0])), "0.50 · 0.50 · 0.75");
     }
 }

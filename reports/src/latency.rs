@@ -11,11 +11,11 @@ pub const STALL: Duration = Duration::from_millis(100);
 ///
 /// In microseconds, at four bytes each: ten minutes at fifty thousand a second take 120 MB.
 #[derive(Debug, Default)]
-pub struct Waits(Vec<u32>);
+pub struct LatencySamples(Vec<u32>);
 
-impl Waits {
+impl LatencySamples {
     /// None yet, with room for so many.
-    pub fn with_room(count: usize) -> Self {
+    pub fn with_capacity(count: usize) -> Self {
         Self(Vec::with_capacity(count))
     }
 
@@ -35,20 +35,20 @@ impl Waits {
     }
 
     /// What is told of them.
-    pub fn told(mut self) -> Latency {
+    pub fn summarize(mut self) -> Latency {
         self.0.sort_unstable();
         let stall = u32::try_from(STALL.as_micros()).expect("a stall is a fraction of a second");
         Latency {
-            p50_ms: self.part(500),
-            p99_ms: self.part(990),
-            p999_ms: self.part(999),
-            longest_ms: self.part(1000),
+            p50_ms: self.percentile_ms(500),
+            p99_ms: self.percentile_ms(990),
+            p999_ms: self.percentile_ms(999),
+            longest_ms: self.percentile_ms(1000),
             stalls: self.0.len() - self.0.partition_point(|wait| *wait <= stall),
         }
     }
 
     /// The least wait that so many in a thousand do not exceed, in milliseconds; of sorted ones.
-    fn part(&self, thousandths: usize) -> f64 {
+    fn percentile_ms(&self, thousandths: usize) -> f64 {
         let rank = (self.0.len() * thousandths).div_ceil(1000);
         let wait = self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default();
         f64::from(wait) / 1e3
@@ -74,31 +74,31 @@ pub struct Latency {
 mod tests {
     use super::*;
 
-    fn told(millis: impl Iterator<Item = u64>) -> Latency {
-        let mut waits = Waits::default();
+    fn summarize_millis(millis: impl Iterator<Item = u64>) -> Latency {
+        let mut waits = LatencySamples::default();
         millis.for_each(|wait| waits.push(Duration::from_millis(wait)));
-        waits.told()
+        waits.summarize()
     }
 
     #[test]
-    fn percentiles_are_waits_that_happened() {
+    fn percentiles_are_recorded_samples() {
         let hundred = Latency { p50_ms: 50.0, p99_ms: 99.0, p999_ms: 100.0, longest_ms: 100.0, stalls: 0 };
-        assert_eq!(told((1..=100).rev()), hundred);
+        assert_eq!(summarize_millis((1..=100).rev()), hundred);
         let one = Latency { p50_ms: 101.0, p99_ms: 101.0, p999_ms: 101.0, longest_ms: 101.0, stalls: 1 };
-        assert_eq!(told(std::iter::once(101)), one);
+        assert_eq!(summarize_millis(std::iter::once(101)), one);
         let none = Latency { p50_ms: 0.0, p99_ms: 0.0, p999_ms: 0.0, longest_ms: 0.0, stalls: 0 };
-        assert_eq!(told(std::iter::empty()), none);
+        assert_eq!(summarize_millis(std::iter::empty()), none);
     }
 
     #[test]
-    fn others_count_too_and_no_wait_is_too_long_to_count() {
-        let mut waits = Waits::with_room(1);
+    fn append_merges_and_push_saturates() {
+        let mut waits = LatencySamples::with_capacity(1);
         waits.push(Duration::from_secs(10_000_000));
-        let mut others = Waits::default();
+        let mut others = LatencySamples::default();
         others.push(Duration::ZERO);
         waits.append(others);
         assert_eq!(waits.count(), 2);
-        let told = waits.told();
-        assert!(told.p50_ms < 1.0 && told.longest_ms > 3_600_000.0, "{told:?}");
+        let latency = waits.summarize();
+        assert!(latency.p50_ms < 1.0 && latency.longest_ms > 3_600_000.0, "{latency:?}");
     }
 }

@@ -22,14 +22,14 @@ pub struct Machine {
 }
 
 /// How many syncs tell what one takes.
-const SYNCS: u64 = 200;
+const SYNC_SAMPLES: u64 = 200;
 
 impl Machine {
     /// This one, with the disk that holds `folder`.
-    pub fn of(folder: &Path) -> anyhow::Result<Self> {
-        let mut probe = disk::Probe::new(folder)?;
-        let syncs = (0..SYNCS).map(|_| probe.append()).collect::<Result<Vec<_>, _>>()?;
-        let fdatasync = Spread::of(syncs.iter().map(|sync| sync.as_secs_f64() * 1e3));
+    pub fn detect(folder: &Path) -> anyhow::Result<Self> {
+        let mut probe = disk::SyncProbe::new(folder)?;
+        let syncs = (0..SYNC_SAMPLES).map(|_| probe.append()).collect::<Result<Vec<_>, _>>()?;
+        let fdatasync = Spread::from_samples(syncs.iter().map(|sync| sync.as_secs_f64() * 1e3));
         let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = cpus.lines().find(|line| line.starts_with("model name"));
         let model = model.and_then(|line| line.split_once(": "));

@@ -3,22 +3,22 @@
 use std::fmt::{self, Write as _};
 
 /// A table in Markdown, row by row.
-pub struct Table {
+pub struct MarkdownTable {
     columns: usize,
     text: String,
 }
 
-impl Table {
+impl MarkdownTable {
     /// With these headings.
     pub fn new<S: AsRef<str>>(headings: &[S]) -> Self {
         let mut table = Self { columns: headings.len(), text: String::new() };
-        table.row(headings);
-        table.row(&vec!["---"; headings.len()]);
+        table.push_row(headings);
+        table.push_row(&vec!["---"; headings.len()]);
         table
     }
 
     /// Adds a row, which has as many cells as there are headings.
-    pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
+    pub fn push_row<S: AsRef<str>>(&mut self, cells: &[S]) {
         assert_eq!(cells.len(), self.columns, "a row has as many cells as there are headings");
         for cell in cells {
             self.text.push_str("| ");
@@ -29,14 +29,14 @@ impl Table {
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for MarkdownTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
 /// A figure with its thousands set apart: `38,578`, `1,234.50`.
-pub fn figure(value: f64, decimals: usize) -> String {
+pub fn format_number(value: f64, decimals: usize) -> String {
     let written = format!("{value:.decimals$}");
     let whole_end = written.find('.').unwrap_or(written.len());
     let mut grouped = String::with_capacity(written.len() + 4);
@@ -54,13 +54,13 @@ pub fn figure(value: f64, decimals: usize) -> String {
 
 /// A number of things, to be divided; above 2^53 it loses digits that no table shows.
 #[expect(clippy::cast_precision_loss, reason = "figures are told to a few digits")]
-pub fn number(count: u64) -> f64 {
+pub fn to_f64(count: u64) -> f64 {
     count as f64
 }
 
 /// Bytes as MiB.
 pub fn mebibytes(bytes: u64) -> f64 {
-    number(bytes) / (1024.0 * 1024.0)
+    to_f64(bytes) / (1024.0 * 1024.0)
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated_by_commas() {
         let cases = [
             (0.0, 0, "0"),
             (999.4, 0, "999"),
@@ -79,14 +79,14 @@ mod tests {
             (0.123_456, 3, "0.123"),
         ];
         for (value, decimals, written) in cases {
-            assert_eq!(figure(value, decimals), written);
+            assert_eq!(format_number(value, decimals), written);
         }
     }
 
     #[test]
-    fn a_table_is_markdown() {
-        let mut table = Table::new(&["What", "Goal"]);
-        table.row(&["a|b", ""]);
+    fn table_renders_as_markdown() {
+        let mut table = MarkdownTable::new(&["What", "Goal"]);
+        table.push_row(&["a|b", ""]);
         assert_eq!(table.to_string(), "| What | Goal |\n| --- | --- |\n| a\\|b |  |\n");
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use fastrand::Rng;
 use hyper::Method;
-use pactolus_reports::report::Part;
+use pactolus_reports::report::ReportSection;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     jumps: Option<u64>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let jumps = arguments.jumps.unwrap_or(options.pick(200, 24));
     let tally = in_a_folder(options, "clock", |folder| attack(jumps, options, folder))?;
     part("clock", &[tally])

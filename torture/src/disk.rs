@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use pactolus_ledger::{Ledger as _, PostError, Unavailable};
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, figure, number};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -69,7 +69,7 @@ struct Found {
     flips: Flips,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     if let Some(folder) = &arguments.probe {
         flips::probe(folder);
         std::process::exit(0);
@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
             struck += 1;
         }
     }
-    Part::new("disk", found.table(), &found)
+    ReportSection::new("disk", found.table(), &found)
 }
 
 /// A store on a disk of its own.
@@ -258,9 +258,10 @@ fn wait(mut is_so: impl FnMut() -> bool) -> bool {
 
 impl Found {
     fn table(&self) -> String {
-        let mut table = Table::new(&["What", "How often", "What came of it"]);
-        let mut row =
-            |what: &str, count: u64, came: &str| table.row(&[what, &figure(number(count), 0), came]);
+        let mut table = MarkdownTable::new(&["What", "How often", "What came of it"]);
+        let mut row = |what: &str, count: u64, came: &str| {
+            table.push_row(&[what, &format_number(to_f64(count), 0), came])
+        };
         row("Errors of a write", self.write_errors, "no more orders until it was opened again");
         row("Errors of a sync", self.sync_errors, "the same, with the power cut afterwards too");
         row("Short writes", self.short_writes, "nothing");

@@ -11,11 +11,11 @@ mod honest;
 use std::time::Duration;
 
 use anyhow::ensure;
-use pactolus_reports::interleave::{Spread, in_turn};
+use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::latency::Latency;
-use pactolus_reports::machine::process::{Held, wait_for_rest};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, figure, mebibytes, number};
+use pactolus_reports::machine::process::{ResourceUsage, wait_until_idle};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
 use serde::Serialize;
 
 use self::attackers::Attack;
@@ -84,7 +84,7 @@ const BESIDE: usize = 400;
 /// How long the bank may take until it has nothing left to do.
 const REST_AT_MOST: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let connections = arguments.connections.unwrap_or(options.pick(10_000, 1000));
     let rounds = arguments.rounds.unwrap_or(options.pick(7, 1));
     let per_second = arguments.per_second.unwrap_or(options.pick(2000, 100)).max(1);
@@ -101,16 +101,16 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     eprintln!("flood: {per_second} presents a second, without and with {connections} connections that rest");
     honest.call(lasting)?;
     let mut each_kib = Vec::new();
-    let measured = in_turn(rounds, &[Subject::Without, Subject::With], |subject| {
-        let before = Held::of(node.pid())?.memory_bytes;
+    let measured = measure_interleaved(rounds, &[Subject::Without, Subject::With], |subject| {
+        let before = ResourceUsage::of_process(node.pid())?.memory_bytes;
         let resting =
             (*subject == Subject::With).then(|| attackers::rest(node.address, connections)).transpose()?;
-        let latency = honest.call(lasting)?.told();
+        let latency = honest.call(lasting)?.summarize();
         if let Some(resting) = resting {
-            let more = Held::of(node.pid())?.memory_bytes.saturating_sub(before);
-            each_kib.push(number(more) / 1024.0 / number(resting.len() as u64));
+            let more = ResourceUsage::of_process(node.pid())?.memory_bytes.saturating_sub(before);
+            each_kib.push(to_f64(more) / 1024.0 / to_f64(resting.len() as u64));
             drop(resting);
-            ensure!(wait_for_rest(node.pid(), REST_AT_MOST)?, "the bank does not come to rest");
+            ensure!(wait_until_idle(node.pid(), REST_AT_MOST)?, "the bank does not come to rest");
         }
         Ok(latency)
     })?;
@@ -120,15 +120,15 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         eprintln!("flood: {}", attack.does());
         let attacker = attack.begin(node.address, connections, options.seed);
         let waits = honest.call(lasting)?;
-        let memory_bytes = Held::of(node.pid())?.memory_bytes;
+        let memory_bytes = ResourceUsage::of_process(node.pid())?.memory_bytes;
         let answered = waits.count() as u64;
         let strikes = attacker.end()?;
         eprintln!("  {strikes} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
         ensure!(strikes > 0, "the attack did not strike: {}", attack.does());
-        attacks.push(Attacked { attack, strikes, answered, latency: waits.told(), memory_bytes });
+        attacks.push(Attacked { attack, strikes, answered, latency: waits.summarize(), memory_bytes });
     }
 
-    let peak_memory_bytes = Held::of(node.pid())?.peak_bytes;
+    let peak_memory_bytes = ResourceUsage::of_process(node.pid())?.peak_bytes;
     let memory_bytes_max = MEMORY_BYTES + connections_max as u64 * CONNECTION_BYTES;
     ensure!(
         peak_memory_bytes <= memory_bytes_max,
@@ -151,19 +151,19 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         connections_max,
         presents_per_second: per_second,
         rounds,
-        p50_without_ms: Spread::of(of(0, |of| of.p50_ms)),
-        p50_with_ms: Spread::of(of(1, |of| of.p50_ms)),
-        p99_without_ms: Spread::of(of(0, |of| of.p99_ms)),
-        p99_with_ms: Spread::of(of(1, |of| of.p99_ms)),
-        p99_with_over_without: Spread::of_ratios(of(1, |of| of.p99_ms), of(0, |of| of.p99_ms)),
+        p50_without_ms: Spread::from_samples(of(0, |of| of.p50_ms)),
+        p50_with_ms: Spread::from_samples(of(1, |of| of.p50_ms)),
+        p99_without_ms: Spread::from_samples(of(0, |of| of.p99_ms)),
+        p99_with_ms: Spread::from_samples(of(1, |of| of.p99_ms)),
+        p99_with_over_without: Spread::from_ratios(of(1, |of| of.p99_ms), of(0, |of| of.p99_ms)),
         // What the first took is not given back, so the most of all rounds is what one takes.
-        resting_kib_each: Spread::of(each_kib).most,
+        resting_kib_each: Spread::from_samples(each_kib).most,
         attacks,
         peak_memory_bytes,
         memory_bytes_max,
         presents_answered,
     };
-    Part::new("flood", figures.table(), &figures)
+    ReportSection::new("flood", figures.table(), &figures)
 }
 
 /// What a bank takes without connections, with what the few orders of an attack take.
@@ -174,8 +174,9 @@ const CONNECTION_BYTES: u64 = 64 * 1024;
 
 impl Figures {
     fn table(&self) -> String {
-        let mut table = Table::new(&["What", "Figure", "Goal"]);
-        let mut row = |what: String, figure: String, goal: &str| table.row(&[what, figure, goal.to_owned()]);
+        let mut table = MarkdownTable::new(&["What", "Figure", "Goal"]);
+        let mut row =
+            |what: String, figure: String, goal: &str| table.push_row(&[what, figure, goal.to_owned()]);
         row(
             format!(
                 "{} presents a second, {} rounds: p50, p99, ms (least · median · most)",
@@ -185,7 +186,7 @@ impl Figures {
             "",
         );
         row(
-            format!("with {} connections that rest", figure(number(self.connections as u64), 0)),
+            format!("with {} connections that rest", format_number(to_f64(self.connections as u64), 0)),
             format!("{:.2}, {:.2}", self.p50_with_ms, self.p99_with_ms),
             "",
         );
@@ -198,29 +199,33 @@ impl Figures {
             ),
             "≤ 2",
         );
-        row("memory of one that rests, KiB".to_owned(), figure(self.resting_kib_each, 1), "≤ 16");
+        row("memory of one that rests, KiB".to_owned(), format_number(self.resting_kib_each, 1), "≤ 16");
         for attacked in &self.attacks {
-            row(format!("{}: strikes", attacked.attack.does()), figure(number(attacked.strikes), 0), "");
+            row(
+                format!("{}: strikes", attacked.attack.does()),
+                format_number(to_f64(attacked.strikes), 0),
+                "",
+            );
             row(
                 "honest calls, all answered; p50, p99, ms; memory, MiB".to_owned(),
                 format!(
                     "{}; {:.2}, {:.2}; {}",
-                    figure(number(attacked.answered), 0),
+                    format_number(to_f64(attacked.answered), 0),
                     attacked.latency.p50_ms,
                     attacked.latency.p99_ms,
-                    figure(mebibytes(attacked.memory_bytes), 0)
+                    format_number(mebibytes(attacked.memory_bytes), 0)
                 ),
                 "all",
             );
         }
         row(
             "The most memory, MiB".to_owned(),
-            figure(mebibytes(self.peak_memory_bytes), 0),
-            &format!("≤ {}", figure(mebibytes(self.memory_bytes_max), 0)),
+            format_number(mebibytes(self.peak_memory_bytes), 0),
+            &format!("≤ {}", format_number(mebibytes(self.memory_bytes_max), 0)),
         );
         row(
             "presents answered, each found once by `pactolus audit`".to_owned(),
-            figure(number(self.presents_answered), 0),
+            format_number(to_f64(self.presents_answered), 0),
             "all",
         );
         table.to_string()

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fastrand::Rng;
-use pactolus_reports::report::Part;
+use pactolus_reports::report::ReportSection;
 use pactolus_types::Environment;
 
 use crate::options::Options;
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     database_kills: Option<u64>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let kills = arguments.kills.unwrap_or(options.pick(1000, 20));
     let database_kills = arguments.database_kills.unwrap_or(options.pick(200, 5));
     let half = options.share(2);

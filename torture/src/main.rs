@@ -24,7 +24,7 @@ mod soak;
 mod workload;
 
 use clap::{Parser, Subcommand};
-use pactolus_reports::report::Part;
+use pactolus_reports::report::ReportSection;
 
 use crate::options::Options;
 
@@ -82,7 +82,7 @@ impl Attack {
         ]
     }
 
-    fn run(&self, options: &Options) -> anyhow::Result<Part> {
+    fn run(&self, options: &Options) -> anyhow::Result<ReportSection> {
         match self {
             Self::Power(arguments) => power::run(arguments, options),
             Self::Disk(arguments) => disk::run(arguments, options),

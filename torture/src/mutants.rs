@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::Table;
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::MarkdownTable;
 use serde::Serialize;
 
 use crate::options::{Options, workspace};
@@ -45,7 +45,7 @@ struct FoundOut {
     said: String,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let mut found = Found { mutants: Vec::new() };
     for mutant in mutants()? {
         if arguments.mutant.as_ref().is_some_and(|name| *name != mutant.name) {
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         found.mutants.push(found_out);
     }
     ensure!(!found.mutants.is_empty(), "there is no such mutant");
-    Part::new("mutants", found.table(), &found)
+    ReportSection::new("mutants", found.table(), &found)
 }
 
 /// The mutants, by name.
@@ -156,9 +156,9 @@ impl Mutant {
 
 impl Found {
     fn table(&self) -> String {
-        let mut table = Table::new(&["Made wrong", "Attack", "Found out"]);
+        let mut table = MarkdownTable::new(&["Made wrong", "Attack", "Found out"]);
         for FoundOut { what, attack, said, .. } in &self.mutants {
-            table.row(&[what, attack, said]);
+            table.push_row(&[what, attack, said]);
         }
         table.to_string()
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use fastrand::Rng;
-use pactolus_reports::report::Part;
+use pactolus_reports::report::ReportSection;
 use pactolus_test_postgres::Cluster;
 use tokio::runtime::Runtime;
 
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     cuts: Option<u64>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let cuts = arguments.cuts.unwrap_or(options.pick(600, 24)).div_ceil(2);
     let half = options.share(2);
     let tallies = [

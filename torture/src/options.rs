@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pactolus_reports::report::{Circumstances, Part, repeating};
+use pactolus_reports::report::{ReportSection, RunContext, rerun_command};
 use tempfile::TempDir;
 
 /// What a table says of what must never come about: it is looked for throughout, and the first ends the run.
@@ -59,11 +59,15 @@ impl Options {
     }
 
     /// Shows what an attack came to, and keeps it.
-    pub(crate) fn finish(&self, part: &Part) -> anyhow::Result<()> {
+    pub(crate) fn finish(&self, part: &ReportSection) -> anyhow::Result<()> {
         println!("{}", part.table);
         if let Some(folder) = self.kept_in() {
             let command = command(std::env::args().skip(1));
-            Circumstances::of(command, Self::temporary()?.path())?.keep(part, &folder, "reliability")?;
+            RunContext::capture(command, Self::temporary()?.path())?.write_report(
+                part,
+                &folder,
+                "reliability",
+            )?;
         }
         Ok(())
     }
@@ -80,7 +84,7 @@ impl Options {
 fn command(arguments: impl Iterator<Item = String>) -> String {
     let (soak, words): (Vec<_>, Vec<_>) = arguments.partition(|word| word == "soak");
     let program = if soak.is_empty() { "cargo xtask torture" } else { "cargo xtask soak" };
-    repeating(program, words, &["--into", "--pactolus"])
+    rerun_command(program, words, &["--into", "--pactolus"])
 }
 
 /// When an attack has gone on for long enough.

@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use pactolus_ledger::Ledger as _;
 use pactolus_ledger_embedded::{EmbeddedStore, Settings};
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, figure, number};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -59,7 +59,7 @@ struct Found {
     operations: u64,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let cuts = arguments.cuts.unwrap_or(options.pick(10_000, 200));
     let bound = options.bound(cuts);
     let mut found = Found::default();
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
         }
         found.finish(&store);
     }
-    Part::new("power", found.table(), &found)
+    ReportSection::new("power", found.table(), &found)
 }
 
 /// A store whose power is cut.
@@ -224,8 +224,8 @@ impl Found {
     }
 
     fn table(&self) -> String {
-        let mut table = Table::new(&["What", "How many"]);
-        let mut row = |what: &str, count: u64| table.row(&[what, &figure(number(count), 0)]);
+        let mut table = MarkdownTable::new(&["What", "How many"]);
+        let mut row = |what: &str, count: u64| table.push_row(&[what, &format_number(to_f64(count), 0)]);
         row("Cuts", self.cuts);
         row("of them of the program only, with the power on", self.kills);
         for (doing, count) in &self.doing {
@@ -243,11 +243,11 @@ impl Found {
         row("of them there afterwards", self.counts.unanswered_there);
         row("Records put", self.records);
         row("Times that an acknowledged order was looked for", self.counts.looked_for);
-        table.row(&["Of all these lost, changed or applied twice", NONE]);
+        table.push_row(&["Of all these lost, changed or applied twice", NONE]);
         let mut text = table.to_string();
-        let mut blows = Table::new(&["Struck at", "How often"]);
+        let mut blows = MarkdownTable::new(&["Struck at", "How often"]);
         for (what, count) in &self.blows {
-            blows.row(&[what, &figure(number(*count), 0)]);
+            blows.push_row(&[what, &format_number(to_f64(*count), 0)]);
         }
         // Writing to a text cannot fail.
         let _ = write!(text, "\n{blows}");

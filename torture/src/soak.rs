@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use pactolus_reports::interleave::Spread;
-use pactolus_reports::machine::process::{CpuTime, Held};
-use pactolus_reports::report::{Part, today};
-use pactolus_reports::table::{Table, figure, mebibytes, number};
+use pactolus_reports::machine::process::{CpuTime, ResourceUsage};
+use pactolus_reports::report::{ReportSection, today};
+use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
 use serde::Serialize;
 
 use self::bank::{MEMORY_MAX_BYTES, back_up, each_order, store_bytes};
@@ -114,7 +114,7 @@ impl Arguments {
 }
 
 /// Soaks.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Part> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
     let setting = arguments.setting(options)?;
     let folder = Options::temporary()?;
     soak(&setting, options, folder.path()).map_err(|error| {
@@ -123,12 +123,12 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Pa
     })
 }
 
-fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<Part> {
+fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<ReportSection> {
     let bank = Bank::new(folder, &options.pactolus, &bank::configuration())?;
     let beside = options.into.clone().unwrap_or_else(|| workspace().join("target/torture"));
     fs::create_dir_all(&beside)?;
     let csv = beside.join(options.pick("soak.csv", "soak-short.csv"));
-    let minutes = figure(setting.lasting.as_secs_f64() / 60.0, 1);
+    let minutes = format_number(setting.lasting.as_secs_f64() / 60.0, 1);
     eprintln!("soak: {minutes} minutes, {} calls a second; samples: {}", setting.rate, csv.display());
 
     let first_day = today();
@@ -141,14 +141,14 @@ fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<P
     let compared = compare(setting, &bank, lanes, &first_day)?;
     let told = Told::of(setting, &soaked, compared, audited);
 
-    let title = format!("Pactolus for {}, {} calls a second", told.lasted(), figure(setting.rate, 0));
+    let title = format!("Pactolus for {}, {} calls a second", told.lasted(), format_number(setting.rate, 0));
     let drawn = plot::draw(&title, &told.verdict(), &soaked.samples, &soaked.marks);
     let wrong = told.wrong();
     let kept = options.kept_in().filter(|_| wrong.is_empty());
     let picture =
         keep_picture(kept.unwrap_or(beside).join(options.pick("soak.svg", "soak-short.svg")), &drawn)?;
     eprintln!("  the picture: {}", picture.display());
-    let part = Part::new("soak", told.table(), &told)?;
+    let part = ReportSection::new("soak", told.table(), &told)?;
     if !wrong.is_empty() {
         bail!("{}\n{}", wrong.join("\n"), part.table);
     }
@@ -263,8 +263,8 @@ impl<'a> Soak<'a> {
     fn sample(&mut self) -> anyhow::Result<()> {
         self.life.must_still_run()?;
         let pid = self.life.pid();
-        let held = Held::of(pid)?;
-        let CpuTime { user_s, system_s } = CpuTime::of(pid)?;
+        let held = ResourceUsage::of_process(pid)?;
+        let CpuTime { user_s, system_s } = CpuTime::of_process(pid)?;
         let (looked, spent) = std::mem::replace(&mut self.cpu, (Instant::now(), user_s + system_s));
         let share = (user_s + system_s - spent) / looked.elapsed().as_secs_f64().max(1e-3);
         let mut seen = self.load.shared.take_seen();
@@ -272,12 +272,12 @@ impl<'a> Soak<'a> {
             at_s: self.begun.elapsed().as_secs_f64(),
             life: self.soaked.marks.len(),
             memory_bytes: held.memory_bytes,
-            handles: held.handles,
+            handles: held.open_files,
             threads: held.threads,
             cpu_percent: share * 100.0,
             store_bytes: store_bytes(self.bank)?,
             calls: seen.calls.iter().sum(),
-            latency: std::mem::take(&mut seen.waits).told(),
+            latency: std::mem::take(&mut seen.waits).summarize(),
             troubles: seen.troubles,
             unexpected: seen.unexpected,
         };
@@ -386,7 +386,7 @@ impl Told {
         let findings = judge(samples, slow, windows, rules);
         let longest_seen = samples.iter().map(|sample| sample.latency.longest_ms).fold(0.0, f64::max);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a wait")]
-        let longest_seen = longest_seen.min(number(STALL_MS)) as u64;
+        let longest_seen = longest_seen.min(to_f64(STALL_MS)) as u64;
         let outside = slow.iter().map(|call| call.waited_outside_ms(windows)).max();
         let mut troubles = BTreeMap::new();
         for (_, trouble) in &soaked.troubled {
@@ -402,7 +402,7 @@ impl Told {
             calls: Kind::ALL.into_iter().map(|kind| (kind.name(), soaked.calls[kind as usize])).collect(),
             killed: struck(How::Killed),
             terminated: struck(How::Terminated),
-            down_s: Spread::of(soaked.down_s.iter().copied()),
+            down_s: Spread::from_samples(soaked.down_s.iter().copied()),
             backups: soaked.backups,
             orders,
             audited,
@@ -411,8 +411,8 @@ impl Told {
             handles: Went::of(samples, |sample| sample.handles),
             handles_growth: growth(samples, rules, |sample| sample.handles),
             threads: Went::of(samples, |sample| sample.threads),
-            p50_ms: Spread::of(in_peace().map(|sample| sample.latency.p50_ms)),
-            p99_ms: Spread::of(in_peace().map(|sample| sample.latency.p99_ms)),
+            p50_ms: Spread::from_samples(in_peace().map(|sample| sample.latency.p50_ms)),
+            p99_ms: Spread::from_samples(in_peace().map(|sample| sample.latency.p99_ms)),
             longest_outside_kills_ms: outside.unwrap_or_default().max(longest_seen),
             longest_around_kills_ms: around(slow, windows).map(Call::waited_ms).max().unwrap_or_default(),
             troubles,
@@ -439,22 +439,22 @@ impl Told {
             (self.errors_logged.len() as u64, "errors are in the bank's log"),
         ];
         let counts = counts.into_iter().filter(|(count, _)| *count > 0);
-        let counts = counts.map(|(count, what)| format!("{} {what}", figure(number(count), 0)));
+        let counts = counts.map(|(count, what)| format!("{} {what}", format_number(to_f64(count), 0)));
         let shown = self.unexpected_shown.iter().chain(&self.errors_logged).take(10);
         self.findings.iter().cloned().chain(counts).chain(shown.cloned()).collect()
     }
 
     fn lasted(&self) -> String {
         match self.seconds {
-            seconds if seconds < 120.0 => format!("{} s", figure(seconds, 0)),
-            seconds if seconds < 7200.0 => format!("{} min", figure(seconds / 60.0, 0)),
-            seconds => format!("{} hours", figure(seconds / 3600.0, 1)),
+            seconds if seconds < 120.0 => format!("{} s", format_number(seconds, 0)),
+            seconds if seconds < 7200.0 => format!("{} min", format_number(seconds / 60.0, 0)),
+            seconds => format!("{} hours", format_number(seconds / 3600.0, 1)),
         }
     }
 
     /// In a line.
     fn verdict(&self) -> String {
-        let orders = figure(number(self.orders.acknowledged), 0);
+        let orders = format_number(to_f64(self.orders.acknowledged), 0);
         let ends = self.killed + self.terminated;
         let found = if self.wrong().is_empty() {
             // A short soak tells nothing of leaks.
@@ -466,17 +466,17 @@ impl Told {
     }
 
     fn table(&self) -> String {
-        let mut table = Table::new(&["", "Soaked", "Allowed"]);
-        let whole = |count: u64| figure(number(count), 0);
-        let mib = |bytes: u64| figure(mebibytes(bytes), 0);
+        let mut table = MarkdownTable::new(&["", "Soaked", "Allowed"]);
+        let whole = |count: u64| format_number(to_f64(count), 0);
+        let mib = |bytes: u64| format_number(mebibytes(bytes), 0);
         let mut row =
-            |what: &str, seen: String, allowed: String| table.row(&[what.to_owned(), seen, allowed]);
+            |what: &str, seen: String, allowed: String| table.push_row(&[what.to_owned(), seen, allowed]);
         let none = String::new;
         let Compared { acknowledged, lost, twice, unasked, other } = self.orders;
         let calls = |name| self.calls.get(name).copied().unwrap_or_default();
         row(
             "Lasted, and calls a second",
-            format!("{}, {}", self.lasted(), figure(self.calls_per_second, 0)),
+            format!("{}, {}", self.lasted(), format_number(self.calls_per_second, 0)),
             none(),
         );
         row("Players, connections", format!("{}, {}", whole(self.players), self.connections), none());

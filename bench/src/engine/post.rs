@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::worker::{Helper, tell, wait_for_the_end};
 use crate::workload::Gifts;
-use pactolus_reports::latency::{Latency, Waits};
+use pactolus_reports::latency::{Latency, LatencySamples};
 use pactolus_reports::machine::process::peak_memory;
-use pactolus_reports::table::{mebibytes, number};
+use pactolus_reports::table::{mebibytes, to_f64};
 
 /// What to post.
 #[derive(clap::Args)]
@@ -95,18 +95,22 @@ pub(crate) fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<(
             runtime.spawn(async move { post_chunks(&*store, &gifts, &progress).await })
         })
         .collect();
-    let mut waits = Waits::default();
+    let mut waits = LatencySamples::default();
     for task in tasks {
         waits.append(runtime.block_on(task).context("a task panicked")??);
     }
-    let fifths_s = progress.fifths_us.each_ref().map(|at| number(at.load(Ordering::Relaxed)) / 1e6);
-    let posted = Posted { fifths_s, waits: waits.told(), peak_memory_bytes: peak_memory()? };
+    let fifths_s = progress.fifths_us.each_ref().map(|at| to_f64(at.load(Ordering::Relaxed)) / 1e6);
+    let posted = Posted { fifths_s, waits: waits.summarize(), peak_memory_bytes: peak_memory()? };
     Ok((store, posted))
 }
 
 /// Posts chunk after chunk until all orders are; gives back how long each waited.
-async fn post_chunks(store: &dyn Ledger, gifts: &Gifts, progress: &Progress) -> anyhow::Result<Waits> {
-    let mut waits = Waits::default();
+async fn post_chunks(
+    store: &dyn Ledger,
+    gifts: &Gifts,
+    progress: &Progress,
+) -> anyhow::Result<LatencySamples> {
+    let mut waits = LatencySamples::default();
     while let Some((first, last)) = progress.next_chunk() {
         let orders: Vec<_> = (first..last).map(|number| (gifts.order(number), number)).collect();
         let asked = Instant::now();
@@ -199,7 +203,7 @@ impl Progress {
             eprintln!(
                 "  {:>3} million orders, {:>7.0} a second so far, peak memory {:>5.0} MiB",
                 after / LINE,
-                number(after) / since.as_secs_f64(),
+                to_f64(after) / since.as_secs_f64(),
                 mebibytes(peak_memory().unwrap_or_default()),
             );
         }

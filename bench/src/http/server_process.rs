@@ -13,8 +13,8 @@ use crate::load::{self, Requests};
 use crate::worker::Helper;
 use crate::workload::{APPID, Gifts, SESSION_KEY};
 use pactolus_reports::latency::Latency;
-use pactolus_reports::machine::process::{CpuTime, wait_for_rest};
-use pactolus_reports::table::number;
+use pactolus_reports::machine::process::{CpuTime, wait_until_idle};
+use pactolus_reports::table::to_f64;
 
 /// A server, which ends with this, and who calls it.
 pub(crate) struct Served {
@@ -68,7 +68,7 @@ impl Served {
 
     /// Waits until the server has nothing left to do, so that what follows is not charged with it.
     pub(crate) fn rest(&self) -> anyhow::Result<()> {
-        ensure!(wait_for_rest(self.process.pid(), REST_AT_MOST)?, "the server does not come to rest");
+        ensure!(wait_until_idle(self.process.pid(), REST_AT_MOST)?, "the server does not come to rest");
         Ok(())
     }
 
@@ -82,17 +82,17 @@ impl Served {
         let numbers = self.new_gifts(requests);
         let requests = route.requests(&self.address, &self.gifts, numbers.clone());
         let (server, load) = (self.process.pid(), std::process::id());
-        let (server_before, load_before) = (CpuTime::of(server)?, CpuTime::of(load)?);
+        let (server_before, load_before) = (CpuTime::of_process(server)?, CpuTime::of_process(load)?);
         let sent = load::send(&self.address, requests, connections)?;
-        let load_time = CpuTime::of(load)? - load_before;
+        let load_time = CpuTime::of_process(load)? - load_before;
         // What the server still does for what it answered is a part of its price.
         self.rest()?;
-        let server_time = CpuTime::of(server)? - server_before;
-        let count = number(numbers.end - numbers.start);
+        let server_time = CpuTime::of_process(server)? - server_before;
+        let count = to_f64(numbers.end - numbers.start);
         let micros = |seconds: f64| seconds * 1e6 / count;
         Ok(Measured {
             per_second: count / sent.took.as_secs_f64(),
-            latency: sent.waits.told(),
+            latency: sent.waits.summarize(),
             server_user_us: micros(server_time.user_s),
             server_system_us: micros(server_time.system_s),
             load_user_us: micros(load_time.user_s),

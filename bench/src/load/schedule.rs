@@ -15,8 +15,8 @@ use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 
 use super::{Connection, connect};
-use pactolus_reports::latency::Waits;
-use pactolus_reports::table::number;
+use pactolus_reports::latency::LatencySamples;
+use pactolus_reports::table::to_f64;
 
 /// When requests are due.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ impl Schedule {
         connections: usize,
         requests: &W,
         first: u64,
-    ) -> anyhow::Result<Waits> {
+    ) -> anyhow::Result<LatencySamples> {
         let streams = connect(address, connections)?;
         let turns = Arc::new(Turns {
             schedule: self,
@@ -89,7 +89,7 @@ impl Schedule {
                 let connection = Connection::new(stream)?;
                 tasks.push(tokio::spawn(send_when_due(connection, Arc::clone(&turns), requests.clone())));
             }
-            let mut waits = Waits::default();
+            let mut waits = LatencySamples::default();
             for task in tasks {
                 waits.append(task.await.context("a connection's task panicked")??);
             }
@@ -127,7 +127,7 @@ impl Turns {
             given = due;
             if passed.as_secs() / 60 > minutes {
                 minutes = passed.as_secs() / 60;
-                let longest = number(self.longest_us.load(Ordering::Relaxed)) / 1e3;
+                let longest = to_f64(self.longest_us.load(Ordering::Relaxed)) / 1e3;
                 eprintln!("  after {minutes} min: the longest wait so far is {longest:.1} ms");
             }
             std::thread::sleep(self.schedule.due(given).saturating_sub(self.begun.elapsed()).max(PACE));
@@ -140,8 +140,8 @@ async fn send_when_due<W: Write>(
     mut connection: Connection,
     turns: Arc<Turns>,
     requests: W,
-) -> anyhow::Result<Waits> {
-    let mut waits = Waits::default();
+) -> anyhow::Result<LatencySamples> {
+    let mut waits = LatencySamples::default();
     let mut request = Vec::new();
     loop {
         requests.write(turns.next_number.fetch_add(1, Ordering::Relaxed), &mut request);

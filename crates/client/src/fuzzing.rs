@@ -28,6 +28,6 @@ pub fn base_url(bytes: &[u8]) {
 mod tests {
     #[test]
     fn every_kept_base_url() {
-        pactolus_fuzz_support::replay("base_url", super::base_url);
+        pactolus_fuzz_support::run_corpus("base_url", super::base_url);
     }
 }

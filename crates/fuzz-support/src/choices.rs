@@ -14,7 +14,7 @@ impl<'a> Choices<'a> {
     }
 
     /// Whether all bytes were taken.
-    pub const fn is_used_up(&self) -> bool {
+    pub const fn is_exhausted(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -83,7 +83,7 @@ mod tests {
 
     /// Kept inputs depend on each of these.
     #[test]
-    fn bytes_mean_the_same_for_ever() {
+    fn byte_mapping_is_stable() {
         let mut choices = Choices::new(&[7, 1, 4, 3, 1, 2, 3, 2, b'h', b'i', b'!', 5, 1, 6, 9]);
         assert_eq!(choices.byte(), 7);
         assert!(choices.flag());
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(choices.word(4, "xyz"), "zx");
         assert_eq!(choices.clone().rest(), [9]);
         assert_eq!(choices.below(1000), (9 << 8) % 1000);
-        assert!(choices.is_used_up());
+        assert!(choices.is_exhausted());
         assert_eq!((choices.byte(), choices.number(), choices.word(9, "ab").as_str()), (0, 0, "a"));
     }
 }

@@ -8,4 +8,4 @@ mod choices;
 mod corpus;
 
 pub use choices::Choices;
-pub use corpus::replay;
+pub use corpus::run_corpus;

@@ -179,7 +179,7 @@ fn written(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
     let (mut end, mut files) = (Mark::START, Vec::<(u64, Vec<u8>)>::new());
     let (mut entries, mut marks) = (Vec::new(), Vec::new());
     for nth in 0..6 {
-        if choices.is_used_up() {
+        if choices.is_exhausted() {
             break;
         }
         if nth % per_segment == 0 {
@@ -300,7 +300,7 @@ pub fn index(bytes: &[u8]) {
     let filter_bytes = u64::from(choices.byte()) * 16;
     let spread = choices.flag();
     let mut records: Vec<Record> = Vec::new();
-    while !choices.is_used_up() && records.len() < 600 {
+    while !choices.is_exhausted() && records.len() < 600 {
         let fingerprint = if spread { few_bytes(&mut choices) } else { fingerprint(&mut choices) };
         records.push(Record { fingerprint, position: Position(choices.number()) });
     }
@@ -385,7 +385,7 @@ fn run_file(records: u64, filter_bytes: u64, rest: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use pactolus_fuzz_support::{Choices, replay};
+    use pactolus_fuzz_support::{Choices, run_corpus};
 
     use super::*;
 
@@ -407,31 +407,31 @@ mod tests {
 
     #[test]
     fn every_kept_entry() {
-        replay("entry", super::entry);
+        run_corpus("entry", super::entry);
     }
 
     #[test]
     fn every_kept_frame() {
-        replay("frame", super::frame);
+        run_corpus("frame", super::frame);
     }
 
     #[test]
     fn every_kept_journal() {
-        replay("journal", super::journal);
+        run_corpus("journal", super::journal);
     }
 
     #[test]
     fn every_kept_index() {
-        replay("index", super::index);
+        run_corpus("index", super::index);
     }
 
     #[test]
     fn every_kept_view() {
-        replay("views", super::views);
+        run_corpus("views", super::views);
     }
 
     #[test]
     fn every_kept_manifest() {
-        replay("manifest", super::manifest);
+        run_corpus("manifest", super::manifest);
     }
 }

@@ -44,6 +44,6 @@ fn shown(text: &str) -> String {
 mod tests {
     #[test]
     fn every_kept_url() {
-        pactolus_fuzz_support::replay("postgres_url", super::postgres_url);
+        pactolus_fuzz_support::run_corpus("postgres_url", super::postgres_url);
     }
 }

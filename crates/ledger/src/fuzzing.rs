@@ -30,7 +30,7 @@ pub fn bank(bytes: &[u8]) {
     let mut now = UnixMillis::new(1_500_000_000_000);
     let mut receipts: Vec<Receipt> = Vec::new();
     for _ in 0..64 {
-        if choices.is_used_up() {
+        if choices.is_exhausted() {
             break;
         }
         now = advance_clock(now, &mut choices);
@@ -333,6 +333,6 @@ fn assert_final_state(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
 mod tests {
     #[test]
     fn bank_corpus_passes() {
-        pactolus_fuzz_support::replay("bank", super::bank);
+        pactolus_fuzz_support::run_corpus("bank", super::bank);
     }
 }

@@ -7,25 +7,25 @@ pub use crate::config::fuzzing::{config, store_url};
 
 #[cfg(test)]
 mod tests {
-    use pactolus_fuzz_support::replay;
+    use pactolus_fuzz_support::run_corpus;
 
     #[test]
     fn every_kept_configuration() {
-        replay("config", super::config);
+        run_corpus("config", super::config);
     }
 
     #[test]
     fn every_kept_store_url() {
-        replay("store_url", super::store_url);
+        run_corpus("store_url", super::store_url);
     }
 
     #[test]
     fn every_kept_file_of_gifts() {
-        replay("gifts", super::gifts);
+        run_corpus("gifts", super::gifts);
     }
 
     #[test]
     fn every_kept_file_of_results() {
-        replay("results", super::results);
+        run_corpus("results", super::results);
     }
 }

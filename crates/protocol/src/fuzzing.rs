@@ -522,40 +522,40 @@ pub fn names(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use pactolus_fuzz_support::replay;
+    use pactolus_fuzz_support::run_corpus;
 
     #[test]
     fn every_kept_body() {
-        replay("body", super::body);
+        run_corpus("body", super::body);
     }
 
     #[test]
     fn every_kept_request() {
-        replay("requests", super::requests);
+        run_corpus("requests", super::requests);
     }
 
     #[test]
     fn every_kept_signature() {
-        replay("signatures", super::signatures);
+        run_corpus("signatures", super::signatures);
     }
 
     #[test]
     fn every_kept_explanation() {
-        replay("explain", super::explain);
+        run_corpus("explain", super::explain);
     }
 
     #[test]
     fn every_kept_query() {
-        replay("query", super::query);
+        run_corpus("query", super::query);
     }
 
     #[test]
     fn every_kept_answer() {
-        replay("answers", super::answers);
+        run_corpus("answers", super::answers);
     }
 
     #[test]
     fn every_kept_name() {
-        replay("names", super::names);
+        run_corpus("names", super::names);
     }
 }

@@ -8,6 +8,6 @@ pub use crate::operator::fuzzing::operator;
 mod tests {
     #[test]
     fn every_kept_text_of_operators() {
-        pactolus_fuzz_support::replay("operator", super::operator);
+        pactolus_fuzz_support::run_corpus("operator", super::operator);
     }
 }

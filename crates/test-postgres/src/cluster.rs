@@ -10,15 +10,15 @@ use tempfile::TempDir;
 
 /// A PostgreSQL server in a temporary folder, which ends with this.
 pub struct Cluster {
-    programs: PathBuf,
+    bin_dir: PathBuf,
     port: u16,
-    data: PathBuf,
+    data_dir: PathBuf,
     /// Ends the server and removes the folder once its stdin closes.
-    keeper: Child,
+    supervisor: Child,
 }
 
 /// How the server is set. It is as durable as one is by default; what is changed is where it listens.
-const SETTINGS: &str = "\
+const POSTGRESQL_CONF: &str = "\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 200
@@ -26,15 +26,15 @@ shared_buffers = 128MB
 ";
 
 /// How long a server may take to start, with what it has to recover.
-const STARTED_WITHIN: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Cluster {
     /// Starts a server, with `more` lines of settings.
-    pub fn start(more: &str) -> Self {
-        let programs = programs();
-        let folder = folder();
+    pub fn start(extra_settings: &str) -> Self {
+        let programs = find_bin_dir();
+        let folder = temp_dir();
         let data = folder.path().join("data");
-        run(as_its_user(&programs.join("initdb")).arg("-D").arg(&data).args([
+        run(as_postgres_user(&programs.join("initdb")).arg("-D").arg(&data).args([
             "-U",
             "postgres",
             "-A",
@@ -44,31 +44,31 @@ impl Cluster {
             "--locale=C",
             "--no-sync",
         ]));
-        Self::of(programs, folder, data, more)
+        Self::start_in(programs, folder, data, extra_settings)
     }
 
     /// Starts a standby of this server, which follows it under the name `name`.
     #[must_use]
     pub fn standby(&self, name: &str) -> Self {
-        let folder = folder();
+        let folder = temp_dir();
         let data = folder.path().join("data");
         let source = format!("host=127.0.0.1 port={} user=postgres application_name={name}", self.port);
-        run(as_its_user(&self.programs.join("pg_basebackup"))
+        run(as_postgres_user(&self.bin_dir.join("pg_basebackup"))
             .arg("-D")
             .arg(&data)
             .args(["-R", "-c", "fast", "-X", "stream", "-d", &source]));
-        Self::of(self.programs.clone(), folder, data, "synchronous_standby_names = ''")
+        Self::start_in(self.bin_dir.clone(), folder, data, "synchronous_standby_names = ''")
     }
 
-    fn of(programs: PathBuf, folder: TempDir, data: PathBuf, more: &str) -> Self {
+    fn start_in(programs: PathBuf, folder: TempDir, data: PathBuf, extra_settings: &str) -> Self {
         let port = free_port();
         let file = data.join("postgresql.conf");
-        let before = fs::read_to_string(&file).expect("initdb wrote it");
+        let defaults = fs::read_to_string(&file).expect("initdb wrote it");
         // The last of two settings holds.
-        fs::write(&file, format!("{before}\n{SETTINGS}\nport = {port}\n{more}\n"))
+        fs::write(&file, format!("{defaults}\n{POSTGRESQL_CONF}\nport = {port}\n{extra_settings}\n"))
             .expect("it can be changed");
         let folder = folder.keep();
-        let keeper = as_its_user(Path::new("sh"))
+        let keeper = as_postgres_user(Path::new("sh"))
             .args([
                 "-c",
                 "cat >/dev/null; \"$1/pg_ctl\" -D \"$2/data\" -m immediate stop; rm -rf \"$2\"",
@@ -80,7 +80,7 @@ impl Cluster {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell can be started");
-        let cluster = Self { programs, port, data, keeper };
+        let cluster = Self { bin_dir: programs, port, data_dir: data, supervisor: keeper };
         cluster.restart();
         cluster
     }
@@ -96,20 +96,20 @@ impl Cluster {
     }
 
     /// The folder of the programs that came with it.
-    pub fn programs(&self) -> &Path {
-        &self.programs
+    pub fn bin_dir(&self) -> &Path {
+        &self.bin_dir
     }
 
     /// Kills the postmaster with SIGKILL, as a machine's end would.
     pub fn kill(&self) {
-        let file = fs::read_to_string(self.data.join("postmaster.pid")).expect("it runs");
+        let file = fs::read_to_string(self.data_dir.join("postmaster.pid")).expect("it runs");
         let pid = file.lines().next().expect("the first line is its number");
         run(Command::new("kill").args(["-KILL", pid]));
     }
 
     /// Stops it without a word to whoever is connected; what it has to recover is left to its next start.
     pub fn stop_immediately(&self) {
-        run(as_its_user(&self.programs.join("pg_ctl")).arg("-D").arg(&self.data).args([
+        run(as_postgres_user(&self.bin_dir.join("pg_ctl")).arg("-D").arg(&self.data_dir).args([
             "-w",
             "-m",
             "immediate",
@@ -124,7 +124,7 @@ impl Cluster {
 
     /// Sends a signal to all of its processes: `STOP`, and they say nothing until they `CONT`.
     pub fn signal_all(&self, name: &str) {
-        let file = fs::read_to_string(self.data.join("postmaster.pid")).expect("it runs");
+        let file = fs::read_to_string(self.data_dir.join("postmaster.pid")).expect("it runs");
         let pid = file.lines().next().expect("the first line is its number");
         // Its processes lead groups of their own; the system knows whose children they are.
         run(Command::new("pkill").args([&format!("-{name}"), "-P", pid]));
@@ -133,12 +133,12 @@ impl Cluster {
 
     /// Starts it again after it was killed, and waits until it takes connections.
     pub fn restart(&self) {
-        let begun = Instant::now();
-        let log = self.data.join("log");
+        let start = Instant::now();
+        let log = self.data_dir.join("log");
         loop {
-            let started = as_its_user(&self.programs.join("pg_ctl"))
+            let started = as_postgres_user(&self.bin_dir.join("pg_ctl"))
                 .arg("-D")
-                .arg(&self.data)
+                .arg(&self.data_dir)
                 .arg("-l")
                 .arg(&log)
                 .args(["-w", "-t", "60", "start"])
@@ -150,28 +150,31 @@ impl Cluster {
                 return;
             }
             // The backends of a postmaster that was killed hold its memory until they notice.
-            let told = || fs::read_to_string(&log).unwrap_or_default();
-            assert!(begun.elapsed() < STARTED_WITHIN, "the server does not start: {}", told());
+            let server_log = || fs::read_to_string(&log).unwrap_or_default();
+            assert!(start.elapsed() < START_TIMEOUT, "the server does not start: {}", server_log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
     /// Makes a standby the server that takes orders, and waits until it does.
     pub fn promote(&self) {
-        run(as_its_user(&self.programs.join("pg_ctl")).arg("-D").arg(&self.data).args(["-w", "promote"]));
+        run(as_postgres_user(&self.bin_dir.join("pg_ctl"))
+            .arg("-D")
+            .arg(&self.data_dir)
+            .args(["-w", "promote"]));
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
+        drop(self.supervisor.stdin.take());
         // It has ended the server and removed the folder when it ends.
-        let _ = self.keeper.wait();
+        let _ = self.supervisor.wait();
     }
 }
 
 /// Where the newest PostgreSQL's programs are.
-fn programs() -> PathBuf {
+fn find_bin_dir() -> PathBuf {
     let of_debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
     let mut versions: Vec<(u32, PathBuf)> = of_debian
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
@@ -189,7 +192,7 @@ fn programs() -> PathBuf {
 }
 
 /// A folder that the server's user owns.
-fn folder() -> TempDir {
+fn temp_dir() -> TempDir {
     let folder =
         tempfile::Builder::new().prefix("pactolus-postgres-").tempdir().expect("a folder can be made");
     if is_root() {
@@ -199,7 +202,7 @@ fn folder() -> TempDir {
 }
 
 /// PostgreSQL does not run as root; its package makes a user for it.
-fn as_its_user(program: &Path) -> Command {
+fn as_postgres_user(program: &Path) -> Command {
     let mut command = if is_root() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);

@@ -9,15 +9,15 @@ use crate::Cluster;
 
 /// An empty database, which is dropped with this where the server outlives its tests.
 pub struct Database {
-    server: Server,
+    server: TestServer,
     name: String,
 }
 
 /// The server that the tests of this program share.
-enum Server {
+enum TestServer {
     /// It ends with them, and so do its databases: to drop one would cost it a checkpoint.
-    Ours(String),
-    Other(String),
+    Owned(String),
+    External(String),
 }
 
 impl Database {
@@ -27,7 +27,7 @@ impl Database {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         // Two programs may test on one server at once.
         let name = format!("pactolus_test_{}_{number}", std::process::id());
-        let server = Server::shared();
+        let server = TestServer::shared();
         execute(server.url(), &format!("CREATE DATABASE {name}"));
         Self { server, name }
     }
@@ -35,33 +35,33 @@ impl Database {
     /// Where it is: `postgres://…`.
     pub fn url(&self) -> String {
         let url = self.server.url();
-        let (place, options) = url.split_once('?').map_or((url, ""), |(place, options)| (place, options));
-        let authority = place.find("://").map_or(0, |at| at + 3);
-        let end = place[authority..].find('/').map_or(place.len(), |at| authority + at);
+        let (base, options) = url.split_once('?').map_or((url, ""), |(place, options)| (place, options));
+        let authority = base.find("://").map_or(0, |at| at + 3);
+        let end = base[authority..].find('/').map_or(base.len(), |at| authority + at);
         let options = if options.is_empty() { String::new() } else { format!("?{options}") };
-        format!("{}/{}{options}", &place[..end], self.name)
+        format!("{}/{}{options}", &base[..end], self.name)
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Server::Other(url) = &self.server {
+        if let TestServer::External(url) = &self.server {
             execute(url, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
         }
     }
 }
 
-impl Server {
+impl TestServer {
     fn shared() -> Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         match std::env::var("PACTOLUS_TEST_POSTGRES") {
-            Ok(url) if !url.is_empty() => Self::Other(url),
-            _ => Self::Ours(SHARED.get_or_init(|| Cluster::start("")).url()),
+            Ok(url) if !url.is_empty() => Self::External(url),
+            _ => Self::Owned(SHARED.get_or_init(|| Cluster::start("")).url()),
         }
     }
 
     fn url(&self) -> &str {
-        let (Self::Ours(url) | Self::Other(url)) = self;
+        let (Self::Owned(url) | Self::External(url)) = self;
         url
     }
 }
@@ -72,9 +72,9 @@ pub fn execute(url: &str, statements: &str) {
 }
 
 /// The first column of the first row that a question has for an answer.
-pub fn ask(url: &str, question: &str) -> String {
-    let answers = run(url, question);
-    let row = answers.iter().find_map(|message| match message {
+pub fn query_scalar(url: &str, query: &str) -> String {
+    let messages = run(url, query);
+    let row = messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
     });
@@ -88,10 +88,10 @@ fn run(url: &str, statements: &str) -> Vec<SimpleQueryMessage> {
             let config: Config = url.parse().expect("the tests' server has a valid URL");
             let (client, connection) = config.connect(NoTls).await.expect("the tests' server answers");
             let connection = tokio::spawn(connection);
-            let answers = client.simple_query(statements).await.expect("the tests' server does it");
+            let messages = client.simple_query(statements).await.expect("the tests' server does it");
             drop(client);
             let _ = connection.await;
-            answers
+            messages
         })
     };
     std::thread::scope(|scope| scope.spawn(run).join()).expect("nothing panics without words")

@@ -13,4 +13,4 @@ mod cluster;
 mod database;
 
 pub use cluster::Cluster;
-pub use database::{Database, ask, execute};
+pub use database::{Database, execute, query_scalar};

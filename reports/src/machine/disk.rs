@@ -12,9 +12,9 @@ use tempfile::tempfile_in;
 pub const RECORD_BYTES: usize = 160;
 
 /// A file of the disk that is measured, to append to. It is gone when this is dropped.
-pub struct Probe(File);
+pub struct SyncProbe(File);
 
-impl Probe {
+impl SyncProbe {
     /// A new file on the disk that holds `folder`.
     pub fn new(folder: &Path) -> io::Result<Self> {
         tempfile_in(folder).map(Self)
@@ -33,17 +33,17 @@ impl Probe {
 pub fn file_system(folder: &Path) -> io::Result<String> {
     let folder = folder.canonicalize()?;
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(file_system_among(&mounts, &folder).unwrap_or("an unknown file system").to_owned())
+    Ok(find_file_system(&mounts, &folder).unwrap_or("an unknown file system").to_owned())
 }
 
 /// Of the mounts that hold the folder, the deepest counts, and of several at one place the last.
 ///
 /// The fifth field of a line is where it is mounted; what follows ` - ` begins with the type.
-fn file_system_among<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
+fn find_file_system<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
     let mount = |line: &'a str| {
         let (mount, kind) = line.split_once(" - ")?;
-        let place = mount.split(' ').nth(4)?;
-        folder.starts_with(place).then_some((place.len(), kind.split(' ').next()?))
+        let mount_point = mount.split(' ').nth(4)?;
+        folder.starts_with(mount_point).then_some((mount_point.len(), kind.split(' ').next()?))
     };
     mounts.lines().filter_map(mount).max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
 }
@@ -64,10 +64,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_deepest_mount_counts() {
+    fn deepest_mount_wins() {
         let mounts = "1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:5 / /tmp rw shared:1 - tmpfs tmpfs rw\n\
                       3 1 8:2 / /tmp/x rw - xfs /dev/b rw\n";
-        let of = |folder| file_system_among(mounts, Path::new(folder));
+        let of = |folder| find_file_system(mounts, Path::new(folder));
         assert_eq!(of("/home"), Some("ext4"));
         assert_eq!(of("/tmp/y"), Some("tmpfs"));
         assert_eq!(of("/tmp/x/y"), Some("xfs"));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_holds_what_its_files_hold() {
+    fn folder_bytes_sums_nested_files() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         fs::write(folder.path().join("a/b"), [0; 10]).unwrap();
@@ -84,9 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_appended() {
+    fn probe_appends_whole_records() {
         let folder = tempfile::tempdir().unwrap();
-        let mut probe = Probe::new(folder.path()).unwrap();
+        let mut probe = SyncProbe::new(folder.path()).unwrap();
         probe.append().unwrap();
         probe.append().unwrap();
         assert_eq!(probe.0.metadata().unwrap().len(), 2 * RECORD_BYTES as u64);

@@ -22,13 +22,13 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 impl CpuTime {
     /// What the process has spent so far.
-    pub fn of(pid: u32) -> anyhow::Result<Self> {
+    pub fn of_process(pid: u32) -> anyhow::Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        Self::read(&stat).context("/proc tells a process's time in another form")
+        Self::parse_stat(&stat).context("/proc tells a process's time in another form")
     }
 
     /// `utime` and `stime` are the 14th and 15th field. The second, the program's name, may hold spaces and brackets.
-    fn read(stat: &str) -> Option<Self> {
+    fn parse_stat(stat: &str) -> Option<Self> {
         let (_, after_name) = stat.rsplit_once(')')?;
         let mut ticks = after_name.split_whitespace().skip(11).map(|ticks| ticks.parse::<f64>().ok());
         let mut seconds = || Some(ticks.next()?? / TICKS_PER_SECOND);
@@ -46,7 +46,7 @@ impl Sub for CpuTime {
 
 /// What a process holds of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct ResourceUsage {
     /// The memory that is really there, in bytes.
     pub memory_bytes: u64,
     /// The most memory that it has held at once, in bytes.
@@ -54,54 +54,54 @@ pub struct Held {
     /// Its threads.
     pub threads: u64,
     /// Its open files, connections among them.
-    pub handles: u64,
+    pub open_files: u64,
 }
 
-impl Held {
+impl ResourceUsage {
     /// What the process holds now.
-    pub fn of(pid: u32) -> anyhow::Result<Self> {
+    pub fn of_process(pid: u32) -> anyhow::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let handles = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
-        let field = |name| field(&status, name).with_context(|| format!("/proc does not tell {name}"));
+        let open_files = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        let field = |name| status_field(&status, name).with_context(|| format!("/proc does not tell {name}"));
         Ok(Self {
             memory_bytes: field("VmRSS:")? * 1024,
             peak_bytes: field("VmHWM:")? * 1024,
             threads: field("Threads:")?,
-            handles: handles as u64,
+            open_files: open_files as u64,
         })
     }
 }
 
 /// The number of a line of `/proc/<pid>/status`.
-fn field(status: &str, name: &str) -> Option<u64> {
+fn status_field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
 /// The most memory that this process has held at once, in bytes.
 pub fn peak_memory() -> anyhow::Result<u64> {
-    Ok(Held::of(std::process::id())?.peak_bytes)
+    Ok(ResourceUsage::of_process(std::process::id())?.peak_bytes)
 }
 
 /// How long no thread may be seen to run before a process counts as being at rest.
-const CALM: Duration = Duration::from_secs(1);
+const IDLE_WINDOW: Duration = Duration::from_secs(1);
 
 /// How long between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits until a process has nothing left to do, such as merging what it wrote; says whether it came to rest in time.
 ///
 /// A thread that waits for the disk is not at rest, nor is one that was stopped.
-pub fn wait_for_rest(pid: u32, at_most: Duration) -> io::Result<bool> {
-    let begun = Instant::now();
-    let mut calm_since = Instant::now();
-    while calm_since.elapsed() < CALM {
-        if begun.elapsed() > at_most {
+pub fn wait_until_idle(pid: u32, timeout: Duration) -> io::Result<bool> {
+    let started = Instant::now();
+    let mut idle_since = Instant::now();
+    while idle_since.elapsed() < IDLE_WINDOW {
+        if started.elapsed() > timeout {
             return Ok(false);
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
         if !all_threads_sleep(pid)? {
-            calm_since = Instant::now();
+            idle_since = Instant::now();
         }
     }
     Ok(true)
@@ -124,26 +124,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_read_after_a_name_with_brackets() {
+    fn cpu_time_parses_names_with_parentheses() {
         let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0";
-        let time = CpuTime::read(stat).unwrap();
+        let time = CpuTime::parse_stat(stat).unwrap();
         assert!((time.user_s - 2.5).abs() < 1e-9 && (time.system_s - 0.5).abs() < 1e-9, "{time:?}");
-        assert!(CpuTime::read("7 (a) S 1 2").is_none());
+        assert!(CpuTime::parse_stat("7 (a) S 1 2").is_none());
     }
 
     #[test]
-    fn what_a_process_holds_is_seen() {
-        let before = Held::of(std::process::id()).unwrap();
+    fn usage_counts_memory_threads_and_open_files() {
+        let before = ResourceUsage::of_process(std::process::id()).unwrap();
         assert!(before.memory_bytes > 1024 && before.threads > 0, "{before:?}");
         // Other tests open and close files meanwhile, so not one but many.
         let files: Vec<_> = (0..100).map(|_| fs::File::open("/proc/self/status").unwrap()).collect();
-        assert!(Held::of(std::process::id()).unwrap().handles >= before.handles + 50);
+        assert!(ResourceUsage::of_process(std::process::id()).unwrap().open_files >= before.open_files + 50);
         drop(files);
     }
 
     #[test]
-    fn this_process_has_a_time_and_a_peak() {
-        assert!(CpuTime::of(std::process::id()).unwrap().user_s >= 0.0);
+    fn current_process_reports_cpu_and_peak() {
+        assert!(CpuTime::of_process(std::process::id()).unwrap().user_s >= 0.0);
         assert!(peak_memory().unwrap() > 1024);
     }
 }

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail, ensure};
 use pactolus_ledger::{Audit, Ledger as _};
 use pactolus_ledger_embedded::{EmbeddedStore, OpenError};
-use pactolus_reports::table::{Table, figure, number};
+use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -224,7 +224,7 @@ fn kind(path: &Path) -> &'static str {
 
 impl Flips {
     pub(super) fn table(&self) -> String {
-        let mut table = Table::new(&[
+        let mut table = MarkdownTable::new(&[
             "Bits flipped in",
             "How often",
             "Not opened",
@@ -239,10 +239,10 @@ impl Flips {
         for (what, outcomes) in &self.0 {
             let Outcomes { struck, refused, ended, audited, failed, harmless, cut_off, forgotten } = outcomes;
             let counts = [struck, refused, ended, audited, failed, harmless, cut_off, forgotten, &0];
-            let cells = counts.map(|count| figure(number(*count), 0));
+            let cells = counts.map(|count| format_number(to_f64(*count), 0));
             let row: Vec<&str> =
                 std::iter::once(what.as_str()).chain(cells.iter().map(String::as_str)).collect();
-            table.row(&row);
+            table.push_row(&row);
         }
         table.to_string()
     }

@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use pactolus_protocol::{
     AccessToken, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
-use pactolus_reports::latency::Waits;
+use pactolus_reports::latency::LatencySamples;
 use pactolus_types::{Amount, Environment};
 
 use crate::workload::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKEN};
@@ -58,13 +58,13 @@ impl Honest {
     }
 
     /// Sends presents for so long; how long each waited. All are answered, or it fails.
-    pub(super) fn call(&mut self, lasting: Duration) -> anyhow::Result<Waits> {
+    pub(super) fn call(&mut self, lasting: Duration) -> anyhow::Result<LatencySamples> {
         let (address, first, per_second) = (self.address, self.answered, self.per_second);
         let count = u64::from(per_second) * lasting.as_secs();
         let next = AtomicU64::new(0);
         let begun = Instant::now();
         let call = |caller: usize, stream: &mut TcpStream| {
-            let mut waits = Waits::default();
+            let mut waits = LatencySamples::default();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= count {
@@ -89,7 +89,7 @@ impl Honest {
                 .enumerate()
                 .map(|(caller, stream)| scope.spawn(move || call(caller, stream)))
                 .collect();
-            let mut all = Waits::default();
+            let mut all = LatencySamples::default();
             for caller in callers {
                 let waits = caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))?;
                 all.append(waits.context("an honest caller was not answered")?);

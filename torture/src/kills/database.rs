@@ -193,7 +193,7 @@ impl Attack<'_> {
     fn ask(&self, question: &str) -> anyhow::Result<String> {
         let begun = Instant::now();
         loop {
-            let psql = self.cluster.programs().join("psql");
+            let psql = self.cluster.bin_dir().join("psql");
             let asked = Command::new(psql).args(["-XAtq", "-c", question, &self.cluster.url()]).output()?;
             let told = String::from_utf8_lossy(&asked.stdout).into_owned();
             if asked.status.success() && !told.trim().is_empty() {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use pactolus_protocol::AccessToken;
-use pactolus_reports::latency::{STALL, Waits};
+use pactolus_reports::latency::{LatencySamples, STALL};
 use tokio::sync::{Semaphore, watch};
 
 use super::calls::{Game, Kind};
@@ -46,7 +46,7 @@ pub(super) struct Shared {
 /// What lanes have seen since somebody last looked.
 #[derive(Default)]
 pub(super) struct Seen {
-    pub(super) waits: Waits,
+    pub(super) waits: LatencySamples,
     /// Those that took long: whether it was for a kill, is said at the end.
     pub(super) slow: Vec<Call>,
     pub(super) calls: [u64; Kind::ALL.len()],
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     fn due_at(&self, index: u64) -> Duration {
-        Duration::from_secs_f64(pactolus_reports::table::number(index) / self.rate)
+        Duration::from_secs_f64(pactolus_reports::table::to_f64(index) / self.rate)
     }
 
     /// Gives out turns as they become due, and at the end one more to each lane, by which it learns of the end.

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use pactolus_reports::table::{figure, mebibytes, number};
+use pactolus_reports::table::{format_number, mebibytes, to_f64};
 
 use super::samples::Sample;
 
@@ -109,8 +109,8 @@ pub(super) fn draw(title: &str, verdict: &str, samples: &[Sample], marks: &[Mark
     let memory = line("memory", "#2563eb", &samples, 2.0, |sample| mebibytes(sample.memory_bytes), "MiB");
     let most = most(&[&memory]);
     picture.panel(top(0), "Memory of the process, MiB", Scale::even(most), &[memory], marks);
-    let handles = line("file handles", "#0f766e", &samples, 2.0, |sample| number(sample.handles), "");
-    let threads = line("threads", "#b45309", &samples, 2.0, |sample| number(sample.threads), "");
+    let handles = line("file handles", "#0f766e", &samples, 2.0, |sample| to_f64(sample.handles), "");
+    let threads = line("threads", "#b45309", &samples, 2.0, |sample| to_f64(sample.threads), "");
     let most_held = self::most(&[&handles, &threads]);
     picture.panel(
         top(1),
@@ -168,7 +168,7 @@ fn line<'a>(
         lives.map(|life| life.iter().map(|sample| (sample.at_s, of(sample))).collect()).collect();
     let last = parts.last().and_then(|part: &Vec<(f64, f64)>| part.last()).map_or(0.0, |(_, value)| *value);
     let decimals = usize::from(unit == "ms" && last < 10.0);
-    let last = format!("{} {unit}", figure(last, decimals)).trim_end().to_owned();
+    let last = format!("{} {unit}", format_number(last, decimals)).trim_end().to_owned();
     Line { name, color, last, parts, width }
 }
 
@@ -223,7 +223,7 @@ impl Picture {
         let y = |value: f64| top + PANEL * (1.0 - scale.place(value));
         self.text(LEFT, top - 21.0, r#"font-weight="600""#, title);
         for value in scale.lines() {
-            let (y, label) = (y(value), figure(value, usize::from(value < 1.0 && value > 0.0)));
+            let (y, label) = (y(value), format_number(value, usize::from(value < 1.0 && value > 0.0)));
             self.put(format_args!(
                 r#"<line x1="{LEFT}" y1="{y:.1}" x2="{RIGHT}" y2="{y:.1}" stroke="{GRID}" stroke-width="1"/>"#
             ));
@@ -275,7 +275,7 @@ impl Picture {
                 bottom + 4.0
             ));
             let style = format!(r#"text-anchor="middle" fill="{PALE_INK}""#);
-            self.text(x, bottom + 18.0, &style, &figure(tick, 0));
+            self.text(x, bottom + 18.0, &style, &format_number(tick, 0));
         }
         let style = format!(r#"text-anchor="middle" fill="{PALE_INK}""#);
         self.text(f64::midpoint(LEFT, RIGHT), bottom + 38.0, &style, unit);

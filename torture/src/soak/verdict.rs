@@ -196,7 +196,7 @@ pub(super) fn growth(samples: &[Sample], rules: &Rules, of: fn(&Sample) -> u64) 
 
 #[cfg(test)]
 mod tests {
-    use pactolus_reports::latency::Waits;
+    use pactolus_reports::latency::LatencySamples;
 
     use super::*;
 
@@ -221,7 +221,7 @@ mod tests {
                 cpu_percent: 10.0,
                 store_bytes: 0,
                 calls: 0,
-                latency: Waits::default().told(),
+                latency: LatencySamples::default().summarize(),
                 troubles: Default::default(),
                 unexpected: 0,
             };

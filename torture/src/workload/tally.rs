@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pactolus_reports::report::Part;
-use pactolus_reports::table::{Table, figure, number};
+use pactolus_reports::report::ReportSection;
+use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use serde::Serialize;
 
 use crate::options::NONE;
@@ -94,21 +94,21 @@ impl Tally {
 }
 
 /// What an attack came to: a column for each thing that it was made against.
-pub(crate) fn part(name: &'static str, against: &[Tally]) -> anyhow::Result<Part> {
+pub(crate) fn part(name: &'static str, against: &[Tally]) -> anyhow::Result<ReportSection> {
     #[derive(Serialize)]
     struct Figures<'a> {
         against: &'a [Tally],
     }
-    Part::new(name, table(against), &Figures { against })
+    ReportSection::new(name, table(against), &Figures { against })
 }
 
 /// The tallies side by side, a row for each thing that was counted.
 fn table(tallies: &[Tally]) -> String {
     let headings: Vec<&str> = std::iter::once("").chain(tallies.iter().map(|tally| tally.against)).collect();
-    let mut table = Table::new(&headings);
+    let mut table = MarkdownTable::new(&headings);
     let mut row = |name: &str, count: &dyn Fn(&Tally) -> u64| {
-        let counts = tallies.iter().map(|tally| figure(number(count(tally)), 0));
-        table.row(&std::iter::once(name.to_owned()).chain(counts).collect::<Vec<_>>());
+        let counts = tallies.iter().map(|tally| format_number(to_f64(count(tally)), 0));
+        table.push_row(&std::iter::once(name.to_owned()).chain(counts).collect::<Vec<_>>());
     };
     let mut kinds: Vec<&str> = tallies.iter().flat_map(|tally| tally.strikes.keys().copied()).collect();
     kinds.sort_unstable();
@@ -124,6 +124,6 @@ fn table(tallies: &[Tally]) -> String {
     row("calls in them", &|tally| tally.calls_explained);
     row("orders audited at the end", &|tally| tally.orders);
     let none = std::iter::once("of all these lost or applied twice").chain(tallies.iter().map(|_| NONE));
-    table.row(&none.collect::<Vec<_>>());
+    table.push_row(&none.collect::<Vec<_>>());
     table.to_string()
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pactolus_reports::report::{Circumstances, Part};
-use pactolus_reports::table::{Table, figure, number};
+use pactolus_reports::report::{ReportSection, RunContext};
+use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use serde::Serialize;
 
 use crate::step::{Failure, workspace};
@@ -49,14 +49,15 @@ impl Stats {
 
 impl Ran {
     fn per_second(&self) -> f64 {
-        number(self.stats.executions) / self.took.as_secs_f64()
+        to_f64(self.stats.executions) / self.took.as_secs_f64()
     }
 }
 
 impl fmt::Display for Ran {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { target, stats, took, crashed, .. } = self;
-        let (executions, speed) = (figure(number(stats.executions), 0), figure(self.per_second(), 0));
+        let (executions, speed) =
+            (format_number(to_f64(stats.executions), 0), format_number(self.per_second(), 0));
         write!(f, "{target}: {executions} executions in {:.0} s, {speed} a second", took.as_secs_f64())?;
         if *crashed { f.write_str("; it broke a promise") } else { Ok(()) }
     }
@@ -64,22 +65,24 @@ impl fmt::Display for Ran {
 
 /// The runs as a table, and all together.
 pub(super) fn table(runs: &[Ran]) -> String {
-    let mut table = Table::new(&["Target", "Executions", "A second", "Branches reached", "Promises broken"]);
+    let mut table =
+        MarkdownTable::new(&["Target", "Executions", "A second", "Branches reached", "Promises broken"]);
     for ran in runs {
-        table.row(&[
+        table.push_row(&[
             format!("`{}`", ran.target),
-            figure(number(ran.stats.executions), 0),
-            figure(ran.per_second(), 0),
-            figure(number(ran.stats.branches), 0),
+            format_number(to_f64(ran.stats.executions), 0),
+            format_number(ran.per_second(), 0),
+            format_number(to_f64(ran.stats.branches), 0),
             u8::from(ran.crashed).to_string(),
         ]);
     }
     let executions: u64 = runs.iter().map(|ran| ran.stats.executions).sum();
     let took: Duration = runs.iter().map(|ran| ran.took).sum();
     let crashed = runs.iter().filter(|ran| ran.crashed).count();
-    let speed = number(executions) / took.as_secs_f64().max(0.001);
-    let all = [figure(number(executions), 0), figure(speed, 0), String::new(), crashed.to_string()];
-    table.row(&[&["all".to_owned()][..], &all[..]].concat());
+    let speed = to_f64(executions) / took.as_secs_f64().max(0.001);
+    let all =
+        [format_number(to_f64(executions), 0), format_number(speed, 0), String::new(), crashed.to_string()];
+    table.push_row(&[&["all".to_owned()][..], &all[..]].concat());
     table.to_string()
 }
 
@@ -115,9 +118,9 @@ pub(super) fn keep(runs: &[Ran], command: &str, folder: &Path) -> Result<(), Fai
             .collect(),
     };
     let kept = || {
-        let part = Part::new("fuzz", table(runs), &figures)?;
-        let circumstances = Circumstances::of(command.to_owned(), &workspace().join("target"))?;
-        circumstances.keep(&part, folder, "reliability")
+        let part = ReportSection::new("fuzz", table(runs), &figures)?;
+        let circumstances = RunContext::capture(command.to_owned(), &workspace().join("target"))?;
+        circumstances.write_report(&part, folder, "reliability")
     };
     kept().map_err(|error| Failure::NotKept { why: format!("{error:#}") })
 }

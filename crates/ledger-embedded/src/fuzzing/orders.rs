@@ -27,7 +27,7 @@ pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
     let mut frame = FrameBuilder::new(before, Vec::new());
     let mut entries = Vec::new();
     for _ in 0..=choices.below(4) {
-        if choices.is_used_up() {
+        if choices.is_exhausted() {
             break;
         }
         let receipt = receipt(choices);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pactolus_protocol::Answer;
-use pactolus_test_postgres::{Database, ask};
+use pactolus_test_postgres::{Database, query_scalar};
 use pactolus_types::Environment;
 use serde_json::{Value, json};
 
@@ -196,7 +196,7 @@ async fn a_database_is_resealed_while_it_is_served() {
     // Not one record of a dump has the old key's id, and all can do without it.
     let by_key = "SELECT count(*) || ' ' || count(DISTINCT substr(value, 1, 5)) FROM pactolus.records \
                   WHERE name LIKE 'session/%'";
-    assert_eq!(ask(&url, by_key), "40 1");
+    assert_eq!(query_scalar(&url, by_key), "40 1");
     folder_with(&folder, &['b']);
     let bank = Running::start(folder.pactolus(&serve));
     assert!(given(&bank, 0, "last").await);

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
-use pactolus_test_postgres::{Database, ask};
+use pactolus_test_postgres::{Database, query_scalar};
 use tokio::runtime::Runtime;
 
 use crate::bank::{Engine, Place};
@@ -45,6 +45,6 @@ impl Reopened {
     /// All that a dump of the records holds.
     pub(crate) fn raw(&self) -> Vec<u8> {
         let dump = "SELECT string_agg(name || ' ' || encode(value, 'escape'), E'\\n') FROM pactolus.records";
-        ask(&self.0.url(), dump).into_bytes()
+        query_scalar(&self.0.url(), dump).into_bytes()
     }
 }

@@ -293,7 +293,7 @@ pub(super) mod fuzzing {
         let header = HEADER.iter().map(ToString::to_string).chain([format!("{OF}{BANK}")]);
         let mut file = line(&header.collect::<Vec<_>>()).expect("a Vec takes every write");
         let (mut written, slots) = (Vec::new(), Arc::new(Semaphore::new(64)));
-        while !choices.is_used_up() && written.len() < 8 {
+        while !choices.is_exhausted() && written.len() < 8 {
             let outcome = choices.one_of(&[
                 Outcome::Given,
                 Outcome::GivenBefore,

@@ -177,7 +177,7 @@ pub(super) mod fuzzing {
             csv::WriterBuilder::new().terminator(terminator).quote_style(quotes).from_writer(Vec::new());
         writer.write_record(["bill_no", "openid", "present_counts"]).expect("a Vec takes every write");
         let mut rows = Vec::new();
-        while !choices.is_used_up() && rows.len() < 32 {
+        while !choices.is_exhausted() && rows.len() < 32 {
             let (bill_no, openid) = (choices.word(63, "ab0_-|*@"), choices.word(64, WORD));
             let count = choices.number() % pactolus_client::Coins::MAX.get() + 1;
             let space = choices.one_of(&["", " ", "\t"]);
