@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use hmac::{Hmac, KeyInit, Mac};
-use pactolus_protocol::sign::text::{explain_mp_sig, explain_sig};
-use pactolus_protocol::{Body, Call, Dialect, Dialects, MpSig, Present, Received};
+use pactolus_protocol::sign::text::{masked_mp_sig_text, masked_sig_text};
+use pactolus_protocol::{Body, Call, Dialect, DialectPolicy, MpSig, Present, UnverifiedCall};
 use serde::Serialize;
 use sha2::Sha256;
 
@@ -141,13 +141,13 @@ impl Figures {
     }
 }
 
-fn read<'b>(body: &'b Body<'b>) -> anyhow::Result<Received<'b, Present>> {
-    Ok(Received::read(ENVIRONMENT, body, MpSig::Required)?)
+fn read<'b>(body: &'b Body<'b>) -> anyhow::Result<UnverifiedCall<'b, Present>> {
+    Ok(UnverifiedCall::read(ENVIRONMENT, body, MpSig::Required)?)
 }
 
-fn verify(gifts: &Gifts, received: &Received<'_, Present>) -> anyhow::Result<()> {
-    received.verify_sig(&gifts.midas_key, Dialects::Lenient)?;
-    received.verify_mp_sig(&gifts.session_key, &gifts.token, Dialects::Lenient)?;
+fn verify(gifts: &Gifts, received: &UnverifiedCall<'_, Present>) -> anyhow::Result<()> {
+    received.verify_sig(&gifts.midas_key, DialectPolicy::Lenient)?;
+    received.verify_mp_sig(&gifts.session_key, &gifts.token, DialectPolicy::Lenient)?;
     Ok(())
 }
 
@@ -156,8 +156,8 @@ fn signed_texts(body: &Body<'_>) -> anyhow::Result<[Vec<u8>; 2]> {
     let path = Present::path(ENVIRONMENT);
     let sig =
         pactolus_protocol::sign::sig(path, body, Dialect::DOCUMENTED, &Gifts::to(1).midas_key).to_string();
-    let sig_text = explain_sig(path, body, Dialect::DOCUMENTED).replace("***", MIDAS_KEY);
-    let mp_sig_text = explain_mp_sig(path, body, Dialect::DOCUMENTED, &sig)
+    let sig_text = masked_sig_text(path, body, Dialect::DOCUMENTED).replace("***", MIDAS_KEY);
+    let mp_sig_text = masked_mp_sig_text(path, body, Dialect::DOCUMENTED, &sig)
         .replacen("***", TOKEN, 1)
         .replace("***", SESSION_KEY);
     let made: [u8; 32] = hmac(&keyed(MIDAS_KEY), sig_text.as_bytes());

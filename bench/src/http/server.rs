@@ -11,7 +11,7 @@ use pactolus_ledger::{Ledger, Posted};
 use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl};
 use pactolus_protocol::{
-    AccessToken, AppSecret, Body, Dialects, MidasKey, MpSig, Present, Received, Refusal,
+    AccessToken, AppSecret, Body, DialectPolicy, ErrorReply, MidasKey, MpSig, Present, UnverifiedCall,
 };
 use pactolus_server::{
     AppSettings, Bank, Clock, OsRandomness, Settings, Store, SystemClock, router, serve, serve_routes,
@@ -116,10 +116,10 @@ async fn posted(State(beside): State<Arc<Beside>>, body: Bytes) -> &'static str 
 }
 
 /// The present in a body; its keys are at hand, where the bank has to look for those of the app and the session.
-fn verify(gifts: &Gifts, body: &[u8]) -> Result<Present, Refusal> {
+fn verify(gifts: &Gifts, body: &[u8]) -> Result<Present, ErrorReply> {
     let body = Body::parse(body)?;
-    let received = Received::<Present>::read(ENVIRONMENT, &body, MpSig::Required)?;
-    received.verify_sig(&gifts.midas_key, Dialects::Lenient)?;
-    received.verify_mp_sig(&gifts.session_key, &gifts.token, Dialects::Lenient)?;
+    let received = UnverifiedCall::<Present>::read(ENVIRONMENT, &body, MpSig::Required)?;
+    received.verify_sig(&gifts.midas_key, DialectPolicy::Lenient)?;
+    received.verify_mp_sig(&gifts.session_key, &gifts.token, DialectPolicy::Lenient)?;
     Ok(received.into_call())
 }

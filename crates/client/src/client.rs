@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pactolus_protocol::reply::Refused;
+use pactolus_protocol::reply::ApiError;
 use pactolus_protocol::{
     self as wire, AccessToken, BalanceReply, Caller, ErrorCode, ExistingOrder, Parameter, UnixSeconds,
 };
@@ -284,11 +284,11 @@ enum Existing {
     None,
 }
 
-fn existing(refused: &Refused, doubt: Doubt) -> Existing {
+fn existing(refused: &ApiError, doubt: Doubt) -> Existing {
     if refused.code() != Some(ErrorCode::OrderExist) {
         return Existing::None;
     }
-    match (refused.differs(), refused.existing, doubt) {
+    match (refused.mismatched_parameter(), refused.existing, doubt) {
         (Some(parameter), ..) => Existing::Another(parameter),
         (None, Some(order), _) => Existing::This { order: Some(order), done_by: doubt.done_by() },
         (None, None, Doubt::EarlierCall | Doubt::EarlierTry) => {

@@ -3,7 +3,7 @@
 //! Whose fault it is ([`Fault`]), whether coins may have moved all the same ([`Outcome`]), whether to try again
 //! (`retryable`), and, in words, what happened. No error holds a key, a token or a body.
 
-use pactolus_protocol::reply::Refused;
+use pactolus_protocol::reply::ApiError;
 use pactolus_protocol::{ErrorCode, Parameter};
 
 use crate::http::TryError;
@@ -101,7 +101,7 @@ pub enum CallError {
     #[error("the bank refused it: {} {}", .refused.errcode, .refused.errmsg)]
     Refused {
         /// The bank's words.
-        refused: Refused,
+        refused: ApiError,
         /// What is known of the order.
         outcome: Outcome,
     },
@@ -134,7 +134,7 @@ pub enum TryFailure {
     NoAnswer(#[from] TryError),
     /// The bank answered that it cannot now.
     #[error("the bank answered {} {}", .0.errcode, .0.errmsg)]
-    NotNow(Refused),
+    NotNow(ApiError),
     /// There was no token to call with.
     #[error("no access token is to be had")]
     NoToken(#[source] TokenError),
@@ -151,7 +151,7 @@ pub enum TokenError {
     NoAnswer(#[from] TryError),
     /// The bank refused to give one out.
     #[error("the bank answered {} {}", .0.errcode, .0.errmsg)]
-    Refused(Refused),
+    Refused(ApiError),
     /// The token that the client was given is refused, and it has no way to another.
     #[error("the token that the client was given is good no longer")]
     Fixed,
@@ -161,7 +161,7 @@ pub enum TokenError {
 pub(crate) const INVALID_ACCESS_TOKEN: i32 = 40014;
 
 /// Whether a refusal says that the token is not good, and another might be.
-pub(crate) fn is_about_the_token(refused: &Refused) -> bool {
+pub(crate) fn is_about_the_token(refused: &ApiError) -> bool {
     match refused.code() {
         Some(ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired) => true,
         Some(_) => false,
@@ -244,7 +244,7 @@ impl CallError {
 }
 
 /// Whose fault a refusal is that says no more than its code.
-fn fault_of(refused: &Refused) -> Fault {
+fn fault_of(refused: &ApiError) -> Fault {
     match refused.code() {
         Some(ErrorCode::SystemError | ErrorCode::OrderProcessing) => Fault::Bank,
         Some(

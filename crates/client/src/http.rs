@@ -48,7 +48,7 @@ pub enum TryError {
     Status(StatusCode),
     /// It answered with something that is no answer to the call.
     #[error("what came back {0}")]
-    NotAnAnswer(pactolus_protocol::reply::InvalidAnswer),
+    NotAnAnswer(pactolus_protocol::reply::InvalidReply),
 }
 
 impl TryError {

@@ -93,7 +93,7 @@ pub use requests::{CancelPay, Cancelled, DoneBy, Paid, Pay, Player, Present, Pre
 pub use retry_policy::Patience;
 pub use token::TokenSource;
 
-pub use pactolus_protocol::reply::Refused;
+pub use pactolus_protocol::reply::ApiError;
 pub use pactolus_protocol::{
     AccessToken, AppSecret, BalanceReply, ErrorCode, FreeText, MidasKey, Parameter, Pf, SessionKey,
 };

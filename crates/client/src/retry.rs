@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use pactolus_protocol::reply::{Refused, parse_answer};
-use pactolus_protocol::{AccessToken, Answer, Call, ErrorCode, SessionKey, UnixSeconds, signed_body};
+use pactolus_protocol::reply::{ApiError, parse_reply};
+use pactolus_protocol::{AccessToken, Call, ErrorCode, ReplyOutcome, SessionKey, UnixSeconds, signed_body};
 use pactolus_types::Environment;
 use tokio::time::Instant;
 
@@ -65,7 +65,7 @@ pub(crate) enum Ended<R> {
     /// Done by the last try.
     Done(R),
     /// Refused by the last try, and what was in doubt by then. It is the operation's to say what that means.
-    Refused(Refused, Doubt),
+    Refused(ApiError, Doubt),
     /// There is nothing more to be learnt.
     Failed(CallError),
 }
@@ -92,8 +92,8 @@ pub(crate) async fn attempt<C: Call>(
         tries += 1;
         let timeout = patience.try_timeout.min(deadline.saturating_duration_since(Instant::now()));
         let failure = match one_try(client, &signing, refused_token.take(), timeout).await {
-            Ok((Answer::Done(reply), _)) => return Ended::Done(reply),
-            Ok((Answer::Refused(refused), token)) => {
+            Ok((ReplyOutcome::Success(reply), _)) => return Ended::Done(reply),
+            Ok((ReplyOutcome::Refused(refused), token)) => {
                 if is_about_the_token(&refused) && !is_replaced {
                     tracing::debug!(
                         errcode = refused.errcode,
@@ -131,7 +131,7 @@ async fn one_try<C: Call>(
     signing: &Signing<'_, impl Fn(UnixSeconds) -> C>,
     refused: Option<AccessToken>,
     timeout: Duration,
-) -> Result<(Answer<C::Reply>, AccessToken), TryFailure> {
+) -> Result<(ReplyOutcome<C::Reply>, AccessToken), TryFailure> {
     let until = Instant::now() + timeout;
     let token = async {
         match refused {
@@ -154,7 +154,7 @@ async fn one_try<C: Call>(
     let body = signed_body(&call, environment, &client.app.midas_key, session);
     let path = format!("{}?{}", C::path(environment), token.to_query());
     let json = client.http.post(&path, body, left).await?;
-    let answer = parse_answer::<C>(&json).map_err(TryError::NotAnAnswer)?;
+    let answer = parse_reply::<C>(&json).map_err(TryError::NotAnAnswer)?;
     Ok((answer, token))
 }
 
@@ -183,7 +183,7 @@ fn in_words(error: &dyn std::error::Error) -> String {
 }
 
 /// What every refusal comes to that the operation has no words of its own for.
-pub(crate) fn refusal(refused: Refused, doubt: Doubt) -> CallError {
+pub(crate) fn refusal(refused: ApiError, doubt: Doubt) -> CallError {
     let outcome = doubt.outcome();
     if refused.code() == Some(ErrorCode::NoSession) {
         CallError::NoSession { outcome }

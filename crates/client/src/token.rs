@@ -9,9 +9,9 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pactolus_protocol::reply::Answer;
+use pactolus_protocol::reply::ReplyOutcome;
 use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_PATH};
-use pactolus_protocol::{AccessToken, Credentials, GrantType, Refresh, StableTokenRequest, TokenReply};
+use pactolus_protocol::{AccessToken, Credentials, GrantType, RefreshMode, StableTokenRequest, TokenReply};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -98,7 +98,7 @@ impl Tokens {
                 if let Found::Good(token) | Found::SoonOver(token) = self.find() {
                     return Ok(token);
                 }
-                self.take_turn(&mut turn, seen, http, Refresh::WhenOver, timeout).await
+                self.take_turn(&mut turn, seen, http, RefreshMode::WhenExpired, timeout).await
             }
         }
     }
@@ -118,13 +118,13 @@ impl Tokens {
         if let Some(token) = self.current().filter(|token| !token.matches(refused.expose())) {
             return Ok(token);
         }
-        let token = self.take_turn(&mut turn, seen, http, Refresh::WhenOver, timeout).await?;
+        let token = self.take_turn(&mut turn, seen, http, RefreshMode::WhenExpired, timeout).await?;
         if !token.matches(refused.expose()) {
             return Ok(token);
         }
         // The bank believes in a token that it refuses; only this makes another.
         let seen = self.turns.load(Ordering::Acquire);
-        self.take_turn(&mut turn, seen, http, Refresh::Now, timeout).await
+        self.take_turn(&mut turn, seen, http, RefreshMode::Force, timeout).await
     }
 
     fn find(&self) -> Found {
@@ -144,7 +144,7 @@ impl Tokens {
 
     async fn renew_early(&self, turn: &mut Turn, http: &Http, timeout: Duration) {
         let seen = self.turns.load(Ordering::Acquire);
-        if let Err(error) = self.take_turn(turn, seen, http, Refresh::WhenOver, timeout).await {
+        if let Err(error) = self.take_turn(turn, seen, http, RefreshMode::WhenExpired, timeout).await {
             tracing::warn!(%error, "the access token is not renewed yet");
             let mut held = self.held.write().expect("nothing panics while it replaces a token");
             if let Some(held) = &mut *held {
@@ -159,7 +159,7 @@ impl Tokens {
         turn: &mut Turn,
         seen: u64,
         http: &Http,
-        refresh: Refresh,
+        refresh: RefreshMode,
         timeout: Duration,
     ) -> Result<AccessToken, TokenError> {
         if self.turns.load(Ordering::Acquire) > seen
@@ -183,7 +183,12 @@ impl Tokens {
         Ok(reply.access_token)
     }
 
-    async fn ask(&self, http: &Http, refresh: Refresh, timeout: Duration) -> Result<TokenReply, TokenError> {
+    async fn ask(
+        &self,
+        http: &Http,
+        refresh: RefreshMode,
+        timeout: Duration,
+    ) -> Result<TokenReply, TokenError> {
         let json = match &self.source {
             TokenSource::Stable => {
                 let request = StableTokenRequest { credentials: self.credentials.clone(), refresh };
@@ -196,8 +201,8 @@ impl Tokens {
             TokenSource::Fixed(_) => return Err(TokenError::Fixed),
         };
         match TokenReply::parse(&json).map_err(TryError::NotAnAnswer)? {
-            Answer::Done(reply) => Ok(reply),
-            Answer::Refused(refused) => Err(TokenError::Refused(refused)),
+            ReplyOutcome::Success(reply) => Ok(reply),
+            ReplyOutcome::Refused(refused) => Err(TokenError::Refused(refused)),
         }
     }
 }

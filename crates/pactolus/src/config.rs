@@ -31,7 +31,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pactolus_ledger_embedded::Settings as EmbeddedSettings;
-use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
+use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, Pf};
 use pactolus_server::{AppSettings, Keyring, Limits, Login, MasterKey, Settings};
 use pactolus_types::{Amount, AppId, OfferId};
 
@@ -204,7 +204,7 @@ fn app(app: &mut Section<'_>, earlier: &mut Earlier) -> Option<AppSettings> {
     let midas_key = app.required("midas_key", secret(MidasKey::new));
     let sandbox_midas_key = app.required("sandbox_midas_key", secret(MidasKey::new));
     let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG));
-    let dialects = app.optional("dialects", Dialects::Lenient, choice(DIALECTS));
+    let dialects = app.optional("dialects", DialectPolicy::Lenient, choice(DIALECTS));
     let pf = app.optional("pf", vec![android()], list(text(Pf::new)));
     let login = app.optional("login", Login::Push, choice(LOGIN));
     let static_access_tokens =
@@ -257,7 +257,8 @@ const MP_SIG: &[(&str, MpSig)] =
 
 const LOGIN: &[(&str, Login)] = &[("push", Login::Push), ("open", Login::Open)];
 
-const DIALECTS: &[(&str, Dialects)] = &[("lenient", Dialects::Lenient), ("strict", Dialects::Strict)];
+const DIALECTS: &[(&str, DialectPolicy)] =
+    &[("lenient", DialectPolicy::Lenient), ("strict", DialectPolicy::Strict)];
 
 /// The longest window in which a pay may be cancelled: a year, so that a slip of units is found.
 const CANCEL_WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);

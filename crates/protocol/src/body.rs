@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{ErrorCode, ErrorReply};
 use crate::parameter::Parameter;
 
 #[cfg(test)]
@@ -16,7 +16,7 @@ mod field;
 mod scan;
 
 pub(crate) use field::{Field, Value};
-use scan::{Member, Members, NotAnObject};
+use scan::{Member, Members, ScanError};
 
 /// The largest body, in bytes: several times what every documented parameter at its longest takes.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -32,9 +32,9 @@ pub struct Body<'a> {
 impl<'a> Body<'a> {
     /// The body that `bytes` hold: 44002 if there are none, 47001 if they are not one JSON object, 90018 if a
     /// key comes twice.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ErrorReply> {
         if bytes.is_empty() {
-            return Err(Refusal::new(ErrorCode::EmptyPostData));
+            return Err(ErrorReply::new(ErrorCode::EmptyPostData));
         }
         if bytes.len() > BODY_BYTES_MAX {
             return Err(Self::too_large());
@@ -42,11 +42,11 @@ impl<'a> Body<'a> {
         let text = as_text(bytes)?;
         let mut body = Self::empty();
         // Kept until the end, because what is no JSON goes before both, wherever it stands.
-        let (mut has_lone_surrogate, mut twice) = (false, None);
+        let (mut has_lone_surrogate, mut duplicate) = (false, None);
         let mut members = members(text)?;
-        while let Some(member) = next(&mut members, text)? {
+        while let Some(member) = next_member(&mut members, text)? {
             let Ok(key) = field::decode_string(text, member.key) else {
-                return Err(lone_surrogate_in_key(text, &member));
+                return Err(lone_surrogate_in_key_error(text, &member));
             };
             let Ok(value) = Value::decode(text, member.value) else {
                 has_lone_surrogate = true;
@@ -56,7 +56,7 @@ impl<'a> Body<'a> {
                 None => body.others.push((key, value)),
                 Some(parameter) => {
                     if body.parameters[parameter as usize].replace(value).is_some() {
-                        twice = first_by_name(twice, Some(parameter.name()));
+                        duplicate = first_by_name(duplicate, Some(parameter.name()));
                     }
                 }
             }
@@ -65,20 +65,21 @@ impl<'a> Body<'a> {
             return Err(malformed("a string of the body has a lone surrogate"));
         }
         body.others.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let other_twice = body.others.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| &*pair[0].0);
-        match first_by_name(twice, other_twice) {
+        let other_duplicate =
+            body.others.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| &*pair[0].0);
+        match first_by_name(duplicate, other_duplicate) {
             None => Ok(body),
-            Some(key) => Err(sent_twice(key)),
+            Some(key) => Err(duplicate_field(key)),
         }
     }
 
     /// 47001 for a body above [`BODY_BYTES_MAX`], for a reader that stops there.
-    pub fn too_large() -> Refusal {
+    pub fn too_large() -> ErrorReply {
         malformed(format!("the body is larger than {BODY_BYTES_MAX} bytes"))
     }
 
     /// The body that holds these parameters, which come in any order.
-    pub(crate) fn of_parameters(parameters: impl IntoIterator<Item = (Parameter, Value<'a>)>) -> Self {
+    pub(crate) fn from_parameters(parameters: impl IntoIterator<Item = (Parameter, Value<'a>)>) -> Self {
         let mut body = Self::empty();
         for (parameter, value) in parameters {
             let before = body.parameters[parameter as usize].replace(value);
@@ -88,7 +89,7 @@ impl<'a> Body<'a> {
     }
 
     /// The fields in the order of their keys, byte by byte, as signatures want them.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+    pub(crate) fn try_fields(&self) -> impl Iterator<Item = Field<'_>> {
         let mut parameters =
             Parameter::ALL.iter().filter_map(|parameter| self.parameter(*parameter)).peekable();
         let mut others = self.others().peekable();
@@ -111,16 +112,16 @@ impl<'a> Body<'a> {
     }
 
     /// The keys in the order in which they were sent, each with its value as it was written.
-    pub(crate) fn written(bytes: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a str)>, Refusal> {
+    pub(crate) fn raw_fields(bytes: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a str)>, ErrorReply> {
         let text = as_text(bytes)?;
-        let mut written = Vec::new();
+        let mut raw_fields = Vec::new();
         let mut members = members(text)?;
-        while let Some(member) = next(&mut members, text)? {
+        while let Some(member) = next_member(&mut members, text)? {
             let key = field::decode_string(text, member.key)
-                .map_err(|field::LoneSurrogate| lone_surrogate_in_key(text, &member))?;
-            written.push((key, &text[member.value.start..member.value.end]));
+                .map_err(|field::LoneSurrogate| lone_surrogate_in_key_error(text, &member))?;
+            raw_fields.push((key, &text[member.value.start..member.value.end]));
         }
-        Ok(written)
+        Ok(raw_fields)
     }
 
     /// The value of the field `key`, for calls that have no table of parameters.
@@ -142,46 +143,46 @@ impl<'a> Body<'a> {
 
 impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Body({} fields)", self.fields().count())
+        write!(f, "Body({} fields)", self.try_fields().count())
     }
 }
 
-fn malformed(detail: impl Into<Cow<'static, str>>) -> Refusal {
-    Refusal::because(ErrorCode::DataFormat, detail)
+fn malformed(detail: impl Into<Cow<'static, str>>) -> ErrorReply {
+    ErrorReply::with_detail(ErrorCode::DataFormat, detail)
 }
 
 /// All of a body is looked at once, so that every part of it is text.
-fn as_text(bytes: &[u8]) -> Result<&str, Refusal> {
+fn as_text(bytes: &[u8]) -> Result<&str, ErrorReply> {
     std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))
 }
 
-fn members(text: &str) -> Result<Members<'_>, Refusal> {
-    Members::of(text).map_err(|error| not_an_object(error, text))
+fn members(text: &str) -> Result<Members<'_>, ErrorReply> {
+    Members::new(text).map_err(|error| scan_error_reply(error, text))
 }
 
 #[inline]
-fn next(members: &mut Members<'_>, text: &str) -> Result<Option<Member>, Refusal> {
-    members.next().map_err(|error| not_an_object(error, text))
+fn next_member(members: &mut Members<'_>, text: &str) -> Result<Option<Member>, ErrorReply> {
+    members.next().map_err(|error| scan_error_reply(error, text))
 }
 
 /// Told as what is not JSON, because no field can have such a name.
 #[cold]
-fn lone_surrogate_in_key(text: &str, member: &Member) -> Refusal {
-    not_an_object(NotAnObject::Wrong { at: member.key.start }, text)
+fn lone_surrogate_in_key_error(text: &str, member: &Member) -> ErrorReply {
+    scan_error_reply(ScanError::UnexpectedByte { offset: member.key.start }, text)
 }
 
 #[cold]
-fn not_an_object(error: NotAnObject, text: &str) -> Refusal {
+fn scan_error_reply(error: ScanError, text: &str) -> ErrorReply {
     match error {
-        NotAnObject::OtherValue => malformed("the body is not a JSON object"),
-        NotAnObject::Ended => malformed("the body ends before its JSON does"),
-        NotAnObject::Wrong { at } => {
+        ScanError::NotAnObject => malformed("the body is not a JSON object"),
+        ScanError::UnexpectedEnd => malformed("the body ends before its JSON does"),
+        ScanError::UnexpectedByte { offset: at } => {
             let mut lines = text.as_bytes()[..at].split(|byte| *byte == b'\n');
             let column = 1 + lines.next_back().map_or(0, <[u8]>::len);
             let line = 1 + lines.count();
             malformed(format!("the body is not JSON at line {line}, column {column}"))
         }
-        NotAnObject::Followed => malformed("something follows the JSON object in the body"),
+        ScanError::TrailingData => malformed("something follows the JSON object in the body"),
     }
 }
 
@@ -191,12 +192,12 @@ fn first_by_name<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> 
 }
 
 /// 90018: a parameter keeps its plain name; any other key is quoted, and cut, for it may be most of a body.
-fn sent_twice(key: &str) -> Refusal {
+fn duplicate_field(key: &str) -> ErrorReply {
     if let Some(parameter) = Parameter::from_name(key) {
-        return Refusal::parameter(parameter, "is sent twice");
+        return ErrorReply::invalid_parameter(parameter, "is sent twice");
     }
     let start: String = key.chars().take(64).collect();
-    Refusal::because(ErrorCode::InvalidParameter, format!("{start:?} is sent twice"))
+    ErrorReply::with_detail(ErrorCode::InvalidParameter, format!("{start:?} is sent twice"))
 }
 
 #[cfg(test)]
@@ -204,14 +205,14 @@ mod tests {
     use super::*;
 
     /// Whether these are the fields of a body, in their order.
-    fn holds(json: &str, expected: &[(&str, Value<'_>)]) {
+    fn assert_fields(json: &str, expected: &[(&str, Value<'_>)]) {
         let body = Body::parse(json.as_bytes()).unwrap();
-        let fields: Vec<_> = body.fields().map(|field| (field.key, field.value.clone())).collect();
+        let fields: Vec<_> = body.try_fields().map(|field| (field.key, field.value.clone())).collect();
         assert_eq!(fields, expected, "{json}");
     }
 
     #[test]
-    fn values_stay_as_they_were_sent() {
+    fn values_are_preserved_verbatim() {
         let sent =
             r#" {"z":1e0,"\u0061":"\u5b9d\/剑","b":-0,"c":null,"d":{"sig":[]},"e":"\ud83d\ude00","_":""} "#;
         let expected = [
@@ -223,18 +224,18 @@ mod tests {
             ("e", Value::Text("😀".into())),
             ("z", Value::Number("1e0".into())),
         ];
-        holds(sent, &expected);
+        assert_fields(sent, &expected);
     }
 
     #[test]
-    fn texts_without_escapes_are_borrowed() {
+    fn strings_without_escapes_are_borrowed() {
         let body = Body::parse(br#"{"openid":"abc","other":"\/"}"#).unwrap();
         assert!(matches!(body.get(Parameter::OpenId), Some(Value::Text(Cow::Borrowed("abc")))));
         assert!(matches!(&body.others[..], [(Cow::Borrowed("other"), Value::Text(Cow::Owned(_)))]));
     }
 
     #[test]
-    fn what_is_no_body_is_refused_and_the_detail_says_why() {
+    fn invalid_body_is_rejected_with_its_reason() {
         let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(BODY_BYTES_MAX));
         let cases: &[(&[u8], i32, &str)] = &[
             (b"", 44002, ""),
@@ -264,17 +265,17 @@ mod tests {
         ];
         for (bytes, code, detail) in cases {
             let refusal = Body::parse(bytes).expect_err(detail);
-            let told = refusal.detail().unwrap_or_default();
+            let actual = refusal.detail().unwrap_or_default();
             assert_eq!(refusal.code().code(), *code, "{detail}");
-            assert!(told.starts_with(detail), "{told}, not {detail}");
+            assert!(actual.starts_with(detail), "{actual}, not {detail}");
         }
     }
 
     #[test]
-    fn deep_nesting_costs_no_stack() {
+    fn deep_nesting_does_not_overflow_the_stack() {
         let open = format!(r#"{{"a":{}"#, "[".repeat(10_000));
         assert_eq!(Body::parse(open.as_bytes()).unwrap_err().code(), ErrorCode::DataFormat);
         let closed = format!(r#"{{"a":{}{}}}"#, "[".repeat(8_000), "]".repeat(8_000));
-        holds(&closed, &[("a", Value::Nested)]);
+        assert_fields(&closed, &[("a", Value::Nested)]);
     }
 }

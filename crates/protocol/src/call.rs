@@ -8,8 +8,8 @@ use std::fmt;
 use pactolus_types::Environment;
 
 use crate::body::Body;
-use crate::error::Refusal;
-use crate::parameter::{Need, Parameter};
+use crate::error::ErrorReply;
+use crate::parameter::{Parameter, Presence};
 use crate::reply::Reply;
 
 pub(crate) mod reader;
@@ -20,7 +20,7 @@ pub use requests::{Caller, CancelPay, GetBalance, Pay, Present};
 /// A request type, tied to its path and to its reply.
 ///
 /// Only this crate implements it, because only this crate knows what is on the wire.
-pub trait Call: Sized + fields::Fields {
+pub trait Call: Sized + fields::RequestFields {
     /// Which call it is.
     const KIND: CallKind;
 
@@ -31,7 +31,7 @@ pub trait Call: Sized + fields::Fields {
     fn caller(&self) -> &Caller;
 
     /// The call that a body holds: 90018, naming the parameter, if one is missing or wrong.
-    fn from_body(body: &Body<'_>) -> Result<Self, Refusal>;
+    fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply>;
 
     /// Where it is called.
     fn path(environment: Environment) -> CallPath {
@@ -44,7 +44,7 @@ mod fields {
     use crate::parameter::Parameter;
 
     /// A request's way onto the wire.
-    pub trait Fields {
+    pub trait RequestFields {
         /// The parameters that a client sends, in the vendor's order; what `from_body` reads, `fields` writes.
         fn fields(&self) -> Vec<(Parameter, Value<'_>)>;
     }
@@ -64,40 +64,40 @@ pub enum CallKind {
 }
 
 /// What every call takes.
-const COMMON: [(Parameter, Need); 7] = [
-    (Parameter::OpenId, Need::Needed),
-    (Parameter::AppId, Need::Needed),
-    (Parameter::OfferId, Need::Needed),
-    (Parameter::Ts, Need::Needed),
-    (Parameter::ZoneId, Need::Needed),
-    (Parameter::Pf, Need::Needed),
-    (Parameter::UserIp, Need::Optional),
+const COMMON: [(Parameter, Presence); 7] = [
+    (Parameter::OpenId, Presence::Required),
+    (Parameter::AppId, Presence::Required),
+    (Parameter::OfferId, Presence::Required),
+    (Parameter::Ts, Presence::Required),
+    (Parameter::ZoneId, Presence::Required),
+    (Parameter::Pf, Presence::Required),
+    (Parameter::UserIp, Presence::Optional),
 ];
 
-const PRESENT: [(Parameter, Need); 2] =
-    [(Parameter::PresentCounts, Need::Needed), (Parameter::BillNo, Need::Needed)];
+const PRESENT: [(Parameter, Presence); 2] =
+    [(Parameter::PresentCounts, Presence::Required), (Parameter::BillNo, Presence::Required)];
 
-const PAY: [(Parameter, Need); 4] = [
-    (Parameter::Amt, Need::Needed),
-    (Parameter::BillNo, Need::Needed),
-    (Parameter::PayItem, Need::Optional),
-    (Parameter::AppRemark, Need::Optional),
+const PAY: [(Parameter, Presence); 4] = [
+    (Parameter::Amt, Presence::Required),
+    (Parameter::BillNo, Presence::Required),
+    (Parameter::PayItem, Presence::Optional),
+    (Parameter::AppRemark, Presence::Optional),
 ];
 
-const CANCEL_PAY: [(Parameter, Need); 2] =
-    [(Parameter::BillNo, Need::Needed), (Parameter::PayItem, Need::Optional)];
+const CANCEL_PAY: [(Parameter, Presence); 2] =
+    [(Parameter::BillNo, Presence::Required), (Parameter::PayItem, Presence::Optional)];
 
 /// A set of parameters, of which there are fewer than 32.
-const fn set(parameters: &[(Parameter, Need)]) -> u32 {
+const fn parameter_set(parameters: &[(Parameter, Presence)]) -> u32 {
     let (mut set, mut at) = (0, 0);
     while at < parameters.len() {
-        set |= bit(parameters[at].0);
+        set |= parameter_bit(parameters[at].0);
         at += 1;
     }
     set
 }
 
-const fn bit(parameter: Parameter) -> u32 {
+const fn parameter_bit(parameter: Parameter) -> u32 {
     1 << parameter as u32
 }
 
@@ -116,7 +116,7 @@ impl CallKind {
     }
 
     /// Its documented parameters, the proofs (`sig`, `mp_sig`, `access_token`) not among them.
-    pub fn parameters(self) -> impl Iterator<Item = (Parameter, Need)> {
+    pub fn redact_body(self) -> impl Iterator<Item = (Parameter, Presence)> {
         COMMON.iter().chain(self.own_parameters()).copied()
     }
 
@@ -124,15 +124,15 @@ impl CallKind {
     pub const fn documents(self, parameter: Parameter) -> bool {
         // Asked of each field for each text, so the tables are made into sets when this is compiled.
         let documented = match self {
-            Self::Present => const { set(&COMMON) | set(&PRESENT) },
-            Self::GetBalance => const { set(&COMMON) },
-            Self::Pay => const { set(&COMMON) | set(&PAY) },
-            Self::CancelPay => const { set(&COMMON) | set(&CANCEL_PAY) },
+            Self::Present => const { parameter_set(&COMMON) | parameter_set(&PRESENT) },
+            Self::GetBalance => const { parameter_set(&COMMON) },
+            Self::Pay => const { parameter_set(&COMMON) | parameter_set(&PAY) },
+            Self::CancelPay => const { parameter_set(&COMMON) | parameter_set(&CANCEL_PAY) },
         };
-        documented & bit(parameter) != 0
+        documented & parameter_bit(parameter) != 0
     }
 
-    const fn own_parameters(self) -> &'static [(Parameter, Need)] {
+    const fn own_parameters(self) -> &'static [(Parameter, Presence)] {
         match self {
             Self::Present => &PRESENT,
             Self::GetBalance => &[],
@@ -181,7 +181,7 @@ impl CallPath {
 
     /// The call at a path, if it is exactly one of the eight.
     pub fn parse(path: &str) -> Option<Self> {
-        Self::all().find(|known| known.as_str() == path)
+        Self::all().find(|candidate| candidate.as_str() == path)
     }
 }
 
@@ -196,17 +196,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_documents_the_parameters_of_its_tables() {
+    fn documented_parameters_match_the_tables() {
         for kind in CallKind::ALL {
             for parameter in Parameter::ALL {
-                let listed = kind.parameters().any(|(listed, _)| listed == *parameter);
+                let listed = kind.redact_body().any(|(listed, _)| listed == *parameter);
                 assert_eq!(kind.documents(*parameter), listed, "{kind} {parameter}");
             }
         }
     }
 
     #[test]
-    fn a_path_reads_back() {
+    fn path_round_trips() {
         for path in CallPath::all() {
             assert_eq!(CallPath::parse(path.as_str()), Some(path));
             assert!(path.as_str().ends_with(path.kind.name()));

@@ -8,8 +8,8 @@ use std::fmt;
 use pactolus_types::AppId;
 
 use crate::body::{Body, Value};
-use crate::error::{ErrorCode, Refusal};
-use crate::json::Object;
+use crate::error::{ErrorCode, ErrorReply};
+use crate::json::ObjectWriter;
 use crate::query::{self, Query};
 use crate::secret::AppSecret;
 
@@ -42,7 +42,7 @@ impl fmt::Display for GrantType {
 
 impl Credentials {
     /// The credentials in a query. Checked in this order: 41002 and 41004 for what is missing, 40002, 40013, 40125.
-    pub fn from_query(query: Query<'_>, wanted: GrantType) -> Result<Self, Refusal> {
+    pub fn from_query(query: Query<'_>, wanted: GrantType) -> Result<Self, ErrorReply> {
         let value = |name| query.get(name);
         Self::check(
             value("grant_type").as_deref(),
@@ -63,7 +63,7 @@ impl Credentials {
     }
 
     /// Writes them into a body.
-    pub(crate) fn write(&self, wanted: GrantType, object: Object) -> Object {
+    pub(crate) fn write(&self, wanted: GrantType, object: ObjectWriter) -> ObjectWriter {
         object
             .text("grant_type", &wanted.to_string())
             .text("appid", self.appid.as_str())
@@ -71,7 +71,7 @@ impl Credentials {
     }
 
     /// The credentials in a body, checked in the same order; 47001 before, if one of them is not a string.
-    pub(crate) fn from_body(body: &Body<'_>, wanted: GrantType) -> Result<Self, Refusal> {
+    pub(crate) fn from_body(body: &Body<'_>, wanted: GrantType) -> Result<Self, ErrorReply> {
         let (grant_type, appid, secret) =
             (text(body, "grant_type")?, text(body, "appid")?, text(body, "secret")?);
         Self::check(grant_type, wanted, appid, secret)
@@ -79,14 +79,17 @@ impl Credentials {
 
     fn check(
         grant_type: Option<&str>,
-        wanted: GrantType,
+        expected: GrantType,
         appid: Option<&str>,
         secret: Option<&str>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ErrorReply> {
         let appid = appid.ok_or(ErrorCode::AppIdMissing)?;
         let secret = secret.ok_or(ErrorCode::AppSecretMissing)?;
-        if grant_type != Some(&wanted.to_string()) {
-            return Err(Refusal::because(ErrorCode::InvalidGrantType, format!("it must be {wanted}")));
+        if grant_type != Some(&expected.to_string()) {
+            return Err(ErrorReply::with_detail(
+                ErrorCode::InvalidGrantType,
+                format!("it must be {expected}"),
+            ));
         }
         let appid = AppId::new(appid).map_err(|_| ErrorCode::InvalidAppId)?;
         let secret = AppSecret::new(secret).map_err(|_| ErrorCode::InvalidAppSecret)?;
@@ -95,11 +98,11 @@ impl Credentials {
 }
 
 /// The text of a field; nothing if it is not there, `null` or empty.
-fn text<'b>(body: &'b Body<'_>, key: &str) -> Result<Option<&'b str>, Refusal> {
+fn text<'b>(body: &'b Body<'_>, key: &str) -> Result<Option<&'b str>, ErrorReply> {
     match body.field(key) {
         None | Some(Value::Literal("null")) => Ok(None),
         Some(Value::Text(text)) => Ok(Some(&**text).filter(|text| !text.is_empty())),
-        Some(other) => Err(Refusal::because(
+        Some(other) => Err(ErrorReply::with_detail(
             ErrorCode::DataFormat,
             format!("{key} is {}; it must be a string", other.describe()),
         )),
@@ -111,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_checked_in_their_order() {
+    fn credentials_are_checked_in_documented_order() {
         let from = |query| Credentials::from_query(Query::new(query), GrantType::ClientCredential);
         let credentials = from("grant_type=client_credential&appid=wx1234567&secret=s").unwrap();
         assert_eq!(credentials.appid.as_str(), "wx1234567");
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_reads_back() {
+    fn query_round_trips() {
         let (appid, secret) = (AppId::new("wx1234567").unwrap(), AppSecret::new("a&b=c+d%").unwrap());
         let query = Credentials { appid, secret }.to_query(GrantType::ClientCredential);
         let read = Credentials::from_query(Query::new(&query), GrantType::ClientCredential).unwrap();
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn each_call_knows_one_grant_type() {
+    fn other_grant_type_is_rejected() {
         for (given, wanted) in [
             (GrantType::ClientCredential, GrantType::AuthorizationCode),
             (GrantType::AuthorizationCode, GrantType::ClientCredential),

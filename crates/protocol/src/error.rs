@@ -99,7 +99,7 @@ error_codes! {
 impl ErrorCode {
     /// The code with this number.
     pub fn from_code(code: i32) -> Option<Self> {
-        Self::ALL.iter().copied().find(|known| known.code() == code)
+        Self::ALL.iter().copied().find(|candidate| candidate.code() == code)
     }
 
     /// Whether the very same request may succeed a while later.
@@ -138,7 +138,7 @@ impl ErrorCode {
 ///
 /// [`refusal_to_json`](crate::reply::refusal_to_json) makes it a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrorReply {
     code: ErrorCode,
     detail: Option<Cow<'static, str>>,
     existing: Option<ExistingOrder>,
@@ -154,22 +154,22 @@ pub struct ExistingOrder {
 }
 
 /// What follows the name of a parameter that is another than in the order that exists.
-pub(crate) const DIFFERS: &str = " differs from that of the order with this bill_no";
+pub(crate) const MISMATCH_SUFFIX: &str = " differs from that of the order with this bill_no";
 
-impl Refusal {
+impl ErrorReply {
     /// A refusal that needs no more words than its code's.
     pub const fn new(code: ErrorCode) -> Self {
         Self { code, detail: None, existing: None }
     }
 
     /// A refusal with a detail: a lowercase fragment without a secret in it.
-    pub fn because(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_detail(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: Some(detail.into()), existing: None }
     }
 
     /// 90018: `parameter` has this `problem`, which reads on from its name ("is missing").
-    pub fn parameter(parameter: Parameter, problem: impl fmt::Display) -> Self {
-        Self::because(ErrorCode::InvalidParameter, format!("{parameter} {problem}"))
+    pub fn invalid_parameter(parameter: Parameter, problem: impl fmt::Display) -> Self {
+        Self::with_detail(ErrorCode::InvalidParameter, format!("{parameter} {problem}"))
     }
 
     /// 90012: the same order was sent before, and is done.
@@ -178,8 +178,8 @@ impl Refusal {
     }
 
     /// 90012: the bill number belongs to an order in which `parameter` is another.
-    pub fn differs(parameter: Parameter) -> Self {
-        Self::because(ErrorCode::OrderExist, format!("{parameter}{DIFFERS}"))
+    pub fn order_mismatch(parameter: Parameter) -> Self {
+        Self::with_detail(ErrorCode::OrderExist, format!("{parameter}{MISMATCH_SUFFIX}"))
     }
 
     /// The code.
@@ -198,13 +198,13 @@ impl Refusal {
     }
 }
 
-impl From<ErrorCode> for Refusal {
+impl From<ErrorCode> for ErrorReply {
     fn from(code: ErrorCode) -> Self {
         Self::new(code)
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ErrorReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code.errmsg())?;
         match &self.detail {
@@ -214,4 +214,4 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ErrorReply {}

@@ -14,10 +14,10 @@ use std::fmt;
 
 use crate::body::Body;
 use crate::call::CallPath;
-use crate::error::Refusal;
+use crate::error::ErrorReply;
 use crate::parameter::Parameter;
 use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
-use crate::sign::{Dialect, Dialects, text};
+use crate::sign::{Dialect, DialectPolicy, text};
 
 mod candidates;
 mod mistake;
@@ -25,9 +25,9 @@ mod redacted;
 mod scheme;
 mod search;
 
-pub use mistake::{Function, Mistake, NumberForm, OrderForm, PathForm};
-pub use redacted::{Shown, ShownParameters};
-use scheme::Proof;
+pub use mistake::{HashFunction, Mistake, NumberForm, OrderForm, PathForm};
+pub use redacted::{RedactedParameter, RedactedParameters};
+use scheme::SignatureKind;
 use search::Search;
 
 /// A request as it was received.
@@ -37,12 +37,12 @@ pub struct Evidence<'a> {
     host: Option<&'a str>,
     body: Body<'a>,
     /// The keys in the order in which they were sent, with their values as written.
-    written: Vec<(Cow<'a, str>, &'a str)>,
+    raw_fields: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 /// The keys of an app that a client may have used, rightly or wrongly.
 #[derive(Clone, Copy, Debug)]
-pub struct Keys<'a> {
+pub struct AppKeys<'a> {
     /// What signs live calls.
     pub live: &'a MidasKey,
     /// What signs sandbox calls.
@@ -52,31 +52,31 @@ pub struct Keys<'a> {
     /// The key of the player's login, if there is one.
     pub session: Option<&'a SessionKey>,
     /// The key of the login before it.
-    pub session_before: Option<&'a SessionKey>,
+    pub previous_session: Option<&'a SessionKey>,
 }
 
 /// What became of the search for a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum SignatureFinding {
     /// There is none: the signature verifies in this dialect, which the app accepts.
-    Right(Dialect),
+    Verified(Dialect),
     /// This mistake makes the very signature that was sent.
     Mistake(Mistake),
     /// No known mistake makes the signature.
     Unknown,
     /// No mistake was found in as much work as one request may cost.
-    NotAllTried,
+    WorkLimitReached,
 }
 
 impl<'a> Evidence<'a> {
     /// What `bytes`, called at `path` with `token` in the query, hold; refused as [`Body::parse`] refuses.
-    pub fn read(path: CallPath, token: &'a AccessToken, bytes: &'a [u8]) -> Result<Self, Refusal> {
-        Ok(Self { path, token, host: None, body: Body::parse(bytes)?, written: Body::written(bytes)? })
+    pub fn read(path: CallPath, token: &'a AccessToken, bytes: &'a [u8]) -> Result<Self, ErrorReply> {
+        Ok(Self { path, token, host: None, body: Body::parse(bytes)?, raw_fields: Body::raw_fields(bytes)? })
     }
 
     /// The same, called at this host, which a client may have signed with the path.
     #[must_use]
-    pub fn at_host(self, host: Option<&'a str>) -> Self {
+    pub fn with_host(self, host: Option<&'a str>) -> Self {
         Self { host, ..self }
     }
 
@@ -86,43 +86,48 @@ impl<'a> Evidence<'a> {
     }
 
     /// The text of a parameter as it was sent, if it was sent with one.
-    pub fn sent(&self, parameter: Parameter) -> Option<&str> {
+    pub fn raw_text(&self, parameter: Parameter) -> Option<&str> {
         self.body.get(parameter)?.scalar()
     }
 
     /// The parameters, to show to whoever asks.
-    pub fn parameters(&self) -> ShownParameters {
+    pub fn parameters(&self) -> RedactedParameters {
         redacted::parameters(self.path.kind, &self.body)
     }
 
     /// The text whose `sig` the server computed, `***` in the place of the key.
     pub fn sig_text(&self) -> String {
-        text::explain_sig(self.path, &self.body, Dialect::DOCUMENTED)
+        text::masked_sig_text(self.path, &self.body, Dialect::DOCUMENTED)
     }
 
     /// The text whose `mp_sig` the server computed, with `***` for what is secret and `sig` cut short.
     pub fn mp_sig_text(&self) -> String {
-        let sig = redacted::signature(self.sent(Parameter::Sig).unwrap_or_default());
-        text::explain_mp_sig(self.path, &self.body, Dialect::DOCUMENTED, &sig)
+        let sig = redacted::shorten_signature(self.raw_text(Parameter::Sig).unwrap_or_default());
+        text::masked_mp_sig_text(self.path, &self.body, Dialect::DOCUMENTED, &sig)
     }
 
     /// Which mistake makes the `sig` that was sent.
-    pub fn explain_sig(&self, keys: &Keys<'_>, dialects: Dialects) -> Finding {
-        self.explain(Proof::Sig, keys, dialects)
+    pub fn explain_sig(&self, keys: &AppKeys<'_>, dialects: DialectPolicy) -> SignatureFinding {
+        self.explain(SignatureKind::Sig, keys, dialects)
     }
 
     /// Which mistake makes the `mp_sig` that was sent; unknown for a player without a session.
-    pub fn explain_mp_sig(&self, keys: &Keys<'_>, dialects: Dialects) -> Finding {
-        self.explain(Proof::MpSig, keys, dialects)
+    pub fn explain_mp_sig(&self, keys: &AppKeys<'_>, dialects: DialectPolicy) -> SignatureFinding {
+        self.explain(SignatureKind::MpSig, keys, dialects)
     }
 
-    fn explain(&self, proof: Proof, keys: &Keys<'_>, dialects: Dialects) -> Finding {
-        let search = self.sent(proof.parameter()).and_then(Search::for_signature);
-        let decoded = keys.session.map(scheme::decoded);
-        let case = scheme::Case { evidence: self, keys, proof, decoded: decoded.as_ref() };
+    fn explain(&self, proof: SignatureKind, keys: &AppKeys<'_>, dialects: DialectPolicy) -> SignatureFinding {
+        let search = self.raw_text(proof.parameter()).and_then(Search::for_signature);
+        let decoded = keys.session.map(scheme::decode_session_key);
+        let case = scheme::SignatureCase {
+            evidence: self,
+            keys,
+            kind: proof,
+            decoded_session_key: decoded.as_ref(),
+        };
         match (search, case.key(proof)) {
             (Some(mut search), Some(_)) => candidates::find(&case, dialects, &mut search),
-            (None, _) | (_, None) => Finding::Unknown,
+            (None, _) | (_, None) => SignatureFinding::Unknown,
         }
     }
 }
@@ -133,40 +138,40 @@ impl fmt::Debug for Evidence<'_> {
     }
 }
 
-impl Finding {
+impl SignatureFinding {
     /// A name for programs.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Right(_) => "right",
+            Self::Verified(_) => "right",
             Self::Mistake(mistake) => mistake.name(),
             Self::Unknown => "no-known-mistake",
-            Self::NotAllTried => "not-all-tried",
+            Self::WorkLimitReached => "not-all-tried",
         }
     }
 
     /// What would be right.
     pub fn fix(&self) -> String {
         match self {
-            Self::Right(_) => "nothing is to be mended".to_owned(),
+            Self::Verified(_) => "nothing is to be mended".to_owned(),
             Self::Mistake(mistake) => mistake.fix(),
             Self::Unknown => {
                 "compare the text that you sign with the one that the bank signed, and check that the \
                               key is this app's, whole, and without a space or a line end"
                     .to_owned()
             }
-            Self::NotAllTried => "send a smaller body, without fields that no table names".to_owned(),
+            Self::WorkLimitReached => "send a smaller body, without fields that no table names".to_owned(),
         }
     }
 }
 
 /// A lowercase fragment that reads on from "sig error: ".
-impl fmt::Display for Finding {
+impl fmt::Display for SignatureFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Right(dialect) => write!(f, "it verifies in the dialect {dialect}"),
+            Self::Verified(dialect) => write!(f, "it verifies in the dialect {dialect}"),
             Self::Mistake(mistake) => mistake.fmt(f),
             Self::Unknown => f.write_str("no known mistake makes this signature"),
-            Self::NotAllTried => f.write_str("the body is too large to try every known mistake"),
+            Self::WorkLimitReached => f.write_str("the body is too large to try every known mistake"),
         }
     }
 }

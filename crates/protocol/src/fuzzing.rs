@@ -11,29 +11,29 @@ use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId,
 use crate::body::{Body, Value};
 use crate::call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
 use crate::credentials::{Credentials, GrantType};
-use crate::error::{ErrorCode, ExistingOrder, Refusal};
-use crate::explain::{Evidence, Finding, Keys};
+use crate::error::{ErrorCode, ErrorReply, ExistingOrder};
+use crate::explain::{AppKeys, Evidence, SignatureFinding};
 use crate::login::SessionCheck;
 use crate::parameter::Parameter;
 use crate::query::Query;
 use crate::reply::{
-    Answer, BalanceReply, CancelPayReply, PayReply, PresentReply, Refused, Reply, parse_answer,
-    refusal_to_json, to_json,
+    ApiError, BalanceReply, CancelPayReply, PayReply, PresentReply, Reply, ReplyOutcome, error_to_json,
+    parse_reply, to_json,
 };
 use crate::request::signed_body;
 use crate::rid::Rid;
 use crate::secret::{AccessToken, AppSecret, LoginCode, MidasKey, SessionKey};
-use crate::sign::{Dialect, Dialects, MpSig, Received, Signature};
+use crate::sign::{Dialect, DialectPolicy, MpSig, Signature, UnverifiedCall};
 use crate::token::{StableTokenRequest, TokenReply};
 use crate::values::{FreeText, Pf, UnixSeconds};
 
-use reference::Seen;
+use reference::ReferenceValue;
 
 const LIVE_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
 const SANDBOX_KEY: &str = "the-sandbox-key-of-the-same-app";
 const APP_SECRET: &str = "the-secret-that-asks-for-tokens";
 const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
-const SESSION_KEY_BEFORE: &str = "AAECAwQFBgcICQoLDA0ODw==";
+const PREVIOUS_SESSION_KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
 const TOKEN: &str = "ACCESS-TOKEN-of-the-query";
 
 const VALID: &str = "it keeps the rule";
@@ -81,11 +81,11 @@ macro_rules! for_call {
 /// A body is taken exactly where a JSON reader takes it, with the fields that it finds; and every call that is read
 /// from one is the same after it was sent.
 pub fn body(bytes: &[u8]) {
-    let (ours, theirs) = (Body::parse(bytes), reference::fields(bytes));
-    let body = match (ours, theirs) {
+    let (actual, expected) = (Body::parse(bytes), reference::fields(bytes));
+    let body = match (actual, expected) {
         (Ok(body), Ok(theirs)) => {
             let ours: Vec<_> =
-                body.fields().map(|field| (field.key.to_string(), seen(field.value))).collect();
+                body.try_fields().map(|field| (field.key.to_string(), to_reference(field.value))).collect();
             assert_eq!(ours, theirs, "the fields are others");
             body
         }
@@ -93,28 +93,31 @@ pub fn body(bytes: &[u8]) {
         (Ok(_), Err(code)) => panic!("taken, but it has to be refused with {code:?}"),
         (Err(refusal), Ok(_)) => panic!("refused, but it has to be taken: {refusal}"),
     };
-    let written = Body::written(bytes).expect("what was parsed can be parsed again");
-    assert_eq!(written.len(), body.fields().count(), "a key that comes twice is refused");
-    for field in body.fields() {
+    let written = Body::raw_fields(bytes).expect("what was parsed can be parsed again");
+    assert_eq!(written.len(), body.try_fields().count(), "a key that comes twice is refused");
+    for field in body.try_fields() {
         assert_eq!(field.parameter, Parameter::from_name(field.key));
     }
     let _ = StableTokenRequest::from_body(&body);
     for path in CallPath::all() {
-        for_call!(path.kind, C => read_and_send::<C>(path.environment, &body));
+        for_call!(path.kind, C => check_request_round_trip::<C>(path.environment, &body));
     }
 }
 
-fn seen(value: &Value<'_>) -> Seen {
+fn to_reference(value: &Value<'_>) -> ReferenceValue {
     match value {
-        Value::Text(text) => Seen::Text(text.to_string()),
-        Value::Number(digits) => Seen::Number(digits.to_string()),
-        Value::Literal(word) => Seen::Literal((*word).to_owned()),
-        Value::Nested => Seen::Nested,
+        Value::Text(text) => ReferenceValue::Text(text.to_string()),
+        Value::Number(digits) => ReferenceValue::Number(digits.to_string()),
+        Value::Literal(word) => ReferenceValue::Literal((*word).to_owned()),
+        Value::Nested => ReferenceValue::Nested,
     }
 }
 
 /// What a call says does not change on its way, and a refused one names what is wrong.
-fn read_and_send<C: Call + PartialEq + std::fmt::Debug>(environment: Environment, body: &Body<'_>) {
+fn check_request_round_trip<C: Call + PartialEq + std::fmt::Debug>(
+    environment: Environment,
+    body: &Body<'_>,
+) {
     match C::from_body(body) {
         Err(refusal) => {
             assert_eq!(refusal.code(), ErrorCode::InvalidParameter);
@@ -126,7 +129,7 @@ fn read_and_send<C: Call + PartialEq + std::fmt::Debug>(environment: Environment
             let body = Body::parse(sent.as_bytes()).expect("a client sends a body");
             assert_eq!(C::from_body(&body).as_ref(), Ok(&call));
             for mp_sig in [MpSig::Required, MpSig::IfPresent, MpSig::Off] {
-                let read = Received::<C>::read(environment, &body, mp_sig);
+                let read = UnverifiedCall::<C>::read(environment, &body, mp_sig);
                 assert_eq!(read.is_ok(), mp_sig != MpSig::Required, "it has no mp_sig");
             }
         }
@@ -144,31 +147,31 @@ pub fn requests(bytes: &[u8]) {
     match kind {
         CallKind::Present => {
             let (present_counts, bill_no) = (amount(&mut choices), bill_no(&mut choices));
-            sent(&Present { caller, present_counts, bill_no }, environment, &changes);
+            check_signed_call(&Present { caller, present_counts, bill_no }, environment, &changes);
         }
-        CallKind::GetBalance => sent(&GetBalance { caller }, environment, &changes),
+        CallKind::GetBalance => check_signed_call(&GetBalance { caller }, environment, &changes),
         CallKind::Pay => {
             let (amt, bill_no) = (amount(&mut choices), bill_no(&mut choices));
             let (pay_item, app_remark) = (text(&mut choices), text(&mut choices));
-            sent(&Pay { caller, amt, bill_no, pay_item, app_remark }, environment, &changes);
+            check_signed_call(&Pay { caller, amt, bill_no, pay_item, app_remark }, environment, &changes);
         }
         CallKind::CancelPay => {
             let (bill_no, pay_item) = (bill_no(&mut choices), text(&mut choices));
-            sent(&CancelPay { caller, bill_no, pay_item }, environment, &changes);
+            check_signed_call(&CancelPay { caller, bill_no, pay_item }, environment, &changes);
         }
     }
 }
 
-const WORD: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+const WORD_CHARS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 fn caller(choices: &mut Choices<'_>) -> Caller {
     Caller {
-        openid: OpenId::new(&choices.word(64, WORD)).expect(VALID),
-        appid: AppId::new(&choices.word(64, WORD)).expect(VALID),
-        offer_id: OfferId::new(&choices.word(64, WORD)).expect(VALID),
+        openid: OpenId::new(&choices.word(64, WORD_CHARS)).expect(VALID),
+        appid: AppId::new(&choices.word(64, WORD_CHARS)).expect(VALID),
+        offer_id: OfferId::new(&choices.word(64, WORD_CHARS)).expect(VALID),
         ts: UnixSeconds::new(choices.number() % Coins::MAX.get() + 1).expect(VALID),
-        zone_id: ZoneId::new(&choices.word(64, &format!("{WORD}.:|*@"))).expect(VALID),
-        pf: Pf::new(&choices.word(32, WORD)).expect(VALID),
+        zone_id: ZoneId::new(&choices.word(64, &format!("{WORD_CHARS}.:|*@"))).expect(VALID),
+        pf: Pf::new(&choices.word(32, WORD_CHARS)).expect(VALID),
         user_ip: match choices.below(3) {
             0 => None,
             1 => Some(
@@ -184,45 +187,53 @@ fn amount(choices: &mut Choices<'_>) -> Amount {
 }
 
 fn bill_no(choices: &mut Choices<'_>) -> BillNo {
-    BillNo::new(&choices.word(63, &format!("{WORD}|*@"))).expect(VALID)
+    BillNo::new(&choices.word(63, &format!("{WORD_CHARS}|*@"))).expect(VALID)
 }
 
-fn sent<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environment, changes: &[(u64, u8)]) {
+fn check_signed_call<C: Call + PartialEq + std::fmt::Debug>(
+    call: &C,
+    environment: Environment,
+    changes: &[(u64, u8)],
+) {
     let path = C::path(environment);
     let (midas_key, session_key, token) = (midas_key(environment), session_key(), token());
     let json = signed_body(call, environment, &midas_key, Some((&session_key, &token)));
     let body = Body::parse(json.as_bytes()).expect("a client sends a body");
-    let received = Received::<C>::read(environment, &body, MpSig::Required).expect("with right parameters");
+    let received =
+        UnverifiedCall::<C>::read(environment, &body, MpSig::Required).expect("with right parameters");
     assert_eq!(received.call(), call);
-    assert_eq!(received.verify_sig(&midas_key, Dialects::Strict), Ok(Dialect::DOCUMENTED));
-    assert_eq!(received.verify_mp_sig(&session_key, &token, Dialects::Strict), Ok(Some(Dialect::DOCUMENTED)));
+    assert_eq!(received.verify_sig(&midas_key, DialectPolicy::Strict), Ok(Dialect::DOCUMENTED));
+    assert_eq!(
+        received.verify_mp_sig(&session_key, &token, DialectPolicy::Strict),
+        Ok(Some(Dialect::DOCUMENTED))
+    );
     let mut sent = json.clone().into_bytes();
     for (at, with) in changes {
         let at = usize::try_from(*at).unwrap_or(usize::MAX) % sent.len();
         sent[at] ^= with;
     }
     if sent != json.as_bytes() {
-        verified_by_contract::<C>(path, &sent, Dialects::Lenient);
+        check_against_reference::<C>(path, &sent, DialectPolicy::Lenient);
     }
 }
 
 /// Both signatures of a body verify in just the dialect in which the contract says that they do.
-fn verified_by_contract<C: Call>(path: CallPath, json: &[u8], dialects: Dialects) {
+fn check_against_reference<C: Call>(path: CallPath, json: &[u8], dialects: DialectPolicy) {
     let Ok(body) = Body::parse(json) else { return };
-    let Ok(received) = Received::<C>::read(path.environment, &body, MpSig::IfPresent) else { return };
+    let Ok(received) = UnverifiedCall::<C>::read(path.environment, &body, MpSig::IfPresent) else { return };
     let fields = reference::fields(json).expect("it is taken");
     let (midas_key, session_key, token) = (midas_key(path.environment), session_key(), token());
-    let sig = reference::text_of(&fields, "sig").expect("it was read");
-    let right = reference::dialect(dialects, sig, |dialect| {
+    let sig = reference::text_field(&fields, "sig").expect("it was read");
+    let expected = reference::dialect(dialects, sig, |dialect| {
         reference::sig(path, &fields, dialect, midas_key.expose())
     });
     let verified = received.verify_sig(&midas_key, dialects);
-    assert_eq!(verified.as_ref().ok(), right.as_ref(), "sig");
-    let is_told = verified.map_or_else(|refusal| refusal.code() == ErrorCode::SigError, |_| true);
-    assert!(is_told, "a wrong sig is told as one");
+    assert_eq!(verified.as_ref().ok(), expected.as_ref(), "sig");
+    let is_sig_error = verified.map_or_else(|refusal| refusal.code() == ErrorCode::SigError, |_| true);
+    assert!(is_sig_error, "a wrong sig is told as one");
 
     let verified = received.verify_mp_sig(&session_key, &token, dialects);
-    match reference::text_of(&fields, "mp_sig") {
+    match reference::text_field(&fields, "mp_sig") {
         None => assert_eq!(verified, Ok(None), "there is none"),
         Some(mp_sig) => {
             let right = reference::dialect(dialects, mp_sig, |dialect| {
@@ -237,11 +248,11 @@ fn verified_by_contract<C: Call>(path: CallPath, json: &[u8], dialects: Dialects
 /// changed verifies only where what is signed is still the same.
 pub fn signatures(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
-    let path = one_path(&mut choices);
-    let dialect = one_dialect(&mut choices);
-    let dialects = choices.one_of(&[Dialects::Lenient, Dialects::Strict]);
+    let path = choose_path(&mut choices);
+    let dialect = choose_dialect(&mut choices);
+    let dialects = choices.one_of(&[DialectPolicy::Lenient, DialectPolicy::Strict]);
     let change = (choices.number(), choices.byte());
-    let Some((fields, json)) = unsigned(choices.rest()) else { return };
+    let Some((fields, json)) = parse_unsigned(choices.rest()) else { return };
     let key = midas_key(path.environment);
     let sig = reference::sig(path, &fields, dialect, key.expose());
     let mp_sig = reference::mp_sig(path, &fields, dialect, &sig, TOKEN, SESSION_KEY);
@@ -253,24 +264,24 @@ pub fn signatures(bytes: &[u8]) {
         let ours = crate::sign::mp_sig(path, &body, dialect, &sig, &token(), &session_key());
         assert_eq!(ours.to_string(), mp_sig);
     }
-    for_call!(path.kind, C => verified_by_contract::<C>(path, &json, dialects));
+    for_call!(path.kind, C => check_against_reference::<C>(path, &json, dialects));
     let at = usize::try_from(change.0).unwrap_or(usize::MAX) % json.len();
     json[at] ^= change.1;
-    for_call!(path.kind, C => verified_by_contract::<C>(path, &json, dialects));
+    for_call!(path.kind, C => check_against_reference::<C>(path, &json, dialects));
 }
 
-fn one_path(choices: &mut Choices<'_>) -> CallPath {
+fn choose_path(choices: &mut Choices<'_>) -> CallPath {
     let all: Vec<_> = CallPath::all().collect();
     choices.one_of(&all)
 }
 
-fn one_dialect(choices: &mut Choices<'_>) -> Dialect {
-    let all: Vec<_> = Dialects::Lenient.in_order().collect();
+fn choose_dialect(choices: &mut Choices<'_>) -> Dialect {
+    let all: Vec<_> = DialectPolicy::Lenient.accepted().collect();
     choices.one_of(&all)
 }
 
 /// A body's fields and its text up to its last bracket, if it is one without signatures, and with room for them.
-fn unsigned(bytes: &[u8]) -> Option<(Vec<(String, Seen)>, String)> {
+fn parse_unsigned(bytes: &[u8]) -> Option<(Vec<(String, ReferenceValue)>, String)> {
     let fields = reference::fields(bytes).ok()?;
     let is_signed = fields.iter().any(|(key, _)| key == "sig" || key == "mp_sig");
     if is_signed || bytes.len() > crate::BODY_BYTES_MAX - 200 {
@@ -290,19 +301,19 @@ fn with_proofs(open: &str, sig: &str, mp_sig: Option<&str>) -> String {
 /// shows no key.
 pub fn explain(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
-    let path = one_path(&mut choices);
-    let other_path = one_path(&mut choices);
-    let dialect = one_dialect(&mut choices);
-    let dialects = choices.one_of(&[Dialects::Lenient, Dialects::Strict]);
+    let path = choose_path(&mut choices);
+    let other_path = choose_path(&mut choices);
+    let dialect = choose_dialect(&mut choices);
+    let dialects = choices.one_of(&[DialectPolicy::Lenient, DialectPolicy::Strict]);
     let has_session = choices.flag();
-    let how = choices.below(6);
-    let Some((fields, open)) = unsigned(choices.rest()) else {
+    let choice = choices.below(6);
+    let Some((fields, open)) = parse_unsigned(choices.rest()) else {
         // Whatever was sent, somebody may ask why it was refused.
-        return explained(path, bytes, dialects, has_session, None);
+        return check_explanation(path, bytes, dialects, has_session, None);
     };
     let right = midas_key(path.environment).expose().to_owned();
     let other = if right == LIVE_KEY { SANDBOX_KEY } else { LIVE_KEY };
-    let (at, by, key, expected) = match how {
+    let (at, by, key, expected) = match choice {
         0 => (path, dialect, right.as_str(), Some(true)),
         1 => (path, Dialect::DOCUMENTED, other, Some(false)),
         2 => (path, Dialect::DOCUMENTED, APP_SECRET, Some(false)),
@@ -311,44 +322,55 @@ pub fn explain(bytes: &[u8]) {
         _ => (path, dialect, "a key that nobody has", None),
     };
     // A text that lacks fields of the other call is another mistake too.
-    let expected = expected.filter(|_| other_path.kind == path.kind || how != 3);
+    let expected = expected.filter(|_| other_path.kind == path.kind || choice != 3);
     let sig = reference::sig(at, &fields, by, key);
     let mp_sig = reference::mp_sig(at, &fields, by, &sig, TOKEN, SESSION_KEY);
     let json = with_proofs(&open, &sig, Some(&mp_sig));
-    explained(path, json.as_bytes(), dialects, has_session, expected);
+    check_explanation(path, json.as_bytes(), dialects, has_session, expected);
 }
 
-fn explained(path: CallPath, json: &[u8], dialects: Dialects, has_session: bool, is_right: Option<bool>) {
+fn check_explanation(
+    path: CallPath,
+    json: &[u8],
+    dialects: DialectPolicy,
+    has_session: bool,
+    is_right: Option<bool>,
+) {
     let token = token();
     let Ok(evidence) = Evidence::read(path, &token, json) else { return };
-    let evidence = evidence.at_host(Some("bank.example:8790"));
+    let evidence = evidence.with_host(Some("bank.example:8790"));
     let (live, sandbox) = (midas_key(Environment::Live), midas_key(Environment::Sandbox));
     let app_secret = AppSecret::new(APP_SECRET).expect(VALID);
-    let (session, before) = (session_key(), SessionKey::new(SESSION_KEY_BEFORE).expect(VALID));
-    let keys = Keys {
+    let (session, previous_session) = (session_key(), SessionKey::new(PREVIOUS_SESSION_KEY).expect(VALID));
+    let keys = AppKeys {
         live: &live,
         sandbox: &sandbox,
         app_secret: &app_secret,
         session: has_session.then_some(&session),
-        session_before: has_session.then_some(&before),
+        previous_session: has_session.then_some(&previous_session),
     };
     let (sig, mp_sig) = (evidence.explain_sig(&keys, dialects), evidence.explain_mp_sig(&keys, dialects));
     match (is_right, &sig) {
-        (Some(_), Finding::Unknown) => panic!("the mistake is a known one"),
-        (Some(false), Finding::Right(_)) => panic!("what is signed with another key is not right"),
+        (Some(_), SignatureFinding::Unknown) => panic!("the mistake is a known one"),
+        (Some(false), SignatureFinding::Verified(_)) => {
+            panic!("what is signed with another key is not right")
+        }
         _ => {}
     }
-    if is_right == Some(true) && dialects == Dialects::Lenient && sig != Finding::NotAllTried {
-        assert!(matches!(sig, Finding::Right(_)), "{sig} instead of right");
+    if is_right == Some(true)
+        && dialects == DialectPolicy::Lenient
+        && sig != SignatureFinding::WorkLimitReached
+    {
+        assert!(matches!(sig, SignatureFinding::Verified(_)), "{sig} instead of right");
     }
-    let mut told = vec![evidence.sig_text(), evidence.mp_sig_text()];
+    let mut output = vec![evidence.sig_text(), evidence.mp_sig_text()];
     for finding in [&sig, &mp_sig] {
-        told.push(format!("{finding} {finding:?} {} {}", finding.name(), finding.fix()));
+        output.push(format!("{finding} {finding:?} {} {}", finding.name(), finding.fix()));
     }
-    told.push(format!("{:?} {evidence:?}", evidence.parameters()));
-    let told = told.join(" ");
+    output.push(format!("{:?} {evidence:?}", evidence.parameters()));
+    let told = output.join(" ");
     let sent = String::from_utf8_lossy(json);
-    for secret in [LIVE_KEY, SANDBOX_KEY, APP_SECRET, SESSION_KEY, SESSION_KEY_BEFORE, TOKEN] {
+    for secret in [LIVE_KEY, SANDBOX_KEY, APP_SECRET, SESSION_KEY, PREVIOUS_SESSION_KEY, TOKEN] {
         // What the caller has sent is the caller's; escapes can write anything.
         let was_sent = sent.contains(secret) || sent.contains('\\');
         assert!(was_sent || !told.contains(secret), "a secret is told");
@@ -375,8 +397,8 @@ pub fn query(bytes: &[u8]) {
             let again = Credentials::from_query(Query::new(&shown.to_query(grant)), grant);
             let again = again.expect("what is shown can be read");
             assert!(again.appid == shown.appid && again.secret.matches(shown.secret.expose()));
-            let shows = format!("{shown:?}").contains(&format!("{:?}", shown.secret.expose()));
-            assert!(!shows || shown.appid.as_str() == shown.secret.expose(), "it is redacted");
+            let is_leaked = format!("{shown:?}").contains(&format!("{:?}", shown.secret.expose()));
+            assert!(!is_leaked || shown.appid.as_str() == shown.secret.expose(), "it is redacted");
         }
     }
     if let Ok(code) = LoginCode::from_query(query) {
@@ -392,12 +414,14 @@ pub fn query(bytes: &[u8]) {
 
 /// An answer is read for what it says, and what a bank writes is read as it was meant.
 pub fn answers(bytes: &[u8]) {
-    answered::<Present>(bytes);
-    answered::<GetBalance>(bytes);
-    answered::<Pay>(bytes);
-    answered::<CancelPay>(bytes);
-    if let Ok(Answer::Done(reply)) = TokenReply::parse(bytes) {
-        let Ok(Answer::Done(again)) = TokenReply::parse(&reply.to_json()) else { panic!("it reads back") };
+    check_reply::<Present>(bytes);
+    check_reply::<GetBalance>(bytes);
+    check_reply::<Pay>(bytes);
+    check_reply::<CancelPay>(bytes);
+    if let Ok(ReplyOutcome::Success(reply)) = TokenReply::parse(bytes) {
+        let Ok(ReplyOutcome::Success(again)) = TokenReply::parse(&reply.to_json()) else {
+            panic!("it reads back")
+        };
         assert!(again.access_token.matches(reply.access_token.expose()));
         assert_eq!(again.expires_in, reply.expires_in);
     }
@@ -413,53 +437,53 @@ pub fn answers(bytes: &[u8]) {
         cost_sum: coins(),
         present_sum: coins(),
     };
-    reads_back::<Present>(&PresentReply { balance, bill_no });
-    reads_back::<GetBalance>(&all);
-    reads_back::<Pay>(&PayReply { bill_no, balance, used_gen_amt });
-    reads_back::<CancelPay>(&CancelPayReply { bill_no });
+    check_reply_round_trip::<Present>(&PresentReply { balance, bill_no });
+    check_reply_round_trip::<GetBalance>(&all);
+    check_reply_round_trip::<Pay>(&PayReply { bill_no, balance, used_gen_amt });
+    check_reply_round_trip::<CancelPay>(&CancelPayReply { bill_no });
     let rid = Rid::new(UnixMillis::new(choices.number()), choices.number());
     let code = choices.one_of(ErrorCode::ALL);
     let detail = choices.text(64);
     let refusal = if choices.flag() {
-        Refusal::because(code, detail)
+        ErrorReply::with_detail(code, detail)
     } else {
-        Refusal::replayed(ExistingOrder { bill_no, balance })
+        ErrorReply::replayed(ExistingOrder { bill_no, balance })
     };
-    let json = refusal_to_json(&refusal, rid);
-    let Ok(Answer::Refused(refused)) = parse_answer::<Present>(&json) else { panic!("it reads back") };
+    let json = error_to_json(&refusal, rid);
+    let Ok(ReplyOutcome::Refused(refused)) = parse_reply::<Present>(&json) else { panic!("it reads back") };
     assert_eq!((refused.errcode, refused.code()), (refusal.code().code(), Some(refusal.code())));
     assert!(refused.errmsg.ends_with(&format!("rid: {rid}")));
     assert_eq!(refused.existing.as_ref(), refusal.existing());
 }
 
-fn answered<C: Call>(bytes: &[u8])
+fn check_reply<C: Call>(bytes: &[u8])
 where
     C::Reply: PartialEq + std::fmt::Debug,
 {
     let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
-    match parse_answer::<C>(bytes) {
-        Ok(Answer::Done(reply)) => {
+    match parse_reply::<C>(bytes) {
+        Ok(ReplyOutcome::Success(reply)) => {
             // Bytes of no text in a field that no answer has are passed over.
             if let Some(json) = json {
                 assert_eq!(json["errcode"], 0, "done means 0");
             }
-            reads_back::<C>(&reply);
+            check_reply_round_trip::<C>(&reply);
         }
-        Ok(Answer::Refused(refused)) => {
-            let Refused { errcode, .. } = refused;
+        Ok(ReplyOutcome::Refused(refused)) => {
+            let ApiError { errcode, .. } = refused;
             assert_ne!(errcode, 0, "0 means done");
-            let _ = (refused.code(), refused.differs());
+            let _ = (refused.code(), refused.mismatched_parameter());
         }
         Err(_) => {}
     }
 }
 
-fn reads_back<C: Call>(reply: &C::Reply)
+fn check_reply_round_trip<C: Call>(reply: &C::Reply)
 where
     C::Reply: Reply + PartialEq + std::fmt::Debug,
 {
-    match parse_answer::<C>(&to_json(reply)) {
-        Ok(Answer::Done(read)) => assert_eq!(&read, reply),
+    match parse_reply::<C>(&to_json(reply)) {
+        Ok(ReplyOutcome::Success(read)) => assert_eq!(&read, reply),
         other => panic!("a done call's reply reads as {}", other.is_ok()),
     }
 }
@@ -525,37 +549,37 @@ mod tests {
     use pactolus_fuzz_support::run_corpus;
 
     #[test]
-    fn every_kept_body() {
+    fn body_corpus_passes() {
         run_corpus("body", super::body);
     }
 
     #[test]
-    fn every_kept_request() {
+    fn request_corpus_passes() {
         run_corpus("requests", super::requests);
     }
 
     #[test]
-    fn every_kept_signature() {
+    fn signature_corpus_passes() {
         run_corpus("signatures", super::signatures);
     }
 
     #[test]
-    fn every_kept_explanation() {
+    fn explain_corpus_passes() {
         run_corpus("explain", super::explain);
     }
 
     #[test]
-    fn every_kept_query() {
+    fn query_corpus_passes() {
         run_corpus("query", super::query);
     }
 
     #[test]
-    fn every_kept_answer() {
+    fn answer_corpus_passes() {
         run_corpus("answers", super::answers);
     }
 
     #[test]
-    fn every_kept_name() {
+    fn name_corpus_passes() {
         run_corpus("names", super::names);
     }
 }

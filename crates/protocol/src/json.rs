@@ -4,9 +4,9 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 /// An object under way.
-pub struct Object(Vec<u8>);
+pub struct ObjectWriter(Vec<u8>);
 
-impl Object {
+impl ObjectWriter {
     pub(crate) fn new() -> Self {
         // Room for the usual reply; more only costs a second allocation.
         let mut json = Vec::with_capacity(256);
@@ -16,30 +16,30 @@ impl Object {
 
     /// A string field. `name` is the wire's own and needs no escaping.
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
-        self.name(name);
+        self.write_name(name);
         serde_json::to_writer(&mut self.0, value).expect("a string is JSON, and a Vec takes every write");
         self
     }
 
     /// A number field: an integer, or a text that is one.
     pub(crate) fn number(mut self, name: &str, value: impl Display) -> Self {
-        self.name(name);
+        self.write_name(name);
         write!(self.0, "{value}").expect("a Vec takes every write");
         self
     }
 
     pub(crate) fn boolean(mut self, name: &str, value: bool) -> Self {
-        self.name(name);
+        self.write_name(name);
         self.0.extend_from_slice(if value { b"true" } else { b"false" });
         self
     }
 
-    pub(crate) fn end(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.0.push(b'}');
         self.0
     }
 
-    fn name(&mut self, name: &str) {
+    fn write_name(&mut self, name: &str) {
         if self.0.len() > 1 {
             self.0.push(b',');
         }

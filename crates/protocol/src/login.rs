@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pactolus_types::OpenId;
 
-use crate::error::{ErrorCode, Refusal};
-use crate::json::Object;
+use crate::error::{ErrorCode, ErrorReply};
+use crate::json::ObjectWriter;
 use crate::query::Query;
 use crate::secret::{LoginCode, SessionKey};
 use crate::sign::Signature;
@@ -27,8 +27,8 @@ pub const CODE_LIFETIME: Duration = Duration::from_secs(300);
 
 impl LoginCode {
     /// The code that a login shows, beside its [`Credentials`](crate::Credentials): 40029 for what cannot be one.
-    pub fn from_query(query: Query<'_>) -> Result<Self, Refusal> {
-        let invalid = |problem| Refusal::because(ErrorCode::InvalidCode, format!("js_code {problem}"));
+    pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
+        let invalid = |problem| ErrorReply::with_detail(ErrorCode::InvalidCode, format!("js_code {problem}"));
         let code = query.get("js_code").ok_or_else(|| invalid("is missing".to_owned()))?;
         Self::new(&code).map_err(|error| invalid(error.to_string()))
     }
@@ -46,10 +46,10 @@ pub struct LoginReply {
 impl LoginReply {
     /// The reply's body. The vendor's has no `errcode` here.
     pub fn to_json(&self) -> Vec<u8> {
-        Object::new()
+        ObjectWriter::new()
             .text("openid", self.openid.as_str())
             .text("session_key", self.session_key.expose())
-            .end()
+            .finish()
     }
 }
 
@@ -64,21 +64,22 @@ pub struct SessionCheck {
 impl SessionCheck {
     /// The request in a query: 90018 for a `sig_method` or an `openid` that is missing or wrong, 87009 for a
     /// `signature` that cannot be one.
-    pub fn from_query(query: Query<'_>) -> Result<Self, Refusal> {
-        let wrong = |what| Refusal::because(ErrorCode::InvalidParameter, what);
+    pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
+        let invalid = |what| ErrorReply::with_detail(ErrorCode::InvalidParameter, what);
         if query.get("sig_method").as_deref() != Some("hmac_sha256") {
-            return Err(wrong("sig_method must be hmac_sha256".to_owned()));
+            return Err(invalid("sig_method must be hmac_sha256".to_owned()));
         }
-        let openid = query.get("openid").ok_or_else(|| wrong("openid is missing".to_owned()))?;
-        let openid = OpenId::new(&openid).map_err(|error| wrong(format!("openid {error}")))?;
+        let openid = query.get("openid").ok_or_else(|| invalid("openid is missing".to_owned()))?;
+        let openid = OpenId::new(&openid).map_err(|error| invalid(format!("openid {error}")))?;
         let signature = query.get("signature").as_deref().and_then(Signature::parse);
-        let signature = signature
-            .ok_or_else(|| Refusal::because(ErrorCode::InvalidSignature, "it must be 64 hex digits"))?;
+        let signature = signature.ok_or_else(|| {
+            ErrorReply::with_detail(ErrorCode::InvalidSignature, "it must be 64 hex digits")
+        })?;
         Ok(Self { openid, signature })
     }
 
     /// Whether the signature was made with `key`: 87009 if not. The time it takes tells nothing of the right one.
-    pub fn verify(&self, key: &SessionKey) -> Result<(), Refusal> {
+    pub fn verify(&self, key: &SessionKey) -> Result<(), ErrorReply> {
         if session_signature(key).matches(&self.signature) {
             Ok(())
         } else {
@@ -101,7 +102,7 @@ mod tests {
     const SIGNATURE: &str = "93580617b5c8c3c98fdb3a1a16eff2db13f58670f3b88259ce3c7c405925242b";
 
     #[test]
-    fn a_login_names_its_code() {
+    fn login_code_is_validated() {
         let from = |query: &str| LoginCode::from_query(Query::new(query));
         assert!(from("js_code=081aXy%2F").unwrap().matches("081aXy/"));
         assert!(from(&format!("js_code={}", "x".repeat(128))).is_ok());
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reply_is_the_vendors() {
+    fn login_reply_is_the_documented_json() {
         let reply = LoginReply {
             openid: OpenId::new("odkx20ENSNa2w5y3g_qOkOvBNM1g").unwrap(),
             session_key: SessionKey::new(KEY).unwrap(),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_shown_by_the_signature_of_nothing() {
+    fn session_signature_covers_the_empty_string() {
         let key = SessionKey::new(KEY).unwrap();
         assert_eq!(session_signature(&key).to_string(), SIGNATURE);
         let check = |signature: &str| {
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_is_refused_by_the_name_of_what_is_wrong() {
+    fn session_check_error_names_the_parameter() {
         let cases = [
             ("openid=a&signature=0", "invalid parameter: sig_method must be hmac_sha256"),
             ("openid=a&signature=0&sig_method=md5", "invalid parameter: sig_method must be hmac_sha256"),

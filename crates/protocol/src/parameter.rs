@@ -63,7 +63,7 @@ parameters! {
 
 /// The JSON form that a parameter must be sent in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum JsonForm {
     /// A string.
     Text,
     /// An integer, or its decimal digits as a string, as some public clients send it.
@@ -74,19 +74,19 @@ pub enum Form {
 
 /// Whether a call can do without a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Presence {
     /// It must be there, and not empty.
-    Needed,
+    Required,
     /// It may be absent or empty.
     Optional,
 }
 
 impl Parameter {
     /// The JSON form that it must have.
-    pub const fn form(self) -> Form {
+    pub const fn form(self) -> JsonForm {
         match self {
-            Self::Amt | Self::PresentCounts | Self::Ts => Form::Integer,
-            Self::ZoneId => Form::TextOrDigits,
+            Self::Amt | Self::PresentCounts | Self::Ts => JsonForm::Integer,
+            Self::ZoneId => JsonForm::TextOrDigits,
             Self::AccessToken
             | Self::AppRemark
             | Self::AppId
@@ -97,7 +97,7 @@ impl Parameter {
             | Self::PayItem
             | Self::Pf
             | Self::Sig
-            | Self::UserIp => Form::Text,
+            | Self::UserIp => JsonForm::Text,
         }
     }
 
@@ -107,7 +107,7 @@ impl Parameter {
     }
 
     /// Whether it says which order is meant or what it moves, so that no signature may leave it out.
-    pub const fn is_order(self) -> bool {
+    pub const fn is_order_field(self) -> bool {
         matches!(self, Self::Amt | Self::BillNo | Self::PresentCounts)
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_in_the_order_of_their_names_and_numbered_by_it() {
+    fn parameters_are_sorted_and_numbered_by_name() {
         assert!(Parameter::ALL.is_sorted_by(|a, b| a.name() < b.name()));
         for (number, parameter) in Parameter::ALL.iter().enumerate() {
             assert_eq!(*parameter as usize, number);

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_value_of_a_name_decoded() {
+    fn get_decodes_the_first_value_of_a_name() {
         let query = Query::new("a=1&b=%E5%AE%9d+x&a=2&c&d=&e=%zz%4&f=%ff&=g&h=i=j");
         let cases = [
             ("a", Some("1")),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_reads_back() {
+    fn encoded_pair_round_trips() {
         assert_eq!(pair("access_token", "A-Z_0.9~"), "access_token=A-Z_0.9~");
         for value in ["a&b=c", "1+1", "50%", "\u{5b9d}", "A/B+C=="] {
             let query = format!("x=1&{}", pair("secret", value));

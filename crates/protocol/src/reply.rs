@@ -5,53 +5,55 @@
 
 use pactolus_types::{BillNo, Coins};
 
-use crate::error::Refusal;
-use crate::json::Object;
+use crate::error::ErrorReply;
+use crate::json::ObjectWriter;
 use crate::rid::Rid;
 
 mod parse;
 
-use parse::AnswerFields;
-pub use parse::{Answer, InvalidAnswer, Refused, parse_answer};
+use parse::RawReply;
+pub use parse::{ApiError, InvalidReply, ReplyOutcome, parse_reply};
 
 /// The `Content-Type` of every reply.
 pub const CONTENT_TYPE: &str = "application/json; encoding=utf-8";
 
 /// The answer of a call that is done. Only this crate implements it, as it does [`Call`](crate::call::Call).
-pub trait Reply: fields::Fields {}
+pub trait Reply: fields::ReplyCodec {}
 
 mod fields {
-    use super::{AnswerFields, InvalidAnswer, Object};
+    use super::{InvalidReply, ObjectWriter, RawReply};
 
     /// A reply's way onto the wire and back.
-    pub trait Fields: Sized {
-        fn write(&self, object: Object) -> Object;
-        fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer>;
+    pub trait ReplyCodec: Sized {
+        fn write(&self, object: ObjectWriter) -> ObjectWriter;
+        fn read(fields: &RawReply) -> Result<Self, InvalidReply>;
     }
 }
 
 /// The body of a done call's reply.
 pub fn to_json<R: Reply>(reply: &R) -> Vec<u8> {
-    reply.write(ok()).end()
+    reply.write(ok()).finish()
 }
 
 /// The body that says no more than that all is well.
 pub fn ok_json() -> Vec<u8> {
-    ok().end()
+    ok().finish()
 }
 
-fn ok() -> Object {
-    Object::new().number("errcode", 0).text("errmsg", "ok")
+fn ok() -> ObjectWriter {
+    ObjectWriter::new().number("errcode", 0).text("errmsg", "ok")
 }
 
 /// The body of a refusal's reply: its words, then the request's id.
-pub fn refusal_to_json(refusal: &Refusal, rid: Rid) -> Vec<u8> {
-    let object = Object::new()
+pub fn error_to_json(refusal: &ErrorReply, rid: Rid) -> Vec<u8> {
+    let object = ObjectWriter::new()
         .number("errcode", refusal.code().code())
         .text("errmsg", &format!("{refusal} rid: {rid}"));
     match refusal.existing() {
-        None => object.end(),
-        Some(order) => object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance).end(),
+        None => object.finish(),
+        Some(order) => {
+            object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance).finish()
+        }
     }
 }
 
@@ -103,20 +105,20 @@ pub struct CancelPayReply {
 
 impl Reply for PresentReply {}
 
-impl fields::Fields for PresentReply {
-    fn write(&self, object: Object) -> Object {
+impl fields::ReplyCodec for PresentReply {
+    fn write(&self, object: ObjectWriter) -> ObjectWriter {
         object.number("balance", self.balance).text("bill_no", self.bill_no.as_str())
     }
 
-    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+    fn read(fields: &RawReply) -> Result<Self, InvalidReply> {
         Ok(Self { balance: fields.balance()?, bill_no: fields.bill_no()? })
     }
 }
 
 impl Reply for BalanceReply {}
 
-impl fields::Fields for BalanceReply {
-    fn write(&self, object: Object) -> Object {
+impl fields::ReplyCodec for BalanceReply {
+    fn write(&self, object: ObjectWriter) -> ObjectWriter {
         object
             .number("balance", self.balance)
             .number("gen_balance", self.gen_balance)
@@ -127,7 +129,7 @@ impl fields::Fields for BalanceReply {
             .number("present_sum", self.present_sum)
     }
 
-    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+    fn read(fields: &RawReply) -> Result<Self, InvalidReply> {
         Ok(Self {
             balance: fields.balance()?,
             gen_balance: fields.gen_balance()?,
@@ -141,15 +143,15 @@ impl fields::Fields for BalanceReply {
 
 impl Reply for PayReply {}
 
-impl fields::Fields for PayReply {
-    fn write(&self, object: Object) -> Object {
+impl fields::ReplyCodec for PayReply {
+    fn write(&self, object: ObjectWriter) -> ObjectWriter {
         object
             .text("bill_no", self.bill_no.as_str())
             .number("balance", self.balance)
             .number("used_gen_amt", self.used_gen_amt)
     }
 
-    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+    fn read(fields: &RawReply) -> Result<Self, InvalidReply> {
         Ok(Self {
             bill_no: fields.bill_no()?,
             balance: fields.balance()?,
@@ -160,12 +162,12 @@ impl fields::Fields for PayReply {
 
 impl Reply for CancelPayReply {}
 
-impl fields::Fields for CancelPayReply {
-    fn write(&self, object: Object) -> Object {
+impl fields::ReplyCodec for CancelPayReply {
+    fn write(&self, object: ObjectWriter) -> ObjectWriter {
         object.text("bill_no", self.bill_no.as_str())
     }
 
-    fn read(fields: &AnswerFields) -> Result<Self, InvalidAnswer> {
+    fn read(fields: &RawReply) -> Result<Self, InvalidReply> {
         Ok(Self { bill_no: fields.bill_no()? })
     }
 }

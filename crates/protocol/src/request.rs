@@ -4,7 +4,7 @@ use pactolus_types::Environment;
 
 use crate::body::{Body, Value};
 use crate::call::Call;
-use crate::json::Object;
+use crate::json::ObjectWriter;
 use crate::parameter::Parameter;
 use crate::secret::{AccessToken, MidasKey, SessionKey};
 use crate::sign::{self, Dialect};
@@ -20,17 +20,17 @@ pub fn signed_body<C: Call>(
 ) -> String {
     let path = C::path(environment);
     let fields = call.fields();
-    let body = Body::of_parameters(fields.iter().cloned());
+    let body = Body::from_parameters(fields.iter().cloned());
     let sig = sign::sig(path, &body, Dialect::DOCUMENTED, midas_key).to_string();
-    let mut object = fields.iter().fold(Object::new(), write_field).text(Parameter::Sig.name(), &sig);
+    let mut object = fields.iter().fold(ObjectWriter::new(), write_field).text(Parameter::Sig.name(), &sig);
     if let Some((session_key, token)) = session {
         let mp_sig = sign::mp_sig(path, &body, Dialect::DOCUMENTED, &sig, token, session_key);
         object = object.text(Parameter::MpSig.name(), &mp_sig.to_string());
     }
-    String::from_utf8(object.end()).expect("every part written was UTF-8")
+    String::from_utf8(object.finish()).expect("every part written was UTF-8")
 }
 
-fn write_field(object: Object, (parameter, value): &(Parameter, Value<'_>)) -> Object {
+fn write_field(object: ObjectWriter, (parameter, value): &(Parameter, Value<'_>)) -> ObjectWriter {
     match value {
         Value::Text(text) => object.text(parameter.name(), text),
         Value::Number(digits) => object.number(parameter.name(), digits),

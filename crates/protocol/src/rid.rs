@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rid_tells_its_second_and_reads_back() {
+    fn rid_starts_with_its_second_and_round_trips() {
         let rid = Rid::new(UnixMillis::new(1_507_530_737_999), 0x0123_4567_89ab_cdef);
         assert_eq!(rid.to_string(), "59db17f1-01234567-89abcdef");
         assert_eq!(rid.to_string().parse(), Ok(rid));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_rid() {
+    fn malformed_rid_is_rejected() {
         let long = "59db17f1-01234567-89abcdef-00000000";
         for bad in
             ["", "-", "59db17f1-01234567", "59DB17F1-01234567-89abcdef", "59db17f1-0123456-789abcdef", long]

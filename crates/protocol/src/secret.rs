@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// HMAC-SHA256, the one function that signs.
-pub(crate) type Mac = Hmac<Sha256>;
+pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident($inner:ident), $rule:expr) => {
@@ -50,50 +50,50 @@ secret! {
     /// The key an app shares with the bank for one environment; it signs `sig`.
     ///
     /// 1 to 128 visible ASCII characters.
-    MidasKey(Keyed), |text| visible_ascii(text, 128)
+    MidasKey(HmacSecret), |text| check_visible_ascii(text, 128)
 }
 
 secret! {
     /// The key of a player's login; it signs `mp_sig` as its text, never decoded.
     ///
     /// 16 bytes in base64: 24 characters, the last two `==`.
-    SessionKey(Keyed), base64_of_16_bytes
+    SessionKey(HmacSecret), check_session_key
 }
 
 secret! {
     /// The secret with which an app asks for access tokens.
     ///
     /// 1 to 128 visible ASCII characters.
-    AppSecret(Plain), |text| visible_ascii(text, 128)
+    AppSecret(SecretText), |text| check_visible_ascii(text, 128)
 }
 
 secret! {
     /// The proof of an app's right to call, for some two hours.
     ///
     /// 1 to 512 visible ASCII characters.
-    AccessToken(Plain), |text| visible_ascii(text, 512)
+    AccessToken(SecretText), |text| check_visible_ascii(text, 512)
 }
 
 secret! {
     /// What a player's client was given to log in with, once or for good.
     ///
     /// 1 to 128 visible ASCII characters.
-    LoginCode(Plain), |text| visible_ascii(text, 128)
+    LoginCode(SecretText), |text| check_visible_ascii(text, 128)
 }
 
 impl MidasKey {
-    pub(crate) fn mac(&self) -> Mac {
+    pub(crate) fn mac(&self) -> HmacSha256 {
         self.0.mac.clone()
     }
 }
 
 impl SessionKey {
     /// The session key that stands for `bytes`.
-    pub fn of(bytes: &[u8; 16]) -> Self {
-        Self(Keyed::new(&base64(bytes)))
+    pub fn from_bytes(bytes: &[u8; 16]) -> Self {
+        Self(HmacSecret::new(&encode_base64(bytes)))
     }
 
-    pub(crate) fn mac(&self) -> Mac {
+    pub(crate) fn mac(&self) -> HmacSha256 {
         self.0.mac.clone()
     }
 }
@@ -129,9 +129,9 @@ impl std::error::Error for InvalidSecret {}
 
 /// A secret that is only compared and passed on.
 #[derive(Clone)]
-struct Plain(Zeroizing<String>);
+struct SecretText(Zeroizing<String>);
 
-impl Plain {
+impl SecretText {
     fn new(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))
     }
@@ -143,23 +143,23 @@ impl Plain {
 
 /// A secret that signs. The state is zeroed on drop by its own crate.
 #[derive(Clone)]
-struct Keyed {
-    plain: Plain,
-    mac: Mac,
+struct HmacSecret {
+    secret: SecretText,
+    mac: HmacSha256,
 }
 
-impl Keyed {
+impl HmacSecret {
     fn new(text: &str) -> Self {
-        let mac = Mac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length");
-        Self { plain: Plain::new(text), mac }
+        let mac = HmacSha256::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length");
+        Self { secret: SecretText::new(text), mac }
     }
 
     fn text(&self) -> &str {
-        self.plain.text()
+        self.secret.text()
     }
 }
 
-fn visible_ascii(text: &str, max: usize) -> Result<(), InvalidSecret> {
+fn check_visible_ascii(text: &str, max: usize) -> Result<(), InvalidSecret> {
     if text.is_empty() {
         Err(InvalidSecret::Empty)
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -172,7 +172,7 @@ fn visible_ascii(text: &str, max: usize) -> Result<(), InvalidSecret> {
 }
 
 /// 16 bytes are 22 digits of 6 bits, the last with 4 bits of zeros, and two `=` to make groups of four.
-fn base64(bytes: &[u8; 16]) -> Zeroizing<String> {
+fn encode_base64(bytes: &[u8; 16]) -> Zeroizing<String> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let number = u128::from_be_bytes(*bytes);
     let digit = |bits: u128| char::from(DIGITS[usize::try_from(bits & 63).expect("6 bits are an index")]);
@@ -183,7 +183,7 @@ fn base64(bytes: &[u8; 16]) -> Zeroizing<String> {
     text
 }
 
-fn base64_of_16_bytes(text: &str) -> Result<(), InvalidSecret> {
+fn check_session_key(text: &str) -> Result<(), InvalidSecret> {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
     match text.strip_suffix("==") {
         Some(digits) if digits.len() == 22 && digits.bytes().all(is_digit) => Ok(()),
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_never_printed() {
+    fn debug_and_errors_redact_secrets() {
         let key = MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u").unwrap();
         assert_eq!(format!("{key:?}"), "MidasKey(..)");
         let key = SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").unwrap();
@@ -208,24 +208,24 @@ mod tests {
     /// It is the compiler that tests this: were one of these types to have `PartialEq`, two implementations would fit,
     /// and it could not choose.
     #[test]
-    fn no_secret_can_be_compared_in_variable_time() {
-        trait OneFits<A> {
-            fn fits() {}
+    fn secrets_do_not_implement_partial_eq() {
+        trait AmbiguousIfImpl<A> {
+            fn assert_unambiguous() {}
         }
-        impl<T> OneFits<()> for T {}
-        struct IfComparable;
-        impl<T: PartialEq> OneFits<IfComparable> for T {}
+        impl<T> AmbiguousIfImpl<()> for T {}
+        struct ComparableMarker;
+        impl<T: PartialEq> AmbiguousIfImpl<ComparableMarker> for T {}
 
-        <MidasKey as OneFits<_>>::fits();
-        <SessionKey as OneFits<_>>::fits();
-        <AppSecret as OneFits<_>>::fits();
-        <AccessToken as OneFits<_>>::fits();
-        <LoginCode as OneFits<_>>::fits();
-        <crate::sign::Signature as OneFits<_>>::fits();
+        <MidasKey as AmbiguousIfImpl<_>>::assert_unambiguous();
+        <SessionKey as AmbiguousIfImpl<_>>::assert_unambiguous();
+        <AppSecret as AmbiguousIfImpl<_>>::assert_unambiguous();
+        <AccessToken as AmbiguousIfImpl<_>>::assert_unambiguous();
+        <LoginCode as AmbiguousIfImpl<_>>::assert_unambiguous();
+        <crate::sign::Signature as AmbiguousIfImpl<_>>::assert_unambiguous();
     }
 
     #[test]
-    fn a_secret_matches_itself_alone() {
+    fn secret_matches_only_itself() {
         let token = AccessToken::new("ACCESSTOKEN").unwrap();
         assert!(token.matches("ACCESSTOKEN"));
         for other in ["", "ACCESSTOKE", "ACCESSTOKEm", "ACCESSTOKENN"] {
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_bytes_make_a_session_key() {
+    fn session_key_encodes_sixteen_bytes() {
         let sample =
             [0x57, 0xb4, 0x37, 0xf3, 0xf8, 0xb6, 0x29, 0x76, 0xaa, 0xad, 0x0c, 0xa5, 0xd9, 0x8c, 0x7d, 0x1e];
         let cases = [
@@ -243,13 +243,13 @@ mod tests {
             ([255; 16], "/////////////////////w=="),
         ];
         for (bytes, text) in cases {
-            assert_eq!(SessionKey::of(&bytes).expose(), text);
+            assert_eq!(SessionKey::from_bytes(&bytes).expose(), text);
             assert!(SessionKey::new(text).is_ok());
         }
     }
 
     #[test]
-    fn every_kind_has_its_rule() {
+    fn each_secret_type_enforces_its_format() {
         use InvalidSecret::{Empty, NotASessionKey, NotVisibleAscii, TooLong};
         assert_eq!(MidasKey::new("").err(), Some(Empty));
         assert_eq!(AppSecret::new("a b").err(), Some(NotVisibleAscii));

@@ -13,16 +13,16 @@ use pactolus_types::Environment;
 use subtle::ConstantTimeEq;
 
 use crate::body::Body;
-use crate::call::reader::Reader;
+use crate::call::reader::ParameterReader;
 use crate::call::{Call, CallPath};
-use crate::error::{ErrorCode, Refusal};
+use crate::error::{ErrorCode, ErrorReply};
 use crate::parameter::Parameter;
-use crate::secret::{AccessToken, Mac, MidasKey, SessionKey};
+use crate::secret::{AccessToken, HmacSha256, MidasKey, SessionKey};
 
 pub mod dialect;
 pub mod text;
 
-pub use dialect::{Dialect, Dialects, Encoding, Selection};
+pub use dialect::{Dialect, DialectPolicy, Encoding, Selection};
 use text::SignedText;
 
 /// An HMAC-SHA256, written as 64 lowercase hex digits.
@@ -30,7 +30,7 @@ use text::SignedText;
 pub struct Signature([u8; 32]);
 
 impl Signature {
-    pub(crate) fn compute(mut mac: Mac, text: &str, key: &str) -> Self {
+    pub(crate) fn compute(mut mac: HmacSha256, text: &str, key: &str) -> Self {
         mac.update(text.as_bytes());
         mac.update(key.as_bytes());
         Self(mac.finalize().into_bytes().into())
@@ -117,7 +117,7 @@ pub enum MpSig {
 /// A call that came in: its parameters are right, its signatures still to be verified.
 ///
 /// That there is one means that every needed parameter was in the body, so no text of it lacks one.
-pub struct Received<'b, C> {
+pub struct UnverifiedCall<'b, C> {
     call: C,
     path: CallPath,
     body: &'b Body<'b>,
@@ -125,13 +125,13 @@ pub struct Received<'b, C> {
     mp_sig: Option<&'b str>,
 }
 
-impl<'b, C: Call> Received<'b, C> {
+impl<'b, C: Call> UnverifiedCall<'b, C> {
     /// The call that `body` holds: 90018, naming the parameter, if one is missing or wrong.
-    pub fn read(environment: Environment, body: &'b Body<'b>, mp_sig: MpSig) -> Result<Self, Refusal> {
+    pub fn read(environment: Environment, body: &'b Body<'b>, mp_sig: MpSig) -> Result<Self, ErrorReply> {
         let call = C::from_body(body)?;
-        let sent = |parameter| Reader::new(body).sent(parameter);
+        let sent = |parameter| ParameterReader::new(body).raw_text(parameter);
         // An empty signature is not a missing one but a wrong one, so it is told at its own check.
-        let missing = |parameter| Refusal::parameter(parameter, "is missing");
+        let missing = |parameter| ErrorReply::invalid_parameter(parameter, "is missing");
         let sig = sent(Parameter::Sig)?.ok_or_else(|| missing(Parameter::Sig))?;
         let mp_sig = match mp_sig {
             MpSig::Required => Some(sent(Parameter::MpSig)?.ok_or_else(|| missing(Parameter::MpSig))?),
@@ -157,10 +157,12 @@ impl<'b, C: Call> Received<'b, C> {
     }
 
     /// The dialect in which `sig` verifies, or 90011.
-    pub fn verify_sig(&self, key: &MidasKey, dialects: Dialects) -> Result<Dialect, Refusal> {
+    pub fn verify_sig(&self, key: &MidasKey, dialects: DialectPolicy) -> Result<Dialect, ErrorReply> {
         let write = |dialect, text: &mut SignedText| text.write_sig(self.path, self.body, dialect);
-        first_verified(self.sig, dialects, write, |text| Signature::compute(key.mac(), text, key.expose()))
-            .map_err(|error| error.refuse(ErrorCode::SigError))
+        first_matching_dialect(self.sig, dialects, write, |text| {
+            Signature::compute(key.mac(), text, key.expose())
+        })
+        .map_err(|error| error.to_error_reply(ErrorCode::SigError))
     }
 
     /// The dialect in which `mp_sig` verifies, nothing if it is not to be verified, or 90009.
@@ -170,21 +172,23 @@ impl<'b, C: Call> Received<'b, C> {
         &self,
         key: &SessionKey,
         token: &AccessToken,
-        dialects: Dialects,
-    ) -> Result<Option<Dialect>, Refusal> {
+        dialects: DialectPolicy,
+    ) -> Result<Option<Dialect>, ErrorReply> {
         let Some(mp_sig) = self.mp_sig else {
             return Ok(None);
         };
         let write = |dialect, text: &mut SignedText| {
             text.write_mp_sig(self.path, self.body, dialect, self.sig, token.expose());
         };
-        first_verified(mp_sig, dialects, write, |text| Signature::compute(key.mac(), text, key.expose()))
-            .map(Some)
-            .map_err(|error| error.refuse(ErrorCode::MpSigError))
+        first_matching_dialect(mp_sig, dialects, write, |text| {
+            Signature::compute(key.mac(), text, key.expose())
+        })
+        .map(Some)
+        .map_err(|error| error.to_error_reply(ErrorCode::MpSigError))
     }
 }
 
-impl<C: fmt::Debug> fmt::Debug for Received<'_, C> {
+impl<C: fmt::Debug> fmt::Debug for UnverifiedCall<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received").field("call", &self.call).finish_non_exhaustive()
     }
@@ -197,10 +201,10 @@ enum SignatureError {
 }
 
 impl SignatureError {
-    fn refuse(&self, code: ErrorCode) -> Refusal {
+    fn to_error_reply(&self, code: ErrorCode) -> ErrorReply {
         match self {
-            Self::NotHex => Refusal::because(code, "it must be 64 hex digits"),
-            Self::Mismatch => Refusal::new(code),
+            Self::NotHex => ErrorReply::with_detail(code, "it must be 64 hex digits"),
+            Self::Mismatch => ErrorReply::new(code),
         }
     }
 }
@@ -210,16 +214,16 @@ impl SignatureError {
 /// The usual request costs one text and one HMAC. The work at worst is bounded: 24 dialects, of which 16 sign
 /// only documented parameters (3 KiB at most, 9 KiB form-encoded) and 8 the whole body (16 KiB, 48 KiB
 /// form-encoded), in all less than 600 KiB hashed; texts that were tried before are not hashed again.
-fn first_verified(
-    sent: &str,
-    dialects: Dialects,
+fn first_matching_dialect(
+    expected: &str,
+    dialects: DialectPolicy,
     write: impl Fn(Dialect, &mut SignedText),
     sign: impl Fn(&str) -> Signature,
 ) -> Result<Dialect, SignatureError> {
-    let sent = Signature::parse(sent).ok_or(SignatureError::NotHex)?;
+    let sent = Signature::parse(expected).ok_or(SignatureError::NotHex)?;
     let mut tried: Vec<SignedText> = Vec::new();
-    let mut text = SignedText::with_room();
-    for dialect in dialects.in_order() {
+    let mut text = SignedText::preallocated();
+    for dialect in dialects.accepted() {
         write(dialect, &mut text);
         if tried.contains(&text) {
             continue;
@@ -227,7 +231,7 @@ fn first_verified(
         if sign(text.as_str()).matches(&sent) {
             return Ok(dialect);
         }
-        if dialects == Dialects::Lenient {
+        if dialects == DialectPolicy::Lenient {
             tried.push(text.clone());
         }
     }

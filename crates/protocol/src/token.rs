@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::error::{ErrorCode, Refusal};
-use crate::json::Object;
+use crate::error::{ErrorCode, ErrorReply};
+use crate::json::ObjectWriter;
 use crate::query::{self, Query};
-use crate::reply::{Answer, InvalidAnswer, Refused};
+use crate::reply::{ApiError, InvalidReply, ReplyOutcome};
 use crate::secret::AccessToken;
 
 mod stable;
 
-pub use stable::{Refresh, STABLE_TOKEN_PATH, StableTokenRequest};
+pub use stable::{RefreshMode, STABLE_TOKEN_PATH, StableTokenRequest};
 
 /// Where a token is asked for, with GET.
 pub const TOKEN_PATH: &str = "/cgi-bin/token";
@@ -29,7 +29,7 @@ pub const TOKEN_OVERLAP: Duration = Duration::from_secs(300);
 
 impl AccessToken {
     /// The token that a call shows: 41001 if the query has none, 40001 if what it has cannot be one.
-    pub fn from_query(query: Query<'_>) -> Result<Self, Refusal> {
+    pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
         let text = query.get("access_token").ok_or(ErrorCode::AccessTokenMissing)?;
         Self::new(&text).map_err(|_| ErrorCode::InvalidCredential.into())
     }
@@ -52,24 +52,24 @@ pub struct TokenReply {
 impl TokenReply {
     /// The reply's body. The vendor's has no `errcode` here.
     pub fn to_json(&self) -> Vec<u8> {
-        Object::new()
+        ObjectWriter::new()
             .text("access_token", self.access_token.expose())
             .number("expires_in", self.expires_in.as_secs())
-            .end()
+            .finish()
     }
 
     /// What the reply's body `json` says, for a client.
-    pub fn parse(json: &[u8]) -> Result<Answer<Self>, InvalidAnswer> {
-        let fields: TokenFields<'_> = serde_json::from_slice(json).map_err(|_| InvalidAnswer::NotAnAnswer)?;
+    pub fn parse(json: &[u8]) -> Result<ReplyOutcome<Self>, InvalidReply> {
+        let fields: TokenFields<'_> = serde_json::from_slice(json).map_err(|_| InvalidReply::NotAReply)?;
         if fields.errcode != 0 {
             let errmsg = fields.errmsg.into_owned();
-            return Ok(Answer::Refused(Refused { errcode: fields.errcode, errmsg, existing: None }));
+            return Ok(ReplyOutcome::Refused(ApiError { errcode: fields.errcode, errmsg, existing: None }));
         }
         let access_token =
-            AccessToken::new(&fields.access_token).map_err(|_| InvalidAnswer::Field("access_token"))?;
+            AccessToken::new(&fields.access_token).map_err(|_| InvalidReply::Field("access_token"))?;
         let expires_in =
-            fields.expires_in.map(Duration::from_secs).ok_or(InvalidAnswer::Field("expires_in"))?;
-        Ok(Answer::Done(Self { access_token, expires_in }))
+            fields.expires_in.map(Duration::from_secs).ok_or(InvalidReply::Field("expires_in"))?;
+        Ok(ReplyOutcome::Success(Self { access_token, expires_in }))
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_shows_its_token_in_the_query() {
+    fn access_token_is_read_from_the_query() {
         let code = |query| AccessToken::from_query(Query::new(query)).map_err(|refusal| refusal.code());
         assert!(code("x=1&access_token=ACCESSTOKEN").unwrap().matches("ACCESSTOKEN"));
         assert_eq!(code("x=1").unwrap_err(), ErrorCode::AccessTokenMissing);
@@ -96,22 +96,22 @@ mod tests {
     }
 
     #[test]
-    fn the_reply_is_the_vendors_and_reads_back() {
+    fn token_reply_round_trips() {
         let access_token = AccessToken::new("A\"\\TOKEN").unwrap();
         let reply = TokenReply { access_token, expires_in: TOKEN_LIFETIME };
         let json = reply.to_json();
         assert_eq!(json, br#"{"access_token":"A\"\\TOKEN","expires_in":7200}"#);
-        let Ok(Answer::Done(read)) = TokenReply::parse(&json) else { panic!("not done") };
+        let Ok(ReplyOutcome::Success(read)) = TokenReply::parse(&json) else { panic!("not done") };
         assert!(read.access_token.matches("A\"\\TOKEN"));
         assert_eq!(read.expires_in, TOKEN_LIFETIME);
     }
 
     #[test]
-    fn a_refused_token_reads_back() {
+    fn token_error_is_parsed() {
         let json = br#"{"errcode":40125,"errmsg":"invalid appsecret rid: 0"}"#;
-        let Ok(Answer::Refused(refused)) = TokenReply::parse(json) else { panic!("not refused") };
+        let Ok(ReplyOutcome::Refused(refused)) = TokenReply::parse(json) else { panic!("not refused") };
         assert_eq!(refused.code(), Some(ErrorCode::InvalidAppSecret));
-        assert_eq!(TokenReply::parse(b"[").unwrap_err(), InvalidAnswer::NotAnAnswer);
-        assert_eq!(TokenReply::parse(b"{}").unwrap_err(), InvalidAnswer::Field("access_token"));
+        assert_eq!(TokenReply::parse(b"[").unwrap_err(), InvalidReply::NotAReply);
+        assert_eq!(TokenReply::parse(b"{}").unwrap_err(), InvalidReply::Field("access_token"));
     }
 }

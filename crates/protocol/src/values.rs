@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_value_has_its_bounds() {
+    fn values_enforce_their_bounds() {
         for good in ["android", "a", "iOS_15-x", &"x".repeat(32)] {
             assert_eq!(Pf::new(good).unwrap().as_str(), good);
         }

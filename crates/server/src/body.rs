@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 
 use axum::body::Bytes;
 use http_body_util::BodyExt;
-use pactolus_protocol::{BODY_BYTES_MAX, Body, ErrorCode, Refusal};
+use pactolus_protocol::{BODY_BYTES_MAX, Body, ErrorCode, ErrorReply};
 
 /// A body as it comes in.
 pub(crate) trait Sent:
@@ -18,11 +18,12 @@ impl<B: hyper::body::Body<Data = Bytes, Error: std::error::Error + Send + Sync +
 ///
 /// What comes in pieces is copied together as it comes: each piece is a view of a buffer of some 8 KiB, and a body that
 /// comes byte by byte would hold as many buffers as it has bytes.
-pub(crate) async fn read_body<B: Sent>(body: B) -> Result<Bytes, Refusal> {
+pub(crate) async fn read_body<B: Sent>(body: B) -> Result<Bytes, ErrorReply> {
     let mut body = pin!(body);
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::because(ErrorCode::DataFormat, "the body broke off"))?;
+        let frame =
+            frame.map_err(|_| ErrorReply::with_detail(ErrorCode::DataFormat, "the body broke off"))?;
         // Trailers are no part of a body.
         let Ok(piece) = frame.into_data() else { continue };
         if whole.len() + piece.len() > BODY_BYTES_MAX {

@@ -17,8 +17,8 @@ use axum::http::{Request, Response};
 use http_body_util::Full;
 use pactolus_ledger::Posted;
 use pactolus_protocol::{
-    BalanceReply, Call, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, GetBalance, Parameter, Pay,
-    PayReply, Present, PresentReply, Refusal, Rid, reply,
+    BalanceReply, Call, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, ErrorReply, GetBalance,
+    Parameter, Pay, PayReply, Present, PresentReply, Rid, reply,
 };
 use pactolus_types::UnixMillis;
 
@@ -80,7 +80,7 @@ async fn carry_out<B: Sent>(
     bank: &Bank,
     arrival: Arrival<'_, B>,
     seen: &mut Seen,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ErrorReply> {
     match arrival.path.kind {
         CallKind::Present => handle(bank, arrival, seen, present).await,
         CallKind::GetBalance => handle(bank, arrival, seen, get_balance).await,
@@ -94,14 +94,14 @@ async fn handle<C: Call, B: Sent>(
     bank: &Bank,
     arrival: Arrival<'_, B>,
     seen: &mut Seen,
-    handler: impl AsyncFnOnce(&Bank, &Signed<C>) -> Result<C::Reply, Refusal>,
-) -> Result<Vec<u8>, Refusal> {
+    handler: impl AsyncFnOnce(&Bank, &Signed<C>) -> Result<C::Reply, ErrorReply>,
+) -> Result<Vec<u8>, ErrorReply> {
     let signed = Signed::of(bank, arrival, seen).await?;
     Ok(reply::to_json(&handler(bank, &signed).await?))
 }
 
 /// Gives coins to a player.
-async fn present(bank: &Bank, signed: &Signed<Present>) -> Result<PresentReply, Refusal> {
+async fn present(bank: &Bank, signed: &Signed<Present>) -> Result<PresentReply, ErrorReply> {
     let posted = bank.ledger.post(convert::present(signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::PresentCounts))? {
         Posted::Applied(receipt) => {
@@ -112,13 +112,13 @@ async fn present(bank: &Bank, signed: &Signed<Present>) -> Result<PresentReply, 
 }
 
 /// Tells what a player has.
-async fn get_balance(bank: &Bank, signed: &Signed<GetBalance>) -> Result<BalanceReply, Refusal> {
+async fn get_balance(bank: &Bank, signed: &Signed<GetBalance>) -> Result<BalanceReply, ErrorReply> {
     let account = bank.ledger.account(convert::account(signed)).await.map_err(convert::unavailable)?;
     Ok(convert::balance(&account))
 }
 
 /// Takes coins from a player.
-async fn pay(bank: &Bank, signed: &Signed<Pay>) -> Result<PayReply, Refusal> {
+async fn pay(bank: &Bank, signed: &Signed<Pay>) -> Result<PayReply, ErrorReply> {
     let posted = bank.ledger.post(convert::pay(signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::Amt))? {
         Posted::Applied(receipt) => Ok(PayReply {
@@ -131,7 +131,7 @@ async fn pay(bank: &Bank, signed: &Signed<Pay>) -> Result<PayReply, Refusal> {
 }
 
 /// Gives back what a pay took.
-async fn cancel_pay(bank: &Bank, signed: &Signed<CancelPay>) -> Result<CancelPayReply, Refusal> {
+async fn cancel_pay(bank: &Bank, signed: &Signed<CancelPay>) -> Result<CancelPayReply, ErrorReply> {
     let posted = bank.ledger.post(convert::cancel_pay(signed), signed.now).await;
     match posted.map_err(|error| convert::refusal(error, Parameter::BillNo))? {
         Posted::Applied(_) => Ok(CancelPayReply { bill_no: signed.call.bill_no }),

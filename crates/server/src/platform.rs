@@ -9,7 +9,7 @@ use axum::http::Method;
 use axum::response::Response;
 use pactolus_protocol::token::TOKEN_LIFETIME;
 use pactolus_protocol::{
-    Body, Credentials, ErrorCode, GrantType, Query, Refusal, StableTokenRequest, TokenReply,
+    Body, Credentials, ErrorCode, ErrorReply, GrantType, Query, StableTokenRequest, TokenReply,
 };
 
 use crate::auth::tokens::stable::{FORCED_A_DAY_MAX, NotTold};
@@ -38,7 +38,7 @@ pub(crate) async fn stable_token(
     let bytes = read_body(request.into_body()).await?;
     let asked = StableTokenRequest::from_body(&Body::parse(&bytes)?)?;
     let app = app_of(&bank, &asked.credentials)?;
-    let told = bank.tokens.stable(app, asked.refresh, bank.now()).await.map_err(Refusal::from)?;
+    let told = bank.tokens.stable(app, asked.refresh, bank.now()).await.map_err(ErrorReply::from)?;
     Ok(json(told.to_json()))
 }
 
@@ -47,7 +47,7 @@ fn query(request: &Request) -> Query<'_> {
 }
 
 /// The app whose credentials these are: 40013 if there is none, 40125 if the secret is not its own.
-fn app_of<'b>(bank: &'b Bank, credentials: &Credentials) -> Result<&'b AppSettings, Refusal> {
+fn app_of<'b>(bank: &'b Bank, credentials: &Credentials) -> Result<&'b AppSettings, ErrorReply> {
     let app = bank.apps.get(&credentials.appid).ok_or(ErrorCode::InvalidAppId)?;
     if app.app_secret.matches(credentials.secret.expose()) {
         Ok(app)
@@ -56,11 +56,11 @@ fn app_of<'b>(bank: &'b Bank, credentials: &Credentials) -> Result<&'b AppSettin
     }
 }
 
-impl From<NotTold> for Refusal {
+impl From<NotTold> for ErrorReply {
     fn from(error: NotTold) -> Self {
         match error {
             NotTold::Unavailable(error) => convert::unavailable(error),
-            NotTold::TooOften => Self::because(
+            NotTold::TooOften => Self::with_detail(
                 ErrorCode::QuotaReached,
                 format!("force_refresh is for {FORCED_A_DAY_MAX} times a day; without it the token is told"),
             ),

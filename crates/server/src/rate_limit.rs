@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pactolus_protocol::{ErrorCode, Refusal};
+use pactolus_protocol::{ErrorCode, ErrorReply};
 use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 use quick_cache::sync::Cache;
 
@@ -41,13 +41,13 @@ impl Rates {
         app: &AppSettings,
         environment: Environment,
         now: UnixMillis,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ErrorReply> {
         let Some(rate) = app.rate_limit_per_second else { return Ok(()) };
         let bucket = self.apps.get(&(app.appid, environment));
         if bucket.is_none_or(|bucket| take(bucket, rate, now)) {
             return Ok(());
         }
-        Err(Refusal::because(
+        Err(ErrorReply::with_detail(
             ErrorCode::QuotaReached,
             format!("this app may make {rate} calls a second in the {environment} environment"),
         ))
@@ -60,14 +60,14 @@ impl Rates {
         environment: Environment,
         player: OpenId,
         now: UnixMillis,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ErrorReply> {
         let Some(rate) = app.rate_limit_per_player_per_second else { return Ok(()) };
         let full = || Ok::<_, Infallible>(Arc::new(Mutex::new(Bucket::full(rate))));
         let Ok(bucket) = self.players.get_or_insert_with(&(app.appid, environment, player), full);
         if take(&bucket, rate, now) {
             return Ok(());
         }
-        Err(Refusal::because(
+        Err(ErrorReply::with_detail(
             ErrorCode::QuotaReached,
             format!(
                 "this app may make {rate} calls a second about one player in the {environment} environment"

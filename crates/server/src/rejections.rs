@@ -25,7 +25,7 @@ use std::time::Duration;
 use axum::http::header;
 use axum::http::request::Parts;
 use pactolus_ledger::{Precondition, RecordAccess, RecordChange, RecordKey, RecordValue, Unavailable};
-use pactolus_protocol::{CallPath, Refusal, Rid};
+use pactolus_protocol::{CallPath, ErrorReply, Rid};
 
 use self::log::{SHARED_PER_SECOND, locked};
 use self::redact::Masks;
@@ -43,8 +43,8 @@ pub(crate) async fn keep(
     path: CallPath,
     head: &Parts,
     seen: Seen,
-    refusal: Refusal,
-) -> Refusal {
+    refusal: ErrorReply,
+) -> ErrorReply {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let explained = diagnose::explain(bank, path, host, &seen, &refusal).await;
     let answered = explained.answered(path.environment, refusal);

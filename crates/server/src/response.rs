@@ -13,17 +13,17 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use pactolus_protocol::reply::{CONTENT_TYPE, refusal_to_json};
-use pactolus_protocol::{ErrorCode, Refusal, Rid};
+use pactolus_protocol::reply::{CONTENT_TYPE, error_to_json};
+use pactolus_protocol::{ErrorCode, ErrorReply, Rid};
 
 use crate::body::read_body;
 use crate::state::Bank;
 
 /// A call that is refused. Its body is written by [`answer`], which knows the request's id.
 #[derive(Clone)]
-pub(crate) struct Refused(Refusal);
+pub(crate) struct Refused(ErrorReply);
 
-impl<R: Into<Refusal>> From<R> for Refused {
+impl<R: Into<ErrorReply>> From<R> for Refused {
     fn from(refusal: R) -> Self {
         Self(refusal.into())
     }
@@ -61,9 +61,9 @@ pub(crate) async fn answer(State(bank): State<Arc<Bank>>, request: Request, next
 }
 
 /// Why a request is refused that took longer than `deadline`.
-pub(crate) fn too_late(deadline: Duration) -> Refusal {
+pub(crate) fn too_late(deadline: Duration) -> ErrorReply {
     let detail = format!("no answer within {deadline:?}; repeat the same request");
-    Refusal::because(ErrorCode::SystemError, detail)
+    ErrorReply::with_detail(ErrorCode::SystemError, detail)
 }
 
 pub(crate) fn log_answered(rid: Rid, method: &Method, path: &str) {
@@ -79,11 +79,11 @@ pub(crate) fn refuse<B: From<Vec<u8>>>(
     rid: Rid,
     method: &Method,
     path: &str,
-    refusal: &Refusal,
+    refusal: &ErrorReply,
 ) -> Response<B> {
     let errcode = refusal.code().code();
     tracing::info!(%rid, %method, path, errcode, reason = %refusal, "refused");
-    let mut response = json(refusal_to_json(refusal, rid));
+    let mut response = json(error_to_json(refusal, rid));
     response.extensions_mut().insert(IsRefusal);
     response
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use pactolus_protocol::{AccessToken, AppSecret, Dialects, MidasKey, MpSig, Pf};
+use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, Pf};
 use pactolus_types::{Amount, AppId, Environment, OfferId};
 
 use crate::seal::Keyring;
@@ -44,7 +44,7 @@ pub struct AppSettings {
     /// Whether calls need the player's signature too.
     pub mp_sig: MpSig,
     /// Which forms of the signed text are taken.
-    pub dialects: Dialects,
+    pub dialects: DialectPolicy,
     /// The platforms that a call may name.
     pub pf: Vec<Pf>,
     /// How its players log in.
@@ -83,7 +83,7 @@ impl AppSettings {
             midas_key,
             sandbox_midas_key,
             mp_sig: MpSig::Required,
-            dialects: Dialects::Lenient,
+            dialects: DialectPolicy::Lenient,
             pf: vec![Pf::new("android").expect("it is a valid platform")],
             login: Login::Push,
             static_access_tokens: Vec::new(),

@@ -128,7 +128,7 @@ impl Bank {
         self.random.fill(&mut *bytes);
         let now = self.now();
         Session {
-            key: SessionKey::of(&bytes),
+            key: SessionKey::from_bytes(&bytes),
             good_from: now,
             good_until: now.saturating_add(SESSION_LIFETIME),
         }

@@ -5,7 +5,7 @@ use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH, session_signature
 use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_PATH};
 use pactolus_protocol::{
     AccessToken, AppSecret, Call, Caller, CancelPay, Credentials, FreeText, GetBalance, GrantType, MidasKey,
-    Pay, Pf, Present, Refresh, SessionKey, StableTokenRequest, UnixSeconds, signed_body,
+    Pay, Pf, Present, RefreshMode, SessionKey, StableTokenRequest, UnixSeconds, signed_body,
 };
 use pactolus_types::{AppId, BillNo, OfferId, OpenId, ZoneId};
 
@@ -220,7 +220,8 @@ impl Game {
     }
 
     pub(super) fn stable_token(&self) -> Request {
-        let asked = StableTokenRequest { credentials: self.credentials.clone(), refresh: Refresh::WhenOver };
+        let asked =
+            StableTokenRequest { credentials: self.credentials.clone(), refresh: RefreshMode::WhenExpired };
         post(STABLE_TOKEN_PATH.to_owned(), asked.to_json())
     }
 

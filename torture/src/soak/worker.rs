@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use pactolus_protocol::reply::{Refused, parse_answer};
+use pactolus_protocol::reply::{ApiError, parse_reply};
 use pactolus_protocol::{
-    AccessToken, Answer, Call, CancelPay, ErrorCode, GetBalance, Pay, Present, SessionKey, TokenReply,
+    AccessToken, Call, CancelPay, ErrorCode, GetBalance, Pay, Present, ReplyOutcome, SessionKey, TokenReply,
 };
 use pactolus_types::OpenId;
 use serde::Deserialize;
@@ -62,7 +62,7 @@ pub(super) struct Ended {
 /// What an answer to a signed call says.
 enum Said {
     Done,
-    Refused(Refused),
+    Refused(ApiError),
     /// Nothing that can be an answer to this call; with its status.
     Nonsense(u16),
 }
@@ -89,8 +89,8 @@ pub(super) async fn first_token(game: &Game, address: SocketAddr) -> anyhow::Res
     let answered =
         answered.map_err(|trouble| anyhow::anyhow!("the bank gave no token: {}", trouble.name()))?;
     match TokenReply::parse(&answered.body)? {
-        Answer::Done(reply) => Ok(reply.access_token),
-        Answer::Refused(refused) => bail!("the bank refused a token: {}", refused.errmsg),
+        ReplyOutcome::Success(reply) => Ok(reply.access_token),
+        ReplyOutcome::Refused(refused) => bail!("the bank refused a token: {}", refused.errmsg),
     }
 }
 
@@ -279,7 +279,7 @@ impl Lane {
     async fn log_in(&mut self, number: u64) -> anyhow::Result<Kind> {
         let (kind, player) = if is_pushed(number) {
             let drawn = u128::from(self.draw(FOR_KEY)) << 64 | u128::from(number);
-            let key = SessionKey::of(&drawn.to_le_bytes());
+            let key = SessionKey::from_bytes(&drawn.to_le_bytes());
             let openid = pushed_openid(number);
             let kind = Kind::PushSession;
             self.expect_status(kind, &[200], |_| calls::push_session(openid, &key)).await?;
@@ -306,8 +306,8 @@ impl Lane {
     async fn ask_token(&mut self, kind: Kind, make: impl Fn(&Self) -> Request) -> anyhow::Result<()> {
         let answered = self.ask(kind, make).await?;
         match TokenReply::parse(&answered.body) {
-            Ok(Answer::Done(reply)) => self.shared.set_token(reply.access_token),
-            Ok(Answer::Refused(refused)) => self.surprise(kind, &Said::Refused(refused)),
+            Ok(ReplyOutcome::Success(reply)) => self.shared.set_token(reply.access_token),
+            Ok(ReplyOutcome::Refused(refused)) => self.surprise(kind, &Said::Refused(refused)),
             Err(_) => self.surprise(kind, &Said::Nonsense(answered.status)),
         }
         Ok(())
@@ -409,10 +409,10 @@ impl Lane {
 const GIVE_UP: Duration = Duration::from_secs(120);
 
 fn said<C: Call>(answered: &Answered, is_right: impl Fn(&C::Reply) -> bool) -> Said {
-    match parse_answer::<C>(&answered.body) {
-        Ok(Answer::Refused(refused)) => Said::Refused(refused),
-        Ok(Answer::Done(reply)) if is_right(&reply) => Said::Done,
-        Ok(Answer::Done(_)) | Err(_) => Said::Nonsense(answered.status),
+    match parse_reply::<C>(&answered.body) {
+        Ok(ReplyOutcome::Refused(refused)) => Said::Refused(refused),
+        Ok(ReplyOutcome::Success(reply)) if is_right(&reply) => Said::Done,
+        Ok(ReplyOutcome::Success(_)) | Err(_) => Said::Nonsense(answered.status),
     }
 }
 
@@ -422,7 +422,7 @@ fn is_busy(answered: &Answered) -> bool {
 }
 
 /// Whether the bank says that the very order is there.
-fn is_replay(refused: &Refused, sent: &Sent) -> bool {
+fn is_replay(refused: &ApiError, sent: &Sent) -> bool {
     let existing = refused.existing.as_ref().is_some_and(|order| order.bill_no == sent.bill_no);
     refused.code() == Some(ErrorCode::OrderExist) && existing
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use hyper::Method;
-use pactolus_protocol::reply::parse_answer;
+use pactolus_protocol::reply::parse_reply;
 use pactolus_protocol::{
-    AccessToken, Answer, BalanceReply, Call, Caller, CancelPay, CancelPayReply, GetBalance, MidasKey, Pay,
-    PayReply, Pf, Present, PresentReply, SessionKey, UnixSeconds, signed_body,
+    AccessToken, BalanceReply, Call, Caller, CancelPay, CancelPayReply, GetBalance, MidasKey, Pay, PayReply,
+    Pf, Present, PresentReply, ReplyOutcome, SessionKey, UnixSeconds, signed_body,
 };
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
@@ -82,9 +82,9 @@ impl To<'_> {
         };
         let text = || String::from_utf8_lossy(&response.body).into_owned();
         ensure!(response.status == 200, "it was answered with HTTP status {}: {}", response.status, text());
-        Ok(match parse_answer::<C>(&response.body).with_context(text)? {
-            Answer::Done(reply) => Tried::Told(reply.told()?),
-            Answer::Refused(refused) => match (refused.errcode, refused.existing) {
+        Ok(match parse_reply::<C>(&response.body).with_context(text)? {
+            ReplyOutcome::Success(reply) => Tried::Told(reply.told()?),
+            ReplyOutcome::Refused(refused) => match (refused.errcode, refused.existing) {
                 (-1, _) => Tried::Unknown,
                 (90012, Some(order)) => Tried::Told(Told::Exists { balance: order.balance.get() }),
                 (90012, None) => Tried::Told(Told::AnotherExists),

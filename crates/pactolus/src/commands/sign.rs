@@ -72,14 +72,14 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let sig = sign::sig(path, &body, Dialect::DOCUMENTED, bank.app.midas_key()).to_string();
     let mut shown = vec![
         ("path", path.to_string()),
-        ("sig_text", text::explain_sig(path, &body, Dialect::DOCUMENTED)),
+        ("sig_text", text::masked_sig_text(path, &body, Dialect::DOCUMENTED)),
         (Parameter::Sig.name(), sig.clone()),
     ];
     let session_key = session_key(args.session_key.as_deref())?;
     if let (Some(key), Some(token)) = (session_key, &args.access_token) {
         let token = AccessToken::new(token).map_err(|error| anyhow!("--access-token {error}"))?;
         let mp_sig = sign::mp_sig(path, &body, Dialect::DOCUMENTED, &sig, &token, &key);
-        shown.push(("mp_sig_text", text::explain_mp_sig(path, &body, Dialect::DOCUMENTED, &sig)));
+        shown.push(("mp_sig_text", text::masked_mp_sig_text(path, &body, Dialect::DOCUMENTED, &sig)));
         shown.push((Parameter::MpSig.name(), mp_sig.to_string()));
     }
     match args.output {

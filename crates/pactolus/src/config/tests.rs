@@ -78,7 +78,7 @@ fn what_is_not_given_has_a_default() {
     let [app] = &config.bank.apps[..] else { panic!("one app, not {}", config.bank.apps.len()) };
     assert_eq!(app.appid.as_str(), "wx1234567");
     assert_eq!(app.mp_sig, MpSig::Required);
-    assert_eq!(app.dialects, Dialects::Lenient);
+    assert_eq!(app.dialects, DialectPolicy::Lenient);
     assert_eq!(app.login, Login::Push);
     assert_eq!(app.pf, [android()]);
     assert!(app.static_access_tokens.is_empty());
@@ -126,7 +126,7 @@ cancel_window_s = 3600
     assert_eq!(one.offer_id.as_str(), "1");
     assert_eq!((one.mp_sig, two.mp_sig), (MpSig::IfPresent, MpSig::Off));
     assert_eq!((one.login, two.login), (Login::Open, Login::Push));
-    assert_eq!((one.dialects, two.dialects), (Dialects::Strict, Dialects::Lenient));
+    assert_eq!((one.dialects, two.dialects), (DialectPolicy::Strict, DialectPolicy::Lenient));
     assert_eq!(one.pf, [android(), Pf::new("web").unwrap()]);
     assert_eq!(two.cancel_window, Duration::from_secs(3600));
     assert!(one.static_access_tokens[0].matches("ONE") && one.static_access_tokens[1].matches("TWO"));

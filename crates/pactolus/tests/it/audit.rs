@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use pactolus_protocol::Answer;
+use pactolus_protocol::ReplyOutcome;
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
@@ -18,7 +18,7 @@ async fn closed_bank() -> Folder {
         [(Environment::Live, "one"), (Environment::Live, "two"), (Environment::Sandbox, "one")]
     {
         let gift = Gift { environment, player: Player(0), bill_no: bill_no.to_owned(), coins: 5 };
-        assert!(matches!(gift.send(&bank.http).await, Ok(Answer::Done(_))));
+        assert!(matches!(gift.send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
     }
     assert_eq!(bank.stop().code, Some(0));
     folder
@@ -51,7 +51,7 @@ async fn a_digest_told_while_a_bank_is_served_is_proved_later() {
     assert_eq!(json, format!("{{\"digest\":\"{digest}\",\"orders\":3}}\n"));
     let gift =
         Gift { environment: Environment::Live, player: Player(0), bill_no: "three".to_owned(), coins: 5 };
-    assert!(matches!(gift.send(&bank.http).await, Ok(Answer::Done(_))));
+    assert!(matches!(gift.send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
     assert_eq!(bank.stop().code, Some(0));
 
     let proved = folder.run(&["audit", "--since", digest]);

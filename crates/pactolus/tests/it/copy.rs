@@ -1,6 +1,6 @@
 //! A whole bank to PostgreSQL and back.
 
-use pactolus_protocol::Answer;
+use pactolus_protocol::ReplyOutcome;
 use pactolus_test_postgres::Database;
 use pactolus_types::Environment;
 
@@ -44,7 +44,7 @@ async fn a_bank_moves_to_postgres_and_back() {
     let bank = Running::start(folder.pactolus(&["serve", "--store", &url]));
     books.compare(&bank.http).await;
     let new = Gift { environment: Environment::Live, player: Player(0), bill_no: "new".to_owned(), coins: 7 };
-    assert!(matches!(new.send(&bank.http).await, Ok(Answer::Done(_))));
+    assert!(matches!(new.send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
     assert_eq!(bank.stop().code, Some(0));
 
     // Back to a store of its own; the one that it came from lacks the new order, and takes it.
@@ -70,7 +70,7 @@ async fn a_bank_is_not_copied_into_another() {
     for (store, coins) in [("embedded:one", 5), ("embedded:two", 6)] {
         let bank = Running::start(folder.pactolus(&["serve", "--store", store]));
         Player(0).log_in(&bank.http).await;
-        assert!(matches!(gift("a", coins).send(&bank.http).await, Ok(Answer::Done(_))));
+        assert!(matches!(gift("a", coins).send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
         assert_eq!(bank.stop().code, Some(0));
     }
     let ended = folder.run(&["copy", "--from", "embedded:one", "--to", "embedded:two"]);

@@ -1,9 +1,9 @@
 //! Gifts of the sample app, signed as its back end signs them, and what the bank says of them.
 
-use pactolus_protocol::reply::parse_answer;
+use pactolus_protocol::reply::parse_reply;
 use pactolus_protocol::{
-    AccessToken, Answer, Call as _, Caller, MidasKey, Pf, Present, PresentReply, SessionKey, UnixSeconds,
-    signed_body,
+    AccessToken, Call as _, Caller, MidasKey, Pf, Present, PresentReply, ReplyOutcome, SessionKey,
+    UnixSeconds, signed_body,
 };
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use serde_json::Value;
@@ -83,15 +83,15 @@ impl Gift {
     }
 
     /// Sends it: the bank's answer, or why there is none.
-    pub(crate) async fn send(&self, http: &Http) -> anyhow::Result<Answer<PresentReply>> {
+    pub(crate) async fn send(&self, http: &Http) -> anyhow::Result<ReplyOutcome<PresentReply>> {
         let (path, body) = self.request();
         let response = http.post(&path, &body).await?;
-        Ok(parse_answer::<Present>(response.body.as_bytes())?)
+        Ok(parse_reply::<Present>(response.body.as_bytes())?)
     }
 
     /// Whether `answer` says that this very order exists already.
-    pub(crate) fn exists_by(&self, answer: &Answer<PresentReply>) -> bool {
-        let Answer::Refused(refused) = answer else { return false };
+    pub(crate) fn exists_by(&self, answer: &ReplyOutcome<PresentReply>) -> bool {
+        let ReplyOutcome::Refused(refused) = answer else { return false };
         let existing = refused.existing.as_ref();
         refused.errcode == 90012 && existing.is_some_and(|order| order.bill_no.as_str() == self.bill_no)
     }

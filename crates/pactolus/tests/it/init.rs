@@ -1,7 +1,7 @@
 //! A first configuration: fresh keys, its owner's only, and good enough to serve from at once.
 
-use pactolus_protocol::reply::parse_answer;
-use pactolus_protocol::{AccessToken, Answer, MidasKey, Present, TokenReply};
+use pactolus_protocol::reply::parse_reply;
+use pactolus_protocol::{AccessToken, MidasKey, Present, ReplyOutcome, TokenReply};
 use pactolus_types::Environment;
 use serde_json::Value;
 
@@ -29,7 +29,9 @@ async fn what_init_writes_serves_a_present() {
     let secret = setting(&config, "app_secret");
     let query = format!("grant_type=client_credential&appid=wx1234567&secret={secret}");
     let token = bank.http.get_as_operator(&format!("/cgi-bin/token?{query}"), &operator_token).await.unwrap();
-    let Ok(Answer::Done(token)) = TokenReply::parse(token.body.as_bytes()) else { panic!("{}", token.body) };
+    let Ok(ReplyOutcome::Success(token)) = TokenReply::parse(token.body.as_bytes()) else {
+        panic!("{}", token.body)
+    };
     let path = "/api/v1/apps/wx1234567/players/player-0/session";
     let session = r#"{"session_key":"V7Q38/i2KXaqrQyl2Yx9Hg==","expires_in":60}"#;
     let put = bank.http.put_as_operator(path, &operator_token, session).await.unwrap();
@@ -40,7 +42,7 @@ async fn what_init_writes_serves_a_present() {
         let key = MidasKey::new(setting(&config, key)).unwrap();
         let (path, body) = gift.request_with(&key, &token.access_token);
         let reply = bank.http.post(&path, &body).await.unwrap().body;
-        assert!(matches!(parse_answer::<Present>(reply.as_bytes()), Ok(Answer::Done(_))), "{reply}");
+        assert!(matches!(parse_reply::<Present>(reply.as_bytes()), Ok(ReplyOutcome::Success(_))), "{reply}");
     }
     assert_eq!(bank.stop().code, Some(0));
     folder.audit(2);

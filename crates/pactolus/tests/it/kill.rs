@@ -3,7 +3,7 @@
 //! The promise: an order that was acknowledged is there for ever, and one that was not answered was applied once or
 //! not at all, which repeating it tells.
 
-use pactolus_protocol::Answer;
+use pactolus_protocol::ReplyOutcome;
 
 use crate::gifts::Player;
 use crate::load::{Books, Load, PLAYERS, Sent, repeat};
@@ -56,7 +56,7 @@ async fn every_order_is_there_once(sent: &Sent, bank: &Running) {
         assert!(gift.exists_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");
     }
     for (gift, answer) in repeat(&sent.unanswered, &bank.http).await {
-        let is_applied_now = matches!(answer, Answer::Done(_));
+        let is_applied_now = matches!(answer, ReplyOutcome::Success(_));
         assert!(is_applied_now || gift.exists_by(&answer), "{gift:?} was not answered, and now: {answer:?}");
     }
 }

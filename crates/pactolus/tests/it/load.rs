@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pactolus_protocol::Answer;
+use pactolus_protocol::ReplyOutcome;
 use pactolus_types::Environment;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -67,12 +67,12 @@ async fn send_until_unanswered(
     for number in 0.. {
         let gift = gift(&prefix, client, number);
         match gift.send(&http).await {
-            Ok(Answer::Done(reply)) => {
+            Ok(ReplyOutcome::Success(reply)) => {
                 assert_eq!(reply.bill_no.as_str(), gift.bill_no);
                 sent.acknowledged.push(gift);
                 acknowledged.add_permits(1);
             }
-            Ok(Answer::Refused(refused)) => panic!("{gift:?} was refused: {refused:?}"),
+            Ok(ReplyOutcome::Refused(refused)) => panic!("{gift:?} was refused: {refused:?}"),
             Err(_) => {
                 sent.unanswered.push(gift);
                 break;
@@ -137,7 +137,7 @@ impl Books {
 pub(crate) async fn repeat(
     gifts: &[Gift],
     http: &Http,
-) -> Vec<(Gift, Answer<pactolus_protocol::PresentReply>)> {
+) -> Vec<(Gift, ReplyOutcome<pactolus_protocol::PresentReply>)> {
     let mut clients = JoinSet::new();
     for share in gifts.chunks(gifts.len().div_ceil(CLIENTS).max(1)) {
         let (share, http) = (share.to_vec(), http.clone());

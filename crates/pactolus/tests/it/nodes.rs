@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pactolus_protocol::Answer;
+use pactolus_protocol::ReplyOutcome;
 use pactolus_test_postgres::Database;
 use pactolus_types::Environment;
 use tokio::sync::Semaphore;
@@ -59,9 +59,9 @@ async fn send(clients: Arc<Clients>, client: usize) -> Told {
         let node = &nodes[(step * 31 + client * 7) % nodes.len()];
         let gift = gift(number);
         match gift.send(node).await {
-            Ok(Answer::Done(_)) => *told.done.entry(number).or_default() += 1,
-            Ok(answer @ Answer::Refused(_)) if gift.exists_by(&answer) => {}
-            Ok(Answer::Refused(refused)) => {
+            Ok(ReplyOutcome::Success(_)) => *told.done.entry(number).or_default() += 1,
+            Ok(answer @ ReplyOutcome::Refused(_)) if gift.exists_by(&answer) => {}
+            Ok(ReplyOutcome::Refused(refused)) => {
                 assert_eq!(refused.errcode, -1, "{refused:?}");
                 continue;
             }
@@ -112,7 +112,7 @@ async fn one_of_four_nodes_is_killed() {
         let answer = gift.send(&nodes[number % nodes.len()].http).await.unwrap();
         let exists = gift.exists_by(&answer);
         assert!(
-            exists || (matches!(answer, Answer::Done(_)) && !acknowledged.contains(&number)),
+            exists || (matches!(answer, ReplyOutcome::Success(_)) && !acknowledged.contains(&number)),
             "{answer:?}"
         );
         *sums.entry((gift.environment, gift.player)).or_default() += gift.coins;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pactolus_protocol::Answer;
+use pactolus_protocol::ReplyOutcome;
 use pactolus_test_postgres::{Database, query_scalar};
 use pactolus_types::Environment;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn holds(folder: &Path, text: &str) -> bool {
 }
 
 async fn given(bank: &Running, player: usize, bill_no: &str) -> bool {
-    matches!(gift(player, bill_no).send(&bank.http).await, Ok(Answer::Done(_)))
+    matches!(gift(player, bill_no).send(&bank.http).await, Ok(ReplyOutcome::Success(_)))
 }
 
 /// The id of the master key that a store is found to be sealed with.

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use pactolus_protocol::{AccessToken, Answer};
+use pactolus_protocol::{AccessToken, ReplyOutcome};
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
@@ -46,7 +46,7 @@ async fn logs_are_json_if_asked_for_and_hold_no_secret() {
     let bank = Running::start(folder.pactolus(&["serve", "--log-format", "json", "--log", "debug"]));
     Player(0).log_in(&bank.http).await;
     let gift = gift("of-the-log");
-    assert!(matches!(gift.send(&bank.http).await, Ok(Answer::Done(_))));
+    assert!(matches!(gift.send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
     assert!(gift.exists_by(&gift.send(&bank.http).await.unwrap()));
     let ended = bank.stop();
     let lines: Vec<serde_json::Value> =
@@ -142,7 +142,10 @@ async fn under_load_every_order_that_was_applied_was_answered() {
             assert!(gift.exists_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");
         }
         for (gift, answer) in repeat(&sent.unanswered, &bank.http).await {
-            assert!(matches!(answer, Answer::Done(_)), "{gift:?} was applied without an answer: {answer:?}");
+            assert!(
+                matches!(answer, ReplyOutcome::Success(_)),
+                "{gift:?} was applied without an answer: {answer:?}"
+            );
         }
         books.enter(&sent.unanswered);
         assert_eq!(bank.stop().code, Some(0));

@@ -16,9 +16,9 @@ use serde_json::value::RawValue;
 use super::{Body, Value};
 
 /// The fields as serde_json sees them, sorted by key, or the refusal: its code, and its words where they are known.
-type Seen = Result<Vec<(String, String)>, (i32, Option<String>)>;
+type ParseResult = Result<Vec<(String, String)>, (i32, Option<String>)>;
 
-fn by_serde(bytes: &[u8]) -> Seen {
+fn parse_with_serde(bytes: &[u8]) -> ParseResult {
     if bytes.is_empty() {
         return Err((44002, None));
     }
@@ -27,9 +27,9 @@ fn by_serde(bytes: &[u8]) -> Seen {
         return malformed("the body is not UTF-8");
     };
     let mut json = serde_json::Deserializer::from_str(text);
-    let raw = match json.deserialize_map(Fields) {
+    let raw = match json.deserialize_map(RawFieldVisitor) {
         Ok(raw) => raw,
-        Err(error) if told_otherwise(text, &error) => return Err((47001, None)),
+        Err(error) if messages_differ(text, &error) => return Err((47001, None)),
         Err(error) => {
             return malformed(&match error.classify() {
                 Category::Data => "the body is not a JSON object".to_owned(),
@@ -60,11 +60,11 @@ fn by_serde(bytes: &[u8]) -> Seen {
     fields.sort_by(|(a, _), (b, _)| a.cmp(b));
     match fields.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         None => Ok(fields),
-        Some(pair) => Err((90018, Some(sent_twice(&pair[0].0)))),
+        Some(pair) => Err((90018, Some(duplicate_message(&pair[0].0)))),
     }
 }
 
-fn sent_twice(key: &str) -> String {
+fn duplicate_message(key: &str) -> String {
     match crate::Parameter::from_name(key) {
         Some(parameter) => format!("{parameter} is sent twice"),
         None => format!("{:?} is sent twice", key.chars().take(64).collect::<String>()),
@@ -74,7 +74,7 @@ fn sent_twice(key: &str) -> String {
 /// Whether the scanner has other words for a fault: it names the byte that is wrong in a string, where serde_json may
 /// name one before or behind, and a line end by its own line, not as column 0 of the next; it says that a number which is cut off with the body has ended; and
 /// of a body that is a single number or string it only says that this is no object.
-fn told_otherwise(text: &str, error: &serde_json::Error) -> bool {
+fn messages_differ(text: &str, error: &serde_json::Error) -> bool {
     let message = error.to_string();
     let in_a_string =
         ["control character", "invalid escape", "lone leading surrogate", "unexpected end of hex"];
@@ -85,7 +85,7 @@ fn told_otherwise(text: &str, error: &serde_json::Error) -> bool {
         || is_bare && error.is_syntax()
 }
 
-fn by_scanner(bytes: &[u8]) -> Seen {
+fn parse_with_scanner(bytes: &[u8]) -> ParseResult {
     let body =
         Body::parse(bytes).map_err(|refusal| (refusal.code().code(), refusal.detail().map(str::to_owned)))?;
     let value = |value: &Value<'_>| match value {
@@ -94,29 +94,29 @@ fn by_scanner(bytes: &[u8]) -> Seen {
         Value::Literal(literal) => format!("literal {literal}"),
         Value::Nested => "nested".to_owned(),
     };
-    Ok(body.fields().map(|field| (field.key.to_owned(), value(field.value))).collect())
+    Ok(body.try_fields().map(|field| (field.key.to_owned(), value(field.value))).collect())
 }
 
 #[track_caller]
-fn agree(bytes: &[u8]) {
+fn assert_parsers_agree(bytes: &[u8]) {
     let shown = String::from_utf8_lossy(bytes);
-    match (by_serde(bytes), by_scanner(bytes)) {
+    match (parse_with_serde(bytes), parse_with_scanner(bytes)) {
         (Err((code, None)), Err((told, _))) => assert_eq!(told, code, "{shown}"),
         (expected, seen) => assert_eq!(seen, expected, "{shown}"),
     }
     // What is explained is read a second time, in the order in which it was sent.
-    let written = Body::written(bytes).map(|pairs| pairs.len()).ok();
+    let written = Body::raw_fields(bytes).map(|pairs| pairs.len()).ok();
     let raw = std::str::from_utf8(bytes).ok().and_then(|text| {
         let mut json = serde_json::Deserializer::from_str(text);
-        let raw = json.deserialize_map(Fields).ok()?;
+        let raw = json.deserialize_map(RawFieldVisitor).ok()?;
         json.end().ok().map(|()| raw.len())
     });
     assert_eq!(written, raw, "{shown}");
 }
 
-struct Fields;
+struct RawFieldVisitor;
 
-impl<'de> Visitor<'de> for Fields {
+impl<'de> Visitor<'de> for RawFieldVisitor {
     type Value = Vec<(String, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for Fields {
 }
 
 /// What JSON is made of, whole and in pieces, well-formed and not.
-const PIECES: &[&str] = &[
+const JSON_FRAGMENTS: &[&str] = &[
     "{",
     "}",
     "[",
@@ -234,63 +234,63 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn of_any_object_the_same_is_kept(json in json_object(json_value())) {
-        agree(json.as_bytes());
+    fn parsers_agree_on_any_object(json in json_object(json_value())) {
+        assert_parsers_agree(json.as_bytes());
     }
 
     #[test]
-    fn of_any_damaged_object_the_same_is_said(
-        json in json_object(json_value()), place in any::<Index>(), piece in select(PIECES), taken in 0..3_usize,
+    fn parsers_agree_on_corrupted_objects(
+        json in json_object(json_value()), place in any::<Index>(), piece in select(JSON_FRAGMENTS), taken in 0..3_usize,
     ) {
         let mut bytes = json.into_bytes();
         let place = place.index(bytes.len() + 1);
         let end = bytes.len().min(place + taken);
         bytes.splice(place..end, piece.bytes());
-        agree(&bytes);
+        assert_parsers_agree(&bytes);
     }
 
     #[test]
-    fn of_any_pieces_of_json_the_same_is_said(pieces in vec(select(PIECES), 0..12), is_open in any::<bool>()) {
-        agree(pieces.concat().as_bytes());
+    fn parsers_agree_on_json_fragments(pieces in vec(select(JSON_FRAGMENTS), 0..12), is_open in any::<bool>()) {
+        assert_parsers_agree(pieces.concat().as_bytes());
         let open = if is_open { "{\"b\":" } else { "{" };
-        agree(format!("{open}{}", pieces.concat()).as_bytes());
-        agree(format!("{open}{}}}", pieces.concat()).as_bytes());
+        assert_parsers_agree(format!("{open}{}", pieces.concat()).as_bytes());
+        assert_parsers_agree(format!("{open}{}}}", pieces.concat()).as_bytes());
     }
 
     #[test]
-    fn of_any_bytes_the_same_is_said(bytes in vec(any::<u8>(), 0..40), within in any::<Index>()) {
-        agree(&bytes);
+    fn parsers_agree_on_arbitrary_bytes(bytes in vec(any::<u8>(), 0..40), within in any::<Index>()) {
+        assert_parsers_agree(&bytes);
         let mut body = BODY.as_bytes().to_vec();
         let place = within.index(body.len());
         body.splice(place..place, bytes);
-        agree(&body);
+        assert_parsers_agree(&body);
     }
 }
 
 /// Every place of a body, damaged in every way that one byte can do it.
 #[test]
-fn of_a_body_with_any_one_byte_changed_put_in_or_cut_at_the_same_is_said() {
+fn parsers_agree_on_every_single_byte_edit() {
     let body = BODY.as_bytes();
-    agree(body);
+    assert_parsers_agree(body);
     for place in 0..body.len() {
-        agree(&body[..place]);
-        agree(&[&body[..place], &body[place + 1..]].concat());
+        assert_parsers_agree(&body[..place]);
+        assert_parsers_agree(&[&body[..place], &body[place + 1..]].concat());
         for byte in b"\"\\{}[],:0e-.tu \n\0\x1f\x80\xff" {
-            agree(&[&body[..place], &[*byte], &body[place..]].concat());
-            agree(&[&body[..place], &[*byte], &body[place + 1..]].concat());
+            assert_parsers_agree(&[&body[..place], &[*byte], &body[place..]].concat());
+            assert_parsers_agree(&[&body[..place], &[*byte], &body[place + 1..]].concat());
         }
     }
 }
 
 #[test]
-fn of_deep_and_unclosed_nesting_the_same_is_said() {
+fn parsers_agree_on_deep_and_unclosed_nesting() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
         for depth in [1, 2, 127, 128, 129, 1000] {
             let (opened, closed) = (open.repeat(depth), close.repeat(depth));
             for value in ["", "1", "{}", "[]", "\"\\ud800\"", ",", "{", "]"] {
-                agree(format!("{{\"a\":{opened}{value}{closed}}}").as_bytes());
-                agree(format!("{{\"a\":{opened}{value}").as_bytes());
-                agree(format!("{{\"a\":{opened}{value}{closed}{close}").as_bytes());
+                assert_parsers_agree(format!("{{\"a\":{opened}{value}{closed}}}").as_bytes());
+                assert_parsers_agree(format!("{{\"a\":{opened}{value}").as_bytes());
+                assert_parsers_agree(format!("{{\"a\":{opened}{value}{closed}{close}").as_bytes());
             }
         }
     }

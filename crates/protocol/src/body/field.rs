@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::scan::{Form, Span};
+use super::scan::{Span, ValueKind};
 use crate::parameter::Parameter;
 
 /// One top-level field.
@@ -33,11 +33,11 @@ impl<'a> Value<'a> {
     /// The value that stands there in `text`.
     #[inline]
     pub(super) fn decode(text: &'a str, span: Span) -> Result<Self, LoneSurrogate> {
-        Ok(match span.form {
-            Form::Plain | Form::Escaped => Self::Text(decode_string(text, span)?),
-            Form::Number => Self::Number(Cow::Borrowed(&text[span.start..span.end])),
-            Form::Literal => Self::Literal(&text[span.start..span.end]),
-            Form::Nested => Self::Nested,
+        Ok(match span.kind {
+            ValueKind::Plain | ValueKind::Escaped => Self::Text(decode_string(text, span)?),
+            ValueKind::Number => Self::Number(Cow::Borrowed(&text[span.start..span.end])),
+            ValueKind::Literal => Self::Literal(&text[span.start..span.end]),
+            ValueKind::Nested => Self::Nested,
         })
     }
 
@@ -76,8 +76,8 @@ pub(super) struct LoneSurrogate;
 /// The string, or the key, that stands there in `text`.
 #[inline]
 pub(super) fn decode_string(text: &str, span: Span) -> Result<Cow<'_, str>, LoneSurrogate> {
-    match span.form {
-        Form::Escaped => unescape(&text[span.start..span.end]).map(Cow::Owned),
+    match span.kind {
+        ValueKind::Escaped => unescape(&text[span.start..span.end]).map(Cow::Owned),
         _ => Ok(Cow::Borrowed(&text[span.start + 1..span.end - 1])),
     }
 }

@@ -26,14 +26,14 @@ pub(super) struct Member {
 /// Where in the text a value, or a key, stands, and what it is.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
-    pub form: Form,
+    pub kind: ValueKind,
     pub start: usize,
     pub end: usize,
 }
 
 /// What a value is.
 #[derive(Clone, Copy)]
-pub(super) enum Form {
+pub(super) enum ValueKind {
     /// A string whose text is what stands between its quotes.
     Plain,
     /// A string with escapes.
@@ -47,15 +47,15 @@ pub(super) enum Form {
 
 /// Why a text is not one JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotAnObject {
+pub(super) enum ScanError {
     /// It is another value.
-    OtherValue,
+    NotAnObject,
     /// It ends too early.
-    Ended,
+    UnexpectedEnd,
     /// The byte here cannot follow what stands before it.
-    Wrong { at: usize },
+    UnexpectedByte { offset: usize },
     /// Something stands behind the object.
-    Followed,
+    TrailingData,
 }
 
 /// The members of the object that a text is, in the order in which they were sent.
@@ -65,13 +65,15 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn of(text: &'a str) -> Result<Self, NotAnObject> {
-        let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
+    pub(super) fn new(text: &'a str) -> Result<Self, ScanError> {
+        let mut scanner = Scanner { bytes: text.as_bytes(), offset: 0 };
         scanner.skip_space();
         match scanner.peek() {
-            Some(b'{') => scanner.at += 1,
-            Some(b'[') => return Err(NotAnObject::OtherValue),
-            _ => return Err(scanner.value().map_or_else(|| scanner.wrong(), |_| NotAnObject::OtherValue)),
+            Some(b'{') => scanner.offset += 1,
+            Some(b'[') => return Err(ScanError::NotAnObject),
+            _ => {
+                return Err(scanner.value().map_or_else(|| scanner.error_here(), |_| ScanError::NotAnObject));
+            }
         }
         Ok(Self { scanner, is_first: true })
     }
@@ -82,25 +84,25 @@ impl<'a> Members<'a> {
         clippy::inline_always,
         reason = "handing a member over through memory takes as long as finding it"
     )]
-    pub(super) fn next(&mut self) -> Result<Option<Member>, NotAnObject> {
+    pub(super) fn next(&mut self) -> Result<Option<Member>, ScanError> {
         let scanner = &mut self.scanner;
         scanner.skip_space();
         match scanner.peek() {
             Some(b'}') => {
-                scanner.at += 1;
+                scanner.offset += 1;
                 scanner.skip_space();
-                return if scanner.peek().is_none() { Ok(None) } else { Err(NotAnObject::Followed) };
+                return if scanner.peek().is_none() { Ok(None) } else { Err(ScanError::TrailingData) };
             }
             Some(b',') if !self.is_first => {
-                scanner.at += 1;
+                scanner.offset += 1;
                 scanner.skip_space();
             }
             _ if self.is_first => self.is_first = false,
-            _ => return Err(scanner.wrong()),
+            _ => return Err(scanner.error_here()),
         }
         match scanner.member() {
             Some(member) => Ok(Some(member)),
-            None => Err(scanner.wrong()),
+            None => Err(scanner.error_here()),
         }
     }
 }
@@ -108,20 +110,20 @@ impl<'a> Members<'a> {
 /// Where in a text scanning has got to. What finds nothing leaves it at the byte that cannot stand there.
 struct Scanner<'a> {
     bytes: &'a [u8],
-    at: usize,
+    offset: usize,
 }
 
 impl Scanner<'_> {
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.bytes.get(self.offset).copied()
     }
 
     /// Goes past this byte if it is the next.
     #[inline]
     fn eat(&mut self, byte: u8) -> Option<()> {
         if self.peek() == Some(byte) {
-            self.at += 1;
+            self.offset += 1;
             Some(())
         } else {
             None
@@ -130,14 +132,18 @@ impl Scanner<'_> {
 
     /// What is to be said of a text that does not go on as it must.
     #[cold]
-    fn wrong(&self) -> NotAnObject {
-        if self.at < self.bytes.len() { NotAnObject::Wrong { at: self.at } } else { NotAnObject::Ended }
+    fn error_here(&self) -> ScanError {
+        if self.offset < self.bytes.len() {
+            ScanError::UnexpectedByte { offset: self.offset }
+        } else {
+            ScanError::UnexpectedEnd
+        }
     }
 
     #[inline]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+            self.offset += 1;
         }
     }
 
@@ -151,19 +157,19 @@ impl Scanner<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn key(&mut self) -> Option<Span> {
-        let start = self.at;
+        let start = self.offset;
         let form = self.string()?;
-        let end = self.at;
+        let end = self.offset;
         self.skip_space();
         self.eat(b':')?;
         self.skip_space();
-        Some(Span { form, start, end })
+        Some(Span { kind: form, start, end })
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn value(&mut self) -> Option<Span> {
-        let start = self.at;
+        let start = self.offset;
         let form = match self.peek()? {
             b'"' => self.string()?,
             b'-' | b'0'..=b'9' => self.number()?,
@@ -173,18 +179,18 @@ impl Scanner<'_> {
             b'n' => self.literal(b"null")?,
             _ => return None,
         };
-        Some(Span { form, start, end: self.at })
+        Some(Span { kind: form, start, end: self.offset })
     }
 
-    fn literal(&mut self, literal: &[u8]) -> Option<Form> {
+    fn literal(&mut self, literal: &[u8]) -> Option<ValueKind> {
         for byte in literal {
             self.eat(*byte)?;
         }
-        Some(Form::Literal)
+        Some(ValueKind::Literal)
     }
 
     #[inline]
-    fn number(&mut self) -> Option<Form> {
+    fn number(&mut self) -> Option<ValueKind> {
         // A sign, or none.
         let _ = self.eat(b'-');
         if self.eat(b'0').is_none() {
@@ -196,38 +202,38 @@ impl Scanner<'_> {
             self.digits()?;
         }
         if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
+            self.offset += 1;
             if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
+                self.offset += 1;
             }
             self.digits()?;
         }
-        Some(Form::Number)
+        Some(ValueKind::Number)
     }
 
     /// One digit or more.
     fn digits(&mut self) -> Option<()> {
-        let start = self.at;
+        let start = self.offset;
         while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
+            self.offset += 1;
         }
-        (self.at > start).then_some(())
+        (self.offset > start).then_some(())
     }
 
-    fn string(&mut self) -> Option<Form> {
+    fn string(&mut self) -> Option<ValueKind> {
         self.eat(b'"')?;
-        let mut form = Form::Plain;
+        let mut form = ValueKind::Plain;
         loop {
             self.skip_plain();
             match self.peek()? {
                 b'"' => {
-                    self.at += 1;
+                    self.offset += 1;
                     return Some(form);
                 }
                 b'\\' => {
-                    self.at += 1;
+                    self.offset += 1;
                     self.escape()?;
-                    form = Form::Escaped;
+                    form = ValueKind::Escaped;
                 }
                 _ => return None,
             }
@@ -237,31 +243,31 @@ impl Scanner<'_> {
     /// Up to what is not plain in a string, eight bytes at a time.
     #[inline]
     fn skip_plain(&mut self) {
-        while let Some(eight) = self.bytes[self.at..].first_chunk() {
-            let marks = not_plain(u64::from_le_bytes(*eight));
+        while let Some(eight) = self.bytes[self.offset..].first_chunk() {
+            let marks = non_plain_mask(u64::from_le_bytes(*eight));
             if marks != 0 {
-                self.at += marks.trailing_zeros() as usize / 8;
+                self.offset += marks.trailing_zeros() as usize / 8;
                 return;
             }
-            self.at += 8;
+            self.offset += 8;
         }
         while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-            self.at += 1;
+            self.offset += 1;
         }
     }
 
     #[cold]
     fn escape(&mut self) -> Option<()> {
         match self.peek()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.offset += 1,
             b'u' => {
-                self.at += 1;
-                let Some(digits) = self.bytes[self.at..].first_chunk::<4>() else {
-                    self.at = self.bytes.len();
+                self.offset += 1;
+                let Some(digits) = self.bytes[self.offset..].first_chunk::<4>() else {
+                    self.offset = self.bytes.len();
                     return None;
                 };
                 let valid = digits.iter().take_while(|digit| digit.is_ascii_hexdigit()).count();
-                self.at += valid;
+                self.offset += valid;
                 return (valid == digits.len()).then_some(());
             }
             _ => return None,
@@ -271,16 +277,16 @@ impl Scanner<'_> {
 
     /// An object or an array, which is only passed over.
     #[cold]
-    fn nested(&mut self) -> Option<Form> {
+    fn nested(&mut self) -> Option<ValueKind> {
         // The bracket that ends each that is open.
-        let mut ends = Vec::new();
+        let mut closing_brackets = Vec::new();
         loop {
             // Here a value begins.
             match self.peek()? {
                 bracket @ (b'{' | b'[') => {
                     let end = if bracket == b'{' { b'}' } else { b']' };
-                    ends.push(end);
-                    self.at += 1;
+                    closing_brackets.push(end);
+                    self.offset += 1;
                     self.skip_space();
                     if self.peek()? != end {
                         if end == b'}' {
@@ -296,12 +302,12 @@ impl Scanner<'_> {
             }
             // Here one has ended, or an empty one is about to.
             loop {
-                let Some(end) = ends.last().copied() else {
-                    return Some(Form::Nested);
+                let Some(end) = closing_brackets.last().copied() else {
+                    return Some(ValueKind::Nested);
                 };
                 self.skip_space();
                 if self.eat(end).is_some() {
-                    ends.pop();
+                    closing_brackets.pop();
                     continue;
                 }
                 self.eat(b',')?;
@@ -320,15 +326,15 @@ impl Scanner<'_> {
 /// A subtraction borrows from a byte's high bit where the byte is less than what is taken from it, so each of the
 /// three sets the high bits of what it looks for, and of bytes from 0x80 on, which are plain and taken out at the end.
 /// A borrow that goes on may set the bit of a byte above too, so only the lowest bit that is set tells.
-const fn not_plain(eight: u64) -> u64 {
+const fn non_plain_mask(eight: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;
-    const fn less(eight: u64, than: u8) -> u64 {
+    const fn bytes_below(eight: u64, than: u8) -> u64 {
         eight.wrapping_sub(ONES * than as u64)
     }
-    let quote = less(eight ^ (ONES * b'"' as u64), 1);
-    let backslash = less(eight ^ (ONES * b'\\' as u64), 1);
-    (less(eight, 0x20) | quote | backslash) & !eight & HIGHS
+    let quote = bytes_below(eight ^ (ONES * b'"' as u64), 1);
+    let backslash = bytes_below(eight ^ (ONES * b'\\' as u64), 1);
+    (bytes_below(eight, 0x20) | quote | backslash) & !eight & HIGHS
 }
 
 #[cfg(test)]
@@ -336,13 +342,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lowest_mark_of_eight_bytes_is_the_first_byte_that_is_not_plain() {
+    fn lowest_mask_bit_is_the_first_non_plain_byte() {
         for place in 0..8 {
             for around in [0x20, b'a', 0x7f, 0x80, 0xff] {
                 for byte in 0..=255 {
                     let mut eight = [around; 8];
                     eight[place] = byte;
-                    let marks = not_plain(u64::from_le_bytes(eight));
+                    let marks = non_plain_mask(u64::from_le_bytes(eight));
                     let is_plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
                     let expected = if is_plain { 8 } else { place };
                     assert_eq!(marks.trailing_zeros() as usize / 8, expected, "{eight:?}");

@@ -7,26 +7,26 @@ use std::fmt;
 use pactolus_types::{Amount, InvalidAmount};
 
 use crate::body::{Body, Value};
-use crate::error::Refusal;
-use crate::parameter::{Form, Parameter};
+use crate::error::ErrorReply;
+use crate::parameter::{JsonForm, Parameter};
 
 /// Reads the parameters of one body.
-pub(crate) struct Reader<'b, 'a> {
+pub(crate) struct ParameterReader<'b, 'a> {
     body: &'b Body<'a>,
 }
 
-impl<'b, 'a> Reader<'b, 'a> {
+impl<'b, 'a> ParameterReader<'b, 'a> {
     pub(crate) fn new(body: &'b Body<'a>) -> Self {
         Self { body }
     }
 
     /// The value of a parameter that must be there and not empty.
-    pub(crate) fn needed<T, E: fmt::Display>(
+    pub(crate) fn required<T, E: fmt::Display>(
         &self,
         parameter: Parameter,
         rule: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<T, Refusal> {
-        self.optional(parameter, rule)?.ok_or_else(|| Refusal::parameter(parameter, "is missing"))
+    ) -> Result<T, ErrorReply> {
+        self.optional(parameter, rule)?.ok_or_else(|| ErrorReply::invalid_parameter(parameter, "is missing"))
     }
 
     /// The value of a parameter that may be absent or empty.
@@ -34,24 +34,26 @@ impl<'b, 'a> Reader<'b, 'a> {
         &self,
         parameter: Parameter,
         rule: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, Refusal> {
-        match self.sent(parameter)? {
+    ) -> Result<Option<T>, ErrorReply> {
+        match self.raw_text(parameter)? {
             None | Some("") => Ok(None),
-            Some(text) => rule(text).map(Some).map_err(|error| Refusal::parameter(parameter, error)),
+            Some(text) => {
+                rule(text).map(Some).map_err(|error| ErrorReply::invalid_parameter(parameter, error))
+            }
         }
     }
 
     /// The text of a parameter as sent, once its JSON form is right.
-    pub(crate) fn sent(&self, parameter: Parameter) -> Result<Option<&'b str>, Refusal> {
+    pub(crate) fn raw_text(&self, parameter: Parameter) -> Result<Option<&'b str>, ErrorReply> {
         let Some(value) = self.body.get(parameter) else {
             return Ok(None);
         };
         let text = match parameter.form() {
-            Form::Text => text(value),
-            Form::Integer => integer(value),
-            Form::TextOrDigits => text(value).or_else(|_| digits_for_text(value)),
+            JsonForm::Text => text(value),
+            JsonForm::Integer => integer(value),
+            JsonForm::TextOrDigits => text(value).or_else(|_| digits_for_text(value)),
         };
-        text.map(Some).map_err(|problem| Refusal::parameter(parameter, problem))
+        text.map(Some).map_err(|problem| ErrorReply::invalid_parameter(parameter, problem))
     }
 }
 
@@ -60,27 +62,27 @@ pub(crate) fn amount(digits: &str) -> Result<Amount, InvalidAmount> {
     digits.parse().map_err(|_| InvalidAmount::TooLarge).and_then(Amount::new)
 }
 
-fn text<'b>(value: &'b Value<'_>) -> Result<&'b str, WrongForm<'b>> {
+fn text<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
     match value {
         Value::Text(text) => Ok(text),
-        Value::Number(_) | Value::Literal(_) | Value::Nested => Err(WrongForm::NotAString(value.describe())),
+        Value::Number(_) | Value::Literal(_) | Value::Nested => Err(FormError::NotAString(value.describe())),
     }
 }
 
 /// The digits of an integer, which JSON allows a client to send as a number, and some send as a string.
-fn integer<'b>(value: &'b Value<'_>) -> Result<&'b str, WrongForm<'b>> {
+fn integer<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
     match value {
         Value::Text(text) if text.is_empty() || is_decimal(text) => Ok(text),
-        Value::Text(_) => Err(WrongForm::NotDecimal),
+        Value::Text(_) => Err(FormError::NotDecimal),
         Value::Number(digits) if is_decimal(digits) => Ok(digits),
-        Value::Number(digits) if digits.contains(['.', 'e', 'E']) => Err(WrongForm::Fraction),
-        Value::Number(_) => Err(WrongForm::Negative),
-        Value::Literal(_) | Value::Nested => Err(WrongForm::NotAnInteger(value.describe())),
+        Value::Number(digits) if digits.contains(['.', 'e', 'E']) => Err(FormError::Fraction),
+        Value::Number(_) => Err(FormError::Negative),
+        Value::Literal(_) | Value::Nested => Err(FormError::NotAnInteger(value.describe())),
     }
 }
 
-fn digits_for_text<'b>(value: &'b Value<'_>) -> Result<&'b str, WrongForm<'b>> {
-    integer(value).map_err(|_| WrongForm::NotAString(value.describe()))
+fn digits_for_text<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
+    integer(value).map_err(|_| FormError::NotAString(value.describe()))
 }
 
 /// Whether a text is how JSON writes an integer that is not negative: digits, no zero before others.
@@ -90,7 +92,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// What is wrong with the JSON form of a parameter.
-enum WrongForm<'b> {
+enum FormError<'b> {
     NotAString(&'b str),
     NotAnInteger(&'b str),
     NotDecimal,
@@ -98,7 +100,7 @@ enum WrongForm<'b> {
     Negative,
 }
 
-impl fmt::Display for WrongForm<'_> {
+impl fmt::Display for FormError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAString(sent) => write!(f, "is {sent}; it must be a string"),

@@ -7,11 +7,11 @@ use std::net::IpAddr;
 
 use pactolus_types::{Amount, AppId, BillNo, OfferId, OpenId, ZoneId};
 
-use super::fields::Fields;
-use super::reader::{Reader, amount};
+use super::fields::RequestFields;
+use super::reader::{ParameterReader, amount};
 use super::{Call, CallKind};
 use crate::body::{Body, Value};
-use crate::error::Refusal;
+use crate::error::ErrorReply;
 use crate::parameter::Parameter;
 use crate::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
 use crate::values::{FreeText, InvalidValue, Pf, UnixSeconds};
@@ -87,18 +87,18 @@ impl Call for Present {
         &self.caller
     }
 
-    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
-        let reader = Reader::new(body);
+    fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply> {
+        let reader = ParameterReader::new(body);
         Ok(Self {
             caller: Caller::read(&reader)?,
-            present_counts: reader.needed(Parameter::PresentCounts, amount)?,
-            bill_no: reader.needed(Parameter::BillNo, BillNo::new)?,
+            present_counts: reader.required(Parameter::PresentCounts, amount)?,
+            bill_no: reader.required(Parameter::BillNo, BillNo::new)?,
         })
     }
 }
 
-impl Fields for Present {
-    fn fields(&self) -> Vec<Sent<'_>> {
+impl RequestFields for Present {
+    fn fields(&self) -> Vec<SentParameter<'_>> {
         let mut fields = self.caller.fields();
         fields.push(integer(Parameter::PresentCounts, self.present_counts.get()));
         fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
@@ -114,13 +114,13 @@ impl Call for GetBalance {
         &self.caller
     }
 
-    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
-        Ok(Self { caller: Caller::read(&Reader::new(body))? })
+    fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply> {
+        Ok(Self { caller: Caller::read(&ParameterReader::new(body))? })
     }
 }
 
-impl Fields for GetBalance {
-    fn fields(&self) -> Vec<Sent<'_>> {
+impl RequestFields for GetBalance {
+    fn fields(&self) -> Vec<SentParameter<'_>> {
         self.caller.fields()
     }
 }
@@ -133,20 +133,20 @@ impl Call for Pay {
         &self.caller
     }
 
-    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
-        let reader = Reader::new(body);
+    fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply> {
+        let reader = ParameterReader::new(body);
         Ok(Self {
             caller: Caller::read(&reader)?,
-            amt: reader.needed(Parameter::Amt, amount)?,
-            bill_no: reader.needed(Parameter::BillNo, BillNo::new)?,
+            amt: reader.required(Parameter::Amt, amount)?,
+            bill_no: reader.required(Parameter::BillNo, BillNo::new)?,
             pay_item: reader.optional(Parameter::PayItem, FreeText::new)?,
             app_remark: reader.optional(Parameter::AppRemark, FreeText::new)?,
         })
     }
 }
 
-impl Fields for Pay {
-    fn fields(&self) -> Vec<Sent<'_>> {
+impl RequestFields for Pay {
+    fn fields(&self) -> Vec<SentParameter<'_>> {
         let mut fields = self.caller.fields();
         fields.push(integer(Parameter::Amt, self.amt.get()));
         fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
@@ -164,18 +164,18 @@ impl Call for CancelPay {
         &self.caller
     }
 
-    fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
-        let reader = Reader::new(body);
+    fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply> {
+        let reader = ParameterReader::new(body);
         Ok(Self {
             caller: Caller::read(&reader)?,
-            bill_no: reader.needed(Parameter::BillNo, BillNo::new)?,
+            bill_no: reader.required(Parameter::BillNo, BillNo::new)?,
             pay_item: reader.optional(Parameter::PayItem, FreeText::new)?,
         })
     }
 }
 
-impl Fields for CancelPay {
-    fn fields(&self) -> Vec<Sent<'_>> {
+impl RequestFields for CancelPay {
+    fn fields(&self) -> Vec<SentParameter<'_>> {
         let mut fields = self.caller.fields();
         fields.push(text(Parameter::BillNo, self.bill_no.as_str()));
         fields.extend(self.pay_item.as_ref().map(|item| text(Parameter::PayItem, item.as_str())));
@@ -184,19 +184,19 @@ impl Fields for CancelPay {
 }
 
 impl Caller {
-    fn read(reader: &Reader<'_, '_>) -> Result<Self, Refusal> {
+    fn read(reader: &ParameterReader<'_, '_>) -> Result<Self, ErrorReply> {
         Ok(Self {
-            openid: reader.needed(Parameter::OpenId, OpenId::new)?,
-            appid: reader.needed(Parameter::AppId, AppId::new)?,
-            offer_id: reader.needed(Parameter::OfferId, OfferId::new)?,
-            ts: reader.needed(Parameter::Ts, unix_seconds)?,
-            zone_id: reader.needed(Parameter::ZoneId, ZoneId::new)?,
-            pf: reader.needed(Parameter::Pf, Pf::new)?,
+            openid: reader.required(Parameter::OpenId, OpenId::new)?,
+            appid: reader.required(Parameter::AppId, AppId::new)?,
+            offer_id: reader.required(Parameter::OfferId, OfferId::new)?,
+            ts: reader.required(Parameter::Ts, unix_seconds)?,
+            zone_id: reader.required(Parameter::ZoneId, ZoneId::new)?,
+            pf: reader.required(Parameter::Pf, Pf::new)?,
             user_ip: reader.optional(Parameter::UserIp, address)?,
         })
     }
 
-    fn fields(&self) -> Vec<Sent<'_>> {
+    fn fields(&self) -> Vec<SentParameter<'_>> {
         let mut fields = vec![
             text(Parameter::OpenId, self.openid.as_str()),
             text(Parameter::AppId, self.appid.as_str()),
@@ -219,9 +219,9 @@ fn address(text: &str) -> Result<IpAddr, &'static str> {
 }
 
 /// A parameter with the value to send.
-type Sent<'a> = (Parameter, Value<'a>);
+type SentParameter<'a> = (Parameter, Value<'a>);
 
-fn text(parameter: Parameter, value: &str) -> Sent<'_> {
+fn text(parameter: Parameter, value: &str) -> SentParameter<'_> {
     (parameter, Value::Text(Cow::Borrowed(value)))
 }
 
@@ -229,6 +229,6 @@ fn owned_text(value: String) -> Value<'static> {
     Value::Text(Cow::Owned(value))
 }
 
-fn integer(parameter: Parameter, value: u64) -> Sent<'static> {
+fn integer(parameter: Parameter, value: u64) -> SentParameter<'static> {
     (parameter, Value::Number(Cow::Owned(value.to_string())))
 }

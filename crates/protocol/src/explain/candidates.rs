@@ -7,54 +7,62 @@ use std::borrow::Cow;
 
 use pactolus_types::Environment;
 
-use super::mistake::{Function, Mistake, PathForm};
-use super::scheme::{Case, Proof, Recipe, middle};
-use super::search::{Search, Step, Writing};
-use super::{Finding, Parameter};
+use super::mistake::{HashFunction, Mistake, PathForm};
+use super::scheme::{SignatureCase, SignatureKind, SigningScheme, path_and_method};
+use super::search::{Search, SearchFlow, SignatureEncoding};
+use super::{Parameter, SignatureFinding};
 use crate::call::CallPath;
 use crate::secret::SessionKey;
-use crate::sign::{Dialect, Dialects};
+use crate::sign::{Dialect, DialectPolicy};
 
 mod order;
 mod values;
 
 /// The vendor's host, before which a path is signed by who forgets that only the path is.
-const VENDORS_HOST: &str = "api.weixin.qq.com";
+const VENDOR_HOST: &str = "api.weixin.qq.com";
 
 /// Makes every known mistake until one makes what was sent.
-pub(super) fn find(case: &Case<'_>, dialects: Dialects, search: &mut Search) -> Finding {
-    match try_all(case, dialects, search) {
-        Step::Break(finding) => finding,
-        Step::Continue(()) => Finding::Unknown,
+pub(super) fn find(
+    case: &SignatureCase<'_>,
+    dialects: DialectPolicy,
+    search: &mut Search,
+) -> SignatureFinding {
+    match try_candidates(case, dialects, search) {
+        SearchFlow::Break(finding) => finding,
+        SearchFlow::Continue(()) => SignatureFinding::Unknown,
     }
 }
 
-fn try_all(case: &Case<'_>, dialects: Dialects, search: &mut Search) -> Step {
-    for dialect in Dialects::Lenient.in_order() {
-        let Some(recipe) = case.right(dialect) else { continue };
-        let is_accepted = dialects.in_order().any(|accepted| accepted == dialect);
-        search.attempt_in(Writing::Hex, &recipe, || {
-            if is_accepted { Finding::Right(dialect) } else { Finding::Mistake(Mistake::Dialect(dialect)) }
+fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mut Search) -> SearchFlow {
+    for dialect in DialectPolicy::Lenient.accepted() {
+        let Some(recipe) = case.valid_scheme(dialect) else { continue };
+        let is_accepted = dialects.accepted().any(|accepted| accepted == dialect);
+        search.try_scheme_in(SignatureEncoding::Hex, &recipe, || {
+            if is_accepted {
+                SignatureFinding::Verified(dialect)
+            } else {
+                SignatureFinding::Mistake(Mistake::Dialect(dialect))
+            }
         })?;
     }
     // Clients that speak another dialect make the same mistakes in it.
-    for base in bases(case, dialects) {
-        keys(case, &base, search)?;
-        places(case, &base, search)?;
-        proofs(case, &base, search)?;
+    for base in base_schemes(case, dialects) {
+        try_keys(case, &base, search)?;
+        try_paths(case, &base, search)?;
+        try_proofs(case, &base, search)?;
         values::fields(case, &base, search)?;
-        order::orders(case, &base, search)?;
-        values::numbers(case, &base, search)?;
-        values::texts(case, &base, search)?;
-        functions(&base, search)?;
+        order::try_orders(case, &base, search)?;
+        values::try_number_forms(case, &base, search)?;
+        values::try_text_forms(case, &base, search)?;
+        try_functions(&base, search)?;
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
 /// The right recipes of the accepted dialects, each text once.
-fn bases<'a>(case: &Case<'a>, dialects: Dialects) -> Vec<Recipe<'a>> {
-    let mut bases: Vec<Recipe<'a>> = Vec::new();
-    for recipe in dialects.in_order().filter_map(|dialect: Dialect| case.right(dialect)) {
+fn base_schemes<'a>(case: &SignatureCase<'a>, dialects: DialectPolicy) -> Vec<SigningScheme<'a>> {
+    let mut bases: Vec<SigningScheme<'a>> = Vec::new();
+    for recipe in dialects.accepted().filter_map(|dialect: Dialect| case.valid_scheme(dialect)) {
         if bases.iter().all(|base| base.pairs != recipe.pairs) {
             bases.push(recipe);
         }
@@ -63,104 +71,116 @@ fn bases<'a>(case: &Case<'a>, dialects: Dialects) -> Vec<Recipe<'a>> {
 }
 
 /// Another key, or the right one used wrongly.
-fn keys(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
-    match case.proof {
-        Proof::Sig => {
-            let other = other(case.evidence.path.environment);
+fn try_keys(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
+    match case.kind {
+        SignatureKind::Sig => {
+            let other = opposite_environment(case.evidence.path.environment);
             let path = CallPath { environment: other, ..case.evidence.path };
-            let keyed = base.keyed(case.midas_key(other));
-            search.attempt(&keyed, || Mistake::OtherEnvironmentsKey(other))?;
-            search.attempt(&keyed.at(path.as_str()), || Mistake::OtherEnvironment(other))?;
+            let keyed = base.with_key(case.midas_key(other));
+            search.try_scheme(&keyed, || Mistake::OtherEnvironmentsKey(other))?;
+            search.try_scheme(&keyed.with_path(path.as_str()), || Mistake::OtherEnvironment(other))?;
             let secret = case.keys.app_secret.expose().as_bytes();
-            search.attempt(&base.keyed(secret), || Mistake::AppSecretAsKey)?;
-            let sessions = [case.keys.session, case.keys.session_before];
+            search.try_scheme(&base.with_key(secret), || Mistake::AppSecretAsKey)?;
+            let sessions = [case.keys.session, case.keys.previous_session];
             for key in sessions.into_iter().flatten() {
-                each_use_of(key.expose().as_bytes(), base, search, || Mistake::SessionKeySignsSig)?;
+                try_key_roles(key.expose().as_bytes(), base, search, || Mistake::SessionKeySignsSig)?;
             }
-            if let Some(mp_sig) = case.evidence.sent(Parameter::MpSig)
-                && let Some(right) = case.right_of(Proof::MpSig, Dialect::DOCUMENTED)
+            if let Some(mp_sig) = case.evidence.raw_text(Parameter::MpSig)
+                && let Some(right) = case.valid_scheme_for(SignatureKind::MpSig, Dialect::DOCUMENTED)
             {
-                search.attempt(&right.with(Parameter::Sig, mp_sig), || Mistake::SignaturesSwapped)?;
+                search.try_scheme(&right.with_parameter(Parameter::Sig, mp_sig), || {
+                    Mistake::SignaturesSwapped
+                })?;
             }
         }
-        Proof::MpSig => {
-            if let Some(key) = case.keys.session_before.map(SessionKey::expose) {
-                search.attempt(&base.keyed(key.as_bytes()), || Mistake::OldSessionKey)?;
+        SignatureKind::MpSig => {
+            if let Some(key) = case.keys.previous_session.map(SessionKey::expose) {
+                search.try_scheme(&base.with_key(key.as_bytes()), || Mistake::OldSessionKey)?;
             }
-            if let Some(bytes) = case.decoded {
-                let decoded = Recipe { key: bytes, ..base.clone() };
-                search.attempt(&decoded, || Mistake::SessionKeyDecoded)?;
-                search.attempt(&base.keyed(bytes), || Mistake::SessionKeyDecoded)?;
+            if let Some(bytes) = case.decoded_session_key {
+                let decoded = SigningScheme { hmac_key: bytes, ..base.clone() };
+                search.try_scheme(&decoded, || Mistake::SessionKeyDecoded)?;
+                search.try_scheme(&base.with_key(bytes), || Mistake::SessionKeyDecoded)?;
             }
             for environment in Environment::ALL {
                 let key = case.midas_key(environment);
-                each_use_of(key, base, search, || Mistake::MidasKeySignsMpSig)?;
+                try_key_roles(key, base, search, || Mistake::MidasKeySignsMpSig)?;
             }
-            if let Some(sig) = case.right_of(Proof::Sig, Dialect::DOCUMENTED) {
-                search.attempt(&sig, || Mistake::MidasKeySignsMpSig)?;
+            if let Some(sig) = case.valid_scheme_for(SignatureKind::Sig, Dialect::DOCUMENTED) {
+                search.try_scheme(&sig, || Mistake::MidasKeySignsMpSig)?;
             }
         }
     }
-    for label in ["", base.label] {
-        let without = Recipe { label, written_key: b"", ..base.clone() };
-        search.attempt(&without, || Mistake::KeyNotInText)?;
+    for label in ["", base.key_label] {
+        let without = SigningScheme { key_label: label, appended_key: b"", ..base.clone() };
+        search.try_scheme(&without, || Mistake::KeyNotInText)?;
     }
     for label in ["&secret=", "&session_key=", "&key="] {
-        search.attempt(&Recipe { label, ..base.clone() }, || Mistake::KeyName)?;
+        search.try_scheme(&SigningScheme { key_label: label, ..base.clone() }, || Mistake::KeyName)?;
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
 /// A key that is the other signature's, in the text or under it, by either name.
-fn each_use_of(key: &[u8], base: &Recipe<'_>, search: &mut Search, mistake: impl Fn() -> Mistake) -> Step {
-    search.attempt(&Recipe { key, ..base.clone() }, &mistake)?;
-    for label in [Proof::Sig.label(), Proof::MpSig.label()] {
-        search.attempt(&Recipe { label, key, written_key: key, ..base.clone() }, &mistake)?;
+fn try_key_roles(
+    key: &[u8],
+    base: &SigningScheme<'_>,
+    search: &mut Search,
+    mistake: impl Fn() -> Mistake,
+) -> SearchFlow {
+    search.try_scheme(&SigningScheme { hmac_key: key, ..base.clone() }, &mistake)?;
+    for label in [SignatureKind::Sig.key_label(), SignatureKind::MpSig.key_label()] {
+        search.try_scheme(
+            &SigningScheme { key_label: label, hmac_key: key, appended_key: key, ..base.clone() },
+            &mistake,
+        )?;
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
 /// Another path or method, or a wrong form of the right path.
-fn places(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
+fn try_paths(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     let path = case.evidence.path;
-    let sandbox_first = CallPath { environment: other(path.environment), ..path };
+    let sandbox_first = CallPath { environment: opposite_environment(path.environment), ..path };
     for other in std::iter::once(sandbox_first).chain(CallPath::all()).filter(|known| *known != path) {
-        search.attempt(&base.at(other.as_str()), || Mistake::OtherPath(other))?;
+        search.try_scheme(&base.with_path(other.as_str()), || Mistake::OtherPath(other))?;
     }
     let path = path.as_str();
     let query = format!("{path}?{}={}", Parameter::AccessToken, case.evidence.token.expose());
-    search.attempt(&base.at(&query), || Mistake::Path(PathForm::WithQuery))?;
-    for host in std::iter::once(VENDORS_HOST).chain(case.evidence.host) {
+    search.try_scheme(&base.with_path(&query), || Mistake::Path(PathForm::WithQuery))?;
+    for host in std::iter::once(VENDOR_HOST).chain(case.evidence.host) {
         for scheme in ["https://", "http://", ""] {
             let url = format!("{scheme}{host}");
-            search.attempt(&base.at(&format!("{url}{path}")), || Mistake::Path(PathForm::WithHost))?;
             search
-                .attempt(&base.at(&format!("{url}{query}")), || Mistake::Path(PathForm::WithHostAndQuery))?;
+                .try_scheme(&base.with_path(&format!("{url}{path}")), || Mistake::Path(PathForm::WithHost))?;
+            search.try_scheme(&base.with_path(&format!("{url}{query}")), || {
+                Mistake::Path(PathForm::WithHostAndQuery)
+            })?;
         }
     }
     for slashes in [&path[1..], &format!("{path}/")] {
-        search.attempt(&base.at(slashes), || Mistake::Path(PathForm::Slash))?;
+        search.try_scheme(&base.with_path(slashes), || Mistake::Path(PathForm::Slash))?;
     }
     for escape in ["%2F", "%2f"] {
-        let encoded = base.at(&path.replace('/', escape));
-        search.attempt(&encoded, || Mistake::Path(PathForm::Encoded))?;
+        let encoded = base.with_path(&path.replace('/', escape));
+        search.try_scheme(&encoded, || Mistake::Path(PathForm::Encoded))?;
     }
     for middle in ["&method=POST", "&org_loc=&method=POST", ""] {
-        search.attempt(&with_middle(base, middle), || Mistake::Path(PathForm::Missing))?;
+        search.try_scheme(&with_path_and_method(base, middle), || Mistake::Path(PathForm::Missing))?;
     }
-    let right = middle(path);
+    let right = path_and_method(path);
     for method in ["", "&method=", "&method=GET", "&method=post"] {
         let changed = right.replace("&method=POST", method);
-        search.attempt(&with_middle(base, &changed), || Mistake::Method)?;
+        search.try_scheme(&with_path_and_method(base, &changed), || Mistake::Method)?;
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
-fn with_middle<'a>(base: &Recipe<'a>, middle: &str) -> Recipe<'a> {
-    Recipe { middle: Cow::Owned(middle.to_owned()), ..base.clone() }
+fn with_path_and_method<'a>(base: &SigningScheme<'a>, middle: &str) -> SigningScheme<'a> {
+    SigningScheme { path_and_method: Cow::Owned(middle.to_owned()), ..base.clone() }
 }
 
-const fn other(environment: Environment) -> Environment {
+const fn opposite_environment(environment: Environment) -> Environment {
     match environment {
         Environment::Live => Environment::Sandbox,
         Environment::Sandbox => Environment::Live,
@@ -168,64 +188,71 @@ const fn other(environment: Environment) -> Environment {
 }
 
 /// Tokens and signatures among what is signed, where they do not belong, or as they were not sent.
-fn proofs(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
+fn try_proofs(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     let evidence = case.evidence;
-    let bodys_token = evidence.sent(Parameter::AccessToken);
-    match case.proof {
-        Proof::Sig => {
+    let bodys_token = evidence.raw_text(Parameter::AccessToken);
+    match case.kind {
+        SignatureKind::Sig => {
             for token in [Some(evidence.token.expose()), bodys_token].into_iter().flatten() {
-                let signed = base.with(Parameter::AccessToken, token);
-                search.attempt(&signed, || Mistake::ProofSigned(Parameter::AccessToken))?;
+                let signed = base.with_parameter(Parameter::AccessToken, token);
+                search.try_scheme(&signed, || Mistake::ProofSigned(Parameter::AccessToken))?;
             }
-            search.attempt(&base.with(Parameter::Sig, ""), || Mistake::ProofSigned(Parameter::Sig))?;
-            for mp_sig in [Some(""), evidence.sent(Parameter::MpSig)].into_iter().flatten() {
-                let signed = base.with(Parameter::MpSig, mp_sig);
-                search.attempt(&signed, || Mistake::ProofSigned(Parameter::MpSig))?;
+            search.try_scheme(&base.with_parameter(Parameter::Sig, ""), || {
+                Mistake::ProofSigned(Parameter::Sig)
+            })?;
+            for mp_sig in [Some(""), evidence.raw_text(Parameter::MpSig)].into_iter().flatten() {
+                let signed = base.with_parameter(Parameter::MpSig, mp_sig);
+                search.try_scheme(&signed, || Mistake::ProofSigned(Parameter::MpSig))?;
             }
             // Signing the same parameters twice leaves the first signatures among them.
-            let earlier = search.made_by(base);
-            let with_sig = base.with(Parameter::Sig, earlier.clone());
-            search.attempt(&with_sig, || Mistake::EarlierProofSigned(Parameter::Sig))?;
-            if let Some(right) = case.right_of(Proof::MpSig, Dialect::DOCUMENTED) {
-                let earlier = search.made_by(&right.with(Parameter::Sig, earlier));
+            let earlier = search.sign_hex(base);
+            let with_sig = base.with_parameter(Parameter::Sig, earlier.clone());
+            search.try_scheme(&with_sig, || Mistake::EarlierProofSigned(Parameter::Sig))?;
+            if let Some(right) = case.valid_scheme_for(SignatureKind::MpSig, Dialect::DOCUMENTED) {
+                let earlier = search.sign_hex(&right.with_parameter(Parameter::Sig, earlier));
                 for signed in [with_sig, base.clone()] {
-                    let signed = signed.with(Parameter::MpSig, earlier.clone());
-                    search.attempt(&signed, || Mistake::EarlierProofSigned(Parameter::MpSig))?;
+                    let signed = signed.with_parameter(Parameter::MpSig, earlier.clone());
+                    search.try_scheme(&signed, || Mistake::EarlierProofSigned(Parameter::MpSig))?;
                 }
             }
         }
-        Proof::MpSig => {
+        SignatureKind::MpSig => {
             for missing in
                 [&[Parameter::AccessToken][..], &[Parameter::Sig], &[Parameter::AccessToken, Parameter::Sig]]
             {
-                let signed =
-                    missing.iter().fold(base.clone(), |recipe, parameter| recipe.without(*parameter));
-                search.attempt(&signed, || Mistake::NotSigned(missing.to_vec()))?;
+                let signed = missing
+                    .iter()
+                    .fold(base.clone(), |recipe, parameter| recipe.without_parameter(*parameter));
+                search.try_scheme(&signed, || Mistake::NotSigned(missing.to_vec()))?;
             }
             if let Some(token) = bodys_token {
-                search.attempt(&base.with(Parameter::AccessToken, token), || Mistake::BodysAccessToken)?;
+                search.try_scheme(&base.with_parameter(Parameter::AccessToken, token), || {
+                    Mistake::BodysAccessToken
+                })?;
             }
-            let sig = evidence.sent(Parameter::Sig).unwrap_or_default();
+            let sig = evidence.raw_text(Parameter::Sig).unwrap_or_default();
             for sig in [sig.to_ascii_lowercase(), sig.to_ascii_uppercase()] {
-                search.attempt(&base.with(Parameter::Sig, sig), || Mistake::SigInOtherCase)?;
+                search.try_scheme(&base.with_parameter(Parameter::Sig, sig), || Mistake::SigInOtherCase)?;
             }
-            search.attempt(&base.with(Parameter::MpSig, ""), || Mistake::ProofSigned(Parameter::MpSig))?;
-            let earlier = search.made_by(base);
-            let signed = base.with(Parameter::MpSig, earlier);
-            search.attempt(&signed, || Mistake::EarlierProofSigned(Parameter::MpSig))?;
+            search.try_scheme(&base.with_parameter(Parameter::MpSig, ""), || {
+                Mistake::ProofSigned(Parameter::MpSig)
+            })?;
+            let earlier = search.sign_hex(base);
+            let signed = base.with_parameter(Parameter::MpSig, earlier);
+            search.try_scheme(&signed, || Mistake::EarlierProofSigned(Parameter::MpSig))?;
         }
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
 /// Another function, or the right one with a slip around it.
-fn functions(base: &Recipe<'_>, search: &mut Search) -> Step {
-    use Function::{HmacMd5, HmacSha1, KeyAndTextSwapped, Md5, Sha1, Sha256};
+fn try_functions(base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
+    use HashFunction::{HmacMd5, HmacSha1, KeyAndTextSwapped, Md5, Sha1, Sha256};
     for function in [HmacMd5, HmacSha1, Md5, Sha1, Sha256, KeyAndTextSwapped] {
-        search.attempt(&Recipe { function, ..base.clone() }, || Mistake::Function(function))?;
+        search.try_scheme(&SigningScheme { function, ..base.clone() }, || Mistake::Function(function))?;
     }
     for tail in ["\n", "\r\n"] {
-        search.attempt(&Recipe { tail, ..base.clone() }, || Mistake::LineEnd)?;
+        search.try_scheme(&SigningScheme { suffix: tail, ..base.clone() }, || Mistake::LineEnd)?;
     }
-    search.attempt_in(Writing::Base64, base, || Finding::Mistake(Mistake::Base64))
+    search.try_scheme_in(SignatureEncoding::Base64, base, || SignatureFinding::Mistake(Mistake::Base64))
 }

@@ -69,7 +69,7 @@ pub enum Mistake {
     /// Values are signed percent-encoded, a space as `%20`.
     PercentEncoded,
     /// Another function than HMAC-SHA256.
-    Function(Function),
+    Function(HashFunction),
     /// The text ends with a line end.
     LineEnd,
     /// The signature is written in base64.
@@ -125,7 +125,7 @@ pub enum NumberForm {
 
 /// What makes a signature of a text and a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
+pub enum HashFunction {
     /// The right one.
     HmacSha256,
     /// HMAC-SHA1.
@@ -236,7 +236,7 @@ impl Mistake {
             Self::EscapesSigned => "sign the text itself, not how JSON escapes it",
             Self::Dialect(_) => "sign as documented, or set dialects = \"lenient\" for the app",
             Self::PercentEncoded => "sign values as they are, without encoding them",
-            Self::Function(Function::KeyAndTextSwapped) => "swap them: HMAC-SHA256(key, text)",
+            Self::Function(HashFunction::KeyAndTextSwapped) => "swap them: HMAC-SHA256(key, text)",
             Self::Function(_) => "use HMAC-SHA256, keyed with the key",
             Self::LineEnd => "sign the text without a line end",
             Self::Base64 => "write the signature as 64 hex digits",
@@ -248,7 +248,7 @@ impl Mistake {
 /// A lowercase fragment that says what was done.
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self {
+        let message = match self {
             Self::OtherEnvironmentsKey(environment) => {
                 return write!(f, "signed with the {environment} environment's key");
             }
@@ -273,11 +273,15 @@ impl fmt::Display for Mistake {
             Self::BodysAccessToken => "signed with the access_token of the body, not the query's",
             Self::SigInOtherCase => "signed with sig in the other case than it is sent in",
             Self::Order(form) => return form.fmt(f),
-            Self::NotSigned(parameters) => return write!(f, "{} sent but not signed", Names(parameters)),
-            Self::NotSent(parameters) => {
-                return write!(f, "{} signed as empty but not sent", Names(parameters));
+            Self::NotSigned(parameters) => {
+                return write!(f, "{} sent but not signed", ParameterList(parameters));
             }
-            Self::Number { parameters, form } => return write!(f, "{} signed {form}", Names(parameters)),
+            Self::NotSent(parameters) => {
+                return write!(f, "{} signed as empty but not sent", ParameterList(parameters));
+            }
+            Self::Number { parameters, form } => {
+                return write!(f, "{} signed {form}", ParameterList(parameters));
+            }
             Self::Quoted => "texts signed with quotes around them",
             Self::EscapesSigned => "texts signed with JSON's escapes in them",
             Self::Dialect(dialect) => {
@@ -291,7 +295,7 @@ impl fmt::Display for Mistake {
             Self::LineEnd => "signed with a line end after the key",
             Self::Base64 => "written in base64",
         };
-        f.write_str(words)
+        f.write_str(message)
     }
 }
 
@@ -332,7 +336,7 @@ impl fmt::Display for NumberForm {
     }
 }
 
-impl fmt::Display for Function {
+impl fmt::Display for HashFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::HmacSha256 => "HMAC-SHA256",
@@ -347,9 +351,9 @@ impl fmt::Display for Function {
 }
 
 /// `a`, `a and b`, `a, b and c`, and the verb that goes on.
-struct Names<'a>(&'a [Parameter]);
+struct ParameterList<'a>(&'a [Parameter]);
 
-impl fmt::Display for Names<'_> {
+impl fmt::Display for ParameterList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, parameter) in self.0.iter().enumerate() {
             let joint = match (index, index + 1 == self.0.len()) {

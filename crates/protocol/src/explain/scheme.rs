@@ -11,8 +11,8 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::mistake::Function;
-use super::{Evidence, Keys};
+use super::mistake::HashFunction;
+use super::{AppKeys, Evidence};
 use crate::parameter::Parameter;
 use crate::secret::SessionKey;
 use crate::sign::Dialect;
@@ -20,12 +20,12 @@ use crate::sign::text::signed_value;
 
 /// Which of the two signatures.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(super) enum SignatureKind {
     Sig,
     MpSig,
 }
 
-impl Proof {
+impl SignatureKind {
     pub(super) const fn parameter(self) -> Parameter {
         match self {
             Self::Sig => Parameter::Sig,
@@ -34,7 +34,7 @@ impl Proof {
     }
 
     /// What stands before the key at the end of a text.
-    pub(super) const fn label(self) -> &'static str {
+    pub(super) const fn key_label(self) -> &'static str {
         match self {
             Self::Sig => "&secret=",
             Self::MpSig => "&session_key=",
@@ -43,41 +43,41 @@ impl Proof {
 }
 
 /// One signature to explain, and everything that may have made it.
-pub(super) struct Case<'a> {
+pub(super) struct SignatureCase<'a> {
     pub(super) evidence: &'a Evidence<'a>,
-    pub(super) keys: &'a Keys<'a>,
-    pub(super) proof: Proof,
+    pub(super) keys: &'a AppKeys<'a>,
+    pub(super) kind: SignatureKind,
     /// The session key's bytes, as base64 decodes it.
-    pub(super) decoded: Option<&'a Zeroizing<Vec<u8>>>,
+    pub(super) decoded_session_key: Option<&'a Zeroizing<Vec<u8>>>,
 }
 
 /// A parameter as a text holds it.
-pub(super) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+pub(super) type SignedPair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// A way to make a signature.
 #[derive(Clone)]
-pub(super) struct Recipe<'a> {
+pub(super) struct SigningScheme<'a> {
     /// In the order in which the text holds them.
-    pub(super) pairs: Vec<Pair<'a>>,
+    pub(super) pairs: Vec<SignedPair<'a>>,
     /// From `&org_loc=` to before the key's label.
-    pub(super) middle: Cow<'a, str>,
+    pub(super) path_and_method: Cow<'a, str>,
     /// What stands before the key that ends the text.
-    pub(super) label: &'static str,
+    pub(super) key_label: &'static str,
     /// The key that ends the text.
-    pub(super) written_key: &'a [u8],
+    pub(super) appended_key: &'a [u8],
     /// What follows it, which is nothing.
-    pub(super) tail: &'static str,
+    pub(super) suffix: &'static str,
     /// The key of the HMAC.
-    pub(super) key: &'a [u8],
-    pub(super) function: Function,
+    pub(super) hmac_key: &'a [u8],
+    pub(super) function: HashFunction,
 }
 
-impl<'a> Case<'a> {
+impl<'a> SignatureCase<'a> {
     /// The key that should have made a proof.
-    pub(super) fn key(&self, proof: Proof) -> Option<&'a [u8]> {
+    pub(super) fn key(&self, proof: SignatureKind) -> Option<&'a [u8]> {
         match proof {
-            Proof::Sig => Some(self.midas_key(self.evidence.path.environment)),
-            Proof::MpSig => self.keys.session.map(|key| key.expose().as_bytes()),
+            SignatureKind::Sig => Some(self.midas_key(self.evidence.path.environment)),
+            SignatureKind::MpSig => self.keys.session.map(|key| key.expose().as_bytes()),
         }
     }
 
@@ -89,12 +89,16 @@ impl<'a> Case<'a> {
     }
 
     /// How the signature in question is made in `dialect`.
-    pub(super) fn right(&self, dialect: Dialect) -> Option<Recipe<'a>> {
-        self.right_of(self.proof, dialect)
+    pub(super) fn valid_scheme(&self, dialect: Dialect) -> Option<SigningScheme<'a>> {
+        self.valid_scheme_for(self.kind, dialect)
     }
 
     /// How `proof` is made in `dialect`; nothing if its key is not known.
-    pub(super) fn right_of(&self, proof: Proof, dialect: Dialect) -> Option<Recipe<'a>> {
+    pub(super) fn valid_scheme_for(
+        &self,
+        proof: SignatureKind,
+        dialect: Dialect,
+    ) -> Option<SigningScheme<'a>> {
         let key = self.key(proof)?;
         let encoded = |value: &'a str| {
             let mut text = String::new();
@@ -102,78 +106,81 @@ impl<'a> Case<'a> {
             if text == value { Cow::Borrowed(value) } else { Cow::Owned(text) }
         };
         let kind = self.evidence.path.kind;
-        let mut pairs: Vec<Pair<'a>> = self
+        let mut pairs: Vec<SignedPair<'a>> = self
             .evidence
             .body
-            .fields()
+            .try_fields()
             .filter_map(|field| Some((field.key, signed_value(field, kind, dialect.selection)?)))
             .map(|(key, value)| (Cow::Borrowed(key), encoded(value)))
             .collect();
-        if proof == Proof::MpSig {
+        if proof == SignatureKind::MpSig {
             pairs.push(pair(Parameter::AccessToken, encoded(self.evidence.token.expose())));
-            pairs.push(pair(Parameter::Sig, encoded(self.evidence.sent(Parameter::Sig).unwrap_or_default())));
-            sort(&mut pairs);
+            pairs.push(pair(
+                Parameter::Sig,
+                encoded(self.evidence.raw_text(Parameter::Sig).unwrap_or_default()),
+            ));
+            sort_pairs(&mut pairs);
         }
-        Some(Recipe {
+        Some(SigningScheme {
             pairs,
-            middle: Cow::Owned(middle(self.evidence.path.as_str())),
-            label: proof.label(),
-            written_key: key,
-            tail: "",
-            key,
-            function: Function::HmacSha256,
+            path_and_method: Cow::Owned(path_and_method(self.evidence.path.as_str())),
+            key_label: proof.key_label(),
+            appended_key: key,
+            suffix: "",
+            hmac_key: key,
+            function: HashFunction::HmacSha256,
         })
     }
 }
 
-pub(super) fn pair<'a>(parameter: Parameter, value: impl Into<Cow<'a, str>>) -> Pair<'a> {
+pub(super) fn pair<'a>(parameter: Parameter, value: impl Into<Cow<'a, str>>) -> SignedPair<'a> {
     (Cow::Borrowed(parameter.name()), value.into())
 }
 
 /// By key, in byte order.
-pub(super) fn sort(pairs: &mut [Pair<'_>]) {
+pub(super) fn sort_pairs(pairs: &mut [SignedPair<'_>]) {
     pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
 }
 
 /// What a text holds between the parameters and the key, called at `path`.
-pub(super) fn middle(path: &str) -> String {
+pub(super) fn path_and_method(path: &str) -> String {
     format!("&org_loc={path}&method=POST")
 }
 
-impl<'a> Recipe<'a> {
+impl<'a> SigningScheme<'a> {
     /// The same without a parameter.
-    pub(super) fn without(&self, parameter: Parameter) -> Self {
+    pub(super) fn without_parameter(&self, parameter: Parameter) -> Self {
         let mut other = self.clone();
         other.pairs.retain(|(key, _)| *key != parameter.name());
         other
     }
 
     /// The same with a parameter, in its place and instead of any of its name.
-    pub(super) fn with(&self, parameter: Parameter, value: impl Into<Cow<'a, str>>) -> Self {
-        let mut other = self.without(parameter);
+    pub(super) fn with_parameter(&self, parameter: Parameter, value: impl Into<Cow<'a, str>>) -> Self {
+        let mut other = self.without_parameter(parameter);
         other.pairs.push(pair(parameter, value));
-        sort(&mut other.pairs);
+        sort_pairs(&mut other.pairs);
         other
     }
 
-    pub(super) fn holds(&self, parameter: Parameter) -> bool {
+    pub(super) fn contains(&self, parameter: Parameter) -> bool {
         self.pairs.iter().any(|(key, _)| *key == parameter.name())
     }
 
     /// The same, with another key both in the text and under it.
-    pub(super) fn keyed(&self, key: &'a [u8]) -> Self {
-        Self { key, written_key: key, ..self.clone() }
+    pub(super) fn with_key(&self, key: &'a [u8]) -> Self {
+        Self { hmac_key: key, appended_key: key, ..self.clone() }
     }
 
-    pub(super) fn at(&self, path: &str) -> Self {
-        Self { middle: Cow::Owned(middle(path)), ..self.clone() }
+    pub(super) fn with_path(&self, path: &str) -> Self {
+        Self { path_and_method: Cow::Owned(path_and_method(path)), ..self.clone() }
     }
 
     /// What it costs to make, in bytes hashed; building a pair costs about as much as hashing 64.
-    pub(super) fn work(&self) -> usize {
+    pub(super) fn work_bytes(&self) -> usize {
         let pairs: usize = self.pairs.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
         // An HMAC hashes two blocks for its key, and a block more for the digest within.
-        pairs + self.middle.len() + self.label.len() + self.written_key.len() + 3 * 64
+        pairs + self.path_and_method.len() + self.key_label.len() + self.appended_key.len() + 3 * 64
     }
 
     /// The signature that it makes; `text` is memory to use again.
@@ -187,17 +194,22 @@ impl<'a> Recipe<'a> {
             text.push(b'=');
             text.extend_from_slice(value.as_bytes());
         }
-        for part in [self.middle.as_bytes(), self.label.as_bytes(), self.written_key, self.tail.as_bytes()] {
+        for part in [
+            self.path_and_method.as_bytes(),
+            self.key_label.as_bytes(),
+            self.appended_key,
+            self.suffix.as_bytes(),
+        ] {
             text.extend_from_slice(part);
         }
         match self.function {
-            Function::HmacSha256 => hmac::<Hmac<Sha256>>(self.key, text),
-            Function::HmacSha1 => hmac::<Hmac<Sha1>>(self.key, text),
-            Function::HmacMd5 => hmac::<Hmac<Md5>>(self.key, text),
-            Function::KeyAndTextSwapped => hmac::<Hmac<Sha256>>(text, self.key),
-            Function::Sha256 => Sha256::digest(text).to_vec(),
-            Function::Sha1 => Sha1::digest(text).to_vec(),
-            Function::Md5 => Md5::digest(text).to_vec(),
+            HashFunction::HmacSha256 => hmac::<Hmac<Sha256>>(self.hmac_key, text),
+            HashFunction::HmacSha1 => hmac::<Hmac<Sha1>>(self.hmac_key, text),
+            HashFunction::HmacMd5 => hmac::<Hmac<Md5>>(self.hmac_key, text),
+            HashFunction::KeyAndTextSwapped => hmac::<Hmac<Sha256>>(text, self.hmac_key),
+            HashFunction::Sha256 => Sha256::digest(text).to_vec(),
+            HashFunction::Sha1 => Sha1::digest(text).to_vec(),
+            HashFunction::Md5 => Md5::digest(text).to_vec(),
         }
     }
 }
@@ -209,12 +221,12 @@ fn hmac<M: hmac::Mac + hmac::KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes that a session key's base64 stands for.
-pub(super) fn decoded(key: &SessionKey) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(from_base64(key.expose()).expect("a session key is base64"))
+pub(super) fn decode_session_key(key: &SessionKey) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(decode_base64(key.expose()).expect("a session key is base64"))
 }
 
 /// The bytes that base64 with its padding stands for.
-pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
@@ -249,19 +261,19 @@ mod tests {
     use super::*;
     use crate::call::{CallKind, CallPath};
     use crate::secret::{AccessToken, AppSecret, MidasKey};
-    use crate::sign::{self, Dialects};
+    use crate::sign::{self, DialectPolicy};
 
     #[test]
-    fn an_unchanged_recipe_makes_what_is_verified() {
+    fn valid_scheme_matches_the_signer() {
         let (live, sandbox) = (MidasKey::new("live-key").unwrap(), MidasKey::new("sandbox-key").unwrap());
         let session = SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").unwrap();
         let (secret, token) = (AppSecret::new("secret").unwrap(), AccessToken::new("TO+KEN").unwrap());
-        let keys = Keys {
+        let keys = AppKeys {
             live: &live,
             sandbox: &sandbox,
             app_secret: &secret,
             session: Some(&session),
-            session_before: None,
+            previous_session: None,
         };
         let json =
             r#"{"ts":7,"Upper":1.50,"user_ip":"","zone_id":1,"pay_item":"宝 *~","sig":"S+g","deep":[]}"#;
@@ -269,18 +281,23 @@ mod tests {
             let path = CallPath { kind: CallKind::Pay, environment };
             let evidence = Evidence::read(path, &token, json.as_bytes()).unwrap();
             let body = crate::body::Body::parse(json.as_bytes()).unwrap();
-            for dialect in Dialects::Lenient.in_order() {
+            for dialect in DialectPolicy::Lenient.accepted() {
                 let midas = if environment == pactolus_types::Environment::Live { &live } else { &sandbox };
                 let known = [
-                    (Proof::Sig, sign::sig(path, &body, dialect, midas)),
-                    (Proof::MpSig, sign::mp_sig(path, &body, dialect, "S+g", &token, &session)),
+                    (SignatureKind::Sig, sign::sig(path, &body, dialect, midas)),
+                    (SignatureKind::MpSig, sign::mp_sig(path, &body, dialect, "S+g", &token, &session)),
                 ];
                 for (proof, signature) in known {
-                    let case = Case { evidence: &evidence, keys: &keys, proof, decoded: None };
-                    let made = case.right(dialect).unwrap().digest(&mut Zeroizing::default());
+                    let case = SignatureCase {
+                        evidence: &evidence,
+                        keys: &keys,
+                        kind: proof,
+                        decoded_session_key: None,
+                    };
+                    let made = case.valid_scheme(dialect).unwrap().digest(&mut Zeroizing::default());
                     assert_eq!(
                         crate::sign::Signature::to_string(&signature),
-                        super::super::search::hex(&made)
+                        super::super::search::encode_hex(&made)
                     );
                 }
             }
@@ -288,14 +305,14 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_read() {
-        assert_eq!(from_base64("").unwrap(), b"");
-        assert_eq!(from_base64("Zm8=").unwrap(), b"fo");
-        assert_eq!(from_base64("Zm9v").unwrap(), b"foo");
-        assert_eq!(from_base64("Zg==").unwrap(), b"f");
-        assert_eq!(from_base64("+/+/").unwrap(), [0xfb, 0xff, 0xbf]);
+    fn base64_decodes_and_rejects_bad_padding() {
+        assert_eq!(decode_base64("").unwrap(), b"");
+        assert_eq!(decode_base64("Zm8=").unwrap(), b"fo");
+        assert_eq!(decode_base64("Zm9v").unwrap(), b"foo");
+        assert_eq!(decode_base64("Zg==").unwrap(), b"f");
+        assert_eq!(decode_base64("+/+/").unwrap(), [0xfb, 0xff, 0xbf]);
         for bad in ["Z", "Zg=", "Z===", "Zm9-", "Zm 9"] {
-            assert_eq!(from_base64(bad), None, "{bad}");
+            assert_eq!(decode_base64(bad), None, "{bad}");
         }
     }
 }

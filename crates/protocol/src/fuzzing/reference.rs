@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::call::{CallKind, CallPath};
 use crate::error::ErrorCode;
-use crate::sign::dialect::Unescaped;
-use crate::sign::{Dialect, Dialects, Encoding, Selection};
+use crate::sign::dialect::SafeChars;
+use crate::sign::{Dialect, DialectPolicy, Encoding, Selection};
 
 /// A field's value, as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum ReferenceValue {
     Text(String),
     Number(String),
     Literal(String),
@@ -24,22 +24,22 @@ pub(super) enum Seen {
 }
 
 /// The fields of a body by their keys, or the code that refuses it.
-pub(super) fn fields(bytes: &[u8]) -> Result<Vec<(String, Seen)>, ErrorCode> {
+pub(super) fn fields(bytes: &[u8]) -> Result<Vec<(String, ReferenceValue)>, ErrorCode> {
     if bytes.is_empty() {
         return Err(ErrorCode::EmptyPostData);
     }
     if bytes.len() > 16 * 1024 {
         return Err(ErrorCode::DataFormat);
     }
-    let Pairs(pairs) = serde_json::from_slice(bytes).map_err(|_| ErrorCode::DataFormat)?;
+    let RawPairs(pairs) = serde_json::from_slice(bytes).map_err(|_| ErrorCode::DataFormat)?;
     let mut fields = Vec::new();
     for (key, raw) in pairs {
         let raw = raw.get();
         let value = match raw.as_bytes()[0] {
-            b'"' => Seen::Text(serde_json::from_str(raw).map_err(|_| ErrorCode::DataFormat)?),
-            b'{' | b'[' => Seen::Nested,
-            b't' | b'f' | b'n' => Seen::Literal(raw.to_owned()),
-            _ => Seen::Number(raw.to_owned()),
+            b'"' => ReferenceValue::Text(serde_json::from_str(raw).map_err(|_| ErrorCode::DataFormat)?),
+            b'{' | b'[' => ReferenceValue::Nested,
+            b't' | b'f' | b'n' => ReferenceValue::Literal(raw.to_owned()),
+            _ => ReferenceValue::Number(raw.to_owned()),
         };
         fields.push((key, value));
     }
@@ -50,36 +50,36 @@ pub(super) fn fields(bytes: &[u8]) -> Result<Vec<(String, Seen)>, ErrorCode> {
     Ok(fields)
 }
 
-struct Pairs(Vec<(String, Box<RawValue>)>);
+struct RawPairs(Vec<(String, Box<RawValue>)>);
 
-impl<'de> Deserialize<'de> for Pairs {
+impl<'de> Deserialize<'de> for RawPairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
+        struct PairVisitor;
 
-        impl<'de> Visitor<'de> for Each {
-            type Value = Pairs;
+        impl<'de> Visitor<'de> for PairVisitor {
+            type Value = RawPairs;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawPairs, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {
                     pairs.push(pair);
                 }
-                Ok(Pairs(pairs))
+                Ok(RawPairs(pairs))
             }
         }
 
-        deserializer.deserialize_map(Each)
+        deserializer.deserialize_map(PairVisitor)
     }
 }
 
 /// The text of a field that is a string, or an integer where the contract takes one for a string.
-pub(super) fn text_of<'f>(fields: &'f [(String, Seen)], key: &str) -> Option<&'f str> {
+pub(super) fn text_field<'f>(fields: &'f [(String, ReferenceValue)], key: &str) -> Option<&'f str> {
     match fields.iter().find(|(known, _)| known == key)? {
-        (_, Seen::Text(text)) => Some(text),
+        (_, ReferenceValue::Text(text)) => Some(text),
         _ => None,
     }
 }
@@ -110,14 +110,19 @@ fn documented(kind: CallKind) -> &'static [&'static str] {
 }
 
 /// The pairs that a dialect signs, and these besides, sorted and joined.
-fn pairs(path: CallPath, fields: &[(String, Seen)], dialect: Dialect, more: &[(&str, &str)]) -> String {
+fn pairs(
+    path: CallPath,
+    fields: &[(String, ReferenceValue)],
+    dialect: Dialect,
+    more: &[(&str, &str)],
+) -> String {
     let mut signed = BTreeMap::new();
     for (key, value) in fields {
         let (text, is_empty) = match value {
-            Seen::Text(text) => (text, text.is_empty()),
-            Seen::Number(digits) => (digits, digits == "0"),
-            Seen::Literal(word) => (word, false),
-            Seen::Nested => continue,
+            ReferenceValue::Text(text) => (text, text.is_empty()),
+            ReferenceValue::Number(digits) => (digits, digits == "0"),
+            ReferenceValue::Literal(word) => (word, false),
+            ReferenceValue::Nested => continue,
         };
         let is_documented = documented(path.kind).contains(&&**key);
         let is_order = ["bill_no", "present_counts", "amt"].contains(&&**key);
@@ -142,10 +147,10 @@ fn encoded(value: &str, encoding: Encoding) -> String {
         Encoding::FormLower(unescaped) => (unescaped, false),
     };
     let marks = match unescaped {
-        Unescaped::Star => "-._*",
-        Unescaped::Tilde => "-._~",
-        Unescaped::None => "-._",
-        Unescaped::StarAndBrackets => "-._*!()",
+        SafeChars::Star => "-._*",
+        SafeChars::Tilde => "-._~",
+        SafeChars::None => "-._",
+        SafeChars::StarAndBrackets => "-._*!()",
     };
     let one = |byte: u8| match char::from(byte) {
         ' ' => "+".to_owned(),
@@ -157,7 +162,12 @@ fn encoded(value: &str, encoding: Encoding) -> String {
 }
 
 /// The `sig` of a body.
-pub(super) fn sig(path: CallPath, fields: &[(String, Seen)], dialect: Dialect, key: &str) -> String {
+pub(super) fn sig(
+    path: CallPath,
+    fields: &[(String, ReferenceValue)],
+    dialect: Dialect,
+    key: &str,
+) -> String {
     let pairs = pairs(path, fields, dialect, &[]);
     let text = format!("{pairs}&org_loc={path}&method=POST&secret={key}");
     hex(&hmac_sha256(key.as_bytes(), text.as_bytes()))
@@ -166,7 +176,7 @@ pub(super) fn sig(path: CallPath, fields: &[(String, Seen)], dialect: Dialect, k
 /// The `mp_sig` of a body.
 pub(super) fn mp_sig(
     path: CallPath,
-    fields: &[(String, Seen)],
+    fields: &[(String, ReferenceValue)],
     dialect: Dialect,
     sig: &str,
     token: &str,
@@ -178,8 +188,12 @@ pub(super) fn mp_sig(
 }
 
 /// The first dialect in which a signature is the one that was sent.
-pub(super) fn dialect(dialects: Dialects, sent: &str, sign: impl Fn(Dialect) -> String) -> Option<Dialect> {
-    dialects.in_order().find(|dialect| sign(*dialect).eq_ignore_ascii_case(sent))
+pub(super) fn dialect(
+    dialects: DialectPolicy,
+    sent: &str,
+    sign: impl Fn(Dialect) -> String,
+) -> Option<Dialect> {
+    dialects.accepted().find(|dialect| sign(*dialect).eq_ignore_ascii_case(sent))
 }
 
 /// RFC 2104, of a key that is no longer than a block of 64 bytes.

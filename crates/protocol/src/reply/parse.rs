@@ -5,23 +5,23 @@ use std::fmt;
 use pactolus_types::{BillNo, Coins};
 use serde::Deserialize;
 
-use super::fields::Fields as _;
+use super::fields::ReplyCodec as _;
 use crate::call::Call;
-use crate::error::{DIFFERS, ErrorCode, ExistingOrder};
+use crate::error::{ErrorCode, ExistingOrder, MISMATCH_SUFFIX};
 use crate::parameter::Parameter;
 
 /// What a bank answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer<R> {
+pub enum ReplyOutcome<R> {
     /// The call is done.
-    Done(R),
+    Success(R),
     /// It is not.
-    Refused(Refused),
+    Refused(ApiError),
 }
 
 /// A refusal as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct ApiError {
     /// The number, which may be one that this version does not know.
     pub errcode: i32,
     /// The words, with the request's id at their end.
@@ -30,7 +30,7 @@ pub struct Refused {
     pub existing: Option<ExistingOrder>,
 }
 
-impl Refused {
+impl ApiError {
     /// The code, if this version knows it.
     pub fn code(&self) -> Option<ErrorCode> {
         ErrorCode::from_code(self.errcode)
@@ -38,50 +38,50 @@ impl Refused {
 
     /// What is another in the order that has this bill number, where the bank names it: Pactolus does, the vendor's
     /// host does not.
-    pub fn differs(&self) -> Option<Parameter> {
+    pub fn mismatched_parameter(&self) -> Option<Parameter> {
         let detail = self.errmsg.strip_prefix(ErrorCode::OrderExist.errmsg())?.strip_prefix(": ")?;
-        detail.split_once(DIFFERS).and_then(|(name, _)| Parameter::from_name(name))
+        detail.split_once(MISMATCH_SUFFIX).and_then(|(name, _)| Parameter::from_name(name))
     }
 }
 
 /// Why a reply's body is no answer to the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InvalidAnswer {
+pub enum InvalidReply {
     /// It is not a JSON object with an `errcode`.
-    NotAnAnswer,
+    NotAReply,
     /// A field is missing, or its value is not one that it can have.
     Field(&'static str),
 }
 
-impl fmt::Display for InvalidAnswer {
+impl fmt::Display for InvalidReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnAnswer => f.write_str("is not a JSON object with an errcode"),
+            Self::NotAReply => f.write_str("is not a JSON object with an errcode"),
             Self::Field(name) => write!(f, "has no valid {name}"),
         }
     }
 }
 
-impl std::error::Error for InvalidAnswer {}
+impl std::error::Error for InvalidReply {}
 
 /// What the reply's body `json` says about a call of type `C`.
-pub fn parse_answer<C: Call>(json: &[u8]) -> Result<Answer<C::Reply>, InvalidAnswer> {
-    let fields: AnswerFields = serde_json::from_slice(json).map_err(|_| InvalidAnswer::NotAnAnswer)?;
+pub fn parse_reply<C: Call>(json: &[u8]) -> Result<ReplyOutcome<C::Reply>, InvalidReply> {
+    let fields: RawReply = serde_json::from_slice(json).map_err(|_| InvalidReply::NotAReply)?;
     if fields.errcode == 0 {
-        return C::Reply::read(&fields).map(Answer::Done);
+        return C::Reply::read(&fields).map(ReplyOutcome::Success);
     }
     let existing = match (fields.bill_no(), fields.balance()) {
         (Ok(bill_no), Ok(balance)) => Some(ExistingOrder { bill_no, balance }),
         _ => None,
     };
-    Ok(Answer::Refused(Refused { errcode: fields.errcode, errmsg: fields.errmsg, existing }))
+    Ok(ReplyOutcome::Refused(ApiError { errcode: fields.errcode, errmsg: fields.errmsg, existing }))
 }
 
-macro_rules! answer_fields {
+macro_rules! raw_reply {
     ($($coins:ident),*) => {
         /// Every field that some reply has.
         #[derive(Deserialize)]
-        pub struct AnswerFields {
+        pub struct RawReply {
             errcode: i32,
             #[serde(default)]
             errmsg: String,
@@ -89,17 +89,17 @@ macro_rules! answer_fields {
             $($coins: Option<u64>,)*
         }
 
-        impl AnswerFields {
-            pub(super) fn bill_no(&self) -> Result<BillNo, InvalidAnswer> {
+        impl RawReply {
+            pub(super) fn bill_no(&self) -> Result<BillNo, InvalidReply> {
                 let text = self.bill_no.as_deref().unwrap_or_default();
-                BillNo::new(text).map_err(|_| InvalidAnswer::Field("bill_no"))
+                BillNo::new(text).map_err(|_| InvalidReply::Field("bill_no"))
             }
 
-            $(pub(super) fn $coins(&self) -> Result<Coins, InvalidAnswer> {
-                self.$coins.and_then(Coins::new).ok_or(InvalidAnswer::Field(stringify!($coins)))
+            $(pub(super) fn $coins(&self) -> Result<Coins, InvalidReply> {
+                self.$coins.and_then(Coins::new).ok_or(InvalidReply::Field(stringify!($coins)))
             })*
         }
     };
 }
 
-answer_fields!(balance, gen_balance, save_amt, save_sum, cost_sum, present_sum, used_gen_amt);
+raw_reply!(balance, gen_balance, save_amt, save_sum, cost_sum, present_sum, used_gen_amt);

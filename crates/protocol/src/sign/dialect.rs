@@ -30,14 +30,14 @@ pub enum Encoding {
     /// As it is.
     Raw,
     /// As an HTML form sends it, the hex of its escapes in upper case.
-    FormUpper(Unescaped),
+    FormUpper(SafeChars),
     /// The same, the hex in lower case.
-    FormLower(Unescaped),
+    FormLower(SafeChars),
 }
 
 /// The marks that a form encoder leaves alone besides `-`, `.` and `_`; they do not agree on these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unescaped {
+pub enum SafeChars {
     /// `*`: browsers, Java.
     Star,
     /// `~`: Go, Python.
@@ -50,7 +50,7 @@ pub enum Unescaped {
 
 /// Which dialects an app accepts: its setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dialects {
+pub enum DialectPolicy {
     /// All that are known.
     #[default]
     Lenient,
@@ -85,9 +85,9 @@ impl fmt::Display for Dialect {
     }
 }
 
-impl Dialects {
+impl DialectPolicy {
     /// The accepted dialects, in the order in which they are tried.
-    pub fn in_order(self) -> impl Iterator<Item = Dialect> {
+    pub fn accepted(self) -> impl Iterator<Item = Dialect> {
         let accepted = match self {
             Self::Lenient => ENCODINGS.len() * SELECTIONS.len(),
             Self::Strict => 1,
@@ -103,17 +103,17 @@ const SELECTIONS: [Selection; 3] = [Selection::Documented, Selection::EveryField
 
 const ENCODINGS: [Encoding; 8] = [
     Encoding::Raw,
-    Encoding::FormUpper(Unescaped::Star),
-    Encoding::FormUpper(Unescaped::Tilde),
-    Encoding::FormUpper(Unescaped::None),
-    Encoding::FormLower(Unescaped::Star),
-    Encoding::FormLower(Unescaped::Tilde),
-    Encoding::FormLower(Unescaped::None),
-    Encoding::FormLower(Unescaped::StarAndBrackets),
+    Encoding::FormUpper(SafeChars::Star),
+    Encoding::FormUpper(SafeChars::Tilde),
+    Encoding::FormUpper(SafeChars::None),
+    Encoding::FormLower(SafeChars::Star),
+    Encoding::FormLower(SafeChars::Tilde),
+    Encoding::FormLower(SafeChars::None),
+    Encoding::FormLower(SafeChars::StarAndBrackets),
 ];
 
-impl Unescaped {
-    const fn marks(self) -> &'static [u8] {
+impl SafeChars {
+    const fn as_bytes(self) -> &'static [u8] {
         match self {
             Self::Star => b"*",
             Self::Tilde => b"~",
@@ -128,20 +128,20 @@ impl Encoding {
     pub(crate) fn write(self, value: &str, text: &mut String) {
         match self {
             Self::Raw => text.push_str(value),
-            Self::FormUpper(unescaped) => write_form(value, text, unescaped, b"0123456789ABCDEF"),
-            Self::FormLower(unescaped) => write_form(value, text, unescaped, b"0123456789abcdef"),
+            Self::FormUpper(unescaped) => write_form_encoded(value, text, unescaped, b"0123456789ABCDEF"),
+            Self::FormLower(unescaped) => write_form_encoded(value, text, unescaped, b"0123456789abcdef"),
         }
     }
 }
 
-fn write_form(value: &str, text: &mut String, unescaped: Unescaped, digits: &[u8; 16]) {
+fn write_form_encoded(value: &str, text: &mut String, unescaped: SafeChars, hex_digits: &[u8; 16]) {
     for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || unescaped.marks().contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || unescaped.as_bytes().contains(&byte) {
             text.push(char::from(byte));
         } else if byte == b' ' {
             text.push('+');
         } else {
-            let (high, low) = (digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]);
+            let (high, low) = (hex_digits[usize::from(byte >> 4)], hex_digits[usize::from(byte & 15)]);
             text.extend(['%', char::from(high), char::from(low)]);
         }
     }
@@ -152,21 +152,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documented_dialect_is_first_and_the_only_strict_one() {
-        assert_eq!(Dialects::Strict.in_order().collect::<Vec<_>>(), [Dialect::DOCUMENTED]);
-        let names: Vec<_> = Dialects::Lenient.in_order().map(Dialect::name).collect();
+    fn strict_policy_accepts_only_documented() {
+        assert_eq!(DialectPolicy::Strict.accepted().collect::<Vec<_>>(), [Dialect::DOCUMENTED]);
+        let names: Vec<_> = DialectPolicy::Lenient.accepted().map(Dialect::name).collect();
         assert_eq!(names.len(), 24);
         assert_eq!(names[..4], ["documented", "every-field", "without-empty", "form-encoded"]);
     }
 
     #[test]
-    fn each_form_encoder_has_its_marks() {
+    fn form_encoders_leave_their_safe_chars_alone() {
         let cases = [
             (Encoding::Raw, "a b*~!()宝"),
-            (Encoding::FormUpper(Unescaped::Star), "a+b*%7E%21%28%29%E5%AE%9D"),
-            (Encoding::FormUpper(Unescaped::Tilde), "a+b%2A~%21%28%29%E5%AE%9D"),
-            (Encoding::FormUpper(Unescaped::None), "a+b%2A%7E%21%28%29%E5%AE%9D"),
-            (Encoding::FormLower(Unescaped::StarAndBrackets), "a+b*%7e!()%e5%ae%9d"),
+            (Encoding::FormUpper(SafeChars::Star), "a+b*%7E%21%28%29%E5%AE%9D"),
+            (Encoding::FormUpper(SafeChars::Tilde), "a+b%2A~%21%28%29%E5%AE%9D"),
+            (Encoding::FormUpper(SafeChars::None), "a+b%2A%7E%21%28%29%E5%AE%9D"),
+            (Encoding::FormLower(SafeChars::StarAndBrackets), "a+b*%7e!()%e5%ae%9d"),
         ];
         for (encoding, expected) in cases {
             let mut text = String::new();

@@ -18,7 +18,7 @@ pub struct SignedText(String);
 
 /// The text of `sig`.
 pub fn sig_text(path: CallPath, body: &Body<'_>, dialect: Dialect) -> SignedText {
-    let mut text = SignedText::with_room();
+    let mut text = SignedText::preallocated();
     text.write_sig(path, body, dialect);
     text
 }
@@ -31,24 +31,24 @@ pub(super) fn mp_sig_text(
     sig: &str,
     access_token: &str,
 ) -> SignedText {
-    let mut text = SignedText::with_room();
+    let mut text = SignedText::preallocated();
     text.write_mp_sig(path, body, dialect, sig, access_token);
     text
 }
 
 /// The text of `sig`, to show to whoever asks why theirs does not verify: `***` stands for the key.
-pub fn explain_sig(path: CallPath, body: &Body<'_>, dialect: Dialect) -> String {
+pub fn masked_sig_text(path: CallPath, body: &Body<'_>, dialect: Dialect) -> String {
     sig_text(path, body, dialect).0 + MASK
 }
 
 /// The text of `mp_sig` to show, with `***` for the access token and for the session key.
-pub fn explain_mp_sig(path: CallPath, body: &Body<'_>, dialect: Dialect, sig: &str) -> String {
+pub fn masked_mp_sig_text(path: CallPath, body: &Body<'_>, dialect: Dialect, sig: &str) -> String {
     mp_sig_text(path, body, dialect, sig, MASK).0 + MASK
 }
 
 impl SignedText {
     /// Room for the usual request and its proofs; more only costs a second allocation.
-    pub(super) fn with_room() -> Self {
+    pub(super) fn preallocated() -> Self {
         Self(String::with_capacity(512))
     }
 
@@ -94,14 +94,14 @@ impl SignedText {
                 continue;
             };
             while let Some((key, other)) = others.next_if(|(key, _)| *key < parameter.name()) {
-                self.other_pair(key, other, dialect);
+                self.write_undocumented_pair(key, other, dialect);
             }
             let start = parameter.next_pair();
             self.0.push_str(if self.0.is_empty() { &start[1..] } else { start });
             dialect.encoding.write(value, &mut self.0);
         }
         for (key, value) in others {
-            self.other_pair(key, value, dialect);
+            self.write_undocumented_pair(key, value, dialect);
         }
         for part in ["&org_loc=", path.as_str(), ending] {
             self.0.push_str(part);
@@ -109,7 +109,7 @@ impl SignedText {
     }
 
     /// A pair of what is no parameter, which only some dialects sign.
-    fn other_pair(&mut self, key: &str, value: &str, dialect: Dialect) {
+    fn write_undocumented_pair(&mut self, key: &str, value: &str, dialect: Dialect) {
         if !self.0.is_empty() {
             self.0.push('&');
         }
@@ -134,7 +134,7 @@ pub(crate) fn signed_value(field: Field<'_>, kind: CallKind, selection: Selectio
         Selection::Documented => documented.is_some(),
         Selection::EveryField => !field.parameter.is_some_and(Parameter::is_proof),
         Selection::WithoutEmpty => {
-            documented.is_some_and(|parameter| parameter.is_order() || !field.value.is_empty_or_zero())
+            documented.is_some_and(|parameter| parameter.is_order_field() || !field.value.is_empty_or_zero())
         }
     };
     if is_signed { field.value.scalar() } else { None }

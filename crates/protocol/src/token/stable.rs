@@ -2,8 +2,8 @@
 
 use crate::body::{Body, Value};
 use crate::credentials::{Credentials, GrantType};
-use crate::error::{ErrorCode, Refusal};
-use crate::json::Object;
+use crate::error::{ErrorCode, ErrorReply};
+use crate::json::ObjectWriter;
 
 /// Where a stable token is asked for, with POST.
 pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
@@ -14,29 +14,29 @@ pub struct StableTokenRequest {
     /// The app that wants the token.
     pub credentials: Credentials,
     /// When it wants another than the one it has.
-    pub refresh: Refresh,
+    pub refresh: RefreshMode,
 }
 
 /// When a stable token is replaced: the parameter `force_refresh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refresh {
+pub enum RefreshMode {
     /// Once it is over.
-    WhenOver,
+    WhenExpired,
     /// Now; the one before is good no longer.
-    Now,
+    Force,
 }
 
 impl StableTokenRequest {
     /// The request in a body: 47001 for a value of another type, then [`Credentials`] as in a query. `null` is what
     /// clients send for what they leave out.
-    pub fn from_body(body: &Body<'_>) -> Result<Self, Refusal> {
+    pub fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply> {
         let refresh = match body.field("force_refresh") {
-            None | Some(Value::Literal("false" | "null")) => Refresh::WhenOver,
-            Some(Value::Literal("true")) => Refresh::Now,
+            None | Some(Value::Literal("false" | "null")) => RefreshMode::WhenExpired,
+            Some(Value::Literal("true")) => RefreshMode::Force,
             Some(other) => {
                 let what = other.describe();
                 let detail = format!("force_refresh is {what}; it must be true or false");
-                return Err(Refusal::because(ErrorCode::DataFormat, detail));
+                return Err(ErrorReply::with_detail(ErrorCode::DataFormat, detail));
             }
         };
         Ok(Self { credentials: Credentials::from_body(body, GrantType::ClientCredential)?, refresh })
@@ -44,8 +44,8 @@ impl StableTokenRequest {
 
     /// The request's body, for a client. It holds the secret, so it must never be logged.
     pub fn to_json(&self) -> Vec<u8> {
-        let object = self.credentials.write(GrantType::ClientCredential, Object::new());
-        object.boolean("force_refresh", self.refresh == Refresh::Now).end()
+        let object = self.credentials.write(GrantType::ClientCredential, ObjectWriter::new());
+        object.boolean("force_refresh", self.refresh == RefreshMode::Force).finish()
     }
 }
 
@@ -55,17 +55,17 @@ mod tests {
 
     const CREDENTIALS: &str = r#""grant_type":"client_credential","appid":"wx1234567","secret":"s""#;
 
-    fn from(json: &str) -> Result<StableTokenRequest, Refusal> {
+    fn from(json: &str) -> Result<StableTokenRequest, ErrorReply> {
         StableTokenRequest::from_body(&Body::parse(json.as_bytes())?)
     }
 
     #[test]
-    fn a_token_is_replaced_now_only_where_it_is_said() {
+    fn only_force_refresh_true_replaces_the_token() {
         for (field, refresh) in [
-            ("", Refresh::WhenOver),
-            (r#","force_refresh":false"#, Refresh::WhenOver),
-            (r#","force_refresh":null"#, Refresh::WhenOver),
-            (r#","force_refresh":true"#, Refresh::Now),
+            ("", RefreshMode::WhenExpired),
+            (r#","force_refresh":false"#, RefreshMode::WhenExpired),
+            (r#","force_refresh":null"#, RefreshMode::WhenExpired),
+            (r#","force_refresh":true"#, RefreshMode::Force),
         ] {
             let request = from(&format!("{{{CREDENTIALS}{field}}}")).unwrap();
             assert_eq!(request.refresh, refresh, "{field}");
@@ -75,17 +75,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_sends_reads_back() {
-        for refresh in [Refresh::WhenOver, Refresh::Now] {
+    fn request_round_trips() {
+        for refresh in [RefreshMode::WhenExpired, RefreshMode::Force] {
             let request = StableTokenRequest { refresh, ..from(&format!("{{{CREDENTIALS}}}")).unwrap() };
             let json = String::from_utf8(request.to_json()).unwrap();
-            assert_eq!(json, format!("{{{CREDENTIALS},\"force_refresh\":{}}}", refresh == Refresh::Now));
+            assert_eq!(
+                json,
+                format!("{{{CREDENTIALS},\"force_refresh\":{}}}", refresh == RefreshMode::Force)
+            );
             assert_eq!(from(&json).unwrap().refresh, refresh);
         }
     }
 
     #[test]
-    fn what_has_another_form_is_refused_by_name() {
+    fn wrong_type_error_names_the_field() {
         let all = format!("{{{CREDENTIALS},\"force_refresh\":true}}");
         let cases = [
             ("true", "\"true\"", "data format error: force_refresh is a string; it must be true or false"),

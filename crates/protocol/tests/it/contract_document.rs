@@ -1,6 +1,6 @@
 //! `docs/protocol.md` holds what the tables of the code hold.
 
-use pactolus_protocol::{BODY_BYTES_MAX, CallKind, CallPath, Dialects, ErrorCode, Parameter};
+use pactolus_protocol::{BODY_BYTES_MAX, CallKind, CallPath, DialectPolicy, ErrorCode, Parameter};
 
 const DOCUMENT: &str = include_str!("../../../../docs/protocol.md");
 
@@ -15,14 +15,14 @@ fn row(first: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_error_code_has_its_row_with_its_words() {
+fn document_lists_every_error_code() {
     for code in ErrorCode::ALL {
         assert_eq!(row(&code.code().to_string())[1], format!("`{}`", code.errmsg()));
     }
 }
 
 #[test]
-fn every_parameter_has_its_row_and_every_call_its_paths() {
+fn document_lists_every_parameter_and_path() {
     for parameter in Parameter::ALL {
         row(&format!("`{parameter}`"));
     }
@@ -35,8 +35,8 @@ fn every_parameter_has_its_row_and_every_call_its_paths() {
 }
 
 #[test]
-fn every_dialect_is_named() {
-    for dialect in Dialects::Lenient.in_order() {
+fn document_names_every_dialect() {
+    for dialect in DialectPolicy::Lenient.accepted() {
         for name in dialect.name().split(' ') {
             row(name);
         }

@@ -2,9 +2,10 @@
 //!
 //! That each mistake is named is tested through HTTP, in the server's `tests/it/explain.rs`.
 
-use pactolus_protocol::explain::{Keys, NumberForm};
+use pactolus_protocol::explain::{AppKeys, NumberForm};
 use pactolus_protocol::{
-    AppSecret, CallPath, Dialect, Dialects, Evidence, Finding, MidasKey, Mistake, Parameter, sign,
+    AppSecret, CallPath, Dialect, DialectPolicy, Evidence, MidasKey, Mistake, Parameter, SignatureFinding,
+    sign,
 };
 use proptest::prelude::*;
 
@@ -12,59 +13,65 @@ use crate::samples::{
     LIVE_PAY, LIVE_PRESENT, PAY, PRESENT, midas_key, session_key, signed, token, with_proofs,
 };
 
-fn explained(path: CallPath, json: &str, dialects: Dialects) -> (Finding, Finding) {
+fn explain_both(path: CallPath, json: &str, dialects: DialectPolicy) -> (SignatureFinding, SignatureFinding) {
     let (live, sandbox) = (midas_key(), MidasKey::new("the-sandbox-key").unwrap());
     let (app_secret, session, token) = (AppSecret::new("the-secret").unwrap(), session_key(), token());
-    let keys = Keys {
+    let keys = AppKeys {
         live: &live,
         sandbox: &sandbox,
         app_secret: &app_secret,
         session: Some(&session),
-        session_before: None,
+        previous_session: None,
     };
     let evidence = Evidence::read(path, &token, json.as_bytes()).unwrap();
     (evidence.explain_sig(&keys, dialects), evidence.explain_mp_sig(&keys, dialects))
 }
 
 #[test]
-fn what_verifies_is_right_in_its_dialect_and_a_mistake_where_that_is_not_taken() {
-    for dialect in Dialects::Lenient.in_order() {
+fn dialect_is_a_mistake_only_under_strict() {
+    for dialect in DialectPolicy::Lenient.accepted() {
         let json = signed(LIVE_PAY, PAY, dialect);
-        let (sig, mp_sig) = explained(LIVE_PAY, &json, Dialects::Lenient);
+        let (sig, mp_sig) = explain_both(LIVE_PAY, &json, DialectPolicy::Lenient);
         // Of dialects that write the same text, the first is told.
-        assert!(matches!(sig, Finding::Right(_)), "{dialect}: {sig}");
+        assert!(matches!(sig, SignatureFinding::Verified(_)), "{dialect}: {sig}");
         assert_eq!(sig, mp_sig);
-        let (sig, mp_sig) = explained(LIVE_PAY, &json, Dialects::Strict);
+        let (sig, mp_sig) = explain_both(LIVE_PAY, &json, DialectPolicy::Strict);
         match &sig {
-            Finding::Right(found) => assert_eq!(*found, Dialect::DOCUMENTED),
-            found => assert!(matches!(found, Finding::Mistake(Mistake::Dialect(_))), "{dialect}: {found}"),
+            SignatureFinding::Verified(found) => assert_eq!(*found, Dialect::DOCUMENTED),
+            found => {
+                assert!(matches!(found, SignatureFinding::Mistake(Mistake::Dialect(_))), "{dialect}: {found}")
+            }
         }
         assert_eq!(sig, mp_sig);
     }
 }
 
 #[test]
-fn a_body_without_signatures_has_no_mistake() {
-    let unknown = (Finding::Unknown, Finding::Unknown);
-    assert_eq!(explained(LIVE_PRESENT, &format!("{{{PRESENT}}}"), Dialects::Lenient), unknown);
+fn missing_signature_is_unknown() {
+    let unknown = (SignatureFinding::Unknown, SignatureFinding::Unknown);
+    assert_eq!(explain_both(LIVE_PRESENT, &format!("{{{PRESENT}}}"), DialectPolicy::Lenient), unknown);
     for none in ["", "0", "宝", &"g".repeat(64), &"0".repeat(62), &"0".repeat(16_000)] {
         let json = with_proofs("\"ts\":1", none, &none[..none.len().min(10)]);
-        assert_eq!(explained(LIVE_PRESENT, &json, Dialects::Lenient), unknown);
+        assert_eq!(explain_both(LIVE_PRESENT, &json, DialectPolicy::Lenient), unknown);
     }
 }
 
 /// Found by the fuzzer: a body whose `ts` is a text made the search panic, and with it `pactolus explain`, where it
 /// took the first digit of what has none. What is no integer is not taken for one now.
 #[test]
-fn a_text_in_the_place_of_a_number_is_searched_as_a_text() {
+fn non_integer_in_a_number_field_does_not_panic() {
     for value in ["\"宝\"", "\"\"", "\"1宝\"", "1.5", "-1"] {
         let json = with_proofs(&format!("\"openid\":\"a\",\"ts\":{value}"), &"0".repeat(64), "");
-        assert_eq!(explained(LIVE_PRESENT, &json, Dialects::Lenient).0, Finding::Unknown, "{value}");
+        assert_eq!(
+            explain_both(LIVE_PRESENT, &json, DialectPolicy::Lenient).0,
+            SignatureFinding::Unknown,
+            "{value}"
+        );
     }
 }
 
 #[test]
-fn a_body_of_the_longest_texts_is_searched_for_every_mistake_of_the_documents() {
+fn longest_texts_stay_within_the_work_limit() {
     // Of 1,024 bytes each, and of such as every encoder writes otherwise.
     let long = |text: &str| text.repeat(1024 / text.len());
     let fields = PAY.replace("宝剑 (small)", &long("宝 *~!")).replace("a/b first buy!~", &long("~/ *"));
@@ -72,30 +79,30 @@ fn a_body_of_the_longest_texts_is_searched_for_every_mistake_of_the_documents() 
     let unsigned = format!("{{{floats}}}");
     let body = pactolus_protocol::Body::parse(unsigned.as_bytes()).unwrap();
     let sig = sign::sig(LIVE_PAY, &body, Dialect::DOCUMENTED, &midas_key()).to_string();
-    let (found, _) = explained(LIVE_PAY, &with_proofs(&fields, &sig, ""), Dialects::Lenient);
+    let (found, _) = explain_both(LIVE_PAY, &with_proofs(&fields, &sig, ""), DialectPolicy::Lenient);
     let form = NumberForm::Fraction(1);
-    assert_eq!(found, Finding::Mistake(Mistake::Number { parameters: vec![Parameter::Amt], form }));
+    assert_eq!(found, SignatureFinding::Mistake(Mistake::Number { parameters: vec![Parameter::Amt], form }));
 }
 
 #[test]
-fn the_work_on_the_largest_bodies_is_cut_off() {
+fn largest_bodies_reach_the_work_limit() {
     let zeros = "0".repeat(64);
     let padded = format!(r#"{PRESENT},"padding":"{}""#, "宝 *~".repeat(2200));
     let many: String = (0..1700).map(|number| format!(r#","{number:x}":1"#)).collect::<Vec<_>>().concat();
     for fields in [padded, format!("{PRESENT}{many}")] {
-        let found = explained(LIVE_PRESENT, &with_proofs(&fields, &zeros, &zeros), Dialects::Lenient);
-        assert_eq!(found, (Finding::NotAllTried, Finding::NotAllTried));
-        let found = explained(LIVE_PRESENT, &with_proofs(PRESENT, &zeros, &zeros), Dialects::Lenient);
-        assert_eq!(found, (Finding::Unknown, Finding::Unknown));
+        let found = explain_both(LIVE_PRESENT, &with_proofs(&fields, &zeros, &zeros), DialectPolicy::Lenient);
+        assert_eq!(found, (SignatureFinding::WorkLimitReached, SignatureFinding::WorkLimitReached));
+        let found = explain_both(LIVE_PRESENT, &with_proofs(PRESENT, &zeros, &zeros), DialectPolicy::Lenient);
+        assert_eq!(found, (SignatureFinding::Unknown, SignatureFinding::Unknown));
     }
 }
 
 #[test]
-fn the_texts_that_are_shown_hold_no_secret() {
+fn explanation_holds_no_secret() {
     let json = signed(LIVE_PRESENT, PRESENT, Dialect::DOCUMENTED);
     let token = token();
     let evidence = Evidence::read(LIVE_PRESENT, &token, json.as_bytes()).unwrap();
-    let sig = evidence.sent(Parameter::Sig).unwrap();
+    let sig = evidence.raw_text(Parameter::Sig).unwrap();
     assert!(evidence.sig_text().ends_with("&secret=***"));
     let text = evidence.mp_sig_text();
     assert!(text.starts_with("access_token=***&") && text.ends_with("&session_key=***"), "{text}");
@@ -108,11 +115,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_signature_by_nobodys_key_is_no_known_mistake(sig in "[0-9a-f]{64}|[0-9a-f]{32}|[0-9A-F]{40}|[0-9a-zA-Z+/]{43}=") {
+    fn random_signature_is_no_known_mistake(sig in "[0-9a-f]{64}|[0-9a-f]{32}|[0-9A-F]{40}|[0-9a-zA-Z+/]{43}=") {
         let json = with_proofs(PAY, &sig, &sig);
-        let (found, found_of_mp_sig) = explained(LIVE_PAY, &json, Dialects::Lenient);
-        for found in [found, found_of_mp_sig] {
-            prop_assert!(matches!(found, Finding::Unknown | Finding::NotAllTried), "{found}");
+        let (found, mp_sig_finding) = explain_both(LIVE_PAY, &json, DialectPolicy::Lenient);
+        for found in [found, mp_sig_finding] {
+            prop_assert!(matches!(found, SignatureFinding::Unknown | SignatureFinding::WorkLimitReached), "{found}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Every parameter: what is accepted, what is refused, and the words of each refusal.
 
-use pactolus_protocol::parameter::Need;
+use pactolus_protocol::parameter::Presence;
 use pactolus_protocol::{
-    Body, Call, CallKind, CancelPay, ErrorCode, GetBalance, MpSig, Parameter, Pay, Present, Received, Refusal,
+    Body, Call, CallKind, CancelPay, ErrorCode, ErrorReply, GetBalance, MpSig, Parameter, Pay, Present,
+    UnverifiedCall,
 };
 use pactolus_types::Environment;
 use serde_json::{Map, Value, json};
@@ -17,13 +18,13 @@ fn sample(kind: CallKind) -> Map<String, Value> {
     serde_json::from_str(&format!(r#"{{{json},"user_ip":"203.0.113.7","sig":"s","mp_sig":"m"}}"#)).unwrap()
 }
 
-fn read<C: Call>(fields: &Map<String, Value>) -> Result<C, Refusal> {
+fn read<C: Call>(fields: &Map<String, Value>) -> Result<C, ErrorReply> {
     let json = serde_json::to_string(fields).unwrap();
     let body = Body::parse(json.as_bytes())?;
-    Ok(Received::<C>::read(Environment::Live, &body, MpSig::Required)?.into_call())
+    Ok(UnverifiedCall::<C>::read(Environment::Live, &body, MpSig::Required)?.into_call())
 }
 
-fn read_kind(kind: CallKind, fields: &Map<String, Value>) -> Result<(), Refusal> {
+fn read_kind(kind: CallKind, fields: &Map<String, Value>) -> Result<(), ErrorReply> {
     match kind {
         CallKind::Present => read::<Present>(fields).map(drop),
         CallKind::GetBalance => read::<GetBalance>(fields).map(drop),
@@ -34,19 +35,19 @@ fn read_kind(kind: CallKind, fields: &Map<String, Value>) -> Result<(), Refusal>
 
 /// The tables of parameters say what is signed; the requests must read just those.
 #[test]
-fn each_call_needs_what_its_table_says_and_takes_what_it_says() {
+fn parameter_table_says_required_and_optional() {
     for kind in CallKind::ALL {
-        for (parameter, need) in kind.parameters() {
+        for (parameter, need) in kind.redact_body() {
             for empty in [None, Some(json!(""))] {
                 let mut fields = sample(kind);
                 fields.remove(parameter.name());
                 fields.extend(empty.map(|empty| (parameter.name().to_owned(), empty)));
-                let told = read_kind(kind, &fields).map_err(|refusal| refusal.to_string());
+                let result = read_kind(kind, &fields).map_err(|refusal| refusal.to_string());
                 let expected = match need {
-                    Need::Needed => Err(format!("invalid parameter: {parameter} is missing")),
-                    Need::Optional => Ok(()),
+                    Presence::Required => Err(format!("invalid parameter: {parameter} is missing")),
+                    Presence::Optional => Ok(()),
                 };
-                assert_eq!(told, expected, "{kind}");
+                assert_eq!(result, expected, "{kind}");
             }
         }
         for parameter in Parameter::ALL.iter().copied() {
@@ -60,7 +61,7 @@ fn each_call_needs_what_its_table_says_and_takes_what_it_says() {
 }
 
 #[test]
-fn a_missing_or_misshapen_proof_is_a_wrong_parameter() {
+fn missing_or_non_string_proof_is_invalid_parameter() {
     for proof in ["sig", "mp_sig"] {
         let mut fields = sample(CallKind::Present);
         fields.remove(proof);
@@ -137,7 +138,7 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_wrong_value_is_named_with_what_would_be_right() {
+fn invalid_value_error_names_parameter_and_rule() {
     for (name, value, problem) in CASES {
         let mut fields = sample(CallKind::Present);
         fields.remove(*name);
@@ -151,13 +152,13 @@ fn every_wrong_value_is_named_with_what_would_be_right() {
                 assert_eq!(refusal.code(), ErrorCode::InvalidParameter);
                 assert_eq!(refusal.detail(), Some(&*format!("{name} {problem}")), "{value}");
             }
-            (told, _) => panic!("{name} {value}: {told:?}"),
+            (other, _) => panic!("{name} {value}: {other:?}"),
         }
     }
 }
 
 #[test]
-fn free_text_has_a_length_and_no_other_rule() {
+fn free_text_is_limited_by_length_only() {
     for (length, accepted) in [(1, true), (1024, true), (1025, false)] {
         let mut fields = sample(CallKind::Pay);
         fields.insert("app_remark".to_owned(), json!("\u{1}".repeat(length)));

@@ -1,8 +1,8 @@
 //! For any bytes: no panic. For any valid call: signed, read and verified, it is itself.
 
 use pactolus_protocol::{
-    Body, Call, Caller, CancelPay, Dialect, Dialects, FreeText, GetBalance, MpSig, Pay, Pf, Present,
-    Received, UnixSeconds, sign, signed_body,
+    Body, Call, Caller, CancelPay, Dialect, DialectPolicy, FreeText, GetBalance, MpSig, Pay, Pf, Present,
+    UnixSeconds, UnverifiedCall, sign, signed_body,
 };
 use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, ZoneId};
 use proptest::option::of;
@@ -44,66 +44,66 @@ fn caller() -> impl Strategy<Value = Caller> {
 }
 
 /// What `signed_body` sends, the server reads, verifies, and finds to be the call.
-fn comes_through<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environment) {
+fn assert_round_trip<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environment) {
     let json = signed_body(call, environment, &midas_key(), Some((&session_key(), &token())));
     let body = Body::parse(json.as_bytes()).unwrap();
-    let received = Received::<C>::read(environment, &body, MpSig::Required).unwrap();
+    let received = UnverifiedCall::<C>::read(environment, &body, MpSig::Required).unwrap();
     assert_eq!(received.call(), call);
-    assert_eq!(received.verify_sig(&midas_key(), Dialects::Strict), Ok(Dialect::DOCUMENTED));
-    let mp_sig = received.verify_mp_sig(&session_key(), &token(), Dialects::Strict);
+    assert_eq!(received.verify_sig(&midas_key(), DialectPolicy::Strict), Ok(Dialect::DOCUMENTED));
+    let mp_sig = received.verify_mp_sig(&session_key(), &token(), DialectPolicy::Strict);
     assert_eq!(mp_sig, Ok(Some(Dialect::DOCUMENTED)));
-    in_every_dialect::<C>(&json, environment);
+    assert_every_dialect_verifies::<C>(&json, environment);
 }
 
 /// A client that signs the same body in any dialect is accepted by a lenient app.
-fn in_every_dialect<C: Call>(json: &str, environment: Environment) {
+fn assert_every_dialect_verifies<C: Call>(json: &str, environment: Environment) {
     let unsigned = format!("{}}}", &json[..json.find(r#","sig":""#).unwrap()]);
     let body = Body::parse(unsigned.as_bytes()).unwrap();
-    for dialect in Dialects::Lenient.in_order() {
+    for dialect in DialectPolicy::Lenient.accepted() {
         let sig = sign::sig(C::path(environment), &body, dialect, &midas_key());
         let sent = format!(r#"{},"sig":"{sig}"}}"#, &unsigned[..unsigned.len() - 1]);
         let sent = Body::parse(sent.as_bytes()).unwrap();
-        let received = Received::<C>::read(environment, &sent, MpSig::IfPresent).unwrap();
-        assert!(received.verify_sig(&midas_key(), Dialects::Lenient).is_ok(), "{dialect}");
+        let received = UnverifiedCall::<C>::read(environment, &sent, MpSig::IfPresent).unwrap();
+        assert!(received.verify_sig(&midas_key(), DialectPolicy::Lenient).is_ok(), "{dialect}");
     }
 }
 
 proptest! {
     #[test]
-    fn a_present_comes_through(
+    fn present_round_trips(
         caller in caller(), present_counts in amount(), bill_no in bill_no(), environment in environment(),
     ) {
-        comes_through(&Present { caller, present_counts, bill_no }, environment);
+        assert_round_trip(&Present { caller, present_counts, bill_no }, environment);
     }
 
     #[test]
-    fn a_getbalance_comes_through(caller in caller(), environment in environment()) {
-        comes_through(&GetBalance { caller }, environment);
+    fn getbalance_round_trips(caller in caller(), environment in environment()) {
+        assert_round_trip(&GetBalance { caller }, environment);
     }
 
     #[test]
-    fn a_pay_comes_through(
+    fn pay_round_trips(
         caller in caller(), amt in amount(), bill_no in bill_no(), pay_item in of(free_text()),
         app_remark in of(free_text()), environment in environment(),
     ) {
-        comes_through(&Pay { caller, amt, bill_no, pay_item, app_remark }, environment);
+        assert_round_trip(&Pay { caller, amt, bill_no, pay_item, app_remark }, environment);
     }
 
     #[test]
-    fn a_cancelpay_comes_through(
+    fn cancelpay_round_trips(
         caller in caller(), bill_no in bill_no(), pay_item in of(free_text()), environment in environment(),
     ) {
-        comes_through(&CancelPay { caller, bill_no, pay_item }, environment);
+        assert_round_trip(&CancelPay { caller, bill_no, pay_item }, environment);
     }
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = Body::parse(&bytes);
     }
 
     /// Bytes near a body: the vendor's example with some of them replaced.
     #[test]
-    fn no_damaged_body_panics(
+    fn corrupted_body_does_not_panic(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let mut bytes = format!(r#"{{{},"sig":"a","mp_sig":"b"}}"#, crate::samples::PAY).into_bytes();
@@ -112,9 +112,9 @@ proptest! {
             bytes[place] = byte;
         }
         if let Ok(body) = Body::parse(&bytes)
-            && let Ok(received) = Received::<Pay>::read(Environment::Live, &body, MpSig::IfPresent)
+            && let Ok(received) = UnverifiedCall::<Pay>::read(Environment::Live, &body, MpSig::IfPresent)
         {
-            prop_assert!(received.verify_sig(&midas_key(), Dialects::Lenient).is_err());
+            prop_assert!(received.verify_sig(&midas_key(), DialectPolicy::Lenient).is_err());
         }
     }
 }

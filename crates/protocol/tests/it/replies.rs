@@ -1,9 +1,9 @@
 //! Replies byte for byte, and read back.
 
-use pactolus_protocol::reply::{InvalidAnswer, Refused, parse_answer, refusal_to_json, to_json};
+use pactolus_protocol::reply::{ApiError, InvalidReply, error_to_json, parse_reply, to_json};
 use pactolus_protocol::{
-    Answer, BalanceReply, Call, CancelPay, CancelPayReply, ErrorCode, ExistingOrder, GetBalance, Parameter,
-    Pay, PayReply, Present, PresentReply, Refusal, Reply, Rid,
+    BalanceReply, Call, CancelPay, CancelPayReply, ErrorCode, ErrorReply, ExistingOrder, GetBalance,
+    Parameter, Pay, PayReply, Present, PresentReply, Reply, ReplyOutcome, Rid,
 };
 use pactolus_types::{BillNo, Coins, UnixMillis};
 
@@ -20,18 +20,18 @@ fn rid() -> Rid {
 }
 
 /// The reply is written as `json`, and `json` is read as the reply.
-fn both_ways<C: Call<Reply = R>, R: Reply + PartialEq + std::fmt::Debug>(reply: R, json: &str) {
+fn assert_round_trip<C: Call<Reply = R>, R: Reply + PartialEq + std::fmt::Debug>(reply: R, json: &str) {
     assert_eq!(String::from_utf8(to_json(&reply)).unwrap(), json);
-    assert_eq!(parse_answer::<C>(json.as_bytes()), Ok(Answer::Done(reply)));
+    assert_eq!(parse_reply::<C>(json.as_bytes()), Ok(ReplyOutcome::Success(reply)));
 }
 
 #[test]
-fn replies_are_the_documented_bytes() {
-    both_ways::<Present, _>(
+fn replies_match_the_documented_bytes() {
+    assert_round_trip::<Present, _>(
         PresentReply { balance: coins(233), bill_no: bill_no() },
         r#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#,
     );
-    both_ways::<GetBalance, _>(
+    assert_round_trip::<GetBalance, _>(
         BalanceReply {
             balance: coins(30),
             gen_balance: coins(3),
@@ -42,7 +42,7 @@ fn replies_are_the_documented_bytes() {
         },
         r#"{"errcode":0,"errmsg":"ok","balance":30,"gen_balance":3,"first_save":0,"save_amt":100,"save_sum":110,"cost_sum":80,"present_sum":10}"#,
     );
-    both_ways::<GetBalance, _>(
+    assert_round_trip::<GetBalance, _>(
         BalanceReply {
             balance: Coins::MAX,
             gen_balance: Coins::MAX,
@@ -53,70 +53,70 @@ fn replies_are_the_documented_bytes() {
         },
         r#"{"errcode":0,"errmsg":"ok","balance":9007199254740991,"gen_balance":9007199254740991,"first_save":1,"save_amt":0,"save_sum":9007199254740991,"cost_sum":0,"present_sum":9007199254740991}"#,
     );
-    both_ways::<Pay, _>(
+    assert_round_trip::<Pay, _>(
         PayReply { bill_no: bill_no(), balance: coins(5), used_gen_amt: coins(2) },
         r#"{"errcode":0,"errmsg":"ok","bill_no":"BillNo_123","balance":5,"used_gen_amt":2}"#,
     );
-    both_ways::<CancelPay, _>(
+    assert_round_trip::<CancelPay, _>(
         CancelPayReply { bill_no: bill_no() },
         r#"{"errcode":0,"errmsg":"ok","bill_no":"BillNo_123"}"#,
     );
 }
 
 #[test]
-fn every_refusal_says_its_words_and_ends_with_the_rid() {
+fn error_reply_ends_with_the_rid() {
     for code in ErrorCode::ALL {
-        let json = refusal_to_json(&Refusal::new(*code), rid());
+        let json = error_to_json(&ErrorReply::new(*code), rid());
         let errmsg = format!("{} rid: 59db17f1-01234567-89abcdef", code.errmsg());
         let expected = format!(r#"{{"errcode":{},"errmsg":"{errmsg}"}}"#, code.code());
         assert_eq!(String::from_utf8(json.clone()).unwrap(), expected);
-        let refused = Refused { errcode: code.code(), errmsg, existing: None };
+        let refused = ApiError { errcode: code.code(), errmsg, existing: None };
         assert_eq!(refused.code(), Some(*code));
-        assert_eq!(parse_answer::<Present>(&json), Ok(Answer::Refused(refused)));
+        assert_eq!(parse_reply::<Present>(&json), Ok(ReplyOutcome::Refused(refused)));
     }
 }
 
 #[test]
-fn a_refusal_may_say_more() {
+fn error_reply_carries_detail_and_existing_order() {
     let cases = [
         (
-            Refusal::parameter(Parameter::PresentCounts, "is 0; it must be at least 1"),
+            ErrorReply::invalid_parameter(Parameter::PresentCounts, "is 0; it must be at least 1"),
             r#"{"errcode":90018,"errmsg":"invalid parameter: present_counts is 0; it must be at least 1 rid: 59db17f1-01234567-89abcdef"}"#,
         ),
         (
-            Refusal::replayed(ExistingOrder { bill_no: bill_no(), balance: coins(233) }),
+            ErrorReply::replayed(ExistingOrder { bill_no: bill_no(), balance: coins(233) }),
             r#"{"errcode":90012,"errmsg":"order exist rid: 59db17f1-01234567-89abcdef","bill_no":"BillNo_123","balance":233}"#,
         ),
         (
-            Refusal::differs(Parameter::Amt),
+            ErrorReply::order_mismatch(Parameter::Amt),
             r#"{"errcode":90012,"errmsg":"order exist: amt differs from that of the order with this bill_no rid: 59db17f1-01234567-89abcdef"}"#,
         ),
         (
-            Refusal::because(ErrorCode::DataFormat, "\"quoted\"\n"),
+            ErrorReply::with_detail(ErrorCode::DataFormat, "\"quoted\"\n"),
             r#"{"errcode":47001,"errmsg":"data format error: \"quoted\"\n rid: 59db17f1-01234567-89abcdef"}"#,
         ),
     ];
     for (refusal, expected) in cases {
-        let json = refusal_to_json(&refusal, rid());
+        let json = error_to_json(&refusal, rid());
         assert_eq!(String::from_utf8(json.clone()).unwrap(), expected);
-        let Ok(Answer::Refused(refused)) = parse_answer::<Pay>(&json) else { panic!("{expected}") };
+        let Ok(ReplyOutcome::Refused(refused)) = parse_reply::<Pay>(&json) else { panic!("{expected}") };
         assert_eq!(refused.existing.as_ref(), refusal.existing());
         let differs = refused.errmsg.contains(" differs ").then_some(Parameter::Amt);
-        assert_eq!(refused.differs(), differs, "{expected}");
+        assert_eq!(refused.mismatched_parameter(), differs, "{expected}");
     }
 }
 
 #[test]
-fn what_is_no_answer_is_said_to_be_none() {
+fn invalid_reply_is_reported() {
     let cases = [
-        ("", InvalidAnswer::NotAnAnswer),
-        ("<html>", InvalidAnswer::NotAnAnswer),
-        ("{}", InvalidAnswer::NotAnAnswer),
-        (r#"{"errcode":0,"errmsg":"ok"}"#, InvalidAnswer::Field("balance")),
-        (r#"{"errcode":0,"errmsg":"ok","balance":1}"#, InvalidAnswer::Field("bill_no")),
-        (r#"{"errcode":0,"balance":9007199254740992,"bill_no":"a"}"#, InvalidAnswer::Field("balance")),
+        ("", InvalidReply::NotAReply),
+        ("<html>", InvalidReply::NotAReply),
+        ("{}", InvalidReply::NotAReply),
+        (r#"{"errcode":0,"errmsg":"ok"}"#, InvalidReply::Field("balance")),
+        (r#"{"errcode":0,"errmsg":"ok","balance":1}"#, InvalidReply::Field("bill_no")),
+        (r#"{"errcode":0,"balance":9007199254740992,"bill_no":"a"}"#, InvalidReply::Field("balance")),
     ];
     for (json, error) in cases {
-        assert_eq!(parse_answer::<Present>(json.as_bytes()), Err(error), "{json}");
+        assert_eq!(parse_reply::<Present>(json.as_bytes()), Err(error), "{json}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
-use pactolus_protocol::{ErrorCode, Refusal, SessionKey};
+use pactolus_protocol::{ErrorCode, ErrorReply, SessionKey};
 use pactolus_types::{AppId, OpenId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -124,12 +124,12 @@ impl Sessions {
         appid: AppId,
         openid: OpenId,
         now: UnixMillis,
-    ) -> Result<Arc<Session>, Refusal> {
+    ) -> Result<Arc<Session>, ErrorReply> {
         let session = self.find(appid, openid).await.map_err(|_| ErrorCode::SystemError)?;
-        let session =
-            session.ok_or_else(|| Refusal::because(ErrorCode::NoSession, "the player is not logged in"))?;
+        let session = session
+            .ok_or_else(|| ErrorReply::with_detail(ErrorCode::NoSession, "the player is not logged in"))?;
         if now >= session.good_until {
-            return Err(Refusal::because(ErrorCode::NoSession, "the player's login is over"));
+            return Err(ErrorReply::with_detail(ErrorCode::NoSession, "the player's login is over"));
         }
         Ok(session)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
 use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
-use pactolus_protocol::{AccessToken, ErrorCode, Refusal};
+use pactolus_protocol::{AccessToken, ErrorCode, ErrorReply};
 use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -79,7 +79,7 @@ impl Tokens {
     }
 
     /// The app that `token` speaks for: 40001 if it speaks for none, 42001 if it did once.
-    pub(crate) async fn app_of(&self, token: &AccessToken, now: UnixMillis) -> Result<AppId, Refusal> {
+    pub(crate) async fn app_of(&self, token: &AccessToken, now: UnixMillis) -> Result<AppId, ErrorReply> {
         let digest = digest(token.expose());
         if let Some(appid) = self.fixed.get(&digest) {
             return Ok(*appid);

@@ -5,7 +5,7 @@ use pactolus_ledger::{
     Unavailable,
 };
 use pactolus_protocol::{
-    BalanceReply, Call, CancelPay, ErrorCode, ExistingOrder, GetBalance, Parameter, Pay, Present, Refusal,
+    BalanceReply, Call, CancelPay, ErrorCode, ErrorReply, ExistingOrder, GetBalance, Parameter, Pay, Present,
 };
 use pactolus_types::{BillNo, Coins};
 
@@ -76,51 +76,56 @@ pub(crate) fn balance(account: &Account) -> BalanceReply {
 }
 
 /// What the same order sent again answers.
-pub(crate) fn replayed(bill_no: BillNo, account: &Account) -> Refusal {
-    Refusal::replayed(ExistingOrder { bill_no, balance: account.balance() })
+pub(crate) fn replayed(bill_no: BillNo, account: &Account) -> ErrorReply {
+    ErrorReply::replayed(ExistingOrder { bill_no, balance: account.balance() })
 }
 
 /// What an order that is not done answers; `amount` is the parameter that says how many coins it moves.
-pub(crate) fn refusal(error: PostError, amount: Parameter) -> Refusal {
+pub(crate) fn refusal(error: PostError, amount: Parameter) -> ErrorReply {
     match error {
         PostError::Unavailable(error) => unavailable(error),
         PostError::Refused(Refused::BillNoTaken(differs)) => match differing(differs, amount) {
-            Some(parameter) => Refusal::differs(parameter),
-            None => Refusal::because(ErrorCode::OrderExist, "the order with this bill_no is of another call"),
+            Some(parameter) => ErrorReply::order_mismatch(parameter),
+            None => ErrorReply::with_detail(
+                ErrorCode::OrderExist,
+                "the order with this bill_no is of another call",
+            ),
         },
-        PostError::Refused(Refused::TooManyCoins) => Refusal::parameter(
+        PostError::Refused(Refused::TooManyCoins) => ErrorReply::invalid_parameter(
             amount,
             format_args!("is too large; the player's coins ever received would pass {}", Coins::MAX),
         ),
-        PostError::Refused(Refused::GiftTooLarge(max)) => Refusal::parameter(
+        PostError::Refused(Refused::GiftTooLarge(max)) => ErrorReply::invalid_parameter(
             amount,
             format_args!("is too large; this app gives at most {max} coins in one order"),
         ),
-        PostError::Refused(Refused::DailyGiftsTooLarge { max, left }) => Refusal::parameter(
+        PostError::Refused(Refused::DailyGiftsTooLarge { max, left }) => ErrorReply::invalid_parameter(
             amount,
             format_args!(
                 "is too large; this app gives a player at most {max} coins a day in a zone, and {left} are left"
             ),
         ),
         PostError::Refused(Refused::BalanceNotEnough(balance)) => {
-            Refusal::because(ErrorCode::BalanceNotEnough, format!("the balance is {balance}"))
+            ErrorReply::with_detail(ErrorCode::BalanceNotEnough, format!("the balance is {balance}"))
         }
         PostError::Refused(Refused::PayNotFound) => {
-            Refusal::because(ErrorCode::OrderNotExist, "no pay has this bill_no")
+            ErrorReply::with_detail(ErrorCode::OrderNotExist, "no pay has this bill_no")
         }
         PostError::Refused(Refused::PayMismatch(differs)) => match differing(differs, amount) {
-            Some(parameter) => Refusal::because(
+            Some(parameter) => ErrorReply::with_detail(
                 ErrorCode::OrderNotExist,
                 format!("{parameter} differs from that of the order with this bill_no"),
             ),
-            None => Refusal::because(ErrorCode::OrderNotExist, "the order with this bill_no is not a pay"),
+            None => {
+                ErrorReply::with_detail(ErrorCode::OrderNotExist, "the order with this bill_no is not a pay")
+            }
         },
         PostError::Refused(Refused::PastCancelWindow) => ErrorCode::OrderConfirmed.into(),
     }
 }
 
 /// What a bank that cannot say answers.
-pub(crate) fn unavailable(error: Unavailable) -> Refusal {
+pub(crate) fn unavailable(error: Unavailable) -> ErrorReply {
     let detail = match error {
         Unavailable::Busy => "the bank is busy; repeat the same request",
         Unavailable::Unreachable => "the bank's database cannot be reached; repeat the same request",
@@ -128,7 +133,7 @@ pub(crate) fn unavailable(error: Unavailable) -> Refusal {
         Unavailable::Closed => "the bank is stopping; repeat the same request",
         Unavailable::Failed => "the bank's store failed; repeat the same request once it is back",
     };
-    Refusal::because(ErrorCode::SystemError, detail)
+    ErrorReply::with_detail(ErrorCode::SystemError, detail)
 }
 
 /// The parameter of the wire for what differs; nothing if it is the call itself.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use pactolus_protocol::{AccessToken, Body, Call, ErrorCode, Parameter, Query, Received, Refusal};
+use pactolus_protocol::{AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Query, UnverifiedCall};
 use pactolus_types::{Environment, UnixMillis};
 
 use super::Arrival;
@@ -30,7 +30,7 @@ impl<C: Call> Signed<C> {
         bank: &Bank,
         arrival: Arrival<'_, B>,
         seen: &mut Seen,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ErrorReply> {
         let Arrival { path, now, head, body, .. } = arrival;
         if head.method != Method::POST {
             return Err(ErrorCode::RequirePost.into());
@@ -55,18 +55,21 @@ async fn verified<C: Call>(
     token: &AccessToken,
     bytes: &[u8],
     now: UnixMillis,
-) -> Result<C, Refusal> {
+) -> Result<C, ErrorReply> {
     let body = Body::parse(bytes)?;
-    let received = Received::<C>::read(environment, &body, app.mp_sig)?;
+    let received = UnverifiedCall::<C>::read(environment, &body, app.mp_sig)?;
     let caller = received.call().caller();
     if !app.pf.contains(&caller.pf) {
-        return Err(Refusal::parameter(Parameter::Pf, "is not a platform of this app"));
+        return Err(ErrorReply::invalid_parameter(Parameter::Pf, "is not a platform of this app"));
     }
     if caller.appid != app.appid {
-        return Err(Refusal::because(ErrorCode::NoPrivilege, "appid is not the app of the access_token"));
+        return Err(ErrorReply::with_detail(
+            ErrorCode::NoPrivilege,
+            "appid is not the app of the access_token",
+        ));
     }
     if caller.offer_id != app.offer_id {
-        return Err(Refusal::because(ErrorCode::NoPrivilege, "offer_id is not the offer of this app"));
+        return Err(ErrorReply::with_detail(ErrorCode::NoPrivilege, "offer_id is not the offer of this app"));
     }
     received.verify_sig(app.midas_key(environment), app.dialects)?;
     // Not before: nobody who cannot sign is to use up what a player may do.

@@ -1,7 +1,7 @@
 //! The Midas calls, from the tables of the protocol.
 
 use pactolus_protocol::call::CallKind;
-use pactolus_protocol::parameter::{Form, Need};
+use pactolus_protocol::parameter::{JsonForm, Presence};
 use pactolus_protocol::{
     BalanceReply, CallPath, CancelPayReply, FreeText, Parameter, PayReply, Pf, PresentReply, reply,
 };
@@ -40,8 +40,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 
 /// A body: the call's parameters, and the proofs that travel with them. Fields of other names are passed over.
 fn body(kind: CallKind) -> Value {
-    let proofs = [(Parameter::Sig, Need::Needed), (Parameter::MpSig, Need::Optional)];
-    let parameters: Vec<_> = kind.parameters().chain(proofs).collect();
+    let proofs = [(Parameter::Sig, Presence::Required), (Parameter::MpSig, Presence::Optional)];
+    let parameters: Vec<_> = kind.redact_body().chain(proofs).collect();
     let fields: Map<_, _> = parameters
         .iter()
         .map(|(parameter, _)| {
@@ -52,7 +52,7 @@ fn body(kind: CallKind) -> Value {
         .collect();
     let needed: Vec<_> = parameters
         .iter()
-        .filter(|(_, need)| *need == Need::Needed)
+        .filter(|(_, need)| *need == Presence::Required)
         .map(|(parameter, _)| parameter.name())
         .collect();
     json!({ "type": "object", "properties": fields, "required": needed })
@@ -62,9 +62,11 @@ fn body(kind: CallKind) -> Value {
 fn sent(parameter: Parameter) -> Value {
     let digits = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     match parameter.form() {
-        Form::Text => schema(parameter),
-        Form::Integer => json!({ "anyOf": [schema(parameter), digits("^[1-9][0-9]{0,15}$")] }),
-        Form::TextOrDigits => json!({ "anyOf": [schema(parameter), { "type": "integer", "minimum": 0 }] }),
+        JsonForm::Text => schema(parameter),
+        JsonForm::Integer => json!({ "anyOf": [schema(parameter), digits("^[1-9][0-9]{0,15}$")] }),
+        JsonForm::TextOrDigits => {
+            json!({ "anyOf": [schema(parameter), { "type": "integer", "minimum": 0 }] })
+        }
     }
 }
 

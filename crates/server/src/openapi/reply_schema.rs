@@ -1,7 +1,7 @@
 //! Schemas of what the protocol writes, read from what it writes.
 
-use pactolus_protocol::reply::refusal_to_json;
-use pactolus_protocol::{ErrorCode, ExistingOrder, Refusal, Rid};
+use pactolus_protocol::reply::error_to_json;
+use pactolus_protocol::{ErrorCode, ErrorReply, ExistingOrder, Rid};
 use pactolus_types::Coins;
 use serde_json::{Map, Value, json};
 
@@ -23,8 +23,8 @@ pub(super) fn refusal() -> Value {
     };
     let rid: Rid = "59db17f1-01234567-89abcdef".parse().expect("it is written like a request's id");
     let needed: Vec<_> =
-        fields(&refusal_to_json(&ErrorCode::SystemError.into(), rid)).keys().cloned().collect();
-    let mut fields = fields(&refusal_to_json(&Refusal::replayed(existing), rid));
+        fields(&error_to_json(&ErrorCode::SystemError.into(), rid)).keys().cloned().collect();
+    let mut fields = fields(&error_to_json(&ErrorReply::replayed(existing), rid));
     let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.code()).collect();
     let words: Vec<_> =
         ErrorCode::ALL.iter().map(|code| format!("`{}` {}", code.code(), code.errmsg())).collect();

@@ -132,7 +132,7 @@ impl From<&Rejection> for RejectionBrief {
 impl From<&Rejection> for RejectionDetails {
     fn from(rejection: &Rejection) -> Self {
         let parameters = rejection.parameters.as_ref();
-        let shown = parameters.into_iter().flat_map(|parameters| &parameters.shown);
+        let shown = parameters.into_iter().flat_map(|parameters| &parameters.parameters);
         Self {
             brief: RejectionBrief::from(rejection),
             parameters: shown
@@ -143,7 +143,7 @@ impl From<&Rejection> for RejectionDetails {
                     documented: shown.is_documented,
                 })
                 .collect(),
-            more_parameters: parameters.map_or(0, |parameters| parameters.more),
+            more_parameters: parameters.map_or(0, |parameters| parameters.omitted),
             signed_text: rejection.signed_text.clone(),
             findings: rejection
                 .findings

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use pactolus_protocol::reply::ok_json;
 use pactolus_protocol::{
-    AccessToken, Credentials, ErrorCode, GrantType, LoginCode, LoginReply, Refusal, SessionCheck,
+    AccessToken, Credentials, ErrorCode, ErrorReply, GrantType, LoginCode, LoginReply, SessionCheck,
 };
 
 use super::{app_of, query};
@@ -35,7 +35,7 @@ pub(crate) async fn jscode2session(
         }
         Login::Push => {
             let used = bank.codes.log_in(app.appid, &code, session, &bank.sessions, bank.now()).await;
-            used.map_err(Refusal::from)?
+            used.map_err(ErrorReply::from)?
         }
     };
     Ok(json(LoginReply { openid, session_key }.to_json()))
@@ -55,26 +55,26 @@ pub(crate) async fn check_session(
     Ok(json(ok_json()))
 }
 
-impl From<NotUsed> for Refusal {
+impl From<NotUsed> for ErrorReply {
     fn from(error: NotUsed) -> Self {
         match error {
             NotUsed::Unavailable(error) => convert::unavailable(error),
-            NotUsed::Unknown => Self::because(
+            NotUsed::Unknown => Self::with_detail(
                 ErrorCode::InvalidCode,
                 "login is set to push for this app, so a code comes from \
                  POST /api/v1/apps/{appid}/players/{openid}/code of the operator API",
             ),
-            NotUsed::Over => Self::because(ErrorCode::InvalidCode, "it was given out too long ago"),
+            NotUsed::Over => Self::with_detail(ErrorCode::InvalidCode, "it was given out too long ago"),
             NotUsed::UsedBefore => ErrorCode::CodeUsed.into(),
         }
     }
 }
 
 /// This call has one answer for a key that is not right, and for one that is right no longer.
-fn no_session(refusal: Refusal) -> Refusal {
+fn no_session(refusal: ErrorReply) -> ErrorReply {
     match (refusal.code(), refusal.detail()) {
         (ErrorCode::NoSession, Some(detail)) => {
-            Refusal::because(ErrorCode::InvalidSignature, detail.to_owned())
+            ErrorReply::with_detail(ErrorCode::InvalidSignature, detail.to_owned())
         }
         _ => refusal,
     }

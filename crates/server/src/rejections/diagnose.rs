@@ -2,9 +2,10 @@
 //!
 //! Nothing here decides anything: the call is refused already, and a look-up that fails leaves it unexplained.
 
-use pactolus_protocol::explain::{Keys, ShownParameters};
+use pactolus_protocol::explain::{AppKeys, RedactedParameters};
 use pactolus_protocol::{
-    AccessToken, CallPath, Dialects, ErrorCode, Evidence, Finding, Mistake, Parameter, Refusal,
+    AccessToken, CallPath, DialectPolicy, ErrorCode, ErrorReply, Evidence, Mistake, Parameter,
+    SignatureFinding,
 };
 use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 
@@ -18,7 +19,7 @@ use crate::state::Bank;
 /// What was found out.
 #[derive(Default)]
 pub(super) struct Explained {
-    pub(super) parameters: Option<ShownParameters>,
+    pub(super) parameters: Option<RedactedParameters>,
     pub(super) signed_text: Option<String>,
     pub(super) findings: Vec<Told>,
     /// What the sandbox says about a signature.
@@ -27,9 +28,9 @@ pub(super) struct Explained {
 
 impl Explained {
     /// The refusal as it is answered in `environment`. Live, a refusal says no more than the contract has it say.
-    pub(super) fn answered(&self, environment: Environment, refusal: Refusal) -> Refusal {
+    pub(super) fn answered(&self, environment: Environment, refusal: ErrorReply) -> ErrorReply {
         match (environment, &self.about_signature) {
-            (Environment::Sandbox, Some(words)) => Refusal::because(refusal.code(), words.clone()),
+            (Environment::Sandbox, Some(words)) => ErrorReply::with_detail(refusal.code(), words.clone()),
             (Environment::Sandbox, None) | (Environment::Live, _) => refusal,
         }
     }
@@ -45,7 +46,7 @@ pub(super) async fn explain(
     path: CallPath,
     host: Option<&str>,
     seen: &Seen,
-    refusal: &Refusal,
+    refusal: &ErrorReply,
 ) -> Explained {
     let mut explained = Explained::default();
     let Some(token) = &seen.token else { return explained };
@@ -54,7 +55,7 @@ pub(super) async fn explain(
     }
     let (Some(app), Some(body)) = (&seen.app, &seen.body) else { return explained };
     let Ok(evidence) = Evidence::read(path, token, body) else { return explained };
-    let evidence = evidence.at_host(host);
+    let evidence = evidence.with_host(host);
     explained.parameters = Some(evidence.parameters());
     match refusal.code() {
         ErrorCode::SigError => {
@@ -76,7 +77,7 @@ pub(super) async fn explain(
 
 /// The logins of the player that the body names.
 async fn history(bank: &Bank, appid: AppId, evidence: &Evidence<'_>) -> History {
-    let player = evidence.sent(Parameter::OpenId).and_then(|openid| OpenId::new(openid).ok());
+    let player = evidence.raw_text(Parameter::OpenId).and_then(|openid| OpenId::new(openid).ok());
     match player {
         Some(player) => bank.sessions.history(appid, player).await.unwrap_or_default(),
         None => History::default(),
@@ -84,14 +85,14 @@ async fn history(bank: &Bank, appid: AppId, evidence: &Evidence<'_>) -> History 
 }
 
 /// A search for what makes a signature.
-type Search<'a> = fn(&Evidence<'a>, &Keys<'_>, Dialects) -> Finding;
+type Search<'a> = fn(&Evidence<'a>, &AppKeys<'_>, DialectPolicy) -> SignatureFinding;
 
 async fn explain_signature<'a>(
     bank: &Bank,
     app: &AppSettings,
     evidence: &Evidence<'a>,
     search: Search<'a>,
-    refusal: &Refusal,
+    refusal: &ErrorReply,
     explained: &mut Explained,
 ) {
     if evidence.path().environment == Environment::Live
@@ -105,20 +106,20 @@ async fn explain_signature<'a>(
         return;
     }
     let history = history(bank, app.appid, evidence).await;
-    let keys = Keys {
+    let keys = AppKeys {
         live: &app.midas_key,
         sandbox: &app.sandbox_midas_key,
         app_secret: &app.app_secret,
         session: history.current.as_ref().map(|session| &session.key),
-        session_before: history.before.as_ref().map(|before| &before.key),
+        previous_session: history.before.as_ref().map(|before| &before.key),
     };
     let finding = search(evidence, &keys, app.dialects);
     // That a signature is none is told by the refusal itself, unless there is more to say.
-    if finding != Finding::Unknown || refusal.detail().is_none() {
+    if finding != SignatureFinding::Unknown || refusal.detail().is_none() {
         explained.about_signature = Some(finding.to_string());
     }
     explained.find(finding.name(), finding.to_string(), &finding.fix());
-    if let (Finding::Mistake(Mistake::OldSessionKey), Some(before)) = (&finding, &history.before) {
+    if let (SignatureFinding::Mistake(Mistake::OldSessionKey), Some(before)) = (&finding, &history.before) {
         let words = format!("a newer login replaced the one before at {}", date(before.replaced_at));
         explained.find("login-replaced", words, "use the session key that the newest login told");
     }

@@ -2,7 +2,7 @@
 
 use pactolus_protocol::AccessToken;
 use pactolus_protocol::SessionKey;
-use pactolus_protocol::explain::{Shown, ShownParameters};
+use pactolus_protocol::explain::{RedactedParameter, RedactedParameters};
 use zeroize::Zeroizing;
 
 use super::rejection::Seen;
@@ -53,14 +53,14 @@ impl Masks {
         without_session_keys(text)
     }
 
-    pub(super) fn mask_all(&self, parameters: ShownParameters) -> ShownParameters {
-        let mask = |shown: Shown| Shown {
+    pub(super) fn mask_all(&self, parameters: RedactedParameters) -> RedactedParameters {
+        let mask = |shown: RedactedParameter| RedactedParameter {
             // Cut after masking: half a key would not be known for one.
             name: cut(self.mask(shown.name), NAME_BYTES_MAX),
             value: shown.value.map(|value| cut(self.mask(value), TEXT_BYTES_MAX)),
             ..shown
         };
-        ShownParameters { shown: parameters.shown.into_iter().map(mask).collect(), ..parameters }
+        RedactedParameters { parameters: parameters.parameters.into_iter().map(mask).collect(), ..parameters }
     }
 }
 

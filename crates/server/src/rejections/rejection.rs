@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::Method;
-use pactolus_protocol::explain::ShownParameters;
+use pactolus_protocol::explain::RedactedParameters;
 use pactolus_protocol::{AccessToken, CallPath, Rid};
 use pactolus_types::{AppId, UnixMillis};
 
@@ -23,7 +23,7 @@ pub(crate) struct Rejection {
     /// As it was answered.
     pub(crate) errmsg: String,
     /// What the body held, if it was read and is one.
-    pub(crate) parameters: Option<ShownParameters>,
+    pub(crate) parameters: Option<RedactedParameters>,
     /// The text of the signature that does not verify.
     pub(crate) signed_text: Option<String>,
     pub(crate) findings: Vec<Told>,

@@ -59,7 +59,7 @@ impl Ring {
 fn size(rejection: &Rejection) -> usize {
     let of_finding = |told: &Told| ENTRY_BYTES + told.words.len() + told.fix.len();
     let findings: usize = rejection.findings.iter().map(of_finding).sum();
-    let shown = rejection.parameters.iter().flat_map(|parameters| &parameters.shown);
+    let shown = rejection.parameters.iter().flat_map(|parameters| &parameters.parameters);
     let parameters: usize = shown
         .map(|shown| {
             ENTRY_BYTES + shown.name.len() + shown.form.len() + shown.value.as_ref().map_or(0, String::len)

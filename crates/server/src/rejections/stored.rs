@@ -1,7 +1,7 @@
 //! A rejection as it is kept in a store that nodes share: JSON, for nodes of this version and of those around it.
 
 use pactolus_protocol::CallPath;
-use pactolus_protocol::explain::{Shown, ShownParameters};
+use pactolus_protocol::explain::{RedactedParameter, RedactedParameters};
 use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -59,9 +59,9 @@ impl StoredRejection {
             appid: stored.appid.map(|appid| AppId::new(&appid)).transpose().ok()?,
             errcode: stored.errcode,
             errmsg: stored.errmsg,
-            parameters: Some(ShownParameters {
-                shown: stored.parameters.into_iter().map(Shown::from).collect(),
-                more: stored.more_parameters,
+            parameters: Some(RedactedParameters {
+                parameters: stored.parameters.into_iter().map(RedactedParameter::from).collect(),
+                omitted: stored.more_parameters,
             }),
             signed_text: stored.signed_text,
             findings: stored.findings.into_iter().map(Told::from).collect(),
@@ -72,7 +72,7 @@ impl StoredRejection {
 impl From<&Rejection> for StoredRejection {
     fn from(rejection: &Rejection) -> Self {
         let parameters = rejection.parameters.as_ref();
-        let shown = parameters.into_iter().flat_map(|parameters| &parameters.shown);
+        let shown = parameters.into_iter().flat_map(|parameters| &parameters.parameters);
         Self {
             rid: rejection.rid.to_string(),
             at_ms: rejection.at.get(),
@@ -83,15 +83,15 @@ impl From<&Rejection> for StoredRejection {
             errcode: rejection.errcode,
             errmsg: rejection.errmsg.clone(),
             parameters: shown.map(StoredParameter::from).collect(),
-            more_parameters: parameters.map_or(0, |parameters| parameters.more),
+            more_parameters: parameters.map_or(0, |parameters| parameters.omitted),
             signed_text: rejection.signed_text.clone(),
             findings: rejection.findings.iter().map(StoredFinding::from).collect(),
         }
     }
 }
 
-impl From<&Shown> for StoredParameter {
-    fn from(shown: &Shown) -> Self {
+impl From<&RedactedParameter> for StoredParameter {
+    fn from(shown: &RedactedParameter) -> Self {
         Self {
             name: shown.name.clone(),
             form: shown.form.clone(),
@@ -101,7 +101,7 @@ impl From<&Shown> for StoredParameter {
     }
 }
 
-impl From<StoredParameter> for Shown {
+impl From<StoredParameter> for RedactedParameter {
     fn from(stored: StoredParameter) -> Self {
         let StoredParameter { name, form, value, documented } = stored;
         Self { name, form, value, is_documented: documented }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use pactolus_protocol::{Dialects, MidasKey, MpSig, Present, signed_body};
+use pactolus_protocol::{DialectPolicy, MidasKey, MpSig, Present, signed_body};
 use pactolus_types::Environment;
 use serde_json::Value;
 
@@ -157,7 +157,7 @@ async fn a_strict_app_takes_the_documented_form_only() {
     body["extra"] = "x".into();
     body["sig"] = sig.into();
     for (dialects, mp_sig, errcode) in
-        [(Dialects::Lenient, MpSig::Off, 0), (Dialects::Strict, MpSig::Off, 90011)]
+        [(DialectPolicy::Lenient, MpSig::Off, 0), (DialectPolicy::Strict, MpSig::Off, 90011)]
     {
         let bank = TestBank::with(pactolus_server::AppSettings { dialects, mp_sig, ..sample_app() }).await;
         assert_eq!(bank.post(WITH_TOKEN, body.to_string()).await["errcode"], errcode);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::{Method, StatusCode};
-use pactolus_protocol::Dialects;
+use pactolus_protocol::DialectPolicy;
 use pactolus_server::AppSettings;
 use pactolus_types::Environment;
 use serde_json::Value;
@@ -561,7 +561,7 @@ async fn a_forged_signature_is_no_known_mistake() {
 
 #[tokio::test]
 async fn a_strict_app_is_told_the_dialect() {
-    let bank = bank_with(AppSettings { dialects: Dialects::Strict, ..sample_app() }).await;
+    let bank = bank_with(AppSettings { dialects: DialectPolicy::Strict, ..sample_app() }).await;
     let client = Client(Environment::Sandbox);
     let only = "and this app takes the documented one only";
     for (sent, extra, pairs, dialect) in [

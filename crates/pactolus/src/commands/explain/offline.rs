@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use pactolus_protocol::explain::Keys;
+use pactolus_protocol::explain::AppKeys;
 use pactolus_protocol::{
-    AccessToken, Body, Call as _, CallKind, CallPath, CancelPay, Evidence, Finding, GetBalance, Parameter,
-    Pay, Present, Refusal, SessionKey,
+    AccessToken, Body, Call as _, CallKind, CallPath, CancelPay, ErrorReply, Evidence, GetBalance, Parameter,
+    Pay, Present, SessionKey, SignatureFinding,
 };
 use pactolus_server::AppSettings;
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(super) struct Request {
 /// What is to be said of one signature.
 struct Explained {
     parameter: Parameter,
-    finding: Finding,
+    finding: SignatureFinding,
     signed_text: String,
 }
 
@@ -44,12 +44,12 @@ pub(super) fn explain(config: &Config, request: &Request, output: Output, lang: 
     let evidence =
         Evidence::read(request.path, &token, &bytes).map_err(|refusal| anyhow!("{}", in_words(&refusal)))?;
     let app = app_of(config, &evidence)?;
-    let keys = Keys {
+    let keys = AppKeys {
         live: &app.midas_key,
         sandbox: &app.sandbox_midas_key,
         app_secret: &app.app_secret,
         session: session.as_ref(),
-        session_before: None,
+        previous_session: None,
     };
     let explained = explained(&evidence, &keys, app);
     let wrong = wrong_parameter(request.path.kind, &bytes);
@@ -62,19 +62,19 @@ pub(super) fn explain(config: &Config, request: &Request, output: Output, lang: 
 
 /// The app that the body names.
 fn app_of<'c>(config: &'c Config, evidence: &Evidence<'_>) -> anyhow::Result<&'c AppSettings> {
-    let appid = evidence.sent(Parameter::AppId).ok_or_else(|| anyhow!("the body has no appid"))?;
+    let appid = evidence.raw_text(Parameter::AppId).ok_or_else(|| anyhow!("the body has no appid"))?;
     let app = config.bank.apps.iter().find(|app| app.appid.as_str() == appid);
     app.ok_or_else(|| anyhow!("the configuration has no app {appid:?}, which the body names"))
 }
 
 /// What there is to say of the signatures that were sent and whose keys are known.
-fn explained(evidence: &Evidence<'_>, keys: &Keys<'_>, app: &AppSettings) -> Vec<Explained> {
+fn explained(evidence: &Evidence<'_>, keys: &AppKeys<'_>, app: &AppSettings) -> Vec<Explained> {
     let mut explained = Vec::new();
-    if evidence.sent(Parameter::Sig).is_some() {
+    if evidence.raw_text(Parameter::Sig).is_some() {
         let finding = evidence.explain_sig(keys, app.dialects);
         explained.push(Explained { parameter: Parameter::Sig, finding, signed_text: evidence.sig_text() });
     }
-    if evidence.sent(Parameter::MpSig).is_some() && keys.session.is_some() {
+    if evidence.raw_text(Parameter::MpSig).is_some() && keys.session.is_some() {
         let finding = evidence.explain_mp_sig(keys, app.dialects);
         let signed_text = evidence.mp_sig_text();
         explained.push(Explained { parameter: Parameter::MpSig, finding, signed_text });
@@ -83,7 +83,7 @@ fn explained(evidence: &Evidence<'_>, keys: &Keys<'_>, app: &AppSettings) -> Vec
 }
 
 /// Why the bank would refuse the parameters before it looks at a signature.
-fn wrong_parameter(kind: CallKind, bytes: &[u8]) -> Option<Refusal> {
+fn wrong_parameter(kind: CallKind, bytes: &[u8]) -> Option<ErrorReply> {
     let body = Body::parse(bytes).ok()?;
     match kind {
         CallKind::Present => Present::from_body(&body).err(),
@@ -93,14 +93,14 @@ fn wrong_parameter(kind: CallKind, bytes: &[u8]) -> Option<Refusal> {
     }
 }
 
-fn in_words(refusal: &Refusal) -> String {
+fn in_words(refusal: &ErrorReply) -> String {
     format!("{} {refusal}", refusal.code().code())
 }
 
 fn text(
     out: &mut impl Write,
     explained: &[Explained],
-    wrong: Option<&Refusal>,
+    wrong: Option<&ErrorReply>,
     lang: Lang,
 ) -> io::Result<()> {
     if let Some(refusal) = wrong {
@@ -109,7 +109,7 @@ fn text(
     }
     for Explained { parameter, finding, signed_text } in explained {
         writeln!(out, "{parameter}: {finding}")?;
-        if !matches!(finding, Finding::Right(_)) {
+        if !matches!(finding, SignatureFinding::Verified(_)) {
             writeln!(out, "{}{}", FIX.of(lang), finding.fix())?;
             writeln!(out, "  {}{signed_text}", SIGNED.of(lang))?;
         }
@@ -138,7 +138,7 @@ fn missing(parameter: Parameter) -> Text {
     }
 }
 
-fn json(out: &mut impl Write, explained: &[Explained], wrong: Option<&Refusal>) -> io::Result<()> {
+fn json(out: &mut impl Write, explained: &[Explained], wrong: Option<&ErrorReply>) -> io::Result<()> {
     let of = |parameter| {
         let explained = explained.iter().find(|explained| explained.parameter == parameter)?;
         let Explained { finding, signed_text, .. } = explained;

@@ -5,17 +5,21 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::super::mistake::{Mistake, OrderForm};
-use super::super::scheme::{Case, Pair, Proof, Recipe, pair};
-use super::super::search::{Search, Step};
+use super::super::scheme::{SignatureCase, SignatureKind, SignedPair, SigningScheme, pair};
+use super::super::search::{Search, SearchFlow};
 use crate::call::CallKind;
 use crate::parameter::Parameter;
 
 /// Every order but the right one.
-pub(super) fn orders(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
-    let written = &case.evidence.written;
+pub(super) fn try_orders(
+    case: &SignatureCase<'_>,
+    base: &SigningScheme<'_>,
+    search: &mut Search,
+) -> SearchFlow {
+    let written = &case.evidence.raw_fields;
     let kind = case.evidence.path.kind;
     let as_sent: Vec<&str> = written.iter().map(|(key, _)| &**key).collect();
-    let [documented, in_the_example] = documented(kind);
+    let [documented, in_the_example] = documented_orders(kind);
     for (order, form) in [
         (as_sent, OrderForm::AsSent),
         (documented, OrderForm::AsDocumented),
@@ -25,23 +29,23 @@ pub(super) fn orders(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) ->
         // A body may hold a thousand fields, so that a walk for each would be a million steps.
         let places: HashMap<_, _> = order.into_iter().zip(0..).collect();
         sorted.pairs.sort_by_cached_key(|(key, _)| places.get(&**key).copied().unwrap_or(usize::MAX));
-        search.attempt(&sorted, || Mistake::Order(form))?;
-        each_place_of_proofs(case.proof, &sorted, search, form)?;
+        search.try_scheme(&sorted, || Mistake::Order(form))?;
+        try_proof_positions(case.kind, &sorted, search, form)?;
     }
-    each_place_of_proofs(case.proof, base, search, OrderForm::ProofsApart)?;
+    try_proof_positions(case.kind, base, search, OrderForm::ProofsApart)?;
 
     let mut descending = base.clone();
     descending.pairs.sort_by(|a, b| Reverse(&a.0).cmp(&Reverse(&b.0)));
-    search.attempt(&descending, || Mistake::Order(OrderForm::Descending))?;
+    search.try_scheme(&descending, || Mistake::Order(OrderForm::Descending))?;
     let mut underscore_last = base.clone();
     underscore_last.pairs.sort_by_cached_key(|(key, _)| key.replace('_', "~"));
-    search.attempt(&underscore_last, || Mistake::Order(OrderForm::UnderscoreLast))?;
-    suffix_sorted(case, base, search)
+    search.try_scheme(&underscore_last, || Mistake::Order(OrderForm::UnderscoreLast))?;
+    try_suffix_sorted(case, base, search)
 }
 
 /// The documents' two orders: that of the tables, and that of the vendor's example, where the bill number is last.
-fn documented(kind: CallKind) -> [Vec<&'static str>; 2] {
-    let table: Vec<_> = kind.parameters().map(|(parameter, _)| parameter.name()).collect();
+fn documented_orders(kind: CallKind) -> [Vec<&'static str>; 2] {
+    let table: Vec<_> = kind.redact_body().map(|(parameter, _)| parameter.name()).collect();
     let mut example = table.clone();
     if let Some(bill_no) = example.iter().position(|name| *name == Parameter::BillNo.name())
         && bill_no > 0
@@ -52,11 +56,16 @@ fn documented(kind: CallKind) -> [Vec<&'static str>; 2] {
 }
 
 /// `access_token` and `sig` of an `mp_sig` before or after the others.
-fn each_place_of_proofs(proof: Proof, ordered: &Recipe<'_>, search: &mut Search, form: OrderForm) -> Step {
-    if proof == Proof::Sig {
-        return Step::Continue(());
+fn try_proof_positions(
+    proof: SignatureKind,
+    ordered: &SigningScheme<'_>,
+    search: &mut Search,
+    form: OrderForm,
+) -> SearchFlow {
+    if proof == SignatureKind::Sig {
+        return SearchFlow::Continue(());
     }
-    let is = |pair: &Pair<'_>, parameter: Parameter| pair.0 == parameter.name();
+    let is = |pair: &SignedPair<'_>, parameter: Parameter| pair.0 == parameter.name();
     let proofs = [Parameter::AccessToken, Parameter::Sig];
     let [token, sig] = proofs.map(|parameter| {
         let held = ordered.pairs.iter().find(|held| is(held, parameter)).cloned();
@@ -70,20 +79,26 @@ fn each_place_of_proofs(proof: Proof, ordered: &Recipe<'_>, search: &mut Search,
         (vec![token], vec![sig]),
     ] {
         let pairs = [before, others.clone(), after].concat();
-        search.attempt(&Recipe { pairs, ..ordered.clone() }, || Mistake::Order(form))?;
+        search.try_scheme(&SigningScheme { pairs, ..ordered.clone() }, || Mistake::Order(form))?;
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
 /// Path, method and key as if they were parameters.
-fn suffix_sorted(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
-    let Ok(key) = std::str::from_utf8(base.written_key) else { return Step::Continue(()) };
+fn try_suffix_sorted(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
+    let Ok(key) = std::str::from_utf8(base.appended_key) else { return SearchFlow::Continue(()) };
     let mut pairs = base.pairs.clone();
-    let label = base.label.trim_matches(['&', '=']);
+    let label = base.key_label.trim_matches(['&', '=']);
     for (name, value) in [("org_loc", case.evidence.path.as_str()), ("method", "POST"), (label, key)] {
         pairs.push((Cow::Borrowed(name), Cow::Borrowed(value)));
     }
-    super::super::scheme::sort(&mut pairs);
-    let sorted = Recipe { pairs, middle: Cow::Borrowed(""), label: "", written_key: b"", ..base.clone() };
-    search.attempt(&sorted, || Mistake::Order(OrderForm::SuffixSorted))
+    super::super::scheme::sort_pairs(&mut pairs);
+    let sorted = SigningScheme {
+        pairs,
+        path_and_method: Cow::Borrowed(""),
+        key_label: "",
+        appended_key: b"",
+        ..base.clone()
+    };
+    search.try_scheme(&sorted, || Mistake::Order(OrderForm::SuffixSorted))
 }

@@ -5,36 +5,39 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::super::mistake::{Mistake, NumberForm};
-use super::super::scheme::{Case, Pair, Recipe};
-use super::super::search::{Search, Step};
-use crate::parameter::{Form, Need, Parameter};
+use super::super::scheme::{SignatureCase, SignedPair, SigningScheme};
+use super::super::search::{Search, SearchFlow};
+use crate::parameter::{JsonForm, Parameter, Presence};
 
 /// What a call may do without.
 const OPTIONAL: [Parameter; 3] = [Parameter::UserIp, Parameter::PayItem, Parameter::AppRemark];
 
 /// A parameter sent but not signed, or signed but not sent.
-pub(super) fn fields(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
-    let (sent, absent): (Vec<_>, Vec<_>) = OPTIONAL.into_iter().partition(|parameter| base.holds(*parameter));
-    for missing in sets(&sent) {
-        let signed = missing.iter().fold(base.clone(), |recipe, parameter| recipe.without(*parameter));
-        search.attempt(&signed, || Mistake::NotSigned(missing))?;
+pub(super) fn fields(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
+    let (sent, absent): (Vec<_>, Vec<_>) =
+        OPTIONAL.into_iter().partition(|parameter| base.contains(*parameter));
+    for missing in subsets(&sent) {
+        let signed =
+            missing.iter().fold(base.clone(), |recipe, parameter| recipe.without_parameter(*parameter));
+        search.try_scheme(&signed, || Mistake::NotSigned(missing))?;
     }
-    let needed = case.evidence.path.kind.parameters().filter(|(_, need)| *need == Need::Needed);
+    let needed = case.evidence.path.kind.redact_body().filter(|(_, need)| *need == Presence::Required);
     for (parameter, _) in needed {
-        search.attempt(&base.without(parameter), || Mistake::NotSigned(vec![parameter]))?;
+        search.try_scheme(&base.without_parameter(parameter), || Mistake::NotSigned(vec![parameter]))?;
     }
     // What is sent, and is not a parameter of this call, was sent all the same.
     let absent: Vec<_> =
-        absent.into_iter().filter(|parameter| case.evidence.sent(*parameter).is_none()).collect();
-    for added in sets(&absent) {
-        let signed = added.iter().fold(base.clone(), |recipe, parameter| recipe.with(*parameter, ""));
-        search.attempt(&signed, || Mistake::NotSent(added))?;
+        absent.into_iter().filter(|parameter| case.evidence.raw_text(*parameter).is_none()).collect();
+    for added in subsets(&absent) {
+        let signed =
+            added.iter().fold(base.clone(), |recipe, parameter| recipe.with_parameter(*parameter, ""));
+        search.try_scheme(&signed, || Mistake::NotSent(added))?;
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
 /// Every set of some of these, small ones first.
-fn sets(of: &[Parameter]) -> Vec<Vec<Parameter>> {
+fn subsets(of: &[Parameter]) -> Vec<Vec<Parameter>> {
     let chosen = |bits: usize| {
         let is_in = move |index: usize| bits >> index & 1 == 1;
         of.iter().enumerate().filter(|(index, _)| is_in(*index)).map(|(_, parameter)| *parameter).collect()
@@ -45,16 +48,20 @@ fn sets(of: &[Parameter]) -> Vec<Vec<Parameter>> {
 }
 
 /// An integer that was made a float or a text on its way into the text.
-pub(super) fn numbers(_case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
+pub(super) fn try_number_forms(
+    _case: &SignatureCase<'_>,
+    base: &SigningScheme<'_>,
+    search: &mut Search,
+) -> SearchFlow {
     let integers: Vec<_> =
-        Parameter::ALL.iter().copied().filter(|parameter| parameter.form() == Form::Integer).collect();
+        Parameter::ALL.iter().copied().filter(|parameter| parameter.form() == JsonForm::Integer).collect();
     // Whoever explains a body by hand may have one that holds something else there.
     let is_integer = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let holds_one = |parameter: &Parameter| {
         base.pairs.iter().any(|(key, value)| *key == parameter.name() && is_integer(value))
     };
     let held: Vec<_> = integers.into_iter().filter(holds_one).collect();
-    for parameters in sets(&held) {
+    for parameters in subsets(&held) {
         for (form, write) in number_forms() {
             let mut signed = base.clone();
             for (key, value) in &mut signed.pairs {
@@ -62,38 +69,41 @@ pub(super) fn numbers(_case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) 
                     *value = Cow::Owned(write(value));
                 }
             }
-            search.attempt(&signed, || Mistake::Number { parameters: parameters.clone(), form })?;
+            search.try_scheme(&signed, || Mistake::Number { parameters: parameters.clone(), form })?;
         }
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
-type Write = Box<dyn Fn(&str) -> String>;
+type NumberFormatter = Box<dyn Fn(&str) -> String>;
 
-fn number_forms() -> Vec<(NumberForm, Write)> {
-    let mut forms: Vec<(NumberForm, Write)> = Vec::new();
+fn number_forms() -> Vec<(NumberForm, NumberFormatter)> {
+    let mut forms: Vec<(NumberForm, NumberFormatter)> = Vec::new();
     for zeros in [1, 2, 6] {
-        let write: Write = Box::new(move |digits| format!("{digits}.{}", "0".repeat(zeros)));
+        let write: NumberFormatter = Box::new(move |digits| format!("{digits}.{}", "0".repeat(zeros)));
         forms.push((NumberForm::Fraction(zeros), write));
     }
     for letter in ["e", "E", "e+", "E+"] {
         for width in [1, 2] {
-            forms.push((NumberForm::Exponent, Box::new(move |digits| exponent(digits, letter, width, ""))));
+            forms.push((
+                NumberForm::Exponent,
+                Box::new(move |digits| format_exponent(digits, letter, width, "")),
+            ));
         }
     }
     // Java writes a double below ten million with a fraction, and others with an exponent.
     forms.push((
         NumberForm::FractionOrExponent,
-        Box::new(
-            |digits| if digits.len() < 8 { format!("{digits}.0") } else { exponent(digits, "E", 1, ".0") },
-        ),
+        Box::new(|digits| {
+            if digits.len() < 8 { format!("{digits}.0") } else { format_exponent(digits, "E", 1, ".0") }
+        }),
     ));
     forms.push((NumberForm::Quoted, Box::new(|digits| format!("\"{digits}\""))));
     forms
 }
 
 /// `1507530737` as `1.507530737e9`; `fraction` goes where no digit follows the first.
-fn exponent(digits: &str, letter: &str, width: usize, fraction: &str) -> String {
+fn format_exponent(digits: &str, letter: &str, width: usize, fraction: &str) -> String {
     let (first, rest) = digits.split_at(1);
     let rest = rest.trim_end_matches('0');
     let exponent = digits.len().saturating_sub(1);
@@ -102,41 +112,45 @@ fn exponent(digits: &str, letter: &str, width: usize, fraction: &str) -> String 
 }
 
 /// Texts in quotes, with escapes, percent-encoded.
-pub(super) fn texts(case: &Case<'_>, base: &Recipe<'_>, search: &mut Search) -> Step {
-    let written: HashMap<_, _> = case.evidence.written.iter().map(|(key, raw)| (&**key, *raw)).collect();
+pub(super) fn try_text_forms(
+    case: &SignatureCase<'_>,
+    base: &SigningScheme<'_>,
+    search: &mut Search,
+) -> SearchFlow {
+    let written: HashMap<_, _> = case.evidence.raw_fields.iter().map(|(key, raw)| (&**key, *raw)).collect();
     let written = |key: &str| written.get(key).copied();
-    let as_json = changed(base, |key, value| written(key).map_or_else(|| quoted(value), str::to_owned));
-    search.attempt(&as_json, || Mistake::Quoted)?;
-    let all_quoted = changed(base, |_, value| quoted(value));
-    search.attempt(&all_quoted, || Mistake::Quoted)?;
+    let as_json = map_values(base, |key, value| written(key).map_or_else(|| quote(value), str::to_owned));
+    search.try_scheme(&as_json, || Mistake::Quoted)?;
+    let all_quoted = map_values(base, |_, value| quote(value));
+    search.try_scheme(&all_quoted, || Mistake::Quoted)?;
 
-    let escaped = changed(base, |key, value| {
+    let escaped = map_values(base, |key, value| {
         let inner = written(key).and_then(|raw| raw.strip_prefix('"')?.strip_suffix('"'));
         inner.unwrap_or(value).to_owned()
     });
-    search.attempt(&escaped, || Mistake::EscapesSigned)?;
+    search.try_scheme(&escaped, || Mistake::EscapesSigned)?;
     for slash in ["/", "\\/"] {
-        let escaped = changed(base, |_, value| escaped_for_ascii(value, slash));
-        search.attempt(&escaped, || Mistake::EscapesSigned)?;
+        let escaped = map_values(base, |_, value| escape_non_ascii(value, slash));
+        search.try_scheme(&escaped, || Mistake::EscapesSigned)?;
     }
     for unescaped in [&b"-._~"[..], b"-._~!*'()"] {
-        let encoded = changed(base, |_, value| percent_encoded(value, unescaped));
-        search.attempt(&encoded, || Mistake::PercentEncoded)?;
+        let encoded = map_values(base, |_, value| percent_encode(value, unescaped));
+        search.try_scheme(&encoded, || Mistake::PercentEncoded)?;
     }
-    Step::Continue(())
+    SearchFlow::Continue(())
 }
 
-fn changed<'a>(base: &Recipe<'a>, change: impl Fn(&str, &str) -> String) -> Recipe<'a> {
-    let changed = |(key, value): &Pair<'a>| (key.clone(), Cow::Owned(change(key, value)));
-    Recipe { pairs: base.pairs.iter().map(changed).collect(), ..base.clone() }
+fn map_values<'a>(base: &SigningScheme<'a>, change: impl Fn(&str, &str) -> String) -> SigningScheme<'a> {
+    let changed = |(key, value): &SignedPair<'a>| (key.clone(), Cow::Owned(change(key, value)));
+    SigningScheme { pairs: base.pairs.iter().map(changed).collect(), ..base.clone() }
 }
 
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     format!("\"{text}\"")
 }
 
 /// As encoders write JSON that is ASCII only.
-fn escaped_for_ascii(text: &str, slash: &str) -> String {
+fn escape_non_ascii(text: &str, slash: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -151,7 +165,7 @@ fn escaped_for_ascii(text: &str, slash: &str) -> String {
     escaped
 }
 
-fn percent_encoded(text: &str, unescaped: &[u8]) -> String {
+fn percent_encode(text: &str, unescaped: &[u8]) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || unescaped.contains(&byte) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
 use pactolus_protocol::token::TOKEN_LIFETIME;
-use pactolus_protocol::{AccessToken, Refresh, TokenReply};
+use pactolus_protocol::{AccessToken, RefreshMode, TokenReply};
 use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -92,7 +92,7 @@ impl Tokens {
     pub(crate) async fn stable(
         &self,
         app: &AppSettings,
-        refresh: Refresh,
+        refresh: RefreshMode,
         now: UnixMillis,
     ) -> Result<TokenReply, NotTold> {
         let secret = digest(app.app_secret.expose());
@@ -103,9 +103,9 @@ impl Tokens {
             let mut forced = kept.as_ref().map(|kept| kept.forced).unwrap_or_default();
             let living = kept.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
             let replaces = match (refresh, forced.again(now)) {
-                (Refresh::WhenOver, _) | (Refresh::Now, Again::TooSoon) => false,
-                (Refresh::Now, Again::TooOften) => return Err(NotTold::TooOften),
-                (Refresh::Now, Again::Yes(counted)) => {
+                (RefreshMode::WhenExpired, _) | (RefreshMode::Force, Again::TooSoon) => false,
+                (RefreshMode::Force, Again::TooOften) => return Err(NotTold::TooOften),
+                (RefreshMode::Force, Again::Yes(counted)) => {
                     forced = counted;
                     true
                 }

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
 use http_body_util::Full;
-use pactolus_protocol::{AccessToken, CallPath, Query, Refusal};
+use pactolus_protocol::{AccessToken, CallPath, ErrorReply, Query};
 use pactolus_types::UnixMillis;
 
 use super::{Fault, SandboxCall};
@@ -40,7 +40,7 @@ pub(crate) async fn inject<B: Sent>(
     tracing::warn!(%rid, path = path.as_str(), %fault, "injecting a fault");
     match fault {
         Fault::Answer(code) => {
-            let refusal = Refusal::because(code, "a fault that the sandbox was told to have");
+            let refusal = ErrorReply::with_detail(code, "a fault that the sandbox was told to have");
             let refusal = rejections::keep(bank, rid, path, head, Seen::default(), refusal).await;
             Ok(refuse(rid, &head.method, path.as_str(), &refusal))
         }
