@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
     let client = blocking::Client::new(Client::builder(app).base_url(base_url).build())?;
     let player = Player::new(needed("OPENID")?.parse()?);
     let player = match var("SESSION_KEY") {
-        Ok(session_key) => player.logged_in(SessionKey::new(&session_key)?),
+        Ok(session_key) => player.with_session_key(SessionKey::new(&session_key)?),
         Err(_) => player,
     };
     println!("{:?}", client.get_balance(&player)?);

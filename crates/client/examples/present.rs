@@ -11,7 +11,8 @@ use std::env::var;
 
 use anyhow::Context as _;
 use pactolus_client::{
-    Amount, App, AppSecret, BaseUrl, BillNos, Client, MidasKey, Outcome, Player, Present, SessionKey,
+    Amount, App, AppSecret, BaseUrl, BillNoGenerator, Client, MidasKey, OrderOutcome, Player, PresentRequest,
+    SessionKey,
 };
 
 #[tokio::main]
@@ -27,16 +28,16 @@ async fn main() -> anyhow::Result<()> {
 
     let mut player = Player::new(needed("OPENID")?.parse()?);
     if let Ok(session_key) = var("SESSION_KEY") {
-        player = player.logged_in(SessionKey::new(&session_key)?);
+        player = player.with_session_key(SessionKey::new(&session_key)?);
     }
     // A real back end keeps the number with the gift before it calls, and finds it again after a crash.
-    let bill_no = BillNos::prefixed("example-")?.next();
-    let gift = Present { player, coins: Amount::new(233)?, bill_no };
+    let bill_no = BillNoGenerator::with_prefix("example-")?.next();
+    let gift = PresentRequest { player, coins: Amount::new(233)?, bill_no };
     match client.present(&gift).await {
         Ok(given) => println!("{bill_no}: given; {given:?}"),
-        Err(error) if error.outcome() == Outcome::Unknown => {
+        Err(error) if error.outcome() == OrderOutcome::Unknown => {
             println!("{bill_no}: not known yet ({error}); asking again");
-            println!("{bill_no}: given; {:?}", client.present_again(&gift).await?);
+            println!("{bill_no}: given; {:?}", client.retry_present(&gift).await?);
         }
         Err(error) => return Err(error).with_context(|| format!("{bill_no}: nothing was given")),
     }

@@ -14,7 +14,7 @@ pub struct BaseUrl(String);
 pub enum InvalidBaseUrl {
     /// It is not of the form `http://host` or `https://host`.
     #[error("is not like https://host or http://host:port")]
-    Form,
+    Syntax,
     /// It is longer than [`BaseUrl::BYTES_MAX`].
     #[error("is longer than {} bytes", BaseUrl::BYTES_MAX)]
     TooLong,
@@ -23,7 +23,7 @@ pub enum InvalidBaseUrl {
     Query,
     /// It has a name or a password in it, which would be sent and logged.
     #[error("holds a name or a password before its host")]
-    Login,
+    UserInfo,
 }
 
 impl BaseUrl {
@@ -41,13 +41,13 @@ impl BaseUrl {
         if text.contains(['?', '#']) {
             return Err(InvalidBaseUrl::Query);
         }
-        let uri: Uri = text.parse().map_err(|_| InvalidBaseUrl::Form)?;
+        let uri: Uri = text.parse().map_err(|_| InvalidBaseUrl::Syntax)?;
         let authority = match (uri.scheme_str(), uri.authority()) {
             (Some("http" | "https"), Some(authority)) if !authority.host().is_empty() => authority,
-            _ => return Err(InvalidBaseUrl::Form),
+            _ => return Err(InvalidBaseUrl::Syntax),
         };
         if authority.as_str().contains('@') {
-            return Err(InvalidBaseUrl::Login);
+            return Err(InvalidBaseUrl::UserInfo);
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_is_a_host_and_what_stands_before_the_paths() {
+    fn base_url_accepts_scheme_host_and_prefix_only() {
         for (text, url) in [
             ("https://api.weixin.qq.com", "https://api.weixin.qq.com"),
             ("http://127.0.0.1:8790/", "http://127.0.0.1:8790"),
@@ -94,14 +94,14 @@ mod tests {
         }
         assert_eq!(BaseUrl::default(), BaseUrl::new(BaseUrl::VENDOR).unwrap());
         for (text, error) in [
-            ("", InvalidBaseUrl::Form),
-            ("127.0.0.1:8790", InvalidBaseUrl::Form),
-            ("ftp://host", InvalidBaseUrl::Form),
-            ("http://", InvalidBaseUrl::Form),
-            ("/cgi-bin", InvalidBaseUrl::Form),
+            ("", InvalidBaseUrl::Syntax),
+            ("127.0.0.1:8790", InvalidBaseUrl::Syntax),
+            ("ftp://host", InvalidBaseUrl::Syntax),
+            ("http://", InvalidBaseUrl::Syntax),
+            ("/cgi-bin", InvalidBaseUrl::Syntax),
             ("http://host/?a=b", InvalidBaseUrl::Query),
             ("http://host/#a", InvalidBaseUrl::Query),
-            ("http://name:word@host", InvalidBaseUrl::Login),
+            ("http://name:word@host", InvalidBaseUrl::UserInfo),
             // It was taken once, and the first call behind it panicked: no URI is that long.
             (&format!("http://host/{}", "a".repeat(65_000)), InvalidBaseUrl::TooLong),
         ] {

@@ -25,7 +25,7 @@ use crate::random::{OsRandomness, Randomness};
 /// assert!(first < second && first.as_str().starts_with("mail-"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct BillNos {
+pub struct BillNoGenerator {
     prefix: String,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
@@ -34,33 +34,33 @@ pub struct BillNos {
 }
 
 /// The characters of a number after its prefix: 26 digits of 5 bits hold its 128.
-const DIGITS: usize = 26;
+const DIGIT_COUNT: usize = 26;
 
 /// How many bits are random; the 48 above them count milliseconds until the year 10889.
 const RANDOM_BITS: u32 = 80;
 
-impl BillNos {
+impl BillNoGenerator {
     /// Numbers without a prefix.
     pub fn new() -> Self {
-        Self::on(String::new(), Arc::new(SystemClock), Arc::new(OsRandomness))
+        Self::with_valid_prefix(String::new(), Arc::new(SystemClock), Arc::new(OsRandomness))
     }
 
     /// Numbers that begin with `prefix`, at most 37 of the characters that a bill number may hold.
-    pub fn prefixed(prefix: &str) -> Result<Self, InvalidText> {
-        Self::with(prefix, Arc::new(SystemClock), Arc::new(OsRandomness))
+    pub fn with_prefix(prefix: &str) -> Result<Self, InvalidText> {
+        Self::from_parts(prefix, Arc::new(SystemClock), Arc::new(OsRandomness))
     }
 
     /// The same with a clock and a randomness of the caller's.
-    pub fn with(
+    pub fn from_parts(
         prefix: &str,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
     ) -> Result<Self, InvalidText> {
-        BillNo::new(&format!("{prefix}{}", "0".repeat(DIGITS)))?;
-        Ok(Self::on(prefix.to_owned(), clock, random))
+        BillNo::new(&format!("{prefix}{}", "0".repeat(DIGIT_COUNT)))?;
+        Ok(Self::with_valid_prefix(prefix.to_owned(), clock, random))
     }
 
-    fn on(prefix: String, clock: Arc<dyn Clock>, random: Arc<dyn Randomness>) -> Self {
+    fn with_valid_prefix(prefix: String, clock: Arc<dyn Clock>, random: Arc<dyn Randomness>) -> Self {
         Self { prefix, clock, random, last: Mutex::new(0) }
     }
 
@@ -68,11 +68,11 @@ impl BillNos {
     pub fn next(&self) -> BillNo {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes);
-        let chance = u128::from_le_bytes(bytes) >> (u128::BITS - RANDOM_BITS);
-        let fresh = u128::from(self.clock.now().get()) << RANDOM_BITS | chance;
+        let random_bits = u128::from_le_bytes(bytes) >> (u128::BITS - RANDOM_BITS);
+        let candidate = u128::from(self.clock.now().get()) << RANDOM_BITS | random_bits;
         let number = {
             let mut last = self.last.lock().expect("nothing panics while it counts on");
-            *last = fresh.max(last.wrapping_add(1));
+            *last = candidate.max(last.wrapping_add(1));
             *last
         };
         let text = digits(number).into_iter().fold(self.prefix.clone(), |mut text, digit| {
@@ -84,10 +84,10 @@ impl BillNos {
 }
 
 /// In base 32, without the letters that are taken for digits; they sort as their numbers do.
-fn digits(number: u128) -> [char; DIGITS] {
+fn digits(number: u128) -> [char; DIGIT_COUNT] {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut rest = number;
-    let mut digits = ['0'; DIGITS];
+    let mut digits = ['0'; DIGIT_COUNT];
     for digit in digits.iter_mut().rev() {
         *digit = char::from(ALPHABET[usize::try_from(rest & 31).expect("5 bits are an index")]);
         rest >>= 5;
@@ -95,13 +95,13 @@ fn digits(number: u128) -> [char; DIGITS] {
     digits
 }
 
-impl Default for BillNos {
+impl Default for BillNoGenerator {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for BillNos {
+impl fmt::Debug for BillNoGenerator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BillNos").field("prefix", &self.prefix).finish_non_exhaustive()
     }
@@ -115,26 +115,31 @@ mod tests {
 
     use super::*;
 
-    struct Turned(AtomicU64);
+    struct ManualClock(AtomicU64);
 
-    impl Clock for Turned {
+    impl Clock for ManualClock {
         fn now(&self) -> UnixMillis {
             UnixMillis::new(self.0.load(Ordering::Relaxed))
         }
     }
 
-    struct Same(u8);
+    struct ConstantRandomness(u8);
 
-    impl Randomness for Same {
+    impl Randomness for ConstantRandomness {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(self.0);
         }
     }
 
     #[test]
-    fn numbers_ascend_within_a_millisecond_and_when_the_clock_is_set_back() {
-        let clock = Arc::new(Turned(1_507_530_737_000.into()));
-        let bill_nos = BillNos::with("", Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Same(255))).unwrap();
+    fn bill_nos_ascend_when_the_clock_goes_back() {
+        let clock = Arc::new(ManualClock(1_507_530_737_000.into()));
+        let bill_nos = BillNoGenerator::from_parts(
+            "",
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::new(ConstantRandomness(255)),
+        )
+        .unwrap();
         let mut numbers = vec![bill_nos.next(), bill_nos.next()];
         clock.0.store(1, Ordering::Relaxed);
         numbers.push(bill_nos.next());
@@ -144,15 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_its_moment_and_its_chance() {
-        let bill_nos =
-            BillNos::with("a*", Arc::new(Turned(1_507_530_737_000.into())), Arc::new(Same(0))).unwrap();
+    fn bill_no_encodes_time_and_random_bits() {
+        let bill_nos = BillNoGenerator::from_parts(
+            "a*",
+            Arc::new(ManualClock(1_507_530_737_000.into())),
+            Arc::new(ConstantRandomness(0)),
+        )
+        .unwrap();
         assert_eq!(bill_nos.next().as_str(), "a*01BVZXB1B80000000000000000");
     }
 
     #[test]
-    fn makers_do_not_meet() {
-        let mut numbers: Vec<_> = [BillNos::new(), BillNos::new()]
+    fn two_generators_do_not_collide() {
+        let mut numbers: Vec<_> = [BillNoGenerator::new(), BillNoGenerator::new()]
             .iter()
             .flat_map(|maker| (0..1000).map(|_| maker.next()))
             .collect();
@@ -162,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_leaves_room_for_the_number() {
-        assert!(BillNos::prefixed(&"x".repeat(37)).is_ok());
-        assert!(BillNos::prefixed(&"x".repeat(38)).is_err());
-        assert!(BillNos::prefixed("no spaces").is_err());
+    fn prefix_length_is_limited() {
+        assert!(BillNoGenerator::with_prefix(&"x".repeat(37)).is_ok());
+        assert!(BillNoGenerator::with_prefix(&"x".repeat(38)).is_err());
+        assert!(BillNoGenerator::with_prefix("no spaces").is_err());
     }
 }

@@ -10,7 +10,9 @@ use pactolus_protocol::{AccessToken, BalanceReply};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{BalanceError, CancelPayError, PayError, PresentError, TokenError};
-use crate::requests::{CancelPay, Cancelled, Paid, Pay, Player, Present, Presented};
+use crate::requests::{
+    CancelPayReceipt, CancelPayRequest, PayReceipt, PayRequest, Player, PresentReceipt, PresentRequest,
+};
 
 /// A [`Client`](crate::Client) whose calls return when they have ended. Clones share all they have.
 #[derive(Clone, Debug)]
@@ -31,27 +33,27 @@ impl Client {
     }
 
     /// See [`Client::present`](crate::Client::present).
-    pub fn present(&self, present: &Present) -> Result<Presented, PresentError> {
+    pub fn present(&self, present: &PresentRequest) -> Result<PresentReceipt, PresentError> {
         self.runtime.block_on(self.client.present(present))
     }
 
     /// See [`Client::present_again`](crate::Client::present_again).
-    pub fn present_again(&self, present: &Present) -> Result<Presented, PresentError> {
-        self.runtime.block_on(self.client.present_again(present))
+    pub fn retry_present(&self, present: &PresentRequest) -> Result<PresentReceipt, PresentError> {
+        self.runtime.block_on(self.client.retry_present(present))
     }
 
     /// See [`Client::pay`](crate::Client::pay).
-    pub fn pay(&self, pay: &Pay) -> Result<Paid, PayError> {
+    pub fn pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
         self.runtime.block_on(self.client.pay(pay))
     }
 
     /// See [`Client::pay_again`](crate::Client::pay_again).
-    pub fn pay_again(&self, pay: &Pay) -> Result<Paid, PayError> {
-        self.runtime.block_on(self.client.pay_again(pay))
+    pub fn retry_pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
+        self.runtime.block_on(self.client.retry_pay(pay))
     }
 
     /// See [`Client::cancel_pay`](crate::Client::cancel_pay).
-    pub fn cancel_pay(&self, cancel: &CancelPay) -> Result<Cancelled, CancelPayError> {
+    pub fn cancel_pay(&self, cancel: &CancelPayRequest) -> Result<CancelPayReceipt, CancelPayError> {
         self.runtime.block_on(self.client.cancel_pay(cancel))
     }
 

@@ -16,39 +16,42 @@ use crate::app::App;
 use crate::base_url::BaseUrl;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BalanceError, CancelPayError, PayError, PresentError, TokenError};
-use crate::http::Http;
+use crate::http::HttpClient;
 use crate::random::{OsRandomness, Randomness};
-use crate::requests::{CancelPay, Cancelled, DoneBy, Paid, Pay, Player, Present, Presented};
-use crate::retry::{Doubt, Ended, Signing, attempt, refusal};
-use crate::retry_policy::Patience;
-use crate::token::{TokenSource, Tokens};
+use crate::requests::{
+    AppliedBy, CancelPayReceipt, CancelPayRequest, PayReceipt, PayRequest, Player, PresentReceipt,
+    PresentRequest,
+};
+use crate::retry::{CallOutcome, CallTemplate, PriorAttempt, call_with_retries, to_call_error};
+use crate::retry_policy::RetryPolicy;
+use crate::token::{TokenCache, TokenSource};
 
 /// Calls one bank for one app in one environment. Clones share connections and the access token.
 ///
 /// Dropping the future of a call leaves its outcome unknown, as a lost answer does.
 #[derive(Clone)]
-pub struct Client(pub(crate) Arc<Inner>);
+pub struct Client(pub(crate) Arc<ClientInner>);
 
-pub(crate) struct Inner {
+pub(crate) struct ClientInner {
     pub(crate) app: App,
-    pub(crate) http: Http,
-    pub(crate) tokens: Tokens,
-    pub(crate) patience: Patience,
+    pub(crate) http: HttpClient,
+    pub(crate) tokens: TokenCache,
+    pub(crate) retry_policy: RetryPolicy,
     pub(crate) random: Arc<dyn Randomness>,
     clock: Arc<dyn Clock>,
 }
 
 /// What a client is built from. All but the app has a default.
-pub struct Builder {
+pub struct ClientBuilder {
     app: App,
     base_url: BaseUrl,
     token: TokenSource,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
 }
 
-impl Builder {
+impl ClientBuilder {
     /// Where the bank is; the vendor's own host, if it is not said.
     #[must_use]
     pub fn base_url(self, base_url: BaseUrl) -> Self {
@@ -63,8 +66,8 @@ impl Builder {
 
     /// How long calls are tried.
     #[must_use]
-    pub fn patience(self, patience: Patience) -> Self {
-        Self { patience, ..self }
+    pub fn retry_policy(self, patience: RetryPolicy) -> Self {
+        Self { retry_policy: patience, ..self }
     }
 
     /// What tells the time for `ts`.
@@ -81,21 +84,21 @@ impl Builder {
 
     /// The client. It connects when it is first used.
     pub fn build(self) -> Client {
-        let Self { app, base_url, token, patience, clock, random } = self;
-        let http = Http::new(base_url, patience.try_timeout);
-        let tokens = Tokens::new(token, app.credentials.clone());
-        Client(Arc::new(Inner { app, http, tokens, patience, random, clock }))
+        let Self { app, base_url, token, retry_policy, clock, random } = self;
+        let http = HttpClient::new(base_url, retry_policy.attempt_timeout);
+        let tokens = TokenCache::new(token, app.credentials.clone());
+        Client(Arc::new(ClientInner { app, http, tokens, retry_policy, random, clock }))
     }
 }
 
 impl Client {
     /// A client of `app`'s, to be told what is not as usual.
-    pub fn builder(app: App) -> Builder {
-        Builder {
+    pub fn builder(app: App) -> ClientBuilder {
+        ClientBuilder {
             app,
             base_url: BaseUrl::default(),
             token: TokenSource::default(),
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandomness),
         }
@@ -115,8 +118,8 @@ impl Client {
     ///
     /// An answer that the order exists already is taken for a success where it is known to be this very order: if the
     /// bank says so, or if an earlier try of this call may have made it.
-    pub async fn present(&self, present: &Present) -> Result<Presented, PresentError> {
-        self.do_present(present, Doubt::None).await
+    pub async fn present(&self, present: &PresentRequest) -> Result<PresentReceipt, PresentError> {
+        self.do_present(present, PriorAttempt::None).await
     }
 
     /// Gives coins that an earlier call may have given: one that ended with [`Outcome::Unknown`](crate::Outcome), or
@@ -124,46 +127,52 @@ impl Client {
     ///
     /// It does as [`present`](Self::present) does, and also takes for a success what the vendor's host says of every
     /// number that was used. So it must only be called with a number that was made for this very order.
-    pub async fn present_again(&self, present: &Present) -> Result<Presented, PresentError> {
-        self.do_present(present, Doubt::EarlierCall).await
+    pub async fn retry_present(&self, present: &PresentRequest) -> Result<PresentReceipt, PresentError> {
+        self.do_present(present, PriorAttempt::EarlierCall).await
     }
 
-    async fn do_present(&self, present: &Present, doubt: Doubt) -> Result<Presented, PresentError> {
-        let Present { player, coins, bill_no } = present;
+    async fn do_present(
+        &self,
+        present: &PresentRequest,
+        prior: PriorAttempt,
+    ) -> Result<PresentReceipt, PresentError> {
+        let PresentRequest { player, coins, bill_no } = present;
         let call_at = |ts| wire::Present {
             caller: self.0.caller(player, ts),
             present_counts: *coins,
             bill_no: *bill_no,
         };
-        match self.0.call(player, call_at, Some(*bill_no), doubt).await {
-            Ended::Done(reply) => {
-                Ok(Presented { bill_no: *bill_no, balance: Some(reply.balance), done_by: DoneBy::ThisTry })
-            }
-            Ended::Refused(refused, doubt) => match existing(&refused, doubt) {
-                Existing::This { order, done_by } => {
+        match self.0.call(player, call_at, Some(*bill_no), prior).await {
+            CallOutcome::Success(reply) => Ok(PresentReceipt {
+                bill_no: *bill_no,
+                balance: Some(reply.balance),
+                applied_by: AppliedBy::ThisAttempt,
+            }),
+            CallOutcome::Refused(refused, doubt) => match match_existing_order(&refused, doubt) {
+                OrderMatch::Same { order, applied_by: done_by } => {
                     let balance = order.map(|order| order.balance);
-                    Ok(Presented { bill_no: *bill_no, balance, done_by })
+                    Ok(PresentReceipt { bill_no: *bill_no, balance, applied_by: done_by })
                 }
-                Existing::Another(parameter) => Err(PresentError::BillNoTaken(parameter)),
-                Existing::Some => Err(PresentError::BillNoUsed),
-                Existing::None => Err(refusal(refused, doubt).into()),
+                OrderMatch::Mismatch(parameter) => Err(PresentError::BillNoTaken(parameter)),
+                OrderMatch::Unspecified => Err(PresentError::BillNoUsed),
+                OrderMatch::Unrelated => Err(to_call_error(refused, doubt).into()),
             },
-            Ended::Failed(error) => Err(error.into()),
+            CallOutcome::Failed(error) => Err(error.into()),
         }
     }
 
     /// Takes coins, once for each bill number. Like [`present`](Self::present), it knows its own order again.
-    pub async fn pay(&self, pay: &Pay) -> Result<Paid, PayError> {
-        self.do_pay(pay, Doubt::None).await
+    pub async fn pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
+        self.do_pay(pay, PriorAttempt::None).await
     }
 
     /// Takes coins that an earlier call may have taken, as [`present_again`](Self::present_again) gives.
-    pub async fn pay_again(&self, pay: &Pay) -> Result<Paid, PayError> {
-        self.do_pay(pay, Doubt::EarlierCall).await
+    pub async fn retry_pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
+        self.do_pay(pay, PriorAttempt::EarlierCall).await
     }
 
-    async fn do_pay(&self, pay: &Pay, doubt: Doubt) -> Result<Paid, PayError> {
-        let Pay { player, coins, bill_no, item, remark } = pay;
+    async fn do_pay(&self, pay: &PayRequest, prior: PriorAttempt) -> Result<PayReceipt, PayError> {
+        let PayRequest { player, coins, bill_no, item, remark } = pay;
         let call_at = |ts| wire::Pay {
             caller: self.0.caller(player, ts),
             amt: *coins,
@@ -171,70 +180,72 @@ impl Client {
             pay_item: item.clone(),
             app_remark: remark.clone(),
         };
-        match self.0.call(player, call_at, Some(*bill_no), doubt).await {
-            Ended::Done(reply) => Ok(Paid {
+        match self.0.call(player, call_at, Some(*bill_no), prior).await {
+            CallOutcome::Success(reply) => Ok(PayReceipt {
                 bill_no: *bill_no,
                 balance: Some(reply.balance),
-                used_gifted: Some(reply.used_gen_amt),
-                done_by: DoneBy::ThisTry,
+                gifted_spent: Some(reply.used_gen_amt),
+                applied_by: AppliedBy::ThisAttempt,
             }),
-            Ended::Refused(refused, doubt) => match existing(&refused, doubt) {
-                Existing::This { order, done_by } => {
+            CallOutcome::Refused(refused, doubt) => match match_existing_order(&refused, doubt) {
+                OrderMatch::Same { order, applied_by: done_by } => {
                     let balance = order.map(|order| order.balance);
-                    Ok(Paid { bill_no: *bill_no, balance, used_gifted: None, done_by })
+                    Ok(PayReceipt { bill_no: *bill_no, balance, gifted_spent: None, applied_by: done_by })
                 }
-                Existing::Another(parameter) => Err(PayError::BillNoTaken(parameter)),
-                Existing::Some => Err(PayError::BillNoUsed),
+                OrderMatch::Mismatch(parameter) => Err(PayError::BillNoTaken(parameter)),
+                OrderMatch::Unspecified => Err(PayError::BillNoUsed),
                 // The bank looks for the order of a bill number before it looks at the balance: this one was never
                 // applied, whatever became of earlier tries.
-                Existing::None if refused.code() == Some(ErrorCode::BalanceNotEnough) => {
+                OrderMatch::Unrelated if refused.code() == Some(ErrorCode::BalanceNotEnough) => {
                     Err(PayError::BalanceNotEnough)
                 }
-                Existing::None => Err(refusal(refused, doubt).into()),
+                OrderMatch::Unrelated => Err(to_call_error(refused, doubt).into()),
             },
-            Ended::Failed(error) => Err(error.into()),
+            CallOutcome::Failed(error) => Err(error.into()),
         }
     }
 
     /// Gives back what a pay took, once. Of a pay that was cancelled before, it says so and succeeds.
-    pub async fn cancel_pay(&self, cancel: &CancelPay) -> Result<Cancelled, CancelPayError> {
-        let CancelPay { player, bill_no, item } = cancel;
+    pub async fn cancel_pay(&self, cancel: &CancelPayRequest) -> Result<CancelPayReceipt, CancelPayError> {
+        let CancelPayRequest { player, bill_no, item } = cancel;
         let call_at = |ts| wire::CancelPay {
             caller: self.0.caller(player, ts),
             bill_no: *bill_no,
             pay_item: item.clone(),
         };
-        match self.0.call(player, call_at, Some(*bill_no), Doubt::None).await {
-            Ended::Done(reply) => Ok(Cancelled { bill_no: reply.bill_no, done_by: DoneBy::ThisTry }),
-            Ended::Refused(refused, doubt) => match refused.code() {
+        match self.0.call(player, call_at, Some(*bill_no), PriorAttempt::None).await {
+            CallOutcome::Success(reply) => {
+                Ok(CancelPayReceipt { bill_no: reply.bill_no, applied_by: AppliedBy::ThisAttempt })
+            }
+            CallOutcome::Refused(refused, prior) => match refused.code() {
                 Some(ErrorCode::OrderCanceled) => {
-                    Ok(Cancelled { bill_no: *bill_no, done_by: doubt.done_by() })
+                    Ok(CancelPayReceipt { bill_no: *bill_no, applied_by: prior.applied_by() })
                 }
                 Some(ErrorCode::OrderNotExist) => Err(CancelPayError::PayNotFound),
                 Some(ErrorCode::OrderConfirmed) => Err(CancelPayError::TooLate),
-                _ => Err(refusal(refused, doubt).into()),
+                _ => Err(to_call_error(refused, prior).into()),
             },
-            Ended::Failed(error) => Err(error.into()),
+            CallOutcome::Failed(error) => Err(error.into()),
         }
     }
 
     /// What a player has.
     pub async fn get_balance(&self, player: &Player) -> Result<BalanceReply, BalanceError> {
         let call_at = |ts| wire::GetBalance { caller: self.0.caller(player, ts) };
-        match self.0.call(player, call_at, None, Doubt::None).await {
-            Ended::Done(reply) => Ok(reply),
-            Ended::Refused(refused, doubt) => Err(refusal(refused, doubt).into()),
-            Ended::Failed(error) => Err(error.into()),
+        match self.0.call(player, call_at, None, PriorAttempt::None).await {
+            CallOutcome::Success(reply) => Ok(reply),
+            CallOutcome::Refused(refused, prior) => Err(to_call_error(refused, prior).into()),
+            CallOutcome::Failed(error) => Err(error.into()),
         }
     }
 
     /// The access token that calls are made with now; asked for if there is none. One try.
     pub async fn access_token(&self) -> Result<AccessToken, TokenError> {
-        self.0.tokens.get(&self.0.http, self.0.patience.try_timeout).await
+        self.0.tokens.get(&self.0.http, self.0.retry_policy.attempt_timeout).await
     }
 }
 
-impl Inner {
+impl ClientInner {
     /// The caller's clock.
     pub(crate) fn now(&self) -> UnixSeconds {
         let seconds = self.clock.now().seconds();
@@ -258,9 +269,9 @@ impl Inner {
         player: &Player,
         call_at: impl Fn(UnixSeconds) -> C,
         bill_no: Option<BillNo>,
-        doubt: Doubt,
-    ) -> Ended<C::Reply> {
-        let signing = Signing { call_at, session_key: player.session_key.as_ref() };
+        prior: PriorAttempt,
+    ) -> CallOutcome<C::Reply> {
+        let template = CallTemplate { call_at, session_key: player.session_key.as_ref() };
         let span = tracing::debug_span!(
             "midas",
             call = %C::KIND,
@@ -268,33 +279,33 @@ impl Inner {
             openid = %player.openid,
             bill_no = bill_no.map(tracing::field::display),
         );
-        attempt(self, signing, doubt).instrument(span).await
+        call_with_retries(self, template, prior).instrument(span).await
     }
 }
 
 /// What a refusal tells of the order with this bill number.
-enum Existing {
+enum OrderMatch {
     /// It is the one that was asked for.
-    This { order: Option<ExistingOrder>, done_by: DoneBy },
+    Same { order: Option<ExistingOrder>, applied_by: AppliedBy },
     /// It is another, which differs in this.
-    Another(Parameter),
+    Mismatch(Parameter),
     /// There is one, and nobody says which.
-    Some,
+    Unspecified,
     /// The refusal is about something else.
-    None,
+    Unrelated,
 }
 
-fn existing(refused: &ApiError, doubt: Doubt) -> Existing {
+fn match_existing_order(refused: &ApiError, prior: PriorAttempt) -> OrderMatch {
     if refused.code() != Some(ErrorCode::OrderExist) {
-        return Existing::None;
+        return OrderMatch::Unrelated;
     }
-    match (refused.mismatched_parameter(), refused.existing, doubt) {
-        (Some(parameter), ..) => Existing::Another(parameter),
-        (None, Some(order), _) => Existing::This { order: Some(order), done_by: doubt.done_by() },
-        (None, None, Doubt::EarlierCall | Doubt::EarlierTry) => {
-            Existing::This { order: None, done_by: doubt.done_by() }
+    match (refused.mismatched_parameter(), refused.existing, prior) {
+        (Some(parameter), ..) => OrderMatch::Mismatch(parameter),
+        (None, Some(order), _) => OrderMatch::Same { order: Some(order), applied_by: prior.applied_by() },
+        (None, None, PriorAttempt::EarlierCall | PriorAttempt::EarlierAttempt) => {
+            OrderMatch::Same { order: None, applied_by: prior.applied_by() }
         }
-        (None, None, Doubt::None | Doubt::UnderWay) => Existing::Some,
+        (None, None, PriorAttempt::None | PriorAttempt::InFlight) => OrderMatch::Unspecified,
     }
 }
 
@@ -308,12 +319,12 @@ impl fmt::Debug for Client {
     }
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("app", &self.app)
             .field("base_url", &self.base_url)
-            .field("patience", &self.patience)
+            .field("patience", &self.retry_policy)
             .finish_non_exhaustive()
     }
 }

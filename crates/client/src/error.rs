@@ -1,4 +1,4 @@
-//! Why a call is not done: one enum for each operation, all of which answer the same four questions.
+//! Why a call is not done: one enum for each operation, all of which answer the same four order_error_methods.
 //!
 //! Whose fault it is ([`Fault`]), whether coins may have moved all the same ([`Outcome`]), whether to try again
 //! (`retryable`), and, in words, what happened. No error holds a key, a token or a body.
@@ -6,11 +6,11 @@
 use pactolus_protocol::reply::ApiError;
 use pactolus_protocol::{ErrorCode, Parameter};
 
-use crate::http::TryError;
+use crate::http::TransportError;
 
 /// Who has to do something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ErrorSource {
     /// Whoever wrote or set up the caller: a key, a parameter, a bill number, a base URL, too many calls.
     Caller,
     /// The player, who has to log in again, or has too few coins.
@@ -23,9 +23,9 @@ pub enum Fault {
 
 /// What is known of the order when a call has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum OrderOutcome {
     /// It was not applied, and will not be.
-    NotDone,
+    NotApplied,
     /// It may have been applied, now or by an earlier try. Sending the same order again tells, and is safe.
     Unknown,
 }
@@ -95,15 +95,15 @@ pub enum CallError {
     #[error("the player is not logged in, or the login is over")]
     NoSession {
         /// What is known of the order.
-        outcome: Outcome,
+        outcome: OrderOutcome,
     },
     /// The bank refused it, and would refuse it again.
-    #[error("the bank refused it: {} {}", .refused.errcode, .refused.errmsg)]
-    Refused {
+    #[error("the bank refused it: {} {}", .error.errcode, .error.errmsg)]
+    Api {
         /// The bank's words.
-        refused: ApiError,
+        error: ApiError,
         /// What is known of the order.
-        outcome: Outcome,
+        outcome: OrderOutcome,
     },
     /// There is no access token to call with, because the app's secret is refused.
     #[error("no access token is given out")]
@@ -111,36 +111,36 @@ pub enum CallError {
         /// Why not.
         source: TokenError,
         /// What is known of the order.
-        outcome: Outcome,
+        outcome: OrderOutcome,
     },
     /// It was tried until the deadline, or as often as it may be.
-    #[error("gave up after {tries} tries")]
-    GaveUp {
+    #[error("gave up after {attempts} tries")]
+    RetriesExhausted {
         /// How often it was tried.
-        tries: u32,
+        attempts: u32,
         /// What came of the last try.
         #[source]
-        last: TryFailure,
+        last_failure: AttemptFailure,
         /// What is known of the order.
-        outcome: Outcome,
+        outcome: OrderOutcome,
     },
 }
 
 /// What came of a try that did not succeed, and may when it is repeated.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum TryFailure {
+pub enum AttemptFailure {
     /// There was no answer.
     #[error(transparent)]
-    NoAnswer(#[from] TryError),
+    Transport(#[from] TransportError),
     /// The bank answered that it cannot now.
     #[error("the bank answered {} {}", .0.errcode, .0.errmsg)]
-    NotNow(ApiError),
+    Transient(ApiError),
     /// There was no token to call with.
     #[error("no access token is to be had")]
     NoToken(#[source] TokenError),
     /// It was not begun, because the time was up.
     #[error("the deadline has passed")]
-    TimeIsUp,
+    DeadlineExceeded,
 }
 
 /// Why there is no access token.
@@ -148,20 +148,20 @@ pub enum TryFailure {
 pub enum TokenError {
     /// There was no answer.
     #[error(transparent)]
-    NoAnswer(#[from] TryError),
+    Transport(#[from] TransportError),
     /// The bank refused to give one out.
     #[error("the bank answered {} {}", .0.errcode, .0.errmsg)]
-    Refused(ApiError),
+    Api(ApiError),
     /// The token that the client was given is refused, and it has no way to another.
     #[error("the token that the client was given is good no longer")]
-    Fixed,
+    FixedTokenRejected,
 }
 
 /// 40014, which the vendor's host also answers where a token is no token at all; Pactolus says 40001.
 pub(crate) const INVALID_ACCESS_TOKEN: i32 = 40014;
 
 /// Whether a refusal says that the token is not good, and another might be.
-pub(crate) fn is_about_the_token(refused: &ApiError) -> bool {
+pub(crate) fn is_token_error(refused: &ApiError) -> bool {
     match refused.code() {
         Some(ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired) => true,
         Some(_) => false,
@@ -173,30 +173,30 @@ impl TokenError {
     /// Whether asking again may bring one.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::NoAnswer(error) => error.retryable(),
-            Self::Refused(refused) => refused.code().is_some_and(ErrorCode::retryable),
-            Self::Fixed => false,
+            Self::Transport(error) => error.retryable(),
+            Self::Api(refused) => refused.code().is_some_and(ErrorCode::retryable),
+            Self::FixedTokenRejected => false,
         }
     }
 
     /// Who has to do something about it.
-    pub fn fault(&self) -> Fault {
+    pub fn error_source(&self) -> ErrorSource {
         match self {
-            Self::NoAnswer(error) => error.fault(),
-            Self::Refused(refused) => fault_of(refused),
-            Self::Fixed => Fault::Caller,
+            Self::Transport(error) => error.error_source(),
+            Self::Api(refused) => error_source_of(refused),
+            Self::FixedTokenRejected => ErrorSource::Caller,
         }
     }
 }
 
-impl TryError {
+impl TransportError {
     /// Who has to do something about it.
-    pub fn fault(&self) -> Fault {
+    pub fn error_source(&self) -> ErrorSource {
         match self {
-            Self::NotConnected(_) | Self::BrokeOff(_) | Self::TimedOut(_) => Fault::Network,
-            Self::Status(status) if status.is_server_error() => Fault::Bank,
+            Self::Unreachable(_) | Self::ConnectionLost(_) | Self::TimedOut(_) => ErrorSource::Network,
+            Self::Status(status) if status.is_server_error() => ErrorSource::Bank,
             // Whoever answers so is no bank: the base URL is another's.
-            Self::Status(_) | Self::NotAnAnswer(_) => Fault::Caller,
+            Self::Status(_) | Self::InvalidReply(_) => ErrorSource::Caller,
         }
     }
 }
@@ -207,53 +207,53 @@ impl CallError {
         match self {
             Self::NoSession { .. } => false,
             // By then another process has made another token, and this client will have it.
-            Self::Refused { refused, .. } => is_about_the_token(refused),
+            Self::Api { error: refused, .. } => is_token_error(refused),
             Self::NoToken { source, .. } => source.retryable(),
-            Self::GaveUp { last, .. } => match last {
-                TryFailure::NoAnswer(error) => error.retryable(),
-                TryFailure::NotNow(_) | TryFailure::TimeIsUp => true,
-                TryFailure::NoToken(error) => error.retryable(),
+            Self::RetriesExhausted { last_failure: last, .. } => match last {
+                AttemptFailure::Transport(error) => error.retryable(),
+                AttemptFailure::Transient(_) | AttemptFailure::DeadlineExceeded => true,
+                AttemptFailure::NoToken(error) => error.retryable(),
             },
         }
     }
 
     /// Who has to do something about it.
-    pub fn fault(&self) -> Fault {
+    pub fn error_source(&self) -> ErrorSource {
         match self {
-            Self::NoSession { .. } => Fault::Player,
-            Self::Refused { refused, .. } => fault_of(refused),
-            Self::NoToken { source, .. } => source.fault(),
-            Self::GaveUp { last, .. } => match last {
-                TryFailure::NoAnswer(error) => error.fault(),
-                TryFailure::NotNow(refused) => fault_of(refused),
-                TryFailure::NoToken(error) => error.fault(),
-                TryFailure::TimeIsUp => Fault::Bank,
+            Self::NoSession { .. } => ErrorSource::Player,
+            Self::Api { error: refused, .. } => error_source_of(refused),
+            Self::NoToken { source, .. } => source.error_source(),
+            Self::RetriesExhausted { last_failure: last, .. } => match last {
+                AttemptFailure::Transport(error) => error.error_source(),
+                AttemptFailure::Transient(refused) => error_source_of(refused),
+                AttemptFailure::NoToken(error) => error.error_source(),
+                AttemptFailure::DeadlineExceeded => ErrorSource::Bank,
             },
         }
     }
 
     /// What is known of the order.
-    pub const fn outcome(&self) -> Outcome {
+    pub const fn outcome(&self) -> OrderOutcome {
         match self {
             Self::NoSession { outcome }
-            | Self::Refused { outcome, .. }
+            | Self::Api { outcome, .. }
             | Self::NoToken { outcome, .. }
-            | Self::GaveUp { outcome, .. } => *outcome,
+            | Self::RetriesExhausted { outcome, .. } => *outcome,
         }
     }
 }
 
 /// Whose fault a refusal is that says no more than its code.
-fn fault_of(refused: &ApiError) -> Fault {
+fn error_source_of(refused: &ApiError) -> ErrorSource {
     match refused.code() {
-        Some(ErrorCode::SystemError | ErrorCode::OrderProcessing) => Fault::Bank,
+        Some(ErrorCode::SystemError | ErrorCode::OrderProcessing) => ErrorSource::Bank,
         Some(
             ErrorCode::NoSession
             | ErrorCode::BalanceNotEnough
             | ErrorCode::InvalidCode
             | ErrorCode::CodeUsed
             | ErrorCode::InvalidSignature,
-        ) => Fault::Player,
+        ) => ErrorSource::Player,
         Some(
             ErrorCode::InvalidCredential
             | ErrorCode::InvalidGrantType
@@ -276,12 +276,12 @@ fn fault_of(refused: &ApiError) -> Fault {
             | ErrorCode::NoPrivilege
             | ErrorCode::InvalidParameter,
         )
-        | None => Fault::Caller,
+        | None => ErrorSource::Caller,
     }
 }
 
-macro_rules! questions {
-    ($($error:ident { $($variant:ident => $fault:ident),* })*) => {
+macro_rules! order_error_methods {
+    ($($error:ident { $($variant:ident => $source:ident),* })*) => {
         $(impl $error {
             /// Whether the same call may succeed when it is made again, as it is.
             pub fn retryable(&self) -> bool {
@@ -292,17 +292,17 @@ macro_rules! questions {
             }
 
             /// Who has to do something about it.
-            pub fn fault(&self) -> Fault {
+            pub fn error_source(&self) -> ErrorSource {
                 match self {
-                    $(Self::$variant { .. } => Fault::$fault,)*
-                    Self::Call(error) => error.fault(),
+                    $(Self::$variant { .. } => ErrorSource::$source,)*
+                    Self::Call(error) => error.error_source(),
                 }
             }
 
             /// What is known of the order.
-            pub fn outcome(&self) -> Outcome {
+            pub fn outcome(&self) -> OrderOutcome {
                 match self {
-                    $(Self::$variant { .. } => Outcome::NotDone,)*
+                    $(Self::$variant { .. } => OrderOutcome::NotApplied,)*
                     Self::Call(error) => error.outcome(),
                 }
             }
@@ -317,7 +317,7 @@ macro_rules! questions {
 }
 
 // Each of these is the bank's decision about this very order, so it is known not to be applied.
-questions! {
+order_error_methods! {
     PresentError { BillNoTaken => Caller, BillNoUsed => Caller }
     PayError { BalanceNotEnough => Player, BillNoTaken => Caller, BillNoUsed => Caller }
     CancelPayError { PayNotFound => Caller, TooLate => Caller }
@@ -330,7 +330,7 @@ impl BalanceError {
     }
 
     /// Who has to do something about it.
-    pub fn fault(&self) -> Fault {
-        self.0.fault()
+    pub fn error_source(&self) -> ErrorSource {
+        self.0.error_source()
     }
 }

@@ -16,10 +16,10 @@ pub fn base_url(bytes: &[u8]) {
         assert_eq!(BaseUrl::new(url.as_str()).as_ref(), Ok(&url), "it is still one when it is read again");
         let path = "/cgi-bin/midas/sandbox/getbalance";
         let query = format!("access_token={}", "%2F".repeat(512));
-        let called: Uri = format!("{url}{path}?{query}").parse().expect("a call has a URI");
-        assert!(called.path().ends_with(path), "{called} is called at another path");
-        assert_eq!(called.query(), Some(&*query));
-        let authority = called.authority().expect("a call is made somewhere");
+        let uri: Uri = format!("{url}{path}?{query}").parse().expect("a call has a URI");
+        assert!(uri.path().ends_with(path), "{uri} is called at another path");
+        assert_eq!(uri.query(), Some(&*query));
+        let authority = uri.authority().expect("a call is made somewhere");
         assert!(!authority.as_str().contains('@'), "{authority} holds a login");
     }
 }
@@ -27,7 +27,7 @@ pub fn base_url(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_kept_base_url() {
+    fn base_url_corpus_passes() {
         pactolus_fuzz_support::run_corpus("base_url", super::base_url);
     }
 }

@@ -18,7 +18,7 @@ use rustls::ClientConfig;
 use crate::base_url::BaseUrl;
 
 /// The largest answer that is read. The largest of a bank's takes a tenth of it.
-const ANSWER_BYTES_MAX: usize = 16 * 1024;
+const REPLY_BYTES_MAX: usize = 16 * 1024;
 
 /// How long a connection is kept without a request. Shorter than load balancers do, so that it is seldom they who
 /// close it under a request.
@@ -26,20 +26,20 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Requests to one bank. Clones share their connections.
 #[derive(Clone, Debug)]
-pub(crate) struct Http {
+pub(crate) struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base_url: BaseUrl,
 }
 
 /// Why one try brought no answer.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum TryError {
+pub enum TransportError {
     /// There was no connection, so the bank has not seen the request.
     #[error("the bank cannot be reached")]
-    NotConnected(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    Unreachable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The connection broke before the whole answer was there.
     #[error("the connection broke off before the answer")]
-    BrokeOff(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    ConnectionLost(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The answer did not come in time.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
@@ -48,15 +48,15 @@ pub enum TryError {
     Status(StatusCode),
     /// It answered with something that is no answer to the call.
     #[error("what came back {0}")]
-    NotAnAnswer(pactolus_protocol::reply::InvalidReply),
+    InvalidReply(pactolus_protocol::reply::InvalidReply),
 }
 
-impl TryError {
+impl TransportError {
     /// Whether the bank may have done what it was asked for.
-    pub(crate) fn may_be_done(&self) -> bool {
+    pub(crate) fn may_have_applied(&self) -> bool {
         match self {
-            Self::NotConnected(_) => false,
-            Self::BrokeOff(_) | Self::TimedOut(_) | Self::NotAnAnswer(_) => true,
+            Self::Unreachable(_) => false,
+            Self::ConnectionLost(_) | Self::TimedOut(_) | Self::InvalidReply(_) => true,
             // A gateway's own refusal; only of a failure behind it does it not know how far the request came.
             Self::Status(status) => status.is_server_error(),
         }
@@ -65,20 +65,22 @@ impl TryError {
     /// Whether the same request may be answered when it is sent again.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::NotConnected(_) | Self::BrokeOff(_) | Self::TimedOut(_) | Self::NotAnAnswer(_) => true,
+            Self::Unreachable(_) | Self::ConnectionLost(_) | Self::TimedOut(_) | Self::InvalidReply(_) => {
+                true
+            }
             Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
         }
     }
 }
 
-impl Http {
+impl HttpClient {
     pub(crate) fn new(base_url: BaseUrl, connect_timeout: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(connect_timeout));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls())
+            .with_tls_config(tls_config())
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -96,7 +98,7 @@ impl Http {
     }
 
     /// GETs `path_and_query`.
-    pub(crate) async fn get(&self, path_and_query: &str, timeout: Duration) -> Result<Bytes, TryError> {
+    pub(crate) async fn get(&self, path_and_query: &str, timeout: Duration) -> Result<Bytes, TransportError> {
         self.send(Method::GET, path_and_query, Bytes::new(), timeout).await
     }
 
@@ -106,7 +108,7 @@ impl Http {
         path_and_query: &str,
         body: impl Into<Bytes>,
         timeout: Duration,
-    ) -> Result<Bytes, TryError> {
+    ) -> Result<Bytes, TransportError> {
         self.send(Method::POST, path_and_query, body.into(), timeout).await
     }
 
@@ -116,35 +118,36 @@ impl Http {
         path_and_query: &str,
         body: Bytes,
         timeout: Duration,
-    ) -> Result<Bytes, TryError> {
+    ) -> Result<Bytes, TransportError> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path_and_query}", self.base_url))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .expect("a base URL and an encoded query are a URI");
-        let answered = async { read(self.client.request(request).await).await };
-        tokio::time::timeout(timeout, answered).await.unwrap_or(Err(TryError::TimedOut(timeout)))
+        let reply = async { read_reply(self.client.request(request).await).await };
+        tokio::time::timeout(timeout, reply).await.unwrap_or(Err(TransportError::TimedOut(timeout)))
     }
 }
 
-async fn read(
+async fn read_reply(
     response: Result<Response<Incoming>, hyper_util::client::legacy::Error>,
-) -> Result<Bytes, TryError> {
+) -> Result<Bytes, TransportError> {
     let response = response.map_err(|error| {
         let connected = !error.is_connect();
         let error = Arc::new(error);
-        if connected { TryError::BrokeOff(error) } else { TryError::NotConnected(error) }
+        if connected { TransportError::ConnectionLost(error) } else { TransportError::Unreachable(error) }
     })?;
     if response.status() != StatusCode::OK {
-        return Err(TryError::Status(response.status()));
+        return Err(TransportError::Status(response.status()));
     }
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    body.map(http_body_util::Collected::to_bytes).map_err(|error| TryError::BrokeOff(error.into()))
+    let body = Limited::new(response.into_body(), REPLY_BYTES_MAX).collect().await;
+    body.map(http_body_util::Collected::to_bytes)
+        .map_err(|error| TransportError::ConnectionLost(error.into()))
 }
 
 /// TLS with the roots that browsers trust, compiled in: a bank's client in a bare container has no others.
-fn tls() -> ClientConfig {
+fn tls_config() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has the suites of both versions")

@@ -81,16 +81,20 @@ mod token;
 
 pub use app::App;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
-pub use bill_no::BillNos;
-pub use client::{Builder, Client};
+pub use bill_no::BillNoGenerator;
+pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock};
 pub use error::{
-    BalanceError, CallError, CancelPayError, Fault, Outcome, PayError, PresentError, TokenError, TryFailure,
+    AttemptFailure, BalanceError, CallError, CancelPayError, ErrorSource, OrderOutcome, PayError,
+    PresentError, TokenError,
 };
-pub use http::TryError;
+pub use http::TransportError;
 pub use random::{OsRandomness, Randomness};
-pub use requests::{CancelPay, Cancelled, DoneBy, Paid, Pay, Player, Present, Presented};
-pub use retry_policy::Patience;
+pub use requests::{
+    AppliedBy, CancelPayReceipt, CancelPayRequest, PayReceipt, PayRequest, Player, PresentReceipt,
+    PresentRequest,
+};
+pub use retry_policy::RetryPolicy;
 pub use token::TokenSource;
 
 pub use pactolus_protocol::reply::ApiError;

@@ -37,20 +37,20 @@ impl Player {
 
     /// The same player, logged in with `session_key`.
     #[must_use]
-    pub fn logged_in(self, session_key: SessionKey) -> Self {
+    pub fn with_session_key(self, session_key: SessionKey) -> Self {
         Self { session_key: Some(session_key), ..self }
     }
 
     /// The same player in another zone.
     #[must_use]
-    pub fn in_zone(self, zone_id: ZoneId) -> Self {
+    pub fn with_zone(self, zone_id: ZoneId) -> Self {
         Self { zone_id, ..self }
     }
 }
 
 /// Coins to give to a player.
 #[derive(Clone, Debug)]
-pub struct Present {
+pub struct PresentRequest {
     /// To whom.
     pub player: Player,
     /// How many.
@@ -61,7 +61,7 @@ pub struct Present {
 
 /// Coins to take from a player.
 #[derive(Clone, Debug)]
-pub struct Pay {
+pub struct PayRequest {
     /// From whom.
     pub player: Player,
     /// How many.
@@ -74,7 +74,7 @@ pub struct Pay {
     pub remark: Option<FreeText>,
 }
 
-impl Pay {
+impl PayRequest {
     /// A pay with nothing noted.
     pub const fn new(player: Player, coins: Amount, bill_no: BillNo) -> Self {
         Self { player, coins, bill_no, item: None, remark: None }
@@ -83,7 +83,7 @@ impl Pay {
 
 /// A pay to give back.
 #[derive(Clone, Debug)]
-pub struct CancelPay {
+pub struct CancelPayRequest {
     /// To whom.
     pub player: Player,
     /// The number of the pay.
@@ -94,44 +94,44 @@ pub struct CancelPay {
 
 /// Which try it was that the bank did as it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DoneBy {
+pub enum AppliedBy {
     /// The one that it answered so.
-    ThisTry,
+    ThisAttempt,
     /// An earlier try of this call, whose answer was lost.
-    AnEarlierTry,
+    EarlierAttempt,
     /// A call before this one: the very same order was there already.
-    AnEarlierCall,
+    EarlierCall,
 }
 
 /// Coins that are given, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Presented {
+pub struct PresentReceipt {
     /// The order's number.
     pub bill_no: BillNo,
     /// The player's coins. Of an order that was there already Pactolus tells them, the vendor's host does not.
     pub balance: Option<Coins>,
     /// Which try it was.
-    pub done_by: DoneBy,
+    pub applied_by: AppliedBy,
 }
 
 /// Coins that are taken, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Paid {
+pub struct PayReceipt {
     /// The order's number.
     pub bill_no: BillNo,
     /// The player's coins. Of an order that was there already Pactolus tells them, the vendor's host does not.
     pub balance: Option<Coins>,
     /// Gifted coins among those taken; not told of an order that was there already.
-    pub used_gifted: Option<Coins>,
+    pub gifted_spent: Option<Coins>,
     /// Which try it was.
-    pub done_by: DoneBy,
+    pub applied_by: AppliedBy,
 }
 
 /// A pay that is given back, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cancelled {
+pub struct CancelPayReceipt {
     /// The number of the pay.
     pub bill_no: BillNo,
     /// Which try it was.
-    pub done_by: DoneBy,
+    pub applied_by: AppliedBy,
 }

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::error::TokenError;
-use crate::http::{Http, TryError};
+use crate::http::{HttpClient, TransportError};
 
 /// Where a client has its access token from.
 #[derive(Clone, Debug, Default)]
@@ -32,73 +32,73 @@ pub enum TokenSource {
 }
 
 /// How long before its end a token is renewed, at most.
-const LEAD_MAX: Duration = Duration::from_secs(300);
+const REFRESH_LEAD_MAX: Duration = Duration::from_secs(300);
 
 /// How long a renewal that failed is not tried again while the token is still good.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
+const REFRESH_BACKOFF: Duration = Duration::from_secs(10);
 
 /// The token of one client.
-pub(crate) struct Tokens {
+pub(crate) struct TokenCache {
     source: TokenSource,
     credentials: Credentials,
-    held: RwLock<Option<Held>>,
-    turn: Mutex<Turn>,
+    cached: RwLock<Option<CachedToken>>,
+    refresh_lock: Mutex<RefreshState>,
     /// How many have had their turn.
-    turns: AtomicU64,
+    refresh_count: AtomicU64,
 }
 
 #[derive(Clone)]
-struct Held {
+struct CachedToken {
     token: AccessToken,
-    renew_at: Instant,
-    over_at: Instant,
+    refresh_at: Instant,
+    expires_at: Instant,
 }
 
 /// What came of the last turn, for those who waited while it was taken.
 #[derive(Default)]
-struct Turn {
-    failed: Option<TokenError>,
+struct RefreshState {
+    last_error: Option<TokenError>,
 }
 
 /// What a call finds when it asks for the token.
-enum Found {
-    Good(AccessToken),
-    SoonOver(AccessToken),
-    None,
+enum TokenState {
+    Valid(AccessToken),
+    Expiring(AccessToken),
+    Missing,
 }
 
-impl Tokens {
+impl TokenCache {
     pub(crate) fn new(source: TokenSource, credentials: Credentials) -> Self {
         Self {
             source,
             credentials,
-            held: RwLock::default(),
-            turn: Mutex::default(),
-            turns: AtomicU64::new(0),
+            cached: RwLock::default(),
+            refresh_lock: Mutex::default(),
+            refresh_count: AtomicU64::new(0),
         }
     }
 
     /// A token to call with.
-    pub(crate) async fn get(&self, http: &Http, timeout: Duration) -> Result<AccessToken, TokenError> {
+    pub(crate) async fn get(&self, http: &HttpClient, timeout: Duration) -> Result<AccessToken, TokenError> {
         if let TokenSource::Fixed(token) = &self.source {
             return Ok(token.clone());
         }
-        match self.find() {
-            Found::Good(token) => Ok(token),
-            Found::SoonOver(token) => {
+        match self.state() {
+            TokenState::Valid(token) => Ok(token),
+            TokenState::Expiring(token) => {
                 // Somebody else may be at it; there is no need to wait for them.
-                if let Ok(mut turn) = self.turn.try_lock() {
-                    self.renew_early(&mut turn, http, timeout).await;
+                if let Ok(mut refresh_state) = self.refresh_lock.try_lock() {
+                    self.refresh_early(&mut refresh_state, http, timeout).await;
                 }
                 Ok(self.current().unwrap_or(token))
             }
-            Found::None => {
-                let seen = self.turns.load(Ordering::Acquire);
-                let mut turn = self.turn.lock().await;
-                if let Found::Good(token) | Found::SoonOver(token) = self.find() {
+            TokenState::Missing => {
+                let count_before = self.refresh_count.load(Ordering::Acquire);
+                let mut turn = self.refresh_lock.lock().await;
+                if let TokenState::Valid(token) | TokenState::Expiring(token) = self.state() {
                     return Ok(token);
                 }
-                self.take_turn(&mut turn, seen, http, RefreshMode::WhenExpired, timeout).await
+                self.refresh_once(&mut turn, count_before, http, RefreshMode::WhenExpired, timeout).await
             }
         }
     }
@@ -106,103 +106,107 @@ impl Tokens {
     /// A token to call with in place of one that was refused.
     pub(crate) async fn replace(
         &self,
-        refused: &AccessToken,
-        http: &Http,
+        rejected: &AccessToken,
+        http: &HttpClient,
         timeout: Duration,
     ) -> Result<AccessToken, TokenError> {
         if let TokenSource::Fixed(_) = &self.source {
-            return Err(TokenError::Fixed);
+            return Err(TokenError::FixedTokenRejected);
         }
-        let seen = self.turns.load(Ordering::Acquire);
-        let mut turn = self.turn.lock().await;
-        if let Some(token) = self.current().filter(|token| !token.matches(refused.expose())) {
+        let count_before = self.refresh_count.load(Ordering::Acquire);
+        let mut refresh_state = self.refresh_lock.lock().await;
+        if let Some(token) = self.current().filter(|token| !token.matches(rejected.expose())) {
             return Ok(token);
         }
-        let token = self.take_turn(&mut turn, seen, http, RefreshMode::WhenExpired, timeout).await?;
-        if !token.matches(refused.expose()) {
+        let token = self
+            .refresh_once(&mut refresh_state, count_before, http, RefreshMode::WhenExpired, timeout)
+            .await?;
+        if !token.matches(rejected.expose()) {
             return Ok(token);
         }
         // The bank believes in a token that it refuses; only this makes another.
-        let seen = self.turns.load(Ordering::Acquire);
-        self.take_turn(&mut turn, seen, http, RefreshMode::Force, timeout).await
+        let seen = self.refresh_count.load(Ordering::Acquire);
+        self.refresh_once(&mut refresh_state, seen, http, RefreshMode::Force, timeout).await
     }
 
-    fn find(&self) -> Found {
-        let held = self.held.read().expect("nothing panics while it replaces a token");
+    fn state(&self) -> TokenState {
+        let cached = self.cached.read().expect("nothing panics while it replaces a token");
         let now = Instant::now();
-        match &*held {
-            Some(held) if now < held.renew_at => Found::Good(held.token.clone()),
-            Some(held) if now < held.over_at => Found::SoonOver(held.token.clone()),
-            Some(_) | None => Found::None,
+        match &*cached {
+            Some(held) if now < held.refresh_at => TokenState::Valid(held.token.clone()),
+            Some(held) if now < held.expires_at => TokenState::Expiring(held.token.clone()),
+            Some(_) | None => TokenState::Missing,
         }
     }
 
     fn current(&self) -> Option<AccessToken> {
-        let held = self.held.read().expect("nothing panics while it replaces a token");
-        held.as_ref().map(|held| held.token.clone())
+        let cached = self.cached.read().expect("nothing panics while it replaces a token");
+        cached.as_ref().map(|held| held.token.clone())
     }
 
-    async fn renew_early(&self, turn: &mut Turn, http: &Http, timeout: Duration) {
-        let seen = self.turns.load(Ordering::Acquire);
-        if let Err(error) = self.take_turn(turn, seen, http, RefreshMode::WhenExpired, timeout).await {
+    async fn refresh_early(&self, refresh_state: &mut RefreshState, http: &HttpClient, timeout: Duration) {
+        let count_before = self.refresh_count.load(Ordering::Acquire);
+        if let Err(error) =
+            self.refresh_once(refresh_state, count_before, http, RefreshMode::WhenExpired, timeout).await
+        {
             tracing::warn!(%error, "the access token is not renewed yet");
-            let mut held = self.held.write().expect("nothing panics while it replaces a token");
-            if let Some(held) = &mut *held {
-                held.renew_at = held.over_at.min(Instant::now() + RENEWAL_PAUSE);
+            let mut cached = self.cached.write().expect("nothing panics while it replaces a token");
+            if let Some(held) = &mut *cached {
+                held.refresh_at = held.expires_at.min(Instant::now() + REFRESH_BACKOFF);
             }
         }
     }
 
     /// Asks for a token, unless somebody has done so in vain since `seen` turns were over.
-    async fn take_turn(
+    async fn refresh_once(
         &self,
-        turn: &mut Turn,
-        seen: u64,
-        http: &Http,
-        refresh: RefreshMode,
+        refresh_state: &mut RefreshState,
+        count_before: u64,
+        http: &HttpClient,
+        mode: RefreshMode,
         timeout: Duration,
     ) -> Result<AccessToken, TokenError> {
-        if self.turns.load(Ordering::Acquire) > seen
-            && let Some(error) = &turn.failed
+        if self.refresh_count.load(Ordering::Acquire) > count_before
+            && let Some(error) = &refresh_state.last_error
         {
             return Err(error.clone());
         }
-        let asked = self.ask(http, refresh, timeout).await;
-        self.turns.fetch_add(1, Ordering::Release);
-        turn.failed = asked.as_ref().err().cloned();
-        let reply = asked?;
+        let result = self.fetch(http, mode, timeout).await;
+        self.refresh_count.fetch_add(1, Ordering::Release);
+        refresh_state.last_error = result.as_ref().err().cloned();
+        let reply = result?;
         let now = Instant::now();
-        let lead = LEAD_MAX.min(reply.expires_in / 2);
-        let held = Held {
+        let lead = REFRESH_LEAD_MAX.min(reply.expires_in / 2);
+        let cached = CachedToken {
             token: reply.access_token.clone(),
-            renew_at: now + reply.expires_in.saturating_sub(lead),
-            over_at: now + reply.expires_in,
+            refresh_at: now + reply.expires_in.saturating_sub(lead),
+            expires_at: now + reply.expires_in,
         };
-        *self.held.write().expect("nothing panics while it replaces a token") = Some(held);
+        *self.cached.write().expect("nothing panics while it replaces a token") = Some(cached);
         tracing::debug!(expires_in_s = reply.expires_in.as_secs(), "a new access token");
         Ok(reply.access_token)
     }
 
-    async fn ask(
+    async fn fetch(
         &self,
-        http: &Http,
-        refresh: RefreshMode,
+        http: &HttpClient,
+        mode: RefreshMode,
         timeout: Duration,
     ) -> Result<TokenReply, TokenError> {
         let json = match &self.source {
             TokenSource::Stable => {
-                let request = StableTokenRequest { credentials: self.credentials.clone(), refresh };
+                let request = StableTokenRequest { credentials: self.credentials.clone(), refresh: mode };
                 http.post(STABLE_TOKEN_PATH, request.to_json(), timeout).await?
             }
             TokenSource::Plain => {
                 let query = self.credentials.to_query(GrantType::ClientCredential);
                 http.get(&format!("{TOKEN_PATH}?{query}"), timeout).await?
             }
-            TokenSource::Fixed(_) => return Err(TokenError::Fixed),
+            TokenSource::Fixed(_) => return Err(TokenError::FixedTokenRejected),
         };
-        match TokenReply::parse(&json).map_err(TryError::NotAnAnswer)? {
+        match TokenReply::parse(&json).map_err(TransportError::InvalidReply)? {
             ReplyOutcome::Success(reply) => Ok(reply),
-            ReplyOutcome::Refused(refused) => Err(TokenError::Refused(refused)),
+            ReplyOutcome::Refused(refused) => Err(TokenError::Api(refused)),
         }
     }
 }

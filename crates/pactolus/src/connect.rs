@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use pactolus_client::{App, BaseUrl, Client, Patience, TokenSource};
+use pactolus_client::{App, BaseUrl, Client, RetryPolicy, TokenSource};
 use pactolus_protocol::{AccessToken, MidasKey, Pf};
 use pactolus_types::{AppId, Environment};
 
@@ -80,7 +80,7 @@ impl Bank {
         Client::builder(self.app.clone())
             .base_url(self.url.clone())
             .token(self.token.clone())
-            .patience(Patience { deadline, ..Patience::default() })
+            .retry_policy(RetryPolicy { call_timeout: deadline, ..RetryPolicy::default() })
             .build()
     }
 

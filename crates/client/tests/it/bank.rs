@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pactolus_client::{
-    AccessToken, Amount, App, AppSecret, BaseUrl, BillNo, Builder, Client, MidasKey, OpenId, Player, Present,
-    SessionKey,
+    AccessToken, Amount, App, AppSecret, BaseUrl, BillNo, Client, ClientBuilder, MidasKey, OpenId, Player,
+    PresentRequest, SessionKey,
 };
 use pactolus_ledger::model::Model;
 use pactolus_server::{AppSettings, Bank, OsRandomness, Settings, Store, SystemClock, serve};
@@ -50,7 +50,7 @@ impl TestBank {
         self.builder().build()
     }
 
-    pub(crate) fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> ClientBuilder {
         sandbox(&format!("http://{}", self.address))
     }
 
@@ -83,7 +83,7 @@ impl TestBank {
 }
 
 /// A client of the sample app's sandbox at `url`.
-pub(crate) fn sandbox(url: &str) -> Builder {
+pub(crate) fn sandbox(url: &str) -> ClientBuilder {
     let app = App::sandbox(
         "wx1234567".parse().unwrap(),
         "12345678".parse().unwrap(),
@@ -94,11 +94,11 @@ pub(crate) fn sandbox(url: &str) -> Builder {
 }
 
 pub(crate) fn player(openid: &str) -> Player {
-    Player::new(OpenId::new(openid).unwrap()).logged_in(SessionKey::new(SESSION_KEY).unwrap())
+    Player::new(OpenId::new(openid).unwrap()).with_session_key(SessionKey::new(SESSION_KEY).unwrap())
 }
 
-pub(crate) fn gift(player: &Player, bill_no: &str, coins: u64) -> Present {
-    Present {
+pub(crate) fn gift(player: &Player, bill_no: &str, coins: u64) -> PresentRequest {
+    PresentRequest {
         player: player.clone(),
         coins: Amount::new(coins).unwrap(),
         bill_no: BillNo::new(bill_no).unwrap(),

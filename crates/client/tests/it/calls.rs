@@ -1,29 +1,29 @@
 //! The calls against a real bank: what is done, what is a replay, and whose fault a refusal is.
 
 use pactolus_client::{
-    Amount, App, AppSecret, BaseUrl, CallError, CancelPay, CancelPayError, Client, DoneBy, Fault, MidasKey,
-    Outcome, Parameter, Pay, PayError, PresentError,
+    Amount, App, AppSecret, AppliedBy, BaseUrl, CallError, CancelPayError, CancelPayRequest, Client,
+    ErrorSource, MidasKey, OrderOutcome, Parameter, PayError, PayRequest, PresentError,
 };
 
 use crate::bank::{SECRET, TestBank, gift, player};
 
 #[tokio::test]
-async fn coins_come_go_and_come_back_once_each() {
+async fn each_order_is_applied_exactly_once() {
     let bank = TestBank::start().await;
     let (client, player) = (bank.client(), bank.log_in("one").await);
     let given = client.present(&gift(&player, "gift", 100)).await.unwrap();
-    assert_eq!((given.balance.unwrap().get(), given.done_by), (100, DoneBy::ThisTry));
+    assert_eq!((given.balance.unwrap().get(), given.applied_by), (100, AppliedBy::ThisAttempt));
 
-    let pay = Pay::new(player.clone(), Amount::new(30).unwrap(), "pay".parse().unwrap());
+    let pay = PayRequest::new(player.clone(), Amount::new(30).unwrap(), "pay".parse().unwrap());
     let paid = client.pay(&pay).await.unwrap();
-    assert_eq!((paid.balance.unwrap().get(), paid.used_gifted.unwrap().get()), (70, 30));
+    assert_eq!((paid.balance.unwrap().get(), paid.gifted_spent.unwrap().get()), (70, 30));
     let again = client.pay(&pay).await.unwrap();
-    assert_eq!((again.balance.unwrap().get(), again.done_by), (70, DoneBy::AnEarlierCall));
-    assert_eq!(again.used_gifted, None);
+    assert_eq!((again.balance.unwrap().get(), again.applied_by), (70, AppliedBy::EarlierCall));
+    assert_eq!(again.gifted_spent, None);
 
-    let cancel = CancelPay { player: player.clone(), bill_no: "pay".parse().unwrap(), item: None };
-    assert_eq!(client.cancel_pay(&cancel).await.unwrap().done_by, DoneBy::ThisTry);
-    assert_eq!(client.cancel_pay(&cancel).await.unwrap().done_by, DoneBy::AnEarlierCall);
+    let cancel = CancelPayRequest { player: player.clone(), bill_no: "pay".parse().unwrap(), item: None };
+    assert_eq!(client.cancel_pay(&cancel).await.unwrap().applied_by, AppliedBy::ThisAttempt);
+    assert_eq!(client.cancel_pay(&cancel).await.unwrap().applied_by, AppliedBy::EarlierCall);
 
     let balance = client.get_balance(&player).await.unwrap();
     let sums = [balance.balance, balance.present_sum, balance.cost_sum].map(pactolus_client::Coins::get);
@@ -31,7 +31,7 @@ async fn coins_come_go_and_come_back_once_each() {
 }
 
 #[tokio::test]
-async fn a_number_of_somebody_else_is_told_apart() {
+async fn bill_no_of_another_order_is_a_mismatch() {
     let bank = TestBank::start().await;
     let (client, one, two) = (bank.client(), bank.log_in("one").await, bank.log_in("two").await);
     client.present(&gift(&one, "number", 5)).await.unwrap();
@@ -39,15 +39,15 @@ async fn a_number_of_somebody_else_is_told_apart() {
         [(gift(&two, "number", 5), Parameter::OpenId), (gift(&one, "number", 6), Parameter::PresentCounts)]
     {
         for error in
-            [client.present(&other).await, client.present_again(&other).await].map(Result::unwrap_err)
+            [client.present(&other).await, client.retry_present(&other).await].map(Result::unwrap_err)
         {
             assert!(
                 matches!(error, PresentError::BillNoTaken(parameter) if parameter == differs),
                 "{error:?}"
             );
             assert_eq!(
-                (error.fault(), error.outcome(), error.retryable()),
-                (Fault::Caller, Outcome::NotDone, false)
+                (error.error_source(), error.outcome(), error.retryable()),
+                (ErrorSource::Caller, OrderOutcome::NotApplied, false)
             );
         }
     }
@@ -56,20 +56,23 @@ async fn a_number_of_somebody_else_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_whose_fault_it_is() {
+async fn error_names_its_source() {
     let bank = TestBank::start().await;
     let (client, here) = (bank.client(), bank.log_in("here").await);
-    let poor = Pay::new(here.clone(), Amount::new(1).unwrap(), "pay".parse().unwrap());
+    let poor = PayRequest::new(here.clone(), Amount::new(1).unwrap(), "pay".parse().unwrap());
     let error = client.pay(&poor).await.unwrap_err();
     assert!(matches!(error, PayError::BalanceNotEnough), "{error:?}");
-    assert_eq!((error.fault(), error.outcome(), error.retryable()), (Fault::Player, Outcome::NotDone, false));
+    assert_eq!(
+        (error.error_source(), error.outcome(), error.retryable()),
+        (ErrorSource::Player, OrderOutcome::NotApplied, false)
+    );
 
     let error = client.present(&gift(&player("away"), "gift", 1)).await.unwrap_err();
     let PresentError::Call(call) = &error else { panic!("{error:?}") };
-    assert!(matches!(**call, CallError::NoSession { outcome: Outcome::NotDone }), "{error:?}");
-    assert_eq!((error.fault(), error.retryable()), (Fault::Player, false));
+    assert!(matches!(**call, CallError::NoSession { outcome: OrderOutcome::NotApplied }), "{error:?}");
+    assert_eq!((error.error_source(), error.retryable()), (ErrorSource::Player, false));
 
-    let cancel = CancelPay { player: here.clone(), bill_no: "none".parse().unwrap(), item: None };
+    let cancel = CancelPayRequest { player: here.clone(), bill_no: "none".parse().unwrap(), item: None };
     let error = client.cancel_pay(&cancel).await.unwrap_err();
     assert!(matches!(error, CancelPayError::PayNotFound), "{error:?}");
 
@@ -83,5 +86,5 @@ async fn a_refusal_says_whose_fault_it_is() {
     let client = Client::builder(wrong_key).base_url(url).build();
     let error = client.get_balance(&here).await.unwrap_err();
     assert!(error.to_string().starts_with("the bank refused it: 90011 sig error"), "{error}");
-    assert_eq!((error.fault(), error.retryable()), (Fault::Caller, false));
+    assert_eq!((error.error_source(), error.retryable()), (ErrorSource::Caller, false));
 }

@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_client::{CallError, Client, DoneBy, Fault, Outcome, Patience, Present, PresentError};
+use pactolus_client::{
+    AppliedBy, CallError, Client, ErrorSource, OrderOutcome, PresentError, PresentRequest, RetryPolicy,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -15,7 +17,7 @@ use crate::proxy;
 
 const PRESENTS: u64 = 10_000;
 const PLAYERS: u64 = 20;
-const AT_ONCE: usize = 64;
+const CONCURRENCY: usize = 64;
 const SEED: u64 = 20_171_009;
 
 const FAULTS: &str = r#"[
@@ -26,35 +28,38 @@ const FAULTS: &str = r#"[
 ]"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_present_ends_once_and_a_call_that_gave_up_says_so() {
+async fn presents_apply_exactly_once_under_faults() {
     let bank = TestBank::start().await;
     let mut players = Vec::new();
     for number in 0..PLAYERS {
         players.push(bank.log_in(&format!("player-{number}")).await);
     }
     bank.operate("PUT", "/faults", FAULTS).await;
-    let way = proxy::start(bank.address(), SEED).await;
-    let impatient = Patience {
+    let proxy_address = proxy::start(bank.address(), SEED).await;
+    let policy = RetryPolicy {
         // So few that some calls give up.
-        tries_max: NonZeroU32::new(3).unwrap(),
-        pause_min: Duration::from_millis(1),
-        deadline: Duration::from_secs(60),
-        ..Patience::default()
+        attempts_max: NonZeroU32::new(3).unwrap(),
+        backoff_min: Duration::from_millis(1),
+        call_timeout: Duration::from_secs(60),
+        ..RetryPolicy::default()
     };
-    let client = sandbox(&format!("http://{way}")).patience(impatient).build();
+    let client = sandbox(&format!("http://{proxy_address}")).retry_policy(policy).build();
     let gifts = (0..PRESENTS).map(|number| {
         let player = &players[usize::try_from(number % PLAYERS).unwrap()];
         gift(player, &format!("chaos-{number}"), 1 + number % 7)
     });
-    let gave_up = give_all(&client, gifts.collect()).await;
-    assert!(!gave_up.is_empty() && gave_up.len() < 2_000, "{} gave up", gave_up.len());
+    let unresolved = present_all(&client, gifts.collect()).await;
+    assert!(!unresolved.is_empty() && unresolved.len() < 2_000, "{} gave up", unresolved.len());
 
     // What nobody knows is asked again, on a good way, until it is known.
     bank.operate("PUT", "/faults", "[]").await;
     let client = bank.client();
-    for (gift, outcome) in &gave_up {
-        let presented = client.present_again(gift).await.unwrap();
-        assert!(*outcome == Outcome::Unknown || presented.done_by == DoneBy::ThisTry, "{gift:?} was done");
+    for (gift, outcome) in &unresolved {
+        let presented = client.retry_present(gift).await.unwrap();
+        assert!(
+            *outcome == OrderOutcome::Unknown || presented.applied_by == AppliedBy::ThisAttempt,
+            "{gift:?} was done"
+        );
     }
     let mut orders = 0;
     for number in 0..PLAYERS {
@@ -67,8 +72,8 @@ async fn every_present_ends_once_and_a_call_that_gave_up_says_so() {
 }
 
 /// Gives all, many at once; those whose call gave up, and what it says is known of them.
-async fn give_all(client: &Client, gifts: Vec<Present>) -> Vec<(Present, Outcome)> {
-    let permits = Arc::new(Semaphore::new(AT_ONCE));
+async fn present_all(client: &Client, gifts: Vec<PresentRequest>) -> Vec<(PresentRequest, OrderOutcome)> {
+    let permits = Arc::new(Semaphore::new(CONCURRENCY));
     let mut calls = JoinSet::new();
     for gift in gifts {
         let (client, permit) = (client.clone(), Arc::clone(&permits).acquire_owned().await.unwrap());
@@ -81,7 +86,7 @@ async fn give_all(client: &Client, gifts: Vec<Present>) -> Vec<(Present, Outcome
                     None
                 }
                 Err(error) => {
-                    assert_gave_up(&error);
+                    assert_retries_exhausted(&error);
                     Some((gift, error.outcome()))
                 }
             }
@@ -91,18 +96,20 @@ async fn give_all(client: &Client, gifts: Vec<Present>) -> Vec<(Present, Outcome
 }
 
 /// Nothing but the bad bank and the bad way may be at fault, and trying again is what helps.
-fn assert_gave_up(error: &PresentError) {
+fn assert_retries_exhausted(error: &PresentError) {
     assert!(error.retryable(), "{error:?}");
     let PresentError::Call(call) = error else { panic!("{error:?}") };
     match &**call {
         // One more where the token was refused in between.
-        CallError::GaveUp { tries: 3 | 4, .. } => {
-            assert!(matches!(error.fault(), Fault::Bank | Fault::Network), "{error:?}");
+        CallError::RetriesExhausted { attempts: 3 | 4, .. } => {
+            assert!(matches!(error.error_source(), ErrorSource::Bank | ErrorSource::Network), "{error:?}");
         }
         // The token was refused a second time within one call: by the bank's fault, or because another call, which the
         // fault had hit as well, has had it replaced meanwhile.
-        CallError::Refused { refused, .. } => assert!([40001, 42001].contains(&refused.errcode), "{error:?}"),
-        CallError::GaveUp { .. } | CallError::NoSession { .. } | CallError::NoToken { .. } => {
+        CallError::Api { error: refused, .. } => {
+            assert!([40001, 42001].contains(&refused.errcode), "{error:?}")
+        }
+        CallError::RetriesExhausted { .. } | CallError::NoSession { .. } | CallError::NoToken { .. } => {
             panic!("{error:?}")
         }
     }

@@ -10,14 +10,14 @@ pub(crate) async fn start(bank: SocketAddr, seed: u64) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let mut random = Random(seed);
+        let mut random = SplitMix64(seed);
         loop {
             let (client, _) = listener.accept().await.unwrap();
             // An answer takes some 200 bytes: some connections carry none, some dozens.
             let bytes = usize::try_from(random.next() % 8_000).unwrap();
             tokio::spawn(async move {
                 // An error says that one side has closed, which is an end as well.
-                let _ = carry(client, bank, bytes).await;
+                let _ = forward(client, bank, bytes).await;
             });
         }
     });
@@ -25,7 +25,7 @@ pub(crate) async fn start(bank: SocketAddr, seed: u64) -> SocketAddr {
 }
 
 /// Carries requests, and `bytes` bytes of answers; then both sides see a reset.
-async fn carry(mut client: TcpStream, bank: SocketAddr, mut bytes: usize) -> std::io::Result<()> {
+async fn forward(mut client: TcpStream, bank: SocketAddr, mut bytes: usize) -> std::io::Result<()> {
     let mut bank = TcpStream::connect(bank).await?;
     let (mut asked, mut answered) = ([0; 4096], [0; 4096]);
     loop {
@@ -48,9 +48,9 @@ async fn carry(mut client: TcpStream, bank: SocketAddr, mut bytes: usize) -> std
 }
 
 /// The SplitMix64 sequence of a seed.
-struct Random(u64);
+struct SplitMix64(u64);
 
-impl Random {
+impl SplitMix64 {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

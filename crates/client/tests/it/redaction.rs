@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::bank::{MIDAS_KEY, SECRET, SESSION_KEY, gift, player};
-use crate::vendor::{TOKEN, Vendor};
+use crate::vendor::{TOKEN, VendorHost};
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Log {
+impl Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -21,7 +21,7 @@ impl Write for Log {
     }
 }
 
-impl MakeWriter<'_> for Log {
+impl MakeWriter<'_> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
@@ -30,8 +30,8 @@ impl MakeWriter<'_> for Log {
 }
 
 #[tokio::test]
-async fn no_secret_is_logged_or_printed() {
-    let log = Log::default();
+async fn logs_and_debug_output_hold_no_secret() {
+    let log = LogBuffer::default();
     let logs = tracing_subscriber::fmt()
         .with_env_filter("pactolus_client=trace")
         .with_ansi(false)
@@ -44,7 +44,7 @@ async fn no_secret_is_logged_or_printed() {
         "<html>",
         r#"{"errcode":90011,"errmsg":"sig error"}"#,
     ];
-    let host = Vendor::start(&refusals, &[TOKEN, r#"{"access_token":"SECOND","expires_in":7200}"#]).await;
+    let host = VendorHost::start(&refusals, &[TOKEN, r#"{"access_token":"SECOND","expires_in":7200}"#]).await;
     let client = host.client();
     let gift = gift(&player("one"), "number", 5);
     let error = client.present(&gift).await.unwrap_err();

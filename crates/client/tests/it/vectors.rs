@@ -3,45 +3,45 @@
 use std::sync::Arc;
 
 use pactolus_client::{
-    AccessToken, Amount, App, AppSecret, BaseUrl, CancelPay, Client, Clock, MidasKey, Pay, Player, Present,
-    SessionKey, TokenSource, UnixMillis,
+    AccessToken, Amount, App, AppSecret, BaseUrl, CancelPayRequest, Client, Clock, MidasKey, PayRequest,
+    Player, PresentRequest, SessionKey, TokenSource, UnixMillis,
 };
 use pactolus_protocol::{self as wire};
 use pactolus_protocol::{Body, Call as _, CallKind, CallPath, Caller};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::vendor::Vendor;
+use crate::vendor::VendorHost;
 
-struct At(u64);
+struct FixedClock(u64);
 
-impl Clock for At {
+impl Clock for FixedClock {
     fn now(&self) -> UnixMillis {
         UnixMillis::new(self.0 * 1000)
     }
 }
 
 /// The two cases that no request of the client's makes: a present of nothing, and an empty address in the body.
-const NOT_SENT: [&str; 2] =
+const UNSENDABLE_CASES: [&str; 2] =
     ["present 0 (signature only: 0 is no legal count)", "present with an empty user_ip sent and signed"];
 
 #[tokio::test]
-async fn what_is_sent_is_as_known() {
+async fn requests_match_the_vectors() {
     let file: Value = serde_json::from_str(include_str!("../../../protocol/tests/vectors.json")).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let answer = r#"{"errcode":-1,"errmsg":"system error"}"#;
-    let host = Vendor::start(&[answer], &[""]).await;
+    let host = VendorHost::start(&[answer], &[""]).await;
     let elsewhere = host.url.replace("127.0.0.1", "localhost") + "/behind/a/gateway/";
     let mut sent = 0;
     for case in file["cases"].as_array().unwrap() {
-        if NOT_SENT.contains(&case["name"].as_str().unwrap()) {
+        if UNSENDABLE_CASES.contains(&case["name"].as_str().unwrap()) {
             continue;
         }
         let path = CallPath::parse(&text(&case["path"])).unwrap();
         let keys = ["midas_key", "session_key", "access_token"].map(|name| text(&file[name]));
         for url in [&host.url, &elsewhere] {
             send(url, path, &case["params"], &keys).await;
-            let (asked, body) = host.asked().pop().unwrap();
+            let (asked, body) = host.requests().pop().unwrap();
             assert!(asked.ends_with(&format!("{path}?access_token={}", keys[2])), "{asked}");
             assert_eq!(body, expected(path.kind, case), "{}", case["name"]);
         }
@@ -81,7 +81,7 @@ async fn send(url: &str, path: CallPath, params: &Value, keys: &[String; 3]) {
             let wire::Present { caller, present_counts, bill_no } = wire::Present::from_body(&body).unwrap();
             let client = client(url, path, &caller, keys);
             let _ = client
-                .present(&Present { player: player(&caller, keys), coins: present_counts, bill_no })
+                .present(&PresentRequest { player: player(&caller, keys), coins: present_counts, bill_no })
                 .await;
         }
         CallKind::GetBalance => {
@@ -91,7 +91,7 @@ async fn send(url: &str, path: CallPath, params: &Value, keys: &[String; 3]) {
         CallKind::Pay => {
             let wire::Pay { caller, amt, bill_no, pay_item, app_remark } =
                 wire::Pay::from_body(&body).unwrap();
-            let pay = Pay {
+            let pay = PayRequest {
                 player: player(&caller, keys),
                 coins: Amount::new(amt.get()).unwrap(),
                 bill_no,
@@ -102,7 +102,7 @@ async fn send(url: &str, path: CallPath, params: &Value, keys: &[String; 3]) {
         }
         CallKind::CancelPay => {
             let wire::CancelPay { caller, bill_no, pay_item } = wire::CancelPay::from_body(&body).unwrap();
-            let cancel = CancelPay { player: player(&caller, keys), bill_no, item: pay_item };
+            let cancel = CancelPayRequest { player: player(&caller, keys), bill_no, item: pay_item };
             let _ = client(url, path, &caller, keys).cancel_pay(&cancel).await;
         }
     }
@@ -118,8 +118,11 @@ fn client(url: &str, path: CallPath, caller: &Caller, [midas_key, _, token]: &[S
     Client::builder(app)
         .base_url(BaseUrl::new(url).unwrap())
         .token(TokenSource::Fixed(AccessToken::new(token).unwrap()))
-        .clock(Arc::new(At(caller.ts.get())))
-        .patience(pactolus_client::Patience { tries_max: 1.try_into().unwrap(), ..Default::default() })
+        .clock(Arc::new(FixedClock(caller.ts.get())))
+        .retry_policy(pactolus_client::RetryPolicy {
+            attempts_max: 1.try_into().unwrap(),
+            ..Default::default()
+        })
         .build()
 }
 

@@ -12,23 +12,24 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use pactolus_client::{
-    Amount, CallError, CancelPay, DoneBy, Fault, Outcome, Patience, Pay, PayError, PresentError,
+    Amount, AppliedBy, CallError, CancelPayRequest, ErrorSource, OrderOutcome, PayError, PayRequest,
+    PresentError, RetryPolicy,
 };
 use tokio::net::TcpListener;
 
 use crate::bank::{gift, player, sandbox};
 
 /// A host that answers each call with the next line of its script, and the last line for ever.
-pub(crate) struct Vendor {
+pub(crate) struct VendorHost {
     pub(crate) url: String,
-    script: Arc<Script>,
+    script: Arc<ReplyScript>,
 }
 
 #[derive(Default)]
-struct Script {
-    answers: Mutex<VecDeque<&'static str>>,
+struct ReplyScript {
+    replies: Mutex<VecDeque<&'static str>>,
     tokens: Mutex<VecDeque<String>>,
-    asked: Mutex<Vec<(String, String)>>,
+    requests: Mutex<Vec<(String, String)>>,
 }
 
 /// In place of an answer: a gateway's words.
@@ -40,14 +41,14 @@ const BUSY: &str = r#"{"errcode":-1,"errmsg":"system error"}"#;
 const DONE: &str = r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"number"}"#;
 const PAID: &str = r#"{"errcode":0,"errmsg":"ok","bill_no":"number","balance":5,"used_gen_amt":2}"#;
 
-impl Vendor {
+impl VendorHost {
     pub(crate) async fn start(answers: &[&'static str], tokens: &[&str]) -> Self {
-        let script = Arc::new(Script {
-            answers: Mutex::new(answers.iter().copied().collect()),
+        let script = Arc::new(ReplyScript {
+            replies: Mutex::new(answers.iter().copied().collect()),
             tokens: Mutex::new(tokens.iter().map(ToString::to_string).collect()),
-            asked: Mutex::default(),
+            requests: Mutex::default(),
         });
-        let routes = Router::new().fallback(answer).with_state(Arc::clone(&script));
+        let routes = Router::new().fallback(serve_script).with_state(Arc::clone(&script));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -55,68 +56,72 @@ impl Vendor {
     }
 
     /// What was asked so far: path with query, and body.
-    pub(crate) fn asked(&self) -> Vec<(String, String)> {
-        self.script.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<(String, String)> {
+        self.script.requests.lock().unwrap().clone()
     }
 
     pub(crate) fn client(&self) -> pactolus_client::Client {
-        sandbox(&self.url).patience(impatient()).build()
+        sandbox(&self.url).retry_policy(fast_retry_policy()).build()
     }
 }
 
-async fn answer(State(script): State<Arc<Script>>, uri: Uri, body: Bytes) -> Response {
+async fn serve_script(State(script): State<Arc<ReplyScript>>, uri: Uri, body: Bytes) -> Response {
     let body = String::from_utf8(body.into()).unwrap();
-    script.asked.lock().unwrap().push((uri.to_string(), body));
+    script.requests.lock().unwrap().push((uri.to_string(), body));
     if uri.path().contains("token") {
-        return next(&script.tokens).into_response();
+        return next_reply(&script.tokens).into_response();
     }
-    match next(&script.answers) {
+    match next_reply(&script.replies) {
         BAD_GATEWAY => StatusCode::BAD_GATEWAY.into_response(),
         NOT_FOUND => StatusCode::NOT_FOUND.into_response(),
         json => json.into_response(),
     }
 }
 
-fn next<T: Clone>(script: &Mutex<VecDeque<T>>) -> T {
+fn next_reply<T: Clone>(script: &Mutex<VecDeque<T>>) -> T {
     let mut script = script.lock().unwrap();
     if script.len() > 1 { script.pop_front().unwrap() } else { script[0].clone() }
 }
 
 pub(crate) const TOKEN: &str = r#"{"access_token":"FIRST","expires_in":7200}"#;
 
-fn impatient() -> Patience {
-    Patience { tries_max: 3.try_into().unwrap(), pause_min: Duration::from_millis(1), ..Patience::default() }
+fn fast_retry_policy() -> RetryPolicy {
+    RetryPolicy {
+        attempts_max: 3.try_into().unwrap(),
+        backoff_min: Duration::from_millis(1),
+        ..RetryPolicy::default()
+    }
 }
 
 #[tokio::test]
-async fn an_order_that_exists_is_a_success_only_where_it_may_be_ours() {
+async fn order_exist_is_success_only_after_own_attempt() {
     // What the host answers to one call after the other, and what the client makes of it.
-    let cases: [(&[&str], Result<DoneBy, ()>); 5] = [
-        (&[DONE], Ok(DoneBy::ThisTry)),
+    let cases: [(&[&str], Result<AppliedBy, ()>); 5] = [
+        (&[DONE], Ok(AppliedBy::ThisAttempt)),
         (&[ORDER_EXIST], Err(())),
-        (&[BUSY, ORDER_EXIST], Ok(DoneBy::AnEarlierTry)),
-        (&[BAD_GATEWAY, ORDER_EXIST], Ok(DoneBy::AnEarlierTry)),
-        (&["<html>", ORDER_EXIST], Ok(DoneBy::AnEarlierTry)),
+        (&[BUSY, ORDER_EXIST], Ok(AppliedBy::EarlierAttempt)),
+        (&[BAD_GATEWAY, ORDER_EXIST], Ok(AppliedBy::EarlierAttempt)),
+        (&["<html>", ORDER_EXIST], Ok(AppliedBy::EarlierAttempt)),
     ];
     for (answers, expected) in cases {
-        let host = Vendor::start(answers, &[TOKEN]).await;
+        let host = VendorHost::start(answers, &[TOKEN]).await;
         match (host.client().present(&gift(&player("one"), "number", 5)).await, expected) {
-            (Ok(presented), Ok(done_by)) => assert_eq!(presented.done_by, done_by, "{answers:?}"),
+            (Ok(presented), Ok(done_by)) => assert_eq!(presented.applied_by, done_by, "{answers:?}"),
             (Err(PresentError::BillNoUsed), Err(())) => {}
             (other, _) => panic!("{answers:?}: {other:?}"),
         }
     }
-    let host = Vendor::start(&[ORDER_EXIST], &[TOKEN]).await;
-    let again = host.client().present_again(&gift(&player("one"), "number", 5)).await.unwrap();
-    assert_eq!((again.done_by, again.balance), (DoneBy::AnEarlierCall, None));
+    let host = VendorHost::start(&[ORDER_EXIST], &[TOKEN]).await;
+    let again = host.client().retry_present(&gift(&player("one"), "number", 5)).await.unwrap();
+    assert_eq!((again.applied_by, again.balance), (AppliedBy::EarlierCall, None));
 }
 
 #[tokio::test]
-async fn the_same_order_is_sent_again_and_nothing_else() {
+async fn retries_resend_the_same_order() {
     let quota = r#"{"errcode":45009,"errmsg":"reach max api daily quota limit"}"#;
-    let host = Vendor::start(&[BUSY, quota, DONE], &[TOKEN]).await;
+    let host = VendorHost::start(&[BUSY, quota, DONE], &[TOKEN]).await;
     host.client().present(&gift(&player("one"), "number", 5)).await.unwrap();
-    let asked = host.asked();
+    let asked = host.requests();
     assert_eq!(asked.len(), 4, "a token and three tries: {asked:?}");
     for (_, body) in &asked[1..] {
         assert!(body.contains(r#""present_counts":5,"bill_no":"number""#), "{body}");
@@ -124,71 +129,90 @@ async fn the_same_order_is_sent_again_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_says_what_is_known() {
-    let busy = Vendor::start(&[BUSY], &[TOKEN]).await;
+async fn failed_call_reports_the_order_outcome() {
+    let busy = VendorHost::start(&[BUSY], &[TOKEN]).await;
     let error = busy.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::Unknown, Fault::Bank, true));
+    assert_eq!(
+        (error.outcome(), error.error_source(), error.retryable()),
+        (OrderOutcome::Unknown, ErrorSource::Bank, true)
+    );
     assert_eq!(error.to_string(), "gave up after 3 tries");
 
     // Over the limit nothing is looked at, so nothing can have been done.
     let quota = r#"{"errcode":45009,"errmsg":"reach max api daily quota limit"}"#;
-    let over = Vendor::start(&[quota], &[TOKEN]).await;
+    let over = VendorHost::start(&[quota], &[TOKEN]).await;
     let error = over.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::NotDone, Fault::Caller, true));
+    assert_eq!(
+        (error.outcome(), error.error_source(), error.retryable()),
+        (OrderOutcome::NotApplied, ErrorSource::Caller, true)
+    );
 
     // An order with this number is under way; whose it is shows only when the bank says so.
     let processing = r#"{"errcode":90016,"errmsg":"order is being processed"}"#;
-    let under_way = Vendor::start(&[processing], &[TOKEN]).await;
-    let error = under_way.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::Unknown, Fault::Bank, true));
-    let somebodys = Vendor::start(&[processing, ORDER_EXIST], &[TOKEN]).await;
-    let error = somebodys.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    let in_flight = VendorHost::start(&[processing], &[TOKEN]).await;
+    let error = in_flight.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    assert_eq!(
+        (error.outcome(), error.error_source(), error.retryable()),
+        (OrderOutcome::Unknown, ErrorSource::Bank, true)
+    );
+    let foreign_order = VendorHost::start(&[processing, ORDER_EXIST], &[TOKEN]).await;
+    let error = foreign_order.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     assert!(matches!(error, PresentError::BillNoUsed), "{error:?}");
 
     // A doubt outlives a refusal that says nothing of the order.
     let session = r#"{"errcode":90010,"errmsg":"no session"}"#;
-    let over = Vendor::start(&[BUSY, session], &[TOKEN]).await;
+    let over = VendorHost::start(&[BUSY, session], &[TOKEN]).await;
     let error = over.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     let PresentError::Call(call) = error else { panic!("{error:?}") };
-    assert!(matches!(*call, CallError::NoSession { outcome: Outcome::Unknown }), "{call:?}");
+    assert!(matches!(*call, CallError::NoSession { outcome: OrderOutcome::Unknown }), "{call:?}");
 
-    let elsewhere = Vendor::start(&[NOT_FOUND], &[TOKEN]).await;
-    let error = elsewhere.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::NotDone, Fault::Caller, false));
+    let not_a_bank = VendorHost::start(&[NOT_FOUND], &[TOKEN]).await;
+    let error = not_a_bank.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    assert_eq!(
+        (error.outcome(), error.error_source(), error.retryable()),
+        (OrderOutcome::NotApplied, ErrorSource::Caller, false)
+    );
 
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let client = sandbox(&format!("http://{nobody}")).patience(impatient()).build();
+    let closed_address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = sandbox(&format!("http://{closed_address}")).retry_policy(fast_retry_policy()).build();
     let error = client.present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::NotDone, Fault::Network, true));
+    assert_eq!(
+        (error.outcome(), error.error_source(), error.retryable()),
+        (OrderOutcome::NotApplied, ErrorSource::Network, true)
+    );
 }
 
 /// The vendor's host speaks TLS; a host that does not is no host to send a token to.
 #[tokio::test]
-async fn https_is_not_spoken_with_a_host_that_does_not() {
-    let host = Vendor::start(&[DONE], &[TOKEN]).await;
-    let client = sandbox(&host.url.replace("http:", "https:")).patience(impatient()).build();
+async fn https_to_a_plaintext_host_fails() {
+    let host = VendorHost::start(&[DONE], &[TOKEN]).await;
+    let client = sandbox(&host.url.replace("http:", "https:")).retry_policy(fast_retry_policy()).build();
     let error = client.present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert_eq!((error.outcome(), error.fault(), error.retryable()), (Outcome::NotDone, Fault::Network, true));
-    assert!(host.asked().is_empty());
+    assert_eq!(
+        (error.outcome(), error.error_source(), error.retryable()),
+        (OrderOutcome::NotApplied, ErrorSource::Network, true)
+    );
+    assert!(host.requests().is_empty());
 }
 
 #[tokio::test]
-async fn pays_and_cancels_know_their_own_again() {
-    let pay = Pay::new(player("one"), Amount::new(5).unwrap(), "number".parse().unwrap());
-    let host = Vendor::start(&[BUSY, ORDER_EXIST, PAID], &[TOKEN]).await;
-    assert_eq!(host.client().pay(&pay).await.unwrap().done_by, DoneBy::AnEarlierTry);
-    assert_eq!(host.client().pay(&pay).await.unwrap().done_by, DoneBy::ThisTry);
+async fn pay_and_cancel_recognise_their_own_replay() {
+    let pay = PayRequest::new(player("one"), Amount::new(5).unwrap(), "number".parse().unwrap());
+    let host = VendorHost::start(&[BUSY, ORDER_EXIST, PAID], &[TOKEN]).await;
+    assert_eq!(host.client().pay(&pay).await.unwrap().applied_by, AppliedBy::EarlierAttempt);
+    assert_eq!(host.client().pay(&pay).await.unwrap().applied_by, AppliedBy::ThisAttempt);
 
-    let poor = Vendor::start(&[BUSY, r#"{"errcode":90013,"errmsg":"balance not enough"}"#], &[TOKEN]).await;
+    let poor =
+        VendorHost::start(&[BUSY, r#"{"errcode":90013,"errmsg":"balance not enough"}"#], &[TOKEN]).await;
     let error = poor.client().pay(&pay).await.unwrap_err();
     assert!(matches!(error, PayError::BalanceNotEnough), "{error:?}");
-    let used = Vendor::start(&[ORDER_EXIST], &[TOKEN]).await;
+    let used = VendorHost::start(&[ORDER_EXIST], &[TOKEN]).await;
     let error = used.client().pay(&pay).await.unwrap_err();
     assert!(matches!(error, PayError::BillNoUsed), "{error:?}");
-    assert_eq!(used.client().pay_again(&pay).await.unwrap().done_by, DoneBy::AnEarlierCall);
+    assert_eq!(used.client().retry_pay(&pay).await.unwrap().applied_by, AppliedBy::EarlierCall);
 
     let cancelled = r#"{"errcode":90015,"errmsg":"order has been canceled"}"#;
-    let host = Vendor::start(&[BUSY, cancelled], &[TOKEN]).await;
-    let cancel = CancelPay { player: player("one"), bill_no: "number".parse().unwrap(), item: None };
-    assert_eq!(host.client().cancel_pay(&cancel).await.unwrap().done_by, DoneBy::AnEarlierTry);
+    let host = VendorHost::start(&[BUSY, cancelled], &[TOKEN]).await;
+    let cancel = CancelPayRequest { player: player("one"), bill_no: "number".parse().unwrap(), item: None };
+    assert_eq!(host.client().cancel_pay(&cancel).await.unwrap().applied_by, AppliedBy::EarlierAttempt);
 }

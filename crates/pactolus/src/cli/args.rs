@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use pactolus_client::BillNos;
+use pactolus_client::BillNoGenerator;
 use pactolus_protocol::SessionKey;
 use pactolus_types::{Amount, BillNo};
 
@@ -35,7 +35,7 @@ pub(crate) fn amount(text: &str) -> Result<Amount, String> {
 /// The number of an order: the one that was said, else a new one, which is shown before anything is sent.
 pub(crate) fn bill_no(said: Option<BillNo>, lang: Lang) -> BillNo {
     said.unwrap_or_else(|| {
-        let bill_no = BillNos::new().next();
+        let bill_no = BillNoGenerator::new().next();
         eprintln!("{}", words!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
         bill_no
     })

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use pactolus_client::Outcome;
+use pactolus_client::OrderOutcome;
 use pactolus_ledger::ImportError;
 use pactolus_server::NotAdmitted;
 use pactolus_types::AppId;
@@ -124,13 +124,13 @@ impl Failure {
     /// A call to a bank that is not done, as its error says; `again` are the arguments with which it is asked again.
     pub(crate) fn of_call(
         error: &(dyn Error + 'static),
-        (outcome, retryable): (Outcome, bool),
+        (outcome, retryable): (OrderOutcome, bool),
         again: &str,
         lang: Lang,
     ) -> Self {
         let why = with_causes(error);
         match (outcome, retryable) {
-            (Outcome::Unknown, _) => Self::said(
+            (OrderOutcome::Unknown, _) => Self::said(
                 Kind::Unknown,
                 words!(
                     lang,
@@ -138,10 +138,10 @@ impl Failure {
                     "不清楚是否已完成：{why}；请用 {again} 再次运行以确认"
                 ),
             ),
-            (Outcome::NotDone, true) => {
+            (OrderOutcome::NotApplied, true) => {
                 Self::said(Kind::Unreachable, words!(lang, "it is not done: {why}", "没有完成：{why}"))
             }
-            (Outcome::NotDone, false) => {
+            (OrderOutcome::NotApplied, false) => {
                 Self::said(Kind::Refused, words!(lang, "it is refused: {why}", "被拒绝：{why}"))
             }
         }

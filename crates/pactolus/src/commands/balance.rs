@@ -1,6 +1,6 @@
 //! `pactolus balance`: what a player has.
 
-use pactolus_client::Outcome;
+use pactolus_client::OrderOutcome;
 use serde_json::json;
 
 use crate::cli::exit::Failure;
@@ -29,8 +29,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let player = args.player.player(&bank)?;
     let balance = runtime::start()?.block_on(bank.client().get_balance(&player));
     // Asking moves nothing, whatever became of it.
-    let balance =
-        balance.map_err(|error| Failure::of_call(&error, (Outcome::NotDone, error.retryable()), "", lang))?;
+    let balance = balance
+        .map_err(|error| Failure::of_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang))?;
     let sums = [
         ("balance", balance.balance),
         ("gen_balance", balance.gen_balance),

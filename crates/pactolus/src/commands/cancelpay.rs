@@ -1,6 +1,6 @@
 //! `pactolus cancelpay`: gives back what a pay took, once.
 
-use pactolus_client::{CancelPay, DoneBy};
+use pactolus_client::{AppliedBy, CancelPayRequest};
 use pactolus_types::BillNo;
 use serde_json::json;
 
@@ -32,13 +32,14 @@ pub(crate) struct Args {
 /// Gives it back.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let bank = args.target.choose(lang)?;
-    let cancel = CancelPay { player: args.player.player(&bank)?, bill_no: args.bill_no, item: None };
+    let cancel = CancelPayRequest { player: args.player.player(&bank)?, bill_no: args.bill_no, item: None };
     let cancelled = runtime::start()?.block_on(bank.client().cancel_pay(&cancel));
     let cancelled = cancelled.map_err(|error| {
         let again = words!(lang, "the same arguments", "同样的参数");
         Failure::of_call(&error, (error.outcome(), error.retryable()), &again, lang)
     })?;
-    let outcome = if cancelled.done_by == DoneBy::AnEarlierCall { "cancelled-before" } else { "cancelled" };
+    let outcome =
+        if cancelled.applied_by == AppliedBy::EarlierCall { "cancelled-before" } else { "cancelled" };
     match args.output {
         Output::Json => {
             let told = json!({ "bill_no": args.bill_no.as_str(), "outcome": outcome });

@@ -1,7 +1,7 @@
 //! `pactolus pay`: takes coins from a player, once for each bill number.
 
 use anyhow::anyhow;
-use pactolus_client::{Coins, DoneBy, Pay};
+use pactolus_client::{AppliedBy, Coins, PayRequest};
 use pactolus_protocol::FreeText;
 use pactolus_types::{Amount, BillNo};
 use serde_json::json;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         text.map(|text| FreeText::new(text).map_err(|error| anyhow!("--{name} {error}"))).transpose()
     };
     let bill_no = args::bill_no(args.bill_no, lang);
-    let pay = Pay {
+    let pay = PayRequest {
         player: args.player.player(&bank)?,
         coins: args.count,
         bill_no,
@@ -61,12 +61,12 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     };
     let client = bank.client();
     let paid = runtime::start()?
-        .block_on(async { if args.again { client.pay_again(&pay).await } else { client.pay(&pay).await } });
+        .block_on(async { if args.again { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {
         let again = format!("--bill-no {bill_no} --again");
         Failure::of_call(&error, (error.outcome(), error.retryable()), &again, lang)
     })?;
-    let outcome = if paid.done_by == DoneBy::AnEarlierCall { "paid-before" } else { "paid" };
+    let outcome = if paid.applied_by == AppliedBy::EarlierCall { "paid-before" } else { "paid" };
     let text = |coins: Option<Coins>| coins.map(|coins| coins.to_string()).unwrap_or_default();
     match args.output {
         Output::Json => output::print(format_args!(
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
                 "outcome": outcome,
                 "amt": pay.coins.get(),
                 "balance": paid.balance.map(Coins::get),
-                "used_gen_amt": paid.used_gifted.map(Coins::get),
+                "used_gen_amt": paid.gifted_spent.map(Coins::get),
             })
         )),
         Output::Text => {
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
                 pay.coins.to_string(),
                 outcome.to_owned(),
                 text(paid.balance),
-                text(paid.used_gifted),
+                text(paid.gifted_spent),
             ]);
             output::print(table)
         }

@@ -1,6 +1,6 @@
 //! `pactolus token`: an access token, for calls by hand.
 
-use pactolus_client::Outcome;
+use pactolus_client::OrderOutcome;
 use serde_json::json;
 
 use crate::cli::exit::Failure;
@@ -26,8 +26,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let bank = args.target.choose(lang)?;
     let token = runtime::start()?.block_on(bank.client().access_token());
-    let token =
-        token.map_err(|error| Failure::of_call(&error, (Outcome::NotDone, error.retryable()), "", lang))?;
+    let token = token
+        .map_err(|error| Failure::of_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang))?;
     match args.output {
         Output::Json => output::print(format_args!("{}\n", json!({ "access_token": token.expose() }))),
         Output::Text => output::print(format_args!("{}\n", token.expose())),

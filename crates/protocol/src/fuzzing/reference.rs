@@ -114,7 +114,7 @@ fn pairs(
     path: CallPath,
     fields: &[(String, ReferenceValue)],
     dialect: Dialect,
-    more: &[(&str, &str)],
+    extra_pairs: &[(&str, &str)],
 ) -> String {
     let mut signed = BTreeMap::new();
     for (key, value) in fields {
@@ -135,7 +135,7 @@ fn pairs(
             signed.insert(key.as_str(), text.as_str());
         }
     }
-    signed.extend(more.iter().copied());
+    signed.extend(extra_pairs.iter().copied());
     let pairs = signed.iter().map(|(key, value)| format!("{key}={}", encoded(value, dialect.encoding)));
     pairs.collect::<Vec<_>>().join("&")
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_client::{Client, Present};
+use pactolus_client::{Client, PresentRequest};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -143,7 +143,7 @@ async fn turn(slots: &Arc<Semaphore>, clock: &mut Ticks) -> tokio::sync::OwnedSe
 async fn give(
     client: Client,
     line: u64,
-    present: Present,
+    present: PresentRequest,
     number: Number,
     slot: tokio::sync::OwnedSemaphorePermit,
     rows: mpsc::Sender<Entry>,

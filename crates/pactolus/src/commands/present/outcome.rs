@@ -1,8 +1,8 @@
 //! What became of one gift, in the words of the results file, which are the same in every language.
 
 use pactolus_client::{
-    CallError, Client, Coins, DoneBy, ErrorCode, Fault, Outcome as Known, Present, PresentError, TryError,
-    TryFailure,
+    AppliedBy, AttemptFailure, CallError, Client, Coins, ErrorCode, ErrorSource, OrderOutcome as Known,
+    PresentError, PresentRequest, TransportError,
 };
 
 use crate::cli::exit::with_causes;
@@ -89,27 +89,27 @@ pub(crate) enum Number {
 }
 
 /// Sends a gift, and says what came of it.
-pub(crate) async fn send(client: &Client, present: &Present, number: Number) -> Sent {
+pub(crate) async fn send(client: &Client, present: &PresentRequest, number: Number) -> Sent {
     let presented = match number {
         Number::Anybodys | Number::Own => client.present(present).await,
-        Number::MaybeSent => client.present_again(present).await,
+        Number::MaybeSent => client.retry_present(present).await,
     };
     match presented {
         Err(PresentError::BillNoUsed) if number == Number::Own => {
             Sent { outcome: Outcome::GivenBefore, balance: None, detail: String::new(), concerns_all: false }
         }
         Ok(presented) => {
-            let outcome = match presented.done_by {
-                DoneBy::ThisTry | DoneBy::AnEarlierTry => Outcome::Given,
-                DoneBy::AnEarlierCall => Outcome::GivenBefore,
+            let outcome = match presented.applied_by {
+                AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => Outcome::Given,
+                AppliedBy::EarlierCall => Outcome::GivenBefore,
             };
             Sent { outcome, balance: presented.balance, detail: String::new(), concerns_all: false }
         }
         Err(error) => {
             let outcome = match error.outcome() {
                 Known::Unknown => Outcome::Unknown,
-                Known::NotDone if error.retryable() => Outcome::NotSent,
-                Known::NotDone => Outcome::Refused,
+                Known::NotApplied if error.retryable() => Outcome::NotSent,
+                Known::NotApplied => Outcome::Refused,
             };
             Sent { outcome, balance: None, detail: with_causes(&error), concerns_all: concerns_all(&error) }
         }
@@ -120,13 +120,14 @@ pub(crate) async fn send(client: &Client, present: &Present, number: Number) -> 
 fn concerns_all(error: &PresentError) -> bool {
     let PresentError::Call(call) = error else { return false };
     match &**call {
-        CallError::NoToken { source, .. } => source.fault() == Fault::Caller,
-        CallError::Refused { refused, .. } => {
+        CallError::NoToken { source, .. } => source.error_source() == ErrorSource::Caller,
+        CallError::Api { error: refused, .. } => {
             matches!(refused.code(), Some(ErrorCode::SigError | ErrorCode::NoPrivilege))
         }
-        CallError::GaveUp { last: TryFailure::NoAnswer(error @ TryError::Status(_)), .. } => {
-            error.fault() == Fault::Caller
-        }
-        CallError::GaveUp { .. } | CallError::NoSession { .. } => false,
+        CallError::RetriesExhausted {
+            last_failure: AttemptFailure::Transport(error @ TransportError::Status(_)),
+            ..
+        } => error.error_source() == ErrorSource::Caller,
+        CallError::RetriesExhausted { .. } | CallError::NoSession { .. } => false,
     }
 }

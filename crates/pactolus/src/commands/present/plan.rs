@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use pactolus_client::Present;
+use pactolus_client::PresentRequest;
 
 use super::bill_no::Campaign;
 use super::outcome::{Number, Recorded};
@@ -37,7 +37,7 @@ pub(crate) struct Plan {
     /// The coins of the others.
     pub(crate) coins_left: u128,
     /// The first of the others.
-    pub(crate) sample: Vec<(u64, Present)>,
+    pub(crate) sample: Vec<(u64, PresentRequest)>,
 }
 
 impl Plan {
@@ -152,7 +152,7 @@ impl Gifts<'_> {
     /// The gifts, each with its line and with whose its number is: one that the campaign made is nobody else's.
     ///
     /// A file that has changed since it was checked may hold a row that is none any more; that ends the walk.
-    pub(crate) fn walk(&self) -> io::Result<impl Iterator<Item = io::Result<(u64, Present, Number)>>> {
+    pub(crate) fn walk(&self) -> io::Result<impl Iterator<Item = io::Result<(u64, PresentRequest, Number)>>> {
         let changed = || io::Error::other("it has changed since it was checked");
         let lines = self.source.lines(self.defaults, self.lang).map_err(|error| match error {
             Unreadable::Io(error) => error,

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use csv::{StringRecord, Writer};
 use jiff::Timestamp;
-use pactolus_client::{Clock as _, Present, SystemClock};
+use pactolus_client::{Clock as _, PresentRequest, SystemClock};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -167,14 +167,14 @@ impl Results {
 /// A gift that was tried, and the slot in which it was sent.
 pub(crate) struct Entry {
     pub(crate) line: u64,
-    pub(crate) present: Present,
+    pub(crate) present: PresentRequest,
     pub(crate) sent: Sent,
     pub(crate) _slot: OwnedSemaphorePermit,
 }
 
 impl Entry {
     fn line(&self, at: &str) -> io::Result<Vec<u8>> {
-        let Present { player, coins, bill_no } = &self.present;
+        let PresentRequest { player, coins, bill_no } = &self.present;
         let Sent { outcome, balance, detail, .. } = &self.sent;
         let balance = balance.map(|coins| coins.to_string()).unwrap_or_default();
         // One row is one line, whatever a bank writes.
@@ -249,8 +249,8 @@ impl Earlier {
     }
 
     /// What is said of `present`.
-    pub(crate) fn of(&self, present: &Present) -> Recorded {
-        let Present { player, coins, bill_no } = present;
+    pub(crate) fn of(&self, present: &PresentRequest) -> Recorded {
+        let PresentRequest { player, coins, bill_no } = present;
         let number = hash(&[bill_no.as_str()]);
         let found = self.0.binary_search_by(|(known, ..)| known.cmp(&number)).ok().map(|at| self.0[at]);
         let ours = || hash(&[player.openid.as_str(), player.zone_id.as_str(), &coins.to_string()]);
@@ -279,7 +279,7 @@ pub(super) mod fuzzing {
     use pactolus_protocol::Pf;
     use tokio::sync::Semaphore;
 
-    use super::{Earlier, Entry, HEADER, OF, Outcome, Present, Recorded, Sent, line};
+    use super::{Earlier, Entry, HEADER, OF, Outcome, PresentRequest, Recorded, Sent, line};
 
     const VALID: &str = "it keeps the rule";
     const BANK: &str = "http://bank.example";
@@ -321,7 +321,7 @@ pub(super) mod fuzzing {
         assert!(Earlier::read(&*file, file.len() as u64, "http://another.example").is_err());
     }
 
-    fn present(choices: &mut Choices<'_>) -> Present {
+    fn present(choices: &mut Choices<'_>) -> PresentRequest {
         let names = choices.byte();
         let player = Player {
             openid: ["one", "two"][usize::from(names & 1)].parse().expect(VALID),
@@ -331,11 +331,11 @@ pub(super) mod fuzzing {
             user_ip: None,
         };
         let bill_no = format!("n|{}", choices.below(8)).parse().expect(VALID);
-        Present { player, coins: Amount::new(1 + u64::from(names >> 7)).expect(VALID), bill_no }
+        PresentRequest { player, coins: Amount::new(1 + u64::from(names >> 7)).expect(VALID), bill_no }
     }
 
-    fn agree(known: &Earlier, written: &[(Present, Recorded, usize)]) {
-        let what = |present: &Present| {
+    fn agree(known: &Earlier, written: &[(PresentRequest, Recorded, usize)]) {
+        let what = |present: &PresentRequest| {
             (present.player.openid, present.player.zone_id, present.coins, present.bill_no)
         };
         for (present, ..) in written {

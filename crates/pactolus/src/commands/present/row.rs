@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use csv::StringRecord;
-use pactolus_client::{Player, Present};
+use pactolus_client::{Player, PresentRequest};
 use pactolus_protocol::{Pf, SessionKey};
 use pactolus_types::{Amount, BillNo, InvalidAmount, InvalidText, OpenId, TextProblem, ZoneId};
 
@@ -165,11 +165,11 @@ impl Wish {
     }
 
     /// The gift, with the number that the row has or the campaign makes.
-    pub(crate) fn numbered(self, campaign: Option<&Campaign>, nth: u32) -> Present {
+    pub(crate) fn numbered(self, campaign: Option<&Campaign>, nth: u32) -> PresentRequest {
         let Self { player, coins, bill_no } = self;
         let derived = || campaign.map(|campaign| campaign.bill_no(&player.openid, &player.zone_id, nth));
         let bill_no = bill_no.or_else(derived).expect("a row without a number and a campaign is refused");
-        Present { player, coins, bill_no }
+        PresentRequest { player, coins, bill_no }
     }
 }
 

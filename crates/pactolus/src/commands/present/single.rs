@@ -1,6 +1,6 @@
 //! One gift: one call, whose number is shown before it is sent.
 
-use pactolus_client::{Player, Present};
+use pactolus_client::{Player, PresentRequest};
 use pactolus_types::{Amount, BillNo, OpenId};
 use serde_json::json;
 
@@ -48,7 +48,7 @@ pub(super) fn give(
     let session_key = session_key(args.one.session_key.as_deref())?;
     let player = Player { zone_id: args.zone, session_key, pf: bank.pf, ..Player::new(openid) };
     let bill_no = args::bill_no(args.one.bill_no, lang);
-    let present = Present { player, coins, bill_no };
+    let present = PresentRequest { player, coins, bill_no };
     let number = if args.one.again { Number::MaybeSent } else { Number::Anybodys };
     let sent = runtime::start()?.block_on(send(&bank.client(), &present, number));
     print(args.output, &present, &sent)?;
@@ -74,8 +74,8 @@ pub(super) fn give(
     }
 }
 
-fn print(output: Output, present: &Present, sent: &Sent) -> Result<(), Failure> {
-    let Present { player, coins, bill_no } = present;
+fn print(output: Output, present: &PresentRequest, sent: &Sent) -> Result<(), Failure> {
+    let PresentRequest { player, coins, bill_no } = present;
     let Sent { outcome, balance, detail, .. } = sent;
     let text = match output {
         Output::Json => {
