@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use pactolus_ledger::{Ledger as _, PostError, Unavailable};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
@@ -116,8 +116,13 @@ struct Patient {
     _mounted: tempfile::TempDir,
 }
 
-fn settings() -> Settings {
-    Settings { tail_orders: 24, segment_bytes: 4000, accounts_kept: 128, ..Settings::default() }
+fn settings() -> EmbeddedSettings {
+    EmbeddedSettings {
+        memtable_orders: 24,
+        segment_bytes: 4000,
+        accounts_cached: 128,
+        ..EmbeddedSettings::default()
+    }
 }
 
 impl Patient {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use pactolus_ledger::Ledger as _;
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
 /// A store whose power is cut.
 struct Victim {
     random: fastrand::Rng,
-    settings: Settings,
+    settings: EmbeddedSettings,
     threads: usize,
     witness: Witness,
     /// What the last cut has left.
@@ -113,11 +113,11 @@ impl Victim {
         let mounted = Options::temporary()?;
         let disk = Disk::mount(mounted.path(), seed)?;
         let mut pick = |of: &[usize]| of[random.usize(..of.len())];
-        let settings = Settings {
-            tail_orders: pick(&[8, 40, 40]),
+        let settings = EmbeddedSettings {
+            memtable_orders: pick(&[8, 40, 40]),
             segment_bytes: pick(&[1, 1500, 6000, 6000]) as u64,
-            accounts_kept: pick(&[0, 128, 4096]),
-            ..Settings::default()
+            accounts_cached: pick(&[0, 128, 4096]),
+            ..EmbeddedSettings::default()
         };
         let threads = pick(&[1, 2, 4, 4]);
         let survived = disk.image();
@@ -277,8 +277,8 @@ mod tests {
         let disk = Disk::mount(mounted.path(), 1).unwrap();
         let nothing = disk.image();
         // First a new file for each batch; afterwards the last one goes on.
-        let settings = Settings { segment_bytes: 1, ..Settings::default() };
-        let open_again = || EmbeddedStore::open(&disk.folder(), &Settings::default()).unwrap();
+        let settings = EmbeddedSettings { segment_bytes: 1, ..EmbeddedSettings::default() };
+        let open_again = || EmbeddedStore::open(&disk.folder(), &EmbeddedSettings::default()).unwrap();
         let mut was_killed = true;
         for operation in 0.. {
             if !was_killed {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use pactolus_ledger::Ledger;
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use serde::{Deserialize, Serialize};
 
 use crate::worker::{tell, wait_for_the_end};
@@ -38,10 +38,10 @@ pub(super) struct Settled {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let begun = Instant::now();
-    let store = EmbeddedStore::open(&arguments.store, &Settings::default())?;
+    let store = EmbeddedStore::open(&arguments.store, &EmbeddedSettings::default())?;
     runtime.block_on(store.ready())?;
     tell(&Opened { took_s: begun.elapsed().as_secs_f64() })?;
-    runtime.block_on(store.settle())?;
+    runtime.block_on(store.flush_all())?;
     let audit = if arguments.audit { Some(runtime.block_on(store.audit())?) } else { None };
     tell(&Settled {
         peak_memory_bytes: peak_memory()?,

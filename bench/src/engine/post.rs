@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use pactolus_ledger::{self as ledger, BoxFuture, Ledger, PostError};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Posts all orders to a new store.
 pub(crate) fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<(Arc<EmbeddedStore>, Posted)> {
-    let store = Arc::new(EmbeddedStore::open(folder, &Settings::default())?);
+    let store = Arc::new(EmbeddedStore::open(folder, &EmbeddedSettings::default())?);
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     let gifts = Gifts::to(arguments.players);
     let progress = Arc::new(Progress::begin(arguments.orders));

@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(url) = arguments.store.to_str().filter(|store| store.starts_with("postgres://")) {
         return on_postgres(&url.parse()?);
     }
-    let store = EmbeddedStore::open(&arguments.store, &pactolus_ledger_embedded::Settings::default())?;
+    let store =
+        EmbeddedStore::open(&arguments.store, &pactolus_ledger_embedded::EmbeddedSettings::default())?;
     let store = Arc::new(store);
     let bank =
         Bank::new(settings()?, Store::of(Arc::clone(&store)), Arc::new(SystemClock), Arc::new(OsRandomness));

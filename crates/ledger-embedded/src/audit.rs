@@ -13,16 +13,16 @@ use pactolus_ledger::{Account, Audit, BillEntry, Decision, HistoryDigest, OrderT
 use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
-use crate::journal::scan::{Scan, Step};
-use crate::journal::{Mark, Position};
-use crate::state::{Books, BooksError};
+use crate::journal::scan::{Scan, ScanStep};
+use crate::journal::{Checkpoint, Position};
+use crate::state::{LookupError, StoreState};
 use crate::views::ViewError;
 
 /// Why an audit cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuditError {
     #[error(transparent)]
-    Books(#[from] BooksError),
+    Lookup(#[from] LookupError),
     #[error(transparent)]
     Views(#[from] ViewError),
     #[error(transparent)]
@@ -31,9 +31,9 @@ pub(crate) enum AuditError {
 
 /// Audits the books as they are when it begins; orders posted meanwhile are left out. Proves too that their history
 /// begins with the one that `since` stands for.
-pub(crate) fn audit(books: &Books, since: Option<HistoryDigest>) -> Result<Audit, AuditError> {
-    let end = books.tail.end();
-    let mut auditor = Auditor { books, end, since, audit: Audit::default(), totals: BTreeMap::new() };
+pub(crate) fn audit(state: &StoreState, since: Option<HistoryDigest>) -> Result<Audit, AuditError> {
+    let end = state.memtable.end();
+    let mut auditor = Auditor { state, end, since, audit: Audit::default(), totals: BTreeMap::new() };
     match auditor.walk_journal() {
         Ok(()) => {
             auditor.compare_accounts()?;
@@ -52,8 +52,8 @@ pub(crate) fn audit(books: &Books, since: Option<HistoryDigest>) -> Result<Audit
 }
 
 struct Auditor<'a> {
-    books: &'a Books,
-    end: Mark,
+    state: &'a StoreState,
+    end: Checkpoint,
     /// What was noted earlier, until a batch ends with it.
     since: Option<HistoryDigest>,
     audit: Audit,
@@ -62,16 +62,16 @@ struct Auditor<'a> {
 
 impl Auditor<'_> {
     fn walk_journal(&mut self) -> Result<(), AuditError> {
-        let mut scan = Scan::new(&self.books.journal, Mark::START);
-        self.pass(scan.mark());
-        while scan.mark().position < self.end.position && matches!(scan.step()?, Step::Frame) {
-            self.pass(scan.mark());
+        let mut scan = Scan::new(&self.state.journal, Checkpoint::START);
+        self.match_digest(scan.checkpoint());
+        while scan.checkpoint().position < self.end.position && matches!(scan.step()?, ScanStep::Frame) {
+            self.match_digest(scan.checkpoint());
             for entry in scan.entries() {
                 let (position, entry) = entry?;
-                self.check(position, &entry)?;
+                self.check_order(position, &entry)?;
             }
         }
-        if *scan.mark() != self.end {
+        if *scan.checkpoint() != self.end {
             self.audit.add_finding("the journal ends before the orders that were acknowledged".to_owned());
         }
         if let Some(since) = self.since {
@@ -85,14 +85,14 @@ impl Auditor<'_> {
 
     /// A digest covers the one before it, so where a batch ends with the digest that was noted, everything up to it is
     /// what it was then.
-    fn pass(&mut self, mark: &Mark) {
+    fn match_digest(&mut self, mark: &Checkpoint) {
         if self.since == Some(mark.history()) {
             self.since = None;
         }
     }
 
     /// Checks one order against those before it.
-    fn check(&mut self, position: Position, entry: &Entry) -> Result<(), AuditError> {
+    fn check_order(&mut self, position: Position, entry: &Entry) -> Result<(), AuditError> {
         let receipt = &entry.receipt;
         let bill = receipt.order.bill();
         self.audit.orders += 1;
@@ -101,16 +101,16 @@ impl Auditor<'_> {
             .or_default()
             .add(receipt.order.kind, receipt.coins);
 
-        let last = self.books.bill_now(self.books.views.seed.bill(&bill))?;
+        let last = self.state.find_bill(self.state.views.seed.bill(&bill))?;
         if last != Some(position) && !self.is_cancelled_at(position, last)? {
             self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
         }
 
-        let earlier = match entry.follows.pay {
+        let earlier = match entry.links.pay {
             Some(pay) => Some(BillEntry { receipt: self.entry(pay)?.receipt, cancel: None }),
             None => None,
         };
-        let before = match entry.follows.previous {
+        let before = match entry.links.previous {
             None => Account::default(),
             Some(previous) => {
                 let previous = self.entry(previous)?.receipt;
@@ -130,14 +130,14 @@ impl Auditor<'_> {
     /// Whether the order at `last` is the cancel of the pay at `pay`.
     fn is_cancelled_at(&self, pay: Position, last: Option<Position>) -> Result<bool, AuditError> {
         match last {
-            Some(last) => Ok(self.entry(last)?.follows.pay == Some(pay)),
+            Some(last) => Ok(self.entry(last)?.links.pay == Some(pay)),
             None => Ok(false),
         }
     }
 
     /// Compares every account's row with the last of its orders, and their number with the journal's.
     fn compare_accounts(&mut self) -> Result<(), AuditError> {
-        let newer = self.books.tail.changed_accounts();
+        let newer = self.state.memtable.changed_accounts();
         let mut orders = 0;
         for (account, row) in &newer {
             if self.entry(row.last)?.receipt.after != row.account {
@@ -147,16 +147,18 @@ impl Auditor<'_> {
             orders += self.compare_account(*account, row.last)?;
         }
         // Taken after the tail: what has left it since is here, and was seen there.
-        let written = self.books.views.accounts.runs().merge_all();
-        let mut records = written.records().map_err(ViewError::from)?;
+        let written = self.state.views.accounts.runs().merge_all();
+        let mut records = written.entries().map_err(ViewError::from)?;
         while let Some(record) = records.next().map_err(ViewError::from)? {
             if !newer.contains_key(&record.fingerprint) {
                 orders += self.compare_account(record.fingerprint, record.position)?;
             }
         }
         if orders != self.end.orders {
-            let kept = self.end.orders;
-            self.audit.add_finding(format!("the accounts have {orders} orders and the journal has {kept}"));
+            let journal_orders = self.end.orders;
+            self.audit.add_finding(format!(
+                "the accounts have {orders} orders and the journal has {journal_orders}"
+            ));
         }
         Ok(())
     }
@@ -165,7 +167,7 @@ impl Auditor<'_> {
     fn compare_account(&mut self, account: Fingerprint, last: Position) -> Result<u64, AuditError> {
         let mut position = last;
         let mut entry = self.entry(last)?;
-        if self.books.views.seed.account(&entry.receipt.order.account) != account {
+        if self.state.views.seed.account(&entry.receipt.order.account) != account {
             self.audit.add_finding(format!(
                 "the order at position {} is not of the account that leads to it",
                 last.0
@@ -173,7 +175,7 @@ impl Auditor<'_> {
         }
         while position >= self.end.position {
             // Posted since the audit began.
-            let Some(previous) = entry.follows.previous else {
+            let Some(previous) = entry.links.previous else {
                 return Ok(0);
             };
             position = previous;
@@ -186,7 +188,7 @@ impl Auditor<'_> {
     /// Compares the sums per offer, zone and day that no newer order has changed.
     fn compare_totals(&mut self) -> Result<(), AuditError> {
         for (total, sums) in std::mem::take(&mut self.totals) {
-            match self.books.total(&total)? {
+            match self.state.total(&total)? {
                 Some(row) if row.through >= self.end.position || row.sums == sums => {}
                 _ => self.audit.add_finding(format!("the sums of {total:?} are not those of its orders")),
             }
@@ -194,7 +196,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn entry(&self, position: Position) -> Result<Entry, BooksError> {
-        Ok(self.books.journal.entry(position)?)
+    fn entry(&self, position: Position) -> Result<Entry, LookupError> {
+        Ok(self.state.journal.entry(position)?)
     }
 }

@@ -23,20 +23,20 @@ use crate::disk::sync_folder;
 use crate::error::OpenError;
 use crate::format;
 use crate::journal::frame::FrameBuilder;
-use crate::journal::scan::{Scan, Step};
+use crate::journal::scan::{Scan, ScanStep};
 use crate::journal::segment::Segment;
-use crate::journal::{Journal, Mark, Position};
+use crate::journal::{Checkpoint, Journal, Position};
 
-const MANIFEST: &str = "pactolus-backup";
-const MANIFEST_WORDS: &str = "Pactolus backup, format 1";
+const MANIFEST_FILE: &str = "pactolus-backup";
+const MANIFEST_HEADER: &str = "Pactolus backup, format 1";
 
 /// How often damage is looked at again in a journal that may be written meanwhile. A frame that was half there when it
 /// was read looks like damage once the next one is there; a second look finds it whole.
-const LOOKS: usize = 8;
+const READ_ATTEMPTS: usize = 8;
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copied {
+pub struct CopySummary {
     /// How many orders.
     pub orders: u64,
     /// How many bytes of the journal.
@@ -53,13 +53,13 @@ pub enum BackupError {
     NoStore(PathBuf),
     /// The folder to read is no backup, or one that was not finished.
     #[error("{} is no whole backup; one that was interrupted is of no use", .0.display())]
-    NoBackup(PathBuf),
+    NotABackup(PathBuf),
     /// The folder to write to has something in it.
     #[error("the folder {} is not empty; name another", .0.display())]
     NotEmpty(PathBuf),
     /// The backup does not end where it says.
     #[error("the backup {} ends after {found} orders, and has to have {expected}; take another", folder.display())]
-    Cut {
+    Truncated {
         /// The backup.
         folder: PathBuf,
         /// How many orders it says that it has.
@@ -69,7 +69,7 @@ pub enum BackupError {
     },
     /// There are fewer orders than were asked for.
     #[error("the backup has {orders} orders, and was asked for {until}")]
-    TooFew {
+    TooFewOrders {
         /// How many it has.
         orders: u64,
         /// How many were asked for.
@@ -85,34 +85,34 @@ pub enum BackupError {
 
 /// Copies the store in `store`, which may be open in another process, to the folder `to`, which must be empty or not
 /// be there. When this returns, the copy is durable.
-pub fn back_up(store: &Path, to: &Path) -> Result<Copied, BackupError> {
-    let journal = journal_in(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
-    make_empty(to)?;
+pub fn back_up(store: &Path, to: &Path) -> Result<CopySummary, BackupError> {
+    let journal = open_journal(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
+    create_empty_folder(to)?;
     let (end, bytes) = copy(&journal, &to.join("journal"), None)?;
     write_manifest(to, &end)?;
-    Ok(Copied { orders: end.orders, bytes, history: end.history() })
+    Ok(CopySummary { orders: end.orders, bytes, history: end.history() })
 }
 
 /// Makes the store that a backup is of, with all its orders or the first `until`, in the folder `to`, which must be
 /// empty or not be there. When this returns, it is durable and can be opened; its views are made then.
 ///
 /// Whether the books are right is for an audit to say.
-pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<Copied, BackupError> {
-    let manifest = Manifest::read(backup)?;
-    let journal = journal_in(backup)?.ok_or_else(|| BackupError::NoBackup(backup.to_owned()))?;
+pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<CopySummary, BackupError> {
+    let manifest = BackupManifest::read(backup)?;
+    let journal = open_journal(backup)?.ok_or_else(|| BackupError::NotABackup(backup.to_owned()))?;
     if let Some(until) = until.filter(|until| *until > manifest.orders) {
-        return Err(BackupError::TooFew { orders: manifest.orders, until });
+        return Err(BackupError::TooFewOrders { orders: manifest.orders, until });
     }
-    make_empty(to)?;
-    let lock = format::hold(to)?;
+    create_empty_folder(to)?;
+    let lock = format::lock_folder(to)?;
     let (end, bytes) = copy(&journal, &to.join("journal"), until)?;
     let is_whole = until.is_some() || (end.orders == manifest.orders && hex(&end.digest) == manifest.digest);
     if !is_whole || until.is_some_and(|until| until != end.orders) {
         let (folder, expected) = (backup.to_owned(), until.unwrap_or(manifest.orders));
-        return Err(BackupError::Cut { folder, expected, found: end.orders });
+        return Err(BackupError::Truncated { folder, expected, found: end.orders });
     }
     drop(lock);
-    Ok(Copied { orders: end.orders, bytes, history: end.history() })
+    Ok(CopySummary { orders: end.orders, bytes, history: end.history() })
 }
 
 /// Shows every order of the store in `store`, which may be open in another process, in the order in which they were
@@ -121,14 +121,14 @@ pub fn read_orders(
     store: &Path,
     mut show: impl FnMut(&Receipt) -> io::Result<()>,
 ) -> Result<u64, BackupError> {
-    let journal = journal_in(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
-    let mut scan = Scan::new(&journal, Mark::START);
-    while matches!(step(&mut scan)?, Step::Frame) {
+    let journal = open_journal(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
+    let mut scan = Scan::new(&journal, Checkpoint::START);
+    while matches!(step_with_retry(&mut scan)?, ScanStep::Frame) {
         for entry in scan.entries() {
             show(&entry?.1.receipt)?;
         }
     }
-    Ok(scan.mark().orders)
+    Ok(scan.checkpoint().orders)
 }
 
 /// What the orders of the store in `store`, which may be open in another process, are called.
@@ -137,42 +137,42 @@ pub fn read_orders(
 /// audit to prove.
 pub fn digest(store: &Path) -> Result<HistoryDigest, BackupError> {
     let none = || BackupError::NoStore(store.to_owned());
-    let journal = journal_in(store)?.ok_or_else(none)?;
-    let last = journal.last().ok_or_else(none)?;
+    let journal = open_journal(store)?.ok_or_else(none)?;
+    let last = journal.last_segment().ok_or_else(none)?;
     let mut scan = Scan::new(&journal, last.before);
-    while matches!(step(&mut scan)?, Step::Frame) {}
+    while matches!(step_with_retry(&mut scan)?, ScanStep::Frame) {}
     // The last batch may be written and not synced yet. What is noted elsewhere must not be lost here.
     scan.segment().file.sync_data()?;
-    Ok(scan.mark().history())
+    Ok(scan.checkpoint().history())
 }
 
 /// The journal of a store or a backup, as it is now; nothing if there is none.
-fn journal_in(folder: &Path) -> Result<Option<Journal>, OpenError> {
+fn open_journal(folder: &Path) -> Result<Option<Journal>, OpenError> {
     let folder = folder.join("journal");
-    if folder.is_dir() { Journal::open_to_read(&folder) } else { Ok(None) }
+    if folder.is_dir() { Journal::open_read_only(&folder) } else { Ok(None) }
 }
 
 /// Copies whole frames, verified, to a journal in `folder`; where they end, and how many bytes they take.
-fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Mark, u64), BackupError> {
-    let mut copy = Copy::begin(folder)?;
-    let mut scan = Scan::new(journal, Mark::START);
+fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Checkpoint, u64), BackupError> {
+    let mut copy = JournalCopy::create(folder)?;
+    let mut scan = Scan::new(journal, Checkpoint::START);
     while until.is_none_or(|until| copy.end.orders < until) {
-        let before = *scan.mark();
-        match step(&mut scan)? {
-            Step::End | Step::Torn => break,
-            Step::Frame => {
-                let after = *scan.mark();
+        let before = *scan.checkpoint();
+        match step_with_retry(&mut scan)? {
+            ScanStep::End | ScanStep::Torn => break,
+            ScanStep::Frame => {
+                let after = *scan.checkpoint();
                 // The frame may be the first of a segment, whose header stands between the two marks.
                 let at = Position(after.position.0 - scan.frame().len() as u64);
                 match until {
                     Some(until) if after.orders > until => {
-                        let before = Mark { position: at, ..before };
-                        let first = FrameBuilder::first_of(before, scan.frame(), until - before.orders);
+                        let before = Checkpoint { position: at, ..before };
+                        let first = FrameBuilder::prefix(before, scan.frame(), until - before.orders);
                         // Its digest vouches for what it counts, not for its writer's having counted right.
-                        let first = first.ok_or_else(|| scan.corrupt(at, "a batch's orders"))?;
-                        copy.frame(scan.segment(), at, &first.bytes, first.after)?;
+                        let first = first.ok_or_else(|| scan.corruption(at, "a batch's orders"))?;
+                        copy.write_frame(scan.segment(), at, &first.bytes, first.after)?;
                     }
-                    Some(_) | None => copy.frame(scan.segment(), at, scan.frame(), after)?,
+                    Some(_) | None => copy.write_frame(scan.segment(), at, scan.frame(), after)?,
                 }
             }
         }
@@ -181,8 +181,8 @@ fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Mark, u
 }
 
 /// The next step. Damage is looked at again: it may be a frame that was being written.
-fn step(scan: &mut Scan<'_>) -> Result<Step, OpenError> {
-    for _ in 1..LOOKS {
+fn step_with_retry(scan: &mut Scan<'_>) -> Result<ScanStep, OpenError> {
+    for _ in 1..READ_ATTEMPTS {
         match scan.step() {
             Err(OpenError::Corrupt { .. }) => std::thread::yield_now(),
             stepped => return stepped,
@@ -192,30 +192,30 @@ fn step(scan: &mut Scan<'_>) -> Result<Step, OpenError> {
 }
 
 /// A journal that is being written from another's frames, file by file as they are there.
-struct Copy {
+struct JournalCopy {
     folder: PathBuf,
     segment: Segment,
-    end: Mark,
+    end: Checkpoint,
 }
 
-impl Copy {
-    fn begin(folder: &Path) -> io::Result<Self> {
+impl JournalCopy {
+    fn create(folder: &Path) -> io::Result<Self> {
         fs::create_dir(folder)?;
-        let segment = Segment::create(&disk::Real, folder, Mark::START)?;
+        let segment = Segment::create(&disk::RealDisk, folder, Checkpoint::START)?;
         Ok(Self { folder: folder.to_owned(), end: segment.first_frame(), segment })
     }
 
-    fn frame(&mut self, of: &Segment, at: Position, bytes: &[u8], after: Mark) -> io::Result<()> {
+    fn write_frame(&mut self, of: &Segment, at: Position, bytes: &[u8], after: Checkpoint) -> io::Result<()> {
         if of.before.position != self.segment.before.position {
             self.segment.file.sync_all()?;
-            self.segment = Segment::create(&disk::Real, &self.folder, of.before)?;
+            self.segment = Segment::create(&disk::RealDisk, &self.folder, of.before)?;
         }
         self.segment.file.write_all_at(bytes, self.segment.offset(at))?;
         self.end = after;
         Ok(())
     }
 
-    fn finish(self) -> Result<(Mark, u64), BackupError> {
+    fn finish(self) -> Result<(Checkpoint, u64), BackupError> {
         self.segment.file.sync_all()?;
         sync_folder(&self.folder)?;
         sync_folder(self.folder.parent().expect("it is a folder of the copy"))?;
@@ -224,7 +224,7 @@ impl Copy {
 }
 
 /// Makes a folder, unless there is one with something in it.
-fn make_empty(folder: &Path) -> Result<(), BackupError> {
+fn create_empty_folder(folder: &Path) -> Result<(), BackupError> {
     fs::create_dir_all(folder)?;
     if fs::read_dir(folder)?.next().is_some() {
         return Err(BackupError::NotEmpty(folder.to_owned()));
@@ -233,21 +233,21 @@ fn make_empty(folder: &Path) -> Result<(), BackupError> {
 }
 
 /// What a backup says of itself. It is written last, so a backup that has one was finished.
-struct Manifest {
+struct BackupManifest {
     orders: u64,
     digest: String,
 }
 
-impl Manifest {
+impl BackupManifest {
     fn read(backup: &Path) -> Result<Self, BackupError> {
-        let text = fs::read_to_string(backup.join(MANIFEST)).ok();
-        text.as_deref().and_then(Self::parse).ok_or_else(|| BackupError::NoBackup(backup.to_owned()))
+        let text = fs::read_to_string(backup.join(MANIFEST_FILE)).ok();
+        text.as_deref().and_then(Self::parse).ok_or_else(|| BackupError::NotABackup(backup.to_owned()))
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let mut value = |name| lines.next().and_then(|line| line.strip_prefix(name)).map(str::to_owned);
-        let words = value(MANIFEST_WORDS);
+        let words = value(MANIFEST_HEADER);
         let orders = value("orders ").and_then(|orders| orders.parse().ok());
         let digest = value("digest ");
         match (words.as_deref(), orders, digest) {
@@ -257,16 +257,16 @@ impl Manifest {
     }
 }
 
-fn manifest(end: &Mark) -> String {
-    format!("{MANIFEST_WORDS}\norders {}\ndigest {}\n", end.orders, hex(&end.digest))
+fn format_manifest(end: &Checkpoint) -> String {
+    format!("{MANIFEST_HEADER}\norders {}\ndigest {}\n", end.orders, hex(&end.digest))
 }
 
-fn write_manifest(folder: &Path, end: &Mark) -> io::Result<()> {
-    let unnamed = folder.join(format!("{MANIFEST}.new"));
+fn write_manifest(folder: &Path, end: &Checkpoint) -> io::Result<()> {
+    let unnamed = folder.join(format!("{MANIFEST_FILE}.new"));
     let mut file = File::create(&unnamed)?;
-    file.write_all(manifest(end).as_bytes())?;
+    file.write_all(format_manifest(end).as_bytes())?;
     file.sync_all()?;
-    fs::rename(&unnamed, folder.join(MANIFEST))?;
+    fs::rename(&unnamed, folder.join(MANIFEST_FILE))?;
     sync_folder(folder)
 }
 
@@ -280,18 +280,18 @@ pub(crate) mod fuzzing {
 
     use pactolus_fuzz_support::Choices;
 
-    use super::{Manifest, Mark, Position, hex};
+    use super::{BackupManifest, Checkpoint, Position, hex};
 
     /// What is written of a backup is read from it, and no text is too strange.
     pub fn manifest(bytes: &[u8]) {
-        if let Some(read) = std::str::from_utf8(bytes).ok().and_then(Manifest::parse) {
+        if let Some(read) = std::str::from_utf8(bytes).ok().and_then(BackupManifest::parse) {
             assert!(!read.digest.contains('\n'));
         }
         let mut choices = Choices::new(bytes);
         let (orders, position) = (choices.number(), Position(choices.number()));
         let digest = std::array::from_fn(|_| choices.byte());
-        let end = Mark { position, orders, digest };
-        let read = Manifest::parse(&super::manifest(&end)).expect("it was written as one");
+        let end = Checkpoint { position, orders, digest };
+        let read = BackupManifest::parse(&super::format_manifest(&end)).expect("it was written as one");
         assert_eq!((read.orders, read.digest), (orders, hex(&digest)));
     }
 }

@@ -3,7 +3,7 @@
 //! Reading never panics; what cannot be read is `None`, and the caller says where it was.
 
 /// The version of the store's files that this program writes, and the newest that it reads.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// Appends `value` in seven-bit groups, the lowest first, the high bit saying that more follow (LEB128).
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -21,9 +21,9 @@ pub(crate) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// What is left to read.
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct ByteReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> ByteReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_and_texts_come_back() {
+    fn integers_and_texts_round_trip() {
         let values = [0, 1, 127, 128, 300, 1 << 53, u64::MAX - 1, u64::MAX];
         let mut out = Vec::new();
         for value in values {
@@ -86,7 +86,7 @@ mod tests {
         }
         put_text(&mut out, b"");
         put_text(&mut out, "剑".as_bytes());
-        let mut reader = Reader::new(&out);
+        let mut reader = ByteReader::new(&out);
         for value in values {
             assert_eq!(reader.varint(), Some(value));
         }
@@ -95,12 +95,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_too_large_is_none() {
-        assert_eq!(Reader::new(&[]).varint(), None);
-        assert_eq!(Reader::new(&[0x80]).varint(), None);
-        assert_eq!(Reader::new(&[0xff; 11]).varint(), None, "more than 64 bits");
-        assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).varint(), None);
-        assert_eq!(Reader::new(&[3, b'a', b'b']).text(), None);
-        assert_eq!(Reader::new(&[1, 0xff]).text(), None, "not UTF-8");
+    fn truncated_or_oversized_is_none() {
+        assert_eq!(ByteReader::new(&[]).varint(), None);
+        assert_eq!(ByteReader::new(&[0x80]).varint(), None);
+        assert_eq!(ByteReader::new(&[0xff; 11]).varint(), None, "more than 64 bits");
+        assert_eq!(
+            ByteReader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).varint(),
+            None
+        );
+        assert_eq!(ByteReader::new(&[3, b'a', b'b']).text(), None);
+        assert_eq!(ByteReader::new(&[1, 0xff]).text(), None, "not UTF-8");
     }
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 pub(crate) enum WriteError {
     /// There is no room; some of it may be there.
     #[error("there is no room on the disk")]
-    Full(#[source] io::Error),
+    DiskFull(#[source] io::Error),
     /// It may or may not be there, and nobody knows whether what was there before still is.
     #[error("writing failed")]
     Failed(#[source] io::Error),
@@ -23,14 +23,14 @@ pub(crate) enum WriteError {
 
 impl WriteError {
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Full(_))
+        matches!(self, Self::DiskFull(_))
     }
 }
 
 /// What a write, or whatever else takes room, came to.
 impl From<io::Error> for WriteError {
     fn from(error: io::Error) -> Self {
-        if says_full(&error) { Self::Full(error) } else { Self::Failed(error) }
+        if is_disk_full(&error) { Self::DiskFull(error) } else { Self::Failed(error) }
     }
 }
 
@@ -38,18 +38,18 @@ impl From<io::Error> for WriteError {
 impl From<WriteError> for io::Error {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::Full(error) | WriteError::Failed(error) => error,
+            WriteError::DiskFull(error) | WriteError::Failed(error) => error,
         }
     }
 }
 
 /// Whether an error of a write says that there is no room, or none for this user.
-pub(crate) fn says_full(error: &io::Error) -> bool {
+pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What a sync came to. Its errors are failures, whatever they say.
-pub(crate) fn synced(result: io::Result<()>) -> Result<(), WriteError> {
+pub(crate) fn sync_result(result: io::Result<()>) -> Result<(), WriteError> {
     result.map_err(WriteError::Failed)
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// The room of a file system, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Space {
+pub(crate) struct Capacity {
     pub(crate) free: u64,
     pub(crate) total: u64,
 }
@@ -68,10 +68,11 @@ pub(crate) struct Space {
 /// A disk: the machine's, or one that a test fills.
 pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     /// How much room there is where `folder` is; nothing where the file system does not say.
-    fn space(&self, folder: &Path) -> Option<Space> {
-        let told = rustix::fs::statvfs(folder).ok().filter(|told| told.f_blocks > 0)?;
-        let [free, total] = [told.f_bavail, told.f_blocks].map(|blocks| blocks.saturating_mul(told.f_frsize));
-        Some(Space { free, total })
+    fn capacity(&self, folder: &Path) -> Option<Capacity> {
+        let stats = rustix::fs::statvfs(folder).ok().filter(|told| told.f_blocks > 0)?;
+        let [free, total] =
+            [stats.f_bavail, stats.f_blocks].map(|blocks| blocks.saturating_mul(stats.f_frsize));
+        Some(Capacity { free, total })
     }
 
     /// Opens a new file, or an old one without what was in it.
@@ -87,38 +88,38 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
 
 /// The machine's disk.
 #[derive(Debug)]
-pub(crate) struct Real;
+pub(crate) struct RealDisk;
 
-impl Disk for Real {}
+impl Disk for RealDisk {}
 
 /// A disk that a test fills and frees.
 #[cfg(test)]
 #[derive(Debug)]
-pub(crate) struct Small {
+pub(crate) struct TestDisk {
     free: std::sync::atomic::AtomicU64,
     /// Whether it says how much room it has.
-    says: bool,
+    reports_capacity: bool,
 }
 
 #[cfg(test)]
-impl Small {
+impl TestDisk {
     pub(crate) const TOTAL: u64 = 1 << 30;
 
     pub(crate) fn new(says: bool) -> std::sync::Arc<Self> {
-        std::sync::Arc::new(Self { free: Self::TOTAL.into(), says })
+        std::sync::Arc::new(Self { free: Self::TOTAL.into(), reports_capacity: says })
     }
 
     /// From now on there is room for so many bytes.
-    pub(crate) fn leave(&self, free: u64) {
+    pub(crate) fn set_free(&self, free: u64) {
         self.free.store(free, std::sync::atomic::Ordering::SeqCst);
     }
 }
 
 #[cfg(test)]
-impl Disk for Small {
-    fn space(&self, _: &Path) -> Option<Space> {
+impl Disk for TestDisk {
+    fn capacity(&self, _: &Path) -> Option<Capacity> {
         let free = self.free.load(std::sync::atomic::Ordering::SeqCst);
-        self.says.then_some(Space { free, total: Self::TOTAL })
+        self.reports_capacity.then_some(Capacity { free, total: Self::TOTAL })
     }
 
     /// Like a disk that becomes full in the middle of a write, it leaves the first half of it there.
@@ -139,11 +140,11 @@ mod tests {
 
     /// A file system that finds room only when it syncs says with the same word that a sync failed.
     #[test]
-    fn of_a_write_it_is_full_and_of_a_sync_it_has_failed() {
+    fn enospc_is_full_on_write_but_failure_on_sync() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         assert!(WriteError::from(full()).is_full());
         assert!(WriteError::from(io::Error::from(io::ErrorKind::QuotaExceeded)).is_full());
         assert!(!WriteError::from(io::Error::from(io::ErrorKind::FileTooLarge)).is_full());
-        assert!(matches!(synced(Err(full())), Err(WriteError::Failed(_))));
+        assert!(matches!(sync_result(Err(full())), Err(WriteError::Failed(_))));
     }
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::says_full;
-use crate::kv::ShelfError;
+use crate::disk::is_disk_full;
+use crate::kv::TableError;
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum OpenError {
         folder: PathBuf,
     },
     /// A newer program wrote it.
-    #[error("{} has format {found}, and this program reads formats up to {}; use a newer Pactolus", file.display(), crate::codec::FORMAT)]
+    #[error("{} has format {found}, and this program reads formats up to {}; use a newer Pactolus", file.display(), crate::codec::FORMAT_VERSION)]
     NewerFormat {
         /// The version found.
         found: u32,
@@ -41,7 +41,7 @@ pub enum OpenError {
     },
     /// A file of the journal is missing, or one is too short.
     #[error("{} does not follow on {}: a file of the journal is missing or cut; restore the store from a backup", next.display(), file.display())]
-    Gap {
+    SegmentGap {
         /// The file before the gap.
         file: PathBuf,
         /// The file after it.
@@ -49,7 +49,7 @@ pub enum OpenError {
     },
     /// The first file of the journal is missing.
     #[error("{} is not the beginning of the journal: a file is missing; restore the store from a backup", file.display())]
-    Beginning {
+    FirstSegmentMissing {
         /// The first file that is there.
         file: PathBuf,
     },
@@ -57,7 +57,7 @@ pub enum OpenError {
     #[error(
         "the journal ends before what its views hold: its last file is missing or cut; restore the store from a backup"
     )]
-    JournalCut,
+    JournalTruncated,
     /// The views cannot be opened. They hold nothing that the journal does not.
     #[error("the views cannot be opened; they can be rebuilt: remove the folder {} and start again", folder.display())]
     Views {
@@ -78,7 +78,7 @@ pub enum OpenError {
     },
     /// There is no room on the disk for what opening writes.
     #[error("the disk of the store {} is full; make room and start again", folder.display())]
-    Full {
+    DiskFull {
         /// The store.
         folder: PathBuf,
     },
@@ -89,13 +89,13 @@ pub enum OpenError {
 
 impl OpenError {
     /// Says that the disk of the store in `folder` is full where that is why it cannot be opened.
-    pub(crate) fn or_full(self, folder: &Path) -> Self {
+    pub(crate) fn or_disk_full(self, folder: &Path) -> Self {
         let causes =
             std::iter::successors(Some(&self as &(dyn std::error::Error + 'static)), |error| error.source());
         let is_full = |error: &(dyn std::error::Error + 'static)| {
-            error.downcast_ref::<io::Error>().is_some_and(says_full)
-                || matches!(error.downcast_ref(), Some(ShelfError::Full))
+            error.downcast_ref::<io::Error>().is_some_and(is_disk_full)
+                || matches!(error.downcast_ref(), Some(TableError::DiskFull))
         };
-        if causes.into_iter().any(is_full) { Self::Full { folder: folder.to_owned() } } else { self }
+        if causes.into_iter().any(is_full) { Self::DiskFull { folder: folder.to_owned() } } else { self }
     }
 }

@@ -18,23 +18,32 @@ pub(crate) struct Seed(pub(crate) [u8; 16]);
 
 impl Seed {
     /// A seed that nobody can guess: the standard library keys its maps with randomness of the operating system.
-    pub(crate) fn draw() -> Self {
+    pub(crate) fn random() -> Self {
         let [a, b] = [RandomState::new(), RandomState::new()].map(|keyed| keyed.hash_one(()).to_le_bytes());
         Self(std::array::from_fn(|at| if at < 8 { a[at] } else { b[at - 8] }))
     }
 
     /// The fingerprint of an account's name.
     pub(crate) fn account(self, key: &AccountKey) -> Fingerprint {
-        self.of(key.app, key.environment, [key.offer.as_bytes(), key.player.as_bytes(), key.zone.as_bytes()])
+        self.fingerprint(
+            key.app,
+            key.environment,
+            [key.offer.as_bytes(), key.player.as_bytes(), key.zone.as_bytes()],
+        )
     }
 
     /// The fingerprint of a bill number in its space.
     pub(crate) fn bill(self, bill: &BillKey) -> Fingerprint {
-        self.of(bill.app, bill.environment, [bill.bill_no.as_bytes()])
+        self.fingerprint(bill.app, bill.environment, [bill.bill_no.as_bytes()])
     }
 
     /// The fingerprint of names, each ended by a zero byte, which no name can hold.
-    fn of<const N: usize>(self, app: AppId, environment: Environment, names: [&[u8]; N]) -> Fingerprint {
+    fn fingerprint<const N: usize>(
+        self,
+        app: AppId,
+        environment: Environment,
+        names: [&[u8]; N],
+    ) -> Fingerprint {
         let mut hasher = SipHasher13::new_with_key(&self.0);
         hasher.write(app.as_bytes());
         hasher.write(match environment {
@@ -65,13 +74,13 @@ impl Hash for Fingerprint {
 }
 
 /// A map by fingerprint, which needs no hashing: a fingerprint is a hash already.
-pub(crate) type Map<T> = HashMap<Fingerprint, T, BuildHasherDefault<AsItIs>>;
+pub(crate) type FingerprintMap<T> = HashMap<Fingerprint, T, BuildHasherDefault<IdentityHasher>>;
 
 /// Takes a fingerprint's bits as they are.
 #[derive(Default)]
-pub(crate) struct AsItIs(u64);
+pub(crate) struct IdentityHasher(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for IdentityHasher {
     fn write(&mut self, _: &[u8]) {
         unreachable!("a fingerprint is written as one integer");
     }

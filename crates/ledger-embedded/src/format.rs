@@ -13,26 +13,26 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::codec::FORMAT;
+use crate::codec::FORMAT_VERSION;
 use crate::disk::sync_folder;
 use crate::error::OpenError;
 
 const FORMAT_FILE: &str = "pactolus-store";
-const FORMAT_FILE_UNNAMED: &str = "pactolus-store.new";
+const FORMAT_TEMP_FILE: &str = "pactolus-store.new";
 const LOCK_FILE: &str = "lock";
-const FORMAT_WORDS: &str = "Pactolus embedded store, format ";
+const FORMAT_PREFIX: &str = "Pactolus embedded store, format ";
 
 /// Takes hold of the folder: makes it if it is not there, and refuses one that is in use, or is something else.
 ///
 /// The store is held as long as the file returned is open.
-pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock_folder(folder: &Path) -> Result<File, OpenError> {
     std::fs::create_dir_all(folder)?;
     // A relative folder's own parent may have no name.
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
     sync_folder(parent.unwrap_or(Path::new(".")))?;
     let format = folder.join(FORMAT_FILE);
     let is_new = !format.exists();
-    if is_new && holds_something_else(folder)? {
+    if is_new && has_foreign_files(folder)? {
         return Err(OpenError::NotAStore { folder: folder.to_owned() });
     }
     let lock = File::create(folder.join(LOCK_FILE))?;
@@ -44,8 +44,8 @@ pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
         write_format(folder, &format)?;
     }
     let words = std::fs::read_to_string(&format)?;
-    match words.trim_end().strip_prefix(FORMAT_WORDS).map(str::parse::<u32>) {
-        Some(Ok(found)) if found <= FORMAT => Ok(lock),
+    match words.trim_end().strip_prefix(FORMAT_PREFIX).map(str::parse::<u32>) {
+        Some(Ok(found)) if found <= FORMAT_VERSION => Ok(lock),
         Some(Ok(found)) => Err(OpenError::NewerFormat { found, file: format }),
         Some(Err(_)) | None => {
             Err(OpenError::Corrupt { file: format, offset: 0, what: "the format's version" })
@@ -54,10 +54,10 @@ pub(crate) fn hold(folder: &Path) -> Result<File, OpenError> {
 }
 
 /// Whether there is more in a folder than an interrupted [`hold`] leaves.
-fn holds_something_else(folder: &Path) -> io::Result<bool> {
+fn has_foreign_files(folder: &Path) -> io::Result<bool> {
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if name != LOCK_FILE && name != FORMAT_FILE_UNNAMED {
+        if name != LOCK_FILE && name != FORMAT_TEMP_FILE {
             return Ok(true);
         }
     }
@@ -66,9 +66,9 @@ fn holds_something_else(folder: &Path) -> io::Result<bool> {
 
 /// Names the format, whole or not at all.
 fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
-    let unnamed = folder.join(FORMAT_FILE_UNNAMED);
+    let unnamed = folder.join(FORMAT_TEMP_FILE);
     let mut file = File::create(&unnamed)?;
-    writeln!(file, "{FORMAT_WORDS}{FORMAT}")?;
+    writeln!(file, "{FORMAT_PREFIX}{FORMAT_VERSION}")?;
     file.sync_all()?;
     std::fs::rename(&unnamed, format)?;
     sync_folder(folder)

@@ -14,16 +14,16 @@ use std::sync::Arc;
 use pactolus_fuzz_support::Choices;
 use tempfile::TempDir;
 
-use crate::background::throttle::Pace;
+use crate::background::throttle::Throttle;
 use crate::backup::{self, BackupError};
-use crate::codec::FORMAT;
-use crate::disk::Real;
+use crate::codec::FORMAT_VERSION;
+use crate::disk::RealDisk;
 use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
-use crate::index::{Index, Record};
+use crate::index::{Index, IndexEntry};
 use crate::journal::entry::Entry;
-use crate::journal::frame::{self, Frame, FrameBuilder, HEADER_BYTES, Header};
-use crate::journal::{Mark, Position, entry, segment};
+use crate::journal::frame::{self, Frame, FrameBuilder, FrameHeader, HEADER_BYTES};
+use crate::journal::{Checkpoint, Position, entry, segment};
 
 pub use crate::backup::fuzzing::manifest;
 pub use crate::views::fuzzing::views;
@@ -34,7 +34,7 @@ thread_local! {
 }
 
 /// A folder of this thread's own, for one target.
-fn folder(name: &str) -> PathBuf {
+fn work_folder(name: &str) -> PathBuf {
     let folder = FOLDER.with(|folder| folder.path().join(name));
     fs::create_dir_all(&folder).expect("there is room for a folder");
     folder
@@ -47,11 +47,11 @@ pub fn entry(bytes: &[u8]) {
     let rest = choices.rest();
     let _ = frame::read_entry(rest, position);
     assert!(frame::entries(rest, position).take(rest.len() + 1).count() <= rest.len());
-    let Some(read) = Entry::read(rest, position) else { return };
+    let Some(read) = Entry::decode(rest, position) else { return };
     let mut again = Vec::new();
-    entry::put(&mut again, &read.receipt.order, &read.receipt.effect(), read.follows, position);
+    entry::encode(&mut again, &read.receipt.order, &read.receipt.effect(), read.links, position);
     assert!(again.len() <= Entry::BYTES_MAX, "an entry takes more bytes than one may");
-    assert_eq!(Entry::read(&again, position).as_ref(), Some(&read));
+    assert_eq!(Entry::decode(&again, position).as_ref(), Some(&read));
     // With its checksum it is one in a frame.
     let mut framed = u16::try_from(again.len()).expect("BYTES_MAX is less").to_le_bytes().to_vec();
     framed.extend_from_slice(&frame::crc(position, &again).to_le_bytes());
@@ -64,60 +64,60 @@ pub fn entry(bytes: &[u8]) {
 pub fn frame(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let change = (choices.number(), choices.byte());
-    let before = Mark {
+    let before = Checkpoint {
         position: Position(choices.number() >> 1),
         orders: choices.number() >> 1,
         digest: std::array::from_fn(|at| u8::try_from(at).expect("32 of them")),
     };
-    let made = orders::some(&mut choices, before);
+    let made = orders::frame_case(&mut choices, before);
     let Some(frame) = made.frame else { return };
     let read = read_frame(&frame.bytes, &before).expect("it is a frame");
     assert_eq!((&read.0, &read.1), (&frame.after, &made.entries));
     for (position, entry) in &made.entries {
         assert_eq!(frame.entry(*position).as_ref(), Some(entry));
     }
-    assert!(frame::is_whole(&frame.bytes, before.position));
+    assert!(frame::is_complete(&frame.bytes, before.position));
     for count in 1..=made.entries.len() {
-        let first = FrameBuilder::first_of(before, &frame.bytes, count as u64).expect("it has so many");
+        let first = FrameBuilder::prefix(before, &frame.bytes, count as u64).expect("it has so many");
         let read = read_frame(&first.bytes, &before).expect("it is a frame");
         assert_eq!((read.0, &*read.1), (first.after, &made.entries[..count]));
     }
-    assert!(FrameBuilder::first_of(before, &frame.bytes, made.entries.len() as u64 + 1).is_none());
+    assert!(FrameBuilder::prefix(before, &frame.bytes, made.entries.len() as u64 + 1).is_none());
 
     // Elsewhere, or after other orders, it is none.
-    assert!(read_frame(&frame.bytes, &Mark { position: before.position.plus(1), ..before }).is_none());
-    assert!(read_frame(&frame.bytes, &Mark { orders: before.orders + 1, ..before }).is_none());
-    assert!(read_frame(&frame.bytes, &Mark { digest: [0; 32], ..before }).is_none());
+    assert!(read_frame(&frame.bytes, &Checkpoint { position: before.position.plus(1), ..before }).is_none());
+    assert!(read_frame(&frame.bytes, &Checkpoint { orders: before.orders + 1, ..before }).is_none());
+    assert!(read_frame(&frame.bytes, &Checkpoint { digest: [0; 32], ..before }).is_none());
     let (at, with) = (usize::try_from(change.0).unwrap_or(usize::MAX) % frame.bytes.len(), change.1);
     if with != 0 {
         let mut changed = frame.bytes.clone();
         changed[at] ^= with;
         assert!(read_frame(&changed, &before).is_none(), "a changed frame is taken");
-        let _ = frame::is_whole(&changed, before.position);
+        let _ = frame::is_complete(&changed, before.position);
         let _ = read_frame(&frame.bytes[..at], &before);
-        assert!(!frame::is_whole(&frame.bytes[..at], before.position), "a part of a frame is taken");
+        assert!(!frame::is_complete(&frame.bytes[..at], before.position), "a part of a frame is taken");
     }
     // Bytes behind a right header are still bytes of anybody's.
     let rest = choices.rest();
-    let _ = frame::is_whole(&sealed(&before, rest, 1), before.position);
-    if let Some((_, entries)) = read_frame(&sealed(&before, rest, 1), &before) {
+    let _ = frame::is_complete(&frame_with_checksums(&before, rest, 1), before.position);
+    if let Some((_, entries)) = read_frame(&frame_with_checksums(&before, rest, 1), &before) {
         for (position, entry) in &entries {
-            orders::reads_back(*position, entry);
+            orders::assert_round_trip(*position, entry);
         }
     }
 }
 
 /// The mark after a frame and its entries, if it follows `before` and all can be read.
-fn read_frame(bytes: &[u8], before: &Mark) -> Option<(Mark, Vec<(Position, Entry)>)> {
-    let header = Header::read(bytes, before.position)?;
-    let whole = bytes.get(..HEADER_BYTES.checked_add(header.payload)?)?;
+fn read_frame(bytes: &[u8], before: &Checkpoint) -> Option<(Checkpoint, Vec<(Position, Entry)>)> {
+    let header = FrameHeader::read(bytes, before.position)?;
+    let whole = bytes.get(..HEADER_BYTES.checked_add(header.payload_bytes)?)?;
     let after = frame::verify(&header, whole, before)?;
     let entries = frame::entries(&whole[HEADER_BYTES..], before.position.plus(HEADER_BYTES));
     Some((after, entries.collect::<Option<_>>()?))
 }
 
 /// A frame whose checksums are right, and whose payload is anything.
-fn sealed(before: &Mark, payload: &[u8], orders: u32) -> Vec<u8> {
+fn frame_with_checksums(before: &Checkpoint, payload: &[u8], orders: u32) -> Vec<u8> {
     let mut bytes = b"PCTF".to_vec();
     bytes.extend_from_slice(&u32::try_from(payload.len()).expect("inputs are small").to_le_bytes());
     bytes.extend_from_slice(&before.orders.to_le_bytes());
@@ -135,7 +135,7 @@ fn sealed(before: &Mark, payload: &[u8], orders: u32) -> Vec<u8> {
 /// refused; and whatever else its files hold, it is read or refused.
 pub fn journal(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
-    let store = folder("journal-store");
+    let store = work_folder("journal-store");
     let journal = store.join("journal");
     fs::create_dir_all(&journal).expect("there is room for a folder");
     match choices.below(8) {
@@ -151,21 +151,21 @@ pub fn journal(bytes: &[u8]) {
         }
         1 => {
             // A right header, and a frame behind it whose checksums say what they like.
-            let after = segment::first_frame(Mark::START);
+            let after = segment::first_frame(Checkpoint::START);
             let (orders, until) = (choices.byte(), u64::from(choices.byte()));
             let declared = choices.number();
-            let mut frame = sealed(&after, choices.rest(), u32::from(orders));
+            let mut frame = frame_with_checksums(&after, choices.rest(), u32::from(orders));
             if declared != 0 {
                 let declared = u32::try_from(declared % (1 << 32)).expect("it is less");
                 frame[4..8].copy_from_slice(&declared.to_le_bytes());
                 let crc = frame::crc(after.position, &frame[..52]);
                 frame[52..56].copy_from_slice(&crc.to_le_bytes());
             }
-            write_segment(&journal, 0, &[&segment_header(&Mark::START)[..], &frame].concat());
+            write_segment(&journal, 0, &[&segment_header(&Checkpoint::START)[..], &frame].concat());
             let _ = read_all(&store);
-            restores(&store, until);
+            check_restore(&store, until);
         }
-        _ => written(&mut choices, &store, &journal),
+        _ => check_damage(&mut choices, &store, &journal),
     }
     for file in fs::read_dir(&journal).expect("it is there") {
         fs::remove_file(file.expect("it can be listed").path()).expect("it is ours");
@@ -173,10 +173,10 @@ pub fn journal(bytes: &[u8]) {
 }
 
 /// A store whose journal has these orders, and what becomes of it when its files change.
-fn written(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
+fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
     let change = (choices.number(), choices.byte(), choices.flag());
     let per_segment = 1 + choices.below(4);
-    let (mut end, mut files) = (Mark::START, Vec::<(u64, Vec<u8>)>::new());
+    let (mut end, mut files) = (Checkpoint::START, Vec::<(u64, Vec<u8>)>::new());
     let (mut entries, mut marks) = (Vec::new(), Vec::new());
     for nth in 0..6 {
         if choices.is_exhausted() {
@@ -186,7 +186,7 @@ fn written(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
             files.push((end.position.0, segment_header(&end)));
             end = segment::first_frame(end);
         }
-        let made = orders::some(choices, end);
+        let made = orders::frame_case(choices, end);
         let Some(Frame { after, bytes, .. }) = made.frame else { break };
         files.last_mut().expect("there is one").1.extend_from_slice(&bytes);
         entries.extend(made.entries.into_iter().map(|(_, entry)| entry.receipt));
@@ -198,7 +198,7 @@ fn written(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
         write_segment(journal, *position, bytes);
     }
     assert_eq!(read_all(store).expect("it is as it was written"), entries);
-    restores(store, u64::try_from(entries.len()).expect("few") / 2);
+    check_restore(store, u64::try_from(entries.len()).expect("few") / 2);
 
     let length: u64 = end.position.0;
     let at = change.0 % length;
@@ -247,8 +247,8 @@ fn read_all(store: &Path) -> Result<Vec<pactolus_ledger::Receipt>, BackupError> 
 }
 
 /// A backup of a store is the store, or there is none; restored up to an order, it ends there.
-fn restores(store: &Path, until: u64) {
-    let (to, back) = (folder("backup"), folder("restored"));
+fn check_restore(store: &Path, until: u64) {
+    let (to, back) = (work_folder("backup"), work_folder("restored"));
     let copied = backup::back_up(store, &to);
     if let Ok(copied) = copied
         && backup::restore(&to, &back, Some(until)).is_ok()
@@ -269,9 +269,9 @@ fn write_segment(folder: &Path, position: u64, bytes: &[u8]) {
 }
 
 /// The header that `journal/segment.rs` describes.
-fn segment_header(before: &Mark) -> Vec<u8> {
+fn segment_header(before: &Checkpoint) -> Vec<u8> {
     let mut bytes = b"PCTSGMNT".to_vec();
-    bytes.extend_from_slice(&FORMAT.to_le_bytes());
+    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
     bytes.extend_from_slice(&before.position.0.to_le_bytes());
     bytes.extend_from_slice(&before.orders.to_le_bytes());
     bytes.extend_from_slice(&before.digest);
@@ -284,14 +284,14 @@ fn segment_header(before: &Mark) -> Vec<u8> {
 /// damaged: it never says that a bill number is new that is not.
 pub fn index(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
-    let folder = folder("index");
+    let folder = work_folder("index");
     if choices.below(4) == 0 {
         // A file of anybody's under a right header.
         let (records, filter_bytes) = (choices.number(), choices.number());
         let wanted = fingerprint(&mut choices);
         let file = run_file(records, filter_bytes, choices.rest());
         fs::write(folder.join(format!("{:016}.run", 1)), file).expect("there is room for a file");
-        if let Ok(index) = Index::open(Arc::new(Real), &folder, &[1], 1024, 1024) {
+        if let Ok(index) = Index::open(Arc::new(RealDisk), &folder, &[1], 1024, 1024) {
             let _ = index.runs().find(wanted);
         }
         return;
@@ -299,23 +299,23 @@ pub fn index(bytes: &[u8]) {
     let change = (choices.number(), choices.byte());
     let filter_bytes = u64::from(choices.byte()) * 16;
     let spread = choices.flag();
-    let mut records: Vec<Record> = Vec::new();
+    let mut records: Vec<IndexEntry> = Vec::new();
     while !choices.is_exhausted() && records.len() < 600 {
-        let fingerprint = if spread { few_bytes(&mut choices) } else { fingerprint(&mut choices) };
-        records.push(Record { fingerprint, position: Position(choices.number()) });
+        let fingerprint = if spread { spread_fingerprint(&mut choices) } else { fingerprint(&mut choices) };
+        records.push(IndexEntry { fingerprint, position: Position(choices.number()) });
     }
     records.sort_by_key(|record| record.fingerprint);
     records.dedup_by_key(|record| record.fingerprint);
-    let index = Index::open(Arc::new(Real), &folder, &[], 1024, filter_bytes).expect("an empty one");
+    let index = Index::open(Arc::new(RealDisk), &folder, &[], 1024, filter_bytes).expect("an empty one");
     let run = index
-        .write(1, records.len(), records.iter().copied(), &Pace::new(&|| true))
+        .write_run(1, records.len(), records.iter().copied(), &Throttle::new(&|| true))
         .expect("there is room for a file");
     let path = run.path.clone();
-    index.set(index.runs().with(run));
-    finds(&index, &records);
+    index.replace_runs(index.runs().with_newest(run));
+    check_lookups(&index, &records);
     drop(index);
-    finds(
-        &Index::open(Arc::new(Real), &folder, &[1], 1024, filter_bytes).expect("it was finished"),
+    check_lookups(
+        &Index::open(Arc::new(RealDisk), &folder, &[1], 1024, filter_bytes).expect("it was finished"),
         &records,
     );
 
@@ -325,7 +325,7 @@ pub fn index(bytes: &[u8]) {
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).expect("it is within the file");
     file.write_all_at(&[byte[0] ^ change.1], at).expect("there is room for a byte");
-    if let Ok(index) = Index::open(Arc::new(Real), &folder, &[1], 1024, filter_bytes) {
+    if let Ok(index) = Index::open(Arc::new(RealDisk), &folder, &[1], 1024, filter_bytes) {
         for record in &records {
             match index.runs().find(record.fingerprint) {
                 Ok(found) => assert_eq!(found, Some(record.position), "it is lost, and nobody says so"),
@@ -335,7 +335,7 @@ pub fn index(bytes: &[u8]) {
     }
 }
 
-fn finds(index: &Index, records: &[Record]) {
+fn check_lookups(index: &Index, records: &[IndexEntry]) {
     let runs = index.runs();
     for record in records {
         assert_eq!(runs.find(record.fingerprint).expect("it is as written"), Some(record.position));
@@ -353,7 +353,7 @@ fn fingerprint(choices: &mut Choices<'_>) -> Fingerprint {
 }
 
 /// A fingerprint of two bytes, spread over all that there are, so that an input has room for more than a block.
-fn few_bytes(choices: &mut Choices<'_>) -> Fingerprint {
+fn spread_fingerprint(choices: &mut Choices<'_>) -> Fingerprint {
     let bytes = [choices.byte(), choices.byte()];
     let high = u64::from(u16::from_le_bytes(bytes)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Fingerprint { high, low: high.rotate_left(32) }
@@ -370,7 +370,7 @@ fn run_file(records: u64, filter_bytes: u64, rest: &[u8]) -> Vec<u8> {
         hasher.finalize()
     };
     let mut file = b"PCTINDEX".to_vec();
-    file.extend_from_slice(&FORMAT.to_le_bytes());
+    file.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
     for part in [1, records, filter_bytes] {
         file.extend_from_slice(&part.to_le_bytes());
     }
@@ -392,46 +392,46 @@ mod tests {
     /// The bug: a frame's digest vouches for the number of orders that it says it has, not for there being so many.
     /// The loss: `pactolus restore --until` panicked half way. The fix: it says where the backup is damaged.
     #[test]
-    fn a_frame_that_counts_more_orders_than_it_has_is_damage() {
+    fn overcounted_frame_is_corrupt() {
         let folder = tempfile::tempdir().unwrap();
         let [store, backup, restored] = ["store", "backup", "restored"].map(|name| folder.path().join(name));
-        let after = segment::first_frame(Mark::START);
-        let made = orders::some(&mut Choices::new(&[0, 1]), after).frame.expect("one order");
-        let frame = sealed(&after, &made.bytes[HEADER_BYTES..], 5);
+        let after = segment::first_frame(Checkpoint::START);
+        let made = orders::frame_case(&mut Choices::new(&[0, 1]), after).frame.expect("one order");
+        let frame = frame_with_checksums(&after, &made.bytes[HEADER_BYTES..], 5);
         fs::create_dir_all(store.join("journal")).unwrap();
-        write_segment(&store.join("journal"), 0, &[&segment_header(&Mark::START)[..], &frame].concat());
+        write_segment(&store.join("journal"), 0, &[&segment_header(&Checkpoint::START)[..], &frame].concat());
         assert_eq!(backup::back_up(&store, &backup).unwrap().orders, 5);
         let refused = backup::restore(&backup, &restored, Some(3)).unwrap_err();
         assert!(matches!(refused, BackupError::Journal(OpenError::Corrupt { .. })), "{refused}");
     }
 
     #[test]
-    fn every_kept_entry() {
+    fn entry_corpus_passes() {
         run_corpus("entry", super::entry);
     }
 
     #[test]
-    fn every_kept_frame() {
+    fn frame_corpus_passes() {
         run_corpus("frame", super::frame);
     }
 
     #[test]
-    fn every_kept_journal() {
+    fn journal_corpus_passes() {
         run_corpus("journal", super::journal);
     }
 
     #[test]
-    fn every_kept_index() {
+    fn index_corpus_passes() {
         run_corpus("index", super::index);
     }
 
     #[test]
-    fn every_kept_view() {
+    fn views_corpus_passes() {
         run_corpus("views", super::views);
     }
 
     #[test]
-    fn every_kept_manifest() {
+    fn manifest_corpus_passes() {
         run_corpus("manifest", super::manifest);
     }
 }

@@ -14,16 +14,16 @@ use std::sync::{Arc, RwLock};
 
 pub(crate) use self::error::IndexError;
 pub(crate) use self::merge::Merge;
-pub(crate) use self::run::{Record, Run};
+pub(crate) use self::run::{IndexEntry, Run};
 
 use self::run::RunWriter;
-use crate::background::throttle::Pace;
+use crate::background::throttle::Throttle;
 use crate::disk::Disk;
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 
 /// How many runs of about one size are merged into one.
-const MERGED: u8 = 4;
+const MERGE_FAN_IN: u8 = 4;
 
 /// An index that is open.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Index {
     /// Newest first. Whoever reads them takes them as they are at a moment.
     runs: RwLock<Arc<[Arc<Run>]>>,
     /// How many records a run has that needs no merging before others of its kind are there.
-    unit: u64,
+    base_run_entries: u64,
     filter_bytes: u64,
 }
 
@@ -57,7 +57,13 @@ impl Index {
             }
         }
         let unit = u64::try_from(unit).unwrap_or(u64::MAX).max(1);
-        Ok(Self { disk, folder: folder.to_owned(), runs: RwLock::new(runs), unit, filter_bytes })
+        Ok(Self {
+            disk,
+            folder: folder.to_owned(),
+            runs: RwLock::new(runs),
+            base_run_entries: unit,
+            filter_bytes,
+        })
     }
 
     /// The runs as they are now.
@@ -66,7 +72,7 @@ impl Index {
     }
 
     /// Puts other runs in the place of those that are there.
-    pub(crate) fn set(&self, runs: Runs) {
+    pub(crate) fn replace_runs(&self, runs: Runs) {
         let mut held = self.runs.write().expect("nothing panics while it changes the runs");
         let before = std::mem::replace(&mut *held, runs.0);
         drop(held);
@@ -75,34 +81,34 @@ impl Index {
     }
 
     /// Writes a run of `count` records, sorted by fingerprint; it does not belong to the index yet.
-    pub(crate) fn write(
+    pub(crate) fn write_run(
         &self,
         number: u64,
         count: usize,
-        records: impl IntoIterator<Item = Record>,
-        pace: &Pace<'_>,
+        records: impl IntoIterator<Item = IndexEntry>,
+        throttle: &Throttle<'_>,
     ) -> Result<Arc<Run>, IndexError> {
         let count = count as u64;
-        let mut writer = self.writer(number, count, self.runs().records() + count)?;
+        let mut writer = self.run_writer(number, count, self.runs().entry_count() + count)?;
         for record in records {
             writer.add(record)?;
-            pace.step();
+            throttle.step();
         }
         Ok(Arc::new(writer.finish()?))
     }
 
     /// A writer for `records` of the `all` that the index will have; filters share the room by records.
-    fn writer(&self, number: u64, records: u64, all: u64) -> Result<RunWriter, IndexError> {
+    fn run_writer(&self, number: u64, records: u64, all: u64) -> Result<RunWriter, IndexError> {
         let share = u128::from(self.filter_bytes) * u128::from(records) / u128::from(all.max(1));
         let share = u64::try_from(share).expect("a share is not more than the whole");
         RunWriter::create(Arc::clone(&self.disk), &self.folder, number, records, share)
     }
 
     /// Neighbours that are due to be merged, if there are any: the newest ones of about one size.
-    pub(crate) fn due(&self) -> Option<Merge> {
+    pub(crate) fn next_merge(&self) -> Option<Merge> {
         let runs = self.runs().0;
-        let size = |run: &Arc<Run>| (run.records / self.unit).max(1).ilog(MERGED.into());
-        let same = runs.chunk_by(|a, b| size(a) == size(b)).find(|same| same.len() >= MERGED.into())?;
+        let size = |run: &Arc<Run>| (run.entries / self.base_run_entries).max(1).ilog(MERGE_FAN_IN.into());
+        let same = runs.chunk_by(|a, b| size(a) == size(b)).find(|same| same.len() >= MERGE_FAN_IN.into())?;
         Some(Merge::new(same.to_vec()))
     }
 }
@@ -114,7 +120,7 @@ pub(crate) struct Runs(Arc<[Arc<Run>]>);
 impl Runs {
     /// Where the last order under a name stands.
     pub(crate) fn find(&self, fingerprint: Fingerprint) -> Result<Option<Position>, IndexError> {
-        for run in self.0.iter().filter(|run| run.may_hold(fingerprint)) {
+        for run in self.0.iter().filter(|run| run.may_contain(fingerprint)) {
             if let Some(position) = run.find(fingerprint)? {
                 return Ok(Some(position));
             }
@@ -123,8 +129,8 @@ impl Runs {
     }
 
     /// How many records they have together.
-    fn records(&self) -> u64 {
-        self.0.iter().map(|run| run.records).sum()
+    fn entry_count(&self) -> u64 {
+        self.0.iter().map(|run| run.entries).sum()
     }
 
     /// Their numbers, newest first.
@@ -133,15 +139,17 @@ impl Runs {
     }
 
     /// These and a newer one.
-    pub(crate) fn with(&self, newer: Arc<Run>) -> Self {
+    pub(crate) fn with_newest(&self, newer: Arc<Run>) -> Self {
         Self(std::iter::once(newer).chain(self.0.iter().cloned()).collect())
     }
 
     /// These with what a merge has made in the place of what it merged.
-    pub(crate) fn merged(&self, merge: &Merge, made: Arc<Run>) -> Self {
+    pub(crate) fn with_merged(&self, merge: &Merge, made: Arc<Run>) -> Self {
         let mut made = Some(made);
-        let runs =
-            self.0.iter().filter_map(|run| if merge.has(run) { made.take() } else { Some(Arc::clone(run)) });
+        let runs = self
+            .0
+            .iter()
+            .filter_map(|run| if merge.contains(run) { made.take() } else { Some(Arc::clone(run)) });
         Self(runs.collect())
     }
 

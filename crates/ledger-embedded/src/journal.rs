@@ -17,12 +17,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-pub(crate) use self::appender::{Appender, Head};
-pub(crate) use self::position::{Mark, Position};
+pub(crate) use self::appender::{Appender, RunHead};
+pub(crate) use self::position::{Checkpoint, Position};
 
 use self::entry::Entry;
 use self::frame::ENTRY_HEADER_BYTES;
-use self::segment::{Segment, only_zeros_from, read_up_to};
+use self::segment::{Segment, is_zero_from, read_available};
 use crate::disk::{Disk, sync_folder};
 use crate::error::OpenError;
 
@@ -38,9 +38,9 @@ impl Journal {
     /// Opens the journal in `folder`, and makes it if there is none.
     pub(crate) fn open(folder: &Path, disk: &dyn Disk) -> Result<Self, OpenError> {
         std::fs::create_dir_all(folder)?;
-        let mut segments = open_all(folder, Segment::open)?;
+        let mut segments = open_segments(folder, Segment::open)?;
         if segments.is_empty() {
-            let first = Segment::create(disk, folder, Mark::START).map_err(io::Error::from)?;
+            let first = Segment::create(disk, folder, Checkpoint::START).map_err(io::Error::from)?;
             segments.push(Arc::new(first));
         }
         // Whoever made the last one may have been killed before the folder was synced: then a power cut would take it,
@@ -50,8 +50,8 @@ impl Journal {
     }
 
     /// Opens the files that the journal in `folder` has now, to read them; nothing if there is none.
-    pub(crate) fn open_to_read(folder: &Path) -> Result<Option<Self>, OpenError> {
-        let segments = open_all(folder, Segment::open_to_read)?;
+    pub(crate) fn open_read_only(folder: &Path) -> Result<Option<Self>, OpenError> {
+        let segments = open_segments(folder, Segment::open_read_only)?;
         let journal = Self { folder: folder.to_owned(), segments: RwLock::new(segments) };
         let is_there = !journal.segments.read().expect("nobody else has it yet").is_empty();
         Ok(is_there.then_some(journal))
@@ -65,35 +65,35 @@ impl Journal {
     }
 
     /// The last segment that was there when it was opened, or was added since.
-    pub(crate) fn last(&self) -> Option<Arc<Segment>> {
+    pub(crate) fn last_segment(&self) -> Option<Arc<Segment>> {
         self.segments.read().expect("nothing panics while it adds a segment").last().cloned()
     }
 
     /// The segment after `segment`.
-    pub(crate) fn next(&self, segment: &Segment) -> Option<Arc<Segment>> {
+    pub(crate) fn segment_after(&self, segment: &Segment) -> Option<Arc<Segment>> {
         let segments = self.segments.read().expect("nothing panics while it adds a segment");
         segments.iter().find(|next| next.before.position > segment.before.position).cloned()
     }
 
     /// The entry at `position`, or what keeps it from being read.
-    pub(crate) fn entry(&self, position: Position) -> Result<Entry, ReadError> {
+    pub(crate) fn entry(&self, position: Position) -> Result<Entry, EntryReadError> {
         let segment = self.segment(position);
         let offset = segment.offset(position);
         // Nearly every entry fits the first read.
         let mut bytes = [0; 512];
-        let read = read_up_to(&segment, &mut bytes, offset)?;
+        let read = read_available(&segment, &mut bytes, offset)?;
         if let Some((entry, _)) = frame::read_entry(&bytes[..read], position) {
             return Ok(entry);
         }
         let mut bytes = [0; ENTRY_HEADER_BYTES + Entry::BYTES_MAX];
-        let read = read_up_to(&segment, &mut bytes, offset)?;
+        let read = read_available(&segment, &mut bytes, offset)?;
         match frame::read_entry(&bytes[..read], position) {
             Some((entry, _)) => Ok(entry),
-            None => Err(ReadError::NotAnEntry { file: segment.path.clone(), offset }),
+            None => Err(EntryReadError::NotAnEntry { file: segment.path.clone(), offset }),
         }
     }
 
-    fn push(&self, segment: Segment) -> Arc<Segment> {
+    fn add_segment(&self, segment: Segment) -> Arc<Segment> {
         let segment = Arc::new(segment);
         let mut segments = self.segments.write().expect("nothing panics while it adds a segment");
         segments.push(Arc::clone(&segment));
@@ -102,7 +102,7 @@ impl Journal {
 }
 
 /// The files of a journal, in order, which have to follow on one another from its beginning.
-fn open_all(
+fn open_segments(
     folder: &Path,
     open: fn(PathBuf) -> Result<Segment, OpenError>,
 ) -> Result<Vec<Arc<Segment>>, OpenError> {
@@ -113,11 +113,11 @@ fn open_all(
             let end = last.before.position.0 + last.file.metadata()?.len();
             let start = segment.before.position;
             // Where the sync failed that takes the zeros away, a power cut brings them back.
-            if end != start.0 && (end < start.0 || !only_zeros_from(last, last.offset(start))?) {
-                return Err(OpenError::Gap { file: last.path.clone(), next: segment.path });
+            if end != start.0 && (end < start.0 || !is_zero_from(last, last.offset(start))?) {
+                return Err(OpenError::SegmentGap { file: last.path.clone(), next: segment.path });
             }
-        } else if segment.before != Mark::START {
-            return Err(OpenError::Beginning { file: segment.path });
+        } else if segment.before != Checkpoint::START {
+            return Err(OpenError::FirstSegmentMissing { file: segment.path });
         }
         segments.push(Arc::new(segment));
     }
@@ -126,7 +126,7 @@ fn open_all(
 
 /// Why an entry cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+pub(crate) enum EntryReadError {
     #[error("reading the journal failed")]
     Io(#[from] io::Error),
     #[error("{} holds no order at offset {offset}", file.display())]

@@ -15,26 +15,26 @@ use std::time::Duration;
 
 use redb::{Builder, Database, ReadOnlyTable, ReadableDatabase as _, ReadableTable, TableDefinition};
 
-use self::file::{Found, RowsFile};
-use crate::disk::space::Room;
+use self::file::{IoErrors, TableFile};
+use crate::disk::space::DiskSpace;
 use crate::disk::{Disk, sync_folder};
 
 /// How much room is tried for after there was none.
-const NEEDED_BYTES: usize = 64 * 1024;
+const REOPEN_SPACE_BYTES: usize = 64 * 1024;
 
 /// How often it is tried to find no reader before it is opened again, and how long it is waited between two tries.
-const TRIES: usize = 100;
-const TRY_EVERY: Duration = Duration::from_millis(1);
+const REOPEN_ATTEMPTS: usize = 100;
+const REOPEN_INTERVAL: Duration = Duration::from_millis(1);
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
-const FILE: &str = "rows.redb";
+const FILE_NAME: &str = "rows.redb";
 /// What the file is called until it is whole: redb takes a file for none of its own that it has only begun to make.
-const FILE_UNNAMED: &str = "rows.new";
+const TEMP_FILE_NAME: &str = "rows.new";
 const CRC_BYTES: usize = 4;
 
 /// What a shelf is.
 #[derive(Clone, Debug)]
-pub(crate) struct Label {
+pub(crate) struct TableOptions {
     pub(crate) folder: PathBuf,
     pub(crate) cache_bytes: usize,
     /// Whether every byte is looked at when it is opened. It takes as long as reading the file.
@@ -42,73 +42,80 @@ pub(crate) struct Label {
 }
 
 /// Rows by name. There is one who writes.
-pub(crate) struct Shelf {
-    label: Label,
+pub(crate) struct RedbTable {
+    options: TableOptions,
     /// The file with the rows.
     path: PathBuf,
-    room: Arc<Room>,
-    open: RwLock<Option<Opened>>,
+    space: Arc<DiskSpace>,
+    table: RwLock<Option<OpenTable>>,
     /// Whether it has to be opened again before anything is written.
-    is_stale: AtomicBool,
+    needs_reopen: AtomicBool,
     /// Whether nothing is written any more.
     has_failed: AtomicBool,
 }
 
-struct Opened {
+struct OpenTable {
     database: Database,
     /// What the file met that redb does not tell.
-    found: Arc<Found>,
+    io_errors: Arc<IoErrors>,
 }
 
 /// Why rows cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ShelfError {
+pub(crate) enum TableError {
     /// There is no room. What was to be written may be there all the same once there is.
     #[error("there is no room on the disk")]
-    Full,
+    DiskFull,
     /// Bytes that were once written have changed.
     #[error("{} is damaged: {what}", file.display())]
-    Damaged { file: PathBuf, what: &'static str },
+    Corrupt { file: PathBuf, what: &'static str },
     /// It failed before, and has to be opened again by whoever opens the store.
     #[error("it has failed before")]
-    FailedBefore,
+    AlreadyFailed,
     #[error("the storage engine failed")]
     Failed(#[source] Box<redb::Error>),
 }
 
-impl<E: Into<redb::Error>> From<E> for ShelfError {
+impl<E: Into<redb::Error>> From<E> for TableError {
     fn from(error: E) -> Self {
         Self::Failed(Box::new(error.into()))
     }
 }
 
-impl Shelf {
+impl RedbTable {
     /// Opens the rows in the folder, and makes them where there are none.
-    pub(crate) fn open(label: Label, room: Arc<Room>) -> Result<Self, ShelfError> {
+    pub(crate) fn open(label: TableOptions, space: Arc<DiskSpace>) -> Result<Self, TableError> {
         std::fs::create_dir_all(&label.folder).map_err(redb::Error::from)?;
-        let path = label.folder.join(FILE);
+        let path = label.folder.join(FILE_NAME);
         // Only where it is known not to be there: what is made takes the place of all that is.
         if !path.try_exists().map_err(redb::Error::from)? {
-            Opened::make(&label, room.disk(), &path)?;
+            OpenTable::create(&label, space.disk(), &path)?;
         }
         // Here, because whoever made it may have been killed before: then a power cut would take it, with all rows.
         sync_folder(&label.folder).map_err(redb::Error::from)?;
-        let open = Opened::at(&path, &label, room.disk())?;
+        let open = OpenTable::open(&path, &label, space.disk())?;
         let (is_stale, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { label, path, room, open: RwLock::new(Some(open)), is_stale, has_failed })
+        Ok(Self {
+            options: label,
+            path,
+            space,
+            table: RwLock::new(Some(open)),
+            needs_reopen: is_stale,
+            has_failed,
+        })
     }
 
     /// Lets `read` look at the rows as they are now.
-    pub(crate) fn read<T, E: From<ShelfError>>(
+    pub(crate) fn read<T, E: From<TableError>>(
         &self,
-        read: impl FnOnce(&Rows<'_>) -> Result<T, E>,
+        read: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let open = self.table.read().unwrap_or_else(PoisonError::into_inner);
         // Only one that could not be opened again is not there.
-        let open = open.as_ref().ok_or(ShelfError::FailedBefore)?;
-        making_sense_of(&self.path, || {
-            let table = open.database.begin_read().map_err(ShelfError::from)?.open_table(ROWS);
-            read(&Rows { table: table.map_err(ShelfError::from)?, path: &self.path })
+        let open = open.as_ref().ok_or(TableError::AlreadyFailed)?;
+        catch_redb_panic(&self.path, || {
+            let table = open.database.begin_read().map_err(TableError::from)?.open_table(ROWS);
+            read(&Snapshot { table: table.map_err(TableError::from)?, path: &self.path })
         })
     }
 
@@ -116,14 +123,14 @@ impl Shelf {
     pub(crate) fn write<'a>(
         &self,
         changes: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
-    ) -> Result<(), ShelfError> {
+    ) -> Result<(), TableError> {
         if self.has_failed.load(Ordering::Relaxed) {
-            return Err(ShelfError::FailedBefore);
+            return Err(TableError::AlreadyFailed);
         }
-        let written = self.open_again_if_stale().and_then(|()| self.try_write(changes));
+        let written = self.reopen_if_needed().and_then(|()| self.try_write(changes));
         match &written {
             Ok(()) => {}
-            Err(ShelfError::Full) => self.is_stale.store(true, Ordering::Relaxed),
+            Err(TableError::DiskFull) => self.needs_reopen.store(true, Ordering::Relaxed),
             Err(_) => self.has_failed.store(true, Ordering::Relaxed),
         }
         written
@@ -132,10 +139,10 @@ impl Shelf {
     fn try_write<'a>(
         &self,
         changes: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
-    ) -> Result<(), ShelfError> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let open = open.as_ref().ok_or(ShelfError::FailedBefore)?;
-        let written = making_sense_of(&self.path, || {
+    ) -> Result<(), TableError> {
+        let open = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let open = open.as_ref().ok_or(TableError::AlreadyFailed)?;
+        let written = catch_redb_panic(&self.path, || {
             open.write(|table| {
                 for (name, value) in changes {
                     match value {
@@ -147,58 +154,58 @@ impl Shelf {
             })
         });
         // What redb says of a write that found no room depends on what it tried afterwards.
-        if written.is_err() && open.found.no_room() {
-            self.room.refuse(NEEDED_BYTES);
-            return Err(ShelfError::Full);
+        if written.is_err() && open.io_errors.only_disk_full() {
+            self.space.record_enospc(REOPEN_SPACE_BYTES);
+            return Err(TableError::DiskFull);
         }
         written
     }
 
     /// Opens the rows as they are on disk, once there is room. Where that fails, there is nothing to read any more.
-    fn open_again_if_stale(&self) -> Result<(), ShelfError> {
-        if !self.is_stale.load(Ordering::Relaxed) {
+    fn reopen_if_needed(&self) -> Result<(), TableError> {
+        if !self.needs_reopen.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if self.room.has_refused() {
-            return Err(ShelfError::Full);
+        if self.space.has_enospc() {
+            return Err(TableError::DiskFull);
         }
         // Not waited for with `write`: while one waits, readers that come wait too, and one that looks at everything
         // takes seconds.
-        let Some(mut open) = (0..TRIES).find_map(|_| {
-            let open = self.open.try_write().ok();
+        let Some(mut open) = (0..REOPEN_ATTEMPTS).find_map(|_| {
+            let open = self.table.try_write().ok();
             if open.is_none() {
-                std::thread::sleep(TRY_EVERY);
+                std::thread::sleep(REOPEN_INTERVAL);
             }
             open
         }) else {
-            return Err(ShelfError::Full);
+            return Err(TableError::DiskFull);
         };
         *open = None;
-        *open = Some(Opened::at(&self.path, &self.label, self.room.disk())?);
-        self.is_stale.store(false, Ordering::Relaxed);
+        *open = Some(OpenTable::open(&self.path, &self.options, self.space.disk())?);
+        self.needs_reopen.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
 
-impl Opened {
+impl OpenTable {
     /// Makes a file without rows, whole or not at all, in the place of whatever else is in the folder: one that was
     /// begun, or what another engine kept there.
-    fn make(label: &Label, disk: &Arc<dyn Disk>, path: &Path) -> Result<(), ShelfError> {
-        empty(&label.folder).map_err(redb::Error::from)?;
-        let unnamed = label.folder.join(FILE_UNNAMED);
-        Self::at(&unnamed, label, disk)?.write(|_| Ok(()))?;
+    fn create(label: &TableOptions, disk: &Arc<dyn Disk>, path: &Path) -> Result<(), TableError> {
+        clear_folder(&label.folder).map_err(redb::Error::from)?;
+        let unnamed = label.folder.join(TEMP_FILE_NAME);
+        Self::open(&unnamed, label, disk)?.write(|_| Ok(()))?;
         Ok(std::fs::rename(&unnamed, path).map_err(redb::Error::from)?)
     }
 
     /// Opens the file that is there, or that is about to be made.
-    fn at(path: &Path, label: &Label, disk: &Arc<dyn Disk>) -> Result<Self, ShelfError> {
-        let found = Arc::new(Found::default());
-        let file = RowsFile::open(path, Arc::clone(disk), Arc::clone(&found)).map_err(redb::Error::from)?;
+    fn open(path: &Path, label: &TableOptions, disk: &Arc<dyn Disk>) -> Result<Self, TableError> {
+        let found = Arc::new(IoErrors::default());
+        let file = TableFile::open(path, Arc::clone(disk), Arc::clone(&found)).map_err(redb::Error::from)?;
         let mut builder = Builder::new();
         builder.set_cache_size(label.cache_bytes).set_check_integrity_on_open(label.verify);
-        match making_sense_of(path, || Ok(builder.create_with_backend(file)?)) {
-            Ok(database) => Ok(Self { database, found }),
-            Err(_) if found.no_room() => Err(ShelfError::Full),
+        match catch_redb_panic(path, || Ok(builder.create_with_backend(file)?)) {
+            Ok(database) => Ok(Self { database, io_errors: found }),
+            Err(_) if found.only_disk_full() => Err(TableError::DiskFull),
             Err(error) => Err(error),
         }
     }
@@ -207,7 +214,7 @@ impl Opened {
     fn write(
         &self,
         change: impl FnOnce(&mut redb::Table<'_, &'static [u8], &'static [u8]>) -> Result<(), redb::StorageError>,
-    ) -> Result<(), ShelfError> {
+    ) -> Result<(), TableError> {
         let mut transaction = self.database.begin_write()?;
         // Otherwise opening after a crash would read everything.
         transaction.set_quick_repair(true);
@@ -218,46 +225,49 @@ impl Opened {
 
 /// Does what needs the file's pages. Of pages that have changed since it wrote them redb may panic, which leaves nothing
 /// half done here.
-fn making_sense_of<T, E: From<ShelfError>>(file: &Path, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+fn catch_redb_panic<T, E: From<TableError>>(
+    file: &Path,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
     let what = "the storage engine cannot make sense of it";
-    let damaged = || ShelfError::Damaged { file: file.to_owned(), what };
+    let damaged = || TableError::Corrupt { file: file.to_owned(), what };
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged().into()))
 }
 
 /// Removes what is in a folder.
-fn empty(folder: &Path) -> std::io::Result<()> {
+fn clear_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_dir_all(folder)?;
     std::fs::create_dir(folder)
 }
 
 /// A name, and what it holds.
-pub(crate) type Row = (Vec<u8>, Vec<u8>);
+pub(crate) type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// The rows of a shelf at one moment.
-pub(crate) struct Rows<'a> {
+pub(crate) struct Snapshot<'a> {
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
     path: &'a Path,
 }
 
-impl Rows<'_> {
+impl Snapshot<'_> {
     /// What `name` holds.
-    pub(crate) fn get(&self, name: &[u8]) -> Result<Option<Vec<u8>>, ShelfError> {
+    pub(crate) fn get(&self, name: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
         match ReadableTable::get(&self.table, name)? {
-            Some(stored) => self.checked(name, stored.value()).map(|value| Some(value.to_vec())),
+            Some(stored) => self.verify(name, stored.value()).map(|value| Some(value.to_vec())),
             None => Ok(None),
         }
     }
 
     /// Every name that begins with `prefix`, in order, and what it holds.
-    pub(crate) fn beginning_with(
+    pub(crate) fn scan_prefix(
         &self,
         prefix: &[u8],
-    ) -> Result<impl Iterator<Item = Result<Row, ShelfError>>, ShelfError> {
+    ) -> Result<impl Iterator<Item = Result<KeyValue, TableError>>, TableError> {
         let rows = ReadableTable::range(&self.table, prefix..)?;
         let rows = rows.map(|row| {
             let (name, stored) = row?;
             let name = name.value().to_vec();
-            let value = self.checked(&name, stored.value())?.to_vec();
+            let value = self.verify(&name, stored.value())?.to_vec();
             Ok((name, value))
         });
         let prefix = prefix.to_vec();
@@ -265,11 +275,11 @@ impl Rows<'_> {
     }
 
     /// The value in what is stored under `name`, if it is what was written there.
-    fn checked<'b>(&self, name: &[u8], stored: &'b [u8]) -> Result<&'b [u8], ShelfError> {
+    fn verify<'b>(&self, name: &[u8], stored: &'b [u8]) -> Result<&'b [u8], TableError> {
         let value =
             stored.split_first_chunk::<CRC_BYTES>().filter(|(crc, value)| **crc == checksum(name, value));
         let what = "the checksum of a row is wrong";
-        value.map(|(_, value)| value).ok_or_else(|| ShelfError::Damaged { file: self.path.to_owned(), what })
+        value.map(|(_, value)| value).ok_or_else(|| TableError::Corrupt { file: self.path.to_owned(), what })
     }
 }
 
@@ -290,26 +300,26 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::disk::{Real, Small};
-    use crate::settings::Settings;
+    use crate::disk::{RealDisk, TestDisk};
+    use crate::settings::EmbeddedSettings;
 
-    fn shelf(folder: &Path, disk: Arc<dyn Disk>, verify: bool) -> Result<Shelf, ShelfError> {
-        let room = Arc::new(Room::new(disk, folder, &Settings::default()));
-        Shelf::open(Label { folder: folder.to_owned(), cache_bytes: 1 << 20, verify }, room)
+    fn open_table(folder: &Path, disk: Arc<dyn Disk>, verify: bool) -> Result<RedbTable, TableError> {
+        let room = Arc::new(DiskSpace::new(disk, folder, &EmbeddedSettings::default()));
+        RedbTable::open(TableOptions { folder: folder.to_owned(), cache_bytes: 1 << 20, verify }, room)
     }
 
-    fn get(shelf: &Shelf, name: &str) -> Option<Vec<u8>> {
+    fn get(shelf: &RedbTable, name: &str) -> Option<Vec<u8>> {
         shelf.read(|rows| rows.get(name.as_bytes())).unwrap()
     }
 
-    fn put(shelf: &Shelf, name: &str, value: &[u8]) -> Result<(), ShelfError> {
+    fn put(shelf: &RedbTable, name: &str, value: &[u8]) -> Result<(), TableError> {
         shelf.write([(name.as_bytes(), Some(value))])
     }
 
     #[test]
-    fn rows_are_there_when_it_is_opened_again() {
+    fn rows_survive_reopen() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || shelf(folder.path(), Arc::new(Real), false).unwrap();
+        let open = || open_table(folder.path(), Arc::new(RealDisk), false).unwrap();
         let first = open();
         for name in ["b", "a-1", "a-2", "a"] {
             put(&first, name, name.as_bytes()).unwrap();
@@ -319,7 +329,7 @@ mod tests {
         let again = open();
         assert_eq!((get(&again, "b"), get(&again, "a-1")), (Some(b"b".to_vec()), None));
         let names = again.read(|rows| {
-            rows.beginning_with(b"a")?.map(|row| Ok(row?.0)).collect::<Result<Vec<_>, ShelfError>>()
+            rows.scan_prefix(b"a")?.map(|row| Ok(row?.0)).collect::<Result<Vec<_>, TableError>>()
         });
         assert_eq!(names.unwrap(), [&b"a"[..], b"a-2"]);
     }
@@ -327,69 +337,70 @@ mod tests {
     /// A file that was begun and never named is no shelf, and in nobody's way; nor is what another engine kept there,
     /// which may be secrets in the clear.
     #[test]
-    fn what_was_begun_is_made_anew() {
+    fn unfinished_file_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE_UNNAMED), [0; 5000]).unwrap();
+        fs::write(folder.path().join(TEMP_FILE_NAME), [0; 5000]).unwrap();
         fs::create_dir(folder.path().join("keyspaces")).unwrap();
         fs::write(folder.path().join("keyspaces/0"), "a session key").unwrap();
-        let shelf = shelf(folder.path(), Arc::new(Real), true).unwrap();
+        let shelf = open_table(folder.path(), Arc::new(RealDisk), true).unwrap();
         put(&shelf, "a", b"1").unwrap();
         assert_eq!(get(&shelf, "a").unwrap(), b"1");
         let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        assert_eq!(left.collect::<Vec<_>>(), [FILE]);
+        assert_eq!(left.collect::<Vec<_>>(), [FILE_NAME]);
     }
 
     /// Rows that cannot be looked for were taken for none, and new ones made in the place of all that was there: after an
     /// error of the disk every login would have been gone. Now they are made only where there are none.
     #[test]
-    fn rows_that_cannot_be_looked_for_are_not_made_anew() {
+    fn unreadable_rows_are_never_recreated() {
         let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(FILE, folder.path().join(FILE)).unwrap();
+        std::os::unix::fs::symlink(FILE_NAME, folder.path().join(FILE_NAME)).unwrap();
         fs::write(folder.path().join("other"), "is kept").unwrap();
-        assert!(shelf(folder.path(), Arc::new(Real), false).is_err());
+        assert!(open_table(folder.path(), Arc::new(RealDisk), false).is_err());
         assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"is kept");
     }
 
     /// Every byte of a value, one after the other; and with `verify` opening finds it.
     #[test]
-    fn a_changed_byte_is_never_told() {
+    fn changed_byte_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let value = [0x5a; 64];
-        put(&shelf(folder.path(), Arc::new(Real), false).unwrap(), "name", &value).unwrap();
-        let path = folder.path().join(FILE);
+        put(&open_table(folder.path(), Arc::new(RealDisk), false).unwrap(), "name", &value).unwrap();
+        let path = folder.path().join(FILE_NAME);
         let whole = fs::read(&path).unwrap();
         let at = whole.windows(value.len()).position(|bytes| bytes == value).unwrap();
         for offset in at..at + value.len() {
             let mut changed = whole.clone();
             changed[offset] ^= 1;
             fs::write(&path, changed).unwrap();
-            let open = shelf(folder.path(), Arc::new(Real), false).unwrap();
+            let open = open_table(folder.path(), Arc::new(RealDisk), false).unwrap();
             let read = open.read(|rows| rows.get(b"name"));
-            assert!(matches!(read, Err(ShelfError::Damaged { .. })), "{offset}: {read:?}");
+            assert!(matches!(read, Err(TableError::Corrupt { .. })), "{offset}: {read:?}");
             drop(open);
         }
         let mut changed = whole.clone();
         changed[at] ^= 1;
         fs::write(&path, changed).unwrap();
-        assert!(shelf(folder.path(), Arc::new(Real), true).is_err());
+        assert!(open_table(folder.path(), Arc::new(RealDisk), true).is_err());
     }
 
     #[test]
-    fn a_full_disk_is_waited_for() {
+    fn writes_resume_once_disk_has_space() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = Small::new(false);
-        let room = Arc::new(Room::new(Arc::clone(&disk) as _, folder.path(), &Settings::default()));
-        let label = Label { folder: folder.path().to_owned(), cache_bytes: 1 << 20, verify: false };
-        let shelf = Shelf::open(label, Arc::clone(&room)).unwrap();
+        let disk = TestDisk::new(false);
+        let room =
+            Arc::new(DiskSpace::new(Arc::clone(&disk) as _, folder.path(), &EmbeddedSettings::default()));
+        let label = TableOptions { folder: folder.path().to_owned(), cache_bytes: 1 << 20, verify: false };
+        let shelf = RedbTable::open(label, Arc::clone(&room)).unwrap();
         put(&shelf, "a", b"1").unwrap();
         for free in [0, 100, 5000, 20_000] {
-            disk.leave(free);
+            disk.set_free(free);
             let full = put(&shelf, "b", &vec![7; 100_000]);
-            assert!(matches!(full, Err(ShelfError::Full)), "{free}: {full:?}");
-            assert!(matches!(put(&shelf, "c", b"3"), Err(ShelfError::Full)), "until a trial finds room");
+            assert!(matches!(full, Err(TableError::DiskFull)), "{free}: {full:?}");
+            assert!(matches!(put(&shelf, "c", b"3"), Err(TableError::DiskFull)), "until a trial finds room");
             assert_eq!(get(&shelf, "a").unwrap(), b"1", "what is there can be read meanwhile");
-            disk.leave(Small::TOTAL);
-            room.look();
+            disk.set_free(TestDisk::TOTAL);
+            room.poll();
             put(&shelf, "c", b"3").unwrap();
             assert_eq!(get(&shelf, "c").unwrap(), b"3");
         }

@@ -43,5 +43,5 @@ mod views;
 mod write;
 
 pub use crate::error::OpenError;
-pub use crate::settings::Settings;
+pub use crate::settings::EmbeddedSettings;
 pub use crate::store::EmbeddedStore;

@@ -8,16 +8,16 @@ use pactolus_ledger::portable::check_same_receipt;
 use pactolus_ledger::{BoxFuture, ImportError, Ledger as _, Portable, Receipt, RecordChange, Unavailable};
 
 use crate::error::OpenError;
-use crate::journal::Mark;
-use crate::journal::scan::{Scan, Step};
+use crate::journal::Checkpoint;
+use crate::journal::scan::{Scan, ScanStep};
 use crate::store::EmbeddedStore;
 
 impl EmbeddedStore {
     /// Visits the orders that were published when it begins.
-    fn walk(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), OpenError> {
-        let end = self.books.tail.end();
-        let mut scan = Scan::new(&self.books.journal, Mark::START);
-        while scan.mark().position < end.position && matches!(scan.step()?, Step::Frame) {
+    fn visit_orders(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), OpenError> {
+        let end = self.state.memtable.end();
+        let mut scan = Scan::new(&self.state.journal, Checkpoint::START);
+        while scan.checkpoint().position < end.position && matches!(scan.step()?, ScanStep::Frame) {
             for entry in scan.entries() {
                 if visit(entry?.1.receipt).is_break() {
                     return Ok(());
@@ -30,12 +30,12 @@ impl EmbeddedStore {
 
 impl Portable for EmbeddedStore {
     fn order_count(&self) -> BoxFuture<'_, Result<u64, Unavailable>> {
-        let orders = self.books.tail.end().orders;
+        let orders = self.state.memtable.end().orders;
         Box::pin(async move { Ok(orders) })
     }
 
     fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
-        self.walk(visit).map_err(|error| {
+        self.visit_orders(visit).map_err(|error| {
             tracing::error!("the journal cannot be read: {error}");
             Unavailable::Failed
         })
@@ -45,7 +45,7 @@ impl Portable for EmbeddedStore {
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
     ) -> Result<(), Unavailable> {
-        self.records.each(visit)
+        self.records.for_each(visit)
     }
 
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>> {

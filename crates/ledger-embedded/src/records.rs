@@ -14,9 +14,9 @@ use pactolus_ledger::{
 use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::disk::space::Room;
+use crate::disk::space::DiskSpace;
 use crate::error::OpenError;
-use crate::kv::{Label, Rows, Shelf, ShelfError};
+use crate::kv::{RedbTable, Snapshot, TableError, TableOptions};
 
 /// The most changes that wait: the callers of more wait themselves.
 const QUEUE_MAX: usize = 4096;
@@ -26,51 +26,51 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A keeper of records.
 pub(crate) struct RecordStore {
-    records: Arc<Shelf>,
-    room: Arc<Room>,
-    queue: mpsc::Sender<Request>,
-    keeper: Option<std::thread::JoinHandle<()>>,
+    table: Arc<RedbTable>,
+    space: Arc<DiskSpace>,
+    queue: mpsc::Sender<WriteRequest>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 /// What the keeper is asked. It alone writes, so that what it looks at stays as it is until it has written.
-struct Request {
-    write: Write,
-    done: oneshot::Sender<Result<PutOutcome, Unavailable>>,
+struct WriteRequest {
+    write: RecordWrite,
+    reply_to: oneshot::Sender<Result<PutOutcome, Unavailable>>,
 }
 
-enum Write {
+enum RecordWrite {
     /// Keep these.
     Put(Vec<RecordChange>),
     /// Forget those of these that expired before a moment; one of them may have been put again since it was found.
-    Forget(Vec<Vec<u8>>, UnixMillis),
+    Expire(Vec<Vec<u8>>, UnixMillis),
 }
 
 impl RecordStore {
-    pub(crate) fn open(folder: &Path, room: Arc<Room>) -> Result<Self, OpenError> {
+    pub(crate) fn open(folder: &Path, space: Arc<DiskSpace>) -> Result<Self, OpenError> {
         // There may be gigabytes of them; each is looked at when it is read.
-        let label = Label { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: false };
-        let records = Shelf::open(label, Arc::clone(&room))
+        let label = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: false };
+        let records = RedbTable::open(label, Arc::clone(&space))
             .map_err(|source| OpenError::Records { folder: folder.to_owned(), source: Box::new(source) })?;
         let records = Arc::new(records);
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let kept = Arc::clone(&records);
+        let writer_table = Arc::clone(&records);
         let keeper = std::thread::Builder::new()
             .name("pactolus-records".into())
-            .spawn(move || keep(&kept, requests))?;
-        Ok(Self { records, room, queue, keeper: Some(keeper) })
+            .spawn(move || run_writer(&writer_table, requests))?;
+        Ok(Self { table: records, space, queue, thread: Some(keeper) })
     }
 
     /// Visits every record, until all are visited or the visitor breaks off.
-    pub(crate) fn each(
+    pub(crate) fn for_each(
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
     ) -> Result<(), Unavailable> {
-        self.records
+        self.table
             .read(|records| {
-                for row in records.beginning_with(&[])? {
+                for row in records.scan_prefix(&[])? {
                     let (name, stored) = row?;
-                    let (expires_at, value) = read(&stored).ok_or(NotRead::Record)?;
-                    let name = String::from_utf8(name).map_err(|_| NotRead::Record)?;
+                    let (expires_at, value) = decode_record(&stored).ok_or(RecordReadError::Corrupt)?;
+                    let name = String::from_utf8(name).map_err(|_| RecordReadError::Corrupt)?;
                     let change = RecordChange {
                         key: RecordKey::from_name(name),
                         value: RecordValue(value.to_vec()),
@@ -83,16 +83,16 @@ impl RecordStore {
                 }
                 Ok(())
             })
-            .map_err(|error: NotRead| failed("reading", &error))
+            .map_err(|error: RecordReadError| log_failure("reading", &error))
     }
 
-    async fn ask(&self, write: Write) -> Result<PutOutcome, Unavailable> {
-        if self.room.is_full() {
+    async fn submit(&self, write: RecordWrite) -> Result<PutOutcome, Unavailable> {
+        if self.space.is_full() {
             return Err(Unavailable::DiskFull);
         }
-        let (done, kept) = oneshot::channel();
-        self.queue.send(Request { write, done }).await.map_err(|_| Unavailable::Closed)?;
-        kept.await.map_err(|_| Unavailable::Closed)?
+        let (done, reply) = oneshot::channel();
+        self.queue.send(WriteRequest { write, reply_to: done }).await.map_err(|_| Unavailable::Closed)?;
+        reply.await.map_err(|_| Unavailable::Closed)?
     }
 }
 
@@ -100,7 +100,7 @@ impl Drop for RecordStore {
     fn drop(&mut self) {
         // Without a sender the keeper comes to its end.
         self.queue = mpsc::channel(1).0;
-        if let Some(keeper) = self.keeper.take()
+        if let Some(keeper) = self.thread.take()
             && keeper.join().is_err()
         {
             tracing::error!("the keeper of records panicked");
@@ -109,26 +109,26 @@ impl Drop for RecordStore {
 }
 
 /// Keeps what is asked for until nobody can ask any more.
-fn keep(records: &Shelf, mut queue: mpsc::Receiver<Request>) {
+fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<WriteRequest>) {
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
-        let kept = write(records, &requests).map_err(|error| match error {
-            ShelfError::Full => Unavailable::DiskFull,
-            error => failed("keeping", &error),
+        let result = write_batch(records, &requests).map_err(|error| match error {
+            TableError::DiskFull => Unavailable::DiskFull,
+            error => log_failure("keeping", &error),
         });
-        let puts = match kept {
+        let puts = match result {
             Ok(puts) => puts.into_iter().map(Ok).collect(),
             Err(unavailable) => vec![Err(unavailable); requests.len()],
         };
         for (request, put) in requests.drain(..).zip(puts) {
             // Who asked may have gone.
-            let _ = request.done.send(put);
+            let _ = request.reply_to.send(put);
         }
     }
 }
 
 /// Does what `requests` ask in one batch, syncs once, and says what became of each.
-fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<PutOutcome>, ShelfError> {
+fn write_batch(records: &RedbTable, requests: &[WriteRequest]) -> Result<Vec<PutOutcome>, TableError> {
     let (puts, last) = records.read(|records| decide(records, requests))?;
     if !last.is_empty() {
         records.write(last.iter().map(|(name, stored)| (*name, stored.as_deref())))?;
@@ -138,17 +138,17 @@ fn write(records: &Shelf, requests: &[Request]) -> Result<Vec<PutOutcome>, Shelf
 
 /// What becomes of each of `requests`, and the names that change, with what they hold then.
 fn decide<'a>(
-    records: &Rows<'_>,
-    requests: &'a [Request],
-) -> Result<(Vec<PutOutcome>, Changes<'a>), ShelfError> {
+    records: &Snapshot<'_>,
+    requests: &'a [WriteRequest],
+) -> Result<(Vec<PutOutcome>, PendingChanges<'a>), TableError> {
     // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
-    let mut last = Changes::new();
+    let mut last = PendingChanges::new();
     let mut puts = Vec::with_capacity(requests.len());
     for request in requests {
         let mut put = PutOutcome::Stored;
         match &request.write {
-            Write::Put(changes) => {
-                if !hold(records, &last, changes)? {
+            RecordWrite::Put(changes) => {
+                if !expectations_hold(records, &last, changes)? {
                     put = PutOutcome::Conflict;
                 }
                 for change in changes.iter().filter(|_| put == PutOutcome::Stored) {
@@ -157,10 +157,10 @@ fn decide<'a>(
                     last.insert(change.key.as_str().as_bytes(), Some(bytes));
                 }
             }
-            Write::Forget(keys, now) => {
+            RecordWrite::Expire(keys, now) => {
                 for key in keys {
                     if !last.contains_key(&**key)
-                        && records.get(key)?.is_some_and(|stored| expired(&stored, *now))
+                        && records.get(key)?.is_some_and(|stored| is_expired(&stored, *now))
                     {
                         last.insert(key, None);
                     }
@@ -173,18 +173,24 @@ fn decide<'a>(
 }
 
 /// What names hold from now on; nothing if they are forgotten.
-type Changes<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
+type PendingChanges<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
 
 /// Whether every record is what its change says that it was, the requests before it included.
-fn hold(records: &Rows<'_>, last: &Changes<'_>, changes: &[RecordChange]) -> Result<bool, ShelfError> {
+fn expectations_hold(
+    records: &Snapshot<'_>,
+    last: &PendingChanges<'_>,
+    changes: &[RecordChange],
+) -> Result<bool, TableError> {
     for RecordChange { key, precondition: former, .. } in changes {
         let name = key.as_str().as_bytes();
         let holds = match (former, last.get(name)) {
             (Precondition::Any, _) => true,
-            (_, Some(stored)) => former.holds(stored.as_deref().and_then(read).map(|(_, value)| value)),
+            (_, Some(stored)) => {
+                former.holds(stored.as_deref().and_then(decode_record).map(|(_, value)| value))
+            }
             (_, None) => {
                 let stored = records.get(name)?;
-                former.holds(stored.as_deref().and_then(read).map(|(_, value)| value))
+                former.holds(stored.as_deref().and_then(decode_record).map(|(_, value)| value))
             }
         };
         if !holds {
@@ -194,36 +200,36 @@ fn hold(records: &Rows<'_>, last: &Changes<'_>, changes: &[RecordChange]) -> Res
     Ok(true)
 }
 
-fn expired(stored: &[u8], now: UnixMillis) -> bool {
-    read(stored).is_none_or(|(expires_at, _)| expires_at < now)
+fn is_expired(stored: &[u8], now: UnixMillis) -> bool {
+    decode_record(stored).is_none_or(|(expires_at, _)| expires_at < now)
 }
 
 /// The expiry and the bytes of a stored record.
-fn read(stored: &[u8]) -> Option<(UnixMillis, &[u8])> {
+fn decode_record(stored: &[u8]) -> Option<(UnixMillis, &[u8])> {
     let (expires_at, value) = stored.split_first_chunk()?;
     Some((UnixMillis::new(u64::from_le_bytes(*expires_at)), value))
 }
 
 /// Why records cannot be read.
 #[derive(Debug, thiserror::Error)]
-enum NotRead {
+enum RecordReadError {
     #[error(transparent)]
-    Shelf(#[from] ShelfError),
+    Table(#[from] TableError),
     #[error("one of them is damaged")]
-    Record,
+    Corrupt,
 }
 
-fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> Unavailable {
+fn log_failure(doing: &str, error: &(dyn std::error::Error + 'static)) -> Unavailable {
     tracing::error!(error, "{doing} records failed");
     Unavailable::Failed
 }
 
 /// The names of the records that expired before `now`.
-fn find_expired(records: &Rows<'_>, now: UnixMillis) -> Result<Vec<Vec<u8>>, ShelfError> {
+fn find_expired(records: &Snapshot<'_>, now: UnixMillis) -> Result<Vec<Vec<u8>>, TableError> {
     let mut keys = Vec::new();
-    for row in records.beginning_with(&[])? {
+    for row in records.scan_prefix(&[])? {
         let (key, stored) = row?;
-        if expired(&stored, now) {
+        if is_expired(&stored, now) {
             keys.push(key);
         }
     }
@@ -233,22 +239,22 @@ fn find_expired(records: &Rows<'_>, now: UnixMillis) -> Result<Vec<Vec<u8>>, She
 impl Records for RecordStore {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
         Box::pin(async move {
-            let stored = self.records.read(|records| records.get(key.as_str().as_bytes()));
-            let Some(stored) = stored.map_err(|error| failed("reading", &error))? else {
+            let stored = self.table.read(|records| records.get(key.as_str().as_bytes()));
+            let Some(stored) = stored.map_err(|error| log_failure("reading", &error))? else {
                 return Ok(None);
             };
-            let (_, value) = read(&stored).ok_or(Unavailable::Failed)?;
+            let (_, value) = decode_record(&stored).ok_or(Unavailable::Failed)?;
             Ok(Some(value.to_vec()))
         })
     }
 
     fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>> {
-        Box::pin(self.ask(Write::Put(changes)))
+        Box::pin(self.submit(RecordWrite::Put(changes)))
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
         Box::pin(async move {
-            let records = Arc::clone(&self.records);
+            let records = Arc::clone(&self.table);
             let (done, found) = oneshot::channel();
             // Looking through millions of records takes a while, which a server's threads do not have.
             std::thread::Builder::new()
@@ -256,10 +262,10 @@ impl Records for RecordStore {
                 .spawn(move || done.send(records.read(|records| find_expired(records, now))).is_ok())
                 .map_err(|_| Unavailable::Busy)?;
             let found = found.await.map_err(|_| Unavailable::Failed)?;
-            let keys = found.map_err(|error| failed("reading", &error))?;
+            let keys = found.map_err(|error| log_failure("reading", &error))?;
             let swept = keys.len() as u64;
             for some in keys.chunks(BATCH_MAX) {
-                let _ = self.ask(Write::Forget(some.to_vec(), now)).await?;
+                let _ = self.submit(RecordWrite::Expire(some.to_vec(), now)).await?;
             }
             Ok(swept)
         })

@@ -6,67 +6,67 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::background::flusher::Flusher;
-use crate::disk::space::Room;
+use crate::disk::space::DiskSpace;
 use crate::disk::sync_folder;
 use crate::error::OpenError;
-use crate::journal::scan::{Scan, Step};
+use crate::journal::scan::{Scan, ScanStep};
 use crate::journal::segment::{HEADER_BYTES, Segment};
-use crate::journal::{Appender, Head, Journal, Mark, Position};
+use crate::journal::{Appender, Checkpoint, Journal, Position, RunHead};
 use crate::rows::{self, OrderRow, Totals};
-use crate::settings::Settings;
-use crate::state::{Books, BooksError};
+use crate::settings::EmbeddedSettings;
+use crate::state::{LookupError, StoreState};
 use crate::views::{ViewError, Views};
-use crate::write::committer::{Committer, Committing};
+use crate::write::committer::{CommitWorker, Committer};
 use crate::write::writer::Writer;
 
 /// Where in a segment its first frame begins.
-const FIRST_FRAME: u64 = HEADER_BYTES as u64;
+const FIRST_FRAME_OFFSET: u64 = HEADER_BYTES as u64;
 
 /// Opens the books and a writer that goes on where they end.
 pub(crate) fn open(
     folder: &Path,
-    settings: &Settings,
-    room: Arc<Room>,
-) -> Result<(Arc<Books>, Writer), OpenError> {
-    let disk = Arc::clone(room.disk());
+    settings: &EmbeddedSettings,
+    space: Arc<DiskSpace>,
+) -> Result<(Arc<StoreState>, Writer), OpenError> {
+    let disk = Arc::clone(space.disk());
     let journal = Arc::new(Journal::open(&folder.join("journal"), &*disk)?);
-    let views = Views::open(&folder.join("views"), settings, Arc::clone(&room))
-        .map_err(|error| views_error(folder, error))?;
+    let views = Views::open(&folder.join("views"), settings, Arc::clone(&space))
+        .map_err(|error| view_error(folder, error))?;
     sync_folder(folder)?;
     let reached = views.reached();
-    let books = Arc::new(Books::new(Arc::clone(&journal), views, room, settings));
-    let mut flusher = Flusher::start(Arc::clone(&books), settings.tail_orders)?;
-    let end = replay(&books, &mut flusher, reached, settings.tail_orders, folder)?;
-    let head = Head::new(&journal, end, settings.segment_bytes);
+    let state = Arc::new(StoreState::new(Arc::clone(&journal), views, space, settings));
+    let mut flusher = Flusher::start(Arc::clone(&state), settings.memtable_orders)?;
+    let end = recover(&state, &mut flusher, reached, settings.memtable_orders, folder)?;
+    let head = RunHead::new(&journal, end, settings.segment_bytes);
     let appender = Appender::new(disk, journal, end)?;
-    let committing = Committing::new(Arc::clone(&books), appender, flusher, settings.tail_orders);
-    Ok((Arc::clone(&books), Writer::new(books, head, Committer::start(committing)?)))
+    let worker = CommitWorker::new(Arc::clone(&state), appender, flusher, settings.memtable_orders);
+    Ok((Arc::clone(&state), Writer::new(state, head, Committer::start(worker)?)))
 }
 
 /// Files the orders after `reached`, cuts a torn end off, and makes sure that what was read is durable.
-fn replay(
-    books: &Books,
+fn recover(
+    state: &StoreState,
     flusher: &mut Flusher,
-    reached: Mark,
+    reached: Checkpoint,
     tail_orders: usize,
     folder: &Path,
-) -> Result<Mark, OpenError> {
-    let last = books.journal.segment(reached.position);
+) -> Result<Checkpoint, OpenError> {
+    let last = state.journal.segment(reached.position);
     if last.offset(reached.position) > last.file.metadata()?.len() {
-        return Err(OpenError::JournalCut);
+        return Err(OpenError::JournalTruncated);
     }
-    let mut scan = Scan::new(&books.journal, reached);
+    let mut scan = Scan::new(&state.journal, reached);
     let mut rows = Vec::new();
-    let (mut held, mut last) = (0, None);
+    let (mut unflushed, mut last) = (0, None);
     loop {
-        let before = *scan.mark();
+        let before = *scan.checkpoint();
         match scan.step()? {
-            Step::Frame => {
+            ScanStep::Frame => {
                 // Of the frames before this one, and of no more, it is sure that they are durable: the views must
                 // not get ahead of the journal.
                 // Without room in the views the rest of the journal would have to be held in memory.
-                if held >= tail_orders && !flusher.begin(before) && books.room.rows_wait() {
-                    return Err(OpenError::Full { folder: folder.to_owned() });
+                if unflushed >= tail_orders && !flusher.start_flush(before) && state.space.flush_stalled() {
+                    return Err(OpenError::DiskFull { folder: folder.to_owned() });
                 }
                 last = Some(scan.frame().len());
                 rows.clear();
@@ -74,47 +74,47 @@ fn replay(
                 for entry in scan.entries() {
                     let (position, entry) = entry?;
                     let (order, change) = (&entry.receipt.order, entry.receipt.effect());
-                    rows.push(OrderRow { names: books.names(order), position, after: change.after });
-                    let counted = rows::count(&mut totals, order, &change, position, |key| books.total(key));
-                    counted.map_err(|error| books_error(folder, error))?;
+                    rows.push(OrderRow { keys: state.order_keys(order), position, after: change.after });
+                    let counted = rows::count(&mut totals, order, &change, position, |key| state.total(key));
+                    counted.map_err(|error| lookup_error(folder, error))?;
                 }
-                held = books.tail.publish(&rows, &totals, *scan.mark());
+                unflushed = state.memtable.publish(&rows, &totals, *scan.checkpoint());
             }
-            Step::Torn => {
+            ScanStep::Torn => {
                 let segment = scan.segment();
-                let offset = segment.offset(scan.mark().position);
+                let offset = segment.offset(scan.checkpoint().position);
                 tracing::warn!(file = %segment.path.display(), offset, "cutting off a batch that was never finished");
                 segment.file.set_len(offset)?;
             }
-            Step::End => {
-                if last.is_none() && !comes_by(&books.journal, reached)? {
-                    return Err(OpenError::JournalCut);
+            ScanStep::End => {
+                if last.is_none() && !passes_through(&state.journal, reached)? {
+                    return Err(OpenError::JournalTruncated);
                 }
                 break;
             }
         }
     }
     // Where there was no frame, nothing has said yet how far the journal reaches.
-    books.tail.publish(&[], &Totals::default(), *scan.mark());
-    make_durable(scan.segment(), scan.mark().position, last)?;
-    Ok(*scan.mark())
+    state.memtable.publish(&[], &Totals::default(), *scan.checkpoint());
+    make_durable(scan.segment(), scan.checkpoint().position, last)?;
+    Ok(*scan.checkpoint())
 }
 
 /// Whether the journal comes by `mark`, after which there is no frame.
 ///
 /// Where zeros were written ahead, the file is longer than the journal, so its length does not tell.
-fn comes_by(journal: &Journal, mark: Mark) -> Result<bool, OpenError> {
+fn passes_through(journal: &Journal, mark: Checkpoint) -> Result<bool, OpenError> {
     let segment = journal.segment(mark.position);
     if segment.before == mark || segment.offset(mark.position) == segment.file.metadata()?.len() {
         return Ok(true);
     }
     let mut scan = Scan::new(journal, segment.before);
-    while scan.mark().position < mark.position {
-        if !matches!(scan.step()?, Step::Frame) {
+    while scan.checkpoint().position < mark.position {
+        if !matches!(scan.step()?, ScanStep::Frame) {
             return Ok(false);
         }
     }
-    Ok(*scan.mark() == mark)
+    Ok(*scan.checkpoint() == mark)
 }
 
 /// Makes sure that a segment is on disk up to `end`, where its last frame of so many bytes ends, if it has one.
@@ -125,7 +125,7 @@ fn comes_by(journal: &Journal, mark: Mark) -> Result<bool, OpenError> {
 fn make_durable(segment: &Segment, end: Position, last_frame: Option<usize>) -> io::Result<()> {
     let start = last_frame.and_then(|bytes| segment.offset(end).checked_sub(bytes as u64));
     // A frame in the file before was synced, or this one would not have been begun.
-    if let (Some(start), Some(bytes)) = (start.filter(|start| *start >= FIRST_FRAME), last_frame) {
+    if let (Some(start), Some(bytes)) = (start.filter(|start| *start >= FIRST_FRAME_OFFSET), last_frame) {
         let mut frame = vec![0; bytes];
         segment.file.read_exact_at(&mut frame, start)?;
         segment.file.write_all_at(&frame, start)?;
@@ -133,16 +133,16 @@ fn make_durable(segment: &Segment, end: Position, last_frame: Option<usize>) -> 
     segment.file.sync_all()
 }
 
-fn books_error(folder: &Path, error: BooksError) -> OpenError {
+fn lookup_error(folder: &Path, error: LookupError) -> OpenError {
     match error {
-        BooksError::View(error) => views_error(folder, error),
-        BooksError::Journal(_) | BooksError::Names(_) => OpenError::JournalCut,
+        LookupError::View(error) => view_error(folder, error),
+        LookupError::Journal(_) | LookupError::KeyMismatch(_) => OpenError::JournalTruncated,
     }
 }
 
-fn views_error(folder: &Path, error: ViewError) -> OpenError {
+fn view_error(folder: &Path, error: ViewError) -> OpenError {
     if error.is_full() {
-        return OpenError::Full { folder: folder.to_owned() };
+        return OpenError::DiskFull { folder: folder.to_owned() };
     }
     OpenError::Views { folder: folder.join("views"), source: Box::new(error) }
 }

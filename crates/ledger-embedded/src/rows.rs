@@ -8,12 +8,12 @@ use std::collections::hash_map::Entry;
 
 use pactolus_ledger::{Account, Order, OrderEffect, OrderTallies, TotalKey};
 
-use crate::fingerprint::{Fingerprint, Map};
+use crate::fingerprint::{Fingerprint, FingerprintMap};
 use crate::journal::Position;
 
 /// The names that an order concerns, as fingerprints.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Names {
+pub(crate) struct OrderKeys {
     pub(crate) bill: Fingerprint,
     pub(crate) account: Fingerprint,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Names {
 /// What one order makes true under its names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderRow {
-    pub(crate) names: Names,
+    pub(crate) keys: OrderKeys,
     pub(crate) position: Position,
     pub(crate) after: Account,
 }
@@ -41,25 +41,25 @@ impl From<&OrderRow> for AccountRow {
 
 /// Rows by the fingerprints of their names.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
+pub(crate) struct RowSet {
     /// Where the last order under a bill number stands: a save, present or pay, or the cancel of a pay.
-    pub(crate) bills: Map<Position>,
-    pub(crate) accounts: Map<AccountRow>,
+    pub(crate) bills: FingerprintMap<Position>,
+    pub(crate) accounts: FingerprintMap<AccountRow>,
 }
 
-impl Rows {
+impl RowSet {
     /// No rows yet, and room for those of so many orders.
-    pub(crate) fn with_room(orders: usize) -> Self {
+    pub(crate) fn with_capacity(orders: usize) -> Self {
         Self {
-            bills: Map::with_capacity_and_hasher(orders, <_>::default()),
-            accounts: Map::with_capacity_and_hasher(orders, <_>::default()),
+            bills: FingerprintMap::with_capacity_and_hasher(orders, <_>::default()),
+            accounts: FingerprintMap::with_capacity_and_hasher(orders, <_>::default()),
         }
     }
 
     /// Adds what an order makes true.
     pub(crate) fn add(&mut self, row: &OrderRow) {
-        self.bills.insert(row.names.bill, row.position);
-        self.accounts.insert(row.names.account, row.into());
+        self.bills.insert(row.keys.bill, row.position);
+        self.accounts.insert(row.keys.account, row.into());
     }
 
     /// Lets go of all rows, and keeps their memory.

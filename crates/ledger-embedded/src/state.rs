@@ -12,38 +12,43 @@ use pactolus_ledger::{
 };
 use pactolus_types::{AppId, Day, Environment};
 
-use crate::disk::space::Room;
+use crate::disk::space::DiskSpace;
 use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
-use crate::journal::{Journal, Position, ReadError};
-use crate::memtable::Tail;
-use crate::rows::{AccountRow, Names, TotalRow};
-use crate::settings::Settings;
+use crate::journal::{EntryReadError, Journal, Position};
+use crate::memtable::Memtable;
+use crate::rows::{AccountRow, OrderKeys, TotalRow};
+use crate::settings::EmbeddedSettings;
 use crate::views::{ViewError, Views};
 
 /// What a store holds.
-pub(crate) struct Books {
+pub(crate) struct StoreState {
     pub(crate) journal: Arc<Journal>,
     pub(crate) views: Views,
-    pub(crate) tail: Tail,
-    pub(crate) room: Arc<Room>,
+    pub(crate) memtable: Memtable,
+    pub(crate) space: Arc<DiskSpace>,
     failed: AtomicBool,
 }
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BooksError {
+pub(crate) enum LookupError {
     #[error(transparent)]
     View(#[from] ViewError),
     #[error(transparent)]
-    Journal(#[from] ReadError),
+    Journal(#[from] EntryReadError),
     #[error("the order at position {} of the journal is not of the name that led to it", .0.0)]
-    Names(Position),
+    KeyMismatch(Position),
 }
 
-impl Books {
-    pub(crate) fn new(journal: Arc<Journal>, views: Views, room: Arc<Room>, settings: &Settings) -> Self {
-        Self { journal, views, tail: Tail::new(settings), room, failed: AtomicBool::new(false) }
+impl StoreState {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        views: Views,
+        space: Arc<DiskSpace>,
+        settings: &EmbeddedSettings,
+    ) -> Self {
+        Self { journal, views, memtable: Memtable::new(settings), space, failed: AtomicBool::new(false) }
     }
 
     /// Takes no more orders until the store is opened again. A full disk is no reason (`room`).
@@ -61,88 +66,92 @@ impl Books {
     }
 
     /// The fingerprints of the names that an order concerns.
-    pub(crate) fn names(&self, order: &Order) -> Names {
+    pub(crate) fn order_keys(&self, order: &Order) -> OrderKeys {
         let seed = self.views.seed;
-        Names { bill: seed.bill(&order.bill()), account: seed.account(&order.account) }
+        OrderKeys { bill: seed.bill(&order.bill()), account: seed.account(&order.account) }
     }
 
     /// What is published under an order's names.
-    pub(crate) fn look_up(&self, account: &AccountKey, names: Names) -> Result<Known, BooksError> {
+    pub(crate) fn look_up(&self, account: &AccountKey, keys: OrderKeys) -> Result<Lookup, LookupError> {
         // Asked first, so that what is missed below was published later and stands at this position or after it.
-        let seen = self.tail.published();
-        Ok(Known {
-            seen,
-            bill: self.bill_now(names.bill)?,
-            account: self.account_now(account, names.account)?,
+        let seen = self.memtable.published();
+        Ok(Lookup {
+            as_of: seen,
+            bill: self.find_bill(keys.bill)?,
+            account: self.find_account(account, keys.account)?,
         })
     }
 
     /// The row of the account whose last order stands at `last`.
-    fn account_row(&self, key: &AccountKey, last: Position) -> Result<AccountRow, BooksError> {
+    fn read_account_row(&self, key: &AccountKey, last: Position) -> Result<AccountRow, LookupError> {
         let receipt = self.journal.entry(last)?.receipt;
         if receipt.order.account != *key {
-            return Err(BooksError::Names(last));
+            return Err(LookupError::KeyMismatch(last));
         }
         Ok(AccountRow { last, account: receipt.after })
     }
 
     /// Where the last published order of an account stands, and the account after it.
-    fn account_now(&self, key: &AccountKey, account: Fingerprint) -> Result<Option<AccountRow>, BooksError> {
-        if let Some(row) = self.tail.account(account) {
+    fn find_account(
+        &self,
+        key: &AccountKey,
+        account: Fingerprint,
+    ) -> Result<Option<AccountRow>, LookupError> {
+        if let Some(row) = self.memtable.account(account) {
             return Ok(Some(row));
         }
         // Taken after the tail was looked at: what has left it since is here.
         let last = self.views.accounts.runs().find(account).map_err(ViewError::from)?;
-        last.map(|last| self.account_row(key, last)).transpose()
+        last.map(|last| self.read_account_row(key, last)).transpose()
     }
 
     /// Where the last published order under a bill number stands.
-    pub(crate) fn bill_now(&self, bill: Fingerprint) -> Result<Option<Position>, BooksError> {
-        match self.tail.bill(bill) {
+    pub(crate) fn find_bill(&self, bill: Fingerprint) -> Result<Option<Position>, LookupError> {
+        match self.memtable.bill(bill) {
             Some(position) => Ok(Some(position)),
             None => Ok(self.views.bills.runs().find(bill).map_err(ViewError::from)?),
         }
     }
 
     /// The sums of an offer, zone and day.
-    pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, BooksError> {
-        match self.tail.total(key) {
+    pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, LookupError> {
+        match self.memtable.total(key) {
             Some(row) => Ok(Some(row)),
             None => Ok(self.views.total(key)?),
         }
     }
 
     /// What the bill number made whose last order stands at `position`; `read` reads orders.
-    pub(crate) fn filed_at(
+    pub(crate) fn bill_entry_with(
         bill: &BillKey,
         position: Position,
-        read: impl Fn(Position) -> Result<Entry, ReadError>,
-    ) -> Result<BillEntry, BooksError> {
+        read: impl Fn(Position) -> Result<Entry, EntryReadError>,
+    ) -> Result<BillEntry, LookupError> {
         let last = read(position)?;
         if last.receipt.order.bill() != *bill {
-            return Err(BooksError::Names(position));
+            return Err(LookupError::KeyMismatch(position));
         }
-        match last.follows.pay {
+        match last.links.pay {
             None => Ok(BillEntry { receipt: last.receipt, cancel: None }),
             Some(pay) => Ok(BillEntry { receipt: read(pay)?.receipt, cancel: Some(last.receipt) }),
         }
     }
 
     /// The published account.
-    pub(crate) fn account(&self, key: &AccountKey) -> Result<Account, BooksError> {
-        let row = self.account_now(key, self.views.seed.account(key))?;
+    pub(crate) fn account(&self, key: &AccountKey) -> Result<Account, LookupError> {
+        let row = self.find_account(key, self.views.seed.account(key))?;
         Ok(row.map_or_else(Account::default, |row| row.account))
     }
 
     /// What a bill number made.
-    pub(crate) fn filed(&self, bill: &BillKey) -> Result<Option<BillEntry>, BooksError> {
-        let last = self.bill_now(self.views.seed.bill(bill))?;
-        last.map(|last| self.filed_last(bill, last)).transpose()
+    pub(crate) fn bill_entry(&self, bill: &BillKey) -> Result<Option<BillEntry>, LookupError> {
+        let last = self.find_bill(self.views.seed.bill(bill))?;
+        last.map(|last| self.bill_entry_at(bill, last)).transpose()
     }
 
     /// What a bill number made whose last published order stands at `last`.
-    pub(crate) fn filed_last(&self, bill: &BillKey, last: Position) -> Result<BillEntry, BooksError> {
-        Self::filed_at(bill, last, |position| self.journal.entry(position))
+    pub(crate) fn bill_entry_at(&self, bill: &BillKey, last: Position) -> Result<BillEntry, LookupError> {
+        Self::bill_entry_with(bill, last, |position| self.journal.entry(position))
     }
 
     /// A page of an account's chain of orders.
@@ -151,8 +160,8 @@ impl Books {
         key: &AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<StatementPage, BooksError> {
-        let Some(row) = self.account_now(key, self.views.seed.account(key))? else {
+    ) -> Result<StatementPage, LookupError> {
+        let Some(row) = self.find_account(key, self.views.seed.account(key))? else {
             return Ok(StatementPage::default());
         };
         let mut next = match after {
@@ -167,7 +176,7 @@ impl Books {
         while let Some(position) = next.filter(|_| receipts.len() < limit) {
             let entry = self.journal.entry(position)?;
             receipts.push(entry.receipt);
-            next = entry.follows.previous;
+            next = entry.links.previous;
         }
         Ok(StatementPage { receipts, next: next.map(|position| Cursor::new(position.0)) })
     }
@@ -179,14 +188,14 @@ impl Books {
         environment: Environment,
         from: Day,
         to: Day,
-    ) -> Result<Vec<Total>, BooksError> {
+    ) -> Result<Vec<Total>, LookupError> {
         // The tail first: what leaves it meanwhile is then seen in the views, not lost between the two.
-        let newer = self.tail.totals(|key| key.app == app && key.environment == environment);
+        let newer = self.memtable.totals(|key| key.app == app && key.environment == environment);
         let mut rows = BTreeMap::new();
         for (key, row) in self.views.totals(app, environment)?.into_iter().chain(newer) {
-            let kept = rows.entry(key).or_insert(row);
-            if kept.through < row.through {
-                *kept = row;
+            let newest = rows.entry(key).or_insert(row);
+            if newest.through < row.through {
+                *newest = row;
             }
         }
         let totals = rows.into_iter().map(|(key, row)| Total { key, tallies: row.sums });
@@ -196,9 +205,9 @@ impl Books {
 
 /// What was published under an order's names when they were looked up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
+pub(crate) struct Lookup {
     /// All orders before this position are taken into account, and perhaps some after it.
-    pub(crate) seen: Position,
+    pub(crate) as_of: Position,
     /// Where the last order under the bill number stands.
     pub(crate) bill: Option<Position>,
     pub(crate) account: Option<AccountRow>,

@@ -14,57 +14,62 @@ use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::sync::oneshot;
 
 use crate::disk::Disk;
-use crate::disk::space::{Looker, Room};
+use crate::disk::space::{DiskSpace, SpaceMonitor};
 use crate::error::OpenError;
 use crate::records::RecordStore;
-use crate::settings::Settings;
-use crate::state::{Books, BooksError, Known};
-use crate::write::queue::{self, Queue};
-use crate::write::request::{Outcome, Post, Request};
+use crate::settings::EmbeddedSettings;
+use crate::state::{Lookup, LookupError, StoreState};
+use crate::write::queue::{self, BatchQueue};
+use crate::write::request::{DecideOutcome, PostRequest, RecordRequest};
 use crate::{audit, format, recovery};
 
 /// A bank in a folder on this machine, open in this process alone.
 ///
 /// Dropping it closes it.
 pub struct EmbeddedStore {
-    pub(crate) books: Arc<Books>,
+    pub(crate) state: Arc<StoreState>,
     pub(crate) records: RecordStore,
-    queue: Queue<Request>,
+    queue: BatchQueue<RecordRequest>,
     writer: Option<JoinHandle<()>>,
-    _looker: Looker,
+    _space_monitor: SpaceMonitor,
     /// Released last.
     _lock: File,
 }
 
 impl EmbeddedStore {
     /// Opens the store in `folder`, or makes it where there is none.
-    pub fn open(folder: &Path, settings: &Settings) -> Result<Self, OpenError> {
-        Self::open_on(Arc::new(crate::disk::Real), folder, settings).map_err(|error| error.or_full(folder))
+    pub fn open(folder: &Path, settings: &EmbeddedSettings) -> Result<Self, OpenError> {
+        Self::open_with_disk(Arc::new(crate::disk::RealDisk), folder, settings)
+            .map_err(|error| error.or_disk_full(folder))
     }
 
-    fn open_on(disk: Arc<dyn Disk>, folder: &Path, settings: &Settings) -> Result<Self, OpenError> {
-        let lock = format::hold(folder)?;
-        let room = Arc::new(Room::new(disk, folder, settings));
-        let records = RecordStore::open(&folder.join("records"), Arc::clone(&room))?;
-        let (books, writer) = recovery::open(folder, settings, Arc::clone(&room))?;
-        let (queue, requests) = queue::queue(settings.queue_orders_max);
+    fn open_with_disk(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        settings: &EmbeddedSettings,
+    ) -> Result<Self, OpenError> {
+        let lock = format::lock_folder(folder)?;
+        let space = Arc::new(DiskSpace::new(disk, folder, settings));
+        let records = RecordStore::open(&folder.join("records"), Arc::clone(&space))?;
+        let (state, writer) = recovery::open(folder, settings, Arc::clone(&space))?;
+        let (queue, requests) = queue::batch_queue(settings.queue_orders_max);
         let thread = std::thread::Builder::new().name("pactolus-writer".into());
         let writer = thread.spawn(move || writer.run(requests))?;
-        let looker = Looker::start(room)?;
-        Ok(Self { books, records, queue, writer: Some(writer), _looker: looker, _lock: lock })
+        let space_monitor = SpaceMonitor::start(space)?;
+        Ok(Self { state, records, queue, writer: Some(writer), _space_monitor: space_monitor, _lock: lock })
     }
 
     /// Brings the views up to the end of the journal.
-    pub async fn settle(&self) -> Result<(), Unavailable> {
-        self.ask(Request::Settle).await?;
-        self.books.check()?;
-        if self.books.room.rows_wait() { Err(Unavailable::DiskFull) } else { Ok(()) }
+    pub async fn flush_all(&self) -> Result<(), Unavailable> {
+        self.submit(RecordRequest::FlushAll).await?;
+        self.state.check()?;
+        if self.state.space.flush_stalled() { Err(Unavailable::DiskFull) } else { Ok(()) }
     }
 
     /// Audits the books, and proves that their history begins with the one that `since` stands for, a digest that an
     /// audit, a backup or [`backup::digest`] told earlier.
     pub fn audit_since(&self, since: Option<HistoryDigest>) -> BoxFuture<'_, Result<Audit, Unavailable>> {
-        Box::pin(self.apart(move |books| {
+        Box::pin(self.run_in_thread(move |books| {
             audit::audit(books, since).map_err(|error| {
                 tracing::error!("the audit cannot go on: {error}");
                 Unavailable::Failed
@@ -74,42 +79,45 @@ impl EmbeddedStore {
 
     /// What becomes of an order while there is no room: one that was applied before is a replay, as ever. Nothing else
     /// is said, since only the writer knows what is decided at this moment.
-    fn replay(&self, order: &Order, known: &Known, now: UnixMillis) -> Result<Posted, PostError> {
-        let Some(last) = known.bill else {
+    fn replay_only(&self, order: &Order, lookup: &Lookup, now: UnixMillis) -> Result<Posted, PostError> {
+        let Some(last) = lookup.bill else {
             return Err(Unavailable::DiskFull.into());
         };
-        let filed = self.read(self.books.filed_last(&order.bill(), last))?;
-        let account = known.account.map_or_else(Account::default, |row| row.account);
+        let filed = self.read_or_fail(self.state.bill_entry_at(&order.bill(), last))?;
+        let account = lookup.account.map_or_else(Account::default, |row| row.account);
         match decide(&account, Some(&filed), order, now) {
             Ok(Decision::Replay(receipt)) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
             Ok(Decision::Apply(_)) | Err(_) => Err(Unavailable::DiskFull.into()),
         }
     }
 
-    async fn ask(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) -> Result<(), Unavailable> {
+    async fn submit(
+        &self,
+        request: impl FnOnce(oneshot::Sender<()>) -> RecordRequest,
+    ) -> Result<(), Unavailable> {
         let (done, answered) = oneshot::channel();
         self.queue.send(request(done)).await.map_err(|_| Unavailable::Closed)?;
         answered.await.map_err(|_| Unavailable::Closed)
     }
 
     /// Passes on what was read; what cannot be read fails the store.
-    fn read<T>(&self, read: Result<T, BooksError>) -> Result<T, Unavailable> {
+    fn read_or_fail<T>(&self, read: Result<T, LookupError>) -> Result<T, Unavailable> {
         read.map_err(|error| {
-            self.books.fail(&error);
+            self.state.fail(&error);
             Unavailable::Failed
         })
     }
 
     /// Does long work in a thread of its own.
-    async fn apart<T: Send + 'static>(
+    async fn run_in_thread<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Books) -> Result<T, Unavailable> + Send + 'static,
+        work: impl FnOnce(&StoreState) -> Result<T, Unavailable> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let books = Arc::clone(&self.books);
+        let state = Arc::clone(&self.state);
         let (done, answered) = oneshot::channel();
         std::thread::Builder::new()
             .name("pactolus-read".into())
-            .spawn(move || done.send(work(&books)).is_ok())
+            .spawn(move || done.send(work(&state)).is_ok())
             .map_err(|_| Unavailable::Busy)?;
         answered.await.map_err(|_| Unavailable::Failed)?
     }
@@ -118,7 +126,7 @@ impl EmbeddedStore {
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         // Without a sender the writer finishes what it has and comes to its end.
-        self.queue = queue::queue(1).0;
+        self.queue = queue::batch_queue(1).0;
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
@@ -132,29 +140,29 @@ impl Ledger for EmbeddedStore {
         // Boxed first, so that the future is small and the order is moved once.
         let order = Box::new(order);
         Box::pin(async move {
-            self.books.check()?;
-            let names = self.books.names(&order);
-            let known = self.read(self.books.look_up(&order.account, names))?;
-            if self.books.room.is_full() {
-                return self.replay(&order, &known, now);
+            self.state.check()?;
+            let keys = self.state.order_keys(&order);
+            let lookup = self.read_or_fail(self.state.look_up(&order.account, keys))?;
+            if self.state.space.is_full() {
+                return self.replay_only(&order, &lookup, now);
             }
             let (answer, answered) = oneshot::channel();
-            let request = Request::Post(Post { order, names, known, now, answer });
+            let request = RecordRequest::Post(PostRequest { order, keys, lookup, now, reply_to: answer });
             self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
             let (order, outcome) = answered.await.map_err(|_| Unavailable::Closed)??;
             Ok(match outcome {
-                Outcome::Applied(change) => Posted::Applied(Receipt::new(*order, change)),
-                Outcome::Replayed(receipt, account) => Posted::Replayed { receipt: *receipt, account },
+                DecideOutcome::Applied(change) => Posted::Applied(Receipt::new(*order, change)),
+                DecideOutcome::Replayed(receipt, account) => Posted::Replayed { receipt: *receipt, account },
             })
         })
     }
 
     fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>> {
-        Box::pin(async move { self.read(self.books.account(&key)) })
+        Box::pin(async move { self.read_or_fail(self.state.account(&key)) })
     }
 
     fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>> {
-        Box::pin(async move { self.read(self.books.filed(&bill)) })
+        Box::pin(async move { self.read_or_fail(self.state.bill_entry(&bill)) })
     }
 
     fn statement(
@@ -163,7 +171,7 @@ impl Ledger for EmbeddedStore {
         after: Option<Cursor>,
         limit: usize,
     ) -> BoxFuture<'_, Result<StatementPage, Unavailable>> {
-        Box::pin(async move { self.read(self.books.statement(&key, after, limit)) })
+        Box::pin(async move { self.read_or_fail(self.state.statement(&key, after, limit)) })
     }
 
     fn totals(
@@ -173,7 +181,7 @@ impl Ledger for EmbeddedStore {
         from: Day,
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
-        Box::pin(self.apart(move |books| {
+        Box::pin(self.run_in_thread(move |books| {
             books.totals(app, environment, from, to).map_err(|error| {
                 books.fail(&error);
                 Unavailable::Failed
@@ -190,15 +198,15 @@ impl Ledger for EmbeddedStore {
             if self.queue.is_closed() {
                 return Err(Unavailable::Closed);
             }
-            self.books.check()?;
-            if self.books.room.is_full() { Err(Unavailable::DiskFull) } else { Ok(()) }
+            self.state.check()?;
+            if self.state.space.is_full() { Err(Unavailable::DiskFull) } else { Ok(()) }
         })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             // An error says that it is closed already.
-            let _ = self.ask(Request::Close).await;
+            let _ = self.submit(RecordRequest::Close).await;
         })
     }
 }

@@ -15,30 +15,30 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pactolus_ledger::TotalKey;
 use pactolus_types::{AppId, Environment};
 
-use self::manifest::Contents;
-use self::totals::TotalRows;
-use crate::background::throttle::Pace;
-use crate::disk::space::Room;
+use self::manifest::Manifest;
+use self::totals::TotalsTable;
+use crate::background::throttle::Throttle;
+use crate::disk::space::DiskSpace;
 use crate::disk::sync_folder;
-use crate::fingerprint::{Fingerprint, Map, Seed};
-use crate::index::{Index, IndexError, Record, Run, Runs};
-use crate::journal::{Mark, Position};
-use crate::kv::ShelfError;
-use crate::memtable::Bulk;
+use crate::fingerprint::{Fingerprint, FingerprintMap, Seed};
+use crate::index::{Index, IndexEntry, IndexError, Run, Runs};
+use crate::journal::{Checkpoint, Position};
+use crate::kv::TableError;
+use crate::memtable::FrozenRows;
 use crate::rows::TotalRow;
-use crate::settings::Settings;
+use crate::settings::EmbeddedSettings;
 
 /// The views of a store.
 pub(crate) struct Views {
     pub(crate) seed: Seed,
     pub(crate) bills: Index,
     pub(crate) accounts: Index,
-    totals: TotalRows,
+    totals: TotalsTable,
     folder: PathBuf,
-    room: Arc<Room>,
+    space: Arc<DiskSpace>,
     next_run: AtomicU64,
     /// How far the views reach; held by whoever changes what belongs to them.
-    reached: Mutex<Mark>,
+    reached: Mutex<Checkpoint>,
 }
 
 /// Why a view cannot be read or written.
@@ -47,9 +47,9 @@ pub(crate) enum ViewError {
     #[error(transparent)]
     Index(#[from] IndexError),
     #[error("the sums per zone and day cannot be read or written")]
-    Totals(#[from] ShelfError),
+    Totals(#[from] TableError),
     #[error("a row of the totals cannot be read")]
-    Total,
+    CorruptTotal,
 }
 
 impl ViewError {
@@ -57,29 +57,33 @@ impl ViewError {
     pub(crate) fn is_full(&self) -> bool {
         match self {
             Self::Index(error) => error.is_full(),
-            Self::Totals(ShelfError::Full) => true,
-            Self::Totals(_) | Self::Total => false,
+            Self::Totals(TableError::DiskFull) => true,
+            Self::Totals(_) | Self::CorruptTotal => false,
         }
     }
 }
 
 impl Views {
-    pub(crate) fn open(folder: &Path, settings: &Settings, room: Arc<Room>) -> Result<Self, ViewError> {
+    pub(crate) fn open(
+        folder: &Path,
+        settings: &EmbeddedSettings,
+        space: Arc<DiskSpace>,
+    ) -> Result<Self, ViewError> {
         std::fs::create_dir_all(folder).map_err(IndexError::from)?;
-        let mut contents = Contents::read(folder)?;
+        let mut contents = Manifest::read(folder)?;
         // Whoever saved them may have been killed before the folder was synced. What they do not name is removed now,
         // and those before them may name it.
         sync_folder(folder).map_err(IndexError::from)?;
-        let totals = TotalRows::open(&folder.join("totals"), Arc::clone(&room))?;
-        if !totals.reach(contents.reached.position)? {
+        let totals = TotalsTable::open(&folder.join("totals"), Arc::clone(&space))?;
+        if !totals.covers(contents.reached.position)? {
             tracing::warn!(
                 "the sums per zone and day lack orders that the other views hold; all are made again"
             );
-            contents = contents.begun_again();
+            contents = contents.reset();
         }
         let index = |name, runs: &[u64]| {
-            let disk = Arc::clone(room.disk());
-            Index::open(disk, &folder.join(name), runs, settings.tail_orders, settings.filter_bytes / 2)
+            let disk = Arc::clone(space.disk());
+            Index::open(disk, &folder.join(name), runs, settings.memtable_orders, settings.filter_bytes / 2)
         };
         let views = Self {
             bills: index("bills", &contents.bills)?,
@@ -89,16 +93,16 @@ impl Views {
             folder: folder.to_owned(),
             next_run: AtomicU64::new(contents.next_run),
             reached: Mutex::new(contents.reached),
-            room,
+            space,
         };
         // The seed must be the same from now on.
-        contents.save(folder, &**views.room.disk())?;
+        contents.save(folder, &**views.space.disk())?;
         Ok(views)
     }
 
     /// How far into the journal the views reach.
-    pub(crate) fn reached(&self) -> Mark {
-        *self.hold()
+    pub(crate) fn reached(&self) -> Checkpoint {
+        *self.lock_reached()
     }
 
     /// The sums of one offer, zone and day.
@@ -112,24 +116,29 @@ impl Views {
         app: AppId,
         environment: Environment,
     ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
-        self.totals.of(app, environment)
+        self.totals.in_environment(app, environment)
     }
 
     /// Writes `bulk`, which brings the views up to `reached`; when this returns, both are durable.
     ///
     /// Where there is no room, the views are as they were before, and this may be tried again.
-    pub(crate) fn write(&self, bulk: &Bulk, reached: Mark, pace: &Pace<'_>) -> Result<(), ViewError> {
-        let rows = || bulk.shards.iter();
+    pub(crate) fn write(
+        &self,
+        frozen: &FrozenRows,
+        reached: Checkpoint,
+        throttle: &Throttle<'_>,
+    ) -> Result<(), ViewError> {
+        let rows = || frozen.shards.iter();
         let count: usize = rows().map(|rows| rows.bills.len()).sum();
         let added = if count == 0 {
             None
         } else {
             // Shards come in the order of what they hold, so that each is sorted by itself, when its turn comes.
-            let records = rows().flat_map(|rows| sorted(&rows.bills, |position| *position));
-            let bills = self.bills.write(self.next_run(), count, records, pace)?;
+            let records = rows().flat_map(|rows| sorted_entries(&rows.bills, |position| *position));
+            let bills = self.bills.write_run(self.next_run(), count, records, throttle)?;
             let count = rows().map(|rows| rows.accounts.len()).sum();
-            let records = rows().flat_map(|rows| sorted(&rows.accounts, |row| row.last));
-            match self.accounts.write(self.next_run(), count, records, pace) {
+            let records = rows().flat_map(|rows| sorted_entries(&rows.accounts, |row| row.last));
+            match self.accounts.write_run(self.next_run(), count, records, throttle) {
                 Ok(accounts) => Some((bills, accounts)),
                 Err(error) => {
                     bills.discard();
@@ -137,25 +146,25 @@ impl Views {
                 }
             }
         };
-        if let Err(error) = self.totals.write(&bulk.totals, reached.position) {
-            discard(added);
+        if let Err(error) = self.totals.write(&frozen.totals, reached.position) {
+            discard_runs(added);
             return Err(error);
         }
-        let mut held = self.hold();
+        let mut held = self.lock_reached();
         let (mut bills, mut accounts) = (self.bills.runs(), self.accounts.runs());
-        if let Some((of_bills, of_accounts)) = &added {
-            bills = bills.with(Arc::clone(of_bills));
-            accounts = accounts.with(Arc::clone(of_accounts));
+        if let Some((bill_run, account_run)) = &added {
+            bills = bills.with_newest(Arc::clone(bill_run));
+            accounts = accounts.with_newest(Arc::clone(account_run));
         }
         // Made durable before they are looked into, so that what finds no room has changed nothing.
-        if let Err(error) = self.save(&reached, &bills, &accounts) {
+        if let Err(error) = self.save_manifest(&reached, &bills, &accounts) {
             if error.is_full() {
-                discard(added);
+                discard_runs(added);
             }
             return Err(error);
         }
-        self.bills.set(bills);
-        self.accounts.set(accounts);
+        self.bills.replace_runs(bills);
+        self.accounts.replace_runs(accounts);
         *held = reached;
         Ok(())
     }
@@ -164,35 +173,35 @@ impl Views {
     ///
     /// For a while a merge needs room for all that it merges. Where there is not so much beside what is kept for
     /// orders, it is put off: there is more to look into then, and nothing else. It says whether all was merged.
-    pub(crate) fn merge(&self, give_up: &AtomicBool, pace: &Pace<'_>) -> Result<bool, ViewError> {
+    pub(crate) fn merge(&self, cancel: &AtomicBool, throttle: &Throttle<'_>) -> Result<bool, ViewError> {
         for (index, is_bills) in [(&self.bills, true), (&self.accounts, false)] {
-            while let Some(merge) = index.due() {
-                if !self.room.fits(merge.bytes()) {
+            while let Some(merge) = index.next_merge() {
+                if !self.space.fits(merge.bytes_max()) {
                     return Ok(false);
                 }
-                let Some(made) = merge.write(index, self.next_run(), give_up, pace)? else {
+                let Some(made) = merge.write(index, self.next_run(), cancel, throttle)? else {
                     return Ok(true);
                 };
-                let held = self.hold();
+                let held = self.lock_reached();
                 let (mut bills, mut accounts) = (self.bills.runs(), self.accounts.runs());
                 let changed = if is_bills { &mut bills } else { &mut accounts };
-                *changed = changed.merged(&merge, Arc::clone(&made));
+                *changed = changed.with_merged(&merge, Arc::clone(&made));
                 let changed = changed.clone();
-                if let Err(error) = self.save(&held, &bills, &accounts) {
+                if let Err(error) = self.save_manifest(&held, &bills, &accounts) {
                     if error.is_full() {
                         made.discard();
                     }
                     return Err(error);
                 }
-                index.set(changed);
+                index.replace_runs(changed);
                 drop(held);
-                merge.remove()?;
+                merge.remove_files()?;
             }
         }
         Ok(true)
     }
 
-    fn hold(&self) -> MutexGuard<'_, Mark> {
+    fn lock_reached(&self) -> MutexGuard<'_, Checkpoint> {
         self.reached.lock().expect("nothing panics while it changes the views")
     }
 
@@ -201,20 +210,20 @@ impl Views {
     }
 
     /// Makes durable of what the views consist, and that they reach up to `reached`.
-    fn save(&self, reached: &Mark, bills: &Runs, accounts: &Runs) -> Result<(), ViewError> {
-        let contents = Contents {
+    fn save_manifest(&self, reached: &Checkpoint, bills: &Runs, accounts: &Runs) -> Result<(), ViewError> {
+        let contents = Manifest {
             seed: self.seed,
             reached: *reached,
             next_run: self.next_run.load(Ordering::Relaxed),
             bills: bills.numbers().collect(),
             accounts: accounts.numbers().collect(),
         };
-        Ok(contents.save(&self.folder, &**self.room.disk())?)
+        Ok(contents.save(&self.folder, &**self.space.disk())?)
     }
 }
 
 /// Removes runs that nothing refers to.
-fn discard(runs: Option<(Arc<Run>, Arc<Run>)>) {
+fn discard_runs(runs: Option<(Arc<Run>, Arc<Run>)>) {
     if let Some((bills, accounts)) = runs {
         bills.discard();
         accounts.discard();
@@ -222,8 +231,8 @@ fn discard(runs: Option<(Arc<Run>, Arc<Run>)>) {
 }
 
 /// Records of rows, in the order of their fingerprints.
-fn sorted<T>(rows: &Map<T>, position: impl Fn(&T) -> Position) -> Vec<Record> {
-    let record = |(fingerprint, row): (&Fingerprint, &T)| Record {
+fn sorted_entries<T>(rows: &FingerprintMap<T>, position: impl Fn(&T) -> Position) -> Vec<IndexEntry> {
+    let record = |(fingerprint, row): (&Fingerprint, &T)| IndexEntry {
         fingerprint: *fingerprint,
         position: position(row),
     };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind};
 use pactolus_ledger_embedded::backup::{BackupError, back_up, read_orders, restore};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
@@ -28,7 +28,8 @@ fn present(bill: usize) -> Order {
 
 /// Files of the journal that end every few orders.
 fn open(folder: &Path) -> EmbeddedStore {
-    let settings = Settings { segment_bytes: 2000, tail_orders: 50, ..Settings::default() };
+    let settings =
+        EmbeddedSettings { segment_bytes: 2000, memtable_orders: 50, ..EmbeddedSettings::default() };
     EmbeddedStore::open(folder, &settings).unwrap()
 }
 
@@ -57,22 +58,22 @@ fn orders_in(folder: &Path) -> u64 {
     audit.orders
 }
 
-struct Folders(TempDir);
+struct TestFolders(TempDir);
 
-impl Folders {
+impl TestFolders {
     fn new() -> Self {
         Self(tempdir().unwrap())
     }
 
-    fn of(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }
 }
 
 #[test]
-fn a_store_is_backed_up_while_it_is_written() {
-    let folders = Folders::new();
-    let store = open(&folders.of("live"));
+fn backup_runs_during_writes() {
+    let folders = TestFolders::new();
+    let store = open(&folders.path("live"));
     let is_done = AtomicBool::new(false);
     let posted = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -86,11 +87,11 @@ fn a_store_is_backed_up_while_it_is_written() {
         let mut backups = 0;
         while !is_done.load(Ordering::SeqCst) {
             let before = posted.load(Ordering::SeqCst) as u64;
-            let backup = folders.of(&format!("backup-{backups}"));
-            let copied = back_up(&folders.of("live"), &backup).unwrap();
+            let backup = folders.path(&format!("backup-{backups}"));
+            let copied = back_up(&folders.path("live"), &backup).unwrap();
             assert!(copied.orders >= before, "what was answered before is in it");
             if backups % 10 == 0 {
-                let restored = folders.of(&format!("restored-{backups}"));
+                let restored = folders.path(&format!("restored-{backups}"));
                 assert_eq!(restore(&backup, &restored, None).unwrap().orders, copied.orders);
                 assert_eq!(orders_in(&restored), copied.orders);
             }
@@ -101,30 +102,30 @@ fn a_store_is_backed_up_while_it_is_written() {
 }
 
 #[test]
-fn any_number_of_orders_can_be_gone_back_to() {
-    let folders = Folders::new();
-    let store = open(&folders.of("live"));
+fn restore_stops_at_any_order() {
+    let folders = TestFolders::new();
+    let store = open(&folders.path("live"));
     post(&store, 0..40);
-    assert_eq!(back_up(&folders.of("live"), &folders.of("backup")).unwrap().orders, 40);
+    assert_eq!(back_up(&folders.path("live"), &folders.path("backup")).unwrap().orders, 40);
     for until in 0..=40 {
-        let restored = folders.of(&format!("restored-{until}"));
-        assert_eq!(restore(&folders.of("backup"), &restored, Some(until)).unwrap().orders, until);
+        let restored = folders.path(&format!("restored-{until}"));
+        assert_eq!(restore(&folders.path("backup"), &restored, Some(until)).unwrap().orders, until);
         assert_eq!(orders_in(&restored), until);
         // And the bank goes on from there.
         post(&open(&restored), 100..103);
         assert_eq!(orders_in(&restored), until + 3);
     }
-    let error = restore(&folders.of("backup"), &folders.of("more"), Some(41)).unwrap_err();
-    assert!(matches!(error, BackupError::TooFew { orders: 40, until: 41 }), "{error:?}");
+    let error = restore(&folders.path("backup"), &folders.path("more"), Some(41)).unwrap_err();
+    assert!(matches!(error, BackupError::TooFewOrders { orders: 40, until: 41 }), "{error:?}");
 }
 
 #[test]
-fn a_backup_that_is_damaged_cut_or_unfinished_is_refused() {
-    let folders = Folders::new();
-    let store = open(&folders.of("live"));
+fn damaged_or_unfinished_backup_is_refused() {
+    let folders = TestFolders::new();
+    let store = open(&folders.path("live"));
     post(&store, 0..120);
-    let backup = folders.of("backup");
-    back_up(&folders.of("live"), &backup).unwrap();
+    let backup = folders.path("backup");
+    back_up(&folders.path("live"), &backup).unwrap();
     let mut files: Vec<_> =
         fs::read_dir(backup.join("journal")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
@@ -133,7 +134,7 @@ fn a_backup_that_is_damaged_cut_or_unfinished_is_refused() {
     let mut tries = 0;
     let mut refused = |what: &str| {
         tries += 1;
-        let error = restore(&backup, &folders.of(&format!("restored-{tries}")), None).unwrap_err();
+        let error = restore(&backup, &folders.path(&format!("restored-{tries}")), None).unwrap_err();
         assert!(error.to_string().contains(what), "{error}");
     };
     // A bit of a file in the middle, the last file cut, and missing.
@@ -156,14 +157,14 @@ fn a_backup_that_is_damaged_cut_or_unfinished_is_refused() {
 }
 
 #[test]
-fn orders_are_read_in_the_order_of_the_journal() {
-    let folders = Folders::new();
-    let store = open(&folders.of("live"));
+fn orders_are_read_in_journal_order() {
+    let folders = TestFolders::new();
+    let store = open(&folders.path("live"));
     for bill in 0..30 {
         post(&store, bill..bill + 1);
     }
     let mut bills = Vec::new();
-    let read = read_orders(&folders.of("live"), |receipt| {
+    let read = read_orders(&folders.path("live"), |receipt| {
         bills.push(receipt.order.bill_no.to_string());
         Ok(())
     });
@@ -172,17 +173,17 @@ fn orders_are_read_in_the_order_of_the_journal() {
 }
 
 #[test]
-fn nothing_is_written_over() {
-    let folders = Folders::new();
-    let store = open(&folders.of("live"));
+fn existing_folders_are_never_overwritten() {
+    let folders = TestFolders::new();
+    let store = open(&folders.path("live"));
     post(&store, 0..3);
-    let live = folders.of("live");
+    let live = folders.path("live");
     let error = back_up(&live, &live).unwrap_err();
     assert!(matches!(error, BackupError::NotEmpty(_)), "{error:?}");
-    let error = back_up(&folders.of("nowhere"), &folders.of("backup")).unwrap_err();
+    let error = back_up(&folders.path("nowhere"), &folders.path("backup")).unwrap_err();
     assert!(matches!(error, BackupError::NoStore(_)), "{error:?}");
-    assert!(!folders.of("nowhere").exists());
-    back_up(&live, &folders.of("backup")).unwrap();
-    let error = restore(&folders.of("backup"), &live, None).unwrap_err();
+    assert!(!folders.path("nowhere").exists());
+    back_up(&live, &folders.path("backup")).unwrap();
+    let error = restore(&folders.path("backup"), &live, None).unwrap_err();
     assert!(matches!(error, BackupError::NotEmpty(_)), "{error:?}");
 }

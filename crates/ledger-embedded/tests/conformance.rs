@@ -5,7 +5,7 @@
 
 use pactolus_ledger::conformance::TestEngine;
 use pactolus_ledger::{Ledger, Records, conformance_tests};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pollster::block_on;
 use tempfile::TempDir;
 
@@ -15,8 +15,8 @@ struct EmbeddedBank {
     folder: TempDir,
 }
 
-fn settings() -> Settings {
-    Settings { tail_orders: 5, segment_bytes: 2000, ..Settings::default() }
+fn settings() -> EmbeddedSettings {
+    EmbeddedSettings { memtable_orders: 5, segment_bytes: 2000, ..EmbeddedSettings::default() }
 }
 
 impl EmbeddedBank {
@@ -41,7 +41,7 @@ impl TestEngine for EmbeddedBank {
     }
 
     fn flush_all(&mut self) {
-        block_on(self.store.as_ref().unwrap().settle()).unwrap();
+        block_on(self.store.as_ref().unwrap().flush_all()).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pactolus_ledger::{AccountKey, Audit, HistoryDigest, Ledger, Memo, Order, OrderKind, Posted};
 use pactolus_ledger_embedded::backup::{back_up, digest, restore};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
@@ -27,18 +27,18 @@ fn present(bill: usize, coins: u64) -> Order {
 
 /// Files of the journal that end every few orders.
 fn open(folder: &Path) -> EmbeddedStore {
-    let settings = Settings { segment_bytes: 300, ..Settings::default() };
+    let settings = EmbeddedSettings { segment_bytes: 300, ..EmbeddedSettings::default() };
     EmbeddedStore::open(folder, &settings).unwrap()
 }
 
 /// A closed store of twenty orders, each in a batch of its own, of so many coins each.
-fn store(coins: impl Fn(usize) -> u64) -> TempDir {
+fn closed_store(coins: impl Fn(usize) -> u64) -> TempDir {
     let folder = tempdir().unwrap();
-    add(folder.path(), 0..20, coins);
+    post_orders(folder.path(), 0..20, coins);
     folder
 }
 
-fn add(folder: &Path, bills: std::ops::Range<usize>, coins: impl Fn(usize) -> u64) {
+fn post_orders(folder: &Path, bills: std::ops::Range<usize>, coins: impl Fn(usize) -> u64) {
     let store = open(folder);
     for bill in bills {
         let posted = block_on(store.post(present(bill, coins(bill)), NOW));
@@ -52,7 +52,7 @@ fn audit(folder: &Path, since: Option<HistoryDigest>) -> Audit {
 
 /// The one finding of an audit since a digest that no longer stands for the first orders.
 #[track_caller]
-fn is_another_history(folder: &Path, since: HistoryDigest) {
+fn assert_history_mismatch(folder: &Path, since: HistoryDigest) {
     let audit = audit(folder, Some(since));
     let finding =
         format!("the history of the first {} orders is not the one that {since} stands for", since.orders);
@@ -61,11 +61,11 @@ fn is_another_history(folder: &Path, since: HistoryDigest) {
 }
 
 #[test]
-fn every_digest_that_was_told_stands_as_the_bank_goes_on() {
+fn earlier_digests_stay_valid_as_orders_grow() {
     let folder = tempdir().unwrap();
     let mut told = vec![audit(folder.path(), None).history.unwrap()];
     for bill in 0..12 {
-        add(folder.path(), bill..bill + 1, |_| 2);
+        post_orders(folder.path(), bill..bill + 1, |_| 2);
         let history = audit(folder.path(), None).history.unwrap();
         assert_eq!(history.orders, bill as u64 + 1);
         assert_eq!(digest(folder.path()).unwrap(), history, "what is told is what is proved");
@@ -78,7 +78,7 @@ fn every_digest_that_was_told_stands_as_the_bank_goes_on() {
 }
 
 #[test]
-fn a_digest_is_told_while_the_bank_is_served() {
+fn digest_is_readable_while_serving() {
     let folder = tempdir().unwrap();
     let store = open(folder.path());
     for bill in 0..10 {
@@ -93,23 +93,23 @@ fn a_digest_is_told_while_the_bank_is_served() {
 /// Somebody with the program writes the whole bank anew and leaves one gift larger. All checksums and digests are
 /// right, and so are all sums.
 #[test]
-fn a_history_that_was_written_anew_is_found_by_the_digest_alone() {
-    let right = store(|_| 2);
+fn only_the_digest_detects_rewritten_history() {
+    let right = closed_store(|_| 2);
     let since = audit(right.path(), None).history.unwrap();
-    let forged = store(|bill| if bill == 7 { 2000 } else { 2 });
+    let forged = closed_store(|bill| if bill == 7 { 2000 } else { 2 });
     let plain = audit(forged.path(), None);
     assert!(plain.is_clean(), "{plain:?}");
     assert_eq!(plain.history.map(|history| history.orders), Some(since.orders));
-    is_another_history(forged.path(), since);
+    assert_history_mismatch(forged.path(), since);
     assert!(audit(right.path(), Some(since)).is_clean());
 }
 
 #[test]
-fn a_history_that_was_cut_or_has_its_orders_in_another_order_is_found() {
-    let whole = store(|bill| bill as u64 + 1);
+fn digest_detects_truncation_and_reordering() {
+    let whole = closed_store(|bill| bill as u64 + 1);
     let since = audit(whole.path(), None).history.unwrap();
-    is_another_history(whole.path(), HistoryDigest { orders: since.orders + 1, ..since });
-    is_another_history(whole.path(), HistoryDigest { orders: since.orders - 1, ..since });
+    assert_history_mismatch(whole.path(), HistoryDigest { orders: since.orders + 1, ..since });
+    assert_history_mismatch(whole.path(), HistoryDigest { orders: since.orders - 1, ..since });
 
     // Without the views nothing else tells that there were more orders.
     let files = journal_files(whole.path());
@@ -117,7 +117,7 @@ fn a_history_that_was_cut_or_has_its_orders_in_another_order_is_found() {
     fs::remove_file(files.last().unwrap()).unwrap();
     fs::remove_dir_all(whole.path().join("views")).unwrap();
     assert!(audit(whole.path(), None).is_clean());
-    is_another_history(whole.path(), since);
+    assert_history_mismatch(whole.path(), since);
 
     // The same orders, two of them swapped.
     let swapped = tempdir().unwrap();
@@ -126,15 +126,15 @@ fn a_history_that_was_cut_or_has_its_orders_in_another_order_is_found() {
         5 => 4,
         bill => bill,
     }) {
-        add(swapped.path(), bill..bill + 1, |bill| bill as u64 + 1);
+        post_orders(swapped.path(), bill..bill + 1, |bill| bill as u64 + 1);
     }
     assert!(audit(swapped.path(), None).is_clean());
-    is_another_history(swapped.path(), since);
+    assert_history_mismatch(swapped.path(), since);
 }
 
 #[test]
-fn bytes_that_were_changed_or_swapped_are_found_with_and_without_a_digest() {
-    let whole = store(|bill| bill as u64 + 1);
+fn audit_detects_changed_or_swapped_bytes() {
+    let whole = closed_store(|bill| bill as u64 + 1);
     let since = audit(whole.path(), None).history.unwrap();
     let files = journal_files(whole.path());
     let read = |at: usize| fs::read(&files[at]).unwrap();
@@ -167,15 +167,15 @@ fn bytes_that_were_changed_or_swapped_are_found_with_and_without_a_digest() {
 }
 
 #[test]
-fn a_backup_and_what_is_restored_of_it_have_the_digest_of_the_bank() {
-    let live = store(|_| 2);
+fn backup_and_restore_keep_the_digest() {
+    let live = closed_store(|_| 2);
     let folders = tempdir().unwrap();
     let (backup, restored) = (folders.path().join("backup"), folders.path().join("restored"));
     let since = digest(live.path()).unwrap();
     assert_eq!(back_up(live.path(), &backup).unwrap().history, since);
     assert_eq!(digest(&backup).unwrap(), since);
     assert_eq!(restore(&backup, &restored, None).unwrap().history, since);
-    add(&restored, 20..23, |_| 2);
+    post_orders(&restored, 20..23, |_| 2);
     assert!(audit(&restored, Some(since)).is_clean());
 }
 

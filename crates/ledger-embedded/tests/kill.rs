@@ -10,15 +10,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, Posted};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 
 const ROUNDS: usize = 100;
 const THREADS: usize = 4;
 
-fn settings() -> Settings {
-    Settings { tail_orders: 40, segment_bytes: 6000, ..Settings::default() }
+fn settings() -> EmbeddedSettings {
+    EmbeddedSettings { memtable_orders: 40, segment_bytes: 6000, ..EmbeddedSettings::default() }
 }
 
 /// Order `number` of `round`: gifts of one coin, and now and then a pay of one.
@@ -39,7 +39,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().position(|argument| argument == "post") {
         Some(at) => post_until_killed(Path::new(&arguments[at + 1]), arguments[at + 2].parse().unwrap()),
-        None => kill_again_and_again(),
+        None => kill_repeatedly(),
     }
 }
 
@@ -64,7 +64,7 @@ fn post_until_killed(folder: &Path, round: usize) {
     });
 }
 
-fn kill_again_and_again() {
+fn kill_repeatedly() {
     let folder = tempfile::tempdir().unwrap();
     let mut answered = Vec::new();
     for round in 0..ROUNDS {
@@ -78,14 +78,14 @@ fn kill_again_and_again() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // A different number of orders each round, so that the blow falls elsewhere each time.
         let enough = 1 + round * 37 % 211;
-        let mut told: Vec<usize> =
+        let mut acknowledged: Vec<usize> =
             lines.by_ref().take(enough).map(|line| line.unwrap().parse().unwrap()).collect();
         child.kill().unwrap();
         // What it could still say before it died was answered as well. A line is one write, so none is cut.
-        told.extend(lines.map_while(Result::ok).map(|line| line.parse::<usize>().unwrap()));
-        assert!(told.len() >= enough, "round {round}: the child died by itself");
+        acknowledged.extend(lines.map_while(Result::ok).map(|line| line.parse::<usize>().unwrap()));
+        assert!(acknowledged.len() >= enough, "round {round}: the child died by itself");
         assert!(!child.wait().unwrap().success());
-        answered.push(told);
+        answered.push(acknowledged);
         if round % 20 == 19 {
             check(folder.path(), &answered);
         }

@@ -8,7 +8,7 @@ use pactolus_ledger::{
     AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, Precondition, PutOutcome, RecordChange,
     RecordKey, RecordValue, Records, Unavailable,
 };
-use pactolus_ledger_embedded::{EmbeddedStore, OpenError, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore, OpenError};
 use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
@@ -16,7 +16,7 @@ use tempfile::{TempDir, tempdir};
 const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
 /// Every so many bytes of a file are tried: a prime, so that header, checksums and texts are all met.
-const STEP: usize = 13;
+const STRIDE: usize = 13;
 
 fn present(bill: usize) -> Order {
     let account = AccountKey {
@@ -36,7 +36,7 @@ fn present(bill: usize) -> Order {
 }
 
 fn open(folder: &Path) -> Result<EmbeddedStore, OpenError> {
-    EmbeddedStore::open(folder, &Settings::default())
+    EmbeddedStore::open(folder, &EmbeddedSettings::default())
 }
 
 fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
@@ -44,24 +44,24 @@ fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
 }
 
 /// A store with `orders` orders, each in a batch of its own, as a crash leaves it: nothing was settled.
-fn crashed(orders: usize) -> TempDir {
+fn crashed_store(orders: usize) -> TempDir {
     let live = tempdir().unwrap();
     let store = open(live.path()).unwrap();
     for bill in 0..orders {
         assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))));
     }
     let crashed = tempdir().unwrap();
-    copy(live.path(), crashed.path());
+    copy_folder(live.path(), crashed.path());
     crashed
 }
 
-fn copy(from: &Path, to: &Path) {
+fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
+            copy_folder(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
         }
@@ -73,9 +73,9 @@ fn journal_file(folder: &Path) -> PathBuf {
 }
 
 /// What was written to the journal, without the zeros that lie where more will be: an orderly end takes them away.
-fn journal(folder: &Path) -> Vec<u8> {
+fn journal_bytes(folder: &Path) -> Vec<u8> {
     let closed = tempdir().unwrap();
-    copy(folder, closed.path());
+    copy_folder(folder, closed.path());
     drop(open(closed.path()).unwrap());
     let bytes = fs::read(journal_file(closed.path())).unwrap();
     assert!(bytes.len() < 4096 && fs::read(journal_file(folder)).unwrap().starts_with(&bytes));
@@ -83,7 +83,7 @@ fn journal(folder: &Path) -> Vec<u8> {
 }
 
 /// How many of the orders are there, which must be the first ones; and the books must be clean.
-fn orders_there(folder: &Path, posted: usize) -> usize {
+fn recovered_orders(folder: &Path, posted: usize) -> usize {
     let store = open(folder).unwrap();
     let there = |bill: usize| block_on(store.order(present(bill).bill())).unwrap().is_some();
     let count = (0..posted).filter(|bill| there(*bill)).count();
@@ -95,75 +95,75 @@ fn orders_there(folder: &Path, posted: usize) -> usize {
 }
 
 #[test]
-fn a_crash_loses_nothing_that_was_answered() {
-    assert_eq!(orders_there(crashed(10).path(), 10), 10);
+fn crash_loses_no_acknowledged_order() {
+    assert_eq!(recovered_orders(crashed_store(10).path(), 10), 10);
 }
 
 /// The views reached exactly the end of a file of the journal when the process was killed.
 /// Opening took that place for a place in the next file, read its header as a batch, and refused a sound store.
 /// The mark now means the next file's first batch.
 #[test]
-fn views_that_end_with_a_file_of_the_journal_go_on_in_the_next() {
+fn views_ending_at_a_segment_end_recover() {
     let live = tempdir().unwrap();
-    let settings = Settings { segment_bytes: 1, ..Settings::default() };
+    let settings = EmbeddedSettings { segment_bytes: 1, ..EmbeddedSettings::default() };
     let store = EmbeddedStore::open(live.path(), &settings).unwrap();
     for bill in 0..6 {
         assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))));
         if bill == 2 {
-            block_on(store.settle()).unwrap();
+            block_on(store.flush_all()).unwrap();
         }
     }
     let crashed = tempdir().unwrap();
-    copy(live.path(), crashed.path());
-    assert_eq!(orders_there(crashed.path(), 6), 6);
+    copy_folder(live.path(), crashed.path());
+    assert_eq!(recovered_orders(crashed.path(), 6), 6);
 }
 
 #[test]
-fn a_batch_cut_anywhere_is_as_if_it_never_was() {
-    let whole = crashed(3);
-    let bytes = journal(whole.path());
-    let two = journal(crashed(2).path()).len();
-    let lengths = (two..bytes.len()).step_by(STEP);
+fn truncated_last_batch_is_discarded() {
+    let whole = crashed_store(3);
+    let bytes = journal_bytes(whole.path());
+    let two = journal_bytes(crashed_store(2).path()).len();
+    let lengths = (two..bytes.len()).step_by(STRIDE);
     assert!(lengths.len() > 3, "{two} of {}", bytes.len());
     for (length, zeros) in lengths.flat_map(|length| [(length, 0), (length, 100_000)]) {
         let cut = tempdir().unwrap();
-        copy(whole.path(), cut.path());
+        copy_folder(whole.path(), cut.path());
         let mut bytes = bytes[..length].to_vec();
         bytes.resize(length + zeros, 0);
         fs::write(journal_file(cut.path()), &bytes).unwrap();
-        assert_eq!(orders_there(cut.path(), 3), 2, "cut at {length}, and then {zeros} zeros");
+        assert_eq!(recovered_orders(cut.path(), 3), 2, "cut at {length}, and then {zeros} zeros");
         // What was cut off is posted again and stays.
         {
             let store = open(cut.path()).unwrap();
             assert!(matches!(post(&store, 2), Ok(Posted::Applied(_))));
         }
-        assert_eq!(orders_there(cut.path(), 3), 3);
+        assert_eq!(recovered_orders(cut.path(), 3), 3);
     }
 }
 
 #[test]
-fn a_batch_torn_in_the_middle_is_as_if_it_never_was() {
-    let whole = crashed(3);
+fn torn_last_batch_is_discarded() {
+    let whole = crashed_store(3);
     let bytes = fs::read(journal_file(whole.path())).unwrap();
-    let [two, three] = [crashed(2).path(), whole.path()].map(|folder| journal(folder).len());
-    for offset in (two..three).step_by(STEP) {
+    let [two, three] = [crashed_store(2).path(), whole.path()].map(|folder| journal_bytes(folder).len());
+    for offset in (two..three).step_by(STRIDE) {
         let torn = tempdir().unwrap();
-        copy(whole.path(), torn.path());
+        copy_folder(whole.path(), torn.path());
         let mut bytes = bytes.clone();
         bytes[offset] ^= 0x10;
         fs::write(journal_file(torn.path()), &bytes).unwrap();
-        assert_eq!(orders_there(torn.path(), 3), 2, "torn at {offset}");
+        assert_eq!(recovered_orders(torn.path(), 3), 2, "torn at {offset}");
     }
 }
 
 #[test]
-fn a_bit_that_flipped_in_an_answered_batch_is_found_and_named() {
-    let whole = crashed(4);
+fn bit_flip_in_acknowledged_batch_is_located() {
+    let whole = crashed_store(4);
     let bytes = fs::read(journal_file(whole.path())).unwrap();
-    let three = journal(crashed(3).path()).len();
-    for offset in (0..three).step_by(STEP) {
+    let three = journal_bytes(crashed_store(3).path()).len();
+    for offset in (0..three).step_by(STRIDE) {
         let damaged = tempdir().unwrap();
-        copy(whole.path(), damaged.path());
+        copy_folder(whole.path(), damaged.path());
         let mut bytes = bytes.clone();
         bytes[offset] ^= 0x01;
         fs::write(journal_file(damaged.path()), &bytes).unwrap();
@@ -180,24 +180,24 @@ fn a_bit_that_flipped_in_an_answered_batch_is_found_and_named() {
 }
 
 #[test]
-fn a_bit_that_flipped_where_nothing_is_written_yet_changes_nothing() {
-    let whole = crashed(4);
+fn bit_flip_in_preallocated_space_is_harmless() {
+    let whole = crashed_store(4);
     let bytes = fs::read(journal_file(whole.path())).unwrap();
-    let written = journal(whole.path()).len();
+    let written = journal_bytes(whole.path()).len();
     assert!(bytes.len() > written + 100_000, "zeros are written ahead");
     for offset in [written + 40, bytes.len() - 1] {
         let damaged = tempdir().unwrap();
-        copy(whole.path(), damaged.path());
+        copy_folder(whole.path(), damaged.path());
         let mut bytes = bytes.clone();
         bytes[offset] ^= 0x01;
         fs::write(journal_file(damaged.path()), &bytes).unwrap();
-        assert_eq!(orders_there(damaged.path(), 4), 4);
+        assert_eq!(recovered_orders(damaged.path(), 4), 4);
     }
 }
 
 #[test]
-fn a_flip_behind_the_views_is_found_by_the_audit() {
-    let folder = crashed(4);
+fn audit_finds_bit_flip_behind_the_views() {
+    let folder = crashed_store(4);
     drop(open(folder.path()).unwrap());
     let path = journal_file(folder.path());
     let mut bytes = fs::read(&path).unwrap();
@@ -210,53 +210,56 @@ fn a_flip_behind_the_views_is_found_by_the_audit() {
 }
 
 #[test]
-fn views_that_are_gone_are_rebuilt() {
-    let folder = crashed(20);
+fn missing_views_are_rebuilt() {
+    let folder = crashed_store(20);
     drop(open(folder.path()).unwrap());
     fs::remove_dir_all(folder.path().join("views")).unwrap();
-    assert_eq!(orders_there(folder.path(), 20), 20);
+    assert_eq!(recovered_orders(folder.path(), 20), 20);
 }
 
 #[test]
-fn a_journal_that_ends_before_its_views_is_refused() {
-    let folder = crashed(4);
+fn journal_shorter_than_views_is_refused() {
+    let folder = crashed_store(4);
     drop(open(folder.path()).unwrap());
     let path = journal_file(folder.path());
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    assert!(matches!(open(folder.path()), Err(OpenError::JournalCut)));
+    assert!(matches!(open(folder.path()), Err(OpenError::JournalTruncated)));
 }
 
 /// An older copy of the journal's last file may be as long as a newer one, by the zeros that were written ahead.
 #[test]
-fn a_journal_of_zeros_where_its_views_end_is_refused() {
-    let [older, newer] = [crashed(3), crashed(4)];
+fn zeros_before_the_views_end_are_refused() {
+    let [older, newer] = [crashed_store(3), crashed_store(4)];
     let before = fs::read(journal_file(older.path())).unwrap();
     drop(open(newer.path()).unwrap());
     assert!(before.len() > fs::read(journal_file(newer.path())).unwrap().len());
     fs::write(journal_file(newer.path()), &before).unwrap();
-    assert!(matches!(open(newer.path()), Err(OpenError::JournalCut)));
+    assert!(matches!(open(newer.path()), Err(OpenError::JournalTruncated)));
 }
 
 /// The process was killed right after the views were written: zeros follow where they end.
 #[test]
-fn zeros_after_the_end_of_the_views_are_no_loss() {
-    let folder = crashed(4);
+fn zeros_after_the_views_end_are_accepted() {
+    let folder = crashed_store(4);
     drop(open(folder.path()).unwrap());
-    let mut bytes = journal(folder.path());
+    let mut bytes = journal_bytes(folder.path());
     bytes.resize(bytes.len() + 100_000, 0);
     fs::write(journal_file(folder.path()), &bytes).unwrap();
-    assert_eq!(orders_there(folder.path(), 4), 4);
+    assert_eq!(recovered_orders(folder.path(), 4), 4);
 }
 
 /// The sync that took the zeros away before the next file was begun had failed, and a power cut brought them back.
 /// The store was refused, as one of whose journal a file is missing.
 #[test]
-fn zeros_before_the_next_file_of_the_journal_are_no_gap() {
+fn trailing_zeros_between_segments_are_no_gap() {
     let live = tempdir().unwrap();
     {
-        let store =
-            EmbeddedStore::open(live.path(), &Settings { segment_bytes: 1, ..Settings::default() }).unwrap();
+        let store = EmbeddedStore::open(
+            live.path(),
+            &EmbeddedSettings { segment_bytes: 1, ..EmbeddedSettings::default() },
+        )
+        .unwrap();
         for bill in 0..3 {
             post(&store, bill).unwrap();
         }
@@ -267,16 +270,16 @@ fn zeros_before_the_next_file_of_the_journal_are_no_gap() {
     let mut bytes = fs::read(&first).unwrap();
     bytes.resize(bytes.len() + 100_000, 0);
     fs::write(&first, &bytes).unwrap();
-    assert_eq!(orders_there(live.path(), 3), 3);
+    assert_eq!(recovered_orders(live.path(), 3), 3);
     *bytes.last_mut().unwrap() = 1;
     fs::write(&first, &bytes).unwrap();
-    assert!(matches!(open(live.path()), Err(OpenError::Gap { .. })));
+    assert!(matches!(open(live.path()), Err(OpenError::SegmentGap { .. })));
 }
 
 #[test]
-fn a_missing_file_of_the_journal_is_refused() {
+fn missing_segment_is_refused() {
     let folder = tempdir().unwrap();
-    let settings = Settings { segment_bytes: 200, ..Settings::default() };
+    let settings = EmbeddedSettings { segment_bytes: 200, ..EmbeddedSettings::default() };
     {
         let store = EmbeddedStore::open(folder.path(), &settings).unwrap();
         for bill in 0..10 {
@@ -288,14 +291,14 @@ fn a_missing_file_of_the_journal_is_refused() {
     files.sort();
     assert!(files.len() > 3, "{files:?}");
     fs::rename(&files[1], folder.path().join("away")).unwrap();
-    assert!(matches!(open(folder.path()), Err(OpenError::Gap { .. })));
+    assert!(matches!(open(folder.path()), Err(OpenError::SegmentGap { .. })));
     fs::rename(folder.path().join("away"), &files[1]).unwrap();
     fs::remove_file(&files[0]).unwrap();
-    assert!(matches!(open(folder.path()), Err(OpenError::Beginning { .. })));
+    assert!(matches!(open(folder.path()), Err(OpenError::FirstSegmentMissing { .. })));
 }
 
 #[test]
-fn one_process_has_a_store_at_a_time() {
+fn second_open_is_refused() {
     let folder = tempdir().unwrap();
     let store = open(folder.path()).unwrap();
     let error = open(folder.path()).map(|_| ()).unwrap_err();
@@ -306,7 +309,7 @@ fn one_process_has_a_store_at_a_time() {
 }
 
 #[test]
-fn a_newer_format_is_refused_in_words() {
+fn newer_format_is_refused_with_advice() {
     let folder = tempdir().unwrap();
     drop(open(folder.path()).unwrap());
     fs::write(folder.path().join("pactolus-store"), "Pactolus embedded store, format 7\n").unwrap();
@@ -316,7 +319,7 @@ fn a_newer_format_is_refused_in_words() {
 }
 
 #[test]
-fn a_folder_of_something_else_is_left_alone() {
+fn foreign_folder_is_left_alone() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("thesis.tex"), "").unwrap();
     assert!(matches!(open(folder.path()), Err(OpenError::NotAStore { .. })));
@@ -324,9 +327,9 @@ fn a_folder_of_something_else_is_left_alone() {
 }
 
 #[test]
-fn after_a_failed_write_nothing_is_taken_until_it_is_opened_again() {
+fn failed_write_refuses_orders_until_reopen() {
     let folder = tempdir().unwrap();
-    let settings = Settings { segment_bytes: 1, ..Settings::default() };
+    let settings = EmbeddedSettings { segment_bytes: 1, ..EmbeddedSettings::default() };
     let store = EmbeddedStore::open(folder.path(), &settings).unwrap();
     post(&store, 0).unwrap();
     // Every batch begins a new file here, and without the folder it cannot.
@@ -337,13 +340,13 @@ fn after_a_failed_write_nothing_is_taken_until_it_is_opened_again() {
     assert_eq!(post(&store, 2), Err(Unavailable::Failed.into()), "a disk that works again proves nothing");
     assert_eq!(block_on(store.ready()), Err(Unavailable::Failed));
     drop(store);
-    assert_eq!(orders_there(folder.path(), 3), 1);
+    assert_eq!(recovered_orders(folder.path(), 3), 1);
     let store = open(folder.path()).unwrap();
     assert!(matches!(post(&store, 1), Ok(Posted::Applied(_))));
 }
 
 #[test]
-fn a_closed_store_answers_what_it_took_and_then_takes_nothing() {
+fn closed_store_drains_then_refuses() {
     let folder = tempdir().unwrap();
     let store = open(folder.path()).unwrap();
     let posts = (0..100).map(|bill| store.post(present(bill), NOW)).collect::<Vec<_>>();
@@ -363,7 +366,7 @@ fn a_closed_store_answers_what_it_took_and_then_takes_nothing() {
 }
 
 #[test]
-fn records_survive_and_are_swept() {
+fn records_survive_reopen_and_are_swept() {
     let folder = tempdir().unwrap();
     let key = |name: &str| RecordKey::new("session", &["wx1", name]);
     let change = |name: &str, expires_at| RecordChange {
@@ -387,7 +390,7 @@ fn records_survive_and_are_swept() {
 /// Two logins of one player at once were two writes of one name in one batch, and nothing said which stays.
 /// The last one asked for stays.
 #[test]
-fn of_many_puts_at_once_the_last_stays() {
+fn concurrent_puts_keep_the_last() {
     let folder = tempdir().unwrap();
     let store = open(folder.path()).unwrap();
     let put = |value: usize| {
@@ -410,7 +413,7 @@ fn of_many_puts_at_once_the_last_stays() {
 }
 
 #[test]
-fn a_cursor_from_elsewhere_shows_nothing() {
+fn foreign_cursor_yields_an_empty_page() {
     let folder = tempdir().unwrap();
     let store = open(folder.path()).unwrap();
     for bill in 0..6 {

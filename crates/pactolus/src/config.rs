@@ -30,7 +30,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use pactolus_ledger_embedded::Settings as EmbeddedSettings;
+use pactolus_ledger_embedded::EmbeddedSettings;
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, Pf};
 use pactolus_server::{AppSettings, Keyring, Limits, Login, MasterKey, Settings};
 use pactolus_types::{Amount, AppId, OfferId};
@@ -164,19 +164,19 @@ const SEGMENT_BYTES_MIN: u64 = 4096;
 fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
     let usual = EmbeddedSettings::default();
     let queue_orders_max = embedded.optional("queue_orders_max", usual.queue_orders_max, count(1..=HELD_MAX));
-    let tail_orders = embedded.optional("tail_orders", usual.tail_orders, count(1..=HELD_MAX));
-    let accounts_kept = embedded.optional("accounts_kept", usual.accounts_kept, count(0..=HELD_MAX));
+    let tail_orders = embedded.optional("tail_orders", usual.memtable_orders, count(1..=HELD_MAX));
+    let accounts_kept = embedded.optional("accounts_kept", usual.accounts_cached, count(0..=HELD_MAX));
     let segment_bytes =
         embedded.optional("segment_bytes", usual.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
     let filter_bytes = embedded.optional("filter_bytes", usual.filter_bytes, count(0..=u64::MAX));
-    let room_kept_bytes = embedded.optional("room_kept_bytes", usual.room_kept_bytes, count(0..=u64::MAX));
+    let room_kept_bytes = embedded.optional("room_kept_bytes", usual.disk_reserve_bytes, count(0..=u64::MAX));
     Some(EmbeddedSettings {
         queue_orders_max: queue_orders_max?,
-        tail_orders: tail_orders?,
-        accounts_kept: accounts_kept?,
+        memtable_orders: tail_orders?,
+        accounts_cached: accounts_kept?,
         segment_bytes: segment_bytes?,
         filter_bytes: filter_bytes?,
-        room_kept_bytes: room_kept_bytes?,
+        disk_reserve_bytes: room_kept_bytes?,
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{Audit, HistoryDigest, Ledger as _, Portable, Unavailable};
-use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 #[cfg(feature = "postgres")]
 use pactolus_ledger_postgres::PostgresStore;
 use pactolus_server::Store;
@@ -73,7 +73,7 @@ impl StoreArgument {
 /// The bounds of a store, whichever engine's it is.
 #[derive(Default)]
 pub(crate) struct Bounds {
-    pub(crate) embedded: Settings,
+    pub(crate) embedded: EmbeddedSettings,
     #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "there is no engine to give them to"))]
     pub(crate) postgres: PostgresBounds,
 }
@@ -121,8 +121,8 @@ pub(crate) fn audit(
         if holds_nothing(folder) {
             return Err(Failure::NoStore(url.clone()));
         }
-        let store =
-            EmbeddedStore::open(folder, &Settings::default()).map_err(|source| unopened(url, source))?;
+        let store = EmbeddedStore::open(folder, &EmbeddedSettings::default())
+            .map_err(|source| unopened(url, source))?;
         let audit = store.audit_since(Some(since)).await;
         store.close().await;
         Ok(audit)
@@ -134,7 +134,7 @@ pub(crate) fn audit(
 pub(crate) async fn open_whole(url: &StoreUrl) -> Result<Arc<dyn Portable>, Failure> {
     match url {
         StoreUrl::Embedded(folder) => {
-            let store = EmbeddedStore::open(folder, &Settings::default());
+            let store = EmbeddedStore::open(folder, &EmbeddedSettings::default());
             Ok(Arc::new(store.map_err(|source| unopened(url, source))?))
         }
         #[cfg(feature = "postgres")]

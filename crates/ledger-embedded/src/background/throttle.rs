@@ -16,37 +16,37 @@ use std::time::{Duration, Instant};
 
 /// How long background work goes on before it rests, and how long it rests then: a fifth of a core is enough for it to
 /// be done with a bulk before the next is gathered, where orders come at half of what is possible.
-const WORKS: Duration = Duration::from_millis(1);
-const RESTS: Duration = Duration::from_millis(4);
+const WORK_SLICE: Duration = Duration::from_millis(1);
+const SLEEP_SLICE: Duration = Duration::from_millis(4);
 
 /// How many steps are taken between two looks at the clock: some tens of microseconds.
-const STEPS_PER_LOOK: u32 = 16;
+const STEPS_PER_CLOCK_READ: u32 = 16;
 
 /// The pace of background work, which is a long row of small steps: it rests now and then, unless it is waited for.
-pub(crate) struct Pace<'a> {
-    is_waited_for: &'a dyn Fn() -> bool,
-    rested: Cell<Instant>,
+pub(crate) struct Throttle<'a> {
+    is_urgent: &'a dyn Fn() -> bool,
+    resumed_at: Cell<Instant>,
     steps: Cell<u32>,
 }
 
-impl<'a> Pace<'a> {
+impl<'a> Throttle<'a> {
     /// Work that begins now, and does not rest while somebody waits for it.
-    pub(crate) fn new(is_waited_for: &'a dyn Fn() -> bool) -> Self {
-        Self { is_waited_for, rested: Cell::new(Instant::now()), steps: Cell::new(0) }
+    pub(crate) fn new(is_urgent: &'a dyn Fn() -> bool) -> Self {
+        Self { is_urgent, resumed_at: Cell::new(Instant::now()), steps: Cell::new(0) }
     }
 
     /// Said after each step. No lock that anybody else asks for may be held then.
     pub(crate) fn step(&self) {
         self.steps.set(self.steps.get() + 1);
-        if self.steps.get() < STEPS_PER_LOOK {
+        if self.steps.get() < STEPS_PER_CLOCK_READ {
             return;
         }
         self.steps.set(0);
-        if self.rested.get().elapsed() >= WORKS {
-            if !(self.is_waited_for)() {
-                sleep(RESTS);
+        if self.resumed_at.get().elapsed() >= WORK_SLICE {
+            if !(self.is_urgent)() {
+                sleep(SLEEP_SLICE);
             }
-            self.rested.set(Instant::now());
+            self.resumed_at.set(Instant::now());
         }
     }
 }
@@ -57,7 +57,7 @@ const NICE: i32 = 10;
 
 /// From now on the calling thread runs after others, where the system lets it.
 #[cfg(target_os = "linux")]
-pub(crate) fn run_after_others() {
+pub(crate) fn lower_priority() {
     // What other systems take for the process is on Linux the calling thread.
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "a background thread runs as others do");
@@ -73,11 +73,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_thread_that_asks_runs_after_others() {
+    fn only_the_calling_thread_is_niced() {
         let nice = || rustix::process::getpriority_process(None).unwrap();
         let before = nice();
         let calm = std::thread::spawn(move || {
-            run_after_others();
+            lower_priority();
             nice()
         });
         assert_eq!(calm.join().unwrap(), NICE.max(before));

@@ -16,48 +16,48 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::disk::{Disk, WriteError};
-use crate::settings::Settings;
+use crate::settings::EmbeddedSettings;
 
 /// Of a disk that is smaller than its operator thought of, this part is kept at most.
-const KEPT_PART: u64 = 8;
+const RESERVE_DIVISOR: u64 = 8;
 
 /// How often room is looked for. At the greatest speed, some 40 MB of orders are written in a second.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The file with which room is tried for.
-const TRIAL_FILE: &str = "room";
+const PROBE_FILE: &str = "room";
 /// A trial is of at least this much, and of at most [`TRIAL_BYTES_MAX`]: more than the largest batch.
-const TRIAL_BYTES_MIN: u64 = 64 * 1024;
-const TRIAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const PROBE_BYTES_MIN: u64 = 64 * 1024;
+const PROBE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Why there is no room, as bits.
-const LOW: u8 = 1;
-const REFUSED: u8 = 2;
-const ROWS_WAIT: u8 = 4;
+const BELOW_RESERVE: u8 = 1;
+const ENOSPC: u8 = 2;
+const FLUSH_STALLED: u8 = 4;
 
 /// The room of a store.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct DiskSpace {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-    kept: u64,
-    reasons: AtomicU8,
+    reserve_bytes: u64,
+    full_reasons: AtomicU8,
     /// How much the last write was of that found no room.
-    needed: AtomicU64,
+    needed_bytes: AtomicU64,
 }
 
-impl Room {
+impl DiskSpace {
     /// The room of the store in `folder`, which has to be there.
-    pub(crate) fn new(disk: Arc<dyn Disk>, folder: &Path, settings: &Settings) -> Self {
-        let room = Self {
+    pub(crate) fn new(disk: Arc<dyn Disk>, folder: &Path, settings: &EmbeddedSettings) -> Self {
+        let space = Self {
             disk,
             folder: folder.to_owned(),
-            kept: settings.room_kept_bytes,
-            reasons: AtomicU8::new(0),
-            needed: AtomicU64::new(0),
+            reserve_bytes: settings.disk_reserve_bytes,
+            full_reasons: AtomicU8::new(0),
+            needed_bytes: AtomicU64::new(0),
         };
-        room.look();
-        room
+        space.poll();
+        space
     }
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
@@ -66,63 +66,63 @@ impl Room {
 
     /// Whether new orders and records are refused.
     pub(crate) fn is_full(&self) -> bool {
-        self.reasons.load(Ordering::Relaxed) != 0
+        self.full_reasons.load(Ordering::Relaxed) != 0
     }
 
     /// Whether a write found no room, and no trial has since.
-    pub(crate) fn has_refused(&self) -> bool {
-        self.reasons.load(Ordering::Relaxed) & REFUSED != 0
+    pub(crate) fn has_enospc(&self) -> bool {
+        self.full_reasons.load(Ordering::Relaxed) & ENOSPC != 0
     }
 
     /// Whether rows wait in memory for room in the views.
-    pub(crate) fn rows_wait(&self) -> bool {
-        self.reasons.load(Ordering::Relaxed) & ROWS_WAIT != 0
+    pub(crate) fn flush_stalled(&self) -> bool {
+        self.full_reasons.load(Ordering::Relaxed) & FLUSH_STALLED != 0
     }
 
     /// A write of about so many bytes found no room.
-    pub(crate) fn refuse(&self, bytes: usize) {
-        self.needed.store(bytes as u64, Ordering::Relaxed);
-        self.add(REFUSED);
+    pub(crate) fn record_enospc(&self, bytes: usize) {
+        self.needed_bytes.store(bytes as u64, Ordering::Relaxed);
+        self.set_reason(ENOSPC);
     }
 
     /// Rows wait for room in the views, or no longer.
-    pub(crate) fn set_rows_wait(&self, wait: bool) {
-        if wait { self.add(ROWS_WAIT) } else { self.clear(ROWS_WAIT) }
+    pub(crate) fn set_flush_stalled(&self, wait: bool) {
+        if wait { self.set_reason(FLUSH_STALLED) } else { self.clear_reason(FLUSH_STALLED) }
     }
 
     /// Whether so many bytes can be written and what is kept is still there.
     pub(crate) fn fits(&self, bytes: u64) -> bool {
-        let space = self.disk.space(&self.folder);
-        space.is_none_or(|space| space.free >= bytes.saturating_add(self.kept_of(space.total)))
+        let space = self.disk.capacity(&self.folder);
+        space.is_none_or(|space| space.free >= bytes.saturating_add(self.reserve_of(space.total)))
     }
 
-    fn kept_of(&self, total: u64) -> u64 {
-        self.kept.min(total / KEPT_PART)
+    fn reserve_of(&self, total: u64) -> u64 {
+        self.reserve_bytes.min(total / RESERVE_DIVISOR)
     }
 
     /// Looks how much is free, and tries for room where a write found none.
-    pub(crate) fn look(&self) {
-        let is_low = self.disk.space(&self.folder).is_some_and(|space| {
-            let kept = self.kept_of(space.total);
-            let was_low = self.reasons.load(Ordering::Relaxed) & LOW != 0;
+    pub(crate) fn poll(&self) {
+        let is_low = self.disk.capacity(&self.folder).is_some_and(|space| {
+            let reserve = self.reserve_of(space.total);
+            let was_low = self.full_reasons.load(Ordering::Relaxed) & BELOW_RESERVE != 0;
             // A little more than what is kept, so that it does not go back and forth.
-            space.free < if was_low { kept.saturating_add(kept / 8) } else { kept }
+            space.free < if was_low { reserve.saturating_add(reserve / 8) } else { reserve }
         });
         if is_low {
-            self.add(LOW);
+            self.set_reason(BELOW_RESERVE);
             return;
         }
-        if self.has_refused() && self.try_for_room().is_ok() {
-            self.clear(REFUSED);
+        if self.has_enospc() && self.probe_write().is_ok() {
+            self.clear_reason(ENOSPC);
         }
-        self.clear(LOW);
+        self.clear_reason(BELOW_RESERVE);
     }
 
     /// Writes twice what found no room, and takes it away again. A file system may have room that is not this user's.
-    fn try_for_room(&self) -> Result<(), WriteError> {
-        let bytes = self.needed.load(Ordering::Relaxed).saturating_mul(2);
-        let bytes = bytes.clamp(TRIAL_BYTES_MIN, TRIAL_BYTES_MAX);
-        let path = self.folder.join(TRIAL_FILE);
+    fn probe_write(&self) -> Result<(), WriteError> {
+        let bytes = self.needed_bytes.load(Ordering::Relaxed).saturating_mul(2);
+        let bytes = bytes.clamp(PROBE_BYTES_MIN, PROBE_BYTES_MAX);
+        let path = self.folder.join(PROBE_FILE);
         let tried = self.disk.create(&path).and_then(|file| {
             let bytes = vec![0xA5; usize::try_from(bytes).expect("it is not more than TRIAL_BYTES_MAX")];
             self.disk.write(&file, &bytes, 0)
@@ -132,39 +132,39 @@ impl Room {
         tried
     }
 
-    fn add(&self, reason: u8) {
-        if self.reasons.fetch_or(reason, Ordering::Relaxed) == 0 {
+    fn set_reason(&self, reason: u8) {
+        if self.full_reasons.fetch_or(reason, Ordering::Relaxed) == 0 {
             let folder = self.folder.display();
             tracing::warn!("the disk of {folder} is full; no more orders are taken until there is room");
         }
     }
 
-    fn clear(&self, reason: u8) {
-        if self.reasons.fetch_and(!reason, Ordering::Relaxed) == reason {
+    fn clear_reason(&self, reason: u8) {
+        if self.full_reasons.fetch_and(!reason, Ordering::Relaxed) == reason {
             tracing::info!("the disk of {} has room again; orders are taken", self.folder.display());
         }
     }
 }
 
 /// The thread that looks for room. Dropping it ends it.
-pub(crate) struct Looker {
+pub(crate) struct SpaceMonitor {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Looker {
-    pub(crate) fn start(room: Arc<Room>) -> std::io::Result<Self> {
+impl SpaceMonitor {
+    pub(crate) fn start(space: Arc<DiskSpace>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(0);
         let thread = std::thread::Builder::new().name("pactolus-room".into()).spawn(move || {
-            while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                room.look();
+            while stopped.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                space.poll();
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
-impl Drop for Looker {
+impl Drop for SpaceMonitor {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take()

@@ -8,22 +8,22 @@ use pactolus_ledger::{
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
-use crate::journal::entry::{self, Entry, Follows};
+use crate::journal::entry::{self, Entry, Links};
 use crate::journal::frame::{Frame, FrameBuilder};
-use crate::journal::{Mark, Position};
+use crate::journal::{Checkpoint, Position};
 
 const VALID: &str = "it keeps the rule";
-const WORD: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+const WORD_CHARS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
 /// A frame and what is in it.
-pub(super) struct Made {
+pub(super) struct FrameCase {
     pub(super) entries: Vec<(Position, Entry)>,
     /// None where there are no entries.
     pub(super) frame: Option<Frame>,
 }
 
 /// A frame of a few orders that stands at `before`.
-pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
+pub(super) fn frame_case(choices: &mut Choices<'_>, before: Checkpoint) -> FrameCase {
     let mut frame = FrameBuilder::new(before, Vec::new());
     let mut entries = Vec::new();
     for _ in 0..=choices.below(4) {
@@ -34,9 +34,9 @@ pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
         let mut earlier = || choices.flag().then(|| Position(choices.number() % (before.position.0 + 1)));
         let previous = earlier();
         let is_cancel = matches!(receipt.order.kind, OrderKind::Cancel { .. });
-        let follows = Follows { previous, pay: if is_cancel { earlier() } else { None } };
+        let follows = Links { previous, pay: if is_cancel { earlier() } else { None } };
         let position = frame.add(&receipt.order, &receipt.effect(), follows);
-        let entry = Entry { receipt, follows };
+        let entry = Entry { receipt, links: follows };
         assert_eq!(
             frame.entry(position).as_ref(),
             Some(&entry),
@@ -44,14 +44,14 @@ pub(super) fn some(choices: &mut Choices<'_>, before: Mark) -> Made {
         );
         entries.push((position, entry));
     }
-    Made { entries, frame: frame.finish() }
+    FrameCase { entries, frame: frame.finish() }
 }
 
 /// Panics where an entry cannot be written and read again.
-pub(super) fn reads_back(position: Position, entry: &Entry) {
+pub(super) fn assert_round_trip(position: Position, entry: &Entry) {
     let mut bytes = Vec::new();
-    entry::put(&mut bytes, &entry.receipt.order, &entry.receipt.effect(), entry.follows, position);
-    assert_eq!(Entry::read(&bytes, position).as_ref(), Some(entry));
+    entry::encode(&mut bytes, &entry.receipt.order, &entry.receipt.effect(), entry.links, position);
+    assert_eq!(Entry::decode(&bytes, position).as_ref(), Some(entry));
 }
 
 fn receipt(choices: &mut Choices<'_>) -> Receipt {
@@ -66,13 +66,13 @@ fn receipt(choices: &mut Choices<'_>) -> Receipt {
 
 fn order(choices: &mut Choices<'_>) -> Order {
     let account = AccountKey {
-        app: choices.word(64, WORD).parse().expect(VALID),
+        app: choices.word(64, WORD_CHARS).parse().expect(VALID),
         environment: choices.one_of(&Environment::ALL),
-        offer: choices.word(64, WORD).parse().expect(VALID),
-        player: choices.word(64, WORD).parse().expect(VALID),
-        zone: choices.word(64, WORD).parse().expect(VALID),
+        offer: choices.word(64, WORD_CHARS).parse().expect(VALID),
+        player: choices.word(64, WORD_CHARS).parse().expect(VALID),
+        zone: choices.word(64, WORD_CHARS).parse().expect(VALID),
     };
-    let bill_no = choices.word(63, WORD).parse().expect(VALID);
+    let bill_no = choices.word(63, WORD_CHARS).parse().expect(VALID);
     let kind = match choices.below(5) {
         0 => OrderKind::Save(amount(choices)),
         1 => OrderKind::Present(amount(choices).into()),

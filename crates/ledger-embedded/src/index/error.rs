@@ -13,7 +13,7 @@ pub(crate) enum IndexError {
     #[error("writing the views failed")]
     Write(#[from] WriteError),
     #[error("{} is damaged at offset {offset}", file.display())]
-    Damaged { file: PathBuf, offset: u64 },
+    Corrupt { file: PathBuf, offset: u64 },
 }
 
 impl IndexError {

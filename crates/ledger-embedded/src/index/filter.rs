@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 
 /// Bits for each record where there is room: of a thousand fingerprints that are not there, two are missed, and each
 /// costs a read.
-pub(super) const BITS_PER_RECORD_MAX: u64 = 16;
+pub(super) const BITS_PER_ENTRY_MAX: u64 = 16;
 
 const WORDS: usize = 8;
 const BLOCK_BYTES: usize = WORDS * 4;
@@ -22,8 +22,8 @@ pub(super) struct Filter {
 
 impl Filter {
     /// An empty filter for about `records` fingerprints, of about `bytes_max` bytes at most.
-    pub(super) fn for_records(records: u64, bytes_max: u64) -> Self {
-        let bytes = (records * BITS_PER_RECORD_MAX).div_ceil(8).min(bytes_max);
+    pub(super) fn with_capacity(records: u64, bytes_max: u64) -> Self {
+        let bytes = (records * BITS_PER_ENTRY_MAX).div_ceil(8).min(bytes_max);
         let bytes = bytes.next_multiple_of(BLOCK_BYTES as u64);
         Self { bytes: vec![0; usize::try_from(bytes).expect("a filter fits into memory")] }
     }
@@ -38,7 +38,7 @@ impl Filter {
     }
 
     pub(super) fn insert(&mut self, fingerprint: Fingerprint) {
-        let at = self.block_of(fingerprint);
+        let at = self.block_index(fingerprint);
         if let Some(block) = self.bytes.as_chunks_mut::<BLOCK_BYTES>().0.get_mut(at) {
             for (word, bit) in block.as_chunks_mut().0.iter_mut().zip(bits(fingerprint)) {
                 *word = (u32::from_le_bytes(*word) | bit).to_le_bytes();
@@ -46,8 +46,8 @@ impl Filter {
         }
     }
 
-    pub(super) fn may_hold(&self, fingerprint: Fingerprint) -> bool {
-        match self.bytes.as_chunks::<BLOCK_BYTES>().0.get(self.block_of(fingerprint)) {
+    pub(super) fn may_contain(&self, fingerprint: Fingerprint) -> bool {
+        match self.bytes.as_chunks::<BLOCK_BYTES>().0.get(self.block_index(fingerprint)) {
             Some(block) => {
                 let words = block.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word));
                 words.zip(bits(fingerprint)).all(|(word, bit)| word & bit != 0)
@@ -56,7 +56,7 @@ impl Filter {
         }
     }
 
-    fn block_of(&self, fingerprint: Fingerprint) -> usize {
+    fn block_index(&self, fingerprint: Fingerprint) -> usize {
         let blocks = self.bytes.len() / BLOCK_BYTES;
         let block = (u128::from(fingerprint.high) * blocks as u128) >> 64;
         usize::try_from(block).expect("it is less than the number of blocks")
@@ -82,26 +82,26 @@ mod tests {
     }
 
     fn filled(bytes_max: u64) -> Filter {
-        let mut filter = Filter::for_records(100_000, bytes_max);
+        let mut filter = Filter::with_capacity(100_000, bytes_max);
         (0..100_000).for_each(|number| filter.insert(fingerprint(number)));
         filter
     }
 
-    fn missed(filter: &Filter) -> usize {
-        assert!((0..100_000).all(|number| filter.may_hold(fingerprint(number))));
-        (100_000..200_000).filter(|number| filter.may_hold(fingerprint(*number))).count()
+    fn false_positives(filter: &Filter) -> usize {
+        assert!((0..100_000).all(|number| filter.may_contain(fingerprint(number))));
+        (100_000..200_000).filter(|number| filter.may_contain(fingerprint(*number))).count()
     }
 
     #[test]
-    fn what_is_there_is_never_missed_and_what_is_not_seldom_passes() {
+    fn filter_has_no_false_negatives() {
         let filter = filled(u64::MAX);
-        assert!(missed(&filter) < 300, "{}", missed(&filter));
-        assert_eq!(missed(&Filter::from_bytes(filter.bytes().to_vec())), missed(&filter));
+        assert!(false_positives(&filter) < 300, "{}", false_positives(&filter));
+        assert_eq!(false_positives(&Filter::from_bytes(filter.bytes().to_vec())), false_positives(&filter));
     }
 
     #[test]
-    fn with_less_room_more_passes() {
-        assert!(missed(&filled(75_000)) > missed(&filled(u64::MAX)));
-        assert_eq!(missed(&filled(0)), 100_000, "without room everything may be there");
+    fn smaller_filter_has_more_false_positives() {
+        assert!(false_positives(&filled(75_000)) > false_positives(&filled(u64::MAX)));
+        assert_eq!(false_positives(&filled(0)), 100_000, "without room everything may be there");
     }
 }

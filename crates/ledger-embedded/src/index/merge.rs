@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Index;
 use super::error::IndexError;
-use super::run::{Record, Run, RunReader};
-use crate::background::throttle::Pace;
+use super::run::{IndexEntry, Run, RunReader};
+use crate::background::throttle::Throttle;
 
 /// Runs to merge, newest first.
 pub(crate) struct Merge(Vec<Arc<Run>>);
@@ -16,13 +16,13 @@ impl Merge {
         Self(runs)
     }
 
-    pub(super) fn has(&self, run: &Run) -> bool {
+    pub(super) fn contains(&self, run: &Run) -> bool {
         self.0.iter().any(|merged| merged.number == run.number)
     }
 
     /// How large the file of all is at most.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.iter().map(|run| run.bytes()).sum()
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.0.iter().map(|run| run.bytes_max()).sum()
     }
 
     /// Writes one run of all, or nothing if it is told to give up meanwhile.
@@ -30,16 +30,16 @@ impl Merge {
         &self,
         index: &Index,
         number: u64,
-        give_up: &AtomicBool,
-        pace: &Pace<'_>,
+        cancel: &AtomicBool,
+        throttle: &Throttle<'_>,
     ) -> Result<Option<Arc<Run>>, IndexError> {
-        let records = self.0.iter().map(|run| run.records).sum();
-        let mut writer = index.writer(number, records, index.runs().records())?;
-        let mut records = self.records()?;
+        let records = self.0.iter().map(|run| run.entries).sum();
+        let mut writer = index.run_writer(number, records, index.runs().entry_count())?;
+        let mut records = self.entries()?;
         while let Some(record) = records.next()? {
             writer.add(record)?;
-            pace.step();
-            if give_up.load(Ordering::Relaxed) {
+            throttle.step();
+            if cancel.load(Ordering::Relaxed) {
                 return Ok(None);
             }
         }
@@ -47,7 +47,7 @@ impl Merge {
     }
 
     /// Removes the files of the runs, which nothing refers to any more; whoever has them open can still read them.
-    pub(crate) fn remove(&self) -> Result<(), IndexError> {
+    pub(crate) fn remove_files(&self) -> Result<(), IndexError> {
         for run in &self.0 {
             std::fs::remove_file(&run.path)?;
         }
@@ -55,41 +55,40 @@ impl Merge {
     }
 
     /// All records, in the order of their fingerprints.
-    pub(crate) fn records(&self) -> Result<Records<'_>, IndexError> {
+    pub(crate) fn entries(&self) -> Result<MergeIter<'_>, IndexError> {
         let mut heads = Vec::with_capacity(self.0.len());
         for run in &self.0 {
             let mut reader = RunReader::new(run);
             if let Some(record) = reader.next()? {
-                heads.push(Head { record, reader });
+                heads.push(AppendCursor { entry: record, reader });
             }
         }
-        Ok(Records(heads))
+        Ok(MergeIter(heads))
     }
 }
 
 /// A walk over runs. There are few, so the least of their next records is found by looking at each.
-pub(crate) struct Records<'a>(Vec<Head<'a>>);
+pub(crate) struct MergeIter<'a>(Vec<AppendCursor<'a>>);
 
 /// The next record of a run, and what comes after it.
-struct Head<'a> {
-    record: Record,
+struct AppendCursor<'a> {
+    entry: IndexEntry,
     reader: RunReader<'a>,
 }
 
-impl Records<'_> {
+impl MergeIter<'_> {
     /// The next record, or nothing after the last.
-    pub(crate) fn next(&mut self) -> Result<Option<Record>, IndexError> {
+    pub(crate) fn next(&mut self) -> Result<Option<IndexEntry>, IndexError> {
         // Of equal ones `min_by_key` takes the first, which is the newest.
-        let Some(least) = self.0.iter().map(|head| head.record).min_by_key(|record| record.fingerprint)
-        else {
+        let Some(least) = self.0.iter().map(|head| head.entry).min_by_key(|record| record.fingerprint) else {
             return Ok(None);
         };
         let mut at = 0;
         while let Some(head) = self.0.get_mut(at) {
-            if head.record.fingerprint != least.fingerprint {
+            if head.entry.fingerprint != least.fingerprint {
                 at += 1;
             } else if let Some(record) = head.reader.next()? {
-                head.record = record;
+                head.entry = record;
                 at += 1;
             } else {
                 self.0.remove(at);

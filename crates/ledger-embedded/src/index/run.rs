@@ -17,26 +17,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::IndexError;
-use super::filter::{BITS_PER_RECORD_MAX, Filter};
-use crate::codec::FORMAT;
-use crate::disk::{Disk, sync_folder, synced};
+use super::filter::{BITS_PER_ENTRY_MAX, Filter};
+use crate::codec::FORMAT_VERSION;
+use crate::disk::{Disk, sync_folder, sync_result};
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 
 /// Where the last order under a name stands, by the name's fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
+pub(crate) struct IndexEntry {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) position: Position,
 }
 
-impl Record {
-    fn read(bytes: &[u8; RECORD_BYTES]) -> Self {
+impl IndexEntry {
+    fn decode(bytes: &[u8; ENTRY_BYTES]) -> Self {
         let [high, low, position] = [0, 8, 16].map(|at| u64_at(bytes, at));
         Self { fingerprint: Fingerprint { high, low }, position: Position(position) }
     }
 
-    fn put(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Vec<u8>) {
         for part in [self.fingerprint.high, self.fingerprint.low, self.position.0] {
             out.extend_from_slice(&part.to_le_bytes());
         }
@@ -44,9 +44,9 @@ impl Record {
 }
 
 const BLOCK_BYTES: usize = 4096;
-const RECORD_BYTES: usize = 24;
-const RECORDS_PER_BLOCK: usize = 170;
-const BLOCK_CRC_AT: usize = RECORDS_PER_BLOCK * RECORD_BYTES;
+const ENTRY_BYTES: usize = 24;
+const ENTRIES_PER_BLOCK: usize = 170;
+const BLOCK_CRC_AT: usize = ENTRIES_PER_BLOCK * ENTRY_BYTES;
 
 const MAGIC: [u8; 8] = *b"PCTINDEX";
 const HEADER_CRC_AT: usize = 40;
@@ -62,7 +62,7 @@ const READ_BLOCKS: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) number: u64,
-    pub(crate) records: u64,
+    pub(crate) entries: u64,
     pub(crate) path: PathBuf,
     file: File,
     filter: Filter,
@@ -77,10 +77,11 @@ impl Run {
     pub(super) fn open(folder: &Path, number: u64) -> Result<Self, IndexError> {
         let path = Self::path(folder, number);
         let file = File::open(&path)?;
-        let damaged = |offset| IndexError::Damaged { file: path.clone(), offset };
+        let damaged = |offset| IndexError::Corrupt { file: path.clone(), offset };
         let mut header = [0; BLOCK_BYTES];
         file.read_exact_at(&mut header, 0).map_err(|_| damaged(0))?;
-        let is_this = header[..8] == MAGIC && u32_at(&header, 8) == FORMAT && u64_at(&header, 12) == number;
+        let is_this =
+            header[..8] == MAGIC && u32_at(&header, 8) == FORMAT_VERSION && u64_at(&header, 12) == number;
         if !is_this || crc(number, 0, &header[..HEADER_CRC_AT]) != u32_at(&header, HEADER_CRC_AT) {
             return Err(damaged(0));
         }
@@ -100,12 +101,12 @@ impl Run {
             return Err(damaged(filter_at));
         }
         let filter = Filter::from_bytes(bytes);
-        Ok(Self { number, records, path, file, filter })
+        Ok(Self { number, entries: records, path, file, filter })
     }
 
     /// How large its file is at most.
-    pub(super) fn bytes(&self) -> u64 {
-        BLOCK_BYTES as u64 * (1 + blocks(self.records)) + self.records * BITS_PER_RECORD_MAX / 8
+    pub(super) fn bytes_max(&self) -> u64 {
+        BLOCK_BYTES as u64 * (1 + blocks(self.entries)) + self.entries * BITS_PER_ENTRY_MAX / 8
     }
 
     /// Removes the file of a run that nothing refers to.
@@ -114,14 +115,14 @@ impl Run {
     }
 
     /// Whether there may be a record with this fingerprint; most often it says no where there is none.
-    pub(super) fn may_hold(&self, fingerprint: Fingerprint) -> bool {
-        self.filter.may_hold(fingerprint)
+    pub(super) fn may_contain(&self, fingerprint: Fingerprint) -> bool {
+        self.filter.may_contain(fingerprint)
     }
 
     /// The position recorded for a fingerprint, by reading the file.
     pub(super) fn find(&self, fingerprint: Fingerprint) -> Result<Option<Position>, IndexError> {
         // The blocks that may hold it, and what stands before and after them.
-        let (mut from, mut to) = (0, blocks(self.records));
+        let (mut from, mut to) = (0, blocks(self.entries));
         let (mut after, mut before) = (0, u64::MAX);
         let mut bytes = [0; BLOCK_BYTES];
         while from < to {
@@ -129,16 +130,16 @@ impl Run {
             let share = share / (u128::from(before - after) + 1);
             let guess = from + u64::try_from(share).expect("it is less than there are blocks");
             self.read_blocks(guess, &mut bytes)?;
-            let records = &bytes.as_chunks().0[..self.records_in(guess)];
-            let [first, last] = [0, records.len() - 1].map(|at| Record::read(&records[at]).fingerprint);
+            let records = &bytes.as_chunks().0[..self.entries_in(guess)];
+            let [first, last] = [0, records.len() - 1].map(|at| IndexEntry::decode(&records[at]).fingerprint);
             if fingerprint < first {
                 (to, before) = (guess, first.high);
             } else if fingerprint > last {
                 (from, after) = (guess + 1, last.high);
             } else {
                 let found =
-                    records.binary_search_by_key(&fingerprint, |bytes| Record::read(bytes).fingerprint);
-                return Ok(found.ok().map(|at| Record::read(&records[at]).position));
+                    records.binary_search_by_key(&fingerprint, |bytes| IndexEntry::decode(bytes).fingerprint);
+                return Ok(found.ok().map(|at| IndexEntry::decode(&records[at]).position));
             }
         }
         Ok(None)
@@ -151,22 +152,22 @@ impl Run {
         for (block, bytes) in (first..).zip(bytes.chunks_exact(BLOCK_BYTES)) {
             if crc(self.number, 1 + block, &bytes[..BLOCK_CRC_AT]) != u32_at(bytes, BLOCK_CRC_AT) {
                 let offset = BLOCK_BYTES as u64 * (1 + block);
-                return Err(IndexError::Damaged { file: self.path.clone(), offset });
+                return Err(IndexError::Corrupt { file: self.path.clone(), offset });
             }
         }
         Ok(())
     }
 
     /// How many records a block holds.
-    fn records_in(&self, block: u64) -> usize {
-        let left = self.records - block * RECORDS_PER_BLOCK as u64;
-        usize::try_from(left).unwrap_or(usize::MAX).min(RECORDS_PER_BLOCK)
+    fn entries_in(&self, block: u64) -> usize {
+        let left = self.entries - block * ENTRIES_PER_BLOCK as u64;
+        usize::try_from(left).unwrap_or(usize::MAX).min(ENTRIES_PER_BLOCK)
     }
 }
 
 /// How many blocks so many records fill.
 fn blocks(records: u64) -> u64 {
-    records.div_ceil(RECORDS_PER_BLOCK as u64)
+    records.div_ceil(ENTRIES_PER_BLOCK as u64)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -208,9 +209,9 @@ impl<'a> RunReader<'a> {
     }
 
     /// The next record, or nothing after the last.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, IndexError> {
-        let all = blocks(self.run.records);
-        if self.block < self.next_read && self.at == self.run.records_in(self.block) {
+    pub(super) fn next(&mut self) -> Result<Option<IndexEntry>, IndexError> {
+        let all = blocks(self.run.entries);
+        if self.block < self.next_read && self.at == self.run.entries_in(self.block) {
             (self.block, self.at) = (self.block + 1, 0);
         }
         if self.block == all {
@@ -226,14 +227,14 @@ impl<'a> RunReader<'a> {
         let block =
             &self.bytes.as_chunks::<BLOCK_BYTES>().0[usize::try_from(self.block - first).expect("a few")];
         self.at += 1;
-        Ok(Some(Record::read(&block.as_chunks().0[self.at - 1])))
+        Ok(Some(IndexEntry::decode(&block.as_chunks().0[self.at - 1])))
     }
 }
 
 /// A file that is removed unless it is finished.
-struct Unfinished(Option<PathBuf>);
+struct TempPath(Option<PathBuf>);
 
-impl Drop for Unfinished {
+impl Drop for TempPath {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
             discard(path);
@@ -242,19 +243,19 @@ impl Drop for Unfinished {
 }
 
 /// A file that is appended to, and synced now and then.
-struct Output {
+struct RunFile {
     disk: Arc<dyn Disk>,
     file: File,
     written: u64,
     synced: u64,
 }
 
-impl Output {
+impl RunFile {
     fn append(&mut self, bytes: &[u8]) -> Result<(), IndexError> {
         self.disk.write(&self.file, bytes, self.written)?;
         self.written += bytes.len() as u64;
         if self.written - self.synced >= SYNC_BYTES {
-            synced(self.file.sync_data())?;
+            sync_result(self.file.sync_data())?;
             self.synced = self.written;
         }
         Ok(())
@@ -264,9 +265,9 @@ impl Output {
 /// A run while it is written.
 pub(super) struct RunWriter {
     number: u64,
-    path: Unfinished,
-    output: Output,
-    records: u64,
+    path: TempPath,
+    output: RunFile,
+    entries: u64,
     filter: Filter,
     /// Whole blocks that are not written yet, and then the one that is filled.
     bytes: Vec<u8>,
@@ -283,20 +284,20 @@ impl RunWriter {
     ) -> Result<Self, IndexError> {
         let path = Run::path(folder, number);
         let file = disk.create(&path)?;
-        let path = Unfinished(Some(path));
-        let filter = Filter::for_records(records, filter_bytes_max);
+        let path = TempPath(Some(path));
+        let filter = Filter::with_capacity(records, filter_bytes_max);
         let bytes = Vec::with_capacity(WRITE_BYTES);
         // The header comes last.
-        let output = Output { disk, file, written: BLOCK_BYTES as u64, synced: 0 };
-        Ok(Self { number, path, output, records: 0, filter, bytes })
+        let output = RunFile { disk, file, written: BLOCK_BYTES as u64, synced: 0 };
+        Ok(Self { number, path, output, entries: 0, filter, bytes })
     }
 
     /// Adds a record, whose fingerprint is greater than that of the one before.
-    pub(super) fn add(&mut self, record: Record) -> Result<(), IndexError> {
+    pub(super) fn add(&mut self, record: IndexEntry) -> Result<(), IndexError> {
         self.filter.insert(record.fingerprint);
-        record.put(&mut self.bytes);
-        self.records += 1;
-        if self.records.is_multiple_of(RECORDS_PER_BLOCK as u64) {
+        record.encode(&mut self.bytes);
+        self.entries += 1;
+        if self.entries.is_multiple_of(ENTRIES_PER_BLOCK as u64) {
             self.end_block()?;
         }
         Ok(())
@@ -305,7 +306,7 @@ impl RunWriter {
     fn end_block(&mut self) -> Result<(), IndexError> {
         let start = self.bytes.len().next_multiple_of(BLOCK_BYTES) - BLOCK_BYTES;
         self.bytes.resize(start + BLOCK_CRC_AT, 0);
-        let block = blocks(self.records);
+        let block = blocks(self.entries);
         let crc = crc(self.number, block, &self.bytes[start..]);
         self.bytes.extend_from_slice(&crc.to_le_bytes());
         self.bytes.resize(start + BLOCK_BYTES, 0);
@@ -321,28 +322,28 @@ impl RunWriter {
 
     /// The finished run, which is durable.
     pub(super) fn finish(mut self) -> Result<Run, IndexError> {
-        if !self.records.is_multiple_of(RECORDS_PER_BLOCK as u64) {
+        if !self.entries.is_multiple_of(ENTRIES_PER_BLOCK as u64) {
             self.end_block()?;
         }
         self.write()?;
-        let Self { number, mut path, mut output, records, filter, .. } = self;
+        let Self { number, mut path, mut output, entries: records, filter, .. } = self;
         for part in filter.bytes().chunks(WRITE_BYTES) {
             output.append(part)?;
         }
         let mut header = [0; BLOCK_BYTES];
         header[..8].copy_from_slice(&MAGIC);
-        header[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        header[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
         header[12..20].copy_from_slice(&number.to_le_bytes());
         header[20..28].copy_from_slice(&records.to_le_bytes());
         header[28..36].copy_from_slice(&(filter.bytes().len() as u64).to_le_bytes());
         header[36..HEADER_CRC_AT].copy_from_slice(&crc(number, 0, filter.bytes()).to_le_bytes());
         let header_crc = crc(number, 0, &header[..HEADER_CRC_AT]);
         header[HEADER_CRC_AT..HEADER_CRC_AT + 4].copy_from_slice(&header_crc.to_le_bytes());
-        let Output { disk, file, .. } = output;
+        let RunFile { disk, file, .. } = output;
         disk.write(&file, &header, 0)?;
-        synced(file.sync_all())?;
+        sync_result(file.sync_all())?;
         let path = path.0.take().expect("nobody else finishes it");
-        synced(sync_folder(path.parent().unwrap_or(Path::new("."))))?;
-        Ok(Run { number, records, path, file, filter })
+        sync_result(sync_folder(path.parent().unwrap_or(Path::new("."))))?;
+        Ok(Run { number, entries: records, path, file, filter })
     }
 }

@@ -5,27 +5,27 @@ use std::sync::Arc;
 
 use super::Journal;
 use super::frame::{Frame, FrameBuilder};
-use super::position::{Mark, Position};
+use super::position::{Checkpoint, Position};
 use super::segment::{self, Segment};
-use crate::disk::{Disk, WriteError, synced};
+use crate::disk::{Disk, WriteError, sync_result};
 
 /// Where the next frame will stand, for whoever fills frames.
 #[derive(Debug)]
-pub(crate) struct Head {
-    end: Mark,
+pub(crate) struct RunHead {
+    end: Checkpoint,
     /// Where the last segment begins.
-    segment: Position,
+    segment_start: Position,
     segment_bytes: u64,
 }
 
-impl Head {
+impl RunHead {
     /// Goes on after `end`, the end of `journal`.
-    pub(crate) fn new(journal: &Journal, end: Mark, segment_bytes: u64) -> Self {
-        Self { end, segment: journal.segment(end.position).before.position, segment_bytes }
+    pub(crate) fn new(journal: &Journal, end: Checkpoint, segment_bytes: u64) -> Self {
+        Self { end, segment_start: journal.segment(end.position).before.position, segment_bytes }
     }
 
     /// Goes on after `end`, where `journal` was cut back to.
-    pub(crate) fn go_back(&mut self, journal: &Journal, end: Mark) {
+    pub(crate) fn rewind(&mut self, journal: &Journal, end: Checkpoint) {
         *self = Self::new(journal, end, self.segment_bytes);
     }
 
@@ -35,15 +35,15 @@ impl Head {
     }
 
     /// A frame to fill, in `room`; the first after a full segment will begin a new one.
-    pub(crate) fn frame(&self, room: Vec<u8>) -> FrameBuilder {
-        let is_full = self.end.position.0 - self.segment.0 >= self.segment_bytes;
-        FrameBuilder::new(if is_full { segment::first_frame(self.end) } else { self.end }, room)
+    pub(crate) fn begin_frame(&self, buffer: Vec<u8>) -> FrameBuilder {
+        let is_full = self.end.position.0 - self.segment_start.0 >= self.segment_bytes;
+        FrameBuilder::new(if is_full { segment::first_frame(self.end) } else { self.end }, buffer)
     }
 
     /// Goes on after `frame`.
-    pub(crate) fn pass(&mut self, frame: &Frame) {
+    pub(crate) fn advance(&mut self, frame: &Frame) {
         if frame.before.position != self.end.position {
-            self.segment = self.end.position;
+            self.segment_start = self.end.position;
         }
         self.end = frame.after;
     }
@@ -59,33 +59,33 @@ pub(crate) struct Appender {
     disk: Arc<dyn Disk>,
     journal: Arc<Journal>,
     segment: Arc<Segment>,
-    end: Mark,
+    end: Checkpoint,
     /// How long the segment's file is: what is after `end` is zeros.
-    length: u64,
+    file_bytes: u64,
 }
 
 /// How many zeros a file is made longer by: enough for a few thousand orders, and written in less than a millisecond.
-const AHEAD_BYTES: usize = 256 * 1024;
+const PREALLOCATE_BYTES: usize = 256 * 1024;
 
 /// How many of them are written at once. A larger write that fails halfway may be told as a shorter one, and what is
 /// tried again hides the failure.
-const AHEAD_PART_BYTES: usize = 64 * 1024;
+const PREALLOCATE_CHUNK_BYTES: usize = 64 * 1024;
 
-static AHEAD: [u8; AHEAD_BYTES] = [0; AHEAD_BYTES];
+static ZEROS: [u8; PREALLOCATE_BYTES] = [0; PREALLOCATE_BYTES];
 
 /// Of frames that are longer, a few would use the zeros up, which then cost more than they save.
-const SHORT_FRAME_BYTES: usize = AHEAD_BYTES / 8;
+const PREALLOCATING_FRAME_BYTES_MAX: usize = PREALLOCATE_BYTES / 8;
 
 impl Appender {
     /// Appends after `end`, which is where the journal ends and is durable.
-    pub(crate) fn new(disk: Arc<dyn Disk>, journal: Arc<Journal>, end: Mark) -> io::Result<Self> {
+    pub(crate) fn new(disk: Arc<dyn Disk>, journal: Arc<Journal>, end: Checkpoint) -> io::Result<Self> {
         let segment = journal.segment(end.position);
         let length = segment.file.metadata()?.len();
-        Ok(Self { disk, journal, segment, end, length })
+        Ok(Self { disk, journal, segment, end, file_bytes: length })
     }
 
     /// Where the journal ends.
-    pub(crate) fn end(&self) -> Mark {
+    pub(crate) fn end(&self) -> Checkpoint {
         self.end
     }
 
@@ -96,34 +96,34 @@ impl Appender {
     /// opened again.
     pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), WriteError> {
         if frame.before.position != self.end.position {
-            self.begin_segment()?;
+            self.roll_segment()?;
         }
         let at = self.segment.offset(frame.before.position);
         let end = at + frame.bytes.len() as u64;
-        if end > self.length && frame.bytes.len() <= SHORT_FRAME_BYTES {
-            self.write_ahead()?;
+        if end > self.file_bytes && frame.bytes.len() <= PREALLOCATING_FRAME_BYTES_MAX {
+            self.preallocate()?;
         }
         if let Err(error) = self.disk.write(&self.segment.file, &frame.bytes, at) {
             if error.is_full() {
                 // What was written of it was not synced and never will be, so nobody was told of it. The cut itself
                 // needs no sync: if it is lost, what comes back is a torn end, which opening cuts off; and the next
                 // frame's sync makes both durable.
-                self.cut(at)?;
+                self.truncate(at)?;
             }
             return Err(error);
         }
-        self.length = self.length.max(end);
-        synced(self.segment.file.sync_data())?;
+        self.file_bytes = self.file_bytes.max(end);
+        sync_result(self.segment.file.sync_data())?;
         self.end = frame.after;
         Ok(())
     }
 
     /// Makes the file longer by zeros, as far as there is room for them. The next sync makes them durable.
-    fn write_ahead(&mut self) -> Result<(), WriteError> {
-        for part in AHEAD.chunks(AHEAD_PART_BYTES) {
-            match self.disk.write(&self.segment.file, part, self.length) {
-                Ok(()) => self.length += part.len() as u64,
-                Err(WriteError::Full(_)) => return self.cut(self.length),
+    fn preallocate(&mut self) -> Result<(), WriteError> {
+        for part in ZEROS.chunks(PREALLOCATE_CHUNK_BYTES) {
+            match self.disk.write(&self.segment.file, part, self.file_bytes) {
+                Ok(()) => self.file_bytes += part.len() as u64,
+                Err(WriteError::DiskFull(_)) => return self.truncate(self.file_bytes),
                 Err(failed) => return Err(failed),
             }
         }
@@ -131,29 +131,30 @@ impl Appender {
     }
 
     /// Takes away the zeros that no frame was written over.
-    pub(crate) fn trim(&mut self) -> Result<(), WriteError> {
+    pub(crate) fn release_preallocated(&mut self) -> Result<(), WriteError> {
         let end = self.segment.offset(self.end.position);
-        if self.length > end {
-            self.cut(end)?;
-            synced(self.segment.file.sync_data())?;
+        if self.file_bytes > end {
+            self.truncate(end)?;
+            sync_result(self.segment.file.sync_data())?;
         }
         Ok(())
     }
 
     /// Goes on in a new file. The one before ends where the journal ended, which is durable before there is another.
-    fn begin_segment(&mut self) -> Result<(), WriteError> {
-        self.trim()?;
-        self.segment = self.journal.push(Segment::create(&*self.disk, &self.journal.folder, self.end)?);
+    fn roll_segment(&mut self) -> Result<(), WriteError> {
+        self.release_preallocated()?;
+        self.segment =
+            self.journal.add_segment(Segment::create(&*self.disk, &self.journal.folder, self.end)?);
         // Even if there is no room for the frame, the file is there, and the next one goes into it.
         self.end = self.segment.first_frame();
-        self.length = self.segment.offset(self.end.position);
+        self.file_bytes = self.segment.offset(self.end.position);
         Ok(())
     }
 
     /// Makes the file end at `length`.
-    fn cut(&mut self, length: u64) -> Result<(), WriteError> {
+    fn truncate(&mut self, length: u64) -> Result<(), WriteError> {
         self.segment.file.set_len(length).map_err(WriteError::Failed)?;
-        self.length = length;
+        self.file_bytes = length;
         Ok(())
     }
 }

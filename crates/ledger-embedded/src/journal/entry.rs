@@ -8,19 +8,19 @@ use pactolus_ledger::{
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
 use super::position::Position;
-use crate::codec::{Reader, put_text, put_varint};
+use crate::codec::{ByteReader, put_text, put_varint};
 
 /// One order in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The order and what it did.
     pub(crate) receipt: Receipt,
-    pub(crate) follows: Follows,
+    pub(crate) links: Links,
 }
 
 /// Where the orders stand that an order follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Follows {
+pub(crate) struct Links {
     /// The order before it of the same account; an account's statement is this chain.
     pub(crate) previous: Option<Position>,
     /// Of a cancel, the pay that it gives back.
@@ -32,11 +32,11 @@ const SAVE: u8 = 0;
 const PRESENT: u8 = 1;
 const PAY: u8 = 2;
 const CANCEL: u8 = 3;
-const KIND: u8 = 0b0000_0011;
+const KIND_MASK: u8 = 0b0000_0011;
 const SANDBOX: u8 = 0b0000_0100;
 const WITH_MEMO: u8 = 0b0000_1000;
 const WITH_LIMITS: u8 = 0b0001_0000;
-const KNOWN: u8 = KIND | SANDBOX | WITH_MEMO | WITH_LIMITS;
+const VALID_BITS: u8 = KIND_MASK | SANDBOX | WITH_MEMO | WITH_LIMITS;
 
 impl Entry {
     /// The most bytes that [`put`] makes of an entry: five names of at most 64 bytes and their lengths (325), two
@@ -45,18 +45,18 @@ impl Entry {
     pub(crate) const BYTES_MAX: usize = 2518;
 
     /// Reads what [`put`] wrote for an entry at `position`.
-    pub(crate) fn read(bytes: &[u8], position: Position) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
+    pub(crate) fn decode(bytes: &[u8], position: Position) -> Option<Self> {
+        let mut reader = ByteReader::new(bytes);
         let head = reader.byte()?;
-        if head & !KNOWN != 0 {
+        if head & !VALID_BITS != 0 {
             return None;
         }
-        let back = |reader: &mut Reader<'_>| match reader.varint()? {
+        let back = |reader: &mut ByteReader<'_>| match reader.varint()? {
             0 => Some(None),
             back => Some(Some(Position(position.0.checked_sub(back)?))),
         };
         let previous = back(&mut reader)?;
-        let pay = if head & KIND == CANCEL { back(&mut reader)? } else { None };
+        let pay = if head & KIND_MASK == CANCEL { back(&mut reader)? } else { None };
         let account = AccountKey {
             app: reader.text()?.parse().ok()?,
             environment: if head & SANDBOX == 0 { Environment::Live } else { Environment::Sandbox },
@@ -70,7 +70,7 @@ impl Entry {
         let gifted = Coins::new(reader.varint()?)?;
         let after = read_account(&mut reader)?;
         let amount = || Amount::new(coins.get()).ok();
-        let kind = match head & KIND {
+        let kind = match head & KIND_MASK {
             SAVE => OrderKind::Save(amount()?),
             PRESENT if head & WITH_LIMITS == 0 => OrderKind::Present(amount()?.into()),
             PRESENT => OrderKind::Present(Gift { amount: amount()?, limits: read_limits(&mut reader)? }),
@@ -83,16 +83,16 @@ impl Entry {
             Memo::new(reader.text()?, reader.text()?).ok()?
         };
         let receipt = Receipt { order: Order { account, bill_no, kind, memo }, at, coins, gifted, after };
-        reader.is_empty().then_some(Self { receipt, follows: Follows { previous, pay } })
+        reader.is_empty().then_some(Self { receipt, links: Links { previous, pay } })
     }
 }
 
 /// Appends the bytes of an entry that will stand at `position`.
-pub(crate) fn put(
+pub(crate) fn encode(
     out: &mut Vec<u8>,
     order: &Order,
     change: &OrderEffect,
-    follows: Follows,
+    links: Links,
     position: Position,
 ) {
     let Order { account, bill_no, kind, memo } = order;
@@ -110,9 +110,9 @@ pub(crate) fn put(
     };
     out.push(kind_bits | environment_bits | if has_memo { WITH_MEMO } else { 0 });
     let back = |earlier: Option<Position>| earlier.map_or(0, |earlier| position.0 - earlier.0);
-    put_varint(out, back(follows.previous));
+    put_varint(out, back(links.previous));
     if kind_bits == CANCEL {
-        put_varint(out, back(follows.pay));
+        put_varint(out, back(links.pay));
     }
     put_text(out, account.app.as_bytes());
     put_text(out, account.offer.as_bytes());
@@ -145,7 +145,7 @@ fn put_limits(out: &mut Vec<u8>, limits: GiftLimits) {
 }
 
 /// Reads what [`put_limits`] wrote.
-fn read_limits(reader: &mut Reader<'_>) -> Option<GiftLimits> {
+fn read_limits(reader: &mut ByteReader<'_>) -> Option<GiftLimits> {
     let [per_order, per_day] = [Coins::new(reader.varint()?)?, Coins::new(reader.varint()?)?];
     let limit = |coins: Coins| Amount::new(coins.get()).ok();
     Some(GiftLimits { per_order: limit(per_order), per_day: limit(per_day) })
@@ -167,7 +167,7 @@ pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
 }
 
 /// Reads what [`put_account`] wrote.
-pub(crate) fn read_account(reader: &mut Reader<'_>) -> Option<Account> {
+pub(crate) fn read_account(reader: &mut ByteReader<'_>) -> Option<Account> {
     let saved = Coins::new(reader.varint()?)?;
     let presented = Coins::new(reader.varint()?)?;
     let spent = Coins::new(reader.varint()?)?;

@@ -12,8 +12,8 @@
 
 use pactolus_ledger::{Order, OrderEffect};
 
-use super::entry::{self, Entry, Follows};
-use super::position::{Mark, Position};
+use super::entry::{self, Entry, Links};
+use super::position::{Checkpoint, Position};
 
 /// Bytes of a frame before its payload.
 pub(crate) const HEADER_BYTES: usize = 56;
@@ -27,25 +27,25 @@ pub(crate) const ENTRY_HEADER_BYTES: usize = 6;
 /// A frame while it is filled.
 #[derive(Debug)]
 pub(crate) struct FrameBuilder {
-    before: Mark,
+    before: Checkpoint,
     orders: u32,
     bytes: Vec<u8>,
 }
 
 impl FrameBuilder {
     /// An empty frame that will stand at `before`; `bytes` is room to reuse.
-    pub(crate) fn new(before: Mark, mut bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(before: Checkpoint, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
         Self { before, orders: 0, bytes }
     }
 
     /// Adds an entry and says where it will stand.
-    pub(crate) fn add(&mut self, order: &Order, change: &OrderEffect, follows: Follows) -> Position {
+    pub(crate) fn add(&mut self, order: &Order, change: &OrderEffect, links: Links) -> Position {
         let at = self.bytes.len();
         let position = self.before.position.plus(at);
         self.bytes.extend_from_slice(&[0; ENTRY_HEADER_BYTES]);
-        entry::put(&mut self.bytes, order, change, follows, position);
+        entry::encode(&mut self.bytes, order, change, links, position);
         let (header, body) = self.bytes[at..].split_at_mut(ENTRY_HEADER_BYTES);
         let length = u16::try_from(body.len()).expect("an entry has at most Entry::BYTES_MAX bytes");
         header[..2].copy_from_slice(&length.to_le_bytes());
@@ -55,7 +55,7 @@ impl FrameBuilder {
     }
 
     /// The frame that stands at `before` and has the first `orders` entries of a whole one that stands there.
-    pub(crate) fn first_of(before: Mark, whole: &[u8], orders: u64) -> Option<Frame> {
+    pub(crate) fn prefix(before: Checkpoint, whole: &[u8], orders: u64) -> Option<Frame> {
         let mut first = Self::new(before, Vec::new());
         while u64::from(first.orders) < orders {
             let at = first.bytes.len();
@@ -86,7 +86,7 @@ impl FrameBuilder {
         self.bytes[DIGEST_AT..CRC_AT].copy_from_slice(&digest);
         let header_crc = crc(before.position, &self.bytes[..CRC_AT]);
         self.bytes[CRC_AT..HEADER_BYTES].copy_from_slice(&header_crc.to_le_bytes());
-        let after = Mark {
+        let after = Checkpoint {
             position: before.position.plus(self.bytes.len()),
             orders: before.orders + u64::from(self.orders),
             digest,
@@ -98,8 +98,8 @@ impl FrameBuilder {
 /// A finished frame.
 #[derive(Debug)]
 pub(crate) struct Frame {
-    pub(crate) before: Mark,
-    pub(crate) after: Mark,
+    pub(crate) before: Checkpoint,
+    pub(crate) after: Checkpoint,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -117,15 +117,15 @@ fn entry_in(frame: &[u8], start: Position, position: Position) -> Option<Entry> 
 }
 
 /// The header of a frame that was read.
-pub(crate) struct Header {
+pub(crate) struct FrameHeader {
     /// Bytes of the payload.
-    pub(crate) payload: usize,
+    pub(crate) payload_bytes: usize,
     orders_before: u64,
     orders: u32,
     digest: [u8; 32],
 }
 
-impl Header {
+impl FrameHeader {
     /// Reads a header that stands at `position`, if these bytes are one.
     pub(crate) fn read(bytes: &[u8], position: Position) -> Option<Self> {
         let bytes = bytes.get(..HEADER_BYTES)?;
@@ -134,7 +134,7 @@ impl Header {
             return None;
         }
         Some(Self {
-            payload: usize::try_from(u32::from_le_bytes(bytes[4..8].try_into().ok()?)).ok()?,
+            payload_bytes: usize::try_from(u32::from_le_bytes(bytes[4..8].try_into().ok()?)).ok()?,
             orders_before: u64::from_le_bytes(bytes[8..16].try_into().ok()?),
             orders: u32::from_le_bytes(bytes[16..DIGEST_AT].try_into().ok()?),
             digest: bytes[DIGEST_AT..CRC_AT].try_into().ok()?,
@@ -143,11 +143,11 @@ impl Header {
 }
 
 /// The mark after the frame that `bytes` are, header and payload, if it is the one that follows `before`.
-pub(crate) fn verify(header: &Header, bytes: &[u8], before: &Mark) -> Option<Mark> {
+pub(crate) fn verify(header: &FrameHeader, bytes: &[u8], before: &Checkpoint) -> Option<Checkpoint> {
     if header.orders_before != before.orders || digest(before, bytes) != header.digest {
         return None;
     }
-    Some(Mark {
+    Some(Checkpoint {
         position: before.position.plus(bytes.len()),
         orders: before.orders + u64::from(header.orders),
         digest: header.digest,
@@ -158,11 +158,11 @@ pub(crate) fn verify(header: &Header, bytes: &[u8], before: &Mark) -> Option<Mar
 ///
 /// A frame is written only after the one before it was synced; so a frame that is whole says that everything
 /// before it was once on disk.
-pub(crate) fn is_whole(bytes: &[u8], position: Position) -> bool {
-    let Some(header) = Header::read(bytes, position) else {
+pub(crate) fn is_complete(bytes: &[u8], position: Position) -> bool {
+    let Some(header) = FrameHeader::read(bytes, position) else {
         return false;
     };
-    let Some(payload) = bytes.get(HEADER_BYTES..HEADER_BYTES + header.payload) else {
+    let Some(payload) = bytes.get(HEADER_BYTES..HEADER_BYTES + header.payload_bytes) else {
         return false;
     };
     let read = entries(payload, position.plus(HEADER_BYTES))
@@ -191,7 +191,7 @@ pub(crate) fn read_entry(bytes: &[u8], position: Position) -> Option<(Entry, usi
     if crc(position, body) != stored {
         return None;
     }
-    Some((Entry::read(body, position)?, end))
+    Some((Entry::decode(body, position)?, end))
 }
 
 /// The checksum of bytes that stand at, or belong to, `position`.
@@ -202,7 +202,7 @@ pub(crate) fn crc(position: Position, bytes: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-fn digest(before: &Mark, frame: &[u8]) -> [u8; 32] {
+fn digest(before: &Checkpoint, frame: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&before.digest);
     hasher.update(&frame[..DIGEST_AT]);

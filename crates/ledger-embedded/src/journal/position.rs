@@ -15,7 +15,7 @@ impl Position {
 
 /// A boundary between two frames, and what is before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct Checkpoint {
     pub(crate) position: Position,
     /// How many orders are before it.
     pub(crate) orders: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Mark {
     pub(crate) digest: [u8; 32],
 }
 
-impl Mark {
+impl Checkpoint {
     /// Where the journal begins.
     pub(crate) const START: Self = Self { position: Position(0), orders: 0, digest: [0; 32] };
 

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use super::Journal;
 use super::entry::Entry;
-use super::frame::{self, HEADER_BYTES, Header};
-use super::position::{Mark, Position};
-use super::segment::{Segment, only_zeros_from, read_up_to};
+use super::frame::{self, FrameHeader, HEADER_BYTES};
+use super::position::{Checkpoint, Position};
+use super::segment::{Segment, is_zero_from, read_available};
 use crate::error::OpenError;
 
 /// A walk over the frames after a mark.
 pub(crate) struct Scan<'a> {
     journal: &'a Journal,
     segment: Arc<Segment>,
-    at: Mark,
+    checkpoint: Checkpoint,
     frame: Vec<u8>,
 }
 
 /// What a step of the walk came to.
-pub(crate) enum Step {
+pub(crate) enum ScanStep {
     /// A frame; its entries can be read until the next step.
     Frame,
     /// The journal ends here.
@@ -29,16 +29,16 @@ pub(crate) enum Step {
 
 impl<'a> Scan<'a> {
     /// Walks from `from`, a mark that was made when the journal reached it.
-    pub(crate) fn new(journal: &'a Journal, from: Mark) -> Self {
+    pub(crate) fn new(journal: &'a Journal, from: Checkpoint) -> Self {
         let segment = journal.segment(from.position);
         // Where a segment begins, the one before it ended; the first frame comes after the header.
         let at = if segment.before == from { segment.first_frame() } else { from };
-        Self { journal, segment, at, frame: Vec::new() }
+        Self { journal, segment, checkpoint: at, frame: Vec::new() }
     }
 
     /// The mark after the last frame.
-    pub(crate) fn mark(&self) -> &Mark {
-        &self.at
+    pub(crate) fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
     }
 
     /// The segment in which the walk is.
@@ -54,74 +54,76 @@ impl<'a> Scan<'a> {
     /// The entries of the last frame.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Result<(Position, Entry), OpenError>> {
         let payload = self.frame.get(HEADER_BYTES..).unwrap_or_default();
-        let start = Position(self.at.position.0 - payload.len() as u64);
-        frame::entries(payload, start).map(move |entry| entry.ok_or_else(|| self.corrupt(start, "an order")))
+        let start = Position(self.checkpoint.position.0 - payload.len() as u64);
+        frame::entries(payload, start)
+            .map(move |entry| entry.ok_or_else(|| self.corruption(start, "an order")))
     }
 
     /// Reads the next frame.
     ///
     /// Damage is an error: bytes that are no frame, but were once synced, because a whole frame follows them.
-    pub(crate) fn step(&mut self) -> Result<Step, OpenError> {
+    pub(crate) fn step(&mut self) -> Result<ScanStep, OpenError> {
         self.frame.clear();
-        let offset = self.segment.offset(self.at.position);
+        let offset = self.segment.offset(self.checkpoint.position);
         let length = self.segment.file.metadata()?.len();
         if let Some(after) = self.read_frame(offset, length)? {
-            self.at = after;
-            return Ok(Step::Frame);
+            self.checkpoint = after;
+            return Ok(ScanStep::Frame);
         }
-        if only_zeros_from(&self.segment, offset)? {
-            let Some(next) = self.journal.next(&self.segment) else {
-                return Ok(Step::End);
+        if is_zero_from(&self.segment, offset)? {
+            let Some(next) = self.journal.segment_after(&self.segment) else {
+                return Ok(ScanStep::End);
             };
-            if next.before != self.at {
+            if next.before != self.checkpoint {
                 return Err(OpenError::Corrupt {
                     file: next.path.clone(),
                     offset: 0,
                     what: "the chain of digests",
                 });
             }
-            self.at = next.first_frame();
+            self.checkpoint = next.first_frame();
             self.segment = next;
             return self.step();
         }
-        if self.journal.next(&self.segment).is_some() || self.whole_frame_after(offset, length)? {
-            return Err(self.corrupt(self.at.position, "a batch"));
+        if self.journal.segment_after(&self.segment).is_some() || self.complete_frame_after(offset, length)? {
+            return Err(self.corruption(self.checkpoint.position, "a batch"));
         }
-        Ok(Step::Torn)
+        Ok(ScanStep::Torn)
     }
 
     /// Reads the frame at `offset` of a file of this length and verifies it; `None` if what is there does not follow
     /// the last mark.
-    fn read_frame(&mut self, offset: u64, length: u64) -> Result<Option<Mark>, OpenError> {
+    fn read_frame(&mut self, offset: u64, length: u64) -> Result<Option<Checkpoint>, OpenError> {
         self.frame.resize(HEADER_BYTES, 0);
-        let read = read_up_to(&self.segment, &mut self.frame, offset)?;
-        let Some(header) = Header::read(&self.frame[..read], self.at.position) else {
+        let read = read_available(&self.segment, &mut self.frame, offset)?;
+        let Some(header) = FrameHeader::read(&self.frame[..read], self.checkpoint.position) else {
             return Ok(None);
         };
         // No room is made for what the file does not hold: a header may say up to 4 GiB.
-        if (HEADER_BYTES + header.payload) as u64 > length.saturating_sub(offset) {
+        if (HEADER_BYTES + header.payload_bytes) as u64 > length.saturating_sub(offset) {
             return Ok(None);
         }
-        self.frame.resize(HEADER_BYTES + header.payload, 0);
-        let read = read_up_to(&self.segment, &mut self.frame[HEADER_BYTES..], offset + HEADER_BYTES as u64)?;
-        if read < header.payload {
+        self.frame.resize(HEADER_BYTES + header.payload_bytes, 0);
+        let read =
+            read_available(&self.segment, &mut self.frame[HEADER_BYTES..], offset + HEADER_BYTES as u64)?;
+        if read < header.payload_bytes {
             return Ok(None);
         }
-        Ok(frame::verify(&header, &self.frame, &self.at))
+        Ok(frame::verify(&header, &self.frame, &self.checkpoint))
     }
 
     /// Whether a whole frame stands anywhere after `offset`.
     ///
     /// It was written after a sync of everything before it, so what is broken at `offset` was acknowledged.
-    fn whole_frame_after(&self, offset: u64, length: u64) -> Result<bool, OpenError> {
+    fn complete_frame_after(&self, offset: u64, length: u64) -> Result<bool, OpenError> {
         let mut rest = vec![0; usize::try_from(length - offset).unwrap_or(usize::MAX)];
-        let read = read_up_to(&self.segment, &mut rest, offset)?;
-        let start = self.at.position;
-        Ok((1..read).any(|at| frame::is_whole(&rest[at..read], start.plus(at))))
+        let read = read_available(&self.segment, &mut rest, offset)?;
+        let start = self.checkpoint.position;
+        Ok((1..read).any(|at| frame::is_complete(&rest[at..read], start.plus(at))))
     }
 
     /// What is said of damage at `position`.
-    pub(crate) fn corrupt(&self, position: Position, what: &'static str) -> OpenError {
+    pub(crate) fn corruption(&self, position: Position, what: &'static str) -> OpenError {
         let offset = self.segment.offset(position);
         OpenError::Corrupt { file: self.segment.path.clone(), offset, what }
     }

@@ -11,9 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::frame::crc;
-use super::position::{Mark, Position};
-use crate::codec::FORMAT;
-use crate::disk::{Disk, WriteError, sync_folder, synced};
+use super::position::{Checkpoint, Position};
+use crate::codec::FORMAT_VERSION;
+use crate::disk::{Disk, WriteError, sync_folder, sync_result};
 use crate::error::OpenError;
 
 /// Bytes of a segment before its first frame.
@@ -28,12 +28,12 @@ pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) file: File,
     /// Where the file begins, and what is before it.
-    pub(crate) before: Mark,
+    pub(crate) before: Checkpoint,
 }
 
 impl Segment {
     /// The mark at the first frame.
-    pub(crate) fn first_frame(&self) -> Mark {
+    pub(crate) fn first_frame(&self) -> Checkpoint {
         first_frame(self.before)
     }
 
@@ -41,13 +41,13 @@ impl Segment {
     ///
     /// It gets its name only when it is whole, so a segment always has a header. Where there is no room for it, nothing
     /// of it is left.
-    pub(crate) fn create(disk: &dyn Disk, folder: &Path, before: Mark) -> Result<Self, WriteError> {
+    pub(crate) fn create(disk: &dyn Disk, folder: &Path, before: Checkpoint) -> Result<Self, WriteError> {
         let path = folder.join(format!("{:020}.{SUFFIX}", before.position.0));
         let unnamed = path.with_extension("new");
         let create = || {
             let file = disk.create(&unnamed)?;
             disk.write(&file, &header(&before), 0)?;
-            synced(file.sync_all())?;
+            sync_result(file.sync_all())?;
             std::fs::rename(&unnamed, &path)?;
             Ok(file)
         };
@@ -57,23 +57,23 @@ impl Segment {
                 let _ = std::fs::remove_file(&unnamed);
             }
         })?;
-        synced(sync_folder(folder))?;
+        sync_result(sync_folder(folder))?;
         Ok(Self { path, file, before })
     }
 
     /// Opens a segment that is there.
     pub(crate) fn open(path: PathBuf) -> Result<Self, OpenError> {
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
-        Self::of(path, file)
+        Self::from_file(path, file)
     }
 
     /// Opens a segment that another process may be writing, or that lies where nobody may write.
-    pub(crate) fn open_to_read(path: PathBuf) -> Result<Self, OpenError> {
+    pub(crate) fn open_read_only(path: PathBuf) -> Result<Self, OpenError> {
         let file = File::open(&path)?;
-        Self::of(path, file)
+        Self::from_file(path, file)
     }
 
-    fn of(path: PathBuf, file: File) -> Result<Self, OpenError> {
+    fn from_file(path: PathBuf, file: File) -> Result<Self, OpenError> {
         let mut bytes = [0; HEADER_BYTES];
         let whole = file.read_exact_at(&mut bytes, 0).is_ok();
         let before = if whole { read_header(&bytes, &path)? } else { None };
@@ -103,14 +103,14 @@ impl Segment {
 }
 
 /// The mark at the first frame of a segment that begins at `before`.
-pub(crate) fn first_frame(before: Mark) -> Mark {
-    Mark { position: before.position.plus(HEADER_BYTES), ..before }
+pub(crate) fn first_frame(before: Checkpoint) -> Checkpoint {
+    Checkpoint { position: before.position.plus(HEADER_BYTES), ..before }
 }
 
-fn header(before: &Mark) -> [u8; HEADER_BYTES] {
+fn header(before: &Checkpoint) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(&MAGIC);
-    bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+    bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
     bytes[12..20].copy_from_slice(&before.position.0.to_le_bytes());
     bytes[20..28].copy_from_slice(&before.orders.to_le_bytes());
     bytes[28..CRC_AT].copy_from_slice(&before.digest);
@@ -119,7 +119,7 @@ fn header(before: &Mark) -> [u8; HEADER_BYTES] {
     bytes
 }
 
-fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Mark>, OpenError> {
+fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Checkpoint>, OpenError> {
     let u64_at = |at: usize| bytes[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or_default();
     let u32_at = |at: usize| bytes[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or_default();
     let position = Position(u64_at(12));
@@ -127,15 +127,15 @@ fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Mark>, 
         return Ok(None);
     }
     let format = u32_at(8);
-    if format > FORMAT {
+    if format > FORMAT_VERSION {
         return Err(OpenError::NewerFormat { found: format, file: path.to_owned() });
     }
     let digest = bytes[28..CRC_AT].try_into().unwrap_or_default();
-    Ok(Some(Mark { position, orders: u64_at(20), digest }))
+    Ok(Some(Checkpoint { position, orders: u64_at(20), digest }))
 }
 
 /// Fills `bytes` from `offset` on as far as the file goes, and says how far.
-pub(crate) fn read_up_to(segment: &Segment, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_available(segment: &Segment, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
         match segment.file.read_at(&mut bytes[filled..], offset + filled as u64) {
@@ -149,10 +149,10 @@ pub(crate) fn read_up_to(segment: &Segment, bytes: &mut [u8], offset: u64) -> io
 }
 
 /// Whether nothing follows at `offset`, or nothing but zeros, which are written ahead of frames.
-pub(crate) fn only_zeros_from(segment: &Segment, mut offset: u64) -> io::Result<bool> {
+pub(crate) fn is_zero_from(segment: &Segment, mut offset: u64) -> io::Result<bool> {
     let mut bytes = [0; 4096];
     loop {
-        match read_up_to(segment, &mut bytes, offset)? {
+        match read_available(segment, &mut bytes, offset)? {
             0 => return Ok(true),
             read if bytes[..read].iter().any(|byte| *byte != 0) => return Ok(false),
             read => offset += read as u64,

@@ -15,20 +15,20 @@ use crate::disk::{Disk, WriteError};
 
 /// What the file met.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    no_room: AtomicBool,
+pub(super) struct IoErrors {
+    disk_full: AtomicBool,
     /// Anything but a write that found no room.
     other: AtomicBool,
 }
 
-impl Found {
+impl IoErrors {
     /// Whether a write found no room, and nothing else went wrong.
-    pub(super) fn no_room(&self) -> bool {
-        self.no_room.load(Ordering::Relaxed) && !self.other.load(Ordering::Relaxed)
+    pub(super) fn only_disk_full(&self) -> bool {
+        self.disk_full.load(Ordering::Relaxed) && !self.other.load(Ordering::Relaxed)
     }
 
-    fn note(&self, error: WriteError) -> io::Error {
-        let which = if error.is_full() { &self.no_room } else { &self.other };
+    fn record(&self, error: WriteError) -> io::Error {
+        let which = if error.is_full() { &self.disk_full } else { &self.other };
         which.store(true, Ordering::Relaxed);
         error.into()
     }
@@ -36,21 +36,21 @@ impl Found {
 
 /// A file with rows.
 #[derive(Debug)]
-pub(super) struct RowsFile {
+pub(super) struct TableFile {
     file: File,
     disk: Arc<dyn Disk>,
-    found: Arc<Found>,
+    io_errors: Arc<IoErrors>,
 }
 
-impl RowsFile {
+impl TableFile {
     /// Opens it, or makes it without anything in it.
-    pub(super) fn open(path: &Path, disk: Arc<dyn Disk>, found: Arc<Found>) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, disk: Arc<dyn Disk>, found: Arc<IoErrors>) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(Self { file, disk, found })
+        Ok(Self { file, disk, io_errors: found })
     }
 }
 
-impl StorageBackend for RowsFile {
+impl StorageBackend for TableFile {
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
@@ -60,15 +60,15 @@ impl StorageBackend for RowsFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len).map_err(|error| self.found.note(error.into()))
+        self.file.set_len(len).map_err(|error| self.io_errors.record(error.into()))
     }
 
     fn sync_data(&self) -> io::Result<()> {
         // Whatever it says: a sync that failed is never taken for a full disk.
-        self.file.sync_data().map_err(|error| self.found.note(WriteError::Failed(error)))
+        self.file.sync_data().map_err(|error| self.io_errors.record(WriteError::Failed(error)))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.disk.write(&self.file, data, offset).map_err(|error| self.found.note(error))
+        self.disk.write(&self.file, data, offset).map_err(|error| self.io_errors.record(error))
     }
 }

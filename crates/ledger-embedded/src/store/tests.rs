@@ -14,9 +14,9 @@ use pactolus_types::{Amount, Environment, UnixMillis};
 use pollster::block_on;
 use tempfile::tempdir;
 
-use crate::disk::Small;
+use crate::disk::TestDisk;
 use crate::error::OpenError;
-use crate::settings::Settings;
+use crate::settings::EmbeddedSettings;
 use crate::store::EmbeddedStore;
 
 const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
@@ -38,10 +38,15 @@ fn present(bill: usize) -> Order {
 }
 
 /// Files of the journal and bulks of the views that end every few orders.
-fn open(disk: &Arc<Small>, folder: &Path) -> Result<EmbeddedStore, OpenError> {
-    let settings = Settings { segment_bytes: 4096, tail_orders: 50, accounts_kept: 0, ..Settings::default() };
-    EmbeddedStore::open_on(Arc::<Small>::clone(disk), folder, &settings)
-        .map_err(|error| error.or_full(folder))
+fn open(disk: &Arc<TestDisk>, folder: &Path) -> Result<EmbeddedStore, OpenError> {
+    let settings = EmbeddedSettings {
+        segment_bytes: 4096,
+        memtable_orders: 50,
+        accounts_cached: 0,
+        ..EmbeddedSettings::default()
+    };
+    EmbeddedStore::open_with_disk(Arc::<TestDisk>::clone(disk), folder, &settings)
+        .map_err(|error| error.or_disk_full(folder))
 }
 
 fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
@@ -49,7 +54,7 @@ fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
 }
 
 /// Waits until a store takes orders again, which it has to find out by itself.
-fn until_ready(store: &EmbeddedStore) {
+fn wait_until_ready(store: &EmbeddedStore) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while let Err(error) = block_on(store.ready()) {
         assert_eq!(error, Unavailable::DiskFull);
@@ -59,7 +64,7 @@ fn until_ready(store: &EmbeddedStore) {
 }
 
 /// The books must be clean, and hold exactly these orders.
-fn holds(store: &EmbeddedStore, applied: &BTreeSet<usize>, asked: usize) {
+fn assert_holds_exactly(store: &EmbeddedStore, applied: &BTreeSet<usize>, asked: usize) {
     let audit = block_on(store.audit()).unwrap();
     assert!(audit.is_clean(), "{audit:?}");
     assert_eq!(audit.orders, applied.len() as u64);
@@ -96,71 +101,71 @@ fn post_until_refused(store: &EmbeddedStore, next: &AtomicUsize, refusals: usize
 /// Nothing that was answered is lost and nothing that was refused is there, wherever the disk became full: in a batch,
 /// at a new file of the journal, or in the views.
 #[test]
-fn a_full_disk_refuses_orders_and_room_takes_them_again() {
+fn full_disk_refuses_orders_until_space_returns() {
     let folder = tempdir().unwrap();
-    let disk = Small::new(false);
+    let disk = TestDisk::new(false);
     let store = open(&disk, folder.path()).unwrap();
     let (mut applied, next) = (BTreeSet::new(), AtomicUsize::new(0));
     for round in 0..12 {
-        disk.leave(500 + 1733 * round);
+        disk.set_free(500 + 1733 * round);
         applied.extend(post_until_refused(&store, &next, 10));
 
         // While it is full, all that needs no room goes on.
         assert_eq!(block_on(store.ready()), Err(Unavailable::DiskFull));
-        holds(&store, &applied, next.load(Ordering::SeqCst));
+        assert_holds_exactly(&store, &applied, next.load(Ordering::SeqCst));
         if let Some(bill) = applied.last() {
             assert!(matches!(post(&store, *bill), Ok(Posted::Replayed { .. })));
             let page = block_on(store.statement(present(*bill).account, None, 10)).unwrap();
             assert_eq!(page.receipts[0].order.bill_no, present(*bill).bill_no);
         }
 
-        disk.leave(Small::TOTAL);
-        until_ready(&store);
+        disk.set_free(TestDisk::TOTAL);
+        wait_until_ready(&store);
         let bill = next.fetch_add(1, Ordering::SeqCst);
         assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))), "it was opened only once");
         applied.insert(bill);
     }
     assert!(applied.len() > 200, "only {} orders were applied", applied.len());
-    block_on(store.settle()).unwrap();
-    holds(&store, &applied, next.load(Ordering::SeqCst));
+    block_on(store.flush_all()).unwrap();
+    assert_holds_exactly(&store, &applied, next.load(Ordering::SeqCst));
     drop(store);
-    holds(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
+    assert_holds_exactly(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
 }
 
 /// A process that ends while its disk is full leaves a store that opens, with all that was answered.
 #[test]
-fn a_store_that_ends_while_the_disk_is_full_opens_again() {
+fn store_closed_on_full_disk_reopens() {
     let folder = tempdir().unwrap();
-    let disk = Small::new(false);
+    let disk = TestDisk::new(false);
     let store = open(&disk, folder.path()).unwrap();
     let next = AtomicUsize::new(0);
     // Room for some hundred orders, and for none of the bulks that are due: their rows are in memory alone.
-    disk.leave(7000);
+    disk.set_free(7000);
     let applied = post_until_refused(&store, &next, 10).into_iter().collect();
-    assert_eq!(block_on(store.settle()), Err(Unavailable::DiskFull), "and nobody waits for the views");
+    assert_eq!(block_on(store.flush_all()), Err(Unavailable::DiskFull), "and nobody waits for the views");
     block_on(store.close());
     drop(store);
 
-    disk.leave(0);
+    disk.set_free(0);
     let error = open(&disk, folder.path()).map(|_| ()).unwrap_err();
-    assert!(matches!(error, OpenError::Full { .. }), "{error:?}");
-    disk.leave(Small::TOTAL);
-    holds(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
+    assert!(matches!(error, OpenError::DiskFull { .. }), "{error:?}");
+    disk.set_free(TestDisk::TOTAL);
+    assert_holds_exactly(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
 }
 
 /// What was taken while there was room is brought into the views with the room that is kept, and merges, which need
 /// more, are put off.
 #[test]
-fn room_is_kept_for_what_was_taken() {
+fn disk_reserve_lets_accepted_orders_flush() {
     let folder = tempdir().unwrap();
-    let disk = Small::new(true);
+    let disk = TestDisk::new(true);
     let store = open(&disk, folder.path()).unwrap();
     let mut applied = BTreeSet::new();
     for bill in 0..1000 {
         assert!(matches!(post(&store, bill), Ok(Posted::Applied(_))));
         applied.insert(bill);
     }
-    disk.leave(Settings::default().room_kept_bytes - 1);
+    disk.set_free(EmbeddedSettings::default().disk_reserve_bytes - 1);
     let deadline = Instant::now() + Duration::from_secs(20);
     while block_on(store.ready()).is_ok() {
         assert!(Instant::now() < deadline, "there is less than is kept, and orders are taken");
@@ -168,7 +173,7 @@ fn room_is_kept_for_what_was_taken() {
     }
     assert_eq!(post(&store, 1000), Err(FULL));
     assert!(matches!(post(&store, 0), Ok(Posted::Replayed { .. })));
-    block_on(store.settle()).unwrap();
+    block_on(store.flush_all()).unwrap();
     let record = |value: &str| RecordChange {
         key: RecordKey::new("session", &["wx1", "a"]),
         value: RecordValue(value.as_bytes().to_vec()),
@@ -177,13 +182,13 @@ fn room_is_kept_for_what_was_taken() {
     };
     assert_eq!(block_on(store.put(vec![record("refused")])), Err(Unavailable::DiskFull));
     assert_eq!(block_on(store.get(record("").key)), Ok(None));
-    holds(&store, &applied, 1001);
+    assert_holds_exactly(&store, &applied, 1001);
 
-    disk.leave(Small::TOTAL);
-    until_ready(&store);
+    disk.set_free(TestDisk::TOTAL);
+    wait_until_ready(&store);
     assert!(matches!(post(&store, 1000), Ok(Posted::Applied(_))));
     assert_eq!(block_on(store.put(vec![record("kept")])), Ok(PutOutcome::Stored));
     assert_eq!(block_on(store.get(record("").key)), Ok(Some(b"kept".to_vec())));
     applied.insert(1000);
-    holds(&store, &applied, 1001);
+    assert_holds_exactly(&store, &applied, 1001);
 }

@@ -13,19 +13,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::codec::{FORMAT, Reader, put_varint};
-use crate::disk::{Disk, WriteError, sync_folder, synced};
+use crate::codec::{ByteReader, FORMAT_VERSION, put_varint};
+use crate::disk::{Disk, WriteError, sync_folder, sync_result};
 use crate::fingerprint::Seed;
 use crate::index::IndexError;
-use crate::journal::{Mark, Position};
+use crate::journal::{Checkpoint, Position};
 
 const MAGIC: [u8; 8] = *b"PCTVIEWS";
 const BODY_AT: usize = 16;
 
 /// What the views consist of.
-pub(super) struct Contents {
+pub(super) struct Manifest {
     pub(super) seed: Seed,
-    pub(super) reached: Mark,
+    pub(super) reached: Checkpoint,
     /// The number of the next run; numbers are not used twice.
     pub(super) next_run: u64,
     /// The runs of each index, newest first.
@@ -33,12 +33,12 @@ pub(super) struct Contents {
     pub(super) accounts: Vec<u64>,
 }
 
-impl Contents {
+impl Manifest {
     /// Empty views.
-    fn none() -> Self {
+    fn empty() -> Self {
         Self {
-            seed: Seed::draw(),
-            reached: Mark::START,
+            seed: Seed::random(),
+            reached: Checkpoint::START,
             next_run: 0,
             bills: Vec::new(),
             accounts: Vec::new(),
@@ -46,8 +46,8 @@ impl Contents {
     }
 
     /// Of views of which nothing is made yet, after these.
-    pub(super) fn begun_again(self) -> Self {
-        Self { reached: Mark::START, bills: Vec::new(), accounts: Vec::new(), ..self }
+    pub(super) fn reset(self) -> Self {
+        Self { reached: Checkpoint::START, bills: Vec::new(), accounts: Vec::new(), ..self }
     }
 
     fn path(folder: &Path) -> PathBuf {
@@ -58,8 +58,8 @@ impl Contents {
     pub(super) fn read(folder: &Path) -> Result<Self, IndexError> {
         let path = Self::path(folder);
         match std::fs::read(&path) {
-            Ok(bytes) => Self::decode(&bytes).ok_or(IndexError::Damaged { file: path, offset: 0 }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::none()),
+            Ok(bytes) => Self::decode(&bytes).ok_or(IndexError::Corrupt { file: path, offset: 0 }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::empty()),
             Err(error) => Err(error.into()),
         }
     }
@@ -67,12 +67,12 @@ impl Contents {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (head, body) = bytes.split_at_checked(BODY_AT)?;
         let is_whole = head[..8] == MAGIC
-            && head[8..12] == FORMAT.to_le_bytes()
+            && head[8..12] == FORMAT_VERSION.to_le_bytes()
             && head[12..] == crc32fast::hash(body).to_le_bytes();
-        let mut reader = Reader::new(body);
+        let mut reader = ByteReader::new(body);
         let seed = Seed(reader.array()?);
         let digest = reader.array()?;
-        let reached = Mark { position: Position(reader.varint()?), orders: reader.varint()?, digest };
+        let reached = Checkpoint { position: Position(reader.varint()?), orders: reader.varint()?, digest };
         let next_run = reader.varint()?;
         let mut list = || (0..reader.varint()?).map(|_| reader.varint()).collect::<Option<Vec<_>>>();
         let (bills, accounts) = (list()?, list()?);
@@ -93,7 +93,7 @@ impl Contents {
             }
         }
         let crc = crc32fast::hash(&body).to_le_bytes();
-        [&MAGIC[..], &FORMAT.to_le_bytes(), &crc, &body].concat()
+        [&MAGIC[..], &FORMAT_VERSION.to_le_bytes(), &crc, &body].concat()
     }
 
     /// Puts these in the place of what was saved before; when this returns, they are durable. Where there is no room,
@@ -103,9 +103,9 @@ impl Contents {
         let unnamed = path.with_extension("new");
         let file = disk.create(&unnamed)?;
         disk.write(&file, &self.encode(), 0)?;
-        synced(file.sync_all())?;
+        sync_result(file.sync_all())?;
         std::fs::rename(&unnamed, &path).map_err(WriteError::from)?;
-        Ok(synced(sync_folder(folder))?)
+        Ok(sync_result(sync_folder(folder))?)
     }
 }
 
@@ -113,17 +113,17 @@ impl Contents {
 pub(super) mod fuzzing {
     //! What fuzzing promises of contents.
 
-    use super::{Contents, MAGIC};
-    use crate::codec::FORMAT;
+    use super::{MAGIC, Manifest};
+    use crate::codec::FORMAT_VERSION;
 
     /// Contents that can be read can be written and read again; and no bytes are too strange, whether their checksum
     /// is right or wrong.
     pub(in super::super) fn manifest(bytes: &[u8]) {
         let crc = crc32fast::hash(bytes).to_le_bytes();
-        let sealed = [&MAGIC[..], &FORMAT.to_le_bytes(), &crc, bytes].concat();
+        let sealed = [&MAGIC[..], &FORMAT_VERSION.to_le_bytes(), &crc, bytes].concat();
         for bytes in [bytes, &sealed] {
-            let Some(read) = Contents::decode(bytes) else { continue };
-            let again = Contents::decode(&read.encode()).expect("it was written as contents are");
+            let Some(read) = Manifest::decode(bytes) else { continue };
+            let again = Manifest::decode(&read.encode()).expect("it was written as contents are");
             assert_eq!(
                 (again.seed.0, again.reached, again.next_run),
                 (read.seed.0, read.reached, read.next_run)
@@ -133,7 +133,7 @@ pub(super) mod fuzzing {
         if let Some(changed) = sealed.len().checked_sub(1) {
             let mut sealed = sealed;
             sealed[changed] ^= 1;
-            assert!(Contents::decode(&sealed).is_none(), "changed contents are taken");
+            assert!(Manifest::decode(&sealed).is_none(), "changed contents are taken");
         }
     }
 }

@@ -12,12 +12,12 @@ use pactolus_ledger::{
 use pactolus_types::UnixMillis;
 
 use crate::journal::Position;
-use crate::journal::entry::Follows;
+use crate::journal::entry::Links;
 use crate::journal::frame::{Frame, FrameBuilder};
-use crate::rows::{self, Names, OrderRow, Totals};
-use crate::state::{Books, BooksError, Known};
+use crate::rows::{self, OrderKeys, OrderRow, Totals};
+use crate::state::{Lookup, LookupError, StoreState};
 use crate::write::recent::Recent;
-use crate::write::request::Outcome;
+use crate::write::request::DecideOutcome;
 
 /// A batch that was decided: what it adds to the journal and to the books.
 #[derive(Debug)]
@@ -28,67 +28,67 @@ pub(crate) struct Batch {
 }
 
 /// A batch while it is decided.
-pub(crate) struct Draft<'a> {
-    books: &'a Books,
+pub(crate) struct BatchBuilder<'a> {
+    state: &'a StoreState,
     recent: &'a mut Recent,
     /// Batches that were decided and may not be published yet, the oldest first.
-    ahead: &'a VecDeque<Arc<Batch>>,
+    in_flight: &'a VecDeque<Arc<Batch>>,
     frame: FrameBuilder,
     rows: Vec<OrderRow>,
     totals: Totals,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> BatchBuilder<'a> {
     /// A draft on top of what is published and what was decided lately, for about so many orders, which will go
     /// into `frame`.
     pub(crate) fn new(
-        books: &'a Books,
+        state: &'a StoreState,
         recent: &'a mut Recent,
-        ahead: &'a VecDeque<Arc<Batch>>,
+        in_flight: &'a VecDeque<Arc<Batch>>,
         frame: FrameBuilder,
         orders: usize,
     ) -> Self {
         let rows = Vec::with_capacity(orders);
-        Self { books, recent, ahead, frame, rows, totals: Totals::default() }
+        Self { state, recent, in_flight, frame, rows, totals: Totals::default() }
     }
 
     /// Decides an order, and adds it if it applies. `known` is what its request has looked up.
     pub(crate) fn decide(
         &mut self,
         order: &Order,
-        names: Names,
-        known: Known,
+        keys: OrderKeys,
+        lookup: Lookup,
         now: UnixMillis,
-    ) -> Result<Result<Outcome, Refusal>, BooksError> {
-        let known = if known.seen < self.recent.since() {
+    ) -> Result<Result<DecideOutcome, Refusal>, LookupError> {
+        let known = if lookup.as_of < self.recent.since() {
             // It waited for so long that some of what happened since is no longer among what is recent.
-            self.books.look_up(&order.account, names)?
+            self.state.look_up(&order.account, keys)?
         } else {
-            known
+            lookup
         };
-        let last = self.recent.bill(names.bill).or(known.bill);
-        let row = self.recent.account(names.account).or(known.account);
-        let earlier = last.map(|last| self.filed(&order.bill(), last)).transpose()?;
+        let last = self.recent.bill(keys.bill).or(known.bill);
+        let row = self.recent.account(keys.account).or(known.account);
+        let earlier = last.map(|last| self.bill_entry(&order.bill(), last)).transpose()?;
         let account = row.map_or_else(Account::default, |row| row.account);
         Ok(match decide(&account, earlier.as_ref(), order, now) {
             Err(refusal) => Err(refusal),
-            Ok(Decision::Replay(receipt)) => Ok(Outcome::Replayed(Box::new(receipt.clone()), account)),
+            Ok(Decision::Replay(receipt)) => Ok(DecideOutcome::Replayed(Box::new(receipt.clone()), account)),
             Ok(Decision::Apply(change)) => {
                 // A cancel applies only where the last order under its bill number is the pay.
                 let pay = last.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
-                self.apply(order, names, &change, Follows { previous: row.map(|row| row.last), pay })?;
-                Ok(Outcome::Applied(change))
+                self.apply(order, keys, &change, Links { previous: row.map(|row| row.last), pay })?;
+                Ok(DecideOutcome::Applied(change))
             }
         })
     }
 
     /// What the bill number made whose last order stands at `position`.
-    fn filed(&self, bill: &BillKey, position: Position) -> Result<BillEntry, BooksError> {
-        Books::filed_at(bill, position, |position| {
-            let ahead = || self.ahead.iter().find_map(|batch| batch.frame.entry(position));
-            match self.frame.entry(position).or_else(ahead) {
+    fn bill_entry(&self, bill: &BillKey, position: Position) -> Result<BillEntry, LookupError> {
+        StoreState::bill_entry_with(bill, position, |position| {
+            let in_flight = || self.in_flight.iter().find_map(|batch| batch.frame.entry(position));
+            match self.frame.entry(position).or_else(in_flight) {
                 Some(entry) => Ok(entry),
-                None => self.books.journal.entry(position),
+                None => self.state.journal.entry(position),
             }
         })
     }
@@ -96,18 +96,18 @@ impl<'a> Draft<'a> {
     fn apply(
         &mut self,
         order: &Order,
-        names: Names,
+        keys: OrderKeys,
         change: &OrderEffect,
-        follows: Follows,
-    ) -> Result<(), BooksError> {
-        let position = self.frame.add(order, change, follows);
-        let row = OrderRow { names, position, after: change.after };
+        links: Links,
+    ) -> Result<(), LookupError> {
+        let position = self.frame.add(order, change, links);
+        let row = OrderRow { keys, position, after: change.after };
         self.recent.add(&row);
         self.rows.push(row);
         rows::count(&mut self.totals, order, change, position, |key| {
-            match self.ahead.iter().rev().find_map(|batch| batch.totals.get(key)) {
+            match self.in_flight.iter().rev().find_map(|batch| batch.totals.get(key)) {
                 Some(row) => Ok(Some(*row)),
-                None => self.books.total(key),
+                None => self.state.total(key),
             }
         })
     }

@@ -33,89 +33,89 @@ use crate::background::flusher::Flusher;
 use crate::disk::WriteError;
 use crate::journal::Appender;
 use crate::rows::Totals;
-use crate::state::Books;
+use crate::state::StoreState;
 use crate::write::batch::Batch;
-use crate::write::request::Answered;
+use crate::write::request::PostResult;
 
 /// An answer, and who waits for it.
-pub(crate) struct Answer {
-    pub(crate) to: oneshot::Sender<Answered>,
-    pub(crate) answer: Answered,
+pub(crate) struct PendingReply {
+    pub(crate) reply_to: oneshot::Sender<PostResult>,
+    pub(crate) result: PostResult,
 }
 
 /// What the committer is asked.
-pub(crate) enum Commit {
+pub(crate) enum CommitRequest {
     /// Make a batch of this turn durable, if there is one, and then give these answers.
     ///
     /// Refusals and replays wait too: they may rest on an order of this batch or one before it.
-    Batch(Turn, Option<Arc<Batch>>, Vec<Answer>),
+    Batch(Epoch, Option<Arc<Batch>>, Vec<PendingReply>),
     /// Bring the views up to the end of the journal.
-    Settle(oneshot::Sender<()>),
+    FlushAll(oneshot::Sender<()>),
 }
 
 /// The most orders of a batch that is not handed over: deciding one takes a microsecond or less, a sync a hundred and
 /// more.
-const SMALL_BATCH_ORDERS: usize = 128;
+const INLINE_BATCH_ORDERS_MAX: usize = 128;
 
 /// How often a batch found no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn(u64);
+pub(crate) struct Epoch(u64);
 
-impl Turn {
+impl Epoch {
     /// None has yet.
     pub(crate) const FIRST: Self = Self(0);
 }
 
 /// The committer's state.
-pub(crate) struct Committing {
-    books: Arc<Books>,
+pub(crate) struct CommitWorker {
+    state: Arc<StoreState>,
     appender: Appender,
     flusher: Flusher,
     /// How many orders the tail may gather before it is written to the views.
-    tail_orders: usize,
+    memtable_orders: usize,
     /// Only raised here.
-    turn: Arc<AtomicU64>,
+    epoch: Arc<AtomicU64>,
 }
 
 /// The writer's hold on the committer.
 pub(crate) struct Committer {
-    committing: Arc<Mutex<Committing>>,
+    worker: Arc<Mutex<CommitWorker>>,
     /// How much was handed over and is not done; only the writer adds to it.
-    pending: Arc<AtomicUsize>,
-    turn: Arc<AtomicU64>,
-    work: Option<SyncSender<Commit>>,
+    in_flight: Arc<AtomicUsize>,
+    epoch: Arc<AtomicU64>,
+    work: Option<SyncSender<CommitRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Committer {
-    pub(crate) fn start(committing: Committing) -> std::io::Result<Self> {
+    pub(crate) fn start(worker: CommitWorker) -> std::io::Result<Self> {
         // Who is ahead waits: while one batch is written, one more is decided, and the rest queues up for the next.
         let (work, handed_over) = sync_channel(0);
-        let turn = Arc::clone(&committing.turn);
-        let (committing, pending) = (Arc::new(Mutex::new(committing)), Arc::new(AtomicUsize::new(0)));
+        let epoch = Arc::clone(&worker.epoch);
+        let (committing, pending) = (Arc::new(Mutex::new(worker)), Arc::new(AtomicUsize::new(0)));
         let (shared, done) = (Arc::clone(&committing), Arc::clone(&pending));
         let thread = std::thread::Builder::new().name("pactolus-commit".into()).spawn(move || {
             for commit in handed_over {
-                locked(&shared).carry_out(commit);
+                lock_worker(&shared).execute(commit);
                 done.fetch_sub(1, Ordering::Release);
             }
         })?;
-        Ok(Self { committing, pending, turn, work: Some(work), thread: Some(thread) })
+        Ok(Self { worker: committing, in_flight: pending, epoch, work: Some(work), thread: Some(thread) })
     }
 
     /// The turn in which a batch that is decided from now on is.
-    pub(crate) fn turn(&self) -> Turn {
-        Turn(self.turn.load(Ordering::Acquire))
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
     }
 
     /// Carries out a commit after all those before it, or hands it over once it can be taken.
-    pub(crate) fn ask(&self, commit: Commit) {
+    pub(crate) fn submit(&self, commit: CommitRequest) {
         // When nothing is pending, all that was handed over is done, and this is the next.
-        if commit.is_small() && self.pending.load(Ordering::Acquire) == 0 {
-            locked(&self.committing).carry_out(commit);
+        if commit.runs_inline() && self.in_flight.load(Ordering::Acquire) == 0 {
+            lock_worker(&self.worker).execute(commit);
             return;
         }
-        self.pending.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
         let work = self.work.as_ref().expect("it is there until it is dropped");
         // A committer that is gone has panicked; who waits for it learns that from its dropped answers.
         let _ = work.send(commit);
@@ -123,13 +123,13 @@ impl Committer {
 }
 
 /// Held by one of two, who come one after the other.
-fn locked(committing: &Mutex<Committing>) -> MutexGuard<'_, Committing> {
-    committing.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock_worker(worker: &Mutex<CommitWorker>) -> MutexGuard<'_, CommitWorker> {
+    worker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Commit {
-    fn is_small(&self) -> bool {
-        matches!(self, Self::Batch(_, _, answers) if answers.len() <= SMALL_BATCH_ORDERS)
+impl CommitRequest {
+    fn runs_inline(&self) -> bool {
+        matches!(self, Self::Batch(_, _, answers) if answers.len() <= INLINE_BATCH_ORDERS_MAX)
     }
 }
 
@@ -145,22 +145,27 @@ impl Drop for Committer {
     }
 }
 
-impl Committing {
-    pub(crate) fn new(books: Arc<Books>, appender: Appender, flusher: Flusher, tail_orders: usize) -> Self {
-        Self { books, appender, flusher, tail_orders, turn: Arc::default() }
+impl CommitWorker {
+    pub(crate) fn new(
+        state: Arc<StoreState>,
+        appender: Appender,
+        flusher: Flusher,
+        tail_orders: usize,
+    ) -> Self {
+        Self { state, appender, flusher, memtable_orders: tail_orders, epoch: Arc::default() }
     }
 
-    fn carry_out(&mut self, commit: Commit) {
+    fn execute(&mut self, commit: CommitRequest) {
         match commit {
-            Commit::Batch(turn, batch, answers) => {
-                let committed = self.commit(turn, batch.as_deref());
-                for Answer { to, answer } in answers {
+            CommitRequest::Batch(epoch, batch, answers) => {
+                let committed = self.commit(epoch, batch.as_deref());
+                for PendingReply { reply_to: to, result: answer } in answers {
                     // Who asked may have gone; the order stands all the same.
                     let _ = to.send(committed.map_err(PostError::from).and(answer));
                 }
             }
-            Commit::Settle(done) => {
-                self.settle();
+            CommitRequest::FlushAll(done) => {
+                self.flush_all();
                 // Who asked may have gone.
                 let _ = done.send(());
             }
@@ -168,53 +173,56 @@ impl Committing {
     }
 
     /// Makes a batch of `turn`, if there is one, durable and then visible.
-    fn commit(&mut self, turn: Turn, batch: Option<&Batch>) -> Result<(), Unavailable> {
-        self.books.check()?;
-        if turn.0 != self.turn.load(Ordering::Relaxed) {
+    fn commit(&mut self, epoch: Epoch, batch: Option<&Batch>) -> Result<(), Unavailable> {
+        self.state.check()?;
+        if epoch.0 != self.epoch.load(Ordering::Relaxed) {
             return Err(Unavailable::DiskFull);
         }
         let Some(batch) = batch else {
             return Ok(());
         };
-        if self.books.room.rows_wait() && self.books.tail.gathered() >= 2 * self.tail_orders {
+        if self.state.space.flush_stalled() && self.state.memtable.active_orders() >= 2 * self.memtable_orders
+        {
             // Memory is at its bound, and nobody knows when the views have room again.
-            return Err(self.begin_turn());
+            return Err(self.advance_epoch());
         }
         match self.appender.append(&batch.frame) {
             Ok(()) => {}
-            Err(WriteError::Full(_)) => {
-                self.books.room.refuse(batch.frame.bytes.len());
-                return Err(self.begin_turn());
+            Err(WriteError::DiskFull(_)) => {
+                self.state.space.record_enospc(batch.frame.bytes.len());
+                return Err(self.advance_epoch());
             }
             Err(WriteError::Failed(error)) => {
-                self.books.fail(&error);
+                self.state.fail(&error);
                 return Err(Unavailable::Failed);
             }
         }
-        let held = self.books.tail.publish(&batch.rows, &batch.totals, batch.frame.after);
+        let unflushed = self.state.memtable.publish(&batch.rows, &batch.totals, batch.frame.after);
         // A bulk begins when the tail is large enough; when it is twice that, this waits: memory is bounded.
-        if held >= 2 * self.tail_orders || (held >= self.tail_orders && self.flusher.is_idle()) {
-            self.flusher.begin(batch.frame.after);
+        if unflushed >= 2 * self.memtable_orders
+            || (unflushed >= self.memtable_orders && self.flusher.is_idle())
+        {
+            self.flusher.start_flush(batch.frame.after);
         }
         Ok(())
     }
 
     /// Says that all that is decided and not written is refused (steps 2 and 3 above).
-    fn begin_turn(&self) -> Unavailable {
-        self.books.tail.publish(&[], &Totals::default(), self.appender.end());
-        self.turn.fetch_add(1, Ordering::Release);
+    fn advance_epoch(&self) -> Unavailable {
+        self.state.memtable.publish(&[], &Totals::default(), self.appender.end());
+        self.epoch.fetch_add(1, Ordering::Release);
         Unavailable::DiskFull
     }
 
     /// Brings the views up to the end of the journal, so that the next opening has nothing to read again, and the
     /// journal's last file to the journal's end.
-    fn settle(&mut self) {
-        if self.books.check().is_err() {
+    fn flush_all(&mut self) {
+        if self.state.check().is_err() {
             return;
         }
-        if let Err(error) = self.appender.trim() {
-            self.books.fail(&error);
-        } else if self.flusher.begin(self.appender.end()) {
+        if let Err(error) = self.appender.release_preallocated() {
+            self.state.fail(&error);
+        } else if self.flusher.start_flush(self.appender.end()) {
             self.flusher.wait();
         }
     }

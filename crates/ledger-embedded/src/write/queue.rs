@@ -16,56 +16,62 @@ use tokio::sync::mpsc::error::SendError;
 
 /// How many were taken where cores are busy; after fewer, what is there is taken at once. With so few that each wait for
 /// their answers, the cores would rest while more are waited for.
-const MANY: usize = 32;
+const GATHER_ABOVE: usize = 32;
 
 /// How many gain no more by waiting for others: a microsecond of a batch's cost falls to each.
-const ENOUGH: usize = 100;
+const GATHER_MAX: usize = 100;
 
 /// How long after the last taking waiting is over: a few syncs of a quick disk, and less than one of a slow disk, during
 /// which enough gather anyway.
-const PATIENCE: Duration = Duration::from_millis(1);
+const GATHER_WAIT: Duration = Duration::from_millis(1);
 
 /// A queue with room for `max` requests.
-pub(crate) fn queue<T>(max: usize) -> (Queue<T>, Queued<T>) {
-    with_patience(max, PATIENCE)
+pub(crate) fn batch_queue<T>(max: usize) -> (BatchQueue<T>, BatchReceiver<T>) {
+    with_gather_wait(max, GATHER_WAIT)
 }
 
-fn with_patience<T>(max: usize, patience: Duration) -> (Queue<T>, Queued<T>) {
+fn with_gather_wait<T>(max: usize, patience: Duration) -> (BatchQueue<T>, BatchReceiver<T>) {
     let (sender, receiver) = mpsc::channel(max);
-    let bell = Arc::new(Bell::default());
-    let queued = Queued { receiver, bell: Arc::clone(&bell), patience, taken: 0, taken_at: Instant::now() };
-    (Queue { sender, bell }, queued)
+    let bell = Arc::new(Wakeup::default());
+    let queued = BatchReceiver {
+        receiver,
+        wakeup: Arc::clone(&bell),
+        gather_wait: patience,
+        last_count: 0,
+        last_at: Instant::now(),
+    };
+    (BatchQueue { sender, wakeup: bell }, queued)
 }
 
 /// The end where requests go in.
-pub(crate) struct Queue<T> {
+pub(crate) struct BatchQueue<T> {
     sender: mpsc::Sender<T>,
-    bell: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
 }
 
 /// The end where they come out, for one thread.
-pub(crate) struct Queued<T> {
+pub(crate) struct BatchReceiver<T> {
     receiver: mpsc::Receiver<T>,
-    bell: Arc<Bell>,
-    patience: Duration,
+    wakeup: Arc<Wakeup>,
+    gather_wait: Duration,
     /// How many were taken last, and when.
-    taken: usize,
-    taken_at: Instant,
+    last_count: usize,
+    last_at: Instant,
 }
 
 /// Wakes who takes, once so many have queued up as it waits for.
 #[derive(Default)]
-struct Bell {
+struct Wakeup {
     /// Zero while it does not wait.
-    rings_at: AtomicUsize,
-    taker: OnceLock<Thread>,
+    wake_at: AtomicUsize,
+    thread: OnceLock<Thread>,
 }
 
-impl<T> Queue<T> {
+impl<T> BatchQueue<T> {
     /// Puts a request in once there is room; an error if nobody will take it.
     pub(crate) async fn send(&self, request: T) -> Result<(), SendError<T>> {
         self.sender.send(request).await?;
-        self.bell.ring(|| self.sender.max_capacity() - self.sender.capacity());
+        self.wakeup.notify(|| self.sender.max_capacity() - self.sender.capacity());
         Ok(())
     }
 
@@ -75,16 +81,16 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Queued<T> {
+impl<T> BatchReceiver<T> {
     /// Takes what has queued up, `max` at most, once there is something and more is not worth waiting for; tells how
     /// many, which is none when the queue is closed.
-    pub(crate) fn take(&mut self, taken: &mut Vec<T>, max: usize) -> usize {
-        if self.taken > MANY {
+    pub(crate) fn recv_batch(&mut self, taken: &mut Vec<T>, max: usize) -> usize {
+        if self.last_count > GATHER_ABOVE {
             self.gather();
         }
-        self.taken = self.receiver.blocking_recv_many(taken, max);
-        self.taken_at = Instant::now();
-        self.taken
+        self.last_count = self.receiver.blocking_recv_many(taken, max);
+        self.last_at = Instant::now();
+        self.last_count
     }
 
     /// Takes no more than what is there.
@@ -94,16 +100,16 @@ impl<T> Queued<T> {
 
     /// Waits for more, if it is not too late.
     fn gather(&self) {
-        let wanted = (self.receiver.len() + self.taken * 3 / 4).min(ENOUGH);
-        let until = self.taken_at + self.patience;
-        self.bell.wait(wanted, until, || self.receiver.len());
+        let wanted = (self.receiver.len() + self.last_count * 3 / 4).min(GATHER_MAX);
+        let until = self.last_at + self.gather_wait;
+        self.wakeup.wait(wanted, until, || self.receiver.len());
     }
 }
 
-impl Bell {
+impl Wakeup {
     fn wait(&self, wanted: usize, until: Instant, queued: impl Fn() -> usize) {
-        self.taker.get_or_init(thread::current);
-        self.rings_at.store(wanted, Ordering::Relaxed);
+        self.thread.get_or_init(thread::current);
+        self.wake_at.store(wanted, Ordering::Relaxed);
         // Either this sees what was put in, or who put it in sees that it is waited for.
         fence(Ordering::SeqCst);
         while queued() < wanted
@@ -112,16 +118,16 @@ impl Bell {
         {
             thread::park_timeout(left);
         }
-        self.rings_at.store(0, Ordering::Relaxed);
+        self.wake_at.store(0, Ordering::Relaxed);
     }
 
-    fn ring(&self, queued: impl Fn() -> usize) {
+    fn notify(&self, queued: impl Fn() -> usize) {
         fence(Ordering::SeqCst);
-        let rings_at = self.rings_at.load(Ordering::Relaxed);
+        let rings_at = self.wake_at.load(Ordering::Relaxed);
         if rings_at > 0
             && queued() >= rings_at
-            && self.rings_at.swap(0, Ordering::Relaxed) > 0
-            && let Some(taker) = self.taker.get()
+            && self.wake_at.swap(0, Ordering::Relaxed) > 0
+            && let Some(taker) = self.thread.get()
         {
             taker.unpark();
         }
@@ -134,63 +140,67 @@ mod tests {
 
     const NEVER: Duration = Duration::from_secs(3600);
 
-    fn send(queue: &Queue<usize>, count: usize) {
+    fn send(queue: &BatchQueue<usize>, count: usize) {
         (0..count).for_each(|number| pollster::block_on(queue.send(number)).unwrap());
     }
 
     /// Takes, and has another put so many in once they are waited for.
-    fn take_waiting_for(queued: &mut Queued<usize>, queue: &Queue<usize>, count: usize) -> usize {
+    fn recv_while_sending(
+        queued: &mut BatchReceiver<usize>,
+        queue: &BatchQueue<usize>,
+        count: usize,
+    ) -> usize {
         thread::scope(|scope| {
             scope.spawn(|| {
-                while queue.bell.rings_at.load(Ordering::Relaxed) == 0 {
+                while queue.wakeup.wake_at.load(Ordering::Relaxed) == 0 {
                     thread::yield_now();
                 }
                 send(queue, count);
             });
-            queued.take(&mut Vec::new(), 1000)
+            queued.recv_batch(&mut Vec::new(), 1000)
         })
     }
 
     #[test]
-    fn after_few_what_is_there_is_taken() {
-        let (queue, mut queued) = with_patience(1000, NEVER);
-        for count in [1, MANY, 1] {
+    fn small_batch_is_followed_at_once() {
+        let (queue, mut queued) = with_gather_wait(1000, NEVER);
+        for count in [1, GATHER_ABOVE, 1] {
             send(&queue, count);
-            assert_eq!(queued.take(&mut Vec::new(), 1000), count);
+            assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), count);
         }
     }
 
     #[test]
-    fn after_many_three_in_four_are_waited_for_besides_those_that_are_there() {
-        let (queue, mut queued) = with_patience(1000, NEVER);
+    fn large_batch_waits_for_three_quarters() {
+        let (queue, mut queued) = with_gather_wait(1000, NEVER);
         send(&queue, 40);
-        assert_eq!(queued.take(&mut Vec::new(), 1000), 40);
+        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 40);
         send(&queue, 5);
-        assert_eq!(take_waiting_for(&mut queued, &queue, 30), 35);
-        assert_eq!(take_waiting_for(&mut queued, &queue, 26), 26);
+        assert_eq!(recv_while_sending(&mut queued, &queue, 30), 35);
+        assert_eq!(recv_while_sending(&mut queued, &queue, 26), 26);
     }
 
     #[test]
-    fn no_more_are_waited_for_than_are_worth_it() {
-        let (queue, mut queued) = with_patience(1000, NEVER);
+    fn gathering_stops_at_the_maximum() {
+        let (queue, mut queued) = with_gather_wait(1000, NEVER);
         send(&queue, 500);
-        assert_eq!(queued.take(&mut Vec::new(), 1000), 500);
-        assert_eq!(take_waiting_for(&mut queued, &queue, ENOUGH), ENOUGH);
+        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 500);
+        assert_eq!(recv_while_sending(&mut queued, &queue, GATHER_MAX), GATHER_MAX);
     }
 
     #[test]
-    fn patience_ends() {
-        let (queue, mut queued) = with_patience(1000, Duration::from_millis(1));
+    fn gathering_times_out() {
+        let (queue, mut queued) = with_gather_wait(1000, Duration::from_millis(1));
         send(&queue, 40);
-        assert_eq!(queued.take(&mut Vec::new(), 1000), 40);
+        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 40);
         send(&queue, 1);
-        assert_eq!(queued.take(&mut Vec::new(), 1000), 1);
+        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 1);
     }
 
     #[test]
-    fn of_a_closed_queue_nothing_is_taken() {
-        let (queue, mut queued) = with_patience::<usize>(1000, NEVER);
+    fn closed_queue_yields_nothing() {
+        let (queue, mut queued) = with_gather_wait::<usize>(1000, NEVER);
         drop(queue);
-        assert_eq!(queued.take(&mut Vec::new(), 1000), 0);
+        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 0);
     }
 }

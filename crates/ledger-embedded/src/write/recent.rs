@@ -5,26 +5,31 @@
 
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
-use crate::rows::{AccountRow, OrderRow, Rows};
+use crate::rows::{AccountRow, OrderRow, RowSet};
 
 /// How many orders are gathered before older ones are forgotten: two of the largest batches, so that a request
 /// which does not wait long is seldom older.
-const ORDERS: usize = 8192;
+const GENERATION_ORDERS: usize = 8192;
 
 /// Rows of all orders that stand at [`Recent::since`] or after it.
 pub(crate) struct Recent {
     /// Rows of orders from `turned` on.
-    young: Rows,
+    newer: RowSet,
     /// Rows of orders from `since` to `turned`.
-    old: Rows,
+    older: RowSet,
     since: Position,
-    turned: Position,
+    rotated_at: Position,
 }
 
 impl Recent {
     /// Nothing yet; the next order will stand at `end` or after it.
     pub(crate) fn new(end: Position) -> Self {
-        Self { young: Rows::with_room(ORDERS), old: Rows::with_room(ORDERS), since: end, turned: end }
+        Self {
+            newer: RowSet::with_capacity(GENERATION_ORDERS),
+            older: RowSet::with_capacity(GENERATION_ORDERS),
+            since: end,
+            rotated_at: end,
+        }
     }
 
     /// From where on every decided order is here.
@@ -34,27 +39,27 @@ impl Recent {
 
     /// Where the last order under a bill number stands, if it is one of these.
     pub(crate) fn bill(&self, bill: Fingerprint) -> Option<Position> {
-        self.young.bills.get(&bill).or_else(|| self.old.bills.get(&bill)).copied()
+        self.newer.bills.get(&bill).or_else(|| self.older.bills.get(&bill)).copied()
     }
 
     /// The account after the last order of it that is one of these.
     pub(crate) fn account(&self, account: Fingerprint) -> Option<AccountRow> {
-        self.young.accounts.get(&account).or_else(|| self.old.accounts.get(&account)).copied()
+        self.newer.accounts.get(&account).or_else(|| self.older.accounts.get(&account)).copied()
     }
 
     /// Adds an order.
     pub(crate) fn add(&mut self, row: &OrderRow) {
-        self.young.add(row);
+        self.newer.add(row);
     }
 
     /// Forgets older orders once there are enough newer ones. Only `published` ones, which everybody can look up;
     /// the next order will stand at `end`.
-    pub(crate) fn forget(&mut self, published: Position, end: Position) {
-        if self.young.bills.len() >= ORDERS && self.turned <= published {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.clear();
-            self.since = self.turned;
-            self.turned = end;
+    pub(crate) fn rotate(&mut self, published: Position, end: Position) {
+        if self.newer.bills.len() >= GENERATION_ORDERS && self.rotated_at <= published {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
+            self.since = self.rotated_at;
+            self.rotated_at = end;
         }
     }
 }

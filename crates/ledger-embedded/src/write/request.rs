@@ -4,34 +4,34 @@ use pactolus_ledger::{Account, Order, OrderEffect, PostError, Receipt};
 use pactolus_types::UnixMillis;
 use tokio::sync::oneshot;
 
-use crate::rows::Names;
-use crate::state::Known;
+use crate::rows::OrderKeys;
+use crate::state::Lookup;
 
 /// What the writer is asked.
-pub(crate) enum Request {
+pub(crate) enum RecordRequest {
     /// Decide an order.
-    Post(Post),
+    Post(PostRequest),
     /// Bring the views up to the end of the journal.
-    Settle(oneshot::Sender<()>),
+    FlushAll(oneshot::Sender<()>),
     /// Finish what came before this, and end.
     Close(oneshot::Sender<()>),
 }
 
 /// An order, what its request has looked up, and who waits for the answer.
-pub(crate) struct Post {
+pub(crate) struct PostRequest {
     /// Boxed, because it moves through the queue and back.
     pub(crate) order: Box<Order>,
-    pub(crate) names: Names,
-    pub(crate) known: Known,
+    pub(crate) keys: OrderKeys,
+    pub(crate) lookup: Lookup,
     pub(crate) now: UnixMillis,
-    pub(crate) answer: oneshot::Sender<Answered>,
+    pub(crate) reply_to: oneshot::Sender<PostResult>,
 }
 
 /// What became of an order, which goes back to who asked.
-pub(crate) type Answered = Result<(Box<Order>, Outcome), PostError>;
+pub(crate) type PostResult = Result<(Box<Order>, DecideOutcome), PostError>;
 
 /// What became of an order that is not refused.
-pub(crate) enum Outcome {
+pub(crate) enum DecideOutcome {
     Applied(OrderEffect),
     /// The same order was applied before, with this receipt; the account is the one now.
     Replayed(Box<Receipt>, Account),

@@ -6,11 +6,11 @@ use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
 use pactolus_types::{Amount, Environment, UnixMillis};
 use tokio::sync::oneshot;
 
-use super::queue::{self, Queue};
-use super::request::{Answered, Outcome, Post, Request};
-use crate::disk::space::Room;
-use crate::settings::Settings;
-use crate::state::{Books, Known};
+use super::queue::{self, BatchQueue};
+use super::request::{DecideOutcome, PostRequest, PostResult, RecordRequest};
+use crate::disk::space::DiskSpace;
+use crate::settings::EmbeddedSettings;
+use crate::state::{Lookup, StoreState};
 use crate::{disk, recovery};
 
 fn present(number: usize) -> Order {
@@ -29,37 +29,44 @@ fn present(number: usize) -> Order {
 }
 
 /// Posts an order with what was looked up for it some time before.
-fn post(queue: &Queue<Request>, books: &Books, number: usize, known: Known) -> oneshot::Receiver<Answered> {
+fn post(
+    queue: &BatchQueue<RecordRequest>,
+    books: &StoreState,
+    number: usize,
+    known: Lookup,
+) -> oneshot::Receiver<PostResult> {
     let order = Box::new(present(number));
     let (answer, answered) = oneshot::channel();
-    let names = books.names(&order);
-    let post = Post { order, names, known, now: UnixMillis::new(1), answer };
-    pollster::block_on(queue.send(Request::Post(post))).unwrap_or_else(|_| panic!("the writer is there"));
+    let names = books.order_keys(&order);
+    let post = PostRequest { order, keys: names, lookup: known, now: UnixMillis::new(1), reply_to: answer };
+    pollster::block_on(queue.send(RecordRequest::Post(post)))
+        .unwrap_or_else(|_| panic!("the writer is there"));
     answered
 }
 
 /// Whether an order was applied now, and what its account has then.
-fn outcome(answered: oneshot::Receiver<Answered>) -> (bool, u64) {
+fn outcome(answered: oneshot::Receiver<PostResult>) -> (bool, u64) {
     match answered.blocking_recv().unwrap().unwrap().1 {
-        Outcome::Applied(change) => (true, change.after.balance().get()),
-        Outcome::Replayed(_, account) => (false, account.balance().get()),
+        DecideOutcome::Applied(change) => (true, change.after.balance().get()),
+        DecideOutcome::Replayed(_, account) => (false, account.balance().get()),
     }
 }
 
 /// A request may look its names up, and then wait for its place in the queue while others with the same names
 /// come and go: a moment, or longer than what is recent reaches back.
 #[test]
-fn what_happened_since_a_request_looked_its_names_up_counts() {
+fn stale_lookup_sees_later_orders() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings { tail_orders: 5000, accounts_kept: 0, ..Settings::default() };
-    let room = Arc::new(Room::new(Arc::new(disk::Real), folder.path(), &settings));
+    let settings =
+        EmbeddedSettings { memtable_orders: 5000, accounts_cached: 0, ..EmbeddedSettings::default() };
+    let room = Arc::new(DiskSpace::new(Arc::new(disk::RealDisk), folder.path(), &settings));
     let (books, writer) = recovery::open(folder.path(), &settings, room).unwrap();
-    let (queue, requests) = queue::queue(16);
+    let (queue, requests) = queue::batch_queue(16);
     let running = std::thread::spawn(move || writer.run(requests));
 
     let look_up = |number| {
         let order = present(number);
-        books.look_up(&order.account, books.names(&order)).unwrap()
+        books.look_up(&order.account, books.order_keys(&order)).unwrap()
     };
     let [first, second] = [look_up(0), look_up(10)];
     let posted = |number, known| outcome(post(&queue, &books, number, known));

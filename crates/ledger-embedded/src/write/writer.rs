@@ -10,13 +10,13 @@ use std::sync::Arc;
 use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
 
-use crate::journal::Head;
-use crate::state::Books;
-use crate::write::batch::{Batch, Draft};
-use crate::write::committer::{Answer, Commit, Committer, Turn};
-use crate::write::queue::Queued;
+use crate::journal::RunHead;
+use crate::state::StoreState;
+use crate::write::batch::{Batch, BatchBuilder};
+use crate::write::committer::{CommitRequest, Committer, Epoch, PendingReply};
+use crate::write::queue::BatchReceiver;
 use crate::write::recent::Recent;
-use crate::write::request::{Post, Request};
+use crate::write::request::{PostRequest, RecordRequest};
 
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
@@ -26,38 +26,38 @@ const ORDER_BYTES: usize = 128;
 
 /// The writer's state.
 pub(crate) struct Writer {
-    books: Arc<Books>,
-    head: Head,
+    state: Arc<StoreState>,
+    cursor: RunHead,
     committer: Committer,
     recent: Recent,
     /// Batches that were decided and may not be published yet, the oldest first.
-    ahead: VecDeque<Arc<Batch>>,
+    in_flight: VecDeque<Arc<Batch>>,
     /// In which turn of the committer's these were decided.
-    turn: Turn,
+    epoch: Epoch,
 }
 
 impl Writer {
     /// A writer that goes on where the journal of `books` ends.
-    pub(crate) fn new(books: Arc<Books>, head: Head, committer: Committer) -> Self {
+    pub(crate) fn new(state: Arc<StoreState>, head: RunHead, committer: Committer) -> Self {
         let recent = Recent::new(head.position());
-        Self { books, head, committer, recent, ahead: VecDeque::new(), turn: Turn::FIRST }
+        Self { state, cursor: head, committer, recent, in_flight: VecDeque::new(), epoch: Epoch::FIRST }
     }
 
     /// Serves `queue` until it is closed or says to close.
-    pub(crate) fn run(mut self, mut queue: Queued<Request>) {
+    pub(crate) fn run(mut self, mut queue: BatchReceiver<RecordRequest>) {
         let mut taken = Vec::with_capacity(BATCH_ORDERS_MAX);
         let mut posts = Vec::with_capacity(BATCH_ORDERS_MAX);
-        while queue.take(&mut taken, BATCH_ORDERS_MAX) > 0 {
+        while queue.recv_batch(&mut taken, BATCH_ORDERS_MAX) > 0 {
             for request in taken.drain(..) {
                 match request {
-                    Request::Post(post) => posts.push(post),
-                    Request::Settle(done) => {
-                        self.batch(&mut posts);
-                        self.committer.ask(Commit::Settle(done));
+                    RecordRequest::Post(post) => posts.push(post),
+                    RecordRequest::FlushAll(done) => {
+                        self.decide_batch(&mut posts);
+                        self.committer.submit(CommitRequest::FlushAll(done));
                     }
-                    Request::Close(done) => {
-                        self.batch(&mut posts);
-                        self.settle();
+                    RecordRequest::Close(done) => {
+                        self.decide_batch(&mut posts);
+                        self.flush_all();
                         queue.close();
                         drop(self);
                         // Who asked may have gone.
@@ -66,63 +66,63 @@ impl Writer {
                     }
                 }
             }
-            self.batch(&mut posts);
+            self.decide_batch(&mut posts);
         }
-        self.settle();
+        self.flush_all();
     }
 
     /// Brings the views up to the end of the journal, and waits until they are.
-    fn settle(&self) {
+    fn flush_all(&self) {
         let (done, settled) = oneshot::channel();
-        self.committer.ask(Commit::Settle(done));
+        self.committer.submit(CommitRequest::FlushAll(done));
         // A committer that is gone cannot settle.
         let _ = settled.blocking_recv();
     }
 
     /// Decides `posts`, in order, hands them to the committer, and leaves the list empty.
-    fn batch(&mut self, posts: &mut Vec<Post>) {
+    fn decide_batch(&mut self, posts: &mut Vec<PostRequest>) {
         if posts.is_empty() {
             return;
         }
-        let turn = self.committer.turn();
-        if turn != self.turn {
-            self.begin_again(turn);
+        let epoch = self.committer.epoch();
+        if epoch != self.epoch {
+            self.rewind_to_published(epoch);
         }
-        let published = self.books.tail.published();
-        while self.ahead.front().is_some_and(|batch| batch.frame.after.position <= published) {
-            self.ahead.pop_front();
+        let published = self.state.memtable.published();
+        while self.in_flight.front().is_some_and(|batch| batch.frame.after.position <= published) {
+            self.in_flight.pop_front();
         }
-        self.recent.forget(published, self.head.position());
-        let frame = self.head.frame(Vec::with_capacity(posts.len() * ORDER_BYTES));
-        let mut draft = Draft::new(&self.books, &mut self.recent, &self.ahead, frame, posts.len());
+        self.recent.rotate(published, self.cursor.position());
+        let frame = self.cursor.begin_frame(Vec::with_capacity(posts.len() * ORDER_BYTES));
+        let mut draft = BatchBuilder::new(&self.state, &mut self.recent, &self.in_flight, frame, posts.len());
         let mut answers = Vec::with_capacity(posts.len());
-        for Post { order, names, known, now, answer: to } in posts.drain(..) {
-            let answer = match draft.decide(&order, names, known, now) {
+        for PostRequest { order, keys, lookup, now, reply_to: to } in posts.drain(..) {
+            let answer = match draft.decide(&order, keys, lookup, now) {
                 Ok(decided) => decided.map(|outcome| (order, outcome)).map_err(PostError::from),
                 Err(error) => {
                     // Nothing of this batch will be written: the committer looks before it writes.
-                    self.books.fail(&error);
+                    self.state.fail(&error);
                     Err(Unavailable::Failed.into())
                 }
             };
-            answers.push(Answer { to, answer });
+            answers.push(PendingReply { reply_to: to, result: answer });
         }
         let batch = draft.finish().map(Arc::new);
         if let Some(batch) = &batch {
-            self.head.pass(&batch.frame);
-            self.ahead.push_back(Arc::clone(batch));
+            self.cursor.advance(&batch.frame);
+            self.in_flight.push_back(Arc::clone(batch));
         }
-        self.committer.ask(Commit::Batch(turn, batch, answers));
+        self.committer.submit(CommitRequest::Batch(epoch, batch, answers));
     }
 
     /// Forgets what was decided and is not published: there was no room for it. The committer says why what is
     /// published stays as it is meanwhile.
-    fn begin_again(&mut self, turn: Turn) {
-        let end = self.books.tail.end();
-        self.head.go_back(&self.books.journal, end);
+    fn rewind_to_published(&mut self, epoch: Epoch) {
+        let end = self.state.memtable.end();
+        self.cursor.rewind(&self.state.journal, end);
         // A request that has looked its names up earlier than this end has to look again.
         self.recent = Recent::new(end.position);
-        self.ahead.clear();
-        self.turn = turn;
+        self.in_flight.clear();
+        self.epoch = epoch;
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use pactolus_ledger_embedded::backup::{self, BackupError, Copied};
+use pactolus_ledger_embedded::backup::{self, BackupError, CopySummary};
 use serde_json::json;
 
 use crate::cli::exit::{Failure, Kind, with_causes};
@@ -50,7 +50,7 @@ pub(crate) struct RestoreArgs {
 /// Copies the store.
 pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
     let url = args.store.choose()?;
-    let Copied { orders, bytes, history } =
+    let CopySummary { orders, bytes, history } =
         backup::back_up(store::embedded(&url)?, &args.to).map_err(|error| failure(&error, lang))?;
     let to = args.to.display();
     match args.output {
@@ -80,7 +80,7 @@ pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
     }
     // A store that is not proved yet must not be served by mistake, so it has another name until then.
     let unproved = beside(folder);
-    let Copied { orders, .. } =
+    let CopySummary { orders, .. } =
         backup::restore(&args.from, &unproved, args.until).map_err(|error| failure(&error, lang))?;
     let accounts = prove(&unproved, lang)?;
     let name = unproved.display();
@@ -121,14 +121,14 @@ pub(crate) fn failure(error: &BackupError, lang: Lang) -> Failure {
     let en = with_causes(error);
     let zh = match error {
         BackupError::NoStore(folder) => format!("{} 中没有存储", folder.display()),
-        BackupError::NoBackup(folder) => {
+        BackupError::NotABackup(folder) => {
             format!("{} 不是完整的备份；中断的备份无法使用", folder.display())
         }
         BackupError::NotEmpty(folder) => format!("目录 {} 不为空；请另取一个目录", folder.display()),
-        BackupError::Cut { folder, expected, found } => {
+        BackupError::Truncated { folder, expected, found } => {
             format!("备份 {} 只有 {found} 笔订单，应有 {expected} 笔；请重新备份", folder.display())
         }
-        BackupError::TooFew { orders, until } => format!("备份共有 {orders} 笔订单，不足 {until} 笔"),
+        BackupError::TooFewOrders { orders, until } => format!("备份共有 {orders} 笔订单，不足 {until} 笔"),
         BackupError::Journal(_) | BackupError::Io(_) => en.clone(),
     };
     Failure::said(Kind::Store, words!(lang, "{en}", "{zh}"))

@@ -344,8 +344,8 @@ fn bounds_have_sections_of_their_own_and_ranges() {
     assert_eq!(config.bank.limits.sessions_cached, 10);
     assert_eq!(config.bank.limits.connections_per_address_max, Some(5));
     assert_eq!(config.bank.limits.head_deadline, Limits::default().head_deadline);
-    assert_eq!((config.embedded.tail_orders, config.embedded.segment_bytes), (3, 4096));
-    assert_eq!(config.embedded.room_kept_bytes, 5);
+    assert_eq!((config.embedded.memtable_orders, config.embedded.segment_bytes), (3, 4096));
+    assert_eq!(config.embedded.disk_reserve_bytes, 5);
 
     let cases = [
         ("[limits]\nrequest_deadline_s = 0", "`request_deadline_s` is \"0\"; it must be 1 to 3600 seconds"),

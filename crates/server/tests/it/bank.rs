@@ -83,7 +83,7 @@ pub(crate) fn sample_app() -> AppSettings {
 
 /// The store in a folder.
 pub(crate) fn open_in(folder: &Path) -> Arc<EmbeddedStore> {
-    Arc::new(EmbeddedStore::open(folder, &pactolus_ledger_embedded::Settings::default()).unwrap())
+    Arc::new(EmbeddedStore::open(folder, &pactolus_ledger_embedded::EmbeddedSettings::default()).unwrap())
 }
 
 /// Where a server keeps everything: in the engine of its test.

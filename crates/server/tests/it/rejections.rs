@@ -198,8 +198,9 @@ async fn of_ten_thousand_refusals_the_newest_are_kept() {
 #[tokio::test]
 async fn a_flood_of_refusals_is_not_searched_live() {
     let folder = tempfile::tempdir().unwrap();
-    let store =
-        Arc::new(EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::Settings::default()).unwrap());
+    let store = Arc::new(
+        EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::EmbeddedSettings::default()).unwrap(),
+    );
     let limits = Limits { explained_per_second: NonZeroU32::new(3).unwrap(), ..Limits::default() };
     let app = AppSettings { mp_sig: MpSig::Off, ..sample_app() };
     let mut bank = TestBank::on(store, vec![app], limits).await;
