@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use pactolus_ledger::Ledger as _;
-use pactolus_ledger_postgres::{PostgresStore, Settings, migrate};
+use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, migrate};
 use pactolus_test_postgres::{Cluster, execute, query_scalar};
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -122,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
         Ok(measured)
     })?;
     let audited = runtime.block_on(async {
-        let store = PostgresStore::open(&url.parse()?, &Settings::default()).await?;
+        let store = PostgresStore::open(&url.parse()?, &PostgresSettings::default()).await?;
         anyhow::Ok(store.audit().await?)
     })?;
     ensure!(audited.is_clean(), "the books are wrong: {:?}", audited.findings);

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// The same on a database, with the bank's own routes only.
 fn on_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
-        let store = PostgresStore::open(url, &pactolus_ledger_postgres::Settings::default()).await?;
+        let store = PostgresStore::open(url, &pactolus_ledger_postgres::PostgresSettings::default()).await?;
         let store = Store::of(Arc::new(store));
         let bank = Bank::new(settings()?, store, Arc::new(SystemClock), Arc::new(OsRandomness));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -16,11 +16,11 @@ use pactolus_ledger::{
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use crate::error::Trouble;
+use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId};
-use crate::queries::{SUMS_OF_ALL, sums_of_all};
-use crate::rows::{self, Columns, NAMES, RECEIPT, SUMS, big};
-use crate::session::Session;
+use crate::queries::{ALL_TOTALS, read_all_totals};
+use crate::rows::{self, BALANCE_COLUMNS, NAME_COLUMNS, RECEIPT_COLUMNS, RowReader, to_bigint};
+use crate::session::PgSession;
 use crate::url::PostgresUrl;
 use crate::write::batch::{READ_BILLS, read_orders};
 
@@ -28,22 +28,22 @@ use crate::write::batch::{READ_BILLS, read_orders};
 const PAGE: i64 = 2000;
 
 /// Audits the bank as it is now.
-pub(crate) async fn audit(url: &PostgresUrl) -> Result<Audit, Trouble> {
-    let session = Session::unhurried(url).await?;
+pub(crate) async fn audit(url: &PostgresUrl) -> Result<Audit, DatabaseError> {
+    let session = PgSession::open_long_running(url).await?;
     let client = &session.client;
     client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let mut auditor = Auditor::new(client).await?;
     match auditor.compare().await {
         Ok(()) => {}
         // Damage is what an audit is to find; what comes after it cannot be told apart from it.
-        Err(Trouble::Damaged(what)) => auditor.audit.add_finding(what.to_owned()),
-        Err(trouble) => return Err(trouble),
+        Err(DatabaseError::Corrupt(finding)) => auditor.audit.add_finding(finding.to_owned()),
+        Err(error) => return Err(error),
     }
     client.batch_execute("COMMIT").await?;
     Ok(auditor.audit)
 }
 
-struct Statements {
+struct AuditStatements {
     accounts: Statement,
     orders: Statement,
     bills: Statement,
@@ -54,16 +54,16 @@ struct Statements {
 
 struct Auditor<'a> {
     client: &'a Client,
-    statements: Statements,
+    statements: AuditStatements,
     audit: Audit,
     totals: BTreeMap<TotalKey, OrderTallies>,
     /// The orders that make a bill number, and the cancels.
-    made: u64,
-    cancels: u64,
+    bill_count: u64,
+    cancel_count: u64,
 }
 
 /// An account's row, and its orders so far.
-struct Walked {
+struct AccountWalk {
     id: AccountId,
     key: AccountKey,
     row: Account,
@@ -71,84 +71,84 @@ struct Walked {
 }
 
 /// What a bill number leads to.
-struct Led {
+struct BillTarget {
     account: AccountId,
     number: i64,
     cancel: Option<i64>,
 }
 
 impl<'a> Auditor<'a> {
-    async fn new(client: &'a Client) -> Result<Self, Trouble> {
+    async fn new(client: &'a Client) -> Result<Self, DatabaseError> {
         let accounts = format!(
-            "SELECT a.id, {NAMES}, {SUMS} FROM pactolus.accounts a \
+            "SELECT a.id, {NAME_COLUMNS}, {BALANCE_COLUMNS} FROM pactolus.accounts a \
              WHERE (a.part, a.id) >= ($1, $2) ORDER BY a.part, a.id LIMIT {PAGE}"
         );
         let orders = format!(
-            "SELECT o.account, {RECEIPT} FROM pactolus.orders o \
+            "SELECT o.account, {RECEIPT_COLUMNS} FROM pactolus.orders o \
              WHERE (o.part, o.account, o.number) > ($1, $2, $3) \
              ORDER BY o.part, o.account, o.number LIMIT {PAGE}"
         );
-        let statements = Statements {
+        let statements = AuditStatements {
             accounts: client.prepare(&accounts).await?,
             orders: client.prepare(&orders).await?,
             bills: client.prepare(READ_BILLS).await?,
             pays: client.prepare(&read_orders()).await?,
             counts: client.prepare(COUNTS).await?,
-            totals: client.prepare(SUMS_OF_ALL).await?,
+            totals: client.prepare(ALL_TOTALS).await?,
         };
         let (audit, totals) = (Audit::default(), BTreeMap::new());
-        Ok(Self { client, statements, audit, totals, made: 0, cancels: 0 })
+        Ok(Self { client, statements, audit, totals, bill_count: 0, cancel_count: 0 })
     }
 
-    async fn compare(&mut self) -> Result<(), Trouble> {
+    async fn compare(&mut self) -> Result<(), DatabaseError> {
         self.walk_accounts().await?;
         self.compare_counts().await?;
         self.compare_totals().await
     }
 
     /// Walks the accounts and their orders side by side, both in the order of ids.
-    async fn walk_accounts(&mut self) -> Result<(), Trouble> {
-        let mut accounts = Accounts { read: Vec::new().into_iter(), next: Some(AccountId::MIN) };
-        let mut walked: Option<Walked> = None;
+    async fn walk_accounts(&mut self) -> Result<(), DatabaseError> {
+        let mut accounts = AccountPages { rows: Vec::new().into_iter(), next_page: Some(AccountId::MIN) };
+        let mut walk: Option<AccountWalk> = None;
         let (mut account, mut number) = (AccountId::MIN, 0_i64);
         loop {
             let after: [&(dyn ToSql + Sync); 3] = [&account.part(), &account, &number];
             let rows = self.client.query(&self.statements.orders, &after).await?;
             let Some(last) = rows.last() else { break };
             (account, number) = (last.try_get("account")?, last.try_get("number")?);
-            let page = self.page(&rows, &mut accounts, &mut walked).await?;
+            let page = self.join_accounts(&rows, &mut accounts, &mut walk).await?;
             self.check_page(&page).await?;
         }
-        if let Some(walked) = walked {
-            self.end(&walked);
+        if let Some(walked) = walk {
+            self.finish_account(&walked);
         }
         while let Some(without_orders) = accounts.next(self).await? {
-            self.end(&without_orders);
+            self.finish_account(&without_orders);
         }
         Ok(())
     }
 
     /// The orders of a page that are of accounts with a row, each with the account before it.
-    async fn page(
+    async fn join_accounts(
         &mut self,
         rows: &[Row],
-        accounts: &mut Accounts,
-        walked: &mut Option<Walked>,
-    ) -> Result<Vec<(AccountId, Account, Receipt)>, Trouble> {
+        accounts: &mut AccountPages,
+        walk: &mut Option<AccountWalk>,
+    ) -> Result<Vec<(AccountId, Account, Receipt)>, DatabaseError> {
         let mut page = Vec::with_capacity(rows.len());
         for row in rows {
-            let mut columns = Columns::of(row);
-            let id: AccountId = columns.take()?;
-            while walked.as_ref().is_none_or(|walked| walked.id < id) {
-                if let Some(walked) = walked.take() {
-                    self.end(&walked);
+            let mut columns = RowReader::new(row);
+            let id: AccountId = columns.read()?;
+            while walk.as_ref().is_none_or(|walked| walked.id < id) {
+                if let Some(walked) = walk.take() {
+                    self.finish_account(&walked);
                 }
-                *walked = accounts.next(self).await?;
-                if walked.is_none() {
+                *walk = accounts.next(self).await?;
+                if walk.is_none() {
                     break;
                 }
             }
-            let Some(walked) = walked.as_mut().filter(|walked| walked.id == id) else {
+            let Some(walked) = walk.as_mut().filter(|walked| walked.id == id) else {
                 let bill_no: &str = row.try_get("bill_no")?;
                 self.audit.add_finding(format!("the order {bill_no} is of an account that is not there"));
                 self.audit.orders += 1;
@@ -162,25 +162,25 @@ impl<'a> Auditor<'a> {
     }
 
     /// Checks orders against the accounts before them and the bill numbers that lead to them.
-    async fn check_page(&mut self, page: &[(AccountId, Account, Receipt)]) -> Result<(), Trouble> {
-        let led = self.read_bills(page).await?;
-        let pays = self.read_pays(page, &led).await?;
+    async fn check_page(&mut self, page: &[(AccountId, Account, Receipt)]) -> Result<(), DatabaseError> {
+        let targets = self.read_bills(page).await?;
+        let pays = self.read_pays(page, &targets).await?;
         for (id, before, receipt) in page {
             let bill = receipt.order.bill();
-            let number = big(receipt.after.orders());
+            let number = to_bigint(receipt.after.orders());
             self.audit.orders += 1;
             let key = TotalKey::for_order(&receipt.order, receipt.at);
             self.totals.entry(key).or_default().add(receipt.order.kind, receipt.coins);
-            let led = led.get(&BillId::of(&bill));
+            let led = targets.get(&BillId::derive(&bill));
             let (leads_here, earlier) = match receipt.order.kind {
                 OrderKind::Cancel { .. } => {
-                    self.cancels += 1;
+                    self.cancel_count += 1;
                     let leads_here = led.is_some_and(|led| led.account == *id && led.cancel == Some(number));
                     let pay = led.and_then(|led| pays.get(&(led.account, led.number))).cloned();
                     (leads_here, pay.map(|receipt| BillEntry { receipt, cancel: None }))
                 }
                 OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
-                    self.made += 1;
+                    self.bill_count += 1;
                     (led.is_some_and(|led| led.account == *id && led.number == number), None)
                 }
             };
@@ -188,7 +188,7 @@ impl<'a> Auditor<'a> {
                 self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
             }
             match decide(before, earlier.as_ref(), &receipt.order, receipt.at) {
-                Ok(Decision::Apply(right)) if right == receipt.effect() => {}
+                Ok(Decision::Apply(expected)) if expected == receipt.effect() => {}
                 _ => self
                     .audit
                     .add_finding(format!("{bill} is not what the rule makes of the orders before it")),
@@ -201,30 +201,36 @@ impl<'a> Auditor<'a> {
     async fn read_bills(
         &self,
         page: &[(AccountId, Account, Receipt)],
-    ) -> Result<HashMap<BillId, Led>, Trouble> {
-        let mut ids: Vec<_> = page.iter().map(|(_, _, receipt)| BillId::of(&receipt.order.bill())).collect();
+    ) -> Result<HashMap<BillId, BillTarget>, DatabaseError> {
+        let mut ids: Vec<_> =
+            page.iter().map(|(_, _, receipt)| BillId::derive(&receipt.order.bill())).collect();
         ids.sort_unstable();
         ids.dedup();
         let parts: Vec<_> = ids.iter().map(|id| id.part()).collect();
         let rows = self.client.query(&self.statements.bills, &[&parts, &ids]).await?;
-        let led = rows.iter().map(|row| {
-            let mut columns = Columns::of(row);
-            let id = columns.take()?;
-            Ok((id, Led { account: columns.take()?, number: columns.take()?, cancel: columns.take()? }))
+        let targets = rows.iter().map(|row| {
+            let mut columns = RowReader::new(row);
+            let id = columns.read()?;
+            Ok((
+                id,
+                BillTarget { account: columns.read()?, number: columns.read()?, cancel: columns.read()? },
+            ))
         });
-        led.collect()
+        targets.collect()
     }
 
     /// The pays that the cancels of a page give back; each is an order of the cancel's account.
     async fn read_pays(
         &self,
         page: &[(AccountId, Account, Receipt)],
-        led: &HashMap<BillId, Led>,
-    ) -> Result<HashMap<(AccountId, i64), Receipt>, Trouble> {
+        targets: &HashMap<BillId, BillTarget>,
+    ) -> Result<HashMap<(AccountId, i64), Receipt>, DatabaseError> {
         let cancels =
             page.iter().filter(|(_, _, receipt)| matches!(receipt.order.kind, OrderKind::Cancel { .. }));
         let (accounts, numbers): (Vec<AccountId>, Vec<i64>) = cancels
-            .filter_map(|(id, _, receipt)| Some((*id, led.get(&BillId::of(&receipt.order.bill()))?.number)))
+            .filter_map(|(id, _, receipt)| {
+                Some((*id, targets.get(&BillId::derive(&receipt.order.bill()))?.number))
+            })
             .unzip();
         let parts: Vec<i16> = accounts.iter().map(|id| id.part()).collect();
         if accounts.is_empty() {
@@ -232,48 +238,48 @@ impl<'a> Auditor<'a> {
         }
         let rows = self.client.query(&self.statements.pays, &[&parts, &accounts, &numbers]).await?;
         let pays = rows.iter().map(|row| {
-            let mut columns = Columns::of(row);
-            let id = columns.take()?;
+            let mut columns = RowReader::new(row);
+            let id = columns.read()?;
             let key = rows::key(&mut columns)?;
             let receipt = rows::receipt(&mut columns, &key)?;
-            Ok(((id, big(receipt.after.orders())), receipt))
+            Ok(((id, to_bigint(receipt.after.orders())), receipt))
         });
         pays.collect()
     }
 
     /// Compares an account with its orders, once all are walked.
-    fn end(&mut self, walked: &Walked) {
+    fn finish_account(&mut self, walk: &AccountWalk) {
         self.audit.accounts += 1;
-        let Walked { id, key, row, account } = walked;
+        let AccountWalk { id, key, row, account } = walk;
         if account != row || row.orders() == 0 {
             self.audit.add_finding(format!("the account {key:?} is not the sum of its orders"));
         }
-        if AccountId::of(key) != *id {
+        if AccountId::derive(key) != *id {
             self.audit.add_finding(format!("the account {key:?} has the id of another"));
         }
     }
 
-    async fn compare_counts(&mut self) -> Result<(), Trouble> {
+    async fn compare_counts(&mut self) -> Result<(), DatabaseError> {
         let row = self.client.query_one(&self.statements.counts, &[]).await?;
         let (bills, cancelled): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        if (bills, cancelled) != (big(self.made), big(self.cancels)) {
-            let (made, cancels) = (self.made, self.cancels);
+        if (bills, cancelled) != (to_bigint(self.bill_count), to_bigint(self.cancel_count)) {
+            let (bill_count, cancels) = (self.bill_count, self.cancel_count);
             self.audit.add_finding(format!(
-                "there are {bills} bill numbers, {cancelled} of them cancelled, and {made} orders and {cancels} cancels"
+                "there are {bills} bill numbers, {cancelled} of them cancelled, and {bill_count} orders and {cancels} cancels"
             ));
         }
         Ok(())
     }
 
-    async fn compare_totals(&mut self) -> Result<(), Trouble> {
+    async fn compare_totals(&mut self) -> Result<(), DatabaseError> {
         let rows = self.client.query(&self.statements.totals, &[]).await?;
-        let mut kept = sums_of_all(&rows)?;
+        let mut stored = read_all_totals(&rows)?;
         for (key, sums) in std::mem::take(&mut self.totals) {
-            if kept.remove(&key) != Some(sums) {
+            if stored.remove(&key) != Some(sums) {
                 self.audit.add_finding(format!("the sums of {key:?} are not those of its orders"));
             }
         }
-        for key in kept.keys() {
+        for key in stored.keys() {
             self.audit.add_finding(format!("there are sums of {key:?}, which has no orders"));
         }
         Ok(())
@@ -283,29 +289,29 @@ impl<'a> Auditor<'a> {
 const COUNTS: &str = "SELECT count(*), count(cancel) FROM pactolus.bills";
 
 /// The accounts, a page at a time.
-struct Accounts {
-    read: std::vec::IntoIter<Row>,
+struct AccountPages {
+    rows: std::vec::IntoIter<Row>,
     /// Where the next page begins; nothing past the last.
-    next: Option<AccountId>,
+    next_page: Option<AccountId>,
 }
 
-impl Accounts {
-    async fn next(&mut self, auditor: &Auditor<'_>) -> Result<Option<Walked>, Trouble> {
-        if self.read.len() == 0
-            && let Some(from) = self.next
+impl AccountPages {
+    async fn next(&mut self, auditor: &Auditor<'_>) -> Result<Option<AccountWalk>, DatabaseError> {
+        if self.rows.len() == 0
+            && let Some(from) = self.next_page
         {
             let rows = auditor.client.query(&auditor.statements.accounts, &[&from.part(), &from]).await?;
-            self.next = rows
+            self.next_page = rows
                 .last()
                 .map(|last| last.try_get::<_, AccountId>(0))
                 .transpose()?
                 .and_then(AccountId::next);
-            self.read = rows.into_iter();
+            self.rows = rows.into_iter();
         }
-        let Some(row) = self.read.next() else { return Ok(None) };
-        let mut columns = Columns::of(&row);
-        let (id, key) = (columns.take()?, rows::key(&mut columns)?);
+        let Some(row) = self.rows.next() else { return Ok(None) };
+        let mut columns = RowReader::new(&row);
+        let (id, key) = (columns.read()?, rows::key(&mut columns)?);
         let row = rows::account(&mut columns)?;
-        Ok(Some(Walked { id, key, row, account: Account::default() }))
+        Ok(Some(AccountWalk { id, key, row, account: Account::default() }))
     }
 }

@@ -10,7 +10,7 @@ use crate::url::PostgresUrl;
 pub fn postgres_url(bytes: &[u8]) {
     const MARK: &str = "s3cretW0rd";
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = shown(text);
+        let _ = rendered(text);
     }
     let mut choices = Choices::new(bytes);
     let [user, before, after] = [0; 3].map(|_| choices.text(16));
@@ -22,15 +22,15 @@ pub fn postgres_url(bytes: &[u8]) {
     }
     // A password is what is written between the name and the host; what is to be escaped in it often is not.
     let url = format!("postgres://{user}:{before}{MARK}{after}@{rest}");
-    assert!(!shown(&url).contains(MARK), "a password is shown");
+    assert!(!rendered(&url).contains(MARK), "a password is shown");
     let option = format!("postgres://{user}@{rest}?password={before}{MARK}{after}");
     if !rest.contains(['?', '/', '@']) && !before.contains(['&', '@']) {
-        assert!(!shown(&option).contains(MARK), "a password is shown");
+        assert!(!rendered(&option).contains(MARK), "a password is shown");
     }
 }
 
 /// All that is ever shown of a URL.
-fn shown(text: &str) -> String {
+fn rendered(text: &str) -> String {
     match text.parse::<PostgresUrl>() {
         Ok(url) => {
             let other = url.with_database("other");
@@ -43,7 +43,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_kept_url() {
+    fn url_corpus_passes() {
         pactolus_fuzz_support::run_corpus("postgres_url", super::postgres_url);
     }
 }

@@ -18,7 +18,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 pub(crate) const PARTITIONS: i16 = 256;
 
 /// The partition of a record.
-pub(crate) fn record_part(key: &RecordKey) -> i16 {
+pub(crate) fn record_partition(key: &RecordKey) -> i16 {
     i16::from(blake3::hash(key.as_str().as_bytes()).as_bytes()[0])
 }
 
@@ -79,14 +79,14 @@ impl AccountId {
         u128::from_be_bytes(self.0).checked_add(1).map(|next| Self(next.to_be_bytes()))
     }
 
-    pub(crate) fn of(key: &AccountKey) -> Self {
+    pub(crate) fn derive(key: &AccountKey) -> Self {
         let names = [key.offer.as_bytes(), key.player.as_bytes(), key.zone.as_bytes()];
         Self(digest(key.app, key.environment, names))
     }
 }
 
 impl BillId {
-    pub(crate) fn of(bill: &BillKey) -> Self {
+    pub(crate) fn derive(bill: &BillKey) -> Self {
         Self(digest(bill.app, bill.environment, [bill.bill_no.as_bytes()]))
     }
 }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_the_same_for_ever() {
+    fn ids_are_stable() {
         let account = AccountKey {
             app: "wx1234567".parse().unwrap(),
             environment: Environment::Live,
@@ -121,7 +121,7 @@ mod tests {
             zone: "1".parse().unwrap(),
         };
         let sandbox = AccountKey { environment: Environment::Sandbox, ..account };
-        assert_ne!(AccountId::of(&account), AccountId::of(&sandbox));
+        assert_ne!(AccountId::derive(&account), AccountId::derive(&sandbox));
         let bill = BillKey {
             app: account.app,
             environment: account.environment,
@@ -129,7 +129,7 @@ mod tests {
         };
         let hex = |id: [u8; 16]| id.map(|byte| format!("{byte:02x}")).concat();
         // What these are in a bank that was made yesterday.
-        assert_eq!(hex(AccountId::of(&account).0), "1b27af822985aae2e604c042ed1feed7");
-        assert_eq!(hex(BillId::of(&bill).0), "95fd45cb8dbb62a10dfb322258e7ea47");
+        assert_eq!(hex(AccountId::derive(&account).0), "1b27af822985aae2e604c042ed1feed7");
+        assert_eq!(hex(BillId::derive(&bill).0), "95fd45cb8dbb62a10dfb322258e7ea47");
     }
 }

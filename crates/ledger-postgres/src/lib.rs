@@ -53,36 +53,36 @@ use pactolus_ledger::{
 use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::runtime::Handle;
 
-use crate::error::Trouble;
-use crate::queries::Reads;
-use crate::records::Keeper;
-use crate::write::Lanes;
+use crate::error::DatabaseError;
+use crate::queries::Queries;
+use crate::records::RecordBatcher;
+use crate::write::WriterPool;
 
-pub use migrate::{Distribution, Migrated, migrate};
+pub use migrate::{Distribution, MigrationReport, migrate};
 pub use open::OpenError;
 pub use url::{InvalidPostgresUrl, PostgresUrl};
 
 /// Bounds of a node's part of the bank.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct PostgresSettings {
     /// How many transactions of orders are in flight, each on a connection of its own; three more connections read
     /// and keep records. With two, one gathers and is decided while the other is written and synced; with more, each
     /// is smaller, which on a database of few cores costs more than it gains.
-    pub lanes: NonZeroUsize,
+    pub write_connections: NonZeroUsize,
     /// How many orders may wait for the lanes; the callers of more wait themselves. At some 500 bytes each, 16,384
     /// take 8 MiB.
     pub queue_orders_max: usize,
     /// How long a caller waits before being told that the bank cannot say. An order that was given to a lane may be
     /// applied after that; repeating it tells.
-    pub answer_within: Duration,
+    pub request_timeout: Duration,
 }
 
-impl Default for Settings {
+impl Default for PostgresSettings {
     fn default() -> Self {
         Self {
-            lanes: NonZeroUsize::new(2).expect("it is not zero"),
+            write_connections: NonZeroUsize::new(2).expect("it is not zero"),
             queue_orders_max: 16_384,
-            answer_within: Duration::from_millis(900),
+            request_timeout: Duration::from_millis(900),
         }
     }
 }
@@ -92,50 +92,50 @@ impl Default for Settings {
 /// Its tasks run on the runtime that it was opened on; it can be asked from anywhere.
 pub struct PostgresStore {
     url: PostgresUrl,
-    lanes: Lanes,
-    reads: Arc<Reads>,
-    records: Keeper,
-    answer_within: Duration,
+    writers: WriterPool,
+    queries: Arc<Queries>,
+    records: RecordBatcher,
+    request_timeout: Duration,
     runtime: Handle,
 }
 
 impl PostgresStore {
     /// Opens the bank in the database at `url`, which has to be migrated.
-    pub async fn open(url: &PostgresUrl, settings: &Settings) -> Result<Self, OpenError> {
-        migrate::check(url).await?;
+    pub async fn open(url: &PostgresUrl, settings: &PostgresSettings) -> Result<Self, OpenError> {
+        migrate::check_schema(url).await?;
         Ok(Self {
-            lanes: Lanes::open(url, settings).await?,
-            reads: Arc::new(Reads::new(url.clone(), settings.answer_within)),
-            records: Keeper::start(url, settings.answer_within),
-            answer_within: settings.answer_within,
+            writers: WriterPool::open(url, settings).await?,
+            queries: Arc::new(Queries::new(url.clone(), settings.request_timeout)),
+            records: RecordBatcher::start(url, settings.request_timeout),
+            request_timeout: settings.request_timeout,
             runtime: Handle::current(),
             url: url.clone(),
         })
     }
 
     /// What `answer` comes to, or that the database is away if it takes too long.
-    fn in_time<'a, T, E: From<Unavailable>>(
+    fn with_timeout<'a, T, E: From<Unavailable>>(
         &'a self,
         answer: impl Future<Output = Result<T, E>> + Send + 'a,
     ) -> BoxFuture<'a, Result<T, E>> {
         // The timer is the runtime's, and whoever waits may be outside of it.
         let _inside = self.runtime.enter();
-        let answer = tokio::time::timeout(self.answer_within, answer);
+        let answer = tokio::time::timeout(self.request_timeout, answer);
         Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Unavailable::Unreachable.into())) })
     }
 
     /// Does work that talks to the database in a task of the runtime.
-    fn apart<T: Send + 'static>(
+    fn spawn<T: Send + 'static>(
         &self,
-        doing: &'static str,
-        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, DatabaseError>> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, Unavailable>> {
         let task = self.runtime.spawn(work);
         Box::pin(async move {
-            let done = task.await.map_err(|_| Unavailable::Closed)?;
-            done.map_err(|trouble| {
-                trouble.log(doing);
-                trouble.unavailable()
+            let result = task.await.map_err(|_| Unavailable::Closed)?;
+            result.map_err(|error| {
+                error.log(operation);
+                error.unavailable()
             })
         })
     }
@@ -143,17 +143,17 @@ impl PostgresStore {
 
 impl Ledger for PostgresStore {
     fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>> {
-        self.in_time(self.lanes.post(order, now))
+        self.with_timeout(self.writers.post(order, now))
     }
 
     fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>> {
-        let reads = Arc::clone(&self.reads);
-        self.apart("reading an account failed", async move { reads.account(&key).await })
+        let reads = Arc::clone(&self.queries);
+        self.spawn("reading an account failed", async move { reads.account(&key).await })
     }
 
     fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>> {
-        let reads = Arc::clone(&self.reads);
-        self.apart("reading an order failed", async move { reads.order(bill).await })
+        let reads = Arc::clone(&self.queries);
+        self.spawn("reading an order failed", async move { reads.order(bill).await })
     }
 
     fn statement(
@@ -162,8 +162,8 @@ impl Ledger for PostgresStore {
         after: Option<Cursor>,
         limit: usize,
     ) -> BoxFuture<'_, Result<StatementPage, Unavailable>> {
-        let reads = Arc::clone(&self.reads);
-        self.apart("reading a statement failed", async move { reads.statement(&key, after, limit).await })
+        let reads = Arc::clone(&self.queries);
+        self.spawn("reading a statement failed", async move { reads.statement(&key, after, limit).await })
     }
 
     fn totals(
@@ -173,41 +173,41 @@ impl Ledger for PostgresStore {
         from: Day,
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
-        let reads = Arc::clone(&self.reads);
-        self.apart("reading sums failed", async move { reads.totals(app, environment, from, to).await })
+        let reads = Arc::clone(&self.queries);
+        self.spawn("reading sums failed", async move { reads.totals(app, environment, from, to).await })
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
         let url = self.url.clone();
-        self.apart("the audit cannot go on", async move { audit::audit(&url).await })
+        self.spawn("the audit cannot go on", async move { audit::audit(&url).await })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
-        let reads = Arc::clone(&self.reads);
-        let asked = self.apart("asking the database failed", async move { reads.ask().await });
+        let reads = Arc::clone(&self.queries);
+        let ping = self.spawn("asking the database failed", async move { reads.ping().await });
         Box::pin(async move {
-            self.lanes.check()?;
-            asked.await
+            self.writers.check()?;
+            ping.await
         })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.lanes.close())
+        Box::pin(self.writers.close())
     }
 }
 
 impl Records for PostgresStore {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
-        self.in_time(self.records.get(key))
+        self.with_timeout(self.records.get(key))
     }
 
     fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>> {
-        self.in_time(self.records.put(changes))
+        self.with_timeout(self.records.put(changes))
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
         let url = self.url.clone();
-        self.apart("forgetting records failed", async move { records::sweep(&url, now).await })
+        self.spawn("forgetting records failed", async move { records::sweep(&url, now).await })
     }
 
     fn access(&self) -> RecordAccess {

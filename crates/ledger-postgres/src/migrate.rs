@@ -9,9 +9,9 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::OpenError;
-use crate::error::Trouble;
+use crate::error::DatabaseError;
 use crate::id::PARTITIONS;
-use crate::session::Session;
+use crate::session::PgSession;
 use crate::url::PostgresUrl;
 
 /// What makes each version of the one before it.
@@ -23,7 +23,7 @@ pub(crate) const VERSION: i32 = 1;
 const _: () = assert!(MIGRATIONS.len() == 1, "the version is the number of migrations");
 
 /// The row that tells the version. It is in every engine's reach: no lock is taken but the row's own.
-const BEGINNING: [&str; 3] = [
+const CREATE_META: [&str; 3] = [
     "CREATE SCHEMA IF NOT EXISTS pactolus",
     "CREATE TABLE IF NOT EXISTS pactolus.meta (
         part smallint NOT NULL, version integer NOT NULL, partitions smallint NOT NULL,
@@ -35,7 +35,7 @@ const _: () = assert!(PARTITIONS == 256, "it is what the row says");
 
 /// What a migration did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Migrated {
+pub struct MigrationReport {
     /// The version that was found; 0 is a database without a bank.
     pub from: u32,
     /// The version that it has now.
@@ -69,14 +69,17 @@ impl Distribution {
 }
 
 /// Brings the database to this program's version, and spreads its tables if that is asked for.
-pub async fn migrate(url: &PostgresUrl, distribution: Option<Distribution>) -> Result<Migrated, OpenError> {
-    let session = Session::unhurried(url).await.map_err(OpenError::from)?;
+pub async fn migrate(
+    url: &PostgresUrl,
+    distribution: Option<Distribution>,
+) -> Result<MigrationReport, OpenError> {
+    let session = PgSession::open_long_running(url).await.map_err(OpenError::from)?;
     let client = &session.client;
-    begin(client).await?;
-    let from = version(client).await?;
+    create_meta(client).await?;
+    let from = schema_version(client).await?;
     for (index, migration) in MIGRATIONS.iter().enumerate() {
         let to = i32::try_from(index + 1).expect("there are few migrations");
-        let step = async {
+        let apply = async {
             client.batch_execute("BEGIN").await?;
             let row =
                 client.query_one("SELECT version FROM pactolus.meta WHERE part = 0 FOR UPDATE", &[]).await?;
@@ -86,29 +89,29 @@ pub async fn migrate(url: &PostgresUrl, distribution: Option<Distribution>) -> R
             }
             client.batch_execute("COMMIT").await
         };
-        step.await.map_err(Trouble::from)?;
+        apply.await.map_err(DatabaseError::from)?;
     }
     if let Some(distribution) = distribution {
         for statement in distribution.statements() {
-            client.batch_execute(&statement).await.map_err(Trouble::from)?;
+            client.batch_execute(&statement).await.map_err(DatabaseError::from)?;
         }
     }
-    let to = version(client).await?;
+    let to = schema_version(client).await?;
     let count = |version: i32| u32::try_from(version).unwrap_or_default();
-    Ok(Migrated { from: count(from), to: count(to) })
+    Ok(MigrationReport { from: count(from), to: count(to) })
 }
 
 /// How often the beginning is tried: two that make the same schema at once fail in one of several ways, each of
 /// which says that the other has made it.
-const TRIES: u32 = 20;
+const ATTEMPTS_MAX: u32 = 20;
 
 /// Makes what the version is kept in.
-async fn begin(client: &Client) -> Result<(), OpenError> {
-    for statement in BEGINNING {
-        let mut tries = 0;
+async fn create_meta(client: &Client) -> Result<(), OpenError> {
+    for statement in CREATE_META {
+        let mut attempts = 0;
         while let Err(error) = client.batch_execute(statement).await {
-            tries += 1;
-            let raced = [
+            attempts += 1;
+            let racy_codes = [
                 SqlState::UNIQUE_VIOLATION,
                 SqlState::DUPLICATE_SCHEMA,
                 SqlState::DUPLICATE_TABLE,
@@ -116,8 +119,8 @@ async fn begin(client: &Client) -> Result<(), OpenError> {
                 SqlState::T_R_SERIALIZATION_FAILURE,
                 SqlState::INTERNAL_ERROR,
             ];
-            if tries == TRIES || !error.code().is_some_and(|code| raced.contains(code)) {
-                return Err(Trouble::from(error).into());
+            if attempts == ATTEMPTS_MAX || !error.code().is_some_and(|code| racy_codes.contains(code)) {
+                return Err(DatabaseError::from(error).into());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -126,22 +129,22 @@ async fn begin(client: &Client) -> Result<(), OpenError> {
 }
 
 /// The version of the database.
-async fn version(client: &Client) -> Result<i32, Trouble> {
+async fn schema_version(client: &Client) -> Result<i32, DatabaseError> {
     let row = client.query_one("SELECT version FROM pactolus.meta WHERE part = 0", &[]).await?;
     Ok(row.try_get(0)?)
 }
 
 /// Whether the database has the tables that this program reads and writes.
-pub(crate) async fn check(url: &PostgresUrl) -> Result<(), OpenError> {
-    let session = Session::unhurried(url).await?;
-    let asked = session
+pub(crate) async fn check_schema(url: &PostgresUrl) -> Result<(), OpenError> {
+    let session = PgSession::open_long_running(url).await?;
+    let result = session
         .client
         .query_opt(
             "SELECT version, partitions, current_setting('fsync') FROM pactolus.meta WHERE part = 0",
             &[],
         )
         .await;
-    let row = match asked {
+    let row = match result {
         Ok(row) => row,
         Err(error)
             if [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]
@@ -150,19 +153,19 @@ pub(crate) async fn check(url: &PostgresUrl) -> Result<(), OpenError> {
         {
             None
         }
-        Err(error) => return Err(Trouble::from(error).into()),
+        Err(error) => return Err(DatabaseError::from(error).into()),
     };
     let Some(row) = row else { return Err(OpenError::NotMigrated) };
     let read = || Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-    let (version, partitions, fsync): (i32, i16, &str) = read().map_err(Trouble::from)?;
+    let (version, partitions, fsync): (i32, i16, &str) = read().map_err(DatabaseError::from)?;
     if fsync == "off" {
         tracing::warn!("the database has fsync = off: what it answers is lost with the machine's power");
     }
     match version {
         0 => Err(OpenError::NotMigrated),
         VERSION if partitions == PARTITIONS => Ok(()),
-        VERSION => Err(OpenError::Partitions { found: partitions }),
-        found if found < VERSION => Err(OpenError::Older { found }),
-        found => Err(OpenError::Newer { found }),
+        VERSION => Err(OpenError::PartitionMismatch { found: partitions }),
+        found if found < VERSION => Err(OpenError::SchemaTooOld { found }),
+        found => Err(OpenError::SchemaTooNew { found }),
     }
 }

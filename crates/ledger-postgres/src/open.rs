@@ -1,6 +1,6 @@
 //! Why a bank on PostgreSQL cannot be opened, in words for an operator.
 
-use crate::error::Trouble;
+use crate::error::DatabaseError;
 use crate::migrate::VERSION;
 
 /// Why a bank cannot be opened.
@@ -15,7 +15,7 @@ pub enum OpenError {
     #[error(
         "the database has version {found} of the tables, and this program needs {VERSION}; run `pactolus migrate`, once all nodes are of this version"
     )]
-    Older {
+    SchemaTooOld {
         /// The version found.
         found: i32,
     },
@@ -23,7 +23,7 @@ pub enum OpenError {
     #[error(
         "the database has version {found} of the tables, and this program knows {VERSION}; use a newer Pactolus"
     )]
-    Newer {
+    SchemaTooNew {
         /// The version found.
         found: i32,
     },
@@ -31,7 +31,7 @@ pub enum OpenError {
     #[error(
         "the bank in the database has {found} partitions, and this program's banks have 256; use the Pactolus that made it"
     )]
-    Partitions {
+    PartitionMismatch {
         /// The number found.
         found: i16,
     },
@@ -40,8 +40,8 @@ pub enum OpenError {
     Database(String),
 }
 
-impl From<Trouble> for OpenError {
-    fn from(trouble: Trouble) -> Self {
-        Self::Database(trouble.in_words())
+impl From<DatabaseError> for OpenError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error.message())
     }
 }

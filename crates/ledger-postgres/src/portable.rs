@@ -11,12 +11,12 @@ use pactolus_types::UnixMillis;
 use tokio_postgres::types::ToSql;
 
 use crate::PostgresStore;
-use crate::error::Trouble;
+use crate::error::DatabaseError;
 use crate::id::AccountId;
-use crate::rows::{self, Columns, NAMES, RECEIPT};
-use crate::session::Session;
+use crate::rows::{self, NAME_COLUMNS, RECEIPT_COLUMNS, RowReader};
+use crate::session::PgSession;
 use crate::url::PostgresUrl;
-use crate::write::Asked;
+use crate::write::PendingOrder;
 
 /// How many rows are held at once.
 const PAGE: usize = 1000;
@@ -24,14 +24,14 @@ const PAGE: usize = 1000;
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Visits every order, by its account and number, as they are when it begins.
-async fn each_order(
+async fn for_each_order(
     url: &PostgresUrl,
     visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>,
-) -> Result<(), Trouble> {
-    let Session { client, .. } = &Session::unhurried(url).await?;
+) -> Result<(), DatabaseError> {
+    let PgSession { client, .. } = &PgSession::open_long_running(url).await?;
     client.batch_execute(BEGIN).await?;
     let page = format!(
-        "SELECT o.account, {NAMES}, {RECEIPT} FROM pactolus.orders o \
+        "SELECT o.account, {NAME_COLUMNS}, {RECEIPT_COLUMNS} FROM pactolus.orders o \
          JOIN pactolus.accounts a ON a.part = o.part AND a.id = o.account \
          WHERE (o.part, o.account, o.number) > ($1, $2, $3) ORDER BY o.part, o.account, o.number LIMIT {PAGE}"
     );
@@ -43,8 +43,8 @@ async fn each_order(
         let Some(last) = rows.last() else { return Ok(()) };
         (account, number) = (last.try_get("account")?, last.try_get("number")?);
         for row in &rows {
-            let mut columns = Columns::of(row);
-            let _: AccountId = columns.take()?;
+            let mut columns = RowReader::new(row);
+            let _: AccountId = columns.read()?;
             let key = rows::key(&mut columns)?;
             if visit(rows::receipt(&mut columns, &key)?).is_break() {
                 return Ok(());
@@ -54,11 +54,11 @@ async fn each_order(
 }
 
 /// Visits every record, by its partition and name.
-async fn each_record(
+async fn for_each_record(
     url: &PostgresUrl,
     visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
-) -> Result<(), Trouble> {
-    let Session { client, .. } = &Session::unhurried(url).await?;
+) -> Result<(), DatabaseError> {
+    let PgSession { client, .. } = &PgSession::open_long_running(url).await?;
     client.batch_execute(BEGIN).await?;
     let page = format!(
         "SELECT part, name, value, expires_ms FROM pactolus.records \
@@ -86,8 +86,8 @@ async fn each_record(
 }
 
 /// How many orders the accounts say that they have.
-async fn order_count(url: &PostgresUrl) -> Result<u64, Trouble> {
-    let session = Session::unhurried(url).await?;
+async fn order_count(url: &PostgresUrl) -> Result<u64, DatabaseError> {
+    let session = PgSession::open_long_running(url).await?;
     let row = session
         .client
         .query_one("SELECT coalesce(sum(orders), 0)::bigint FROM pactolus.accounts", &[])
@@ -98,14 +98,14 @@ async fn order_count(url: &PostgresUrl) -> Result<u64, Trouble> {
 
 impl PostgresStore {
     /// Does blocking what has to be asked of the database, from a thread that is not the runtime's.
-    fn blocking(
+    fn block_on(
         &self,
-        doing: &str,
-        work: impl Future<Output = Result<(), Trouble>>,
+        operation: &str,
+        work: impl Future<Output = Result<(), DatabaseError>>,
     ) -> Result<(), Unavailable> {
-        self.runtime.block_on(work).map_err(|trouble| {
-            trouble.log(doing);
-            trouble.unavailable()
+        self.runtime.block_on(work).map_err(|error| {
+            error.log(operation);
+            error.unavailable()
         })
     }
 }
@@ -113,26 +113,26 @@ impl PostgresStore {
 impl Portable for PostgresStore {
     fn order_count(&self) -> BoxFuture<'_, Result<u64, Unavailable>> {
         let url = self.url.clone();
-        self.apart("counting orders failed", async move { order_count(&url).await })
+        self.spawn("counting orders failed", async move { order_count(&url).await })
     }
 
     fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
-        self.blocking("reading orders failed", each_order(&self.url, visit))
+        self.block_on("reading orders failed", for_each_order(&self.url, visit))
     }
 
     fn for_each_record(
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
     ) -> Result<(), Unavailable> {
-        self.blocking("reading records failed", each_record(&self.url, visit))
+        self.block_on("reading records failed", for_each_record(&self.url, visit))
     }
 
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>> {
         Box::pin(async move {
-            let again = |receipt: &Receipt| Asked::new(receipt.order.clone(), receipt.at);
-            let answers = self.lanes.post_together(receipts.iter().map(again).collect()).await?;
+            let request = |receipt: &Receipt| PendingOrder::new(receipt.order.clone(), receipt.at);
+            let results = self.writers.post_batch(receipts.iter().map(request).collect()).await?;
             let same =
-                receipts.iter().zip(answers).map(|(receipt, posted)| check_same_receipt(receipt, posted));
+                receipts.iter().zip(results).map(|(receipt, posted)| check_same_receipt(receipt, posted));
             same.collect()
         })
     }

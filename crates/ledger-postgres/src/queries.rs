@@ -13,33 +13,36 @@ use pactolus_types::{AppId, Day, Environment};
 use tokio::try_join;
 use tokio_postgres::{Client, Row, Statement};
 
-use crate::error::Trouble;
+use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId, PARTITIONS};
-use crate::rows::{self, Columns, NAMES, RECEIPT, SUMS, big, environment_number};
-use crate::session::{Prepared, Session, Shared};
+use crate::rows::{
+    self, BALANCE_COLUMNS, NAME_COLUMNS, RECEIPT_COLUMNS, RowReader, environment_code, to_bigint,
+};
+use crate::session::{PgSession, PreparedStatements, SharedSession};
 use crate::url::PostgresUrl;
-use crate::write::batch::{read_filed, read_orders};
+use crate::write::batch::{read_bill_entries, read_orders};
 
 /// What the session of look-ups has prepared.
-pub(crate) struct Statements {
+pub(crate) struct QueryStatements {
     account: Statement,
     bill: Statement,
     orders: Statement,
     statement: Statement,
-    sums: Statement,
+    totals: Statement,
 }
 
-impl Prepared for Statements {
+impl PreparedStatements for QueryStatements {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
-        let account =
-            format!("SELECT {NAMES}, {SUMS} FROM pactolus.accounts a WHERE a.part = $1 AND a.id = $2");
+        let account = format!(
+            "SELECT {NAME_COLUMNS}, {BALANCE_COLUMNS} FROM pactolus.accounts a WHERE a.part = $1 AND a.id = $2"
+        );
         let orders = read_orders();
         let statement = format!(
-            "SELECT {RECEIPT} FROM pactolus.orders o \
+            "SELECT {RECEIPT_COLUMNS} FROM pactolus.orders o \
              WHERE o.part = $1 AND o.account = $2 AND o.number < $3 ORDER BY o.number DESC LIMIT $4"
         );
         let bill = "SELECT id, account, number, cancel FROM pactolus.bills WHERE part = $1 AND id = $2";
-        let sums = "\
+        let totals = "\
             SELECT offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
                 sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text \
             FROM pactolus.totals \
@@ -47,57 +50,59 @@ impl Prepared for Statements {
             GROUP BY offer, zone, day";
         let (account, bill, orders) =
             try_join!(client.prepare(&account), client.prepare(bill), client.prepare(&orders))?;
-        let (statement, sums) = try_join!(client.prepare(&statement), client.prepare(sums))?;
-        Ok(Self { account, bill, orders, statement, sums })
+        let (statement, sums) = try_join!(client.prepare(&statement), client.prepare(totals))?;
+        Ok(Self { account, bill, orders, statement, totals: sums })
     }
 }
 
 /// The look-ups of a node.
-pub(crate) struct Reads {
-    shared: Shared<Statements>,
-    within: Duration,
+pub(crate) struct Queries {
+    shared: SharedSession<QueryStatements>,
+    timeout: Duration,
 }
 
-impl Reads {
+impl Queries {
     /// Look-ups that answer within a time, or say that they cannot.
-    pub(crate) fn new(url: PostgresUrl, within: Duration) -> Self {
-        Self { shared: Shared::new(url), within }
+    pub(crate) fn new(url: PostgresUrl, timeout: Duration) -> Self {
+        Self { shared: SharedSession::new(url), timeout }
     }
 
     /// Asks whether there is an answer.
-    pub(crate) async fn ask(&self) -> Result<(), Trouble> {
-        let ask = async |session: &Session<Statements>| Ok(session.client.batch_execute("SELECT 1").await?);
-        self.shared.with(ask, self.within).await
+    pub(crate) async fn ping(&self) -> Result<(), DatabaseError> {
+        let ask =
+            async |session: &PgSession<QueryStatements>| Ok(session.client.batch_execute("SELECT 1").await?);
+        self.shared.with(ask, self.timeout).await
     }
 
-    pub(crate) async fn account(&self, key: &AccountKey) -> Result<Account, Trouble> {
-        let id = AccountId::of(key);
-        let read = async |session: &Session<Statements>| {
+    pub(crate) async fn account(&self, key: &AccountKey) -> Result<Account, DatabaseError> {
+        let id = AccountId::derive(key);
+        let read = async |session: &PgSession<QueryStatements>| {
             let row = session.client.query_opt(&session.statements.account, &[&id.part(), &id]).await?;
             let Some(row) = row else { return Ok(Account::default()) };
-            let mut columns = Columns::of(&row);
+            let mut columns = RowReader::new(&row);
             if rows::key(&mut columns)? != *key {
-                return Err(Trouble::Damaged("two accounts have one id"));
+                return Err(DatabaseError::Corrupt("two accounts have one id"));
             }
             rows::account(&mut columns)
         };
-        self.shared.with(read, self.within).await
+        self.shared.with(read, self.timeout).await
     }
 
-    pub(crate) async fn order(&self, bill: BillKey) -> Result<Option<BillEntry>, Trouble> {
-        let id = BillId::of(&bill);
-        let read = async |Session { client, statements, .. }: &Session<Statements>| {
+    pub(crate) async fn order(&self, bill: BillKey) -> Result<Option<BillEntry>, DatabaseError> {
+        let id = BillId::derive(&bill);
+        let read = async |PgSession { client, statements, .. }: &PgSession<QueryStatements>| {
             let rows = client.query(&statements.bill, &[&id.part(), &id]).await?;
             if rows.is_empty() {
                 return Ok(None);
             }
-            let filed = read_filed(client, &statements.orders, &rows).await?.pop().map(|(_, filed)| filed);
-            if filed.as_ref().is_some_and(|filed| filed.receipt.order.bill() != bill) {
-                return Err(Trouble::Damaged("two bill numbers have one id"));
+            let entry =
+                read_bill_entries(client, &statements.orders, &rows).await?.pop().map(|(_, filed)| filed);
+            if entry.as_ref().is_some_and(|filed| filed.receipt.order.bill() != bill) {
+                return Err(DatabaseError::Corrupt("two bill numbers have one id"));
             }
-            Ok(filed)
+            Ok(entry)
         };
-        self.shared.with(read, self.within).await
+        self.shared.with(read, self.timeout).await
     }
 
     pub(crate) async fn statement(
@@ -105,21 +110,22 @@ impl Reads {
         key: &AccountKey,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<StatementPage, Trouble> {
-        let id = AccountId::of(key);
-        let before = after.map_or(i64::MAX, |cursor| big(cursor.get()));
+    ) -> Result<StatementPage, DatabaseError> {
+        let id = AccountId::derive(key);
+        let before = after.map_or(i64::MAX, |cursor| to_bigint(cursor.get()));
         // One more, to know whether there is more.
-        let asked_for = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-        let read = async |Session { client, statements, .. }: &Session<Statements>| {
-            let rows = client.query(&statements.statement, &[&id.part(), &id, &before, &asked_for]).await?;
-            let receipts = rows.iter().map(|row| rows::receipt(&mut Columns::of(row), key));
-            let mut receipts = receipts.collect::<Result<Vec<_>, Trouble>>()?;
+        let limit_plus_one = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let read = async |PgSession { client, statements, .. }: &PgSession<QueryStatements>| {
+            let rows =
+                client.query(&statements.statement, &[&id.part(), &id, &before, &limit_plus_one]).await?;
+            let receipts = rows.iter().map(|row| rows::receipt(&mut RowReader::new(row), key));
+            let mut receipts = receipts.collect::<Result<Vec<_>, DatabaseError>>()?;
             let more = receipts.len() > limit;
             receipts.truncate(limit);
             let next = receipts.last().filter(|_| more).map(|last| Cursor::new(last.after.orders()));
             Ok(StatementPage { receipts, next })
         };
-        self.shared.with(read, self.within).await
+        self.shared.with(read, self.timeout).await
     }
 
     pub(crate) async fn totals(
@@ -128,59 +134,59 @@ impl Reads {
         environment: Environment,
         from: Day,
         to: Day,
-    ) -> Result<Vec<Total>, Trouble> {
+    ) -> Result<Vec<Total>, DatabaseError> {
         let parts: Vec<i16> = (0..PARTITIONS).collect();
         let (from, to) = (i64::from(from.get()), i64::from(to.get()));
-        let environment_number = environment_number(environment);
-        let read = async |Session { client, statements, .. }: &Session<Statements>| {
+        let environment_number = environment_code(environment);
+        let read = async |PgSession { client, statements, .. }: &PgSession<QueryStatements>| {
             Ok(client
-                .query(&statements.sums, &[&parts, &app.as_str(), &environment_number, &from, &to])
+                .query(&statements.totals, &[&parts, &app.as_str(), &environment_number, &from, &to])
                 .await?)
         };
-        let rows = self.shared.with(read, self.within).await?;
+        let rows = self.shared.with(read, self.timeout).await?;
         // The database may sort names by another alphabet.
-        let totals = rows.iter().map(|row| total(&mut Columns::of(row), app, environment));
-        let totals = totals.collect::<Result<BTreeMap<_, _>, Trouble>>()?;
+        let totals = rows.iter().map(|row| read_total(&mut RowReader::new(row), app, environment));
+        let totals = totals.collect::<Result<BTreeMap<_, _>, DatabaseError>>()?;
         Ok(totals.into_iter().map(|(key, sums)| Total { key, tallies: sums }).collect())
     }
 }
 
 /// The sums of all offers, zones and days, for [`sums_of_all`].
-pub(crate) const SUMS_OF_ALL: &str = "\
+pub(crate) const ALL_TOTALS: &str = "\
     SELECT app, environment, offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
         sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text \
     FROM pactolus.totals GROUP BY app, environment, offer, zone, day";
 
 /// Reads [`SUMS_OF_ALL`].
-pub(crate) fn sums_of_all(rows: &[Row]) -> Result<BTreeMap<TotalKey, OrderTallies>, Trouble> {
+pub(crate) fn read_all_totals(rows: &[Row]) -> Result<BTreeMap<TotalKey, OrderTallies>, DatabaseError> {
     let read = |row| {
-        let mut columns = Columns::of(row);
-        let (app, environment): (&str, i16) = (columns.take()?, columns.take()?);
-        let of = || Some((app.parse().ok()?, rows::environment_of(environment)?));
-        let (app, environment) = of().ok_or(UNNAMED)?;
-        total(&mut columns, app, environment)
+        let mut columns = RowReader::new(row);
+        let (app, environment): (&str, i16) = (columns.read()?, columns.read()?);
+        let parse = || Some((app.parse().ok()?, rows::environment_from_code(environment)?));
+        let (app, environment) = parse().ok_or(INVALID_TOTAL_KEY)?;
+        read_total(&mut columns, app, environment)
     };
     rows.iter().map(read).collect()
 }
 
-const UNNAMED: Trouble = Trouble::Damaged("sums have a name that none can have");
+const INVALID_TOTAL_KEY: DatabaseError = DatabaseError::Corrupt("sums have a name that none can have");
 
 /// Reads the sums of an offer, zone and day.
-fn total(
-    columns: &mut Columns<'_>,
+fn read_total(
+    columns: &mut RowReader<'_>,
     app: AppId,
     environment: Environment,
-) -> Result<(TotalKey, OrderTallies), Trouble> {
-    let (offer, zone, day): (&str, &str, i64) = (columns.take()?, columns.take()?, columns.take()?);
-    let mut tally = || -> Result<OrderTally, Trouble> {
-        let (orders, coins): (i64, &str) = (columns.take()?, columns.take()?);
+) -> Result<(TotalKey, OrderTallies), DatabaseError> {
+    let (offer, zone, day): (&str, &str, i64) = (columns.read()?, columns.read()?, columns.read()?);
+    let mut tally = || -> Result<OrderTally, DatabaseError> {
+        let (orders, coins): (i64, &str) = (columns.read()?, columns.read()?);
         let tally = || Some(OrderTally { orders: u64::try_from(orders).ok()?, coins: coins.parse().ok()? });
-        tally().ok_or(Trouble::Damaged("a sum of orders is none"))
+        tally().ok_or(DatabaseError::Corrupt("a sum of orders is none"))
     };
     let sums = OrderTallies { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
     let key = || {
         let day = Day::new(u32::try_from(day).ok()?);
         Some(TotalKey { app, environment, offer: offer.parse().ok()?, zone: zone.parse().ok()?, day })
     };
-    Ok((key().ok_or(UNNAMED)?, sums))
+    Ok((key().ok_or(INVALID_TOTAL_KEY)?, sums))
 }

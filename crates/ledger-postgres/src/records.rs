@@ -15,10 +15,10 @@ use tokio::try_join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
-use crate::error::{Remedy, Trouble};
-use crate::id::{PARTITIONS, record_part};
-use crate::rows::{Columns, big, columns};
-use crate::session::{Prepared, Session, Shared};
+use crate::error::{DatabaseError, ErrorAction};
+use crate::id::{PARTITIONS, record_partition};
+use crate::rows::{RowReader, columns, to_bigint};
+use crate::session::{PgSession, PreparedStatements, SharedSession};
 use crate::url::PostgresUrl;
 
 /// The most that wait, of reads and of changes; the callers of more wait themselves.
@@ -28,28 +28,28 @@ const QUEUE_MAX: usize = 8192;
 const BATCH_MAX: usize = 512;
 
 /// How often changes are tried that met another node's.
-const TRIES: u32 = 10;
+const ATTEMPTS_MAX: u32 = 10;
 
 /// How long a transaction may take.
-const WITHIN: Duration = Duration::from_secs(4);
+const PUT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How many expired records one statement forgets, so that it holds their locks for a moment only.
-const SWEPT_AT_ONCE: i64 = 1000;
+const SWEEP_BATCH: i64 = 1000;
 
-type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
+type ReplySender<T> = oneshot::Sender<Result<T, Unavailable>>;
 
 /// The keeper of records of a node.
-pub(crate) struct Keeper {
-    gets: mpsc::Sender<(RecordKey, Answer<Option<Vec<u8>>>)>,
-    puts: mpsc::Sender<(Vec<RecordChange>, Answer<PutOutcome>)>,
+pub(crate) struct RecordBatcher {
+    gets: mpsc::Sender<(RecordKey, ReplySender<Option<Vec<u8>>>)>,
+    puts: mpsc::Sender<(Vec<RecordChange>, ReplySender<PutOutcome>)>,
 }
 
-impl Keeper {
-    pub(crate) fn start(url: &PostgresUrl, within: Duration) -> Self {
-        let (gets, asked_gets) = mpsc::channel(QUEUE_MAX);
-        let (puts, asked_puts) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(get_all(Shared::new(url.clone()), within, asked_gets));
-        tokio::spawn(put_all(Shared::new(url.clone()), asked_puts));
+impl RecordBatcher {
+    pub(crate) fn start(url: &PostgresUrl, max_wait: Duration) -> Self {
+        let (gets, get_queue) = mpsc::channel(QUEUE_MAX);
+        let (puts, put_queue) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(run_gets(SharedSession::new(url.clone()), max_wait, get_queue));
+        tokio::spawn(run_puts(SharedSession::new(url.clone()), put_queue));
         Self { gets, puts }
     }
 
@@ -68,15 +68,15 @@ impl Keeper {
 
 /// Forgets what expired before `now`, partition by partition. Another node may do the same; a record that both mean
 /// is counted by one.
-pub(crate) async fn sweep(url: &PostgresUrl, now: UnixMillis) -> Result<u64, Trouble> {
-    let session = Session::unhurried(url).await?;
+pub(crate) async fn sweep(url: &PostgresUrl, now: UnixMillis) -> Result<u64, DatabaseError> {
+    let session = PgSession::open_long_running(url).await?;
     let sweep = session.client.prepare(SWEEP).await?;
-    let (now, mut swept) = (big(now.get()), 0);
+    let (now, mut swept) = (to_bigint(now.get()), 0);
     for part in 0..PARTITIONS {
         loop {
-            let some = session.client.execute(&sweep, &[&part, &now, &SWEPT_AT_ONCE]).await?;
-            swept += some;
-            if big(some) < SWEPT_AT_ONCE {
+            let deleted = session.client.execute(&sweep, &[&part, &now, &SWEEP_BATCH]).await?;
+            swept += deleted;
+            if to_bigint(deleted) < SWEEP_BATCH {
                 break;
             }
         }
@@ -89,9 +89,9 @@ const SWEEP: &str = "\
         (SELECT name FROM pactolus.records WHERE part = $1 AND expires_ms < $2 LIMIT $3)";
 
 /// What the session of reads has prepared.
-struct Gets(Statement);
+struct GetStatements(Statement);
 
-impl Prepared for Gets {
+impl PreparedStatements for GetStatements {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         Ok(Self(client.prepare(GET).await?))
     }
@@ -102,31 +102,31 @@ const GET: &str = "\
     JOIN unnest($1::smallint[], $2::text[]) AS k (part, name) ON r.part = k.part AND r.name = k.name";
 
 /// Answers reads, as many as queued up with each statement.
-async fn get_all(
-    shared: Shared<Gets>,
-    within: Duration,
-    mut queue: mpsc::Receiver<(RecordKey, Answer<Option<Vec<u8>>>)>,
+async fn run_gets(
+    shared: SharedSession<GetStatements>,
+    max_wait: Duration,
+    mut queue: mpsc::Receiver<(RecordKey, ReplySender<Option<Vec<u8>>>)>,
 ) {
-    let mut asked = Vec::with_capacity(BATCH_MAX);
-    while queue.recv_many(&mut asked, BATCH_MAX).await > 0 {
-        asked.retain(|(_, answer)| !answer.is_closed());
-        let names: Vec<&str> = asked.iter().map(|(key, _)| key.as_str()).collect();
-        let parts: Vec<i16> = asked.iter().map(|(key, _)| record_part(key)).collect();
-        let read = async |session: &Session<Gets>| {
+    let mut requests = Vec::with_capacity(BATCH_MAX);
+    while queue.recv_many(&mut requests, BATCH_MAX).await > 0 {
+        requests.retain(|(_, answer)| !answer.is_closed());
+        let names: Vec<&str> = requests.iter().map(|(key, _)| key.as_str()).collect();
+        let parts: Vec<i16> = requests.iter().map(|(key, _)| record_partition(key)).collect();
+        let read = async |session: &PgSession<GetStatements>| {
             Ok(session.client.query(&session.statements.0, &[&parts, &names]).await?)
         };
-        match shared.with(read, within).await {
+        match shared.with(read, max_wait).await {
             Ok(rows) => {
                 let found: HashMap<&str, &[u8]> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-                for (key, answer) in asked.drain(..) {
+                for (key, answer) in requests.drain(..) {
                     // Who asked may have gone.
                     let _ = answer.send(Ok(found.get(key.as_str()).map(|value| value.to_vec())));
                 }
             }
-            Err(trouble) => {
-                trouble.log("reading records failed");
-                for (_, answer) in asked.drain(..) {
-                    let _ = answer.send(Err(trouble.unavailable()));
+            Err(error) => {
+                error.log("reading records failed");
+                for (_, answer) in requests.drain(..) {
+                    let _ = answer.send(Err(error.unavailable()));
                 }
             }
         }
@@ -134,13 +134,13 @@ async fn get_all(
 }
 
 /// What the session of changes has prepared.
-struct Puts {
+struct PutStatements {
     lock: Statement,
     insert: Statement,
     update: Statement,
 }
 
-impl Prepared for Puts {
+impl PreparedStatements for PutStatements {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         let (lock, insert, update) =
             try_join!(client.prepare(LOCK), client.prepare(INSERT), client.prepare(UPDATE))?;
@@ -163,22 +163,25 @@ const UPDATE: &str = "\
     WHERE r.part = k.part AND r.name = k.name";
 
 /// Makes changes, as many as queued up in each transaction.
-async fn put_all(shared: Shared<Puts>, mut queue: mpsc::Receiver<(Vec<RecordChange>, Answer<PutOutcome>)>) {
-    let mut asked = Vec::with_capacity(BATCH_MAX);
-    while queue.recv_many(&mut asked, BATCH_MAX).await > 0 {
-        asked.retain(|(_, answer)| !answer.is_closed());
-        let (changes, answers): (Vec<_>, Vec<_>) = asked.drain(..).unzip();
-        let put = async |session: &Session<Puts>| put_again_and_again(session, &changes).await;
-        match shared.with(put, WITHIN).await {
+async fn run_puts(
+    shared: SharedSession<PutStatements>,
+    mut queue: mpsc::Receiver<(Vec<RecordChange>, ReplySender<PutOutcome>)>,
+) {
+    let mut requests = Vec::with_capacity(BATCH_MAX);
+    while queue.recv_many(&mut requests, BATCH_MAX).await > 0 {
+        requests.retain(|(_, answer)| !answer.is_closed());
+        let (changes, answers): (Vec<_>, Vec<_>) = requests.drain(..).unzip();
+        let put = async |session: &PgSession<PutStatements>| put_with_retry(session, &changes).await;
+        match shared.with(put, PUT_TIMEOUT).await {
             Ok(puts) => {
                 for (answer, put) in answers.into_iter().zip(puts) {
                     let _ = answer.send(Ok(put));
                 }
             }
-            Err(trouble) => {
-                trouble.log("changing records failed, or nobody knows");
+            Err(error) => {
+                error.log("changing records failed, or nobody knows");
                 for answer in answers {
-                    let _ = answer.send(Err(trouble.unavailable()));
+                    let _ = answer.send(Err(error.unavailable()));
                 }
             }
         }
@@ -186,23 +189,25 @@ async fn put_all(shared: Shared<Puts>, mut queue: mpsc::Receiver<(Vec<RecordChan
 }
 
 /// Makes changes, again if another node was at the same records.
-async fn put_again_and_again(
-    session: &Session<Puts>,
-    asked: &[Vec<RecordChange>],
-) -> Result<Vec<PutOutcome>, Trouble> {
-    let mut tries = 0;
+async fn put_with_retry(
+    session: &PgSession<PutStatements>,
+    requests: &[Vec<RecordChange>],
+) -> Result<Vec<PutOutcome>, DatabaseError> {
+    let mut attempts = 0;
     loop {
-        tries += 1;
-        let trouble = match put(session, asked).await {
+        attempts += 1;
+        let error = match put(session, requests).await {
             Ok(puts) => return Ok(puts),
             Err(trouble) => trouble,
         };
-        if trouble.remedy() == Remedy::Reconnect {
-            return Err(trouble);
+        if error.action() == ErrorAction::Reconnect {
+            return Err(error);
         }
-        timeout(WITHIN, session.client.batch_execute("ROLLBACK")).await.map_err(|_| Trouble::Late)??;
-        if trouble.remedy() != Remedy::Again || tries == TRIES {
-            return Err(trouble);
+        timeout(PUT_TIMEOUT, session.client.batch_execute("ROLLBACK"))
+            .await
+            .map_err(|_| DatabaseError::Timeout)??;
+        if error.action() != ErrorAction::Retry || attempts == ATTEMPTS_MAX {
+            return Err(error);
         }
     }
 }
@@ -218,12 +223,15 @@ columns! {
 }
 
 /// Locks the records, compares each with what its change says, and writes what can be written, in one transaction.
-async fn put(session: &Session<Puts>, asked: &[Vec<RecordChange>]) -> Result<Vec<PutOutcome>, Trouble> {
-    let Session { client, statements, .. } = session;
+async fn put(
+    session: &PgSession<PutStatements>,
+    asked: &[Vec<RecordChange>],
+) -> Result<Vec<PutOutcome>, DatabaseError> {
+    let PgSession { client, statements, .. } = session;
     // By partition and name, as every node locks them: none waits for another that waits for it.
     let mut names: BTreeMap<(i16, &str), Option<&RecordChange>> = BTreeMap::new();
     for change in asked.iter().flatten() {
-        names.insert((record_part(&change.key), change.key.as_str()), None);
+        names.insert((record_partition(&change.key), change.key.as_str()), None);
     }
     let (parts, keys): (Vec<i16>, Vec<&str>) = names.keys().copied().unzip();
     let by_name: [&(dyn ToSql + Sync); 2] = [&parts, &keys];
@@ -234,21 +242,23 @@ async fn put(session: &Session<Puts>, asked: &[Vec<RecordChange>]) -> Result<Vec
     )?;
     let mut stored: HashMap<&str, &[u8]> = HashMap::with_capacity(rows.len());
     for row in &rows {
-        let mut columns = Columns::of(row);
-        stored.insert(columns.take()?, columns.take()?);
+        let mut columns = RowReader::new(row);
+        stored.insert(columns.read()?, columns.read()?);
     }
 
     let mut puts = Vec::with_capacity(asked.len());
     for changes in asked {
         let holds = changes.iter().all(|change| {
             let name = change.key.as_str();
-            let drafted = names.get(&(record_part(&change.key), name)).copied().flatten();
+            let drafted = names.get(&(record_partition(&change.key), name)).copied().flatten();
             let now = drafted.map(|change| &*change.value.0).or_else(|| stored.get(name).copied());
             change.precondition.holds(now)
         });
         if holds {
             names.extend(
-                changes.iter().map(|change| ((record_part(&change.key), change.key.as_str()), Some(change))),
+                changes
+                    .iter()
+                    .map(|change| ((record_partition(&change.key), change.key.as_str()), Some(change))),
             );
         }
         puts.push(if holds { PutOutcome::Stored } else { PutOutcome::Conflict });
@@ -258,7 +268,7 @@ async fn put(session: &Session<Puts>, asked: &[Vec<RecordChange>]) -> Result<Vec
     for ((part, name), change) in &names {
         if let Some(change) = change {
             let to = if stored.contains_key(name) { &mut changed } else { &mut new };
-            to.push((*part, *name, &change.value.0, big(change.expires_at.get())));
+            to.push((*part, *name, &change.value.0, to_bigint(change.expires_at.get())));
         }
     }
     // A record that another node inserted meanwhile fails the insert, and with it the commit.

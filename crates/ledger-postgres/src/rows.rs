@@ -6,23 +6,23 @@ use pactolus_ledger::{Account, AccountKey, DailyGifts, Gift, GiftLimits, Memo, O
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use tokio_postgres::Row;
 
-use crate::error::Trouble;
+use crate::error::DatabaseError;
 use crate::id::AccountId;
 
 /// The columns of an account's name, in the order of [`key`], of the row that is called `a`.
-pub(crate) const NAMES: &str = "a.app, a.environment, a.offer, a.player, a.zone";
+pub(crate) const NAME_COLUMNS: &str = "a.app, a.environment, a.offer, a.player, a.zone";
 
 /// The columns of an account's sums, in the order of [`account`], of the row that is called `a`.
-pub(crate) const SUMS: &str =
+pub(crate) const BALANCE_COLUMNS: &str =
     "a.saved, a.presented, a.spent, a.gifted, a.orders, a.counted_day, a.counted_coins";
 
 /// The columns of a receipt, in the order of [`receipt`], of the row that is called `o`.
-pub(crate) const RECEIPT: &str = "o.saved_after, o.presented_after, o.spent_after, o.gifted_after, o.number, \
+pub(crate) const RECEIPT_COLUMNS: &str = "o.saved_after, o.presented_after, o.spent_after, o.gifted_after, o.number, \
     o.counted_day_after, o.counted_coins_after, o.kind, o.at_ms, o.coins, o.gifted, o.per_order_max, o.per_day_max, \
     o.window_ms, o.bill_no, o.item, o.remark";
 
 /// A number as the database counts. Coins and days are below 2^53, and nobody makes 2^63 orders.
-pub(crate) fn big(number: u64) -> i64 {
+pub(crate) fn to_bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -34,14 +34,14 @@ fn amount(number: i64) -> Option<Amount> {
     u64::try_from(number).ok().and_then(|number| Amount::new(number).ok())
 }
 
-pub(crate) fn environment_number(environment: Environment) -> i16 {
+pub(crate) fn environment_code(environment: Environment) -> i16 {
     match environment {
         Environment::Live => 0,
         Environment::Sandbox => 1,
     }
 }
 
-pub(crate) fn environment_of(number: i16) -> Option<Environment> {
+pub(crate) fn environment_from_code(number: i16) -> Option<Environment> {
     match number {
         0 => Some(Environment::Live),
         1 => Some(Environment::Sandbox),
@@ -50,49 +50,49 @@ pub(crate) fn environment_of(number: i16) -> Option<Environment> {
 }
 
 /// Reads columns one after the other.
-pub(crate) struct Columns<'a> {
+pub(crate) struct RowReader<'a> {
     row: &'a Row,
-    next: usize,
+    index: usize,
 }
 
-impl<'a> Columns<'a> {
-    pub(crate) fn of(row: &'a Row) -> Self {
-        Self { row, next: 0 }
+impl<'a> RowReader<'a> {
+    pub(crate) fn new(row: &'a Row) -> Self {
+        Self { row, index: 0 }
     }
 
     /// The next column.
-    pub(crate) fn take<T: tokio_postgres::types::FromSql<'a>>(&mut self) -> Result<T, Trouble> {
-        let value = self.row.try_get(self.next)?;
-        self.next += 1;
+    pub(crate) fn read<T: tokio_postgres::types::FromSql<'a>>(&mut self) -> Result<T, DatabaseError> {
+        let value = self.row.try_get(self.index)?;
+        self.index += 1;
         Ok(value)
     }
 }
 
 /// Reads [`NAMES`].
-pub(crate) fn key(columns: &mut Columns<'_>) -> Result<AccountKey, Trouble> {
-    let (app, environment): (&str, i16) = (columns.take()?, columns.take()?);
-    let (offer, player, zone): (&str, &str, &str) = (columns.take()?, columns.take()?, columns.take()?);
+pub(crate) fn key(columns: &mut RowReader<'_>) -> Result<AccountKey, DatabaseError> {
+    let (app, environment): (&str, i16) = (columns.read()?, columns.read()?);
+    let (offer, player, zone): (&str, &str, &str) = (columns.read()?, columns.read()?, columns.read()?);
     let key = || {
         Some(AccountKey {
             app: app.parse().ok()?,
-            environment: environment_of(environment)?,
+            environment: environment_from_code(environment)?,
             offer: offer.parse().ok()?,
             player: player.parse().ok()?,
             zone: zone.parse().ok()?,
         })
     };
-    key().ok_or(Trouble::Damaged("an account has a name that no account can have"))
+    key().ok_or(DatabaseError::Corrupt("an account has a name that no account can have"))
 }
 
 /// Reads [`SUMS`].
-pub(crate) fn account(columns: &mut Columns<'_>) -> Result<Account, Trouble> {
+pub(crate) fn account(columns: &mut RowReader<'_>) -> Result<Account, DatabaseError> {
     let [saved, presented, spent, gifted, orders]: [i64; 5] =
-        [columns.take()?, columns.take()?, columns.take()?, columns.take()?, columns.take()?];
-    let (day, counted): (Option<i64>, Option<i64>) = (columns.take()?, columns.take()?);
+        [columns.read()?, columns.read()?, columns.read()?, columns.read()?, columns.read()?];
+    let (day, gift_coins): (Option<i64>, Option<i64>) = (columns.read()?, columns.read()?);
     let account = || {
         let orders = u64::try_from(orders).ok()?;
         let account = Account::new(coins(saved)?, coins(presented)?, coins(spent)?, coins(gifted)?, orders)?;
-        match (day, counted) {
+        match (day, gift_coins) {
             (None, None) => Some(account),
             (Some(day), Some(counted)) => {
                 let day = Day::new(u32::try_from(day).ok()?);
@@ -101,39 +101,39 @@ pub(crate) fn account(columns: &mut Columns<'_>) -> Result<Account, Trouble> {
             _ => None,
         }
     };
-    account().ok_or(Trouble::Damaged("an account has sums that no orders can make"))
+    account().ok_or(DatabaseError::Corrupt("an account has sums that no orders can make"))
 }
 
 /// Reads [`RECEIPT`]: an order of the account `key`.
-pub(crate) fn receipt(columns: &mut Columns<'_>, key: &AccountKey) -> Result<Receipt, Trouble> {
+pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<Receipt, DatabaseError> {
     let after = account(columns)?;
-    let (kind, at, moved, gifted): (i16, i64, i64, i64) =
-        (columns.take()?, columns.take()?, columns.take()?, columns.take()?);
-    let [per_order, per_day, window]: [Option<i64>; 3] = [columns.take()?, columns.take()?, columns.take()?];
-    let bill_no: &str = columns.take()?;
-    let (item, remark): (Option<&str>, Option<&str>) = (columns.take()?, columns.take()?);
+    let (kind, at, coins_moved, gifted): (i16, i64, i64, i64) =
+        (columns.read()?, columns.read()?, columns.read()?, columns.read()?);
+    let [per_order, per_day, window]: [Option<i64>; 3] = [columns.read()?, columns.read()?, columns.read()?];
+    let bill_no: &str = columns.read()?;
+    let (item, remark): (Option<&str>, Option<&str>) = (columns.read()?, columns.read()?);
     let receipt = || {
         let kind = match kind {
-            0 => OrderKind::Save(amount(moved)?),
+            0 => OrderKind::Save(amount(coins_moved)?),
             1 => {
-                let limits = GiftLimits { per_order: limit(per_order)?, per_day: limit(per_day)? };
-                OrderKind::Present(Gift { amount: amount(moved)?, limits })
+                let limits = GiftLimits { per_order: read_limit(per_order)?, per_day: read_limit(per_day)? };
+                OrderKind::Present(Gift { amount: amount(coins_moved)?, limits })
             }
-            2 => OrderKind::Pay(amount(moved)?),
+            2 => OrderKind::Pay(amount(coins_moved)?),
             3 => OrderKind::Cancel { window: Duration::from_millis(u64::try_from(window?).ok()?) },
             _ => return None,
         };
         let memo = Memo::new(item.unwrap_or_default(), remark.unwrap_or_default()).ok()?;
         let order = Order { account: *key, bill_no: bill_no.parse().ok()?, kind, memo };
         let at = UnixMillis::new(u64::try_from(at).ok()?);
-        Some(Receipt { order, at, coins: coins(moved)?, gifted: coins(gifted)?, after })
+        Some(Receipt { order, at, coins: coins(coins_moved)?, gifted: coins(gifted)?, after })
     };
-    receipt().ok_or(Trouble::Damaged("an order holds what no order can"))
+    receipt().ok_or(DatabaseError::Corrupt("an order holds what no order can"))
 }
 
 /// A limit that may not be there; nothing if it is there and none.
 #[expect(clippy::option_option, reason = "whether it can be read, and whether there is one")]
-fn limit(number: Option<i64>) -> Option<Option<Amount>> {
+fn read_limit(number: Option<i64>) -> Option<Option<Amount>> {
     number.map_or(Some(None), |number| amount(number).map(Some))
 }
 
@@ -207,40 +207,40 @@ impl<'a> OrderColumns<'a> {
                 (3, GiftLimits::default(), Some(i64::try_from(window.as_millis()).unwrap_or(i64::MAX)))
             }
         };
-        let limit = |limit: Option<Amount>| limit.map(|amount| big(amount.get()));
-        let (day, counted) = counted(after);
+        let limit = |limit: Option<Amount>| limit.map(|amount| to_bigint(amount.get()));
+        let (day, gift_coins) = daily_gifts_columns(after);
         self.push((
             account.part(),
             kind,
             account,
-            big(after.orders()),
-            big(at.get()),
-            big(coins.get()),
-            big(gifted.get()),
-            big(after.saved().get()),
-            big(after.presented().get()),
-            big(after.spent().get()),
-            big(after.gifted().get()),
+            to_bigint(after.orders()),
+            to_bigint(at.get()),
+            to_bigint(coins.get()),
+            to_bigint(gifted.get()),
+            to_bigint(after.saved().get()),
+            to_bigint(after.presented().get()),
+            to_bigint(after.spent().get()),
+            to_bigint(after.gifted().get()),
             day,
-            counted,
+            gift_coins,
             limit(limits.per_order),
             limit(limits.per_day),
             window,
             order.bill_no.as_str(),
-            noted(order.memo.item()),
-            noted(order.memo.remark()),
+            non_empty(order.memo.item()),
+            non_empty(order.memo.remark()),
         ));
     }
 }
 
 /// The gifts of an account's last day with one under a limit. Most accounts never get one, and need no day.
-pub(crate) fn counted(account: &Account) -> (Option<i64>, Option<i64>) {
+pub(crate) fn daily_gifts_columns(account: &Account) -> (Option<i64>, Option<i64>) {
     match account.daily_gifts() {
         DailyGifts { coins: Coins::ZERO, .. } => (None, None),
-        DailyGifts { day, coins } => (Some(i64::from(day.get())), Some(big(coins.get()))),
+        DailyGifts { day, coins } => (Some(i64::from(day.get())), Some(to_bigint(coins.get()))),
     }
 }
 
-fn noted(text: &str) -> Option<&str> {
+fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }

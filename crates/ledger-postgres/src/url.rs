@@ -22,10 +22,10 @@ pub enum InvalidPostgresUrl {
     /// It has more than one `@`: a password that holds one ends too soon, and the rest of it would be taken for the
     /// host, and shown.
     #[error("has more than one @; one that is part of the password must be written as %40")]
-    ManyAts,
+    UnescapedAt,
     /// It cannot be read.
     #[error("cannot be read; it must be like postgres://user:password@host:5432/database")]
-    Unreadable,
+    Malformed,
     /// It names no host.
     #[error("names no host; it must be like postgres://user:password@host:5432/database")]
     NoHost,
@@ -51,10 +51,10 @@ impl FromStr for PostgresUrl {
             return Err(InvalidPostgresUrl::Scheme);
         }
         if text.matches('@').count() > 1 {
-            return Err(InvalidPostgresUrl::ManyAts);
+            return Err(InvalidPostgresUrl::UnescapedAt);
         }
         // What its error says may hold a part of the text.
-        let mut config = Config::from_str(text).map_err(|_| InvalidPostgresUrl::Unreadable)?;
+        let mut config = Config::from_str(text).map_err(|_| InvalidPostgresUrl::Malformed)?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(InvalidPostgresUrl::NoHost);
         }
@@ -134,12 +134,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_is_never_shown() {
+    fn display_hides_the_password() {
         let url: PostgresUrl = "postgres://bank:s3cret@db.example:6432/coins".parse().unwrap();
         assert_eq!(url.to_string(), "postgres://bank@db.example:6432/coins");
         assert_eq!(format!("{url:?}"), "PostgresUrl(postgres://bank@db.example:6432/coins)");
-        let two: PostgresUrl = "postgresql://bank:s3cret@one,two:6432/coins".parse().unwrap();
-        assert!(!format!("{two} {two:?}").contains("s3cret"));
+        let two_hosts: PostgresUrl = "postgresql://bank:s3cret@one,two:6432/coins".parse().unwrap();
+        assert!(!format!("{two_hosts} {two_hosts:?}").contains("s3cret"));
         for wrong in ["postgres://bank:s3cret@h:port/x", "postgres://bank:s3cret@h/x?no=such&option=s3cret"] {
             let error = wrong.parse::<PostgresUrl>().unwrap_err();
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
@@ -150,7 +150,7 @@ mod tests {
     /// The loss: that rest stood in messages and logs, such as `postgres://bank@ss@db:5432/coins`.
     /// The fix: such a URL is refused, and says how an `@` is written.
     #[test]
-    fn a_password_with_an_at_is_never_shown() {
+    fn unescaped_at_in_password_is_refused() {
         let url: PostgresUrl = "postgres://bank:p%40s3cret@db/coins".parse().unwrap();
         assert_eq!(url.to_string(), "postgres://bank@db:5432/coins");
         assert_eq!(url.config().get_password(), Some(&b"p@s3cret"[..]));
@@ -161,10 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_refused() {
+    fn unsupported_urls_are_refused() {
         let refused = |text: &str| text.parse::<PostgresUrl>().unwrap_err();
         assert_eq!(refused("mysql://bank@h/x"), InvalidPostgresUrl::Scheme);
-        assert_eq!(refused("postgres://bank:p@ss@h/x"), InvalidPostgresUrl::ManyAts);
+        assert_eq!(refused("postgres://bank:p@ss@h/x"), InvalidPostgresUrl::UnescapedAt);
         assert_eq!(refused("postgres:///x"), InvalidPostgresUrl::NoHost);
         assert_eq!(refused("postgres://h/x"), InvalidPostgresUrl::NoUser);
         assert_eq!(refused("postgres://bank@h/x?sslmode=require"), InvalidPostgresUrl::Tls);

@@ -88,10 +88,10 @@ pub(crate) async fn open(url: &StoreUrl, bounds: &Bounds) -> Result<Store, Failu
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
             let PostgresBounds { lanes, queue_orders_max } = bounds.postgres;
-            let settings = pactolus_ledger_postgres::Settings {
-                lanes,
+            let settings = pactolus_ledger_postgres::PostgresSettings {
+                write_connections: lanes,
                 queue_orders_max,
-                ..pactolus_ledger_postgres::Settings::default()
+                ..pactolus_ledger_postgres::PostgresSettings::default()
             };
             let store = PostgresStore::open(database, &settings).await;
             store.map(|store| Store::of(Arc::new(store))).map_err(|source| unopened(url, source))
@@ -140,9 +140,9 @@ pub(crate) async fn open_whole(url: &StoreUrl) -> Result<Arc<dyn Portable>, Fail
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
             // A thousand orders at once take longer than the caller of one should wait.
-            let settings = pactolus_ledger_postgres::Settings {
-                answer_within: Duration::from_secs(30),
-                ..pactolus_ledger_postgres::Settings::default()
+            let settings = pactolus_ledger_postgres::PostgresSettings {
+                request_timeout: Duration::from_secs(30),
+                ..pactolus_ledger_postgres::PostgresSettings::default()
             };
             let store = PostgresStore::open(database, &settings).await;
             Ok(Arc::new(store.map_err(|source| unopened(url, source))?))

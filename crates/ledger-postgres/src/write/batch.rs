@@ -28,17 +28,18 @@ use tokio::try_join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::Asked;
-use super::state::{BillChanges, Draft, Drafted};
-use crate::error::Trouble;
+use super::PendingOrder;
+use super::state::{AccountState, BatchState, BillChanges};
+use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId};
 use crate::rows::{
-    self, Columns, INSERT_ORDERS, NAMES, OrderColumns, RECEIPT, SUMS, big, columns, environment_number,
+    self, BALANCE_COLUMNS, INSERT_ORDERS, NAME_COLUMNS, OrderColumns, RECEIPT_COLUMNS, RowReader, columns,
+    environment_code, to_bigint,
 };
-use crate::session::{Prepared, Session};
+use crate::session::{PgSession, PreparedStatements};
 
 /// What a lane's session has prepared.
-pub(crate) struct Statements {
+pub(crate) struct BatchStatements {
     lock_accounts: Statement,
     read_bills: Statement,
     read_orders: Statement,
@@ -47,13 +48,13 @@ pub(crate) struct Statements {
     insert_bills: Statement,
     cancel_bills: Statement,
     insert_orders: Statement,
-    add_sums: Statement,
+    add_totals: Statement,
 }
 
-impl Prepared for Statements {
+impl PreparedStatements for BatchStatements {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         let lock_accounts = format!(
-            "SELECT a.id, {NAMES}, {SUMS} FROM pactolus.accounts a \
+            "SELECT a.id, {NAME_COLUMNS}, {BALANCE_COLUMNS} FROM pactolus.accounts a \
              JOIN unnest($1::smallint[], $2::uuid[]) AS k (part, id) ON a.part = k.part AND a.id = k.id \
              ORDER BY a.part, a.id FOR UPDATE OF a"
         );
@@ -71,7 +72,7 @@ impl Prepared for Statements {
             client.prepare(INSERT_BILLS),
             client.prepare(CANCEL_BILLS),
             client.prepare(INSERT_ORDERS),
-            client.prepare(ADD_SUMS),
+            client.prepare(ADD_TOTALS),
         )?;
         Ok(Self {
             lock_accounts,
@@ -82,7 +83,7 @@ impl Prepared for Statements {
             insert_bills,
             cancel_bills,
             insert_orders,
-            add_sums,
+            add_totals: add_sums,
         })
     }
 }
@@ -90,7 +91,7 @@ impl Prepared for Statements {
 /// Reads the orders with these partitions, accounts and numbers, and their accounts' names.
 pub(crate) fn read_orders() -> String {
     format!(
-        "SELECT o.account, {NAMES}, {RECEIPT} FROM pactolus.orders o \
+        "SELECT o.account, {NAME_COLUMNS}, {RECEIPT_COLUMNS} FROM pactolus.orders o \
          JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS k (part, account, number) \
             ON o.part = k.part AND o.account = k.account AND o.number = k.number \
          JOIN pactolus.accounts a ON a.part = o.part AND a.id = o.account"
@@ -125,7 +126,7 @@ const CANCEL_BILLS: &str = "\
     FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS k (part, id, cancel) \
     WHERE b.part = k.part AND b.id = k.id AND b.cancel IS NULL";
 
-const ADD_SUMS: &str = "\
+const ADD_TOTALS: &str = "\
     INSERT INTO pactolus.totals AS t (part, app, environment, day, offer, zone, saves, saved, presents, presented, \
         pays, paid, cancels, cancelled) \
     SELECT k.part, k.app, k.environment, k.day, k.offer, k.zone, k.saves, k.saved::numeric, k.presents, \
@@ -143,25 +144,28 @@ const ADD_SUMS: &str = "\
 /// Posts a batch: decides its orders one after the other, and commits what they did. Where it fails, nothing of it
 /// was done, unless the connection was lost.
 pub(crate) async fn post(
-    session: &Session<Statements>,
-    asked: &[Asked],
-    sums_part: i16,
-) -> Result<Vec<Result<Posted, PostError>>, Trouble> {
-    let mut draft = read(session, asked).await?;
-    let decided = asked.iter().map(|asked| Ok(draft.decide(asked)?.map_err(PostError::from)));
-    let answers = decided.collect::<Result<Vec<_>, Trouble>>()?;
-    write(session, &draft, sums_part).await?;
-    Ok(answers)
+    session: &PgSession<BatchStatements>,
+    orders: &[PendingOrder],
+    totals_part: i16,
+) -> Result<Vec<Result<Posted, PostError>>, DatabaseError> {
+    let mut state = read(session, orders).await?;
+    let decided = orders.iter().map(|asked| Ok(state.decide(asked)?.map_err(PostError::from)));
+    let results = decided.collect::<Result<Vec<_>, DatabaseError>>()?;
+    write(session, &state, totals_part).await?;
+    Ok(results)
 }
 
 /// Begins a transaction, locks the accounts, and reads what the batch is decided by.
-async fn read(session: &Session<Statements>, asked: &[Asked]) -> Result<Draft, Trouble> {
-    let Session { client, statements, .. } = session;
-    let mut accounts: Vec<_> = asked.iter().map(|asked| asked.account).collect();
+async fn read(
+    session: &PgSession<BatchStatements>,
+    orders: &[PendingOrder],
+) -> Result<BatchState, DatabaseError> {
+    let PgSession { client, statements, .. } = session;
+    let mut accounts: Vec<_> = orders.iter().map(|asked| asked.account).collect();
     accounts.sort_unstable();
     accounts.dedup();
     let account_parts: Vec<_> = accounts.iter().map(|id| id.part()).collect();
-    let mut bills: Vec<_> = asked.iter().map(|asked| asked.bill).collect();
+    let mut bills: Vec<_> = orders.iter().map(|asked| asked.bill).collect();
     bills.sort_unstable();
     bills.dedup();
     let bill_parts: Vec<_> = bills.iter().map(|id| id.part()).collect();
@@ -176,52 +180,53 @@ async fn read(session: &Session<Statements>, asked: &[Asked]) -> Result<Draft, T
         client.query(&statements.read_bills, &by_bill),
     )?;
 
-    let mut draft = Draft::default();
+    let mut state = BatchState::default();
     for row in &accounts {
-        let mut columns = Columns::of(row);
-        let id = columns.take()?;
-        draft.add_account(id, &rows::key(&mut columns)?, rows::account(&mut columns)?);
+        let mut columns = RowReader::new(row);
+        let id = columns.read()?;
+        state.add_account(id, &rows::key(&mut columns)?, rows::account(&mut columns)?);
     }
     if !bills.is_empty() {
-        for (id, filed) in read_filed(client, &statements.read_orders, &bills).await? {
-            draft.add_bill(id, filed);
+        for (id, entry) in read_bill_entries(client, &statements.read_orders, &bills).await? {
+            state.add_bill(id, entry);
         }
     }
-    Ok(draft)
+    Ok(state)
 }
 
 /// Reads the orders that these rows of bill numbers lead to.
-pub(crate) async fn read_filed(
+pub(crate) async fn read_bill_entries(
     client: &Client,
     read_orders: &Statement,
     bills: &[Row],
-) -> Result<Vec<(BillId, BillEntry)>, Trouble> {
+) -> Result<Vec<(BillId, BillEntry)>, DatabaseError> {
     let (mut parts, mut accounts, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-    let mut made: Vec<(BillId, AccountId, i64, Option<i64>)> = Vec::with_capacity(bills.len());
+    let mut targets: Vec<(BillId, AccountId, i64, Option<i64>)> = Vec::with_capacity(bills.len());
     for row in bills {
-        let mut columns = Columns::of(row);
+        let mut columns = RowReader::new(row);
         let (id, account, number, cancel) =
-            (columns.take()?, columns.take()?, columns.take()?, columns.take()?);
+            (columns.read()?, columns.read()?, columns.read()?, columns.read()?);
         for number in [Some(number), cancel].into_iter().flatten() {
             parts.push(AccountId::part(account));
             accounts.push(account);
             numbers.push(number);
         }
-        made.push((id, account, number, cancel));
+        targets.push((id, account, number, cancel));
     }
     let orders = client.query(read_orders, &[&parts, &accounts, &numbers]).await?;
     let mut receipts: HashMap<(AccountId, i64), Receipt> = HashMap::with_capacity(orders.len());
     for row in &orders {
-        let mut columns = Columns::of(row);
-        let account = columns.take()?;
+        let mut columns = RowReader::new(row);
+        let account = columns.read()?;
         let key = rows::key(&mut columns)?;
         let receipt = rows::receipt(&mut columns, &key)?;
-        receipts.insert((account, big(receipt.after.orders())), receipt);
+        receipts.insert((account, to_bigint(receipt.after.orders())), receipt);
     }
     let mut order = |account, number| {
-        receipts.remove(&(account, number)).ok_or(Trouble::Damaged("a bill number leads to no order"))
+        receipts.remove(&(account, number)).ok_or(DatabaseError::Corrupt("a bill number leads to no order"))
     };
-    made.into_iter()
+    targets
+        .into_iter()
         .map(|(id, account, number, cancel)| {
             let receipt = order(account, number)?;
             let cancel = cancel.map(|cancel| order(account, cancel)).transpose()?;
@@ -307,34 +312,38 @@ columns! {
 }
 
 /// Writes what the draft changes, and commits.
-async fn write(session: &Session<Statements>, draft: &Draft, sums_part: i16) -> Result<(), Trouble> {
-    let Session { client, statements, .. } = session;
-    if draft.applied().is_empty() {
+async fn write(
+    session: &PgSession<BatchStatements>,
+    state: &BatchState,
+    totals_part: i16,
+) -> Result<(), DatabaseError> {
+    let PgSession { client, statements, .. } = session;
+    if state.applied().is_empty() {
         return Ok(client.batch_execute("COMMIT").await?);
     }
-    let accounts = draft.changed_accounts();
-    let (new_accounts, changed_accounts) = (new_accounts(&accounts.new), changed_accounts(&accounts.stored));
-    let bills = draft.changed_bills();
+    let accounts = state.changed_accounts();
+    let (new_accounts, changed_accounts) = (new_accounts(&accounts.new), changed_accounts(&accounts.updated));
+    let bills = state.changed_bills();
     let (new_bills, cancelled_bills) = bill_columns(&bills);
     let mut orders = OrderColumns::default();
     let mut sums: BTreeMap<TotalKey, OrderTallies> = BTreeMap::new();
-    for applied in draft.applied() {
+    for applied in state.applied() {
         orders.add(applied.account, &applied.receipt);
         let Receipt { order, at, coins, .. } = &applied.receipt;
         sums.entry(TotalKey::for_order(order, *at)).or_default().add(order.kind, *coins);
     }
-    let sum_columns = sum_columns(&sums, sums_part);
+    let sum_columns = total_columns(&sums, totals_part);
 
     // They are sent in this order, and carried out one after the other; where one fails, so does the commit.
     let commit = async { Ok(client.batch_execute("COMMIT").await?) };
     try_join!(
         biased;
         execute(client, &statements.insert_accounts, new_accounts.parameters(), accounts.new.len()),
-        execute(client, &statements.update_accounts, changed_accounts.parameters(), accounts.stored.len()),
+        execute(client, &statements.update_accounts, changed_accounts.parameters(), accounts.updated.len()),
         execute(client, &statements.insert_bills, new_bills.parameters(), bills.new.len()),
         execute(client, &statements.cancel_bills, cancelled_bills.parameters(), bills.cancelled.len()),
-        execute(client, &statements.insert_orders, orders.parameters(), draft.applied().len()),
-        execute(client, &statements.add_sums, sum_columns.parameters(), sums.len()),
+        execute(client, &statements.insert_orders, orders.parameters(), state.applied().len()),
+        execute(client, &statements.add_totals, sum_columns.parameters(), sums.len()),
         commit,
     )?;
     Ok(())
@@ -346,55 +355,55 @@ async fn execute(
     statement: &Statement,
     parameters: Vec<&(dyn ToSql + Sync)>,
     rows: usize,
-) -> Result<(), Trouble> {
+) -> Result<(), DatabaseError> {
     if rows == 0 {
         return Ok(());
     }
     let written = client.execute(statement, &parameters).await?;
     // The keys of the orders make sure of it; an engine that lets it happen keeps none.
     let all = u64::try_from(rows).is_ok_and(|rows| rows == written);
-    if all { Ok(()) } else { Err(Trouble::Damaged("a row changed that this transaction had locked")) }
+    if all { Ok(()) } else { Err(DatabaseError::Corrupt("a row changed that this transaction had locked")) }
 }
 
-fn new_accounts<'a>(accounts: &[(AccountId, &'a Drafted)]) -> NewAccounts<'a> {
+fn new_accounts<'a>(accounts: &[(AccountId, &'a AccountState)]) -> NewAccounts<'a> {
     let mut columns = NewAccounts::default();
-    for (id, Drafted { key, account, .. }) in accounts {
-        let (day, counted) = rows::counted(account);
+    for (id, AccountState { key, account, .. }) in accounts {
+        let (day, gift_coins) = rows::daily_gifts_columns(account);
         columns.push((
             id.part(),
             *id,
             key.app.as_str(),
-            environment_number(key.environment),
+            environment_code(key.environment),
             key.offer.as_str(),
             key.player.as_str(),
             key.zone.as_str(),
-            big(account.saved().get()),
-            big(account.presented().get()),
-            big(account.spent().get()),
-            big(account.gifted().get()),
-            big(account.orders()),
+            to_bigint(account.saved().get()),
+            to_bigint(account.presented().get()),
+            to_bigint(account.spent().get()),
+            to_bigint(account.gifted().get()),
+            to_bigint(account.orders()),
             day,
-            counted,
+            gift_coins,
         ));
     }
     columns
 }
 
-fn changed_accounts(accounts: &[(AccountId, &Drafted)]) -> ChangedAccounts {
+fn changed_accounts(accounts: &[(AccountId, &AccountState)]) -> ChangedAccounts {
     let mut columns = ChangedAccounts::default();
-    for (id, Drafted { account, stored_orders, .. }) in accounts {
-        let (day, counted) = rows::counted(account);
+    for (id, AccountState { account, stored_orders, .. }) in accounts {
+        let (day, gift_coins) = rows::daily_gifts_columns(account);
         columns.push((
             id.part(),
             *id,
-            big(stored_orders.unwrap_or_default()),
-            big(account.saved().get()),
-            big(account.presented().get()),
-            big(account.spent().get()),
-            big(account.gifted().get()),
-            big(account.orders()),
+            to_bigint(stored_orders.unwrap_or_default()),
+            to_bigint(account.saved().get()),
+            to_bigint(account.presented().get()),
+            to_bigint(account.spent().get()),
+            to_bigint(account.gifted().get()),
+            to_bigint(account.orders()),
             day,
-            counted,
+            gift_coins,
         ));
     }
     columns
@@ -403,32 +412,32 @@ fn changed_accounts(accounts: &[(AccountId, &Drafted)]) -> ChangedAccounts {
 fn bill_columns(changes: &BillChanges) -> (NewBills, CancelledBills) {
     let (mut new, mut cancelled) = (NewBills::default(), CancelledBills::default());
     for change in &changes.new {
-        let cancel = change.cancel.map(big);
-        new.push((change.bill.part(), change.bill, change.account, big(change.number), cancel));
+        let cancel = change.cancel.map(to_bigint);
+        new.push((change.bill.part(), change.bill, change.account, to_bigint(change.number), cancel));
     }
     for change in &changes.cancelled {
-        cancelled.push((change.bill.part(), change.bill, change.cancel.map(big)));
+        cancelled.push((change.bill.part(), change.bill, change.cancel.map(to_bigint)));
     }
     (new, cancelled)
 }
 
-fn sum_columns(sums: &BTreeMap<TotalKey, OrderTallies>, part: i16) -> SumColumns<'_> {
+fn total_columns(sums: &BTreeMap<TotalKey, OrderTallies>, part: i16) -> SumColumns<'_> {
     let mut columns = SumColumns::default();
     for (key, OrderTallies { saves, presents, pays, cancels }) in sums {
         columns.push((
             part,
             key.app.as_str(),
-            environment_number(key.environment),
+            environment_code(key.environment),
             i64::from(key.day.get()),
             key.offer.as_str(),
             key.zone.as_str(),
-            big(saves.orders),
+            to_bigint(saves.orders),
             saves.coins.to_string(),
-            big(presents.orders),
+            to_bigint(presents.orders),
             presents.coins.to_string(),
-            big(pays.orders),
+            to_bigint(pays.orders),
             pays.coins.to_string(),
-            big(cancels.orders),
+            to_bigint(cancels.orders),
             cancels.coins.to_string(),
         ));
     }

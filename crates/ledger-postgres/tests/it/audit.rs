@@ -1,14 +1,14 @@
 //! What an audit finds: each kind of row changed behind the bank's back.
 
 use pactolus_ledger::Ledger;
-use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
 use pactolus_test_postgres::{Database, execute};
 use pactolus_types::UnixMillis;
 
 use crate::nodes::order;
 
 #[tokio::test]
-async fn every_kind_of_damage_is_found() {
+async fn audit_detects_every_corruption() {
     let cases = [
         ("UPDATE pactolus.accounts SET saved = saved + 1", "is not the sum of its orders"),
         ("UPDATE pactolus.accounts SET orders = orders + 1", "is not the sum of its orders"),
@@ -38,7 +38,7 @@ async fn every_kind_of_damage_is_found() {
         let database = Database::create();
         let url: PostgresUrl = database.url().parse().unwrap();
         migrate(&url, None).await.unwrap();
-        let store = PostgresStore::open(&url, &Settings::default()).await.unwrap();
+        let store = PostgresStore::open(&url, &PostgresSettings::default()).await.unwrap();
         for bill in 0..16 {
             store.post(order(bill), UnixMillis::new(0)).await.unwrap();
         }

@@ -3,58 +3,59 @@
 use std::time::{Duration, Instant};
 
 use pactolus_ledger::{Ledger, PostError, Unavailable};
-use pactolus_ledger_postgres::{PostgresStore, Settings};
+use pactolus_ledger_postgres::{PostgresSettings, PostgresStore};
 use pactolus_test_postgres::Cluster;
 use pactolus_types::UnixMillis;
 
-use crate::nodes::{Load, Nodes, order, ready};
-use crate::proxy::Proxy;
+use crate::nodes::{ClientLoad, Nodes, order, wait_ready};
+use crate::proxy::FlakyProxy;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_database_is_killed_and_started_again() {
+async fn orders_survive_database_crashes() {
     let cluster = Cluster::start("");
     let nodes = Nodes::open(&cluster.url(), 4).await;
-    let load = Load::start(&nodes, 100);
+    let load = ClientLoad::start(&nodes, 100);
     for _ in 0..3 {
-        load.acknowledged(1500).await;
+        load.wait_acknowledged(1500).await;
         cluster.kill();
         tokio::task::block_in_place(|| cluster.restart());
-        load.count_anew();
+        load.reset_count();
     }
-    load.acknowledged(1500).await;
-    let told = load.stopped().await;
-    assert!(told.unavailable > 0, "somebody was left without an answer");
-    let node = PostgresStore::open(&cluster.url().parse().unwrap(), &Settings::default()).await.unwrap();
-    told.check(&node).await;
+    load.wait_acknowledged(1500).await;
+    let report = load.stop().await;
+    assert!(report.unavailable > 0, "somebody was left without an answer");
+    let node =
+        PostgresStore::open(&cluster.url().parse().unwrap(), &PostgresSettings::default()).await.unwrap();
+    report.assert_consistent(&node).await;
 }
 
 /// The callers of a node without a database are told so within a second, and served again when it is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_node_without_a_database_says_so_in_time() {
+async fn unreachable_database_fails_fast() {
     let cluster = Cluster::start("");
     let nodes = Nodes::open(&cluster.url(), 1).await;
     let node = nodes.first();
     node.post(order(1), UnixMillis::new(0)).await.unwrap();
     cluster.kill();
     let mut applied = 1;
-    let mut is_away = false;
+    let mut is_unreachable = false;
     for bill in 2..200 {
         let begun = Instant::now();
         let answer = node.post(order(bill * 8 + 1), UnixMillis::new(0)).await;
         // A second, and one more for a machine that is busy with other tests.
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         // Backends outlive their postmaster by a moment, and what they commit is there.
-        if answer.is_ok() && !is_away {
+        if answer.is_ok() && !is_unreachable {
             applied += 1;
             continue;
         }
         assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Unreachable)));
-        is_away = true;
+        is_unreachable = true;
     }
-    assert!(is_away, "without a database nothing is applied");
+    assert!(is_unreachable, "without a database nothing is applied");
     assert!(node.ready().await.is_err());
     tokio::task::block_in_place(|| cluster.restart());
-    ready(node).await;
+    wait_ready(node).await;
     node.post(order(1), UnixMillis::new(0)).await.unwrap();
     let audit = node.audit().await.unwrap();
     // What was answered is there; of what was not, the last of each lane may be.
@@ -63,7 +64,7 @@ async fn a_node_without_a_database_says_so_in_time() {
 
 /// A database that takes connections and then says nothing holds no caller for longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_database_that_says_nothing_holds_nobody() {
+async fn hung_database_times_out() {
     let cluster = Cluster::start("");
     let nodes = Nodes::open(&cluster.url(), 1).await;
     let node = nodes.first();
@@ -77,7 +78,7 @@ async fn a_database_that_says_nothing_holds_nobody() {
         assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Unreachable)));
     }
     signal("CONT");
-    ready(node).await;
+    wait_ready(node).await;
     for bill in [9, 17, 25] {
         while node.post(order(bill), UnixMillis::new(0)).await.is_err() {}
     }
@@ -86,36 +87,38 @@ async fn a_database_that_says_nothing_holds_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn connections_are_cut_at_random() {
+async fn orders_survive_cut_connections() {
     let cluster = Cluster::start("");
-    let proxy = Proxy::start(cluster.port()).await;
+    let proxy = FlakyProxy::start(cluster.port()).await;
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port());
     let nodes = Nodes::open(&url, 4).await;
     // A batch of a hundred orders takes some 40 KB.
     proxy.cut_after(200_000);
-    let load = Load::start(&nodes, 100);
-    load.acknowledged(5000).await;
-    let told = load.stopped().await;
-    assert!(told.unavailable > 0, "somebody was left without an answer");
-    let node = PostgresStore::open(&cluster.url().parse().unwrap(), &Settings::default()).await.unwrap();
-    told.check(&node).await;
+    let load = ClientLoad::start(&nodes, 100);
+    load.wait_acknowledged(5000).await;
+    let report = load.stop().await;
+    assert!(report.unavailable > 0, "somebody was left without an answer");
+    let node =
+        PostgresStore::open(&cluster.url().parse().unwrap(), &PostgresSettings::default()).await.unwrap();
+    report.assert_consistent(&node).await;
 }
 
 /// Two servers, each commit on both before it is answered; then the first is no more, and the second takes over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_synchronous_standby_is_promoted() {
+async fn orders_survive_standby_promotion() {
     let primary = Cluster::start("synchronous_standby_names = 'second'");
     let standby = primary.standby("second");
     let url =
         format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", primary.port(), standby.port());
     let nodes = Nodes::open(&url, 2).await;
-    let load = Load::start(&nodes, 100);
-    load.acknowledged(2000).await;
+    let load = ClientLoad::start(&nodes, 100);
+    load.wait_acknowledged(2000).await;
     primary.kill();
     tokio::task::block_in_place(|| standby.promote());
-    load.count_anew();
-    load.acknowledged(2000).await;
-    let told = load.stopped().await;
-    let node = PostgresStore::open(&standby.url().parse().unwrap(), &Settings::default()).await.unwrap();
-    told.check(&node).await;
+    load.reset_count();
+    load.wait_acknowledged(2000).await;
+    let report = load.stop().await;
+    let node =
+        PostgresStore::open(&standby.url().parse().unwrap(), &PostgresSettings::default()).await.unwrap();
+    report.assert_consistent(&node).await;
 }

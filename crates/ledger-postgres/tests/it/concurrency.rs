@@ -3,34 +3,34 @@
 use std::sync::Arc;
 
 use pactolus_ledger::{Ledger, PostError, Posted, Refusal};
-use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
 use pactolus_test_postgres::Database;
 use pactolus_types::UnixMillis;
 use tokio::task::JoinSet;
 
-use crate::nodes::{Load, Nodes, order};
+use crate::nodes::{ClientLoad, Nodes, order};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_hundred_clients_at_four_nodes() {
+async fn four_nodes_apply_each_order_once() {
     let database = Database::create();
     let nodes = Nodes::open(&database.url(), 4).await;
-    let load = Load::start(&nodes, 100);
-    load.acknowledged(6000).await;
-    let told = load.stopped().await;
+    let load = ClientLoad::start(&nodes, 100);
+    load.wait_acknowledged(6000).await;
+    let report = load.stop().await;
     let url: PostgresUrl = database.url().parse().unwrap();
-    let fifth = PostgresStore::open(&url, &Settings::default()).await.unwrap();
-    told.check(&fifth).await;
+    let fifth = PostgresStore::open(&url, &PostgresSettings::default()).await.unwrap();
+    report.assert_consistent(&fifth).await;
 }
 
 /// Each bill number is sent to all nodes at once: one applies it, the others say that it is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_bill_number_at_every_node() {
+async fn racing_nodes_apply_a_bill_no_once() {
     let database = Database::create();
     let url: PostgresUrl = database.url().parse().unwrap();
     migrate(&url, None).await.unwrap();
     let mut nodes = Vec::new();
     for _ in 0..4 {
-        nodes.push(Arc::new(PostgresStore::open(&url, &Settings::default()).await.unwrap()));
+        nodes.push(Arc::new(PostgresStore::open(&url, &PostgresSettings::default()).await.unwrap()));
     }
     for round in 0..40 {
         let mut posts = JoinSet::new();
@@ -64,7 +64,7 @@ async fn one_bill_number_at_every_node() {
 
 /// Many programs may migrate at once, and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn migrations_may_race() {
+async fn concurrent_migrations_succeed() {
     let database = Database::create();
     let url: PostgresUrl = database.url().parse().unwrap();
     let mut racers = JoinSet::new();

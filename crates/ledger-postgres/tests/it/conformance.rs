@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pactolus_ledger::conformance::TestEngine;
 use pactolus_ledger::{Ledger, Records, conformance_tests};
-use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
 use pactolus_test_postgres::Database;
 use pollster::block_on;
 use tokio::runtime::Runtime;
 
-struct PostgresBank {
+struct PostgresEngine {
     /// None only while it is opened again.
     store: Option<PostgresStore>,
     runtime: Runtime,
@@ -19,11 +19,11 @@ struct PostgresBank {
 }
 
 /// A machine that is busy with other tests may be slow; how fast a bank answers is not what this suite is about.
-fn settings() -> Settings {
-    Settings { answer_within: Duration::from_secs(60), ..Settings::default() }
+fn settings() -> PostgresSettings {
+    PostgresSettings { request_timeout: Duration::from_secs(60), ..PostgresSettings::default() }
 }
 
-impl PostgresBank {
+impl PostgresEngine {
     fn open() -> Self {
         let runtime = Runtime::new().unwrap();
         let database = Database::create();
@@ -34,7 +34,7 @@ impl PostgresBank {
     }
 }
 
-impl TestEngine for PostgresBank {
+impl TestEngine for PostgresEngine {
     fn ledger(&self) -> &dyn Ledger {
         self.store.as_ref().unwrap()
     }
@@ -52,4 +52,4 @@ impl TestEngine for PostgresBank {
     fn flush_all(&mut self) {}
 }
 
-conformance_tests!(PostgresBank::open);
+conformance_tests!(PostgresEngine::open);

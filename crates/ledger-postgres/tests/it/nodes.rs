@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, Unavailable};
-use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
 use pactolus_types::{Amount, Environment, UnixMillis};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
 /// Longer than a caller ever waits, on a machine that is busy with other tests.
-const NO_HANG: Duration = Duration::from_secs(10);
+const HANG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Few accounts, so that orders meet.
 const PLAYERS: u64 = 7;
@@ -34,7 +34,7 @@ impl Nodes {
         migrate(&url, None).await.unwrap();
         let mut nodes = Vec::new();
         for _ in 0..count {
-            nodes.push(Arc::new(PostgresStore::open(&url, &Settings::default()).await.unwrap()));
+            nodes.push(Arc::new(PostgresStore::open(&url, &PostgresSettings::default()).await.unwrap()));
         }
         Self { nodes }
     }
@@ -53,7 +53,7 @@ impl Nodes {
 /// Order `bill` of a client: gifts of few coins, and now and then a pay, a cancel of it, or a top-up.
 pub(crate) fn order(bill: u64) -> Order {
     let amount = |coins| Amount::new(coins).unwrap();
-    let (named, kind) = match bill % 8 {
+    let (bill_no, kind) = match bill % 8 {
         0 => (bill, OrderKind::Save(amount(3))),
         5 => (bill, OrderKind::Pay(amount(2))),
         // Of the pay just before it.
@@ -67,12 +67,12 @@ pub(crate) fn order(bill: u64) -> Order {
         player: format!("player-{}", bill / 8 % PLAYERS).parse().unwrap(),
         zone: "1".parse().unwrap(),
     };
-    Order { account, bill_no: format!("bill-{named}").parse().unwrap(), kind, memo: Memo::default() }
+    Order { account, bill_no: format!("bill-{bill_no}").parse().unwrap(), kind, memo: Memo::default() }
 }
 
 /// What clients were told.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct LoadReport {
     /// How often each order was told to be applied now.
     applied: HashMap<u64, u32>,
     /// The orders that somebody was told are there, now or before.
@@ -82,13 +82,13 @@ pub(crate) struct Told {
 }
 
 /// Clients that post orders at nodes of their choice until they are told to stop.
-pub(crate) struct Load {
-    clients: JoinSet<Told>,
+pub(crate) struct ClientLoad {
+    clients: JoinSet<LoadReport>,
     stop: Arc<Semaphore>,
     acknowledged: Arc<Semaphore>,
 }
 
-impl Load {
+impl ClientLoad {
     /// A hundred clients. Each order is posted by two or three of them, at about the same time, mostly at different
     /// nodes.
     pub(crate) fn start(nodes: &Nodes, clients: u64) -> Self {
@@ -100,74 +100,74 @@ impl Load {
             let (stop, acknowledged, next) =
                 (Arc::clone(&stop), Arc::clone(&acknowledged), Arc::clone(&next));
             set.spawn(async move {
-                let mut told = Told::default();
+                let mut report = LoadReport::default();
                 while !stop.is_closed() {
-                    let turn = next.fetch_add(1, Ordering::Relaxed);
+                    let ticket = next.fetch_add(1, Ordering::Relaxed);
                     // The same order comes up again within the next turns, at another client.
-                    let bill = turn / 3 + turn % 3;
+                    let bill = ticket / 3 + ticket % 3;
                     // A walk over the nodes that no two clients share; a seed would not make it the same each time.
-                    let node = nodes.node(turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 ^ client);
-                    if post(node, bill, &mut told).await {
+                    let node = nodes.node(ticket.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 ^ client);
+                    if post(node, bill, &mut report).await {
                         acknowledged.add_permits(1);
                     }
                 }
-                told
+                report
             });
         }
         Self { clients: set, stop, acknowledged }
     }
 
     /// Waits until so many orders more were acknowledged.
-    pub(crate) async fn acknowledged(&self, orders: u32) {
-        let enough = self.acknowledged.acquire_many(orders);
-        tokio::time::timeout(Duration::from_secs(60), enough).await.expect("orders go on").unwrap().forget();
+    pub(crate) async fn wait_acknowledged(&self, orders: u32) {
+        let permits = self.acknowledged.acquire_many(orders);
+        tokio::time::timeout(Duration::from_secs(60), permits).await.expect("orders go on").unwrap().forget();
     }
 
     /// Forgets what was acknowledged so far.
-    pub(crate) fn count_anew(&self) {
+    pub(crate) fn reset_count(&self) {
         self.acknowledged.forget_permits(usize::MAX >> 4);
     }
 
     /// Tells the clients to stop, and gathers what they were told.
-    pub(crate) async fn stopped(self) -> Told {
+    pub(crate) async fn stop(self) -> LoadReport {
         self.stop.close();
-        let mut all = Told::default();
-        for told in self.clients.join_all().await {
-            for (bill, times) in told.applied {
-                *all.applied.entry(bill).or_default() += times;
+        let mut total = LoadReport::default();
+        for report in self.clients.join_all().await {
+            for (bill, times) in report.applied {
+                *total.applied.entry(bill).or_default() += times;
             }
-            all.acknowledged.extend(told.acknowledged);
-            all.unavailable += told.unavailable;
+            total.acknowledged.extend(report.acknowledged);
+            total.unavailable += report.unavailable;
         }
-        all
+        total
     }
 }
 
 /// Posts an order, and notes what was told; whether it is there.
-async fn post(node: &PostgresStore, bill: u64, told: &mut Told) -> bool {
-    let begun = Instant::now();
+async fn post(node: &PostgresStore, bill: u64, report: &mut LoadReport) -> bool {
+    let start = Instant::now();
     let answer = node.post(order(bill), NOW).await;
-    assert!(begun.elapsed() < NO_HANG, "nobody waits for ever");
+    assert!(start.elapsed() < HANG_TIMEOUT, "nobody waits for ever");
     match answer {
-        Ok(Posted::Applied(_)) => *told.applied.entry(bill).or_default() += 1,
+        Ok(Posted::Applied(_)) => *report.applied.entry(bill).or_default() += 1,
         Ok(Posted::Replayed { .. }) => {}
         // A pay of coins that are not there, or a cancel of a pay that is not.
         Err(PostError::Refused(_)) => return false,
         Err(PostError::Unavailable(unavailable)) => {
             assert_ne!(unavailable, Unavailable::Failed, "nothing is wrong with the bank itself");
-            told.unavailable += 1;
+            report.unavailable += 1;
             // A caller that is told so pauses before it repeats; here, as long as another takes its turn.
             tokio::task::yield_now().await;
             return false;
         }
     }
-    told.acknowledged.push(bill);
+    report.acknowledged.push(bill);
     true
 }
 
-impl Told {
+impl LoadReport {
     /// Nothing acknowledged is missing, nothing was applied twice, and the books are right, on whichever node.
-    pub(crate) async fn check(mut self, node: &PostgresStore) {
+    pub(crate) async fn assert_consistent(mut self, node: &PostgresStore) {
         self.acknowledged.sort_unstable();
         self.acknowledged.dedup();
         assert!(self.applied.values().all(|times| *times == 1), "an order was applied twice");
@@ -177,9 +177,9 @@ impl Told {
         let sample: Vec<_> = self.acknowledged.iter().copied().step_by(some).collect();
         for bill in sample {
             let order = order(bill);
-            let filed = node.order(order.bill()).await.unwrap();
+            let entry = node.order(order.bill()).await.unwrap();
             reads.spawn(async move {
-                let filed = filed.unwrap_or_else(|| panic!("{order:?} was acknowledged and is missing"));
+                let filed = entry.unwrap_or_else(|| panic!("{order:?} was acknowledged and is missing"));
                 let is_cancel = matches!(order.kind, OrderKind::Cancel { .. });
                 assert_eq!(if is_cancel { filed.cancel.unwrap() } else { filed.receipt }.order, order);
             });
@@ -193,7 +193,7 @@ impl Told {
 }
 
 /// Waits until a node takes orders.
-pub(crate) async fn ready(node: &PostgresStore) {
+pub(crate) async fn wait_ready(node: &PostgresStore) {
     let begun = Instant::now();
     while node.ready().await.is_err() {
         assert!(begun.elapsed() < Duration::from_secs(30), "service returns by itself");

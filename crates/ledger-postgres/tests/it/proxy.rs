@@ -8,13 +8,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// A proxy on a port of its own.
-pub(crate) struct Proxy {
+pub(crate) struct FlakyProxy {
     port: u16,
     /// How many bytes a connection may carry before it is cut, give or take; with 0, as many as it likes.
     budget: watch::Sender<u64>,
 }
 
-impl Proxy {
+impl FlakyProxy {
     /// Passes on what comes to it to a port of this machine, until it is told otherwise.
     pub(crate) async fn start(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -27,7 +27,7 @@ impl Proxy {
                 tokio::spawn(async move {
                     // Where nobody listens, whoever connected is cut off at once.
                     if let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await {
-                        carry(near, far, number, watched).await;
+                        relay(near, far, number, watched).await;
                     }
                 });
             }
@@ -46,18 +46,18 @@ impl Proxy {
 }
 
 /// Carries bytes both ways until one side ends or the budget is spent; then both are closed.
-async fn carry(near: TcpStream, far: TcpStream, number: u64, watched: watch::Receiver<u64>) {
+async fn relay(near: TcpStream, far: TcpStream, number: u64, watched: watch::Receiver<u64>) {
     let carried = Arc::new(AtomicU64::new(0));
     let ((near_reads, near_writes), (far_reads, far_writes)) = (near.into_split(), far.into_split());
-    let there = pass(near_reads, far_writes, Arc::clone(&carried), number, watched.clone());
-    let back = pass(far_reads, near_writes, carried, number, watched);
+    let there = forward(near_reads, far_writes, Arc::clone(&carried), number, watched.clone());
+    let back = forward(far_reads, near_writes, carried, number, watched);
     tokio::select! {
         () = there => {}
         () = back => {}
     }
 }
 
-async fn pass(
+async fn forward(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     carried: Arc<AtomicU64>,
@@ -66,11 +66,11 @@ async fn pass(
 ) {
     let mut bytes = vec![0; 4096];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
-        let so_far = carried.fetch_add(u64::try_from(read).unwrap(), Ordering::Relaxed);
+        let forwarded = carried.fetch_add(u64::try_from(read).unwrap(), Ordering::Relaxed);
         let budget = *watched.borrow();
         // From half of it to one and a half: no two connections in a row are cut at the same place.
-        let own = budget / 2 + (number * 7919) % budget.max(1);
-        if budget > 0 && so_far > own {
+        let cut_at = budget / 2 + (number * 7919) % budget.max(1);
+        if budget > 0 && forwarded > cut_at {
             // What fits is passed on, so that a message is cut in two.
             let _ = to.write_all(&bytes[..read / 2]).await;
             return;

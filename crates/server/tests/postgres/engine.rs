@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use pactolus_ledger_postgres::{PostgresStore, PostgresUrl, Settings, migrate};
+use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
 use pactolus_test_postgres::{Database, query_scalar};
 use tokio::runtime::Runtime;
 
@@ -22,7 +22,8 @@ pub(crate) async fn open_at(url: &str) -> Arc<dyn Engine> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let url: PostgresUrl = url.parse().unwrap();
     // How fast a bank answers on a machine that is busy with other tests is not what these are about.
-    let settings = Settings { answer_within: Duration::from_secs(60), ..Settings::default() };
+    let settings =
+        PostgresSettings { request_timeout: Duration::from_secs(60), ..PostgresSettings::default() };
     let open = async move {
         migrate(&url, None).await.unwrap();
         PostgresStore::open(&url, &settings).await.unwrap()
