@@ -14,7 +14,7 @@ use pactolus_protocol::{
     AccessToken, AppSecret, Body, DialectPolicy, ErrorReply, MidasKey, MpSig, Present, UnverifiedCall,
 };
 use pactolus_server::{
-    AppSettings, Bank, Clock, OsRandomness, Settings, Store, SystemClock, router, serve, serve_routes,
+    AppSettings, AppState, Backend, Clock, OsRandomness, Settings, SystemClock, router, serve, serve_routes,
 };
 
 use super::route::{OPERATOR, Route};
@@ -36,8 +36,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let store =
         EmbeddedStore::open(&arguments.store, &pactolus_ledger_embedded::EmbeddedSettings::default())?;
     let store = Arc::new(store);
-    let bank =
-        Bank::new(settings()?, Store::of(Arc::clone(&store)), Arc::new(SystemClock), Arc::new(OsRandomness));
+    let bank = AppState::new(
+        settings()?,
+        Backend::from_engine(Arc::clone(&store)),
+        Arc::new(SystemClock),
+        Arc::new(OsRandomness),
+    );
     let beside = Router::new()
         .route(Route::Null.path(), post(null))
         .route(Route::Verified.path(), post(verified))
@@ -56,8 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn on_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let store = PostgresStore::open(url, &pactolus_ledger_postgres::PostgresSettings::default()).await?;
-        let store = Store::of(Arc::new(store));
-        let bank = Bank::new(settings()?, store, Arc::new(SystemClock), Arc::new(OsRandomness));
+        let store = Backend::from_engine(Arc::new(store));
+        let bank = AppState::new(settings()?, store, Arc::new(SystemClock), Arc::new(OsRandomness));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         tell(&listener.local_addr()?)?;
         serve(bank, listener, std::future::pending()).await?;

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use pactolus_ledger_embedded::EmbeddedSettings;
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, Pf};
-use pactolus_server::{AppSettings, Keyring, Limits, Login, MasterKey, Settings};
+use pactolus_server::{AppSettings, Keyring, Limits, LoginMode, MasterKey, Settings};
 use pactolus_types::{Amount, AppId, OfferId};
 
 pub(crate) use nearest::nearest;
@@ -120,41 +120,41 @@ fn limits(limits: &mut Section<'_>) -> Option<Limits> {
     let usual = Limits::default();
     let deadline = || seconds(DEADLINE_MAX);
     let held = || count(1..=HELD_MAX);
-    let head_deadline = limits.optional("head_deadline_s", usual.head_deadline, deadline());
-    let request_deadline = limits.optional("request_deadline_s", usual.request_deadline, deadline());
-    let reply_deadline = limits.optional("reply_deadline_s", usual.reply_deadline, deadline());
-    let drain_deadline = limits.optional("drain_deadline_s", usual.drain_deadline, deadline());
+    let head_deadline = limits.optional("head_deadline_s", usual.idle_timeout, deadline());
+    let request_deadline = limits.optional("request_deadline_s", usual.request_timeout, deadline());
+    let reply_deadline = limits.optional("reply_deadline_s", usual.write_timeout, deadline());
+    let drain_deadline = limits.optional("drain_deadline_s", usual.shutdown_timeout, deadline());
     let connections_max = limits.optional("connections_max", usual.connections_max, held());
     let connections_per_address_max = limits.optional(
         "connections_per_address_max",
         usual.connections_per_address_max,
         limit(connections_per_address),
     );
-    let head_bytes_max = limits.optional("head_bytes_max", usual.head_bytes_max, count(HEAD_BYTES));
+    let head_bytes_max = limits.optional("head_bytes_max", usual.header_bytes_max, count(HEAD_BYTES));
     let sessions_cached = limits.optional("sessions_cached", usual.sessions_cached, held());
     let tokens_cached = limits.optional("tokens_cached", usual.tokens_cached, held());
     let rates_cached = limits.optional("rates_cached", usual.rates_cached, held());
-    let rejections_kept = limits.optional("rejections_kept", usual.rejections_kept, held());
+    let rejections_kept = limits.optional("rejections_kept", usual.rejections_max, held());
     let rejections_bytes_max = limits.optional("rejections_bytes_max", usual.rejections_bytes_max, held());
     let explained_per_second = limits.optional(
         "explained_per_second",
-        usual.explained_per_second,
+        usual.diagnoses_per_second,
         count(NonZeroU32::MIN..=NonZeroU32::MAX),
     );
     Some(Limits {
-        head_deadline: head_deadline?,
-        request_deadline: request_deadline?,
-        reply_deadline: reply_deadline?,
-        drain_deadline: drain_deadline?,
+        idle_timeout: head_deadline?,
+        request_timeout: request_deadline?,
+        write_timeout: reply_deadline?,
+        shutdown_timeout: drain_deadline?,
         connections_max: connections_max?,
         connections_per_address_max: connections_per_address_max?,
-        head_bytes_max: head_bytes_max?,
+        header_bytes_max: head_bytes_max?,
         sessions_cached: sessions_cached?,
         tokens_cached: tokens_cached?,
         rates_cached: rates_cached?,
-        rejections_kept: rejections_kept?,
+        rejections_max: rejections_kept?,
         rejections_bytes_max: rejections_bytes_max?,
-        explained_per_second: explained_per_second?,
+        diagnoses_per_second: explained_per_second?,
     })
 }
 
@@ -206,7 +206,7 @@ fn app(app: &mut Section<'_>, earlier: &mut Earlier) -> Option<AppSettings> {
     let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG));
     let dialects = app.optional("dialects", DialectPolicy::Lenient, choice(DIALECTS));
     let pf = app.optional("pf", vec![android()], list(text(Pf::new)));
-    let login = app.optional("login", Login::Push, choice(LOGIN));
+    let login = app.optional("login", LoginMode::Push, choice(LOGIN));
     let static_access_tokens =
         app.optional("static_access_tokens", Vec::new(), list(secret(AccessToken::new)));
     let cancel_window =
@@ -255,7 +255,7 @@ fn app(app: &mut Section<'_>, earlier: &mut Earlier) -> Option<AppSettings> {
 const MP_SIG: &[(&str, MpSig)] =
     &[("required", MpSig::Required), ("if-present", MpSig::IfPresent), ("off", MpSig::Off)];
 
-const LOGIN: &[(&str, Login)] = &[("push", Login::Push), ("open", Login::Open)];
+const LOGIN: &[(&str, LoginMode)] = &[("push", LoginMode::Push), ("open", LoginMode::Open)];
 
 const DIALECTS: &[(&str, DialectPolicy)] =
     &[("lenient", DialectPolicy::Lenient), ("strict", DialectPolicy::Strict)];

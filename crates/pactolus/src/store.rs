@@ -11,7 +11,7 @@ use pactolus_ledger::{Audit, HistoryDigest, Ledger as _, Portable, Unavailable};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 #[cfg(feature = "postgres")]
 use pactolus_ledger_postgres::PostgresStore;
-use pactolus_server::Store;
+use pactolus_server::Backend;
 use zeroize::Zeroizing;
 
 use crate::cli::args::ConfigPath;
@@ -80,10 +80,10 @@ pub(crate) struct Bounds {
 
 /// Opens the store at `url` with these bounds. A folder is made where there is none; a database has to be migrated.
 #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "a folder is opened at once"))]
-pub(crate) async fn open(url: &StoreUrl, bounds: &Bounds) -> Result<Store, Failure> {
+pub(crate) async fn open(url: &StoreUrl, bounds: &Bounds) -> Result<Backend, Failure> {
     match url {
         StoreUrl::Embedded(folder) => EmbeddedStore::open(folder, &bounds.embedded)
-            .map(|store| Store::of(Arc::new(store)))
+            .map(|store| Backend::from_engine(Arc::new(store)))
             .map_err(|source| unopened(url, source)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
@@ -94,13 +94,13 @@ pub(crate) async fn open(url: &StoreUrl, bounds: &Bounds) -> Result<Store, Failu
                 ..pactolus_ledger_postgres::PostgresSettings::default()
             };
             let store = PostgresStore::open(database, &settings).await;
-            store.map(|store| Store::of(Arc::new(store))).map_err(|source| unopened(url, source))
+            store.map(|store| Backend::from_engine(Arc::new(store))).map_err(|source| unopened(url, source))
         }
     }
 }
 
 /// Opens the store at `url`, which has to be there: a slip in its name must not prove the books of an empty bank.
-pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Store, Failure> {
+pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Backend, Failure> {
     if is_nothing(url) { Err(Failure::NoStore(url.clone())) } else { open(url, &Bounds::default()).await }
 }
 

@@ -15,14 +15,14 @@ type Digest = [u8; 32];
 
 /// How often a change is tried that others came before. Each time one of them got through, and nobody changes a login
 /// or a token many times in the moment that a try takes.
-const TRIES: usize = 8;
+const ATTEMPTS_MAX: usize = 8;
 
 fn digest(text: &str) -> Digest {
     Sha256::digest(text).into()
 }
 
 /// The digits of what may be a secret.
-fn hex(bytes: &[u8]) -> Zeroizing<String> {
+fn to_hex(bytes: &[u8]) -> Zeroizing<String> {
     use std::fmt::Write as _;
     let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
     for byte in bytes {

@@ -7,18 +7,18 @@ use http_body_util::BodyExt;
 use pactolus_protocol::{BODY_BYTES_MAX, Body, ErrorCode, ErrorReply};
 
 /// A body as it comes in.
-pub(crate) trait Sent:
+pub(crate) trait RequestBody:
     hyper::body::Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>
 {
 }
 
-impl<B: hyper::body::Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>> Sent for B {}
+impl<B: hyper::body::Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>> RequestBody for B {}
 
 /// The whole body, if it is not too large and does not break off.
 ///
 /// What comes in pieces is copied together as it comes: each piece is a view of a buffer of some 8 KiB, and a body that
 /// comes byte by byte would hold as many buffers as it has bytes.
-pub(crate) async fn read_body<B: Sent>(body: B) -> Result<Bytes, ErrorReply> {
+pub(crate) async fn read_body<B: RequestBody>(body: B) -> Result<Bytes, ErrorReply> {
     let mut body = pin!(body);
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -28,7 +28,7 @@ pub(crate) async fn read_body<B: Sent>(body: B) -> Result<Bytes, ErrorReply> {
         let Ok(piece) = frame.into_data() else { continue };
         if whole.len() + piece.len() > BODY_BYTES_MAX {
             drop(piece);
-            pass_over(body).await;
+            drain_body(body).await;
             return Err(Body::too_large());
         }
         if whole.is_empty() && body.is_end_stream() {
@@ -40,15 +40,15 @@ pub(crate) async fn read_body<B: Sent>(body: B) -> Result<Bytes, ErrorReply> {
 }
 
 /// How much of a body that is too large is passed over before it is refused.
-const PASSED_OVER_BYTES_MAX: usize = 256 * 1024;
+const DRAINED_BYTES_MAX: usize = 256 * 1024;
 
 /// Reads what is left of a body that is too large and keeps none of it: a connection that is closed while its client
 /// still sends is reset, and the client may never see why. Who sends without end will not.
-async fn pass_over<B: Sent>(mut body: Pin<&mut B>) {
+async fn drain_body<B: RequestBody>(mut body: Pin<&mut B>) {
     let mut bytes = 0;
     while let Some(Ok(frame)) = body.frame().await {
         bytes += frame.data_ref().map_or(1, Bytes::len);
-        if bytes > PASSED_OVER_BYTES_MAX {
+        if bytes > DRAINED_BYTES_MAX {
             return;
         }
     }
@@ -67,15 +67,15 @@ mod tests {
     use super::*;
 
     /// A buffer that a piece is a view of.
-    struct Buffer(Arc<AtomicUsize>);
+    struct TrackedBuffer(Arc<AtomicUsize>);
 
-    impl AsRef<[u8]> for Buffer {
+    impl AsRef<[u8]> for TrackedBuffer {
         fn as_ref(&self) -> &[u8] {
             b"x"
         }
     }
 
-    impl Drop for Buffer {
+    impl Drop for TrackedBuffer {
         fn drop(&mut self) {
             self.0.fetch_sub(1, Ordering::Relaxed);
         }
@@ -84,12 +84,12 @@ mod tests {
     /// A body came byte by byte, and each byte kept the buffer that it was read into: a client that sent 16 KiB in small
     /// packets took 128 MiB until its deadline.
     #[tokio::test]
-    async fn a_body_in_pieces_holds_no_more_than_its_bytes() {
+    async fn chunked_body_buffers_only_its_bytes() {
         for (bytes, taken) in [(1000, true), (BODY_BYTES_MAX, true), (BODY_BYTES_MAX + 1, false)] {
             let held = Arc::new(AtomicUsize::new(0));
             let pieces = (0..bytes).map(|_| {
                 assert!(held.fetch_add(1, Ordering::Relaxed) <= 1, "a piece is kept after the next has come");
-                Ok::<_, Infallible>(Frame::data(Bytes::from_owner(Buffer(Arc::clone(&held)))))
+                Ok::<_, Infallible>(Frame::data(Bytes::from_owner(TrackedBuffer(Arc::clone(&held)))))
             });
             let body = read_body(StreamBody::new(stream::iter(pieces))).await;
             assert_eq!(body.map(|body| body.len()).ok(), taken.then_some(bytes));

@@ -31,50 +31,46 @@ pub struct ManualClock(AtomicU64);
 
 /// How a [`ManualClock`] is turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum ClockChange {
     /// By so many seconds, forward or, if there are fewer than none, backward.
-    BySeconds(i64),
+    AdvanceSeconds(i64),
     /// To this moment.
-    To(UnixMillis),
+    Set(UnixMillis),
 }
 
 /// A turn to before 1970 or past the year 9999; the clock stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TurnedTooFar;
+pub struct ClockOutOfRange;
 
-impl fmt::Display for TurnedTooFar {
+impl fmt::Display for ClockOutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "would turn the clock out of its range, which is 0 to {} in milliseconds",
-            ManualClock::LAST
-        )
+        write!(f, "would turn the clock out of its range, which is 0 to {} in milliseconds", ManualClock::MAX)
     }
 }
 
-impl std::error::Error for TurnedTooFar {}
+impl std::error::Error for ClockOutOfRange {}
 
 impl ManualClock {
     /// The last moment of the year 9999, which is as far as dates are written with four digits.
-    pub const LAST: UnixMillis = UnixMillis::new(253_402_300_799_999);
+    pub const MAX: UnixMillis = UnixMillis::new(253_402_300_799_999);
 
     /// A clock that stands at `now`.
-    pub const fn standing_at(now: UnixMillis) -> Self {
+    pub const fn starting_at(now: UnixMillis) -> Self {
         Self(AtomicU64::new(now.get()))
     }
 
     /// Turns the clock, and tells what it says then. Of two turns at once, none is lost.
-    pub fn turn(&self, turn: Turn) -> Result<UnixMillis, TurnedTooFar> {
+    pub fn apply(&self, change: ClockChange) -> Result<UnixMillis, ClockOutOfRange> {
         let turned = |now: u64| {
-            let then = match turn {
-                Turn::BySeconds(seconds) => now.checked_add_signed(seconds.checked_mul(1000)?)?,
-                Turn::To(moment) => moment.get(),
+            let then = match change {
+                ClockChange::AdvanceSeconds(seconds) => now.checked_add_signed(seconds.checked_mul(1000)?)?,
+                ClockChange::Set(moment) => moment.get(),
             };
-            (then <= Self::LAST.get()).then_some(then)
+            (then <= Self::MAX.get()).then_some(then)
         };
         // The clock stands for itself: nothing else is ordered by it.
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, turned);
-        before.ok().and_then(turned).map(UnixMillis::new).ok_or(TurnedTooFar)
+        before.ok().and_then(turned).map(UnixMillis::new).ok_or(ClockOutOfRange)
     }
 }
 

@@ -21,61 +21,61 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use self::state::Standing;
-use self::write_timeout::Delivery;
+use self::state::ConnectionState;
+use self::write_timeout::WriteTimeoutStream;
 use crate::settings::Limits;
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a connection rests before hyper's buffers are given back. To make them anew takes about a microsecond.
-const BUFFERS_FOR: Duration = Duration::from_millis(500);
+const BUFFER_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serves the requests that come on `stream` until it ends, or is to end because nothing comes or the bank stops.
 pub(crate) async fn serve<S>(
     stream: TcpStream,
     mut service: S,
     http: Builder,
-    standing: Arc<Standing>,
+    state: Arc<ConnectionState>,
     limits: &Limits,
     stop: impl Future<Output = ()>,
 ) -> hyper::Result<()>
 where
-    S: HttpService<Incoming, Error: Into<Error>, ResBody: Body<Error: Into<Error>> + 'static> + Unpin,
+    S: HttpService<Incoming, Error: Into<BoxError>, ResBody: Body<Error: Into<BoxError>> + 'static> + Unpin,
 {
     let mut stop = pin!(stop);
-    let mut stream = Delivery::new(TokioIo::new(stream), Arc::clone(&standing), limits.reply_deadline);
+    let mut stream = WriteTimeoutStream::new(TokioIo::new(stream), Arc::clone(&state), limits.write_timeout);
     loop {
-        if !stream.has_something() {
+        if !stream.has_unread() {
             let mut first = [0];
             tokio::select! {
                 biased;
                 // A look at the first byte and not only at whether the socket is said to be readable, which a new one
                 // is before anything has come. What goes wrong with it, hyper finds out.
-                _ = stream.get().inner().peek(&mut first) => {}
+                _ = stream.get_ref().inner().peek(&mut first) => {}
                 () = &mut stop => return Ok(()),
-                () = sleep(limits.head_deadline) => return Ok(()),
+                () = sleep(limits.idle_timeout) => return Ok(()),
             }
         }
         let mut connection = Box::new(http.serve_connection(stream, service));
-        if let Some(ended) = until_it_rests(&mut connection, &standing, stop.as_mut()).await {
+        if let Some(ended) = serve_until_idle(&mut connection, &state, stop.as_mut()).await {
             return ended;
         }
         let parts = connection.into_parts();
         (stream, service) = (parts.io, parts.service);
-        stream.give_back(parts.read_buf);
+        stream.push_back(parts.read_buf);
     }
 }
 
 /// How the connection ended; nothing if it has begun to rest.
-async fn until_it_rests<S>(
-    connection: &mut Connection<Delivery<TokioIo<TcpStream>>, S>,
-    standing: &Standing,
+async fn serve_until_idle<S>(
+    connection: &mut Connection<WriteTimeoutStream<TokioIo<TcpStream>>, S>,
+    state: &ConnectionState,
     mut stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Option<hyper::Result<()>>
 where
-    S: HttpService<Incoming, Error: Into<Error>, ResBody: Body<Error: Into<Error>> + 'static> + Unpin,
+    S: HttpService<Incoming, Error: Into<BoxError>, ResBody: Body<Error: Into<BoxError>> + 'static> + Unpin,
 {
-    let mut look = pin!(sleep(BUFFERS_FOR));
+    let mut idle_check = pin!(sleep(BUFFER_IDLE_TIMEOUT));
     let mut is_stopping = false;
     loop {
         tokio::select! {
@@ -85,11 +85,11 @@ where
                 is_stopping = true;
                 Pin::new(&mut *connection).graceful_shutdown();
             }
-            () = look.as_mut() => {
-                if !is_stopping && standing.is_quiet(BUFFERS_FOR) {
+            () = idle_check.as_mut() => {
+                if !is_stopping && state.is_quiescent(BUFFER_IDLE_TIMEOUT) {
                     return None;
                 }
-                look.as_mut().reset(Instant::now() + BUFFERS_FOR);
+                idle_check.as_mut().reset(Instant::now() + BUFFER_IDLE_TIMEOUT);
             }
         }
     }

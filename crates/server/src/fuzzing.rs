@@ -7,7 +7,7 @@ pub use crate::operator::fuzzing::operator;
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_kept_text_of_operators() {
+    fn operator_corpus_passes() {
         pactolus_fuzz_support::run_corpus("operator", super::operator);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// The process answers.
 pub(crate) async fn healthz() -> &'static str {
@@ -13,7 +13,7 @@ pub(crate) async fn healthz() -> &'static str {
 }
 
 /// The bank takes orders: 200, or 503 and why not, such as a disk that is full.
-pub(crate) async fn readyz(State(bank): State<Arc<Bank>>) -> (StatusCode, String) {
+pub(crate) async fn readyz(State(bank): State<Arc<AppState>>) -> (StatusCode, String) {
     if bank.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the bank is stopping\n".to_owned());
     }

@@ -51,10 +51,12 @@ mod serve;
 mod settings;
 mod state;
 
-pub use clock::{Clock, ManualClock, SystemClock, Turn, TurnedTooFar};
+pub use clock::{Clock, ClockChange, ClockOutOfRange, ManualClock, SystemClock};
 pub use random::{OsRandomness, Randomness};
 pub use router::router;
-pub use seal::{Found, InvalidMasterKey, KeyId, Keyring, MasterKey, NotAdmitted, SameKey, forgotten};
-pub use serve::{Drained, serve, serve_routes};
-pub use settings::{AppSettings, Limits, Login, Settings};
-pub use state::{Bank, Store};
+pub use seal::{
+    DuplicateKey, InvalidMasterKey, KeyCheckError, KeyId, Keyring, MasterKey, SealStatus, expire_record,
+};
+pub use serve::{Shutdown, serve, serve_routes};
+pub use settings::{AppSettings, Limits, LoginMode, Settings};
+pub use state::{AppState, Backend};

@@ -28,20 +28,20 @@ use pactolus_types::{AppId, OpenId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use self::field::Asked;
+use self::field::TextParam;
 use self::problem::Problem;
 use crate::settings::AppSettings;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// Stands around the operator's calls: only who shows the token gets on.
-pub(crate) async fn authorize(State(bank): State<Arc<Bank>>, request: Request, next: Next) -> Response {
+pub(crate) async fn authorize(State(bank): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = shown
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
         Some((_, token)) if bank.operator_token.matches(token.trim()) => {
-            let deadline = bank.limits.request_deadline;
+            let deadline = bank.limits.request_timeout;
             tokio::time::timeout(deadline, next.run(request)).await.unwrap_or_else(|_| {
                 let detail = format!("no answer within {deadline:?}; repeat the same request");
                 Problem::unavailable(detail).into_response()
@@ -55,19 +55,19 @@ pub(crate) async fn authorize(State(bank): State<Arc<Bank>>, request: Request, n
 
 /// An app.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct OfApp {
-    appid: Asked<AppId>,
+pub(crate) struct AppPath {
+    appid: TextParam<AppId>,
 }
 
 /// A player of an app.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct OfPlayer {
-    appid: Asked<AppId>,
-    openid: Asked<OpenId>,
+pub(crate) struct PlayerPath {
+    appid: TextParam<AppId>,
+    openid: TextParam<OpenId>,
 }
 
 /// The app of a path.
-fn app(bank: &Bank, appid: &str) -> Result<Arc<AppSettings>, Problem> {
+fn find_app(bank: &AppState, appid: &str) -> Result<Arc<AppSettings>, Problem> {
     let known = AppId::new(appid).ok().and_then(|appid| bank.apps.get(&appid));
     known.cloned().ok_or_else(|| Problem::not_found(format!("this bank has no app {appid:?}")))
 }
@@ -78,7 +78,7 @@ pub(crate) mod fuzzing {
 
     /// Marks of pages and days.
     pub fn operator(bytes: &[u8]) {
-        super::statement::fuzzing::marks(bytes);
+        super::statement::fuzzing::page_cursors(bytes);
         super::totals::fuzzing::days(bytes);
     }
 }

@@ -20,7 +20,7 @@ impl Randomness for OsRandomness {
 /// The `number`th number of the SplitMix64 sequence of `seed`: of one seed, no two are the same.
 ///
 /// Whoever knows the seed knows them all; this mixes, and keeps no secret.
-pub(crate) fn mix(seed: u64, number: u64) -> u64 {
+pub(crate) fn splitmix64(seed: u64, number: u64) -> u64 {
     let state = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -16,14 +16,14 @@ use quick_cache::sync::Cache;
 use crate::settings::AppSettings;
 
 /// The rates of all apps and players. Live and sandbox are told apart: a test must not use up what is for players.
-pub(crate) struct Rates {
-    apps: HashMap<(AppId, Environment), Mutex<Bucket>>,
-    players: Cache<(AppId, Environment, OpenId), Arc<Mutex<Bucket>>>,
+pub(crate) struct RateLimiter {
+    apps: HashMap<(AppId, Environment), Mutex<TokenBucket>>,
+    players: Cache<(AppId, Environment, OpenId), Arc<Mutex<TokenBucket>>>,
 }
 
-impl Rates {
-    pub(crate) fn new<'a>(apps: impl Iterator<Item = &'a Arc<AppSettings>>, players_held: usize) -> Self {
-        let bucket = |appid, environment, rate| ((appid, environment), Mutex::new(Bucket::full(rate)));
+impl RateLimiter {
+    pub(crate) fn new<'a>(apps: impl Iterator<Item = &'a Arc<AppSettings>>, players_cached: usize) -> Self {
+        let bucket = |appid, environment, rate| ((appid, environment), Mutex::new(TokenBucket::full(rate)));
         let limited = apps.filter_map(|app| Some((app.appid, app.rate_limit_per_second?)));
         Self {
             apps: limited
@@ -31,12 +31,12 @@ impl Rates {
                     Environment::ALL.map(|environment| bucket(appid, environment, rate))
                 })
                 .collect(),
-            players: Cache::new(players_held),
+            players: Cache::new(players_cached),
         }
     }
 
     /// Counts a call of `app`: 45009 if it is one too many.
-    pub(crate) fn of_app(
+    pub(crate) fn check_app(
         &self,
         app: &AppSettings,
         environment: Environment,
@@ -44,7 +44,7 @@ impl Rates {
     ) -> Result<(), ErrorReply> {
         let Some(rate) = app.rate_limit_per_second else { return Ok(()) };
         let bucket = self.apps.get(&(app.appid, environment));
-        if bucket.is_none_or(|bucket| take(bucket, rate, now)) {
+        if bucket.is_none_or(|bucket| take_from(bucket, rate, now)) {
             return Ok(());
         }
         Err(ErrorReply::with_detail(
@@ -54,7 +54,7 @@ impl Rates {
     }
 
     /// Counts a call about a player: 45009 if it is one too many.
-    pub(crate) fn of_player(
+    pub(crate) fn check_player(
         &self,
         app: &AppSettings,
         environment: Environment,
@@ -62,9 +62,9 @@ impl Rates {
         now: UnixMillis,
     ) -> Result<(), ErrorReply> {
         let Some(rate) = app.rate_limit_per_player_per_second else { return Ok(()) };
-        let full = || Ok::<_, Infallible>(Arc::new(Mutex::new(Bucket::full(rate))));
+        let full = || Ok::<_, Infallible>(Arc::new(Mutex::new(TokenBucket::full(rate))));
         let Ok(bucket) = self.players.get_or_insert_with(&(app.appid, environment, player), full);
-        if take(&bucket, rate, now) {
+        if take_from(&bucket, rate, now) {
             return Ok(());
         }
         Err(ErrorReply::with_detail(
@@ -77,7 +77,7 @@ impl Rates {
 }
 
 /// The lock is held for the sum alone.
-fn take(bucket: &Mutex<Bucket>, rate: NonZeroU32, now: UnixMillis) -> bool {
+fn take_from(bucket: &Mutex<TokenBucket>, rate: NonZeroU32, now: UnixMillis) -> bool {
     bucket.lock().expect("nothing panics while it holds a bucket").take(rate, now)
 }
 
@@ -85,33 +85,33 @@ fn take(bucket: &Mutex<Bucket>, rate: NonZeroU32, now: UnixMillis) -> bool {
 ///
 /// It counts in thousandths of a call, so that at `rate` calls a second `rate` of them come back in a millisecond,
 /// without a fraction.
-pub(crate) struct Bucket {
-    thousandths: u64,
-    at: UnixMillis,
+pub(crate) struct TokenBucket {
+    millitokens: u64,
+    refilled_at: UnixMillis,
 }
 
 /// After this long any bucket is full again.
-const SECOND: Duration = Duration::from_secs(1);
+const REFILL_TIME: Duration = Duration::from_secs(1);
 
-impl Bucket {
+impl TokenBucket {
     pub(crate) fn full(rate: NonZeroU32) -> Self {
-        Self { thousandths: capacity(rate), at: UnixMillis::new(0) }
+        Self { millitokens: capacity(rate), refilled_at: UnixMillis::new(0) }
     }
 
     pub(crate) fn take(&mut self, rate: NonZeroU32, now: UnixMillis) -> bool {
         // Requests may come here in another order than that in which they asked the clock, and a moment must not be
         // paid out twice. But a clock that was turned back for good must not stop the app for good.
-        if self.at.saturating_since(now) > SECOND {
-            self.at = now;
+        if self.refilled_at.saturating_since(now) > REFILL_TIME {
+            self.refilled_at = now;
         }
-        if now > self.at {
-            let passed = now.saturating_since(self.at).min(SECOND).as_millis();
+        if now > self.refilled_at {
+            let passed = now.saturating_since(self.refilled_at).min(REFILL_TIME).as_millis();
             let back = u64::try_from(passed).expect("it is a second at most") * u64::from(rate.get());
-            self.thousandths = (self.thousandths + back).min(capacity(rate));
-            self.at = now;
+            self.millitokens = (self.millitokens + back).min(capacity(rate));
+            self.refilled_at = now;
         }
-        let left = self.thousandths.checked_sub(1000);
-        self.thousandths = left.unwrap_or(self.thousandths);
+        let left = self.millitokens.checked_sub(1000);
+        self.millitokens = left.unwrap_or(self.millitokens);
         left.is_some()
     }
 }
@@ -124,32 +124,32 @@ fn capacity(rate: NonZeroU32) -> u64 {
 mod tests {
     use super::*;
 
-    fn taken(bucket: &mut Bucket, rate: u32, at_ms: u64) -> usize {
+    fn take_all(bucket: &mut TokenBucket, rate: u32, at_ms: u64) -> usize {
         let rate = NonZeroU32::new(rate).unwrap();
         (0..100).take_while(|_| bucket.take(rate, UnixMillis::new(at_ms))).count()
     }
 
     #[test]
-    fn a_second_gives_back_what_a_second_holds() {
-        let mut bucket = Bucket::full(NonZeroU32::new(3).unwrap());
-        assert_eq!(taken(&mut bucket, 3, 10_000), 3);
-        assert_eq!(taken(&mut bucket, 3, 10_333), 0, "a third of a second, and not all of it");
-        assert_eq!(taken(&mut bucket, 3, 10_334), 1);
-        assert_eq!(taken(&mut bucket, 3, 11_334), 3);
-        assert_eq!(taken(&mut bucket, 3, 99_999), 3, "no more than a second's worth is kept");
+    fn one_second_refills_the_bucket() {
+        let mut bucket = TokenBucket::full(NonZeroU32::new(3).unwrap());
+        assert_eq!(take_all(&mut bucket, 3, 10_000), 3);
+        assert_eq!(take_all(&mut bucket, 3, 10_333), 0, "a third of a second, and not all of it");
+        assert_eq!(take_all(&mut bucket, 3, 10_334), 1);
+        assert_eq!(take_all(&mut bucket, 3, 11_334), 3);
+        assert_eq!(take_all(&mut bucket, 3, 99_999), 3, "no more than a second's worth is kept");
     }
 
     #[test]
-    fn no_moment_is_paid_out_twice_and_no_clock_stops_an_app() {
-        let mut bucket = Bucket::full(NonZeroU32::new(1000).unwrap());
+    fn clock_going_back_neither_refills_nor_blocks() {
+        let mut bucket = TokenBucket::full(NonZeroU32::new(1000).unwrap());
         for _ in 0..10 {
-            taken(&mut bucket, 1000, 10_000);
+            take_all(&mut bucket, 1000, 10_000);
         }
         for _ in 0..5 {
-            assert_eq!(taken(&mut bucket, 1000, 9_990), 0);
-            assert_eq!(taken(&mut bucket, 1000, 10_000), 0);
+            assert_eq!(take_all(&mut bucket, 1000, 9_990), 0);
+            assert_eq!(take_all(&mut bucket, 1000, 10_000), 0);
         }
-        assert_eq!(taken(&mut bucket, 1000, 5_000), 0, "the clock was turned back");
-        assert_eq!(taken(&mut bucket, 1000, 5_007), 7);
+        assert_eq!(take_all(&mut bucket, 1000, 5_000), 0, "the clock was turned back");
+        assert_eq!(take_all(&mut bucket, 1000, 5_007), 7);
     }
 }

@@ -27,55 +27,55 @@ use axum::http::request::Parts;
 use pactolus_ledger::{Precondition, RecordAccess, RecordChange, RecordKey, RecordValue, Unavailable};
 use pactolus_protocol::{CallPath, ErrorReply, Rid};
 
-use self::log::{SHARED_PER_SECOND, locked};
-use self::redact::Masks;
-use self::rejection::{Rejection, Seen};
+use self::log::{SHARED_PER_SECOND, lock};
+use self::redact::Redactor;
+use self::rejection::{Rejection, RequestTrace};
 use self::stored::StoredRejection;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// How long rejections are kept for the other nodes.
-const SHARED_FOR: Duration = Duration::from_secs(3600);
+const SHARED_TTL: Duration = Duration::from_secs(3600);
 
 /// Keeps a refusal, and tells it as it is to be answered: in the sandbox with the finding, live as it was.
-pub(crate) async fn keep(
-    bank: &Bank,
+pub(crate) async fn record(
+    bank: &AppState,
     rid: Rid,
     path: CallPath,
     head: &Parts,
-    seen: Seen,
+    trace: RequestTrace,
     refusal: ErrorReply,
 ) -> ErrorReply {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let explained = diagnose::explain(bank, path, host, &seen, &refusal).await;
-    let answered = explained.answered(path.environment, refusal);
-    let masks = Masks::of(bank, &seen);
+    let report = diagnose::diagnose(bank, path, host, &trace, &refusal).await;
+    let reply = report.apply_to(path.environment, refusal);
+    let redactor = Redactor::new(bank, &trace);
     let rejection = Rejection {
         rid,
         at: bank.now(),
         method: head.method.clone(),
         path,
-        appid: seen.app.map(|app| app.appid),
-        errcode: answered.code().code(),
-        errmsg: masks.mask(format!("{answered} rid: {rid}")),
-        parameters: explained.parameters.map(|parameters| masks.mask_all(parameters)),
-        signed_text: explained.signed_text.map(|text| masks.mask(text)),
-        findings: explained.findings,
+        appid: trace.app.map(|app| app.appid),
+        errcode: reply.code().code(),
+        errmsg: redactor.redact(format!("{reply} rid: {rid}")),
+        parameters: report.parameters.map(|parameters| redactor.redact_parameters(parameters)),
+        signed_text: report.signed_text.map(|text| redactor.redact(text)),
+        diagnoses: report.diagnoses,
     };
     share(bank, &rejection);
-    bank.rejections.keep(rejection);
-    answered
+    bank.rejections.push(rejection);
+    reply
 }
 
 /// Keeps a rejection for the other nodes, if there are any, beside the answer: who is refused does not wait for it.
-fn share(bank: &Bank, rejection: &Rejection) {
-    let has_room = || locked(&bank.rejections.shared).take(SHARED_PER_SECOND, rejection.at);
+fn share(bank: &AppState, rejection: &Rejection) {
+    let has_room = || lock(&bank.rejections.share_budget).take(SHARED_PER_SECOND, rejection.at);
     if bank.records.access() == RecordAccess::Exclusive || !has_room() {
         return;
     }
     let change = RecordChange {
         key: record_key(rejection.rid),
         value: RecordValue(StoredRejection::from(rejection).to_json()),
-        expires_at: rejection.at.saturating_add(SHARED_FOR),
+        expires_at: rejection.at.saturating_add(SHARED_TTL),
         precondition: Precondition::Any,
     };
     let records = Arc::clone(&bank.records);
@@ -87,7 +87,7 @@ fn share(bank: &Bank, rejection: &Rejection) {
 }
 
 /// A rejection that this node or another keeps.
-pub(crate) async fn find(bank: &Bank, rid: Rid) -> Result<Option<Arc<Rejection>>, Unavailable> {
+pub(crate) async fn find(bank: &AppState, rid: Rid) -> Result<Option<Arc<Rejection>>, Unavailable> {
     match (bank.rejections.get(rid), bank.records.access()) {
         (Some(rejection), _) => Ok(Some(rejection)),
         (None, RecordAccess::Exclusive) => Ok(None),

@@ -17,19 +17,19 @@ use pactolus_protocol::reply::{CONTENT_TYPE, error_to_json};
 use pactolus_protocol::{ErrorCode, ErrorReply, Rid};
 
 use crate::body::read_body;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// A call that is refused. Its body is written by [`answer`], which knows the request's id.
 #[derive(Clone)]
-pub(crate) struct Refused(ErrorReply);
+pub(crate) struct ErrorResponse(ErrorReply);
 
-impl<R: Into<ErrorReply>> From<R> for Refused {
+impl<R: Into<ErrorReply>> From<R> for ErrorResponse {
     fn from(refusal: R) -> Self {
         Self(refusal.into())
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(self);
@@ -45,37 +45,41 @@ pub(crate) fn json<B: From<Vec<u8>>>(body: Vec<u8>) -> Response<B> {
 }
 
 /// Stands around the handlers of tokens and logins.
-pub(crate) async fn answer(State(bank): State<Arc<Bank>>, request: Request, next: Next) -> Response {
-    let rid = bank.rid(bank.now());
+pub(crate) async fn platform_middleware(
+    State(bank): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let rid = bank.next_rid(bank.now());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let deadline = bank.limits.request_deadline;
+    let deadline = bank.limits.request_timeout;
     let answered = tokio::time::timeout(deadline, next.run(request)).await;
-    let mut response = answered.unwrap_or_else(|_| Refused(too_late(deadline)).into_response());
-    match response.extensions_mut().remove::<Refused>() {
+    let mut response = answered.unwrap_or_else(|_| ErrorResponse(timeout_error(deadline)).into_response());
+    match response.extensions_mut().remove::<ErrorResponse>() {
         None => {
-            log_answered(rid, &method, &path);
+            log_success(rid, &method, &path);
             response
         }
-        Some(Refused(refusal)) => refuse(rid, &method, &path, &refusal),
+        Some(ErrorResponse(refusal)) => reject(rid, &method, &path, &refusal),
     }
 }
 
 /// Why a request is refused that took longer than `deadline`.
-pub(crate) fn too_late(deadline: Duration) -> ErrorReply {
+pub(crate) fn timeout_error(deadline: Duration) -> ErrorReply {
     let detail = format!("no answer within {deadline:?}; repeat the same request");
     ErrorReply::with_detail(ErrorCode::SystemError, detail)
 }
 
-pub(crate) fn log_answered(rid: Rid, method: &Method, path: &str) {
+pub(crate) fn log_success(rid: Rid, method: &Method, path: &str) {
     tracing::debug!(%rid, %method, path, errcode = 0, "answered");
 }
 
 /// In the extensions of a response that refuses a Midas call, for whoever looks at how a connection behaves.
 #[derive(Clone)]
-pub(crate) struct IsRefusal;
+pub(crate) struct RejectionMarker;
 
 /// The response that refuses a request, which is logged.
-pub(crate) fn refuse<B: From<Vec<u8>>>(
+pub(crate) fn reject<B: From<Vec<u8>>>(
     rid: Rid,
     method: &Method,
     path: &str,
@@ -84,7 +88,7 @@ pub(crate) fn refuse<B: From<Vec<u8>>>(
     let errcode = refusal.code().code();
     tracing::info!(%rid, %method, path, errcode, reason = %refusal, "refused");
     let mut response = json(error_to_json(refusal, rid));
-    response.extensions_mut().insert(IsRefusal);
+    response.extensions_mut().insert(RejectionMarker);
     response
 }
 
@@ -92,11 +96,11 @@ pub(crate) fn refuse<B: From<Vec<u8>>>(
 ///
 /// Around [`to_the_end`] on paths that are open to everybody: a handler that waited there for the rest of a body would
 /// hold its connection for as long as the client likes, past every deadline.
-pub(crate) async fn with_whole_body(request: Request, next: Next) -> Response {
+pub(crate) async fn buffer_body(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     match read_body(body).await {
         Ok(body) => next.run(Request::from_parts(head, Body::from(body))).await,
-        Err(refusal) => Refused(refusal).into_response(),
+        Err(refusal) => ErrorResponse(refusal).into_response(),
     }
 }
 
@@ -104,7 +108,7 @@ pub(crate) async fn with_whole_body(request: Request, next: Next) -> Response {
 ///
 /// A deadline, or a client that went away, would otherwise cut it between writing to the store and remembering what
 /// was written, and memory would contradict the store.
-pub(crate) async fn to_the_end(request: Request, next: Next) -> Response {
+pub(crate) async fn run_to_completion(request: Request, next: Next) -> Response {
     match tokio::spawn(next.run(request)).await {
         Ok(response) => response,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_handler_comes_to_its_end_when_nobody_waits() {
+    async fn dropped_request_still_runs_to_completion() {
         let (go_on, wait) = mpsc::channel::<()>(1);
         let (ended, mut end) = mpsc::channel::<()>(1);
         let wait = Arc::new(tokio::sync::Mutex::new(wait));
@@ -131,7 +135,7 @@ mod tests {
             wait.lock().await.recv().await;
             ended.send(()).await.unwrap();
         });
-        let routes = Router::new().route("/", handler).route_layer(from_fn(to_the_end));
+        let routes = Router::new().route("/", handler).route_layer(from_fn(run_to_completion));
         let request = Request::new(Body::empty());
         let mut answer = Box::pin(TowerToHyperService::new(routes).call(request));
         assert!(poll_once(answer.as_mut()).is_pending());

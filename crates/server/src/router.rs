@@ -14,24 +14,24 @@ use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use pactolus_protocol::CallPath;
 
-use crate::connection::request_timeout::Deadline;
-use crate::midas::faults::inject::Withheld;
+use crate::connection::request_timeout::RequestTimer;
+use crate::midas::faults::inject::ReplyDropped;
 use crate::operator::problem::Problem;
 use crate::operator::{
     accounts, clock, codes, faults as rules, orders, rejections, sessions, statement, totals,
 };
-use crate::state::Bank;
+use crate::state::AppState;
 use crate::{health, midas, openapi, operator, platform, response};
 
 /// Where requests go.
-pub(crate) struct Paths {
-    bank: Arc<Bank>,
+pub(crate) struct RequestRouter {
+    bank: Arc<AppState>,
     routes: TowerToHyperService<Router>,
 }
 
-impl Paths {
+impl RequestRouter {
     /// The Midas calls of `bank`, and `routes` for all other paths.
-    pub(crate) fn new(bank: Arc<Bank>, routes: Router) -> Self {
+    pub(crate) fn new(bank: Arc<AppState>, routes: Router) -> Self {
         Self { bank, routes: TowerToHyperService::new(routes) }
     }
 
@@ -39,11 +39,11 @@ impl Paths {
     pub(crate) async fn serve(
         &self,
         request: Request<Incoming>,
-        deadline: &Deadline,
-    ) -> Result<Response<Either<Full<Bytes>, Body>>, Withheld> {
+        timer: &RequestTimer,
+    ) -> Result<Response<Either<Full<Bytes>, Body>>, ReplyDropped> {
         // `CallPath` has the eight paths. Every method is theirs, because refusing one is too, in their own words.
         if let Some(path) = CallPath::parse(request.uri().path()) {
-            return Ok(midas::serve(&self.bank, path, request, deadline).await?.map(Either::Left));
+            return Ok(midas::serve(&self.bank, path, request, timer).await?.map(Either::Left));
         }
         let answered: Result<_, Infallible> = self.routes.call(request).await;
         let Ok(response) = answered;
@@ -52,23 +52,23 @@ impl Paths {
 }
 
 /// Every route of `bank` but the Midas calls.
-pub fn router(bank: Arc<Bank>) -> Router {
+pub fn router(bank: Arc<AppState>) -> Router {
     let logins = Router::new()
         .route("/cgi-bin/token", get(platform::token))
         .route("/cgi-bin/stable_token", any(platform::stable_token))
         .route("/sns/jscode2session", get(platform::login::jscode2session))
-        .route_layer(from_fn(response::to_the_end))
-        .route_layer(from_fn(response::with_whole_body));
+        .route_layer(from_fn(response::run_to_completion))
+        .route_layer(from_fn(response::buffer_body));
 
     let platform = Router::new()
         .route("/wxa/checksession", get(platform::login::check_session))
         .merge(logins)
-        .layer(from_fn_with_state(Arc::clone(&bank), response::answer));
+        .layer(from_fn_with_state(Arc::clone(&bank), response::platform_middleware));
 
     let pushed_logins = Router::new()
         .route("/api/v1/apps/{appid}/players/{openid}/session", put(sessions::put))
         .route("/api/v1/apps/{appid}/players/{openid}/code", post(codes::post))
-        .route_layer(from_fn(response::to_the_end));
+        .route_layer(from_fn(response::run_to_completion));
 
     let operator = Router::new()
         .merge(pushed_logins)

@@ -31,19 +31,19 @@ use pactolus_ledger::{RecordKey, RecordValue};
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
-pub use key_check::NotAdmitted;
-pub use rotate::{Found, forgotten};
+pub use key_check::KeyCheckError;
+pub use rotate::{SealStatus, expire_record};
 
 use crate::random::Randomness;
 
 const VERSION: u8 = 1;
 /// No text of JSON begins with one of these, so that what begins so is sealed, if perhaps in a later version's way.
-const VERSIONS: std::ops::RangeInclusive<u8> = 1..=0x08;
+const VERSION_RANGE: std::ops::RangeInclusive<u8> = 1..=0x08;
 
 const ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
-const HEAD_BYTES: usize = 1 + ID_BYTES;
+const HEADER_BYTES: usize = 1 + ID_BYTES;
 
 /// A key that seals what the store is given, and opens it again.
 ///
@@ -67,16 +67,16 @@ impl MasterKey {
     pub fn new(text: &str) -> Result<Self, InvalidMasterKey> {
         let mut bytes = Zeroizing::new([0; 32]);
         match text.len() {
-            64 => hex(text.as_bytes(), &mut bytes)?,
-            44 => base64(text, &mut bytes)?,
+            64 => decode_hex(text.as_bytes(), &mut bytes)?,
+            44 => decode_base64(text, &mut bytes)?,
             _ => return Err(InvalidMasterKey),
         }
-        Ok(Self::of(&bytes))
+        Ok(Self::from_bytes(&bytes))
     }
 
-    fn of(bytes: &[u8; 32]) -> Self {
-        let id = Zeroizing::new(derived(bytes, b"pactolus master key id"));
-        let mut key = derived(bytes, b"pactolus records xchacha20poly1305").into();
+    fn from_bytes(bytes: &[u8; 32]) -> Self {
+        let id = Zeroizing::new(derive_key(bytes, b"pactolus master key id"));
+        let mut key = derive_key(bytes, b"pactolus records xchacha20poly1305").into();
         let cipher = XChaCha20Poly1305::new(&key);
         key.as_mut_slice().zeroize();
         let (id, _) = id.split_first_chunk().expect("32 bytes are more than an id");
@@ -91,14 +91,14 @@ impl MasterKey {
 
 /// The key for one purpose: the first block of HKDF-Expand (RFC 5869) with SHA-256. Its first step, which makes a
 /// uniform key of what may be none, is not needed, because a master key is 32 random bytes.
-fn derived(master: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
+fn derive_key(master: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(master).expect("HMAC takes a key of any length");
     mac.update(purpose);
     mac.update(&[1]);
     mac.finalize().into_bytes().into()
 }
 
-fn hex(text: &[u8], bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
+fn decode_hex(text: &[u8], bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
     let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
         let (high, low) = digit(pair[0]).zip(digit(pair[1])).ok_or(InvalidMasterKey)?;
@@ -107,7 +107,7 @@ fn hex(text: &[u8], bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
     Ok(())
 }
 
-fn base64(text: &str, bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
+fn decode_base64(text: &str, bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
     // Its decoder wants room for whole groups of four digits.
     let mut room = Zeroizing::new([0; 33]);
     let length = BASE64.decode_slice(text, &mut *room).map_err(|_| InvalidMasterKey)?;
@@ -152,11 +152,11 @@ pub struct Keyring(Arc<[MasterKey]>);
 /// A key is in a ring twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("holds the key with the id {0} twice; each must be another")]
-pub struct SameKey(pub KeyId);
+pub struct DuplicateKey(pub KeyId);
 
 /// Why a value does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotOpened {
+pub(crate) enum UnsealError {
     /// It is sealed with a key that is not in the ring.
     #[error("it is sealed with a master key that is not in the configuration; its id is {0}")]
     UnknownKey(KeyId),
@@ -170,22 +170,22 @@ pub(crate) enum NotOpened {
 
 impl Keyring {
     /// These keys, the first of which seals.
-    pub fn new(keys: Vec<MasterKey>) -> Result<Self, SameKey> {
+    pub fn new(keys: Vec<MasterKey>) -> Result<Self, DuplicateKey> {
         for (index, key) in keys.iter().enumerate() {
             if keys[..index].iter().any(|before| before.id == key.id) {
-                return Err(SameKey(key.id));
+                return Err(DuplicateKey(key.id));
             }
         }
         Ok(Self(keys.into()))
     }
 
     /// The key that seals, if there is one.
-    pub fn first(&self) -> Option<&MasterKey> {
+    pub fn primary(&self) -> Option<&MasterKey> {
         self.0.first()
     }
 
     /// Whether the key with this id is in the ring.
-    pub fn holds(&self, id: KeyId) -> bool {
+    pub fn contains(&self, id: KeyId) -> bool {
         self.find(id).is_some()
     }
 
@@ -195,28 +195,28 @@ impl Keyring {
 
     /// The value as the record with this name is to hold it: sealed, if there is a key.
     fn seal(&self, random: &dyn Randomness, name: &RecordKey, value: &[u8]) -> RecordValue {
-        let Some(key) = self.first() else { return RecordValue(value.to_vec()) };
+        let Some(key) = self.primary() else { return RecordValue(value.to_vec()) };
         let mut nonce = [0; NONCE_BYTES];
         random.fill(&mut nonce);
-        RecordValue(sealed(key, nonce, name, value))
+        RecordValue(seal_value(key, nonce, name, value))
     }
 
     /// The value that a record with this name holds.
-    fn open(&self, name: &RecordKey, stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
-        let Some(sealed) = Sealed::read(stored)? else { return Ok(Zeroizing::new(stored.to_vec())) };
-        let key = self.find(sealed.id).ok_or(NotOpened::UnknownKey(sealed.id))?;
-        let payload = Payload { msg: sealed.encrypted, aad: &associated(sealed.head, name) };
+    fn open(&self, name: &RecordKey, stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let Some(sealed) = SealedValue::parse(stored)? else { return Ok(Zeroizing::new(stored.to_vec())) };
+        let key = self.find(sealed.id).ok_or(UnsealError::UnknownKey(sealed.id))?;
+        let payload = Payload { msg: sealed.ciphertext, aad: &associated_data(sealed.header, name) };
         let opened = key.cipher.decrypt(&XNonce::from(*sealed.nonce), payload);
-        opened.map(Zeroizing::new).map_err(|_| NotOpened::Damaged)
+        opened.map(Zeroizing::new).map_err(|_| UnsealError::Damaged)
     }
 }
 
-fn sealed(key: &MasterKey, nonce: [u8; NONCE_BYTES], name: &RecordKey, value: &[u8]) -> Vec<u8> {
+fn seal_value(key: &MasterKey, nonce: [u8; NONCE_BYTES], name: &RecordKey, value: &[u8]) -> Vec<u8> {
     // One allocation, so that nothing is moved and left behind before it is encrypted.
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + NONCE_BYTES + value.len() + TAG_BYTES);
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + NONCE_BYTES + value.len() + TAG_BYTES);
     bytes.push(VERSION);
     bytes.extend_from_slice(&key.id.0);
-    let associated = associated(&bytes, name);
+    let associated = associated_data(&bytes, name);
     bytes.extend_from_slice(&nonce);
     let begin = bytes.len();
     bytes.extend_from_slice(value);
@@ -229,33 +229,33 @@ fn sealed(key: &MasterKey, nonce: [u8; NONCE_BYTES], name: &RecordKey, value: &[
 }
 
 /// What a value is bound to beside its nonce.
-fn associated(head: &[u8], name: &RecordKey) -> Vec<u8> {
+fn associated_data(head: &[u8], name: &RecordKey) -> Vec<u8> {
     [head, name.as_str().as_bytes()].concat()
 }
 
 /// A sealed value, taken apart.
-struct Sealed<'a> {
-    head: &'a [u8],
+struct SealedValue<'a> {
+    header: &'a [u8],
     id: KeyId,
     nonce: &'a [u8; NONCE_BYTES],
     /// The tag included.
-    encrypted: &'a [u8],
+    ciphertext: &'a [u8],
 }
 
-impl<'a> Sealed<'a> {
+impl<'a> SealedValue<'a> {
     /// What is stored; nothing if it is not sealed.
-    fn read(stored: &'a [u8]) -> Result<Option<Self>, NotOpened> {
+    fn parse(stored: &'a [u8]) -> Result<Option<Self>, UnsealError> {
         match stored.first() {
             Some(&VERSION) => {}
-            Some(version) if VERSIONS.contains(version) => return Err(NotOpened::LaterVersion),
+            Some(version) if VERSION_RANGE.contains(version) => return Err(UnsealError::LaterVersion),
             Some(_) | None => return Ok(None),
         }
         let parts = || {
-            let (head, rest) = stored.split_at_checked(HEAD_BYTES)?;
-            let (nonce, encrypted) = rest.split_first_chunk()?;
-            Some(Self { head, id: KeyId(*head.last_chunk()?), nonce, encrypted })
+            let (header, rest) = stored.split_at_checked(HEADER_BYTES)?;
+            let (nonce, ciphertext) = rest.split_first_chunk()?;
+            Some(Self { header, id: KeyId(*header.last_chunk()?), nonce, ciphertext })
         };
-        parts().map(Some).ok_or(NotOpened::Damaged)
+        parts().map(Some).ok_or(UnsealError::Damaged)
     }
 }
 

@@ -15,48 +15,48 @@ use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::connection;
-use crate::connection::limiter::{Connections, Place};
-use crate::connection::request_timeout::Deadline;
-use crate::connection::state::{Came, ToldToGo};
-use crate::midas::faults::inject::Withheld;
-use crate::response::IsRefusal;
-use crate::router::{Paths, router};
-use crate::state::Bank;
+use crate::connection::limiter::{ConnectionLimiter, ConnectionPermit};
+use crate::connection::request_timeout::RequestTimer;
+use crate::connection::state::{Evicted, RequestKind};
+use crate::midas::faults::inject::ReplyDropped;
+use crate::response::RejectionMarker;
+use crate::router::{RequestRouter, router};
+use crate::state::AppState;
 
 /// How serving came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drained {
+pub enum Shutdown {
     /// Every open request was answered.
-    Whole,
+    Clean,
     /// Some were cut off at the deadline. An order among them may or may not have been applied.
-    CutOff,
+    TimedOut,
 }
 
 /// Serves `bank` on `listener` until `stop` resolves, then lets open requests finish and closes the ledger.
 pub async fn serve(
-    bank: Arc<Bank>,
+    bank: Arc<AppState>,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<Drained> {
+) -> io::Result<Shutdown> {
     let routes = router(Arc::clone(&bank));
     serve_routes(bank, routes, listener, stop).await
 }
 
 /// Does as [`serve`] does, with `routes` in place of the bank's own: for a program that has more of them.
 pub async fn serve_routes(
-    bank: Arc<Bank>,
+    bank: Arc<AppState>,
     routes: Router,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<Drained> {
-    let sweeping = tokio::spawn(sweep(Arc::clone(&bank)));
-    let paths = Arc::new(Paths::new(Arc::clone(&bank), routes));
-    let connections = Connections::new(&bank.limits);
+) -> io::Result<Shutdown> {
+    let sweeper = tokio::spawn(sweep(Arc::clone(&bank)));
+    let paths = Arc::new(RequestRouter::new(Arc::clone(&bank), routes));
+    let connections = ConnectionLimiter::new(&bank.limits);
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
-            (stream, place) = next(&listener, &connections) => {
-                start(stream, place, Arc::clone(&paths), Arc::clone(&bank));
+            (stream, permit) = next_connection(&listener, &connections) => {
+                spawn_connection(stream, permit, Arc::clone(&paths), Arc::clone(&bank));
             }
             () = &mut stop => break,
         }
@@ -66,23 +66,23 @@ pub async fn serve_routes(
     bank.drain();
     tracing::info!("stopping: open requests get their answers");
     let drained = tokio::select! {
-        () = connections.all_gone() => Drained::Whole,
-        () = tokio::time::sleep(bank.limits.drain_deadline) => {
+        () = connections.wait_until_empty() => Shutdown::Clean,
+        () = tokio::time::sleep(bank.limits.shutdown_timeout) => {
             tracing::warn!("some requests were cut off: they took longer than the drain deadline");
-            Drained::CutOff
+            Shutdown::TimedOut
         }
     };
-    sweeping.abort();
+    sweeper.abort();
     bank.ledger.close().await;
     Ok(drained)
 }
 
 /// How often what expired is forgotten.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Forgets tokens, sessions and codes that are over, now and then.
-async fn sweep(bank: Arc<Bank>) {
-    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+async fn sweep(bank: Arc<AppState>) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         match bank.records.sweep(bank.now()).await {
@@ -94,14 +94,17 @@ async fn sweep(bank: Arc<Bank>) {
 }
 
 /// How long to wait after an error that the next try would meet again, such as having too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+const ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The next connection that may be there, and its place.
-async fn next(listener: &TcpListener, connections: &Arc<Connections>) -> (TcpStream, Place) {
+async fn next_connection(
+    listener: &TcpListener,
+    connections: &Arc<ConnectionLimiter>,
+) -> (TcpStream, ConnectionPermit) {
     loop {
         let (stream, address) = accept(listener).await;
-        if let Some(place) = connections.place(address).await {
-            return (stream, place);
+        if let Some(permit) = connections.acquire(address).await {
+            return (stream, permit);
         }
     }
 }
@@ -111,17 +114,17 @@ async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => return (stream, address.ip()),
-            Err(error) if went_away(&error) => {}
+            Err(error) if is_client_disconnect(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection can be taken; trying again in {ACCEPT_PAUSE:?}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tracing::error!(%error, "no connection can be taken; trying again in {ACCEPT_BACKOFF:?}");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
 }
 
 /// Whether the client was gone before it was let in.
-fn went_away(error: &io::Error) -> bool {
+fn is_client_disconnect(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
@@ -130,51 +133,61 @@ fn went_away(error: &io::Error) -> bool {
 #[derive(Debug, thiserror::Error)]
 enum NoReply {
     #[error(transparent)]
-    Withheld(#[from] Withheld),
+    ReplyDropped(#[from] ReplyDropped),
     #[error(transparent)]
-    ToldToGo(#[from] ToldToGo),
+    Evicted(#[from] Evicted),
 }
 
 /// Serves a connection in a task of its own.
-fn start(stream: TcpStream, place: Place, paths: Arc<Paths>, bank: Arc<Bank>) {
+fn spawn_connection(
+    stream: TcpStream,
+    permit: ConnectionPermit,
+    paths: Arc<RequestRouter>,
+    bank: Arc<AppState>,
+) {
     // Answers are small; waiting to gather more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
-    let standing = place.standing();
-    let shared = Arc::new((paths, Deadline::new(bank.limits.request_deadline), Arc::clone(&standing)));
+    let connection_state = permit.state();
+    let shared =
+        Arc::new((paths, RequestTimer::new(bank.limits.request_timeout), Arc::clone(&connection_state)));
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move {
-            let (paths, deadline, standing) = &*shared;
-            standing.begin()?;
-            let response = paths.serve(request, deadline).await?;
-            standing.rest(came(&response));
+            let (paths, timer, standing) = &*shared;
+            standing.mark_busy()?;
+            let response = paths.serve(request, timer).await?;
+            standing.mark_idle(request_kind(&response));
             Ok::<_, NoReply>(response)
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(bank.limits.head_deadline);
+    http.timer(TokioTimer::new()).header_read_timeout(bank.limits.idle_timeout);
     // Both what is read ahead and how long a head may be; less than that hyper does not take.
-    http.max_buf_size(bank.limits.head_bytes_max.max(HEAD_BYTES_MIN));
+    http.max_buf_size(bank.limits.header_bytes_max.max(HEADER_BYTES_MIN));
     // A client that has said all it has to say still gets its answer, and nobody looks for more of it meanwhile, which
     // would take a buffer for each request that waits for the disk. Answers are short: one buffer is one write.
     http.half_close(true).writev(false);
-    place.serve(async move {
-        let stop = bank.told_to_stop();
-        if let Err(error) = connection::serve(stream, service, http, standing, &bank.limits, stop).await {
+    permit.spawn(async move {
+        let stop = bank.wait_for_shutdown();
+        if let Err(error) =
+            connection::serve(stream, service, http, connection_state, &bank.limits, stop).await
+        {
             tracing::debug!(%error, "a connection broke off");
         }
     });
 }
 
 /// What hyper's buffer has at least.
-const HEAD_BYTES_MIN: usize = 8192;
+const HEADER_BYTES_MIN: usize = 8192;
 
 /// What a response says of its connection. Those of the Midas calls have a body of their own kind.
-fn came<C, O>(response: &Response<Either<C, O>>) -> Came {
+fn request_kind<C, O>(response: &Response<Either<C, O>>) -> RequestKind {
     match response.body() {
-        Either::Left(_) if response.extensions().get::<IsRefusal>().is_none() => Came::SignedCall,
-        Either::Left(_) | Either::Right(_) => Came::Other,
+        Either::Left(_) if response.extensions().get::<RejectionMarker>().is_none() => {
+            RequestKind::SignedCall
+        }
+        Either::Left(_) | Either::Right(_) => RequestKind::Other,
     }
 }

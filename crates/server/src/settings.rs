@@ -48,7 +48,7 @@ pub struct AppSettings {
     /// The platforms that a call may name.
     pub pf: Vec<Pf>,
     /// How its players log in.
-    pub login: Login,
+    pub login: LoginMode,
     /// For development: access tokens that never expire.
     pub static_access_tokens: Vec<AccessToken>,
     /// How long after a pay it may be cancelled.
@@ -85,7 +85,7 @@ impl AppSettings {
             mp_sig: MpSig::Required,
             dialects: DialectPolicy::Lenient,
             pf: vec![Pf::new("android").expect("it is a valid platform")],
-            login: Login::Push,
+            login: LoginMode::Push,
             static_access_tokens: Vec::new(),
             cancel_window: Self::CANCEL_WINDOW,
             rate_limit_per_second: None,
@@ -106,7 +106,7 @@ impl AppSettings {
 
 /// How the players of an app log in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Login {
+pub enum LoginMode {
     /// As the operator says: by a session that the operator API is told, or a one-time code that it gives out.
     #[default]
     Push,
@@ -119,14 +119,14 @@ pub enum Login {
 pub struct Limits {
     /// How long a connection may rest before a request begins to come, and how long the request's head may then take
     /// to come; then it is closed.
-    pub head_deadline: Duration,
+    pub idle_timeout: Duration,
     /// How long a request may take, its body's arrival included; then it is answered as busy.
-    pub request_deadline: Duration,
+    pub request_timeout: Duration,
     /// How long a client may take to read a reply, from when its system would take no more of it; then the
     /// connection is closed.
-    pub reply_deadline: Duration,
+    pub write_timeout: Duration,
     /// How long open requests may take once the server is told to stop.
-    pub drain_deadline: Duration,
+    pub shutdown_timeout: Duration,
     /// How many connections may be open, at some 2 KiB each while they rest, and 24 KiB more while something
     /// comes or goes: 20,000 take 40 MB, and 520 MB if all do. When there are as many, one that rests is closed for each that comes.
     pub connections_max: usize,
@@ -135,7 +135,7 @@ pub struct Limits {
     pub connections_per_address_max: Option<usize>,
     /// How many bytes the head of a request may have; a longer one is answered with 431. It is also the most that is
     /// read ahead of a connection. 8,192 at least.
-    pub head_bytes_max: usize,
+    pub header_bytes_max: usize,
     /// How many players' sessions are held in memory, at some 600 bytes each: 131,072 take 80 MiB.
     pub sessions_cached: usize,
     /// How many access tokens are held in memory; an app has two or three.
@@ -144,32 +144,32 @@ pub struct Limits {
     /// this at once, some may make a second's worth of calls too many.
     pub rates_cached: usize,
     /// How many refusals of Midas calls are kept in memory, to be asked about.
-    pub rejections_kept: usize,
+    pub rejections_max: usize,
     /// How many bytes they may take.
     pub rejections_bytes_max: usize,
     /// How many refused signatures a second are searched for a known mistake in the live environment, each in about
     /// 0.2 ms and 3 ms at most: 20 take half a percent of a core, and 6 percent at most.
-    pub explained_per_second: NonZeroU32,
+    pub diagnoses_per_second: NonZeroU32,
 }
 
-const EXPLAINED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
+const DIAGNOSES_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            head_deadline: Duration::from_secs(75),
-            request_deadline: Duration::from_secs(5),
-            reply_deadline: Duration::from_secs(10),
-            drain_deadline: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            request_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(10),
             connections_max: 20_000,
             connections_per_address_max: None,
-            head_bytes_max: 8192,
+            header_bytes_max: 8192,
             sessions_cached: 131_072,
             tokens_cached: 4096,
             rates_cached: 65_536,
-            rejections_kept: 1000,
+            rejections_max: 1000,
             rejections_bytes_max: 4 * 1024 * 1024,
-            explained_per_second: EXPLAINED_PER_SECOND,
+            diagnoses_per_second: DIAGNOSES_PER_SECOND,
         }
     }
 }

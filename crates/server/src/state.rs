@@ -11,35 +11,35 @@ use pactolus_types::{AppId, UnixMillis};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::auth::codes::Codes;
+use crate::auth::codes::LoginCodes;
 use crate::auth::sessions::{Session, Sessions};
 use crate::auth::tokens::Tokens;
 use crate::clock::{Clock, ManualClock};
-use crate::midas::faults::Faults;
-use crate::random::{Randomness, mix};
-use crate::rate_limit::Rates;
-use crate::rejections::log::Rejections;
+use crate::midas::faults::FaultRules;
+use crate::random::{Randomness, splitmix64};
+use crate::rate_limit::RateLimiter;
+use crate::rejections::log::RejectionLog;
 use crate::seal::vault::Vault;
 use crate::settings::{AppSettings, Limits, Settings};
 
 /// Where a bank keeps everything.
 #[derive(Clone)]
-pub struct Store {
+pub struct Backend {
     /// Accounts and orders.
     pub ledger: Arc<dyn Ledger>,
     /// Tokens and sessions.
     pub records: Arc<dyn Records>,
 }
 
-impl Store {
+impl Backend {
     /// An engine that keeps both.
-    pub fn of<S: Ledger + Records + 'static>(engine: Arc<S>) -> Self {
+    pub fn from_engine<S: Ledger + Records + 'static>(engine: Arc<S>) -> Self {
         Self { ledger: Arc::clone(&engine) as Arc<dyn Ledger>, records: engine }
     }
 }
 
 /// What all requests share.
-pub struct Bank {
+pub struct AppState {
     pub(crate) apps: HashMap<AppId, Arc<AppSettings>>,
     pub(crate) operator_token: AccessToken,
     pub(crate) limits: Limits,
@@ -48,42 +48,42 @@ pub struct Bank {
     pub(crate) records: Arc<dyn Records>,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
-    pub(crate) codes: Codes,
-    pub(crate) rates: Rates,
-    pub(crate) faults: Faults,
-    pub(crate) rejections: Rejections,
+    pub(crate) login_codes: LoginCodes,
+    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) fault_rules: FaultRules,
+    pub(crate) rejections: RejectionLog,
     clock: Arc<dyn Clock>,
     /// The same clock, if it can be turned.
     manual_clock: Option<Arc<ManualClock>>,
     random: Arc<dyn Randomness>,
-    rids: Rids,
+    rids: RidGenerator,
     draining: watch::Sender<bool>,
 }
 
-impl Bank {
+impl AppState {
     /// A bank with these settings on this store.
     pub fn new(
         settings: Settings,
-        store: Store,
+        store: Backend,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
     ) -> Arc<Self> {
-        Self::with(settings, store, clock, None, random)
+        Self::build(settings, store, clock, None, random)
     }
 
     /// A bank whose clock the operator API turns.
-    pub fn on_manual_clock(
+    pub fn with_manual_clock(
         settings: Settings,
-        store: Store,
+        store: Backend,
         clock: Arc<ManualClock>,
         random: Arc<dyn Randomness>,
     ) -> Arc<Self> {
-        Self::with(settings, store, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock), random)
+        Self::build(settings, store, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock), random)
     }
 
-    fn with(
+    fn build(
         settings: Settings,
-        store: Store,
+        store: Backend,
         clock: Arc<dyn Clock>,
         manual_clock: Option<Arc<ManualClock>>,
         random: Arc<dyn Randomness>,
@@ -91,16 +91,16 @@ impl Bank {
         let Settings { operator_token, apps, keys, limits } = settings;
         let apps: HashMap<AppId, Arc<AppSettings>> =
             apps.into_iter().map(|app| (app.appid, Arc::new(app))).collect();
-        let rids = Rids::new(&*random);
+        let rids = RidGenerator::new(&*random);
         let vault = Arc::new(Vault::new(Arc::clone(&store.records), keys, Arc::clone(&random)));
         Arc::new(Self {
             tokens: Tokens::new(apps.values(), Arc::clone(&vault), Arc::clone(&random), limits.tokens_cached),
-            codes: Codes::new(Arc::clone(&vault), Arc::clone(&random)),
+            login_codes: LoginCodes::new(Arc::clone(&vault), Arc::clone(&random)),
             sessions: Sessions::new(vault, limits.sessions_cached),
             records: store.records,
-            rates: Rates::new(apps.values(), limits.rates_cached),
-            faults: Faults::new(apps.keys().copied()),
-            rejections: Rejections::new(&limits),
+            rate_limiter: RateLimiter::new(apps.values(), limits.rates_cached),
+            fault_rules: FaultRules::new(apps.keys().copied()),
+            rejections: RejectionLog::new(&limits),
             apps,
             operator_token,
             limits,
@@ -129,13 +129,13 @@ impl Bank {
         let now = self.now();
         Session {
             key: SessionKey::from_bytes(&bytes),
-            good_from: now,
-            good_until: now.saturating_add(SESSION_LIFETIME),
+            valid_from: now,
+            valid_until: now.saturating_add(SESSION_LIFETIME),
         }
     }
 
     /// The id of a request that came in at `now`.
-    pub(crate) fn rid(&self, now: UnixMillis) -> Rid {
+    pub(crate) fn next_rid(&self, now: UnixMillis) -> Rid {
         Rid::new(now, self.rids.next())
     }
 
@@ -149,7 +149,7 @@ impl Bank {
     }
 
     /// Resolves when the bank is told to stop.
-    pub(crate) async fn told_to_stop(&self) {
+    pub(crate) async fn wait_for_shutdown(&self) {
         // The other end is this bank's own, and stays.
         let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
@@ -157,12 +157,12 @@ impl Bank {
 
 /// The second half of request ids: one start that nobody can guess, and then a walk that meets every number once,
 /// because a system call for each request would cost more than the rest of the id.
-struct Rids {
+struct RidGenerator {
     start: u64,
     count: AtomicU64,
 }
 
-impl Rids {
+impl RidGenerator {
     fn new(random: &dyn Randomness) -> Self {
         let mut start = [0; 8];
         random.fill(&mut start);
@@ -170,6 +170,6 @@ impl Rids {
     }
 
     fn next(&self) -> u64 {
-        mix(self.start, self.count.fetch_add(1, Ordering::Relaxed))
+        splitmix64(self.start, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -7,7 +7,7 @@ use pactolus_client::{
     PresentRequest, SessionKey,
 };
 use pactolus_ledger::model::Model;
-use pactolus_server::{AppSettings, Bank, OsRandomness, Settings, Store, SystemClock, serve};
+use pactolus_server::{AppSettings, AppState, Backend, OsRandomness, Settings, SystemClock, serve};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,8 +33,8 @@ impl TestBank {
             MidasKey::new(MIDAS_KEY).unwrap(),
         );
         let settings = Settings { apps: vec![app], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
-        let store = Store::of(Arc::new(Model::new()));
-        let bank = Bank::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
+        let store = Backend::from_engine(Arc::new(Model::new()));
+        let bank = AppState::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(bank, listener, std::future::pending()));

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use pactolus_client::OrderOutcome;
 use pactolus_ledger::ImportError;
-use pactolus_server::NotAdmitted;
+use pactolus_server::KeyCheckError;
 use pactolus_types::AppId;
 
 use crate::cli::i18n::{Lang, words};
@@ -41,7 +41,7 @@ pub(crate) enum Failure {
         /// Which.
         store: StoreUrl,
         /// Which key is missing.
-        source: NotAdmitted,
+        source: KeyCheckError,
     },
     /// What `--store` says is no store.
     #[error("the store of the command line {0}")]
@@ -94,8 +94,8 @@ impl Failure {
             Self::StoreUrl(_) | Self::NotEmbedded(_) => Kind::Usage,
             Self::Config(_)
             | Self::ManualClock(_)
-            | Self::Sealed { source: NotAdmitted::KeysMissing(_), .. } => Kind::Config,
-            Self::Sealed { source: NotAdmitted::Unavailable(_), .. }
+            | Self::Sealed { source: KeyCheckError::MissingKeys(_), .. } => Kind::Config,
+            Self::Sealed { source: KeyCheckError::Unavailable(_), .. }
             | Self::Store { .. }
             | Self::NoStore(_) => Kind::Store,
             Self::Listen { .. } => Kind::Listen,

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use pactolus_server::{Bank, OsRandomness, SystemClock};
+use pactolus_server::{AppState, OsRandomness, SystemClock};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -59,7 +59,7 @@ async fn demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), Failure> 
     let store = store::open(&url, &store::Bounds::default()).await?;
     let (listener, address) = listen(args.listen)?;
     let sample = Sample::new();
-    let bank = Bank::new(sample.settings(), store, Arc::new(SystemClock), Arc::new(OsRandomness));
+    let bank = AppState::new(sample.settings(), store, Arc::new(SystemClock), Arc::new(OsRandomness));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(pactolus_server::serve(bank, listener, async {
         // Dropping the sender stops the bank as well.

@@ -126,7 +126,7 @@ mod tests {
         assert!(bank.apps[0].midas_key.matches(&"03".repeat(16)));
         assert!(bank.apps[0].sandbox_midas_key.matches(&"04".repeat(16)));
         let master_key = MasterKey::new(&"05".repeat(32)).unwrap();
-        assert_eq!(bank.keys.first().unwrap().id(), master_key.id());
+        assert_eq!(bank.keys.primary().unwrap().id(), master_key.id());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 use pactolus_ledger::{Portable, PutOutcome, RecordChange, Unavailable};
-use pactolus_server::{Found, KeyId, Keyring, OsRandomness, forgotten};
+use pactolus_server::{KeyId, Keyring, OsRandomness, SealStatus, expire_record};
 use pactolus_types::UnixMillis;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -45,7 +45,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
     let (url, config) = args.store.choose_with_config()?;
     let keys = config.bank.keys;
-    let Some(first) = keys.first().map(pactolus_server::MasterKey::id) else {
+    let Some(first) = keys.primary().map(pactolus_server::MasterKey::id) else {
         return Err(Failure::said(
             Kind::Config,
             words!(
@@ -81,38 +81,41 @@ struct Outcome {
     /// Whether some lay open before.
     lay_open: bool,
     /// How many records there are of each kind.
-    found: BTreeMap<Found, u64>,
+    found: BTreeMap<SealStatus, u64>,
 }
 
 impl Outcome {
-    fn count(&self, found: Found) -> u64 {
+    fn count(&self, found: SealStatus) -> u64 {
         self.found.get(&found).copied().unwrap_or_default()
     }
 
     /// How many are not as they should be.
     fn left(&self) -> u64 {
-        let left = self.found.iter().filter(|(found, _)| !matches!(found, Found::NoSecret | Found::Current));
+        let left = self
+            .found
+            .iter()
+            .filter(|(found, _)| !matches!(found, SealStatus::NoSecret | SealStatus::Current));
         left.map(|(_, count)| count).sum()
     }
 
     /// How many are sealed with each key but the first; of those that are here, or of those that are lost.
-    fn by_key(&self, pick: impl Fn(Found) -> Option<KeyId>) -> Vec<(KeyId, u64)> {
+    fn by_key(&self, pick: impl Fn(SealStatus) -> Option<KeyId>) -> Vec<(KeyId, u64)> {
         self.found.iter().filter_map(|(found, count)| Some((pick(*found)?, *count))).collect()
     }
 
     fn older(&self) -> Vec<(KeyId, u64)> {
-        self.by_key(|found| if let Found::Older(id) = found { Some(id) } else { None })
+        self.by_key(|found| if let SealStatus::OldKey(id) = found { Some(id) } else { None })
     }
 
     fn lost(&self) -> Vec<(KeyId, u64)> {
-        self.by_key(|found| if let Found::Lost(id) = found { Some(id) } else { None })
+        self.by_key(|found| if let SealStatus::LostKey(id) = found { Some(id) } else { None })
     }
 }
 
 /// Why nothing can be told.
 enum NotResealed {
     /// A key is missing, and nobody said that it is lost.
-    NotAdmitted(pactolus_server::NotAdmitted),
+    NotAdmitted(pactolus_server::KeyCheckError),
     Failed(Failure),
 }
 
@@ -131,7 +134,7 @@ fn reseal(
 ) -> Result<Outcome, NotResealed> {
     if !forget_lost {
         // From now on the store knows of the first key, should this be broken off.
-        runtime.block_on(keys.admit(&**store)).map_err(NotResealed::NotAdmitted)?;
+        runtime.block_on(keys.check_keys(&**store)).map_err(NotResealed::NotAdmitted)?;
     }
     let mut outcome = Outcome::default();
     let bar = spinner(lang);
@@ -139,12 +142,17 @@ fn reseal(
         let read = chunk.len();
         let (mut anew, mut gone) = (Vec::new(), Vec::new());
         for record in chunk {
-            let found = keys.look(&record);
-            outcome.lay_open |= found == Found::Open;
+            let found = keys.inspect(&record);
+            outcome.lay_open |= found == SealStatus::Plaintext;
             match found {
-                Found::Open | Found::Older(_) => anew.extend(keys.sealed_anew(&OsRandomness, record)),
-                Found::Lost(_) | Found::Damaged if forget_lost => gone.push(forgotten(record)),
-                Found::NoSecret | Found::Current | Found::Lost(_) | Found::Damaged => {}
+                SealStatus::Plaintext | SealStatus::OldKey(_) => {
+                    anew.extend(keys.reseal(&OsRandomness, record))
+                }
+                SealStatus::LostKey(_) | SealStatus::Damaged if forget_lost => {
+                    gone.push(expire_record(record))
+                }
+                SealStatus::NoSecret | SealStatus::Current | SealStatus::LostKey(_) | SealStatus::Damaged => {
+                }
             }
         }
         outcome.resealed += runtime.block_on(put_each(store, anew)).map_err(unavailable)?;
@@ -157,15 +165,15 @@ fn reseal(
     }
     each_chunk(store, |chunk| {
         for record in chunk {
-            *outcome.found.entry(keys.look(&record)).or_default() += 1;
+            *outcome.found.entry(keys.inspect(&record)).or_default() += 1;
         }
         Ok(())
     })?;
     bar.finish_and_clear();
     let is_first_alone =
-        outcome.count(Found::Open) == 0 && outcome.older().is_empty() && outcome.lost().is_empty();
+        outcome.count(SealStatus::Plaintext) == 0 && outcome.older().is_empty() && outcome.lost().is_empty();
     if is_first_alone {
-        runtime.block_on(keys.settle(&**store)).map_err(unavailable)?;
+        runtime.block_on(keys.retire_old_keys(&**store)).map_err(unavailable)?;
     }
     Ok(outcome)
 }
@@ -211,7 +219,7 @@ fn spinner(lang: Lang) -> ProgressBar {
 
 fn text(url: &StoreUrl, first: KeyId, outcome: &Outcome, lang: Lang) -> String {
     let Outcome { resealed, forgotten, .. } = outcome;
-    let current = outcome.count(Found::Current);
+    let current = outcome.count(SealStatus::Current);
     let mut text = words!(
         lang,
         "{url}: resealed: {resealed}; sealed with the first key ({first}): {current}\n",
@@ -230,7 +238,7 @@ fn text(url: &StoreUrl, first: KeyId, outcome: &Outcome, lang: Lang) -> String {
             "以配置中没有的主密钥（{id}）加密：{count}\n"
         );
     }
-    let (open, damaged) = (outcome.count(Found::Open), outcome.count(Found::Damaged));
+    let (open, damaged) = (outcome.count(SealStatus::Plaintext), outcome.count(SealStatus::Damaged));
     if open > 0 {
         text += &words!(lang, "not sealed: {open}\n", "未加密：{open}\n");
     }
@@ -265,16 +273,16 @@ fn json(url: &StoreUrl, first: KeyId, outcome: &Outcome) -> serde_json::Value {
         "key": first.to_string(),
         "resealed": outcome.resealed,
         "forgotten": outcome.forgotten,
-        "current": outcome.count(Found::Current),
+        "current": outcome.count(SealStatus::Current),
         "older": counts(outcome.older()),
         "lost": counts(outcome.lost()),
-        "open": outcome.count(Found::Open),
-        "damaged": outcome.count(Found::Damaged),
+        "open": outcome.count(SealStatus::Plaintext),
+        "damaged": outcome.count(SealStatus::Damaged),
     })
 }
 
 fn not_all(outcome: &Outcome, lang: Lang) -> Failure {
-    let words = if outcome.lost().is_empty() && outcome.count(Found::Damaged) == 0 {
+    let words = if outcome.lost().is_empty() && outcome.count(SealStatus::Damaged) == 0 {
         words!(
             lang,
             "some were written meanwhile; see that every node has the new key first, and run it again",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use pactolus_server::{
-    AppSettings, Bank, Clock as _, Drained, Login, ManualClock, OsRandomness, SystemClock,
+    AppSettings, AppState, Clock as _, LoginMode, ManualClock, OsRandomness, Shutdown, SystemClock,
 };
 
 use crate::cli::args::ConfigPath;
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// A clock that can be turned can turn the end of a session or of a cancel window away, so no app in earnest has one.
 fn all_for_development(apps: &[AppSettings]) -> Result<(), Failure> {
-    match apps.iter().find(|app| app.login != Login::Open) {
+    match apps.iter().find(|app| app.login != LoginMode::Open) {
         None => Ok(()),
         Some(app) => Err(Failure::ManualClock(app.appid)),
     }
@@ -87,7 +87,7 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), Failure> {
     let stop = runtime::told_to_stop()?;
     let bounds = Bounds { embedded: config.embedded, postgres: config.postgres };
     let store = store::open(&config.store, &bounds).await?;
-    if let Err(source) = config.bank.keys.admit(&*store.records).await {
+    if let Err(source) = config.bank.keys.check_keys(&*store.records).await {
         store.ledger.close().await;
         return Err(Failure::Sealed { store: config.store, source });
     }
@@ -96,10 +96,10 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), Failure> {
     for app in config.bank.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");
     }
-    for app in config.bank.apps.iter().filter(|app| app.login == Login::Open) {
+    for app in config.bank.apps.iter().filter(|app| app.login == LoginMode::Open) {
         tracing::warn!(appid = %app.appid, "this app logs in whoever shows any code; that is for development");
     }
-    if config.bank.keys.first().is_none() {
+    if config.bank.keys.primary().is_none() {
         tracing::warn!(
             "players' session keys are kept in the store as they are, because there is no master key; pactolus doctor \
              says how to mend it"
@@ -108,16 +108,16 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), Failure> {
     tracing::info!(%address, store = %config.store, apps = config.bank.apps.len(), "serving");
     let random = Arc::new(OsRandomness);
     let bank = match clock {
-        ClockKind::System => Bank::new(config.bank, store, Arc::new(SystemClock), random),
+        ClockKind::System => AppState::new(config.bank, store, Arc::new(SystemClock), random),
         ClockKind::Manual => {
             tracing::warn!("the clock stands still until it is turned; that is for development");
-            let clock = Arc::new(ManualClock::standing_at(SystemClock.now()));
-            Bank::on_manual_clock(config.bank, store, clock, random)
+            let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
+            AppState::with_manual_clock(config.bank, store, clock, random)
         }
     };
     writeln!(io::stdout(), "listening on http://{address}").context("stdout cannot be written to")?;
     match pactolus_server::serve(bank, listener, stop).await.context("the server broke off")? {
-        Drained::Whole => Ok(()),
-        Drained::CutOff => Err(Failure::CutOff),
+        Shutdown::Clean => Ok(()),
+        Shutdown::TimedOut => Err(Failure::CutOff),
     }
 }

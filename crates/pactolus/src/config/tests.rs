@@ -79,7 +79,7 @@ fn what_is_not_given_has_a_default() {
     assert_eq!(app.appid.as_str(), "wx1234567");
     assert_eq!(app.mp_sig, MpSig::Required);
     assert_eq!(app.dialects, DialectPolicy::Lenient);
-    assert_eq!(app.login, Login::Push);
+    assert_eq!(app.login, LoginMode::Push);
     assert_eq!(app.pf, [android()]);
     assert!(app.static_access_tokens.is_empty());
     assert_eq!(app.cancel_window, AppSettings::CANCEL_WINDOW);
@@ -125,7 +125,7 @@ cancel_window_s = 3600
     assert!(one.sandbox_midas_key.matches("sandbox-key"));
     assert_eq!(one.offer_id.as_str(), "1");
     assert_eq!((one.mp_sig, two.mp_sig), (MpSig::IfPresent, MpSig::Off));
-    assert_eq!((one.login, two.login), (Login::Open, Login::Push));
+    assert_eq!((one.login, two.login), (LoginMode::Open, LoginMode::Push));
     assert_eq!((one.dialects, two.dialects), (DialectPolicy::Strict, DialectPolicy::Lenient));
     assert_eq!(one.pf, [android(), Pf::new("web").unwrap()]);
     assert_eq!(two.cancel_window, Duration::from_secs(3600));
@@ -340,10 +340,10 @@ fn bounds_have_sections_of_their_own_and_ranges() {
         connections_per_address_max = 5\n[embedded]\ntail_orders = 3\nroom_kept_bytes = 5\n";
     let case = Case::new(&app_with(more)).variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
     let config = case.config();
-    assert_eq!(config.bank.limits.request_deadline, Duration::from_secs(7));
+    assert_eq!(config.bank.limits.request_timeout, Duration::from_secs(7));
     assert_eq!(config.bank.limits.sessions_cached, 10);
     assert_eq!(config.bank.limits.connections_per_address_max, Some(5));
-    assert_eq!(config.bank.limits.head_deadline, Limits::default().head_deadline);
+    assert_eq!(config.bank.limits.idle_timeout, Limits::default().idle_timeout);
     assert_eq!((config.embedded.memtable_orders, config.embedded.segment_bytes), (3, 4096));
     assert_eq!(config.embedded.disk_reserve_bytes, 5);
 

@@ -12,34 +12,34 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 /// How long what other nodes may change is trusted.
-const TRUSTED: Duration = Duration::from_secs(1);
+const SHARED_TTL: Duration = Duration::from_secs(1);
 
 /// Values by keys, as they are in the store or were a moment ago.
-pub(super) struct Held<K, V> {
-    cache: Cache<K, Read<V>>,
+pub(super) struct ReadCache<K, V> {
+    cache: Cache<K, CachedValue<V>>,
     sharing: RecordAccess,
 }
 
 #[derive(Clone)]
-struct Read<V> {
+struct CachedValue<V> {
     value: V,
     /// When reading it began; nothing where it is trusted for ever.
-    at: Option<Instant>,
+    read_at: Option<Instant>,
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> Held<K, V> {
+impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
     /// Room for `held_max` values of a store that is shared so.
-    pub(super) fn new(held_max: usize, sharing: RecordAccess) -> Self {
-        Self { cache: Cache::new(held_max), sharing }
+    pub(super) fn new(capacity: usize, sharing: RecordAccess) -> Self {
+        Self { cache: Cache::new(capacity), sharing }
     }
 
     /// What is held and can be trusted.
     pub(super) fn get(&self, key: &K) -> Option<V> {
-        self.cache.get(key).filter(Read::is_trusted).map(|held| held.value)
+        self.cache.get(key).filter(CachedValue::is_fresh).map(|held| held.value)
     }
 
     /// What is held, or else what `read` reads.
-    pub(super) async fn get_or(
+    pub(super) async fn get_or_load(
         &self,
         key: &K,
         read: impl Future<Output = Result<Option<V>, Unavailable>>,
@@ -47,25 +47,25 @@ impl<K: Hash + Eq + Clone, V: Clone> Held<K, V> {
         // The guard keeps what is read here from taking the place of something newer.
         let guard = loop {
             match self.cache.get_value_or_guard_async(key).await {
-                Ok(held) if held.is_trusted() => return Ok(Some(held.value)),
-                Ok(old) => drop(self.cache.remove_if(key, |held| held.at == old.at)),
+                Ok(held) if held.is_fresh() => return Ok(Some(held.value)),
+                Ok(old) => drop(self.cache.remove_if(key, |held| held.read_at == old.read_at)),
                 Err(guard) => break guard,
             }
         };
-        let at = self.now();
+        let read_at = self.read_time();
         let value = read.await?;
         if let Some(value) = &value {
-            let _ = guard.insert(Read { value: value.clone(), at });
+            let _ = guard.insert(CachedValue { value: value.clone(), read_at });
         }
         Ok(value)
     }
 
     /// Holds what was just written.
     pub(super) fn insert(&self, key: K, value: V) {
-        self.cache.insert(key, Read { value, at: self.now() });
+        self.cache.insert(key, CachedValue { value, read_at: self.read_time() });
     }
 
-    fn now(&self) -> Option<Instant> {
+    fn read_time(&self) -> Option<Instant> {
         match self.sharing {
             RecordAccess::Exclusive => None,
             RecordAccess::Shared => Some(Instant::now()),
@@ -73,8 +73,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Held<K, V> {
     }
 }
 
-impl<V> Read<V> {
-    fn is_trusted(&self) -> bool {
-        self.at.is_none_or(|at| at.elapsed() < TRUSTED)
+impl<V> CachedValue<V> {
+    fn is_fresh(&self) -> bool {
+        self.read_at.is_none_or(|at| at.elapsed() < SHARED_TTL)
     }
 }

@@ -13,28 +13,28 @@ use pactolus_types::{AppId, OpenId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::locks::Locks;
+use super::locks::KeyedLocks;
 use super::sessions::{Session, Sessions};
-use super::{TRIES, digest, hex};
+use super::{ATTEMPTS_MAX, digest, to_hex};
 use crate::random::Randomness;
-use crate::seal::vault::{Change, Kind, Vault};
+use crate::seal::vault::{RecordKind, SealedChange, Vault};
 
 /// How long a code that is over is remembered.
-const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// The codes of all apps.
-pub(crate) struct Codes {
+pub(crate) struct LoginCodes {
     vault: Arc<Vault>,
     random: Arc<dyn Randomness>,
     /// A code's is held while the code is used, its write included, so that of two at once one finds it used; where
     /// the two are on two nodes, the store tells one that it came too late. A session's lock is taken under it and
     /// never the other way round.
-    using: Locks,
+    locks: KeyedLocks,
 }
 
 /// A code as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredCode {
     openid: String,
     good_until_ms: u64,
     used: bool,
@@ -42,30 +42,30 @@ struct Kept {
 
 /// Why a code logs nobody in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotUsed {
+pub(crate) enum LoginCodeError {
     /// The store cannot say.
     Unavailable(Unavailable),
     /// It was never given out, or so long ago that it is forgotten.
     Unknown,
     /// It waited too long.
-    Over,
+    Expired,
     /// It has logged its player in.
-    UsedBefore,
+    AlreadyUsed,
 }
 
-impl From<Unavailable> for NotUsed {
+impl From<Unavailable> for LoginCodeError {
     fn from(error: Unavailable) -> Self {
         Self::Unavailable(error)
     }
 }
 
-impl Codes {
+impl LoginCodes {
     pub(crate) fn new(vault: Arc<Vault>, random: Arc<dyn Randomness>) -> Self {
-        Self { vault, random, using: Locks::new() }
+        Self { vault, random, locks: KeyedLocks::new() }
     }
 
     /// A new code that logs `openid` in, once, within [`CODE_LIFETIME`].
-    pub(crate) async fn give_out(
+    pub(crate) async fn issue(
         &self,
         appid: AppId,
         openid: OpenId,
@@ -73,36 +73,38 @@ impl Codes {
     ) -> Result<LoginCode, Unavailable> {
         let mut bytes = Zeroizing::new([0; 16]);
         self.random.fill(&mut *bytes);
-        let code = LoginCode::new(&hex(&*bytes)).expect("hex digits make a code");
+        let code = LoginCode::new(&to_hex(&*bytes)).expect("hex digits make a code");
         let good_until_ms = now.saturating_add(CODE_LIFETIME).get();
-        let kept = Kept { openid: openid.to_string(), good_until_ms, used: false };
-        self.vault.put_anyway(self.change(key(appid, &code), &kept, Precondition::Any)).await?;
+        let stored = StoredCode { openid: openid.to_string(), good_until_ms, used: false };
+        self.vault
+            .put_unconditionally(self.change(code_key(appid, &code), &stored, Precondition::Any))
+            .await?;
         Ok(code)
     }
 
     /// Logs in, with `session`, the player whom `code` was given out for; the code is used up with it or not at all.
-    pub(crate) async fn log_in(
+    pub(crate) async fn redeem(
         &self,
         appid: AppId,
         code: &LoginCode,
         session: Session,
         sessions: &Sessions,
         now: UnixMillis,
-    ) -> Result<OpenId, NotUsed> {
-        let (key, session) = (key(appid, code), Arc::new(session));
-        let _using = self.using.lock(key.as_str()).await;
-        for _ in 0..TRIES {
-            let read = self.vault.get(key.clone()).await?.ok_or(NotUsed::Unknown)?;
-            let mut kept: Kept = read.value().ok_or(Unavailable::Failed)?;
-            let openid = OpenId::new(&kept.openid).map_err(|_| Unavailable::Failed)?;
-            if kept.used {
-                return Err(NotUsed::UsedBefore);
+    ) -> Result<OpenId, LoginCodeError> {
+        let (key, session) = (code_key(appid, code), Arc::new(session));
+        let _using = self.locks.lock(key.as_str()).await;
+        for _ in 0..ATTEMPTS_MAX {
+            let read = self.vault.get(key.clone()).await?.ok_or(LoginCodeError::Unknown)?;
+            let mut stored: StoredCode = read.value().ok_or(Unavailable::Failed)?;
+            let openid = OpenId::new(&stored.openid).map_err(|_| Unavailable::Failed)?;
+            if stored.used {
+                return Err(LoginCodeError::AlreadyUsed);
             }
-            if now.get() >= kept.good_until_ms {
-                return Err(NotUsed::Over);
+            if now.get() >= stored.good_until_ms {
+                return Err(LoginCodeError::Expired);
             }
-            kept.used = true;
-            let used = self.change(key.clone(), &kept, read.former());
+            stored.used = true;
+            let used = self.change(key.clone(), &stored, read.expected());
             match sessions.put_with(appid, openid, &session, vec![used]).await? {
                 PutOutcome::Stored => return Ok(openid),
                 PutOutcome::Conflict => {}
@@ -111,12 +113,12 @@ impl Codes {
         Err(Unavailable::Busy.into())
     }
 
-    fn change(&self, key: RecordKey, kept: &Kept, former: Precondition) -> Change {
-        let expires_at = UnixMillis::new(kept.good_until_ms).saturating_add(REMEMBERED);
-        self.vault.change(key, kept, expires_at, former)
+    fn change(&self, key: RecordKey, stored: &StoredCode, former: Precondition) -> SealedChange {
+        let expires_at = UnixMillis::new(stored.good_until_ms).saturating_add(RETENTION);
+        self.vault.change(key, stored, expires_at, former)
     }
 }
 
-fn key(appid: AppId, code: &LoginCode) -> RecordKey {
-    Kind::LoginCode.key(&[appid.as_str(), &hex(&digest(code.expose()))])
+fn code_key(appid: AppId, code: &LoginCode) -> RecordKey {
+    RecordKind::LoginCode.key(&[appid.as_str(), &to_hex(&digest(code.expose()))])
 }

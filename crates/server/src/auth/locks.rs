@@ -6,12 +6,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// So many that those who queue up at once seldom meet: a write takes about a millisecond, so a thousand logins a
 /// second keep one or two of them.
-const LOCKS: usize = 256;
+const SHARDS: usize = 256;
 
 /// As many locks as there are names, as far as anybody can tell but for the waiting; in bounded memory.
-pub(super) struct Locks([Mutex<()>; LOCKS]);
+pub(super) struct KeyedLocks([Mutex<()>; SHARDS]);
 
-impl Locks {
+impl KeyedLocks {
     pub(super) fn new() -> Self {
         Self(std::array::from_fn(|_| Mutex::new(())))
     }
@@ -20,7 +20,7 @@ impl Locks {
     pub(super) async fn lock(&self, name: impl Hash) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
-        let index = hasher.finish() % LOCKS as u64;
+        let index = hasher.finish() % SHARDS as u64;
         self.0[usize::try_from(index).expect("it is below the number of locks")].lock().await
     }
 }

@@ -8,7 +8,7 @@ use pactolus_types::{AppId, OpenId};
 use sha2::{Digest as _, Sha256};
 
 /// The player of `appid` that `code` logs in: 28 characters beginning with `o`, as the vendor's are.
-pub(crate) fn player(appid: AppId, code: &LoginCode) -> OpenId {
+pub(crate) fn openid_for_code(appid: AppId, code: &LoginCode) -> OpenId {
     const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_-abcdefghijklmnopqrstuvwxyz";
     // No appid holds a space, so that no two pairs make one text.
     let digest = Sha256::digest(format!("openid {appid} {}", code.expose()));
@@ -22,9 +22,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_one_player_of_one_app_for_ever() {
+    fn code_maps_to_one_player_per_app() {
         let player = |appid: &str, code: &str| {
-            player(appid.parse().unwrap(), &LoginCode::new(code).unwrap()).as_str().to_owned()
+            openid_for_code(appid.parse().unwrap(), &LoginCode::new(code).unwrap()).as_str().to_owned()
         };
         // If this changes, every player of every test bank is another.
         assert_eq!(player("wx1234567", "alice"), "o2n718Xs9DaIjIlkqtjgtuOG364D");

@@ -18,33 +18,33 @@ use zeroize::Zeroizing;
 pub(crate) mod stable;
 pub(crate) mod status;
 
-use super::cache::Held;
-use super::{Digest, TRIES, digest, hex};
+use super::cache::ReadCache;
+use super::{ATTEMPTS_MAX, Digest, digest, to_hex};
 use crate::random::Randomness;
-use crate::seal::vault::{self, Change, Kind, Vault};
+use crate::seal::vault::{self, RecordKind, SealedChange, Vault};
 use crate::settings::AppSettings;
 
 /// How long a token that is over is remembered, so that its bearer is told that it expired.
-const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// The tokens of all apps.
 pub(crate) struct Tokens {
     /// Tokens from the settings, which never expire.
-    fixed: HashMap<Digest, AppId>,
+    static_tokens: HashMap<Digest, AppId>,
     /// The digests of the apps' secrets: a token given for another secret is no longer good.
-    secrets: HashMap<AppId, Digest>,
-    held: Held<Digest, Token>,
+    secret_digests: HashMap<AppId, Digest>,
+    cache: ReadCache<Digest, StoredToken>,
     vault: Arc<Vault>,
     random: Arc<dyn Randomness>,
     /// Held while a token is replaced, its write included, so that of two at once one replaces the other; of two on
     /// two nodes, the store tells one that it came too late. Only requests for tokens wait for it, and they take no
     /// other lock.
-    replacing: Mutex<()>,
+    rotation_lock: Mutex<()>,
 }
 
 /// A token that was given out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Token {
+struct StoredToken {
     appid: String,
     secret: Digest,
     good_until_ms: u64,
@@ -54,7 +54,7 @@ struct Token {
 
 /// Which token of an app is the latest.
 #[derive(Serialize, Deserialize)]
-struct Latest {
+struct LatestToken {
     digest: Digest,
 }
 
@@ -63,31 +63,35 @@ impl Tokens {
         apps: impl Iterator<Item = &'a Arc<AppSettings>> + Clone,
         vault: Arc<Vault>,
         random: Arc<dyn Randomness>,
-        held: usize,
+        capacity: usize,
     ) -> Self {
         let fixed = |app: &'a Arc<AppSettings>| {
             app.static_access_tokens.iter().map(|token| (digest(token.expose()), app.appid))
         };
         Self {
-            fixed: apps.clone().flat_map(fixed).collect(),
-            secrets: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
-            held: Held::new(held, vault.sharing()),
+            static_tokens: apps.clone().flat_map(fixed).collect(),
+            secret_digests: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
+            cache: ReadCache::new(capacity, vault.sharing()),
             vault,
             random,
-            replacing: Mutex::new(()),
+            rotation_lock: Mutex::new(()),
         }
     }
 
     /// The app that `token` speaks for: 40001 if it speaks for none, 42001 if it did once.
-    pub(crate) async fn app_of(&self, token: &AccessToken, now: UnixMillis) -> Result<AppId, ErrorReply> {
+    pub(crate) async fn authenticate(
+        &self,
+        token: &AccessToken,
+        now: UnixMillis,
+    ) -> Result<AppId, ErrorReply> {
         let digest = digest(token.expose());
-        if let Some(appid) = self.fixed.get(&digest) {
+        if let Some(appid) = self.static_tokens.get(&digest) {
             return Ok(*appid);
         }
         let token = self.find(digest).await.map_err(|_| ErrorCode::SystemError)?;
         let token = token.ok_or(ErrorCode::InvalidCredential)?;
         let appid = AppId::new(&token.appid).map_err(|_| ErrorCode::InvalidCredential)?;
-        if self.secrets.get(&appid) != Some(&token.secret) {
+        if self.secret_digests.get(&appid) != Some(&token.secret) {
             return Err(ErrorCode::InvalidCredential.into());
         }
         match (now.get() < token.good_until_ms, token.replaced) {
@@ -99,24 +103,25 @@ impl Tokens {
 
     /// Gives out a new token for `appid`; the one before it stays good for [`TOKEN_OVERLAP`].
     pub(crate) async fn issue(&self, appid: AppId, now: UnixMillis) -> Result<AccessToken, Unavailable> {
-        let secret = *self.secrets.get(&appid).ok_or(Unavailable::Closed)?;
-        let new = self.new_token();
+        let secret = *self.secret_digests.get(&appid).ok_or(Unavailable::Closed)?;
+        let new = self.generate();
         let new_digest = digest(new.expose());
         let good_until = now.saturating_add(TOKEN_LIFETIME);
         let appid_text = appid.to_string();
-        let token = Token { appid: appid_text, secret, good_until_ms: good_until.get(), replaced: false };
+        let token =
+            StoredToken { appid: appid_text, secret, good_until_ms: good_until.get(), replaced: false };
 
-        let _replacing = self.replacing.lock().await;
-        for _ in 0..TRIES {
+        let _replacing = self.rotation_lock.lock().await;
+        for _ in 0..ATTEMPTS_MAX {
             let latest = self.vault.get(latest_key(appid)).await?;
             let mut tokens = vec![(new_digest, token.clone())];
-            if let Some((digest, mut before)) = self.named_by(latest.as_ref()).await? {
+            if let Some((digest, mut before)) = self.load_latest(latest.as_ref()).await? {
                 before.good_until_ms = before.good_until_ms.min(now.saturating_add(TOKEN_OVERLAP).get());
                 before.replaced = true;
                 tokens.push((digest, before));
             }
-            let former = latest.map_or(Precondition::Absent, vault::Kept::former);
-            let latest = Latest { digest: new_digest };
+            let former = latest.map_or(Precondition::Absent, vault::VaultRecord::expected);
+            let latest = LatestToken { digest: new_digest };
             let replaces = self.vault.change(latest_key(appid), &latest, good_until, former);
             match self.put(tokens, replaces).await? {
                 PutOutcome::Stored => return Ok(new),
@@ -127,55 +132,64 @@ impl Tokens {
     }
 
     /// Keeps tokens with the record that names the latest of them, and holds them.
-    async fn put(&self, tokens: Vec<(Digest, Token)>, naming: Change) -> Result<PutOutcome, Unavailable> {
+    async fn put(
+        &self,
+        tokens: Vec<(Digest, StoredToken)>,
+        naming: SealedChange,
+    ) -> Result<PutOutcome, Unavailable> {
         let changes = tokens.iter().map(|(digest, token)| self.change(digest, token)).chain([naming]);
         let put = self.vault.put(changes.collect()).await?;
         if put == PutOutcome::Stored {
             for (digest, token) in tokens {
-                self.held.insert(digest, token);
+                self.cache.insert(digest, token);
             }
         }
         Ok(put)
     }
 
     /// The token that a record says is the latest.
-    async fn named_by(&self, latest: Option<&vault::Kept>) -> Result<Option<(Digest, Token)>, Unavailable> {
-        let Some(Latest { digest }) = latest.and_then(vault::Kept::value) else { return Ok(None) };
+    async fn load_latest(
+        &self,
+        latest: Option<&vault::VaultRecord>,
+    ) -> Result<Option<(Digest, StoredToken)>, Unavailable> {
+        let Some(LatestToken { digest }) = latest.and_then(vault::VaultRecord::value) else {
+            return Ok(None);
+        };
         Ok(self.find(digest).await?.map(|token| (digest, token)))
     }
 
-    async fn find(&self, digest: Digest) -> Result<Option<Token>, Unavailable> {
-        match self.held.get(&digest) {
+    async fn find(&self, digest: Digest) -> Result<Option<StoredToken>, Unavailable> {
+        match self.cache.get(&digest) {
             Some(token) => Ok(Some(token)),
             // Boxed, because hardly any request needs it, and all would carry its room.
             None => Box::pin(self.load(digest)).await,
         }
     }
 
-    async fn load(&self, digest: Digest) -> Result<Option<Token>, Unavailable> {
+    async fn load(&self, digest: Digest) -> Result<Option<StoredToken>, Unavailable> {
         let kept = async {
             let kept = self.vault.get(token_key(&digest)).await?;
-            Ok(kept.as_ref().and_then(vault::Kept::value))
+            Ok(kept.as_ref().and_then(vault::VaultRecord::value))
         };
-        self.held.get_or(&digest, kept).await
+        self.cache.get_or_load(&digest, kept).await
     }
 
-    fn change(&self, digest: &Digest, token: &Token) -> Change {
-        let expires_at = UnixMillis::new(token.good_until_ms).saturating_add(REMEMBERED);
+    fn change(&self, digest: &Digest, token: &StoredToken) -> SealedChange {
+        let expires_at = UnixMillis::new(token.good_until_ms).saturating_add(RETENTION);
         self.vault.change(token_key(digest), token, expires_at, Precondition::Any)
     }
 
-    fn new_token(&self) -> AccessToken {
+    fn generate(&self) -> AccessToken {
         let mut bytes = Zeroizing::new([0; 32]);
         self.random.fill(&mut *bytes);
-        AccessToken::new(&hex(&*bytes)).expect("hex digits make a token")
+        AccessToken::new(&to_hex(&*bytes)).expect("hex digits make a token")
     }
 }
 
 fn token_key(digest: &Digest) -> RecordKey {
-    Kind::Token.key(&[&hex(digest)])
+    RecordKind::Token.key(&[&to_hex(digest)])
 }
 
 fn latest_key(appid: AppId) -> RecordKey {
-    Kind::LatestToken.key(&[appid.as_str()])
+    RecordKind::LatestToken.key(&[appid.as_str()])
 }

@@ -16,134 +16,134 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::state::Standing;
+use super::state::ConnectionState;
 use crate::settings::Limits;
 
 /// The connections that are open.
-pub(crate) struct Connections {
+pub(crate) struct ConnectionLimiter {
     max: usize,
     per_address_max: Option<usize>,
-    begun: Instant,
-    open: Mutex<Open>,
+    epoch: Instant,
+    state: Mutex<LimiterState>,
     /// Told when one has gone.
-    gone: Notify,
+    released: Notify,
 }
 
 #[derive(Default)]
-struct Open {
+struct LimiterState {
     /// Of each that has not gone, by its number.
-    standings: HashMap<u64, Arc<Standing>>,
+    connections: HashMap<u64, Arc<ConnectionState>>,
     /// How many each address has; those that have none are not in it.
-    of_address: HashMap<IpAddr, usize>,
-    next_number: u64,
+    per_address: HashMap<IpAddr, usize>,
+    next_id: u64,
     /// How many of them were told to go.
-    going: usize,
-    told_full: Option<Instant>,
+    evicting: usize,
+    full_logged_at: Option<Instant>,
 }
 
 /// When all connections that may be are open and none of them rests, how long until they are looked at again.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How often at most the log says that there are as many as there may be.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// To find those that rest longest, all are looked at. So a part of them goes at once, and each that comes then costs
 /// a look at this many.
-const LOOKS_PER_CLOSED: usize = 64;
+const SCANNED_PER_EVICTION: usize = 64;
 
-impl Connections {
+impl ConnectionLimiter {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             max: limits.connections_max.max(1),
             per_address_max: limits.connections_per_address_max,
-            begun: Instant::now(),
-            open: Mutex::default(),
-            gone: Notify::new(),
+            epoch: Instant::now(),
+            state: Mutex::default(),
+            released: Notify::new(),
         })
     }
 
     /// A place for a connection from `address`, as soon as there is one; none if that address has as many as it may.
-    pub(crate) async fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = network(address);
+    pub(crate) async fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+        let address = network_prefix(address);
         loop {
-            if let Some(taken) = self.take(address) {
+            if let Some(taken) = self.try_acquire(address) {
                 return taken.ok();
             }
             // One that finishes its request begins to rest without telling anybody.
-            let _ = timeout(LOOK_EVERY, self.gone.notified()).await;
+            let _ = timeout(RETRY_INTERVAL, self.released.notified()).await;
         }
     }
 
     /// Takes a place, or sees to it that there will be one.
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Result<Place, TooMany>> {
+    fn try_acquire(self: &Arc<Self>, address: IpAddr) -> Option<Result<ConnectionPermit, PerAddressLimit>> {
         let mut open = self.lock();
         if self
             .per_address_max
-            .is_some_and(|max| open.of_address.get(&address).is_some_and(|has| *has >= max))
+            .is_some_and(|max| open.per_address.get(&address).is_some_and(|has| *has >= max))
         {
             tracing::debug!(%address, "a connection is closed: its address has as many as it may");
-            return Some(Err(TooMany));
+            return Some(Err(PerAddressLimit));
         }
-        if open.standings.len() >= self.max {
-            if open.going == 0 {
-                open.close_some(self.max);
+        if open.connections.len() >= self.max {
+            if open.evicting == 0 {
+                open.evict_idle(self.max);
             }
             return None;
         }
-        let number = open.next_number;
-        open.next_number += 1;
-        let standing = Arc::new(Standing::of_a_new_one(self.begun));
-        open.standings.insert(number, Arc::clone(&standing));
-        *open.of_address.entry(address).or_default() += 1;
-        Some(Ok(Place { connections: Arc::clone(self), number, address, standing }))
+        let id = open.next_id;
+        open.next_id += 1;
+        let state = Arc::new(ConnectionState::new(self.epoch));
+        open.connections.insert(id, Arc::clone(&state));
+        *open.per_address.entry(address).or_default() += 1;
+        Some(Ok(ConnectionPermit { limiter: Arc::clone(self), id, address, state }))
     }
 
     /// Resolves when all have gone. Nobody else may wait for a place meanwhile.
-    pub(crate) async fn all_gone(&self) {
-        while !self.lock().standings.is_empty() {
-            self.gone.notified().await;
+    pub(crate) async fn wait_until_empty(&self) {
+        while !self.lock().connections.is_empty() {
+            self.released.notified().await;
         }
     }
 
     /// Nothing that is done under the lock panics halfway.
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LimiterState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The address has as many connections as it may.
-struct TooMany;
+struct PerAddressLimit;
 
-impl Open {
+impl LimiterState {
     /// Tells those to go that have rested longest, those first on which no signed call was answered. The others stay
     /// while there are new ones, which will rest in a moment.
-    fn close_some(&mut self, max: usize) {
-        if self.told_full.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            self.told_full = Some(Instant::now());
+    fn evict_idle(&mut self, max: usize) {
+        if self.full_logged_at.is_none_or(|told| told.elapsed() >= LOG_INTERVAL) {
+            self.full_logged_at = Some(Instant::now());
             tracing::warn!(
                 connections_max = max,
                 "as many connections are open as there may be: for each that comes, one that rests is closed"
             );
         }
-        let some_are_new = self.standings.values().any(|standing| standing.is_new());
-        let resting = self.standings.values().filter_map(|standing| {
-            let since = standing.resting_since()?;
-            let has_proven_itself = standing.has_proven_itself.load(Ordering::Relaxed);
-            (!has_proven_itself || !some_are_new).then_some((has_proven_itself, since, standing))
+        let some_are_new = self.connections.values().any(|standing| standing.is_new());
+        let resting = self.connections.values().filter_map(|standing| {
+            let since = standing.idle_since()?;
+            let authenticated = standing.authenticated.load(Ordering::Relaxed);
+            (!authenticated || !some_are_new).then_some((authenticated, since, standing))
         });
         let mut resting: Vec<_> = resting.collect();
-        let enough = (resting.len() / LOOKS_PER_CLOSED).max(1);
+        let enough = (resting.len() / SCANNED_PER_EVICTION).max(1);
         if enough < resting.len() {
             resting.select_nth_unstable_by_key(enough - 1, |(proven, since, _)| (*proven, *since));
         }
         let closed =
-            resting.iter().take(enough).filter(|(_, since, standing)| standing.close(*since)).count();
-        self.going = closed;
+            resting.iter().take(enough).filter(|(_, since, standing)| standing.try_evict(*since)).count();
+        self.evicting = closed;
     }
 }
 
 /// An address as the bound on addresses counts it: of IPv6 the network, because whoever has one address there has 2^64.
-fn network(address: IpAddr) -> IpAddr {
+fn network_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,
@@ -151,25 +151,25 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// The place that a connection has among those that are open; dropped when it has gone.
-pub(crate) struct Place {
-    connections: Arc<Connections>,
-    number: u64,
+pub(crate) struct ConnectionPermit {
+    limiter: Arc<ConnectionLimiter>,
+    id: u64,
     address: IpAddr,
-    standing: Arc<Standing>,
+    state: Arc<ConnectionState>,
 }
 
-impl Place {
-    pub(crate) fn standing(&self) -> Arc<Standing> {
-        Arc::clone(&self.standing)
+impl ConnectionPermit {
+    pub(crate) fn state(&self) -> Arc<ConnectionState> {
+        Arc::clone(&self.state)
     }
 
     /// Has `connection` served in a task of its own, which has this place until it ends.
-    pub(crate) fn serve(self, connection: impl Future<Output = ()> + Send + 'static) {
-        let standing = self.standing();
+    pub(crate) fn spawn(self, connection: impl Future<Output = ()> + Send + 'static) {
+        let standing = self.state();
         let task = tokio::spawn(async move {
             // Dropped after the connection: its place is free when its socket is.
-            let place = self;
-            place.standing.begin_to_rest();
+            let permit = self;
+            permit.state.set_idle();
             connection.await;
         });
         // It is set once, here.
@@ -177,21 +177,21 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut open = self.connections.lock();
-        open.standings.remove(&self.number);
-        if self.standing.is_closed() {
-            open.going = open.going.saturating_sub(1);
+        let mut open = self.limiter.lock();
+        open.connections.remove(&self.id);
+        if self.state.is_evicted() {
+            open.evicting = open.evicting.saturating_sub(1);
         }
-        if let Some(has) = open.of_address.get_mut(&self.address) {
+        if let Some(has) = open.per_address.get_mut(&self.address) {
             *has -= 1;
             if *has == 0 {
-                open.of_address.remove(&self.address);
+                open.per_address.remove(&self.address);
             }
         }
         drop(open);
-        self.connections.gone.notify_one();
+        self.limiter.released.notify_one();
     }
 }
 
@@ -201,20 +201,20 @@ mod tests {
 
     use tokio::time::advance;
 
-    use super::super::state::Came;
+    use super::super::state::RequestKind;
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn at_most(connections_max: usize, connections_per_address_max: Option<usize>) -> Arc<Connections> {
-        Connections::new(&Limits { connections_max, connections_per_address_max, ..Limits::default() })
+    fn limiter(connections_max: usize, connections_per_address_max: Option<usize>) -> Arc<ConnectionLimiter> {
+        ConnectionLimiter::new(&Limits { connections_max, connections_per_address_max, ..Limits::default() })
     }
 
     /// A connection that stays until it is told to go. The next is a second younger.
-    async fn open(connections: &Arc<Connections>) -> Arc<Standing> {
-        let place = connections.place(HERE).await.expect("the address may have another");
-        let standing = place.standing();
-        place.serve(pending());
+    async fn open(connections: &Arc<ConnectionLimiter>) -> Arc<ConnectionState> {
+        let permit = connections.acquire(ADDRESS).await.expect("the address may have another");
+        let standing = permit.state();
+        permit.spawn(pending());
         // It begins to rest.
         tokio::task::yield_now().await;
         advance(Duration::from_secs(1)).await;
@@ -223,72 +223,72 @@ mod tests {
 
     /// Where connections come faster than their tasks run, the oldest had its request in its socket and was closed.
     #[tokio::test(start_paused = true)]
-    async fn for_who_is_new_nobody_goes_who_is_new_or_has_proven_itself() {
-        let connections = at_most(2, None);
+    async fn new_connection_spares_new_and_authenticated() {
+        let connections = limiter(2, None);
         let proven = open(&connections).await;
-        proven.begin().unwrap();
-        proven.rest(Came::SignedCall);
-        let place = connections.place(HERE).await.unwrap();
-        let new = place.standing();
-        place.serve(pending());
-        assert!(connections.take(HERE).is_none());
-        assert_eq!([proven.is_closed(), new.is_closed()], [false, false], "a task has not run");
+        proven.mark_busy().unwrap();
+        proven.mark_idle(RequestKind::SignedCall);
+        let place = connections.acquire(ADDRESS).await.unwrap();
+        let new = place.state();
+        place.spawn(pending());
+        assert!(connections.try_acquire(ADDRESS).is_none());
+        assert_eq!([proven.is_evicted(), new.is_evicted()], [false, false], "a task has not run");
         tokio::task::yield_now().await;
-        assert!(connections.take(HERE).is_none());
-        assert_eq!([proven.is_closed(), new.is_closed()], [false, true], "it rests");
+        assert!(connections.try_acquire(ADDRESS).is_none());
+        assert_eq!([proven.is_evicted(), new.is_evicted()], [false, true], "it rests");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_proven_nothing_and_rested_longest_goes_first() {
-        let connections = at_most(4, None);
+    async fn evicts_longest_idle_unauthenticated_first() {
+        let connections = limiter(4, None);
         let mut standings = Vec::new();
         for _ in 0..4 {
             standings.push(open(&connections).await);
         }
-        standings[0].begin().unwrap();
-        standings[0].rest(Came::SignedCall);
-        standings[1].begin().unwrap();
-        standings[1].rest(Came::Other);
-        let closed = || standings.iter().map(|standing| standing.is_closed()).collect::<Vec<_>>();
+        standings[0].mark_busy().unwrap();
+        standings[0].mark_idle(RequestKind::SignedCall);
+        standings[1].mark_busy().unwrap();
+        standings[1].mark_idle(RequestKind::Other);
+        let closed = || standings.iter().map(|standing| standing.is_evicted()).collect::<Vec<_>>();
         for expected in [[false, false, true, false], [false, false, true, true], [false, true, true, true]] {
             let newcomer = open(&connections).await;
-            newcomer.begin().unwrap();
+            newcomer.mark_busy().unwrap();
             assert_eq!(closed(), expected);
         }
         open(&connections).await;
         assert_eq!(closed(), [true; 4], "and at last the one that has");
-        assert_eq!(connections.lock().standings.len(), 4);
+        assert_eq!(connections.lock().connections.len(), 4);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn none_is_closed_whose_request_is_being_worked_on() {
-        let connections = at_most(1, None);
+    async fn busy_connection_is_never_evicted() {
+        let connections = limiter(1, None);
         let standing = open(&connections).await;
-        standing.begin().unwrap();
-        let waiting = connections.place(HERE);
+        standing.mark_busy().unwrap();
+        let waiting = connections.acquire(ADDRESS);
         assert!(timeout(Duration::from_secs(60), waiting).await.is_err());
-        assert!(!standing.is_closed());
-        standing.rest(Came::SignedCall);
-        connections.place(HERE).await.unwrap();
-        assert!(standing.begin().is_err(), "one that was told to go begins nothing");
+        assert!(!standing.is_evicted());
+        standing.mark_idle(RequestKind::SignedCall);
+        connections.acquire(ADDRESS).await.unwrap();
+        assert!(standing.mark_busy().is_err(), "one that was told to go begins nothing");
     }
 
     #[tokio::test]
-    async fn an_address_has_no_more_than_it_may_and_gets_back_what_it_gives_back() {
-        let connections = at_most(100, Some(2));
-        let first = connections.place(HERE).await.unwrap();
-        let _second = connections.place(HERE).await.unwrap();
-        assert!(connections.place(HERE).await.is_none());
+    async fn per_address_limit_counts_open_connections() {
+        let connections = limiter(100, Some(2));
+        let first = connections.acquire(ADDRESS).await.unwrap();
+        let _second = connections.acquire(ADDRESS).await.unwrap();
+        assert!(connections.acquire(ADDRESS).await.is_none());
         let elsewhere = "2001:db8::1".parse().unwrap();
-        let _third = connections.place(elsewhere).await.unwrap();
+        let _third = connections.acquire(elsewhere).await.unwrap();
         drop(first);
-        assert!(connections.place(HERE).await.is_some());
-        assert_eq!(connections.lock().of_address.len(), 2);
+        assert!(connections.acquire(ADDRESS).await.is_some());
+        assert_eq!(connections.lock().per_address.len(), 2);
     }
 
     #[test]
-    fn an_address_of_ipv6_counts_as_its_network() {
-        let network_of = |text: &str| network(text.parse().unwrap()).to_string();
+    fn ipv6_addresses_count_by_network_prefix() {
+        let network_of = |text: &str| network_prefix(text.parse().unwrap()).to_string();
         assert_eq!(network_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(network_of("::ffff:192.0.2.1"), "192.0.2.1");
     }

@@ -14,75 +14,75 @@ use axum::body::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Sleep, sleep};
 
-use super::state::Standing;
+use super::state::ConnectionState;
 
 /// A stream whose replies have to be taken in time.
-pub(crate) struct Delivery<S> {
+pub(crate) struct WriteTimeoutStream<S> {
     stream: S,
     /// What was read and given back; read again before the stream is.
-    given_back: Bytes,
-    standing: Arc<Standing>,
+    unread: Bytes,
+    state: Arc<ConnectionState>,
     /// Whether something was written since the last flush: hyper flushes also when it has read only.
-    has_written: bool,
-    within: Duration,
+    unflushed: bool,
+    timeout: Duration,
     /// Runs out when the reply at hand has to be gone; nothing while all has been taken at once.
-    late: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Delivery<S> {
+impl<S> WriteTimeoutStream<S> {
     /// `stream`, whose client has to take a reply `within` this time.
-    pub(crate) fn new(stream: S, standing: Arc<Standing>, within: Duration) -> Self {
-        Self { stream, given_back: Bytes::new(), standing, has_written: false, within, late: None }
+    pub(crate) fn new(stream: S, state: Arc<ConnectionState>, timeout: Duration) -> Self {
+        Self { stream, unread: Bytes::new(), state, unflushed: false, timeout, deadline: None }
     }
 
-    pub(crate) fn get(&self) -> &S {
+    pub(crate) fn get_ref(&self) -> &S {
         &self.stream
     }
 
     /// Takes back what was read and belongs to no request yet.
-    pub(crate) fn give_back(&mut self, read: Bytes) {
-        self.given_back = read;
+    pub(crate) fn push_back(&mut self, read: Bytes) {
+        self.unread = read;
     }
 
     /// Whether it has something that was given back.
-    pub(crate) fn has_something(&self) -> bool {
-        !self.given_back.is_empty()
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
     }
 }
 
-impl<S: Read + Unpin> Read for Delivery<S> {
+impl<S: Read + Unpin> Read for WriteTimeoutStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.has_something() {
-            let most = self.given_back.len().min(buffer.remaining());
-            buffer.put_slice(&self.given_back.split_to(most));
-            self.standing.note_traffic();
+        if self.has_unread() {
+            let most = self.unread.len().min(buffer.remaining());
+            buffer.put_slice(&self.unread.split_to(most));
+            self.state.note_traffic();
             return Poll::Ready(Ok(()));
         }
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if read.is_ready() {
-            self.standing.note_traffic();
+            self.state.note_traffic();
         }
         read
     }
 }
 
-impl<S: Write + Unpin> Write for Delivery<S> {
+impl<S: Write + Unpin> Write for WriteTimeoutStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        this.standing.note_traffic();
-        this.has_written = true;
+        this.state.note_traffic();
+        this.unflushed = true;
         match Pin::new(&mut this.stream).poll_write(context, bytes) {
             Poll::Ready(written) => Poll::Ready(written),
             Poll::Pending => {
-                let late = this.late.get_or_insert_with(|| Box::pin(sleep(this.within)));
+                let late = this.deadline.get_or_insert_with(|| Box::pin(sleep(this.timeout)));
                 ready!(late.as_mut().poll(context));
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reply was not taken in time")))
             }
@@ -92,10 +92,10 @@ impl<S: Write + Unpin> Write for Delivery<S> {
     /// All that was to be written has been: hyper asks for it when its own buffer is empty, and not before. So a client
     /// that takes a byte now and then does not get more time.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.late = None;
+        self.deadline = None;
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_ready() && std::mem::take(&mut self.has_written) {
-            self.standing.note_sent();
+        if flushed.is_ready() && std::mem::take(&mut self.unflushed) {
+            self.state.note_flushed();
         }
         flushed
     }
@@ -115,14 +115,17 @@ mod tests {
 
     use super::*;
 
-    const WITHIN: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
-    fn delivery(stream: DuplexStream) -> Delivery<TokioIo<DuplexStream>> {
-        Delivery::new(TokioIo::new(stream), Arc::new(Standing::of_a_new_one(Instant::now())), WITHIN)
+    fn timeout_stream(stream: DuplexStream) -> WriteTimeoutStream<TokioIo<DuplexStream>> {
+        WriteTimeoutStream::new(TokioIo::new(stream), Arc::new(ConnectionState::new(Instant::now())), TIMEOUT)
     }
 
     /// Writes a reply of so many bytes, as hyper does: all of it, and then a flush.
-    async fn reply(stream: &mut Delivery<impl Write + Unpin>, bytes: usize) -> io::Result<()> {
+    async fn write_reply(
+        stream: &mut WriteTimeoutStream<impl Write + Unpin>,
+        bytes: usize,
+    ) -> io::Result<()> {
         let reply = vec![b'x'; bytes];
         let mut left = &reply[..];
         while !left.is_empty() {
@@ -133,42 +136,42 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reply_that_nobody_reads_is_given_up() {
+    async fn unread_reply_times_out() {
         let (_client, server) = duplex(100);
-        let mut stream = delivery(server);
-        reply(&mut stream, 100).await.unwrap();
+        let mut stream = timeout_stream(server);
+        write_reply(&mut stream, 100).await.unwrap();
         let begun = Instant::now();
-        let error = reply(&mut stream, 1).await.unwrap_err();
-        assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, WITHIN));
+        let error = write_reply(&mut stream, 1).await.unwrap_err();
+        assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, TIMEOUT));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_byte_now_and_then_buys_no_time() {
+    async fn slow_reads_do_not_extend_the_timeout() {
         let (mut client, server) = duplex(100);
-        let mut stream = delivery(server);
+        let mut stream = timeout_stream(server);
         tokio::spawn(async move {
             while client.read_u8().await.is_ok() {
                 sleep(Duration::from_secs(1)).await;
             }
         });
         let begun = Instant::now();
-        let error = reply(&mut stream, 1000).await.unwrap_err();
-        assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, WITHIN));
+        let error = write_reply(&mut stream, 1000).await.unwrap_err();
+        assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, TIMEOUT));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_reply_has_the_whole_time() {
+    async fn each_reply_gets_the_full_timeout() {
         let (mut client, server) = duplex(100);
-        let mut stream = delivery(server);
+        let mut stream = timeout_stream(server);
         tokio::spawn(async move {
             let mut taken = vec![0; 100];
             loop {
-                sleep(WITHIN.mul_f64(0.9)).await;
+                sleep(TIMEOUT.mul_f64(0.9)).await;
                 client.read_exact(&mut taken).await.unwrap();
             }
         });
         for _ in 0..5 {
-            reply(&mut stream, 100).await.unwrap();
+            write_reply(&mut stream, 100).await.unwrap();
         }
     }
 }

@@ -9,14 +9,14 @@ use pactolus_protocol::{
 };
 use pactolus_types::{BillNo, Coins};
 
-use super::verify::Signed;
+use super::verify::VerifiedCall;
 
 /// The order that a present asks for.
-pub(crate) fn present(signed: &Signed<Present>) -> Order {
+pub(crate) fn present(signed: &VerifiedCall<Present>) -> Order {
     let limits =
         GiftLimits { per_order: signed.app.present_max, per_day: signed.app.present_max_per_player_per_day };
     Order {
-        account: account_of(signed),
+        account: caller_account(signed),
         bill_no: signed.call.bill_no,
         kind: OrderKind::Present(Gift { amount: signed.call.present_counts, limits }),
         memo: Memo::default(),
@@ -24,13 +24,13 @@ pub(crate) fn present(signed: &Signed<Present>) -> Order {
 }
 
 /// The order that a pay asks for.
-pub(crate) fn pay(signed: &Signed<Pay>) -> Order {
+pub(crate) fn pay(signed: &VerifiedCall<Pay>) -> Order {
     let text = |text: &Option<pactolus_protocol::FreeText>| {
         text.as_ref().map_or("", |text| text.as_str()).to_owned()
     };
     let memo = Memo::new(&text(&signed.call.pay_item), &text(&signed.call.app_remark));
     Order {
-        account: account_of(signed),
+        account: caller_account(signed),
         bill_no: signed.call.bill_no,
         kind: OrderKind::Pay(signed.call.amt),
         memo: memo.expect("the wire's texts are no longer than a memo's"),
@@ -38,9 +38,9 @@ pub(crate) fn pay(signed: &Signed<Pay>) -> Order {
 }
 
 /// The order that a cancelpay asks for.
-pub(crate) fn cancel_pay(signed: &Signed<CancelPay>) -> Order {
+pub(crate) fn cancel_pay(signed: &VerifiedCall<CancelPay>) -> Order {
     Order {
-        account: account_of(signed),
+        account: caller_account(signed),
         bill_no: signed.call.bill_no,
         kind: OrderKind::Cancel { window: signed.app.cancel_window },
         memo: Memo::default(),
@@ -48,11 +48,11 @@ pub(crate) fn cancel_pay(signed: &Signed<CancelPay>) -> Order {
 }
 
 /// The account that a getbalance asks about.
-pub(crate) fn account(signed: &Signed<GetBalance>) -> AccountKey {
-    account_of(signed)
+pub(crate) fn account_key(signed: &VerifiedCall<GetBalance>) -> AccountKey {
+    caller_account(signed)
 }
 
-fn account_of<C: Call>(signed: &Signed<C>) -> AccountKey {
+fn caller_account<C: Call>(signed: &VerifiedCall<C>) -> AccountKey {
     let caller = signed.call.caller();
     AccountKey {
         app: caller.appid,
@@ -64,7 +64,7 @@ fn account_of<C: Call>(signed: &Signed<C>) -> AccountKey {
 }
 
 /// What a getbalance answers.
-pub(crate) fn balance(account: &Account) -> BalanceReply {
+pub(crate) fn balance_reply(account: &Account) -> BalanceReply {
     BalanceReply {
         balance: account.balance(),
         gen_balance: account.gifted(),
@@ -76,15 +76,15 @@ pub(crate) fn balance(account: &Account) -> BalanceReply {
 }
 
 /// What the same order sent again answers.
-pub(crate) fn replayed(bill_no: BillNo, account: &Account) -> ErrorReply {
+pub(crate) fn replay_error(bill_no: BillNo, account: &Account) -> ErrorReply {
     ErrorReply::replayed(ExistingOrder { bill_no, balance: account.balance() })
 }
 
 /// What an order that is not done answers; `amount` is the parameter that says how many coins it moves.
-pub(crate) fn refusal(error: PostError, amount: Parameter) -> ErrorReply {
+pub(crate) fn post_error(error: PostError, amount: Parameter) -> ErrorReply {
     match error {
-        PostError::Unavailable(error) => unavailable(error),
-        PostError::Refused(Refused::BillNoTaken(differs)) => match differing(differs, amount) {
+        PostError::Unavailable(error) => unavailable_error(error),
+        PostError::Refused(Refused::BillNoTaken(differs)) => match mismatched_parameter(differs, amount) {
             Some(parameter) => ErrorReply::order_mismatch(parameter),
             None => ErrorReply::with_detail(
                 ErrorCode::OrderExist,
@@ -111,7 +111,7 @@ pub(crate) fn refusal(error: PostError, amount: Parameter) -> ErrorReply {
         PostError::Refused(Refused::PayNotFound) => {
             ErrorReply::with_detail(ErrorCode::OrderNotExist, "no pay has this bill_no")
         }
-        PostError::Refused(Refused::PayMismatch(differs)) => match differing(differs, amount) {
+        PostError::Refused(Refused::PayMismatch(differs)) => match mismatched_parameter(differs, amount) {
             Some(parameter) => ErrorReply::with_detail(
                 ErrorCode::OrderNotExist,
                 format!("{parameter} differs from that of the order with this bill_no"),
@@ -125,7 +125,7 @@ pub(crate) fn refusal(error: PostError, amount: Parameter) -> ErrorReply {
 }
 
 /// What a bank that cannot say answers.
-pub(crate) fn unavailable(error: Unavailable) -> ErrorReply {
+pub(crate) fn unavailable_error(error: Unavailable) -> ErrorReply {
     let detail = match error {
         Unavailable::Busy => "the bank is busy; repeat the same request",
         Unavailable::Unreachable => "the bank's database cannot be reached; repeat the same request",
@@ -137,7 +137,7 @@ pub(crate) fn unavailable(error: Unavailable) -> ErrorReply {
 }
 
 /// The parameter of the wire for what differs; nothing if it is the call itself.
-fn differing(differs: Mismatch, amount: Parameter) -> Option<Parameter> {
+fn mismatched_parameter(differs: Mismatch, amount: Parameter) -> Option<Parameter> {
     match differs {
         Mismatch::Player => Some(Parameter::OpenId),
         Mismatch::Zone => Some(Parameter::ZoneId),

@@ -16,7 +16,7 @@ use std::time::Duration;
 use pactolus_protocol::{CallKind, CallPath, ErrorCode};
 use pactolus_types::{AppId, Environment};
 
-use crate::random::mix;
+use crate::random::splitmix64;
 
 /// The most rules of an app: each of its sandbox calls looks at them all.
 pub(crate) const RULES_MAX: usize = 32;
@@ -61,21 +61,21 @@ pub(crate) struct Rule {
 
 /// A rule, and what it has done since it was set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Armed {
+pub(crate) struct ActiveRule {
     pub(crate) rule: Rule,
     /// How many requests of its call came in, whether another rule hit them or not.
-    seen: u64,
+    requests: u64,
     pub(crate) hits: u64,
 }
 
-impl Armed {
+impl ActiveRule {
     /// Looks at the next request; says whether the rule would hit it.
-    fn sees(&mut self, call: SandboxCall) -> bool {
+    fn observe(&mut self, call: SandboxCall) -> bool {
         if self.rule.call.is_some_and(|kind| kind != call.0) {
             return false;
         }
-        self.seen = self.seen.wrapping_add(1);
-        let drawn = mix(self.rule.seed, self.seen).is_multiple_of(self.rule.one_in.get());
+        self.requests = self.requests.wrapping_add(1);
+        let drawn = splitmix64(self.rule.seed, self.requests).is_multiple_of(self.rule.one_in.get());
         drawn && self.rule.times.is_none_or(|times| self.hits < times.get())
     }
 }
@@ -86,7 +86,7 @@ pub(crate) struct SandboxCall(CallKind);
 
 impl SandboxCall {
     /// The call of a path; none if it is a live one.
-    pub(crate) fn of(path: CallPath) -> Option<Self> {
+    pub(crate) fn from_path(path: CallPath) -> Option<Self> {
         match path.environment {
             Environment::Sandbox => Some(Self(path.kind)),
             Environment::Live => None,
@@ -95,32 +95,32 @@ impl SandboxCall {
 }
 
 /// The rules of all apps.
-pub(crate) struct Faults(HashMap<AppId, Mutex<Vec<Armed>>>);
+pub(crate) struct FaultRules(HashMap<AppId, Mutex<Vec<ActiveRule>>>);
 
-impl Faults {
+impl FaultRules {
     pub(crate) fn new(apps: impl Iterator<Item = AppId>) -> Self {
         Self(apps.map(|appid| (appid, Mutex::default())).collect())
     }
 
     /// Replaces the rules of an app, and begins to count anew.
     pub(crate) fn set(&self, appid: AppId, rules: impl IntoIterator<Item = Rule>) {
-        if let Some(mut armed) = self.of(appid) {
-            *armed = rules.into_iter().map(|rule| Armed { rule, seen: 0, hits: 0 }).collect();
+        if let Some(mut armed) = self.lock(appid) {
+            *armed = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
         }
     }
 
     /// The rules of an app.
-    pub(crate) fn get(&self, appid: AppId) -> Vec<Armed> {
-        self.of(appid).map_or_else(Vec::new, |armed| armed.clone())
+    pub(crate) fn get(&self, appid: AppId) -> Vec<ActiveRule> {
+        self.lock(appid).map_or_else(Vec::new, |armed| armed.clone())
     }
 
     /// What goes wrong with a request: what the first rule says that hits it.
-    fn strike(&self, appid: AppId, call: SandboxCall) -> Option<Fault> {
-        let mut armed = self.of(appid)?;
+    fn pick(&self, appid: AppId, call: SandboxCall) -> Option<Fault> {
+        let mut armed = self.lock(appid)?;
         let mut first = None;
         // Every rule sees every request of its call, so that none depends on those before it.
         for (index, rule) in armed.iter_mut().enumerate() {
-            if rule.sees(call) && first.is_none() {
+            if rule.observe(call) && first.is_none() {
                 first = Some(index);
             }
         }
@@ -130,7 +130,7 @@ impl Faults {
     }
 
     /// The lock is held while rules are counted or copied, never while anything is awaited.
-    fn of(&self, appid: AppId) -> Option<MutexGuard<'_, Vec<Armed>>> {
+    fn lock(&self, appid: AppId) -> Option<MutexGuard<'_, Vec<ActiveRule>>> {
         self.0.get(&appid).map(|armed| armed.lock().expect("nothing panics while it holds rules"))
     }
 }

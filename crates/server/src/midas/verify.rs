@@ -9,47 +9,47 @@ use axum::http::Method;
 use pactolus_protocol::{AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Query, UnverifiedCall};
 use pactolus_types::{Environment, UnixMillis};
 
-use super::Arrival;
-use crate::body::{Sent, read_body};
-use crate::rejections::rejection::Seen;
+use super::IncomingCall;
+use crate::body::{RequestBody, read_body};
+use crate::rejections::rejection::RequestTrace;
 use crate::settings::AppSettings;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// A call that passed every check.
-pub(crate) struct Signed<C> {
+pub(crate) struct VerifiedCall<C> {
     pub(crate) call: C,
     pub(crate) environment: Environment,
     pub(crate) app: Arc<AppSettings>,
     /// When it came in.
-    pub(crate) now: UnixMillis,
+    pub(crate) received_at: UnixMillis,
 }
 
-impl<C: Call> Signed<C> {
+impl<C: Call> VerifiedCall<C> {
     /// The call of a request, if it passes.
-    pub(super) async fn of<B: Sent>(
-        bank: &Bank,
-        arrival: Arrival<'_, B>,
-        seen: &mut Seen,
+    pub(super) async fn verify<B: RequestBody>(
+        bank: &AppState,
+        incoming: IncomingCall<'_, B>,
+        trace: &mut RequestTrace,
     ) -> Result<Self, ErrorReply> {
-        let Arrival { path, now, head, body, .. } = arrival;
+        let IncomingCall { path, received_at: now, head, body, .. } = incoming;
         if head.method != Method::POST {
             return Err(ErrorCode::RequirePost.into());
         }
         let token = AccessToken::from_query(Query::new(head.uri.query().unwrap_or_default()))?;
-        let token = seen.token.insert(token);
-        let appid = bank.tokens.app_of(token, now).await?;
+        let token = trace.token.insert(token);
+        let appid = bank.tokens.authenticate(token, now).await?;
         let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
-        seen.app = Some(Arc::clone(&app));
-        bank.rates.of_app(&app, path.environment, now)?;
-        let bytes = seen.body.insert(read_body(body).await?);
-        let call = verified(bank, &app, path.environment, token, bytes, now).await?;
-        Ok(Self { call, environment: path.environment, app, now })
+        trace.app = Some(Arc::clone(&app));
+        bank.rate_limiter.check_app(&app, path.environment, now)?;
+        let bytes = trace.body.insert(read_body(body).await?);
+        let call = verify_body(bank, &app, path.environment, token, bytes, now).await?;
+        Ok(Self { call, environment: path.environment, app, received_at: now })
     }
 }
 
 /// The call in a body, once everything about it is right.
-async fn verified<C: Call>(
-    bank: &Bank,
+async fn verify_body<C: Call>(
+    bank: &AppState,
     app: &AppSettings,
     environment: Environment,
     token: &AccessToken,
@@ -57,8 +57,8 @@ async fn verified<C: Call>(
     now: UnixMillis,
 ) -> Result<C, ErrorReply> {
     let body = Body::parse(bytes)?;
-    let received = UnverifiedCall::<C>::read(environment, &body, app.mp_sig)?;
-    let caller = received.call().caller();
+    let unverified = UnverifiedCall::<C>::read(environment, &body, app.mp_sig)?;
+    let caller = unverified.call().caller();
     if !app.pf.contains(&caller.pf) {
         return Err(ErrorReply::invalid_parameter(Parameter::Pf, "is not a platform of this app"));
     }
@@ -71,12 +71,12 @@ async fn verified<C: Call>(
     if caller.offer_id != app.offer_id {
         return Err(ErrorReply::with_detail(ErrorCode::NoPrivilege, "offer_id is not the offer of this app"));
     }
-    received.verify_sig(app.midas_key(environment), app.dialects)?;
+    unverified.verify_sig(app.midas_key(environment), app.dialects)?;
     // Not before: nobody who cannot sign is to use up what a player may do.
-    bank.rates.of_player(app, environment, caller.openid, now)?;
-    if received.needs_session() {
+    bank.rate_limiter.check_player(app, environment, caller.openid, now)?;
+    if unverified.needs_session() {
         let session = bank.sessions.get(app.appid, caller.openid, now).await?;
-        received.verify_mp_sig(&session.key, token, app.dialects)?;
+        unverified.verify_mp_sig(&session.key, token, app.dialects)?;
     }
-    Ok(received.into_call())
+    Ok(unverified.into_call())
 }

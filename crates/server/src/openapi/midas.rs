@@ -10,28 +10,28 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Schemas};
 use super::reply_schema;
-use crate::operator::field::Text;
+use crate::operator::field::TextValue;
 
 /// The eight of them.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let refusal = schemas.name("Refusal".to_owned(), reply_schema::refusal());
+    let refusal = schemas.register("Refusal".to_owned(), reply_schema::error());
     CallPath::all()
         .map(|path| {
             let CallPath { kind, environment } = path;
-            let body = schemas.name(format!("{kind:?}"), body(kind));
-            let reply = schemas.name(format!("{kind:?}Reply"), reply_schema::like(&reply(kind)));
+            let body = schemas.register(format!("{kind:?}"), body_schema(kind));
+            let reply = schemas.register(format!("{kind:?}Reply"), reply_schema::infer(&sample_reply(kind)));
             let object = json!({
                 "tags": ["midas"],
-                "summary": format!("{}: {environment}", about(kind)),
+                "summary": format!("{}: {environment}", summary(kind)),
                 "parameters": [{
                     "name": Parameter::AccessToken.name(),
                     "in": "query",
                     "required": true,
-                    "description": about_parameter(Parameter::AccessToken),
-                    "schema": schema(Parameter::AccessToken),
+                    "description": parameter_description(Parameter::AccessToken),
+                    "schema": value_schema(Parameter::AccessToken),
                 }],
                 "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-                "responses": reply_schema::answers(&reply, &refusal),
+                "responses": reply_schema::responses(&reply, &refusal),
             });
             Operation { method: "post", path: path.as_str(), object }
         })
@@ -39,14 +39,14 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 }
 
 /// A body: the call's parameters, and the proofs that travel with them. Fields of other names are passed over.
-fn body(kind: CallKind) -> Value {
+fn body_schema(kind: CallKind) -> Value {
     let proofs = [(Parameter::Sig, Presence::Required), (Parameter::MpSig, Presence::Optional)];
     let parameters: Vec<_> = kind.redact_body().chain(proofs).collect();
     let fields: Map<_, _> = parameters
         .iter()
         .map(|(parameter, _)| {
-            let mut schema = sent(*parameter);
-            schema["description"] = about_parameter(*parameter).into();
+            let mut schema = parameter_schema(*parameter);
+            schema["description"] = parameter_description(*parameter).into();
             (parameter.name().to_owned(), schema)
         })
         .collect();
@@ -59,19 +59,19 @@ fn body(kind: CallKind) -> Value {
 }
 
 /// The forms in which a parameter may be sent.
-fn sent(parameter: Parameter) -> Value {
+fn parameter_schema(parameter: Parameter) -> Value {
     let digits = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     match parameter.form() {
-        JsonForm::Text => schema(parameter),
-        JsonForm::Integer => json!({ "anyOf": [schema(parameter), digits("^[1-9][0-9]{0,15}$")] }),
+        JsonForm::Text => value_schema(parameter),
+        JsonForm::Integer => json!({ "anyOf": [value_schema(parameter), digits("^[1-9][0-9]{0,15}$")] }),
         JsonForm::TextOrDigits => {
-            json!({ "anyOf": [schema(parameter), { "type": "integer", "minimum": 0 }] })
+            json!({ "anyOf": [value_schema(parameter), { "type": "integer", "minimum": 0 }] })
         }
     }
 }
 
 /// The values that a parameter may have.
-fn schema(parameter: Parameter) -> Value {
+fn value_schema(parameter: Parameter) -> Value {
     let text = |schema: schemars::Schema| schema.to_value();
     match parameter {
         Parameter::AccessToken => json!({ "type": "string", "minLength": 1 }),
@@ -92,7 +92,7 @@ fn schema(parameter: Parameter) -> Value {
     }
 }
 
-fn about_parameter(parameter: Parameter) -> &'static str {
+fn parameter_description(parameter: Parameter) -> &'static str {
     match parameter {
         Parameter::AccessToken => "The app's access token.",
         Parameter::Amt => "The coins to take.",
@@ -116,7 +116,7 @@ fn about_parameter(parameter: Parameter) -> &'static str {
     }
 }
 
-fn about(kind: CallKind) -> &'static str {
+fn summary(kind: CallKind) -> &'static str {
     match kind {
         CallKind::Present => "Give coins to a player",
         CallKind::GetBalance => "What a player has",
@@ -126,7 +126,7 @@ fn about(kind: CallKind) -> &'static str {
 }
 
 /// A reply of a call that is done.
-fn reply(kind: CallKind) -> Vec<u8> {
+fn sample_reply(kind: CallKind) -> Vec<u8> {
     let bill_no = reply_schema::BILL_NO.parse().expect("it keeps the rule of bill numbers");
     let coins = Coins::ZERO;
     match kind {

@@ -10,8 +10,8 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::operator::extract::{Json, JsonList, Path, Query};
-use crate::operator::problem::{Details, Problem};
+use crate::operator::extract::{JsonBody, JsonList, Path, Query};
+use crate::operator::problem::{Problem, ProblemDetails};
 
 /// A method of a path, as the document tells of it.
 pub(crate) struct Operation {
@@ -23,9 +23,9 @@ pub(crate) struct Operation {
 /// The schemas that operations name, those of requests and those of answers apart: what may be left out of a
 /// request need not be missing from an answer.
 pub(crate) struct Schemas {
-    asked: SchemaGenerator,
-    told: SchemaGenerator,
-    others: Map<String, Value>,
+    requests: SchemaGenerator,
+    responses: SchemaGenerator,
+    named: Map<String, Value>,
 }
 
 impl Schemas {
@@ -35,28 +35,28 @@ impl Schemas {
             settings.meta_schema = None;
         });
         Self {
-            asked: settings.clone().for_deserialize().into_generator(),
-            told: settings.for_serialize().into_generator(),
-            others: Map::new(),
+            requests: settings.clone().for_deserialize().into_generator(),
+            responses: settings.for_serialize().into_generator(),
+            named: Map::new(),
         }
     }
 
-    fn told<T: JsonSchema>(&mut self) -> Schema {
-        self.told.subschema_for::<T>()
+    fn response_schema<T: JsonSchema>(&mut self) -> Schema {
+        self.responses.subschema_for::<T>()
     }
 
     /// Names a schema that no type describes; what stands for it elsewhere.
-    pub(super) fn name(&mut self, name: String, schema: Value) -> Value {
+    pub(super) fn register(&mut self, name: String, schema: Value) -> Value {
         let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
-        self.others.insert(name, schema);
+        self.named.insert(name, schema);
         reference
     }
 
     /// All of them by their names.
     pub(super) fn components(mut self) -> Map<String, Value> {
-        let mut components = self.others;
+        let mut components = self.named;
         for (name, schema) in
-            self.asked.take_definitions(true).into_iter().chain(self.told.take_definitions(true))
+            self.requests.take_definitions(true).into_iter().chain(self.responses.take_definitions(true))
         {
             let earlier = components.insert(name.clone(), schema);
             assert!(
@@ -69,7 +69,7 @@ impl Schemas {
 }
 
 /// The operation of a handler of the operator API.
-pub(super) fn operator<P, H: Handler<P>>(
+pub(super) fn describe_handler<P, H: Handler<P>>(
     schemas: &mut Schemas,
     method: &'static str,
     path: &'static str,
@@ -85,7 +85,7 @@ pub(super) fn operator<P, H: Handler<P>>(
     });
     let mut operation = Operation { method, path, object };
     handler.describe(&mut operation, schemas);
-    operation.problem(schemas, 401, "The operator's token is missing or wrong.").problem(
+    operation.with_problem(schemas, 401, "The operator's token is missing or wrong.").with_problem(
         schemas,
         503,
         "The bank cannot say now; the same request may be sent again.",
@@ -94,13 +94,13 @@ pub(super) fn operator<P, H: Handler<P>>(
 
 impl Operation {
     /// The same, with a problem that it may answer.
-    pub(super) fn problem(mut self, schemas: &mut Schemas, status: u16, when: &str) -> Self {
+    pub(super) fn with_problem(mut self, schemas: &mut Schemas, status: u16, when: &str) -> Self {
         self.add_problem(schemas, status, when);
         self
     }
 
     fn add_problem(&mut self, schemas: &mut Schemas, status: u16, when: &str) {
-        let schema = schemas.told::<Details<'_>>();
+        let schema = schemas.response_schema::<ProblemDetails<'_>>();
         self.object["responses"][status.to_string()] = json!({
             "description": when,
             "content": { "application/problem+json": { "schema": schema } },
@@ -108,15 +108,15 @@ impl Operation {
     }
 
     /// An answer of type `T`.
-    pub(crate) fn answer<T: JsonSchema>(&mut self, schemas: &mut Schemas, status: u16, when: &str) {
-        let schema = schemas.told::<T>();
+    pub(crate) fn add_response<T: JsonSchema>(&mut self, schemas: &mut Schemas, status: u16, when: &str) {
+        let schema = schemas.response_schema::<T>();
         self.object["responses"][status.to_string()] =
             json!({ "description": when, "content": { "application/json": { "schema": schema } } });
     }
 
     /// The fields of `T` as parameters, `place` saying of what.
-    fn parameters<T: JsonSchema>(&mut self, schemas: &mut Schemas, place: &str) {
-        let Value::Object(mut object) = T::json_schema(&mut schemas.asked).to_value() else { return };
+    fn add_parameters<T: JsonSchema>(&mut self, schemas: &mut Schemas, place: &str) {
+        let Value::Object(mut object) = T::json_schema(&mut schemas.requests).to_value() else { return };
         let needed = object.remove("required").unwrap_or_default();
         let Some(Value::Object(fields)) = object.remove("properties") else { return };
         let parameters = fields.into_iter().map(|(name, mut schema)| {
@@ -131,63 +131,63 @@ impl Operation {
         self.object["parameters"].as_array_mut().expect("an operation begins with none").extend(parameters);
     }
 
-    fn can_be_unreadable(&mut self, schemas: &mut Schemas) {
+    fn add_parse_problems(&mut self, schemas: &mut Schemas) {
         self.add_problem(schemas, 400, "The request cannot be read.");
         self.add_problem(schemas, 422, "A field is missing, unknown or wrong; the problem says which.");
     }
 }
 
 /// A parameter of a handler.
-pub(super) trait Part {
+pub(super) trait HandlerArg {
     fn describe(operation: &mut Operation, schemas: &mut Schemas);
 }
 
-impl<S> Part for State<S> {
+impl<S> HandlerArg for State<S> {
     fn describe(_: &mut Operation, _: &mut Schemas) {}
 }
 
-impl<T: JsonSchema> Part for Path<T> {
+impl<T: JsonSchema> HandlerArg for Path<T> {
     fn describe(operation: &mut Operation, schemas: &mut Schemas) {
-        operation.parameters::<T>(schemas, "path");
-        operation.can_be_unreadable(schemas);
+        operation.add_parameters::<T>(schemas, "path");
+        operation.add_parse_problems(schemas);
         operation.add_problem(schemas, 404, "There is no such thing.");
     }
 }
 
-impl<T: JsonSchema> Part for Query<T> {
+impl<T: JsonSchema> HandlerArg for Query<T> {
     fn describe(operation: &mut Operation, schemas: &mut Schemas) {
-        operation.parameters::<T>(schemas, "query");
-        operation.can_be_unreadable(schemas);
+        operation.add_parameters::<T>(schemas, "query");
+        operation.add_parse_problems(schemas);
     }
 }
 
-impl<T: JsonSchema> Part for Json<T> {
+impl<T: JsonSchema> HandlerArg for JsonBody<T> {
     fn describe(operation: &mut Operation, schemas: &mut Schemas) {
-        let schema = schemas.asked.subschema_for::<T>();
+        let schema = schemas.requests.subschema_for::<T>();
         operation.object["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": schema } } });
-        operation.can_be_unreadable(schemas);
+        operation.add_parse_problems(schemas);
     }
 }
 
-impl<T: JsonSchema, const MAX: usize> Part for JsonList<T, MAX> {
+impl<T: JsonSchema, const MAX: usize> HandlerArg for JsonList<T, MAX> {
     fn describe(operation: &mut Operation, schemas: &mut Schemas) {
-        let item = schemas.asked.subschema_for::<T>();
+        let item = schemas.requests.subschema_for::<T>();
         let schema = json!({ "type": "array", "items": item, "maxItems": MAX });
         operation.object["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": schema } } });
-        operation.can_be_unreadable(schemas);
+        operation.add_parse_problems(schemas);
     }
 }
 
 /// What a handler answers when nothing is wrong.
-pub(crate) trait Answer {
+pub(crate) trait HandlerReply {
     fn describe(operation: &mut Operation, schemas: &mut Schemas);
 }
 
-impl<T: JsonSchema> Answer for axum::Json<T> {
+impl<T: JsonSchema> HandlerReply for axum::Json<T> {
     fn describe(operation: &mut Operation, schemas: &mut Schemas) {
-        operation.answer::<T>(schemas, 200, "Done.");
+        operation.add_response::<T>(schemas, 200, "Done.");
     }
 }
 
@@ -202,8 +202,8 @@ macro_rules! handlers {
         where
             H: Fn($($part),*) -> F,
             F: Future<Output = Result<A, Problem>>,
-            A: Answer,
-            $($part: Part,)*
+            A: HandlerReply,
+            $($part: HandlerArg,)*
         {
             fn describe(self, operation: &mut Operation, schemas: &mut Schemas) {
                 A::describe(operation, schemas);

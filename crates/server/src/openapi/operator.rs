@@ -1,6 +1,6 @@
 //! The operations of the operator API, one for each of its routes: what a handler takes and answers it says itself.
 
-use super::operation::{Answer, Operation, Schemas, operator};
+use super::operation::{HandlerReply, Operation, Schemas, describe_handler};
 use crate::operator::{accounts, clock, codes, faults, orders, rejections, sessions, statement, totals};
 
 const SESSION: &str = "/api/v1/apps/{appid}/players/{openid}/session";
@@ -15,39 +15,49 @@ const REJECTIONS: &str = "/api/v1/rejections";
 const REJECTION: &str = "/api/v1/rejections/{rid}";
 const CLOCK: &str = "/api/v1/clock";
 
-pub(super) fn operations(to: &mut Schemas) -> Vec<Operation> {
+pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     vec![
-        operator(to, "put", SESSION, "Log a player in, in place of any login before", sessions::put),
-        operator(to, "post", CODE, "A code that logs a player in, once", codes::post).problem(
-            to,
-            409,
-            "The app is set to take any code.",
+        describe_handler(
+            schemas,
+            "put",
+            SESSION,
+            "Log a player in, in place of any login before",
+            sessions::put,
         ),
-        operator(to, "get", ACCOUNTS, "What a player has", accounts::get),
-        operator(to, "post", ORDERS, "Top up or give, once for each bill number", orders::post).problem(
-            to,
-            409,
-            "The bill number made another order; the problem names the field that differs.",
+        describe_handler(schemas, "post", CODE, "A code that logs a player in, once", codes::post)
+            .with_problem(schemas, 409, "The app is set to take any code."),
+        describe_handler(schemas, "get", ACCOUNTS, "What a player has", accounts::get),
+        describe_handler(schemas, "post", ORDERS, "Top up or give, once for each bill number", orders::post)
+            .with_problem(
+                schemas,
+                409,
+                "The bill number made another order; the problem names the field that differs.",
+            ),
+        describe_handler(schemas, "get", ORDER, "What a bill number made", orders::get),
+        describe_handler(schemas, "get", STATEMENT, "A player's orders, newest first", statement::get),
+        describe_handler(schemas, "get", TOTALS, "What the orders of some days sum up to", totals::get),
+        describe_handler(schemas, "get", FAULTS, "What goes wrong on purpose in the sandbox", faults::get),
+        describe_handler(
+            schemas,
+            "put",
+            FAULTS,
+            "Let things go wrong on purpose in the sandbox",
+            faults::put,
         ),
-        operator(to, "get", ORDER, "What a bill number made", orders::get),
-        operator(to, "get", STATEMENT, "A player's orders, newest first", statement::get),
-        operator(to, "get", TOTALS, "What the orders of some days sum up to", totals::get),
-        operator(to, "get", FAULTS, "What goes wrong on purpose in the sandbox", faults::get),
-        operator(to, "put", FAULTS, "Let things go wrong on purpose in the sandbox", faults::put),
-        operator(to, "get", REJECTIONS, "The newest refusals of Midas calls", rejections::list),
-        operator(to, "get", REJECTION, "Why a Midas call was refused", rejections::get),
-        operator(to, "get", CLOCK, "What the bank's clock says", clock::get),
-        operator(to, "post", CLOCK, "Turn the clock", clock::post).problem(
-            to,
+        describe_handler(schemas, "get", REJECTIONS, "The newest refusals of Midas calls", rejections::list),
+        describe_handler(schemas, "get", REJECTION, "Why a Midas call was refused", rejections::get),
+        describe_handler(schemas, "get", CLOCK, "What the bank's clock says", clock::get),
+        describe_handler(schemas, "post", CLOCK, "Turn the clock", clock::post).with_problem(
+            schemas,
             409,
             "The bank runs on the system's clock.",
         ),
     ]
 }
 
-impl Answer for orders::PostedOrder {
+impl HandlerReply for orders::PostedOrder {
     fn describe(operation: &mut Operation, schemas: &mut Schemas) {
-        operation.answer::<Self>(schemas, 201, "The order was applied now.");
-        operation.answer::<Self>(schemas, 200, "The same order was applied before; nothing changed.");
+        operation.add_response::<Self>(schemas, 201, "The order was applied now.");
+        operation.add_response::<Self>(schemas, 200, "The same order was applied before; nothing changed.");
     }
 }

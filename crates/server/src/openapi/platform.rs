@@ -11,17 +11,18 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Operation, Schemas};
 use super::reply_schema;
-use crate::operator::field::Text as _;
+use crate::operator::field::TextValue as _;
 
 /// A parameter that must be there: its name, what it is, and its values.
-type Needed = (&'static str, &'static str, Value);
+type RequiredParam = (&'static str, &'static str, Value);
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let refusal = schemas.name("Refusal".to_owned(), reply_schema::refusal());
-    let token = schemas.name("TokenReply".to_owned(), reply_schema::like(&token_reply()));
-    let login = schemas.name("LoginReply".to_owned(), reply_schema::like(&login_reply()));
-    let checked = schemas.name("SessionCheckReply".to_owned(), reply_schema::like(&ok_json()));
-    let [token, login, checked] = [token, login, checked].map(|done| reply_schema::answers(&done, &refusal));
+    let refusal = schemas.register("Refusal".to_owned(), reply_schema::error());
+    let token = schemas.register("TokenReply".to_owned(), reply_schema::infer(&token_reply()));
+    let login = schemas.register("LoginReply".to_owned(), reply_schema::infer(&login_reply()));
+    let checked = schemas.register("SessionCheckReply".to_owned(), reply_schema::infer(&ok_json()));
+    let [token, login, checked] =
+        [token, login, checked].map(|done| reply_schema::responses(&done, &refusal));
 
     let mut code = credentials(GrantType::AuthorizationCode);
     code.push(("js_code", "What the player's login gave.", text()));
@@ -32,15 +33,15 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         ("sig_method", "How the signature was made.", json!({ "const": "hmac_sha256" })),
     ];
     vec![
-        asked_by_query(
+        get_operation(
             TOKEN_PATH,
             "An access token; the one before stays good for a while",
             credentials(GrantType::ClientCredential),
             &token,
         ),
         stable_token(&token),
-        asked_by_query(LOGIN_PATH, "Log a player in by a code", code, &login),
-        asked_by_query(CHECK_SESSION_PATH, "Whether a session key is the player's", check, &checked),
+        get_operation(LOGIN_PATH, "Log a player in by a code", code, &login),
+        get_operation(CHECK_SESSION_PATH, "Whether a session key is the player's", check, &checked),
         health("/healthz", "Whether the process answers", &["200"]),
         health("/readyz", "Whether the bank takes orders; where it does not, why", &["200", "503"]),
         document(),
@@ -51,7 +52,7 @@ fn text() -> Value {
     json!({ "type": "string", "minLength": 1 })
 }
 
-fn credentials(wanted: GrantType) -> Vec<Needed> {
+fn credentials(wanted: GrantType) -> Vec<RequiredParam> {
     vec![
         ("grant_type", "What is asked for.", json!({ "const": wanted.to_string() })),
         ("appid", "The mini game.", AppId::schema().to_value()),
@@ -59,10 +60,10 @@ fn credentials(wanted: GrantType) -> Vec<Needed> {
     ]
 }
 
-fn asked_by_query(
+fn get_operation(
     path: &'static str,
     summary: &str,
-    parameters: Vec<Needed>,
+    parameters: Vec<RequiredParam>,
     responses: &Value,
 ) -> Operation {
     let parameter = |(name, about, schema)| json!({ "name": name, "in": "query", "required": true, "description": about, "schema": schema });

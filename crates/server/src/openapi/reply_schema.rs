@@ -9,22 +9,22 @@ use serde_json::{Map, Value, json};
 pub(super) const BILL_NO: &str = "BillNo_123";
 
 /// The schema of a reply like this one: the same fields with values of the same types.
-pub(super) fn like(reply: &[u8]) -> Value {
-    let fields = fields(reply);
+pub(super) fn infer(reply: &[u8]) -> Value {
+    let fields = field_schemas(reply);
     let needed: Vec<_> = fields.keys().cloned().collect();
-    closed(&fields, &needed)
+    object_schema(&fields, &needed)
 }
 
 /// A refusal: any code, with or without an order that exists.
-pub(super) fn refusal() -> Value {
+pub(super) fn error() -> Value {
     let existing = ExistingOrder {
         bill_no: BILL_NO.parse().expect("it keeps the rule of bill numbers"),
         balance: Coins::MAX,
     };
     let rid: Rid = "59db17f1-01234567-89abcdef".parse().expect("it is written like a request's id");
     let needed: Vec<_> =
-        fields(&error_to_json(&ErrorCode::SystemError.into(), rid)).keys().cloned().collect();
-    let mut fields = fields(&error_to_json(&ErrorReply::replayed(existing), rid));
+        field_schemas(&error_to_json(&ErrorCode::SystemError.into(), rid)).keys().cloned().collect();
+    let mut fields = field_schemas(&error_to_json(&ErrorReply::replayed(existing), rid));
     let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.code()).collect();
     let words: Vec<_> =
         ErrorCode::ALL.iter().map(|code| format!("`{}` {}", code.code(), code.errmsg())).collect();
@@ -34,18 +34,18 @@ pub(super) fn refusal() -> Value {
         "pattern": " rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$",
         "description": "The words of the code, what else there is to say, and the id of the request.",
     });
-    closed(&fields, &needed)
+    object_schema(&fields, &needed)
 }
 
 /// Every answer of a wire path has status 200; one of `done` and a refusal is its body.
-pub(super) fn answers(done: &Value, refusal: &Value) -> Value {
+pub(super) fn responses(done: &Value, refusal: &Value) -> Value {
     json!({ "200": {
         "description": "Done, or refused with an `errcode` that is not 0.",
         "content": { "application/json": { "schema": { "oneOf": [done, refusal] } } },
     } })
 }
 
-fn fields(reply: &[u8]) -> Map<String, Value> {
+fn field_schemas(reply: &[u8]) -> Map<String, Value> {
     let reply: Map<String, Value> = serde_json::from_slice(reply).expect("a reply is a JSON object");
     let schema = |(name, value): (String, Value)| {
         let schema = match (&*name, &value) {
@@ -58,6 +58,6 @@ fn fields(reply: &[u8]) -> Map<String, Value> {
     reply.into_iter().map(schema).collect()
 }
 
-fn closed(fields: &Map<String, Value>, needed: &[String]) -> Value {
+fn object_schema(fields: &Map<String, Value>, needed: &[String]) -> Value {
     json!({ "type": "object", "properties": fields, "required": needed, "additionalProperties": false })
 }

@@ -10,58 +10,59 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::extract::{Path, Query};
-use super::field::{Asked, Told};
+use super::field::{AsText, TextParam};
 use super::problem::Problem;
-use super::{OfApp, app};
+use super::{AppPath, find_app};
 use crate::settings::AppSettings;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// Which account of an app.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Which {
-    env: Asked<Environment>,
-    openid: Asked<OpenId>,
+pub(crate) struct AccountQuery {
+    env: TextParam<Environment>,
+    openid: TextParam<OpenId>,
     /// Where it is not given, the zone of games without zones.
-    #[serde(default = "zone_of_games_without_zones")]
-    zone_id: Asked<ZoneId>,
+    #[serde(default = "default_zone")]
+    zone_id: TextParam<ZoneId>,
 }
 
-pub(super) fn zone_of_games_without_zones() -> Asked<ZoneId> {
+pub(super) fn default_zone() -> TextParam<ZoneId> {
     "1".into()
 }
 
 /// The account of an app that a request names.
 pub(super) fn account_key(
     app: &AppSettings,
-    env: &Asked<Environment>,
-    openid: &Asked<OpenId>,
-    zone_id: &Asked<ZoneId>,
+    env: &TextParam<Environment>,
+    openid: &TextParam<OpenId>,
+    zone_id: &TextParam<ZoneId>,
 ) -> Result<AccountKey, Problem> {
     Ok(AccountKey {
         app: app.appid,
-        environment: env.read("env")?,
+        environment: env.parse("env")?,
         offer: app.offer_id,
-        player: openid.read("openid")?,
-        zone: zone_id.read("zone_id")?,
+        player: openid.parse("openid")?,
+        zone: zone_id.parse("zone_id")?,
     })
 }
 
 /// An account with all its sums.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AccountDetails {
-    appid: Told<AppId>,
-    env: Told<Environment>,
-    offer_id: Told<OfferId>,
-    openid: Told<OpenId>,
-    zone_id: Told<ZoneId>,
+    appid: AsText<AppId>,
+    env: AsText<Environment>,
+    offer_id: AsText<OfferId>,
+    openid: AsText<OpenId>,
+    zone_id: AsText<ZoneId>,
     #[serde(flatten)]
-    sums: Sums,
+    sums: AccountSums,
 }
 
 /// The sums of an account, in coins.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Sums {
+#[schemars(rename = "Sums")]
+pub(crate) struct AccountSums {
     /// All coins: the paid and the gifted part.
     balance: u64,
     /// The part of the balance that was topped up.
@@ -78,7 +79,7 @@ pub(crate) struct Sums {
     orders: u64,
 }
 
-impl From<&Account> for Sums {
+impl From<&Account> for AccountSums {
     fn from(account: &Account) -> Self {
         Self {
             balance: account.balance().get(),
@@ -94,19 +95,19 @@ impl From<&Account> for Sums {
 
 /// Tells what a player has; a player without orders has an empty account.
 pub(crate) async fn get(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfApp>,
-    Query(which): Query<Which>,
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<AppPath>,
+    Query(query): Query<AccountQuery>,
 ) -> Result<Json<AccountDetails>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
-    let key = account_key(&app, &which.env, &which.openid, &which.zone_id)?;
+    let app = find_app(&bank, path.appid.as_str())?;
+    let key = account_key(&app, &query.env, &query.openid, &query.zone_id)?;
     let account = bank.ledger.account(key).await?;
     Ok(Json(AccountDetails {
-        appid: Told(key.app),
-        env: Told(key.environment),
-        offer_id: Told(key.offer),
-        openid: Told(key.player),
-        zone_id: Told(key.zone),
-        sums: Sums::from(&account),
+        appid: AsText(key.app),
+        env: AsText(key.environment),
+        offer_id: AsText(key.offer),
+        openid: AsText(key.player),
+        zone_id: AsText(key.zone),
+        sums: AccountSums::from(&account),
     }))
 }

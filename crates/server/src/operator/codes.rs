@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::extract::Path;
 use super::problem::Problem;
-use super::{OfPlayer, app};
-use crate::settings::Login;
-use crate::state::Bank;
+use super::{PlayerPath, find_app};
+use crate::settings::LoginMode;
+use crate::state::AppState;
 
 /// A code to log in with, once.
 #[derive(Serialize, JsonSchema)]
@@ -25,14 +25,14 @@ pub(crate) struct NewCode {
 
 /// Gives out a code that logs a player in.
 pub(crate) async fn post(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfPlayer>,
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<PlayerPath>,
 ) -> Result<Json<NewCode>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
-    let openid = of.openid.read("openid")?;
-    if app.login == Login::Open {
-        return Err(Problem::not_set_up("login is set to open for this app: any code logs a player in"));
+    let app = find_app(&bank, path.appid.as_str())?;
+    let openid = path.openid.parse("openid")?;
+    if app.login == LoginMode::Open {
+        return Err(Problem::not_configured("login is set to open for this app: any code logs a player in"));
     }
-    let code = bank.codes.give_out(app.appid, openid, bank.now()).await?;
+    let code = bank.login_codes.issue(app.appid, openid, bank.now()).await?;
     Ok(Json(NewCode { js_code: code.expose().to_owned(), expires_in: CODE_LIFETIME.as_secs() }))
 }

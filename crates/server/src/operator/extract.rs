@@ -17,7 +17,7 @@ pub(crate) struct Path<T>(pub(crate) T);
 pub(crate) struct Query<T>(pub(crate) T);
 
 /// A body.
-pub(crate) struct Json<T>(pub(crate) T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
 /// A body that is a list of at most `MAX` objects.
 pub(crate) struct JsonList<T, const MAX: usize>(pub(crate) Vec<T>);
@@ -44,13 +44,13 @@ impl<T: DeserializeOwned, S: Sync + Send> FromRequestParts<S> for Query<T> {
     }
 }
 
-impl<T: DeserializeOwned, S: Sync + Send> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Sync + Send> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let body = axum::Json::<Box<RawValue>>::from_request(request, state).await;
         let axum::Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
-        object(&body).map(Self).map_err(|wrong| match wrong {
+        parse_object(&body).map(Self).map_err(|wrong| match wrong {
             None => Problem::unprocessable("the body must be a JSON object"),
             Some(wrong) => Problem::unprocessable(wrong),
         })
@@ -73,7 +73,7 @@ impl<T: DeserializeOwned, const MAX: usize, S: Sync + Send> FromRequest<S> for J
             )));
         }
         let read = |(index, item): (usize, Box<RawValue>)| {
-            object(&item).map_err(|wrong| {
+            parse_object(&item).map_err(|wrong| {
                 let wrong = wrong.unwrap_or_else(|| "it must be a JSON object".to_owned());
                 Problem::unprocessable(format!("item {}: {wrong}", index + 1))
             })
@@ -85,7 +85,7 @@ impl<T: DeserializeOwned, const MAX: usize, S: Sync + Send> FromRequest<S> for J
 /// What a JSON object holds, or what is wrong with it; nothing if it is another value.
 ///
 /// A list of a struct's fields in their order would be taken for the struct.
-fn object<T: DeserializeOwned>(value: &RawValue) -> Result<T, Option<String>> {
+fn parse_object<T: DeserializeOwned>(value: &RawValue) -> Result<T, Option<String>> {
     if !value.get().starts_with('{') {
         return Err(None);
     }

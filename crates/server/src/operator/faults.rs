@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use super::extract::{JsonList, Path};
 use super::problem::Problem;
-use super::{OfApp, app};
-use crate::midas::faults::{Armed, Fault, RULES_MAX, Rule};
-use crate::state::Bank;
+use super::{AppPath, find_app};
+use crate::midas::faults::{ActiveRule, Fault, RULES_MAX, Rule};
+use crate::state::AppState;
 
 /// When something is to go wrong. Of an app's rules that hit a request, the first counts.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRule {
-    call: Calls,
+    call: CallFilter,
     fault: FaultDetails,
     /// For one in how many requests, on average; without it, for every one.
-    #[serde(default = "every_one")]
+    #[serde(default = "default_one_in")]
     one_in: NonZeroU64,
     /// Which of the requests: the same seed hits the same ones.
     #[serde(default)]
@@ -32,14 +32,14 @@ pub(crate) struct NewRule {
     times: Option<NonZeroU64>,
 }
 
-fn every_one() -> NonZeroU64 {
+fn default_one_in() -> NonZeroU64 {
     NonZeroU64::MIN
 }
 
 /// A rule, and what it has done since it was set.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RuleDetails {
-    call: Calls,
+    call: CallFilter,
     fault: FaultDetails,
     one_in: NonZeroU64,
     seed: u64,
@@ -51,7 +51,8 @@ pub(crate) struct RuleDetails {
 /// The calls that a rule is for.
 #[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Calls {
+#[schemars(rename = "Calls")]
+enum CallFilter {
     Present,
     GetBalance,
     Pay,
@@ -64,7 +65,7 @@ enum Calls {
 #[serde(rename_all = "snake_case")]
 enum FaultDetails {
     /// The call is not done, and answered with this errcode.
-    Answer(Answer),
+    Answer(FaultCode),
     /// The call is done, and its reply held back for so many milliseconds.
     DelayMs(DelayMs),
     /// The connection is closed without a reply, and the call is not done.
@@ -76,9 +77,9 @@ enum FaultDetails {
 /// The errcode of a fault.
 #[derive(Clone, Copy, Deserialize, Serialize)]
 #[serde(try_from = "i32", into = "i32")]
-struct Answer(ErrorCode);
+struct FaultCode(ErrorCode);
 
-impl Answer {
+impl FaultCode {
     /// What a back end meets in life without having done anything wrong.
     const ALL: [ErrorCode; 5] = [
         ErrorCode::SystemError,
@@ -89,7 +90,7 @@ impl Answer {
     ];
 }
 
-impl TryFrom<i32> for Answer {
+impl TryFrom<i32> for FaultCode {
     type Error = String;
 
     fn try_from(code: i32) -> Result<Self, String> {
@@ -100,13 +101,13 @@ impl TryFrom<i32> for Answer {
     }
 }
 
-impl From<Answer> for i32 {
-    fn from(Answer(code): Answer) -> Self {
+impl From<FaultCode> for i32 {
+    fn from(FaultCode(code): FaultCode) -> Self {
         code.code()
     }
 }
 
-impl JsonSchema for Answer {
+impl JsonSchema for FaultCode {
     fn inline_schema() -> bool {
         true
     }
@@ -149,36 +150,36 @@ impl From<DelayMs> for u64 {
 
 /// Tells the rules.
 pub(crate) async fn get(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfApp>,
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<AppPath>,
 ) -> Result<axum::Json<Vec<RuleDetails>>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
-    Ok(axum::Json(bank.faults.get(app.appid).iter().map(RuleDetails::from).collect()))
+    let app = find_app(&bank, path.appid.as_str())?;
+    Ok(axum::Json(bank.fault_rules.get(app.appid).iter().map(RuleDetails::from).collect()))
 }
 
 /// Replaces the rules.
 pub(crate) async fn put(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfApp>,
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<AppPath>,
     JsonList(rules): JsonList<NewRule, RULES_MAX>,
 ) -> Result<axum::Json<Vec<RuleDetails>>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
+    let app = find_app(&bank, path.appid.as_str())?;
     tracing::warn!(appid = %app.appid, rules = rules.len(), "the faults of the sandbox were set");
-    bank.faults.set(app.appid, rules.into_iter().map(Rule::from));
-    Ok(axum::Json(bank.faults.get(app.appid).iter().map(RuleDetails::from).collect()))
+    bank.fault_rules.set(app.appid, rules.into_iter().map(Rule::from));
+    Ok(axum::Json(bank.fault_rules.get(app.appid).iter().map(RuleDetails::from).collect()))
 }
 
 impl From<NewRule> for Rule {
     fn from(NewRule { call, fault, one_in, seed, times }: NewRule) -> Self {
         let call = match call {
-            Calls::Present => Some(CallKind::Present),
-            Calls::GetBalance => Some(CallKind::GetBalance),
-            Calls::Pay => Some(CallKind::Pay),
-            Calls::CancelPay => Some(CallKind::CancelPay),
-            Calls::Any => None,
+            CallFilter::Present => Some(CallKind::Present),
+            CallFilter::GetBalance => Some(CallKind::GetBalance),
+            CallFilter::Pay => Some(CallKind::Pay),
+            CallFilter::CancelPay => Some(CallKind::CancelPay),
+            CallFilter::Any => None,
         };
         let fault = match fault {
-            FaultDetails::Answer(Answer(code)) => Fault::Answer(code),
+            FaultDetails::Answer(FaultCode(code)) => Fault::Answer(code),
             FaultDetails::DelayMs(DelayMs(millis)) => Fault::Delay(Duration::from_millis(millis)),
             FaultDetails::CloseBefore => Fault::CloseBefore,
             FaultDetails::CloseAfter => Fault::CloseAfter,
@@ -187,17 +188,17 @@ impl From<NewRule> for Rule {
     }
 }
 
-impl From<&Armed> for RuleDetails {
-    fn from(&Armed { rule: Rule { call, fault, one_in, seed, times }, hits, .. }: &Armed) -> Self {
+impl From<&ActiveRule> for RuleDetails {
+    fn from(&ActiveRule { rule: Rule { call, fault, one_in, seed, times }, hits, .. }: &ActiveRule) -> Self {
         let call = match call {
-            Some(CallKind::Present) => Calls::Present,
-            Some(CallKind::GetBalance) => Calls::GetBalance,
-            Some(CallKind::Pay) => Calls::Pay,
-            Some(CallKind::CancelPay) => Calls::CancelPay,
-            None => Calls::Any,
+            Some(CallKind::Present) => CallFilter::Present,
+            Some(CallKind::GetBalance) => CallFilter::GetBalance,
+            Some(CallKind::Pay) => CallFilter::Pay,
+            Some(CallKind::CancelPay) => CallFilter::CancelPay,
+            None => CallFilter::Any,
         };
         let fault = match fault {
-            Fault::Answer(code) => FaultDetails::Answer(Answer(code)),
+            Fault::Answer(code) => FaultDetails::Answer(FaultCode(code)),
             Fault::Delay(delay) => {
                 FaultDetails::DelayMs(DelayMs(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
             }

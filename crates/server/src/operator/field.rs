@@ -17,20 +17,20 @@ use super::problem::Problem;
 /// A text in a request, where a `T` belongs.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent, bound = "")]
-pub(crate) struct Asked<T>(String, #[serde(skip)] PhantomData<T>);
+pub(crate) struct TextParam<T>(String, #[serde(skip)] PhantomData<T>);
 
 /// A `T` in an answer, as text.
-pub(crate) struct Told<T>(pub(crate) T);
+pub(crate) struct AsText<T>(pub(crate) T);
 
 /// A value that travels as text.
-pub(crate) trait Text: FromStr<Err: Display> + Display {
+pub(crate) trait TextValue: FromStr<Err: Display> + Display {
     /// What the document says of its texts.
     fn schema() -> Schema;
 }
 
-impl<T: Text> Asked<T> {
+impl<T: TextValue> TextParam<T> {
     /// The `T` that the text writes: 422, naming the field, if it writes none.
-    pub(crate) fn read(&self, name: &'static str) -> Result<T, Problem> {
+    pub(crate) fn parse(&self, name: &'static str) -> Result<T, Problem> {
         self.0.parse().map_err(|error| Problem::invalid(name, error))
     }
 
@@ -40,21 +40,21 @@ impl<T: Text> Asked<T> {
     }
 }
 
-impl<T: Text> From<&str> for Asked<T> {
+impl<T: TextValue> From<&str> for TextParam<T> {
     fn from(text: &str) -> Self {
         Self(text.to_owned(), PhantomData)
     }
 }
 
-impl<T: Text> Serialize for Told<T> {
+impl<T: TextValue> Serialize for AsText<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
-macro_rules! documented_by_its_rule {
+macro_rules! impl_text_schema {
     ($($wrapper:ident),*) => {$(
-        impl<T: Text> JsonSchema for $wrapper<T> {
+        impl<T: TextValue> JsonSchema for $wrapper<T> {
             fn inline_schema() -> bool {
                 true
             }
@@ -70,11 +70,11 @@ macro_rules! documented_by_its_rule {
     )*};
 }
 
-documented_by_its_rule!(Asked, Told);
+impl_text_schema!(TextParam, AsText);
 
-macro_rules! nouns {
+macro_rules! impl_text_value {
     ($($noun:ident),*) => {$(
-        impl Text for $noun {
+        impl TextValue for $noun {
             fn schema() -> Schema {
                 let refused = $noun::new("").expect_err("no noun is an empty text");
                 json_schema!({ "type": "string", "pattern": pattern(&refused) })
@@ -83,9 +83,9 @@ macro_rules! nouns {
     )*};
 }
 
-nouns!(AppId, BillNo, OfferId, OpenId, ZoneId);
+impl_text_value!(AppId, BillNo, OfferId, OpenId, ZoneId);
 
-impl Text for Environment {
+impl TextValue for Environment {
     fn schema() -> Schema {
         json_schema!({ "type": "string", "enum": Self::ALL.map(Self::as_str) })
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_tells_the_nouns_own_rule() {
+    fn schema_pattern_matches_the_parsing_rule() {
         assert_eq!(BillNo::schema().get("pattern").unwrap(), r"^[0-9A-Za-z_\-|*@]{1,63}$");
         assert_eq!(ZoneId::schema().get("pattern").unwrap(), r"^[0-9A-Za-z_\-.:|*@]{1,64}$");
     }

@@ -12,27 +12,27 @@ use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{account_key, zone_of_games_without_zones};
-use super::extract::{Json, Path, Query};
-use super::field::Asked;
+use super::accounts::{account_key, default_zone};
+use super::extract::{JsonBody, Path, Query};
+use super::field::TextParam;
 use super::problem::Problem;
 use super::receipt::ReceiptDetails;
-use super::{OfApp, app};
+use super::{AppPath, find_app};
 use crate::settings::AppSettings;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// Coins to top up or to give.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrder {
     kind: NewOrderKind,
-    env: Asked<Environment>,
-    openid: Asked<OpenId>,
+    env: TextParam<Environment>,
+    openid: TextParam<OpenId>,
     /// Where it is not given, the zone of games without zones.
-    #[serde(default = "zone_of_games_without_zones")]
-    zone_id: Asked<ZoneId>,
+    #[serde(default = "default_zone")]
+    zone_id: TextParam<ZoneId>,
     /// The order's number: the same one again is the same order, and changes nothing.
-    bill_no: Asked<BillNo>,
+    bill_no: TextParam<BillNo>,
     #[schemars(range(min = 1, max = Coins::MAX.get()))]
     coins: u64,
     /// The item bought, for the record: at most 1,024 bytes.
@@ -65,11 +65,11 @@ pub(crate) struct PostedOrder {
 
 /// Tops up or gives, once for each bill number.
 pub(crate) async fn post(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfApp>,
-    Json(new): Json<NewOrder>,
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<AppPath>,
+    JsonBody(new): JsonBody<NewOrder>,
 ) -> Result<PostedOrder, Problem> {
-    let order = new.read(&*app(&bank, of.appid.as_str())?)?;
+    let order = new.to_order(&*find_app(&bank, path.appid.as_str())?)?;
     let bill_no = order.bill_no;
     let (replayed, receipt) = match bank.ledger.post(order, bank.now()).await {
         Ok(Posted::Applied(receipt)) => (false, receipt),
@@ -80,9 +80,9 @@ pub(crate) async fn post(
 }
 
 impl NewOrder {
-    fn read(&self, app: &AppSettings) -> Result<Order, Problem> {
+    fn to_order(&self, app: &AppSettings) -> Result<Order, Problem> {
         let account = account_key(app, &self.env, &self.openid, &self.zone_id)?;
-        let bill_no = self.bill_no.read("bill_no")?;
+        let bill_no = self.bill_no.parse("bill_no")?;
         let amount = Amount::new(self.coins).map_err(|error| Problem::invalid("coins", error))?;
         let kind = match self.kind {
             NewOrderKind::Save => OrderKind::Save(amount),
@@ -108,7 +108,7 @@ fn problem(error: PostError, bill_no: BillNo) -> Problem {
     match error {
         PostError::Unavailable(error) => error.into(),
         PostError::Refused(Refusal::BillNoTaken(differs)) => {
-            let field = field(differs);
+            let field = mismatched_field(differs);
             Problem::conflict(
                 field,
                 format!("the order with bill_no {bill_no} has another {field}; nothing changed"),
@@ -131,7 +131,7 @@ fn problem(error: PostError, bill_no: BillNo) -> Problem {
 }
 
 /// The field of [`NewOrder`] for what differs; the offer is the app's.
-fn field(differs: Mismatch) -> &'static str {
+fn mismatched_field(differs: Mismatch) -> &'static str {
     match differs {
         Mismatch::Player => "openid",
         Mismatch::Zone => "zone_id",
@@ -143,21 +143,22 @@ fn field(differs: Mismatch) -> &'static str {
 
 /// A bill number of an app.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct OfBill {
-    appid: Asked<AppId>,
-    bill_no: Asked<BillNo>,
+pub(crate) struct BillPath {
+    appid: TextParam<AppId>,
+    bill_no: TextParam<BillNo>,
 }
 
 /// In which of the two banks of an app.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct InEnvironment {
-    env: Asked<Environment>,
+pub(crate) struct EnvironmentQuery {
+    env: TextParam<Environment>,
 }
 
 /// All that a bill number made.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct FiledOrder {
+#[schemars(rename = "FiledOrder")]
+pub(crate) struct OrderDetails {
     /// The save, present or pay.
     receipt: ReceiptDetails,
     /// The cancel of it.
@@ -166,18 +167,18 @@ pub(crate) struct FiledOrder {
 
 /// Tells what a bill number made.
 pub(crate) async fn get(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfBill>,
-    Query(which): Query<InEnvironment>,
-) -> Result<axum::Json<FiledOrder>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
-    let environment = which.env.read("env")?;
-    let bill = BillKey { app: app.appid, environment, bill_no: of.bill_no.read("bill_no")? };
-    let filed = bank.ledger.order(bill).await?;
-    let filed = filed.ok_or_else(|| {
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<BillPath>,
+    Query(query): Query<EnvironmentQuery>,
+) -> Result<axum::Json<OrderDetails>, Problem> {
+    let app = find_app(&bank, path.appid.as_str())?;
+    let environment = query.env.parse("env")?;
+    let bill = BillKey { app: app.appid, environment, bill_no: path.bill_no.parse("bill_no")? };
+    let entry = bank.ledger.order(bill).await?;
+    let filed = entry.ok_or_else(|| {
         Problem::not_found(format!("bill_no {} made no order in {environment}", bill.bill_no))
     })?;
-    Ok(axum::Json(FiledOrder {
+    Ok(axum::Json(OrderDetails {
         receipt: ReceiptDetails::from(&filed.receipt),
         cancel: filed.cancel.as_ref().map(ReceiptDetails::from),
     }))

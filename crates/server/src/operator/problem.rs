@@ -21,7 +21,7 @@ pub(crate) struct Problem {
 /// What is wrong with a request, and what would be right.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
-pub(crate) struct Details<'a> {
+pub(crate) struct ProblemDetails<'a> {
     r#type: &'static str,
     title: &'a str,
     status: u16,
@@ -40,7 +40,7 @@ impl Problem {
     }
 
     /// The same problem, said of a field.
-    fn of(self, field: &'static str) -> Self {
+    fn with_field(self, field: &'static str) -> Self {
         Self { field: Some(field), ..self }
     }
 
@@ -69,11 +69,11 @@ impl Problem {
 
     /// 409: `field` is not what the bank holds under the same name.
     pub(crate) fn conflict(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::CONFLICT, detail).of(field)
+        Self::new(StatusCode::CONFLICT, detail).with_field(field)
     }
 
     /// 409: the bank is not set up for it.
-    pub(crate) fn not_set_up(detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn not_configured(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
@@ -84,7 +84,7 @@ impl Problem {
 
     /// 422: `name` has a value that it cannot have.
     pub(crate) fn invalid(name: &'static str, problem: impl Display) -> Self {
-        Self::unprocessable(format!("{name} {problem}")).of(name)
+        Self::unprocessable(format!("{name} {problem}")).with_field(name)
     }
 
     /// 503: the bank cannot say in time; the same request may be sent again.
@@ -101,7 +101,7 @@ impl From<Unavailable> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let details = Details {
+        let details = ProblemDetails {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or_default(),
             status: self.status.as_u16(),

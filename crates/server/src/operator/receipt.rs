@@ -5,19 +5,19 @@ use pactolus_types::{AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::accounts::Sums;
-use super::field::Told;
+use super::accounts::AccountSums;
+use super::field::AsText;
 
 /// An order that was applied, and what it did.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ReceiptDetails {
-    appid: Told<AppId>,
-    env: Told<Environment>,
-    offer_id: Told<OfferId>,
-    openid: Told<OpenId>,
-    zone_id: Told<ZoneId>,
+    appid: AsText<AppId>,
+    env: AsText<Environment>,
+    offer_id: AsText<OfferId>,
+    openid: AsText<OpenId>,
+    zone_id: AsText<ZoneId>,
     /// The order's number; of a cancel, the number of its pay.
-    bill_no: Told<BillNo>,
+    bill_no: AsText<BillNo>,
     kind: ReceiptKind,
     /// The coins moved.
     coins: u64,
@@ -30,7 +30,7 @@ pub(crate) struct ReceiptDetails {
     /// When the bank decided it, in milliseconds since 1970.
     at_ms: u64,
     /// The account right after it.
-    after: Sums,
+    after: AccountSums,
 }
 
 /// What an order does.
@@ -62,19 +62,19 @@ impl From<&Receipt> for ReceiptDetails {
     fn from(receipt: &Receipt) -> Self {
         let order = &receipt.order;
         Self {
-            appid: Told(order.account.app),
-            env: Told(order.account.environment),
-            offer_id: Told(order.account.offer),
-            openid: Told(order.account.player),
-            zone_id: Told(order.account.zone),
-            bill_no: Told(order.bill_no),
+            appid: AsText(order.account.app),
+            env: AsText(order.account.environment),
+            offer_id: AsText(order.account.offer),
+            openid: AsText(order.account.player),
+            zone_id: AsText(order.account.zone),
+            bill_no: AsText(order.bill_no),
             kind: order.kind.into(),
             coins: receipt.coins.get(),
             gifted: receipt.gifted.get(),
             item: order.memo.item().to_owned(),
             remark: order.memo.remark().to_owned(),
             at_ms: receipt.at.get(),
-            after: Sums::from(&receipt.after),
+            after: AccountSums::from(&receipt.after),
         }
     }
 }

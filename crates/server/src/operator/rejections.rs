@@ -11,37 +11,37 @@ use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{Path, Query};
-use super::field::{Asked, Text, Told};
+use super::field::{AsText, TextParam, TextValue};
 use super::problem::Problem;
 use crate::rejections;
 use crate::rejections::rejection::Rejection;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// The most rejections of a list.
 const LIMIT_MAX: usize = 100;
 
 /// A rejection.
 #[derive(Deserialize, JsonSchema)]
-pub(crate) struct OfRequest {
+pub(crate) struct RejectionPath {
     /// The request's id, as its refusal told it.
-    rid: Asked<Rid>,
+    rid: TextParam<Rid>,
 }
 
 /// How many.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct HowMany {
+pub(crate) struct ListQuery {
     /// How many rejections the list holds at most.
-    #[serde(default = "usual_limit")]
+    #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: usize,
 }
 
-fn usual_limit() -> usize {
+fn default_limit() -> usize {
     20
 }
 
-impl Text for Rid {
+impl TextValue for Rid {
     fn schema() -> Schema {
         json_schema!({ "type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$" })
     }
@@ -51,14 +51,14 @@ impl Text for Rid {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RejectionBrief {
     /// The request's id.
-    rid: Told<Rid>,
+    rid: AsText<Rid>,
     /// In milliseconds since 1970.
     at_ms: u64,
     /// The app that the token spoke for; missing if it spoke for none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Told<AppId>")]
-    appid: Option<Told<AppId>>,
-    env: Told<Environment>,
+    #[schemars(with = "AsText<AppId>")]
+    appid: Option<AsText<AppId>>,
+    env: AsText<Environment>,
     method: String,
     path: &'static str,
     errcode: i32,
@@ -117,10 +117,10 @@ pub(crate) struct RejectionList {
 impl From<&Rejection> for RejectionBrief {
     fn from(rejection: &Rejection) -> Self {
         Self {
-            rid: Told(rejection.rid),
+            rid: AsText(rejection.rid),
             at_ms: rejection.at.get(),
-            appid: rejection.appid.map(Told),
-            env: Told(rejection.path.environment),
+            appid: rejection.appid.map(AsText),
+            env: AsText(rejection.path.environment),
             method: rejection.method.to_string(),
             path: rejection.path.as_str(),
             errcode: rejection.errcode,
@@ -146,11 +146,11 @@ impl From<&Rejection> for RejectionDetails {
             more_parameters: parameters.map_or(0, |parameters| parameters.omitted),
             signed_text: rejection.signed_text.clone(),
             findings: rejection
-                .findings
+                .diagnoses
                 .iter()
                 .map(|told| FindingDetails {
                     name: told.name.clone(),
-                    finding: told.words.clone(),
+                    finding: told.explanation.clone(),
                     fix: told.fix.clone(),
                 })
                 .collect(),
@@ -162,30 +162,30 @@ impl From<&Rejection> for RejectionDetails {
 #[derive(Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(transparent)]
-pub(crate) struct Shown(RejectionDetails);
+pub(crate) struct RejectionJson(RejectionDetails);
 
 /// Tells why a request was refused.
 pub(crate) async fn get(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfRequest>,
-) -> Result<Json<Shown>, Problem> {
-    let rid = of.rid.read("rid")?;
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<RejectionPath>,
+) -> Result<Json<RejectionJson>, Problem> {
+    let rid = path.rid.parse("rid")?;
     let rejection = rejections::find(&bank, rid).await?.ok_or_else(|| {
         Problem::not_found(
             "no refusal with this rid is kept; the bank forgets older ones, and all when it restarts",
         )
     })?;
-    Ok(Json(Shown(RejectionDetails::from(&*rejection))))
+    Ok(Json(RejectionJson(RejectionDetails::from(&*rejection))))
 }
 
 /// Lists the newest refusals.
 pub(crate) async fn list(
-    State(bank): State<Arc<Bank>>,
-    Query(how_many): Query<HowMany>,
+    State(bank): State<Arc<AppState>>,
+    Query(query): Query<ListQuery>,
 ) -> Result<Json<RejectionList>, Problem> {
-    if !(1..=LIMIT_MAX).contains(&how_many.limit) {
+    if !(1..=LIMIT_MAX).contains(&query.limit) {
         return Err(Problem::invalid("limit", format_args!("must be 1 to {LIMIT_MAX}")));
     }
-    let newest = bank.rejections.newest(how_many.limit);
+    let newest = bank.rejections.newest(query.limit);
     Ok(Json(RejectionList { rejections: newest.iter().map(|rejection| (&**rejection).into()).collect() }))
 }

@@ -10,12 +10,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::extract::{Json, Path};
-use super::field::Told;
+use super::extract::{JsonBody, Path};
+use super::field::AsText;
 use super::problem::Problem;
-use super::{OfPlayer, app};
+use super::{PlayerPath, find_app};
 use crate::auth::sessions::Session;
-use crate::state::Bank;
+use crate::state::AppState;
 
 /// A login to put in place of any before.
 #[derive(Deserialize, JsonSchema)]
@@ -31,9 +31,10 @@ pub(crate) struct NewSession {
 
 /// The login that is now in place.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct PutSession {
-    appid: Told<AppId>,
-    openid: Told<OpenId>,
+#[schemars(rename = "PutSession")]
+pub(crate) struct SessionDetails {
+    appid: AsText<AppId>,
+    openid: AsText<OpenId>,
     /// In seconds since 1970.
     expires_at: u64,
 }
@@ -43,23 +44,23 @@ const EXPIRES_IN_MAX: u64 = 366 * 86_400;
 
 /// Logs a player in.
 pub(crate) async fn put(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfPlayer>,
-    Json(session): Json<NewSession>,
-) -> Result<axum::Json<PutSession>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
-    let openid = of.openid.read("openid")?;
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<PlayerPath>,
+    JsonBody(session): JsonBody<NewSession>,
+) -> Result<axum::Json<SessionDetails>, Problem> {
+    let app = find_app(&bank, path.appid.as_str())?;
+    let openid = path.openid.parse("openid")?;
     let key =
         SessionKey::new(&session.session_key).map_err(|error| Problem::invalid("session_key", error))?;
     if !(1..=EXPIRES_IN_MAX).contains(&session.expires_in) {
         return Err(Problem::invalid("expires_in", format_args!("must be 1 to {EXPIRES_IN_MAX} seconds")));
     }
-    let good_from = bank.now();
-    let good_until = good_from.saturating_add(Duration::from_secs(session.expires_in));
-    bank.sessions.put(app.appid, openid, Session { key, good_from, good_until }).await?;
-    Ok(axum::Json(PutSession {
-        appid: Told(app.appid),
-        openid: Told(openid),
-        expires_at: good_until.seconds(),
+    let valid_from = bank.now();
+    let valid_until = valid_from.saturating_add(Duration::from_secs(session.expires_in));
+    bank.sessions.put(app.appid, openid, Session { key, valid_from, valid_until }).await?;
+    Ok(axum::Json(SessionDetails {
+        appid: AsText(app.appid),
+        openid: AsText(openid),
+        expires_at: valid_until.seconds(),
     }))
 }

@@ -15,13 +15,13 @@ use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::accounts::{account_key, zone_of_games_without_zones};
+use super::accounts::{account_key, default_zone};
 use super::extract::{Path, Query};
-use super::field::{Asked, Text, Told};
+use super::field::{AsText, TextParam, TextValue};
 use super::problem::Problem;
 use super::receipt::ReceiptDetails;
-use super::{OfApp, app};
-use crate::state::Bank;
+use super::{AppPath, find_app};
+use crate::state::AppState;
 
 /// The most orders of a page: at some 3 KiB each with the longest memo, 300 KiB.
 const LIMIT_MAX: usize = 100;
@@ -29,23 +29,23 @@ const LIMIT_MAX: usize = 100;
 /// Which page of which account.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Which {
-    env: Asked<Environment>,
-    openid: Asked<OpenId>,
+pub(crate) struct StatementQuery {
+    env: TextParam<Environment>,
+    openid: TextParam<OpenId>,
     /// Where it is not given, the zone of games without zones.
-    #[serde(default = "zone_of_games_without_zones")]
-    zone_id: Asked<ZoneId>,
+    #[serde(default = "default_zone")]
+    zone_id: TextParam<ZoneId>,
     /// How many orders a page holds at most.
-    #[serde(default = "usual_limit")]
+    #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: usize,
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Asked<PageMark>")]
-    after: Option<Asked<PageMark>>,
+    #[schemars(with = "TextParam<PageCursor>")]
+    after: Option<TextParam<PageCursor>>,
 }
 
-fn usual_limit() -> usize {
+fn default_limit() -> usize {
     20
 }
 
@@ -55,46 +55,46 @@ pub(crate) struct Statement {
     /// Newest first.
     orders: Vec<ReceiptDetails>,
     /// What to ask the next page with, in `after`; null if there are no older orders.
-    next: Option<Told<PageMark>>,
+    next: Option<AsText<PageCursor>>,
 }
 
 /// Tells a page of a player's orders.
 pub(crate) async fn get(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfApp>,
-    Query(which): Query<Which>,
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<AppPath>,
+    Query(query): Query<StatementQuery>,
 ) -> Result<Json<Statement>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
-    let key = account_key(&app, &which.env, &which.openid, &which.zone_id)?;
-    if !(1..=LIMIT_MAX).contains(&which.limit) {
+    let app = find_app(&bank, path.appid.as_str())?;
+    let key = account_key(&app, &query.env, &query.openid, &query.zone_id)?;
+    if !(1..=LIMIT_MAX).contains(&query.limit) {
         return Err(Problem::invalid("limit", format_args!("must be 1 to {LIMIT_MAX}")));
     }
-    let after = match &which.after {
+    let after = match &query.after {
         None => None,
-        Some(after) => Some(after.read("after")?.of(&key)?),
+        Some(after) => Some(after.parse("after")?.cursor_for(&key)?),
     };
-    let page = bank.ledger.statement(key, after, which.limit).await?;
+    let page = bank.ledger.statement(key, after, query.limit).await?;
     Ok(Json(Statement {
         orders: page.receipts.iter().map(ReceiptDetails::from).collect(),
-        next: page.next.map(|cursor| Told(PageMark::new(cursor, &key))),
+        next: page.next.map(|cursor| AsText(PageCursor::new(cursor, &key))),
     }))
 }
 
 /// A cursor with a check of the account that it belongs to: a mark of another statement, or one that was cut off,
 /// would otherwise read like the end of this one.
-struct PageMark {
+struct PageCursor {
     cursor: Cursor,
-    check: u32,
+    checksum: u32,
 }
 
-impl PageMark {
+impl PageCursor {
     fn new(cursor: Cursor, key: &AccountKey) -> Self {
-        Self { cursor, check: check(cursor, key) }
+        Self { cursor, checksum: checksum(cursor, key) }
     }
 
     /// The cursor, if it is one of this account's.
-    fn of(&self, key: &AccountKey) -> Result<Cursor, Problem> {
-        if self.check == check(self.cursor, key) {
+    fn cursor_for(&self, key: &AccountKey) -> Result<Cursor, Problem> {
+        if self.checksum == checksum(self.cursor, key) {
             Ok(self.cursor)
         } else {
             Err(Problem::invalid("after", "is the `next` of another account's statement"))
@@ -102,20 +102,20 @@ impl PageMark {
     }
 }
 
-fn check(cursor: Cursor, key: &AccountKey) -> u32 {
+fn checksum(cursor: Cursor, key: &AccountKey) -> u32 {
     let AccountKey { app, environment, offer, player, zone } = key;
     let text = format!("{} {app} {environment} {offer} {player} {zone}", cursor.get());
     let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text));
     u32::from_be_bytes([a, b, c, d])
 }
 
-impl fmt::Display for PageMark {
+impl fmt::Display for PageCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:08x}", self.cursor.get(), self.check)
+        write!(f, "{:016x}{:08x}", self.cursor.get(), self.checksum)
     }
 }
 
-impl FromStr for PageMark {
+impl FromStr for PageCursor {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
@@ -123,7 +123,7 @@ impl FromStr for PageMark {
             let (cursor, check) = text.split_at_checked(16)?;
             let mark = Self {
                 cursor: Cursor::new(u64::from_str_radix(cursor, 16).ok()?),
-                check: u32::from_str_radix(check, 16).ok()?,
+                checksum: u32::from_str_radix(check, 16).ok()?,
             };
             // One mark has one text.
             (mark.to_string() == text).then_some(mark)
@@ -132,7 +132,7 @@ impl FromStr for PageMark {
     }
 }
 
-impl Text for PageMark {
+impl TextValue for PageCursor {
     fn schema() -> Schema {
         json_schema!({ "type": "string", "description": "Means something to the bank alone." })
     }
@@ -146,11 +146,11 @@ pub(super) mod fuzzing {
     use pactolus_ledger::{AccountKey, Cursor};
     use pactolus_types::Environment;
 
-    use super::PageMark;
+    use super::PageCursor;
 
     /// A mark reads back, has one text, and is of one account.
-    pub(in crate::operator) fn marks(bytes: &[u8]) {
-        if let Some(mark) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageMark>().ok()) {
+    pub(in crate::operator) fn page_cursors(bytes: &[u8]) {
+        if let Some(mark) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageCursor>().ok()) {
             assert_eq!(mark.to_string().as_bytes(), bytes, "a mark has two texts");
         }
         let account = AccountKey {
@@ -163,13 +163,15 @@ pub(super) mod fuzzing {
         let other = AccountKey { player: "two".parse().expect("it keeps the rule"), ..account };
         let mut choices = Choices::new(bytes);
         let cursor = Cursor::new(choices.number());
-        let text = PageMark::new(cursor, &account).to_string();
-        let mark: PageMark = text.parse().expect("it was written as one");
-        assert_eq!(mark.of(&account).ok(), Some(cursor));
+        let text = PageCursor::new(cursor, &account).to_string();
+        let mark: PageCursor = text.parse().expect("it was written as one");
+        assert_eq!(mark.cursor_for(&account).ok(), Some(cursor));
         // Of 2^32 accounts one has the same check.
-        assert!(mark.of(&other).is_err() || mark.check == PageMark::new(cursor, &other).check);
+        assert!(
+            mark.cursor_for(&other).is_err() || mark.checksum == PageCursor::new(cursor, &other).checksum
+        );
         let at = choices.below(text.len());
         let changed = [&text[..at], &text[at + 1..]].concat();
-        assert!(changed.parse::<PageMark>().is_err(), "a mark that lacks a digit is taken");
+        assert!(changed.parse::<PageCursor>().is_err(), "a mark that lacks a digit is taken");
     }
 }

@@ -14,10 +14,10 @@ use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{Path, Query};
-use super::field::{Asked, Text, Told};
+use super::field::{AsText, TextParam, TextValue};
 use super::problem::Problem;
-use super::{OfApp, app};
-use crate::state::Bank;
+use super::{AppPath, find_app};
+use crate::state::AppState;
 
 /// The most days that are told at once: a leap year.
 const DAYS_MAX: u32 = 366;
@@ -25,21 +25,21 @@ const DAYS_MAX: u32 = 366;
 /// Which days of which of the two banks of an app.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Which {
-    env: Asked<Environment>,
+pub(crate) struct TotalsQuery {
+    env: TextParam<Environment>,
     /// The first day, by UTC.
-    from: Asked<UtcDay>,
+    from: TextParam<UtcDay>,
     /// The last day, by UTC: not before `from`, and at most 366 days are told at once.
-    to: Asked<UtcDay>,
+    to: TextParam<UtcDay>,
 }
 
 /// What the orders of some days sum up to.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct PeriodTotals {
-    appid: Told<AppId>,
-    env: Told<Environment>,
-    from: Told<UtcDay>,
-    to: Told<UtcDay>,
+    appid: AsText<AppId>,
+    env: AsText<Environment>,
+    from: AsText<UtcDay>,
+    to: AsText<UtcDay>,
     /// By offer, zone and day; what had no order is not among them.
     totals: Vec<DayTotal>,
 }
@@ -47,11 +47,11 @@ pub(crate) struct PeriodTotals {
 /// The sums of one offer, zone and day.
 #[derive(Serialize, JsonSchema)]
 struct DayTotal {
-    offer_id: Told<OfferId>,
+    offer_id: AsText<OfferId>,
     /// The game server: the zone up to the `_` that joins a role.
-    zone_id: Told<ZoneId>,
+    zone_id: AsText<ZoneId>,
     /// The day on which the bank decided, by UTC.
-    day: Told<UtcDay>,
+    day: AsText<UtcDay>,
     save: KindTotal,
     present: KindTotal,
     /// Pays, cancelled or not.
@@ -72,13 +72,13 @@ struct KindTotal {
 
 /// Tells what the orders of some days sum up to.
 pub(crate) async fn get(
-    State(bank): State<Arc<Bank>>,
-    Path(of): Path<OfApp>,
-    Query(which): Query<Which>,
+    State(bank): State<Arc<AppState>>,
+    Path(path): Path<AppPath>,
+    Query(query): Query<TotalsQuery>,
 ) -> Result<Json<PeriodTotals>, Problem> {
-    let app = app(&bank, of.appid.as_str())?;
-    let env = which.env.read("env")?;
-    let (from, to) = (which.from.read("from")?, which.to.read("to")?);
+    let app = find_app(&bank, path.appid.as_str())?;
+    let env = query.env.parse("env")?;
+    let (from, to) = (query.from.parse("from")?, query.to.parse("to")?);
     match to.0.get().checked_sub(from.0.get()) {
         None => return Err(Problem::invalid("to", "is before from")),
         Some(later) if later >= DAYS_MAX => {
@@ -91,10 +91,10 @@ pub(crate) async fn get(
     }
     let totals = bank.ledger.totals(app.appid, env, from.0, to.0).await?;
     Ok(Json(PeriodTotals {
-        appid: Told(app.appid),
-        env: Told(env),
-        from: Told(from),
-        to: Told(to),
+        appid: AsText(app.appid),
+        env: AsText(env),
+        from: AsText(from),
+        to: AsText(to),
         totals: totals.iter().map(DayTotal::from).collect(),
     }))
 }
@@ -102,9 +102,9 @@ pub(crate) async fn get(
 impl From<&Total> for DayTotal {
     fn from(Total { key, tallies: sums }: &Total) -> Self {
         Self {
-            offer_id: Told(key.offer),
-            zone_id: Told(key.zone),
-            day: Told(UtcDay(key.day)),
+            offer_id: AsText(key.offer),
+            zone_id: AsText(key.zone),
+            day: AsText(UtcDay(key.day)),
             save: sums.saves.into(),
             present: sums.presents.into(),
             pay: sums.pays.into(),
@@ -123,11 +123,11 @@ impl From<OrderTally> for KindTotal {
 #[derive(Clone, Copy)]
 struct UtcDay(Day);
 
-const FIRST: Date = Date::constant(1970, 1, 1);
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 impl fmt::Display for UtcDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = i32::try_from(self.0.get()).ok().and_then(|days| FIRST.checked_add(days.days()).ok());
+        let date = i32::try_from(self.0.get()).ok().and_then(|days| EPOCH.checked_add(days.days()).ok());
         date.unwrap_or(Date::MAX).fmt(f)
     }
 }
@@ -140,14 +140,14 @@ impl FromStr for UtcDay {
             let date: Date = text.parse().ok()?;
             // Other ways to write a date read too; one is enough.
             let date = Some(date).filter(|date| date.to_string() == text)?;
-            let days = FIRST.until((Unit::Day, date)).ok()?.get_days();
+            let days = EPOCH.until((Unit::Day, date)).ok()?.get_days();
             Some(Self(Day::new(u32::try_from(days).ok()?)))
         };
         read().ok_or("is not a day like 2017-10-09, from 1970-01-01 on")
     }
 }
 
-impl Text for UtcDay {
+impl TextValue for UtcDay {
     fn schema() -> Schema {
         json_schema!({ "type": "string", "format": "date" })
     }
@@ -163,14 +163,14 @@ pub(super) mod fuzzing {
     use super::UtcDay;
 
     /// 9999-12-31.
-    const LAST: u64 = 2_932_896;
+    const LAST_DAY: u64 = 2_932_896;
 
     /// A day reads back, and has one text.
     pub(in crate::operator) fn days(bytes: &[u8]) {
         if let Some(day) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<UtcDay>().ok()) {
             assert_eq!(day.to_string().as_bytes(), bytes, "a day has two texts");
         }
-        let days = u32::try_from(Choices::new(bytes).number() % (LAST + 1)).expect("it is less");
+        let days = u32::try_from(Choices::new(bytes).number() % (LAST_DAY + 1)).expect("it is less");
         let read: UtcDay = UtcDay(Day::new(days)).to_string().parse().expect("it was written as one");
         assert_eq!(read.0.get(), days);
     }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_reads_back_and_has_one_text() {
+    fn day_round_trips_with_one_spelling() {
         for (text, days) in
             [("1970-01-01", 0), ("1970-01-02", 1), ("2017-10-09", 17_448), ("9999-12-31", 2_932_896)]
         {

@@ -5,11 +5,11 @@ use pactolus_protocol::SessionKey;
 use pactolus_protocol::explain::{RedactedParameter, RedactedParameters};
 use zeroize::Zeroizing;
 
-use super::rejection::Seen;
-use crate::state::Bank;
+use super::rejection::RequestTrace;
+use crate::state::AppState;
 
 /// What stands in the place of a secret.
-const MASK: &str = "***";
+const REDACTED: &str = "***";
 
 /// The shortest text that is masked: what is shorter hides nothing, and masking it would spoil every text.
 const SECRET_BYTES_MIN: usize = 6;
@@ -24,17 +24,17 @@ const TEXT_BYTES_MAX: usize = 1024;
 const NAME_BYTES_MAX: usize = 64;
 
 /// The secrets that a request can have held. Session keys are known by their form, whose ever they are.
-pub(super) struct Masks(Vec<Zeroizing<String>>);
+pub(super) struct Redactor(Vec<Zeroizing<String>>);
 
-impl Masks {
-    pub(super) fn of(bank: &Bank, seen: &Seen) -> Self {
+impl Redactor {
+    pub(super) fn new(bank: &AppState, trace: &RequestTrace) -> Self {
         let operator = std::iter::once(bank.operator_token.expose());
-        let app = seen.app.iter().flat_map(|app| {
+        let app = trace.app.iter().flat_map(|app| {
             [app.midas_key.expose(), app.sandbox_midas_key.expose(), app.app_secret.expose()]
                 .into_iter()
                 .chain(app.static_access_tokens.iter().map(AccessToken::expose))
         });
-        let token = seen.token.iter().map(AccessToken::expose);
+        let token = trace.token.iter().map(AccessToken::expose);
         let mut secrets: Vec<_> = operator
             .chain(app)
             .chain(token)
@@ -46,25 +46,25 @@ impl Masks {
         Self(secrets)
     }
 
-    pub(super) fn mask(&self, text: String) -> String {
+    pub(super) fn redact(&self, text: String) -> String {
         let text = self.0.iter().fold(text, |text, secret| {
-            if text.contains(secret.as_str()) { text.replace(secret.as_str(), MASK) } else { text }
+            if text.contains(secret.as_str()) { text.replace(secret.as_str(), REDACTED) } else { text }
         });
-        without_session_keys(text)
+        redact_session_keys(text)
     }
 
-    pub(super) fn mask_all(&self, parameters: RedactedParameters) -> RedactedParameters {
+    pub(super) fn redact_parameters(&self, parameters: RedactedParameters) -> RedactedParameters {
         let mask = |shown: RedactedParameter| RedactedParameter {
             // Cut after masking: half a key would not be known for one.
-            name: cut(self.mask(shown.name), NAME_BYTES_MAX),
-            value: shown.value.map(|value| cut(self.mask(value), TEXT_BYTES_MAX)),
+            name: truncate(self.redact(shown.name), NAME_BYTES_MAX),
+            value: shown.value.map(|value| truncate(self.redact(value), TEXT_BYTES_MAX)),
             ..shown
         };
         RedactedParameters { parameters: parameters.parameters.into_iter().map(mask).collect(), ..parameters }
     }
 }
 
-fn cut(mut text: String, bytes_max: usize) -> String {
+fn truncate(mut text: String, bytes_max: usize) -> String {
     if text.len() > bytes_max {
         let end = (0..=bytes_max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
         text.truncate(end);
@@ -76,7 +76,7 @@ fn cut(mut text: String, bytes_max: usize) -> String {
 }
 
 /// The text with every session key in it masked.
-fn without_session_keys(text: String) -> String {
+fn redact_session_keys(text: String) -> String {
     if !text.contains("==") {
         return text;
     }
@@ -87,7 +87,7 @@ fn without_session_keys(text: String) -> String {
             .checked_sub(SESSION_KEY_BYTES)
             .filter(|begin| rest.get(*begin..end).is_some_and(|key| SessionKey::new(key).is_ok()));
         match key {
-            Some(begin) => masked.extend([&rest[..begin], MASK]),
+            Some(begin) => masked.extend([&rest[..begin], REDACTED]),
             None => masked.push_str(&rest[..end]),
         }
         rest = &rest[end..];
@@ -100,14 +100,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(cut("宝宝".to_owned(), 6), "宝宝");
-        assert_eq!(cut("宝宝".to_owned(), 5), "宝…");
-        assert_eq!(cut("宝宝".to_owned(), 2), "…");
+    fn long_text_is_truncated_at_char_boundary() {
+        assert_eq!(truncate("宝宝".to_owned(), 6), "宝宝");
+        assert_eq!(truncate("宝宝".to_owned(), 5), "宝…");
+        assert_eq!(truncate("宝宝".to_owned(), 2), "…");
     }
 
     #[test]
-    fn a_session_key_is_masked_wherever_it_stands() {
+    fn session_keys_are_redacted_anywhere() {
         let key = "V7Q38/i2KXaqrQyl2Yx9Hg==";
         let cases = [
             ("", ""),
@@ -120,7 +120,7 @@ mod tests {
             (&key[1..], &key[1..]),
         ];
         for (text, masked) in cases {
-            assert_eq!(without_session_keys(text.to_owned()), masked);
+            assert_eq!(redact_session_keys(text.to_owned()), masked);
         }
     }
 }

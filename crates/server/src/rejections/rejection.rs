@@ -26,22 +26,22 @@ pub(crate) struct Rejection {
     pub(crate) parameters: Option<RedactedParameters>,
     /// The text of the signature that does not verify.
     pub(crate) signed_text: Option<String>,
-    pub(crate) findings: Vec<Told>,
+    pub(crate) diagnoses: Vec<Diagnosis>,
 }
 
 /// Something found out about a refusal.
-pub(crate) struct Told {
+pub(crate) struct Diagnosis {
     /// A name for programs.
     pub(crate) name: Cow<'static, str>,
     /// What was done, or is so.
-    pub(crate) words: String,
+    pub(crate) explanation: String,
     /// What would be right.
     pub(crate) fix: String,
 }
 
 /// What a request has shown so far; whoever checks it writes it down, and whoever refuses it reads it.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct RequestTrace {
     pub(crate) token: Option<AccessToken>,
     pub(crate) app: Option<Arc<AppSettings>>,
     pub(crate) body: Option<Bytes>,

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use pactolus_protocol::Rid;
 
-use super::rejection::{Rejection, Told};
+use super::rejection::{Diagnosis, Rejection};
 
 /// What a rejection takes besides its texts: itself, its place in the map and in the order, rounded up.
-const FIXED_BYTES: usize = 512;
+const REJECTION_OVERHEAD_BYTES: usize = 512;
 
 /// What a parameter or a finding takes besides its texts.
-const ENTRY_BYTES: usize = 96;
+const ITEM_OVERHEAD_BYTES: usize = 96;
 
 /// The newest rejections.
 pub(super) struct Ring {
-    kept_max: usize,
+    entries_max: usize,
     bytes_max: usize,
     bytes: usize,
     by_rid: HashMap<Rid, Arc<Rejection>>,
@@ -24,8 +24,8 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn new(kept_max: usize, bytes_max: usize) -> Self {
-        Self { kept_max, bytes_max, bytes: 0, by_rid: HashMap::new(), order: VecDeque::new() }
+    pub(super) fn new(entries_max: usize, bytes_max: usize) -> Self {
+        Self { entries_max, bytes_max, bytes: 0, by_rid: HashMap::new(), order: VecDeque::new() }
     }
 
     pub(super) fn get(&self, rid: Rid) -> Option<Arc<Rejection>> {
@@ -39,15 +39,15 @@ impl Ring {
 
     /// Keeps `rejection`, and forgets the oldest ones that it leaves no room for.
     pub(super) fn push(&mut self, rejection: Arc<Rejection>) {
-        let bytes = size(&rejection);
-        if self.kept_max == 0 || bytes > self.bytes_max || self.by_rid.contains_key(&rejection.rid) {
+        let bytes = memory_bytes(&rejection);
+        if self.entries_max == 0 || bytes > self.bytes_max || self.by_rid.contains_key(&rejection.rid) {
             return;
         }
-        while self.order.len() >= self.kept_max || self.bytes + bytes > self.bytes_max {
+        while self.order.len() >= self.entries_max || self.bytes + bytes > self.bytes_max {
             let oldest =
                 self.order.pop_front().expect("an empty ring has room for what is within its bounds");
             let forgotten = self.by_rid.remove(&oldest).expect("what is in the order is in the map");
-            self.bytes -= size(&forgotten);
+            self.bytes -= memory_bytes(&forgotten);
         }
         self.bytes += bytes;
         self.order.push_back(rejection.rid);
@@ -56,17 +56,25 @@ impl Ring {
 }
 
 /// About how many bytes of memory it takes.
-fn size(rejection: &Rejection) -> usize {
-    let of_finding = |told: &Told| ENTRY_BYTES + told.words.len() + told.fix.len();
-    let findings: usize = rejection.findings.iter().map(of_finding).sum();
+fn memory_bytes(rejection: &Rejection) -> usize {
+    let of_finding = |told: &Diagnosis| ITEM_OVERHEAD_BYTES + told.explanation.len() + told.fix.len();
+    let findings: usize = rejection.diagnoses.iter().map(of_finding).sum();
     let shown = rejection.parameters.iter().flat_map(|parameters| &parameters.parameters);
     let parameters: usize = shown
         .map(|shown| {
-            ENTRY_BYTES + shown.name.len() + shown.form.len() + shown.value.as_ref().map_or(0, String::len)
+            ITEM_OVERHEAD_BYTES
+                + shown.name.len()
+                + shown.form.len()
+                + shown.value.as_ref().map_or(0, String::len)
         })
         .sum();
     let text = rejection.signed_text.as_ref().map_or(0, String::len);
-    FIXED_BYTES + rejection.method.as_str().len() + rejection.errmsg.len() + text + parameters + findings
+    REJECTION_OVERHEAD_BYTES
+        + rejection.method.as_str().len()
+        + rejection.errmsg.len()
+        + text
+        + parameters
+        + findings
 }
 
 #[cfg(test)]
@@ -87,34 +95,34 @@ mod tests {
             errmsg: "x".repeat(errmsg_bytes),
             parameters: None,
             signed_text: None,
-            findings: Vec::new(),
+            diagnoses: Vec::new(),
         })
     }
 
-    fn kept(ring: &Ring) -> Vec<u64> {
+    fn numbers(ring: &Ring) -> Vec<u64> {
         ring.newest(usize::MAX).iter().map(|rejection| rejection.at.get()).collect()
     }
 
     #[test]
-    fn the_newest_win_by_number_and_by_bytes() {
+    fn evicts_oldest_by_count_and_bytes() {
         let mut ring = Ring::new(3, 10_000);
         (0..5).for_each(|number| ring.push(rejection(number, 10)));
-        assert_eq!(kept(&ring), [4, 3, 2]);
+        assert_eq!(numbers(&ring), [4, 3, 2]);
         ring.push(rejection(5, 8000));
-        assert_eq!(kept(&ring), [5, 4, 3]);
+        assert_eq!(numbers(&ring), [5, 4, 3]);
         ring.push(rejection(6, 2000));
-        assert_eq!(kept(&ring), [6]);
+        assert_eq!(numbers(&ring), [6]);
         ring.push(rejection(7, 10_000));
-        assert_eq!(kept(&ring), [6], "what is too large for the ring empties it for nothing");
+        assert_eq!(numbers(&ring), [6], "what is too large for the ring empties it for nothing");
         assert!(ring.get(Rid::new(UnixMillis::new(0), 6)).is_some());
         assert!(ring.get(Rid::new(UnixMillis::new(0), 5)).is_none());
-        assert_eq!((ring.by_rid.len(), ring.bytes), (1, size(&rejection(6, 2000))));
+        assert_eq!((ring.by_rid.len(), ring.bytes), (1, memory_bytes(&rejection(6, 2000))));
     }
 
     #[test]
-    fn a_ring_without_room_keeps_nothing() {
+    fn zero_capacity_ring_stays_empty() {
         let mut ring = Ring::new(0, 10_000);
         ring.push(rejection(1, 10));
-        assert_eq!(kept(&ring), [0_u64; 0]);
+        assert_eq!(numbers(&ring), [0_u64; 0]);
     }
 }

@@ -5,7 +5,7 @@ use pactolus_protocol::explain::{RedactedParameter, RedactedParameters};
 use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::rejection::{Rejection, Told};
+use super::rejection::{Diagnosis, Rejection};
 
 /// A rejection as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl StoredRejection {
                 omitted: stored.more_parameters,
             }),
             signed_text: stored.signed_text,
-            findings: stored.findings.into_iter().map(Told::from).collect(),
+            diagnoses: stored.findings.into_iter().map(Diagnosis::from).collect(),
         })
     }
 }
@@ -85,7 +85,7 @@ impl From<&Rejection> for StoredRejection {
             parameters: shown.map(StoredParameter::from).collect(),
             more_parameters: parameters.map_or(0, |parameters| parameters.omitted),
             signed_text: rejection.signed_text.clone(),
-            findings: rejection.findings.iter().map(StoredFinding::from).collect(),
+            findings: rejection.diagnoses.iter().map(StoredFinding::from).collect(),
         }
     }
 }
@@ -108,15 +108,15 @@ impl From<StoredParameter> for RedactedParameter {
     }
 }
 
-impl From<&Told> for StoredFinding {
-    fn from(told: &Told) -> Self {
-        Self { name: told.name.to_string(), finding: told.words.clone(), fix: told.fix.clone() }
+impl From<&Diagnosis> for StoredFinding {
+    fn from(told: &Diagnosis) -> Self {
+        Self { name: told.name.to_string(), finding: told.explanation.clone(), fix: told.fix.clone() }
     }
 }
 
-impl From<StoredFinding> for Told {
+impl From<StoredFinding> for Diagnosis {
     fn from(stored: StoredFinding) -> Self {
-        Self { name: stored.name.into(), words: stored.finding, fix: stored.fix }
+        Self { name: stored.name.into(), explanation: stored.finding, fix: stored.fix }
     }
 }
 

@@ -10,53 +10,53 @@ use serde::{Deserialize, Serialize};
 use super::{KeyId, Keyring};
 
 /// How often a change is tried that another node came before.
-const TRIES: usize = 8;
+const ATTEMPTS_MAX: usize = 8;
 
 /// The furthest moment that every engine can keep.
-const NEVER: UnixMillis = UnixMillis::new(i64::MAX.unsigned_abs());
+const NO_EXPIRY: UnixMillis = UnixMillis::new(i64::MAX.unsigned_abs());
 
 /// As it is kept. Ids are no secret.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredKeyIds {
     keys: Vec<String>,
 }
 
 /// Why a store is not served with these keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAdmitted {
+pub enum KeyCheckError {
     /// Something in it may be sealed with keys that are not here.
     #[error(
         "its logins and tokens are sealed with a master key that the configuration lacks (id {}); put it into \
          `master_keys`, or if it is lost, forget what it sealed with `pactolus reseal --forget-lost`",
-        ids(.0)
+        join_ids(.0)
     )]
-    KeysMissing(Vec<KeyId>),
+    MissingKeys(Vec<KeyId>),
     /// The store cannot say.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-fn ids(ids: &[KeyId]) -> String {
+fn join_ids(ids: &[KeyId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Keyring {
     /// Makes sure that all keys are here that may have sealed something in this store, and lets it know the one that
     /// will. It is asked before a bank is served.
-    pub async fn admit(&self, records: &dyn Records) -> Result<(), NotAdmitted> {
-        for _ in 0..TRIES {
-            let stored = records.get(key()).await?;
-            let mut known = read(stored.as_deref())?;
-            let missing = self.lacks(&known);
+    pub async fn check_keys(&self, records: &dyn Records) -> Result<(), KeyCheckError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let stored = records.get(record_key()).await?;
+            let mut sealed_with = decode(stored.as_deref())?;
+            let missing = self.keys_not_in_ring(&sealed_with);
             if !missing.is_empty() {
-                return Err(NotAdmitted::KeysMissing(missing));
+                return Err(KeyCheckError::MissingKeys(missing));
             }
-            let Some(first) = self.first().map(super::MasterKey::id) else { return Ok(()) };
-            if known.contains(&first) {
+            let Some(first) = self.primary().map(super::MasterKey::id) else { return Ok(()) };
+            if sealed_with.contains(&first) {
                 return Ok(());
             }
-            known.push(first);
-            if write(records, &known, Precondition::from_read(stored)).await? == PutOutcome::Stored {
+            sealed_with.push(first);
+            if write(records, &sealed_with, Precondition::from_read(stored)).await? == PutOutcome::Stored {
                 return Ok(());
             }
         }
@@ -64,18 +64,18 @@ impl Keyring {
     }
 
     /// The keys that may have sealed something in this store and are not here; it changes nothing.
-    pub async fn missing(&self, records: &dyn Records) -> Result<Vec<KeyId>, Unavailable> {
-        let stored = records.get(key()).await?;
-        Ok(self.lacks(&read(stored.as_deref())?))
+    pub async fn missing_keys(&self, records: &dyn Records) -> Result<Vec<KeyId>, Unavailable> {
+        let stored = records.get(record_key()).await?;
+        Ok(self.keys_not_in_ring(&decode(stored.as_deref())?))
     }
 
-    fn lacks(&self, known: &[KeyId]) -> Vec<KeyId> {
-        known.iter().copied().filter(|id| !self.holds(*id)).collect()
+    fn keys_not_in_ring(&self, known: &[KeyId]) -> Vec<KeyId> {
+        known.iter().copied().filter(|id| !self.contains(*id)).collect()
     }
 
     /// Lets the store know the first key alone, once it was found that nothing in it is sealed with another.
-    pub async fn settle(&self, records: &dyn Records) -> Result<(), Unavailable> {
-        let first: Vec<_> = self.first().map(super::MasterKey::id).into_iter().collect();
+    pub async fn retire_old_keys(&self, records: &dyn Records) -> Result<(), Unavailable> {
+        let first: Vec<_> = self.primary().map(super::MasterKey::id).into_iter().collect();
         match write(records, &first, Precondition::Any).await? {
             PutOutcome::Stored => Ok(()),
             PutOutcome::Conflict => Err(Unavailable::Failed),
@@ -83,13 +83,13 @@ impl Keyring {
     }
 }
 
-fn key() -> RecordKey {
+fn record_key() -> RecordKey {
     RecordKey::new("sealed-with", &[])
 }
 
-fn read(stored: Option<&[u8]>) -> Result<Vec<KeyId>, Unavailable> {
+fn decode(stored: Option<&[u8]>) -> Result<Vec<KeyId>, Unavailable> {
     let Some(stored) = stored else { return Ok(Vec::new()) };
-    let kept: Kept = serde_json::from_slice(stored).map_err(|_| Unavailable::Failed)?;
+    let kept: StoredKeyIds = serde_json::from_slice(stored).map_err(|_| Unavailable::Failed)?;
     kept.keys.iter().map(|id| id.parse().map_err(|_| Unavailable::Failed)).collect()
 }
 
@@ -98,9 +98,13 @@ async fn write(
     keys: &[KeyId],
     former: Precondition,
 ) -> Result<PutOutcome, Unavailable> {
-    let kept = Kept { keys: keys.iter().map(ToString::to_string).collect() };
+    let kept = StoredKeyIds { keys: keys.iter().map(ToString::to_string).collect() };
     let value = serde_json::to_vec(&kept).expect("texts have a form in JSON");
-    let change =
-        RecordChange { key: key(), value: RecordValue(value), expires_at: NEVER, precondition: former };
+    let change = RecordChange {
+        key: record_key(),
+        value: RecordValue(value),
+        expires_at: NO_EXPIRY,
+        precondition: former,
+    };
     records.put(vec![change]).await
 }

@@ -19,19 +19,19 @@ use crate::random::Randomness;
 
 /// The kinds of records that are kept in the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     Session,
-    SessionBefore,
+    PreviousSession,
     LoginCode,
     Token,
     LatestToken,
     StableToken,
 }
 
-impl Kind {
+impl RecordKind {
     const ALL: [Self; 6] = [
         Self::Session,
-        Self::SessionBefore,
+        Self::PreviousSession,
         Self::LoginCode,
         Self::Token,
         Self::LatestToken,
@@ -41,7 +41,7 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::Session => "session",
-            Self::SessionBefore => "session-before",
+            Self::PreviousSession => "session-before",
             Self::LoginCode => "login-code",
             Self::Token => "token",
             Self::LatestToken => "latest-token",
@@ -55,7 +55,7 @@ impl Kind {
     }
 
     /// Whether the record with this name is of one of these kinds.
-    pub(super) fn is_known(key: &RecordKey) -> bool {
+    pub(super) fn is_secret(key: &RecordKey) -> bool {
         let kind = key.as_str().split('/').next();
         Self::ALL.iter().any(|known| Some(known.name()) == kind)
     }
@@ -69,26 +69,26 @@ pub(crate) struct Vault {
 }
 
 /// A record as it was read.
-pub(crate) struct Kept {
+pub(crate) struct VaultRecord {
     stored: Vec<u8>,
     /// Nothing if it does not open.
     value: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl Kept {
+impl VaultRecord {
     /// The value; bytes of another form, or that do not open, hold none.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(self.value.as_deref()?).ok()
     }
 
     /// What a change says that the record was.
-    pub(crate) fn former(self) -> Precondition {
+    pub(crate) fn expected(self) -> Precondition {
         Precondition::Value(RecordValue(self.stored))
     }
 }
 
 /// A change of a record, sealed.
-pub(crate) struct Change(RecordChange);
+pub(crate) struct SealedChange(RecordChange);
 
 /// What a record may take without growing, which would leave a part of it behind in memory.
 const VALUE_BYTES: usize = 1024;
@@ -99,11 +99,11 @@ impl Vault {
     }
 
     /// The record, if it is there.
-    pub(crate) async fn get(&self, key: RecordKey) -> Result<Option<Kept>, Unavailable> {
+    pub(crate) async fn get(&self, key: RecordKey) -> Result<Option<VaultRecord>, Unavailable> {
         let Some(stored) = self.records.get(key.clone()).await? else { return Ok(None) };
         let opened = self.keys.open(&key, &stored);
         let value = opened.inspect_err(|error| tracing::error!(?key, %error, "a record does not open")).ok();
-        Ok(Some(Kept { stored, value }))
+        Ok(Some(VaultRecord { stored, value }))
     }
 
     /// A record to keep; `former` is what it has to be for that.
@@ -113,20 +113,20 @@ impl Vault {
         value: &impl Serialize,
         expires_at: UnixMillis,
         former: Precondition,
-    ) -> Change {
+    ) -> SealedChange {
         let mut bytes = Zeroizing::new(Vec::with_capacity(VALUE_BYTES));
         serde_json::to_writer(&mut *bytes, value).expect("texts and numbers have a form in JSON");
         let value = self.keys.seal(&*self.random, &key, &bytes);
-        Change(RecordChange { key, value, expires_at, precondition: former })
+        SealedChange(RecordChange { key, value, expires_at, precondition: former })
     }
 
     /// Makes all changes or none.
-    pub(crate) async fn put(&self, changes: Vec<Change>) -> Result<PutOutcome, Unavailable> {
-        self.records.put(changes.into_iter().map(|Change(change)| change).collect()).await
+    pub(crate) async fn put(&self, changes: Vec<SealedChange>) -> Result<PutOutcome, Unavailable> {
+        self.records.put(changes.into_iter().map(|SealedChange(change)| change).collect()).await
     }
 
     /// Makes a change that depends on nothing.
-    pub(crate) async fn put_anyway(&self, change: Change) -> Result<(), Unavailable> {
+    pub(crate) async fn put_unconditionally(&self, change: SealedChange) -> Result<(), Unavailable> {
         debug_assert!(matches!(change.0.precondition, Precondition::Any), "it could come too late");
         match self.put(vec![change]).await? {
             PutOutcome::Stored => Ok(()),

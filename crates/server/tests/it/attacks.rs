@@ -85,7 +85,7 @@ async fn an_address_with_as_many_connections_as_it_may_have_gets_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_drips_ends_at_the_requests_deadline() {
-    let limits = Limits { request_deadline: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits { request_timeout: Duration::from_millis(200), ..Limits::default() };
     let (bank, _folder) = attacked(limits).await;
     let stalls = ["/cgi-bin/stable_token", "/cgi-bin/midas/present?access_token=ACCESSTOKEN"].map(|path| {
         let head = format!("POST {path} HTTP/1.1\r\nhost: bank\r\ncontent-length: 500\r\n\r\n{{");
@@ -104,7 +104,7 @@ async fn a_body_that_drips_ends_at_the_requests_deadline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_replies_is_closed_and_others_are_served() {
-    let limits = Limits { reply_deadline: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits { write_timeout: Duration::from_millis(100), ..Limits::default() };
     let (bank, _folder) = attacked(limits).await;
     let mut stream = connect(&bank).await;
     let requests = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: bank\r\n\r\n".repeat(100);
@@ -199,7 +199,7 @@ async fn floods_of_new_connections_and_half_open_ones_keep_nobody_out() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_head_ends_at_its_deadline() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { head_deadline: Duration::from_secs(30), ..Limits::default() };
+    let limits = Limits { idle_timeout: Duration::from_secs(30), ..Limits::default() };
     let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
     let begun = tokio::time::Instant::now();
     assert_eq!(answer_to(&bank, b"GET /healthz HTTP/1.1\r\nho").await, "");
@@ -211,7 +211,7 @@ async fn a_slow_head_ends_at_its_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_has_rested_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { head_deadline: Duration::from_secs(3600), ..Limits::default() };
+    let limits = Limits { idle_timeout: Duration::from_secs(3600), ..Limits::default() };
     let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
     let mut stream = connect(&bank).await;
     let (begun, rest) = HEALTH.split_at(20);

@@ -16,8 +16,8 @@ use pactolus_protocol::{
     AccessToken, AppSecret, Call, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
 use pactolus_server::{
-    AppSettings, Bank, Clock, Drained, Keyring, Limits, ManualClock, OsRandomness, Settings, Store,
-    SystemClock, Turn, serve,
+    AppSettings, AppState, Backend, Clock, ClockChange, Keyring, Limits, ManualClock, OsRandomness, Settings,
+    Shutdown, SystemClock, serve,
 };
 use pactolus_types::{Amount, Environment, UnixMillis};
 use serde_json::Value;
@@ -44,7 +44,7 @@ impl TestClock {
     }
 
     pub(crate) fn turn(&self, later: Duration) {
-        self.0.turn(Turn::To(self.now().saturating_add(later))).unwrap();
+        self.0.apply(ClockChange::Set(self.now().saturating_add(later))).unwrap();
     }
 }
 
@@ -87,8 +87,8 @@ pub(crate) fn open_in(folder: &Path) -> Arc<EmbeddedStore> {
 }
 
 /// Where a server keeps everything: in the engine of its test.
-fn kept(store: &Arc<dyn Engine>) -> Store {
-    Store { ledger: Arc::clone(store) as Arc<dyn Ledger>, records: Arc::clone(store) as Arc<dyn Records> }
+fn kept(store: &Arc<dyn Engine>) -> Backend {
+    Backend { ledger: Arc::clone(store) as Arc<dyn Ledger>, records: Arc::clone(store) as Arc<dyn Records> }
 }
 
 impl TestBank {
@@ -119,9 +119,9 @@ impl TestBank {
     }
 
     async fn told(store: Arc<dyn Engine>, settings: Settings) -> Self {
-        let clock = Arc::new(ManualClock::standing_at(START));
+        let clock = Arc::new(ManualClock::starting_at(START));
         let kept = kept(&store);
-        let bank = Bank::on_manual_clock(settings, kept, Arc::clone(&clock), Arc::new(OsRandomness));
+        let bank = AppState::with_manual_clock(settings, kept, Arc::clone(&clock), Arc::new(OsRandomness));
         Self::serving(bank, clock, store).await
     }
 
@@ -140,21 +140,21 @@ impl TestBank {
         let (store, place) = crate::engine::open().await;
         let settings =
             Settings { apps: vec![sample_app()], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
-        let bank = Bank::new(settings, kept(&store), Arc::new(SystemClock), Arc::new(OsRandomness));
-        let nobodys = Arc::new(ManualClock::standing_at(START));
+        let bank = AppState::new(settings, kept(&store), Arc::new(SystemClock), Arc::new(OsRandomness));
+        let nobodys = Arc::new(ManualClock::starting_at(START));
         let mut bank = Self::serving(bank, nobodys, store).await;
         bank.place = Some(place);
         bank
     }
 
-    async fn serving(bank: Arc<Bank>, clock: Arc<ManualClock>, store: Arc<dyn Engine>) -> Self {
+    async fn serving(bank: Arc<AppState>, clock: Arc<ManualClock>, store: Arc<dyn Engine>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = serve(bank, listener, async {
             let _ = stopped.await;
         });
-        let server = tokio::spawn(async { assert_eq!(serving.await.unwrap(), Drained::Whole) });
+        let server = tokio::spawn(async { assert_eq!(serving.await.unwrap(), Shutdown::Clean) });
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
             clock: TestClock(clock),

@@ -103,7 +103,7 @@ async fn a_reply_is_held_back_for_longer_than_a_request_may_take() {
     let app = vec![sample_app()];
     let request_deadline = Duration::from_millis(200);
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { request_deadline, ..Limits::default() };
+    let limits = Limits { request_timeout: request_deadline, ..Limits::default() };
     let bank = TestBank::on(open_in(folder.path()), app, limits).await;
     bank.log_in(PLAYER).await;
     set(&bank, json!([{ "call": "present", "fault": { "delay_ms": 400 } }])).await;

@@ -4,7 +4,7 @@
 use pactolus_protocol::{
     AccessToken, Call, Caller, CancelPay, GetBalance, MidasKey, Pay, Present, SessionKey, signed_body,
 };
-use pactolus_server::{AppSettings, Login};
+use pactolus_server::{AppSettings, LoginMode};
 use pactolus_types::{Amount, Environment};
 use serde_json::Value;
 
@@ -93,7 +93,7 @@ async fn get(bank: &TestBank, path: &str) -> Value {
 
 #[tokio::test]
 async fn a_client_from_login_to_balance_in_both_environments() {
-    let bank = TestBank::with(AppSettings { login: Login::Open, ..sample_app() }).await;
+    let bank = TestBank::with(AppSettings { login: LoginMode::Open, ..sample_app() }).await;
     for environment in Environment::ALL {
         let client = Client::start(&bank, environment).await;
         client.assert_balance(0, 0, 0, 0).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::{Method, StatusCode};
 use pactolus_protocol::{AccessToken, MidasKey, Present, SessionKey, signed_body};
-use pactolus_server::{AppSettings, Login};
+use pactolus_server::{AppSettings, LoginMode};
 use pactolus_types::Environment;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::bank::{
 };
 
 fn open() -> AppSettings {
-    AppSettings { login: Login::Open, ..sample_app() }
+    AppSettings { login: LoginMode::Open, ..sample_app() }
 }
 
 async fn get(bank: &TestBank, path: &str) -> Value {

@@ -201,7 +201,7 @@ async fn a_flood_of_refusals_is_not_searched_live() {
     let store = Arc::new(
         EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::EmbeddedSettings::default()).unwrap(),
     );
-    let limits = Limits { explained_per_second: NonZeroU32::new(3).unwrap(), ..Limits::default() };
+    let limits = Limits { diagnoses_per_second: NonZeroU32::new(3).unwrap(), ..Limits::default() };
     let app = AppSettings { mp_sig: MpSig::Off, ..sample_app() };
     let mut bank = TestBank::on(store, vec![app], limits).await;
     let wrong = sign(&gift("b", 5), Environment::Sandbox);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use pactolus_protocol::{AccessToken, MidasKey, Present, SessionKey, signed_body};
-use pactolus_server::{AppSettings, Limits, Login};
+use pactolus_server::{AppSettings, Limits, LoginMode};
 use pactolus_test_postgres::Database;
 use pactolus_types::Environment;
 use serde_json::Value;
@@ -120,7 +120,7 @@ async fn a_code_is_used_once_whichever_node_it_is_shown() {
 /// A new login ends the one before, also on a node that has just used that one, within a second.
 #[tokio::test]
 async fn a_login_on_one_node_ends_the_one_before_on_the_other() {
-    let app = AppSettings { login: Login::Open, ..sample_app() };
+    let app = AppSettings { login: LoginMode::Open, ..sample_app() };
     let Nodes { one, two, .. } = &Nodes::start(app).await;
     one.log_in(PLAYER).await;
     assert_eq!(two.present(&gift("a", 5)).await["errcode"], 0);

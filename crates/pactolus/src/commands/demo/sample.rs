@@ -3,7 +3,7 @@
 use pactolus_protocol::{
     AccessToken, AppSecret, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
-use pactolus_server::{AppSettings, Login, Settings};
+use pactolus_server::{AppSettings, LoginMode, Settings};
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
 /// The app, its keys, and its player.
@@ -47,7 +47,7 @@ impl Sample {
     /// A bank for the sample app.
     pub(super) fn settings(&self) -> Settings {
         let app = AppSettings {
-            login: Login::Open,
+            login: LoginMode::Open,
             static_access_tokens: vec![self.access_token.clone()],
             ..AppSettings::new(
                 self.caller.appid,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use pactolus_protocol::MpSig;
-use pactolus_server::{AppSettings, Clock as _, Keyring, Login, SystemClock};
+use pactolus_server::{AppSettings, Clock as _, Keyring, LoginMode, SystemClock};
 use tokio::net::TcpListener;
 
 use super::Finding;
@@ -72,7 +72,7 @@ fn in_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> Finding {
     let opened = runtime::start().and_then(|runtime| {
         runtime.block_on(async {
             let store = store::open_existing(url).await?;
-            let missing = keys.missing(&*store.records).await;
+            let missing = keys.missing_keys(&*store.records).await;
             store.ledger.close().await;
             Ok(missing.context("the keys that it is sealed with cannot be read")?)
         })
@@ -107,7 +107,7 @@ fn in_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> Finding {
 
 /// What keeps logins from whoever takes the store.
 pub(super) fn seal(config: &Config, lang: Lang) -> Finding {
-    match config.bank.keys.first() {
+    match config.bank.keys.primary() {
         Some(key) => Finding::good(
             "seal",
             words!(
@@ -253,7 +253,7 @@ pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<Finding> {
             words!(lang, "give the sandbox a key of its own", "请为沙箱设置独立的密钥"),
         ));
     }
-    if app.login == Login::Open {
+    if app.login == LoginMode::Open {
         findings.push(Finding::note(
             "app",
             words!(lang, "{appid} logs in whoever shows any code", "{appid} 接受任意登录码"),

@@ -16,32 +16,32 @@ use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::{REMEMBERED, Token, Tokens};
-use crate::auth::{Digest, TRIES, digest, hex};
-use crate::seal::vault::{self, Kind};
+use super::{RETENTION, StoredToken, Tokens};
+use crate::auth::{ATTEMPTS_MAX, Digest, digest, to_hex};
+use crate::seal::vault::{self, RecordKind};
 use crate::settings::AppSettings;
 
 /// How often a day an app may have its token replaced before it is over, as the vendor has it. Days are UTC's.
-pub(crate) const FORCED_A_DAY_MAX: u32 = 20;
+pub(crate) const FORCED_PER_DAY_MAX: u32 = 20;
 
 /// How soon after that it may have it replaced again, as the vendor has it.
-const FORCED_INTERVAL: Duration = Duration::from_secs(30);
+const FORCED_INTERVAL_MIN: Duration = Duration::from_secs(30);
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// The stable token of an app as it is kept, and how often it was replaced before it was over.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredStableToken {
     nonce: [u8; 32],
     /// The digest of the secret that it was made with.
     secret: Digest,
     good_until_ms: u64,
-    forced: Forced,
+    forced: ForcedRefresh,
 }
 
 /// How often the token was replaced before it was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Forced {
+struct ForcedRefresh {
     last_ms: Option<u64>,
     /// How often on the day of the last time.
     times: u32,
@@ -49,39 +49,39 @@ struct Forced {
 
 /// Whether a token may be replaced before it is over.
 #[derive(Debug, PartialEq, Eq)]
-enum Again {
+enum RefreshDecision {
     /// It may, and this is the count from then on.
-    Yes(Forced),
+    Allowed(ForcedRefresh),
     /// It was only just replaced, and is told as it is.
     TooSoon,
     /// It was replaced too often today.
-    TooOften,
+    QuotaExceeded,
 }
 
-impl Forced {
-    fn again(self, now: UnixMillis) -> Again {
+impl ForcedRefresh {
+    fn decide(self, now: UnixMillis) -> RefreshDecision {
         let last = self.last_ms.map(UnixMillis::new);
-        if last.is_some_and(|last| now.saturating_since(last) < FORCED_INTERVAL) {
-            return Again::TooSoon;
+        if last.is_some_and(|last| now.saturating_since(last) < FORCED_INTERVAL_MIN) {
+            return RefreshDecision::TooSoon;
         }
         let today = last.is_some_and(|last| last.get() / DAY_MS == now.get() / DAY_MS);
         match if today { self.times } else { 0 } {
-            FORCED_A_DAY_MAX.. => Again::TooOften,
-            times => Again::Yes(Self { last_ms: Some(now.get()), times: times + 1 }),
+            FORCED_PER_DAY_MAX.. => RefreshDecision::QuotaExceeded,
+            times => RefreshDecision::Allowed(Self { last_ms: Some(now.get()), times: times + 1 }),
         }
     }
 }
 
 /// Why no token is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotTold {
+pub(crate) enum StableTokenError {
     /// The store cannot say.
     Unavailable(Unavailable),
     /// The app had its token replaced too often today.
-    TooOften,
+    QuotaExceeded,
 }
 
-impl From<Unavailable> for NotTold {
+impl From<Unavailable> for StableTokenError {
     fn from(error: Unavailable) -> Self {
         Self::Unavailable(error)
     }
@@ -89,91 +89,93 @@ impl From<Unavailable> for NotTold {
 
 impl Tokens {
     /// The app's stable token, replaced first if it is over or that is asked for.
-    pub(crate) async fn stable(
+    pub(crate) async fn stable_token(
         &self,
         app: &AppSettings,
         refresh: RefreshMode,
         now: UnixMillis,
-    ) -> Result<TokenReply, NotTold> {
+    ) -> Result<TokenReply, StableTokenError> {
         let secret = digest(app.app_secret.expose());
-        let _replacing = self.replacing.lock().await;
-        for _ in 0..TRIES {
+        let _replacing = self.rotation_lock.lock().await;
+        for _ in 0..ATTEMPTS_MAX {
             let read = self.vault.get(stable_key(app.appid)).await?;
-            let kept: Option<Kept> = read.as_ref().and_then(vault::Kept::value);
-            let mut forced = kept.as_ref().map(|kept| kept.forced).unwrap_or_default();
-            let living = kept.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
-            let replaces = match (refresh, forced.again(now)) {
-                (RefreshMode::WhenExpired, _) | (RefreshMode::Force, Again::TooSoon) => false,
-                (RefreshMode::Force, Again::TooOften) => return Err(NotTold::TooOften),
-                (RefreshMode::Force, Again::Yes(counted)) => {
+            let stored: Option<StoredStableToken> = read.as_ref().and_then(vault::VaultRecord::value);
+            let mut forced = stored.as_ref().map(|kept| kept.forced).unwrap_or_default();
+            let living = stored.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
+            let replaces = match (refresh, forced.decide(now)) {
+                (RefreshMode::WhenExpired, _) | (RefreshMode::Force, RefreshDecision::TooSoon) => false,
+                (RefreshMode::Force, RefreshDecision::QuotaExceeded) => {
+                    return Err(StableTokenError::QuotaExceeded);
+                }
+                (RefreshMode::Force, RefreshDecision::Allowed(counted)) => {
                     forced = counted;
                     true
                 }
             };
-            let told = match (living, replaces) {
+            let issued = match (living, replaces) {
                 (Some(kept), false) => Some(kept),
                 (living, _) => {
-                    let new = self.new_stable(secret, forced, now);
-                    let former = read.map_or(Precondition::Absent, vault::Kept::former);
-                    let put = self.replace(app, living, &new, former, now).await?;
+                    let new = self.generate_stable(secret, forced, now);
+                    let former = read.map_or(Precondition::Absent, vault::VaultRecord::expected);
+                    let put = self.replace_stable(app, living, &new, former, now).await?;
                     (put == PutOutcome::Stored).then_some(new)
                 }
             };
-            if let Some(told) = told {
+            if let Some(told) = issued {
                 let expires_in = UnixMillis::new(told.good_until_ms).saturating_since(now);
-                return Ok(TokenReply { access_token: told.token(app), expires_in });
+                return Ok(TokenReply { access_token: told.derive_token(app), expires_in });
             }
         }
         Err(Unavailable::Busy.into())
     }
 
-    fn new_stable(&self, secret: Digest, forced: Forced, now: UnixMillis) -> Kept {
+    fn generate_stable(&self, secret: Digest, forced: ForcedRefresh, now: UnixMillis) -> StoredStableToken {
         let mut nonce = [0; 32];
         self.random.fill(&mut nonce);
-        Kept { nonce, secret, good_until_ms: now.saturating_add(TOKEN_LIFETIME).get(), forced }
+        StoredStableToken { nonce, secret, good_until_ms: now.saturating_add(TOKEN_LIFETIME).get(), forced }
     }
 
     /// Puts a `new` stable token in the place of the `living` one, which it ends at once.
-    async fn replace(
+    async fn replace_stable(
         &self,
         app: &AppSettings,
-        living: Option<Kept>,
-        new: &Kept,
+        living: Option<StoredStableToken>,
+        new: &StoredStableToken,
         former: Precondition,
         now: UnixMillis,
     ) -> Result<PutOutcome, Unavailable> {
         let good_until = UnixMillis::new(new.good_until_ms);
-        let good = |kept: &Kept, until: UnixMillis, replaced| {
-            let token = Token {
+        let good = |kept: &StoredStableToken, until: UnixMillis, replaced| {
+            let token = StoredToken {
                 appid: app.appid.to_string(),
                 secret: new.secret,
                 good_until_ms: until.get(),
                 replaced,
             };
-            (digest(kept.token(app).expose()), token)
+            (digest(kept.derive_token(app).expose()), token)
         };
         let ended = living.map(|kept| good(&kept, now, true));
         let tokens = ended.into_iter().chain([good(new, good_until, false)]).collect();
         // The count of today has to last as long as today.
-        let expires_at = good_until.saturating_add(REMEMBERED);
+        let expires_at = good_until.saturating_add(RETENTION);
         let naming = self.vault.change(stable_key(app.appid), new, expires_at, former);
         self.put(tokens, naming).await
     }
 }
 
-impl Kept {
+impl StoredStableToken {
     /// The token itself.
-    fn token(&self, app: &AppSettings) -> AccessToken {
+    fn derive_token(&self, app: &AppSettings) -> AccessToken {
         let secret = app.app_secret.expose().as_bytes();
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
         mac.update(b"stable_token ");
         mac.update(&self.nonce);
-        AccessToken::new(&hex(&mac.finalize().into_bytes())).expect("hex digits make a token")
+        AccessToken::new(&to_hex(&mac.finalize().into_bytes())).expect("hex digits make a token")
     }
 }
 
 fn stable_key(appid: AppId) -> RecordKey {
-    Kind::StableToken.key(&[appid.as_str()])
+    RecordKind::StableToken.key(&[appid.as_str()])
 }
 
 #[cfg(test)]
@@ -181,23 +183,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_replaced_so_often_a_day_and_not_too_soon() {
+    fn forced_refresh_is_limited_by_day_and_interval() {
         let noon = 19_000 * DAY_MS + DAY_MS / 2;
-        let mut forced = Forced::default();
-        for time in 0..FORCED_A_DAY_MAX {
+        let mut forced = ForcedRefresh::default();
+        for time in 0..FORCED_PER_DAY_MAX {
             let now = UnixMillis::new(noon + u64::from(time) * 30_000);
-            let Again::Yes(counted) = forced.again(now) else { panic!("refused the {time}th time") };
-            assert_eq!(counted, Forced { last_ms: Some(now.get()), times: time + 1 });
-            assert_eq!(counted.again(UnixMillis::new(now.get() + 29_999)), Again::TooSoon);
+            let RefreshDecision::Allowed(counted) = forced.decide(now) else {
+                panic!("refused the {time}th time")
+            };
+            assert_eq!(counted, ForcedRefresh { last_ms: Some(now.get()), times: time + 1 });
+            assert_eq!(counted.decide(UnixMillis::new(now.get() + 29_999)), RefreshDecision::TooSoon);
             forced = counted;
         }
-        assert_eq!(forced.again(UnixMillis::new(noon + 19 * 30_000 + 29_999)), Again::TooSoon);
-        assert_eq!(forced.again(UnixMillis::new(noon + 20 * 30_000)), Again::TooOften);
-        assert_eq!(forced.again(UnixMillis::new(19_001 * DAY_MS - 1)), Again::TooOften);
+        assert_eq!(forced.decide(UnixMillis::new(noon + 19 * 30_000 + 29_999)), RefreshDecision::TooSoon);
+        assert_eq!(forced.decide(UnixMillis::new(noon + 20 * 30_000)), RefreshDecision::QuotaExceeded);
+        assert_eq!(forced.decide(UnixMillis::new(19_001 * DAY_MS - 1)), RefreshDecision::QuotaExceeded);
         let tomorrow = 19_001 * DAY_MS;
         assert_eq!(
-            forced.again(UnixMillis::new(tomorrow)),
-            Again::Yes(Forced { last_ms: Some(tomorrow), times: 1 })
+            forced.decide(UnixMillis::new(tomorrow)),
+            RefreshDecision::Allowed(ForcedRefresh { last_ms: Some(tomorrow), times: 1 })
         );
     }
 }

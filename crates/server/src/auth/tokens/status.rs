@@ -9,15 +9,15 @@ use crate::auth::digest;
 
 /// What became of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum TokenStatus {
     /// It was never given out, or so long ago that it is forgotten.
     Unknown,
     /// It was given out for a secret that the app no longer has, or for an app that is no longer here.
-    OfOtherSecret,
+    SecretChanged,
     /// A newer one came after it.
     Replaced {
         /// When it ended.
-        good_until: UnixMillis,
+        valid_until: UnixMillis,
     },
     /// It was good for as long as it should be.
     Expired {
@@ -25,24 +25,28 @@ pub(crate) enum Fate {
         at: UnixMillis,
     },
     /// It is good.
-    Good,
+    Valid,
 }
 
 impl Tokens {
     /// What became of `token` by `now`.
-    pub(crate) async fn fate(&self, token: &AccessToken, now: UnixMillis) -> Result<Fate, Unavailable> {
+    pub(crate) async fn status(
+        &self,
+        token: &AccessToken,
+        now: UnixMillis,
+    ) -> Result<TokenStatus, Unavailable> {
         let digest = digest(token.expose());
-        if self.fixed.contains_key(&digest) {
-            return Ok(Fate::Good);
+        if self.static_tokens.contains_key(&digest) {
+            return Ok(TokenStatus::Valid);
         }
-        let Some(token) = self.find(digest).await? else { return Ok(Fate::Unknown) };
-        let secret = AppId::new(&token.appid).ok().and_then(|appid| self.secrets.get(&appid));
-        let good_until = UnixMillis::new(token.good_until_ms);
-        Ok(match (secret == Some(&token.secret), now < good_until, token.replaced) {
-            (false, ..) => Fate::OfOtherSecret,
-            (true, true, _) => Fate::Good,
-            (true, false, true) => Fate::Replaced { good_until },
-            (true, false, false) => Fate::Expired { at: good_until },
+        let Some(token) = self.find(digest).await? else { return Ok(TokenStatus::Unknown) };
+        let secret = AppId::new(&token.appid).ok().and_then(|appid| self.secret_digests.get(&appid));
+        let valid_until = UnixMillis::new(token.good_until_ms);
+        Ok(match (secret == Some(&token.secret), now < valid_until, token.replaced) {
+            (false, ..) => TokenStatus::SecretChanged,
+            (true, true, _) => TokenStatus::Valid,
+            (true, false, true) => TokenStatus::Replaced { valid_until },
+            (true, false, false) => TokenStatus::Expired { at: valid_until },
         })
     }
 }
