@@ -15,8 +15,8 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::cli::exit::{Failure, exit_codes};
-use crate::cli::i18n::{Lang, words};
+use crate::cli::exit::{CliError, exit_code_table};
+use crate::cli::i18n::{Lang, tr};
 use crate::commands::{
     audit, backup, balance, cancelpay, completions, copy, demo, digest, doctor, explain, export, init,
     migrate, order, pay, present, rotate_keys, serve, sign, statement, token,
@@ -66,24 +66,24 @@ enum Command {
 impl Cli {
     /// Understands a command line, or ends the process with why not, or with what was asked for in `--help`.
     pub(crate) fn parse_from(lang: Lang, arguments: Vec<OsString>) -> Self {
-        let matches = Self::in_language(lang).get_matches_from(arguments);
+        let matches = Self::localized_command(lang).get_matches_from(arguments);
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
     /// The commands, with their help in a language.
-    pub(crate) fn in_language(lang: Lang) -> clap::Command {
+    pub(crate) fn localized_command(lang: Lang) -> clap::Command {
         let command = Self::command().after_help(after_help(lang));
         match lang {
             Lang::En => command,
-            Lang::Zh => zh::translated(command),
+            Lang::Zh => zh::translate(command),
         }
     }
 
     /// Does what was asked for.
-    pub(crate) fn run(self, lang: Lang) -> Result<(), Failure> {
+    pub(crate) fn run(self, lang: Lang) -> Result<(), CliError> {
         // Whoever serves wants to read what happens; whoever runs anything else, only what goes wrong.
-        let usual = if matches!(self.command, Command::Serve(_)) { "info" } else { "warn" };
-        logging::start(self.logging, usual);
+        let default_filter = if matches!(self.command, Command::Serve(_)) { "info" } else { "warn" };
+        logging::start(self.logging, default_filter);
         match self.command {
             Command::Demo(args) => demo::run(&args, lang),
             Command::Init(args) => init::run(&args, lang),
@@ -101,10 +101,10 @@ impl Cli {
             Command::Export(args) => export::run(&args, lang),
             Command::Doctor(args) => doctor::run(&args, lang),
             Command::Completions(args) => {
-                completions::completions(&args, Self::in_language(lang));
+                completions::completions(&args, Self::localized_command(lang));
                 Ok(())
             }
-            Command::Man(args) => completions::man(&args, Self::in_language(lang), lang),
+            Command::Man(args) => completions::man(&args, Self::localized_command(lang), lang),
             Command::Audit(args) => audit::run(&args, lang),
             Command::Digest(args) => digest::run(&args, lang),
             Command::Explain(args) => explain::run(args, lang),
@@ -116,7 +116,7 @@ impl Cli {
 }
 
 fn after_help(lang: Lang) -> String {
-    words!(
+    tr!(
         lang,
         "\
 Examples:
@@ -142,7 +142,7 @@ Exit codes:
 
 退出码：
 {}",
-        exit_codes(lang)
+        exit_code_table(lang)
     )
 }
 
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_definition_is_valid() {
         Cli::command().debug_assert();
     }
 }

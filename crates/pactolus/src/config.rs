@@ -35,10 +35,10 @@ use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, 
 use pactolus_server::{AppSettings, Keyring, Limits, LoginMode, MasterKey, Settings};
 use pactolus_types::{Amount, AppId, OfferId};
 
-pub(crate) use nearest::nearest;
-pub(crate) use problem::Problems;
+pub(crate) use nearest::closest_match;
+pub(crate) use problem::ConfigError;
 pub(crate) use profile::Profile;
-pub(crate) use sources::Variables;
+pub(crate) use sources::EnvSnapshot;
 pub(crate) use store::{InvalidStoreUrl, StoreUrl};
 
 use parse::{choice, count, limit, list, seconds, secret, text};
@@ -58,87 +58,88 @@ pub(crate) struct Config {
     /// The bounds of a store that is embedded.
     pub(crate) embedded: EmbeddedSettings,
     /// The bounds of a node's part of a store that is a database.
-    pub(crate) postgres: PostgresBounds,
+    pub(crate) postgres: PostgresSettings,
     /// What its server is told: at least one app, no `appid` twice, no access token of two apps.
-    pub(crate) bank: Settings,
+    pub(crate) server: Settings,
 }
 
 /// The bounds of a node on PostgreSQL: settings of every program, so that one that was built without the engine reads
 /// the same files.
 #[derive(Clone, Debug)]
-pub(crate) struct PostgresBounds {
+pub(crate) struct PostgresSettings {
     /// How many transactions of orders are in flight.
-    pub(crate) lanes: NonZeroUsize,
+    pub(crate) write_connections: NonZeroUsize,
     /// How many orders may wait for them.
     pub(crate) queue_orders_max: usize,
 }
 
-impl Default for PostgresBounds {
+impl Default for PostgresSettings {
     fn default() -> Self {
-        Self { lanes: NonZeroUsize::new(2).expect("it is not zero"), queue_orders_max: 16_384 }
+        Self { write_connections: NonZeroUsize::new(2).expect("it is not zero"), queue_orders_max: 16_384 }
     }
 }
 
 impl Config {
     /// Reads the file at `path`, each setting overridden by its environment variable among `variables`.
-    pub(crate) fn read(path: &Path, variables: &Variables) -> Result<Self, Problems> {
+    pub(crate) fn read(path: &Path, variables: &EnvSnapshot) -> Result<Self, ConfigError> {
         load::read(path, variables, reader::PREFIX, config)
     }
 }
 
 fn config(top: &mut Section<'_>) -> Option<Config> {
-    let listen = top.optional("listen", DEFAULT_LISTEN, text(address));
-    let default_store = StoreUrl::default().within(top.folder());
+    let listen = top.optional("listen", DEFAULT_LISTEN, text(parse_listen_address));
+    let default_store = StoreUrl::default().relative_to(top.folder());
     let store = top.optional("store", default_store, store::store);
     let operator_token =
         top.table("operator", |operator| operator.required("token", secret(AccessToken::new)));
     let keys = top.table("seal", seal);
-    let mut earlier = Earlier::default();
-    let apps = top.tables("apps", |app_section| app(app_section, &mut earlier));
+    let mut duplicates = DuplicateCheck::default();
+    let apps = top.tables("apps", |app_section| app(app_section, &mut duplicates));
     let limits = top.table("limits", limits);
     let embedded = top.table("embedded", embedded);
     let postgres = top.table("postgres", postgres);
     let bank = Settings { operator_token: operator_token?, apps: apps?, keys: keys?, limits: limits? };
-    Some(Config { listen: listen?, store: store?, embedded: embedded?, postgres: postgres?, bank })
+    Some(Config { listen: listen?, store: store?, embedded: embedded?, postgres: postgres?, server: bank })
 }
 
 fn seal(seal: &mut Section<'_>) -> Option<Keyring> {
     let keys = seal.optional("master_keys", Vec::new(), list(secret(MasterKey::new)))?;
-    Keyring::new(keys).inspect_err(|error| seal.refuse("master_keys", error)).ok()
+    Keyring::new(keys).inspect_err(|error| seal.report("master_keys", error)).ok()
 }
 
 /// Deadlines are an hour at most, so that a slip of units is found.
-const DEADLINE_MAX: Duration = Duration::from_secs(3600);
+const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// A head is as long as the smallest buffer of the HTTP server at least; at a mebibyte, a slip is found.
-const HEAD_BYTES: RangeInclusive<usize> = 8192..=1024 * 1024;
+const HEADER_BYTES: RangeInclusive<usize> = 8192..=1024 * 1024;
 
 /// What is held in memory is at most a thousand million of anything; a slip by a digit or two is the operator's.
-const HELD_MAX: usize = 1_000_000_000;
+const COUNT_MAX: usize = 1_000_000_000;
 
 fn limits(limits: &mut Section<'_>) -> Option<Limits> {
-    let usual = Limits::default();
-    let deadline = || seconds(DEADLINE_MAX);
-    let held = || count(1..=HELD_MAX);
-    let head_deadline = limits.optional("head_deadline_s", usual.idle_timeout, deadline());
-    let request_deadline = limits.optional("request_deadline_s", usual.request_timeout, deadline());
-    let reply_deadline = limits.optional("reply_deadline_s", usual.write_timeout, deadline());
-    let drain_deadline = limits.optional("drain_deadline_s", usual.shutdown_timeout, deadline());
-    let connections_max = limits.optional("connections_max", usual.connections_max, held());
+    let defaults = Limits::default();
+    let timeout = || seconds(TIMEOUT_MAX);
+    let bounded = || count(1..=COUNT_MAX);
+    let head_deadline = limits.optional("head_deadline_s", defaults.idle_timeout, timeout());
+    let request_deadline = limits.optional("request_deadline_s", defaults.request_timeout, timeout());
+    let reply_deadline = limits.optional("reply_deadline_s", defaults.write_timeout, timeout());
+    let drain_deadline = limits.optional("drain_deadline_s", defaults.shutdown_timeout, timeout());
+    let connections_max = limits.optional("connections_max", defaults.connections_max, bounded());
     let connections_per_address_max = limits.optional(
         "connections_per_address_max",
-        usual.connections_per_address_max,
-        limit(connections_per_address),
+        defaults.connections_per_address_max,
+        limit(parse_connections_per_address),
     );
-    let head_bytes_max = limits.optional("head_bytes_max", usual.header_bytes_max, count(HEAD_BYTES));
-    let sessions_cached = limits.optional("sessions_cached", usual.sessions_cached, held());
-    let tokens_cached = limits.optional("tokens_cached", usual.tokens_cached, held());
-    let rates_cached = limits.optional("rates_cached", usual.rates_cached, held());
-    let rejections_kept = limits.optional("rejections_kept", usual.rejections_max, held());
-    let rejections_bytes_max = limits.optional("rejections_bytes_max", usual.rejections_bytes_max, held());
+    let head_bytes_max = limits.optional("head_bytes_max", defaults.header_bytes_max, count(HEADER_BYTES));
+    let sessions_cached = limits.optional("sessions_cached", defaults.sessions_cached, bounded());
+    let tokens_cached = limits.optional("tokens_cached", defaults.tokens_cached, bounded());
+    let rates_cached = limits.optional("rates_cached", defaults.rates_cached, bounded());
+    let rejections_kept = limits.optional("rejections_kept", defaults.rejections_max, bounded());
+    let rejections_bytes_max =
+        limits.optional("rejections_bytes_max", defaults.rejections_bytes_max, bounded());
     let explained_per_second = limits.optional(
         "explained_per_second",
-        usual.diagnoses_per_second,
+        defaults.diagnoses_per_second,
         count(NonZeroU32::MIN..=NonZeroU32::MAX),
     );
     Some(Limits {
@@ -162,14 +163,16 @@ fn limits(limits: &mut Section<'_>) -> Option<Limits> {
 const SEGMENT_BYTES_MIN: u64 = 4096;
 
 fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
-    let usual = EmbeddedSettings::default();
-    let queue_orders_max = embedded.optional("queue_orders_max", usual.queue_orders_max, count(1..=HELD_MAX));
-    let tail_orders = embedded.optional("tail_orders", usual.memtable_orders, count(1..=HELD_MAX));
-    let accounts_kept = embedded.optional("accounts_kept", usual.accounts_cached, count(0..=HELD_MAX));
+    let defaults = EmbeddedSettings::default();
+    let queue_orders_max =
+        embedded.optional("queue_orders_max", defaults.queue_orders_max, count(1..=COUNT_MAX));
+    let tail_orders = embedded.optional("tail_orders", defaults.memtable_orders, count(1..=COUNT_MAX));
+    let accounts_kept = embedded.optional("accounts_kept", defaults.accounts_cached, count(0..=COUNT_MAX));
     let segment_bytes =
-        embedded.optional("segment_bytes", usual.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
-    let filter_bytes = embedded.optional("filter_bytes", usual.filter_bytes, count(0..=u64::MAX));
-    let room_kept_bytes = embedded.optional("room_kept_bytes", usual.disk_reserve_bytes, count(0..=u64::MAX));
+        embedded.optional("segment_bytes", defaults.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
+    let filter_bytes = embedded.optional("filter_bytes", defaults.filter_bytes, count(0..=u64::MAX));
+    let room_kept_bytes =
+        embedded.optional("room_kept_bytes", defaults.disk_reserve_bytes, count(0..=u64::MAX));
     Some(EmbeddedSettings {
         queue_orders_max: queue_orders_max?,
         memtable_orders: tail_orders?,
@@ -181,56 +184,61 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
 }
 
 /// Each lane is a connection, and a database has some hundred for all its users.
-const LANES_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
+const WRITE_CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
 
-fn postgres(postgres: &mut Section<'_>) -> Option<PostgresBounds> {
-    let usual = PostgresBounds::default();
-    let lanes = postgres.optional("lanes", usual.lanes, count(NonZeroUsize::MIN..=LANES_MAX));
-    let queue_orders_max = postgres.optional("queue_orders_max", usual.queue_orders_max, count(1..=HELD_MAX));
-    Some(PostgresBounds { lanes: lanes?, queue_orders_max: queue_orders_max? })
+fn postgres(postgres: &mut Section<'_>) -> Option<PostgresSettings> {
+    let defaults = PostgresSettings::default();
+    let lanes = postgres.optional(
+        "lanes",
+        defaults.write_connections,
+        count(NonZeroUsize::MIN..=WRITE_CONNECTIONS_MAX),
+    );
+    let queue_orders_max =
+        postgres.optional("queue_orders_max", defaults.queue_orders_max, count(1..=COUNT_MAX));
+    Some(PostgresSettings { write_connections: lanes?, queue_orders_max: queue_orders_max? })
 }
 
 /// What the apps read so far hold that no later one may hold too.
 #[derive(Default)]
-struct Earlier {
+struct DuplicateCheck {
     appids: BTreeSet<AppId>,
     tokens: Vec<AccessToken>,
 }
 
-fn app(app: &mut Section<'_>, earlier: &mut Earlier) -> Option<AppSettings> {
+fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSettings> {
     let appid = app.required("appid", text(AppId::new));
     let app_secret = app.required("app_secret", secret(AppSecret::new));
     let offer_id = app.required("offer_id", text(OfferId::new));
     let midas_key = app.required("midas_key", secret(MidasKey::new));
     let sandbox_midas_key = app.required("sandbox_midas_key", secret(MidasKey::new));
-    let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG));
-    let dialects = app.optional("dialects", DialectPolicy::Lenient, choice(DIALECTS));
-    let pf = app.optional("pf", vec![android()], list(text(Pf::new)));
-    let login = app.optional("login", LoginMode::Push, choice(LOGIN));
+    let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG_CHOICES));
+    let dialects = app.optional("dialects", DialectPolicy::Lenient, choice(DIALECTS_CHOICES));
+    let pf = app.optional("pf", vec![android_pf()], list(text(Pf::new)));
+    let login = app.optional("login", LoginMode::Push, choice(LOGIN_CHOICES));
     let static_access_tokens =
         app.optional("static_access_tokens", Vec::new(), list(secret(AccessToken::new)));
     let cancel_window =
         app.optional("cancel_window_s", AppSettings::CANCEL_WINDOW, seconds(CANCEL_WINDOW_MAX));
-    let rate_limit_per_second = app.optional("rate_limit_per_second", None, limit(rate));
+    let rate_limit_per_second = app.optional("rate_limit_per_second", None, limit(parse_rate));
     let rate_limit_per_player_per_second =
-        app.optional("rate_limit_per_player_per_second", None, limit(rate));
+        app.optional("rate_limit_per_player_per_second", None, limit(parse_rate));
     let present_max = app.optional("present_max", None, limit(Amount::new));
     let present_max_per_player_per_day =
         app.optional("present_max_per_player_per_day", None, limit(Amount::new));
 
     if let Some(appid) = appid
-        && !earlier.appids.insert(appid)
+        && !duplicates.appids.insert(appid)
     {
-        app.refuse("appid", format!("is {appid}, which an app above has; configure each app once"));
+        app.report("appid", format!("is {appid}, which an app above has; configure each app once"));
     }
     if pf.as_ref().is_some_and(Vec::is_empty) {
-        app.refuse("pf", "is empty; it must hold at least one platform, such as \"android\"");
+        app.report("pf", "is empty; it must hold at least one platform, such as \"android\"");
     }
     for token in static_access_tokens.iter().flatten() {
-        if earlier.tokens.iter().any(|other| other.matches(token.expose())) {
-            app.refuse("static_access_tokens", "holds a token that is here twice; each must tell one app");
+        if duplicates.tokens.iter().any(|other| other.matches(token.expose())) {
+            app.report("static_access_tokens", "holds a token that is here twice; each must tell one app");
         }
-        earlier.tokens.push(token.clone());
+        duplicates.tokens.push(token.clone());
     }
 
     Some(AppSettings {
@@ -252,33 +260,33 @@ fn app(app: &mut Section<'_>, earlier: &mut Earlier) -> Option<AppSettings> {
     })
 }
 
-const MP_SIG: &[(&str, MpSig)] =
+const MP_SIG_CHOICES: &[(&str, MpSig)] =
     &[("required", MpSig::Required), ("if-present", MpSig::IfPresent), ("off", MpSig::Off)];
 
-const LOGIN: &[(&str, LoginMode)] = &[("push", LoginMode::Push), ("open", LoginMode::Open)];
+const LOGIN_CHOICES: &[(&str, LoginMode)] = &[("push", LoginMode::Push), ("open", LoginMode::Open)];
 
-const DIALECTS: &[(&str, DialectPolicy)] =
+const DIALECTS_CHOICES: &[(&str, DialectPolicy)] =
     &[("lenient", DialectPolicy::Lenient), ("strict", DialectPolicy::Strict)];
 
 /// The longest window in which a pay may be cancelled: a year, so that a slip of units is found.
 const CANCEL_WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// How many calls a second.
-fn rate(count: u64) -> Result<NonZeroU32, &'static str> {
+fn parse_rate(count: u64) -> Result<NonZeroU32, &'static str> {
     let rate = u32::try_from(count).ok().and_then(NonZeroU32::new);
     rate.ok_or("must be 1 to 4294967295 calls a second, or \"off\"")
 }
 
 /// How many connections.
-fn connections_per_address(count: u64) -> Result<usize, &'static str> {
-    let connections = usize::try_from(count).ok().filter(|count| (1..=HELD_MAX).contains(count));
+fn parse_connections_per_address(count: u64) -> Result<usize, &'static str> {
+    let connections = usize::try_from(count).ok().filter(|count| (1..=COUNT_MAX).contains(count));
     connections.ok_or("must be 1 to 1000000000 connections, or \"off\"")
 }
 
-fn android() -> Pf {
+fn android_pf() -> Pf {
     Pf::new("android").expect("it keeps the rule of a platform")
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
+fn parse_listen_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790")
 }

@@ -11,17 +11,17 @@ use pactolus_protocol::{AccessToken, MidasKey, Pf};
 use pactolus_types::{AppId, Environment};
 
 use crate::cli::args::DEFAULT_CONFIG;
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
-use crate::config::{Config, Profile, Variables};
-use crate::operator::{self, Operator};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::config::{Config, EnvSnapshot, Profile};
+use crate::operator::{self, OperatorClient};
 
 /// Which bank, which app, which environment.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Which bank")]
-pub(crate) struct Target {
+pub(crate) struct ConnectArgs {
     /// The environment: players' real coins, or those for tests; needed unless the profile names one
-    #[arg(long, value_name = "live|sandbox", value_parser = environments(), hide_possible_values = true)]
+    #[arg(long, value_name = "live|sandbox", value_parser = environment_parser(), hide_possible_values = true)]
     env: Option<Environment>,
     /// The profile that tells the bank, the app and its keys, a file in the folder of profiles; without it, `default`
     /// if it is there, else the configuration of a bank on this machine
@@ -47,13 +47,13 @@ pub(crate) struct Target {
     config: Option<PathBuf>,
 }
 
-fn environments() -> impl TypedValueParser<Value = Environment> {
+fn environment_parser() -> impl TypedValueParser<Value = Environment> {
     PossibleValuesParser::new(Environment::ALL.map(Environment::as_str))
         .try_map(|name| name.parse::<Environment>())
 }
 
 /// A bank, and what it takes to call it for an app.
-pub(crate) struct Bank {
+pub(crate) struct Connection {
     pub(crate) url: BaseUrl,
     pub(crate) app: App,
     pub(crate) pf: Pf,
@@ -66,17 +66,17 @@ pub(crate) struct Bank {
 const DEFAULT_PROFILE: &str = "default";
 
 /// How long somebody at a terminal is left without a word.
-const DEADLINE: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Bank {
+impl Connection {
     /// A client of this bank, for one call that somebody waits for.
     pub(crate) fn client(&self) -> Client {
-        self.client_with(DEADLINE)
+        self.client_with_timeout(CALL_TIMEOUT)
     }
 
     /// A client of this bank whose calls are tried so long, unless the command line says how long.
-    pub(crate) fn client_with(&self, deadline: Duration) -> Client {
-        let deadline = self.timeout.unwrap_or(deadline);
+    pub(crate) fn client_with_timeout(&self, timeout: Duration) -> Client {
+        let deadline = self.timeout.unwrap_or(timeout);
         Client::builder(self.app.clone())
             .base_url(self.url.clone())
             .token(self.token.clone())
@@ -85,28 +85,28 @@ impl Bank {
     }
 
     /// The operator API of this bank, which is a Pactolus.
-    pub(crate) fn operator(&self, lang: Lang) -> Result<Operator, Failure> {
+    pub(crate) fn operator(&self, lang: Lang) -> Result<OperatorClient, CliError> {
         let token = self.operator_token.clone().ok_or_else(|| {
-            let said = words!(
+            let said = tr!(
                 lang,
                 "the profile has no operator_token, which opens the operator API of a Pactolus bank",
                 "配置档缺少 operator_token，无法访问 Pactolus 的运维接口"
             );
-            Failure::said(Kind::Config, said)
+            CliError::message(ExitCode::Config, said)
         })?;
-        Ok(Operator::new(operator::address(self.url.as_str())?, token))
+        Ok(OperatorClient::new(operator::resolve_address(self.url.as_str())?, token))
     }
 
     /// The bank in a few words: the environment, the app, and where it is.
-    pub(crate) fn name(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         format!("{}:{}@{}", self.app.environment(), self.app.appid(), self.url)
     }
 }
 
-impl Target {
+impl ConnectArgs {
     /// Finds out.
-    pub(crate) fn choose(&self, lang: Lang) -> Result<Bank, Failure> {
-        let variables = Variables::of_this_process();
+    pub(crate) fn resolve(&self, lang: Lang) -> Result<Connection, CliError> {
+        let variables = EnvSnapshot::capture();
         let profile = match (&self.profile, &self.config) {
             (Some(name), _) => Some(profile_path(name, lang)?),
             (None, Some(_)) => None,
@@ -115,29 +115,29 @@ impl Target {
             (None, None) => profile_path(DEFAULT_PROFILE, lang).ok().filter(|path| path.exists()),
         };
         if let Some(path) = profile {
-            let profile = Profile::read(&path, &variables).map_err(Failure::Config)?;
-            return self.of_profile(profile, lang);
+            let profile = Profile::read(&path, &variables).map_err(CliError::Config)?;
+            return self.from_profile(profile, lang);
         }
         let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
-        self.of_config(Config::read(path, &variables).map_err(Failure::Config)?, lang)
+        self.from_config(Config::read(path, &variables).map_err(CliError::Config)?, lang)
     }
 
-    fn of_profile(&self, profile: Profile, lang: Lang) -> Result<Bank, Failure> {
+    fn from_profile(&self, profile: Profile, lang: Lang) -> Result<Connection, CliError> {
         let environment = self.environment(profile.env, lang)?;
         let (key, name) = match environment {
             Environment::Live => (profile.midas_key, "midas_key"),
             Environment::Sandbox => (profile.sandbox_midas_key, "sandbox_midas_key"),
         };
         let key = key.ok_or_else(|| {
-            let said = words!(
+            let said = tr!(
                 lang,
                 "the profile has no {name}, which signs {environment} calls",
                 "配置档缺少 {name}，无法为 {environment} 环境的调用签名"
             );
-            Failure::said(Kind::Config, said)
+            CliError::message(ExitCode::Config, said)
         })?;
-        let app = app(environment)(profile.appid, profile.offer_id, profile.app_secret, key);
-        Ok(Bank {
+        let app = app_constructor(environment)(profile.appid, profile.offer_id, profile.app_secret, key);
+        Ok(Connection {
             url: self.url.clone().unwrap_or(profile.url),
             app,
             pf: profile.pf,
@@ -147,15 +147,16 @@ impl Target {
         })
     }
 
-    fn of_config(&self, config: Config, lang: Lang) -> Result<Bank, Failure> {
+    fn from_config(&self, config: Config, lang: Lang) -> Result<Connection, CliError> {
         let environment = self.environment(None, lang)?;
         let listen = config.listen;
         let url = self.url.clone().unwrap_or_else(|| {
             // A bank that listens everywhere is also here.
-            let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host(listen.ip()) };
+            let host =
+                if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { url_host(listen.ip()) };
             BaseUrl::new(&format!("http://{host}:{}", listen.port())).expect("an address is a host")
         });
-        let mut apps = config.bank.apps;
+        let mut apps = config.server.apps;
         let known: Vec<_> = apps.iter().map(|app| app.appid.to_string()).collect();
         let chosen = match self.app {
             Some(appid) => apps.iter().position(|app| app.appid == appid),
@@ -164,12 +165,12 @@ impl Target {
         };
         let index = chosen.ok_or_else(|| {
             let known = known.join(", ");
-            let said = words!(
+            let said = tr!(
                 lang,
                 "say which app with --app; the configuration has {known}",
                 "请用 --app 指定应用；配置中有 {known}"
             );
-            Failure::said(Kind::Config, said)
+            CliError::message(ExitCode::Config, said)
         })?;
         let settings = apps.swap_remove(index);
         let key = match environment {
@@ -177,12 +178,12 @@ impl Target {
             Environment::Sandbox => settings.sandbox_midas_key,
         };
         let pf = settings.pf.first().copied().expect("a configuration without a platform is refused");
-        Ok(Bank {
+        Ok(Connection {
             url,
-            app: app(environment)(settings.appid, settings.offer_id, settings.app_secret, key),
+            app: app_constructor(environment)(settings.appid, settings.offer_id, settings.app_secret, key),
             pf,
             token: TokenSource::Stable,
-            operator_token: Some(config.bank.operator_token),
+            operator_token: Some(config.server.operator_token),
             timeout: self.timeout(),
         })
     }
@@ -191,25 +192,25 @@ impl Target {
         self.timeout.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
-    fn environment(&self, of_profile: Option<Environment>, lang: Lang) -> Result<Environment, Failure> {
-        self.env.or(of_profile).ok_or_else(|| {
-            let said = words!(
+    fn environment(&self, default: Option<Environment>, lang: Lang) -> Result<Environment, CliError> {
+        self.env.or(default).ok_or_else(|| {
+            let said = tr!(
                 lang,
                 "say which coins: --env live or --env sandbox",
                 "请指明环境：--env live（正式）或 --env sandbox（沙箱）"
             );
-            Failure::said(Kind::Config, said)
+            CliError::message(ExitCode::Config, said)
         })
     }
 }
 
-fn host(address: std::net::IpAddr) -> String {
+fn url_host(address: std::net::IpAddr) -> String {
     if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
 }
 
-type MakeApp = fn(AppId, pactolus_types::OfferId, pactolus_protocol::AppSecret, MidasKey) -> App;
+type AppConstructor = fn(AppId, pactolus_types::OfferId, pactolus_protocol::AppSecret, MidasKey) -> App;
 
-fn app(environment: Environment) -> MakeApp {
+fn app_constructor(environment: Environment) -> AppConstructor {
     match environment {
         Environment::Live => App::live,
         Environment::Sandbox => App::sandbox,
@@ -217,24 +218,24 @@ fn app(environment: Environment) -> MakeApp {
 }
 
 /// The file of a profile: `NAME.toml` in `pactolus` of the user's folder for configurations.
-fn profile_path(name: &str, lang: Lang) -> Result<PathBuf, Failure> {
+fn profile_path(name: &str, lang: Lang) -> Result<PathBuf, CliError> {
     let is_name = !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if !is_name {
-        let said = words!(
+        let said = tr!(
             lang,
             "the profile {name:?} is no name of letters, digits, - and _",
             "配置档名 {name:?} 只能由字母、数字、- 和 _ 组成"
         );
-        return Err(Failure::said(Kind::Config, said));
+        return Err(CliError::message(ExitCode::Config, said));
     }
     let folder = profiles_folder().ok_or_else(|| {
-        let said = words!(
+        let said = tr!(
             lang,
             "there is no folder for profiles: neither XDG_CONFIG_HOME nor HOME is set",
             "找不到配置档目录：XDG_CONFIG_HOME 和 HOME 均未设置"
         );
-        Failure::said(Kind::Config, said)
+        CliError::message(ExitCode::Config, said)
     })?;
     Ok(folder.join(format!("{name}.toml")))
 }

@@ -10,22 +10,22 @@ mod tests {
     use pactolus_fuzz_support::run_corpus;
 
     #[test]
-    fn every_kept_configuration() {
+    fn config_corpus_passes() {
         run_corpus("config", super::config);
     }
 
     #[test]
-    fn every_kept_store_url() {
+    fn store_url_corpus_passes() {
         run_corpus("store_url", super::store_url);
     }
 
     #[test]
-    fn every_kept_file_of_gifts() {
+    fn gifts_corpus_passes() {
         run_corpus("gifts", super::gifts);
     }
 
     #[test]
-    fn every_kept_file_of_results() {
+    fn results_corpus_passes() {
         run_corpus("results", super::results);
     }
 }

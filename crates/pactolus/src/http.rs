@@ -16,32 +16,36 @@ use pactolus_protocol::AccessToken;
 
 /// A client of one bank. Clones share their connections.
 #[derive(Clone)]
-pub(crate) struct Http {
+pub(crate) struct HttpClient {
     client: Client<HttpConnector, Full<Bytes>>,
-    bank: SocketAddr,
+    address: SocketAddr,
 }
 
 /// What came back.
-pub(crate) struct Response {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) body: String,
 }
 
-impl Http {
+impl HttpClient {
     pub(crate) fn new(bank: SocketAddr) -> Self {
         // A request that breaks is the caller's to repeat: only the caller knows whether it may be sent twice.
         let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http();
-        Self { client, bank }
+        Self { client, address: bank }
     }
 
     /// POSTs `body` as the platform's callers do.
-    pub(crate) async fn post(&self, path: &str, body: &str) -> anyhow::Result<Response> {
+    pub(crate) async fn post(&self, path: &str, body: &str) -> anyhow::Result<HttpResponse> {
         self.send(self.request(Method::POST, path), body).await
     }
 
     /// GETs `path`, with `token` as the operator's.
-    pub(crate) async fn get_as_operator(&self, path: &str, token: &AccessToken) -> anyhow::Result<Response> {
-        self.send(as_operator(self.request(Method::GET, path), token), "").await
+    pub(crate) async fn get_as_operator(
+        &self,
+        path: &str,
+        token: &AccessToken,
+    ) -> anyhow::Result<HttpResponse> {
+        self.send(with_bearer_token(self.request(Method::GET, path), token), "").await
     }
 
     /// PUTs `body` at `path`, with `token` as the operator's.
@@ -50,25 +54,28 @@ impl Http {
         path: &str,
         token: &AccessToken,
         body: &str,
-    ) -> anyhow::Result<Response> {
-        self.send(as_operator(self.request(Method::PUT, path), token), body).await
+    ) -> anyhow::Result<HttpResponse> {
+        self.send(with_bearer_token(self.request(Method::PUT, path), token), body).await
     }
 
     fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
-        let uri = format!("http://{}{path}", self.bank);
+        let uri = format!("http://{}{path}", self.address);
         Request::builder().method(method).uri(uri).header(CONTENT_TYPE, "application/json")
     }
 
-    async fn send(&self, request: hyper::http::request::Builder, body: &str) -> anyhow::Result<Response> {
+    async fn send(&self, request: hyper::http::request::Builder, body: &str) -> anyhow::Result<HttpResponse> {
         let request = request.body(Full::from(body.to_owned())).context("the request cannot be written")?;
         let response = self.client.request(request).await.context("no answer")?;
         let status = response.status();
         let body = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
         let body = String::from_utf8(body.into()).context("the answer is not UTF-8")?;
-        Ok(Response { status, body })
+        Ok(HttpResponse { status, body })
     }
 }
 
-fn as_operator(request: hyper::http::request::Builder, token: &AccessToken) -> hyper::http::request::Builder {
+fn with_bearer_token(
+    request: hyper::http::request::Builder,
+    token: &AccessToken,
+) -> hyper::http::request::Builder {
     request.header(AUTHORIZATION, format!("Bearer {}", token.expose()))
 }

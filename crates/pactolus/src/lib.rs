@@ -18,18 +18,18 @@ mod store;
 
 use std::process::ExitCode;
 
-use crate::cli::i18n::{Lang, words};
+use crate::cli::i18n::{Lang, tr};
 
 /// Does what the process's arguments ask, and says how it ended.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let lang = Lang::of(&arguments, |name| std::env::var_os(name));
+    let lang = Lang::detect(&arguments, |name| std::env::var_os(name));
     match cli::Cli::parse_from(lang, arguments).run(lang) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let words = failure.in_words(lang);
-            eprintln!("{}", words!(lang, "error: {words}", "错误：{words}"));
-            failure.kind().into()
+            let words = failure.localized(lang);
+            eprintln!("{}", tr!(lang, "error: {words}", "错误：{words}"));
+            failure.exit_code().into()
         }
     }
 }

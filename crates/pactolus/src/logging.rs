@@ -12,8 +12,8 @@ use tracing_subscriber::EnvFilter;
 #[command(next_help_heading = "Logs, on stderr")]
 pub(crate) struct Args {
     /// Which: error, warn, info, debug, or module=level, with commas between; RUST_LOG does the same
-    #[arg(long, global = true, value_name = "FILTER", env = "PACTOLUS_LOG", hide_env_values = true, value_parser = filter)]
-    log: Option<Filter>,
+    #[arg(long, global = true, value_name = "FILTER", env = "PACTOLUS_LOG", hide_env_values = true, value_parser = parse_filter)]
+    log: Option<LogFilter>,
     /// How they are written
     #[arg(
         long,
@@ -23,35 +23,35 @@ pub(crate) struct Args {
         hide_env_values = true,
         default_value = "text"
     )]
-    log_format: Format,
+    log_format: LogFormat,
 }
 
 /// A text that [`EnvFilter`] understands.
 #[derive(Clone)]
-struct Filter(String);
+struct LogFilter(String);
 
-fn filter(text: &str) -> Result<Filter, tracing_subscriber::filter::ParseError> {
-    EnvFilter::try_new(text).map(|_| Filter(text.to_owned()))
+fn parse_filter(text: &str) -> Result<LogFilter, tracing_subscriber::filter::ParseError> {
+    EnvFilter::try_new(text).map(|_| LogFilter(text.to_owned()))
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+enum LogFormat {
     Text,
     Json,
 }
 
 /// Logs from now on: what `args` says, else what `RUST_LOG` says, else the `usual`.
-pub(crate) fn start(args: Args, usual: &str) {
+pub(crate) fn start(args: Args, default_filter: &str) {
     let filter = match (args.log, std::env::var("RUST_LOG")) {
-        (Some(Filter(text)), _) => EnvFilter::new(text),
+        (Some(LogFilter(text)), _) => EnvFilter::new(text),
         // A variable that all Rust programs share may hold what only another understands.
         (None, Ok(text)) if !text.is_empty() => EnvFilter::builder().parse_lossy(text),
-        (None, _) => EnvFilter::new(usual),
+        (None, _) => EnvFilter::new(default_filter),
     };
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match args.log_format {
-        Format::Text => logs.with_ansi(io::stderr().is_terminal() && !no_color()).init(),
-        Format::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Text => logs.with_ansi(io::stderr().is_terminal() && !no_color()).init(),
+        LogFormat::Json => logs.json().flatten_event(true).init(),
     }
 }
 

@@ -6,30 +6,32 @@ use anyhow::{Context as _, anyhow};
 use pactolus_protocol::AccessToken;
 use serde_json::Value;
 
-use crate::http::{Http, Response};
+use crate::http::{HttpClient, HttpResponse};
 
 /// Asks one bank as its operator.
-pub(crate) struct Operator {
-    http: Http,
-    bank: SocketAddr,
+pub(crate) struct OperatorClient {
+    http: HttpClient,
+    address: SocketAddr,
     token: AccessToken,
 }
 
-impl Operator {
+impl OperatorClient {
     /// The operator of the bank at an address.
     pub(crate) fn new(bank: SocketAddr, token: AccessToken) -> Self {
-        Self { http: Http::new(bank), bank, token }
+        Self { http: HttpClient::new(bank), address: bank, token }
     }
 
     /// What the bank tells at `path`.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let response = self.http.get_as_operator(path, &self.token).await;
-        told(&response.with_context(|| format!("the bank at http://{} cannot be asked", self.bank))?)
+        parse_response(
+            &response.with_context(|| format!("the bank at http://{} cannot be asked", self.address))?,
+        )
     }
 }
 
 /// A text as it stands in a path or a query.
-pub(crate) fn encoded(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
@@ -38,7 +40,7 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 /// The address in a URL. There is no TLS in this client, as there is none in the bank.
-pub(crate) fn address(url: &str) -> anyhow::Result<SocketAddr> {
+pub(crate) fn resolve_address(url: &str) -> anyhow::Result<SocketAddr> {
     let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
     let host = host.filter(|host| !host.contains('/'));
     let host = host.ok_or_else(|| anyhow!("--url is {url:?}; it must be like http://127.0.0.1:8790"))?;
@@ -50,7 +52,7 @@ pub(crate) fn address(url: &str) -> anyhow::Result<SocketAddr> {
 }
 
 /// What the bank tells, or its own words for why it does not.
-fn told(response: &Response) -> anyhow::Result<Value> {
+fn parse_response(response: &HttpResponse) -> anyhow::Result<Value> {
     let body: Value = serde_json::from_str(&response.body).context("the answer is not a bank's")?;
     if response.status.is_success() {
         return Ok(body);
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_http_a_host_and_a_port() {
+    fn url_is_http_with_host_and_port() {
         for (url, known) in [
             ("http://127.0.0.1:8790", "127.0.0.1:8790"),
             ("http://127.0.0.1:8790/", "127.0.0.1:8790"),
@@ -72,10 +74,10 @@ mod tests {
             ("http://[::1]:8790", "[::1]:8790"),
             ("http://[::1]", "[::1]:80"),
         ] {
-            assert_eq!(address(url).unwrap().to_string(), known);
+            assert_eq!(resolve_address(url).unwrap().to_string(), known);
         }
         for bad in ["127.0.0.1:8790", "https://127.0.0.1:8790", "http://127.0.0.1:8790/api", "http://"] {
-            assert!(address(bad).is_err(), "{bad}");
+            assert!(resolve_address(bad).is_err(), "{bad}");
         }
     }
 }

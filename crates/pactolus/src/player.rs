@@ -3,8 +3,8 @@
 use pactolus_client::Player;
 use pactolus_types::{OpenId, ZoneId};
 
-use crate::cli::args::session_key;
-use crate::connect::Bank;
+use crate::cli::args::parse_session_key;
+use crate::connect::Connection;
 
 /// Who, and in which zone.
 #[derive(clap::Args)]
@@ -22,8 +22,8 @@ pub(crate) struct PlayerArgs {
 
 impl PlayerArgs {
     /// The player, on the platform that the bank's app names.
-    pub(crate) fn player(&self, bank: &Bank) -> anyhow::Result<Player> {
-        let session_key = session_key(self.session_key.as_deref())?;
-        Ok(Player { zone_id: self.zone, session_key, pf: bank.pf, ..Player::new(self.openid) })
+    pub(crate) fn player(&self, connection: &Connection) -> anyhow::Result<Player> {
+        let session_key = parse_session_key(self.session_key.as_deref())?;
+        Ok(Player { zone_id: self.zone, session_key, pf: connection.pf, ..Player::new(self.openid) })
     }
 }

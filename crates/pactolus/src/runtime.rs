@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 
 /// A thread for each core.
-pub(crate) fn start() -> Result<Runtime, Failure> {
+pub(crate) fn start() -> Result<Runtime, CliError> {
     Ok(Runtime::new().context("the threads of the server cannot be started")?)
 }
 
@@ -18,37 +18,37 @@ pub(crate) fn start() -> Result<Runtime, Failure> {
 /// itself, it would let a client that does not read have 4 MiB.
 ///
 /// A request is some 17 KiB at most, and the longest reply, a hundred orders of a statement, some 40 KiB.
-const SOCKET_BYTES: u32 = 64 * 1024;
+const SOCKET_BUFFER_BYTES: u32 = 64 * 1024;
 
 /// How many connections may wait to be taken.
 const BACKLOG: u32 = 1024;
 
 /// Takes connections at `address`, and tells the address with the port that it really got.
-pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let bound = || {
+pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
+    let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // A bank that is started again finds its address free. On Windows this would let two have it.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
         // Connections that are taken have what the listener has.
-        socket.set_send_buffer_size(SOCKET_BYTES)?;
-        socket.set_recv_buffer_size(SOCKET_BYTES)?;
+        socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
+        socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
         socket.bind(address)?;
         let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    bound().map_err(|source| Failure::Listen { address, source })
+    bind().map_err(|source| CliError::Listen { address, source })
 }
 
 /// How many open files are kept for all but connections: those of an embedded store, the connections to a database,
 /// the logs.
-const FILES_KEPT: usize = 512;
+const RESERVED_FILES: usize = 512;
 
 /// How many connections can be open, of those that are wanted: each is an open file, of which the system allows a
 /// process only so many. Asks for as many as may be had.
-pub(crate) fn connections_allowed(wanted: usize) -> usize {
-    let allowed = connections_of(open_files_max(), wanted);
+pub(crate) fn connection_limit(wanted: usize) -> usize {
+    let allowed = connections_for_files(open_files_max(), wanted);
     if allowed < wanted {
         tracing::warn!(
             connections_max = wanted,
@@ -60,8 +60,8 @@ pub(crate) fn connections_allowed(wanted: usize) -> usize {
 }
 
 /// Where there are few files, half of them are for connections.
-fn connections_of(files: Option<usize>, wanted: usize) -> usize {
-    files.map_or(wanted, |files| wanted.min(files - FILES_KEPT.min(files / 2)).max(1))
+fn connections_for_files(files: Option<usize>, wanted: usize) -> usize {
+    files.map_or(wanted, |files| wanted.min(files - RESERVED_FILES.min(files / 2)).max(1))
 }
 
 /// How many files this process may have open, once it has asked for as many as it may; nothing if there is no limit.
@@ -83,7 +83,7 @@ fn open_files_max() -> Option<usize> {
 /// A future that resolves when the process is told to stop: by Ctrl-C, or as its service manager does it.
 ///
 /// Signals are noticed from the call on, so that none is lost before the future is waited for.
-pub(crate) fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     let (mut from_keyboard, mut from_manager) =
         signals().context("the signals that stop the server cannot be listened for")?;
     Ok(async move {
@@ -95,23 +95,23 @@ pub(crate) fn told_to_stop() -> Result<impl Future<Output = ()> + Send + 'static
 }
 
 /// As [`told_to_stop`]; told a second time, the process ends at once.
-pub(crate) fn told_to_stop_or_end() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+pub(crate) fn shutdown_signal_or_exit() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     /// What shells give a process that Ctrl-C has ended.
-    const ENDED_BY_KEYBOARD: i32 = 130;
-    let first = told_to_stop()?;
-    let (told, is_told) = tokio::sync::oneshot::channel();
+    const EXIT_SIGINT: i32 = 130;
+    let first_signal = shutdown_signal()?;
+    let (shutdown_tx, shutdown_rx) = tokio::sync::oneshot::channel();
     Ok(async move {
         tokio::spawn(async move {
-            first.await;
-            let again = told_to_stop();
+            first_signal.await;
+            let second_signal = shutdown_signal();
             // Nobody waits any more where the work is done.
-            let _ = told.send(());
-            if let Ok(again) = again {
+            let _ = shutdown_tx.send(());
+            if let Ok(again) = second_signal {
                 again.await;
-                std::process::exit(ENDED_BY_KEYBOARD);
+                std::process::exit(EXIT_SIGINT);
             }
         });
-        let _ = is_told.await;
+        let _ = shutdown_rx.await;
     })
 }
 
@@ -132,12 +132,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_files_for_the_rest() {
-        assert_eq!(connections_of(None, 20_000), 20_000);
-        assert_eq!(connections_of(Some(1_000_000), 20_000), 20_000);
-        assert_eq!(connections_of(Some(20_000), 20_000), 19_488);
-        assert_eq!(connections_of(Some(1024), 20_000), 512);
-        assert_eq!(connections_of(Some(256), 20_000), 128);
-        assert_eq!(connections_of(Some(0), 20_000), 1);
+    fn connections_leave_reserved_files() {
+        assert_eq!(connections_for_files(None, 20_000), 20_000);
+        assert_eq!(connections_for_files(Some(1_000_000), 20_000), 20_000);
+        assert_eq!(connections_for_files(Some(20_000), 20_000), 19_488);
+        assert_eq!(connections_for_files(Some(1024), 20_000), 512);
+        assert_eq!(connections_for_files(Some(256), 20_000), 128);
+        assert_eq!(connections_for_files(Some(0), 20_000), 1);
     }
 }

@@ -15,8 +15,8 @@ use pactolus_server::Backend;
 use zeroize::Zeroizing;
 
 use crate::cli::args::ConfigPath;
-use crate::cli::exit::Failure;
-use crate::config::{Config, PostgresBounds, StoreUrl, Variables};
+use crate::cli::exit::CliError;
+use crate::config::{Config, EnvSnapshot, PostgresSettings, StoreUrl};
 use crate::runtime;
 
 /// Which store, for commands that read one without serving it.
@@ -26,12 +26,12 @@ pub(crate) struct StoreArgs {
     config: ConfigPath,
     /// The store, such as embedded:./data; without it, the one that the configuration names
     #[arg(long, value_name = "URL")]
-    store: Option<StoreArgument>,
+    store: Option<StoreArg>,
 }
 
 impl StoreArgs {
     /// Finds out.
-    pub(crate) fn choose(&self) -> Result<StoreUrl, Failure> {
+    pub(crate) fn resolve(&self) -> Result<StoreUrl, CliError> {
         match &self.store {
             Some(named) => named.url(),
             None => Ok(self.config()?.store),
@@ -39,23 +39,23 @@ impl StoreArgs {
     }
 
     /// Finds out, for a command that has to read the configuration even if a store is named.
-    pub(crate) fn choose_with_config(&self) -> Result<(StoreUrl, Config), Failure> {
+    pub(crate) fn resolve_with_config(&self) -> Result<(StoreUrl, Config), CliError> {
         let config = self.config()?;
-        let url = self.store.as_ref().map_or(Ok(config.store.clone()), StoreArgument::url)?;
+        let url = self.store.as_ref().map_or(Ok(config.store.clone()), StoreArg::url)?;
         Ok((url, config))
     }
 
-    fn config(&self) -> Result<Config, Failure> {
-        Config::read(&self.config.config, &Variables::of_this_process()).map_err(Failure::Config)
+    fn config(&self) -> Result<Config, CliError> {
+        Config::read(&self.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)
     }
 }
 
 /// A store as it is written on the command line: read after the command line is, because what is said of an argument
 /// that is wrong shows it.
 #[derive(Clone)]
-pub(crate) struct StoreArgument(Zeroizing<String>);
+pub(crate) struct StoreArg(Zeroizing<String>);
 
-impl FromStr for StoreArgument {
+impl FromStr for StoreArg {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -63,45 +63,49 @@ impl FromStr for StoreArgument {
     }
 }
 
-impl StoreArgument {
+impl StoreArg {
     /// The store that the argument names; relative folders are taken from the working directory.
-    pub(crate) fn url(&self) -> Result<StoreUrl, Failure> {
-        self.0.parse().map_err(Failure::StoreUrl)
+    pub(crate) fn url(&self) -> Result<StoreUrl, CliError> {
+        self.0.parse().map_err(CliError::StoreUrl)
     }
 }
 
 /// The bounds of a store, whichever engine's it is.
 #[derive(Default)]
-pub(crate) struct Bounds {
+pub(crate) struct EngineSettings {
     pub(crate) embedded: EmbeddedSettings,
     #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "there is no engine to give them to"))]
-    pub(crate) postgres: PostgresBounds,
+    pub(crate) postgres: PostgresSettings,
 }
 
 /// Opens the store at `url` with these bounds. A folder is made where there is none; a database has to be migrated.
 #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "a folder is opened at once"))]
-pub(crate) async fn open(url: &StoreUrl, bounds: &Bounds) -> Result<Backend, Failure> {
+pub(crate) async fn open(url: &StoreUrl, bounds: &EngineSettings) -> Result<Backend, CliError> {
     match url {
         StoreUrl::Embedded(folder) => EmbeddedStore::open(folder, &bounds.embedded)
             .map(|store| Backend::from_engine(Arc::new(store)))
-            .map_err(|source| unopened(url, source)),
+            .map_err(|source| open_error(url, source)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
-            let PostgresBounds { lanes, queue_orders_max } = bounds.postgres;
+            let PostgresSettings { write_connections: lanes, queue_orders_max } = bounds.postgres;
             let settings = pactolus_ledger_postgres::PostgresSettings {
                 write_connections: lanes,
                 queue_orders_max,
                 ..pactolus_ledger_postgres::PostgresSettings::default()
             };
             let store = PostgresStore::open(database, &settings).await;
-            store.map(|store| Backend::from_engine(Arc::new(store))).map_err(|source| unopened(url, source))
+            store.map(|store| Backend::from_engine(Arc::new(store))).map_err(|source| open_error(url, source))
         }
     }
 }
 
 /// Opens the store at `url`, which has to be there: a slip in its name must not prove the books of an empty bank.
-pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Backend, Failure> {
-    if is_nothing(url) { Err(Failure::NoStore(url.clone())) } else { open(url, &Bounds::default()).await }
+pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Backend, CliError> {
+    if is_empty(url) {
+        Err(CliError::StoreNotFound(url.clone()))
+    } else {
+        open(url, &EngineSettings::default()).await
+    }
 }
 
 /// Opens the store at `url`, which has to be there, audits it, and closes it. Only an embedded store can prove its
@@ -109,7 +113,7 @@ pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Backend, Failure> {
 pub(crate) fn audit(
     url: &StoreUrl,
     since: Option<HistoryDigest>,
-) -> Result<Result<Audit, Unavailable>, Failure> {
+) -> Result<Result<Audit, Unavailable>, CliError> {
     runtime::start()?.block_on(async {
         let Some(since) = since else {
             let store = open_existing(url).await?;
@@ -117,12 +121,12 @@ pub(crate) fn audit(
             store.ledger.close().await;
             return Ok(audit);
         };
-        let folder = embedded(url)?;
-        if holds_nothing(folder) {
-            return Err(Failure::NoStore(url.clone()));
+        let folder = embedded_folder(url)?;
+        if is_empty_folder(folder) {
+            return Err(CliError::StoreNotFound(url.clone()));
         }
         let store = EmbeddedStore::open(folder, &EmbeddedSettings::default())
-            .map_err(|source| unopened(url, source))?;
+            .map_err(|source| open_error(url, source))?;
         let audit = store.audit_since(Some(since)).await;
         store.close().await;
         Ok(audit)
@@ -131,11 +135,11 @@ pub(crate) fn audit(
 
 /// Opens the store at `url` to be copied as a whole.
 #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "a folder is opened at once"))]
-pub(crate) async fn open_whole(url: &StoreUrl) -> Result<Arc<dyn Portable>, Failure> {
+pub(crate) async fn open_for_copy(url: &StoreUrl) -> Result<Arc<dyn Portable>, CliError> {
     match url {
         StoreUrl::Embedded(folder) => {
             let store = EmbeddedStore::open(folder, &EmbeddedSettings::default());
-            Ok(Arc::new(store.map_err(|source| unopened(url, source))?))
+            Ok(Arc::new(store.map_err(|source| open_error(url, source))?))
         }
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
@@ -145,37 +149,37 @@ pub(crate) async fn open_whole(url: &StoreUrl) -> Result<Arc<dyn Portable>, Fail
                 ..pactolus_ledger_postgres::PostgresSettings::default()
             };
             let store = PostgresStore::open(database, &settings).await;
-            Ok(Arc::new(store.map_err(|source| unopened(url, source))?))
+            Ok(Arc::new(store.map_err(|source| open_error(url, source))?))
         }
     }
 }
 
 /// Whether there is no bank at `url`. A database says so itself when it is opened.
-pub(crate) fn is_nothing(url: &StoreUrl) -> bool {
+pub(crate) fn is_empty(url: &StoreUrl) -> bool {
     match url {
-        StoreUrl::Embedded(folder) => holds_nothing(folder),
+        StoreUrl::Embedded(folder) => is_empty_folder(folder),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(_) => false,
     }
 }
 
 /// Says which store it is that cannot be opened.
-pub(crate) fn unopened(url: &StoreUrl, source: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    Failure::Store { store: url.clone(), source: Box::new(source) }
+pub(crate) fn open_error(url: &StoreUrl, source: impl std::error::Error + Send + Sync + 'static) -> CliError {
+    CliError::StoreOpen { store: url.clone(), source: Box::new(source) }
 }
 
 /// The folder of a store that is embedded, for what only such a store can do.
 #[cfg_attr(not(feature = "postgres"), expect(clippy::unnecessary_wraps, reason = "every store is embedded"))]
-pub(crate) fn embedded(url: &StoreUrl) -> Result<&Path, Failure> {
+pub(crate) fn embedded_folder(url: &StoreUrl) -> Result<&Path, CliError> {
     match url {
         StoreUrl::Embedded(folder) => Ok(folder),
         #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(_) => Err(Failure::NotEmbedded(url.clone())),
+        StoreUrl::Postgres(_) => Err(CliError::NotEmbedded(url.clone())),
     }
 }
 
 /// Whether there is nothing in the folder. One that cannot be read is left to the engine, which says why.
-fn holds_nothing(folder: &Path) -> bool {
+fn is_empty_folder(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,

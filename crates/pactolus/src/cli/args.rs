@@ -7,7 +7,7 @@ use pactolus_client::BillNoGenerator;
 use pactolus_protocol::SessionKey;
 use pactolus_types::{Amount, BillNo};
 
-use crate::cli::i18n::{Lang, words};
+use crate::cli::i18n::{Lang, tr};
 
 /// Where the configuration is, if it is not said.
 pub(crate) const DEFAULT_CONFIG: &str = "pactolus.toml";
@@ -27,21 +27,21 @@ pub(crate) struct ConfigPath {
 }
 
 /// The amount of coins that a text writes.
-pub(crate) fn amount(text: &str) -> Result<Amount, String> {
+pub(crate) fn parse_amount(text: &str) -> Result<Amount, String> {
     let count: u64 = text.parse().map_err(|_| "it must be a whole number of coins".to_owned())?;
     Amount::new(count).map_err(|error| format!("it {error}"))
 }
 
 /// The number of an order: the one that was said, else a new one, which is shown before anything is sent.
-pub(crate) fn bill_no(said: Option<BillNo>, lang: Lang) -> BillNo {
-    said.unwrap_or_else(|| {
+pub(crate) fn bill_no_or_new(requested: Option<BillNo>, lang: Lang) -> BillNo {
+    requested.unwrap_or_else(|| {
         let bill_no = BillNoGenerator::new().next();
-        eprintln!("{}", words!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
+        eprintln!("{}", tr!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
         bill_no
     })
 }
 
 /// The session key of a command line, which no error shows.
-pub(crate) fn session_key(text: Option<&str>) -> anyhow::Result<Option<SessionKey>> {
+pub(crate) fn parse_session_key(text: Option<&str>) -> anyhow::Result<Option<SessionKey>> {
     text.map(|text| SessionKey::new(text).map_err(|error| anyhow!("--session-key {error}"))).transpose()
 }

@@ -6,22 +6,21 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use pactolus_client::OrderOutcome;
 use pactolus_ledger::ImportError;
 use pactolus_server::KeyCheckError;
 use pactolus_types::AppId;
 
-use crate::cli::i18n::{Lang, words};
-use crate::config::{InvalidStoreUrl, Problems, StoreUrl};
+use crate::cli::i18n::{Lang, tr};
+use crate::config::{ConfigError, InvalidStoreUrl, StoreUrl};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum CliError {
     /// The configuration cannot be read, or something in it is wrong.
     #[error("the configuration is refused\n{0}")]
-    Config(Problems),
+    Config(ConfigError),
     /// A clock that can be turned was asked for, and this app is not for development.
     #[error(
         "--clock manual needs login = \"open\" for every app, because it is for development; that of {0} is not open"
@@ -29,7 +28,7 @@ pub(crate) enum Failure {
     ManualClock(AppId),
     /// The store cannot be opened.
     #[error("the store {store} cannot be opened")]
-    Store {
+    StoreOpen {
         /// Which.
         store: StoreUrl,
         /// Why not, as its engine says it.
@@ -37,7 +36,7 @@ pub(crate) enum Failure {
     },
     /// The master keys are not those that the store is sealed with.
     #[error("the store {store} cannot be served with these master keys")]
-    Sealed {
+    MissingMasterKey {
         /// Which.
         store: StoreUrl,
         /// Which key is missing.
@@ -52,7 +51,7 @@ pub(crate) enum Failure {
     NotEmbedded(StoreUrl),
     /// There is no store where one should be.
     #[error("there is no store at {0}; a bank makes its store when it is first served")]
-    NoStore(StoreUrl),
+    StoreNotFound(StoreUrl),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -63,101 +62,101 @@ pub(crate) enum Failure {
     },
     /// The file is there already, and may hold keys that are in use.
     #[error("{} is there already; name another with --config, or overwrite it with --force", .0.display())]
-    Exists(PathBuf),
+    FileExists(PathBuf),
     /// An order cannot be copied.
     #[error("the bank was not copied whole")]
     Copy(#[from] ImportError),
     /// The audit found something; it is printed already.
     #[error("the books are not right")]
-    BooksWrong,
+    AuditFailed,
     /// Some requests were cut off when the server stopped.
     #[error("some requests took too long and were cut off; whoever sent one may repeat it safely")]
-    CutOff,
+    ShutdownTimeout,
     /// What a command says of itself, in the reader's language.
-    #[error("{words}")]
-    Said {
+    #[error("{text}")]
+    Message {
         /// What kind of failure it is.
-        kind: Kind,
+        exit_code: ExitCode,
         /// What happened.
-        words: String,
+        text: String,
     },
     /// Something that nobody expects.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 
-impl Failure {
+impl CliError {
     /// What kind of failure it is.
-    pub(crate) const fn kind(&self) -> Kind {
+    pub(crate) const fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Exists(_) | Self::Copy(_) | Self::BooksWrong | Self::Other(_) => Kind::Failed,
-            Self::StoreUrl(_) | Self::NotEmbedded(_) => Kind::Usage,
+            Self::FileExists(_) | Self::Copy(_) | Self::AuditFailed | Self::Other(_) => ExitCode::Failed,
+            Self::StoreUrl(_) | Self::NotEmbedded(_) => ExitCode::Usage,
             Self::Config(_)
             | Self::ManualClock(_)
-            | Self::Sealed { source: KeyCheckError::MissingKeys(_), .. } => Kind::Config,
-            Self::Sealed { source: KeyCheckError::Unavailable(_), .. }
-            | Self::Store { .. }
-            | Self::NoStore(_) => Kind::Store,
-            Self::Listen { .. } => Kind::Listen,
-            Self::CutOff => Kind::CutOff,
-            Self::Said { kind, .. } => *kind,
+            | Self::MissingMasterKey { source: KeyCheckError::MissingKeys(_), .. } => ExitCode::Config,
+            Self::MissingMasterKey { source: KeyCheckError::Unavailable(_), .. }
+            | Self::StoreOpen { .. }
+            | Self::StoreNotFound(_) => ExitCode::Store,
+            Self::Listen { .. } => ExitCode::Listen,
+            Self::ShutdownTimeout => ExitCode::ShutdownTimeout,
+            Self::Message { exit_code: kind, .. } => *kind,
         }
     }
 
     /// A failure whose words are a command's own.
-    pub(crate) fn said(kind: Kind, words: String) -> Self {
-        Self::Said { kind, words }
+    pub(crate) fn message(kind: ExitCode, words: String) -> Self {
+        Self::Message { exit_code: kind, text: words }
     }
 
     /// What happened and why, each cause after a colon. A cause is in English: it is for whoever looks into it.
-    pub(crate) fn in_words(&self, lang: Lang) -> String {
+    pub(crate) fn localized(&self, lang: Lang) -> String {
         let words = match lang {
             Lang::En => self.to_string(),
-            Lang::Zh => self.in_chinese(),
+            Lang::Zh => self.zh_text(),
         };
         match self.source() {
-            Some(cause) => format!("{words}: {}", with_causes(cause)),
+            Some(cause) => format!("{words}: {}", error_chain(cause)),
             None => words,
         }
     }
 
     /// A call to a bank that is not done, as its error says; `again` are the arguments with which it is asked again.
-    pub(crate) fn of_call(
+    pub(crate) fn from_call(
         error: &(dyn Error + 'static),
         (outcome, retryable): (OrderOutcome, bool),
-        again: &str,
+        retry_args: &str,
         lang: Lang,
     ) -> Self {
-        let why = with_causes(error);
+        let why = error_chain(error);
         match (outcome, retryable) {
-            (OrderOutcome::Unknown, _) => Self::said(
-                Kind::Unknown,
-                words!(
+            (OrderOutcome::Unknown, _) => Self::message(
+                ExitCode::Unknown,
+                tr!(
                     lang,
-                    "it is not known whether it is done: {why}; to know, run it again with {again}",
-                    "不清楚是否已完成：{why}；请用 {again} 再次运行以确认"
+                    "it is not known whether it is done: {why}; to know, run it again with {retry_args}",
+                    "不清楚是否已完成：{why}；请用 {retry_args} 再次运行以确认"
                 ),
             ),
             (OrderOutcome::NotApplied, true) => {
-                Self::said(Kind::Unreachable, words!(lang, "it is not done: {why}", "没有完成：{why}"))
+                Self::message(ExitCode::Unreachable, tr!(lang, "it is not done: {why}", "没有完成：{why}"))
             }
             (OrderOutcome::NotApplied, false) => {
-                Self::said(Kind::Refused, words!(lang, "it is refused: {why}", "被拒绝：{why}"))
+                Self::message(ExitCode::Refused, tr!(lang, "it is refused: {why}", "被拒绝：{why}"))
             }
         }
     }
 
-    fn in_chinese(&self) -> String {
+    fn zh_text(&self) -> String {
         match self {
             Self::Config(problems) => format!("配置有误\n{problems}"),
             Self::ManualClock(appid) => format!(
                 "--clock manual 仅供开发使用，要求每个应用都设置 login = \"open\"；{appid} 没有这样设置"
             ),
-            Self::Store { store, .. } => format!("无法打开存储 {store}"),
-            Self::Sealed { store, .. } => format!("无法用这些主密钥打开存储 {store} 中的记录"),
-            Self::NoStore(store) => format!("{store} 处没有存储；首次运行 pactolus serve 时才会创建"),
+            Self::StoreOpen { store, .. } => format!("无法打开存储 {store}"),
+            Self::MissingMasterKey { store, .. } => format!("无法用这些主密钥打开存储 {store} 中的记录"),
+            Self::StoreNotFound(store) => format!("{store} 处没有存储；首次运行 pactolus serve 时才会创建"),
             Self::Listen { address, .. } => format!("无法监听 {address}"),
-            Self::Exists(path) => {
+            Self::FileExists(path) => {
                 format!("{} 已存在；请用 --config 另取一个名字，或用 --force 覆盖", path.display())
             }
             Self::StoreUrl(problem) => format!("命令行中的存储有误：{problem}"),
@@ -165,23 +164,23 @@ impl Failure {
                 format!("{store} 不是嵌入式存储，不支持此操作；请使用数据库自身的工具")
             }
             Self::Copy(_) => "未能完整复制".to_owned(),
-            Self::BooksWrong => "账目有误".to_owned(),
-            Self::CutOff => "部分请求耗时过长而被中断；发送方可以放心重发".to_owned(),
-            Self::Said { words, .. } => words.clone(),
+            Self::AuditFailed => "账目有误".to_owned(),
+            Self::ShutdownTimeout => "部分请求耗时过长而被中断；发送方可以放心重发".to_owned(),
+            Self::Message { text: words, .. } => words.clone(),
             Self::Other(error) => error.to_string(),
         }
     }
 }
 
 /// What happened and why, each cause after a colon.
-pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The kinds of failure that a script can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ExitCode {
     /// What was asked for was tried, and did not succeed.
     Failed,
     /// The command line was not understood. `clap` ends with this one too.
@@ -193,11 +192,11 @@ pub(crate) enum Kind {
     /// The address could not be listened on.
     Listen,
     /// The bank stopped, and cut off requests that took too long.
-    CutOff,
+    ShutdownTimeout,
     /// Some of the gifts are given, and some are not, or are not known to be.
-    SomeGiven,
+    SomeApplied,
     /// None of the gifts is given.
-    NoneGiven,
+    NoneApplied,
     /// What was to be read was refused, and nothing was done.
     Input,
     /// The bank refused the call, and nothing moved.
@@ -208,16 +207,16 @@ pub(crate) enum Kind {
     Unreachable,
 }
 
-impl Kind {
+impl ExitCode {
     const ALL: [Self; 12] = [
         Self::Failed,
         Self::Usage,
         Self::Config,
         Self::Store,
         Self::Listen,
-        Self::CutOff,
-        Self::SomeGiven,
-        Self::NoneGiven,
+        Self::ShutdownTimeout,
+        Self::SomeApplied,
+        Self::NoneApplied,
         Self::Input,
         Self::Refused,
         Self::Unknown,
@@ -225,16 +224,16 @@ impl Kind {
     ];
 
     /// The exit code. These are for scripts: a number, once given, keeps its meaning.
-    pub(crate) const fn exit_code(self) -> u8 {
+    pub(crate) const fn as_u8(self) -> u8 {
         match self {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Config => 3,
             Self::Store => 4,
             Self::Listen => 5,
-            Self::CutOff => 6,
-            Self::SomeGiven => 7,
-            Self::NoneGiven => 8,
+            Self::ShutdownTimeout => 6,
+            Self::SomeApplied => 7,
+            Self::NoneApplied => 8,
             Self::Input => 9,
             Self::Refused => 10,
             Self::Unknown => 11,
@@ -242,56 +241,54 @@ impl Kind {
         }
     }
 
-    fn meaning(self, lang: Lang) -> String {
+    fn description(self, lang: Lang) -> String {
         match self {
-            Self::Failed => words!(
+            Self::Failed => tr!(
                 lang,
                 "it failed; for an audit: the books are not right",
                 "执行失败；对 audit 而言：账目有误"
             ),
-            Self::Usage => words!(lang, "the command line was not understood", "命令行参数有误"),
-            Self::Config => words!(lang, "the configuration was refused", "配置有误"),
-            Self::Store => words!(lang, "the store could not be opened", "无法打开存储"),
-            Self::Listen => words!(lang, "the address could not be listened on", "无法监听该地址"),
-            Self::CutOff => words!(
+            Self::Usage => tr!(lang, "the command line was not understood", "命令行参数有误"),
+            Self::Config => tr!(lang, "the configuration was refused", "配置有误"),
+            Self::Store => tr!(lang, "the store could not be opened", "无法打开存储"),
+            Self::Listen => tr!(lang, "the address could not be listened on", "无法监听该地址"),
+            Self::ShutdownTimeout => tr!(
                 lang,
                 "the bank stopped, and cut off requests that took too long",
                 "服务已停止，部分耗时过长的请求被中断"
             ),
-            Self::SomeGiven => words!(
+            Self::SomeApplied => tr!(
                 lang,
                 "some gifts are given; run the same command again for the rest",
                 "部分赠币已发放；重新运行同一命令即可补发其余部分"
             ),
-            Self::NoneGiven => words!(lang, "no gift is given", "没有发放任何赠币"),
+            Self::NoneApplied => tr!(lang, "no gift is given", "没有发放任何赠币"),
             Self::Input => {
-                words!(lang, "what was to be read is wrong, and nothing was done", "输入有误，未做任何操作")
+                tr!(lang, "what was to be read is wrong, and nothing was done", "输入有误，未做任何操作")
             }
             Self::Refused => {
-                words!(lang, "the bank refused it, and nothing moved", "对方拒绝，游戏币没有变动")
+                tr!(lang, "the bank refused it, and nothing moved", "对方拒绝，游戏币没有变动")
             }
-            Self::Unknown => words!(
+            Self::Unknown => tr!(
                 lang,
                 "it is not known whether coins moved; the same command again tells",
                 "不清楚游戏币是否变动；重新运行同一命令即可得知"
             ),
-            Self::Unreachable => words!(
-                lang,
-                "the bank could not be reached, and nothing moved",
-                "无法连接对方，游戏币没有变动"
-            ),
+            Self::Unreachable => {
+                tr!(lang, "the bank could not be reached, and nothing moved", "无法连接对方，游戏币没有变动")
+            }
         }
     }
 }
 
-impl From<Kind> for ExitCode {
-    fn from(kind: Kind) -> Self {
-        kind.exit_code().into()
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(kind: ExitCode) -> Self {
+        kind.as_u8().into()
     }
 }
 
 /// Every exit code with its meaning, a line each.
-pub(crate) fn exit_codes(lang: Lang) -> String {
-    let failures = Kind::ALL.map(|kind| format!("\n  {:<2}  {}", kind.exit_code(), kind.meaning(lang)));
-    words!(lang, "  0   done{}", "  0   完成{}", failures.concat())
+pub(crate) fn exit_code_table(lang: Lang) -> String {
+    let failures = ExitCode::ALL.map(|kind| format!("\n  {:<2}  {}", kind.as_u8(), kind.description(lang)));
+    tr!(lang, "  0   done{}", "  0   完成{}", failures.concat())
 }

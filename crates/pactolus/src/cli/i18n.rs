@@ -1,6 +1,6 @@
 //! The language that people read: English, or Chinese.
 //!
-//! Both texts of a message stand side by side where it is said, in [`words!`], so that neither can be forgotten.
+//! Both texts of a message stand side by side where it is said, in [`tr!`], so that neither can be forgotten.
 //! What scripts read is the same in both: JSON, CSV, exit codes, and the first line of a server that is ready.
 
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ pub(crate) enum Lang {
 }
 
 /// A message in the language of the first argument: the English format, then the Chinese one, over the same values.
-macro_rules! words {
+macro_rules! tr {
     ($lang:expr, $en:literal, $zh:literal $(, $value:expr)* $(,)?) => {
         match $lang {
             $crate::cli::i18n::Lang::En => format!($en $(, $value)*),
@@ -24,18 +24,18 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+pub(crate) use tr;
 
 /// A text that is known beforehand, in both languages.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Text {
+pub(crate) struct BilingualText {
     pub(crate) en: &'static str,
     pub(crate) zh: &'static str,
 }
 
-impl Text {
+impl BilingualText {
     /// The text in a language.
-    pub(crate) const fn of(self, lang: Lang) -> &'static str {
+    pub(crate) const fn for_lang(self, lang: Lang) -> &'static str {
         match lang {
             Lang::En => self.en,
             Lang::Zh => self.zh,
@@ -47,31 +47,31 @@ impl Lang {
     /// The language of a command line: what `--lang` says in it, else the locale's.
     ///
     /// It is looked for before the command line is understood, because what explains a wrong one is read too.
-    pub(crate) fn of(arguments: &[OsString], locale: impl Fn(&str) -> Option<OsString>) -> Self {
-        Self::asked_for(arguments).unwrap_or_else(|| Self::of_locale(locale))
+    pub(crate) fn detect(arguments: &[OsString], locale: impl Fn(&str) -> Option<OsString>) -> Self {
+        Self::from_args(arguments).unwrap_or_else(|| Self::from_locale(locale))
     }
 
-    fn asked_for(arguments: &[OsString]) -> Option<Self> {
+    fn from_args(arguments: &[OsString]) -> Option<Self> {
         let mut arguments = arguments.iter().map(|argument| argument.to_string_lossy());
         while let Some(argument) = arguments.next() {
             if argument == "--lang" {
-                return Self::named(&arguments.next()?);
+                return Self::from_name(&arguments.next()?);
             }
             if let Some(name) = argument.strip_prefix("--lang=") {
-                return Self::named(name);
+                return Self::from_name(name);
             }
         }
         None
     }
 
     /// The first of these variables that is set and not empty decides, as POSIX has it.
-    fn of_locale(locale: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn from_locale(locale: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(locale);
         let name = set.map(|value| value.to_string_lossy().into_owned()).find(|value| !value.is_empty());
         if name.is_some_and(|name| name.starts_with("zh")) { Self::Zh } else { Self::En }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         match name {
             "en" => Some(Self::En),
             "zh" => Some(Self::Zh),
@@ -88,11 +88,11 @@ mod tests {
         let arguments: Vec<_> = arguments.iter().map(Into::into).collect();
         let variable =
             |name: &str| locale.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
-        Lang::of(&arguments, variable)
+        Lang::detect(&arguments, variable)
     }
 
     #[test]
-    fn the_command_line_goes_before_the_locale() {
+    fn lang_flag_overrides_the_locale() {
         let chinese = [("LANG", "zh_CN.UTF-8")];
         assert_eq!(lang(&["pactolus"], &[]), Lang::En);
         assert_eq!(lang(&["pactolus"], &chinese), Lang::Zh);
@@ -102,15 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn of_the_locale_the_first_that_is_set_decides() {
+    fn first_nonempty_locale_variable_wins() {
         assert_eq!(lang(&[], &[("LC_ALL", "C"), ("LANG", "zh_CN.UTF-8")]), Lang::En);
         assert_eq!(lang(&[], &[("LC_ALL", ""), ("LC_MESSAGES", "zh_TW"), ("LANG", "C")]), Lang::Zh);
     }
 
     #[test]
-    fn a_message_is_said_in_either() {
+    fn macro_formats_in_both_languages() {
         let count = 3;
-        assert_eq!(words!(Lang::En, "{count} gifts", "{count} 份赠币"), "3 gifts");
-        assert_eq!(words!(Lang::Zh, "{} gifts", "{} 份赠币", count), "3 份赠币");
+        assert_eq!(tr!(Lang::En, "{count} gifts", "{count} 份赠币"), "3 gifts");
+        assert_eq!(tr!(Lang::Zh, "{} gifts", "{} 份赠币", count), "3 份赠币");
     }
 }

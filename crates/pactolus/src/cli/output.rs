@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 
 /// How a command prints what it found: for people, or for scripts.
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Output {
+pub(crate) enum OutputFormat {
     /// For people
     #[value(name = "table", alias = "text")]
     Text,
@@ -18,6 +18,6 @@ pub(crate) enum Output {
 }
 
 /// Puts what a command was asked for on stdout.
-pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+pub(crate) fn print(text: impl Display) -> Result<(), CliError> {
     Ok(write!(io::stdout(), "{text}").context("stdout cannot be written to")?)
 }

@@ -6,14 +6,14 @@ use serde_json::Value;
 use crate::cli::table::Table;
 
 /// A table with a line for each order.
-pub(crate) fn receipts<'a>(orders: impl IntoIterator<Item = &'a Value>) -> Table<9> {
+pub(crate) fn receipt_table<'a>(orders: impl IntoIterator<Item = &'a Value>) -> Table<9> {
     let mut table =
         Table::new(["at", "kind", "bill_no", "openid", "zone_id", "coins", "gifted", "balance", "item"]);
     for order in orders {
         let at = order["at_ms"].as_i64().and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let at = at.map(|at| format!("{at:.0}")).unwrap_or_default();
         let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        table.row([
+        table.push_row([
             at,
             cell(&order["kind"]),
             cell(&order["bill_no"]),

@@ -4,18 +4,18 @@ use std::fmt;
 
 /// A table of `N` columns.
 pub(crate) struct Table<const N: usize> {
-    head: [&'static str; N],
+    header: [&'static str; N],
     rows: Vec<[String; N]>,
 }
 
 impl<const N: usize> Table<N> {
     /// A table without rows.
     pub(crate) const fn new(head: [&'static str; N]) -> Self {
-        Self { head, rows: Vec::new() }
+        Self { header: head, rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub(crate) fn row(&mut self, cells: [String; N]) {
+    pub(crate) fn push_row(&mut self, cells: [String; N]) {
         self.rows.push(cells);
     }
 
@@ -44,11 +44,11 @@ impl<const N: usize> fmt::Display for Table<N> {
         let mut widths = [0; N];
         let mut is_right = [false; N];
         for index in 0..N {
-            let cells = std::iter::once(self.head[index]).chain(column(index));
+            let cells = std::iter::once(self.header[index]).chain(column(index));
             widths[index] = cells.map(|cell| cell.chars().count()).max().unwrap_or_default();
             is_right[index] = column(index).all(|cell| cell.bytes().all(|byte| byte.is_ascii_digit()));
         }
-        Self::line(f, self.head, &widths, &is_right)?;
+        Self::line(f, self.header, &widths, &is_right)?;
         for row in &self.rows {
             Self::line(f, row.each_ref().map(String::as_str), &widths, &is_right)?;
         }
@@ -61,10 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_in_line() {
+    fn columns_are_aligned() {
         let mut table = Table::new(["openid", "coins", "note"]);
-        table.row(["one".to_owned(), "5".to_owned(), String::new()]);
-        table.row(["another".to_owned(), "12345678".to_owned(), "宝".to_owned()]);
+        table.push_row(["one".to_owned(), "5".to_owned(), String::new()]);
+        table.push_row(["another".to_owned(), "12345678".to_owned(), "宝".to_owned()]);
         let expected = "\
 openid      coins  note
 one             5

@@ -5,36 +5,36 @@
 use clap::builder::Resettable;
 use clap::{Arg, ArgAction, Command};
 
-const TEMPLATE: &str = "\
+const HELP_TEMPLATE: &str = "\
 {before-help}{about-with-newline}
 用法：{usage}
 
 {all-args}{after-help}";
 
 /// The command line with its help in Chinese.
-pub(super) fn translated(command: Command) -> Command {
+pub(super) fn translate(command: Command) -> Command {
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version).help("显示版本");
     let command = command.disable_version_flag(true).arg(version.help_heading("选项"));
-    level(command, "").mut_subcommands(|command| {
+    translate_level(command, "").mut_subcommands(|command| {
         let name = command.get_name().to_owned();
-        level(command, &name)
+        translate_level(command, &name)
     })
 }
 
-fn level(command: Command, name: &str) -> Command {
+fn translate_level(command: Command, name: &str) -> Command {
     let about = about(name).unwrap_or_default();
     let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help("显示帮助");
     let after = command.get_after_help().map(|text| after_help(name, &text.to_string()));
     let command = command
         .about(about)
         .long_about(Resettable::Reset)
-        .help_template(TEMPLATE)
+        .help_template(HELP_TEMPLATE)
         .disable_help_flag(true)
         .disable_help_subcommand(true)
         .subcommand_help_heading("命令")
         .subcommand_value_name("命令")
         .mut_args(|argument| {
-            let text = argument_text(name, argument.get_id().as_str());
+            let text = argument_help(name, argument.get_id().as_str());
             let heading = heading(&argument);
             let argument = argument.long_help(Resettable::Reset).help_heading(heading);
             match text {
@@ -187,7 +187,7 @@ fn about(name: &str) -> Option<&'static str> {
     COMMANDS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-fn argument_text(command: &str, id: &str) -> Option<&'static str> {
+fn argument_help(command: &str, id: &str) -> Option<&'static str> {
     let of = |command: &str| ARGUMENTS.iter().find(|(known, name, _)| *known == command && *name == id);
     of(command).or_else(|| of("")).map(|(_, _, text)| *text)
 }
@@ -202,7 +202,7 @@ mod tests {
     use crate::cli::Cli;
 
     #[test]
-    fn every_command_and_argument_has_its_text() {
+    fn every_command_and_argument_is_translated() {
         let mut used = BTreeSet::new();
         let program = Cli::command();
         let all = std::iter::once(("", &program)).chain(program.get_subcommands().map(|c| (c.get_name(), c)));
@@ -213,7 +213,7 @@ mod tests {
                 if id == "help" || id == "version" {
                     continue;
                 }
-                let text = argument_text(name, id);
+                let text = argument_help(name, id);
                 assert!(text.is_some(), "{name} --{id} has no Chinese text");
                 used.insert(text);
             }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound_in_chinese() {
-        translated(Cli::command()).debug_assert();
+    fn translated_command_definition_is_valid() {
+        translate(Cli::command()).debug_assert();
     }
 }

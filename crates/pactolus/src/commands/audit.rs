@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use pactolus_ledger::{Audit, HistoryDigest};
 use serde_json::json;
 
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::Output;
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::OutputFormat;
 use crate::config::StoreUrl;
 use crate::store::{self, StoreArgs};
 
@@ -30,33 +30,33 @@ pub(crate) struct Args {
     since: Option<HistoryDigest>,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Audits, prints the outcome, and fails unless the books are right.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let url = args.store.choose()?;
-    if args.since.is_some() && store::embedded(&url).is_err() {
-        return Err(no_history(&url, lang));
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let url = args.store.resolve()?;
+    if args.since.is_some() && store::embedded_folder(&url).is_err() {
+        return Err(no_digest_error(&url, lang));
     }
     let audit = store::audit(&url, args.since)?.context("the audit could not be finished")?;
     let printed = match args.output {
-        Output::Text => text(&mut io::stdout(), &url, &audit, lang),
-        Output::Json => json(&mut io::stdout(), &url, &audit),
+        OutputFormat::Text => text(&mut io::stdout(), &url, &audit, lang),
+        OutputFormat::Json => json(&mut io::stdout(), &url, &audit),
     };
     printed.context("stdout cannot be written to")?;
-    if audit.is_clean() { Ok(()) } else { Err(Failure::BooksWrong) }
+    if audit.is_clean() { Ok(()) } else { Err(CliError::AuditFailed) }
 }
 
 /// A database can change a row without a trace, so a digest of its own rows would prove nothing.
-fn no_history(url: &StoreUrl, lang: Lang) -> Failure {
-    let words = words!(
+fn no_digest_error(url: &StoreUrl, lang: Lang) -> CliError {
+    let words = tr!(
         lang,
         "{url} keeps no digest of its history, so nothing can be proved since one; leave --since out, and keep the \
          database's own archive of its log",
         "{url} 不保存历史摘要，无法据此核对；请去掉 --since，并保留数据库自身的日志归档"
     );
-    Failure::said(Kind::Usage, words)
+    CliError::message(ExitCode::Usage, words)
 }
 
 fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io::Result<()> {
@@ -65,20 +65,20 @@ fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io
     }
     let Audit { orders, accounts, history, findings } = audit;
     let outcome = match findings.len() {
-        0 => words!(lang, "the books are right", "账目无误"),
+        0 => tr!(lang, "the books are right", "账目无误"),
         count @ Audit::FINDINGS_MAX => {
-            words!(lang, "{count} problems, and perhaps more", "至少有 {count} 个问题")
+            tr!(lang, "{count} problems, and perhaps more", "至少有 {count} 个问题")
         }
-        count => words!(lang, "problems: {count}", "问题数：{count}"),
+        count => tr!(lang, "problems: {count}", "问题数：{count}"),
     };
-    let line = words!(
+    let line = tr!(
         lang,
         "{store}: {outcome}; orders: {orders}, accounts: {accounts}",
         "{store}：{outcome}；订单数：{orders}，账户数：{accounts}"
     );
     writeln!(out, "{line}")?;
     match history {
-        Some(history) => writeln!(out, "{}", words!(lang, "digest: {history}", "摘要：{history}")),
+        Some(history) => writeln!(out, "{}", tr!(lang, "digest: {history}", "摘要：{history}")),
         None => Ok(()),
     }
 }
@@ -100,7 +100,7 @@ fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()>
 mod tests {
     use super::{Audit, Lang, StoreUrl, io, json};
 
-    fn shown(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
+    fn rendered(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
         let mut audit = Audit { orders: 3, accounts: 2, ..Audit::default() };
         (0..findings).for_each(|number| audit.add_finding(format!("finding {number}")));
         let mut out = Vec::new();
@@ -113,21 +113,21 @@ mod tests {
     }
 
     #[test]
-    fn every_finding_has_its_line() {
-        assert_eq!(shown(text, 0), "embedded:./data: the books are right; orders: 3, accounts: 2\n");
+    fn each_finding_is_on_its_own_line() {
+        assert_eq!(rendered(text, 0), "embedded:./data: the books are right; orders: 3, accounts: 2\n");
         assert_eq!(
-            shown(text, 2),
+            rendered(text, 2),
             "finding 0\nfinding 1\nembedded:./data: problems: 2; orders: 3, accounts: 2\n"
         );
-        assert!(shown(text, 200).ends_with("100 problems, and perhaps more; orders: 3, accounts: 2\n"));
+        assert!(rendered(text, 200).ends_with("100 problems, and perhaps more; orders: 3, accounts: 2\n"));
     }
 
     #[test]
-    fn a_machine_reads_the_same() {
+    fn json_output_has_the_same_findings() {
         let clean =
             r#"{"accounts":2,"clean":true,"digest":null,"findings":[],"orders":3,"store":"embedded:./data"}"#;
-        assert_eq!(shown(json, 0), format!("{clean}\n"));
+        assert_eq!(rendered(json, 0), format!("{clean}\n"));
         let wrong = clean.replace("true", "false").replace("[]", r#"["finding 0"]"#);
-        assert_eq!(shown(json, 1), format!("{wrong}\n"));
+        assert_eq!(rendered(json, 1), format!("{wrong}\n"));
     }
 }

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use pactolus_ledger_embedded::backup::{self, BackupError, CopySummary};
 use serde_json::json;
 
-use crate::cli::exit::{Failure, Kind, with_causes};
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::{self, Output};
+use crate::cli::exit::{CliError, ExitCode, error_chain};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::{self, OutputFormat};
 use crate::config::StoreUrl;
-use crate::store::{self, StoreArgs, StoreArgument};
+use crate::store::{self, StoreArg, StoreArgs};
 
 /// Back up an embedded store while it is served
 ///
@@ -25,7 +25,7 @@ pub(crate) struct BackupArgs {
     store: StoreArgs,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Make a store of a backup, and prove its books
@@ -38,32 +38,32 @@ pub(crate) struct RestoreArgs {
     from: PathBuf,
     /// The store to make, which must not be there or be empty, such as embedded:./data
     #[arg(long, value_name = "URL")]
-    store: StoreArgument,
+    store: StoreArg,
     /// Restore only the first so many orders: the bank as it was then
     #[arg(long, value_name = "ORDERS")]
     until: Option<u64>,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Copies the store.
-pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
-    let url = args.store.choose()?;
-    let CopySummary { orders, bytes, history } =
-        backup::back_up(store::embedded(&url)?, &args.to).map_err(|error| failure(&error, lang))?;
+pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), CliError> {
+    let url = args.store.resolve()?;
+    let CopySummary { orders, bytes, history } = backup::back_up(store::embedded_folder(&url)?, &args.to)
+        .map_err(|error| backup_error(&error, lang))?;
     let to = args.to.display();
     match args.output {
-        Output::Json => {
-            let told = json!({
+        OutputFormat::Json => {
+            let object = json!({
                 "orders": orders,
                 "bytes": bytes,
                 "folder": to.to_string(),
                 "digest": history.to_string(),
             });
-            output::print(format_args!("{told}\n"))
+            output::print(format_args!("{object}\n"))
         }
-        Output::Text => output::print(words!(
+        OutputFormat::Text => output::print(tr!(
             lang,
             "{to}: backed up; orders: {orders}, bytes: {bytes}\ndigest: {history}\n",
             "{to}：备份完成；订单数：{orders}，字节数：{bytes}\n摘要：{history}\n"
@@ -72,27 +72,27 @@ pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), Failure> {
 }
 
 /// Makes a store of the backup.
-pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
+pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), CliError> {
     let url = args.store.url()?;
-    let folder = store::embedded(&url)?;
+    let folder = store::embedded_folder(&url)?;
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(failure(&BackupError::NotEmpty(folder.to_owned()), lang));
+        return Err(backup_error(&BackupError::NotEmpty(folder.to_owned()), lang));
     }
     // A store that is not proved yet must not be served by mistake, so it has another name until then.
-    let unproved = beside(folder);
+    let staging = staging_path(folder);
     let CopySummary { orders, .. } =
-        backup::restore(&args.from, &unproved, args.until).map_err(|error| failure(&error, lang))?;
-    let accounts = prove(&unproved, lang)?;
-    let name = unproved.display();
-    std::fs::rename(&unproved, folder)
-        .with_context(|| words!(lang, "{name} cannot be renamed", "无法重命名 {name}"))?;
+        backup::restore(&args.from, &staging, args.until).map_err(|error| backup_error(&error, lang))?;
+    let accounts = audit_restored(&staging, lang)?;
+    let name = staging.display();
+    std::fs::rename(&staging, folder)
+        .with_context(|| tr!(lang, "{name} cannot be renamed", "无法重命名 {name}"))?;
     let store = &url;
     match args.output {
-        Output::Json => {
-            let told = json!({ "orders": orders, "accounts": accounts, "store": store.to_string() });
-            output::print(format_args!("{told}\n"))
+        OutputFormat::Json => {
+            let object = json!({ "orders": orders, "accounts": accounts, "store": store.to_string() });
+            output::print(format_args!("{object}\n"))
         }
-        Output::Text => output::print(words!(
+        OutputFormat::Text => output::print(tr!(
             lang,
             "{store}: restored, and the books are right; orders: {orders}, accounts: {accounts}\n",
             "{store}：恢复完成，账目无误；订单数：{orders}，账户数：{accounts}\n"
@@ -101,24 +101,24 @@ pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), Failure> {
 }
 
 /// Opens the store in `folder`, which makes its views, and audits it; how many accounts it has.
-fn prove(folder: &Path, lang: Lang) -> Result<u64, Failure> {
+fn audit_restored(folder: &Path, lang: Lang) -> Result<u64, CliError> {
     let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()), None)?;
-    let audit = audit.with_context(|| words!(lang, "the audit could not be finished", "审计未能完成"))?;
+    let audit = audit.with_context(|| tr!(lang, "the audit could not be finished", "审计未能完成"))?;
     for finding in &audit.findings {
         eprintln!("{finding}");
     }
-    if audit.is_clean() { Ok(audit.accounts) } else { Err(Failure::BooksWrong) }
+    if audit.is_clean() { Ok(audit.accounts) } else { Err(CliError::AuditFailed) }
 }
 
 /// `data.restoring` for `data`.
-fn beside(folder: &Path) -> PathBuf {
+fn staging_path(folder: &Path) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".restoring");
     folder.with_file_name(name)
 }
 
-pub(crate) fn failure(error: &BackupError, lang: Lang) -> Failure {
-    let en = with_causes(error);
+pub(crate) fn backup_error(error: &BackupError, lang: Lang) -> CliError {
+    let en = error_chain(error);
     let zh = match error {
         BackupError::NoStore(folder) => format!("{} 中没有存储", folder.display()),
         BackupError::NotABackup(folder) => {
@@ -131,5 +131,5 @@ pub(crate) fn failure(error: &BackupError, lang: Lang) -> Failure {
         BackupError::TooFewOrders { orders, until } => format!("备份共有 {orders} 笔订单，不足 {until} 笔"),
         BackupError::Journal(_) | BackupError::Io(_) => en.clone(),
     };
-    Failure::said(Kind::Store, words!(lang, "{en}", "{zh}"))
+    CliError::message(ExitCode::Store, tr!(lang, "{en}", "{zh}"))
 }

@@ -3,11 +3,11 @@
 use pactolus_client::OrderOutcome;
 use serde_json::json;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
-use crate::cli::output::{self, Output};
+use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
-use crate::connect::Target;
+use crate::connect::ConnectArgs;
 use crate::player::PlayerArgs;
 use crate::runtime;
 
@@ -17,21 +17,22 @@ pub(crate) struct Args {
     #[command(flatten)]
     player: PlayerArgs,
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Asks, and prints the answer.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
-    let player = args.player.player(&bank)?;
-    let balance = runtime::start()?.block_on(bank.client().get_balance(&player));
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
+    let player = args.player.player(&connection)?;
+    let balance = runtime::start()?.block_on(connection.client().get_balance(&player));
     // Asking moves nothing, whatever became of it.
-    let balance = balance
-        .map_err(|error| Failure::of_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang))?;
-    let sums = [
+    let balance = balance.map_err(|error| {
+        CliError::from_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang)
+    })?;
+    let amounts = [
         ("balance", balance.balance),
         ("gen_balance", balance.gen_balance),
         ("save_amt", balance.save_amt),
@@ -40,16 +41,16 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         ("present_sum", balance.present_sum),
     ];
     match args.output {
-        Output::Json => {
-            let mut told = json!({ "openid": player.openid.as_str(), "zone_id": player.zone_id.as_str() });
-            for (name, coins) in sums {
-                told[name] = coins.get().into();
+        OutputFormat::Json => {
+            let mut object = json!({ "openid": player.openid.as_str(), "zone_id": player.zone_id.as_str() });
+            for (name, coins) in amounts {
+                object[name] = coins.get().into();
             }
-            output::print(format_args!("{told}\n"))
+            output::print(format_args!("{object}\n"))
         }
-        Output::Text => {
-            let mut table = Table::new(sums.map(|(name, _)| name));
-            table.row(sums.map(|(_, coins)| coins.to_string()));
+        OutputFormat::Text => {
+            let mut table = Table::new(amounts.map(|(name, _)| name));
+            table.push_row(amounts.map(|(_, coins)| coins.to_string()));
             output::print(table)
         }
     }

@@ -4,11 +4,11 @@ use pactolus_client::{AppliedBy, CancelPayRequest};
 use pactolus_types::BillNo;
 use serde_json::json;
 
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::{self, Output};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
-use crate::connect::Target;
+use crate::connect::ConnectArgs;
 use crate::player::PlayerArgs;
 use crate::runtime;
 
@@ -23,31 +23,32 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER")]
     bill_no: BillNo,
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Gives it back.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
-    let cancel = CancelPayRequest { player: args.player.player(&bank)?, bill_no: args.bill_no, item: None };
-    let cancelled = runtime::start()?.block_on(bank.client().cancel_pay(&cancel));
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
+    let cancel =
+        CancelPayRequest { player: args.player.player(&connection)?, bill_no: args.bill_no, item: None };
+    let cancelled = runtime::start()?.block_on(connection.client().cancel_pay(&cancel));
     let cancelled = cancelled.map_err(|error| {
-        let again = words!(lang, "the same arguments", "同样的参数");
-        Failure::of_call(&error, (error.outcome(), error.retryable()), &again, lang)
+        let again = tr!(lang, "the same arguments", "同样的参数");
+        CliError::from_call(&error, (error.outcome(), error.retryable()), &again, lang)
     })?;
     let outcome =
         if cancelled.applied_by == AppliedBy::EarlierCall { "cancelled-before" } else { "cancelled" };
     match args.output {
-        Output::Json => {
-            let told = json!({ "bill_no": args.bill_no.as_str(), "outcome": outcome });
-            output::print(format_args!("{told}\n"))
+        OutputFormat::Json => {
+            let object = json!({ "bill_no": args.bill_no.as_str(), "outcome": outcome });
+            output::print(format_args!("{object}\n"))
         }
-        Output::Text => {
+        OutputFormat::Text => {
             let mut table = Table::new(["bill_no", "outcome"]);
-            table.row([args.bill_no.to_string(), outcome.to_owned()]);
+            table.push_row([args.bill_no.to_string(), outcome.to_owned()]);
             output::print(table)
         }
     }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap_complete::Shell;
 
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, words};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
 
 /// Print what a shell needs to complete this command line
 #[derive(clap::Args)]
@@ -30,9 +30,9 @@ pub(crate) fn completions(args: &CompletionsArgs, mut command: clap::Command) {
 }
 
 /// Writes a page for the program and one for each command.
-pub(crate) fn man(args: &ManArgs, command: clap::Command, lang: Lang) -> Result<(), Failure> {
+pub(crate) fn man(args: &ManArgs, command: clap::Command, lang: Lang) -> Result<(), CliError> {
     let folder = args.to.display();
-    let context = || words!(lang, "{folder} cannot be written", "无法写入 {folder}");
+    let context = || tr!(lang, "{folder} cannot be written", "无法写入 {folder}");
     std::fs::create_dir_all(&args.to).with_context(context)?;
     clap_mangen::generate_to(command, &args.to).with_context(context)?;
     Ok(())

@@ -16,10 +16,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pactolus_ledger::{Audit, ImportError, Portable, PutOutcome, Receipt, RecordChange, Unavailable};
 use tokio::runtime::Runtime;
 
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, words};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
 use crate::config::StoreUrl;
-use crate::store::StoreArgument;
+use crate::store::StoreArg;
 use crate::{runtime, store};
 
 /// Copy a whole bank from one store to another, and prove both
@@ -30,48 +30,53 @@ use crate::{runtime, store};
 pub(crate) struct Args {
     /// The store to copy, such as embedded:./data
     #[arg(long, value_name = "URL")]
-    from: StoreArgument,
+    from: StoreArg,
     /// The store to copy it to, such as postgres://host/database
     #[arg(long, value_name = "URL")]
-    to: StoreArgument,
+    to: StoreArg,
 }
 
 /// How many orders or records are on their way at once, and two times as many wait.
-const CHUNK: usize = 1000;
+const CHUNK_ITEMS: usize = 1000;
 
 /// How often a chunk is tried while the store that is copied to is away, each time a second later.
-const TRIES: u32 = 30;
+const ATTEMPTS_MAX: u32 = 30;
 
 /// Copies, proves both, and says how much it was.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let (from_url, to_url) = (args.from.url()?, args.to.url()?);
-    if store::is_nothing(&from_url) {
-        return Err(Failure::NoStore(from_url));
+    if store::is_empty(&from_url) {
+        return Err(CliError::StoreNotFound(from_url));
     }
     let runtime = runtime::start()?;
-    let from = runtime.block_on(store::open_whole(&from_url))?;
-    let to = runtime.block_on(store::open_whole(&to_url))?;
+    let from = runtime.block_on(store::open_for_copy(&from_url))?;
+    let to = runtime.block_on(store::open_for_copy(&to_url))?;
 
     let orders = runtime.block_on(from.order_count()).context("the orders cannot be counted")?;
-    let bar = bar(orders, lang);
-    chunks(
+    let bar = progress_bar(orders, lang);
+    for_each_chunk(
         &from,
         |from, visit| from.for_each_order(visit),
         |chunk| {
             let copied = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-            import(&runtime, &*to, &chunk)?;
+            import_with_retry(&runtime, &*to, &chunk)?;
             bar.inc(copied);
             Ok(())
         },
     )?;
     bar.finish();
-    chunks(&from, |from, visit| from.for_each_record(visit), |chunk| keep(&runtime, &*to, &chunk))?;
+    for_each_chunk(
+        &from,
+        |from, visit| from.for_each_record(visit),
+        |chunk| put_records(&runtime, &*to, &chunk),
+    )?;
 
-    let proved = [(&from_url, &from), (&to_url, &to)].map(|(url, store)| prove(&runtime, url, &**store));
+    let audits =
+        [(&from_url, &from), (&to_url, &to)].map(|(url, store)| audit_store(&runtime, url, &**store));
     for store in [&from, &to] {
         runtime.block_on(store.close());
     }
-    let [from, to] = proved;
+    let [from, to] = audits;
     let (from, to) = (from?, to?);
     if from.orders != to.orders || from.accounts != to.accounts {
         return Err(anyhow!(
@@ -83,7 +88,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         )
         .into());
     }
-    let copied = words!(
+    let copied = tr!(
         lang,
         "{from_url} is copied to {to_url}, and the books of both are right; orders: {}, accounts: {}",
         "{from_url} 已复制到 {to_url}，双方账目无误；订单数：{}，账户数：{}",
@@ -95,7 +100,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
 }
 
 /// A bar on stderr, if that is a terminal.
-fn bar(count: u64, lang: Lang) -> ProgressBar {
+fn progress_bar(count: u64, lang: Lang) -> ProgressBar {
     let template = match lang {
         Lang::En => "orders {wide_bar} {human_pos} of {human_len}, {eta} left",
         Lang::Zh => "订单 {wide_bar} {human_pos}/{human_len}，剩余 {eta}",
@@ -105,17 +110,18 @@ fn bar(count: u64, lang: Lang) -> ProgressBar {
 }
 
 /// What visits everything of one kind in a bank.
-pub(crate) type Reads<T> = fn(&dyn Portable, &mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), Unavailable>;
+pub(crate) type VisitFn<T> =
+    fn(&dyn Portable, &mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), Unavailable>;
 
 /// Reads in a thread of its own, in chunks, and hands them to `take`, which says when to stop by failing.
-pub(crate) fn chunks<T: Send>(
+pub(crate) fn for_each_chunk<T: Send>(
     from: &Arc<dyn Portable>,
-    read: Reads<T>,
-    mut take: impl FnMut(Vec<T>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    read: VisitFn<T>,
+    mut take: impl FnMut(Vec<T>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     std::thread::scope(|scope| {
         let (to, chunks) = sync_channel::<Vec<T>>(1);
-        let reading = scope.spawn(move || read_in_chunks(&**from, read, &to));
+        let reading = scope.spawn(move || send_chunks(&**from, read, &to));
         // Where taking fails, the receiver goes, and with it whoever reads.
         let taken = chunks.into_iter().try_for_each(&mut take);
         let done = reading.join().map_err(|_| anyhow!("the thread that reads panicked"))?;
@@ -125,18 +131,14 @@ pub(crate) fn chunks<T: Send>(
     })
 }
 
-fn read_in_chunks<T>(
-    from: &dyn Portable,
-    read: Reads<T>,
-    to: &SyncSender<Vec<T>>,
-) -> Result<(), Unavailable> {
-    let mut chunk = Vec::with_capacity(CHUNK);
+fn send_chunks<T>(from: &dyn Portable, read: VisitFn<T>, to: &SyncSender<Vec<T>>) -> Result<(), Unavailable> {
+    let mut chunk = Vec::with_capacity(CHUNK_ITEMS);
     read(from, &mut |item| {
         chunk.push(item);
-        if chunk.len() < CHUNK {
+        if chunk.len() < CHUNK_ITEMS {
             return ControlFlow::Continue(());
         }
-        let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
+        let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_ITEMS));
         if to.send(full).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     // Who takes may have stopped.
@@ -145,13 +147,15 @@ fn read_in_chunks<T>(
 }
 
 /// Posts orders again; while the store is away, again and again.
-fn import(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt]) -> Result<(), Failure> {
-    let mut tries = 0;
+fn import_with_retry(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt]) -> Result<(), CliError> {
+    let mut attempts = 0;
     loop {
-        tries += 1;
+        attempts += 1;
         match runtime.block_on(to.import(receipts.to_vec())) {
             Ok(()) => return Ok(()),
-            Err(ImportError::Unavailable(Unavailable::Unreachable | Unavailable::Busy)) if tries < TRIES => {
+            Err(ImportError::Unavailable(Unavailable::Unreachable | Unavailable::Busy))
+                if attempts < ATTEMPTS_MAX =>
+            {
                 std::thread::sleep(Duration::from_secs(1));
             }
             Err(error) => return Err(error.into()),
@@ -160,7 +164,7 @@ fn import(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt]) -> Result<
 }
 
 /// Keeps records as they were.
-fn keep(runtime: &Runtime, to: &dyn Portable, records: &[RecordChange]) -> Result<(), Failure> {
+fn put_records(runtime: &Runtime, to: &dyn Portable, records: &[RecordChange]) -> Result<(), CliError> {
     match runtime.block_on(to.put(records.to_vec())).context("the records cannot be copied")? {
         PutOutcome::Stored => Ok(()),
         PutOutcome::Conflict => Err(anyhow!("a record that may be anything came too late").into()),
@@ -168,10 +172,10 @@ fn keep(runtime: &Runtime, to: &dyn Portable, records: &[RecordChange]) -> Resul
 }
 
 /// Audits a store.
-fn prove(runtime: &Runtime, url: &StoreUrl, store: &dyn Portable) -> Result<Audit, Failure> {
+fn audit_store(runtime: &Runtime, url: &StoreUrl, store: &dyn Portable) -> Result<Audit, CliError> {
     let audit = runtime.block_on(store.audit()).with_context(|| format!("{url} cannot be audited"))?;
     for finding in &audit.findings {
         tracing::error!("{url}: {finding}");
     }
-    if audit.is_clean() { Ok(audit) } else { Err(Failure::BooksWrong) }
+    if audit.is_clean() { Ok(audit) } else { Err(CliError::AuditFailed) }
 }

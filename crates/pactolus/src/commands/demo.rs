@@ -18,13 +18,13 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
 use crate::config::{DEFAULT_LISTEN, StoreUrl};
-use crate::http::Http;
+use crate::http::HttpClient;
 use crate::{runtime, store};
-use printer::Show;
-use sample::Sample;
+use printer::Printer;
+use sample::SampleApp;
 
 /// See a bank at work: gifts live and in the sandbox, a repeat, a forgery
 ///
@@ -44,21 +44,21 @@ pub(crate) struct Args {
 }
 
 /// Plays the demo.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let mut folder = tempfile::Builder::new()
         .prefix("pactolus-demo-")
         .tempdir()
         .context("no folder for the bank's orders can be made")?;
     folder.disable_cleanup(args.keep);
-    runtime::start()?.block_on(demo(args, &folder, lang))
+    runtime::start()?.block_on(run_demo(args, &folder, lang))
 }
 
-async fn demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), Failure> {
-    let told_to_stop = runtime::told_to_stop()?;
+async fn run_demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), CliError> {
+    let shutdown = runtime::shutdown_signal()?;
     let url = StoreUrl::Embedded(folder.path().to_owned());
-    let store = store::open(&url, &store::Bounds::default()).await?;
+    let store = store::open(&url, &store::EngineSettings::default()).await?;
     let (listener, address) = listen(args.listen)?;
-    let sample = Sample::new();
+    let sample = SampleApp::new();
     let bank = AppState::new(sample.settings(), store, Arc::new(SystemClock), Arc::new(OsRandomness));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(pactolus_server::serve(bank, listener, async {
@@ -66,24 +66,24 @@ async fn demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), Failure> 
         let _ = stopped.await;
     }));
 
-    let mut show = Show::new(lang);
-    show.opening(address, folder.path(), args)?;
-    script::play(&sample, &Http::new(address), &mut show).await?;
+    let mut printer = Printer::new(lang);
+    printer.opening(address, folder.path(), args)?;
+    script::run_script(&sample, &HttpClient::new(address), &mut printer).await?;
     if !args.exit {
-        show.invitation(address, &sample)?;
-        told_to_stop.await;
+        printer.invitation(address, &sample)?;
+        shutdown.await;
     }
     drop(stop);
     serving.await.map_err(|_| anyhow!("the bank's task panicked"))?.context("the server broke off")?;
-    show.end(&url, args)?;
+    printer.end(&url, args)?;
     Ok(())
 }
 
 /// Takes connections where it was asked for, else at the usual address, else on a free port.
-fn listen(asked_for: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), Failure> {
-    match runtime::listen(asked_for.unwrap_or(DEFAULT_LISTEN)) {
-        Err(Failure::Listen { source, .. })
-            if asked_for.is_none() && source.kind() == io::ErrorKind::AddrInUse =>
+fn listen(requested: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), CliError> {
+    match runtime::listen(requested.unwrap_or(DEFAULT_LISTEN)) {
+        Err(CliError::Listen { source, .. })
+            if requested.is_none() && source.kind() == io::ErrorKind::AddrInUse =>
         {
             let free_port = SocketAddr::new(DEFAULT_LISTEN.ip(), 0);
             runtime::listen(free_port)

@@ -3,10 +3,10 @@
 use pactolus_ledger_embedded::backup;
 use serde_json::json;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
-use crate::cli::output::{self, Output};
-use crate::commands::backup::failure;
+use crate::cli::output::{self, OutputFormat};
+use crate::commands::backup::backup_error;
 use crate::store::{self, StoreArgs};
 
 /// Tell the digest that stands for all orders of an embedded store, while it is served
@@ -19,18 +19,19 @@ pub(crate) struct Args {
     store: StoreArgs,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Prints the digest, and nothing else.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let url = args.store.choose()?;
-    let history = backup::digest(store::embedded(&url)?).map_err(|error| failure(&error, lang))?;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let url = args.store.resolve()?;
+    let history =
+        backup::digest(store::embedded_folder(&url)?).map_err(|error| backup_error(&error, lang))?;
     match args.output {
-        Output::Text => output::print(format_args!("{history}\n")),
-        Output::Json => {
-            let told = json!({ "digest": history.to_string(), "orders": history.orders });
-            output::print(format_args!("{told}\n"))
+        OutputFormat::Text => output::print(format_args!("{history}\n")),
+        OutputFormat::Json => {
+            let object = json!({ "digest": history.to_string(), "orders": history.orders });
+            output::print(format_args!("{object}\n"))
         }
     }
 }

@@ -7,10 +7,10 @@ mod checks;
 use serde_json::json;
 
 use crate::cli::args::ConfigPath;
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::{self, Output};
-use crate::config::{Config, Variables};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::{self, OutputFormat};
+use crate::config::{Config, EnvSnapshot};
 use crate::runtime;
 
 /// Check a bank's set-up, and say how to mend it
@@ -23,109 +23,109 @@ pub(crate) struct Args {
     config: ConfigPath,
     /// How to print what is found
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
+enum Severity {
     /// All is well.
-    Good,
+    Pass,
     /// Something to think about.
-    Note,
+    Warning,
     /// Something to mend.
-    Bad,
+    Error,
 }
 
-impl Level {
+impl Severity {
     const fn name(self) -> &'static str {
         match self {
-            Self::Good => "good",
-            Self::Note => "note",
-            Self::Bad => "bad",
+            Self::Pass => "good",
+            Self::Warning => "note",
+            Self::Error => "bad",
         }
     }
 
-    fn in_words(self, lang: Lang) -> String {
+    fn localized(self, lang: Lang) -> String {
         match self {
-            Self::Good => words!(lang, "good", "正常"),
-            Self::Note => words!(lang, "note", "注意"),
-            Self::Bad => words!(lang, "bad ", "问题"),
+            Self::Pass => tr!(lang, "good", "正常"),
+            Self::Warning => tr!(lang, "note", "注意"),
+            Self::Error => tr!(lang, "bad ", "问题"),
         }
     }
 }
 
 /// What was found.
 #[derive(Debug)]
-struct Finding {
-    level: Level,
+struct CheckResult {
+    level: Severity,
     /// What was looked at.
-    about: &'static str,
-    words: String,
+    subject: &'static str,
+    message: String,
     /// What to do about it.
     fix: Option<String>,
 }
 
-impl Finding {
-    fn good(about: &'static str, words: String) -> Self {
-        Self { level: Level::Good, about, words, fix: None }
+impl CheckResult {
+    fn pass(about: &'static str, words: String) -> Self {
+        Self { level: Severity::Pass, subject: about, message: words, fix: None }
     }
 
-    fn note(about: &'static str, words: String, fix: String) -> Self {
-        Self { level: Level::Note, about, words, fix: Some(fix) }
+    fn warning(about: &'static str, words: String, fix: String) -> Self {
+        Self { level: Severity::Warning, subject: about, message: words, fix: Some(fix) }
     }
 
-    fn bad(about: &'static str, words: String, fix: String) -> Self {
-        Self { level: Level::Bad, about, words, fix: Some(fix) }
+    fn error(about: &'static str, words: String, fix: String) -> Self {
+        Self { level: Severity::Error, subject: about, message: words, fix: Some(fix) }
     }
 }
 
 /// Looks, and prints what it finds.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let path = &args.config.config;
     let mut findings = vec![checks::clock(lang)];
-    match Config::read(path, &Variables::of_this_process()) {
-        Err(problems) => findings.push(Finding::bad(
+    match Config::read(path, &EnvSnapshot::capture()) {
+        Err(problems) => findings.push(CheckResult::error(
             "configuration",
             problems.to_string(),
-            words!(lang, "mend the lines that are named", "请修正所列的行"),
+            tr!(lang, "mend the lines that are named", "请修正所列的行"),
         )),
         Ok(config) => {
             findings.extend(checks::configuration(path, lang));
             findings.extend(checks::store(&config, lang));
             findings.push(checks::seal(&config, lang));
             findings.push(runtime::start()?.block_on(checks::port(&config, lang)));
-            findings.extend(config.bank.apps.iter().flat_map(|app| checks::app(app, lang)));
+            findings.extend(config.server.apps.iter().flat_map(|app| checks::app(app, lang)));
             findings.extend(checks::operator(&config, lang));
         }
     }
     match args.output {
-        Output::Json => {
-            let told: Vec<_> = findings.iter().map(told).collect();
-            output::print(format_args!("{}\n", json!(told)))?;
+        OutputFormat::Json => {
+            let objects: Vec<_> = findings.iter().map(to_json).collect();
+            output::print(format_args!("{}\n", json!(objects)))?;
         }
-        Output::Text => {
-            let shown: Vec<_> = findings.iter().map(|finding| shown(finding, lang)).collect();
-            output::print(shown.concat())?;
+        OutputFormat::Text => {
+            let lines: Vec<_> = findings.iter().map(|finding| to_text(finding, lang)).collect();
+            output::print(lines.concat())?;
         }
     }
-    let bad = findings.iter().filter(|finding| finding.level == Level::Bad).count();
+    let bad = findings.iter().filter(|finding| finding.level == Severity::Error).count();
     if bad == 0 {
         return Ok(());
     }
-    Err(Failure::said(Kind::Failed, words!(lang, "things to mend: {bad}", "需要修正的问题数：{bad}")))
+    Err(CliError::message(ExitCode::Failed, tr!(lang, "things to mend: {bad}", "需要修正的问题数：{bad}")))
 }
 
-fn told(finding: &Finding) -> serde_json::Value {
-    let Finding { level, about, words, fix } = finding;
+fn to_json(finding: &CheckResult) -> serde_json::Value {
+    let CheckResult { level, subject: about, message: words, fix } = finding;
     json!({ "level": level.name(), "about": about, "finding": words, "fix": fix })
 }
 
-fn shown(finding: &Finding, lang: Lang) -> String {
-    let Finding { level, about, words, fix } = finding;
-    let mut text = format!("{}  {about}: {words}\n", level.in_words(lang));
+fn to_text(finding: &CheckResult, lang: Lang) -> String {
+    let CheckResult { level, subject: about, message: words, fix } = finding;
+    let mut text = format!("{}  {about}: {words}\n", level.localized(lang));
     if let Some(fix) = fix {
-        text += &words!(lang, "      to mend it: {fix}\n", "      处理方法：{fix}\n");
+        text += &tr!(lang, "      to mend it: {fix}\n", "      处理方法：{fix}\n");
     }
     text
 }

@@ -12,10 +12,10 @@ use anyhow::anyhow;
 use pactolus_protocol::{CallPath, InvalidSecret, Rid};
 
 use crate::cli::args::ConfigPath;
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, Text};
-use crate::cli::output::Output;
-use crate::config::{Config, Variables};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{BilingualText, Lang};
+use crate::cli::output::OutputFormat;
+use crate::config::{Config, EnvSnapshot};
 
 /// Say why a Midas call was refused
 ///
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "path", requires = "token")]
     request: Option<PathBuf>,
     /// The path that it was sent to
-    #[arg(long, value_parser = call_path, requires = "request")]
+    #[arg(long, value_parser = parse_call_path, requires = "request")]
     path: Option<CallPath>,
     /// The access token that was in its query
     #[arg(long, requires = "request")]
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     config: ConfigPath,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 const EXAMPLES: &str = "\
@@ -55,23 +55,24 @@ Examples:
   pactolus explain 59db17f1-01234567-89abcdef
   pactolus explain --request body.json --path /cgi-bin/midas/present --token TOKEN";
 
-const FIX: Text = Text { en: "  to mend it: ", zh: "  处理方法：" };
-const SIGNED: Text = Text { en: "the bank signs: ", zh: "服务端的签名文本：" };
+const FIX_LABEL: BilingualText = BilingualText { en: "  to mend it: ", zh: "  处理方法：" };
+const SIGNED_TEXT_LABEL: BilingualText =
+    BilingualText { en: "the bank signs: ", zh: "服务端的签名文本：" };
 
 /// Finds out, and prints it. What is found is told in English, in the words of the protocol's own refusals.
-pub(crate) fn run(args: Args, lang: Lang) -> Result<(), Failure> {
-    let config = Config::read(&args.config.config, &Variables::of_this_process()).map_err(Failure::Config)?;
+pub(crate) fn run(args: Args, lang: Lang) -> Result<(), CliError> {
+    let config = Config::read(&args.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
     match (args.rid, args.request, args.path, args.token) {
         (Some(rid), ..) => online::explain(&config, args.url.as_deref(), rid, args.output, lang),
         (None, Some(file), Some(path), Some(token)) => {
-            let request = offline::Request { file, path, token, session_key: args.session_key };
+            let request = offline::OfflineRequest { file, path, token, session_key: args.session_key };
             offline::explain(&config, &request, args.output, lang)
         }
         (None, ..) => unreachable!("clap lets none of these through"),
     }
 }
 
-fn call_path(text: &str) -> Result<CallPath, String> {
+fn parse_call_path(text: &str) -> Result<CallPath, String> {
     CallPath::parse(text).ok_or_else(|| {
         let known: Vec<_> = CallPath::all().map(CallPath::as_str).collect();
         format!("it must be one of {}", known.join(", "))
@@ -79,6 +80,6 @@ fn call_path(text: &str) -> Result<CallPath, String> {
 }
 
 /// A secret from the command line, which no error shows.
-fn secret<T>(name: &str, text: &str, parse: fn(&str) -> Result<T, InvalidSecret>) -> anyhow::Result<T> {
+fn parse_secret<T>(name: &str, text: &str, parse: fn(&str) -> Result<T, InvalidSecret>) -> anyhow::Result<T> {
     parse(text).map_err(|error| anyhow!("{name} {error}"))
 }

@@ -16,8 +16,8 @@ use pactolus_ledger::{Account, AccountKey, Receipt};
 use pactolus_ledger_embedded::backup;
 use serde_json::json;
 
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, words};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
 use crate::store::{self, StoreArgs};
 
 /// Export orders or accounts of an embedded store, by day
@@ -27,7 +27,7 @@ use crate::store::{self, StoreArgs};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What
-    what: What,
+    what: Dataset,
     /// The first day, by UTC, such as 2017-10-09
     #[arg(long, value_name = "DAY")]
     from: Date,
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     to: Option<Date>,
     /// How
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
-    format: Format,
+    format: ExportFormat,
     /// The file to write, which must not be there; without it, stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -45,51 +45,56 @@ pub(crate) struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum What {
+enum Dataset {
     Orders,
     Accounts,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+enum ExportFormat {
     Csv,
     Jsonl,
 }
 
 /// Exports.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let url = args.store.choose()?;
-    let folder = store::embedded(&url)?;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let url = args.store.resolve()?;
+    let folder = store::embedded_folder(&url)?;
     let out: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(File::create_new(path).with_context(|| {
             let path = path.display();
-            words!(lang, "{path} cannot be written", "无法写入 {path}")
+            tr!(lang, "{path} cannot be written", "无法写入 {path}")
         })?),
         None => Box::new(io::stdout().lock()),
     };
-    let mut lines = Lines { out: BufWriter::new(out), format: args.format };
+    let mut lines = RowWriter { out: BufWriter::new(out), format: args.format };
     let days = args.from..=args.to.unwrap_or(args.from);
     let within = |receipt: &Receipt| day(receipt).is_some_and(|day| days.contains(&day));
     let written = match args.what {
-        What::Orders => orders(folder, within, &mut lines),
-        What::Accounts => accounts(folder, within, &mut lines),
+        Dataset::Orders => export_orders(folder, within, &mut lines),
+        Dataset::Accounts => export_accounts(folder, within, &mut lines),
     };
-    written.with_context(|| words!(lang, "the store {url} cannot be exported", "无法导出存储 {url}"))?;
+    written.with_context(|| tr!(lang, "the store {url} cannot be exported", "无法导出存储 {url}"))?;
     Ok(lines.out.flush().context("the export cannot be written")?)
 }
 
-fn orders(store: &Path, within: impl Fn(&Receipt) -> bool, lines: &mut Lines) -> anyhow::Result<()> {
-    lines.head(&ORDER)?;
-    backup::read_orders(
-        store,
-        |receipt| {
-            if within(receipt) { lines.line(&ORDER, &order(receipt)) } else { Ok(()) }
-        },
-    )?;
+fn export_orders(
+    store: &Path,
+    within: impl Fn(&Receipt) -> bool,
+    lines: &mut RowWriter,
+) -> anyhow::Result<()> {
+    lines.write_header(&ORDER_COLUMNS)?;
+    backup::read_orders(store, |receipt| {
+        if within(receipt) { lines.write_row(&ORDER_COLUMNS, &order_cells(receipt)) } else { Ok(()) }
+    })?;
     Ok(())
 }
 
-fn accounts(store: &Path, within: impl Fn(&Receipt) -> bool, lines: &mut Lines) -> anyhow::Result<()> {
+fn export_accounts(
+    store: &Path,
+    within: impl Fn(&Receipt) -> bool,
+    lines: &mut RowWriter,
+) -> anyhow::Result<()> {
     let mut accounts: BTreeMap<AccountKey, Account> = BTreeMap::new();
     backup::read_orders(store, |receipt| {
         if within(receipt) {
@@ -97,19 +102,19 @@ fn accounts(store: &Path, within: impl Fn(&Receipt) -> bool, lines: &mut Lines) 
         }
         Ok(())
     })?;
-    lines.head(&ACCOUNT)?;
+    lines.write_header(&ACCOUNT_COLUMNS)?;
     for (key, after) in &accounts {
-        lines.line(&ACCOUNT, &account(key, after))?;
+        lines.write_row(&ACCOUNT_COLUMNS, &account_cells(key, after))?;
     }
     Ok(())
 }
 
-fn moment(receipt: &Receipt) -> Option<Timestamp> {
+fn timestamp(receipt: &Receipt) -> Option<Timestamp> {
     Timestamp::from_millisecond(i64::try_from(receipt.at.get()).ok()?).ok()
 }
 
 fn day(receipt: &Receipt) -> Option<Date> {
-    moment(receipt).map(|at| Offset::UTC.to_datetime(at).date())
+    timestamp(receipt).map(|at| Offset::UTC.to_datetime(at).date())
 }
 
 /// A cell: a text, or a number of coins.
@@ -118,11 +123,11 @@ enum Cell {
     Number(u64),
 }
 
-const ORDER: [&str; 13] = [
+const ORDER_COLUMNS: [&str; 13] = [
     "at", "kind", "bill_no", "appid", "env", "offer_id", "openid", "zone_id", "coins", "gifted", "item",
     "remark", "balance",
 ];
-const ACCOUNT: [&str; 11] = [
+const ACCOUNT_COLUMNS: [&str; 11] = [
     "appid",
     "env",
     "offer_id",
@@ -142,9 +147,9 @@ fn key_cells(key: &AccountKey) -> [Cell; 5] {
         .map(Cell::Text)
 }
 
-fn order(receipt: &Receipt) -> Vec<Cell> {
+fn order_cells(receipt: &Receipt) -> Vec<Cell> {
     let order = &receipt.order;
-    let at = moment(receipt).map(|at| at.to_string()).unwrap_or_default();
+    let at = timestamp(receipt).map(|at| at.to_string()).unwrap_or_default();
     let mut cells =
         vec![Cell::Text(at), Cell::Text(order.kind.name().to_owned()), Cell::Text(order.bill_no.to_string())];
     cells.extend(key_cells(&order.account));
@@ -154,7 +159,7 @@ fn order(receipt: &Receipt) -> Vec<Cell> {
     cells
 }
 
-fn account(key: &AccountKey, account: &Account) -> Vec<Cell> {
+fn account_cells(key: &AccountKey, account: &Account) -> Vec<Cell> {
     let sums = [
         account.balance().get(),
         account.gifted().get(),
@@ -167,22 +172,22 @@ fn account(key: &AccountKey, account: &Account) -> Vec<Cell> {
 }
 
 /// Where lines go, and in which form.
-struct Lines {
+struct RowWriter {
     out: BufWriter<Box<dyn Write>>,
-    format: Format,
+    format: ExportFormat,
 }
 
-impl Lines {
-    fn head(&mut self, names: &[&str]) -> io::Result<()> {
+impl RowWriter {
+    fn write_header(&mut self, names: &[&str]) -> io::Result<()> {
         match self.format {
-            Format::Csv => writeln!(self.out, "{}", names.join(",")),
-            Format::Jsonl => Ok(()),
+            ExportFormat::Csv => writeln!(self.out, "{}", names.join(",")),
+            ExportFormat::Jsonl => Ok(()),
         }
     }
 
-    fn line(&mut self, names: &[&str], cells: &[Cell]) -> io::Result<()> {
+    fn write_row(&mut self, names: &[&str], cells: &[Cell]) -> io::Result<()> {
         match self.format {
-            Format::Csv => {
+            ExportFormat::Csv => {
                 let text = |cell: &Cell| match cell {
                     Cell::Text(text) => text.clone(),
                     Cell::Number(number) => number.to_string(),
@@ -191,7 +196,7 @@ impl Lines {
                     .write_record(cells.iter().map(text))
                     .map_err(io::Error::from)
             }
-            Format::Jsonl => {
+            ExportFormat::Jsonl => {
                 let mut object = json!({});
                 for (name, cell) in names.iter().zip(cells) {
                     object[*name] = match cell {

@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::cli::args::{ConfigPath, DEFAULT_CONFIG};
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, words};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
 
 /// Write a pactolus.toml with fresh keys, readable by its owner only
@@ -28,16 +28,16 @@ pub(crate) struct Args {
 const TEMPLATE: &str = include_str!("init/pactolus.toml");
 
 /// Writes the file, and says what to do next.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let path = &args.config.config;
-    write(path, &filled_in(&OsRandomness), args.force)?;
+    write(path, &render_template(&OsRandomness), args.force)?;
     let config = if path == Path::new(DEFAULT_CONFIG) {
         String::new()
     } else {
         format!(" --config {}", path.display())
     };
     let file = path.display();
-    output::print(words!(
+    output::print(tr!(
         lang,
         "\
 Wrote {file}: a bank for one app, with fresh keys that only you can read.
@@ -59,7 +59,7 @@ Next:
 }
 
 /// Puts `text` at `path` whole or not at all. A temporary file is its owner's only, and stays so under its new name.
-fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
+fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let context = || format!("{} cannot be written", path.display());
     let mut file = NamedTempFile::new_in(folder).with_context(context)?;
@@ -69,23 +69,23 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
     match put {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Failure::Exists(path.to_owned()))
+            Err(CliError::FileExists(path.to_owned()))
         }
         Err(error) => Err(anyhow::Error::new(error.error).context(context()).into()),
     }
 }
 
-fn filled_in(random: &dyn Randomness) -> Zeroizing<String> {
+fn render_template(random: &dyn Randomness) -> Zeroizing<String> {
     let mut text = Zeroizing::new(TEMPLATE.to_owned());
     for key in ["{operator_token}", "{app_secret}", "{midas_key}", "{sandbox_midas_key}"] {
         // 32 hex digits, the length of the vendor's keys.
-        text = Zeroizing::new(text.replace(key, &fresh_key::<16>(random)));
+        text = Zeroizing::new(text.replace(key, &random_key::<16>(random)));
     }
-    Zeroizing::new(text.replace("{master_key}", &fresh_key::<32>(random)))
+    Zeroizing::new(text.replace("{master_key}", &random_key::<32>(random)))
 }
 
 /// So many random bytes in hex digits.
-fn fresh_key<const BYTES: usize>(random: &dyn Randomness) -> Zeroizing<String> {
+fn random_key<const BYTES: usize>(random: &dyn Randomness) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     random.fill(&mut *bytes);
     bytes.iter().fold(Zeroizing::new(String::with_capacity(2 * BYTES)), |mut digits, byte| {
@@ -99,12 +99,12 @@ mod tests {
     use pactolus_server::MasterKey;
 
     use super::*;
-    use crate::config::{Config, Variables};
+    use crate::config::{Config, EnvSnapshot};
 
     /// Counts, so that no two keys are the same.
-    struct Counting(std::sync::atomic::AtomicU8);
+    struct CountingRandomness(std::sync::atomic::AtomicU8);
 
-    impl Randomness for Counting {
+    impl Randomness for CountingRandomness {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         }
@@ -114,13 +114,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pactolus.toml");
         std::fs::write(&path, text).unwrap();
-        Config::read(&path, &Variables::default()).unwrap_or_else(|problems| panic!("{problems}"))
+        Config::read(&path, &EnvSnapshot::default()).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
     #[test]
-    fn every_key_is_its_own() {
-        let text = filled_in(&Counting(1.into()));
-        let Config { bank, .. } = config(&text);
+    fn every_key_is_distinct() {
+        let text = render_template(&CountingRandomness(1.into()));
+        let Config { server: bank, .. } = config(&text);
         assert!(bank.operator_token.matches(&"01".repeat(16)));
         assert!(bank.apps[0].app_secret.matches(&"02".repeat(16)));
         assert!(bank.apps[0].midas_key.matches(&"03".repeat(16)));
@@ -130,8 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn the_template_shows_every_setting_with_its_default() {
-        let text = filled_in(&Counting(1.into()));
+    fn template_lists_every_setting_and_default() {
+        let text = render_template(&CountingRandomness(1.into()));
         // What is commented out is `# key = default`; the second word of prose is another.
         let settings = |line: &str| {
             line.strip_prefix("# ").filter(|rest| rest.split(' ').nth(1) == Some("=")).map(str::to_owned)
@@ -139,7 +139,7 @@ mod tests {
         let uncommented: Vec<_> =
             text.lines().map(|line| settings(line).unwrap_or_else(|| line.to_owned())).collect();
         let (given, shown) = (config(&text), config(&uncommented.join("\n")));
-        assert_eq!(format!("{:?}", given.bank), format!("{:?}", shown.bank));
+        assert_eq!(format!("{:?}", given.server), format!("{:?}", shown.server));
         assert_eq!(format!("{:?}", given.embedded), format!("{:?}", shown.embedded));
         assert_eq!(format!("{:?}", given.postgres), format!("{:?}", shown.postgres));
         assert_eq!(given.listen, shown.listen);
@@ -150,15 +150,15 @@ mod tests {
     }
 
     /// A key that there is not, in every section.
-    const UNHEARD_OF: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[seal]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
+    const UNKNOWN_KEYS: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[seal]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
         [limits]\nunheard_of = 0\n[embedded]\nunheard_of = 0\n[postgres]\nunheard_of = 0\n";
 
     /// Every setting there is: what the reader says when it is given one that there is not.
     fn known_keys() -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pactolus.toml");
-        std::fs::write(&path, UNHEARD_OF).unwrap();
-        let problems = Config::read(&path, &Variables::default()).unwrap_err().to_string();
+        std::fs::write(&path, UNKNOWN_KEYS).unwrap();
+        let problems = Config::read(&path, &EnvSnapshot::default()).unwrap_err().to_string();
         let lists =
             problems.lines().filter_map(|line| line.split_once("known here are ")).map(|(_, list)| list);
         let keys: Vec<_> = lists.flat_map(|list| list.split(", ")).map(str::to_owned).collect();

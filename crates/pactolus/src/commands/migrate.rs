@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, words};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
 use crate::config::StoreUrl;
 use crate::runtime;
 use crate::store::StoreArgs;
@@ -20,33 +20,33 @@ pub(crate) struct Args {
     store: StoreArgs,
     /// Then spread the tables over several machines
     #[arg(long, value_name = "ENGINE")]
-    distribute: Option<Distributed>,
+    distribute: Option<DistributionEngine>,
 }
 
 /// What spreads tables over machines.
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Distributed {
+pub(crate) enum DistributionEngine {
     /// By create_distributed_table, each table by its partition
     Citus,
 }
 
 /// Migrates, and says what was done.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let url = args.store.choose()?;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let url = args.store.resolve()?;
     let done = runtime::start()?.block_on(migrate(&url, args.distribute))?;
     let done = match done {
-        Done::NotNeeded => words!(lang, "needs no tables", "不需要数据表"),
+        MigrateOutcome::NotNeeded => tr!(lang, "needs no tables", "不需要数据表"),
         #[cfg(feature = "postgres")]
-        Done::Migrated { from, to } if from == to => {
-            words!(lang, "has version {to} of the tables already", "数据表已经是版本 {to}")
+        MigrateOutcome::Migrated { from, to } if from == to => {
+            tr!(lang, "has version {to} of the tables already", "数据表已经是版本 {to}")
         }
         #[cfg(feature = "postgres")]
-        Done::Migrated { from: 0, to } => {
-            words!(lang, "now has version {to} of the tables", "数据表现在是版本 {to}")
+        MigrateOutcome::Migrated { from: 0, to } => {
+            tr!(lang, "now has version {to} of the tables", "数据表现在是版本 {to}")
         }
         #[cfg(feature = "postgres")]
-        Done::Migrated { from, to } => {
-            words!(
+        MigrateOutcome::Migrated { from, to } => {
+            tr!(
                 lang,
                 "now has version {to} of the tables, which were of version {from}",
                 "数据表已从版本 {from} 升级到版本 {to}"
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
 }
 
 /// What was done.
-pub(crate) enum Done {
+pub(crate) enum MigrateOutcome {
     /// The store is a folder.
     NotNeeded,
     /// From one version to another, which may be the same.
@@ -71,16 +71,19 @@ pub(crate) enum Done {
     not(feature = "postgres"),
     expect(clippy::unused_async, unused_variables, reason = "no engine here has tables")
 )]
-pub(crate) async fn migrate(url: &StoreUrl, distributed: Option<Distributed>) -> Result<Done, Failure> {
+pub(crate) async fn migrate(
+    url: &StoreUrl,
+    engine: Option<DistributionEngine>,
+) -> Result<MigrateOutcome, CliError> {
     match url {
-        StoreUrl::Embedded(_) => Ok(Done::NotNeeded),
+        StoreUrl::Embedded(_) => Ok(MigrateOutcome::NotNeeded),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
             let distribution =
-                distributed.map(|Distributed::Citus| pactolus_ledger_postgres::Distribution::Citus);
+                engine.map(|DistributionEngine::Citus| pactolus_ledger_postgres::Distribution::Citus);
             let migrated = pactolus_ledger_postgres::migrate(database, distribution).await;
-            let migrated = migrated.map_err(|source| crate::store::unopened(url, source))?;
-            Ok(Done::Migrated { from: migrated.from, to: migrated.to })
+            let migrated = migrated.map_err(|source| crate::store::open_error(url, source))?;
+            Ok(MigrateOutcome::Migrated { from: migrated.from, to: migrated.to })
         }
     }
 }

@@ -3,12 +3,12 @@
 use pactolus_types::BillNo;
 use serde_json::Value;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
-use crate::cli::output::{self, Output};
-use crate::cli::receipts::receipts;
-use crate::connect::Target;
-use crate::operator::encoded;
+use crate::cli::output::{self, OutputFormat};
+use crate::cli::receipts::receipt_table;
+use crate::connect::ConnectArgs;
+use crate::operator::percent_encode;
 use crate::runtime;
 
 /// Say what a bill number made
@@ -20,23 +20,23 @@ pub(crate) struct Args {
     #[arg(value_name = "NUMBER")]
     bill_no: BillNo,
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Asks, and prints the answer.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
-    let (appid, env) = (bank.app.appid(), bank.app.environment());
-    let path = format!("/api/v1/apps/{appid}/orders/{}?env={env}", encoded(args.bill_no.as_str()));
-    let filed = runtime::start()?.block_on(bank.operator(lang)?.get(&path))?;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
+    let (appid, env) = (connection.app.appid(), connection.app.environment());
+    let path = format!("/api/v1/apps/{appid}/orders/{}?env={env}", percent_encode(args.bill_no.as_str()));
+    let response = runtime::start()?.block_on(connection.operator(lang)?.get(&path))?;
     match args.output {
-        Output::Json => output::print(format_args!("{filed}\n")),
-        Output::Text => {
-            let made = [&filed["receipt"], &filed["cancel"]];
-            output::print(receipts(made.into_iter().filter(|receipt| **receipt != Value::Null)))
+        OutputFormat::Json => output::print(format_args!("{response}\n")),
+        OutputFormat::Text => {
+            let made = [&response["receipt"], &response["cancel"]];
+            output::print(receipt_table(made.into_iter().filter(|receipt| **receipt != Value::Null)))
         }
     }
 }

@@ -6,12 +6,12 @@ use pactolus_protocol::FreeText;
 use pactolus_types::{Amount, BillNo};
 use serde_json::json;
 
-use crate::cli::args::{self, amount};
-use crate::cli::exit::Failure;
+use crate::cli::args::{self, parse_amount};
+use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
-use crate::cli::output::{self, Output};
+use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
-use crate::connect::Target;
+use crate::connect::ConnectArgs;
 use crate::player::PlayerArgs;
 use crate::runtime;
 
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     player: PlayerArgs,
     /// How many coins
-    #[arg(long, value_name = "COINS", value_parser = amount)]
+    #[arg(long, value_name = "COINS", value_parser = parse_amount)]
     count: Amount,
     /// The order's number; without it a new one is made, and shown before anything is sent
     #[arg(long, value_name = "NUMBER")]
@@ -38,38 +38,38 @@ pub(crate) struct Args {
     #[arg(long, requires = "bill_no")]
     again: bool,
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Takes them.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
     let text = |name, text: &Option<String>| {
         let text = text.as_deref().filter(|text| !text.is_empty());
         text.map(|text| FreeText::new(text).map_err(|error| anyhow!("--{name} {error}"))).transpose()
     };
-    let bill_no = args::bill_no(args.bill_no, lang);
+    let bill_no = args::bill_no_or_new(args.bill_no, lang);
     let pay = PayRequest {
-        player: args.player.player(&bank)?,
+        player: args.player.player(&connection)?,
         coins: args.count,
         bill_no,
         item: text("item", &args.item)?,
         remark: text("remark", &args.remark)?,
     };
-    let client = bank.client();
+    let client = connection.client();
     let paid = runtime::start()?
         .block_on(async { if args.again { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {
         let again = format!("--bill-no {bill_no} --again");
-        Failure::of_call(&error, (error.outcome(), error.retryable()), &again, lang)
+        CliError::from_call(&error, (error.outcome(), error.retryable()), &again, lang)
     })?;
     let outcome = if paid.applied_by == AppliedBy::EarlierCall { "paid-before" } else { "paid" };
     let text = |coins: Option<Coins>| coins.map(|coins| coins.to_string()).unwrap_or_default();
     match args.output {
-        Output::Json => output::print(format_args!(
+        OutputFormat::Json => output::print(format_args!(
             "{}\n",
             json!({
                 "bill_no": bill_no.as_str(),
@@ -79,9 +79,9 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
                 "used_gen_amt": paid.gifted_spent.map(Coins::get),
             })
         )),
-        Output::Text => {
+        OutputFormat::Text => {
             let mut table = Table::new(["bill_no", "amt", "outcome", "balance", "used_gen_amt"]);
-            table.row([
+            table.push_row([
                 bill_no.to_string(),
                 pay.coins.to_string(),
                 outcome.to_owned(),

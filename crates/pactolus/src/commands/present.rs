@@ -24,19 +24,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use pactolus_types::{Amount, ZoneId};
 
-use crate::cli::args::amount;
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::Output;
-use crate::connect::{Bank, Target};
+use crate::cli::args::parse_amount;
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::OutputFormat;
+use crate::connect::{ConnectArgs, Connection};
 use crate::runtime;
-use bill_no::Campaign;
-use campaign::{AT_ONCE_MAX, Pace};
-use plan::{Duplicates, Gifts, NoPlan, Plan};
-use progress::{Progress, Tally};
-use results::{Earlier, Results, ResultsError};
-use row::Defaults;
-use source::{Source, results_beside};
+use bill_no::CampaignName;
+use campaign::{CONCURRENCY_MAX, SendLimits};
+use plan::{DuplicatePolicy, GiftReader, Plan, PlanError};
+use progress::{OutcomeCounts, Progress};
+use results::{ResultsError, ResultsFile, ResultsIndex};
+use row::RowDefaults;
+use source::{GiftFile, default_results_path};
 
 /// Give coins to one player, or to all in a file
 ///
@@ -47,32 +47,32 @@ use source::{Source, results_beside};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// How many coins; with a file, for rows that do not say
-    #[arg(long, value_name = "COINS", value_parser = amount)]
+    #[arg(long, value_name = "COINS", value_parser = parse_amount)]
     count: Option<Amount>,
     /// The zone; with a file, of rows that do not say
     #[arg(long, value_name = "ZONE", default_value = "1")]
     zone: ZoneId,
     #[command(flatten)]
-    one: single::OneArgs,
+    single: single::SingleArgs,
     #[command(flatten)]
-    many: ManyArgs,
+    batch: BatchArgs,
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// What a file of gifts takes.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Many gifts")]
-struct ManyArgs {
+struct BatchArgs {
     /// The file of gifts, or - for standard input
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// Make the bill numbers of this name, the player and the zone: the same file twice gives once
     #[arg(long, value_name = "NAME", requires = "from")]
-    campaign: Option<Campaign>,
+    campaign: Option<CampaignName>,
     /// Take several rows of one player in one zone for several gifts, and not for a mistake
     #[arg(long, requires = "from")]
     allow_duplicates: bool,
@@ -100,84 +100,91 @@ Examples:
   pactolus present --env live --from players.csv --campaign spring --rate 500";
 
 /// A gift of a campaign has longer than a player who waits: a bank is restarted, and the campaign goes on.
-const DEADLINE: Duration = Duration::from_secs(60);
+const GIFT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Gives.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
-    match (&args.many.from, args.one.openid, args.count) {
-        (Some(from), ..) => many(args, from, &bank, lang),
-        (None, Some(openid), Some(coins)) => single::give(args, openid, coins, &bank, lang),
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
+    match (&args.batch.from, args.single.openid, args.count) {
+        (Some(from), ..) => present_batch(args, from, &connection, lang),
+        (None, Some(openid), Some(coins)) => single::run(args, openid, coins, &connection, lang),
         (None, ..) => unreachable!("clap lets none of these through"),
     }
 }
 
-fn many(args: &Args, from: &Path, bank: &Bank, lang: Lang) -> Result<(), Failure> {
-    let source = Source::open(from, lang)
-        .with_context(|| words!(lang, "{} cannot be read", "无法读取 {}", from.display()))?;
-    let path = args.many.results.clone().unwrap_or_else(|| results_beside(from, &name(args, from)));
-    let defaults =
-        Defaults { zone_id: args.zone, coins: args.count, campaign: args.many.campaign.clone(), pf: bank.pf };
-    let duplicates = if args.many.allow_duplicates { Duplicates::Allowed } else { Duplicates::Refused };
-    let gifts = Gifts { source: &source, defaults: &defaults, duplicates, lang };
-    let results_error = |error| unusable(&path, error, lang);
+fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) -> Result<(), CliError> {
+    let source = GiftFile::open(from, lang)
+        .with_context(|| tr!(lang, "{} cannot be read", "无法读取 {}", from.display()))?;
+    let path =
+        args.batch.results.clone().unwrap_or_else(|| default_results_path(from, &results_name(args, from)));
+    let defaults = RowDefaults {
+        zone_id: args.zone,
+        coins: args.count,
+        campaign: args.batch.campaign.clone(),
+        pf: connection.pf,
+    };
+    let duplicates =
+        if args.batch.allow_duplicates { DuplicatePolicy::Allow } else { DuplicatePolicy::Refuse };
+    let gifts = GiftReader { source: &source, defaults: &defaults, duplicates, lang };
+    let results_error = |error| results_file_error(&path, error, lang);
 
-    if args.many.dry_run {
-        let earlier = Results::peek(&path, &bank.name()).map_err(results_error)?;
-        let plan = planned(&gifts, &earlier, lang)?;
-        eprint!("{}", confirm::shown(&plan, bank, lang));
-        return summary::print(args.output, &plan, &Tally::default(), None, lang);
+    if args.batch.dry_run {
+        let earlier = ResultsFile::peek(&path, &connection.label()).map_err(results_error)?;
+        let plan = build_plan(&gifts, &earlier, lang)?;
+        eprint!("{}", confirm::preview(&plan, connection, lang));
+        return summary::print(args.output, &plan, &OutcomeCounts::default(), None, lang);
     }
-    let (results, earlier, is_resumed) = Results::open(&path, &bank.name()).map_err(results_error)?;
-    let plan = planned(&gifts, &earlier, lang)?;
-    if plan.left() > 0 {
-        eprint!("{}", confirm::shown(&plan, bank, lang));
-        confirm::confirm(&args.many, from, lang)?;
+    let (results, earlier, is_resumed) =
+        ResultsFile::open(&path, &connection.label()).map_err(results_error)?;
+    let plan = build_plan(&gifts, &earlier, lang)?;
+    if plan.remaining() > 0 {
+        eprint!("{}", confirm::preview(&plan, connection, lang));
+        confirm::confirm(&args.batch, from, lang)?;
     }
-    let (at_once, per_second) = (usize::from(args.many.concurrency).min(AT_ONCE_MAX), args.many.rate);
+    let (concurrency, rate) = (usize::from(args.batch.concurrency).min(CONCURRENCY_MAX), args.batch.rate);
     let campaign = campaign::Campaign {
-        client: bank.client_with(DEADLINE),
+        client: connection.client_with_timeout(GIFT_TIMEOUT),
         gifts,
-        earlier,
+        recorded: earlier,
         is_resumed,
-        pace: Pace { at_once, per_second },
+        limits: SendLimits { concurrency, rate },
     };
     let (tally, shortfall) = runtime::start()?.block_on(async {
-        let progress = Progress::new(plan.left(), lang);
-        let told = runtime::told_to_stop_or_end()?;
+        let progress = Progress::new(plan.remaining(), lang);
+        let shutdown = runtime::shutdown_signal_or_exit()?;
         let stop = async {
-            told.await;
-            progress.say(&words!(
+            shutdown.await;
+            progress.println(&tr!(
                 lang,
                 "stopping: gifts that are under way are finished; Ctrl-C again ends at once",
                 "正在停止：已发出的赠币会处理完；再按一次 Ctrl-C 立即结束"
             ));
         };
-        Ok::<_, Failure>(campaign.run(results, stop, &progress).await)
+        Ok::<_, CliError>(campaign.run(results, stop, &progress).await)
     })?;
     summary::print(args.output, &plan, &tally, Some(&path), lang)?;
-    summary::ended(&plan, &tally, shortfall, lang)
+    summary::exit_result(&plan, &tally, shortfall, lang)
 }
 
 /// What a campaign's results are called after: its name, else the file's.
-fn name(args: &Args, from: &Path) -> String {
-    match (&args.many.campaign, from.file_stem()) {
+fn results_name(args: &Args, from: &Path) -> String {
+    match (&args.batch.campaign, from.file_stem()) {
         (Some(campaign), _) => campaign.to_string().replace(['|', '*'], "_"),
         (None, Some(stem)) if from != Path::new("-") => stem.to_string_lossy().into_owned(),
         (None, _) => "pactolus".to_owned(),
     }
 }
 
-fn planned(gifts: &Gifts<'_>, earlier: &Earlier, lang: Lang) -> Result<Plan, Failure> {
+fn build_plan(gifts: &GiftReader<'_>, earlier: &ResultsIndex, lang: Lang) -> Result<Plan, CliError> {
     let name = gifts.source.name();
     match gifts.plan(earlier, |words| eprintln!("{words}")) {
         Ok(plan) => Ok(plan),
-        Err(NoPlan::Io(error)) => Err(anyhow::Error::new(error)
-            .context(words!(lang, "{name} cannot be read", "无法读取 {name}"))
+        Err(PlanError::Io(error)) => Err(anyhow::Error::new(error)
+            .context(tr!(lang, "{name} cannot be read", "无法读取 {name}"))
             .into()),
-        Err(NoPlan::Wrong(count)) => Err(Failure::said(
-            Kind::Input,
-            words!(
+        Err(PlanError::Invalid(count)) => Err(CliError::message(
+            ExitCode::Input,
+            tr!(
                 lang,
                 "{name} is refused, and nothing was sent; problems: {count}",
                 "{name} 有误，没有发放任何赠币；问题数：{count}"
@@ -186,29 +193,29 @@ fn planned(gifts: &Gifts<'_>, earlier: &Earlier, lang: Lang) -> Result<Plan, Fai
     }
 }
 
-fn unusable(path: &Path, error: ResultsError, lang: Lang) -> Failure {
+fn results_file_error(path: &Path, error: ResultsError, lang: Lang) -> CliError {
     let path = path.display();
     let why = match error {
         ResultsError::Io(error) => {
-            let context = words!(lang, "the results {path} cannot be used", "无法使用结果文件 {path}");
+            let context = tr!(lang, "the results {path} cannot be used", "无法使用结果文件 {path}");
             return anyhow::Error::new(error).context(context).into();
         }
-        ResultsError::InUse => words!(lang, "another process is writing it", "另一个进程正在写入"),
-        ResultsError::NotResults => words!(lang, "it is no file of results", "它不是结果文件"),
-        ResultsError::OfAnother(bank) => {
-            words!(
+        ResultsError::InUse => tr!(lang, "another process is writing it", "另一个进程正在写入"),
+        ResultsError::BadHeader => tr!(lang, "it is no file of results", "它不是结果文件"),
+        ResultsError::OtherBank(bank) => {
+            tr!(
                 lang,
                 "it is of another bank, app or environment: {bank}",
                 "它属于另一个环境、应用或地址：{bank}"
             )
         }
-        ResultsError::Row(line) => {
-            words!(lang, "line {line} is no row of results", "第 {line} 行不是结果记录")
+        ResultsError::InvalidRow(line) => {
+            tr!(lang, "line {line} is no row of results", "第 {line} 行不是结果记录")
         }
     };
-    Failure::said(
-        Kind::Input,
-        words!(
+    CliError::message(
+        ExitCode::Input,
+        tr!(
             lang,
             "the results {path} cannot be used: {why}; name another file with --results",
             "无法使用结果文件 {path}：{why}；请用 --results 另取一个文件"

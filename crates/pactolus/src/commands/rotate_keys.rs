@@ -16,10 +16,10 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::{self, Output};
-use crate::commands::copy::chunks;
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::{self, OutputFormat};
+use crate::commands::copy::for_each_chunk;
 use crate::config::StoreUrl;
 use crate::runtime;
 use crate::store::{self, StoreArgs};
@@ -38,61 +38,61 @@ pub(crate) struct Args {
     forget_lost: bool,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Seals anew, counts what is left, and fails unless all is sealed with the first key.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let (url, config) = args.store.choose_with_config()?;
-    let keys = config.bank.keys;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let (url, config) = args.store.resolve_with_config()?;
+    let keys = config.server.keys;
     let Some(first) = keys.primary().map(pactolus_server::MasterKey::id) else {
-        return Err(Failure::said(
-            Kind::Config,
-            words!(
+        return Err(CliError::message(
+            ExitCode::Config,
+            tr!(
                 lang,
                 "the configuration has no master key to seal with; put one into `master_keys` of [seal]",
                 "配置中没有主密钥；请在 [seal] 的 `master_keys` 中设置"
             ),
         ));
     };
-    if store::is_nothing(&url) {
-        return Err(Failure::NoStore(url));
+    if store::is_empty(&url) {
+        return Err(CliError::StoreNotFound(url));
     }
     let runtime = runtime::start()?;
-    let store = runtime.block_on(store::open_whole(&url))?;
-    let outcome = reseal(&runtime, &store, &keys, args.forget_lost, lang);
+    let store = runtime.block_on(store::open_for_copy(&url))?;
+    let outcome = rotate_keys(&runtime, &store, &keys, args.forget_lost, lang);
     runtime.block_on(store.close());
     let outcome = outcome.map_err(|failure| match failure {
-        NotResealed::Failed(failure) => failure,
-        NotResealed::NotAdmitted(source) => Failure::Sealed { store: url.clone(), source },
+        RotationError::Failed(failure) => failure,
+        RotationError::MissingKeys(source) => CliError::MissingMasterKey { store: url.clone(), source },
     })?;
     match args.output {
-        Output::Text => output::print(text(&url, first, &outcome, lang))?,
-        Output::Json => output::print(format_args!("{}\n", json(&url, first, &outcome)))?,
+        OutputFormat::Text => output::print(text(&url, first, &outcome, lang))?,
+        OutputFormat::Json => output::print(format_args!("{}\n", json(&url, first, &outcome)))?,
     }
-    if outcome.left() == 0 { Ok(()) } else { Err(not_all(&outcome, lang)) }
+    if outcome.remaining() == 0 { Ok(()) } else { Err(incomplete_error(&outcome, lang)) }
 }
 
 /// What was done, and what the store holds after it.
 #[derive(Default)]
-struct Outcome {
+struct RotationReport {
     resealed: u64,
-    forgotten: u64,
+    dropped: u64,
     /// Whether some lay open before.
-    lay_open: bool,
+    had_unsealed: bool,
     /// How many records there are of each kind.
-    found: BTreeMap<SealStatus, u64>,
+    counts: BTreeMap<SealStatus, u64>,
 }
 
-impl Outcome {
+impl RotationReport {
     fn count(&self, found: SealStatus) -> u64 {
-        self.found.get(&found).copied().unwrap_or_default()
+        self.counts.get(&found).copied().unwrap_or_default()
     }
 
     /// How many are not as they should be.
-    fn left(&self) -> u64 {
+    fn remaining(&self) -> u64 {
         let left = self
-            .found
+            .counts
             .iter()
             .filter(|(found, _)| !matches!(found, SealStatus::NoSecret | SealStatus::Current));
         left.map(|(_, count)| count).sum()
@@ -100,7 +100,7 @@ impl Outcome {
 
     /// How many are sealed with each key but the first; of those that are here, or of those that are lost.
     fn by_key(&self, pick: impl Fn(SealStatus) -> Option<KeyId>) -> Vec<(KeyId, u64)> {
-        self.found.iter().filter_map(|(found, count)| Some((pick(*found)?, *count))).collect()
+        self.counts.iter().filter_map(|(found, count)| Some((pick(*found)?, *count))).collect()
     }
 
     fn older(&self) -> Vec<(KeyId, u64)> {
@@ -113,76 +113,76 @@ impl Outcome {
 }
 
 /// Why nothing can be told.
-enum NotResealed {
+enum RotationError {
     /// A key is missing, and nobody said that it is lost.
-    NotAdmitted(pactolus_server::KeyCheckError),
-    Failed(Failure),
+    MissingKeys(pactolus_server::KeyCheckError),
+    Failed(CliError),
 }
 
-impl From<Failure> for NotResealed {
-    fn from(failure: Failure) -> Self {
+impl From<CliError> for RotationError {
+    fn from(failure: CliError) -> Self {
         Self::Failed(failure)
     }
 }
 
-fn reseal(
+fn rotate_keys(
     runtime: &Runtime,
     store: &Arc<dyn Portable>,
     keys: &Keyring,
     forget_lost: bool,
     lang: Lang,
-) -> Result<Outcome, NotResealed> {
+) -> Result<RotationReport, RotationError> {
     if !forget_lost {
         // From now on the store knows of the first key, should this be broken off.
-        runtime.block_on(keys.check_keys(&**store)).map_err(NotResealed::NotAdmitted)?;
+        runtime.block_on(keys.check_keys(&**store)).map_err(RotationError::MissingKeys)?;
     }
-    let mut outcome = Outcome::default();
+    let mut outcome = RotationReport::default();
     let bar = spinner(lang);
-    each_chunk(store, |chunk| {
+    for_each_record_chunk(store, |chunk| {
         let read = chunk.len();
-        let (mut anew, mut gone) = (Vec::new(), Vec::new());
+        let (mut to_reseal, mut to_drop) = (Vec::new(), Vec::new());
         for record in chunk {
             let found = keys.inspect(&record);
-            outcome.lay_open |= found == SealStatus::Plaintext;
+            outcome.had_unsealed |= found == SealStatus::Plaintext;
             match found {
                 SealStatus::Plaintext | SealStatus::OldKey(_) => {
-                    anew.extend(keys.reseal(&OsRandomness, record))
+                    to_reseal.extend(keys.reseal(&OsRandomness, record))
                 }
                 SealStatus::LostKey(_) | SealStatus::Damaged if forget_lost => {
-                    gone.push(expire_record(record))
+                    to_drop.push(expire_record(record))
                 }
                 SealStatus::NoSecret | SealStatus::Current | SealStatus::LostKey(_) | SealStatus::Damaged => {
                 }
             }
         }
-        outcome.resealed += runtime.block_on(put_each(store, anew)).map_err(unavailable)?;
-        outcome.forgotten += runtime.block_on(put_each(store, gone)).map_err(unavailable)?;
+        outcome.resealed += runtime.block_on(put_each(store, to_reseal)).map_err(interrupted_error)?;
+        outcome.dropped += runtime.block_on(put_each(store, to_drop)).map_err(interrupted_error)?;
         bar.inc(u64::try_from(read).unwrap_or(u64::MAX));
         Ok(())
     })?;
-    if outcome.forgotten > 0 {
-        runtime.block_on(store.sweep(UnixMillis::new(1))).map_err(unavailable)?;
+    if outcome.dropped > 0 {
+        runtime.block_on(store.sweep(UnixMillis::new(1))).map_err(interrupted_error)?;
     }
-    each_chunk(store, |chunk| {
+    for_each_record_chunk(store, |chunk| {
         for record in chunk {
-            *outcome.found.entry(keys.inspect(&record)).or_default() += 1;
+            *outcome.counts.entry(keys.inspect(&record)).or_default() += 1;
         }
         Ok(())
     })?;
     bar.finish_and_clear();
-    let is_first_alone =
+    let only_first_key =
         outcome.count(SealStatus::Plaintext) == 0 && outcome.older().is_empty() && outcome.lost().is_empty();
-    if is_first_alone {
-        runtime.block_on(keys.retire_old_keys(&**store)).map_err(unavailable)?;
+    if only_first_key {
+        runtime.block_on(keys.retire_old_keys(&**store)).map_err(interrupted_error)?;
     }
     Ok(outcome)
 }
 
-fn each_chunk(
+fn for_each_record_chunk(
     store: &Arc<dyn Portable>,
-    take: impl FnMut(Vec<RecordChange>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    chunks(store, |store, visit| store.for_each_record(visit), take)
+    take: impl FnMut(Vec<RecordChange>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    for_each_chunk(store, |store, visit| store.for_each_record(visit), take)
 }
 
 /// Makes each change by itself, all at once, and says how many are made. Of a record that was changed meanwhile the
@@ -203,7 +203,7 @@ async fn put_each(store: &Arc<dyn Portable>, changes: Vec<RecordChange>) -> Resu
     Ok(made)
 }
 
-fn unavailable(error: Unavailable) -> Failure {
+fn interrupted_error(error: Unavailable) -> CliError {
     anyhow!(error).context("it was broken off; run it again to go on").into()
 }
 
@@ -217,22 +217,22 @@ fn spinner(lang: Lang) -> ProgressBar {
     ProgressBar::no_length().with_style(style)
 }
 
-fn text(url: &StoreUrl, first: KeyId, outcome: &Outcome, lang: Lang) -> String {
-    let Outcome { resealed, forgotten, .. } = outcome;
+fn text(url: &StoreUrl, first: KeyId, outcome: &RotationReport, lang: Lang) -> String {
+    let RotationReport { resealed, dropped: forgotten, .. } = outcome;
     let current = outcome.count(SealStatus::Current);
-    let mut text = words!(
+    let mut text = tr!(
         lang,
         "{url}: resealed: {resealed}; sealed with the first key ({first}): {current}\n",
         "{url}：重新加密：{resealed}；以第一个主密钥（{first}）加密：{current}\n"
     );
     if *forgotten > 0 {
-        text += &words!(lang, "forgotten: {forgotten}\n", "已丢弃：{forgotten}\n");
+        text += &tr!(lang, "forgotten: {forgotten}\n", "已丢弃：{forgotten}\n");
     }
     for (id, count) in outcome.older() {
-        text += &words!(lang, "left under the key {id}: {count}\n", "仍以主密钥 {id} 加密：{count}\n");
+        text += &tr!(lang, "left under the key {id}: {count}\n", "仍以主密钥 {id} 加密：{count}\n");
     }
     for (id, count) in outcome.lost() {
-        text += &words!(
+        text += &tr!(
             lang,
             "sealed with a key that is not in the configuration ({id}): {count}\n",
             "以配置中没有的主密钥（{id}）加密：{count}\n"
@@ -240,20 +240,20 @@ fn text(url: &StoreUrl, first: KeyId, outcome: &Outcome, lang: Lang) -> String {
     }
     let (open, damaged) = (outcome.count(SealStatus::Plaintext), outcome.count(SealStatus::Damaged));
     if open > 0 {
-        text += &words!(lang, "not sealed: {open}\n", "未加密：{open}\n");
+        text += &tr!(lang, "not sealed: {open}\n", "未加密：{open}\n");
     }
     if damaged > 0 {
-        text += &words!(lang, "damaged: {damaged}\n", "已损坏：{damaged}\n");
+        text += &tr!(lang, "damaged: {damaged}\n", "已损坏：{damaged}\n");
     }
-    if outcome.left() == 0 {
-        text += &words!(
+    if outcome.remaining() == 0 {
+        text += &tr!(
             lang,
             "every other key can be taken out of the configuration\n",
             "其他主密钥都可以从配置中移除\n"
         );
     }
-    if outcome.lay_open {
-        text += &words!(
+    if outcome.had_unsealed {
+        text += &tr!(
             lang,
             "what lay open before may still be in space that the store has freed; pactolus copy to a new store leaves it \
              behind\n",
@@ -263,7 +263,7 @@ fn text(url: &StoreUrl, first: KeyId, outcome: &Outcome, lang: Lang) -> String {
     text
 }
 
-fn json(url: &StoreUrl, first: KeyId, outcome: &Outcome) -> serde_json::Value {
+fn json(url: &StoreUrl, first: KeyId, outcome: &RotationReport) -> serde_json::Value {
     let counts = |counts: Vec<(KeyId, u64)>| {
         let counts = counts.into_iter().map(|(id, count)| (id.to_string(), json!(count)));
         serde_json::Value::Object(counts.collect())
@@ -272,7 +272,7 @@ fn json(url: &StoreUrl, first: KeyId, outcome: &Outcome) -> serde_json::Value {
         "store": url.to_string(),
         "key": first.to_string(),
         "resealed": outcome.resealed,
-        "forgotten": outcome.forgotten,
+        "forgotten": outcome.dropped,
         "current": outcome.count(SealStatus::Current),
         "older": counts(outcome.older()),
         "lost": counts(outcome.lost()),
@@ -281,19 +281,19 @@ fn json(url: &StoreUrl, first: KeyId, outcome: &Outcome) -> serde_json::Value {
     })
 }
 
-fn not_all(outcome: &Outcome, lang: Lang) -> Failure {
+fn incomplete_error(outcome: &RotationReport, lang: Lang) -> CliError {
     let words = if outcome.lost().is_empty() && outcome.count(SealStatus::Damaged) == 0 {
-        words!(
+        tr!(
             lang,
             "some were written meanwhile; see that every node has the new key first, and run it again",
             "部分记录在此期间被改写；请确认每个节点都已把新密钥放在首位，然后重新运行"
         )
     } else {
-        words!(
+        tr!(
             lang,
             "some do not open; put back the key that sealed them, or forget them with --forget-lost",
             "部分记录无法解密；请找回对应的主密钥，或用 --forget-lost 丢弃它们"
         )
     };
-    Failure::said(Kind::Failed, words)
+    CliError::message(ExitCode::Failed, words)
 }

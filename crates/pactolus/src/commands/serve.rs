@@ -10,18 +10,18 @@ use pactolus_server::{
 };
 
 use crate::cli::args::ConfigPath;
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::commands::migrate;
-use crate::config::{Config, Variables};
+use crate::config::{Config, EnvSnapshot};
 use crate::runtime;
-use crate::store::{self, Bounds, StoreArgument};
+use crate::store::{self, EngineSettings, StoreArg};
 
 /// Serve the bank that the configuration describes
 ///
 /// Prints `listening on http://ADDRESS` once it takes orders. On SIGTERM or Ctrl-C it takes no new connections,
 /// answers every request that it has begun to read, and ends with exit code 0.
 #[derive(clap::Args)]
-#[command(after_help = VARIABLES)]
+#[command(after_help = ENVIRONMENT_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigPath,
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     listen: Option<SocketAddr>,
     /// Keep orders here instead of where the configuration says, such as embedded:./data
     #[arg(long, value_name = "URL")]
-    store: Option<StoreArgument>,
+    store: Option<StoreArg>,
     /// First make the tables of a bank on PostgreSQL, or bring them up to date
     #[arg(long)]
     migrate: bool,
@@ -48,7 +48,7 @@ enum ClockKind {
     Manual,
 }
 
-const VARIABLES: &str = "\
+const ENVIRONMENT_HELP: &str = "\
 Environment variables go before the file, and flags before both:
   PACTOLUS_LISTEN, PACTOLUS_STORE, PACTOLUS_OPERATOR_TOKEN
   PACTOLUS_APPS_0_APPID, PACTOLUS_APPS_0_MIDAS_KEY and so on: a key of the first
@@ -57,15 +57,14 @@ A secret in the file may also be { env = \"NAME\" } or { file = \"PATH\" }.
 Unknown keys, and unknown variables that begin with PACTOLUS_, are refused.";
 
 /// Serves until the process is told to stop.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let mut config =
-        Config::read(&args.config.config, &Variables::of_this_process()).map_err(Failure::Config)?;
+pub(crate) fn run(args: &Args) -> Result<(), CliError> {
+    let mut config = Config::read(&args.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
     config.listen = args.listen.unwrap_or(config.listen);
     if let Some(store) = &args.store {
         config.store = store.url()?;
     }
     if args.clock == ClockKind::Manual {
-        all_for_development(&config.bank.apps)?;
+        require_development_apps(&config.server.apps)?;
     }
     runtime::start()?.block_on(async {
         if args.migrate {
@@ -76,48 +75,48 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// A clock that can be turned can turn the end of a session or of a cancel window away, so no app in earnest has one.
-fn all_for_development(apps: &[AppSettings]) -> Result<(), Failure> {
+fn require_development_apps(apps: &[AppSettings]) -> Result<(), CliError> {
     match apps.iter().find(|app| app.login != LoginMode::Open) {
         None => Ok(()),
-        Some(app) => Err(Failure::ManualClock(app.appid)),
+        Some(app) => Err(CliError::ManualClock(app.appid)),
     }
 }
 
-async fn serve(mut config: Config, clock: ClockKind) -> Result<(), Failure> {
-    let stop = runtime::told_to_stop()?;
-    let bounds = Bounds { embedded: config.embedded, postgres: config.postgres };
+async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
+    let stop = runtime::shutdown_signal()?;
+    let bounds = EngineSettings { embedded: config.embedded, postgres: config.postgres };
     let store = store::open(&config.store, &bounds).await?;
-    if let Err(source) = config.bank.keys.check_keys(&*store.records).await {
+    if let Err(source) = config.server.keys.check_keys(&*store.records).await {
         store.ledger.close().await;
-        return Err(Failure::Sealed { store: config.store, source });
+        return Err(CliError::MissingMasterKey { store: config.store, source });
     }
-    config.bank.limits.connections_max = runtime::connections_allowed(config.bank.limits.connections_max);
+    config.server.limits.connections_max = runtime::connection_limit(config.server.limits.connections_max);
     let (listener, address) = runtime::listen(config.listen)?;
-    for app in config.bank.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
+    for app in config.server.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");
     }
-    for app in config.bank.apps.iter().filter(|app| app.login == LoginMode::Open) {
+    for app in config.server.apps.iter().filter(|app| app.login == LoginMode::Open) {
         tracing::warn!(appid = %app.appid, "this app logs in whoever shows any code; that is for development");
     }
-    if config.bank.keys.primary().is_none() {
+    if config.server.keys.primary().is_none() {
         tracing::warn!(
             "players' session keys are kept in the store as they are, because there is no master key; pactolus doctor \
              says how to mend it"
         );
     }
-    tracing::info!(%address, store = %config.store, apps = config.bank.apps.len(), "serving");
+    tracing::info!(%address, store = %config.store, apps = config.server.apps.len(), "serving");
     let random = Arc::new(OsRandomness);
     let bank = match clock {
-        ClockKind::System => AppState::new(config.bank, store, Arc::new(SystemClock), random),
+        ClockKind::System => AppState::new(config.server, store, Arc::new(SystemClock), random),
         ClockKind::Manual => {
             tracing::warn!("the clock stands still until it is turned; that is for development");
             let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
-            AppState::with_manual_clock(config.bank, store, clock, random)
+            AppState::with_manual_clock(config.server, store, clock, random)
         }
     };
     writeln!(io::stdout(), "listening on http://{address}").context("stdout cannot be written to")?;
     match pactolus_server::serve(bank, listener, stop).await.context("the server broke off")? {
         Shutdown::Clean => Ok(()),
-        Shutdown::TimedOut => Err(Failure::CutOff),
+        Shutdown::TimedOut => Err(CliError::ShutdownTimeout),
     }
 }

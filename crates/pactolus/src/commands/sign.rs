@@ -11,11 +11,11 @@ use pactolus_protocol::sign::{self, Dialect, text};
 use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter};
 use serde_json::json;
 
-use crate::cli::args::session_key;
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::{self, Output};
-use crate::connect::Target;
+use crate::cli::args::parse_session_key;
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::{self, OutputFormat};
+use crate::connect::ConnectArgs;
 
 /// Show the text that is signed and the signature, for any call
 ///
@@ -25,7 +25,7 @@ use crate::connect::Target;
 pub(crate) struct Args {
     /// The call
     #[arg(long, value_name = "CALL")]
-    call: Call,
+    call: CallName,
     /// The file of the parameters, or - for standard input
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
@@ -36,46 +36,47 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY", requires = "access_token")]
     session_key: Option<String>,
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Call {
+enum CallName {
     Present,
     Getbalance,
     Pay,
     Cancelpay,
 }
 
-impl From<Call> for CallKind {
-    fn from(call: Call) -> Self {
+impl From<CallName> for CallKind {
+    fn from(call: CallName) -> Self {
         match call {
-            Call::Present => Self::Present,
-            Call::Getbalance => Self::GetBalance,
-            Call::Pay => Self::Pay,
-            Call::Cancelpay => Self::CancelPay,
+            CallName::Present => Self::Present,
+            CallName::Getbalance => Self::GetBalance,
+            CallName::Pay => Self::Pay,
+            CallName::Cancelpay => Self::CancelPay,
         }
     }
 }
 
 /// Signs, and prints it.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
     let file = args.body.display();
-    let bytes = read(&args.body).with_context(|| words!(lang, "{file} cannot be read", "无法读取 {file}"))?;
+    let bytes =
+        read_input(&args.body).with_context(|| tr!(lang, "{file} cannot be read", "无法读取 {file}"))?;
     let body = Body::parse(&bytes).map_err(|refusal| anyhow!("{file}: {refusal}"))?;
-    let path = CallPath { kind: args.call.into(), environment: bank.app.environment() };
+    let path = CallPath { kind: args.call.into(), environment: connection.app.environment() };
 
-    let sig = sign::sig(path, &body, Dialect::DOCUMENTED, bank.app.midas_key()).to_string();
+    let sig = sign::sig(path, &body, Dialect::DOCUMENTED, connection.app.midas_key()).to_string();
     let mut shown = vec![
         ("path", path.to_string()),
         ("sig_text", text::masked_sig_text(path, &body, Dialect::DOCUMENTED)),
         (Parameter::Sig.name(), sig.clone()),
     ];
-    let session_key = session_key(args.session_key.as_deref())?;
+    let session_key = parse_session_key(args.session_key.as_deref())?;
     if let (Some(key), Some(token)) = (session_key, &args.access_token) {
         let token = AccessToken::new(token).map_err(|error| anyhow!("--access-token {error}"))?;
         let mp_sig = sign::mp_sig(path, &body, Dialect::DOCUMENTED, &sig, &token, &key);
@@ -83,21 +84,21 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
         shown.push((Parameter::MpSig.name(), mp_sig.to_string()));
     }
     match args.output {
-        Output::Json => {
-            let mut told = json!({});
+        OutputFormat::Json => {
+            let mut object = json!({});
             for (name, text) in shown {
-                told[name] = text.into();
+                object[name] = text.into();
             }
-            output::print(format_args!("{told}\n"))
+            output::print(format_args!("{object}\n"))
         }
-        Output::Text => {
+        OutputFormat::Text => {
             let lines = shown.into_iter().map(|(name, text)| format!("{name}: {text}\n"));
             output::print(lines.collect::<Vec<_>>().concat())
         }
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read_input(path: &Path) -> io::Result<Vec<u8>> {
     if path != Path::new("-") {
         return std::fs::read(path);
     }

@@ -3,12 +3,12 @@
 use pactolus_types::{OpenId, ZoneId};
 use serde_json::Value;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
-use crate::cli::output::{self, Output};
-use crate::cli::receipts::receipts;
-use crate::connect::Target;
-use crate::operator::{Operator, encoded};
+use crate::cli::output::{self, OutputFormat};
+use crate::cli::receipts::receipt_table;
+use crate::connect::ConnectArgs;
+use crate::operator::{OperatorClient, percent_encode};
 use crate::runtime;
 
 /// List a player's orders, newest first
@@ -26,36 +26,36 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ORDERS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print them; as JSON, an order a line
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// The most orders that the operator API tells at once.
-const PAGE: u32 = 100;
+const PAGE_ORDERS_MAX: u32 = 100;
 
 /// Asks page by page, and prints what comes.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
-    let (appid, env) = (bank.app.appid(), bank.app.environment());
-    let (openid, zone) = (args.openid, encoded(args.zone.as_str()));
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
+    let (appid, env) = (connection.app.appid(), connection.app.environment());
+    let (openid, zone) = (args.openid, percent_encode(args.zone.as_str()));
     let path = format!("/api/v1/apps/{appid}/statement?env={env}&openid={openid}&zone_id={zone}");
-    let orders = runtime::start()?.block_on(pages(&bank.operator(lang)?, &path, args.limit))?;
+    let orders = runtime::start()?.block_on(fetch_orders(&connection.operator(lang)?, &path, args.limit))?;
     match args.output {
-        Output::Json => {
+        OutputFormat::Json => {
             output::print(orders.iter().map(|order| format!("{order}\n")).collect::<Vec<_>>().concat())
         }
-        Output::Text => output::print(receipts(&orders)),
+        OutputFormat::Text => output::print(receipt_table(&orders)),
     }
 }
 
-async fn pages(operator: &Operator, path: &str, limit: u32) -> anyhow::Result<Vec<Value>> {
+async fn fetch_orders(operator: &OperatorClient, path: &str, limit: u32) -> anyhow::Result<Vec<Value>> {
     let mut orders = Vec::new();
     let mut after = String::new();
     let mut left = limit;
     loop {
-        let mut page = operator.get(&format!("{path}&limit={}{after}", left.min(PAGE))).await?;
+        let mut page = operator.get(&format!("{path}&limit={}{after}", left.min(PAGE_ORDERS_MAX))).await?;
         let Value::Array(newer) = page["orders"].take() else { return Ok(orders) };
         left = left.saturating_sub(u32::try_from(newer.len()).unwrap_or(u32::MAX));
         orders.extend(newer);

@@ -3,10 +3,10 @@
 use pactolus_client::OrderOutcome;
 use serde_json::json;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
-use crate::cli::output::{self, Output};
-use crate::connect::Target;
+use crate::cli::output::{self, OutputFormat};
+use crate::connect::ConnectArgs;
 use crate::runtime;
 
 /// Print an access token of the app
@@ -16,20 +16,21 @@ use crate::runtime;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    connect: ConnectArgs,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Asks for it, and prints it.
-pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), Failure> {
-    let bank = args.target.choose(lang)?;
-    let token = runtime::start()?.block_on(bank.client().access_token());
-    let token = token
-        .map_err(|error| Failure::of_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang))?;
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let connection = args.connect.resolve(lang)?;
+    let token = runtime::start()?.block_on(connection.client().access_token());
+    let token = token.map_err(|error| {
+        CliError::from_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang)
+    })?;
     match args.output {
-        Output::Json => output::print(format_args!("{}\n", json!({ "access_token": token.expose() }))),
-        Output::Text => output::print(format_args!("{}\n", token.expose())),
+        OutputFormat::Json => output::print(format_args!("{}\n", json!({ "access_token": token.expose() }))),
+        OutputFormat::Text => output::print(format_args!("{}\n", token.expose())),
     }
 }

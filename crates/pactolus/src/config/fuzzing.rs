@@ -7,15 +7,15 @@ use std::path::Path;
 use pactolus_fuzz_support::Choices;
 
 use super::profile::profile;
-use super::{CANCEL_WINDOW_MAX, Config, Problems, StoreUrl, Variables, config as whole, load, reader};
+use super::{CANCEL_WINDOW_MAX, Config, ConfigError, EnvSnapshot, StoreUrl, config as whole, load, reader};
 
 /// What stands where a secret does, and must not stand in any message.
-const MARK: &str = "s3cretW0rd";
+const SECRET_MARKER: &str = "s3cretW0rd";
 
 /// Any text is a right configuration, or is refused in words that hold no secret; and so with any variables.
 pub fn config(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        look_at(read(text, &Variables::default()).as_ref());
+        check_outcome(read(text, &EnvSnapshot::default()).as_ref());
     }
     let mut choices = Choices::new(bytes);
     let (key, before, after) = (choices.below(SECRETS.len()), choices.text(24), choices.text(24));
@@ -23,19 +23,20 @@ pub fn config(bytes: &[u8]) {
         ["LISTEN", "STORE", "OPERATOR_TOKEN", "APPS_0_PF", "APPS_0_MIDAS_KEY", "APPS_1_APPID", "LIMITS_X"];
     let (name, value) = (choices.one_of(&names), choices.text(32));
     let rest = String::from_utf8_lossy(choices.rest()).into_owned();
-    if [&before, &after, &value, &rest].iter().any(|part| part.contains(MARK))
+    if [&before, &after, &value, &rest].iter().any(|part| part.contains(SECRET_MARKER))
         || before.contains(['\n', '\r'])
     {
         return;
     }
     // In the file, whatever the quotes around it become.
-    let text = with_secret(key, &format!("\"{before}{MARK}{after}\""), &rest);
-    look_at(read(&text, &Variables::default()).as_ref());
+    let text = with_secret(key, &format!("\"{before}{SECRET_MARKER}{after}\""), &rest);
+    check_outcome(read(&text, &EnvSnapshot::default()).as_ref());
     // In a variable, and another variable beside it.
     let secret = SECRETS[key].1.to_owned();
-    let variables = [(secret, format!("{before}{MARK}{after}")), (format!("PACTOLUS_{name}"), value)];
+    let variables =
+        [(secret, format!("{before}{SECRET_MARKER}{after}")), (format!("PACTOLUS_{name}"), value)];
     let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    look_at(read(&with_secret(key, "\"another\"", &rest), &variables.into_iter().collect()).as_ref());
+    check_outcome(read(&with_secret(key, "\"another\"", &rest), &variables.into_iter().collect()).as_ref());
 }
 
 /// The keys that are secrets, and their variables.
@@ -69,33 +70,34 @@ fn with_secret(key: usize, secret: &str, rest: &str) -> String {
     )
 }
 
-fn read(text: &str, variables: &Variables) -> Option<Result<Config, Problems>> {
+fn read(text: &str, variables: &EnvSnapshot) -> Option<Result<Config, ConfigError>> {
     // A secret may be in any file, and a fuzzer may find one that has no end.
     if text.contains("file") && text.contains(['/', '\\']) {
         return None;
     }
     // The name of a key is shown, as it has to be where it is unknown; nobody writes a secret there.
-    let names_it = |line: &str| line.split_once(MARK).is_some_and(|(_, rest)| rest.contains(['=', ']']));
+    let names_it =
+        |line: &str| line.split_once(SECRET_MARKER).is_some_and(|(_, rest)| rest.contains(['=', ']']));
     if text.lines().any(names_it) {
         return None;
     }
     let path = Path::new("pactolus.toml");
-    let _ = load::read_text(path, text, variables, reader::PROFILE_PREFIX, profile).map_err(shown);
+    let _ = load::read_text(path, text, variables, reader::PROFILE_PREFIX, profile).map_err(checked_text);
     Some(load::read_text(path, text, variables, reader::PREFIX, whole))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it ends an error")]
-fn shown(problems: Problems) -> String {
+fn checked_text(problems: ConfigError) -> String {
     let shown = format!("{problems} {problems:?}");
-    assert!(!shown.contains(MARK), "a secret is shown: {shown}");
+    assert!(!shown.contains(SECRET_MARKER), "a secret is shown: {shown}");
     shown
 }
 
-fn look_at(read: Option<&Result<Config, Problems>>) {
+fn check_outcome(read: Option<&Result<Config, ConfigError>>) {
     match read {
         None => {}
         Some(Ok(config)) => {
-            let apps = &config.bank.apps;
+            let apps = &config.server.apps;
             let appids: BTreeSet<_> = apps.iter().map(|app| app.appid).collect();
             assert!(!apps.is_empty() && appids.len() == apps.len(), "each app is there once");
             for app in apps {
@@ -103,11 +105,11 @@ fn look_at(read: Option<&Result<Config, Problems>>) {
                 assert!(!app.midas_key.expose().is_empty());
             }
             let shown = format!("{config:?} {}", config.store);
-            assert!(!shown.contains(MARK), "a secret is shown: {shown}");
+            assert!(!shown.contains(SECRET_MARKER), "a secret is shown: {shown}");
         }
         Some(Err(problems)) => {
             let shown = format!("{problems} {problems:?}");
-            assert!(!shown.contains(MARK), "a secret is shown: {shown}");
+            assert!(!shown.contains(SECRET_MARKER), "a secret is shown: {shown}");
             assert!(
                 shown.starts_with("pactolus.toml") || shown.starts_with("environment variable"),
                 "{shown}"
@@ -122,22 +124,24 @@ pub fn store_url(bytes: &[u8]) {
         match text.parse::<StoreUrl>() {
             Ok(url @ StoreUrl::Embedded(_)) => {
                 assert_eq!(url.to_string(), text);
-                assert_eq!(url.clone().within(Path::new("")), url);
+                assert_eq!(url.clone().relative_to(Path::new("")), url);
             }
             #[cfg(feature = "postgres")]
-            Ok(url @ StoreUrl::Postgres(_)) => assert_eq!(url.clone().within(Path::new("elsewhere")), url),
+            Ok(url @ StoreUrl::Postgres(_)) => {
+                assert_eq!(url.clone().relative_to(Path::new("elsewhere")), url)
+            }
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
     let mut choices = Choices::new(bytes);
     let [user, before, after, rest] = [0; 4].map(|_| choices.text(16));
-    let marked = [&user, &before, &after, &rest].iter().any(|part| part.contains(MARK));
+    let marked = [&user, &before, &after, &rest].iter().any(|part| part.contains(SECRET_MARKER));
     if !marked && !user.contains([':', '@', '/']) {
-        let url = format!("postgres://{user}:{before}{MARK}{after}@{rest}").parse::<StoreUrl>();
+        let url = format!("postgres://{user}:{before}{SECRET_MARKER}{after}@{rest}").parse::<StoreUrl>();
         let shown = match url {
             Ok(url) => format!("{url} {url:?}"),
             Err(error) => format!("{error} {error:?}"),
         };
-        assert!(!shown.contains(MARK), "a password is shown: {shown}");
+        assert!(!shown.contains(SECRET_MARKER), "a password is shown: {shown}");
     }
 }

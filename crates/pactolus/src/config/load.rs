@@ -7,23 +7,23 @@ use std::path::Path;
 use toml::de::DeTable;
 use zeroize::Zeroizing;
 
-use super::problem::{Place, Problem, Problems};
-use super::reader::{Reading, line};
+use super::problem::{ConfigError, Location, Problem};
+use super::reader::{Reader, line};
 use super::section::Section;
-use super::sources::{Sources, Variables};
+use super::sources::{EnvSnapshot, Sources};
 
 /// Reads the file at `path` and those `variables` that begin with `prefix` with `read`, and refuses what it did not
 /// ask for.
 pub(super) fn read<T>(
     path: &Path,
-    variables: &Variables,
+    variables: &EnvSnapshot,
     prefix: &'static str,
     read: impl FnOnce(&mut Section<'_>) -> Option<T>,
-) -> Result<T, Problems> {
+) -> Result<T, ConfigError> {
     let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
         let message =
             format!("cannot be read: {error}; name another with --config, or write one with `pactolus init`");
-        Problems::new(path.to_owned(), vec![Problem { place: Place::File, message }])
+        ConfigError::new(path.to_owned(), vec![Problem { location: Location::File, message }])
     })?;
     read_text(path, &text, variables, prefix, read)
 }
@@ -32,34 +32,34 @@ pub(super) fn read<T>(
 pub(super) fn read_text<T>(
     path: &Path,
     text: &str,
-    variables: &Variables,
+    variables: &EnvSnapshot,
     prefix: &'static str,
     read: impl FnOnce(&mut Section<'_>) -> Option<T>,
-) -> Result<T, Problems> {
-    let refused = |problems| Problems::new(path.to_owned(), problems);
-    let document = parse(text).map_err(refused)?;
+) -> Result<T, ConfigError> {
+    let config_error = |problems| ConfigError::new(path.to_owned(), problems);
+    let document = parse_toml(text).map_err(config_error)?;
     let sources = Sources::new(path.parent().unwrap_or(Path::new("")), variables);
-    let reading = Reading { text, sources: &sources, prefix, problems: RefCell::default() };
+    let reader = Reader { text, sources: &sources, prefix, problems: RefCell::default() };
 
-    let mut top = Section::top(&reading, &document);
+    let mut top = Section::top(&reader, &document);
     let value = read(&mut top);
-    top.refuse_unknown_keys();
-    reading.refuse_unknown_variables();
-    match (value, reading.problems.into_inner()) {
+    top.report_unknown_keys();
+    reader.report_unknown_variables();
+    match (value, reader.problems.into_inner()) {
         (Some(value), problems) if problems.is_empty() => Ok(value),
-        (_, problems) => Err(refused(problems)),
+        (_, problems) => Err(config_error(problems)),
     }
 }
 
 /// The file's tree, or all its errors of syntax.
-fn parse(text: &str) -> Result<DeTable<'_>, Vec<Problem>> {
+fn parse_toml(text: &str) -> Result<DeTable<'_>, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return Ok(document.into_inner());
     }
     // Only the parser's description: its `Display` shows the line, and the line may hold a secret.
     let problem = |error: toml::de::Error| Problem {
-        place: error.span().map_or(Place::File, |span| line(text, &span)),
+        location: error.span().map_or(Location::File, |span| line(text, &span)),
         message: format!("is not TOML here: {}", error.message()),
     };
     Err(errors.into_iter().map(problem).collect())

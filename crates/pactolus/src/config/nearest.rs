@@ -4,7 +4,7 @@
 const EDITS_MAX: usize = 3;
 
 /// The one of `known` that is nearest to `name`, unless even that one is another word.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest_match<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
@@ -19,12 +19,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognised_and_another_word_is_not() {
+    fn typo_matches_and_other_words_do_not() {
         let known = ["appid", "midas_key", "pf", "sandbox_midas_key"];
-        assert_eq!(nearest("midas_kay", known), Some("midas_key"));
-        assert_eq!(nearest("app_id", known), Some("appid"));
-        assert_eq!(nearest("fp", known), None);
-        assert_eq!(nearest("colour", known), None);
-        assert_eq!(nearest("", known), None);
+        assert_eq!(closest_match("midas_kay", known), Some("midas_key"));
+        assert_eq!(closest_match("app_id", known), Some("appid"));
+        assert_eq!(closest_match("fp", known), None);
+        assert_eq!(closest_match("colour", known), None);
+        assert_eq!(closest_match("", known), None);
     }
 }

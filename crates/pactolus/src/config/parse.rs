@@ -14,47 +14,47 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::placeholder::is_placeholder;
-use super::problem::Wrong;
-use super::sources::{Given, Value, type_name};
+use super::problem::ParseError;
+use super::sources::{RawValue, SourceValue, type_name};
 
 /// A text that `parse` understands.
 pub(super) fn text<T, E: fmt::Display>(
     parse: impl Fn(&str) -> Result<T, E>,
-) -> impl Fn(&Given<'_>) -> Result<T, Wrong> {
-    move |given| parse(given.text()?).map_err(Wrong::new)
+) -> impl Fn(&RawValue<'_>) -> Result<T, ParseError> {
+    move |given| parse(given.text()?).map_err(ParseError::new)
 }
 
 /// One of a few words.
-pub(super) fn choice<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&Given<'_>) -> Result<T, Wrong> {
+pub(super) fn choice<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&RawValue<'_>) -> Result<T, ParseError> {
     move |given| {
         let text = given.text()?;
         let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         chosen.ok_or_else(|| {
             let words: Vec<_> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            Wrong::new(format!("is {text:?}; it must be {}", one_of(&words)))
+            ParseError::new(format!("is {text:?}; it must be {}", join_alternatives(&words)))
         })
     }
 }
 
 /// Whole seconds: 1 to `max`.
-pub(super) fn seconds(max: Duration) -> impl Fn(&Given<'_>) -> Result<Duration, Wrong> {
+pub(super) fn seconds(max: Duration) -> impl Fn(&RawValue<'_>) -> Result<Duration, ParseError> {
     move |given| {
         let digits = digits(given, "a plain number of seconds")?;
         let seconds = digits.parse().ok().filter(|seconds| (1..=max.as_secs()).contains(seconds));
-        seconds
-            .map(Duration::from_secs)
-            .ok_or_else(|| Wrong::new(format!("is {digits:?}; it must be 1 to {} seconds", max.as_secs())))
+        seconds.map(Duration::from_secs).ok_or_else(|| {
+            ParseError::new(format!("is {digits:?}; it must be 1 to {} seconds", max.as_secs()))
+        })
     }
 }
 
 /// A whole number in a range.
 pub(super) fn count<T: FromStr + PartialOrd + fmt::Display>(
     range: RangeInclusive<T>,
-) -> impl Fn(&Given<'_>) -> Result<T, Wrong> {
+) -> impl Fn(&RawValue<'_>) -> Result<T, ParseError> {
     move |given| {
         let digits = digits(given, "a plain number")?;
         digits.parse().ok().filter(|count| range.contains(count)).ok_or_else(|| {
-            Wrong::new(format!("is {digits:?}; it must be {} to {}", range.start(), range.end()))
+            ParseError::new(format!("is {digits:?}; it must be {} to {}", range.start(), range.end()))
         })
     }
 }
@@ -62,45 +62,53 @@ pub(super) fn count<T: FromStr + PartialOrd + fmt::Display>(
 /// A whole number that `parse` takes; `"off"` is none.
 pub(super) fn limit<T, E: fmt::Display>(
     parse: impl Fn(u64) -> Result<T, E>,
-) -> impl Fn(&Given<'_>) -> Result<Option<T>, Wrong> {
-    const RIGHT: &str = "a plain number or \"off\"";
+) -> impl Fn(&RawValue<'_>) -> Result<Option<T>, ParseError> {
+    const EXPECTED: &str = "a plain number or \"off\"";
     move |given| {
         if given.text().is_ok_and(|text| text == "off") {
             return Ok(None);
         }
-        let digits = digits(given, RIGHT)?;
-        let count = digits.parse().map_err(|_| Wrong::new(format!("is {digits:?}; it must be {RIGHT}")))?;
-        parse(count).map(Some).map_err(Wrong::new)
+        let digits = digits(given, EXPECTED)?;
+        let count =
+            digits.parse().map_err(|_| ParseError::new(format!("is {digits:?}; it must be {EXPECTED}")))?;
+        parse(count).map(Some).map_err(ParseError::new)
     }
 }
 
 /// The digits of a decimal integer; in an environment variable, whatever is there.
-fn digits<'a>(given: &Given<'a>, right: &str) -> Result<&'a str, Wrong> {
+fn digits<'a>(given: &RawValue<'a>, expected: &str) -> Result<&'a str, ParseError> {
     match given.value {
-        Value::Variable(text) => Ok(text),
-        Value::File(DeValue::Integer(integer)) if integer.radix() == 10 => Ok(integer.as_str()),
-        Value::File(other) => Err(Wrong::new(format!("is {}; it must be {right}", type_name(other)))),
+        SourceValue::Variable(text) => Ok(text),
+        SourceValue::File(DeValue::Integer(integer)) if integer.radix() == 10 => Ok(integer.as_str()),
+        SourceValue::File(other) => {
+            Err(ParseError::new(format!("is {}; it must be {expected}", type_name(other))))
+        }
     }
 }
 
 /// A list of `item`s; in an environment variable they are separated by commas.
 pub(super) fn list<T>(
-    item: impl Fn(&Given<'_>) -> Result<T, Wrong>,
-) -> impl Fn(&Given<'_>) -> Result<Vec<T>, Wrong> {
+    item: impl Fn(&RawValue<'_>) -> Result<T, ParseError>,
+) -> impl Fn(&RawValue<'_>) -> Result<Vec<T>, ParseError> {
     move |given| {
         let values: Vec<_> = match given.value {
-            Value::Variable(text) if text.trim().is_empty() => Vec::new(),
-            Value::Variable(text) => text.split(',').map(str::trim).map(Value::Variable).collect(),
-            Value::File(DeValue::Array(items)) => {
-                items.iter().map(|item| Value::File(item.get_ref())).collect()
+            SourceValue::Variable(text) if text.trim().is_empty() => Vec::new(),
+            SourceValue::Variable(text) => {
+                text.split(',').map(str::trim).map(SourceValue::Variable).collect()
             }
-            Value::File(other) => {
-                return Err(Wrong::new(format!("is {}; it must be a list in brackets", type_name(other))));
+            SourceValue::File(DeValue::Array(items)) => {
+                items.iter().map(|item| SourceValue::File(item.get_ref())).collect()
+            }
+            SourceValue::File(other) => {
+                return Err(ParseError::new(format!(
+                    "is {}; it must be a list in brackets",
+                    type_name(other)
+                )));
             }
         };
         let items = values.into_iter().enumerate().map(|(index, value)| {
-            item(&Given { value, sources: given.sources })
-                .map_err(|wrong| Wrong::new(format!("item {} {wrong}", index + 1)))
+            item(&RawValue { value, sources: given.sources })
+                .map_err(|wrong| ParseError::new(format!("item {} {wrong}", index + 1)))
         });
         items.collect()
     }
@@ -109,50 +117,53 @@ pub(super) fn list<T>(
 /// A secret: the text itself, or in the file also `{ env = "NAME" }` or `{ file = "PATH" }`.
 pub(super) fn secret<T, E: fmt::Display>(
     parse: impl Fn(&str) -> Result<T, E>,
-) -> impl Fn(&Given<'_>) -> Result<T, Wrong> {
+) -> impl Fn(&RawValue<'_>) -> Result<T, ParseError> {
     move |given| {
         let text = secret_text(given)?;
         if is_placeholder(&text) {
-            return Err(Wrong::new(format!("is still a placeholder; it must be {SECRET_FORMS}")));
+            return Err(ParseError::new(format!("is still a placeholder; it must be {SECRET_FORMS}")));
         }
-        parse(&text).map_err(Wrong::new)
+        parse(&text).map_err(ParseError::new)
     }
 }
 
 const SECRET_FORMS: &str = "the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }";
 
-fn secret_text(given: &Given<'_>) -> Result<Zeroizing<String>, Wrong> {
+fn secret_text(given: &RawValue<'_>) -> Result<Zeroizing<String>, ParseError> {
     match given.value {
-        Value::Variable(text) => Ok(Zeroizing::new(text.to_owned())),
-        Value::File(DeValue::String(text)) => Ok(Zeroizing::new(text.to_string())),
-        Value::File(DeValue::Table(table)) => match reference(table) {
+        SourceValue::Variable(text) => Ok(Zeroizing::new(text.to_owned())),
+        SourceValue::File(DeValue::String(text)) => Ok(Zeroizing::new(text.to_string())),
+        SourceValue::File(DeValue::Table(table)) => match secret_reference(table) {
             Some(("env", name)) => secret_variable(name, given),
-            Some(("file", path)) => secret_file(&given.folder().join(path)),
-            Some(_) | None => Err(Wrong::new(format!("is another table; it must be {SECRET_FORMS}"))),
+            Some(("file", path)) => secret_file(&given.base_folder().join(path)),
+            Some(_) | None => Err(ParseError::new(format!("is another table; it must be {SECRET_FORMS}"))),
         },
-        Value::File(other) => Err(Wrong::new(format!("is {}; it must be {SECRET_FORMS}", type_name(other)))),
+        SourceValue::File(other) => {
+            Err(ParseError::new(format!("is {}; it must be {SECRET_FORMS}", type_name(other))))
+        }
     }
 }
 
 /// The key and the text of a table that holds just one.
-fn reference<'a>(table: &'a DeTable<'_>) -> Option<(&'a str, &'a str)> {
+fn secret_reference<'a>(table: &'a DeTable<'_>) -> Option<(&'a str, &'a str)> {
     let (key, value) = table.iter().next().filter(|_| table.len() == 1)?;
     Some((key.get_ref().as_ref(), value.get_ref().as_str()?))
 }
 
-fn secret_variable(name: &str, given: &Given<'_>) -> Result<Zeroizing<String>, Wrong> {
-    let in_variable = |wrong| Wrong::new(format!("is in the environment variable {name}, which {wrong}"));
+fn secret_variable(name: &str, given: &RawValue<'_>) -> Result<Zeroizing<String>, ParseError> {
+    let in_variable =
+        |wrong| ParseError::new(format!("is in the environment variable {name}, which {wrong}"));
     match given.sources.variable(name) {
         Some(Ok(text)) => Ok(Zeroizing::new(text.to_owned())),
         Some(Err(wrong)) => Err(in_variable(wrong)),
-        None => Err(in_variable(Wrong::new("is not set"))),
+        None => Err(in_variable(ParseError::new("is not set"))),
     }
 }
 
 /// What the file holds, without the line end that editors and `echo` leave behind it.
-fn secret_file(path: &Path) -> Result<Zeroizing<String>, Wrong> {
+fn secret_file(path: &Path) -> Result<Zeroizing<String>, ParseError> {
     let mut text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
-        Wrong::new(format!("is in the file {}, which cannot be read: {error}", path.display()))
+        ParseError::new(format!("is in the file {}, which cannot be read: {error}", path.display()))
     })?;
     if text.ends_with('\n') {
         text.pop();
@@ -164,7 +175,7 @@ fn secret_file(path: &Path) -> Result<Zeroizing<String>, Wrong> {
 }
 
 /// `a`, `a or b`, `a, b or c`.
-fn one_of(words: &[String]) -> String {
+fn join_alternatives(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [only] => only.clone(),

@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_told_from_keys() {
+    fn keys_are_not_placeholders() {
         for placeholder in
             ["…", "...", "xxxxxxxx", "<midas key>", "change-me", "CHANGE_ME", "your-midas-key", "TODO"]
         {

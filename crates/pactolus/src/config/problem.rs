@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Where a problem is. In this order they are reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum Location {
     /// The file as a whole.
     File,
     /// A line of the file; the first is 1.
@@ -19,35 +19,35 @@ pub(super) enum Place {
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Problem {
-    pub(super) place: Place,
+    pub(super) location: Location,
     pub(super) message: String,
 }
 
 /// Everything that is wrong with a configuration: one or more problems, one per line when shown.
 #[derive(Debug, thiserror::Error)]
-pub(crate) struct Problems {
+pub(crate) struct ConfigError {
     file: PathBuf,
     problems: Vec<Problem>,
 }
 
-impl Problems {
+impl ConfigError {
     pub(super) fn new(file: PathBuf, mut problems: Vec<Problem>) -> Self {
         problems.sort();
         Self { file, problems }
     }
 }
 
-impl fmt::Display for Problems {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
-        for (index, Problem { place, message }) in self.problems.iter().enumerate() {
+        for (index, Problem { location: place, message }) in self.problems.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             match place {
-                Place::File => write!(f, "{file}: {message}")?,
-                Place::Line(line) => write!(f, "{file}:{line}: {message}")?,
-                Place::Variable(name) => write!(f, "environment variable {name}: {message}")?,
+                Location::File => write!(f, "{file}: {message}")?,
+                Location::Line(line) => write!(f, "{file}:{line}: {message}")?,
+                Location::Variable(name) => write!(f, "environment variable {name}: {message}")?,
             }
         }
         Ok(())
@@ -56,15 +56,15 @@ impl fmt::Display for Problems {
 
 /// What is wrong with a value and what would be right, as the end of a sentence that begins with its key.
 #[derive(Debug)]
-pub(super) struct Wrong(String);
+pub(super) struct ParseError(String);
 
-impl Wrong {
+impl ParseError {
     pub(super) fn new(what: impl fmt::Display) -> Self {
         Self(what.to_string())
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -9,9 +9,9 @@ use pactolus_protocol::{AccessToken, AppSecret, MidasKey, Pf};
 use pactolus_types::{AppId, Environment, OfferId};
 
 use super::parse::{choice, secret, text};
-use super::problem::{Problems, Wrong};
+use super::problem::{ConfigError, ParseError};
 use super::section::Section;
-use super::sources::{Given, Variables};
+use super::sources::{EnvSnapshot, RawValue};
 use super::{load, reader};
 
 /// What a file like `~/.config/pactolus/default.toml` says.
@@ -41,7 +41,7 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// Reads the file at `path`, each setting overridden by its variable, which begins with `PACTOLUS_PROFILE_`.
-    pub(crate) fn read(path: &Path, variables: &Variables) -> Result<Self, Problems> {
+    pub(crate) fn read(path: &Path, variables: &EnvSnapshot) -> Result<Self, ConfigError> {
         load::read(path, variables, reader::PROFILE_PREFIX, profile)
     }
 }
@@ -51,15 +51,15 @@ const ENVIRONMENTS: &[(&str, Environment)] =
 
 pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
     let url = top.optional("url", BaseUrl::default(), text(BaseUrl::new));
-    let env = top.optional("env", None, given(choice(ENVIRONMENTS)));
+    let env = top.optional("env", None, optional(choice(ENVIRONMENTS)));
     let appid = top.required("appid", text(AppId::new));
     let offer_id = top.required("offer_id", text(OfferId::new));
     let app_secret = top.required("app_secret", secret(AppSecret::new));
-    let midas_key = top.optional("midas_key", None, given(secret(MidasKey::new)));
-    let sandbox_midas_key = top.optional("sandbox_midas_key", None, given(secret(MidasKey::new)));
-    let pf = top.optional("pf", super::android(), text(Pf::new));
-    let access_token = top.optional("access_token", None, given(secret(AccessToken::new)));
-    let operator_token = top.optional("operator_token", None, given(secret(AccessToken::new)));
+    let midas_key = top.optional("midas_key", None, optional(secret(MidasKey::new)));
+    let sandbox_midas_key = top.optional("sandbox_midas_key", None, optional(secret(MidasKey::new)));
+    let pf = top.optional("pf", super::android_pf(), text(Pf::new));
+    let access_token = top.optional("access_token", None, optional(secret(AccessToken::new)));
+    let operator_token = top.optional("operator_token", None, optional(secret(AccessToken::new)));
     Some(Profile {
         url: url?,
         env: env?,
@@ -75,10 +75,10 @@ pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
 }
 
 /// A kind whose default is that there is none.
-fn given<T>(
-    kind: impl Fn(&Given<'_>) -> Result<T, Wrong>,
-) -> impl Fn(&Given<'_>) -> Result<Option<T>, Wrong> {
-    move |given| kind(given).map(Some)
+fn optional<T>(
+    parse: impl Fn(&RawValue<'_>) -> Result<T, ParseError>,
+) -> impl Fn(&RawValue<'_>) -> Result<Option<T>, ParseError> {
+    move |given| parse(given).map(Some)
 }
 
 #[cfg(test)]
@@ -94,24 +94,24 @@ mod tests {
             .map_err(|problems| problems.to_string().replace(&format!("{}/", folder.path().display()), ""))
     }
 
-    const NEEDED: &str = "appid = \"wx1234567\"\noffer_id = \"12345678\"\napp_secret = \"app-secret\"\n";
+    const MINIMAL: &str = "appid = \"wx1234567\"\noffer_id = \"12345678\"\napp_secret = \"app-secret\"\n";
 
     #[test]
-    fn what_is_not_said_is_the_vendors() {
-        let profile = read(NEEDED, &[]).unwrap();
+    fn missing_settings_default_to_the_vendor() {
+        let profile = read(MINIMAL, &[]).unwrap();
         assert_eq!((profile.url, profile.env), (BaseUrl::default(), None));
         assert!(profile.midas_key.is_none() && profile.operator_token.is_none());
     }
 
     #[test]
-    fn variables_go_before_the_file_and_those_of_a_bank_are_no_matter() {
+    fn profile_variables_override_the_file() {
         let variables = [("PACTOLUS_PROFILE_ENV", "sandbox"), ("PACTOLUS_LISTEN", "127.0.0.1:1")];
-        let profile = read(&format!("{NEEDED}env = \"live\"\n"), &variables).unwrap();
+        let profile = read(&format!("{MINIMAL}env = \"live\"\n"), &variables).unwrap();
         assert_eq!(profile.env, Some(Environment::Sandbox));
     }
 
     #[test]
-    fn everything_wrong_is_told_at_once_and_no_secret() {
+    fn every_error_is_reported_without_secrets() {
         let text = "env = \"test\"\nmidas_kei = \"hunter2\"\nappid = \"a b\"\noffer_id = \"1\"\napp_secret = \"hunter 2\"\n";
         let problems = read(text, &[("PACTOLUS_PROFILE_UR", "http://x")]).unwrap_err();
         let expected = [

@@ -10,23 +10,23 @@ use std::path::Path;
 use toml::de::DeValue;
 use zeroize::Zeroizing;
 
-use super::problem::Wrong;
+use super::problem::ParseError;
 
 /// The environment variables of a process, as they were at one moment. Some hold secrets: this copy of them is zeroed
 /// when it goes; that of the process is its own, and stays.
 #[derive(Default)]
-pub(crate) struct Variables(BTreeMap<String, Result<Zeroizing<String>, OsString>>);
+pub(crate) struct EnvSnapshot(BTreeMap<String, Result<Zeroizing<String>, OsString>>);
 
-impl Variables {
+impl EnvSnapshot {
     /// Those of this process, as they are now.
-    pub(crate) fn of_this_process() -> Self {
+    pub(crate) fn capture() -> Self {
         std::env::vars_os().collect()
     }
 
     /// The value of the variable `name`, if it is set.
-    pub(super) fn get(&self, name: &str) -> Option<Result<&str, Wrong>> {
+    pub(super) fn get(&self, name: &str) -> Option<Result<&str, ParseError>> {
         let value = self.0.get(name)?;
-        Some(value.as_ref().map(|value| value.as_str()).map_err(|_| Wrong::new("is not UTF-8 text")))
+        Some(value.as_ref().map(|value| value.as_str()).map_err(|_| ParseError::new("is not UTF-8 text")))
     }
 
     /// Every name, in order.
@@ -35,7 +35,7 @@ impl Variables {
     }
 }
 
-impl FromIterator<(OsString, OsString)> for Variables {
+impl FromIterator<(OsString, OsString)> for EnvSnapshot {
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
         // A name that is not UTF-8 is none of ours.
         let named = |(name, value): (OsString, OsString)| {
@@ -48,17 +48,17 @@ impl FromIterator<(OsString, OsString)> for Variables {
 /// The file's folder and the environment, with a note of every variable that a setting looked at.
 pub(super) struct Sources<'a> {
     pub(super) folder: &'a Path,
-    variables: &'a Variables,
+    variables: &'a EnvSnapshot,
     known: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(folder: &'a Path, variables: &'a Variables) -> Self {
+    pub(super) fn new(folder: &'a Path, variables: &'a EnvSnapshot) -> Self {
         Self { folder, variables, known: RefCell::default() }
     }
 
     /// The value of the variable `name`, if it is set; from now on it is a known one.
-    pub(super) fn variable(&self, name: &str) -> Option<Result<&'a str, Wrong>> {
+    pub(super) fn variable(&self, name: &str) -> Option<Result<&'a str, ParseError>> {
         self.known.borrow_mut().insert(name.to_owned());
         self.variables.get(name)
     }
@@ -78,7 +78,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Whether some variable's name begins with `prefix`.
-    pub(super) fn any_variable_begins(&self, prefix: &str) -> bool {
+    pub(super) fn has_variable_with_prefix(&self, prefix: &str) -> bool {
         self.variables.names().any(|name| name.starts_with(prefix))
     }
 
@@ -96,36 +96,36 @@ impl<'a> Sources<'a> {
 }
 
 /// What was given for a setting.
-pub(super) struct Given<'a> {
-    pub(super) value: Value<'a>,
+pub(super) struct RawValue<'a> {
+    pub(super) value: SourceValue<'a>,
     pub(super) sources: &'a Sources<'a>,
 }
 
 /// A value as it was given.
-pub(super) enum Value<'a> {
+pub(super) enum SourceValue<'a> {
     /// In an environment variable.
     Variable(&'a str),
     /// In the file.
     File(&'a DeValue<'a>),
 }
 
-impl<'a> Given<'a> {
+impl<'a> RawValue<'a> {
     /// The text that it is, and nothing else.
-    pub(super) fn text(&self) -> Result<&'a str, Wrong> {
+    pub(super) fn text(&self) -> Result<&'a str, ParseError> {
         match self.value {
-            Value::Variable(text) => Ok(text),
-            Value::File(DeValue::String(text)) => Ok(text),
-            Value::File(other) => {
-                Err(Wrong::new(format!("is {}; it must be text in quotes", type_name(other))))
+            SourceValue::Variable(text) => Ok(text),
+            SourceValue::File(DeValue::String(text)) => Ok(text),
+            SourceValue::File(other) => {
+                Err(ParseError::new(format!("is {}; it must be text in quotes", type_name(other))))
             }
         }
     }
 
     /// What a relative path is taken from: the file's folder, or the working directory for a variable.
-    pub(super) fn folder(&self) -> &'a Path {
+    pub(super) fn base_folder(&self) -> &'a Path {
         match self.value {
-            Value::Variable(_) => Path::new(""),
-            Value::File(_) => self.sources.folder,
+            SourceValue::Variable(_) => Path::new(""),
+            SourceValue::File(_) => self.sources.folder,
         }
     }
 }

@@ -10,8 +10,8 @@ use std::str::FromStr;
 use pactolus_ledger_postgres::{InvalidPostgresUrl, PostgresUrl};
 
 use super::parse;
-use super::problem::Wrong;
-use super::sources::Given;
+use super::problem::ParseError;
+use super::sources::RawValue;
 
 /// A store: `<scheme>:<where>`. What is shown of one never holds a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) enum InvalidStoreUrl {
 
 impl StoreUrl {
     /// The same store, a relative folder taken from `folder`.
-    pub(crate) fn within(self, folder: &Path) -> Self {
+    pub(crate) fn relative_to(self, folder: &Path) -> Self {
         match self {
             Self::Embedded(path) => Self::Embedded(folder.join(path)),
             #[cfg(feature = "postgres")]
@@ -110,8 +110,8 @@ impl std::error::Error for InvalidStoreUrl {}
 ///
 /// A relative folder is taken from the file that names it: a bank started from another folder must find its own
 /// orders there, not open an empty store beside them.
-pub(super) fn store(given: &Given<'_>) -> Result<StoreUrl, Wrong> {
-    parse::secret(StoreUrl::from_str)(given).map(|store| store.within(given.folder()))
+pub(super) fn store(given: &RawValue<'_>) -> Result<StoreUrl, ParseError> {
+    parse::secret(StoreUrl::from_str)(given).map(|store| store.relative_to(given.base_folder()))
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_a_scheme_and_a_place() {
+    fn url_is_a_scheme_and_a_location() {
         let data = StoreUrl::Embedded(PathBuf::from("./data"));
         assert_eq!("embedded:./data".parse(), Ok(data.clone()));
         assert_eq!(data.to_string(), "embedded:./data");
@@ -131,7 +131,7 @@ mod tests {
 
     #[cfg(feature = "postgres")]
     #[test]
-    fn a_password_is_never_shown() {
+    fn password_is_redacted() {
         let url: StoreUrl = "postgres://bank:s3cret@db/coins".parse().unwrap();
         assert_eq!(url.to_string(), "postgres://bank@db:5432/coins");
         assert!(!format!("{url:?}").contains("s3cret"));

@@ -6,7 +6,7 @@ use std::fs;
 use super::*;
 
 /// A file that holds just what is needed.
-const NEEDED: &str = r#"[operator]
+const MINIMAL: &str = r#"[operator]
 token = "operator-token"
 
 [[apps]]
@@ -18,12 +18,12 @@ sandbox_midas_key = "sandbox-key"
 "#;
 
 /// A folder with a `pactolus.toml`, and an environment.
-struct Case {
+struct ConfigFixture {
     folder: tempfile::TempDir,
     variables: Vec<(OsString, OsString)>,
 }
 
-impl Case {
+impl ConfigFixture {
     fn new(text: &str) -> Self {
         let case = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
         case.file("pactolus.toml", text)
@@ -52,35 +52,35 @@ impl Case {
     }
 
     #[track_caller]
-    fn refused(&self, problems: &[&str]) {
+    fn assert_refused(&self, problems: &[&str]) {
         let error = self.read().expect_err("it has to be refused");
         assert_eq!(error.lines().collect::<Vec<_>>(), problems);
     }
 }
 
 /// [`NEEDED`] with one line replaced by another; lines keep their numbers.
-fn needed_with(line: &str, other: &str) -> String {
-    assert!(NEEDED.contains(line), "{line}");
-    NEEDED.replace(line, other)
+fn minimal_with(line: &str, other: &str) -> String {
+    assert!(MINIMAL.contains(line), "{line}");
+    MINIMAL.replace(line, other)
 }
 
 /// [`NEEDED`] with settings of the app added: the first of them is line 10.
-fn app_with(more: &str) -> String {
-    format!("{NEEDED}{more}\n")
+fn minimal_with_app_settings(more: &str) -> String {
+    format!("{MINIMAL}{more}\n")
 }
 
 #[test]
-fn what_is_not_given_has_a_default() {
-    let case = Case::new(NEEDED);
+fn missing_settings_have_defaults() {
+    let case = ConfigFixture::new(MINIMAL);
     let config = case.config();
     assert_eq!(config.listen, DEFAULT_LISTEN);
     assert_eq!(config.store, StoreUrl::Embedded(case.folder.path().join("./data")));
-    let [app] = &config.bank.apps[..] else { panic!("one app, not {}", config.bank.apps.len()) };
+    let [app] = &config.server.apps[..] else { panic!("one app, not {}", config.server.apps.len()) };
     assert_eq!(app.appid.as_str(), "wx1234567");
     assert_eq!(app.mp_sig, MpSig::Required);
     assert_eq!(app.dialects, DialectPolicy::Lenient);
     assert_eq!(app.login, LoginMode::Push);
-    assert_eq!(app.pf, [android()]);
+    assert_eq!(app.pf, [android_pf()]);
     assert!(app.static_access_tokens.is_empty());
     assert_eq!(app.cancel_window, AppSettings::CANCEL_WINDOW);
     assert_eq!((app.rate_limit_per_second, app.rate_limit_per_player_per_second), (None, None));
@@ -88,7 +88,7 @@ fn what_is_not_given_has_a_default() {
 }
 
 #[test]
-fn what_is_given_is_taken() {
+fn file_settings_are_read() {
     let text = r#"
 listen = "[::]:0"
 store = "embedded:/var/lib/pactolus"
@@ -115,11 +115,11 @@ sandbox_midas_key = "live-key"
 mp_sig = "off"
 cancel_window_s = 3600
 "#;
-    let config = Case::new(text).variable("TOKEN_TWO", "TWO").config();
+    let config = ConfigFixture::new(text).variable("TOKEN_TWO", "TWO").config();
     assert_eq!(config.listen.to_string(), "[::]:0");
     assert_eq!(config.store.to_string(), "embedded:/var/lib/pactolus");
-    assert!(config.bank.operator_token.matches("operator-token"));
-    let [one, two] = &config.bank.apps[..] else { panic!("two apps, not {}", config.bank.apps.len()) };
+    assert!(config.server.operator_token.matches("operator-token"));
+    let [one, two] = &config.server.apps[..] else { panic!("two apps, not {}", config.server.apps.len()) };
     assert!(one.app_secret.matches("app-secret"));
     assert!(one.midas_key.matches("live-key"));
     assert!(one.sandbox_midas_key.matches("sandbox-key"));
@@ -127,26 +127,26 @@ cancel_window_s = 3600
     assert_eq!((one.mp_sig, two.mp_sig), (MpSig::IfPresent, MpSig::Off));
     assert_eq!((one.login, two.login), (LoginMode::Open, LoginMode::Push));
     assert_eq!((one.dialects, two.dialects), (DialectPolicy::Strict, DialectPolicy::Lenient));
-    assert_eq!(one.pf, [android(), Pf::new("web").unwrap()]);
+    assert_eq!(one.pf, [android_pf(), Pf::new("web").unwrap()]);
     assert_eq!(two.cancel_window, Duration::from_secs(3600));
     assert!(one.static_access_tokens[0].matches("ONE") && one.static_access_tokens[1].matches("TWO"));
 }
 
 #[test]
-fn a_secret_may_be_in_a_variable_or_a_file() {
-    let in_file = needed_with("\"live-key\"", "{ file = \"live.key\" }");
+fn secret_is_read_from_variable_or_file() {
+    let in_file = minimal_with("\"live-key\"", "{ file = \"live.key\" }");
     for contents in ["from-file", "from-file\n", "from-file\r\n"] {
-        let config = Case::new(&in_file).file("live.key", contents).config();
-        assert!(config.bank.apps[0].midas_key.matches("from-file"));
+        let config = ConfigFixture::new(&in_file).file("live.key", contents).config();
+        assert!(config.server.apps[0].midas_key.matches("from-file"));
     }
-    let in_variable = needed_with("\"operator-token\"", "{ env = \"PACTOLUS_MY_TOKEN\" }");
-    let config = Case::new(&in_variable).variable("PACTOLUS_MY_TOKEN", "from-variable").config();
-    assert!(config.bank.operator_token.matches("from-variable"));
+    let in_variable = minimal_with("\"operator-token\"", "{ env = \"PACTOLUS_MY_TOKEN\" }");
+    let config = ConfigFixture::new(&in_variable).variable("PACTOLUS_MY_TOKEN", "from-variable").config();
+    assert!(config.server.operator_token.matches("from-variable"));
 }
 
 #[test]
-fn a_variable_goes_before_the_file() {
-    let config = Case::new(&app_with("pf = [\"android\"]"))
+fn variable_overrides_the_file() {
+    let config = ConfigFixture::new(&minimal_with_app_settings("pf = [\"android\"]"))
         .variable("PACTOLUS_LISTEN", "0.0.0.0:80")
         .variable("PACTOLUS_STORE", "embedded:here")
         .variable("PACTOLUS_OPERATOR_TOKEN", "other-token")
@@ -157,16 +157,16 @@ fn a_variable_goes_before_the_file() {
         .config();
     assert_eq!(config.listen.to_string(), "0.0.0.0:80");
     assert_eq!(config.store.to_string(), "embedded:here");
-    assert!(config.bank.operator_token.matches("other-token"));
-    assert!(config.bank.apps[0].midas_key.matches("other-key"));
-    assert_eq!(config.bank.apps[0].pf, [Pf::new("web").unwrap(), android()]);
-    assert_eq!(config.bank.apps[0].mp_sig, MpSig::Off);
-    assert_eq!(config.bank.apps[0].cancel_window, Duration::from_secs(60));
+    assert!(config.server.operator_token.matches("other-token"));
+    assert!(config.server.apps[0].midas_key.matches("other-key"));
+    assert_eq!(config.server.apps[0].pf, [Pf::new("web").unwrap(), android_pf()]);
+    assert_eq!(config.server.apps[0].mp_sig, MpSig::Off);
+    assert_eq!(config.server.apps[0].cancel_window, Duration::from_secs(60));
 }
 
 #[test]
-fn the_environment_alone_can_hold_everything() {
-    let config = Case::new("")
+fn environment_alone_is_enough() {
+    let config = ConfigFixture::new("")
         .variable("PACTOLUS_OPERATOR_TOKEN", "operator-token")
         .variable("PACTOLUS_APPS_0_APPID", "wx1")
         .variable("PACTOLUS_APPS_0_APP_SECRET", "app-secret")
@@ -175,12 +175,12 @@ fn the_environment_alone_can_hold_everything() {
         .variable("PACTOLUS_APPS_0_SANDBOX_MIDAS_KEY", "sandbox-key")
         .variable("PACTOLUS_APPS_0_STATIC_ACCESS_TOKENS", "")
         .config();
-    assert_eq!(config.bank.apps[0].appid.as_str(), "wx1");
+    assert_eq!(config.server.apps[0].appid.as_str(), "wx1");
 }
 
 #[test]
-fn variables_of_others_are_left_alone() {
-    Case::new(NEEDED)
+fn foreign_variables_are_ignored() {
+    ConfigFixture::new(MINIMAL)
         .variable("PACTOLUS_CONFIG", "pactolus.toml")
         .variable("PACTOLUS_LOG", "info")
         .variable("PACTOLUS_LOG_FORMAT", "json")
@@ -195,23 +195,23 @@ fn variables_of_others_are_left_alone() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_text_is_refused() {
+fn non_utf8_variable_is_refused() {
     use std::os::unix::ffi::OsStringExt;
-    let mut case = Case::new(NEEDED);
+    let mut case = ConfigFixture::new(MINIMAL);
     case.variables.push(("PACTOLUS_STORE".into(), OsString::from_vec(vec![0xff])));
-    case.refused(&["environment variable PACTOLUS_STORE: `store` is not UTF-8 text"]);
+    case.assert_refused(&["environment variable PACTOLUS_STORE: `store` is not UTF-8 text"]);
 }
 
 #[test]
-fn an_empty_file_lacks_what_is_needed() {
-    Case::new("").refused(&[
+fn empty_file_reports_required_settings() {
+    ConfigFixture::new("").assert_refused(&[
         "pactolus.toml: [operator] lacks `token`; set it there or in PACTOLUS_OPERATOR_TOKEN",
         "pactolus.toml: `apps` is empty; add at least one [[apps]]",
     ]);
 }
 
 #[test]
-fn all_problems_are_reported_together_in_the_order_of_lines() {
+fn all_errors_are_reported_in_line_order() {
     let text = r#"
 listen = "localhost"
 stores = "embedded:./data"
@@ -232,7 +232,7 @@ midas_key = "…"
 sandbox_midas_key = "sandbox-key"
 pf = "android"
 "#;
-    Case::new(text).variable("PACTOLUS_STORE", "sqlite:bank.db").variable("PACTOLUS_LISTN", "x").refused(&[
+    ConfigFixture::new(text).variable("PACTOLUS_STORE", "sqlite:bank.db").variable("PACTOLUS_LISTN", "x").assert_refused(&[
         "pactolus.toml:2: `listen` is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790",
         "pactolus.toml:3: unknown key `stores`; did you mean `store`?",
         "pactolus.toml:6: `token` is an integer; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
@@ -252,14 +252,14 @@ pf = "android"
 }
 
 #[test]
-fn apps_are_told_apart() {
-    let app = NEEDED.split_once("\n\n").unwrap().1;
-    Case::new(&format!("{NEEDED}\n{app}")).refused(&[
+fn duplicate_apps_and_tokens_are_refused() {
+    let app = MINIMAL.split_once("\n\n").unwrap().1;
+    ConfigFixture::new(&format!("{MINIMAL}\n{app}")).assert_refused(&[
         "pactolus.toml:12: `appid` is wx1234567, which an app above has; configure each app once",
     ]);
     let other = app.replace("wx1234567", "wx2");
     let tokens = "static_access_tokens = [\"TOKEN\"]";
-    Case::new(&format!("{NEEDED}{tokens}\n\n{other}{tokens}")).refused(&[
+    ConfigFixture::new(&format!("{MINIMAL}{tokens}\n\n{other}{tokens}")).assert_refused(&[
         "pactolus.toml:18: `static_access_tokens` holds a token that is here twice; each must tell one app",
     ]);
 }
@@ -267,27 +267,27 @@ fn apps_are_told_apart() {
 #[test]
 fn wrong_shapes_are_refused() {
     let operator = "operator = \"token\"\n";
-    let apps = NEEDED.split_once("\n\n").unwrap().1;
-    Case::new(&format!("{operator}{apps}"))
-        .refused(&["pactolus.toml:1: `operator` is text; it must be a table, [operator]"]);
-    Case::new("apps = {}\noperator.token = \"operator-token\"")
-        .refused(&["pactolus.toml:1: `apps` is not a list of tables; write each as [[apps]]"]);
-    Case::new("apps = []\noperator.token = \"operator-token\"")
-        .refused(&["pactolus.toml:1: `apps` is empty; add at least one [[apps]]"]);
-    Case::new(&app_with("pf = []")).refused(&[
+    let apps = MINIMAL.split_once("\n\n").unwrap().1;
+    ConfigFixture::new(&format!("{operator}{apps}"))
+        .assert_refused(&["pactolus.toml:1: `operator` is text; it must be a table, [operator]"]);
+    ConfigFixture::new("apps = {}\noperator.token = \"operator-token\"")
+        .assert_refused(&["pactolus.toml:1: `apps` is not a list of tables; write each as [[apps]]"]);
+    ConfigFixture::new("apps = []\noperator.token = \"operator-token\"")
+        .assert_refused(&["pactolus.toml:1: `apps` is empty; add at least one [[apps]]"]);
+    ConfigFixture::new(&minimal_with_app_settings("pf = []")).assert_refused(&[
         "pactolus.toml:10: `pf` is empty; it must hold at least one platform, such as \"android\"",
     ]);
-    Case::new(&app_with("pf = [\"android\", 1]"))
-        .refused(&["pactolus.toml:10: `pf` item 2 is an integer; it must be text in quotes"]);
-    Case::new(&app_with("login = \"closed\""))
-        .refused(&["pactolus.toml:10: `login` is \"closed\"; it must be \"push\" or \"open\""]);
-    Case::new(&app_with("colour = \"gold\"")).refused(&[
+    ConfigFixture::new(&minimal_with_app_settings("pf = [\"android\", 1]"))
+        .assert_refused(&["pactolus.toml:10: `pf` item 2 is an integer; it must be text in quotes"]);
+    ConfigFixture::new(&minimal_with_app_settings("login = \"closed\""))
+        .assert_refused(&["pactolus.toml:10: `login` is \"closed\"; it must be \"push\" or \"open\""]);
+    ConfigFixture::new(&minimal_with_app_settings("colour = \"gold\"")).assert_refused(&[
         "pactolus.toml:10: unknown key `colour`; known here are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
     ]);
 }
 
 #[test]
-fn a_cancel_window_is_a_number_of_seconds_up_to_a_year() {
+fn cancel_window_is_seconds_up_to_a_year() {
     let cases = [
         ("0", "is \"0\"; it must be 1 to 31622400 seconds"),
         ("-1", "is \"-1\"; it must be 1 to 31622400 seconds"),
@@ -298,24 +298,26 @@ fn a_cancel_window_is_a_number_of_seconds_up_to_a_year() {
         ("\"48h\"", "is text; it must be a plain number of seconds"),
     ];
     for (value, wrong) in cases {
-        Case::new(&app_with(&format!("cancel_window_s = {value}")))
-            .refused(&[&format!("pactolus.toml:10: `cancel_window_s` {wrong}")]);
+        ConfigFixture::new(&minimal_with_app_settings(&format!("cancel_window_s = {value}")))
+            .assert_refused(&[&format!("pactolus.toml:10: `cancel_window_s` {wrong}")]);
     }
-    Case::new(NEEDED).variable("PACTOLUS_APPS_0_CANCEL_WINDOW_S", "48h").refused(&[
+    ConfigFixture::new(MINIMAL).variable("PACTOLUS_APPS_0_CANCEL_WINDOW_S", "48h").assert_refused(&[
         "environment variable PACTOLUS_APPS_0_CANCEL_WINDOW_S: `cancel_window_s` is \"48h\"; it must be 1 to 31622400 seconds",
     ]);
 }
 
 #[test]
-fn a_limit_is_a_number_or_off() {
+fn limit_is_a_number_or_off() {
     let limits = "rate_limit_per_second = 10\nrate_limit_per_player_per_second = 4294967295\npresent_max = 1\npresent_max_per_player_per_day = \"off\"";
-    let config = Case::new(&app_with(limits)).variable("PACTOLUS_APPS_0_PRESENT_MAX", "off").config();
-    let app = &config.bank.apps[0];
+    let config = ConfigFixture::new(&minimal_with_app_settings(limits))
+        .variable("PACTOLUS_APPS_0_PRESENT_MAX", "off")
+        .config();
+    let app = &config.server.apps[0];
     assert_eq!(app.rate_limit_per_second, NonZeroU32::new(10));
     assert_eq!(app.rate_limit_per_player_per_second, Some(NonZeroU32::MAX));
     assert_eq!((app.present_max, app.present_max_per_player_per_day), (None, None));
-    let config = Case::new(NEEDED).variable("PACTOLUS_APPS_0_PRESENT_MAX", "233").config();
-    assert_eq!(config.bank.apps[0].present_max, Amount::new(233).ok());
+    let config = ConfigFixture::new(MINIMAL).variable("PACTOLUS_APPS_0_PRESENT_MAX", "233").config();
+    assert_eq!(config.server.apps[0].present_max, Amount::new(233).ok());
 
     let rate = "must be 1 to 4294967295 calls a second, or \"off\"";
     let number = "it must be a plain number or \"off\"";
@@ -329,21 +331,22 @@ fn a_limit_is_a_number_or_off() {
         ("present_max_per_player_per_day", "9007199254740992", "is too large; the most is 9007199254740991"),
     ];
     for (key, value, wrong) in cases {
-        Case::new(&app_with(&format!("{key} = {value}")))
-            .refused(&[&format!("pactolus.toml:10: `{key}` {wrong}")]);
+        ConfigFixture::new(&minimal_with_app_settings(&format!("{key} = {value}")))
+            .assert_refused(&[&format!("pactolus.toml:10: `{key}` {wrong}")]);
     }
 }
 
 #[test]
-fn bounds_have_sections_of_their_own_and_ranges() {
+fn limits_have_sections_and_ranges() {
     let more = "[limits]\nrequest_deadline_s = 7\nsessions_cached = 10\n\
         connections_per_address_max = 5\n[embedded]\ntail_orders = 3\nroom_kept_bytes = 5\n";
-    let case = Case::new(&app_with(more)).variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
+    let case = ConfigFixture::new(&minimal_with_app_settings(more))
+        .variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
     let config = case.config();
-    assert_eq!(config.bank.limits.request_timeout, Duration::from_secs(7));
-    assert_eq!(config.bank.limits.sessions_cached, 10);
-    assert_eq!(config.bank.limits.connections_per_address_max, Some(5));
-    assert_eq!(config.bank.limits.idle_timeout, Limits::default().idle_timeout);
+    assert_eq!(config.server.limits.request_timeout, Duration::from_secs(7));
+    assert_eq!(config.server.limits.sessions_cached, 10);
+    assert_eq!(config.server.limits.connections_per_address_max, Some(5));
+    assert_eq!(config.server.limits.idle_timeout, Limits::default().idle_timeout);
     assert_eq!((config.embedded.memtable_orders, config.embedded.segment_bytes), (3, 4096));
     assert_eq!(config.embedded.disk_reserve_bytes, 5);
 
@@ -366,55 +369,57 @@ fn bounds_have_sections_of_their_own_and_ranges() {
         ("[embedded]\ntail_order = 1", "unknown key `tail_order`; did you mean `tail_orders`?"),
     ];
     for (more, wrong) in cases {
-        Case::new(&app_with(more)).refused(&[&format!("pactolus.toml:11: {wrong}")]);
+        ConfigFixture::new(&minimal_with_app_settings(more))
+            .assert_refused(&[&format!("pactolus.toml:11: {wrong}")]);
     }
 }
 
 #[test]
-fn an_empty_secret_is_called_empty() {
-    Case::new(NEEDED)
+fn empty_secret_is_reported_as_empty() {
+    ConfigFixture::new(MINIMAL)
         .variable("PACTOLUS_OPERATOR_TOKEN", "")
-        .refused(&["environment variable PACTOLUS_OPERATOR_TOKEN: `token` is empty"]);
+        .assert_refused(&["environment variable PACTOLUS_OPERATOR_TOKEN: `token` is empty"]);
 }
 
 #[test]
-fn a_secret_that_cannot_be_found_says_where_it_was_looked_for() {
-    Case::new(&needed_with("\"live-key\"", "{ env = \"NOT_SET\" }"))
-        .refused(&["pactolus.toml:8: `midas_key` is in the environment variable NOT_SET, which is not set"]);
-    Case::new(&needed_with("\"live-key\"", "{ file = \"absent.key\" }")).refused(&[
+fn missing_secret_names_its_source() {
+    ConfigFixture::new(&minimal_with("\"live-key\"", "{ env = \"NOT_SET\" }")).assert_refused(&[
+        "pactolus.toml:8: `midas_key` is in the environment variable NOT_SET, which is not set",
+    ]);
+    ConfigFixture::new(&minimal_with("\"live-key\"", "{ file = \"absent.key\" }")).assert_refused(&[
         "pactolus.toml:8: `midas_key` is in the file absent.key, which cannot be read: No such file or directory (os error 2)",
     ]);
     for table in ["{ enw = \"NAME\" }", "{ env = 1 }", "{}", "{ env = \"A\", file = \"B\" }"] {
-        Case::new(&needed_with("\"live-key\"", table)).refused(&[
+        ConfigFixture::new(&minimal_with("\"live-key\"", table)).assert_refused(&[
             "pactolus.toml:8: `midas_key` is another table; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
         ]);
     }
 }
 
 #[test]
-fn a_file_that_is_not_there_or_not_toml_says_so() {
-    let case = Case::new("");
+fn missing_or_invalid_file_is_reported() {
+    let case = ConfigFixture::new("");
     fs::remove_file(case.folder.path().join("pactolus.toml")).unwrap();
-    case.refused(&[
+    case.assert_refused(&[
         "pactolus.toml: cannot be read: No such file or directory (os error 2); name another with --config, or write one with `pactolus init`",
     ]);
-    let error = Case::new("listen = \"127.0.0.1:1\"\nlisten = 5\n[operator\n").read().unwrap_err();
+    let error = ConfigFixture::new("listen = \"127.0.0.1:1\"\nlisten = 5\n[operator\n").read().unwrap_err();
     let places: Vec<_> =
         error.lines().map(|line| line.split(" is not TOML").next().unwrap_or(line)).collect();
     assert_eq!(places, ["pactolus.toml:2:", "pactolus.toml:3:"], "{error}");
 }
 
 #[test]
-fn no_message_shows_a_secret() {
+fn no_error_shows_a_secret() {
     const SECRET: &str = "hunter2";
     // A stray quote, a control character, a wrong table: whatever is wrong with the value.
     for value in
         ["\"hunter2", "\"hunter2\\u0007\"", "{ hunter2 = \"hunter2\" }", "[\"hunter2\"]", "\"hunter2 \""]
     {
-        let error = Case::new(&needed_with("\"live-key\"", value)).read().expect_err(value);
+        let error = ConfigFixture::new(&minimal_with("\"live-key\"", value)).read().expect_err(value);
         assert!(error.starts_with("pactolus.toml:8: "), "{error}");
         assert!(!error.contains(SECRET), "{error}");
     }
-    let debug = format!("{:?}", Case::new(&needed_with("\"live-key\"", "\"hunter2\"")).config());
+    let debug = format!("{:?}", ConfigFixture::new(&minimal_with("\"live-key\"", "\"hunter2\"")).config());
     assert!(!debug.contains(SECRET), "{debug}");
 }

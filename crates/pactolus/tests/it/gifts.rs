@@ -8,7 +8,7 @@ use pactolus_protocol::{
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use serde_json::Value;
 
-use crate::http::Http;
+use crate::http::HttpClient;
 
 /// A player of the sample app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +20,7 @@ impl Player {
     }
 
     /// Tells the bank the player's session.
-    pub(crate) async fn log_in(self, http: &Http) {
+    pub(crate) async fn log_in(self, http: &HttpClient) {
         let path = format!("/api/v1/apps/wx1234567/players/{}/session", self.openid());
         let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
         let response = http.put_as_operator(&path, &operator_token(), &body).await.unwrap();
@@ -28,7 +28,7 @@ impl Player {
     }
 
     /// What the operator sees of the player's account.
-    pub(crate) async fn account(self, environment: Environment, http: &Http) -> Value {
+    pub(crate) async fn account(self, environment: Environment, http: &HttpClient) -> Value {
         let openid = self.openid();
         let path = format!("/api/v1/apps/wx1234567/accounts?env={environment}&openid={openid}&zone_id=1");
         let response = http.get_as_operator(&path, &operator_token()).await.unwrap();
@@ -83,7 +83,7 @@ impl Gift {
     }
 
     /// Sends it: the bank's answer, or why there is none.
-    pub(crate) async fn send(&self, http: &Http) -> anyhow::Result<ReplyOutcome<PresentReply>> {
+    pub(crate) async fn send(&self, http: &HttpClient) -> anyhow::Result<ReplyOutcome<PresentReply>> {
         let (path, body) = self.request();
         let response = http.post(&path, &body).await?;
         Ok(parse_reply::<Present>(response.body.as_bytes())?)

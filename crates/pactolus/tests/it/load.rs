@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::gifts::{Gift, Player};
-use crate::http::Http;
+use crate::http::HttpClient;
 
 /// Players who get gifts: fewer than clients, so that orders for one account meet.
 pub(crate) const PLAYERS: usize = 5;
@@ -32,7 +32,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// Starts the clients; `name` makes their bill numbers their own.
-    pub(crate) fn start(http: &Http, name: &str) -> Self {
+    pub(crate) fn start(http: &HttpClient, name: &str) -> Self {
         let acknowledged = Arc::new(Semaphore::new(0));
         let clients = (0..CLIENTS).map(|client| {
             let prefix = format!("{name}-{client}");
@@ -58,7 +58,7 @@ impl Load {
 }
 
 async fn send_until_unanswered(
-    http: Http,
+    http: HttpClient,
     prefix: String,
     client: usize,
     acknowledged: Arc<Semaphore>,
@@ -119,7 +119,7 @@ impl Books {
     }
 
     /// Compares every account with the bank's.
-    pub(crate) async fn compare(&self, http: &Http) {
+    pub(crate) async fn compare(&self, http: &HttpClient) {
         for ((environment, player), account) in &self.accounts {
             let shown = player.account(*environment, http).await;
             let names = ["balance", "gifted", "presented", "orders"];
@@ -136,7 +136,7 @@ impl Books {
 /// Sends `gifts` again, many at a time, and gives their answers.
 pub(crate) async fn repeat(
     gifts: &[Gift],
-    http: &Http,
+    http: &HttpClient,
 ) -> Vec<(Gift, ReplyOutcome<pactolus_protocol::PresentReply>)> {
     let mut clients = JoinSet::new();
     for share in gifts.chunks(gifts.len().div_ceil(CLIENTS).max(1)) {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::gifts::{Gift, Player};
-use crate::http::Http;
+use crate::http::HttpClient;
 use crate::process::{Folder, Running};
 
 const NODES: usize = 4;
@@ -43,7 +43,7 @@ struct Told {
 
 /// What the clients share.
 struct Clients {
-    nodes: Vec<Http>,
+    nodes: Vec<HttpClient>,
     next: AtomicUsize,
     /// A permit for each gift that somebody was told is there; closed when it is enough.
     acknowledged: Semaphore,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::http::Http;
+use crate::http::HttpClient;
 
 /// How long anything that the executable does may take; far more than it takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -202,7 +202,7 @@ impl Drop for Process {
 pub(crate) struct Running {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
-    pub(crate) http: Http,
+    pub(crate) http: HttpClient,
 }
 
 impl Running {
@@ -226,7 +226,7 @@ impl Running {
     pub(crate) fn start(command: Command) -> Self {
         let mut process = Process::start(command);
         let address = process.line("listening on http://").parse().unwrap();
-        Self { process, address, http: Http::new(address) }
+        Self { process, address, http: HttpClient::new(address) }
     }
 
     /// Asks it to stop, and waits until it has.

@@ -11,8 +11,8 @@ use anyhow::Context as _;
 use pactolus_types::Environment;
 
 use super::Args;
-use super::sample::{Sample, SignedWith};
-use crate::cli::i18n::{Lang, Text, words};
+use super::sample::{SampleApp, SigningKey};
+use crate::cli::i18n::{BilingualText, Lang, tr};
 use crate::config::{DEFAULT_LISTEN, StoreUrl};
 
 const COLUMNS: usize = 80;
@@ -20,38 +20,38 @@ const INDENT: &str = "   ";
 /// Stands before what comes back.
 const ARROW: &str = "=> ";
 
-const TITLE: Style = Style::new().bold();
-const SENT: Style = AnsiColor::Cyan.on_default();
-const DONE: Style = AnsiColor::Green.on_default();
-const REFUSED: Style = AnsiColor::Yellow.on_default();
+const TITLE_STYLE: Style = Style::new().bold();
+const REQUEST_STYLE: Style = AnsiColor::Cyan.on_default();
+const DONE_STYLE: Style = AnsiColor::Green.on_default();
+const REFUSED_STYLE: Style = AnsiColor::Yellow.on_default();
 
-const INVITATION: Text =
-    Text { en: "Your turn: another 100 coins.", zh: "轮到您了：再赠送 100 个游戏币。" };
+const INVITATION: BilingualText =
+    BilingualText { en: "Your turn: another 100 coins.", zh: "轮到您了：再赠送 100 个游戏币。" };
 
 /// How a call came out, which gives it its colour.
 #[derive(Clone, Copy)]
-pub(super) enum Outcome {
+pub(super) enum ReplyOutcome {
     Done,
     Refused,
 }
 
-impl Outcome {
+impl ReplyOutcome {
     const fn style(self) -> Style {
         match self {
-            Self::Done => DONE,
-            Self::Refused => REFUSED,
+            Self::Done => DONE_STYLE,
+            Self::Refused => REFUSED_STYLE,
         }
     }
 }
 
 /// Where the demo is shown, and how far it is.
-pub(super) struct Show {
+pub(super) struct Printer {
     out: AutoStream<io::Stdout>,
     lang: Lang,
     steps: usize,
 }
 
-impl Show {
+impl Printer {
     pub(super) fn new(lang: Lang) -> Self {
         Self { out: anstream::stdout(), lang, steps: 0 }
     }
@@ -59,13 +59,13 @@ impl Show {
     pub(super) fn opening(&mut self, address: SocketAddr, folder: &Path, args: &Args) -> anyhow::Result<()> {
         let (lang, folder) = (self.lang, folder.display());
         if args.listen.is_none() && address != DEFAULT_LISTEN {
-            self.line(words!(
+            self.line(tr!(
                 lang,
                 "note: {DEFAULT_LISTEN} is taken, so this bank has another port",
                 "注意：{DEFAULT_LISTEN} 已被占用，因此改用其他端口"
             ))?;
         }
-        self.line(words!(
+        self.line(tr!(
             lang,
             "A bank with the sample values of the vendor's page for midasPresent.",
             "一个使用官方 midasPresent 文档示例数据的游戏币账户服务。"
@@ -73,17 +73,17 @@ impl Show {
         // Scripts wait for this line, so it is the same in every language.
         self.line(format_args!("listening on http://{address}"))?;
         self.line(if args.keep {
-            words!(lang, "orders in {folder}, kept at the end", "订单保存在 {folder}，结束时保留")
+            tr!(lang, "orders in {folder}, kept at the end", "订单保存在 {folder}，结束时保留")
         } else {
-            words!(lang, "orders in {folder}, removed at the end", "订单保存在 {folder}，结束时删除")
+            tr!(lang, "orders in {folder}, removed at the end", "订单保存在 {folder}，结束时删除")
         })
     }
 
     /// Begins a step.
-    pub(super) fn step(&mut self, title: Text) -> anyhow::Result<()> {
+    pub(super) fn step(&mut self, title: BilingualText) -> anyhow::Result<()> {
         self.steps += 1;
-        let (number, title) = (self.steps, title.of(self.lang));
-        self.line(format_args!("\n{TITLE}{number}. {title}{TITLE:#}"))
+        let (number, title) = (self.steps, title.for_lang(self.lang));
+        self.line(format_args!("\n{TITLE_STYLE}{number}. {title}{TITLE_STYLE:#}"))
     }
 
     /// What is sent: the request's line, a header that matters, the body.
@@ -95,28 +95,28 @@ impl Show {
     ) -> anyhow::Result<()> {
         self.line(format_args!("{INDENT}{request_line}"))?;
         header.map_or(Ok(()), |header| self.line(format_args!("{INDENT}{header}")))?;
-        self.json(INDENT, SENT, body)
+        self.json(INDENT, REQUEST_STYLE, body)
     }
 
     /// What came back.
-    pub(super) fn reply(&mut self, outcome: Outcome, body: &str) -> anyhow::Result<()> {
+    pub(super) fn reply(&mut self, outcome: ReplyOutcome, body: &str) -> anyhow::Result<()> {
         self.json(ARROW, outcome.style(), body)
     }
 
     pub(super) fn balance(&mut self, environment: Environment, balance: u64) -> anyhow::Result<()> {
-        let coins = words!(self.lang, "{balance} coins", "{balance} 个游戏币");
-        self.line(format_args!("{INDENT}{environment:8} {DONE}{coins}{DONE:#}"))
+        let coins = tr!(self.lang, "{balance} coins", "{balance} 个游戏币");
+        self.line(format_args!("{INDENT}{environment:8} {DONE_STYLE}{coins}{DONE_STYLE:#}"))
     }
 
     /// A call of the reader's own to try, signed and ready.
-    pub(super) fn invitation(&mut self, address: SocketAddr, sample: &Sample) -> anyhow::Result<()> {
-        let (path, body) = sample.present(Environment::Live, "BillNo_124", 100, SignedWith::RightKey);
+    pub(super) fn invitation(&mut self, address: SocketAddr, sample: &SampleApp) -> anyhow::Result<()> {
+        let (path, body) = sample.present(Environment::Live, "BillNo_124", 100, SigningKey::RightKey);
         self.step(INVITATION)?;
         // White space in JSON means nothing, so the lines can be pasted into a shell as they stand.
         self.line(format_args!("{INDENT}curl -d '"))?;
-        self.json(INDENT, SENT, &body)?;
+        self.json(INDENT, REQUEST_STYLE, &body)?;
         self.line(format_args!("{INDENT}' 'http://{address}{path}'"))?;
-        self.line(words!(
+        self.line(tr!(
             self.lang,
             "\nThe bank is running until Ctrl-C.",
             "\n服务会一直运行，直到按下 Ctrl-C。"
@@ -125,24 +125,20 @@ impl Show {
 
     pub(super) fn end(&mut self, store: &StoreUrl, args: &Args) -> anyhow::Result<()> {
         if args.keep {
-            self.line(words!(
+            self.line(tr!(
                 self.lang,
                 "\nThe orders are kept. To prove the books:",
                 "\n订单已保留。核对账目："
             ))?;
             self.line(format_args!("{INDENT}pactolus audit --store {store}"))?;
         }
-        self.line(words!(
-            self.lang,
-            "\nA bank of your own: pactolus init",
-            "\n建立您自己的服务：pactolus init"
-        ))
+        self.line(tr!(self.lang, "\nA bank of your own: pactolus init", "\n建立您自己的服务：pactolus init"))
     }
 
     /// `json` within the columns; `first` stands before its first line.
     fn json(&mut self, first: &str, style: Style, json: &str) -> anyhow::Result<()> {
         let mut before = first;
-        for line in wrapped(json, COLUMNS - INDENT.len()) {
+        for line in wrap(json, COLUMNS - INDENT.len()) {
             self.line(format_args!("{before}{style}{line}{style:#}"))?;
             before = INDENT;
         }
@@ -155,7 +151,7 @@ impl Show {
 }
 
 /// `json` in lines of at most `columns`, broken after commas where it can be.
-fn wrapped(json: &str, columns: usize) -> Vec<String> {
+fn wrap(json: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for field in json.split_inclusive(',') {
@@ -173,10 +169,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_broken_between_fields() {
+    fn json_wraps_between_fields() {
         let json = r#"{"a":1,"b":"two","c":3}"#;
-        assert_eq!(wrapped(json, 80), [json]);
-        assert_eq!(wrapped(json, 17), [r#"{"a":1,"b":"two","#, r#" "c":3}"#]);
-        assert_eq!(wrapped(json, 1), [r#"{"a":1,"#, r#" "b":"two","#, r#" "c":3}"#]);
+        assert_eq!(wrap(json, 80), [json]);
+        assert_eq!(wrap(json, 17), [r#"{"a":1,"b":"two","#, r#" "c":3}"#]);
+        assert_eq!(wrap(json, 1), [r#"{"a":1,"#, r#" "b":"two","#, r#" "c":3}"#]);
     }
 }

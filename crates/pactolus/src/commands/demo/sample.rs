@@ -7,7 +7,7 @@ use pactolus_server::{AppSettings, LoginMode, Settings};
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
 /// The app, its keys, and its player.
-pub(super) struct Sample {
+pub(super) struct SampleApp {
     pub(super) caller: Caller,
     pub(super) operator_token: AccessToken,
     pub(super) access_token: AccessToken,
@@ -18,29 +18,29 @@ pub(super) struct Sample {
 
 /// Which key signs a call.
 #[derive(Clone, Copy)]
-pub(super) enum SignedWith {
+pub(super) enum SigningKey {
     RightKey,
     WrongKey,
 }
 
-impl Sample {
+impl SampleApp {
     pub(super) fn new() -> Self {
-        const IT_IS: &str = "a sample keeps the rules";
+        const VALID: &str = "a sample keeps the rules";
         Self {
             caller: Caller {
-                openid: OpenId::new("odkx20ENSNa2w5y3g_qOkOvBNM1g").expect(IT_IS),
-                appid: AppId::new("wx1234567").expect(IT_IS),
-                offer_id: OfferId::new("12345678").expect(IT_IS),
-                ts: UnixSeconds::new(1_507_530_737).expect(IT_IS),
-                zone_id: ZoneId::new("1").expect(IT_IS),
-                pf: Pf::new("android").expect(IT_IS),
+                openid: OpenId::new("odkx20ENSNa2w5y3g_qOkOvBNM1g").expect(VALID),
+                appid: AppId::new("wx1234567").expect(VALID),
+                offer_id: OfferId::new("12345678").expect(VALID),
+                ts: UnixSeconds::new(1_507_530_737).expect(VALID),
+                zone_id: ZoneId::new("1").expect(VALID),
+                pf: Pf::new("android").expect(VALID),
                 user_ip: None,
             },
-            operator_token: AccessToken::new("OPERATORTOKEN").expect(IT_IS),
-            access_token: AccessToken::new("ACCESSTOKEN").expect(IT_IS),
-            session_key: SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").expect(IT_IS),
-            midas_key: MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u").expect(IT_IS),
-            wrong_key: MidasKey::new("not-the-key-of-this-app").expect(IT_IS),
+            operator_token: AccessToken::new("OPERATORTOKEN").expect(VALID),
+            access_token: AccessToken::new("ACCESSTOKEN").expect(VALID),
+            session_key: SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").expect(VALID),
+            midas_key: MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u").expect(VALID),
+            wrong_key: MidasKey::new("not-the-key-of-this-app").expect(VALID),
         }
     }
 
@@ -66,16 +66,16 @@ impl Sample {
         environment: Environment,
         bill_no: &str,
         present_counts: u64,
-        signed_with: SignedWith,
+        signing_key: SigningKey,
     ) -> (String, String) {
         let call = Present {
             caller: self.caller.clone(),
             present_counts: Amount::new(present_counts).expect("a sample gives something"),
             bill_no: BillNo::new(bill_no).expect("a sample keeps the rules"),
         };
-        let key = match signed_with {
-            SignedWith::RightKey => &self.midas_key,
-            SignedWith::WrongKey => &self.wrong_key,
+        let key = match signing_key {
+            SigningKey::RightKey => &self.midas_key,
+            SigningKey::WrongKey => &self.wrong_key,
         };
         let path = format!("{}?access_token={}", Present::path(environment), self.access_token.expose());
         (path, signed_body(&call, environment, key, Some((&self.session_key, &self.access_token))))
@@ -98,8 +98,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_present_has_the_known_signatures() {
-        let sample = Sample::new();
+    fn first_present_matches_documented_signatures() {
+        let sample = SampleApp::new();
         let known = [
             (
                 Environment::Live,
@@ -113,7 +113,7 @@ mod tests {
             ),
         ];
         for (environment, sig, mp_sig) in known {
-            let (_, body) = sample.present(environment, "BillNo_123", 233, SignedWith::RightKey);
+            let (_, body) = sample.present(environment, "BillNo_123", 233, SigningKey::RightKey);
             assert!(body.contains(&format!(r#""sig":"{sig}","mp_sig":"{mp_sig}""#)), "{body}");
         }
     }

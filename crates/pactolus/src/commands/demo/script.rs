@@ -5,82 +5,89 @@ use hyper::StatusCode;
 use pactolus_types::Environment::{self, Live, Sandbox};
 use serde_json::Value;
 
-use super::printer::{Outcome, Show};
-use super::sample::Sample;
-use super::sample::SignedWith::{self, RightKey, WrongKey};
-use crate::cli::i18n::Text;
-use crate::http::Http;
+use super::printer::{Printer, ReplyOutcome};
+use super::sample::SampleApp;
+use super::sample::SigningKey::{self, RightKey, WrongKey};
+use crate::cli::i18n::BilingualText;
+use crate::http::HttpClient;
 
 /// A present, and what it has to bring.
-struct Step {
-    title: Text,
+struct DemoCall {
+    title: BilingualText,
     environment: Environment,
     bill_no: &'static str,
-    signed_with: SignedWith,
+    signing_key: SigningKey,
     errcode: i64,
 }
 
-const STEPS: [Step; 4] = [
-    Step {
-        title: Text {
-            en: "The game gives the player 233 coins.", zh: "游戏给玩家赠送 233 个游戏币。"
+const CALLS: [DemoCall; 4] = [
+    DemoCall {
+        title: BilingualText {
+            en: "The game gives the player 233 coins.",
+            zh: "游戏给玩家赠送 233 个游戏币。",
         },
         environment: Live,
         bill_no: "BillNo_123",
-        signed_with: RightKey,
+        signing_key: RightKey,
         errcode: 0,
     },
-    Step {
-        title: Text {
+    DemoCall {
+        title: BilingualText {
             en: "The same in the sandbox, which has its own coins and bill numbers.",
             zh: "在沙箱中同样赠送：沙箱有独立的游戏币和订单号。",
         },
         environment: Sandbox,
         bill_no: "BillNo_123",
-        signed_with: RightKey,
+        signing_key: RightKey,
         errcode: 0,
     },
-    Step {
-        title: Text {
+    DemoCall {
+        title: BilingualText {
             en: "The first again, as after a lost reply: no coin is given twice.",
             zh: "重发第一个请求，如同响应丢失之后：不会重复发放。",
         },
         environment: Live,
         bill_no: "BillNo_123",
-        signed_with: RightKey,
+        signing_key: RightKey,
         errcode: 90012,
     },
-    Step {
-        title: Text {
-            en: "A forgery, signed with another key.", zh: "伪造请求，用另一个密钥签名。"
+    DemoCall {
+        title: BilingualText {
+            en: "A forgery, signed with another key.",
+            zh: "伪造请求，用另一个密钥签名。",
         },
         environment: Live,
         bill_no: "BillNo_666",
-        signed_with: WrongKey,
+        signing_key: WrongKey,
         errcode: 90011,
     },
 ];
 
-const LOGIN: Text = Text {
+const LOGIN: BilingualText = BilingualText {
     en: "The player logs in: the studio tells the bank the session key.",
     zh: "玩家登录：由游戏方把 session_key 告知服务。",
 };
 
-const BALANCES: Text = Text { en: "What the player has now.", zh: "玩家现在的余额。" };
+const BALANCES: BilingualText =
+    BilingualText { en: "What the player has now.", zh: "玩家现在的余额。" };
 
 /// The coins of every gift.
 const COINS: u64 = 233;
 
 /// Plays the demo against a bank without orders.
-pub(super) async fn play(sample: &Sample, http: &Http, show: &mut Show) -> anyhow::Result<()> {
+pub(super) async fn run_script(
+    sample: &SampleApp,
+    http: &HttpClient,
+    show: &mut Printer,
+) -> anyhow::Result<()> {
     log_in(sample, http, show).await?;
-    for step in &STEPS {
+    for step in &CALLS {
         present(step, sample, http, show).await?;
     }
     balances(sample, http, show).await
 }
 
-async fn log_in(sample: &Sample, http: &Http, show: &mut Show) -> anyhow::Result<()> {
+async fn log_in(sample: &SampleApp, http: &HttpClient, show: &mut Printer) -> anyhow::Result<()> {
     let path = sample.session_path();
     let body = format!(r#"{{"session_key":"{}","expires_in":86400}}"#, sample.session_key.expose());
     show.step(LOGIN)?;
@@ -88,20 +95,25 @@ async fn log_in(sample: &Sample, http: &Http, show: &mut Show) -> anyhow::Result
     show.request(&format!("PUT {path}"), Some(&authorization), &body)?;
     let response = http.put_as_operator(&path, &sample.operator_token, &body).await?;
     ensure!(response.status == StatusCode::OK, "the bank did not take the session: {}", response.body);
-    show.reply(Outcome::Done, &response.body)
+    show.reply(ReplyOutcome::Done, &response.body)
 }
 
-async fn present(step: &Step, sample: &Sample, http: &Http, show: &mut Show) -> anyhow::Result<()> {
-    let (path, body) = sample.present(step.environment, step.bill_no, COINS, step.signed_with);
+async fn present(
+    step: &DemoCall,
+    sample: &SampleApp,
+    http: &HttpClient,
+    show: &mut Printer,
+) -> anyhow::Result<()> {
+    let (path, body) = sample.present(step.environment, step.bill_no, COINS, step.signing_key);
     show.step(step.title)?;
     show.request(&format!("POST {path}"), None, &body)?;
     let reply = http.post(&path, &body).await?.body;
     let errcode = field(&reply, "errcode")?.as_i64();
     ensure!(errcode == Some(step.errcode), "the bank had to answer {}, not {reply}", step.errcode);
-    show.reply(if step.errcode == 0 { Outcome::Done } else { Outcome::Refused }, &reply)
+    show.reply(if step.errcode == 0 { ReplyOutcome::Done } else { ReplyOutcome::Refused }, &reply)
 }
 
-async fn balances(sample: &Sample, http: &Http, show: &mut Show) -> anyhow::Result<()> {
+async fn balances(sample: &SampleApp, http: &HttpClient, show: &mut Printer) -> anyhow::Result<()> {
     show.step(BALANCES)?;
     for environment in Environment::ALL {
         let account =

@@ -8,36 +8,36 @@ use pactolus_protocol::MpSig;
 use pactolus_server::{AppSettings, Clock as _, Keyring, LoginMode, SystemClock};
 use tokio::net::TcpListener;
 
-use super::Finding;
-use crate::cli::i18n::{Lang, words};
+use super::CheckResult;
+use crate::cli::i18n::{Lang, tr};
 use crate::config::{Config, StoreUrl};
-use crate::http::Http;
+use crate::http::HttpClient;
 use crate::{runtime, store};
 
 /// The first second of 2025: no machine that runs this is earlier.
-const NOT_BEFORE_S: u64 = 1_735_689_600;
+const CLOCK_MIN_S: u64 = 1_735_689_600;
 
 /// The machine's clock, by which sessions end, tokens expire, and pays can be cancelled.
-pub(super) fn clock(lang: Lang) -> Finding {
+pub(super) fn clock(lang: Lang) -> CheckResult {
     let now = SystemClock.now().seconds();
-    if now < NOT_BEFORE_S {
-        return Finding::bad(
+    if now < CLOCK_MIN_S {
+        return CheckResult::error(
             "clock",
-            words!(lang, "the machine's clock is wrong: it is before 2025", "系统时钟有误：早于 2025 年"),
-            words!(lang, "let the machine set its clock by NTP", "请用 NTP 校准系统时钟"),
+            tr!(lang, "the machine's clock is wrong: it is before 2025", "系统时钟有误：早于 2025 年"),
+            tr!(lang, "let the machine set its clock by NTP", "请用 NTP 校准系统时钟"),
         );
     }
-    Finding::good("clock", words!(lang, "the machine's clock is plausible", "系统时钟正常"))
+    CheckResult::pass("clock", tr!(lang, "the machine's clock is plausible", "系统时钟正常"))
 }
 
 /// The file with the keys in it.
-pub(super) fn configuration(path: &Path, lang: Lang) -> Vec<Finding> {
+pub(super) fn configuration(path: &Path, lang: Lang) -> Vec<CheckResult> {
     let file = path.display();
-    let mut findings = vec![Finding::good("configuration", words!(lang, "{file} is sound", "{file} 无误"))];
+    let mut findings = vec![CheckResult::pass("configuration", tr!(lang, "{file} is sound", "{file} 无误"))];
     if others_can_read(path) {
-        findings.push(Finding::bad(
+        findings.push(CheckResult::error(
             "configuration",
-            words!(lang, "{file} holds keys, and others can read it", "{file} 含有密钥，但其他用户可以读取"),
+            tr!(lang, "{file} holds keys, and others can read it", "{file} 含有密钥，但其他用户可以读取"),
             format!("chmod 600 {file}"),
         ));
     }
@@ -59,16 +59,16 @@ fn others_can_read(_: &Path) -> bool {
 const FREE_BYTES_MIN: u64 = 1 << 30;
 
 /// Where the orders are.
-pub(super) fn store(config: &Config, lang: Lang) -> Vec<Finding> {
+pub(super) fn store(config: &Config, lang: Lang) -> Vec<CheckResult> {
     let url = &config.store;
-    match store::embedded(url) {
-        Ok(folder) => on_disk(folder, url, lang),
-        Err(_) => vec![in_database(url, &config.bank.keys, lang)],
+    match store::embedded_folder(url) {
+        Ok(folder) => check_disk(folder, url, lang),
+        Err(_) => vec![check_database(url, &config.server.keys, lang)],
     }
 }
 
 /// A store in a database has to answer, to be of this program's version, and to be sealed with keys that are here.
-fn in_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> Finding {
+fn check_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> CheckResult {
     let opened = runtime::start().and_then(|runtime| {
         runtime.block_on(async {
             let store = store::open_existing(url).await?;
@@ -78,25 +78,25 @@ fn in_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> Finding {
         })
     });
     match opened {
-        Ok(missing) if !missing.is_empty() => Finding::bad(
+        Ok(missing) if !missing.is_empty() => CheckResult::error(
             "store",
-            words!(
+            tr!(
                 lang,
                 "{url} is sealed with a master key that the configuration lacks; its id is {}",
                 "{url} 中的记录以配置中没有的主密钥加密，其编号为 {}",
                 missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
-            words!(
+            tr!(
                 lang,
                 "put that key into `master_keys`; if it is lost: pactolus reseal --forget-lost",
                 "请将该密钥放回 `master_keys`；若已遗失，请运行 pactolus reseal --forget-lost"
             ),
         ),
-        Ok(_) => Finding::good("store", words!(lang, "the database of {url} answers", "{url} 的数据库可用")),
-        Err(failure) => Finding::bad(
+        Ok(_) => CheckResult::pass("store", tr!(lang, "the database of {url} answers", "{url} 的数据库可用")),
+        Err(failure) => CheckResult::error(
             "store",
-            failure.in_words(lang),
-            words!(
+            failure.localized(lang),
+            tr!(
                 lang,
                 "see that the database runs and its URL is right, and run pactolus migrate",
                 "请确认数据库正在运行且 URL 正确，并运行 pactolus migrate"
@@ -106,25 +106,25 @@ fn in_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> Finding {
 }
 
 /// What keeps logins from whoever takes the store.
-pub(super) fn seal(config: &Config, lang: Lang) -> Finding {
-    match config.bank.keys.primary() {
-        Some(key) => Finding::good(
+pub(super) fn seal(config: &Config, lang: Lang) -> CheckResult {
+    match config.server.keys.primary() {
+        Some(key) => CheckResult::pass(
             "seal",
-            words!(
+            tr!(
                 lang,
                 "logins and tokens are sealed in the store with the master key {}",
                 "存储中的登录与令牌以主密钥 {} 加密",
                 key.id()
             ),
         ),
-        None => Finding::note(
+        None => CheckResult::warning(
             "seal",
-            words!(
+            tr!(
                 lang,
                 "players' session keys are kept in the store as they are: who takes its disk can sign as a player",
                 "玩家的 session_key 以明文保存在存储中：取得磁盘的人可以冒充玩家签名"
             ),
-            words!(
+            tr!(
                 lang,
                 "set `master_keys` of [seal] to what `openssl rand -hex 32` prints, restart, and see pactolus reseal",
                 "将 [seal] 的 `master_keys` 设为 `openssl rand -hex 32` 的输出，重新启动，并参见 pactolus reseal"
@@ -133,62 +133,58 @@ pub(super) fn seal(config: &Config, lang: Lang) -> Finding {
     }
 }
 
-fn on_disk(folder: &Path, url: &StoreUrl, lang: Lang) -> Vec<Finding> {
-    let mut findings = vec![state(folder, url, lang)];
+fn check_disk(folder: &Path, url: &StoreUrl, lang: Lang) -> Vec<CheckResult> {
+    let mut findings = vec![check_folder(folder, url, lang)];
     let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     if let Ok(disk) = rustix::fs::statvfs(existing) {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let gib = free >> 30;
         findings.push(if free < FREE_BYTES_MIN {
-            Finding::bad(
+            CheckResult::error(
                 "disk",
-                words!(lang, "less than 1 GiB is free for the store", "存储所在磁盘的剩余空间不足 1 GiB"),
-                words!(
+                tr!(lang, "less than 1 GiB is free for the store", "存储所在磁盘的剩余空间不足 1 GiB"),
+                tr!(
                     lang,
                     "make room, or move the store to a larger disk",
                     "请清理空间，或将存储移到更大的磁盘"
                 ),
             )
         } else {
-            Finding::good(
+            CheckResult::pass(
                 "disk",
-                words!(lang, "{gib} GiB are free for the store", "存储所在磁盘剩余 {gib} GiB"),
+                tr!(lang, "{gib} GiB are free for the store", "存储所在磁盘剩余 {gib} GiB"),
             )
         });
     }
     findings
 }
 
-fn state(folder: &Path, url: &StoreUrl, lang: Lang) -> Finding {
+fn check_folder(folder: &Path, url: &StoreUrl, lang: Lang) -> CheckResult {
     let is_empty = folder.read_dir().map_or(true, |mut entries| entries.next().is_none());
     if is_empty {
-        return Finding::note(
+        return CheckResult::warning(
             "store",
-            words!(lang, "there is no store at {url} yet", "{url} 处还没有存储"),
-            words!(lang, "pactolus serve makes it", "运行 pactolus serve 时会创建"),
+            tr!(lang, "there is no store at {url} yet", "{url} 处还没有存储"),
+            tr!(lang, "pactolus serve makes it", "运行 pactolus serve 时会创建"),
         );
     }
     let lock = File::open(folder.join("lock")).map(|lock| lock.try_lock());
     match lock {
         Ok(Err(TryLockError::WouldBlock)) => {
-            Finding::good("store", words!(lang, "{url} is being served", "{url} 正在提供服务"))
+            CheckResult::pass("store", tr!(lang, "{url} is being served", "{url} 正在提供服务"))
         }
-        Ok(Ok(())) => Finding::good(
+        Ok(Ok(())) => CheckResult::pass(
             "store",
-            words!(
+            tr!(
                 lang,
                 "{url} is not being served; pactolus audit proves its books",
                 "{url} 当前未提供服务；可用 pactolus audit 核对账目"
             ),
         ),
-        Ok(Err(TryLockError::Error(error))) | Err(error) => Finding::bad(
+        Ok(Err(TryLockError::Error(error))) | Err(error) => CheckResult::error(
             "store",
-            words!(
-                lang,
-                "{url} is no store, or cannot be read: {error}",
-                "{url} 不是存储，或无法读取：{error}"
-            ),
-            words!(
+            tr!(lang, "{url} is no store, or cannot be read: {error}", "{url} 不是存储，或无法读取：{error}"),
+            tr!(
                 lang,
                 "name another folder, or let the bank's user own this one",
                 "请另选目录，或将该目录的所有者改为运行服务的用户"
@@ -198,38 +194,38 @@ fn state(folder: &Path, url: &StoreUrl, lang: Lang) -> Finding {
 }
 
 /// The address that the bank listens on.
-pub(super) async fn port(config: &Config, lang: Lang) -> Finding {
+pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
     let address = config.listen;
     if TcpListener::bind(address).await.is_ok() {
-        return Finding::good(
+        return CheckResult::pass(
             "port",
-            words!(lang, "{address} is free; no bank is being served there", "{address} 空闲；当前没有服务"),
+            tr!(lang, "{address} is free; no bank is being served there", "{address} 空闲；当前没有服务"),
         );
     }
-    let ready = Http::new(address).get_as_operator("/readyz", &config.bank.operator_token).await;
+    let ready = HttpClient::new(address).get_as_operator("/readyz", &config.server.operator_token).await;
     match ready {
-        Ok(response) if response.status.is_success() => Finding::good(
+        Ok(response) if response.status.is_success() => CheckResult::pass(
             "port",
-            words!(lang, "the bank at {address} takes orders", "{address} 的服务可以受理订单"),
+            tr!(lang, "the bank at {address} takes orders", "{address} 的服务可以受理订单"),
         ),
-        Ok(response) => Finding::bad(
+        Ok(response) => CheckResult::error(
             "port",
-            words!(
+            tr!(
                 lang,
                 "what is at {address} takes no orders now: {}",
                 "{address} 目前不受理订单：{}",
                 response.body.trim()
             ),
-            words!(lang, "look at its log, and start it again", "请查看日志并重新启动"),
+            tr!(lang, "look at its log, and start it again", "请查看日志并重新启动"),
         ),
-        Err(error) => Finding::bad(
+        Err(error) => CheckResult::error(
             "port",
-            words!(
+            tr!(
                 lang,
                 "{address} is no address of this machine, or taken by something that is no bank: {error}",
                 "{address} 不是本机地址，或被其他程序占用：{error}"
             ),
-            words!(
+            tr!(
                 lang,
                 "stop what is there, or set `listen` to another address",
                 "请停止该程序，或将 `listen` 改为其他地址"
@@ -239,25 +235,25 @@ pub(super) async fn port(config: &Config, lang: Lang) -> Finding {
 }
 
 /// What callers of an app meet.
-pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<Finding> {
+pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<CheckResult> {
     let appid = app.appid;
     let mut findings = Vec::new();
     if app.midas_key.matches(app.sandbox_midas_key.expose()) {
-        findings.push(Finding::bad(
+        findings.push(CheckResult::error(
             "app",
-            words!(
+            tr!(
                 lang,
                 "{appid} has one Midas key for live and sandbox: a test signs for real coins",
                 "{appid} 的正式与沙箱环境使用同一个 Midas 密钥：测试签名可以动用真实游戏币"
             ),
-            words!(lang, "give the sandbox a key of its own", "请为沙箱设置独立的密钥"),
+            tr!(lang, "give the sandbox a key of its own", "请为沙箱设置独立的密钥"),
         ));
     }
     if app.login == LoginMode::Open {
-        findings.push(Finding::note(
+        findings.push(CheckResult::warning(
             "app",
-            words!(lang, "{appid} logs in whoever shows any code", "{appid} 接受任意登录码"),
-            words!(
+            tr!(lang, "{appid} logs in whoever shows any code", "{appid} 接受任意登录码"),
+            tr!(
                 lang,
                 "login = \"push\", unless it is for development",
                 "除开发用途外，请设置 login = \"push\""
@@ -265,10 +261,10 @@ pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<Finding> {
         ));
     }
     if !app.static_access_tokens.is_empty() {
-        findings.push(Finding::note(
+        findings.push(CheckResult::warning(
             "app",
-            words!(lang, "{appid} has access tokens that never expire", "{appid} 有永不过期的 access_token"),
-            words!(
+            tr!(lang, "{appid} has access tokens that never expire", "{appid} 有永不过期的 access_token"),
+            tr!(
                 lang,
                 "remove static_access_tokens, unless it is for development",
                 "除开发用途外，请移除 static_access_tokens"
@@ -276,14 +272,10 @@ pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<Finding> {
         ));
     }
     if app.mp_sig == MpSig::Off {
-        findings.push(Finding::note(
+        findings.push(CheckResult::warning(
             "app",
-            words!(
-                lang,
-                "{appid} is called without the player's own signature",
-                "{appid} 的调用不校验玩家签名"
-            ),
-            words!(
+            tr!(lang, "{appid} is called without the player's own signature", "{appid} 的调用不校验玩家签名"),
+            tr!(
                 lang,
                 "mp_sig = \"required\" where back ends have session keys, as midasPresent documents",
                 "若后端持有 session_key，请按 midasPresent 文档设置 mp_sig = \"required\""
@@ -291,10 +283,10 @@ pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<Finding> {
         ));
     }
     if app.present_max.is_none() && app.present_max_per_player_per_day.is_none() {
-        findings.push(Finding::note(
+        findings.push(CheckResult::warning(
             "app",
-            words!(lang, "{appid} may give any number of coins at once", "{appid} 单次赠币数量没有上限"),
-            words!(
+            tr!(lang, "{appid} may give any number of coins at once", "{appid} 单次赠币数量没有上限"),
+            tr!(
                 lang,
                 "present_max bounds what a slip of a digit, or a stolen key, can give",
                 "设置 present_max，可限制笔误或密钥泄露造成的损失"
@@ -302,29 +294,29 @@ pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<Finding> {
         ));
     }
     if findings.is_empty() {
-        findings.push(Finding::good(
+        findings.push(CheckResult::pass(
             "app",
-            words!(lang, "{appid} is set up as it should be", "{appid} 设置得当"),
+            tr!(lang, "{appid} is set up as it should be", "{appid} 设置得当"),
         ));
     }
     findings
 }
 
 /// Shorter tokens can be guessed by who can try often.
-const OPERATOR_TOKEN_MIN: usize = 16;
+const OPERATOR_TOKEN_CHARS_MIN: usize = 16;
 
 /// What opens the operator API.
-pub(super) fn operator(config: &Config, lang: Lang) -> Option<Finding> {
-    let is_short = config.bank.operator_token.expose().len() < OPERATOR_TOKEN_MIN;
+pub(super) fn operator(config: &Config, lang: Lang) -> Option<CheckResult> {
+    let is_short = config.server.operator_token.expose().len() < OPERATOR_TOKEN_CHARS_MIN;
     is_short.then(|| {
-        Finding::bad(
+        CheckResult::error(
             "operator",
-            words!(
+            tr!(
                 lang,
-                "the operator's token has fewer than {OPERATOR_TOKEN_MIN} characters",
-                "运维令牌少于 {OPERATOR_TOKEN_MIN} 个字符"
+                "the operator's token has fewer than {OPERATOR_TOKEN_CHARS_MIN} characters",
+                "运维令牌少于 {OPERATOR_TOKEN_CHARS_MIN} 个字符"
             ),
-            words!(
+            tr!(
                 lang,
                 "take 32 random hex digits, as pactolus init does",
                 "请使用 32 位随机十六进制数，与 pactolus init 相同"

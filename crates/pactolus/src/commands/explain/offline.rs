@@ -13,14 +13,14 @@ use pactolus_protocol::{
 use pactolus_server::AppSettings;
 use serde_json::json;
 
-use super::{FIX, SIGNED, secret};
-use crate::cli::exit::Failure;
-use crate::cli::i18n::{Lang, Text, words};
-use crate::cli::output::Output;
+use super::{FIX_LABEL, SIGNED_TEXT_LABEL, parse_secret};
+use crate::cli::exit::CliError;
+use crate::cli::i18n::{BilingualText, Lang, tr};
+use crate::cli::output::OutputFormat;
 use crate::config::Config;
 
 /// A request that was refused.
-pub(super) struct Request {
+pub(super) struct OfflineRequest {
     pub(super) file: PathBuf,
     pub(super) path: CallPath,
     pub(super) token: String,
@@ -28,22 +28,27 @@ pub(super) struct Request {
 }
 
 /// What is to be said of one signature.
-struct Explained {
+struct DiagnosedSignature {
     parameter: Parameter,
     finding: SignatureFinding,
     signed_text: String,
 }
 
 /// Searches `request`, and prints what was found.
-pub(super) fn explain(config: &Config, request: &Request, output: Output, lang: Lang) -> Result<(), Failure> {
+pub(super) fn explain(
+    config: &Config,
+    request: &OfflineRequest,
+    output: OutputFormat,
+    lang: Lang,
+) -> Result<(), CliError> {
     let bytes =
         fs::read(&request.file).with_context(|| format!("{} cannot be read", request.file.display()))?;
-    let token = secret("--token", &request.token, AccessToken::new)?;
+    let token = parse_secret("--token", &request.token, AccessToken::new)?;
     let session = request.session_key.as_deref();
-    let session = session.map(|key| secret("--session-key", key, SessionKey::new)).transpose()?;
-    let evidence =
-        Evidence::read(request.path, &token, &bytes).map_err(|refusal| anyhow!("{}", in_words(&refusal)))?;
-    let app = app_of(config, &evidence)?;
+    let session = session.map(|key| parse_secret("--session-key", key, SessionKey::new)).transpose()?;
+    let evidence = Evidence::read(request.path, &token, &bytes)
+        .map_err(|refusal| anyhow!("{}", refusal_text(&refusal)))?;
+    let app = find_app(config, &evidence)?;
     let keys = AppKeys {
         live: &app.midas_key,
         sandbox: &app.sandbox_midas_key,
@@ -51,39 +56,47 @@ pub(super) fn explain(config: &Config, request: &Request, output: Output, lang: 
         session: session.as_ref(),
         previous_session: None,
     };
-    let explained = explained(&evidence, &keys, app);
-    let wrong = wrong_parameter(request.path.kind, &bytes);
+    let explained = explain_signatures(&evidence, &keys, app);
+    let wrong = parameter_error(request.path.kind, &bytes);
     let printed = match output {
-        Output::Text => text(&mut io::stdout(), &explained, wrong.as_ref(), lang),
-        Output::Json => json(&mut io::stdout(), &explained, wrong.as_ref()),
+        OutputFormat::Text => text(&mut io::stdout(), &explained, wrong.as_ref(), lang),
+        OutputFormat::Json => json(&mut io::stdout(), &explained, wrong.as_ref()),
     };
     Ok(printed.context("stdout cannot be written to")?)
 }
 
 /// The app that the body names.
-fn app_of<'c>(config: &'c Config, evidence: &Evidence<'_>) -> anyhow::Result<&'c AppSettings> {
+fn find_app<'c>(config: &'c Config, evidence: &Evidence<'_>) -> anyhow::Result<&'c AppSettings> {
     let appid = evidence.raw_text(Parameter::AppId).ok_or_else(|| anyhow!("the body has no appid"))?;
-    let app = config.bank.apps.iter().find(|app| app.appid.as_str() == appid);
+    let app = config.server.apps.iter().find(|app| app.appid.as_str() == appid);
     app.ok_or_else(|| anyhow!("the configuration has no app {appid:?}, which the body names"))
 }
 
 /// What there is to say of the signatures that were sent and whose keys are known.
-fn explained(evidence: &Evidence<'_>, keys: &AppKeys<'_>, app: &AppSettings) -> Vec<Explained> {
+fn explain_signatures(
+    evidence: &Evidence<'_>,
+    keys: &AppKeys<'_>,
+    app: &AppSettings,
+) -> Vec<DiagnosedSignature> {
     let mut explained = Vec::new();
     if evidence.raw_text(Parameter::Sig).is_some() {
         let finding = evidence.explain_sig(keys, app.dialects);
-        explained.push(Explained { parameter: Parameter::Sig, finding, signed_text: evidence.sig_text() });
+        explained.push(DiagnosedSignature {
+            parameter: Parameter::Sig,
+            finding,
+            signed_text: evidence.sig_text(),
+        });
     }
     if evidence.raw_text(Parameter::MpSig).is_some() && keys.session.is_some() {
         let finding = evidence.explain_mp_sig(keys, app.dialects);
         let signed_text = evidence.mp_sig_text();
-        explained.push(Explained { parameter: Parameter::MpSig, finding, signed_text });
+        explained.push(DiagnosedSignature { parameter: Parameter::MpSig, finding, signed_text });
     }
     explained
 }
 
 /// Why the bank would refuse the parameters before it looks at a signature.
-fn wrong_parameter(kind: CallKind, bytes: &[u8]) -> Option<ErrorReply> {
+fn parameter_error(kind: CallKind, bytes: &[u8]) -> Option<ErrorReply> {
     let body = Body::parse(bytes).ok()?;
     match kind {
         CallKind::Present => Present::from_body(&body).err(),
@@ -93,55 +106,59 @@ fn wrong_parameter(kind: CallKind, bytes: &[u8]) -> Option<ErrorReply> {
     }
 }
 
-fn in_words(refusal: &ErrorReply) -> String {
+fn refusal_text(refusal: &ErrorReply) -> String {
     format!("{} {refusal}", refusal.code().code())
 }
 
 fn text(
     out: &mut impl Write,
-    explained: &[Explained],
+    explained: &[DiagnosedSignature],
     wrong: Option<&ErrorReply>,
     lang: Lang,
 ) -> io::Result<()> {
     if let Some(refusal) = wrong {
-        let refusal = in_words(refusal);
-        writeln!(out, "{}", words!(lang, "parameters: {refusal}", "参数：{refusal}"))?;
+        let refusal = refusal_text(refusal);
+        writeln!(out, "{}", tr!(lang, "parameters: {refusal}", "参数：{refusal}"))?;
     }
-    for Explained { parameter, finding, signed_text } in explained {
+    for DiagnosedSignature { parameter, finding, signed_text } in explained {
         writeln!(out, "{parameter}: {finding}")?;
         if !matches!(finding, SignatureFinding::Verified(_)) {
-            writeln!(out, "{}{}", FIX.of(lang), finding.fix())?;
-            writeln!(out, "  {}{signed_text}", SIGNED.of(lang))?;
+            writeln!(out, "{}{}", FIX_LABEL.for_lang(lang), finding.fix())?;
+            writeln!(out, "  {}{signed_text}", SIGNED_TEXT_LABEL.for_lang(lang))?;
         }
     }
     for parameter in [Parameter::Sig, Parameter::MpSig] {
         if explained.iter().all(|explained| explained.parameter != parameter) {
-            let why = missing(parameter).of(lang);
+            let why = not_checked_reason(parameter).for_lang(lang);
             writeln!(
                 out,
                 "{}",
-                words!(lang, "{parameter}: not looked at; {why}", "{parameter}：未检查；{why}")
+                tr!(lang, "{parameter}: not looked at; {why}", "{parameter}：未检查；{why}")
             )?;
         }
     }
     Ok(())
 }
 
-fn missing(parameter: Parameter) -> Text {
+fn not_checked_reason(parameter: Parameter) -> BilingualText {
     if parameter == Parameter::MpSig {
-        Text {
+        BilingualText {
             en: "it takes an mp_sig in the body and --session-key",
             zh: "需要请求体中有 mp_sig，并给出 --session-key",
         }
     } else {
-        Text { en: "the body has none", zh: "请求体中没有" }
+        BilingualText { en: "the body has none", zh: "请求体中没有" }
     }
 }
 
-fn json(out: &mut impl Write, explained: &[Explained], wrong: Option<&ErrorReply>) -> io::Result<()> {
+fn json(
+    out: &mut impl Write,
+    explained: &[DiagnosedSignature],
+    wrong: Option<&ErrorReply>,
+) -> io::Result<()> {
     let of = |parameter| {
         let explained = explained.iter().find(|explained| explained.parameter == parameter)?;
-        let Explained { finding, signed_text, .. } = explained;
+        let DiagnosedSignature { finding, signed_text, .. } = explained;
         Some(json!({
             "name": finding.name(),
             "finding": finding.to_string(),
@@ -150,7 +167,7 @@ fn json(out: &mut impl Write, explained: &[Explained], wrong: Option<&ErrorReply
         }))
     };
     let outcome = json!({
-        "parameters": wrong.map(in_words),
+        "parameters": wrong.map(refusal_text),
         "sig": of(Parameter::Sig),
         "mp_sig": of(Parameter::MpSig),
     });

@@ -8,35 +8,35 @@ use sha2::{Digest as _, Sha256};
 
 /// The name of a campaign: 1 to 36 of the characters that a bill number may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Campaign(String);
+pub(crate) struct CampaignName(String);
 
 /// 26 digits of 5 bits are 130 bits of a digest. Two of a hundred million players meet in them with a chance of one in
 /// 2^77; they would be told by the bank, which refuses the second as another order.
 const DIGITS: usize = 26;
 
 /// Goes before what is digested, so that another scheme can never make the same numbers.
-const SCHEME: &str = "pactolus campaign 1";
+const DIGEST_DOMAIN: &str = "pactolus campaign 1";
 
-impl Campaign {
+impl CampaignName {
     /// The number of the `nth` gift, the first being 1, to a player in a zone.
     ///
     /// It does not depend on the coins: a row whose coins were changed is the same gift, which is given once.
     pub(crate) fn bill_no(&self, openid: &OpenId, zone_id: &ZoneId, nth: u32) -> BillNo {
         // No part can hold the separator, so no two gifts have one text.
-        let text = format!("{SCHEME}\0{}\0{openid}\0{zone_id}\0{nth}", self.0);
-        BillNo::new(&format!("{}-{}", self.0, digits(&Sha256::digest(text)))).expect("the name was tried")
+        let text = format!("{DIGEST_DOMAIN}\0{}\0{openid}\0{zone_id}\0{nth}", self.0);
+        BillNo::new(&format!("{}-{}", self.0, base32(&Sha256::digest(text)))).expect("the name was tried")
     }
 }
 
 /// The first 130 bits in base 32, without the letters that are taken for digits.
-fn digits(digest: &[u8]) -> String {
+fn base32(digest: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let bit = |at: usize| usize::from(digest[at / 8] >> (7 - at % 8) & 1);
     let digit = |place: usize| (0..5).fold(0, |digit, at| digit << 1 | bit(place * 5 + at));
     (0..DIGITS).map(|place| char::from(ALPHABET[digit(place)])).collect()
 }
 
-impl FromStr for Campaign {
+impl FromStr for CampaignName {
     type Err = InvalidText;
 
     fn from_str(name: &str) -> Result<Self, InvalidText> {
@@ -47,7 +47,7 @@ impl FromStr for Campaign {
     }
 }
 
-impl fmt::Display for Campaign {
+impl fmt::Display for CampaignName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -57,25 +57,25 @@ impl fmt::Display for Campaign {
 mod tests {
     use super::*;
 
-    fn number(campaign: &str, openid: &str, zone: &str, nth: u32) -> String {
-        let campaign: Campaign = campaign.parse().unwrap();
+    fn bill_no(campaign: &str, openid: &str, zone: &str, nth: u32) -> String {
+        let campaign: CampaignName = campaign.parse().unwrap();
         campaign.bill_no(&openid.parse().unwrap(), &zone.parse().unwrap(), nth).to_string()
     }
 
     /// These stand in results files and in banks: they must never change.
     #[test]
-    fn a_gift_has_the_same_number_for_ever() {
-        assert_eq!(number("spring", "player-1", "1", 1), "spring-gyaf5e8ax1sy3qy2nsgct9g06r");
+    fn bill_no_is_stable_across_versions() {
+        assert_eq!(bill_no("spring", "player-1", "1", 1), "spring-gyaf5e8ax1sy3qy2nsgct9g06r");
     }
 
     #[test]
-    fn everything_that_names_a_gift_is_in_its_number() {
+    fn bill_no_depends_on_every_key_part() {
         let mut numbers = vec![
-            number("spring", "player-1", "1", 1),
-            number("autumn", "player-1", "1", 1),
-            number("spring", "player-2", "1", 1),
-            number("spring", "player-1", "2", 1),
-            number("spring", "player-1", "1", 2),
+            bill_no("spring", "player-1", "1", 1),
+            bill_no("autumn", "player-1", "1", 1),
+            bill_no("spring", "player-2", "1", 1),
+            bill_no("spring", "player-1", "2", 1),
+            bill_no("spring", "player-1", "1", 2),
         ];
         numbers.sort_unstable();
         numbers.dedup();
@@ -83,13 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leaves_room_for_the_digits() {
+    fn campaign_name_leaves_room_for_digits() {
         let longest = "x".repeat(36);
-        assert_eq!(number(&longest, "p", "1", 1).len(), BillNo::MAX);
+        assert_eq!(bill_no(&longest, "p", "1", 1).len(), BillNo::MAX);
         for bad in ["", "no spaces", "春", &"x".repeat(37)] {
-            assert!(bad.parse::<Campaign>().is_err(), "{bad}");
+            assert!(bad.parse::<CampaignName>().is_err(), "{bad}");
         }
-        let error = "a b".parse::<Campaign>().unwrap_err().to_string();
+        let error = "a b".parse::<CampaignName>().unwrap_err().to_string();
         assert_eq!(error, "holds ' '; 1 to 36 digits, letters or any of _-|*@ are allowed");
     }
 }

@@ -13,47 +13,47 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::outcome::{Number, Outcome, Recorded, Sent, send};
-use super::plan::Gifts;
-use super::progress::{Progress, Tally};
-use super::results::{Earlier, Entry, Results};
+use super::outcome::{BillNoOrigin, GiftOutcome, GiftStatus, SendResult, send};
+use super::plan::GiftReader;
+use super::progress::{OutcomeCounts, Progress};
+use super::results::{Entry, ResultsFile, ResultsIndex};
 
 /// The most gifts that may be sent at once.
-pub(crate) const AT_ONCE_MAX: usize = 256;
+pub(crate) const CONCURRENCY_MAX: usize = 256;
 
 /// After so many refusals without a gift between them, the others would hardly fare better.
-const REFUSED_IN_A_ROW_MAX: u64 = 100;
+const CONSECUTIVE_REFUSALS_MAX: u64 = 100;
 
 /// How a campaign is run.
-pub(crate) struct Pace {
+pub(crate) struct SendLimits {
     /// How many gifts are sent at once: 1 to [`AT_ONCE_MAX`].
-    pub(crate) at_once: usize,
+    pub(crate) concurrency: usize,
     /// How many are begun in a second, if that is bounded.
-    pub(crate) per_second: Option<u32>,
+    pub(crate) rate: Option<u32>,
 }
 
 /// What a campaign stands on.
 pub(crate) struct Campaign<'a> {
     pub(crate) client: Client,
-    pub(crate) gifts: Gifts<'a>,
+    pub(crate) gifts: GiftReader<'a>,
     /// What earlier runs have written down.
-    pub(crate) earlier: Earlier,
+    pub(crate) recorded: ResultsIndex,
     /// Whether there was an earlier run.
     pub(crate) is_resumed: bool,
-    pub(crate) pace: Pace,
+    pub(crate) limits: SendLimits,
 }
 
 /// Why a campaign has not given every gift.
 #[derive(Debug)]
-pub(crate) enum Shortfall {
+pub(crate) enum StopReason {
     /// It was told to.
-    Told,
+    Interrupted,
     /// Every other gift would meet the same.
-    ConcernsAll(String),
+    AppMisconfigured(String),
     /// So many were refused, one after the other.
-    RefusedInARow(String),
+    ConsecutiveRefusals(String),
     /// The bank does not answer.
-    NoAnswers(String),
+    Unreachable(String),
     /// All were tried and some refused, the last one for this.
     Refused(String),
     /// The results can no longer be written, or the rows no longer be read.
@@ -64,167 +64,167 @@ impl Campaign<'_> {
     /// Gives what is left; what came of it, and why not of all.
     pub(crate) async fn run(
         self,
-        results: Results,
+        results: ResultsFile,
         stop: impl Future<Output = ()>,
         progress: &Progress,
-    ) -> (Tally, Option<Shortfall>) {
-        let mut watch = Watch::new(self.pace.at_once);
-        let (rows, writing) = match results.write(AT_ONCE_MAX) {
+    ) -> (OutcomeCounts, Option<StopReason>) {
+        let mut monitor = FailureMonitor::new(self.limits.concurrency);
+        let (rows, writing) = match results.spawn_writer(CONCURRENCY_MAX) {
             Ok(writing) => writing,
-            Err(error) => return (watch.tally, Some(Shortfall::Io(error))),
+            Err(error) => return (monitor.tally, Some(StopReason::Io(error))),
         };
         let mut calls = JoinSet::new();
-        let sent = self.send_all(rows, stop, &mut calls, &mut watch, progress).await;
+        let sent = self.send_all(rows, stop, &mut calls, &mut monitor, progress).await;
         if let Err(error) = sent {
-            watch.stopped.get_or_insert(Shortfall::Io(error));
+            monitor.stop_reason.get_or_insert(StopReason::Io(error));
         }
         while let Some(sent) = calls.join_next().await {
-            watch.see(sent.ok().flatten(), progress);
+            monitor.observe(sent.ok().flatten(), progress);
         }
-        progress.end();
+        progress.finish();
         let written = writing.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
         if let Err(error) = written {
-            watch.stopped = Some(Shortfall::Io(error));
+            monitor.stop_reason = Some(StopReason::Io(error));
         }
-        (watch.tally, watch.stopped.or(watch.last_refusal.map(Shortfall::Refused)))
+        (monitor.tally, monitor.stop_reason.or(monitor.last_refusal.map(StopReason::Refused)))
     }
 
     async fn send_all(
         &self,
         rows: mpsc::Sender<Entry>,
         stop: impl Future<Output = ()>,
-        calls: &mut JoinSet<Option<Sent>>,
-        watch: &mut Watch,
+        calls: &mut JoinSet<Option<SendResult>>,
+        monitor: &mut FailureMonitor,
         progress: &Progress,
     ) -> io::Result<()> {
         let mut stop = std::pin::pin!(stop);
-        let slots = Arc::new(Semaphore::new(self.pace.at_once));
-        let mut clock = Ticks::new(self.pace.per_second);
-        let mut lacking = 0;
+        let slots = Arc::new(Semaphore::new(self.limits.concurrency));
+        let mut ticker = Ticker::new(self.limits.rate);
+        let mut rows_missing = 0;
         for gift in self.gifts.walk()? {
             let (line, present, number) = gift?;
-            let recorded = self.earlier.of(&present);
-            if matches!(recorded, Recorded::Given | Recorded::Otherwise) {
+            let recorded = self.recorded.status(&present);
+            if matches!(recorded, GiftStatus::Applied | GiftStatus::Conflict) {
                 continue;
             }
-            let lacks_row = recorded == Recorded::No;
-            let may_be_sent = lacks_row && self.is_resumed && lacking < AT_ONCE_MAX;
+            let lacks_row = recorded == GiftStatus::Missing;
+            let may_be_sent = lacks_row && self.is_resumed && rows_missing < CONCURRENCY_MAX;
             let number =
-                if may_be_sent || recorded == Recorded::Unknown { Number::MaybeSent } else { number };
-            lacking += usize::from(lacks_row);
+                if may_be_sent || recorded == GiftStatus::Unknown { BillNoOrigin::MaybeSent } else { number };
+            rows_missing += usize::from(lacks_row);
             let slot = tokio::select! {
                 biased;
                 () = &mut stop => {
-                    watch.stopped = Some(Shortfall::Told);
+                    monitor.stop_reason = Some(StopReason::Interrupted);
                     return Ok(());
                 }
-                slot = turn(&slots, &mut clock) => slot,
+                slot = acquire_slot(&slots, &mut ticker) => slot,
             };
             while let Some(sent) = calls.try_join_next() {
-                watch.see(sent.ok().flatten(), progress);
+                monitor.observe(sent.ok().flatten(), progress);
             }
-            if watch.stopped.is_some() {
+            if monitor.stop_reason.is_some() {
                 return Ok(());
             }
-            calls.spawn(give(self.client.clone(), line, present, number, slot, rows.clone()));
+            calls.spawn(send_and_record(self.client.clone(), line, present, number, slot, rows.clone()));
         }
         Ok(())
     }
 }
 
 /// Waits for a slot, and then for the time.
-async fn turn(slots: &Arc<Semaphore>, clock: &mut Ticks) -> tokio::sync::OwnedSemaphorePermit {
+async fn acquire_slot(slots: &Arc<Semaphore>, ticker: &mut Ticker) -> tokio::sync::OwnedSemaphorePermit {
     let slot = Arc::clone(slots).acquire_owned().await.expect("nobody closes the slots");
-    clock.tick().await;
+    ticker.tick().await;
     slot
 }
 
 /// Sends one gift and hands its row on; nothing if the row cannot be written any more.
-async fn give(
+async fn send_and_record(
     client: Client,
     line: u64,
     present: PresentRequest,
-    number: Number,
+    number: BillNoOrigin,
     slot: tokio::sync::OwnedSemaphorePermit,
     rows: mpsc::Sender<Entry>,
-) -> Option<Sent> {
+) -> Option<SendResult> {
     let sent = send(&client, &present, number).await;
-    let seen = Sent { detail: sent.detail.clone(), ..sent };
-    rows.send(Entry { line, present, sent, _slot: slot }).await.ok().map(|()| seen)
+    let result = SendResult { detail: sent.detail.clone(), ..sent };
+    rows.send(Entry { line, present, sent, _slot: slot }).await.ok().map(|()| result)
 }
 
 /// Looks at what comes back, and says when it is no use to go on.
-struct Watch {
-    tally: Tally,
-    stopped: Option<Shortfall>,
+struct FailureMonitor {
+    tally: OutcomeCounts,
+    stop_reason: Option<StopReason>,
     /// Why the last one was refused that was.
     last_refusal: Option<String>,
-    refused_in_a_row: u64,
-    unanswered_in_a_row: u64,
+    consecutive_refusals: u64,
+    consecutive_unanswered: u64,
     /// When no slot brings an answer, nobody answers.
     unanswered_max: u64,
 }
 
-impl Watch {
+impl FailureMonitor {
     fn new(at_once: usize) -> Self {
         Self {
-            tally: Tally::default(),
-            stopped: None,
+            tally: OutcomeCounts::default(),
+            stop_reason: None,
             last_refusal: None,
-            refused_in_a_row: 0,
-            unanswered_in_a_row: 0,
+            consecutive_refusals: 0,
+            consecutive_unanswered: 0,
             unanswered_max: at_once as u64,
         }
     }
 
-    fn see(&mut self, sent: Option<Sent>, progress: &Progress) {
+    fn observe(&mut self, sent: Option<SendResult>, progress: &Progress) {
         let Some(sent) = sent else {
-            self.stopped.get_or_insert(Shortfall::Io(io::Error::other("the results cannot be written")));
+            self.stop_reason.get_or_insert(StopReason::Io(io::Error::other("the results cannot be written")));
             return;
         };
-        self.tally.count(sent.outcome);
-        progress.show(&self.tally);
+        self.tally.add(sent.outcome);
+        progress.update(&self.tally);
         match sent.outcome {
-            Outcome::Given | Outcome::GivenBefore => {
-                (self.refused_in_a_row, self.unanswered_in_a_row) = (0, 0);
+            GiftOutcome::Applied | GiftOutcome::Replayed => {
+                (self.consecutive_refusals, self.consecutive_unanswered) = (0, 0);
             }
-            Outcome::Refused => {
-                self.refused_in_a_row += 1;
+            GiftOutcome::Refused => {
+                self.consecutive_refusals += 1;
                 self.last_refusal = Some(sent.detail.clone());
             }
-            Outcome::NotSent | Outcome::Unknown => self.unanswered_in_a_row += 1,
+            GiftOutcome::NotSent | GiftOutcome::Unknown => self.consecutive_unanswered += 1,
         }
-        if sent.concerns_all {
-            self.stopped.get_or_insert(Shortfall::ConcernsAll(sent.detail));
-        } else if self.refused_in_a_row >= REFUSED_IN_A_ROW_MAX {
-            self.stopped.get_or_insert(Shortfall::RefusedInARow(sent.detail));
-        } else if self.unanswered_in_a_row >= self.unanswered_max {
-            self.stopped.get_or_insert(Shortfall::NoAnswers(sent.detail));
+        if sent.app_misconfigured {
+            self.stop_reason.get_or_insert(StopReason::AppMisconfigured(sent.detail));
+        } else if self.consecutive_refusals >= CONSECUTIVE_REFUSALS_MAX {
+            self.stop_reason.get_or_insert(StopReason::ConsecutiveRefusals(sent.detail));
+        } else if self.consecutive_unanswered >= self.unanswered_max {
+            self.stop_reason.get_or_insert(StopReason::Unreachable(sent.detail));
         }
     }
 }
 
 /// Evenly spaced moments to begin something.
-struct Ticks {
-    every: Duration,
+struct Ticker {
+    interval: Duration,
     next: Option<Instant>,
 }
 
-impl Ticks {
+impl Ticker {
     fn new(per_second: Option<u32>) -> Self {
         let every = per_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        Self { every, next: None }
+        Self { interval: every, next: None }
     }
 
     /// The next moment. Those that were missed are made up for only as far as timers are late: the rate is a bound.
     async fn tick(&mut self) {
-        const TIMERS_LATE: Duration = Duration::from_millis(10);
-        if self.every.is_zero() {
+        const TIMER_SLACK: Duration = Duration::from_millis(10);
+        if self.interval.is_zero() {
             return;
         }
         let now = Instant::now();
-        let at = self.next.map_or(now, |next| next.max(now.checked_sub(TIMERS_LATE).unwrap_or(now)));
-        self.next = Some(at + self.every);
+        let at = self.next.map_or(now, |next| next.max(now.checked_sub(TIMER_SLACK).unwrap_or(now)));
+        self.next = Some(at + self.interval);
         tokio::time::sleep_until(at).await;
     }
 }
@@ -234,27 +234,43 @@ mod tests {
     use super::*;
     use crate::cli::i18n::Lang;
 
-    fn stopped_after(outcomes: impl IntoIterator<Item = (Outcome, bool)>) -> (u64, Option<Shortfall>) {
-        let (mut watch, progress) = (Watch::new(4), Progress::new(1, Lang::En));
+    fn stop_reason_after(
+        outcomes: impl IntoIterator<Item = (GiftOutcome, bool)>,
+    ) -> (u64, Option<StopReason>) {
+        let (mut monitor, progress) = (FailureMonitor::new(4), Progress::new(1, Lang::En));
         for (outcome, concerns_all) in outcomes {
-            let sent = Sent { outcome, balance: None, detail: "why".to_owned(), concerns_all };
-            watch.see(Some(sent), &progress);
-            if watch.stopped.is_some() {
+            let sent = SendResult {
+                outcome,
+                balance: None,
+                detail: "why".to_owned(),
+                app_misconfigured: concerns_all,
+            };
+            monitor.observe(Some(sent), &progress);
+            if monitor.stop_reason.is_some() {
                 break;
             }
         }
-        (watch.tally.tried(), watch.stopped)
+        (monitor.tally.attempted(), monitor.stop_reason)
     }
 
     #[test]
-    fn a_campaign_ends_when_it_is_no_use_to_go_on() {
+    fn campaign_stops_on_persistent_failure() {
         let many = |outcome| std::iter::repeat_n((outcome, false), 1000);
-        assert!(matches!(stopped_after(many(Outcome::Given)), (1000, None)));
-        assert!(matches!(stopped_after(many(Outcome::Refused)), (100, Some(Shortfall::RefusedInARow(_)))));
-        assert!(matches!(stopped_after(many(Outcome::Unknown)), (4, Some(Shortfall::NoAnswers(_)))));
-        assert!(matches!(stopped_after([(Outcome::Refused, true)]), (1, Some(Shortfall::ConcernsAll(_)))));
-        let now_and_then =
-            [Outcome::Unknown, Outcome::Unknown, Outcome::Given].map(|outcome| (outcome, false));
-        assert!(matches!(stopped_after(now_and_then.repeat(50)), (150, None)));
+        assert!(matches!(stop_reason_after(many(GiftOutcome::Applied)), (1000, None)));
+        assert!(matches!(
+            stop_reason_after(many(GiftOutcome::Refused)),
+            (100, Some(StopReason::ConsecutiveRefusals(_)))
+        ));
+        assert!(matches!(
+            stop_reason_after(many(GiftOutcome::Unknown)),
+            (4, Some(StopReason::Unreachable(_)))
+        ));
+        assert!(matches!(
+            stop_reason_after([(GiftOutcome::Refused, true)]),
+            (1, Some(StopReason::AppMisconfigured(_)))
+        ));
+        let now_and_then = [GiftOutcome::Unknown, GiftOutcome::Unknown, GiftOutcome::Applied]
+            .map(|outcome| (outcome, false));
+        assert!(matches!(stop_reason_after(now_and_then.repeat(50)), (150, None)));
     }
 }

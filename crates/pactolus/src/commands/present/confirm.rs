@@ -5,36 +5,33 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::ManyArgs;
+use super::BatchArgs;
 use super::plan::Plan;
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
 use crate::cli::table::Table;
-use crate::connect::Bank;
+use crate::connect::Connection;
 
 /// What is about to be given: the totals, and the first gifts.
-pub(super) fn shown(plan: &Plan, bank: &Bank, lang: Lang) -> String {
-    let (left, coins, rows) = (plan.left(), plan.coins_left, plan.rows);
-    let mut text = words!(
+pub(super) fn preview(plan: &Plan, connection: &Connection, lang: Lang) -> String {
+    let (left, coins, rows) = (plan.remaining(), plan.coins_remaining, plan.rows);
+    let mut text = tr!(
         lang,
         "{left} gifts of {coins} coins in all, {} app {} at {}\n",
         "共 {left} 份赠币、{coins} 个游戏币，{} 环境，应用 {}，地址 {}\n",
-        bank.app.environment(),
-        bank.app.appid(),
-        bank.url
+        connection.app.environment(),
+        connection.app.appid(),
+        connection.url
     );
-    if plan.given > 0 {
-        let given = plan.given;
-        text += &words!(
-            lang,
-            "{given} of {rows} rows are given already\n",
-            "{rows} 行中已有 {given} 行发放完毕\n"
-        );
+    if plan.applied > 0 {
+        let given = plan.applied;
+        text +=
+            &tr!(lang, "{given} of {rows} rows are given already\n", "{rows} 行中已有 {given} 行发放完毕\n");
     }
     let mut table = Table::new(["line", "openid", "zone_id", "present_counts", "bill_no"]);
     for (line, present) in &plan.sample {
         let player = &present.player;
-        table.row([
+        table.push_row([
             line.to_string(),
             player.openid.to_string(),
             player.zone_id.to_string(),
@@ -43,31 +40,31 @@ pub(super) fn shown(plan: &Plan, bank: &Bank, lang: Lang) -> String {
         ]);
     }
     text += &table.to_string();
-    if plan.left() > plan.sample.len() as u64 {
+    if plan.remaining() > plan.sample.len() as u64 {
         text += "…\n";
     }
     text
 }
 
 /// Asks whether to go on, unless it was said before.
-pub(super) fn confirm(args: &ManyArgs, from: &Path, lang: Lang) -> Result<(), Failure> {
+pub(super) fn confirm(args: &BatchArgs, from: &Path, lang: Lang) -> Result<(), CliError> {
     if args.yes {
         return Ok(());
     }
     if from == Path::new("-") || !io::stdin().is_terminal() {
-        let said = words!(
+        let said = tr!(
             lang,
             "there is nobody to ask; say --yes to give without asking",
             "无法询问确认；请加 --yes 直接发放"
         );
-        return Err(Failure::said(Kind::NoneGiven, said));
+        return Err(CliError::message(ExitCode::NoneApplied, said));
     }
-    eprint!("{}", words!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
+    eprint!("{}", tr!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
     io::stderr().flush().context("stderr cannot be written to")?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).context("stdin cannot be read")?;
     if ["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()) {
         return Ok(());
     }
-    Err(Failure::said(Kind::NoneGiven, words!(lang, "nothing was given", "没有发放任何赠币")))
+    Err(CliError::message(ExitCode::NoneApplied, tr!(lang, "nothing was given", "没有发放任何赠币")))
 }

@@ -5,15 +5,15 @@ use pactolus_client::{
     PresentError, PresentRequest, TransportError,
 };
 
-use crate::cli::exit::with_causes;
+use crate::cli::exit::error_chain;
 
 /// What became of a gift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum GiftOutcome {
     /// Given by this run.
-    Given,
+    Applied,
     /// Given before this run: the very same order was there already.
-    GivenBefore,
+    Replayed,
     /// Refused, and not given.
     Refused,
     /// Not given, because the bank could not be asked; a later run may.
@@ -22,12 +22,12 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-impl Outcome {
+impl GiftOutcome {
     /// Its name in the results file.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Given => "given",
-            Self::GivenBefore => "given-before",
+            Self::Applied => "given",
+            Self::Replayed => "given-before",
             Self::Refused => "refused",
             Self::NotSent => "not-sent",
             Self::Unknown => "unknown",
@@ -35,17 +35,17 @@ impl Outcome {
     }
 
     /// The outcome with this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let all = [Self::Given, Self::GivenBefore, Self::Refused, Self::NotSent, Self::Unknown];
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Applied, Self::Replayed, Self::Refused, Self::NotSent, Self::Unknown];
         all.into_iter().find(|outcome| outcome.name() == name)
     }
 
     /// What it means for a later run.
-    pub(crate) const fn recorded(self) -> Recorded {
+    pub(crate) const fn status(self) -> GiftStatus {
         match self {
-            Self::Given | Self::GivenBefore => Recorded::Given,
-            Self::Refused | Self::NotSent => Recorded::NotGiven,
-            Self::Unknown => Recorded::Unknown,
+            Self::Applied | Self::Replayed => GiftStatus::Applied,
+            Self::Refused | Self::NotSent => GiftStatus::NotApplied,
+            Self::Unknown => GiftStatus::Unknown,
         }
     }
 }
@@ -53,71 +53,84 @@ impl Outcome {
 /// What the results say of a gift, the strongest word first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Recorded {
+pub(crate) enum GiftStatus {
     /// It is given.
-    Given,
+    Applied,
     /// Its number gave something else, or to another player.
-    Otherwise,
+    Conflict,
     /// It was sent, and nobody knows what became of it.
     Unknown,
     /// It is not given.
-    NotGiven,
+    NotApplied,
     /// Nothing.
-    No,
+    Missing,
 }
 
 /// What came of sending a gift.
 #[derive(Debug)]
-pub(crate) struct Sent {
-    pub(crate) outcome: Outcome,
+pub(crate) struct SendResult {
+    pub(crate) outcome: GiftOutcome,
     pub(crate) balance: Option<Coins>,
     /// Why it is not given.
     pub(crate) detail: String,
     /// Whether every other gift would meet the same.
-    pub(crate) concerns_all: bool,
+    pub(crate) app_misconfigured: bool,
 }
 
 /// What a number means that was used before, where the bank does not say by which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Number {
+pub(crate) enum BillNoOrigin {
     /// It is somebody else's: this gift was not sent before.
-    Anybodys,
+    Supplied,
     /// It is this gift's own: nobody else makes such a number.
-    Own,
+    Derived,
     /// It is this gift's own, which may have been sent before.
     MaybeSent,
 }
 
 /// Sends a gift, and says what came of it.
-pub(crate) async fn send(client: &Client, present: &PresentRequest, number: Number) -> Sent {
-    let presented = match number {
-        Number::Anybodys | Number::Own => client.present(present).await,
-        Number::MaybeSent => client.retry_present(present).await,
+pub(crate) async fn send(client: &Client, present: &PresentRequest, origin: BillNoOrigin) -> SendResult {
+    let presented = match origin {
+        BillNoOrigin::Supplied | BillNoOrigin::Derived => client.present(present).await,
+        BillNoOrigin::MaybeSent => client.retry_present(present).await,
     };
     match presented {
-        Err(PresentError::BillNoUsed) if number == Number::Own => {
-            Sent { outcome: Outcome::GivenBefore, balance: None, detail: String::new(), concerns_all: false }
-        }
+        Err(PresentError::BillNoUsed) if origin == BillNoOrigin::Derived => SendResult {
+            outcome: GiftOutcome::Replayed,
+            balance: None,
+            detail: String::new(),
+            app_misconfigured: false,
+        },
         Ok(presented) => {
             let outcome = match presented.applied_by {
-                AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => Outcome::Given,
-                AppliedBy::EarlierCall => Outcome::GivenBefore,
+                AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => GiftOutcome::Applied,
+                AppliedBy::EarlierCall => GiftOutcome::Replayed,
             };
-            Sent { outcome, balance: presented.balance, detail: String::new(), concerns_all: false }
+            SendResult {
+                outcome,
+                balance: presented.balance,
+                detail: String::new(),
+                app_misconfigured: false,
+            }
         }
         Err(error) => {
             let outcome = match error.outcome() {
-                Known::Unknown => Outcome::Unknown,
-                Known::NotApplied if error.retryable() => Outcome::NotSent,
-                Known::NotApplied => Outcome::Refused,
+                Known::Unknown => GiftOutcome::Unknown,
+                Known::NotApplied if error.retryable() => GiftOutcome::NotSent,
+                Known::NotApplied => GiftOutcome::Refused,
             };
-            Sent { outcome, balance: None, detail: with_causes(&error), concerns_all: concerns_all(&error) }
+            SendResult {
+                outcome,
+                balance: None,
+                detail: error_chain(&error),
+                app_misconfigured: is_app_misconfigured(&error),
+            }
         }
     }
 }
 
 /// Whether it is the app's set-up that is wrong, and not this gift.
-fn concerns_all(error: &PresentError) -> bool {
+fn is_app_misconfigured(error: &PresentError) -> bool {
     let PresentError::Call(call) = error else { return false };
     match &**call {
         CallError::NoToken { source, .. } => source.error_source() == ErrorSource::Caller,

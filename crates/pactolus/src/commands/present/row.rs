@@ -10,9 +10,9 @@ use pactolus_client::{Player, PresentRequest};
 use pactolus_protocol::{Pf, SessionKey};
 use pactolus_types::{Amount, BillNo, InvalidAmount, InvalidText, OpenId, TextProblem, ZoneId};
 
-use super::bill_no::Campaign;
-use crate::cli::i18n::{Lang, words};
-use crate::config::nearest;
+use super::bill_no::CampaignName;
+use crate::cli::i18n::{Lang, tr};
+use crate::config::closest_match;
 
 /// A column that a file may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,45 +50,49 @@ impl fmt::Display for Column {
 
 /// What stands for a column that a file does not have, or a cell that is empty.
 #[derive(Clone, Debug)]
-pub(crate) struct Defaults {
+pub(crate) struct RowDefaults {
     pub(crate) zone_id: ZoneId,
     pub(crate) coins: Option<Amount>,
-    pub(crate) campaign: Option<Campaign>,
+    pub(crate) campaign: Option<CampaignName>,
     pub(crate) pf: Pf,
 }
 
 /// Where each column of a file is.
 #[derive(Debug)]
-pub(crate) struct Columns([Option<usize>; Column::ALL.len()]);
+pub(crate) struct ColumnMap([Option<usize>; Column::ALL.len()]);
 
-impl Columns {
+impl ColumnMap {
     /// The columns that a header names, or everything that is wrong with it.
-    pub(crate) fn of(header: &StringRecord, defaults: &Defaults, lang: Lang) -> Result<Self, Vec<String>> {
+    pub(crate) fn from_header(
+        header: &StringRecord,
+        defaults: &RowDefaults,
+        lang: Lang,
+    ) -> Result<Self, Vec<String>> {
         let mut columns = Self([None; Column::ALL.len()]);
         let mut wrong = Vec::new();
         for (index, name) in header.iter().enumerate() {
             match Column::ALL.iter().position(|column| column.name() == name) {
                 Some(known) if columns.0[known].is_none() => columns.0[known] = Some(index),
-                Some(_) => wrong.push(twice(name, lang)),
-                None => wrong.push(unknown(name, lang)),
+                Some(_) => wrong.push(duplicate_column(name, lang)),
+                None => wrong.push(unknown_column(name, lang)),
             }
         }
         if columns.index(Column::OpenId).is_none() {
-            wrong.push(words!(
+            wrong.push(tr!(
                 lang,
                 "the column openid is missing; the first line has to name the columns",
                 "缺少 openid 列；第一行必须是列名"
             ));
         }
         if columns.index(Column::PresentCounts).is_none() && defaults.coins.is_none() {
-            wrong.push(words!(
+            wrong.push(tr!(
                 lang,
                 "the column present_counts is missing; add it, or say --count for all",
                 "缺少 present_counts 列；请添加该列，或用 --count 统一指定"
             ));
         }
         if columns.index(Column::BillNo).is_none() && defaults.campaign.is_none() {
-            wrong.push(words!(
+            wrong.push(tr!(
                 lang,
                 "the column bill_no is missing; say --campaign NAME, and the numbers are made of it",
                 "缺少 bill_no 列；请用 --campaign 名称，订单号将由它生成"
@@ -102,21 +106,17 @@ impl Columns {
     }
 }
 
-fn twice(name: &str, lang: Lang) -> String {
-    words!(lang, "the column {name} is there twice", "{name} 列出现了两次")
+fn duplicate_column(name: &str, lang: Lang) -> String {
+    tr!(lang, "the column {name} is there twice", "{name} 列出现了两次")
 }
 
-fn unknown(name: &str, lang: Lang) -> String {
+fn unknown_column(name: &str, lang: Lang) -> String {
     let known = Column::ALL.map(Column::name);
-    match nearest(name, known) {
+    match closest_match(name, known) {
         Some(meant) => {
-            words!(
-                lang,
-                "unknown column {name:?}; did you mean {meant}?",
-                "未知的列 {name:?}；是否指 {meant}？"
-            )
+            tr!(lang, "unknown column {name:?}; did you mean {meant}?", "未知的列 {name:?}；是否指 {meant}？")
         }
-        None => words!(
+        None => tr!(
             lang,
             "unknown column {name:?}; known are {}",
             "未知的列 {name:?}；可用的列有 {}",
@@ -127,45 +127,46 @@ fn unknown(name: &str, lang: Lang) -> String {
 
 /// What a row says, before it has a number.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct GiftRow {
     pub(crate) player: Player,
     pub(crate) coins: Amount,
     pub(crate) bill_no: Option<BillNo>,
 }
 
-impl Wish {
+impl GiftRow {
     /// What `record` says, or everything that is wrong with it.
-    pub(crate) fn read(
+    pub(crate) fn parse(
         record: &StringRecord,
-        columns: &Columns,
-        defaults: &Defaults,
+        columns: &ColumnMap,
+        defaults: &RowDefaults,
         lang: Lang,
     ) -> Result<Self, Vec<String>> {
-        let mut cells = Cells { record, columns, lang, wrong: Vec::new() };
-        let openid = cells.read(Column::OpenId, |text| OpenId::new(text).map_err(Bad::Text));
-        let zone_id = cells.read(Column::ZoneId, |text| ZoneId::new(text).map_err(Bad::Text));
-        let coins = cells.read(Column::PresentCounts, amount);
-        let bill_no = cells.read(Column::BillNo, |text| BillNo::new(text).map_err(Bad::Text));
+        let mut cells = RawRow { record, columns, lang, errors: Vec::new() };
+        let openid = cells.parse(Column::OpenId, |text| OpenId::new(text).map_err(CellError::Text));
+        let zone_id = cells.parse(Column::ZoneId, |text| ZoneId::new(text).map_err(CellError::Text));
+        let coins = cells.parse(Column::PresentCounts, parse_amount);
+        let bill_no = cells.parse(Column::BillNo, |text| BillNo::new(text).map_err(CellError::Text));
         let session_key =
-            cells.read(Column::SessionKey, |text| SessionKey::new(text).map_err(|_| Bad::SessionKey));
-        let user_ip = cells.read(Column::UserIp, |text| text.parse::<IpAddr>().map_err(|_| Bad::Address));
+            cells.parse(Column::SessionKey, |text| SessionKey::new(text).map_err(|_| CellError::SessionKey));
+        let user_ip =
+            cells.parse(Column::UserIp, |text| text.parse::<IpAddr>().map_err(|_| CellError::Address));
 
-        let openid = cells.needed(Column::OpenId, openid);
-        let coins = cells.needed(Column::PresentCounts, coins.or(defaults.coins));
+        let openid = cells.require(Column::OpenId, openid);
+        let coins = cells.require(Column::PresentCounts, coins.or(defaults.coins));
         let has_number = bill_no.is_some() || defaults.campaign.is_some();
-        let bill_no = if has_number { bill_no } else { cells.needed(Column::BillNo, bill_no) };
+        let bill_no = if has_number { bill_no } else { cells.require(Column::BillNo, bill_no) };
         match (openid, coins) {
-            (Some(openid), Some(coins)) if cells.wrong.is_empty() => {
+            (Some(openid), Some(coins)) if cells.errors.is_empty() => {
                 let zone_id = zone_id.unwrap_or(defaults.zone_id);
                 let player = Player { openid, zone_id, session_key, pf: defaults.pf, user_ip };
                 Ok(Self { player, coins, bill_no })
             }
-            _ => Err(cells.wrong),
+            _ => Err(cells.errors),
         }
     }
 
     /// The gift, with the number that the row has or the campaign makes.
-    pub(crate) fn numbered(self, campaign: Option<&Campaign>, nth: u32) -> PresentRequest {
+    pub(crate) fn into_present(self, campaign: Option<&CampaignName>, nth: u32) -> PresentRequest {
         let Self { player, coins, bill_no } = self;
         let derived = || campaign.map(|campaign| campaign.bill_no(&player.openid, &player.zone_id, nth));
         let bill_no = bill_no.or_else(derived).expect("a row without a number and a campaign is refused");
@@ -174,39 +175,39 @@ impl Wish {
 }
 
 /// The cells of one row, and what is wrong with them.
-struct Cells<'a> {
+struct RawRow<'a> {
     record: &'a StringRecord,
-    columns: &'a Columns,
+    columns: &'a ColumnMap,
     lang: Lang,
-    wrong: Vec<String>,
+    errors: Vec<String>,
 }
 
-impl Cells<'_> {
+impl RawRow<'_> {
     /// The value in `column`; nothing if there is none, or if it is wrong, which is then noted.
-    fn read<T>(&mut self, column: Column, rule: impl FnOnce(&str) -> Result<T, Bad>) -> Option<T> {
+    fn parse<T>(&mut self, column: Column, rule: impl FnOnce(&str) -> Result<T, CellError>) -> Option<T> {
         let text = self.columns.index(column).and_then(|index| self.record.get(index));
         let text = text.filter(|text| !text.is_empty())?;
         match rule(text) {
             Ok(value) => Some(value),
             Err(bad) => {
-                self.wrong.push(format!("{column} {}", bad.in_words(self.lang)));
+                self.errors.push(format!("{column} {}", bad.localized(self.lang)));
                 None
             }
         }
     }
 
     /// The value, or a note that there is none, unless it is noted already that it is wrong.
-    fn needed<T>(&mut self, column: Column, value: Option<T>) -> Option<T> {
+    fn require<T>(&mut self, column: Column, value: Option<T>) -> Option<T> {
         let name = column.name();
-        if value.is_none() && !self.wrong.iter().any(|wrong| wrong.starts_with(name)) {
-            self.wrong.push(words!(self.lang, "{name} is empty", "{name} 为空"));
+        if value.is_none() && !self.errors.iter().any(|wrong| wrong.starts_with(name)) {
+            self.errors.push(tr!(self.lang, "{name} is empty", "{name} 为空"));
         }
         value
     }
 }
 
 /// Why a cell has no value.
-enum Bad {
+enum CellError {
     Text(InvalidText),
     NotANumber,
     Amount(InvalidAmount),
@@ -214,32 +215,32 @@ enum Bad {
     Address,
 }
 
-fn amount(text: &str) -> Result<Amount, Bad> {
+fn parse_amount(text: &str) -> Result<Amount, CellError> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number {
-        return Err(Bad::NotANumber);
+        return Err(CellError::NotANumber);
     }
     // Digits that no u64 holds are too many coins as well.
-    Amount::new(text.parse().unwrap_or(u64::MAX)).map_err(Bad::Amount)
+    Amount::new(text.parse().unwrap_or(u64::MAX)).map_err(CellError::Amount)
 }
 
-impl Bad {
-    fn in_words(&self, lang: Lang) -> String {
+impl CellError {
+    fn localized(&self, lang: Lang) -> String {
         match self {
             Self::Text(error) => invalid_text(error, lang),
             Self::NotANumber => {
-                words!(lang, "is not a whole number of coins", "不是整数")
+                tr!(lang, "is not a whole number of coins", "不是整数")
             }
             Self::Amount(InvalidAmount::Zero) => {
-                words!(lang, "is 0; it must be at least 1", "为 0；至少为 1")
+                tr!(lang, "is 0; it must be at least 1", "为 0；至少为 1")
             }
-            Self::Amount(error @ InvalidAmount::TooLarge) => words!(lang, "{error}", "太大：{error}"),
-            Self::SessionKey => words!(
+            Self::Amount(error @ InvalidAmount::TooLarge) => tr!(lang, "{error}", "太大：{error}"),
+            Self::SessionKey => tr!(
                 lang,
                 "is not 16 bytes in base64 (24 characters, the last two ==)",
                 "不是 16 字节的 base64（24 个字符，以 == 结尾）"
             ),
-            Self::Address => words!(lang, "is neither an IPv4 nor an IPv6 address", "不是 IPv4 或 IPv6 地址"),
+            Self::Address => tr!(lang, "is neither an IPv4 nor an IPv6 address", "不是 IPv4 或 IPv6 地址"),
         }
     }
 }
@@ -260,8 +261,8 @@ fn invalid_text(error: &InvalidText, lang: Lang) -> String {
 mod tests {
     use super::*;
 
-    fn defaults() -> Defaults {
-        Defaults {
+    fn defaults() -> RowDefaults {
+        RowDefaults {
             zone_id: "1".parse().unwrap(),
             coins: None,
             campaign: Some("spring".parse().unwrap()),
@@ -269,34 +270,34 @@ mod tests {
         }
     }
 
-    fn columns(header: &[&str], defaults: &Defaults) -> Result<Columns, Vec<String>> {
-        Columns::of(&StringRecord::from(header.to_vec()), defaults, Lang::En)
+    fn columns(header: &[&str], defaults: &RowDefaults) -> Result<ColumnMap, Vec<String>> {
+        ColumnMap::from_header(&StringRecord::from(header.to_vec()), defaults, Lang::En)
     }
 
-    fn read(header: &[&str], row: &[&str]) -> Result<Wish, Vec<String>> {
+    fn parse_row(header: &[&str], row: &[&str]) -> Result<GiftRow, Vec<String>> {
         let (record, defaults) = (StringRecord::from(row.to_vec()), defaults());
-        Wish::read(&record, &columns(header, &defaults).unwrap(), &defaults, Lang::En)
+        GiftRow::parse(&record, &columns(header, &defaults).unwrap(), &defaults, Lang::En)
     }
 
     #[test]
-    fn columns_are_found_by_name_and_the_missing_ones_defaulted() {
-        let wish = read(&["present_counts", "openid"], &["5", "one"]).unwrap();
+    fn columns_match_by_name_and_missing_have_defaults() {
+        let wish = parse_row(&["present_counts", "openid"], &["5", "one"]).unwrap();
         assert_eq!((wish.coins.get(), wish.player.openid.as_str()), (5, "one"));
         assert_eq!((wish.player.zone_id.as_str(), wish.bill_no), ("1", None));
         let all = ["openid", "zone_id", "present_counts", "bill_no", "session_key", "user_ip"];
-        let wish = read(&all, &["one", "2_7", "5", "n|1", "V7Q38/i2KXaqrQyl2Yx9Hg==", "::1"]).unwrap();
+        let wish = parse_row(&all, &["one", "2_7", "5", "n|1", "V7Q38/i2KXaqrQyl2Yx9Hg==", "::1"]).unwrap();
         assert_eq!(wish.player.zone_id.as_str(), "2_7");
         assert_eq!(wish.player.user_ip, Some("::1".parse().unwrap()));
         assert!(wish.player.session_key.is_some());
-        assert_eq!(wish.numbered(None, 1).bill_no.as_str(), "n|1");
-        let empty = read(&all, &["one", "", "5", "", "", ""]).unwrap();
+        assert_eq!(wish.into_present(None, 1).bill_no.as_str(), "n|1");
+        let empty = parse_row(&all, &["one", "", "5", "", "", ""]).unwrap();
         assert_eq!((empty.player.zone_id.as_str(), empty.bill_no), ("1", None));
     }
 
     #[test]
-    fn everything_wrong_with_a_row_is_said() {
+    fn every_row_error_is_reported() {
         let all = ["openid", "zone_id", "present_counts", "bill_no", "session_key", "user_ip"];
-        let wrong = read(&all, &["a b", "宝", "1.5", "x y", "secret", "here"]).unwrap_err();
+        let wrong = parse_row(&all, &["a b", "宝", "1.5", "x y", "secret", "here"]).unwrap_err();
         let expected = [
             "openid holds ' '; 1 to 64 digits, letters or any of _- are allowed",
             "zone_id holds '宝'; 1 to 64 digits, letters or any of _-.:|*@ are allowed",
@@ -312,14 +313,14 @@ mod tests {
             ("-1", "present_counts is not a whole number of coins"),
             ("99999999999999999999", "present_counts is too large; the most is 9007199254740991"),
         ] {
-            assert_eq!(read(&["openid", "present_counts"], &["one", count]).unwrap_err(), [words]);
+            assert_eq!(parse_row(&["openid", "present_counts"], &["one", count]).unwrap_err(), [words]);
         }
-        assert_eq!(read(&["openid", "present_counts"], &["", "1"]).unwrap_err(), ["openid is empty"]);
+        assert_eq!(parse_row(&["openid", "present_counts"], &["", "1"]).unwrap_err(), ["openid is empty"]);
     }
 
     #[test]
-    fn everything_wrong_with_a_header_is_said() {
-        let without = Defaults { campaign: None, ..defaults() };
+    fn every_header_error_is_reported() {
+        let without = RowDefaults { campaign: None, ..defaults() };
         let wrong = columns(&["open_id", "zone_id", "zone_id", "name"], &without).unwrap_err();
         let expected = [
             "unknown column \"open_id\"; did you mean openid?",

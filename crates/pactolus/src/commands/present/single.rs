@@ -4,19 +4,19 @@ use pactolus_client::{Player, PresentRequest};
 use pactolus_types::{Amount, BillNo, OpenId};
 use serde_json::json;
 
-use super::outcome::{Number, Outcome, Sent, send};
-use crate::cli::args::{self, session_key};
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::{self, Output};
+use super::outcome::{BillNoOrigin, GiftOutcome, SendResult, send};
+use crate::cli::args::{self, parse_session_key};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
-use crate::connect::Bank;
+use crate::connect::Connection;
 use crate::runtime;
 
 /// What one gift takes.
 #[derive(clap::Args)]
 #[command(next_help_heading = "One gift")]
-pub(super) struct OneArgs {
+pub(super) struct SingleArgs {
     /// The player who gets coins
     #[arg(
         long,
@@ -38,34 +38,34 @@ pub(super) struct OneArgs {
 }
 
 /// Gives `coins` to the player, and prints what came of it.
-pub(super) fn give(
+pub(super) fn run(
     args: &super::Args,
     openid: OpenId,
     coins: Amount,
-    bank: &Bank,
+    connection: &Connection,
     lang: Lang,
-) -> Result<(), Failure> {
-    let session_key = session_key(args.one.session_key.as_deref())?;
-    let player = Player { zone_id: args.zone, session_key, pf: bank.pf, ..Player::new(openid) };
-    let bill_no = args::bill_no(args.one.bill_no, lang);
+) -> Result<(), CliError> {
+    let session_key = parse_session_key(args.single.session_key.as_deref())?;
+    let player = Player { zone_id: args.zone, session_key, pf: connection.pf, ..Player::new(openid) };
+    let bill_no = args::bill_no_or_new(args.single.bill_no, lang);
     let present = PresentRequest { player, coins, bill_no };
-    let number = if args.one.again { Number::MaybeSent } else { Number::Anybodys };
-    let sent = runtime::start()?.block_on(send(&bank.client(), &present, number));
+    let number = if args.single.again { BillNoOrigin::MaybeSent } else { BillNoOrigin::Supplied };
+    let sent = runtime::start()?.block_on(send(&connection.client(), &present, number));
     print(args.output, &present, &sent)?;
-    let Sent { outcome, detail, .. } = sent;
-    let failure = |kind, said| Err(Failure::said(kind, said));
+    let SendResult { outcome, detail, .. } = sent;
+    let failure = |kind, said| Err(CliError::message(kind, said));
     match outcome {
-        Outcome::Given | Outcome::GivenBefore => Ok(()),
-        Outcome::Refused => {
-            failure(Kind::Refused, words!(lang, "the gift is refused: {detail}", "赠币被拒绝：{detail}"))
+        GiftOutcome::Applied | GiftOutcome::Replayed => Ok(()),
+        GiftOutcome::Refused => {
+            failure(ExitCode::Refused, tr!(lang, "the gift is refused: {detail}", "赠币被拒绝：{detail}"))
         }
-        Outcome::NotSent => failure(
-            Kind::Unreachable,
-            words!(lang, "the gift is not given: {detail}", "赠币没有发放：{detail}"),
+        GiftOutcome::NotSent => failure(
+            ExitCode::Unreachable,
+            tr!(lang, "the gift is not given: {detail}", "赠币没有发放：{detail}"),
         ),
-        Outcome::Unknown => failure(
-            Kind::Unknown,
-            words!(
+        GiftOutcome::Unknown => failure(
+            ExitCode::Unknown,
+            tr!(
                 lang,
                 "it is not known whether the gift is given: {detail}; ask with --bill-no {bill_no} --again",
                 "不清楚赠币是否已发放：{detail}；请加 --bill-no {bill_no} --again 再次运行以确认"
@@ -74,12 +74,12 @@ pub(super) fn give(
     }
 }
 
-fn print(output: Output, present: &PresentRequest, sent: &Sent) -> Result<(), Failure> {
+fn print(output: OutputFormat, present: &PresentRequest, sent: &SendResult) -> Result<(), CliError> {
     let PresentRequest { player, coins, bill_no } = present;
-    let Sent { outcome, balance, detail, .. } = sent;
+    let SendResult { outcome, balance, detail, .. } = sent;
     let text = match output {
-        Output::Json => {
-            let told = json!({
+        OutputFormat::Json => {
+            let object = json!({
                 "bill_no": bill_no.as_str(),
                 "openid": player.openid.as_str(),
                 "zone_id": player.zone_id.as_str(),
@@ -88,12 +88,12 @@ fn print(output: Output, present: &PresentRequest, sent: &Sent) -> Result<(), Fa
                 "balance": balance.map(pactolus_types::Coins::get),
                 "detail": detail,
             });
-            format!("{told}\n")
+            format!("{object}\n")
         }
-        Output::Text => {
+        OutputFormat::Text => {
             let mut table =
                 Table::new(["bill_no", "openid", "zone_id", "present_counts", "outcome", "balance"]);
-            table.row([
+            table.push_row([
                 bill_no.to_string(),
                 player.openid.to_string(),
                 player.zone_id.to_string(),

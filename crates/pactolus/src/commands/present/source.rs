@@ -8,36 +8,36 @@ use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
-use super::row::{Columns, Defaults, Wish};
-use crate::cli::i18n::{Lang, words};
+use super::row::{ColumnMap, GiftRow, RowDefaults};
+use crate::cli::i18n::{Lang, tr};
 
 /// Where rows come from.
-pub(crate) struct Source {
+pub(crate) struct GiftFile {
     name: String,
     file: File,
 }
 
 /// A row, by its line in the file; the header is line 1.
-pub(crate) struct Line {
+pub(crate) struct SourceLine {
     pub(crate) number: u64,
-    pub(crate) wish: Result<Wish, Vec<String>>,
+    pub(crate) row: Result<GiftRow, Vec<String>>,
 }
 
 /// Why no row can be read at all.
-pub(crate) enum Unreadable {
+pub(crate) enum GiftFileError {
     /// The file cannot be read.
     Io(io::Error),
     /// The header is wrong, in these ways.
     Header(Vec<String>),
 }
 
-impl Source {
+impl GiftFile {
     /// The file at `path`; `-` is standard input.
     pub(crate) fn open(path: &Path, lang: Lang) -> io::Result<Self> {
         if path == Path::new("-") {
             let mut file = tempfile::tempfile()?;
             io::copy(&mut io::stdin().lock(), &mut file)?;
-            return Ok(Self { name: words!(lang, "standard input", "标准输入"), file });
+            return Ok(Self { name: tr!(lang, "standard input", "标准输入"), file });
         }
         Ok(Self { name: path.display().to_string(), file: File::open(path)? })
     }
@@ -50,10 +50,10 @@ impl Source {
     /// Its rows, from the first on. One walk at a time: they share a place in the file.
     pub(crate) fn lines<'a>(
         &'a self,
-        defaults: &'a Defaults,
+        defaults: &'a RowDefaults,
         lang: Lang,
-    ) -> Result<impl Iterator<Item = io::Result<Line>> + 'a, Unreadable> {
-        (&self.file).rewind().map_err(Unreadable::Io)?;
+    ) -> Result<impl Iterator<Item = io::Result<SourceLine>> + 'a, GiftFileError> {
+        (&self.file).rewind().map_err(GiftFileError::Io)?;
         lines(&self.file, defaults, lang)
     }
 }
@@ -61,44 +61,44 @@ impl Source {
 /// The rows of a file that is read from its beginning.
 fn lines<'a>(
     file: impl Read + 'a,
-    defaults: &'a Defaults,
+    defaults: &'a RowDefaults,
     lang: Lang,
-) -> Result<impl Iterator<Item = io::Result<Line>> + 'a, Unreadable> {
+) -> Result<impl Iterator<Item = io::Result<SourceLine>> + 'a, GiftFileError> {
     let mut reader = ReaderBuilder::new().flexible(false).trim(Trim::All).from_reader(file);
     let header = match reader.headers() {
         Ok(header) => header.clone(),
-        Err(error) => return Err(unreadable(error, lang)),
+        Err(error) => return Err(header_error(error, lang)),
     };
-    let columns = Columns::of(&header, defaults, lang).map_err(Unreadable::Header)?;
+    let columns = ColumnMap::from_header(&header, defaults, lang).map_err(GiftFileError::Header)?;
     let mut record = StringRecord::new();
     Ok(std::iter::from_fn(move || {
         let wish = match reader.read_record(&mut record) {
             Ok(false) => return None,
-            Ok(true) => Wish::read(&record, &columns, defaults, lang),
-            Err(error) => match in_words(error, lang) {
-                Ok((number, words)) => return Some(Ok(Line { number, wish: Err(vec![words]) })),
+            Ok(true) => GiftRow::parse(&record, &columns, defaults, lang),
+            Err(error) => match row_error(error, lang) {
+                Ok((number, words)) => return Some(Ok(SourceLine { number, row: Err(vec![words]) })),
                 Err(error) => return Some(Err(error)),
             },
         };
         let number = record.position().map_or(0, csv::Position::line);
-        Some(Ok(Line { number, wish }))
+        Some(Ok(SourceLine { number, row: wish }))
     }))
 }
 
-fn unreadable(error: csv::Error, lang: Lang) -> Unreadable {
-    match in_words(error, lang) {
-        Ok((_, words)) => Unreadable::Header(vec![words]),
-        Err(error) => Unreadable::Io(error),
+fn header_error(error: csv::Error, lang: Lang) -> GiftFileError {
+    match row_error(error, lang) {
+        Ok((_, words)) => GiftFileError::Header(vec![words]),
+        Err(error) => GiftFileError::Io(error),
     }
 }
 
 /// The line of a row that is none, and why; or that the file cannot be read.
-fn in_words(error: csv::Error, lang: Lang) -> io::Result<(u64, String)> {
+fn row_error(error: csv::Error, lang: Lang) -> io::Result<(u64, String)> {
     let line = error.position().map_or(0, csv::Position::line);
     match error.into_kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => Ok((
             line,
-            words!(
+            tr!(
                 lang,
                 "has {len} cells where the header has {expected_len}",
                 "有 {len} 个单元格，而表头有 {expected_len} 个"
@@ -106,7 +106,7 @@ fn in_words(error: csv::Error, lang: Lang) -> io::Result<(u64, String)> {
         )),
         ErrorKind::Utf8 { .. } => Ok((
             line,
-            words!(lang, "is not UTF-8 text; save the file as UTF-8", "不是 UTF-8 文本；请另存为 UTF-8"),
+            tr!(lang, "is not UTF-8 text; save the file as UTF-8", "不是 UTF-8 文本；请另存为 UTF-8"),
         )),
         ErrorKind::Io(error) => Err(error),
         other => Err(io::Error::other(format!("{other:?}"))),
@@ -114,7 +114,7 @@ fn in_words(error: csv::Error, lang: Lang) -> io::Result<(u64, String)> {
 }
 
 /// The file of results beside a file of gifts, or in the working directory for standard input.
-pub(crate) fn results_beside(path: &Path, name: &str) -> PathBuf {
+pub(crate) fn default_results_path(path: &Path, name: &str) -> PathBuf {
     let folder = if path == Path::new("-") { None } else { path.parent() };
     folder.unwrap_or(Path::new("")).join(format!("{name}.results.csv"))
 }
@@ -126,18 +126,18 @@ pub(super) mod fuzzing {
     use pactolus_fuzz_support::Choices;
     use pactolus_protocol::Pf;
 
-    use super::{Defaults, Lang, Line, lines};
-    use crate::commands::present::bill_no::Campaign;
+    use super::{Lang, RowDefaults, SourceLine, lines};
+    use crate::commands::present::bill_no::CampaignName;
 
     const VALID: &str = "it keeps the rule";
-    const WORD: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    const OPENID_CHARS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
     /// Any file is read to its end, a line for each row; and rows that were written as CSV are the gifts that they
     /// were.
     pub fn gifts(bytes: &[u8]) {
         let mut choices = Choices::new(bytes);
         let lang = choices.one_of(&[Lang::En, Lang::Zh]);
-        let defaults = Defaults {
+        let defaults = RowDefaults {
             zone_id: "1".parse().expect(VALID),
             coins: choices
                 .flag()
@@ -150,27 +150,27 @@ pub(super) mod fuzzing {
         if let Ok(rows) = lines(rest, &defaults, lang) {
             let mut read = 0;
             for row in rows {
-                let Line { number, wish } = row.expect("bytes in memory can be read");
+                let SourceLine { number, row: wish } = row.expect("bytes in memory can be read");
                 read += 1;
                 assert!(read <= rest.len() && number <= rest.len() as u64 + 1, "it does not end");
                 match wish {
                     Ok(wish) => {
-                        let gift = wish.numbered(defaults.campaign.as_ref(), 1);
+                        let gift = wish.into_present(defaults.campaign.as_ref(), 1);
                         assert!(gift.coins.get() > 0 && !gift.bill_no.as_str().is_empty());
                     }
                     Err(wrong) => assert!(!wrong.is_empty() && wrong.iter().all(|words| !words.is_empty())),
                 }
             }
         }
-        if let Ok(name) = std::str::from_utf8(bytes).unwrap_or_default().parse::<Campaign>() {
+        if let Ok(name) = std::str::from_utf8(bytes).unwrap_or_default().parse::<CampaignName>() {
             let number = name.bill_no(&"player".parse().expect(VALID), &"1".parse().expect(VALID), 7);
             assert!(number.as_str().starts_with(&format!("{name}-")));
         }
-        written(&mut choices, &defaults, lang);
+        check_round_trip(&mut choices, &defaults, lang);
     }
 
     /// Rows as a spreadsheet writes them: a header, cells in quotes where they need them, any line ends.
-    fn written(choices: &mut Choices<'_>, defaults: &Defaults, lang: Lang) {
+    fn check_round_trip(choices: &mut Choices<'_>, defaults: &RowDefaults, lang: Lang) {
         let terminator = choices.one_of(&[csv::Terminator::Any(b'\n'), csv::Terminator::CRLF]);
         let quotes = choices.one_of(&[csv::QuoteStyle::Necessary, csv::QuoteStyle::Always]);
         let mut writer =
@@ -178,7 +178,7 @@ pub(super) mod fuzzing {
         writer.write_record(["bill_no", "openid", "present_counts"]).expect("a Vec takes every write");
         let mut rows = Vec::new();
         while !choices.is_exhausted() && rows.len() < 32 {
-            let (bill_no, openid) = (choices.word(63, "ab0_-|*@"), choices.word(64, WORD));
+            let (bill_no, openid) = (choices.word(63, "ab0_-|*@"), choices.word(64, OPENID_CHARS));
             let count = choices.number() % pactolus_client::Coins::MAX.get() + 1;
             let space = choices.one_of(&["", " ", "\t"]);
             writer
@@ -189,7 +189,7 @@ pub(super) mod fuzzing {
         let file = writer.into_inner().expect("as above");
         let Ok(read) = lines(&*file, defaults, lang) else { panic!("a right header is refused") };
         let read = read.map(|row| {
-            let wish = row.expect("bytes in memory can be read").wish.expect("a right row");
+            let wish = row.expect("bytes in memory can be read").row.expect("a right row");
             let bill_no = wish.bill_no.map(|bill_no| bill_no.to_string()).unwrap_or_default();
             (bill_no, wish.player.openid.to_string(), wish.coins.get())
         });

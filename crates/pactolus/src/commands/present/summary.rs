@@ -4,30 +4,30 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::campaign::Shortfall;
+use super::campaign::StopReason;
 use super::plan::Plan;
-use super::progress::Tally;
-use crate::cli::exit::{Failure, Kind};
-use crate::cli::i18n::{Lang, words};
-use crate::cli::output::{self, Output};
+use super::progress::OutcomeCounts;
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::output::{self, OutputFormat};
 
 /// The summary.
 pub(super) fn print(
-    output: Output,
+    output: OutputFormat,
     plan: &Plan,
-    tally: &Tally,
+    tally: &OutcomeCounts,
     results: Option<&Path>,
     lang: Lang,
-) -> Result<(), Failure> {
-    let Tally { given, given_before, refused, not_sent, unknown } = *tally;
-    let untried = plan.left() - tally.tried();
+) -> Result<(), CliError> {
+    let OutcomeCounts { applied: given, replayed: given_before, refused, not_sent, unknown } = *tally;
+    let untried = plan.remaining() - tally.attempted();
     let text = match output {
-        Output::Json => {
+        OutputFormat::Json => {
             let summary = json!({
                 "rows": plan.rows,
                 "coins": plan.coins.to_string(),
                 "given": given,
-                "given_before": given_before + plan.given,
+                "given_before": given_before + plan.applied,
                 "refused": refused,
                 "not_sent": not_sent + untried,
                 "unknown": unknown,
@@ -35,12 +35,15 @@ pub(super) fn print(
             });
             format!("{summary}\n")
         }
-        Output::Text => {
-            let all =
-                Tally { given_before: given_before + plan.given, not_sent: not_sent + untried, ..*tally };
-            let mut text = words!(lang, "rows {}: {}\n", "共 {} 行：{}\n", plan.rows, all.in_words(lang));
+        OutputFormat::Text => {
+            let all = OutcomeCounts {
+                replayed: given_before + plan.applied,
+                not_sent: not_sent + untried,
+                ..*tally
+            };
+            let mut text = tr!(lang, "rows {}: {}\n", "共 {} 行：{}\n", plan.rows, all.localized(lang));
             if let Some(path) = results {
-                text += &words!(lang, "results: {}\n", "结果文件：{}\n", path.display());
+                text += &tr!(lang, "results: {}\n", "结果文件：{}\n", path.display());
             }
             text
         }
@@ -49,50 +52,48 @@ pub(super) fn print(
 }
 
 /// How it ended, as an exit code says it: all, some, or none.
-pub(super) fn ended(
+pub(super) fn exit_result(
     plan: &Plan,
-    tally: &Tally,
-    shortfall: Option<Shortfall>,
+    tally: &OutcomeCounts,
+    shortfall: Option<StopReason>,
     lang: Lang,
-) -> Result<(), Failure> {
-    let given = plan.given + tally.given + tally.given_before;
+) -> Result<(), CliError> {
+    let given = plan.applied + tally.applied + tally.replayed;
     if given == plan.rows {
         return Ok(());
     }
     let why = match shortfall {
         None => String::new(),
-        Some(Shortfall::Told) => words!(lang, "; stopped as it was told", "；已按要求停止"),
-        Some(Shortfall::ConcernsAll(detail)) => words!(
+        Some(StopReason::Interrupted) => tr!(lang, "; stopped as it was told", "；已按要求停止"),
+        Some(StopReason::AppMisconfigured(detail)) => tr!(
             lang,
             "; stopped, because every other gift would meet the same: {detail}",
             "；已停止，因为其余赠币也会遇到同样的问题：{detail}"
         ),
-        Some(Shortfall::RefusedInARow(detail)) => words!(
+        Some(StopReason::ConsecutiveRefusals(detail)) => tr!(
             lang,
             "; stopped, because so many were refused in a row, the last one with: {detail}",
             "；连续被拒绝过多，已停止，最后一次的原因：{detail}"
         ),
-        Some(Shortfall::NoAnswers(detail)) => {
-            words!(
+        Some(StopReason::Unreachable(detail)) => {
+            tr!(
                 lang,
                 "; stopped, because the bank does not answer: {detail}",
                 "；对方没有响应，已停止：{detail}"
             )
         }
-        Some(Shortfall::Refused(detail)) => {
-            words!(lang, "; the last refusal: {detail}", "；最后一次被拒绝的原因：{detail}")
+        Some(StopReason::Refused(detail)) => {
+            tr!(lang, "; the last refusal: {detail}", "；最后一次被拒绝的原因：{detail}")
         }
-        Some(Shortfall::Io(error)) => words!(lang, "; stopped: {error}", "；已停止：{error}"),
+        Some(StopReason::Io(error)) => tr!(lang, "; stopped: {error}", "；已停止：{error}"),
     };
-    let (rows, again) = (
-        plan.rows,
-        words!(lang, "the same command goes on with the rest", "重新运行同一命令即可继续其余部分"),
-    );
-    let kind = if given == 0 { Kind::NoneGiven } else { Kind::SomeGiven };
-    let said = words!(
+    let (rows, again) =
+        (plan.rows, tr!(lang, "the same command goes on with the rest", "重新运行同一命令即可继续其余部分"));
+    let kind = if given == 0 { ExitCode::NoneApplied } else { ExitCode::SomeApplied };
+    let said = tr!(
         lang,
         "{given} of {rows} gifts are given{why}; {again}",
         "{rows} 份赠币中已发放 {given} 份{why}；{again}"
     );
-    Err(Failure::said(kind, said))
+    Err(CliError::message(kind, said))
 }
