@@ -7,12 +7,12 @@ use pactolus_protocol::ReplyOutcome;
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
-use crate::process::{Folder, Running};
+use crate::process::{Folder, ServerProcess};
 
 /// A bank that was closed with three orders of two accounts.
 async fn closed_bank() -> Folder {
     let folder = Folder::with_config();
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     Player(0).log_in(&bank.http).await;
     for (environment, bill_no) in
         [(Environment::Live, "one"), (Environment::Live, "two"), (Environment::Sandbox, "one")]
@@ -25,7 +25,7 @@ async fn closed_bank() -> Folder {
 }
 
 #[tokio::test]
-async fn right_books_are_exit_code_0() {
+async fn clean_audit_exits_0() {
     let folder = closed_bank().await;
     let ended = folder.run(&["audit"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
@@ -41,12 +41,12 @@ async fn right_books_are_exit_code_0() {
 }
 
 #[tokio::test]
-async fn a_digest_told_while_a_bank_is_served_is_proved_later() {
+async fn live_digest_is_verified_after_shutdown() {
     let folder = closed_bank().await;
-    let bank = Running::serve(&folder);
-    let told = folder.run(&["digest"]);
-    assert_eq!((told.code, &*told.stderr), (Some(0), ""));
-    let digest = told.stdout.trim_end();
+    let bank = ServerProcess::serve(&folder);
+    let output = folder.run(&["digest"]);
+    assert_eq!((output.code, &*output.stderr), (Some(0), ""));
+    let digest = output.stdout.trim_end();
     let json = folder.run(&["digest", "--output", "json"]).stdout;
     assert_eq!(json, format!("{{\"digest\":\"{digest}\",\"orders\":3}}\n"));
     let gift =
@@ -73,9 +73,9 @@ async fn a_digest_told_while_a_bank_is_served_is_proved_later() {
 }
 
 #[tokio::test]
-async fn wrong_books_are_exit_code_1() {
+async fn damaged_journal_exits_1() {
     let folder = closed_bank().await;
-    damage(&folder.path().join("data/journal"));
+    flip_one_bit(&folder.path().join("data/journal"));
     let ended = folder.run(&["audit"]);
     assert_eq!(
         (ended.code, &*ended.stderr),
@@ -88,7 +88,7 @@ async fn wrong_books_are_exit_code_1() {
 }
 
 /// Changes one bit in the middle of the only file in `journal`.
-fn damage(journal: &Path) {
+fn flip_one_bit(journal: &Path) {
     let files: Vec<_> = fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path()).collect();
     let [file] = &files[..] else { panic!("one file, not {files:?}") };
     let mut bytes = fs::read(file).unwrap();
@@ -98,9 +98,9 @@ fn damage(journal: &Path) {
 }
 
 #[tokio::test]
-async fn a_bank_that_is_served_is_not_audited() {
+async fn audit_of_a_store_in_use_is_refused() {
     let folder = Folder::with_config();
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     let ended = folder.run(&["audit"]);
     assert_eq!(ended.code, Some(4));
     assert!(ended.stderr.contains("is in use by another process"), "{}", ended.stderr);
@@ -108,7 +108,7 @@ async fn a_bank_that_is_served_is_not_audited() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_not_made() {
+fn audit_creates_no_missing_store() {
     let folder = Folder::with_config();
     let ended = folder.run(&["audit"]);
     assert_eq!(ended.code, Some(4));

@@ -1,9 +1,9 @@
 //! Backing up a bank that is served, restoring it, and exporting what is in it.
 
 use crate::campaign;
-use crate::process::{Ended, Folder, Process, Running};
+use crate::process::{Folder, Process, ProcessOutput, ServerProcess};
 
-fn give(folder: &Folder, bank: &Running, openid: &str, bill_no: &str) {
+fn present_five(folder: &Folder, bank: &ServerProcess, openid: &str, bill_no: &str) {
     let url = format!("http://{}", bank.address);
     let ended = folder.run(&[
         "present",
@@ -22,28 +22,32 @@ fn give(folder: &Folder, bank: &Running, openid: &str, bill_no: &str) {
 }
 
 #[track_caller]
-fn done(ended: Ended) -> String {
+fn successful_stdout(ended: ProcessOutput) -> String {
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
     ended.stdout
 }
 
 #[test]
-fn a_bank_is_backed_up_while_it_is_served_and_restored_to_any_order() {
-    let folder = campaign::folder();
-    let bank = Running::serve(&folder);
+fn online_backup_restores_to_any_order() {
+    let folder = campaign::folder_without_mp_sig();
+    let bank = ServerProcess::serve(&folder);
     for number in 0..3 {
-        give(&folder, &bank, "one", &format!("n{number}"));
+        present_five(&folder, &bank, "one", &format!("n{number}"));
     }
-    let told = done(folder.run(&["backup", "--to", "backup"]));
+    let told = successful_stdout(folder.run(&["backup", "--to", "backup"]));
     assert!(told.starts_with("backup: backed up; orders: 3, bytes: "), "{told}");
     assert!(told.contains("\ndigest: 3-"), "{told}");
-    give(&folder, &bank, "two", "n3");
+    present_five(&folder, &bank, "two", "n3");
 
-    let told = done(folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]));
+    let told =
+        successful_stdout(folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]));
     assert_eq!(told, "embedded:restored: restored, and the books are right; orders: 3, accounts: 1\n");
-    done(folder.run(&["audit", "--store", "embedded:restored"]));
+    successful_stdout(folder.run(&["audit", "--store", "embedded:restored"]));
     let two = ["restore", "--from", "backup", "--store", "embedded:two", "--until", "2", "--output", "json"];
-    assert_eq!(done(folder.run(&two)), "{\"accounts\":1,\"orders\":2,\"store\":\"embedded:two\"}\n");
+    assert_eq!(
+        successful_stdout(folder.run(&two)),
+        "{\"accounts\":1,\"orders\":2,\"store\":\"embedded:two\"}\n"
+    );
 
     let again = folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]);
     assert_eq!(again.code, Some(4));
@@ -57,23 +61,23 @@ fn a_bank_is_backed_up_while_it_is_served_and_restored_to_any_order() {
     bank.stop();
 
     // The restored bank goes on where it was: the order after the backup is not known to it.
-    let mut command = folder.pactolus(&["serve", "--store", "embedded:restored", "--listen", "127.0.0.1:0"]);
+    let mut command = folder.command(&["serve", "--store", "embedded:restored", "--listen", "127.0.0.1:0"]);
     command.env("PACTOLUS_LOG", "error");
-    let bank = Running::start(command);
-    give(&folder, &bank, "two", "n3");
+    let bank = ServerProcess::start(command);
+    present_five(&folder, &bank, "two", "n3");
     bank.stop();
-    let audited = done(folder.run(&["audit", "--store", "embedded:restored"]));
+    let audited = successful_stdout(folder.run(&["audit", "--store", "embedded:restored"]));
     assert!(audited.contains("orders: 4, accounts: 2\ndigest: 4-"), "{audited}");
 }
 
 #[test]
 fn orders_and_accounts_are_exported_by_day() {
-    let folder = campaign::folder();
-    let bank = Running::serve(&folder);
+    let folder = campaign::folder_without_mp_sig();
+    let bank = ServerProcess::serve(&folder);
     for (openid, bill_no) in [("one", "n1"), ("two", "n2"), ("one", "n3")] {
-        give(&folder, &bank, openid, bill_no);
+        present_five(&folder, &bank, openid, bill_no);
     }
-    let export = |arguments: &[&str]| done(folder.run(&[&["export"], arguments].concat()));
+    let export = |arguments: &[&str]| successful_stdout(folder.run(&[&["export"], arguments].concat()));
     let ever = ["--from", "2017-10-09", "--to", "9999-12-31"];
     let head = "at,kind,bill_no,appid,env,offer_id,openid,zone_id,coins,gifted,item,remark,balance\n";
     let all = export(&[&["orders"], &ever[..]].concat());
@@ -97,7 +101,7 @@ fn orders_and_accounts_are_exported_by_day() {
 }
 
 #[test]
-fn a_doctor_finds_what_is_to_be_mended() {
+fn doctor_reports_problems() {
     let folder = Folder::with_config();
     let found = folder.run(&["doctor"]);
     assert_eq!(found.code, Some(1));
@@ -117,14 +121,14 @@ fn a_doctor_finds_what_is_to_be_mended() {
 
     let folder = Folder::empty();
     folder.run(&["init"]);
-    let mut command = folder.pactolus(&["doctor", "--output", "json"]);
+    let mut command = folder.command(&["doctor", "--output", "json"]);
     command.env("PACTOLUS_LISTEN", "127.0.0.1:0").env("PACTOLUS_APPS_0_PRESENT_MAX", "1000");
-    let sound = Process::start(command).ended();
+    let sound = Process::start(command).wait();
     assert_eq!(sound.code, Some(0), "{}", sound.stdout);
-    let told: serde_json::Value = serde_json::from_str(&sound.stdout).unwrap();
-    assert!(told.as_array().unwrap().iter().all(|finding| finding["level"] != "bad"), "{told}");
+    let findings: serde_json::Value = serde_json::from_str(&sound.stdout).unwrap();
+    assert!(findings.as_array().unwrap().iter().all(|finding| finding["level"] != "bad"), "{findings}");
 
-    let seal = told.as_array().unwrap().iter().find(|finding| finding["about"] == "seal").unwrap();
+    let seal = findings.as_array().unwrap().iter().find(|finding| finding["about"] == "seal").unwrap();
     assert_eq!(seal["level"], "good", "what init writes has a master key");
 
     folder.write("pactolus.toml", "listen = 5\n");
@@ -133,13 +137,13 @@ fn a_doctor_finds_what_is_to_be_mended() {
 }
 
 #[test]
-fn shells_and_man_are_told_of_every_command() {
+fn completions_and_man_cover_every_command() {
     let folder = Folder::empty();
     for shell in ["bash", "zsh", "fish"] {
-        let script = done(folder.run(&["completions", shell]));
+        let script = successful_stdout(folder.run(&["completions", shell]));
         assert!(script.contains("cancelpay") && script.contains("allow-duplicates"), "{shell}");
     }
-    done(folder.run(&["man", "--to", "man"]));
+    successful_stdout(folder.run(&["man", "--to", "man"]));
     let page = folder.read("man/pactolus-present.1");
     assert!(page.contains("campaign"), "{page}");
     assert!(folder.path().join("man/pactolus.1").exists());

@@ -3,27 +3,27 @@
 use serde_json::Value;
 
 use crate::campaign;
-use crate::process::{Ended, Folder, Running};
+use crate::process::{Folder, ProcessOutput, ServerProcess};
 
-struct Bank {
+struct CliFixture {
     folder: Folder,
-    running: Running,
+    server: ServerProcess,
 }
 
-impl Bank {
+impl CliFixture {
     fn serve() -> Self {
-        let folder = campaign::folder();
-        let running = Running::serve(&folder);
-        Self { folder, running }
+        let folder = campaign::folder_without_mp_sig();
+        let server = ServerProcess::serve(&folder);
+        Self { folder, server }
     }
 
-    fn run(&self, command: &str, more: &[&str]) -> Ended {
-        let url = format!("http://{}", self.running.address);
+    fn run(&self, command: &str, more: &[&str]) -> ProcessOutput {
+        let url = format!("http://{}", self.server.address);
         self.folder.run(&[&[command, "--env", "sandbox", "--url", &url], more].concat())
     }
 
     #[track_caller]
-    fn shown(&self, command: &str, more: &[&str]) -> String {
+    fn stdout(&self, command: &str, more: &[&str]) -> String {
         let ended = self.run(command, more);
         assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{command} {more:?}");
         ended.stdout
@@ -31,19 +31,19 @@ impl Bank {
 }
 
 #[test]
-fn coins_come_go_and_come_back() {
-    let bank = Bank::serve();
+fn present_pay_and_cancel_round_trip() {
+    let bank = CliFixture::serve();
     let one = ["--openid", "one"];
     let with = |more: &[&'static str]| [&one[..], more].concat();
-    bank.shown("present", &with(&["--count", "100", "--bill-no", "gift"]));
+    bank.stdout("present", &with(&["--count", "100", "--bill-no", "gift"]));
     let paid = "\
 bill_no  amt  outcome  balance  used_gen_amt
 sword     30  paid          70            30
 ";
     let pay = with(&["--count", "30", "--bill-no", "sword", "--item", "sword"]);
-    assert_eq!(bank.shown("pay", &pay), paid);
+    assert_eq!(bank.stdout("pay", &pay), paid);
     let again: Value =
-        serde_json::from_str(&bank.shown("pay", &[&pay[..], &["--output", "json"]].concat())).unwrap();
+        serde_json::from_str(&bank.stdout("pay", &[&pay[..], &["--output", "json"]].concat())).unwrap();
     assert_eq!((&again["outcome"], &again["balance"]), (&"paid-before".into(), &70.into()));
 
     let poor = bank.run("pay", &with(&["--count", "71", "--bill-no", "shield"]));
@@ -51,46 +51,46 @@ sword     30  paid          70            30
     assert_eq!(poor.stderr, "error: it is refused: the player has fewer coins than the pay takes\n");
 
     let cancelled = "bill_no  outcome\nsword    cancelled\n";
-    assert_eq!(bank.shown("cancelpay", &with(&["--bill-no", "sword"])), cancelled);
-    let again = bank.shown("cancelpay", &with(&["--bill-no", "sword"]));
+    assert_eq!(bank.stdout("cancelpay", &with(&["--bill-no", "sword"])), cancelled);
+    let again = bank.stdout("cancelpay", &with(&["--bill-no", "sword"]));
     assert_eq!(again, "bill_no  outcome\nsword    cancelled-before\n");
 
     let balance = "\
 balance  gen_balance  save_amt  save_sum  cost_sum  present_sum
     100          100         0       100         0          100
 ";
-    assert_eq!(bank.shown("balance", &one), balance);
+    assert_eq!(bank.stdout("balance", &one), balance);
 
-    let made = bank.shown("order", &["sword"]);
+    let made = bank.stdout("order", &["sword"]);
     let kinds: Vec<_> = made.lines().skip(1).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
     assert_eq!(kinds, ["pay", "cancel"], "{made}");
-    let statement = bank.shown("statement", &with(&["--output", "json", "--limit", "2"]));
+    let statement = bank.stdout("statement", &with(&["--output", "json", "--limit", "2"]));
     let kinds: Vec<_> = statement
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(kinds, ["cancel", "pay"]);
-    let statement = bank.shown("statement", &one);
+    let statement = bank.stdout("statement", &one);
     assert_eq!(statement.lines().count(), 4, "{statement}");
     let missing = bank.run("order", &["no|thing"]);
     assert_eq!(missing.code, Some(1));
     assert!(missing.stderr.contains("the bank does not tell: "), "{}", missing.stderr);
-    bank.running.stop();
+    bank.server.stop();
 }
 
 #[test]
-fn a_statement_is_told_over_its_pages() {
-    let bank = Bank::serve();
+fn statement_spans_pages() {
+    let bank = CliFixture::serve();
     bank.folder.write("players.csv", &format!("openid,present_counts\n{}", "one,1\n".repeat(150)));
-    bank.shown_with_yes();
-    let all = bank.shown("statement", &["--openid", "one", "--limit", "1000"]);
+    bank.present_from_file();
+    let all = bank.stdout("statement", &["--openid", "one", "--limit", "1000"]);
     assert_eq!(all.lines().count(), 151);
-    let some = bank.shown("statement", &["--openid", "one", "--limit", "120"]);
+    let some = bank.stdout("statement", &["--openid", "one", "--limit", "120"]);
     assert_eq!(some.lines().count(), 121);
 }
 
-impl Bank {
-    fn shown_with_yes(&self) {
+impl CliFixture {
+    fn present_from_file(&self) {
         let more = ["--from", "players.csv", "--campaign", "c", "--allow-duplicates", "--yes"];
         let ended = self.run("present", &more);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -98,17 +98,17 @@ impl Bank {
 }
 
 #[test]
-fn a_token_is_printed_alone() {
-    let bank = Bank::serve();
-    let token = bank.shown("token", &[]);
-    let told: Value = serde_json::from_str(&bank.shown("token", &["--output", "json"])).unwrap();
-    assert_eq!(told["access_token"], token.trim_end(), "the stable one");
+fn token_command_prints_only_the_token() {
+    let bank = CliFixture::serve();
+    let token = bank.stdout("token", &[]);
+    let json: Value = serde_json::from_str(&bank.stdout("token", &["--output", "json"])).unwrap();
+    assert_eq!(json["access_token"], token.trim_end(), "the stable one");
 }
 
 /// The vendor's sample, whose signatures for this key and token are known.
 #[test]
-fn what_is_signed_is_shown_and_no_key() {
-    let folder = campaign::folder();
+fn sign_shows_the_text_but_no_key() {
+    let folder = campaign::folder_without_mp_sig();
     let params = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123"}"#;
     folder.write("params.json", params);
     let usual = ["sign", "--env", "live", "--call", "present", "--body", "params.json"];
@@ -129,21 +129,21 @@ fn what_is_signed_is_shown_and_no_key() {
 }
 
 #[test]
-fn a_profile_tells_the_bank_and_the_app() {
-    let bank = Bank::serve();
+fn profile_selects_bank_and_app() {
+    let bank = CliFixture::serve();
     let profile = format!(
         "url = \"http://{}\"\nenv = \"sandbox\"\nappid = \"wx1234567\"\noffer_id = \"12345678\"\n\
          app_secret = \"APPSECRET\"\nsandbox_midas_key = {{ env = \"SANDBOX_KEY\" }}\n",
-        bank.running.address
+        bank.server.address
     );
     let elsewhere = Folder::empty();
     std::fs::create_dir(elsewhere.path().join("pactolus")).unwrap();
     elsewhere.write("pactolus/default.toml", &profile);
     elsewhere.write("pactolus/other.toml", "");
     let run = |arguments: &[&str]| {
-        let mut command = elsewhere.pactolus(arguments);
+        let mut command = elsewhere.command(arguments);
         command.env("SANDBOX_KEY", "another-key-for-the-sandbox");
-        crate::process::Process::start(command).ended()
+        crate::process::Process::start(command).wait()
     };
     let ended = run(&["balance", "--openid", "one"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));

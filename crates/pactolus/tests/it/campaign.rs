@@ -5,13 +5,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::process::{Ended, Folder, Process, Running};
+use crate::process::{Folder, Process, ProcessOutput, ServerProcess};
 
 /// How many players the campaign has that is killed; `PACTOLUS_TEST_CAMPAIGN` asks for another number.
 const PLAYERS: usize = 3000;
 /// How often the campaign is killed before it may end, and the bank.
 const KILLS: usize = 10;
-const BANK_KILLED_AFTER: [usize; 2] = [3, 7];
+const SERVER_KILLS_AFTER: [usize; 2] = [3, 7];
 const SEED: u64 = 20_171_009;
 
 /// Replies are lost after the coins are given, or before; now and then the bank says that it is busy.
@@ -22,7 +22,7 @@ const FAULTS: &str = r#"[
 ]"#;
 
 /// A folder whose app takes calls without a player's login, so that a hundred thousand players need not log in.
-pub(crate) fn folder() -> Folder {
+pub(crate) fn folder_without_mp_sig() -> Folder {
     let folder = Folder::with_config();
     let config = folder.read("pactolus.toml") + "mp_sig = \"off\"\n";
     folder.write("pactolus.toml", &config);
@@ -30,11 +30,11 @@ pub(crate) fn folder() -> Folder {
 }
 
 /// `pactolus present` of the file `players.csv` in the sandbox of the bank at `address`.
-fn present(folder: &Folder, address: SocketAddr, more: &[&str]) -> Command {
+fn present_command(folder: &Folder, address: SocketAddr, more: &[&str]) -> Command {
     let url = format!("http://{address}");
     let usual =
         ["present", "--env", "sandbox", "--url", &url, "--from", "players.csv", "--campaign", "spring"];
-    folder.pactolus(&[&usual[..], more].concat())
+    folder.command(&[&usual[..], more].concat())
 }
 
 /// The rows of a results file: of each bill number the outcomes in their order.
@@ -53,9 +53,9 @@ fn is_given(outcome: &str) -> bool {
 }
 
 /// The SplitMix64 sequence of a seed.
-struct Random(u64);
+struct SplitMix64(u64);
 
-impl Random {
+impl SplitMix64 {
     fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -65,32 +65,32 @@ impl Random {
 }
 
 /// A bank at an address that it keeps when it is started again.
-struct Bank<'a> {
+struct FixedAddressServer<'a> {
     folder: &'a Folder,
-    running: Running,
+    server: ServerProcess,
 }
 
-impl<'a> Bank<'a> {
+impl<'a> FixedAddressServer<'a> {
     fn start(folder: &'a Folder, listen: &str) -> Self {
-        let running = Running::start(folder.pactolus(&["serve", "--listen", listen]));
-        Self { folder, running }
+        let server = ServerProcess::start(folder.command(&["serve", "--listen", listen]));
+        Self { folder, server }
     }
 
     fn address(&self) -> SocketAddr {
-        self.running.address
+        self.server.address
     }
 
     async fn set_faults(&self) {
         let path = "/api/v1/apps/wx1234567/faults";
         let token = crate::gifts::operator_token();
-        let put = self.running.http.put_as_operator(path, &token, FAULTS).await.unwrap();
+        let put = self.server.http.put_as_operator(path, &token, FAULTS).await.unwrap();
         assert_eq!(put.status, 200, "{}", put.body);
     }
 
     /// Kills the bank while the campaign runs, and starts it again where it was.
-    async fn killed(mut self) -> Self {
+    async fn kill_and_restart(mut self) -> Self {
         let address = self.address().to_string();
-        self.running.process.kill();
+        self.server.process.kill();
         let bank = Self::start(self.folder, &address);
         bank.set_faults().await;
         bank
@@ -98,52 +98,52 @@ impl<'a> Bank<'a> {
 }
 
 /// Asks the bank for its health until something has come about.
-async fn wait_until(bank: &Bank<'_>, mut has_come: impl FnMut() -> bool) {
+async fn wait_until(bank: &FixedAddressServer<'_>, mut condition: impl FnMut() -> bool) {
     let token = crate::gifts::operator_token();
     let mut unanswered = 0;
-    while !has_come() {
+    while !condition() {
         // A connection that was idle may be closed under a request; that a bank is gone shows in the next ones.
-        let answered = bank.running.http.get_as_operator("/healthz", &token).await.is_ok();
+        let answered = bank.server.http.get_as_operator("/healthz", &token).await.is_ok();
         unanswered = if answered { 0 } else { unanswered + 1 };
         assert!(unanswered < 10, "the bank does not answer");
     }
 }
 
 /// Waits until the results have so many bytes.
-async fn wait_for(folder: &Folder, bytes: u64, bank: &Bank<'_>) {
+async fn wait_for_results(folder: &Folder, bytes: u64, bank: &FixedAddressServer<'_>) {
     let path = folder.path().join("spring.results.csv");
     wait_until(bank, || fs::metadata(&path).is_ok_and(|file| file.len() >= bytes)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_campaign_that_is_killed_again_and_again_gives_every_player_once() {
+async fn killed_campaign_presents_each_player_once() {
     let players = std::env::var("PACTOLUS_TEST_CAMPAIGN").map_or(PLAYERS, |number| number.parse().unwrap());
-    let folder = folder();
+    let folder = folder_without_mp_sig();
     let coins = |number: usize| 1 + number % 9;
     let rows: Vec<_> = (0..players).map(|number| format!("player-{number},{}\n", coins(number))).collect();
     folder.write("players.csv", &format!("openid,present_counts\n{}", rows.concat()));
-    let mut bank = Bank::start(&folder, "127.0.0.1:0");
+    let mut bank = FixedAddressServer::start(&folder, "127.0.0.1:0");
     bank.set_faults().await;
 
-    let mut random = Random(SEED);
+    let mut random = SplitMix64(SEED);
     // What a row of results takes at least, so that ten kills come before the last row.
     let step = players * 80 / (KILLS + 1);
     let mut bytes = 0;
     for kill in 0..KILLS {
         let arguments = ["--yes", "--concurrency", "32"];
-        let mut campaign = Process::start(present(&folder, bank.address(), &arguments));
+        let mut campaign = Process::start(present_command(&folder, bank.address(), &arguments));
         bytes += random.below(step);
-        wait_for(&folder, bytes as u64, &bank).await;
-        if BANK_KILLED_AFTER.contains(&kill) {
-            bank = bank.killed().await;
+        wait_for_results(&folder, bytes as u64, &bank).await;
+        if SERVER_KILLS_AFTER.contains(&kill) {
+            bank = bank.kill_and_restart().await;
             bytes += random.below(step / 4);
-            wait_for(&folder, bytes as u64, &bank).await;
+            wait_for_results(&folder, bytes as u64, &bank).await;
         }
         campaign.kill();
     }
     let before_last = results(&folder).len();
     assert!(before_last < players, "the kills came too late: {before_last} rows");
-    let summary = to_the_end(&folder, &bank).await;
+    let summary = run_to_completion(&folder, &bank).await;
     let [given, before] = ["given", "given_before"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!(given + before, players as u64, "{summary}");
 
@@ -155,12 +155,12 @@ async fn a_campaign_that_is_killed_again_and_again_gives_every_player_once() {
         assert!(times == 1 && is_given(outcomes.last().unwrap()), "{bill_no}: {outcomes:?}");
     }
     // And so do the bank's own books.
-    assert_eq!(bank.running.stop().code, Some(0));
+    assert_eq!(bank.server.stop().code, Some(0));
     let ever = ["--from", "2017-10-09", "--to", "9999-12-31", "--out", "accounts.csv"];
     let exported = folder.run(&[&["export", "accounts"], &ever[..]].concat());
     assert_eq!(exported.code, Some(0), "{}", exported.stderr);
     let mut accounts = csv::Reader::from_path(folder.path().join("accounts.csv")).unwrap();
-    let told: BTreeMap<String, (String, String)> = accounts
+    let actual: BTreeMap<String, (String, String)> = accounts
         .records()
         .map(|row| row.unwrap())
         .map(|row| (row[3].to_owned(), (row[5].to_owned(), row[10].to_owned())))
@@ -169,18 +169,19 @@ async fn a_campaign_that_is_killed_again_and_again_gives_every_player_once() {
         // The player's balance, and that it is of one order.
         (format!("player-{number}"), (coins(number).to_string(), "1".to_owned()))
     });
-    assert!(told == expected.collect(), "some player has other coins, or has them twice");
+    assert!(actual == expected.collect(), "some player has other coins, or has them twice");
     folder.audit(players);
 }
 
 /// Runs the campaign until all are given, which one run does unless the machine stands still for a minute; the summary.
-async fn to_the_end(folder: &Folder, bank: &Bank<'_>) -> serde_json::Value {
+async fn run_to_completion(folder: &Folder, bank: &FixedAddressServer<'_>) -> serde_json::Value {
     const RUNS_MAX: usize = 5;
     for _ in 0..RUNS_MAX {
-        let mut campaign = Process::start(present(folder, bank.address(), &["--yes", "--output", "json"]));
+        let mut campaign =
+            Process::start(present_command(folder, bank.address(), &["--yes", "--output", "json"]));
         // Of many players, a run takes longer than a test waits in silence.
         wait_until(bank, || !campaign.is_running()).await;
-        let ended = campaign.ended();
+        let ended = campaign.wait();
         match ended.code {
             Some(0) => return serde_json::from_str(&ended.stdout).unwrap(),
             Some(7) => {}
@@ -190,15 +191,15 @@ async fn to_the_end(folder: &Folder, bank: &Bank<'_>) -> serde_json::Value {
     panic!("not all are given after {RUNS_MAX} runs");
 }
 
-fn run(folder: &Folder, bank: &Running, more: &[&str]) -> Ended {
-    Process::start(present(folder, bank.address, more)).ended()
+fn run(folder: &Folder, bank: &ServerProcess, more: &[&str]) -> ProcessOutput {
+    Process::start(present_command(folder, bank.address, more)).wait()
 }
 
 #[test]
-fn the_same_file_twice_gives_once() {
-    let folder = folder();
+fn rerun_of_a_file_presents_once() {
+    let folder = folder_without_mp_sig();
     folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\none,2,6\ntwo,1,7\n");
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     let ended = run(&folder, &bank, &["--yes"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.stdout, "rows 3: given 3\nresults: spring.results.csv\n");
@@ -215,9 +216,9 @@ fn the_same_file_twice_gives_once() {
 }
 
 #[test]
-fn nothing_is_sent_of_a_file_with_a_wrong_row() {
-    let folder = folder();
-    let bank = Running::serve(&folder);
+fn invalid_row_blocks_the_whole_file() {
+    let folder = folder_without_mp_sig();
+    let bank = ServerProcess::serve(&folder);
     folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\na b,1,0\ntwo,1\none,1,7\n,,\n");
     let ended = run(&folder, &bank, &["--yes"]);
     assert_eq!((ended.code, &*ended.stdout), (Some(9), ""));
@@ -252,9 +253,9 @@ fn nothing_is_sent_of_a_file_with_a_wrong_row() {
 }
 
 #[test]
-fn nothing_is_given_before_it_is_confirmed() {
-    let folder = folder();
-    let bank = Running::serve(&folder);
+fn nothing_is_sent_before_confirmation() {
+    let folder = folder_without_mp_sig();
+    let bank = ServerProcess::serve(&folder);
     folder.write("players.csv", "openid\none\ntwo\n");
     let dry = run(&folder, &bank, &["--count", "5", "--dry-run"]);
     assert_eq!(dry.code, Some(0), "{}", dry.stderr);
@@ -269,11 +270,11 @@ fn nothing_is_given_before_it_is_confirmed() {
 }
 
 #[test]
-fn all_some_or_none_is_the_exit_code() {
-    let folder = folder();
+fn exit_code_reflects_partial_success() {
+    let folder = folder_without_mp_sig();
     let config = folder.read("pactolus.toml") + "present_max = 10\n";
     folder.write("pactolus.toml", &config);
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     folder.write("players.csv", "openid,present_counts\none,5\ntwo,50\n");
     let some = run(&folder, &bank, &["--yes"]);
     assert_eq!(some.code, Some(7), "{}", some.stderr);
@@ -297,16 +298,16 @@ fn all_some_or_none_is_the_exit_code() {
 }
 
 #[test]
-fn results_are_of_one_bank_and_one_writer() {
-    let folder = folder();
+fn results_file_is_bound_to_one_bank_and_writer() {
+    let folder = folder_without_mp_sig();
     folder.write("players.csv", "openid,present_counts\none,5\n");
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     assert_eq!(run(&folder, &bank, &["--yes"]).code, Some(0));
     let live = run(&folder, &bank, &["--yes", "--env", "live"]);
     assert_eq!(live.code, Some(2), "clap takes no option twice");
-    let mut other = folder.pactolus(&["present", "--env", "live", "--from", "players.csv"]);
+    let mut other = folder.command(&["present", "--env", "live", "--from", "players.csv"]);
     other.args(["--campaign", "spring", "--yes", "--url", &format!("http://{}", bank.address)]);
-    let other = Process::start(other).ended();
+    let other = Process::start(other).wait();
     assert_eq!(other.code, Some(9));
     assert!(
         other.stderr.contains("it is of another bank, app or environment: sandbox:wx1234567@"),
@@ -325,30 +326,30 @@ fn results_are_of_one_bank_and_one_writer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_campaign_that_is_told_to_stop_finishes_what_is_under_way() {
-    let folder = folder();
+async fn sigterm_finishes_gifts_in_flight() {
+    let folder = folder_without_mp_sig();
     let rows: Vec<_> = (0..300).map(|number| format!("player-{number},1\n")).collect();
     folder.write("players.csv", &format!("openid,present_counts\n{}", rows.concat()));
-    let bank = Bank::start(&folder, "127.0.0.1:0");
-    let campaign = Process::start(present(&folder, bank.address(), &["--yes", "--rate", "100"]));
-    wait_for(&folder, 1000, &bank).await;
-    let other = run(&folder, &bank.running, &["--yes"]);
+    let bank = FixedAddressServer::start(&folder, "127.0.0.1:0");
+    let campaign = Process::start(present_command(&folder, bank.address(), &["--yes", "--rate", "100"]));
+    wait_for_results(&folder, 1000, &bank).await;
+    let other = run(&folder, &bank.server, &["--yes"]);
     assert_eq!(other.code, Some(9));
     assert!(other.stderr.contains("another process is writing it"), "{}", other.stderr);
     campaign.terminate();
-    let ended = campaign.ended();
+    let ended = campaign.wait();
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
     assert!(ended.stderr.contains("stopping: gifts that are under way are finished"), "{}", ended.stderr);
-    let rest = run(&folder, &bank.running, &["--yes"]);
+    let rest = run(&folder, &bank.server, &["--yes"]);
     assert_eq!(rest.code, Some(0), "{}", rest.stderr);
-    assert_eq!(bank.running.stop().code, Some(0));
+    assert_eq!(bank.server.stop().code, Some(0));
     folder.audit(300);
 }
 
 #[test]
-fn one_gift_is_one_call() {
-    let folder = folder();
-    let bank = Running::serve(&folder);
+fn single_present_makes_one_call() {
+    let folder = folder_without_mp_sig();
+    let bank = ServerProcess::serve(&folder);
     let url = format!("http://{}", bank.address);
     let give = |more: &[&str]| {
         let usual = ["present", "--env", "sandbox", "--url", &url, "--openid", "one", "--count", "5"];

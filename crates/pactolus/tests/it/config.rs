@@ -1,29 +1,29 @@
 //! What is refused before anything starts, in which words, and with which exit code.
 
-use crate::process::{Ended, Folder, Process, Running};
+use crate::process::{Folder, Process, ProcessOutput, ServerProcess};
 
 #[track_caller]
-fn refused(ended: &Ended, lines: &[&str]) {
+fn assert_refused(ended: &ProcessOutput, lines: &[&str]) {
     assert_eq!(ended.stderr.lines().collect::<Vec<_>>(), lines);
     assert_eq!((ended.code, &*ended.stdout), (Some(3), ""));
 }
 
 #[test]
-fn without_a_configuration_it_says_how_to_write_one() {
+fn missing_config_suggests_init() {
     let missing = "pactolus.toml: cannot be read: No such file or directory (os error 2); name another with \
                    --config, or write one with `pactolus init`";
     let folder = Folder::empty();
     for command in ["serve", "audit"] {
-        refused(&folder.run(&[command]), &["error: the configuration is refused", missing]);
+        assert_refused(&folder.run(&[command]), &["error: the configuration is refused", missing]);
     }
-    refused(
+    assert_refused(
         &folder.run(&["serve", "--config", "other.toml"]),
         &["error: the configuration is refused", &missing.replace("pactolus.toml", "other.toml")],
     );
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_config_problems_are_listed() {
     let folder = Folder::empty();
     folder.write(
         "pactolus.toml",
@@ -41,10 +41,10 @@ sandbox_midas_key = { env = "NOT_SET" }
 cancel_window_s = 0
 "#,
     );
-    let mut serve = folder.pactolus(&["serve"]);
+    let mut serve = folder.command(&["serve"]);
     serve.env("PACTOLUS_LISTN", "127.0.0.1:0");
-    refused(
-        &Process::start(serve).ended(),
+    assert_refused(
+        &Process::start(serve).wait(),
         &[
             "error: the configuration is refused",
             "pactolus.toml:2: `listen` is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790",
@@ -60,12 +60,12 @@ cancel_window_s = 0
 }
 
 #[test]
-fn the_file_may_be_named_by_a_variable_and_lie_elsewhere() {
+fn config_path_comes_from_the_environment() {
     let folder = Folder::with_config();
     let elsewhere = Folder::empty();
-    let mut serve = elsewhere.pactolus(&["serve"]);
+    let mut serve = elsewhere.command(&["serve"]);
     serve.env("PACTOLUS_CONFIG", folder.path().join("pactolus.toml")).env("PACTOLUS_LOG", "off");
-    let ended = Running::start(serve).stop();
+    let ended = ServerProcess::start(serve).stop();
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     // The store is where the file says, which is beside the file.
     assert!(folder.path().join("data").is_dir());
@@ -73,7 +73,7 @@ fn the_file_may_be_named_by_a_variable_and_lie_elsewhere() {
 }
 
 #[test]
-fn a_command_line_that_is_not_understood_is_exit_code_2() {
+fn invalid_command_line_exits_2() {
     let folder = Folder::with_config();
     let cases: [(&[&str], &str); 5] = [
         (&[], "Usage: pactolus"),
@@ -90,7 +90,7 @@ fn a_command_line_that_is_not_understood_is_exit_code_2() {
 }
 
 #[test]
-fn help_lists_every_command_and_exit_code_in_80_columns() {
+fn help_lists_commands_and_exit_codes_in_80_columns() {
     let folder = Folder::empty();
     let help = folder.run(&["--help"]).stdout;
     for words in [

@@ -5,28 +5,28 @@ use pactolus_test_postgres::Database;
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
-use crate::load::{Books, Load};
-use crate::process::{Folder, Running};
+use crate::load::{ExpectedLedger, LoadGenerator};
+use crate::process::{Folder, ServerProcess};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bank_moves_to_postgres_and_back() {
+async fn copy_to_postgres_and_back() {
     let folder = Folder::with_config();
-    let mut bank = Running::serve(&folder);
+    let mut bank = ServerProcess::serve(&folder);
     for player in 0..crate::load::PLAYERS {
         Player(player).log_in(&bank.http).await;
     }
-    let load = Load::start(&bank.http, "copied");
-    load.acknowledged(2500).await;
+    let load = LoadGenerator::start(&bank.http, "copied");
+    load.wait_acknowledged(2500).await;
     bank.process.kill();
-    let sent = load.broken().await;
+    let sent = load.wait_disconnected().await;
     // Of those that were not answered some may be there; they are answered now.
-    let bank = Running::serve(&folder);
-    let mut books = Books::default();
-    books.enter(&sent.acknowledged);
+    let bank = ServerProcess::serve(&folder);
+    let mut books = ExpectedLedger::default();
+    books.record(&sent.acknowledged);
     for gift in &sent.unanswered {
         assert!(gift.send(&bank.http).await.is_ok());
     }
-    books.enter(&sent.unanswered);
+    books.record(&sent.unanswered);
     assert_eq!(bank.stop().code, Some(0));
 
     let database = Database::create();
@@ -34,32 +34,32 @@ async fn a_bank_moves_to_postgres_and_back() {
     assert_eq!(folder.run(&["migrate", "--store", &url]).code, Some(0));
     let copied = folder.run(&["copy", "--from", "embedded:data", "--to", &url]);
     assert_eq!((copied.code, &*copied.stderr), (Some(0), ""), "{copied:?}");
-    let counts = format!("orders: {}, accounts: ", books.orders());
+    let counts = format!("orders: {}, accounts: ", books.order_count());
     assert!(copied.stdout.contains(&counts), "{}", copied.stdout);
     // Once more changes nothing; that is also how a copy that was broken off goes on.
     let again = folder.run(&["copy", "--from", "embedded:data", "--to", &url]);
     assert_eq!((again.code, &again.stdout), (Some(0), &copied.stdout));
 
     // There it is served, its logins with it.
-    let bank = Running::start(folder.pactolus(&["serve", "--store", &url]));
-    books.compare(&bank.http).await;
+    let bank = ServerProcess::start(folder.command(&["serve", "--store", &url]));
+    books.assert_matches(&bank.http).await;
     let new = Gift { environment: Environment::Live, player: Player(0), bill_no: "new".to_owned(), coins: 7 };
     assert!(matches!(new.send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
     assert_eq!(bank.stop().code, Some(0));
 
     // Back to a store of its own; the one that it came from lacks the new order, and takes it.
-    books.enter(&[new]);
+    books.record(&[new]);
     for to in ["embedded:back", "embedded:data"] {
         let ended = folder.run(&["copy", "--from", &url, "--to", to]);
         assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
     }
-    let bank = Running::start(folder.pactolus(&["serve", "--store", "embedded:back"]));
-    books.compare(&bank.http).await;
+    let bank = ServerProcess::start(folder.command(&["serve", "--store", "embedded:back"]));
+    books.assert_matches(&bank.http).await;
     assert_eq!(bank.stop().code, Some(0));
 }
 
 #[tokio::test]
-async fn a_bank_is_not_copied_into_another() {
+async fn copy_into_another_bank_is_refused() {
     let gift = |bill_no: &str, coins| Gift {
         environment: Environment::Live,
         player: Player(0),
@@ -68,7 +68,7 @@ async fn a_bank_is_not_copied_into_another() {
     };
     let folder = Folder::with_config();
     for (store, coins) in [("embedded:one", 5), ("embedded:two", 6)] {
-        let bank = Running::start(folder.pactolus(&["serve", "--store", store]));
+        let bank = ServerProcess::start(folder.command(&["serve", "--store", store]));
         Player(0).log_in(&bank.http).await;
         assert!(matches!(gift("a", coins).send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
         assert_eq!(bank.stop().code, Some(0));

@@ -3,10 +3,10 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use crate::process::{Folder, Process, Running};
+use crate::process::{Folder, Process, ServerProcess};
 
 #[test]
-fn the_demo_shows_what_a_bank_does() {
+fn demo_shows_calls_and_balances() {
     let ended = Folder::empty().run(&["demo", "--exit", "--listen", "127.0.0.1:0"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
     let shown = ended.stdout;
@@ -33,11 +33,11 @@ fn the_demo_shows_what_a_bank_does() {
     let longest = shown.lines().max_by_key(|line| line.chars().count()).unwrap();
     assert!(longest.len() <= 80, "{longest}");
     assert!(!shown.contains('\u{1b}'), "there is no terminal to colour");
-    assert!(!store(&shown).exists(), "the folder is removed");
+    assert!(!store_path(&shown).exists(), "the folder is removed");
 }
 
 #[test]
-fn the_demo_is_shown_in_chinese_too() {
+fn demo_output_in_chinese() {
     let ended = Folder::empty().run(&["demo", "--exit", "--listen", "127.0.0.1:0", "--lang", "zh"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{}", ended.stdout);
     for words in
@@ -48,15 +48,15 @@ fn the_demo_is_shown_in_chinese_too() {
 }
 
 /// The folder that the demo says it uses.
-fn store(shown: &str) -> PathBuf {
+fn store_path(shown: &str) -> PathBuf {
     let (_, rest) = shown.split_once("\norders in ").unwrap();
     PathBuf::from(rest.split(',').next().unwrap())
 }
 
 #[tokio::test]
-async fn the_proposed_call_works() {
-    let mut demo = Running::start(Folder::empty().pactolus(&["demo", "--listen", "127.0.0.1:0"]));
-    demo.process.line("The bank is running until Ctrl-C.");
+async fn proposed_curl_call_succeeds() {
+    let mut demo = ServerProcess::start(Folder::empty().command(&["demo", "--listen", "127.0.0.1:0"]));
+    demo.process.wait_for_line("The bank is running until Ctrl-C.");
     let shown = demo.process.stdout().to_owned();
     let (_, call) = shown.split_once("   curl -d '").unwrap();
     let (body, rest) = call.split_once('\'').unwrap();
@@ -64,17 +64,17 @@ async fn the_proposed_call_works() {
     let path = path.split('\'').next().unwrap();
     let reply = demo.http.post(path, body).await.unwrap().body;
     assert_eq!(reply, r#"{"errcode":0,"errmsg":"ok","balance":333,"bill_no":"BillNo_124"}"#);
-    assert!(store(&shown).is_dir());
+    assert!(store_path(&shown).is_dir());
     assert_eq!(demo.stop().code, Some(0));
-    assert!(!store(&shown).exists());
+    assert!(!store_path(&shown).exists());
 }
 
 #[test]
-fn a_kept_store_can_be_audited() {
+fn demo_store_passes_audit() {
     let folder = Folder::empty();
-    let mut demo = folder.pactolus(&["demo", "--exit", "--keep", "--listen", "127.0.0.1:0"]);
+    let mut demo = folder.command(&["demo", "--exit", "--keep", "--listen", "127.0.0.1:0"]);
     demo.env("TMPDIR", folder.path());
-    let ended = Process::start(demo).ended();
+    let ended = Process::start(demo).wait();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let (_, proposed) = ended.stdout.split_once("pactolus audit --store ").unwrap();
     let url = proposed.lines().next().unwrap();
@@ -88,7 +88,7 @@ fn a_kept_store_can_be_audited() {
 }
 
 #[test]
-fn another_port_is_found_where_the_usual_one_is_taken() {
+fn demo_picks_another_port_when_taken() {
     // An error says that somebody else has taken it, which is as good.
     let _taken = TcpListener::bind("127.0.0.1:8790");
     let ended = Folder::empty().run(&["demo", "--exit"]);

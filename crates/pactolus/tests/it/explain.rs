@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::process::{Folder, Running};
+use crate::process::{Folder, ServerProcess};
 
 const PATH: &str = "/cgi-bin/midas/sandbox/present";
 
@@ -10,9 +10,9 @@ const PATH: &str = "/cgi-bin/midas/sandbox/present";
 /// sandbox key is another.
 const BODY: &str = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
 
-const WORDS: &str = "signed for the live environment, with its key and its path";
+const FINDING: &str = "signed for the live environment, with its key and its path";
 
-const TEXT: &str = "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233&ts=1507530737&zone_id=1&org_loc=/cgi-bin/midas/sandbox/present&method=POST&secret=***";
+const SIGNED_TEXT: &str = "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233&ts=1507530737&zone_id=1&org_loc=/cgi-bin/midas/sandbox/present&method=POST&secret=***";
 
 const SECRETS: [&str; 6] = [
     "OPERATORTOKEN",
@@ -31,21 +31,21 @@ fn assert_no_secret(printed: &str) {
 }
 
 #[tokio::test]
-async fn a_bank_is_asked_by_the_rid() {
+async fn explain_by_rid_asks_the_bank() {
     let folder = Folder::with_config();
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     let refused = bank.http.post(&format!("{PATH}?access_token=ACCESSTOKEN"), BODY).await.unwrap();
     let reply: Value = serde_json::from_str(&refused.body).unwrap();
     let errmsg = reply["errmsg"].as_str().unwrap();
     let (before, rid) = errmsg.split_once(" rid: ").unwrap();
-    assert_eq!(before, format!("sig error: {WORDS}"));
+    assert_eq!(before, format!("sig error: {FINDING}"));
 
     let url = format!("http://{}", bank.address);
     let ended = folder.run(&["explain", rid, "--url", &url]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     let expected = format!(
-        "POST {PATH}\nanswered: 90011 {errmsg}\n{WORDS}\n  to mend it: call the path of the live environment, \
-         or sign for the one you call\nthe bank signs: {TEXT}\n"
+        "POST {PATH}\nanswered: 90011 {errmsg}\n{FINDING}\n  to mend it: call the path of the live environment, \
+         or sign for the one you call\nthe bank signs: {SIGNED_TEXT}\n"
     );
     assert!(ended.stdout.starts_with(&expected), "{}", ended.stdout);
     assert!(ended.stdout.contains("received: present_counts = 233 (a number)\n"), "{}", ended.stdout);
@@ -53,7 +53,7 @@ async fn a_bank_is_asked_by_the_rid() {
 
     let ended = folder.run(&["explain", rid, "--url", &url, "--output", "json"]);
     let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((&told["rid"], &told["findings"][0]["finding"]), (&rid.into(), &WORDS.into()));
+    assert_eq!((&told["rid"], &told["findings"][0]["finding"]), (&rid.into(), &FINDING.into()));
 
     let ended = folder.run(&["explain", "00000000-00000000-00000000", "--url", &url]);
     assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
@@ -61,7 +61,7 @@ async fn a_bank_is_asked_by_the_rid() {
 }
 
 #[test]
-fn a_request_alone_is_searched() {
+fn offline_request_is_diagnosed() {
     let folder = Folder::with_config();
     folder.write("body.json", BODY);
     let alone = ["explain", "--request", "body.json", "--token", "ACCESSTOKEN", "--path"];
@@ -72,8 +72,8 @@ fn a_request_alone_is_searched() {
     assert_eq!(
         ended.stdout,
         format!(
-            "sig: {WORDS}\n  to mend it: call the path of the live environment, or sign for the one you call\n  \
-             the bank signs: {TEXT}\nmp_sig: not looked at; it takes an mp_sig in the body and --session-key\n"
+            "sig: {FINDING}\n  to mend it: call the path of the live environment, or sign for the one you call\n  \
+             the bank signs: {SIGNED_TEXT}\nmp_sig: not looked at; it takes an mp_sig in the body and --session-key\n"
         )
     );
 
@@ -96,7 +96,7 @@ fn a_request_alone_is_searched() {
 }
 
 #[test]
-fn what_cannot_be_explained_says_why() {
+fn unexplainable_request_gets_an_error() {
     let folder = Folder::with_config();
     folder.write("body.json", BODY);
     folder.write("other.json", &BODY.replace("wx1234567", "wx7654321"));

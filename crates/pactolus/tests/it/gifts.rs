@@ -90,7 +90,7 @@ impl Gift {
     }
 
     /// Whether `answer` says that this very order exists already.
-    pub(crate) fn exists_by(&self, answer: &ReplyOutcome<PresentReply>) -> bool {
+    pub(crate) fn is_replayed_by(&self, answer: &ReplyOutcome<PresentReply>) -> bool {
         let ReplyOutcome::Refused(refused) = answer else { return false };
         let existing = refused.existing.as_ref();
         refused.errcode == 90012 && existing.is_some_and(|order| order.bill_no.as_str() == self.bill_no)

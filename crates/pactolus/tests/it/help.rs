@@ -31,31 +31,31 @@ const COMMANDS: [&str; 21] = [
     "token",
 ];
 
-fn golden(name: &str) -> PathBuf {
+fn golden_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help").join(name)
 }
 
 /// Compares `text` with the golden file, or writes it.
 #[track_caller]
 pub(crate) fn assert_golden(name: &str, text: &str) {
-    let path = golden(name);
+    let path = golden_path(name);
     if std::env::var_os("PACTOLUS_TEST_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
     }
-    let known = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, known, "{name} has changed; if that is meant, see the head of help.rs");
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "{name} has changed; if that is meant, see the head of help.rs");
 }
 
 #[test]
-fn the_help_is_as_it_was() {
+fn help_matches_golden_files() {
     let folder = Folder::empty();
     for lang in ["en", "zh"] {
         let mut all = Vec::new();
         for command in COMMANDS {
             let mut arguments = vec!["--lang", lang];
             arguments.extend([command, "--help"].into_iter().filter(|argument| !argument.is_empty()));
-            let ended = Process::start(folder.pactolus(&arguments)).ended();
+            let ended = Process::start(folder.command(&arguments)).wait();
             assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
             all.push(format!("$ pactolus {command} --help\n{}\n", ended.stdout));
         }
@@ -67,8 +67,8 @@ fn the_help_is_as_it_was() {
 }
 
 /// What is said, with `N` for the numbers that differ from run to run and from system to system.
-fn without_chance(said: &str) -> String {
-    let mut text = said.replace("127.0.0.1:0", "ADDRESS");
+fn normalize(output: &str) -> String {
+    let mut text = output.replace("127.0.0.1:0", "ADDRESS");
     for (before, after) in [("gave up after ", " tries"), ("(os error ", ")")] {
         if let Some((start, rest)) = text.split_once(before) {
             let (_, end) = rest.split_once(after).unwrap();
@@ -79,8 +79,8 @@ fn without_chance(said: &str) -> String {
 }
 
 #[test]
-fn errors_and_tables_are_as_they_were() {
-    let folder = crate::campaign::folder();
+fn messages_match_golden_files() {
+    let folder = crate::campaign::folder_without_mp_sig();
     folder.write("players.csv", "openid,zone_id,coins\n");
     folder.write("rows.csv", "openid,present_counts\none,5\ntwo,\nthree,abc\none,1\n");
     folder.write("good.csv", "openid,zone_id,present_counts\none,1,5\ntwo,2,60\nthree,1,700\n");
@@ -100,8 +100,8 @@ fn errors_and_tables_are_as_they_were() {
         for case in cases {
             let ended = folder.run(&[case, &["--lang", lang]].concat());
             let code = ended.code.unwrap();
-            let said = without_chance(&format!("{}{}", ended.stdout, ended.stderr));
-            all.push(format!("$ pactolus {}\n{said}({code})\n\n", case.join(" ")));
+            let output = normalize(&format!("{}{}", ended.stdout, ended.stderr));
+            all.push(format!("$ pactolus {}\n{output}({code})\n\n", case.join(" ")));
         }
         assert_golden(&format!("messages.{lang}.txt"), &all.concat());
     }

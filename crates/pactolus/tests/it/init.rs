@@ -6,7 +6,7 @@ use pactolus_types::Environment;
 use serde_json::Value;
 
 use crate::gifts::{Gift, Player};
-use crate::process::{Folder, Running};
+use crate::process::{Folder, ServerProcess};
 
 /// The text of `key` in the file.
 fn setting<'a>(config: &'a str, key: &str) -> &'a str {
@@ -16,13 +16,13 @@ fn setting<'a>(config: &'a str, key: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn what_init_writes_serves_a_present() {
+async fn init_config_serves_a_present() {
     let folder = Folder::empty();
     let ended = folder.run(&["init"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     assert!(ended.stdout.contains("\n  2. pactolus serve\n"), "{}", ended.stdout);
     let config = folder.read("pactolus.toml");
-    let bank = Running::start(folder.pactolus(&["serve", "--listen", "127.0.0.1:0"]));
+    let bank = ServerProcess::start(folder.command(&["serve", "--listen", "127.0.0.1:0"]));
 
     // All that a game's back end does: it gets a token, tells the player's session, and signs a present.
     let operator_token = AccessToken::new(setting(&config, "token")).unwrap();
@@ -49,7 +49,7 @@ async fn what_init_writes_serves_a_present() {
 }
 
 #[test]
-fn what_is_there_is_not_overwritten_unless_it_is_said() {
+fn init_overwrites_only_with_force() {
     let folder = Folder::empty();
     assert_eq!(folder.run(&["init"]).code, Some(0));
     let first = folder.read("pactolus.toml");
@@ -75,7 +75,7 @@ fn what_is_there_is_not_overwritten_unless_it_is_said() {
 
 #[cfg(unix)]
 #[test]
-fn only_the_owner_can_read_it() {
+fn config_is_readable_by_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::empty();
     for arguments in [&["init"][..], &["init", "--force"]] {
@@ -86,13 +86,13 @@ fn only_the_owner_can_read_it() {
 }
 
 #[test]
-fn it_goes_where_it_is_asked_to() {
+fn init_writes_to_the_given_path() {
     let folder = Folder::empty();
     std::fs::create_dir(folder.path().join("bank")).unwrap();
     let ended = folder.run(&["init", "--config", "bank/of-gold.toml"]);
     assert_eq!(ended.code, Some(0));
     assert!(ended.stdout.contains("pactolus serve --config bank/of-gold.toml\n"), "{}", ended.stdout);
-    let bank = Running::start(folder.pactolus(&[
+    let bank = ServerProcess::start(folder.command(&[
         "serve",
         "--config",
         "bank/of-gold.toml",
@@ -107,11 +107,11 @@ fn it_goes_where_it_is_asked_to() {
 }
 
 #[test]
-fn the_operators_token_opens_the_operators_api() {
+fn init_token_opens_the_operator_api() {
     let folder = Folder::empty();
     assert_eq!(folder.run(&["init"]).code, Some(0));
     let token = AccessToken::new(setting(&folder.read("pactolus.toml"), "token")).unwrap();
-    let bank = Running::start(folder.pactolus(&["serve", "--listen", "127.0.0.1:0"]));
+    let bank = ServerProcess::start(folder.command(&["serve", "--listen", "127.0.0.1:0"]));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let path = "/api/v1/apps/wx1234567/accounts?env=live&openid=nobody";
     let account = runtime.block_on(bank.http.get_as_operator(path, &token)).unwrap();

@@ -6,8 +6,8 @@
 use pactolus_protocol::ReplyOutcome;
 
 use crate::gifts::Player;
-use crate::load::{Books, Load, PLAYERS, Sent, repeat};
-use crate::process::{Folder, Running};
+use crate::load::{ExpectedLedger, LoadGenerator, LoadReport, PLAYERS, resend};
+use crate::process::{Folder, ServerProcess};
 
 /// How many times the bank is killed; `PACTOLUS_TEST_KILLS` asks for another number.
 const KILLS: u32 = 50;
@@ -16,47 +16,50 @@ const KILLS: u32 = 50;
 const KILLS_PER_AUDIT: u32 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_coin_is_lost_or_made_when_the_bank_is_killed() {
+async fn sigkill_loses_and_creates_no_coin() {
     let kills = std::env::var("PACTOLUS_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let folder = Folder::with_config();
-    let mut books = Books::default();
-    let mut bank = Running::serve_in_small_pieces(&folder);
+    let mut expected = ExpectedLedger::default();
+    let mut bank = ServerProcess::serve_with_small_segments(&folder);
     for player in 0..PLAYERS {
         // Once only: a login is kept through every kill as well.
         Player(player).log_in(&bank.http).await;
     }
     for kill in 0..kills {
-        let sent = killed_under_load(bank, kill).await;
-        bank = Running::serve_in_small_pieces(&folder);
-        every_order_is_there_once(&sent, &bank).await;
-        books.enter(&sent.acknowledged);
-        books.enter(&sent.unanswered);
-        books.compare(&bank.http).await;
+        let report = kill_under_load(bank, kill).await;
+        bank = ServerProcess::serve_with_small_segments(&folder);
+        assert_each_order_applied_once(&report, &bank).await;
+        expected.record(&report.acknowledged);
+        expected.record(&report.unanswered);
+        expected.assert_matches(&bank.http).await;
         if (kill + 1).is_multiple_of(KILLS_PER_AUDIT) {
             bank.process.kill();
-            folder.audit(books.orders());
-            bank = Running::serve_in_small_pieces(&folder);
+            folder.audit(expected.order_count());
+            bank = ServerProcess::serve_with_small_segments(&folder);
         }
     }
     bank.process.kill();
-    folder.audit(books.orders());
+    folder.audit(expected.order_count());
 }
 
 /// Kills the bank once it has acknowledged so many orders; from one kill to the next it is another number.
-async fn killed_under_load(mut bank: Running, kill: u32) -> Sent {
-    let load = Load::start(&bank.http, &format!("kill-{kill}"));
-    load.acknowledged(kill * 149 % 1000).await;
+async fn kill_under_load(mut bank: ServerProcess, kill: u32) -> LoadReport {
+    let load = LoadGenerator::start(&bank.http, &format!("kill-{kill}"));
+    load.wait_acknowledged(kill * 149 % 1000).await;
     bank.process.kill();
-    load.broken().await
+    load.wait_disconnected().await
 }
 
 /// Repeats every order: those that were acknowledged exist, and afterwards so do the others.
-async fn every_order_is_there_once(sent: &Sent, bank: &Running) {
-    for (gift, answer) in repeat(&sent.acknowledged, &bank.http).await {
-        assert!(gift.exists_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");
+async fn assert_each_order_applied_once(report: &LoadReport, bank: &ServerProcess) {
+    for (gift, answer) in resend(&report.acknowledged, &bank.http).await {
+        assert!(gift.is_replayed_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");
     }
-    for (gift, answer) in repeat(&sent.unanswered, &bank.http).await {
+    for (gift, answer) in resend(&report.unanswered, &bank.http).await {
         let is_applied_now = matches!(answer, ReplyOutcome::Success(_));
-        assert!(is_applied_now || gift.exists_by(&answer), "{gift:?} was not answered, and now: {answer:?}");
+        assert!(
+            is_applied_now || gift.is_replayed_by(&answer),
+            "{gift:?} was not answered, and now: {answer:?}"
+        );
     }
 }

@@ -17,7 +17,7 @@ const CLIENTS: usize = 16;
 
 /// What became of the orders that were sent.
 #[derive(Default)]
-pub(crate) struct Sent {
+pub(crate) struct LoadReport {
     /// Answered with errcode 0.
     pub(crate) acknowledged: Vec<Gift>,
     /// Not answered.
@@ -25,12 +25,12 @@ pub(crate) struct Sent {
 }
 
 /// Clients that send one gift after another until they get no answer.
-pub(crate) struct Load {
-    clients: JoinSet<Sent>,
+pub(crate) struct LoadGenerator {
+    clients: JoinSet<LoadReport>,
     acknowledged: Arc<Semaphore>,
 }
 
-impl Load {
+impl LoadGenerator {
     /// Starts the clients; `name` makes their bill numbers their own.
     pub(crate) fn start(http: &HttpClient, name: &str) -> Self {
         let acknowledged = Arc::new(Semaphore::new(0));
@@ -42,16 +42,16 @@ impl Load {
     }
 
     /// Waits until `orders` orders were acknowledged.
-    pub(crate) async fn acknowledged(&self, orders: u32) {
+    pub(crate) async fn wait_acknowledged(&self, orders: u32) {
         self.acknowledged.acquire_many(orders).await.unwrap().forget();
     }
 
     /// Waits until every client has been left without an answer.
-    pub(crate) async fn broken(self) -> Sent {
-        let mut all = Sent::default();
-        for sent in self.clients.join_all().await {
-            all.acknowledged.extend(sent.acknowledged);
-            all.unanswered.extend(sent.unanswered);
+    pub(crate) async fn wait_disconnected(self) -> LoadReport {
+        let mut all = LoadReport::default();
+        for report in self.clients.join_all().await {
+            all.acknowledged.extend(report.acknowledged);
+            all.unanswered.extend(report.unanswered);
         }
         all
     }
@@ -62,24 +62,24 @@ async fn send_until_unanswered(
     prefix: String,
     client: usize,
     acknowledged: Arc<Semaphore>,
-) -> Sent {
-    let mut sent = Sent::default();
+) -> LoadReport {
+    let mut report = LoadReport::default();
     for number in 0.. {
         let gift = gift(&prefix, client, number);
         match gift.send(&http).await {
             Ok(ReplyOutcome::Success(reply)) => {
                 assert_eq!(reply.bill_no.as_str(), gift.bill_no);
-                sent.acknowledged.push(gift);
+                report.acknowledged.push(gift);
                 acknowledged.add_permits(1);
             }
             Ok(ReplyOutcome::Refused(refused)) => panic!("{gift:?} was refused: {refused:?}"),
             Err(_) => {
-                sent.unanswered.push(gift);
+                report.unanswered.push(gift);
                 break;
             }
         }
     }
-    sent
+    report
 }
 
 /// Gifts differ in everything, so that one taken for another shows in some sum.
@@ -92,25 +92,25 @@ fn gift(prefix: &str, client: usize, number: usize) -> Gift {
 
 /// The test's own books: what every account has to hold.
 #[derive(Default)]
-pub(crate) struct Books {
-    accounts: BTreeMap<(Environment, Player), Account>,
+pub(crate) struct ExpectedLedger {
+    accounts: BTreeMap<(Environment, Player), ExpectedAccount>,
 }
 
 #[derive(Default)]
-struct Account {
+struct ExpectedAccount {
     coins: u64,
     orders: u64,
 }
 
-impl Books {
+impl ExpectedLedger {
     /// How many orders there are.
-    pub(crate) fn orders(&self) -> usize {
+    pub(crate) fn order_count(&self) -> usize {
         let orders: u64 = self.accounts.values().map(|account| account.orders).sum();
         usize::try_from(orders).unwrap()
     }
 
     /// Enters orders that are known to have been applied.
-    pub(crate) fn enter(&mut self, gifts: &[Gift]) {
+    pub(crate) fn record(&mut self, gifts: &[Gift]) {
         for gift in gifts {
             let account = self.accounts.entry((gift.environment, gift.player)).or_default();
             account.coins += gift.coins;
@@ -119,13 +119,13 @@ impl Books {
     }
 
     /// Compares every account with the bank's.
-    pub(crate) async fn compare(&self, http: &HttpClient) {
+    pub(crate) async fn assert_matches(&self, http: &HttpClient) {
         for ((environment, player), account) in &self.accounts {
-            let shown = player.account(*environment, http).await;
+            let actual = player.account(*environment, http).await;
             let names = ["balance", "gifted", "presented", "orders"];
             let expected = [account.coins, account.coins, account.coins, account.orders];
             assert_eq!(
-                names.map(|name| shown[name].as_u64()),
+                names.map(|name| actual[name].as_u64()),
                 expected.map(Some),
                 "{environment} {player:?}"
             );
@@ -134,7 +134,7 @@ impl Books {
 }
 
 /// Sends `gifts` again, many at a time, and gives their answers.
-pub(crate) async fn repeat(
+pub(crate) async fn resend(
     gifts: &[Gift],
     http: &HttpClient,
 ) -> Vec<(Gift, ReplyOutcome<pactolus_protocol::PresentReply>)> {

@@ -13,14 +13,14 @@ use tokio::task::JoinSet;
 
 use crate::gifts::{Gift, Player};
 use crate::http::HttpClient;
-use crate::process::{Folder, Running};
+use crate::process::{Folder, ServerProcess};
 
 const NODES: usize = 4;
 const CLIENTS: usize = 100;
 const PLAYERS: usize = 5;
 
 /// A folder whose configuration names the database, as an operator would who keeps the password out of it.
-fn folder(database: &Database) -> Folder {
+fn folder_on_database(database: &Database) -> Folder {
     let folder = Folder::with_config();
     let config = folder.read("pactolus.toml");
     folder.write("pactolus.toml", &format!("store = {{ file = \"store-url\" }}\n{config}"));
@@ -36,13 +36,13 @@ fn gift(number: usize) -> Gift {
 
 /// How often each gift was answered with 0, and which ones somebody was told are there.
 #[derive(Default)]
-struct Told {
+struct ClientReport {
     done: BTreeMap<usize, usize>,
     acknowledged: Vec<usize>,
 }
 
 /// What the clients share.
-struct Clients {
+struct SharedWorkload {
     nodes: Vec<HttpClient>,
     next: AtomicUsize,
     /// A permit for each gift that somebody was told is there; closed when it is enough.
@@ -50,17 +50,17 @@ struct Clients {
 }
 
 /// Sends gifts until it is enough; each by three clients, mostly at different nodes.
-async fn send(clients: Arc<Clients>, client: usize) -> Told {
-    let Clients { nodes, next, acknowledged } = &*clients;
-    let mut told = Told::default();
+async fn send_gifts(clients: Arc<SharedWorkload>, client: usize) -> ClientReport {
+    let SharedWorkload { nodes, next, acknowledged } = &*clients;
+    let mut report = ClientReport::default();
     while !acknowledged.is_closed() {
         let step = next.fetch_add(1, Ordering::Relaxed);
         let number = step / 3;
         let node = &nodes[(step * 31 + client * 7) % nodes.len()];
         let gift = gift(number);
         match gift.send(node).await {
-            Ok(ReplyOutcome::Success(_)) => *told.done.entry(number).or_default() += 1,
-            Ok(answer @ ReplyOutcome::Refused(_)) if gift.exists_by(&answer) => {}
+            Ok(ReplyOutcome::Success(_)) => *report.done.entry(number).or_default() += 1,
+            Ok(answer @ ReplyOutcome::Refused(_)) if gift.is_replayed_by(&answer) => {}
             Ok(ReplyOutcome::Refused(refused)) => {
                 assert_eq!(refused.errcode, -1, "{refused:?}");
                 continue;
@@ -68,30 +68,31 @@ async fn send(clients: Arc<Clients>, client: usize) -> Told {
             // The node is gone.
             Err(_) => continue,
         }
-        told.acknowledged.push(number);
+        report.acknowledged.push(number);
         acknowledged.add_permits(1);
     }
-    told
+    report
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_of_four_nodes_is_killed() {
+async fn killed_node_loses_no_order() {
     let database = Database::create();
-    let folder = folder(&database);
+    let folder = folder_on_database(&database);
     // All of them at once: one makes the tables, and the others find them.
-    let starting = (0..NODES).map(|_| folder.pactolus(&["serve", "--migrate"]));
-    let mut nodes: Vec<Running> = starting.map(Running::start).collect();
+    let starting = (0..NODES).map(|_| folder.command(&["serve", "--migrate"]));
+    let mut nodes: Vec<ServerProcess> = starting.map(ServerProcess::start).collect();
     for player in 0..PLAYERS {
         // At one node; the others know it.
         Player(player).log_in(&nodes[player % NODES].http).await;
     }
 
-    let shared = Arc::new(Clients {
+    let shared = Arc::new(SharedWorkload {
         nodes: nodes.iter().map(|node| node.http.clone()).collect(),
         next: AtomicUsize::new(0),
         acknowledged: Semaphore::new(0),
     });
-    let clients: JoinSet<Told> = (0..CLIENTS).map(|client| send(Arc::clone(&shared), client)).collect();
+    let clients: JoinSet<ClientReport> =
+        (0..CLIENTS).map(|client| send_gifts(Arc::clone(&shared), client)).collect();
     shared.acknowledged.acquire_many(1500).await.unwrap().forget();
     nodes.pop().unwrap().process.kill();
     shared.acknowledged.acquire_many(1500).await.unwrap().forget();
@@ -110,7 +111,7 @@ async fn one_of_four_nodes_is_killed() {
     for number in 0..=last {
         let gift = gift(number);
         let answer = gift.send(&nodes[number % nodes.len()].http).await.unwrap();
-        let exists = gift.exists_by(&answer);
+        let exists = gift.is_replayed_by(&answer);
         assert!(
             exists || (matches!(answer, ReplyOutcome::Success(_)) && !acknowledged.contains(&number)),
             "{answer:?}"
@@ -129,9 +130,9 @@ async fn one_of_four_nodes_is_killed() {
 }
 
 #[tokio::test]
-async fn tables_are_made_before_a_bank_is_served() {
+async fn serve_requires_migrated_tables() {
     let database = Database::create();
-    let folder = folder(&database);
+    let folder = folder_on_database(&database);
     let ended = folder.run(&["serve"]);
     assert_eq!(ended.code, Some(4));
     assert!(ended.stderr.contains("`pactolus migrate`"), "{}", ended.stderr);

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::http::HttpClient;
 
 /// How long anything that the executable does may take; far more than it takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A bank with the sample values; port 0, so that tests run side by side.
 const CONFIG: &str = r#"listen = "127.0.0.1:0"
@@ -62,7 +62,7 @@ impl Folder {
     }
 
     /// `pactolus` with `arguments`, in this folder, and with nothing in its environment that tells it anything.
-    pub(crate) fn pactolus(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pactolus"));
         command.args(arguments).current_dir(self.path());
         for (name, _) in std::env::vars_os() {
@@ -77,8 +77,8 @@ impl Folder {
     }
 
     /// Runs `pactolus` with `arguments` to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
-        Process::start(self.pactolus(arguments)).ended()
+    pub(crate) fn run(&self, arguments: &[&str]) -> ProcessOutput {
+        Process::start(self.command(arguments)).wait()
     }
 
     /// Proves that the books are right and hold `orders` orders.
@@ -94,7 +94,7 @@ impl Folder {
 
 /// How a process ended, and what it wrote.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ProcessOutput {
     /// Nothing if a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -129,9 +129,11 @@ impl Process {
 
     /// Waits for a line of stdout that begins with `start`, and gives the rest of it.
     #[track_caller]
-    pub(crate) fn line(&mut self, start: &str) -> String {
+    pub(crate) fn wait_for_line(&mut self, start: &str) -> String {
         loop {
-            let Some(line) = self.next_line() else { panic!("it ended before {start:?}: {:?}", self.end()) };
+            let Some(line) = self.next_line() else {
+                panic!("it ended before {start:?}: {:?}", self.collect_output())
+            };
             if let Some(rest) = line.strip_prefix(start) {
                 return rest.to_owned();
             }
@@ -141,14 +143,14 @@ impl Process {
     /// The next line of stdout, or nothing at its end.
     #[track_caller]
     fn next_line(&mut self) -> Option<String> {
-        match self.lines.recv_timeout(DEADLINE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(line) => {
                 self.stdout.push_str(&line);
                 self.stdout.push('\n');
                 Some(line)
             }
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("nothing for {DEADLINE:?} after: {}", self.stdout),
+            Err(RecvTimeoutError::Timeout) => panic!("nothing for {TIMEOUT:?} after: {}", self.stdout),
         }
     }
 
@@ -159,8 +161,8 @@ impl Process {
 
     /// Asks it to stop, as a service manager does.
     pub(crate) fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(told.success());
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
     }
 
     /// Kills it at once: on Unix this is SIGKILL.
@@ -176,17 +178,17 @@ impl Process {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn ended(mut self) -> Ended {
-        self.end()
+    pub(crate) fn wait(mut self) -> ProcessOutput {
+        self.collect_output()
     }
 
     #[track_caller]
-    fn end(&mut self) -> Ended {
+    fn collect_output(&mut self) -> ProcessOutput {
         // Its stdout ends when it does.
         while self.next_line().is_some() {}
         let code = self.child.wait().unwrap().code();
         let stderr = self.stderr.take().unwrap().join().unwrap();
-        Ended { code, stdout: std::mem::take(&mut self.stdout), stderr }
+        ProcessOutput { code, stdout: std::mem::take(&mut self.stdout), stderr }
     }
 }
 
@@ -199,24 +201,24 @@ impl Drop for Process {
 }
 
 /// A process that serves a bank.
-pub(crate) struct Running {
+pub(crate) struct ServerProcess {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
     pub(crate) http: HttpClient,
 }
 
-impl Running {
+impl ServerProcess {
     /// `pactolus serve` in `folder`.
     #[track_caller]
     pub(crate) fn serve(folder: &Folder) -> Self {
-        Self::start(folder.pactolus(&["serve"]))
+        Self::start(folder.command(&["serve"]))
     }
 
     /// The same with a store whose bounds are so small that files of its journal and bulks of its views end now and
     /// then within a thousand orders.
     #[track_caller]
-    pub(crate) fn serve_in_small_pieces(folder: &Folder) -> Self {
-        let mut command = folder.pactolus(&["serve"]);
+    pub(crate) fn serve_with_small_segments(folder: &Folder) -> Self {
+        let mut command = folder.command(&["serve"]);
         command.env("PACTOLUS_EMBEDDED_TAIL_ORDERS", "100").env("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000");
         Self::start(command)
     }
@@ -225,14 +227,14 @@ impl Running {
     #[track_caller]
     pub(crate) fn start(command: Command) -> Self {
         let mut process = Process::start(command);
-        let address = process.line("listening on http://").parse().unwrap();
+        let address = process.wait_for_line("listening on http://").parse().unwrap();
         Self { process, address, http: HttpClient::new(address) }
     }
 
     /// Asks it to stop, and waits until it has.
     #[track_caller]
-    pub(crate) fn stop(self) -> Ended {
+    pub(crate) fn stop(self) -> ProcessOutput {
         self.process.terminate();
-        self.process.ended()
+        self.process.wait()
     }
 }

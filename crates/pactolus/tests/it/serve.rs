@@ -8,13 +8,13 @@ use pactolus_protocol::{AccessToken, ReplyOutcome};
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
-use crate::load::{Books, Load, PLAYERS, repeat};
-use crate::process::{Folder, Running};
+use crate::load::{ExpectedLedger, LoadGenerator, PLAYERS, resend};
+use crate::process::{Folder, ServerProcess};
 
 #[tokio::test]
-async fn it_tells_the_port_it_got_and_stops_when_it_is_told() {
+async fn serve_prints_its_port_and_stops_on_sigterm() {
     let folder = Folder::with_config();
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     assert_ne!(bank.address.port(), 0);
     let token = AccessToken::new("OPERATORTOKEN").unwrap();
     let ready = bank.http.get_as_operator("/readyz", &token).await.unwrap();
@@ -28,11 +28,11 @@ async fn it_tells_the_port_it_got_and_stops_when_it_is_told() {
 }
 
 #[tokio::test]
-async fn flags_go_before_variables_and_variables_before_the_file() {
+async fn flags_override_environment_and_file() {
     let folder = Folder::with_config();
-    let mut serve = folder.pactolus(&["serve", "--store", "embedded:of-the-flag"]);
+    let mut serve = folder.command(&["serve", "--store", "embedded:of-the-flag"]);
     serve.env("PACTOLUS_STORE", "embedded:of-the-variable").env("PACTOLUS_LISTEN", "[::1]:0");
-    let bank = Running::start(serve);
+    let bank = ServerProcess::start(serve);
     assert!(bank.address.is_ipv6());
     assert_eq!(bank.stop().code, Some(0));
     assert!(folder.path().join("of-the-flag").is_dir());
@@ -41,13 +41,13 @@ async fn flags_go_before_variables_and_variables_before_the_file() {
 }
 
 #[tokio::test]
-async fn logs_are_json_if_asked_for_and_hold_no_secret() {
+async fn json_logs_hold_no_secret() {
     let folder = Folder::with_config();
-    let bank = Running::start(folder.pactolus(&["serve", "--log-format", "json", "--log", "debug"]));
+    let bank = ServerProcess::start(folder.command(&["serve", "--log-format", "json", "--log", "debug"]));
     Player(0).log_in(&bank.http).await;
     let gift = gift("of-the-log");
     assert!(matches!(gift.send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
-    assert!(gift.exists_by(&gift.send(&bank.http).await.unwrap()));
+    assert!(gift.is_replayed_by(&gift.send(&bank.http).await.unwrap()));
     let ended = bank.stop();
     let lines: Vec<serde_json::Value> =
         ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -60,9 +60,9 @@ async fn logs_are_json_if_asked_for_and_hold_no_secret() {
 }
 
 #[test]
-fn a_store_serves_one_bank_at_a_time() {
+fn store_is_locked_by_one_server() {
     let folder = Folder::with_config();
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     let ended = folder.run(&["serve"]);
     assert_eq!(ended.code, Some(4));
     assert!(
@@ -74,11 +74,11 @@ fn a_store_serves_one_bank_at_a_time() {
         ended.stderr
     );
     assert_eq!(bank.stop().code, Some(0));
-    assert_eq!(Running::serve(&folder).stop().code, Some(0));
+    assert_eq!(ServerProcess::serve(&folder).stop().code, Some(0));
 }
 
 #[test]
-fn an_address_that_is_taken_is_refused() {
+fn address_in_use_exits_5() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ended = Folder::with_config().run(&["serve", "--listen", &address]);
@@ -87,9 +87,9 @@ fn an_address_that_is_taken_is_refused() {
 }
 
 #[tokio::test]
-async fn a_request_that_has_begun_is_answered_before_the_bank_stops() {
+async fn in_flight_request_finishes_on_shutdown() {
     let folder = Folder::with_config();
-    let bank = Running::serve(&folder);
+    let bank = ServerProcess::serve(&folder);
     Player(0).log_in(&bank.http).await;
 
     // The bank asks for the body, so it has begun with the request; and then it is told to stop.
@@ -113,43 +113,43 @@ async fn a_request_that_has_begun_is_answered_before_the_bank_stops() {
     caller.read_to_string(&mut reply).unwrap();
     let done = r#"{"errcode":0,"errmsg":"ok","balance":1,"bill_no":"slow"}"#;
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with(done), "{reply}");
-    assert_eq!(bank.process.ended().code, Some(0));
+    assert_eq!(bank.process.wait().code, Some(0));
     folder.audit(1);
 }
 
 /// What a client is left without an answer to was never begun: its request was still on the way when the bank let
 /// go of the connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_order_that_was_applied_was_answered() {
+async fn shutdown_answers_every_applied_order() {
     let folder = Folder::with_config();
-    let mut books = Books::default();
+    let mut expected = ExpectedLedger::default();
     for stop in 0..5 {
-        let bank = Running::serve(&folder);
+        let bank = ServerProcess::serve(&folder);
         for player in 0..PLAYERS {
             Player(player).log_in(&bank.http).await;
         }
-        let load = Load::start(&bank.http, &format!("stop-{stop}"));
-        load.acknowledged(200).await;
+        let load = LoadGenerator::start(&bank.http, &format!("stop-{stop}"));
+        load.wait_acknowledged(200).await;
         bank.process.terminate();
-        let sent = load.broken().await;
-        assert_eq!(bank.process.ended().code, Some(0));
-        books.enter(&sent.acknowledged);
-        folder.audit(books.orders());
+        let report = load.wait_disconnected().await;
+        assert_eq!(bank.process.wait().code, Some(0));
+        expected.record(&report.acknowledged);
+        folder.audit(expected.order_count());
 
-        let bank = Running::serve(&folder);
-        books.compare(&bank.http).await;
-        for (gift, answer) in repeat(&sent.acknowledged, &bank.http).await {
-            assert!(gift.exists_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");
+        let bank = ServerProcess::serve(&folder);
+        expected.assert_matches(&bank.http).await;
+        for (gift, answer) in resend(&report.acknowledged, &bank.http).await {
+            assert!(gift.is_replayed_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");
         }
-        for (gift, answer) in repeat(&sent.unanswered, &bank.http).await {
+        for (gift, answer) in resend(&report.unanswered, &bank.http).await {
             assert!(
                 matches!(answer, ReplyOutcome::Success(_)),
                 "{gift:?} was applied without an answer: {answer:?}"
             );
         }
-        books.enter(&sent.unanswered);
+        expected.record(&report.unanswered);
         assert_eq!(bank.stop().code, Some(0));
-        folder.audit(books.orders());
+        folder.audit(expected.order_count());
     }
 }
 

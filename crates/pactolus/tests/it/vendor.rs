@@ -3,21 +3,21 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use crate::process::{Ended, Folder};
+use crate::process::{Folder, ProcessOutput};
 
 /// A host that gives out tokens and has made every order before; it serves until the test ends.
-fn host_that_knows_every_number() -> SocketAddr {
+fn spawn_replaying_host() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            std::thread::spawn(move || answer(stream.unwrap()));
+            std::thread::spawn(move || serve_one(stream.unwrap()));
         }
     });
     address
 }
 
-fn answer(mut stream: TcpStream) {
+fn serve_one(mut stream: TcpStream) {
     let mut request = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -37,15 +37,15 @@ fn answer(mut stream: TcpStream) {
     stream.write_all(response.as_bytes()).unwrap();
 }
 
-fn present(folder: &Folder, host: SocketAddr, more: &[&str]) -> Ended {
+fn present(folder: &Folder, host: SocketAddr, more: &[&str]) -> ProcessOutput {
     let url = format!("http://{host}");
     folder.run(&[&["present", "--env", "live", "--url", &url], more].concat())
 }
 
 #[test]
-fn a_used_number_is_a_gift_only_where_it_is_its_own() {
+fn replay_counts_only_for_own_bill_no() {
     let folder = Folder::with_config();
-    let host = host_that_knows_every_number();
+    let host = spawn_replaying_host();
 
     // Nobody else makes the numbers of a campaign, so the gift was given before.
     folder.write("players.csv", "openid,present_counts\none,5\ntwo,6\n");

@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use crate::bank::{PLAYER, TestBank, gift, open_in, sample_app};
 
 /// A bank with these bounds, whose player is logged in.
-async fn attacked(limits: Limits) -> (TestBank, tempfile::TempDir) {
+async fn start_with_limits(limits: Limits) -> (TestBank, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
+    let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
     bank.log_in(PLAYER).await;
     (bank, folder)
 }
@@ -25,31 +25,31 @@ async fn connect(bank: &TestBank) -> TcpStream {
 }
 
 /// What comes back for `bytes`, to the end of the connection.
-async fn answer_to(bank: &TestBank, bytes: &[u8]) -> String {
+async fn exchange_raw(bank: &TestBank, bytes: &[u8]) -> String {
     let mut stream = connect(bank).await;
     // The bank may close while there is more to send.
     let _ = stream.write_all(bytes).await;
-    to_the_end(&mut stream).await
+    read_to_close(&mut stream).await
 }
 
 /// What is still to come on a connection; one that was reset has come to its end too.
-async fn to_the_end(stream: &mut TcpStream) -> String {
+async fn read_to_close(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// An honest caller gives one coin.
-async fn give(bank: &TestBank, bill_no: &str) {
+async fn present_one(bank: &TestBank, bill_no: &str) {
     let reply = bank.present(&gift(bill_no, 1)).await;
     assert_eq!(reply["errcode"], 0, "{reply}");
 }
 
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: bank\r\n\r\n";
+const HEALTH_REQUEST: &str = "GET /healthz HTTP/1.1\r\nhost: bank\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_heads_on_more_connections_than_there_may_be_keep_nobody_out() {
-    let (bank, _folder) = attacked(Limits { connections_max: 50, ..Limits::default() }).await;
+async fn slow_headers_past_the_cap_block_no_caller() {
+    let (bank, _folder) = start_with_limits(Limits { connections_max: 50, ..Limits::default() }).await;
     let mut attackers = Vec::new();
     for number in 0..300 {
         let mut stream = connect(&bank).await;
@@ -57,41 +57,41 @@ async fn slow_heads_on_more_connections_than_there_may_be_keep_nobody_out() {
         let _ = stream.write_all(b"POST /cgi-bin/midas/present HTTP/1.1\r\nho").await;
         attackers.push(stream);
         if number % 10 == 0 {
-            give(&bank, &format!("kept-{number}")).await;
-            assert!(answer_to(&bank, b"GET /healthz HTTP/1.0\r\n\r\n").await.contains("200 OK"));
+            present_one(&bank, &format!("kept-{number}")).await;
+            assert!(exchange_raw(&bank, b"GET /healthz HTTP/1.0\r\n\r\n").await.contains("200 OK"));
         }
     }
     // Of 300 no more than 50 can be left.
-    let ends: FuturesUnordered<_> = attackers.iter_mut().map(to_the_end).collect();
-    let told: String = ends.take(250).collect().await;
-    assert_eq!(told, "");
+    let ends: FuturesUnordered<_> = attackers.iter_mut().map(read_to_close).collect();
+    let received: String = ends.take(250).collect().await;
+    assert_eq!(received, "");
 }
 
 #[tokio::test]
-async fn an_address_with_as_many_connections_as_it_may_have_gets_no_more() {
+async fn address_at_its_cap_gets_no_connection() {
     let limits = Limits { connections_per_address_max: Some(5), ..Limits::default() };
-    let (bank, _folder) = attacked(limits).await;
+    let (bank, _folder) = start_with_limits(limits).await;
     let mut first = Vec::new();
     // The caller who logged the player in has one.
     for _ in 0..4 {
         let mut stream = connect(&bank).await;
-        stream.write_all(HEALTH.as_bytes()).await.unwrap();
+        stream.write_all(HEALTH_REQUEST.as_bytes()).await.unwrap();
         assert!(stream.read(&mut [0; 512]).await.unwrap() > 0);
         first.push(stream);
     }
-    assert_eq!(answer_to(&bank, HEALTH.as_bytes()).await, "");
-    give(&bank, "kept").await;
+    assert_eq!(exchange_raw(&bank, HEALTH_REQUEST.as_bytes()).await, "");
+    present_one(&bank, "kept").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_drips_ends_at_the_requests_deadline() {
+async fn slow_body_ends_at_request_timeout() {
     let limits = Limits { request_timeout: Duration::from_millis(200), ..Limits::default() };
-    let (bank, _folder) = attacked(limits).await;
+    let (bank, _folder) = start_with_limits(limits).await;
     let stalls = ["/cgi-bin/stable_token", "/cgi-bin/midas/present?access_token=ACCESSTOKEN"].map(|path| {
         let head = format!("POST {path} HTTP/1.1\r\nhost: bank\r\ncontent-length: 500\r\n\r\n{{");
         let bank = &bank;
         async move {
-            let answer = answer_to(bank, head.as_bytes()).await;
+            let answer = exchange_raw(bank, head.as_bytes()).await;
             assert!(
                 answer.contains(r#""errcode":-1"#) && answer.contains("no answer within 200ms"),
                 "{answer}"
@@ -99,24 +99,24 @@ async fn a_body_that_drips_ends_at_the_requests_deadline() {
         }
     });
     futures_util::future::join_all(stalls).await;
-    give(&bank, "after").await;
+    present_one(&bank, "after").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_read_replies_is_closed_and_others_are_served() {
+async fn unread_replies_close_the_connection() {
     let limits = Limits { write_timeout: Duration::from_millis(100), ..Limits::default() };
-    let (bank, _folder) = attacked(limits).await;
+    let (bank, _folder) = start_with_limits(limits).await;
     let mut stream = connect(&bank).await;
     let requests = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: bank\r\n\r\n".repeat(100);
-    give(&bank, "before").await;
+    present_one(&bank, "before").await;
     // It ends when the bank closes the connection; until then the attacker waits for room to send more.
     while stream.write_all(requests.as_bytes()).await.is_ok() {}
-    give(&bank, "after").await;
+    present_one(&bank, "after").await;
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_told_so_by_http() {
-    let (bank, _folder) = attacked(Limits::default()).await;
+async fn malformed_http_gets_a_status_code() {
+    let (bank, _folder) = start_with_limits(Limits::default()).await;
     let long_line = format!("GET /{} HTTP/1.1\r\nhost: bank\r\n\r\n", "x".repeat(9000));
     let long_header = format!("GET / HTTP/1.1\r\nhost: bank\r\nx: {}\r\n\r\n", "x".repeat(9000));
     let headers = (0..101).fold(String::new(), |headers, number| headers + &format!("x{number}: y\r\n"));
@@ -131,16 +131,16 @@ async fn what_is_no_request_is_told_so_by_http() {
         (b"GET / HTTP/1.1\r\nhost: bank\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", "400 "),
     ];
     for (bytes, status) in cases {
-        let answer = answer_to(&bank, bytes).await;
+        let answer = exchange_raw(&bank, bytes).await;
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{shown:?} got {answer:?}");
     }
-    give(&bank, "after").await;
+    present_one(&bank, "after").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_without_end_is_refused_before_it_ends() {
-    let (bank, _folder) = attacked(Limits::default()).await;
+async fn endless_body_is_refused_early() {
+    let (bank, _folder) = start_with_limits(Limits::default()).await;
     let mut stream = connect(&bank).await;
     let head = "POST /cgi-bin/midas/present?access_token=ACCESSTOKEN HTTP/1.1\r\nhost: bank\r\n\
                 transfer-encoding: chunked\r\n\r\n";
@@ -151,19 +151,19 @@ async fn a_body_without_end_is_refused_before_it_ends() {
         sent += 1;
     }
     assert!(sent >= 16_384 / 4096, "a body that may be there was cut off");
-    give(&bank, "after").await;
+    present_one(&bank, "after").await;
 
     // Who stops soon enough is told.
     let large = format!("{head}{}0\r\n\r\n", chunk.repeat(10));
-    let answer = answer_to(&bank, format!("{large}GET / HTTP/1.0\r\n\r\n").as_bytes()).await;
+    let answer = exchange_raw(&bank, format!("{large}GET / HTTP/1.0\r\n\r\n").as_bytes()).await;
     assert!(answer.contains(r#""errcode":47001"#) && answer.contains("larger than 16384 bytes"), "{answer}");
 }
 
 #[tokio::test]
-async fn a_thousand_requests_in_one_write_are_answered_one_by_one() {
-    let (bank, _folder) = attacked(Limits::default()).await;
+async fn thousand_pipelined_requests_are_answered() {
+    let (bank, _folder) = start_with_limits(Limits::default()).await;
     let mut stream = connect(&bank).await;
-    let requests = format!("{}GET /healthz HTTP/1.0\r\n\r\n", HEALTH.repeat(999));
+    let requests = format!("{}GET /healthz HTTP/1.0\r\n\r\n", HEALTH_REQUEST.repeat(999));
     let (mut reading, mut writing) = stream.split();
     let mut answer = String::new();
     let (sent, read) =
@@ -171,12 +171,12 @@ async fn a_thousand_requests_in_one_write_are_answered_one_by_one() {
     sent.unwrap();
     read.unwrap();
     assert_eq!(answer.matches("200 OK").count(), 1000);
-    give(&bank, "after").await;
+    present_one(&bank, "after").await;
 }
 
 #[tokio::test]
-async fn floods_of_new_connections_and_half_open_ones_keep_nobody_out() {
-    let (bank, _folder) = attacked(Limits { connections_max: 100, ..Limits::default() }).await;
+async fn connection_flood_blocks_no_caller() {
+    let (bank, _folder) = start_with_limits(Limits { connections_max: 100, ..Limits::default() }).await;
     let mut half_open = Vec::new();
     for number in 0..500 {
         let mut stream = connect(&bank).await;
@@ -186,36 +186,36 @@ async fn floods_of_new_connections_and_half_open_ones_keep_nobody_out() {
             half_open.push(stream);
         }
         if number % 50 == 0 {
-            give(&bank, &format!("during-{number}")).await;
+            present_one(&bank, &format!("during-{number}")).await;
         }
     }
     for stream in &mut half_open {
-        assert_eq!(to_the_end(stream).await, "");
+        assert_eq!(read_to_close(stream).await, "");
     }
 }
 
 /// Buffers were taken away from a connection with half a head in it, again and again, and each time its deadline
 /// began anew: a slow head never ended.
 #[tokio::test(start_paused = true)]
-async fn a_slow_head_ends_at_its_deadline() {
+async fn slow_header_ends_at_its_timeout() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { idle_timeout: Duration::from_secs(30), ..Limits::default() };
-    let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
+    let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
     let begun = tokio::time::Instant::now();
-    assert_eq!(answer_to(&bank, b"GET /healthz HTTP/1.1\r\nho").await, "");
+    assert_eq!(exchange_raw(&bank, b"GET /healthz HTTP/1.1\r\nho").await, "");
     let took = begun.elapsed();
     assert!((30..=60).contains(&took.as_secs()), "{took:?}");
 }
 
 /// A connection that rests has its buffers taken away; what it had already said of its next request must stay.
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_has_rested_goes_on_where_it_was() {
+async fn idle_connection_keeps_partial_request() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { idle_timeout: Duration::from_secs(3600), ..Limits::default() };
-    let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
+    let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
     let mut stream = connect(&bank).await;
-    let (begun, rest) = HEALTH.split_at(20);
-    stream.write_all(format!("{HEALTH}{begun}").as_bytes()).await.unwrap();
+    let (begun, rest) = HEALTH_REQUEST.split_at(20);
+    stream.write_all(format!("{HEALTH_REQUEST}{begun}").as_bytes()).await.unwrap();
     for _ in 0..3 {
         let mut answer = String::new();
         while !answer.ends_with("ok\n") {

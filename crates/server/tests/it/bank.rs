@@ -43,7 +43,7 @@ impl TestClock {
         self.0.now()
     }
 
-    pub(crate) fn turn(&self, later: Duration) {
+    pub(crate) fn advance(&self, later: Duration) {
         self.0.apply(ClockChange::Set(self.now().saturating_add(later))).unwrap();
     }
 }
@@ -56,7 +56,7 @@ pub(crate) struct TestBank {
     stop: Option<oneshot::Sender<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
     /// Removed last.
-    place: Option<Place>,
+    store_guard: Option<StoreGuard>,
 }
 
 /// The engine of a bank; which one, the program of tests says (`engine.rs`).
@@ -65,7 +65,7 @@ pub(crate) trait Engine: Ledger + Records {}
 impl<T: Ledger + Records> Engine for T {}
 
 /// What an engine's files are in, or its tables; removed when it is dropped.
-pub(crate) type Place = Box<dyn std::any::Any + Send + Sync>;
+pub(crate) type StoreGuard = Box<dyn std::any::Any + Send + Sync>;
 
 /// The documented sample's app, with a secret and a sandbox key of the tests' own.
 pub(crate) fn sample_app() -> AppSettings {
@@ -87,67 +87,67 @@ pub(crate) fn open_in(folder: &Path) -> Arc<EmbeddedStore> {
 }
 
 /// Where a server keeps everything: in the engine of its test.
-fn kept(store: &Arc<dyn Engine>) -> Backend {
+fn backend(store: &Arc<dyn Engine>) -> Backend {
     Backend { ledger: Arc::clone(store) as Arc<dyn Ledger>, records: Arc::clone(store) as Arc<dyn Records> }
 }
 
 impl TestBank {
     /// A bank with the sample's app, whose player is logged in.
     pub(crate) async fn start() -> Self {
-        Self::with(sample_app()).await
+        Self::with_app(sample_app()).await
     }
 
     /// The same with other settings of the app.
-    pub(crate) async fn with(app: AppSettings) -> Self {
-        let (store, place) = crate::engine::open().await;
-        let mut bank = Self::on(store, vec![app], Limits::default()).await;
-        bank.place = Some(place);
+    pub(crate) async fn with_app(app: AppSettings) -> Self {
+        let (store, store_guard) = crate::engine::open().await;
+        let mut bank = Self::on_store(store, vec![app], Limits::default()).await;
+        bank.store_guard = Some(store_guard);
         bank.log_in(PLAYER).await;
         bank
     }
 
     /// A bank on an open store, with these apps, and nobody logged in.
-    pub(crate) async fn on(store: Arc<dyn Engine>, apps: Vec<AppSettings>, limits: Limits) -> Self {
+    pub(crate) async fn on_store(store: Arc<dyn Engine>, apps: Vec<AppSettings>, limits: Limits) -> Self {
         let settings = Settings { apps, limits, ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
-        Self::told(store, settings).await
+        Self::with_settings(store, settings).await
     }
 
     /// The same, sealing with these keys.
-    pub(crate) async fn sealing(store: Arc<dyn Engine>, app: AppSettings, keys: Keyring) -> Self {
+    pub(crate) async fn with_keyring(store: Arc<dyn Engine>, app: AppSettings, keys: Keyring) -> Self {
         let operator_token = AccessToken::new(OPERATOR).unwrap();
-        Self::told(store, Settings { apps: vec![app], keys, ..Settings::new(operator_token) }).await
+        Self::with_settings(store, Settings { apps: vec![app], keys, ..Settings::new(operator_token) }).await
     }
 
-    async fn told(store: Arc<dyn Engine>, settings: Settings) -> Self {
+    async fn with_settings(store: Arc<dyn Engine>, settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::starting_at(START));
-        let kept = kept(&store);
-        let bank = AppState::with_manual_clock(settings, kept, Arc::clone(&clock), Arc::new(OsRandomness));
-        Self::serving(bank, clock, store).await
+        let backend = backend(&store);
+        let bank = AppState::with_manual_clock(settings, backend, Arc::clone(&clock), Arc::new(OsRandomness));
+        Self::spawn_server(bank, clock, store).await
     }
 
     /// A bank of one app on the store in a folder, which may be that of a bank that has ended; nobody is logged in.
-    pub(crate) async fn started_in(folder: &Path, app: AppSettings) -> Self {
-        Self::on(open_in(folder), vec![app], Limits::default()).await
+    pub(crate) async fn start_in(folder: &Path, app: AppSettings) -> Self {
+        Self::on_store(open_in(folder), vec![app], Limits::default()).await
     }
 
     /// Stops the bank and lets go of its store.
-    pub(crate) async fn ended(mut self) {
+    pub(crate) async fn shut_down(mut self) {
         self.stop().await.unwrap();
     }
 
     /// A bank on the machine's clock, which its tests cannot turn.
     pub(crate) async fn on_system_clock() -> Self {
-        let (store, place) = crate::engine::open().await;
+        let (store, store_guard) = crate::engine::open().await;
         let settings =
             Settings { apps: vec![sample_app()], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
-        let bank = AppState::new(settings, kept(&store), Arc::new(SystemClock), Arc::new(OsRandomness));
-        let nobodys = Arc::new(ManualClock::starting_at(START));
-        let mut bank = Self::serving(bank, nobodys, store).await;
-        bank.place = Some(place);
+        let bank = AppState::new(settings, backend(&store), Arc::new(SystemClock), Arc::new(OsRandomness));
+        let unused_clock = Arc::new(ManualClock::starting_at(START));
+        let mut bank = Self::spawn_server(bank, unused_clock, store).await;
+        bank.store_guard = Some(store_guard);
         bank
     }
 
-    async fn serving(bank: Arc<AppState>, clock: Arc<ManualClock>, store: Arc<dyn Engine>) -> Self {
+    async fn spawn_server(bank: Arc<AppState>, clock: Arc<ManualClock>, store: Arc<dyn Engine>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -163,7 +163,7 @@ impl TestBank {
             client,
             stop: Some(stop),
             server: Some(server),
-            place: None,
+            store_guard: None,
         }
     }
 
@@ -216,7 +216,7 @@ impl TestBank {
     }
 
     /// A request of the operator API; its status and body.
-    pub(crate) async fn operate(
+    pub(crate) async fn operator_request(
         &self,
         method: Method,
         path: &str,
@@ -231,13 +231,13 @@ impl TestBank {
     pub(crate) async fn log_in(&self, openid: &str) {
         let path = format!("/api/v1/apps/{APPID}/players/{openid}/session");
         let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
-        assert_eq!(self.operate(Method::PUT, &path, body).await.0, StatusCode::OK);
+        assert_eq!(self.operator_request(Method::PUT, &path, body).await.0, StatusCode::OK);
     }
 
     /// The sample player's account, by the operator API.
     pub(crate) async fn account(&self, environment: Environment) -> Value {
         let path = format!("/api/v1/apps/{APPID}/accounts?env={environment}&openid={PLAYER}&zone_id=1");
-        let (status, account) = self.operate(Method::GET, &path, "").await;
+        let (status, account) = self.operator_request(Method::GET, &path, "").await;
         assert_eq!(status, StatusCode::OK);
         account
     }

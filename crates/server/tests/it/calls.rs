@@ -25,7 +25,7 @@ fn cancel(bill_no: &str) -> CancelPay {
 }
 
 #[tokio::test]
-async fn the_documented_request_is_answered_as_documented_and_given_once() {
+async fn documented_present_applies_once() {
     let bank = TestBank::start().await;
     // Byte for byte the vendor's sample, with the signatures of the documented keys.
     let body = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
@@ -40,7 +40,7 @@ async fn the_documented_request_is_answered_as_documented_and_given_once() {
 }
 
 #[tokio::test]
-async fn the_environments_share_no_coins_and_no_bill_numbers() {
+async fn environments_are_isolated() {
     let bank = TestBank::start().await;
     assert_eq!(bank.call::<Present>(LIVE, sign(&gift("b", 5), LIVE)).await["balance"], 5);
     assert_eq!(bank.call::<Present>(SANDBOX, sign(&gift("b", 7), SANDBOX)).await["balance"], 7);
@@ -48,7 +48,7 @@ async fn the_environments_share_no_coins_and_no_bill_numbers() {
 }
 
 #[tokio::test]
-async fn a_bill_number_taken_by_another_order_is_refused_by_what_differs() {
+async fn reused_bill_no_names_the_differing_field() {
     let bank = TestBank::start().await;
     bank.log_in("another").await;
     bank.present(&gift("b", 5)).await;
@@ -69,7 +69,7 @@ async fn a_bill_number_taken_by_another_order_is_refused_by_what_differs() {
 }
 
 #[tokio::test]
-async fn coins_are_paid_given_back_and_told() {
+async fn pay_cancel_and_balance_agree() {
     let bank = TestBank::start().await;
     bank.present(&gift("gift", 100)).await;
     let paid = bank.call::<Pay>(LIVE, sign(&pay("pay-1", 30), LIVE)).await;
@@ -109,21 +109,21 @@ async fn coins_are_paid_given_back_and_told() {
 }
 
 #[tokio::test]
-async fn a_pay_can_be_cancelled_for_48_hours() {
+async fn pay_is_cancellable_for_48_hours() {
     let bank = TestBank::start().await;
     bank.present(&gift("gift", 100)).await;
     bank.call::<Pay>(LIVE, sign(&pay("in-time", 1), LIVE)).await;
     bank.call::<Pay>(LIVE, sign(&pay("too-late", 1), LIVE)).await;
-    bank.clock.turn(Duration::from_secs(48 * 3600));
+    bank.clock.advance(Duration::from_secs(48 * 3600));
     bank.log_in(crate::bank::PLAYER).await;
     assert_eq!(bank.call::<CancelPay>(LIVE, sign(&cancel("in-time"), LIVE)).await["errcode"], 0);
-    bank.clock.turn(Duration::from_secs(1));
+    bank.clock.advance(Duration::from_secs(1));
     let late = bank.call::<CancelPay>(LIVE, sign(&cancel("too-late"), LIVE)).await;
     assert_refused(&late, 90014, "order has been confirmed");
 }
 
 #[tokio::test]
-async fn coins_past_the_maximum_are_refused_and_change_nothing() {
+async fn present_past_maximum_coins_is_refused() {
     let bank = TestBank::start().await;
     let most = pactolus_types::Coins::MAX.get();
     assert_eq!(bank.present(&gift("most", most)).await["balance"], most);

@@ -16,14 +16,14 @@ const PATH: &str = "/cgi-bin/midas/present";
 const WITH_TOKEN: &str = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
 
 /// The sample's body with one field set, and signed as it was before.
-fn with(field: &str, value: impl Into<Value>) -> String {
+fn body_with(field: &str, value: impl Into<Value>) -> String {
     let mut body: Value = serde_json::from_str(&sign(&gift("b", 5), LIVE)).unwrap();
     body[field] = value.into();
     body.to_string()
 }
 
 #[tokio::test]
-async fn each_check_comes_before_the_next() {
+async fn checks_run_in_contract_order() {
     let bank = TestBank::start().await;
     let refused = async |method: Method, path: &str, body: &str, errcode, words: &str| {
         let (status, _, reply) = bank.send(method, path, &[], body.to_owned()).await;
@@ -81,7 +81,7 @@ async fn each_check_comes_before_the_next() {
 }
 
 #[tokio::test]
-async fn a_signature_of_elsewhere_is_refused() {
+async fn foreign_signature_is_refused() {
     let bank = TestBank::start().await;
     let sandbox = Environment::Sandbox;
     let (live_key, sandbox_key) = (MidasKey::new(MIDAS_KEY).unwrap(), MidasKey::new(SANDBOX_KEY).unwrap());
@@ -93,30 +93,30 @@ async fn a_signature_of_elsewhere_is_refused() {
     ] {
         assert_refused(&bank.call::<Present>(LIVE, body).await, 90011, "sig error");
     }
-    assert_refused(&bank.call::<Present>(LIVE, with("present_counts", 6)).await, 90011, "sig error");
-    assert_refused(&bank.call::<Present>(LIVE, with("bill_no", "c")).await, 90011, "sig error");
+    assert_refused(&bank.call::<Present>(LIVE, body_with("present_counts", 6)).await, 90011, "sig error");
+    assert_refused(&bank.call::<Present>(LIVE, body_with("bill_no", "c")).await, 90011, "sig error");
     assert_eq!((bank.balance(LIVE).await, bank.balance(sandbox).await), (0, 0));
 }
 
 #[tokio::test]
-async fn a_login_that_is_over_or_replaced_is_refused() {
+async fn expired_or_replaced_login_is_refused() {
     let bank = TestBank::start().await;
-    bank.clock.turn(Duration::from_secs(86_399));
+    bank.clock.advance(Duration::from_secs(86_399));
     assert_eq!(bank.present(&gift("in-time", 5)).await["errcode"], 0);
-    bank.clock.turn(Duration::from_secs(1));
+    bank.clock.advance(Duration::from_secs(1));
     let over = "no session: the player's login is over";
     assert_refused(&bank.present(&gift("late", 5)).await, 90010, over);
     // A new login with another key ends the one before.
     let path = format!("/api/v1/apps/wx1234567/players/{PLAYER}/session");
     let other = r#"{"session_key":"AAAAAAAAAAAAAAAAAAAAAA==","expires_in":60}"#;
-    assert_eq!(bank.operate(Method::PUT, &path, other).await.0, StatusCode::OK);
+    assert_eq!(bank.operator_request(Method::PUT, &path, other).await.0, StatusCode::OK);
     assert_refused(&bank.present(&gift("replaced", 5)).await, 90009, "mp_sig error");
     bank.log_in(PLAYER).await;
     assert_eq!(bank.present(&gift("late", 5)).await["balance"], 10);
 }
 
 #[tokio::test]
-async fn an_app_says_what_it_wants_of_mp_sig() {
+async fn mp_sig_policy_is_set_per_app() {
     let unsigned = |bill_no: &str| {
         let mut stranger = gift(bill_no, 5);
         stranger.caller.openid = "stranger".parse().unwrap();
@@ -132,17 +132,17 @@ async fn an_app_says_what_it_wants_of_mp_sig() {
     assert_refused(&missing, 90018, "invalid parameter: mp_sig is missing");
 
     let bank =
-        TestBank::with(pactolus_server::AppSettings { mp_sig: MpSig::IfPresent, ..sample_app() }).await;
+        TestBank::with_app(pactolus_server::AppSettings { mp_sig: MpSig::IfPresent, ..sample_app() }).await;
     assert_eq!(bank.call::<Present>(LIVE, unsigned("a")).await["errcode"], 0);
     assert_eq!(bank.call::<Present>(LIVE, wrong("b")).await["errcode"], 90010);
 
-    let bank = TestBank::with(pactolus_server::AppSettings { mp_sig: MpSig::Off, ..sample_app() }).await;
+    let bank = TestBank::with_app(pactolus_server::AppSettings { mp_sig: MpSig::Off, ..sample_app() }).await;
     assert_eq!(bank.call::<Present>(LIVE, unsigned("a")).await["errcode"], 0);
     assert_eq!(bank.call::<Present>(LIVE, wrong("b")).await["errcode"], 0);
 }
 
 #[tokio::test]
-async fn a_strict_app_takes_the_documented_form_only() {
+async fn strict_app_accepts_documented_form_only() {
     // Signed with an undocumented field in the text, as some clients do.
     let mut body: Value = serde_json::from_str(&sign(&gift("b", 5), LIVE)).unwrap();
     let text = "appid=wx1234567&bill_no=b&extra=x&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=5&ts=1507530737&zone_id=1";
@@ -159,7 +159,8 @@ async fn a_strict_app_takes_the_documented_form_only() {
     for (dialects, mp_sig, errcode) in
         [(DialectPolicy::Lenient, MpSig::Off, 0), (DialectPolicy::Strict, MpSig::Off, 90011)]
     {
-        let bank = TestBank::with(pactolus_server::AppSettings { dialects, mp_sig, ..sample_app() }).await;
+        let bank =
+            TestBank::with_app(pactolus_server::AppSettings { dialects, mp_sig, ..sample_app() }).await;
         assert_eq!(bank.post(WITH_TOKEN, body.to_string()).await["errcode"], errcode);
     }
 }

@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 use crate::bank::{TestBank, open_in, sample_app};
 
 #[tokio::test]
-async fn a_connection_that_asks_nothing_is_closed() {
+async fn idle_connection_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { idle_timeout: Duration::from_millis(50), ..Limits::default() };
-    let bank = TestBank::on(open_in(folder.path()), vec![sample_app()], limits).await;
+    let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
     for begun in ["", "POST /cgi-bin/midas/present HTTP/1.1\r\nhost: ba"] {
         let mut stream = TcpStream::connect(bank.base.trim_start_matches("http://")).await.unwrap();
         stream.write_all(begun.as_bytes()).await.unwrap();

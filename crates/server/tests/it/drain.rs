@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::bank::{TestBank, gift, sign};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_are_open_get_their_answers() {
+async fn in_flight_requests_finish_on_shutdown() {
     let mut bank = TestBank::start().await;
     let address = bank.base.trim_start_matches("http://").to_owned();
     let body = sign(&gift("open", 5), Environment::Live);
@@ -21,11 +21,11 @@ async fn requests_that_are_open_get_their_answers() {
     open.write_all(&body.as_bytes()[..10]).await.unwrap();
     // An answer to another request shows that the server has got round to reading the head.
     bank.account(Environment::Live).await;
-    let ended = bank.stop();
+    let server = bank.stop();
     open.write_all(&body.as_bytes()[10..]).await.unwrap();
     let mut reply = String::new();
     open.read_to_string(&mut reply).await.unwrap();
     assert!(reply.contains(r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"open"}"#), "{reply}");
-    ended.await.unwrap();
+    server.await.unwrap();
     assert!(TcpStream::connect(&address).await.is_err(), "nobody listens any more");
 }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::bank::{Engine, Place, open_in};
+use crate::bank::{Engine, StoreGuard, open_in};
 
 /// An empty store, and its place.
 #[expect(clippy::unused_async, reason = "another engine's is")]
-pub(crate) async fn open() -> (Arc<dyn Engine>, Place) {
+pub(crate) async fn open() -> (Arc<dyn Engine>, StoreGuard) {
     let folder = tempfile::tempdir().unwrap();
     (open_in(folder.path()), Box::new(folder))
 }
 
 /// A place whose store is closed, looked into, and opened again.
-pub(crate) struct Reopened(TempDir);
+pub(crate) struct ReopenableStore(TempDir);
 
-impl Reopened {
+impl ReopenableStore {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -27,7 +27,7 @@ impl Reopened {
     }
 
     /// All that lies on the disk.
-    pub(crate) fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw_bytes(&self) -> Vec<u8> {
         let (mut folders, mut raw) = (vec![self.0.path().to_owned()], Vec::new());
         while let Some(folder) = folders.pop() {
             for entry in folder.read_dir().unwrap().map(Result::unwrap) {

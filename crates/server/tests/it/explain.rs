@@ -38,11 +38,11 @@ const PAY: (&str, &str) = (
 
 /// A client in one environment.
 #[derive(Clone, Copy)]
-struct Client(Environment);
+struct SigningClient(Environment);
 
-type Sent = (&'static str, &'static str);
+type SampleCall = (&'static str, &'static str);
 
-impl Client {
+impl SigningClient {
     fn is_live(self) -> bool {
         self.0 == Environment::Live
     }
@@ -55,27 +55,27 @@ impl Client {
         if self.is_live() { MIDAS_KEY } else { SANDBOX_KEY }
     }
 
-    fn path(self, sent: Sent) -> String {
-        let call = if sent == PAY { "pay" } else { "present" };
+    fn path(self, sample: SampleCall) -> String {
+        let call = if sample == PAY { "pay" } else { "present" };
         format!("/cgi-bin/midas/{}{call}", if self.is_live() { "" } else { "sandbox/" })
     }
 
     /// The text of `sig` with these pairs.
-    fn text(self, sent: Sent, pairs: &str) -> String {
-        format!("{pairs}&org_loc={}&method=POST&secret={}", self.path(sent), self.key())
+    fn text(self, sample: SampleCall, pairs: &str) -> String {
+        format!("{pairs}&org_loc={}&method=POST&secret={}", self.path(sample), self.key())
     }
 
     /// `sig` over these pairs, in all else right.
-    fn sign(self, sent: Sent, pairs: &str) -> String {
-        hmac(self.key(), self.text(sent, pairs))
+    fn sign(self, sample: SampleCall, pairs: &str) -> String {
+        hmac(self.key(), self.text(sample, pairs))
     }
 
-    fn mp_text(self, sent: Sent, pairs: &str) -> String {
-        format!("{pairs}&org_loc={}&method=POST&session_key={SESSION_KEY}", self.path(sent))
+    fn mp_text(self, sample: SampleCall, pairs: &str) -> String {
+        format!("{pairs}&org_loc={}&method=POST&session_key={SESSION_KEY}", self.path(sample))
     }
 
-    fn mp_sign(self, sent: Sent, pairs: &str) -> String {
-        hmac(SESSION_KEY, self.mp_text(sent, pairs))
+    fn mp_sign(self, sample: SampleCall, pairs: &str) -> String {
+        hmac(SESSION_KEY, self.mp_text(sample, pairs))
     }
 }
 
@@ -102,27 +102,27 @@ fn mp_pairs(pairs: &str, sig: &str) -> String {
 }
 
 /// A mistake: its name, the words that tell it, what is sent, and the signature that a client makes by it.
-struct Case {
+struct MistakeCase {
     name: &'static str,
     words: &'static str,
-    sent: Sent,
+    sample: SampleCall,
     /// Fields besides those of the call.
     extra: &'static str,
     /// Given the client and, for an `mp_sig`, the right `sig`.
-    make: fn(Client, &str) -> String,
+    make: fn(SigningClient, &str) -> String,
 }
 
 const fn case(
     name: &'static str,
     words: &'static str,
-    sent: Sent,
+    sample: SampleCall,
     extra: &'static str,
-    make: fn(Client, &str) -> String,
-) -> Case {
-    Case { name, words, sent, extra, make }
+    make: fn(SigningClient, &str) -> String,
+) -> MistakeCase {
+    MistakeCase { name, words, sample, extra, make }
 }
 
-const SIG: &[Case] = &[
+const SIG_MISTAKES: &[MistakeCase] = &[
     case("other-environments-key", "signed with the OTHER environment's key", PRESENT, "", |c, _| {
         let key = c.other().key();
         hmac(key, format!("{}&org_loc={}&method=POST&secret={key}", PRESENT.1, c.path(PRESENT)))
@@ -315,7 +315,7 @@ const SIG: &[Case] = &[
     ),
 ];
 
-const MP_SIG: &[Case] = &[
+const MP_SIG_MISTAKES: &[MistakeCase] = &[
     case("old-session-key", "signed with the session key of an earlier login", PRESENT, "", |c, sig| {
         let text = c.mp_text(PRESENT, &mp_pairs(PRESENT.1, sig));
         hmac(OLD_SESSION_KEY, text.replace(SESSION_KEY, OLD_SESSION_KEY))
@@ -411,39 +411,40 @@ fn base64(hex: &str) -> String {
 }
 
 /// A bank whose player has logged in twice.
-async fn bank_with(app: AppSettings) -> TestBank {
-    let bank = TestBank::with(app).await;
+async fn start_after_two_logins(app: AppSettings) -> TestBank {
+    let bank = TestBank::with_app(app).await;
     let path = format!("/api/v1/apps/{APPID}/players/{PLAYER}/session");
     let old = format!(r#"{{"session_key":"{OLD_SESSION_KEY}","expires_in":60}}"#);
-    assert_eq!(bank.operate(Method::PUT, &path, old).await.0, StatusCode::OK);
+    assert_eq!(bank.operator_request(Method::PUT, &path, old).await.0, StatusCode::OK);
     bank.log_in(PLAYER).await;
     bank
 }
 
 /// Sends what the client made of it; the reply, and what the operator is told of it.
-async fn refused(
+async fn send_refused(
     bank: &TestBank,
-    client: Client,
-    sent: Sent,
+    client: SigningClient,
+    sample: SampleCall,
     extra: &str,
     sig: &str,
     mp_sig: &str,
 ) -> (Value, Value) {
-    let body = format!(r#"{{{}{extra},"sig":"{sig}","mp_sig":"{mp_sig}"}}"#, sent.0);
-    let reply = bank.post(&format!("{}?access_token={TOKEN}", client.path(sent)), body).await;
-    let told = rejection(bank, &reply).await;
-    assert_eq!((&told["errcode"], &told["errmsg"]), (&reply["errcode"], &reply["errmsg"]));
+    let body = format!(r#"{{{}{extra},"sig":"{sig}","mp_sig":"{mp_sig}"}}"#, sample.0);
+    let reply = bank.post(&format!("{}?access_token={TOKEN}", client.path(sample)), body).await;
+    let rejection = fetch_rejection(bank, &reply).await;
+    assert_eq!((&rejection["errcode"], &rejection["errmsg"]), (&reply["errcode"], &reply["errmsg"]));
     assert_no_secret(&reply);
-    assert_no_secret(&told);
-    (reply, told)
+    assert_no_secret(&rejection);
+    (reply, rejection)
 }
 
 /// What the operator is told of a refused request.
-async fn rejection(bank: &TestBank, reply: &Value) -> Value {
+async fn fetch_rejection(bank: &TestBank, reply: &Value) -> Value {
     let (_, rid) = reply["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap();
-    let (status, told) = bank.operate(Method::GET, &format!("/api/v1/rejections/{rid}"), "").await;
-    assert_eq!((status, &told["rid"]), (StatusCode::OK, &rid.into()), "{told}");
-    told
+    let (status, rejection) =
+        bank.operator_request(Method::GET, &format!("/api/v1/rejections/{rid}"), "").await;
+    assert_eq!((status, &rejection["rid"]), (StatusCode::OK, &rid.into()), "{rejection}");
+    rejection
 }
 
 #[track_caller]
@@ -458,15 +459,15 @@ fn assert_no_secret(told: &Value) {
 
 /// Asserts that a mistake is told: in the sandbox to the caller, live to the operator alone.
 #[track_caller]
-fn assert_told(
-    client: Client,
-    case: &Case,
+fn assert_finding(
+    client: SigningClient,
+    case: &MistakeCase,
     made: &str,
     (code, bare): (i64, &str),
     (reply, told): &(Value, Value),
 ) {
-    let words = case.words.replace("OTHERPATH", &client.other().path(case.sent));
-    let words = words.replace("GETBALANCE", &client.path(case.sent).replace("/pay", "/getbalance"));
+    let words = case.words.replace("OTHERPATH", &client.other().path(case.sample));
+    let words = words.replace("GETBALANCE", &client.path(case.sample).replace("/pay", "/getbalance"));
     let words = words.replace("OTHER", client.other().0.as_str());
     let finding = &told["findings"][0];
     assert_eq!((&finding["name"], &finding["finding"]), (&case.name.into(), &words.clone().into()), "{told}");
@@ -482,16 +483,16 @@ fn assert_told(
 
 #[tokio::test]
 async fn every_mistake_in_sig_is_named() {
-    let bank = bank_with(sample_app()).await;
-    for client in Environment::ALL.map(Client) {
-        for case in SIG {
+    let bank = start_after_two_logins(sample_app()).await;
+    for client in Environment::ALL.map(SigningClient) {
+        for case in SIG_MISTAKES {
             // Live, only so many a second are searched.
-            bank.clock.turn(Duration::from_secs(1));
+            bank.clock.advance(Duration::from_secs(1));
             let sig = (case.make)(client, "");
-            let refused = refused(&bank, client, case.sent, case.extra, &sig, &"0".repeat(64)).await;
-            assert_told(client, case, &sig, (90011, "sig error"), &refused);
+            let refused = send_refused(&bank, client, case.sample, case.extra, &sig, &"0".repeat(64)).await;
+            assert_finding(client, case, &sig, (90011, "sig error"), &refused);
             let text = refused.1["signed_text"].as_str().unwrap();
-            let right = client.text(case.sent, case.sent.1).replace(client.key(), "***");
+            let right = client.text(case.sample, case.sample.1).replace(client.key(), "***");
             assert_eq!(text, right, "the text is the documented one, whatever else was sent");
         }
     }
@@ -499,25 +500,25 @@ async fn every_mistake_in_sig_is_named() {
 
 #[tokio::test]
 async fn every_mistake_in_mp_sig_is_named() {
-    let bank = bank_with(sample_app()).await;
-    for client in Environment::ALL.map(Client) {
-        for case in MP_SIG {
-            bank.clock.turn(Duration::from_secs(1));
-            let sig = client.sign(case.sent, case.sent.1);
+    let bank = start_after_two_logins(sample_app()).await;
+    for client in Environment::ALL.map(SigningClient) {
+        for case in MP_SIG_MISTAKES {
+            bank.clock.advance(Duration::from_secs(1));
+            let sig = client.sign(case.sample, case.sample.1);
             let mp_sig = (case.make)(client, &sig);
-            let refused = refused(&bank, client, case.sent, case.extra, &sig, &mp_sig).await;
-            assert_told(client, case, &mp_sig, (90009, "mp_sig error"), &refused);
+            let refused = send_refused(&bank, client, case.sample, case.extra, &sig, &mp_sig).await;
+            assert_finding(client, case, &mp_sig, (90009, "mp_sig error"), &refused);
             let told = refused.1.to_string();
             assert!(!told.contains(&sig), "a whole signature that is right is told: {told}");
             assert!(refused.1["signed_text"].as_str().unwrap().contains(&format!("&sig={}…&", &sig[..8])));
         }
     }
-    let old = &MP_SIG[0];
+    let old = &MP_SIG_MISTAKES[0];
     assert_eq!(old.name, "old-session-key");
-    let client = Client(Environment::Live);
-    let sig = client.sign(old.sent, old.sent.1);
-    bank.clock.turn(Duration::from_secs(1));
-    let (_, told) = refused(&bank, client, old.sent, "", &sig, &(old.make)(client, &sig)).await;
+    let client = SigningClient(Environment::Live);
+    let sig = client.sign(old.sample, old.sample.1);
+    bank.clock.advance(Duration::from_secs(1));
+    let (_, told) = send_refused(&bank, client, old.sample, "", &sig, &(old.make)(client, &sig)).await;
     assert_eq!(told["findings"][1]["name"], "login-replaced");
     assert_eq!(
         told["findings"][1]["finding"],
@@ -526,27 +527,27 @@ async fn every_mistake_in_mp_sig_is_named() {
 }
 
 #[tokio::test]
-async fn signatures_in_each_others_place_are_named() {
-    let bank = bank_with(sample_app()).await;
-    let client = Client(Environment::Sandbox);
+async fn swapped_signatures_are_named() {
+    let bank = start_after_two_logins(sample_app()).await;
+    let client = SigningClient(Environment::Sandbox);
     let sig = client.sign(PRESENT, PRESENT.1);
     let mp_sig = client.mp_sign(PRESENT, &mp_pairs(PRESENT.1, &sig));
-    let (reply, told) = refused(&bank, client, PRESENT, "", &mp_sig, &sig).await;
+    let (reply, told) = send_refused(&bank, client, PRESENT, "", &mp_sig, &sig).await;
     assert_refused(&reply, 90011, "sig error: sig and mp_sig stand in each other's place");
     assert_eq!(told["findings"][0]["name"], "signatures-swapped");
 }
 
 #[tokio::test]
-async fn a_forged_signature_is_no_known_mistake() {
-    let bank = bank_with(sample_app()).await;
-    for client in Environment::ALL.map(Client) {
+async fn forged_signature_matches_no_mistake() {
+    let bank = start_after_two_logins(sample_app()).await;
+    for client in Environment::ALL.map(SigningClient) {
         let right = client.sign(PRESENT, PRESENT.1);
         let mut last = right.chars().last().unwrap().to_digit(16).unwrap();
         last ^= 1;
         let flipped = format!("{}{last:x}", &right[..63]);
         for forged in [flipped, "0".repeat(64), hmac("guess", client.text(PRESENT, PRESENT.1))] {
             for (sig, code, bare) in [(&forged, 90011, "sig error"), (&right, 90009, "mp_sig error")] {
-                let (reply, told) = refused(&bank, client, PRESENT, "", sig, &forged).await;
+                let (reply, told) = send_refused(&bank, client, PRESENT, "", sig, &forged).await;
                 let words = "no known mistake makes this signature";
                 assert_eq!(told["findings"][0]["finding"], words);
                 assert_eq!(told["findings"][0]["name"], "no-known-mistake");
@@ -554,45 +555,46 @@ async fn a_forged_signature_is_no_known_mistake() {
                 assert_refused(&reply, code, &bare);
             }
         }
-        let (reply, _) = refused(&bank, client, PRESENT, "", "not hex", "not hex").await;
+        let (reply, _) = send_refused(&bank, client, PRESENT, "", "not hex", "not hex").await;
         assert_refused(&reply, 90011, "sig error: it must be 64 hex digits");
     }
 }
 
 #[tokio::test]
-async fn a_strict_app_is_told_the_dialect() {
-    let bank = bank_with(AppSettings { dialects: DialectPolicy::Strict, ..sample_app() }).await;
-    let client = Client(Environment::Sandbox);
+async fn strict_app_rejection_names_the_dialect() {
+    let bank = start_after_two_logins(AppSettings { dialects: DialectPolicy::Strict, ..sample_app() }).await;
+    let client = SigningClient(Environment::Sandbox);
     let only = "and this app takes the documented one only";
-    for (sent, extra, pairs, dialect) in [
+    for (sample, extra, pairs, dialect) in [
         (PRESENT, r#","extra":"x""#, PRESENT.1.replace("&offer_id", "&extra=x&offer_id"), "every-field"),
         (PAY, "", PAY.1.replace("宝 1", "%E5%AE%9D+1").replace("a/b", "a%2Fb"), "form-encoded"),
         (PRESENT, r#","user_ip":"""#, PRESENT.1.to_owned(), "without-empty"),
     ] {
-        let sig = client.sign(sent, &pairs);
-        let (reply, told) = refused(&bank, client, sent, extra, &sig, &"0".repeat(64)).await;
+        let sig = client.sign(sample, &pairs);
+        let (reply, told) = send_refused(&bank, client, sample, extra, &sig, &"0".repeat(64)).await;
         assert_refused(&reply, 90011, &format!("sig error: signed in the dialect {dialect}, {only}"));
         assert_eq!(told["findings"][0]["name"], "dialect");
     }
 }
 
 #[tokio::test]
-async fn a_path_signed_with_the_host_that_was_called_is_named() {
-    let bank = bank_with(sample_app()).await;
-    let client = Client(Environment::Sandbox);
+async fn signing_the_called_host_is_named() {
+    let bank = start_after_two_logins(sample_app()).await;
+    let client = SigningClient(Environment::Sandbox);
     let text = client.text(PRESENT, PRESENT.1).replace("=/cgi", &format!("={}/cgi", bank.base));
-    let (reply, _) = refused(&bank, client, PRESENT, "", &hmac(client.key(), text), "").await;
+    let (reply, _) = send_refused(&bank, client, PRESENT, "", &hmac(client.key(), text), "").await;
     assert_refused(&reply, 90011, "sig error: signed with the host before the path");
 }
 
 #[test]
-fn the_document_names_the_mistakes_that_are_tested_here_and_no_others() {
+fn docs_list_exactly_the_tested_mistakes() {
     let page = include_str!("../../../../docs/operating/rejections.md");
     let signatures = page.split("\n## ").find(|section| section.starts_with("Signatures")).unwrap();
     let named = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
     let documented: BTreeSet<_> = signatures.lines().filter_map(named).collect();
     // These have tests of their own.
     let others = ["dialect", "signatures-swapped"];
-    let tested: BTreeSet<_> = SIG.iter().chain(MP_SIG).map(|case| case.name).chain(others).collect();
+    let tested: BTreeSet<_> =
+        SIG_MISTAKES.iter().chain(MP_SIG_MISTAKES).map(|case| case.name).chain(others).collect();
     assert_eq!(documented, tested);
 }

@@ -17,13 +17,13 @@ const LIVE: Environment = Environment::Live;
 const FAULTS: &str = "/api/v1/apps/wx1234567/faults";
 const PATH: &str = "/cgi-bin/midas/sandbox/present?access_token=ACCESSTOKEN";
 
-async fn set(bank: &TestBank, rules: Value) {
-    let (status, set) = bank.operate(Method::PUT, FAULTS, rules.to_string()).await;
-    assert_eq!(status, StatusCode::OK, "{set}");
+async fn set_faults(bank: &TestBank, rules: Value) {
+    let (status, reply) = bank.operator_request(Method::PUT, FAULTS, rules.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{reply}");
 }
 
 async fn hits(bank: &TestBank) -> Vec<u64> {
-    let (status, rules) = bank.operate(Method::GET, FAULTS, "").await;
+    let (status, rules) = bank.operator_request(Method::GET, FAULTS, "").await;
     assert_eq!(status, StatusCode::OK);
     rules.as_array().unwrap().iter().map(|rule| rule["hits"].as_u64().unwrap()).collect()
 }
@@ -33,7 +33,7 @@ async fn present(bank: &TestBank, bill_no: &str) -> Value {
 }
 
 /// A connection on which a present was sent, to be closed once it is answered or kept.
-async fn sent(bank: &TestBank, connection: &str, body: &str) -> TcpStream {
+async fn send_raw(bank: &TestBank, connection: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(bank.base.trim_start_matches("http://")).await.unwrap();
     let (length, host) = (body.len(), format!("host: bank\r\nconnection: {connection}"));
     let request = format!("POST {PATH} HTTP/1.1\r\n{host}\r\ncontent-length: {length}\r\n\r\n{body}");
@@ -42,14 +42,14 @@ async fn sent(bank: &TestBank, connection: &str, body: &str) -> TcpStream {
 }
 
 /// All that comes until the server closes the connection.
-async fn rest(mut stream: TcpStream) -> String {
+async fn read_to_close(mut stream: TcpStream) -> String {
     let mut reply = String::new();
     stream.read_to_string(&mut reply).await.unwrap();
     reply
 }
 
 #[tokio::test]
-async fn a_call_is_answered_with_a_fault_and_not_done() {
+async fn injected_error_skips_the_order() {
     let bank = TestBank::start().await;
     let codes = [
         (-1, "system error"),
@@ -59,30 +59,30 @@ async fn a_call_is_answered_with_a_fault_and_not_done() {
         (90016, "order is being processed"),
     ];
     for (code, words) in codes {
-        set(&bank, json!([{ "call": "present", "fault": { "answer": code } }])).await;
+        set_faults(&bank, json!([{ "call": "present", "fault": { "answer": code } }])).await;
         let words = format!("{words}: a fault that the sandbox was told to have");
         assert_refused(&present(&bank, "b").await, code, &words);
         assert_eq!((hits(&bank).await, bank.balance(SANDBOX).await), (vec![1], 0));
     }
-    set(&bank, json!([])).await;
+    set_faults(&bank, json!([])).await;
     assert_eq!(present(&bank, "b").await["balance"], 5);
     assert!(hits(&bank).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_connection_closed_before_the_order_leaves_nothing_behind() {
+async fn close_before_applies_nothing() {
     let bank = TestBank::start().await;
-    set(&bank, json!([{ "call": "present", "fault": "close_before", "times": 1 }])).await;
-    assert_eq!(rest(sent(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await).await, "");
+    set_faults(&bank, json!([{ "call": "present", "fault": "close_before", "times": 1 }])).await;
+    assert_eq!(read_to_close(send_raw(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await).await, "");
     assert_eq!(bank.balance(SANDBOX).await, 0);
     assert_eq!(present(&bank, "b").await, json!({"errcode":0,"errmsg":"ok","balance":5,"bill_no":"b"}));
 }
 
 #[tokio::test]
-async fn a_connection_closed_after_the_order_leaves_it_done_once() {
+async fn close_after_applies_once() {
     let bank = TestBank::start().await;
-    set(&bank, json!([{ "call": "present", "fault": "close_after", "times": 1 }])).await;
-    assert_eq!(rest(sent(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await).await, "");
+    set_faults(&bank, json!([{ "call": "present", "fault": "close_after", "times": 1 }])).await;
+    assert_eq!(read_to_close(send_raw(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await).await, "");
     assert_eq!(bank.balance(SANDBOX).await, 5);
     let again = present(&bank, "b").await;
     assert_refused(&again, 90012, "order exist");
@@ -91,44 +91,44 @@ async fn a_connection_closed_after_the_order_leaves_it_done_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_withheld_like_any_reply() {
+async fn refusal_is_dropped_like_any_reply() {
     let bank = TestBank::start().await;
-    set(&bank, json!([{ "call": "any", "fault": "close_after" }])).await;
-    assert_eq!(rest(sent(&bank, "keep-alive", &sign(&gift("b", 5), LIVE)).await).await, "");
+    set_faults(&bank, json!([{ "call": "any", "fault": "close_after" }])).await;
+    assert_eq!(read_to_close(send_raw(&bank, "keep-alive", &sign(&gift("b", 5), LIVE)).await).await, "");
     assert_eq!(hits(&bank).await, [1]);
 }
 
 #[tokio::test]
-async fn a_reply_is_held_back_for_longer_than_a_request_may_take() {
+async fn delay_may_exceed_request_timeout() {
     let app = vec![sample_app()];
     let request_deadline = Duration::from_millis(200);
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { request_timeout: request_deadline, ..Limits::default() };
-    let bank = TestBank::on(open_in(folder.path()), app, limits).await;
+    let bank = TestBank::on_store(open_in(folder.path()), app, limits).await;
     bank.log_in(PLAYER).await;
-    set(&bank, json!([{ "call": "present", "fault": { "delay_ms": 400 } }])).await;
-    let begun = Instant::now();
+    set_faults(&bank, json!([{ "call": "present", "fault": { "delay_ms": 400 } }])).await;
+    let start = Instant::now();
     assert_eq!(present(&bank, "b").await["balance"], 5);
-    assert!(begun.elapsed() >= Duration::from_millis(400));
+    assert!(start.elapsed() >= Duration::from_millis(400));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bank_that_stops_holds_no_reply_back() {
+async fn shutdown_ends_delayed_replies() {
     let mut bank = TestBank::start().await;
-    set(&bank, json!([{ "call": "present", "fault": { "delay_ms": 60_000 } }])).await;
-    let open = sent(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await;
+    set_faults(&bank, json!([{ "call": "present", "fault": { "delay_ms": 60_000 } }])).await;
+    let open = send_raw(&bank, "keep-alive", &sign(&gift("b", 5), SANDBOX)).await;
     while bank.balance(SANDBOX).await == 0 {}
-    let ended = bank.stop();
-    let reply = rest(open).await;
+    let server = bank.stop();
+    let reply = read_to_close(open).await;
     assert!(reply.ends_with(r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"b"}"#), "{reply}");
-    ended.await.unwrap();
+    server.await.unwrap();
 }
 
 #[tokio::test]
 async fn the_live_environment_has_no_faults() {
     let bank = TestBank::start().await;
     for fault in [json!({ "answer": -1 }), json!("close_before"), json!("close_after")] {
-        set(&bank, json!([{ "call": "any", "fault": fault }])).await;
+        set_faults(&bank, json!([{ "call": "any", "fault": fault }])).await;
         let bill_no = format!("b-{}", bank.balance(LIVE).await);
         assert_eq!(bank.present(&gift(&bill_no, 5)).await["errcode"], 0);
         assert_eq!(hits(&bank).await, [0]);
@@ -140,8 +140,11 @@ async fn the_live_environment_has_no_faults() {
 async fn the_same_seed_hits_the_same_requests() {
     let bank = TestBank::start().await;
     let pattern = async |seed: u64| {
-        set(&bank, json!([{ "call": "getbalance", "fault": { "answer": -1 }, "one_in": 3, "seed": seed }]))
-            .await;
+        set_faults(
+            &bank,
+            json!([{ "call": "getbalance", "fault": { "answer": -1 }, "one_in": 3, "seed": seed }]),
+        )
+        .await;
         let mut pattern = String::new();
         for _ in 0..40 {
             let body = sign(&GetBalance { caller: caller() }, SANDBOX);
@@ -158,9 +161,9 @@ async fn the_same_seed_hits_the_same_requests() {
 }
 
 #[tokio::test]
-async fn a_back_end_that_repeats_itself_comes_through_a_bad_day() {
+async fn retries_survive_mixed_faults() {
     let bank = TestBank::start().await;
-    set(
+    set_faults(
         &bank,
         json!([
             { "call": "present", "fault": "close_before", "one_in": 3, "seed": 1 },
@@ -172,7 +175,7 @@ async fn a_back_end_that_repeats_itself_comes_through_a_bad_day() {
     for number in 0..40 {
         let body = sign(&gift(&format!("gift-{number}"), 5), SANDBOX);
         loop {
-            let reply = rest(sent(&bank, "close", &body).await).await;
+            let reply = read_to_close(send_raw(&bank, "close", &body).await).await;
             if reply.contains(r#"{"errcode":0,"#) || reply.contains(r#"{"errcode":90012,"#) {
                 break;
             }
@@ -184,9 +187,9 @@ async fn a_back_end_that_repeats_itself_comes_through_a_bad_day() {
 }
 
 #[tokio::test]
-async fn the_first_rule_that_hits_counts() {
+async fn first_matching_rule_applies() {
     let bank = TestBank::start().await;
-    set(
+    set_faults(
         &bank,
         json!([
             { "call": "pay", "fault": { "answer": 90010 } },
@@ -201,7 +204,7 @@ async fn the_first_rule_that_hits_counts() {
     }
     assert_eq!(codes, [-1, -1, 42001, 0]);
     assert_eq!(hits(&bank).await, [0, 2, 1]);
-    let (_, rules) = bank.operate(Method::GET, FAULTS, "").await;
+    let (_, rules) = bank.operator_request(Method::GET, FAULTS, "").await;
     let second = json!({
         "call": "present", "fault": { "answer": -1 }, "one_in": 1, "seed": 0, "times": 2, "hits": 2,
     });
@@ -209,9 +212,9 @@ async fn the_first_rule_that_hits_counts() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_let_in_meets_no_fault() {
+async fn unauthenticated_call_meets_no_fault() {
     let bank = TestBank::start().await;
-    set(&bank, json!([{ "call": "any", "fault": "close_before" }])).await;
+    set_faults(&bank, json!([{ "call": "any", "fault": "close_before" }])).await;
     let (_, _, reply) = bank.send(Method::GET, PATH, &[], "").await;
     assert_refused(&serde_json::from_slice(&reply).unwrap(), 43002, "require POST method");
     let path = "/cgi-bin/midas/sandbox/present";
@@ -221,22 +224,23 @@ async fn whoever_is_not_let_in_meets_no_fault() {
 }
 
 #[tokio::test]
-async fn a_restart_forgets_the_rules() {
+async fn restart_clears_fault_rules() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
-        let mut bank = TestBank::on(open_in(folder.path()), vec![sample_app()], Limits::default()).await;
+        let mut bank =
+            TestBank::on_store(open_in(folder.path()), vec![sample_app()], Limits::default()).await;
         assert!(hits(&bank).await.is_empty());
-        set(&bank, json!([{ "call": "any", "fault": "close_before" }])).await;
+        set_faults(&bank, json!([{ "call": "any", "fault": "close_before" }])).await;
         assert_eq!(hits(&bank).await, [0]);
         bank.stop().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn wrong_rules_are_refused_and_change_nothing() {
+async fn invalid_fault_rules_change_nothing() {
     let bank = TestBank::start().await;
     let right = json!({ "call": "any", "fault": "close_before" });
-    set(&bank, json!([right])).await;
+    set_faults(&bank, json!([right])).await;
     let with = |field: &str, value: Value| {
         let mut rule = right.clone();
         rule[field] = value;
@@ -260,13 +264,13 @@ async fn wrong_rules_are_refused_and_change_nothing() {
         (json!(vec![right.clone(); 33]), "the list has 33 items; the most is 32"),
     ];
     for (rules, detail) in cases {
-        let (status, problem) = bank.operate(Method::PUT, FAULTS, rules.to_string()).await;
+        let (status, problem) = bank.operator_request(Method::PUT, FAULTS, rules.to_string()).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
     }
-    assert_eq!(bank.operate(Method::PUT, FAULTS, "[").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(bank.operator_request(Method::PUT, FAULTS, "[").await.0, StatusCode::BAD_REQUEST);
     let elsewhere = "/api/v1/apps/wx7654321/faults";
-    assert_eq!(bank.operate(Method::PUT, elsewhere, "[]").await.0, StatusCode::NOT_FOUND);
-    assert_eq!(bank.operate(Method::GET, elsewhere, "").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(bank.operator_request(Method::PUT, elsewhere, "[]").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(bank.operator_request(Method::GET, elsewhere, "").await.0, StatusCode::NOT_FOUND);
     assert_eq!(hits(&bank).await, [0]);
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::bank::{APPID, MIDAS_KEY, SANDBOX_KEY, SECRET, TestBank, caller, sample_app};
 
 /// A game's back end with a player, in one environment.
-struct Client<'a> {
+struct FlowClient<'a> {
     bank: &'a TestBank,
     environment: Environment,
     midas_key: MidasKey,
@@ -20,7 +20,7 @@ struct Client<'a> {
     caller: Caller,
 }
 
-impl<'a> Client<'a> {
+impl<'a> FlowClient<'a> {
     /// Gets a token and logs the player in, as the vendor's clients do.
     async fn start(bank: &'a TestBank, environment: Environment) -> Self {
         let app = format!("appid={APPID}&secret={SECRET}");
@@ -68,7 +68,7 @@ impl<'a> Client<'a> {
             "bill_no": bill_no, "coins": coins,
         });
         let path = format!("/api/v1/apps/{APPID}/orders");
-        let (status, reply) = self.bank.operate(hyper::Method::POST, &path, order.to_string()).await;
+        let (status, reply) = self.bank.operator_request(hyper::Method::POST, &path, order.to_string()).await;
         assert_eq!(status, hyper::StatusCode::CREATED, "{reply}");
     }
 
@@ -92,10 +92,10 @@ async fn get(bank: &TestBank, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_client_from_login_to_balance_in_both_environments() {
-    let bank = TestBank::with(AppSettings { login: LoginMode::Open, ..sample_app() }).await;
+async fn client_flow_from_login_to_balance() {
+    let bank = TestBank::with_app(AppSettings { login: LoginMode::Open, ..sample_app() }).await;
     for environment in Environment::ALL {
-        let client = Client::start(&bank, environment).await;
+        let client = FlowClient::start(&bank, environment).await;
         client.assert_balance(0, 0, 0, 0).await;
 
         assert_eq!(client.present("gift", 100).await["balance"], 100);

@@ -17,7 +17,7 @@ const SANDBOX: Environment = Environment::Sandbox;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// How many of a hundred presents of one coin each, sent at once, come to each code.
-async fn hundred_at_once(bank: &Arc<TestBank>, bill_no: &str) -> [usize; 3] {
+async fn present_hundred_at_once(bank: &Arc<TestBank>, bill_no: &str) -> [usize; 3] {
     let tasks: Vec<_> = (0..100)
         .map(|number| {
             let (bank, gift) = (Arc::clone(bank), gift(&format!("{bill_no}-{number}"), 1));
@@ -38,7 +38,7 @@ async fn balance_call(bank: &TestBank, environment: Environment, openid: &str) -
     bank.call::<GetBalance>(environment, sign(&call, environment)).await
 }
 
-fn rated(per_app: u32, per_player: u32) -> AppSettings {
+fn app_with_rate_limits(per_app: u32, per_player: u32) -> AppSettings {
     AppSettings {
         rate_limit_per_second: NonZeroU32::new(per_app),
         rate_limit_per_player_per_second: NonZeroU32::new(per_player),
@@ -47,14 +47,14 @@ fn rated(per_app: u32, per_player: u32) -> AppSettings {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_at_once_as_many_get_in_as_the_apps_rate_says() {
-    let bank = Arc::new(TestBank::with(rated(10, 0)).await);
-    assert_eq!(hundred_at_once(&bank, "first").await, [10, 90, 0]);
-    bank.clock.turn(Duration::from_millis(500));
-    assert_eq!(hundred_at_once(&bank, "half").await, [5, 95, 0]);
-    bank.clock.turn(DAY);
+async fn app_rate_limit_admits_only_its_quota() {
+    let bank = Arc::new(TestBank::with_app(app_with_rate_limits(10, 0)).await);
+    assert_eq!(present_hundred_at_once(&bank, "first").await, [10, 90, 0]);
+    bank.clock.advance(Duration::from_millis(500));
+    assert_eq!(present_hundred_at_once(&bank, "half").await, [5, 95, 0]);
+    bank.clock.advance(DAY);
     bank.log_in(PLAYER).await;
-    assert_eq!(hundred_at_once(&bank, "tomorrow").await, [10, 90, 0]);
+    assert_eq!(present_hundred_at_once(&bank, "tomorrow").await, [10, 90, 0]);
     let words =
         "reach max api daily quota limit: this app may make 10 calls a second in the live environment";
     assert_refused(&balance_call(&bank, LIVE, PLAYER).await, 45009, words);
@@ -63,21 +63,21 @@ async fn of_a_hundred_at_once_as_many_get_in_as_the_apps_rate_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_at_once_as_many_get_in_as_the_players_rate_says() {
-    let bank = Arc::new(TestBank::with(rated(0, 10)).await);
-    assert_eq!(hundred_at_once(&bank, "first").await, [10, 90, 0]);
+async fn player_rate_limit_admits_only_its_quota() {
+    let bank = Arc::new(TestBank::with_app(app_with_rate_limits(0, 10)).await);
+    assert_eq!(present_hundred_at_once(&bank, "first").await, [10, 90, 0]);
     let words = "reach max api daily quota limit: this app may make 10 calls a second about one player in the live environment";
     assert_refused(&balance_call(&bank, LIVE, PLAYER).await, 45009, words);
     bank.log_in("another").await;
     assert_eq!(balance_call(&bank, LIVE, "another").await["errcode"], 0);
     assert_eq!(balance_call(&bank, SANDBOX, PLAYER).await["errcode"], 0);
-    bank.clock.turn(Duration::from_secs(1));
-    assert_eq!(hundred_at_once(&bank, "second").await, [10, 90, 0]);
+    bank.clock.advance(Duration::from_secs(1));
+    assert_eq!(present_hundred_at_once(&bank, "second").await, [10, 90, 0]);
 }
 
 #[tokio::test]
-async fn each_rate_is_counted_in_its_place_among_the_checks() {
-    let bank = TestBank::with(rated(3, 2)).await;
+async fn rate_limits_count_in_check_order() {
+    let bank = TestBank::with_app(app_with_rate_limits(3, 2)).await;
     let path = "/cgi-bin/midas/present?access_token=";
     // Whoever has no token uses nothing up; an app that sends nonsense does.
     for _ in 0..5 {
@@ -89,7 +89,7 @@ async fn each_rate_is_counted_in_its_place_among_the_checks() {
     assert_eq!(bank.post(&format!("{path}ACCESSTOKEN"), "").await["errcode"], 45009);
 
     // Whoever cannot sign uses up nothing of a player's.
-    let bank = TestBank::with(rated(0, 2)).await;
+    let bank = TestBank::with_app(app_with_rate_limits(0, 2)).await;
     for _ in 0..5 {
         assert_eq!(bank.call::<Present>(LIVE, sign(&gift("b", 5), SANDBOX)).await["errcode"], 90011);
     }
@@ -100,7 +100,7 @@ async fn each_rate_is_counted_in_its_place_among_the_checks() {
     assert_eq!(bank.present(&gift("b", 5)).await["errcode"], 45009, "a replay is a call like any other");
 }
 
-fn giving(per_order: u64, per_day: u64) -> AppSettings {
+fn app_with_gift_limits(per_order: u64, per_day: u64) -> AppSettings {
     AppSettings {
         present_max: Amount::new(per_order).ok(),
         present_max_per_player_per_day: Amount::new(per_day).ok(),
@@ -108,15 +108,15 @@ fn giving(per_order: u64, per_day: u64) -> AppSettings {
     }
 }
 
-fn days_limit(max: u64, left: u64) -> String {
+fn daily_limit_message(max: u64, left: u64) -> String {
     format!(
         "invalid parameter: present_counts is too large; this app gives a player at most {max} coins a day in a zone, and {left} are left"
     )
 }
 
 #[tokio::test]
-async fn a_present_gives_no_more_than_the_app_allows_in_one() {
-    let bank = TestBank::with(giving(100, 0)).await;
+async fn present_over_order_limit_is_refused() {
+    let bank = TestBank::with_app(app_with_gift_limits(100, 0)).await;
     let words =
         "invalid parameter: present_counts is too large; this app gives at most 100 coins in one order";
     assert_refused(&bank.present(&gift("b", 101)).await, 90018, words);
@@ -126,51 +126,51 @@ async fn a_present_gives_no_more_than_the_app_allows_in_one() {
     // The operator is not the app.
     let orders = "/api/v1/apps/wx1234567/orders";
     let order = format!(r#"{{"kind":"present","env":"live","openid":"{PLAYER}","bill_no":"o","coins":101}}"#);
-    assert_eq!(bank.operate(Method::POST, orders, order).await.0, StatusCode::CREATED);
+    assert_eq!(bank.operator_request(Method::POST, orders, order).await.0, StatusCode::CREATED);
     assert_eq!(bank.balance(LIVE).await, 201);
 }
 
 #[tokio::test]
-async fn a_days_presents_stay_within_the_days_limit() {
-    let bank = TestBank::with(giving(0, 10)).await;
+async fn daily_gift_limit_holds_until_midnight() {
+    let bank = TestBank::with_app(app_with_gift_limits(0, 10)).await;
     assert_eq!(bank.present(&gift("a", 6)).await["balance"], 6);
     assert_refused(&bank.present(&gift("a", 6)).await, 90012, "order exist");
-    assert_refused(&bank.present(&gift("b", 5)).await, 90018, &days_limit(10, 4));
+    assert_refused(&bank.present(&gift("b", 5)).await, 90018, &daily_limit_message(10, 4));
     let mut elsewhere = gift("elsewhere", 10);
     elsewhere.caller.zone_id = "2".parse().unwrap();
     assert_eq!(bank.present(&elsewhere).await["errcode"], 0, "a zone counts for itself");
     assert_eq!(bank.present(&gift("b", 4)).await["balance"], 10);
-    assert_refused(&bank.present(&gift("c", 1)).await, 90018, &days_limit(10, 0));
+    assert_refused(&bank.present(&gift("c", 1)).await, 90018, &daily_limit_message(10, 0));
     // START is at 06:32:17 by UTC.
-    bank.clock.turn(Duration::from_secs(17 * 3600 + 27 * 60 + 42));
-    assert_refused(&bank.present(&gift("c", 1)).await, 90018, &days_limit(10, 0));
-    bank.clock.turn(Duration::from_secs(1));
+    bank.clock.advance(Duration::from_secs(17 * 3600 + 27 * 60 + 42));
+    assert_refused(&bank.present(&gift("c", 1)).await, 90018, &daily_limit_message(10, 0));
+    bank.clock.advance(Duration::from_secs(1));
     assert_eq!(bank.present(&gift("c", 10)).await["balance"], 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_at_once_as_many_are_given_as_the_day_has_room_for() {
-    let bank = Arc::new(TestBank::with(giving(0, 10)).await);
-    assert_eq!(hundred_at_once(&bank, "gift").await, [10, 0, 90]);
+async fn daily_gift_limit_holds_under_concurrency() {
+    let bank = Arc::new(TestBank::with_app(app_with_gift_limits(0, 10)).await);
+    assert_eq!(present_hundred_at_once(&bank, "gift").await, [10, 0, 90]);
     assert_eq!(bank.balance(LIVE).await, 10);
 }
 
 #[tokio::test]
-async fn a_days_limit_outlives_the_server() {
+async fn daily_gift_limit_survives_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let started = async |app| TestBank::started_in(folder.path(), app).await;
-    let bank = started(giving(0, 10)).await;
+    let start = async |app| TestBank::start_in(folder.path(), app).await;
+    let bank = start(app_with_gift_limits(0, 10)).await;
     bank.log_in(PLAYER).await;
     assert_eq!(bank.present(&gift("a", 7)).await["errcode"], 0);
-    bank.ended().await;
+    bank.shut_down().await;
 
-    let bank = started(giving(0, 10)).await;
-    assert_refused(&bank.present(&gift("b", 4)).await, 90018, &days_limit(10, 3));
-    bank.ended().await;
+    let bank = start(app_with_gift_limits(0, 10)).await;
+    assert_refused(&bank.present(&gift("b", 4)).await, 90018, &daily_limit_message(10, 3));
+    bank.shut_down().await;
 
     // A limit that was lowered says nothing of what was given.
-    let bank = started(giving(1, 5)).await;
-    assert_refused(&bank.present(&gift("b", 1)).await, 90018, &days_limit(5, 0));
+    let bank = start(app_with_gift_limits(1, 5)).await;
+    assert_refused(&bank.present(&gift("b", 1)).await, 90018, &daily_limit_message(5, 0));
     assert_refused(&bank.present(&gift("a", 7)).await, 90012, "order exist");
-    bank.ended().await;
+    bank.shut_down().await;
 }

@@ -21,7 +21,7 @@ const CALLS: usize = 8;
 const ROUNDS: usize = 25;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Asked {
+enum Invocation {
     Present { bill: u8, coins: u64 },
     Pay { bill: u8, coins: u64 },
     Cancel { bill: u8 },
@@ -30,24 +30,24 @@ enum Asked {
 
 /// What a client was told, as far as the contract fixes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
+enum Response {
     Done { balance: Option<u64>, gifted_used: Option<u64> },
     Refused { errcode: i64, balance: Option<u64> },
-    Sums { balance: u64, gifted: u64, received: u64, spent: u64 },
+    Balance { balance: u64, gifted: u64, received: u64, spent: u64 },
 }
 
 /// A call between its sending and its answer, in ticks of a common counter.
 #[derive(Clone, Debug)]
-struct Event {
-    sent: u64,
-    answered: u64,
-    asked: Asked,
-    told: Told,
+struct CompletedCall {
+    invoked_at: u64,
+    responded_at: u64,
+    invocation: Invocation,
+    response: Response,
 }
 
 /// An account by the contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Account {
+struct ModelAccount {
     received: u64,
     spent: u64,
     gifted: u64,
@@ -55,40 +55,40 @@ struct Account {
     bills: BTreeMap<u8, (bool, u64, u64, bool)>,
 }
 
-impl Account {
+impl ModelAccount {
     fn balance(&self) -> u64 {
         self.received - self.spent
     }
 
-    fn carry_out(&mut self, asked: Asked) -> Told {
-        match asked {
-            Asked::Present { bill, coins } => self.once(bill, (false, coins), |account| {
+    fn apply(&mut self, invocation: Invocation) -> Response {
+        match invocation {
+            Invocation::Present { bill, coins } => self.apply_once(bill, (false, coins), |account| {
                 account.received += coins;
                 account.gifted += coins;
                 account.bills.insert(bill, (false, coins, coins, false));
-                Told::Done { balance: Some(account.balance()), gifted_used: None }
+                Response::Done { balance: Some(account.balance()), gifted_used: None }
             }),
-            Asked::Pay { bill, coins } => self.once(bill, (true, coins), |account| {
+            Invocation::Pay { bill, coins } => self.apply_once(bill, (true, coins), |account| {
                 if account.balance() < coins {
-                    return Told::Refused { errcode: 90013, balance: None };
+                    return Response::Refused { errcode: 90013, balance: None };
                 }
                 let gifted = account.gifted.min(coins);
                 account.spent += coins;
                 account.gifted -= gifted;
                 account.bills.insert(bill, (true, coins, gifted, false));
-                Told::Done { balance: Some(account.balance()), gifted_used: Some(gifted) }
+                Response::Done { balance: Some(account.balance()), gifted_used: Some(gifted) }
             }),
-            Asked::Cancel { bill } => match self.bills.get_mut(&bill) {
-                Some((true, _, _, true)) => Told::Refused { errcode: 90015, balance: None },
+            Invocation::Cancel { bill } => match self.bills.get_mut(&bill) {
+                Some((true, _, _, true)) => Response::Refused { errcode: 90015, balance: None },
                 Some((true, coins, gifted, cancelled)) => {
                     *cancelled = true;
                     self.spent -= *coins;
                     self.gifted += *gifted;
-                    Told::Done { balance: None, gifted_used: None }
+                    Response::Done { balance: None, gifted_used: None }
                 }
-                Some(_) | None => Told::Refused { errcode: 90000, balance: None },
+                Some(_) | None => Response::Refused { errcode: 90000, balance: None },
             },
-            Asked::Balance => Told::Sums {
+            Invocation::Balance => Response::Balance {
                 balance: self.balance(),
                 gifted: self.gifted,
                 received: self.received,
@@ -98,71 +98,81 @@ impl Account {
     }
 
     /// Carries an order out unless its bill number was used.
-    fn once(&mut self, bill: u8, order: (bool, u64), apply: impl FnOnce(&mut Self) -> Told) -> Told {
+    fn apply_once(
+        &mut self,
+        bill: u8,
+        order: (bool, u64),
+        apply: impl FnOnce(&mut Self) -> Response,
+    ) -> Response {
         match self.bills.get(&bill) {
             Some((is_pay, coins, _, _)) if (*is_pay, *coins) == order => {
-                Told::Refused { errcode: 90012, balance: Some(self.balance()) }
+                Response::Refused { errcode: 90012, balance: Some(self.balance()) }
             }
-            Some(_) => Told::Refused { errcode: 90012, balance: None },
+            Some(_) => Response::Refused { errcode: 90012, balance: None },
             None => apply(self),
         }
     }
 }
 
 /// Whether some order of the calls explains what was told.
-fn is_linearizable(events: &[Event]) -> bool {
-    fn explain(events: &[Event], done: u64, account: &Account, tried: &mut HashSet<(u64, Account)>) -> bool {
-        let open = || (0..events.len()).filter(|at| done & (1 << at) == 0);
-        let Some(first_answer) = open().map(|at| events[at].answered).min() else { return true };
+fn is_linearizable(calls: &[CompletedCall]) -> bool {
+    fn search(
+        calls: &[CompletedCall],
+        done: u64,
+        account: &ModelAccount,
+        tried: &mut HashSet<(u64, ModelAccount)>,
+    ) -> bool {
+        let open = || (0..calls.len()).filter(|at| done & (1 << at) == 0);
+        let Some(first_answer) = open().map(|at| calls[at].responded_at).min() else { return true };
         if !tried.insert((done, account.clone())) {
             return false;
         }
         // Any call may be next that was sent before the first answer among those that are left.
-        let mut candidates = open().filter(|at| events[*at].sent < first_answer);
+        let mut candidates = open().filter(|at| calls[*at].invoked_at < first_answer);
         candidates.any(|at| {
             let mut after = account.clone();
-            after.carry_out(events[at].asked) == events[at].told
-                && explain(events, done | (1 << at), &after, tried)
+            after.apply(calls[at].invocation) == calls[at].response
+                && search(calls, done | (1 << at), &after, tried)
         })
     }
-    assert!(events.len() <= 64, "a call is a bit of a u64");
-    explain(events, 0, &Account::default(), &mut HashSet::new())
+    assert!(calls.len() <= 64, "a call is a bit of a u64");
+    search(calls, 0, &ModelAccount::default(), &mut HashSet::new())
 }
 
-fn any_call() -> impl Strategy<Value = Asked> {
+fn any_invocation() -> impl Strategy<Value = Invocation> {
     prop_oneof![
-        3 => (0..6_u8, 1..20_u64).prop_map(|(bill, coins)| Asked::Present { bill, coins: coins % 3 + 1 }),
-        3 => (4..10_u8, 1..4_u64).prop_map(|(bill, coins)| Asked::Pay { bill, coins }),
-        2 => (4..10_u8).prop_map(|bill| Asked::Cancel { bill }),
-        2 => Just(Asked::Balance),
+        3 => (0..6_u8, 1..20_u64).prop_map(|(bill, coins)| Invocation::Present { bill, coins: coins % 3 + 1 }),
+        3 => (4..10_u8, 1..4_u64).prop_map(|(bill, coins)| Invocation::Pay { bill, coins }),
+        2 => (4..10_u8).prop_map(|bill| Invocation::Cancel { bill }),
+        2 => Just(Invocation::Balance),
     ]
 }
 
 /// Sends a call on the account of zone `zone`, with the bill numbers of this round.
-async fn send(bank: &TestBank, zone: &str, asked: Asked) -> Told {
+async fn send(bank: &TestBank, zone: &str, invocation: Invocation) -> Response {
     let caller = pactolus_protocol::Caller { zone_id: zone.parse().unwrap(), ..caller() };
     let bill_no = |bill: u8| format!("{zone}-{bill}").parse().unwrap();
     let amount = |coins| Amount::new(coins).unwrap();
-    let reply = match asked {
-        Asked::Present { bill, coins } => {
+    let reply = match invocation {
+        Invocation::Present { bill, coins } => {
             let present = Present { caller, bill_no: bill_no(bill), ..gift("unused", coins) };
             bank.call::<Present>(LIVE, sign(&present, LIVE)).await
         }
-        Asked::Pay { bill, coins } => {
+        Invocation::Pay { bill, coins } => {
             let pay =
                 Pay { caller, amt: amount(coins), bill_no: bill_no(bill), pay_item: None, app_remark: None };
             bank.call::<Pay>(LIVE, sign(&pay, LIVE)).await
         }
-        Asked::Cancel { bill } => {
+        Invocation::Cancel { bill } => {
             let cancel = CancelPay { caller, bill_no: bill_no(bill), pay_item: None };
             bank.call::<CancelPay>(LIVE, sign(&cancel, LIVE)).await
         }
-        Asked::Balance => bank.call::<GetBalance>(LIVE, sign(&GetBalance { caller }, LIVE)).await,
+        Invocation::Balance => bank.call::<GetBalance>(LIVE, sign(&GetBalance { caller }, LIVE)).await,
     };
-    told(&reply)
+    parse_response(&reply)
 }
 
-fn told(reply: &Value) -> Told {
+fn parse_response(reply: &Value) -> Response {
     let coins = |name: &str| reply[name].as_u64();
     match reply["errcode"].as_i64().unwrap() {
         0 if reply.get("save_sum").is_some() => {
@@ -172,19 +182,19 @@ fn told(reply: &Value) -> Told {
             assert_eq!(balance, sum("save_sum") - sum("cost_sum"), "{reply}");
             assert_eq!(sum("save_sum"), sum("save_amt") + sum("present_sum"), "{reply}");
             assert!(gifted <= balance, "{reply}");
-            Told::Sums { balance, gifted, received: sum("save_sum"), spent: sum("cost_sum") }
+            Response::Balance { balance, gifted, received: sum("save_sum"), spent: sum("cost_sum") }
         }
-        0 => Told::Done { balance: coins("balance"), gifted_used: coins("used_gen_amt") },
-        errcode => Told::Refused { errcode, balance: coins("balance") },
+        0 => Response::Done { balance: coins("balance"), gifted_used: coins("used_gen_amt") },
+        errcode => Response::Refused { errcode, balance: coins("balance") },
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_concurrent_clients_are_told_is_linearizable() {
+async fn concurrent_responses_are_linearizable() {
     let bank = Arc::new(TestBank::start().await);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, b"pactolus linearizability - seed.");
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let plan = proptest::collection::vec(proptest::collection::vec(any_call(), CALLS), CLIENTS);
+    let plan = proptest::collection::vec(proptest::collection::vec(any_invocation(), CALLS), CLIENTS);
     for round in 0..ROUNDS {
         let ticks = Arc::new(AtomicU64::new(0));
         let zone = format!("zone{round}");
@@ -197,11 +207,11 @@ async fn what_concurrent_clients_are_told_is_linearizable() {
                 let (bank, ticks, zone) = (Arc::clone(&bank), Arc::clone(&ticks), zone.clone());
                 tokio::spawn(async move {
                     let mut events = Vec::new();
-                    for asked in calls {
-                        let sent = ticks.fetch_add(1, Ordering::SeqCst);
-                        let told = send(&bank, &zone, asked).await;
-                        let answered = ticks.fetch_add(1, Ordering::SeqCst);
-                        events.push(Event { sent, answered, asked, told });
+                    for invocation in calls {
+                        let invoked_at = ticks.fetch_add(1, Ordering::SeqCst);
+                        let response = send(&bank, &zone, invocation).await;
+                        let responded_at = ticks.fetch_add(1, Ordering::SeqCst);
+                        events.push(CompletedCall { invoked_at, responded_at, invocation, response });
                     }
                     events
                 })
@@ -216,16 +226,30 @@ async fn what_concurrent_clients_are_told_is_linearizable() {
 }
 
 #[test]
-fn the_checker_finds_what_no_order_explains() {
-    let event = |sent, answered, asked, told| Event { sent, answered, asked, told };
-    let gift = Asked::Present { bill: 1, coins: 5 };
-    let given = Told::Done { balance: Some(5), gifted_used: None };
-    let sums = |balance| Told::Sums { balance, gifted: balance, received: balance, spent: 0 };
+fn checker_rejects_impossible_histories() {
+    let event = |invoked_at, responded_at, invocation, response| CompletedCall {
+        invoked_at,
+        responded_at,
+        invocation,
+        response,
+    };
+    let gift = Invocation::Present { bill: 1, coins: 5 };
+    let given = Response::Done { balance: Some(5), gifted_used: None };
+    let balances = |balance| Response::Balance { balance, gifted: balance, received: balance, spent: 0 };
     // At once, either may come first; one after the other, only one way is right.
-    assert!(is_linearizable(&[event(0, 3, gift, given.clone()), event(1, 2, Asked::Balance, sums(0))]));
-    assert!(is_linearizable(&[event(0, 3, gift, given.clone()), event(1, 2, Asked::Balance, sums(5))]));
-    assert!(!is_linearizable(&[event(0, 1, gift, given.clone()), event(2, 3, Asked::Balance, sums(0))]));
+    assert!(is_linearizable(&[
+        event(0, 3, gift, given.clone()),
+        event(1, 2, Invocation::Balance, balances(0))
+    ]));
+    assert!(is_linearizable(&[
+        event(0, 3, gift, given.clone()),
+        event(1, 2, Invocation::Balance, balances(5))
+    ]));
+    assert!(!is_linearizable(&[
+        event(0, 1, gift, given.clone()),
+        event(2, 3, Invocation::Balance, balances(0))
+    ]));
     // Given twice, and coins that nobody gave.
     assert!(!is_linearizable(&[event(0, 1, gift, given.clone()), event(2, 3, gift, given.clone())]));
-    assert!(!is_linearizable(&[event(0, 3, gift, given), event(1, 2, Asked::Balance, sums(6))]));
+    assert!(!is_linearizable(&[event(0, 3, gift, given), event(1, 2, Invocation::Balance, balances(6))]));
 }

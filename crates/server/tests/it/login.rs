@@ -15,7 +15,7 @@ use crate::bank::{
     APPID, MIDAS_KEY, PLAYER, SECRET, SESSION_KEY, TOKEN, TestBank, assert_refused, gift, sample_app,
 };
 
-fn open() -> AppSettings {
+fn open_login_app() -> AppSettings {
     AppSettings { login: LoginMode::Open, ..sample_app() }
 }
 
@@ -31,16 +31,16 @@ async fn login(bank: &TestBank, js_code: &str) -> Value {
 }
 
 /// The player and the session key of a login that is not refused.
-async fn logged_in(bank: &TestBank, js_code: &str) -> (String, String) {
+async fn log_in(bank: &TestBank, js_code: &str) -> (String, String) {
     let reply = login(bank, js_code).await;
     assert!(reply.get("errcode").is_none(), "{reply}");
     (reply["openid"].as_str().unwrap().to_owned(), reply["session_key"].as_str().unwrap().to_owned())
 }
 
 /// A one-time code of the operator's.
-async fn code_for(bank: &TestBank, openid: &str) -> String {
+async fn issue_code(bank: &TestBank, openid: &str) -> String {
     let path = format!("/api/v1/apps/{APPID}/players/{openid}/code");
-    let (status, code) = bank.operate(Method::POST, &path, "").await;
+    let (status, code) = bank.operator_request(Method::POST, &path, "").await;
     assert_eq!((status, &code["expires_in"]), (StatusCode::OK, &300.into()));
     code["js_code"].as_str().unwrap().to_owned()
 }
@@ -60,7 +60,7 @@ fn signature(session_key: &str) -> String {
     mac.finalize().into_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-async fn check(bank: &TestBank, openid: &str, signature: &str) -> Value {
+async fn check_session(bank: &TestBank, openid: &str, signature: &str) -> Value {
     let query = format!("access_token={TOKEN}&openid={openid}&signature={signature}&sig_method=hmac_sha256");
     get(bank, &format!("/wxa/checksession?{query}")).await
 }
@@ -70,27 +70,27 @@ fn assert_ok(reply: &Value) {
 }
 
 #[tokio::test]
-async fn an_open_login_makes_a_player_of_any_code() {
-    let bank = TestBank::with(open()).await;
-    let (openid, first_key) = logged_in(&bank, "alice").await;
+async fn open_login_accepts_any_code() {
+    let bank = TestBank::with_app(open_login_app()).await;
+    let (openid, first_key) = log_in(&bank, "alice").await;
     assert_eq!((openid.len(), &openid[..1]), (28, "o"));
     assert!(SessionKey::new(&first_key).is_ok());
     assert_eq!(present(&bank, &openid, &first_key, "a").await["errcode"], 0);
 
-    let (again, second_key) = logged_in(&bank, "alice").await;
+    let (again, second_key) = log_in(&bank, "alice").await;
     assert_eq!(openid, again, "the same code is the same player");
     assert_ne!(first_key, second_key, "and each login a new session");
     assert_refused(&present(&bank, &openid, &first_key, "b").await, 90009, "mp_sig error");
     assert_eq!(present(&bank, &openid, &second_key, "b").await["errcode"], 0);
 
-    let (other, _) = logged_in(&bank, "bob").await;
+    let (other, _) = log_in(&bank, "bob").await;
     assert_ne!(openid, other);
     assert_eq!(present(&bank, &openid, &second_key, "c").await["errcode"], 0, "his login is his own");
 }
 
 #[tokio::test]
-async fn the_reply_has_the_documented_bytes() {
-    let bank = TestBank::with(open()).await;
+async fn login_reply_has_documented_bytes() {
+    let bank = TestBank::with_app(open_login_app()).await;
     let query = format!("appid={APPID}&secret={SECRET}&grant_type=authorization_code&js_code=alice");
     let (_, _, body) = bank.send(Method::GET, &format!("/sns/jscode2session?{query}"), &[], "").await;
     let (openid, key) = {
@@ -101,20 +101,20 @@ async fn the_reply_has_the_documented_bytes() {
 }
 
 #[tokio::test]
-async fn a_login_is_over_after_a_day() {
-    let bank = TestBank::with(open()).await;
-    let (openid, key) = logged_in(&bank, "alice").await;
-    bank.clock.turn(Duration::from_secs(86_399));
+async fn login_expires_after_a_day() {
+    let bank = TestBank::with_app(open_login_app()).await;
+    let (openid, key) = log_in(&bank, "alice").await;
+    bank.clock.advance(Duration::from_secs(86_399));
     assert_eq!(present(&bank, &openid, &key, "a").await["errcode"], 0);
-    assert_ok(&check(&bank, &openid, &signature(&key)).await);
-    bank.clock.turn(Duration::from_secs(1));
+    assert_ok(&check_session(&bank, &openid, &signature(&key)).await);
+    bank.clock.advance(Duration::from_secs(1));
     assert_eq!(present(&bank, &openid, &key, "b").await["errcode"], 90010);
-    assert_eq!(check(&bank, &openid, &signature(&key)).await["errcode"], 87009);
+    assert_eq!(check_session(&bank, &openid, &signature(&key)).await["errcode"], 87009);
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_login_is_told_in_its_order() {
-    let bank = TestBank::with(open()).await;
+async fn login_errors_follow_contract_order() {
+    let bank = TestBank::with_app(open_login_app()).await;
     let all = format!("appid={APPID}&secret={SECRET}&grant_type=authorization_code&js_code=alice");
     let wrong_type = "invalid grant_type: it must be authorization_code";
     let cases = [
@@ -139,56 +139,56 @@ async fn what_is_wrong_with_a_login_is_told_in_its_order() {
     for (query, errcode, words) in cases {
         assert_refused(&get(&bank, &format!("/sns/jscode2session?{query}")).await, errcode, words);
     }
-    logged_in(&bank, &"x".repeat(128)).await;
+    log_in(&bank, &"x".repeat(128)).await;
 }
 
 #[tokio::test]
-async fn a_pushed_app_takes_the_operators_codes_once() {
+async fn push_login_codes_are_single_use() {
     let bank = TestBank::start().await;
     let unknown = "invalid code: login is set to push for this app, so a code comes from \
                    POST /api/v1/apps/{appid}/players/{openid}/code of the operator API";
     assert_refused(&login(&bank, "alice").await, 40029, unknown);
 
-    let code = code_for(&bank, "alice").await;
-    let (openid, key) = logged_in(&bank, &code).await;
+    let code = issue_code(&bank, "alice").await;
+    let (openid, key) = log_in(&bank, &code).await;
     assert_eq!(openid, "alice");
     assert_eq!(present(&bank, "alice", &key, "a").await["errcode"], 0);
     assert_refused(&login(&bank, &code).await, 40163, "code been used");
     assert_eq!(present(&bank, "alice", &key, "b").await["errcode"], 0, "a refused login changes nothing");
 
     // Two codes are good beside each other, and the later login ends the one before.
-    let (one, two) = (code_for(&bank, PLAYER).await, code_for(&bank, PLAYER).await);
+    let (one, two) = (issue_code(&bank, PLAYER).await, issue_code(&bank, PLAYER).await);
     assert_ne!(one, two);
-    let (_, first_key) = logged_in(&bank, &two).await;
-    let (_, second_key) = logged_in(&bank, &one).await;
+    let (_, first_key) = log_in(&bank, &two).await;
+    let (_, second_key) = log_in(&bank, &one).await;
     assert_refused(&present(&bank, PLAYER, &first_key, "c").await, 90009, "mp_sig error");
     assert_eq!(present(&bank, PLAYER, &second_key, "c").await["errcode"], 0);
 }
 
 #[tokio::test]
-async fn a_code_waits_five_minutes() {
+async fn code_expires_after_five_minutes() {
     let bank = TestBank::start().await;
-    let (in_time, late) = (code_for(&bank, "alice").await, code_for(&bank, "bob").await);
-    bank.clock.turn(Duration::from_millis(299_999));
-    logged_in(&bank, &in_time).await;
-    bank.clock.turn(Duration::from_millis(1));
+    let (in_time, late) = (issue_code(&bank, "alice").await, issue_code(&bank, "bob").await);
+    bank.clock.advance(Duration::from_millis(299_999));
+    log_in(&bank, &in_time).await;
+    bank.clock.advance(Duration::from_millis(1));
     let over = "invalid code: it was given out too long ago";
     assert_refused(&login(&bank, &late).await, 40029, over);
     assert_refused(&login(&bank, &in_time).await, 40163, "code been used");
 }
 
 #[tokio::test]
-async fn of_many_logins_by_one_code_one_is_done() {
+async fn concurrent_use_of_a_code_logs_in_once() {
     let bank = Arc::new(TestBank::start().await);
-    let code = code_for(&bank, "alice").await;
-    let asked: Vec<_> = (0..20)
+    let code = issue_code(&bank, "alice").await;
+    let tasks: Vec<_> = (0..20)
         .map(|_| {
             let (bank, code) = (Arc::clone(&bank), code.clone());
             tokio::spawn(async move { login(&bank, &code).await["errcode"].as_i64().unwrap_or(0) })
         })
         .collect();
     let mut codes = Vec::new();
-    for task in asked {
+    for task in tasks {
         codes.push(task.await.unwrap());
     }
     codes.sort_unstable();
@@ -197,21 +197,21 @@ async fn of_many_logins_by_one_code_one_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_logins_at_once_the_one_in_memory_is_the_one_that_is_kept() {
+async fn cached_and_stored_login_agree_after_race() {
     let folder = tempfile::tempdir().unwrap();
-    let started = async || TestBank::started_in(folder.path(), open()).await;
-    let bank = Arc::new(started().await);
-    let mut asked = tokio::task::JoinSet::new();
+    let start = async || TestBank::start_in(folder.path(), open_login_app()).await;
+    let bank = Arc::new(start().await);
+    let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let bank = Arc::clone(&bank);
-        asked.spawn(async move { logged_in(&bank, "alice").await });
+        tasks.spawn(async move { log_in(&bank, "alice").await });
     }
-    let logins: HashSet<_> = asked.join_all().await.into_iter().collect();
+    let logins: HashSet<_> = tasks.join_all().await.into_iter().collect();
     assert_eq!(logins.len(), 50, "each has a key of its own");
     let good = async |bank: &TestBank| {
         let mut good = Vec::new();
         for (openid, key) in &logins {
-            if check(bank, openid, &signature(key)).await["errcode"] == 0 {
+            if check_session(bank, openid, &signature(key)).await["errcode"] == 0 {
                 good.push(key);
             }
         }
@@ -219,50 +219,50 @@ async fn of_many_logins_at_once_the_one_in_memory_is_the_one_that_is_kept() {
     };
     let in_memory = good(&bank).await;
     assert_eq!(in_memory.len(), 1);
-    Arc::into_inner(bank).expect("every task is done").ended().await;
+    Arc::into_inner(bank).expect("every task is done").shut_down().await;
 
-    let bank = started().await;
+    let bank = start().await;
     assert_eq!(good(&bank).await, in_memory);
-    bank.ended().await;
+    bank.shut_down().await;
 }
 
 #[tokio::test]
-async fn the_operator_gives_out_codes_only_where_they_count() {
-    let bank = TestBank::with(open()).await;
+async fn codes_are_issued_only_for_push_login() {
+    let bank = TestBank::with_app(open_login_app()).await;
     let path = |openid: &str| format!("/api/v1/apps/{APPID}/players/{openid}/code");
-    let (status, problem) = bank.operate(Method::POST, &path(PLAYER), "").await;
+    let (status, problem) = bank.operator_request(Method::POST, &path(PLAYER), "").await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert_eq!(problem["detail"], "login is set to open for this app: any code logs a player in");
     let bank = TestBank::start().await;
-    let (status, _) = bank.operate(Method::POST, &path("a%20b"), "").await;
+    let (status, _) = bank.operator_request(Method::POST, &path("a%20b"), "").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    let (status, _) = bank.operate(Method::POST, "/api/v1/apps/wx0/players/a/code", "").await;
+    let (status, _) = bank.operator_request(Method::POST, "/api/v1/apps/wx0/players/a/code", "").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     let (status, _, _) = bank.send(Method::POST, &path(PLAYER), &[], "").await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn a_session_is_checked_by_its_signature() {
+async fn session_check_verifies_the_signature() {
     let bank = TestBank::start().await;
     let right = signature(SESSION_KEY);
-    assert_ok(&check(&bank, PLAYER, &right).await);
-    assert_ok(&check(&bank, PLAYER, &right.to_uppercase()).await);
-    assert_refused(&check(&bank, PLAYER, &"0".repeat(64)).await, 87009, "invalid signature");
+    assert_ok(&check_session(&bank, PLAYER, &right).await);
+    assert_ok(&check_session(&bank, PLAYER, &right.to_uppercase()).await);
+    assert_refused(&check_session(&bank, PLAYER, &"0".repeat(64)).await, 87009, "invalid signature");
     let forms = "invalid signature: it must be 64 hex digits";
-    assert_refused(&check(&bank, PLAYER, &right[1..]).await, 87009, forms);
-    assert_refused(&check(&bank, PLAYER, "").await, 87009, forms);
+    assert_refused(&check_session(&bank, PLAYER, &right[1..]).await, 87009, forms);
+    assert_refused(&check_session(&bank, PLAYER, "").await, 87009, forms);
     let nobody = "invalid signature: the player is not logged in";
-    assert_refused(&check(&bank, "nobody", &right).await, 87009, nobody);
+    assert_refused(&check_session(&bank, "nobody", &right).await, 87009, nobody);
 
-    let code = code_for(&bank, PLAYER).await;
-    let (_, key) = logged_in(&bank, &code).await;
-    assert_refused(&check(&bank, PLAYER, &right).await, 87009, "invalid signature");
-    assert_ok(&check(&bank, PLAYER, &signature(&key)).await);
+    let code = issue_code(&bank, PLAYER).await;
+    let (_, key) = log_in(&bank, &code).await;
+    assert_refused(&check_session(&bank, PLAYER, &right).await, 87009, "invalid signature");
+    assert_ok(&check_session(&bank, PLAYER, &signature(&key)).await);
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_check_is_told_in_its_order() {
+async fn session_check_errors_follow_contract_order() {
     let bank = TestBank::start().await;
     let invalid = "invalid credential, access_token is invalid or not latest";
     let method = "invalid parameter: sig_method must be hmac_sha256";
@@ -284,32 +284,32 @@ async fn what_is_wrong_with_a_check_is_told_in_its_order() {
     }
     let path = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={SECRET}");
     let given = get(&bank, &path).await;
-    bank.clock.turn(Duration::from_secs(7200));
+    bank.clock.advance(Duration::from_secs(7200));
     let query = format!("access_token={}", given["access_token"].as_str().unwrap());
     let expired = get(&bank, &format!("/wxa/checksession?{query}")).await;
     assert_refused(&expired, 42001, "access_token expired");
 }
 
 #[tokio::test]
-async fn logins_and_codes_outlive_the_server() {
+async fn logins_and_codes_survive_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let started = async |app| TestBank::started_in(folder.path(), app).await;
-    let bank = started(sample_app()).await;
-    let (used, unused) = (code_for(&bank, "alice").await, code_for(&bank, "bob").await);
-    let (_, key) = logged_in(&bank, &used).await;
-    bank.ended().await;
+    let start = async |app| TestBank::start_in(folder.path(), app).await;
+    let bank = start(sample_app()).await;
+    let (used, unused) = (issue_code(&bank, "alice").await, issue_code(&bank, "bob").await);
+    let (_, key) = log_in(&bank, &used).await;
+    bank.shut_down().await;
 
-    let bank = started(sample_app()).await;
+    let bank = start(sample_app()).await;
     assert_eq!(present(&bank, "alice", &key, "a").await["errcode"], 0);
     assert_refused(&login(&bank, &used).await, 40163, "code been used");
-    assert_eq!(logged_in(&bank, &unused).await.0, "bob");
-    bank.ended().await;
+    assert_eq!(log_in(&bank, &unused).await.0, "bob");
+    bank.shut_down().await;
 
-    let bank = started(open()).await;
-    let (carol, key) = logged_in(&bank, "carol").await;
-    bank.ended().await;
-    let bank = started(open()).await;
-    assert_ok(&check(&bank, &carol, &signature(&key)).await);
-    assert_eq!(logged_in(&bank, "carol").await.0, carol);
-    bank.ended().await;
+    let bank = start(open_login_app()).await;
+    let (carol, key) = log_in(&bank, "carol").await;
+    bank.shut_down().await;
+    let bank = start(open_login_app()).await;
+    assert_ok(&check_session(&bank, &carol, &signature(&key)).await);
+    assert_eq!(log_in(&bank, "carol").await.0, carol);
+    bank.shut_down().await;
 }

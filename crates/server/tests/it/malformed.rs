@@ -16,19 +16,19 @@ const LIVE: Environment = Environment::Live;
 const CASES: usize = 10_000;
 
 /// A request's bytes, the code that answers them, and a word of the answer.
-type Malformed = (Vec<u8>, i64, String);
+type MalformedCase = (Vec<u8>, i64, String);
 
-fn right() -> Value {
+fn valid_body() -> Value {
     serde_json::from_str(&sign(&gift("BillNo_123", 233), LIVE)).unwrap()
 }
 
-const NEEDED: [&str; 10] =
+const REQUIRED: [&str; 10] =
     ["openid", "appid", "offer_id", "ts", "zone_id", "pf", "present_counts", "bill_no", "sig", "mp_sig"];
 const TEXTS: [&str; 7] = ["openid", "appid", "offer_id", "pf", "bill_no", "sig", "mp_sig"];
 const INTEGERS: [&str; 2] = ["ts", "present_counts"];
 
 /// JSON that no parameter can be: neither text nor integer.
-fn no_value() -> impl Strategy<Value = String> {
+fn invalid_value() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         Just("null".to_owned()),
         Just("true".to_owned()),
@@ -41,7 +41,7 @@ fn no_value() -> impl Strategy<Value = String> {
 }
 
 /// JSON numbers and texts that are no amount and no time.
-fn no_count() -> impl Strategy<Value = String> {
+fn invalid_count() -> impl Strategy<Value = String> {
     prop_oneof![
         (-1_000_000_i64..1).prop_map(|count| count.to_string()),
         (9_007_199_254_740_992_u64..).prop_map(|count| count.to_string()),
@@ -57,55 +57,57 @@ fn no_count() -> impl Strategy<Value = String> {
 }
 
 /// The right request with the value of `name` replaced by JSON.
-fn with(name: &str, value: &str) -> Vec<u8> {
-    let mut body = right();
+fn body_with(name: &str, value: &str) -> Vec<u8> {
+    let mut body = valid_body();
     body[name] = json!("\u{1}");
     body.to_string().replace("\"\\u0001\"", value).into_bytes()
 }
 
-fn malformed() -> impl Strategy<Value = Malformed> {
+fn malformed() -> impl Strategy<Value = MalformedCase> {
     let names = |names: &'static [&'static str]| (0..names.len()).prop_map(|index| names[index]);
     let parameter = |bytes, name: &str| (bytes, 90018, name.to_owned());
     let data = |bytes| (bytes, 47001, "data format error".to_owned());
-    let whole = right().to_string();
-    let length = whole.len();
-    let (cut_from, spoiled, doubled) = (whole.clone(), whole.clone(), whole);
+    let valid = valid_body().to_string();
+    let length = valid.len();
+    let (truncated, corrupted, duplicated) = (valid.clone(), valid.clone(), valid);
     prop_oneof![
-        names(&NEEDED).prop_map(move |name| {
-            let mut body = right();
+        names(&REQUIRED).prop_map(move |name| {
+            let mut body = valid_body();
             body.as_object_mut().unwrap().remove(name);
             parameter(body.to_string().into_bytes(), &format!("{name} is missing"))
         }),
-        (names(&NEEDED), no_value()).prop_map(move |(name, value)| parameter(with(name, &value), name)),
-        (names(&INTEGERS), no_count()).prop_map(move |(name, value)| parameter(with(name, &value), name)),
+        (names(&REQUIRED), invalid_value())
+            .prop_map(move |(name, value)| parameter(body_with(name, &value), name)),
+        (names(&INTEGERS), invalid_count())
+            .prop_map(move |(name, value)| parameter(body_with(name, &value), name)),
         (names(&TEXTS), 0..u64::MAX)
-            .prop_map(move |(name, value)| parameter(with(name, &value.to_string()), name)),
+            .prop_map(move |(name, value)| parameter(body_with(name, &value.to_string()), name)),
         "[A-Za-z]{0,10}[ &=%/?#\\.宝]{1,3}[A-Za-z]{0,10}"
-            .prop_map(move |text| parameter(with("bill_no", &json!(text).to_string()), "bill_no")),
+            .prop_map(move |text| parameter(body_with("bill_no", &json!(text).to_string()), "bill_no")),
         "[A-Za-z0-9]{64,300}"
-            .prop_map(move |text| parameter(with("bill_no", &json!(text).to_string()), "bill_no")),
-        (names(&NEEDED), any::<bool>()).prop_map(move |(name, first)| {
+            .prop_map(move |text| parameter(body_with("bill_no", &json!(text).to_string()), "bill_no")),
+        (names(&REQUIRED), any::<bool>()).prop_map(move |(name, first)| {
             let twice = if first {
-                doubled.replacen('{', &format!("{{\"{name}\":1,"), 1)
+                duplicated.replacen('{', &format!("{{\"{name}\":1,"), 1)
             } else {
-                doubled.replace('}', &format!(",\"{name}\":1}}"))
+                duplicated.replace('}', &format!(",\"{name}\":1}}"))
             };
             parameter(twice.into_bytes(), &format!("{name} is sent twice"))
         }),
-        (1..length).prop_map(move |at| data(cut_from.as_bytes()[..at].to_vec())),
+        (1..length).prop_map(move |at| data(truncated.as_bytes()[..at].to_vec())),
         (1..length).prop_map(move |at| {
-            let mut bytes = spoiled.as_bytes().to_vec();
+            let mut bytes = corrupted.as_bytes().to_vec();
             bytes.insert(at, 0xff);
             data(bytes)
         }),
-        no_value().prop_filter_map("an object", move |value| {
+        invalid_value().prop_filter_map("an object", move |value| {
             (!value.starts_with('{')).then(|| data(value.into_bytes()))
         }),
         proptest::collection::vec(any::<u8>(), 1..200)
             .prop_filter("by chance", |bytes| serde_json::from_slice::<Value>(bytes).is_err())
             .prop_map(data),
         (16_384_usize..40_000).prop_map(move |size| {
-            let mut body = right();
+            let mut body = valid_body();
             body["padding"] = json!("x".repeat(size));
             data(body.to_string().into_bytes())
         }),
@@ -114,7 +116,7 @@ fn malformed() -> impl Strategy<Value = Malformed> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_malformed_requests_are_told_what_is_wrong() {
+async fn malformed_requests_get_specific_errors() {
     let bank = TestBank::start().await;
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, b"pactolus malformed requests seed");
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -132,5 +134,5 @@ async fn ten_thousand_malformed_requests_are_told_what_is_wrong() {
     }
     assert_eq!(bank.account(LIVE).await["orders"], 0);
     // The right one still does its work.
-    assert_eq!(bank.call::<Present>(LIVE, right().to_string()).await["balance"], 233);
+    assert_eq!(bank.call::<Present>(LIVE, valid_body().to_string()).await["balance"], 233);
 }

@@ -48,7 +48,7 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
 }
 
 #[tokio::test]
-async fn every_route_is_in_the_document_and_nothing_else_is() {
+async fn document_lists_exactly_the_routes() {
     let bank = TestBank::start().await;
     let document = document(&bank).await;
     let documented: BTreeSet<_> = operations(&document)
@@ -65,7 +65,7 @@ async fn every_route_is_in_the_document_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn an_operation_that_says_it_needs_the_token_needs_it() {
+async fn documented_security_matches_the_server() {
     let bank = TestBank::start().await;
     let document = document(&bank).await;
     for (method, path, operation) in operations(&document) {
@@ -79,7 +79,7 @@ async fn an_operation_that_says_it_needs_the_token_needs_it() {
 }
 
 #[tokio::test]
-async fn every_problem_that_a_request_can_meet_is_told() {
+async fn document_lists_every_problem_status() {
     let bank = TestBank::start().await;
     let document = document(&bank).await;
     let problems = |path: &str, method: &str| -> Vec<String> {
@@ -97,12 +97,12 @@ async fn every_problem_that_a_request_can_meet_is_told() {
 }
 
 #[tokio::test]
-async fn the_calls_are_documented_with_their_tables() {
+async fn calls_are_documented_with_parameters() {
     let bank = TestBank::start().await;
     let document = document(&bank).await;
     for path in CallPath::all() {
         let operation = &document["paths"][path.as_str()]["post"];
-        let body = resolved(&document, &operation["requestBody"]["content"]["application/json"]["schema"]);
+        let body = resolve_ref(&document, &operation["requestBody"]["content"]["application/json"]["schema"]);
         for (parameter, need) in path.kind.redact_body() {
             assert!(body["properties"][parameter.name()]["description"].is_string(), "{path}: {parameter}");
             let needed = body["required"].as_array().unwrap().contains(&parameter.name().into());
@@ -119,7 +119,7 @@ async fn the_calls_are_documented_with_their_tables() {
 }
 
 #[tokio::test]
-async fn what_is_answered_has_the_fields_that_the_document_tells() {
+async fn responses_match_documented_fields() {
     let bank = TestBank::start().await;
     bank.present(&gift("b", 233)).await;
     let document = document(&bank).await;
@@ -136,40 +136,45 @@ async fn what_is_answered_has_the_fields_that_the_document_tells() {
         let path = template.replace("{appid}", APPID).replace("{bill_no}", "b") + &query;
         let method_sent = method.to_uppercase().parse().unwrap();
         let body = if method == "post" { order.to_string() } else { String::new() };
-        let (status, answer) = bank.operate(method_sent, &path, body).await;
+        let (status, answer) = bank.operator_request(method_sent, &path, body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
-        let told = &document["paths"][&template][method]["responses"]["200"];
-        assert_fits(&document, &told["content"]["application/json"]["schema"], &answer, &template);
+        let documented = &document["paths"][&template][method]["responses"]["200"];
+        assert_matches_schema(
+            &document,
+            &documented["content"]["application/json"]["schema"],
+            &answer,
+            &template,
+        );
     }
 }
 
-fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+fn resolve_ref<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
-        Some(reference) => resolved(document, document.pointer(&reference[1..]).unwrap()),
+        Some(reference) => resolve_ref(document, document.pointer(&reference[1..]).unwrap()),
         None => schema,
     }
 }
 
 /// Asserts that objects have the fields of their schemas, all of them and no others.
-fn assert_fits(document: &Value, schema: &Value, value: &Value, at: &str) {
-    let schema = resolved(document, schema);
+fn assert_matches_schema(document: &Value, schema: &Value, value: &Value, at: &str) {
+    let schema = resolve_ref(document, schema);
     match value {
         Value::Object(fields) => {
             // What may be null is told as one of two.
             let schema = match schema["anyOf"].as_array() {
-                Some(forms) => resolved(document, &forms[0]),
+                Some(forms) => resolve_ref(document, &forms[0]),
                 None => schema,
             };
             let properties = schema["properties"].as_object().unwrap_or_else(|| panic!("{at}: {schema}"));
             let names: Vec<_> = fields.keys().collect();
             assert_eq!(names, properties.keys().collect::<Vec<_>>(), "{at}");
             for (name, value) in fields {
-                assert_fits(document, &properties[name], value, &format!("{at}.{name}"));
+                assert_matches_schema(document, &properties[name], value, &format!("{at}.{name}"));
             }
         }
         Value::Array(items) => {
             for item in items {
-                assert_fits(document, &schema["items"], item, &format!("{at}[]"));
+                assert_matches_schema(document, &schema["items"], item, &format!("{at}[]"));
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -9,7 +9,7 @@ use crate::bank::{APPID, OFFER, PLAYER, TestBank, gift};
 const ACCOUNTS: &str = "/api/v1/apps/wx1234567/accounts";
 
 #[tokio::test]
-async fn only_the_operator_gets_in() {
+async fn operator_api_requires_the_token() {
     let bank = TestBank::start().await;
     let path = format!("{ACCOUNTS}?env=live&openid={PLAYER}");
     for headers in [
@@ -26,7 +26,7 @@ async fn only_the_operator_gets_in() {
 }
 
 #[tokio::test]
-async fn an_account_is_told_with_all_its_sums() {
+async fn account_shows_all_sums() {
     let bank = TestBank::start().await;
     bank.present(&gift("b", 233)).await;
     let expected = json!({
@@ -34,12 +34,13 @@ async fn an_account_is_told_with_all_its_sums() {
         "paid": 0, "gifted": 233, "saved": 0, "presented": 233, "spent": 0, "orders": 1,
     });
     assert_eq!(bank.account(Environment::Live).await, expected);
-    let empty = bank.operate(Method::GET, &format!("{ACCOUNTS}?env=sandbox&openid=nobody"), "").await;
+    let empty =
+        bank.operator_request(Method::GET, &format!("{ACCOUNTS}?env=sandbox&openid=nobody"), "").await;
     assert_eq!((empty.0, &empty.1["balance"], &empty.1["orders"]), (StatusCode::OK, &0.into(), &0.into()));
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_as_problem_details() {
+async fn errors_are_problem_details() {
     let bank = TestBank::start().await;
     let session = |openid: &str| format!("/api/v1/apps/{APPID}/players/{openid}/session");
     let key = "AAAAAAAAAAAAAAAAAAAAAA==";
@@ -64,25 +65,25 @@ async fn what_is_wrong_is_told_as_problem_details() {
         (Method::PUT, session("a%20b"), r#"{"session_key":"x","expires_in":60}"#, 422, "openid holds ' '"),
     ];
     for (method, path, body, status, detail) in cases {
-        let (found, problem) = bank.operate(method, &path, body).await;
+        let (found, problem) = bank.operator_request(method, &path, body).await;
         assert_eq!((found.as_u16(), &problem["status"]), (status, &status.into()), "{path}: {problem}");
         let told = problem["detail"].as_str().unwrap();
         assert!(told.contains(detail), "{path}: {told}");
     }
     for expires_in in ["0", "31622401"] {
         let body = format!(r#"{{"session_key":"{key}","expires_in":{expires_in}}}"#);
-        let (status, problem) = bank.operate(Method::PUT, &session("a"), body).await;
+        let (status, problem) = bank.operator_request(Method::PUT, &session("a"), body).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem["detail"], "expires_in must be 1 to 31622400 seconds");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_session_key_is_never_told_back() {
+async fn invalid_session_key_is_not_echoed() {
     let bank = TestBank::start().await;
     let path = format!("/api/v1/apps/{APPID}/players/a/session");
     let (status, problem) =
-        bank.operate(Method::PUT, &path, r#"{"session_key":"hunter2","expires_in":60}"#).await;
+        bank.operator_request(Method::PUT, &path, r#"{"session_key":"hunter2","expires_in":60}"#).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(!problem.to_string().contains("hunter2"), "{problem}");
 }

@@ -16,25 +16,26 @@ fn order(bill_no: &str, kind: &str, coins: u64) -> Value {
 }
 
 /// The order with one field set to something else.
-fn but(order: &Value, field: &str, value: impl Into<Value>) -> Value {
+fn with_field(order: &Value, field: &str, value: impl Into<Value>) -> Value {
     let mut order = order.clone();
     order[field] = value.into();
     order
 }
 
-async fn post(bank: &TestBank, order: &Value) -> (StatusCode, Value) {
-    bank.operate(Method::POST, ORDERS, order.to_string()).await
+async fn post_order(bank: &TestBank, order: &Value) -> (StatusCode, Value) {
+    bank.operator_request(Method::POST, ORDERS, order.to_string()).await
 }
 
-async fn filed(bank: &TestBank, bill_no: &str, query: &str) -> (StatusCode, Value) {
-    bank.operate(Method::GET, &format!("{ORDERS}/{bill_no}{query}"), "").await
+async fn get_order(bank: &TestBank, bill_no: &str, query: &str) -> (StatusCode, Value) {
+    bank.operator_request(Method::GET, &format!("{ORDERS}/{bill_no}{query}"), "").await
 }
 
 #[tokio::test]
-async fn an_order_is_applied_once_and_told_again() {
+async fn replay_returns_the_first_receipt() {
     let bank = TestBank::start().await;
-    let gift = but(&but(&order("b", "present", 7), "item", "sword"), "remark", "after the outage");
-    let (status, first) = post(&bank, &gift).await;
+    let gift =
+        with_field(&with_field(&order("b", "present", 7), "item", "sword"), "remark", "after the outage");
+    let (status, first) = post_order(&bank, &gift).await;
     assert_eq!(status, StatusCode::CREATED);
     let after = json!({
         "balance": 7, "paid": 0, "gifted": 7, "saved": 0, "presented": 7, "spent": 0, "orders": 1,
@@ -46,10 +47,10 @@ async fn an_order_is_applied_once_and_told_again() {
     });
     assert_eq!(first, json!({ "replayed": false, "receipt": receipt }));
 
-    bank.clock.turn(std::time::Duration::from_secs(60));
-    assert_eq!(post(&bank, &order("c", "save", 100)).await.0, StatusCode::CREATED);
+    bank.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(post_order(&bank, &order("c", "save", 100)).await.0, StatusCode::CREATED);
     // What was noted is no part of the order; the first note stands.
-    let (status, again) = post(&bank, &but(&gift, "remark", "")).await;
+    let (status, again) = post_order(&bank, &with_field(&gift, "remark", "")).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(again, json!({ "replayed": true, "receipt": receipt }));
     let account = bank.account(Environment::Live).await;
@@ -57,18 +58,18 @@ async fn an_order_is_applied_once_and_told_again() {
 }
 
 #[tokio::test]
-async fn another_order_with_the_number_is_a_conflict_that_names_the_field() {
+async fn bill_no_conflict_names_the_field() {
     let bank = TestBank::start().await;
     let first = order("b", "present", 7);
-    assert_eq!(post(&bank, &first).await.0, StatusCode::CREATED);
+    assert_eq!(post_order(&bank, &first).await.0, StatusCode::CREATED);
     let cases = [
-        but(&first, "openid", "other"),
-        but(&first, "zone_id", "2"),
-        but(&first, "kind", "save"),
-        but(&first, "coins", 8),
+        with_field(&first, "openid", "other"),
+        with_field(&first, "zone_id", "2"),
+        with_field(&first, "kind", "save"),
+        with_field(&first, "coins", 8),
     ];
     for (other, field) in cases.iter().zip(["openid", "zone_id", "kind", "coins"]) {
-        let (status, problem) = post(&bank, other).await;
+        let (status, problem) = post_order(&bank, other).await;
         assert_eq!((status, &problem["field"]), (StatusCode::CONFLICT, &field.into()), "{problem}");
         assert_eq!(
             problem["detail"],
@@ -78,27 +79,27 @@ async fn another_order_with_the_number_is_a_conflict_that_names_the_field() {
     }
     assert_eq!(bank.balance(Environment::Live).await, 7);
     // The sandbox is another bank.
-    assert_eq!(post(&bank, &but(&first, "env", "sandbox")).await.0, StatusCode::CREATED);
+    assert_eq!(post_order(&bank, &with_field(&first, "env", "sandbox")).await.0, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn the_operator_and_the_app_share_the_bill_numbers() {
+async fn operator_and_app_share_bill_numbers() {
     let bank = TestBank::start().await;
     bank.present(&gift("app", 233)).await;
-    let (status, told) = post(&bank, &order("app", "present", 233)).await;
+    let (status, told) = post_order(&bank, &order("app", "present", 233)).await;
     assert_eq!((status, &told["replayed"]), (StatusCode::OK, &true.into()));
-    post(&bank, &order("operator", "present", 5)).await;
+    post_order(&bank, &order("operator", "present", 5)).await;
     let told = bank.present(&gift("operator", 5)).await;
     assert_eq!((&told["errcode"], &told["balance"]), (&90012.into(), &238.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_fifty_at_once_one_is_applied() {
+async fn concurrent_orders_apply_once() {
     let bank = Arc::new(TestBank::start().await);
     let tasks: Vec<_> = (0..50)
         .map(|_| {
             let bank = Arc::clone(&bank);
-            tokio::spawn(async move { post(&bank, &order("one", "save", 3)).await.0 })
+            tokio::spawn(async move { post_order(&bank, &order("one", "save", 3)).await.0 })
         })
         .collect();
     let mut created = 0;
@@ -112,22 +113,22 @@ async fn of_fifty_at_once_one_is_applied() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_wrong_is_named() {
+async fn invalid_field_is_named() {
     let bank = TestBank::start().await;
     let good = order("b", "present", 7);
     let long = "x".repeat(1025);
     let named = [
-        (but(&good, "env", "prod"), "env", "env is neither live nor sandbox"),
-        (but(&good, "openid", "a b"), "openid", "openid holds ' '"),
-        (but(&good, "zone_id", ""), "zone_id", "zone_id is empty"),
-        (but(&good, "bill_no", "x".repeat(64)), "bill_no", "bill_no is 64 bytes long"),
-        (but(&good, "coins", 0), "coins", "coins is 0; it must be at least 1"),
-        (but(&good, "coins", 1_u64 << 53), "coins", "coins is too large"),
-        (but(&good, "item", &*long), "item", "item is longer than 1024 bytes"),
-        (but(&good, "remark", &*long), "remark", "remark is longer than 1024 bytes"),
+        (with_field(&good, "env", "prod"), "env", "env is neither live nor sandbox"),
+        (with_field(&good, "openid", "a b"), "openid", "openid holds ' '"),
+        (with_field(&good, "zone_id", ""), "zone_id", "zone_id is empty"),
+        (with_field(&good, "bill_no", "x".repeat(64)), "bill_no", "bill_no is 64 bytes long"),
+        (with_field(&good, "coins", 0), "coins", "coins is 0; it must be at least 1"),
+        (with_field(&good, "coins", 1_u64 << 53), "coins", "coins is too large"),
+        (with_field(&good, "item", &*long), "item", "item is longer than 1024 bytes"),
+        (with_field(&good, "remark", &*long), "remark", "remark is longer than 1024 bytes"),
     ];
     for (order, field, detail) in named {
-        let (status, problem) = post(&bank, &order).await;
+        let (status, problem) = post_order(&bank, &order).await;
         assert_eq!(
             (status, &problem["field"]),
             (StatusCode::UNPROCESSABLE_ENTITY, &field.into()),
@@ -136,43 +137,43 @@ async fn a_field_that_is_wrong_is_named() {
         assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{problem}");
     }
     let told = [
-        (but(&good, "kind", "pay"), "kind: unknown variant `pay`, expected `save` or `present`"),
-        (but(&good, "coins", -1), "coins: invalid value: integer `-1`"),
-        (but(&good, "coins", 1.5), "coins: invalid type: floating point `1.5`"),
-        (but(&good, "coins", "7"), "coins: invalid type: string"),
-        (but(&good, "bill_no", Value::Null), "bill_no: invalid type: null"),
-        (but(&good, "bill", "b"), "unknown field `bill`"),
+        (with_field(&good, "kind", "pay"), "kind: unknown variant `pay`, expected `save` or `present`"),
+        (with_field(&good, "coins", -1), "coins: invalid value: integer `-1`"),
+        (with_field(&good, "coins", 1.5), "coins: invalid type: floating point `1.5`"),
+        (with_field(&good, "coins", "7"), "coins: invalid type: string"),
+        (with_field(&good, "bill_no", Value::Null), "bill_no: invalid type: null"),
+        (with_field(&good, "bill", "b"), "unknown field `bill`"),
         (json!({ "kind": "save" }), "missing field `env`"),
         (json!(["present", "live", PLAYER, "1", "b", 7, "", ""]), "the body must be a JSON object"),
     ];
     for (order, detail) in told {
-        let (status, problem) = post(&bank, &order).await;
+        let (status, problem) = post_order(&bank, &order).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
     }
     for unreadable in ["", "{", "\u{1}"] {
-        assert_eq!(bank.operate(Method::POST, ORDERS, unreadable).await.0, StatusCode::BAD_REQUEST);
+        assert_eq!(bank.operator_request(Method::POST, ORDERS, unreadable).await.0, StatusCode::BAD_REQUEST);
     }
     let twice = good.to_string().replacen('{', r#"{"coins":1,"#, 1);
-    assert_eq!(bank.operate(Method::POST, ORDERS, twice).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(bank.operator_request(Method::POST, ORDERS, twice).await.0, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(bank.account(Environment::Live).await["orders"], 0);
 }
 
 #[tokio::test]
-async fn a_sum_past_the_maximum_is_refused_and_the_number_is_left_free() {
+async fn refused_overflow_frees_the_bill_no() {
     let bank = TestBank::start().await;
     let max = (1_u64 << 53) - 1;
-    assert_eq!(post(&bank, &order("all", "save", max)).await.0, StatusCode::CREATED);
-    let (status, problem) = post(&bank, &order("more", "present", 1)).await;
+    assert_eq!(post_order(&bank, &order("all", "save", max)).await.0, StatusCode::CREATED);
+    let (status, problem) = post_order(&bank, &order("more", "present", 1)).await;
     assert_eq!((status, &problem["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &"coins".into()), "{problem}");
-    assert_eq!(filed(&bank, "more", "?env=live").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(get_order(&bank, "more", "?env=live").await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn a_bill_number_tells_its_order_and_its_cancel() {
+async fn bill_no_shows_its_order_and_cancel() {
     let bank = TestBank::start().await;
-    post(&bank, &order("top|up*@1", "save", 10)).await;
-    let (status, told) = filed(&bank, "top%7Cup%2A%401", "?env=live").await;
+    post_order(&bank, &order("top|up*@1", "save", 10)).await;
+    let (status, told) = get_order(&bank, "top%7Cup%2A%401", "?env=live").await;
     assert_eq!((status, &told["cancel"]), (StatusCode::OK, &Value::Null));
     assert_eq!(
         (&told["receipt"]["kind"], &told["receipt"]["bill_no"]),
@@ -184,10 +185,10 @@ async fn a_bill_number_tells_its_order_and_its_cancel() {
     let pay = Pay { caller: caller(), amt, bill_no, pay_item: None, app_remark: None };
     let cancel = CancelPay { caller: caller(), bill_no, pay_item: None };
     assert_eq!(bank.call::<Pay>(Environment::Live, sign(&pay, Environment::Live)).await["errcode"], 0);
-    assert_eq!(filed(&bank, "p", "?env=live").await.1["cancel"], Value::Null);
+    assert_eq!(get_order(&bank, "p", "?env=live").await.1["cancel"], Value::Null);
     let cancelled = bank.call::<CancelPay>(Environment::Live, sign(&cancel, Environment::Live)).await;
     assert_eq!(cancelled["errcode"], 0);
-    let (_, told) = filed(&bank, "p", "?env=live").await;
+    let (_, told) = get_order(&bank, "p", "?env=live").await;
     assert_eq!((&told["receipt"]["kind"], &told["cancel"]["kind"]), (&"pay".into(), &"cancel".into()));
     assert_eq!((&told["cancel"]["coins"], &told["cancel"]["after"]["balance"]), (&4.into(), &10.into()));
 
@@ -200,15 +201,15 @@ async fn a_bill_number_tells_its_order_and_its_cancel() {
         ("%FF", "?env=live", StatusCode::BAD_REQUEST),
     ];
     for (bill_no, query, expected) in missing {
-        let (status, problem) = filed(&bank, bill_no, query).await;
+        let (status, problem) = get_order(&bank, bill_no, query).await;
         assert_eq!((status, &problem["status"]), (expected, &expected.as_u16().into()), "{problem}");
     }
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_closed_is_told_as_retryable() {
+async fn closed_ledger_is_retryable() {
     let bank = TestBank::start().await;
     bank.close_ledger().await;
-    let (status, problem) = post(&bank, &order("b", "save", 1)).await;
+    let (status, problem) = post_order(&bank, &order("b", "save", 1)).await;
     assert_eq!((status, &problem["retryable"]), (StatusCode::SERVICE_UNAVAILABLE, &true.into()), "{problem}");
 }

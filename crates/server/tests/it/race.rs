@@ -7,7 +7,7 @@ use pactolus_types::Environment;
 use crate::bank::{TestBank, gift};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_with_one_bill_number_make_one_order() {
+async fn hundred_concurrent_replays_apply_once() {
     let bank = Arc::new(TestBank::start().await);
     let tasks: Vec<_> = (0..100)
         .map(|_| {

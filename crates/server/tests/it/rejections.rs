@@ -24,20 +24,20 @@ fn rid(reply: &Value) -> String {
     reply["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap().1.to_owned()
 }
 
-async fn told(bank: &TestBank, reply: &Value) -> (StatusCode, Value) {
-    bank.operate(Method::GET, &format!("/api/v1/rejections/{}", rid(reply)), "").await
+async fn fetch_rejection(bank: &TestBank, reply: &Value) -> (StatusCode, Value) {
+    bank.operator_request(Method::GET, &format!("/api/v1/rejections/{}", rid(reply)), "").await
 }
 
 async fn findings(bank: &TestBank, reply: &Value) -> Vec<(String, String)> {
-    let (status, told) = told(bank, reply).await;
+    let (status, rejection) = fetch_rejection(bank, reply).await;
     assert_eq!(status, StatusCode::OK);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let findings = told["findings"].as_array().unwrap();
+    let findings = rejection["findings"].as_array().unwrap();
     findings.iter().map(|finding| (text(&finding["name"]), text(&finding["finding"]))).collect()
 }
 
 #[tokio::test]
-async fn a_login_that_is_refused_is_explained() {
+async fn refused_login_is_explained() {
     let bank = TestBank::start().await;
     let mut stranger = gift("b", 5);
     stranger.caller.openid = "stranger".parse().unwrap();
@@ -49,11 +49,11 @@ async fn a_login_that_is_refused_is_explained() {
     );
     assert_eq!(findings(&bank, &reply).await, [never]);
 
-    bank.clock.turn(Duration::from_secs(60));
+    bank.clock.advance(Duration::from_secs(60));
     let path = format!("/api/v1/apps/{APPID}/players/{PLAYER}/session");
     let next_login = r#"{"session_key":"AAECAwQFBgcICQoLDA0ODw==","expires_in":60}"#;
-    assert_eq!(bank.operate(Method::PUT, &path, next_login).await.0, StatusCode::OK);
-    bank.clock.turn(Duration::from_secs(60));
+    assert_eq!(bank.operator_request(Method::PUT, &path, next_login).await.0, StatusCode::OK);
+    bank.clock.advance(Duration::from_secs(60));
     let reply = bank.present(&gift("b", 5)).await;
     assert_eq!(reply["errcode"], 90010);
     let ended = ("login-ended".to_owned(), "the login ended at 2017-10-09T06:34:17Z".to_owned());
@@ -63,9 +63,9 @@ async fn a_login_that_is_refused_is_explained() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_explained() {
+async fn refused_token_is_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let bank = TestBank::started_in(folder.path(), sample_app()).await;
+    let bank = TestBank::start_in(folder.path(), sample_app()).await;
     let ask = async |bank: &TestBank| {
         let path = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={SECRET}");
         let (_, _, body) = bank.send(Method::GET, &path, &[], "").await;
@@ -74,7 +74,7 @@ async fn a_token_that_is_refused_is_explained() {
     };
     let finding = async |bank: &TestBank, token: &str| {
         let reply = bank.post(&format!("{PATH}?access_token={token}"), "").await;
-        let (status, told) = told(bank, &reply).await;
+        let (status, told) = fetch_rejection(bank, &reply).await;
         assert_eq!(status, StatusCode::OK);
         assert!(!told.to_string().contains(token), "{told}");
         let finding = &told["findings"][0];
@@ -89,22 +89,22 @@ async fn a_token_that_is_refused_is_explained() {
     let unknown = "no such token was given out by this bank, or so long ago that it is forgotten";
     assert_eq!(finding(&bank, "another").await, found(40001, "token-unknown", unknown));
     let (first, second) = (ask(&bank).await, ask(&bank).await);
-    bank.clock.turn(Duration::from_secs(300));
+    bank.clock.advance(Duration::from_secs(300));
     let replaced = "a newer token replaced it, and it was good until 2017-10-09T06:37:17Z";
     assert_eq!(finding(&bank, &first).await, found(40001, "token-replaced", replaced));
-    bank.clock.turn(Duration::from_secs(6900));
+    bank.clock.advance(Duration::from_secs(6900));
     let expired = "the token expired at 2017-10-09T08:32:17Z";
     assert_eq!(finding(&bank, &second).await, found(42001, "token-expired", expired));
 
-    bank.ended().await;
+    bank.shut_down().await;
     let app_secret = AppSecret::new("ffffffffffffffffffffffffffffffff").unwrap();
-    let bank = TestBank::started_in(folder.path(), AppSettings { app_secret, ..sample_app() }).await;
+    let bank = TestBank::start_in(folder.path(), AppSettings { app_secret, ..sample_app() }).await;
     let other = "the token was given out for another secret of the app";
     assert_eq!(finding(&bank, &second).await, found(40001, "token-of-other-secret", other));
 }
 
 #[tokio::test]
-async fn what_was_received_is_told_without_anything_secret() {
+async fn rejection_hides_every_secret() {
     let bank = TestBank::start().await;
     // A client that sends every key there is, as names, as documented texts and as undocumented ones.
     let secrets = [MIDAS_KEY, SANDBOX_KEY, SECRET, OPERATOR, TOKEN, SESSION_KEY];
@@ -119,7 +119,7 @@ async fn what_was_received_is_told_without_anything_secret() {
     body["mp_sig"] = SESSION_KEY.into();
     let reply = bank.post(WITH_TOKEN, body.to_string()).await;
     assert_eq!(reply["errcode"], 90018);
-    let (status, rejection) = told(&bank, &reply).await;
+    let (status, rejection) = fetch_rejection(&bank, &reply).await;
     assert_eq!(status, StatusCode::OK);
     for secret in secrets.iter().chain(&["OTHERTOKEN"]) {
         assert!(!rejection.to_string().contains(secret), "{secret} in {rejection}");
@@ -143,45 +143,49 @@ async fn what_was_received_is_told_without_anything_secret() {
         "rid": rid(&reply), "at_ms": 1_507_530_737_000_u64, "appid": APPID, "env": "live", "method": "POST",
         "path": PATH, "errcode": 90018, "errmsg": reply["errmsg"],
     });
-    let (status, list) = bank.operate(Method::GET, "/api/v1/rejections", "").await;
+    let (status, list) = bank.operator_request(Method::GET, "/api/v1/rejections", "").await;
     assert_eq!((status, list), (StatusCode::OK, json!({ "rejections": [brief] })));
 }
 
 #[tokio::test]
-async fn an_order_that_is_refused_is_kept_with_what_it_said() {
+async fn refused_order_keeps_its_parameters() {
     let bank = TestBank::start().await;
     bank.present(&gift("b", 5)).await;
     let reply = bank.present(&gift("b", 6)).await;
     assert_eq!(reply["errcode"], 90012);
-    let (_, rejection) = told(&bank, &reply).await;
+    let (_, rejection) = fetch_rejection(&bank, &reply).await;
     assert_eq!(rejection["findings"], json!([]));
     assert_eq!(rejection["errmsg"], reply["errmsg"]);
     assert!(rejection.get("signed_text").is_none());
     assert!(rejection["parameters"].as_array().unwrap().len() >= 10);
     let done = bank.present(&gift("c", 5)).await;
     assert_eq!(done["errcode"], 0);
-    let (_, list) = bank.operate(Method::GET, "/api/v1/rejections?limit=100", "").await;
+    let (_, list) = bank.operator_request(Method::GET, "/api/v1/rejections?limit=100", "").await;
     assert_eq!(list["rejections"].as_array().unwrap().len(), 1, "what is done is no rejection: {list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_ten_thousand_refusals_the_newest_are_kept() {
+async fn newest_rejections_are_retained() {
     let bank = TestBank::start().await;
     let known = bank.post(WITH_TOKEN, "{}").await;
     let mut strangers = Vec::new();
     for _ in 0..2000 {
         strangers.push(bank.post(PATH, "").await);
     }
-    assert_eq!(told(&bank, &known).await.0, StatusCode::OK, "strangers push out no app's rejections");
+    assert_eq!(
+        fetch_rejection(&bank, &known).await.0,
+        StatusCode::OK,
+        "strangers push out no app's rejections"
+    );
     let kept = async |replies: &[Value]| {
         let mut kept = Vec::new();
         for reply in replies {
-            kept.push(told(&bank, reply).await.0 == StatusCode::OK);
+            kept.push(fetch_rejection(&bank, reply).await.0 == StatusCode::OK);
         }
         kept
     };
-    let kept_of_strangers = kept(&strangers).await;
-    assert_eq!(kept_of_strangers.iter().filter(|kept| **kept).count(), 125);
+    let retained_of_strangers = kept(&strangers).await;
+    assert_eq!(retained_of_strangers.iter().filter(|kept| **kept).count(), 125);
 
     let mut replies = Vec::new();
     for _ in 0..10_000 {
@@ -190,20 +194,20 @@ async fn of_ten_thousand_refusals_the_newest_are_kept() {
     let kept = kept(&replies).await;
     assert_eq!(kept.iter().filter(|kept| **kept).count(), 875);
     assert!(kept[10_000 - 875..].iter().all(|kept| *kept), "the newest win");
-    assert_eq!(told(&bank, &known).await.0, StatusCode::NOT_FOUND);
-    let (_, list) = bank.operate(Method::GET, "/api/v1/rejections?limit=100", "").await;
+    assert_eq!(fetch_rejection(&bank, &known).await.0, StatusCode::NOT_FOUND);
+    let (_, list) = bank.operator_request(Method::GET, "/api/v1/rejections?limit=100", "").await;
     assert_eq!(list["rejections"].as_array().unwrap().len(), 100);
 }
 
 #[tokio::test]
-async fn a_flood_of_refusals_is_not_searched_live() {
+async fn live_diagnosis_is_rate_limited() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(
         EmbeddedStore::open(folder.path(), &pactolus_ledger_embedded::EmbeddedSettings::default()).unwrap(),
     );
     let limits = Limits { diagnoses_per_second: NonZeroU32::new(3).unwrap(), ..Limits::default() };
     let app = AppSettings { mp_sig: MpSig::Off, ..sample_app() };
-    let mut bank = TestBank::on(store, vec![app], limits).await;
+    let mut bank = TestBank::on_store(store, vec![app], limits).await;
     let wrong = sign(&gift("b", 5), Environment::Sandbox);
     let name = async |environment: Environment| {
         let reply = bank
@@ -221,13 +225,13 @@ async fn a_flood_of_refusals_is_not_searched_live() {
     for _ in 0..10 {
         assert_eq!(name(Environment::Sandbox).await, "other-environment", "the sandbox is for this");
     }
-    bank.clock.turn(Duration::from_secs(1));
+    bank.clock.advance(Duration::from_secs(1));
     assert_eq!(name(LIVE).await, "other-environment");
     bank.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_a_problem() {
+async fn invalid_queries_get_problem_details() {
     let bank = TestBank::start().await;
     let cases = [
         ("/api/v1/rejections/59db17f1-01234567-89abcdef", 404, "no refusal with this rid is kept"),
@@ -237,7 +241,7 @@ async fn what_is_asked_wrongly_is_a_problem() {
         ("/api/v1/rejections?newest=1", 422, "unknown field `newest`"),
     ];
     for (path, status, detail) in cases {
-        let (found, problem) = bank.operate(Method::GET, path, "").await;
+        let (found, problem) = bank.operator_request(Method::GET, path, "").await;
         assert_eq!(found.as_u16(), status, "{path}: {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{path}: {problem}");
     }

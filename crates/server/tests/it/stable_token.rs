@@ -20,17 +20,17 @@ fn request() -> Value {
 }
 
 /// The token that a request is answered with, and the seconds left to it.
-async fn told(bank: &TestBank, request: Value) -> (String, u64) {
+async fn request_token(bank: &TestBank, request: Value) -> (String, u64) {
     let reply = bank.post(PATH, request.to_string()).await;
     assert!(reply.get("errcode").is_none(), "{reply}");
     (reply["access_token"].as_str().unwrap().to_owned(), reply["expires_in"].as_u64().unwrap())
 }
 
-async fn stable(bank: &TestBank) -> (String, u64) {
-    told(bank, request()).await
+async fn current_token(bank: &TestBank) -> (String, u64) {
+    request_token(bank, request()).await
 }
 
-fn forcing() -> Value {
+fn forced_request() -> Value {
     let mut request = request();
     request["force_refresh"] = true.into();
     request
@@ -42,24 +42,24 @@ async fn present(bank: &TestBank, token: &str, bill_no: &str) -> Value {
     bank.post(&format!("/cgi-bin/midas/present?access_token={token}"), body).await
 }
 
-fn app() -> AppSettings {
+fn app_without_mp_sig() -> AppSettings {
     AppSettings { mp_sig: MpSig::Off, ..sample_app() }
 }
 
 #[tokio::test]
-async fn the_same_token_is_told_while_it_lives() {
-    let bank = TestBank::with(app()).await;
-    let (first, left) = stable(&bank).await;
+async fn live_stable_token_is_returned_again() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
+    let (first, left) = current_token(&bank).await;
     assert_eq!((first.len(), left), (64, 7200));
-    bank.clock.turn(Duration::from_millis(7_198_500));
+    bank.clock.advance(Duration::from_millis(7_198_500));
     let mut not_forcing = request();
     not_forcing["force_refresh"] = false.into();
-    assert_eq!(told(&bank, not_forcing).await, (first.clone(), 1), "a second and a half are left");
+    assert_eq!(request_token(&bank, not_forcing).await, (first.clone(), 1), "a second and a half are left");
     assert_eq!(present(&bank, &first, "a").await["errcode"], 0);
 
-    bank.clock.turn(Duration::from_millis(1500));
+    bank.clock.advance(Duration::from_millis(1500));
     assert_refused(&present(&bank, &first, "b").await, 42001, "access_token expired");
-    let (second, left) = stable(&bank).await;
+    let (second, left) = current_token(&bank).await;
     assert_ne!(first, second);
     assert_eq!(left, 7200);
     assert_eq!(present(&bank, &second, "b").await["errcode"], 0);
@@ -67,94 +67,98 @@ async fn the_same_token_is_told_while_it_lives() {
 }
 
 #[tokio::test]
-async fn a_forced_refresh_ends_the_token_at_once() {
-    let bank = TestBank::with(app()).await;
-    let (first, _) = stable(&bank).await;
+async fn forced_refresh_revokes_the_token() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
+    let (first, _) = current_token(&bank).await;
     assert_eq!(present(&bank, &first, "a").await["errcode"], 0);
-    let (second, left) = told(&bank, forcing()).await;
+    let (second, left) = request_token(&bank, forced_request()).await;
     assert_ne!(first, second);
     assert_eq!(left, 7200);
     assert_refused(&present(&bank, &first, "b").await, 40001, INVALID);
     assert_eq!(present(&bank, &second, "b").await["errcode"], 0);
-    assert_eq!(stable(&bank).await, (second, 7200));
+    assert_eq!(current_token(&bank).await, (second, 7200));
 }
 
 #[tokio::test]
-async fn within_thirty_seconds_nothing_is_replaced() {
-    let bank = TestBank::with(app()).await;
-    let (first, _) = told(&bank, forcing()).await;
-    bank.clock.turn(Duration::from_millis(29_999));
-    assert_eq!(told(&bank, forcing()).await, (first.clone(), 7170));
-    bank.clock.turn(Duration::from_millis(1));
-    let (second, left) = told(&bank, forcing()).await;
+async fn refresh_within_30_seconds_is_ignored() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
+    let (first, _) = request_token(&bank, forced_request()).await;
+    bank.clock.advance(Duration::from_millis(29_999));
+    assert_eq!(request_token(&bank, forced_request()).await, (first.clone(), 7170));
+    bank.clock.advance(Duration::from_millis(1));
+    let (second, left) = request_token(&bank, forced_request()).await;
     assert_ne!(first, second);
     assert_eq!(left, 7200);
 }
 
 #[tokio::test]
-async fn a_day_has_twenty_forced_refreshes() {
-    let bank = TestBank::with(app()).await;
-    let mut seen = HashSet::new();
+async fn forced_refreshes_are_capped_at_20_a_day() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
+    let mut tokens = HashSet::new();
     for _ in 0..20 {
-        let (token, _) = told(&bank, forcing()).await;
-        assert_eq!(told(&bank, forcing()).await, (token.clone(), 7200), "too soon, and not counted");
-        seen.insert(token);
-        bank.clock.turn(Duration::from_secs(30));
+        let (token, _) = request_token(&bank, forced_request()).await;
+        assert_eq!(
+            request_token(&bank, forced_request()).await,
+            (token.clone(), 7200),
+            "too soon, and not counted"
+        );
+        tokens.insert(token);
+        bank.clock.advance(Duration::from_secs(30));
     }
-    assert_eq!(seen.len(), 20);
+    assert_eq!(tokens.len(), 20);
     let words =
         "reach max api daily quota limit: force_refresh is for 20 times a day; without it the token is told";
-    assert_refused(&bank.post(PATH, forcing().to_string()).await, 45009, words);
-    let (token, left) = stable(&bank).await;
-    assert!(seen.contains(&token), "the token is as it was");
+    assert_refused(&bank.post(PATH, forced_request().to_string()).await, 45009, words);
+    let (token, left) = current_token(&bank).await;
+    assert!(tokens.contains(&token), "the token is as it was");
     assert_eq!(left, 7170);
     assert_eq!(present(&bank, &token, "a").await["errcode"], 0);
 
     let day_ms = 24 * 3600 * 1000;
     let to_midnight = day_ms - (START.get() + 20 * 30_000) % day_ms;
-    bank.clock.turn(Duration::from_millis(to_midnight - 1));
-    assert_eq!(bank.post(PATH, forcing().to_string()).await["errcode"], 45009);
-    bank.clock.turn(Duration::from_millis(1));
-    assert!(!seen.contains(&told(&bank, forcing()).await.0));
+    bank.clock.advance(Duration::from_millis(to_midnight - 1));
+    assert_eq!(bank.post(PATH, forced_request().to_string()).await["errcode"], 45009);
+    bank.clock.advance(Duration::from_millis(1));
+    assert!(!tokens.contains(&request_token(&bank, forced_request()).await.0));
 }
 
 #[tokio::test]
-async fn the_two_kinds_of_token_do_not_end_each_other() {
-    let bank = TestBank::with(app()).await;
+async fn stable_and_plain_tokens_are_independent() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
     let ordinary = async || {
         let path = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={SECRET}");
         let (_, _, body) = bank.send(Method::GET, &path, &[], "").await;
         let reply: Value = serde_json::from_slice(&body).unwrap();
         reply["access_token"].as_str().unwrap().to_owned()
     };
-    let (stable_token, _) = stable(&bank).await;
+    let (stable_token, _) = current_token(&bank).await;
     let ordinary_token = ordinary().await;
     ordinary().await;
-    bank.clock.turn(Duration::from_secs(299));
-    told(&bank, forcing()).await;
+    bank.clock.advance(Duration::from_secs(299));
+    request_token(&bank, forced_request()).await;
     assert_refused(&present(&bank, &stable_token, "a").await, 40001, INVALID);
     assert_eq!(present(&bank, &ordinary_token, "a").await["errcode"], 0, "within its five minutes");
 
-    let (stable_token, _) = stable(&bank).await;
+    let (stable_token, _) = current_token(&bank).await;
     ordinary().await;
     ordinary().await;
-    bank.clock.turn(Duration::from_secs(301));
+    bank.clock.advance(Duration::from_secs(301));
     assert_refused(&present(&bank, &ordinary_token, "b").await, 40001, INVALID);
     assert_eq!(present(&bank, &stable_token, "b").await["errcode"], 0, "though others came after it");
 }
 
 #[tokio::test]
-async fn many_at_once_are_told_one_token() {
-    let bank = Arc::new(TestBank::with(app()).await);
-    let (before, _) = stable(&bank).await;
-    let asked: Vec<_> = (0..20)
+async fn concurrent_refreshes_return_one_token() {
+    let bank = Arc::new(TestBank::with_app(app_without_mp_sig()).await);
+    let (before, _) = current_token(&bank).await;
+    let tasks: Vec<_> = (0..20)
         .map(|_| {
             let bank = Arc::clone(&bank);
-            tokio::spawn(async move { told(&bank, forcing()).await.0 })
+            tokio::spawn(async move { request_token(&bank, forced_request()).await.0 })
         })
         .collect();
     let mut tokens = HashSet::new();
-    for task in asked {
+    for task in tasks {
         tokens.insert(task.await.unwrap());
     }
     assert_eq!(tokens.len(), 1, "the first replaces it, and the others come too soon");
@@ -162,8 +166,8 @@ async fn many_at_once_are_told_one_token() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_asking_is_told_in_its_order() {
-    let bank = TestBank::with(app()).await;
+async fn stable_token_errors_follow_contract_order() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
     for method in [Method::GET, Method::PUT] {
         let (status, _, body) = bank.send(method, PATH, &[], "").await;
         assert_eq!(status, StatusCode::OK);
@@ -200,48 +204,49 @@ async fn what_is_wrong_with_asking_is_told_in_its_order() {
         assert_refused(&bank.post(PATH, request.to_string()).await, errcode, words);
         request[field] = right;
     }
-    told(&bank, request).await;
+    request_token(&bank, request).await;
 }
 
 #[tokio::test]
-async fn the_token_and_its_count_outlive_the_server_but_not_the_apps_secret() {
+async fn token_survives_restart_but_not_new_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let started = async |app| TestBank::started_in(folder.path(), app).await;
+    let start = async |app| TestBank::start_in(folder.path(), app).await;
 
-    let bank = started(app()).await;
-    let mut kept = String::new();
+    let bank = start(app_without_mp_sig()).await;
+    let mut stored = String::new();
     for _ in 0..20 {
-        kept = told(&bank, forcing()).await.0;
-        bank.clock.turn(Duration::from_secs(30));
+        stored = request_token(&bank, forced_request()).await.0;
+        bank.clock.advance(Duration::from_secs(30));
     }
-    bank.ended().await;
+    bank.shut_down().await;
 
-    let bank = started(app()).await;
-    bank.clock.turn(Duration::from_secs(20 * 30));
-    assert_eq!(stable(&bank).await, (kept.clone(), 7170));
-    assert_eq!(present(&bank, &kept, "a").await["errcode"], 0);
-    assert_eq!(bank.post(PATH, forcing().to_string()).await["errcode"], 45009);
-    bank.ended().await;
-    no_file_holds(folder.path(), &kept);
+    let bank = start(app_without_mp_sig()).await;
+    bank.clock.advance(Duration::from_secs(20 * 30));
+    assert_eq!(current_token(&bank).await, (stored.clone(), 7170));
+    assert_eq!(present(&bank, &stored, "a").await["errcode"], 0);
+    assert_eq!(bank.post(PATH, forced_request().to_string()).await["errcode"], 45009);
+    bank.shut_down().await;
+    assert_not_on_disk(folder.path(), &stored);
 
     let other = "ffffffffffffffffffffffffffffffff";
-    let bank = started(AppSettings { app_secret: AppSecret::new(other).unwrap(), ..app() }).await;
-    bank.clock.turn(Duration::from_secs(20 * 30));
-    assert_refused(&present(&bank, &kept, "b").await, 40001, INVALID);
+    let bank =
+        start(AppSettings { app_secret: AppSecret::new(other).unwrap(), ..app_without_mp_sig() }).await;
+    bank.clock.advance(Duration::from_secs(20 * 30));
+    assert_refused(&present(&bank, &stored, "b").await, 40001, INVALID);
     let mut request = request();
     request["secret"] = other.into();
-    let (token, left) = told(&bank, request).await;
-    assert_ne!(token, kept);
+    let (token, left) = request_token(&bank, request).await;
+    assert_ne!(token, stored);
     assert_eq!(left, 7200);
-    bank.ended().await;
+    bank.shut_down().await;
 }
 
 /// Asserts that the store does not hold a token in the clear.
-fn no_file_holds(folder: &std::path::Path, token: &str) {
+fn assert_not_on_disk(folder: &std::path::Path, token: &str) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            no_file_holds(&path, token);
+            assert_not_on_disk(&path, token);
         } else {
             let bytes = std::fs::read(&path).unwrap();
             let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());

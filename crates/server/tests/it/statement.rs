@@ -7,13 +7,14 @@ use crate::bank::{PLAYER, TestBank};
 
 async fn save(bank: &TestBank, openid: &str, bill_no: &str) {
     let order = json!({ "kind": "save", "env": "live", "openid": openid, "bill_no": bill_no, "coins": 1 });
-    let (status, _) = bank.operate(Method::POST, "/api/v1/apps/wx1234567/orders", order.to_string()).await;
+    let (status, _) =
+        bank.operator_request(Method::POST, "/api/v1/apps/wx1234567/orders", order.to_string()).await;
     assert_eq!(status, StatusCode::CREATED);
 }
 
 async fn page(bank: &TestBank, openid: &str, query: &str) -> (StatusCode, Value) {
     let path = format!("/api/v1/apps/wx1234567/statement?env=live&openid={openid}{query}");
-    bank.operate(Method::GET, &path, "").await
+    bank.operator_request(Method::GET, &path, "").await
 }
 
 fn bill_numbers(page: &Value) -> Vec<String> {
@@ -22,28 +23,28 @@ fn bill_numbers(page: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn pages_have_no_gaps_and_nothing_twice_while_orders_arrive() {
+async fn pages_are_complete_while_orders_arrive() {
     for (orders, limit) in [(1, 1), (21, 7), (50, 8), (100, 100), (101, 100)] {
         let bank = TestBank::start().await;
         for number in 0..orders {
             save(&bank, PLAYER, &format!("old{number}")).await;
             save(&bank, "somebody-else", &format!("theirs{number}")).await;
         }
-        let mut seen = Vec::new();
+        let mut listed = Vec::new();
         let mut after = String::new();
         loop {
             let (status, page) = page(&bank, PLAYER, &format!("&limit={limit}{after}")).await;
             assert_eq!(status, StatusCode::OK, "{page}");
             assert!(page["orders"].as_array().unwrap().len() <= limit);
-            seen.extend(bill_numbers(&page));
-            save(&bank, PLAYER, &format!("new{}", seen.len())).await;
+            listed.extend(bill_numbers(&page));
+            save(&bank, PLAYER, &format!("new{}", listed.len())).await;
             match page["next"].as_str() {
                 Some(next) => after = format!("&after={next}"),
                 None => break,
             }
         }
         let expected: Vec<_> = (0..orders).rev().map(|number| format!("old{number}")).collect();
-        assert_eq!(seen, expected);
+        assert_eq!(listed, expected);
     }
 }
 
@@ -57,7 +58,7 @@ async fn an_account_without_orders_has_an_empty_statement() {
 }
 
 #[tokio::test]
-async fn a_page_has_twenty_orders_unless_told_otherwise() {
+async fn default_page_size_is_twenty() {
     let bank = TestBank::start().await;
     for number in 0..21 {
         save(&bank, PLAYER, &format!("{number}")).await;
@@ -69,7 +70,7 @@ async fn a_page_has_twenty_orders_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_mark_that_the_bank_did_not_give_for_this_account_is_refused() {
+async fn foreign_cursor_is_refused() {
     let bank = TestBank::start().await;
     for number in 0..3 {
         save(&bank, PLAYER, &format!("{number}")).await;
@@ -89,7 +90,7 @@ async fn a_mark_that_the_bank_did_not_give_for_this_account_is_refused() {
 }
 
 #[tokio::test]
-async fn a_limit_that_is_no_limit_is_refused() {
+async fn invalid_limit_is_refused() {
     let bank = TestBank::start().await;
     for limit in ["0", "101", "-1", "x", "", "18446744073709551616"] {
         let (status, problem) = page(&bank, PLAYER, &format!("&limit={limit}")).await;

@@ -11,14 +11,15 @@ use serde_json::Value;
 
 use crate::bank::{APPID, MIDAS_KEY, SECRET, TestBank, assert_refused, gift, sample_app};
 
-async fn ask(bank: &TestBank, query: &str) -> Value {
+async fn request_token(bank: &TestBank, query: &str) -> Value {
     let (status, kind, body) = bank.send(Method::GET, &format!("/cgi-bin/token?{query}"), &[], "").await;
     assert_eq!((status.as_u16(), &*kind), (200, "application/json; encoding=utf-8"));
     serde_json::from_slice(&body).unwrap()
 }
 
-async fn token(bank: &TestBank) -> String {
-    let reply = ask(bank, &format!("grant_type=client_credential&appid={APPID}&secret={SECRET}")).await;
+async fn fetch_token(bank: &TestBank) -> String {
+    let reply =
+        request_token(bank, &format!("grant_type=client_credential&appid={APPID}&secret={SECRET}")).await;
     assert_eq!(reply["expires_in"], 7200);
     assert!(reply.get("errcode").is_none(), "the vendor sends none with a token");
     reply["access_token"].as_str().unwrap().to_owned()
@@ -30,49 +31,49 @@ async fn present(bank: &TestBank, token: &str, bill_no: &str) -> Value {
     bank.post(&format!("/cgi-bin/midas/present?access_token={token}"), body).await
 }
 
-fn app() -> AppSettings {
+fn app_without_mp_sig() -> AppSettings {
     AppSettings { mp_sig: MpSig::Off, ..sample_app() }
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_two_hours() {
-    let bank = TestBank::with(app()).await;
-    let token = token(&bank).await;
+async fn token_expires_after_two_hours() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
+    let token = fetch_token(&bank).await;
     assert_eq!(present(&bank, &token, "a").await["errcode"], 0);
-    bank.clock.turn(Duration::from_secs(7199));
+    bank.clock.advance(Duration::from_secs(7199));
     assert_eq!(present(&bank, &token, "b").await["errcode"], 0);
-    bank.clock.turn(Duration::from_secs(1));
+    bank.clock.advance(Duration::from_secs(1));
     assert_refused(&present(&bank, &token, "c").await, 42001, "access_token expired");
 }
 
 #[tokio::test]
-async fn a_replaced_token_stays_good_for_five_minutes() {
-    let bank = TestBank::with(app()).await;
-    let first = token(&bank).await;
-    let second = token(&bank).await;
+async fn replaced_token_stays_valid_for_five_minutes() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
+    let first = fetch_token(&bank).await;
+    let second = fetch_token(&bank).await;
     assert_ne!(first, second);
-    bank.clock.turn(Duration::from_secs(299));
+    bank.clock.advance(Duration::from_secs(299));
     assert_eq!(present(&bank, &first, "a").await["errcode"], 0);
-    bank.clock.turn(Duration::from_secs(1));
+    bank.clock.advance(Duration::from_secs(1));
     let words = "invalid credential, access_token is invalid or not latest";
     assert_refused(&present(&bank, &first, "b").await, 40001, words);
     assert_eq!(present(&bank, &second, "b").await["errcode"], 0);
 }
 
 #[tokio::test]
-async fn of_many_tokens_asked_for_at_once_only_the_latest_outlives_the_overlap() {
-    let bank = Arc::new(TestBank::with(app()).await);
-    let asked: Vec<_> = (0..20)
+async fn only_the_latest_token_outlives_the_overlap() {
+    let bank = Arc::new(TestBank::with_app(app_without_mp_sig()).await);
+    let tasks: Vec<_> = (0..20)
         .map(|_| {
             let bank = Arc::clone(&bank);
-            tokio::spawn(async move { token(&bank).await })
+            tokio::spawn(async move { fetch_token(&bank).await })
         })
         .collect();
     let mut tokens = Vec::new();
-    for task in asked {
+    for task in tasks {
         tokens.push(task.await.unwrap());
     }
-    bank.clock.turn(Duration::from_secs(301));
+    bank.clock.advance(Duration::from_secs(301));
     let mut good = 0;
     for (number, token) in tokens.iter().enumerate() {
         good += u32::from(present(&bank, token, &number.to_string()).await["errcode"] == 0);
@@ -81,8 +82,8 @@ async fn of_many_tokens_asked_for_at_once_only_the_latest_outlives_the_overlap()
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_asking_is_told() {
-    let bank = TestBank::with(app()).await;
+async fn token_errors_follow_contract_order() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
     let all = format!("grant_type=client_credential&appid={APPID}&secret={SECRET}");
     let cases = [
         (String::new(), 41002, "appid missing"),
@@ -97,28 +98,28 @@ async fn what_is_wrong_with_asking_is_told() {
         (all.replace(SECRET, "guess"), 40125, "invalid appsecret"),
     ];
     for (query, errcode, words) in cases {
-        assert_refused(&ask(&bank, &query).await, errcode, words);
+        assert_refused(&request_token(&bank, &query).await, errcode, words);
     }
 }
 
 #[tokio::test]
-async fn tokens_and_logins_outlive_the_server_but_not_the_apps_secret() {
+async fn tokens_survive_restart_but_not_new_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let started = async |app| TestBank::started_in(folder.path(), app).await;
+    let start = async |app| TestBank::start_in(folder.path(), app).await;
 
-    let bank = started(sample_app()).await;
+    let bank = start(sample_app()).await;
     bank.log_in(crate::bank::PLAYER).await;
-    let kept = token(&bank).await;
-    bank.ended().await;
+    let stored = fetch_token(&bank).await;
+    bank.shut_down().await;
 
-    let bank = started(sample_app()).await;
+    let bank = start(sample_app()).await;
     assert_eq!(bank.present(&gift("login", 1)).await["errcode"], 0, "the login was kept");
-    let refused = present(&bank, &kept, "token").await;
+    let refused = present(&bank, &stored, "token").await;
     assert_refused(&refused, 90018, "invalid parameter: mp_sig is missing");
-    bank.ended().await;
+    bank.shut_down().await;
 
     let app_secret = AppSecret::new("ffffffffffffffffffffffffffffffff").unwrap();
-    let bank = started(AppSettings { app_secret, ..app() }).await;
-    assert_eq!(present(&bank, &kept, "secret").await["errcode"], 40001);
-    bank.ended().await;
+    let bank = start(AppSettings { app_secret, ..app_without_mp_sig() }).await;
+    assert_eq!(present(&bank, &stored, "secret").await["errcode"], 40001);
+    bank.shut_down().await;
 }

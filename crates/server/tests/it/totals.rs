@@ -14,17 +14,18 @@ const DAYS: [&str; 4] = ["2017-10-09", "2017-10-10", "2017-10-11", "2017-10-12"]
 const KINDS: [&str; 4] = ["save", "present", "pay", "cancel"];
 
 /// Orders and coins of each kind, by zone and day.
-type Sums = BTreeMap<(String, &'static str), [(u64, u64); 4]>;
+type ExpectedTotals = BTreeMap<(String, &'static str), [(u64, u64); 4]>;
 
 async fn totals(bank: &TestBank, query: &str) -> (StatusCode, Value) {
-    bank.operate(Method::GET, &format!("/api/v1/apps/wx1234567/totals?{query}"), "").await
+    bank.operator_request(Method::GET, &format!("/api/v1/apps/wx1234567/totals?{query}"), "").await
 }
 
-async fn post(bank: &TestBank, kind: &str, zone_id: &str, bill_no: &str, coins: u64) {
+async fn post_order(bank: &TestBank, kind: &str, zone_id: &str, bill_no: &str, coins: u64) {
     let order = json!({
         "kind": kind, "env": "live", "openid": PLAYER, "zone_id": zone_id, "bill_no": bill_no, "coins": coins,
     });
-    let (status, _) = bank.operate(Method::POST, "/api/v1/apps/wx1234567/orders", order.to_string()).await;
+    let (status, _) =
+        bank.operator_request(Method::POST, "/api/v1/apps/wx1234567/orders", order.to_string()).await;
     assert!(status.is_success());
 }
 
@@ -36,12 +37,12 @@ async fn pay(bank: &TestBank, caller: &Caller, bill_no: &str, coins: u64) {
 
 async fn cancel(bank: &TestBank, caller: &Caller, bill_no: &str) {
     let cancel = CancelPay { caller: caller.clone(), bill_no: bill_no.parse().unwrap(), pay_item: None };
-    let told = bank.call::<CancelPay>(Environment::Live, sign(&cancel, Environment::Live)).await;
-    assert_eq!(told["errcode"], 0);
+    let reply = bank.call::<CancelPay>(Environment::Live, sign(&cancel, Environment::Live)).await;
+    assert_eq!(reply["errcode"], 0);
 }
 
 /// What the bank tells, in the test's form.
-fn told(totals: &Value) -> Sums {
+fn parse_totals(totals: &Value) -> ExpectedTotals {
     let tally = |total: &Value, kind| {
         let coins = total[kind]["coins"].as_str().unwrap().parse().unwrap();
         (total[kind]["orders"].as_u64().unwrap(), coins)
@@ -59,7 +60,7 @@ fn told(totals: &Value) -> Sums {
 #[tokio::test]
 async fn totals_are_the_sums_of_the_orders() {
     let bank = TestBank::start().await;
-    let mut sums = Sums::new();
+    let mut sums = ExpectedTotals::new();
     for (round, day) in (0_u64..).zip(DAYS) {
         bank.log_in(PLAYER).await;
         for (zone_id, server) in [("1", "1"), ("1_mage", "1"), ("2", "2"), ("_", "_")] {
@@ -74,8 +75,8 @@ async fn totals_are_the_sums_of_the_orders() {
                 let coins = [1000 * number + round, 100 * number, 10 * number];
                 // A replay does not count again.
                 for _ in 0..2 {
-                    post(&bank, "save", zone_id, &bill_no("s"), coins[0]).await;
-                    post(&bank, "present", zone_id, &bill_no("g"), coins[1]).await;
+                    post_order(&bank, "save", zone_id, &bill_no("s"), coins[0]).await;
+                    post_order(&bank, "present", zone_id, &bill_no("g"), coins[1]).await;
                 }
                 pay(&bank, &caller, &bill_no("p"), coins[2]).await;
                 let mut moved = vec![(0, coins[0]), (1, coins[1]), (2, coins[2])];
@@ -89,7 +90,7 @@ async fn totals_are_the_sums_of_the_orders() {
                 }
             }
         }
-        bank.clock.turn(Duration::from_secs(86_400));
+        bank.clock.advance(Duration::from_secs(86_400));
     }
     for (from, to) in [(0, 3), (1, 2), (3, 3)] {
         let (from, to) = (DAYS[from], DAYS[to]);
@@ -97,24 +98,24 @@ async fn totals_are_the_sums_of_the_orders() {
         assert_eq!(status, StatusCode::OK, "{all}");
         let mut expected = sums.clone();
         expected.retain(|(_, day), _| (from..=to).contains(day));
-        assert_eq!(told(&all), expected);
+        assert_eq!(parse_totals(&all), expected);
     }
     let (_, sandbox) = totals(&bank, "env=sandbox&from=2017-10-09&to=2017-10-12").await;
     assert_eq!(sandbox["totals"], json!([]));
 }
 
 #[tokio::test]
-async fn a_sum_may_pass_what_json_readers_hold() {
+async fn total_may_exceed_json_safe_integers() {
     let bank = TestBank::start().await;
     let max = (1_u64 << 53) - 1;
-    post(&bank, "save", "1_a", "a", max).await;
-    post(&bank, "save", "1_b", "b", max).await;
+    post_order(&bank, "save", "1_a", "a", max).await;
+    post_order(&bank, "save", "1_b", "b", max).await;
     let (_, told) = totals(&bank, "env=live&from=2017-10-09&to=2017-10-09").await;
     assert_eq!(told["totals"][0]["save"], json!({ "orders": 2, "coins": (2 * max).to_string() }));
 }
 
 #[tokio::test]
-async fn days_that_are_none_are_refused() {
+async fn invalid_days_are_refused() {
     let bank = TestBank::start().await;
     let cases = [
         ("env=live&from=2017-02-29&to=2017-03-01", "from is not a day like 2017-10-09"),

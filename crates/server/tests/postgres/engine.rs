@@ -7,10 +7,10 @@ use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, mig
 use pactolus_test_postgres::{Database, query_scalar};
 use tokio::runtime::Runtime;
 
-use crate::bank::{Engine, Place};
+use crate::bank::{Engine, StoreGuard};
 
 /// An empty store, and its place.
-pub(crate) async fn open() -> (Arc<dyn Engine>, Place) {
+pub(crate) async fn open() -> (Arc<dyn Engine>, StoreGuard) {
     let database = Database::create();
     (open_at(&database.url()).await, Box::new(database))
 }
@@ -32,9 +32,9 @@ pub(crate) async fn open_at(url: &str) -> Arc<dyn Engine> {
 }
 
 /// A place whose store is closed, looked into, and opened again.
-pub(crate) struct Reopened(Database);
+pub(crate) struct ReopenableStore(Database);
 
-impl Reopened {
+impl ReopenableStore {
     pub(crate) fn new() -> Self {
         Self(Database::create())
     }
@@ -44,7 +44,7 @@ impl Reopened {
     }
 
     /// All that a dump of the records holds.
-    pub(crate) fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw_bytes(&self) -> Vec<u8> {
         let dump = "SELECT string_agg(name || ' ' || encode(value, 'escape'), E'\\n') FROM pactolus.records";
         query_scalar(&self.0.url(), dump).into_bytes()
     }

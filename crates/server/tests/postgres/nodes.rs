@@ -13,17 +13,18 @@ use crate::bank::{APPID, PLAYER, SECRET, SESSION_KEY, TestBank, assert_refused, 
 use crate::engine::open_at;
 
 /// Two nodes, and their database, which is dropped last.
-struct Nodes {
+struct NodePair {
     one: TestBank,
     two: TestBank,
     _database: Database,
 }
 
-impl Nodes {
+impl NodePair {
     async fn start(app: AppSettings) -> Self {
         let database = Database::create();
-        let node =
-            async || TestBank::on(open_at(&database.url()).await, vec![app.clone()], Limits::default()).await;
+        let node = async || {
+            TestBank::on_store(open_at(&database.url()).await, vec![app.clone()], Limits::default()).await
+        };
         Self { one: node().await, two: node().await, _database: database }
     }
 }
@@ -34,12 +35,12 @@ async fn get(bank: &TestBank, path: &str) -> Value {
     serde_json::from_slice(&body).unwrap()
 }
 
-async fn token(bank: &TestBank) -> String {
+async fn fetch_token(bank: &TestBank) -> String {
     let path = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={SECRET}");
     get(bank, &path).await["access_token"].as_str().unwrap().to_owned()
 }
 
-async fn stable(bank: &TestBank, refresh: bool) -> String {
+async fn fetch_stable(bank: &TestBank, refresh: bool) -> String {
     let asked = serde_json::json!({
         "grant_type": "client_credential", "appid": APPID, "secret": SECRET, "force_refresh": refresh,
     });
@@ -56,20 +57,20 @@ async fn present(bank: &TestBank, token: &str, bill_no: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_login_and_a_token_hold_on_every_node() {
-    let Nodes { one, two, .. } = &Nodes::start(sample_app()).await;
+async fn login_and_token_are_valid_on_every_node() {
+    let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
     one.log_in(PLAYER).await;
-    let first = token(one).await;
+    let first = fetch_token(one).await;
     assert_eq!(present(two, &first, "a").await["errcode"], 0);
     assert_eq!(present(one, &first, "a").await["errcode"], 90012);
     assert_eq!(one.balance(Environment::Live).await, 5);
     assert_eq!(two.balance(Environment::Live).await, 5);
 
     // Replaced on the other node, it ends on this one too, once its overlap is over.
-    let second = token(two).await;
+    let second = fetch_token(two).await;
     assert_ne!(first, second);
     assert_eq!(present(one, &second, "b").await["errcode"], 0);
-    one.clock.turn(Duration::from_secs(301));
+    one.clock.advance(Duration::from_secs(301));
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_refused(
         &present(one, &first, "c").await,
@@ -79,31 +80,31 @@ async fn a_login_and_a_token_hold_on_every_node() {
 }
 
 #[tokio::test]
-async fn a_stable_token_is_the_same_on_every_node() {
-    let Nodes { one, two, .. } = &Nodes::start(sample_app()).await;
-    let told = stable(one, false).await;
-    assert_eq!(stable(two, false).await, told);
-    let refreshed = stable(two, true).await;
-    assert_ne!(refreshed, told);
-    assert_eq!(stable(one, false).await, refreshed);
+async fn stable_token_is_shared_by_all_nodes() {
+    let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
+    let first = fetch_stable(one, false).await;
+    assert_eq!(fetch_stable(two, false).await, first);
+    let refreshed = fetch_stable(two, true).await;
+    assert_ne!(refreshed, first);
+    assert_eq!(fetch_stable(one, false).await, refreshed);
 }
 
 /// Many ask both nodes for the first token at once: the one that is told is the same for all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_ask_at_once_all_are_told_one_stable_token() {
-    let Nodes { one, two, .. } = &Nodes::start(sample_app()).await;
-    let asked = (0..20).map(|number| stable(if number % 2 == 0 { one } else { two }, false));
-    let told = futures_util::future::join_all(asked).await;
-    assert!(told.iter().all(|token| *token == told[0]), "{told:?}");
+async fn concurrent_requests_get_one_stable_token() {
+    let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
+    let requests = (0..20).map(|number| fetch_stable(if number % 2 == 0 { one } else { two }, false));
+    let tokens = futures_util::future::join_all(requests).await;
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
 }
 
 /// A login code that is shown to both nodes at once logs in once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_code_is_used_once_whichever_node_it_is_shown() {
-    let Nodes { one, two, .. } = &Nodes::start(sample_app()).await;
+async fn code_is_single_use_across_nodes() {
+    let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
     for round in 0..10 {
         let path = format!("/api/v1/apps/{APPID}/players/{PLAYER}/code");
-        let (status, code) = one.operate(Method::POST, &path, "").await;
+        let (status, code) = one.operator_request(Method::POST, &path, "").await;
         assert_eq!(status, StatusCode::OK, "{code}");
         let code = code["js_code"].as_str().unwrap();
         let path = format!(
@@ -119,38 +120,38 @@ async fn a_code_is_used_once_whichever_node_it_is_shown() {
 
 /// A new login ends the one before, also on a node that has just used that one, within a second.
 #[tokio::test]
-async fn a_login_on_one_node_ends_the_one_before_on_the_other() {
+async fn new_login_ends_the_old_one_on_other_nodes() {
     let app = AppSettings { login: LoginMode::Open, ..sample_app() };
-    let Nodes { one, two, .. } = &Nodes::start(app).await;
+    let NodePair { one, two, .. } = &NodePair::start(app).await;
     one.log_in(PLAYER).await;
     assert_eq!(two.present(&gift("a", 5)).await["errcode"], 0);
     let path = format!("/api/v1/apps/{APPID}/players/{PLAYER}/session");
     let other = r#"{"session_key":"AAAAAAAAAAAAAAAAAAAAAA==","expires_in":86400}"#;
-    assert_eq!(one.operate(Method::PUT, &path, other).await.0, StatusCode::OK);
+    assert_eq!(one.operator_request(Method::PUT, &path, other).await.0, StatusCode::OK);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(two.present(&gift("b", 5)).await["errcode"], 90009);
 }
 
 /// A refusal is told about by any node.
 #[tokio::test]
-async fn a_rejection_is_explained_by_every_node() {
-    let Nodes { one, two, .. } = &Nodes::start(sample_app()).await;
+async fn rejection_is_readable_from_every_node() {
+    let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
     one.log_in(PLAYER).await;
     // Signed for the other environment.
     let refused = one.call::<Present>(Environment::Live, sign(&gift("a", 5), Environment::Sandbox)).await;
     let rid = refused["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap().1;
     let path = format!("/api/v1/rejections/{rid}");
-    let (status, here) = one.operate(Method::GET, &path, "").await;
+    let (status, here) = one.operator_request(Method::GET, &path, "").await;
     assert_eq!(status, StatusCode::OK, "{here}");
     assert_eq!(here["errcode"], 90011);
     // It is written beside the answer, not before it.
-    let mut there = two.operate(Method::GET, &path, "").await;
+    let mut there = two.operator_request(Method::GET, &path, "").await;
     for _ in 0..100 {
         if there.0 == StatusCode::OK {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
-        there = two.operate(Method::GET, &path, "").await;
+        there = two.operator_request(Method::GET, &path, "").await;
     }
     assert_eq!(there, (StatusCode::OK, here));
 }
