@@ -13,10 +13,10 @@ use std::time::Duration;
 use anyhow::ensure;
 use serde::Serialize;
 
-use self::open::{Opened, Settled};
-use self::post::Posted;
-use crate::suite::Options;
-use crate::worker::Helper;
+use self::open::{FlushReport, OpenReport};
+use self::post::PostReport;
+use crate::suite::SuiteOptions;
+use crate::worker::WorkerProcess;
 use pactolus_reports::machine::disk::folder_bytes;
 use pactolus_reports::machine::process::wait_until_idle;
 use pactolus_reports::report::ReportSection;
@@ -24,7 +24,7 @@ use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many orders to post, one size after the other [default: 1, 10 and 50 million; 200,000 with --quick]
     #[arg(long, value_delimiter = ',')]
     orders: Vec<u64>,
@@ -41,14 +41,14 @@ pub(crate) struct Arguments {
 
 /// One size.
 #[derive(Serialize)]
-struct Figures {
+struct EngineReport {
     orders: u64,
     players: u64,
     waiting: u64,
     orders_per_second: f64,
     /// For each fifth of the orders.
     orders_per_second_by_fifths: [f64; 5],
-    posted: Posted,
+    posted: PostReport,
     opened_after_a_kill_s: f64,
     opened_after_an_end_s: f64,
     /// What the process took that opened the store after the kill and merged its views.
@@ -63,10 +63,10 @@ struct Figures {
 const ORDERS_MIN: u64 = 100_000;
 
 /// How long a store may go on merging after its last order before the benchmark goes on without it.
-const MERGING_AT_MOST: Duration = Duration::from_secs(900);
+const MERGE_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Measures one size after the other.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(1_000_000, 100_000));
     let waiting = arguments.waiting.unwrap_or(4096);
     let sizes = match &*arguments.orders {
@@ -77,46 +77,42 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
     for orders in sizes {
         ensure!(orders >= ORDERS_MIN, "with fewer than {ORDERS_MIN} orders there is nothing to measure");
         eprintln!("engine: {orders} orders, {players} players");
-        let folder = options.temporary()?;
-        measured.push(measure(
-            folder.path(),
-            &post::Arguments::new(orders, players, waiting),
-            arguments.audit,
-        )?);
+        let folder = options.temp_dir()?;
+        measured.push(measure(folder.path(), &post::Args::new(orders, players, waiting), arguments.audit)?);
     }
     ReportSection::new("engine", table(&measured), &serde_json::json!({ "sizes": measured }))
 }
 
-fn measure(folder: &Path, posting: &post::Arguments, audit: bool) -> anyhow::Result<Figures> {
+fn measure(folder: &Path, post_args: &post::Args, audit: bool) -> anyhow::Result<EngineReport> {
     let store = folder.join("store");
-    let mut process = posting.start(&store)?;
-    let posted: Posted = process.told()?;
+    let mut process = post_args.spawn(&store)?;
+    let posted: PostReport = process.receive()?;
     drop(process);
 
-    let mut opener = open(&store, false)?;
-    let after_a_kill: Opened = opener.told()?;
-    let settled: Settled = opener.told()?;
-    if !wait_until_idle(opener.pid(), MERGING_AT_MOST)? {
+    let mut opener = spawn_opener(&store, false)?;
+    let opened_after_kill: OpenReport = opener.receive()?;
+    let flushed: FlushReport = opener.receive()?;
+    if !wait_until_idle(opener.pid(), MERGE_TIMEOUT)? {
         eprintln!("  the store has not come to rest; bytes on disk are those of now");
     }
-    opener.end()?;
+    opener.shutdown()?;
     let disk_bytes = bytes_by_folder(&store)?;
 
-    let mut opener = open(&store, audit)?;
-    let after_an_end: Opened = opener.told()?;
-    let audited: Settled = opener.told()?;
-    opener.end()?;
+    let mut opener = spawn_opener(&store, audit)?;
+    let opened_after_shutdown: OpenReport = opener.receive()?;
+    let audited: FlushReport = opener.receive()?;
+    opener.shutdown()?;
 
-    let orders = to_f64(posting.orders);
-    Ok(Figures {
-        orders: posting.orders,
-        players: posting.players,
-        waiting: posting.waiting,
+    let orders = to_f64(post_args.orders);
+    Ok(EngineReport {
+        orders: post_args.orders,
+        players: post_args.players,
+        waiting: post_args.waiting,
         orders_per_second: orders / posted.fifths_s[4],
-        orders_per_second_by_fifths: posted.seconds_of_fifths().map(|seconds| orders / 5.0 / seconds),
-        opened_after_a_kill_s: after_a_kill.took_s,
-        opened_after_an_end_s: after_an_end.took_s,
-        peak_memory_of_opening_bytes: settled.peak_memory_bytes,
+        orders_per_second_by_fifths: posted.fifth_durations_s().map(|seconds| orders / 5.0 / seconds),
+        opened_after_a_kill_s: opened_after_kill.took_s,
+        opened_after_an_end_s: opened_after_shutdown.took_s,
+        peak_memory_of_opening_bytes: flushed.peak_memory_bytes,
         disk_bytes_per_order: to_f64(disk_bytes.values().sum()) / orders,
         disk_bytes,
         audit_findings: audited.audit_findings,
@@ -124,9 +120,9 @@ fn measure(folder: &Path, posting: &post::Arguments, audit: bool) -> anyhow::Res
     })
 }
 
-fn open(store: &Path, audit: bool) -> anyhow::Result<Helper> {
+fn spawn_opener(store: &Path, audit: bool) -> anyhow::Result<WorkerProcess> {
     let audit = audit.then(|| "--audit".as_ref());
-    Helper::start(["open".as_ref(), store.as_os_str()].into_iter().chain(audit))
+    WorkerProcess::start(["open".as_ref(), store.as_os_str()].into_iter().chain(audit))
 }
 
 fn bytes_by_folder(store: &Path) -> std::io::Result<BTreeMap<String, u64>> {
@@ -141,12 +137,12 @@ fn bytes_by_folder(store: &Path) -> std::io::Result<BTreeMap<String, u64>> {
 }
 
 /// A column for each size.
-fn table(sizes: &[Figures]) -> String {
+fn table(sizes: &[EngineReport]) -> String {
     let mut headings = vec![String::new()];
     headings.extend(sizes.iter().map(|size| format!("{} orders", format_number(to_f64(size.orders), 0))));
     headings.push("Goal".to_owned());
     let mut table = MarkdownTable::new(&headings);
-    let mut row = |what: &str, goal: &str, cell: &dyn Fn(&Figures) -> String| {
+    let mut row = |what: &str, goal: &str, cell: &dyn Fn(&EngineReport) -> String| {
         let cells = sizes.iter().map(cell);
         let row: Vec<_> =
             std::iter::once(what.to_owned()).chain(cells).chain(std::iter::once(goal.to_owned())).collect();

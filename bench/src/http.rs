@@ -12,16 +12,16 @@ pub(crate) mod server_process;
 use serde::Serialize;
 
 use self::route::Route;
-use self::server_process::{Measured, Served};
-use crate::suite::Options;
-use crate::workload::Gifts;
+use self::server_process::{RouteSample, ServerProcess};
+use crate::suite::SuiteOptions;
+use crate::workload::PresentWorkload;
 use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::MarkdownTable;
 
 /// How to measure.
 #[derive(clap::Args, Default)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many connections are kept, one count after the other; one request waits on each [default: 64 and 256]
     #[arg(long, value_delimiter = ',')]
     connections: Vec<usize>,
@@ -40,22 +40,22 @@ pub(crate) struct Arguments {
 const ROUTES: [Route; 4] = [Route::Null, Route::Verified, Route::Posted, Route::Present];
 
 #[derive(Serialize)]
-struct Figures {
+struct HttpReport {
     players: u64,
     requests: u64,
     rounds: u64,
-    by_connections: Vec<OfConnections>,
+    by_connections: Vec<ConnectionStats>,
 }
 
 #[derive(Serialize)]
-struct OfConnections {
+struct ConnectionStats {
     connections: usize,
-    routes: Vec<OfRoute>,
+    routes: Vec<RouteStats>,
 }
 
 /// What a route came to, round by round, beside the first of those it was measured in turn with.
 #[derive(Serialize)]
-pub(crate) struct OfRoute {
+pub(crate) struct RouteStats {
     route: Route,
     per_second: Spread,
     over_null: Spread,
@@ -65,11 +65,11 @@ pub(crate) struct OfRoute {
     server_system_us: Spread,
     load_user_us: Spread,
     load_system_us: Spread,
-    rounds: Vec<Measured>,
+    rounds: Vec<RouteSample>,
 }
 
 /// Measures the routes in turn, with one count of connections after the other.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let requests = arguments.requests.unwrap_or(options.pick(250_000, 10_000));
     let rounds = arguments.rounds.unwrap_or(options.pick(9, 3));
@@ -77,41 +77,42 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
         [] => &[64, 256],
         counts => counts,
     };
-    let folder = options.temporary()?;
-    let mut server = Served::start(&folder.path().join("store"), Gifts::to(players), 0)?;
+    let folder = options.temp_dir()?;
+    let mut server =
+        ServerProcess::start(&folder.path().join("store"), PresentWorkload::for_players(players), 0)?;
     let mut by_connections = Vec::new();
     for connections in counts {
         eprintln!("http: {connections} connections, {requests} requests at a time");
-        let routes = measure(&mut server, &ROUTES, requests, *connections, rounds)?;
-        by_connections.push(OfConnections { connections: *connections, routes });
+        let routes = measure_routes(&mut server, &ROUTES, requests, *connections, rounds)?;
+        by_connections.push(ConnectionStats { connections: *connections, routes });
     }
-    let figures = Figures { players, requests, rounds, by_connections };
+    let figures = HttpReport { players, requests, rounds, by_connections };
     ReportSection::new("http", figures.table(), &figures)
 }
 
 /// Measures routes in turn, the first of them being what the others are compared with.
-pub(crate) fn measure(
-    server: &mut Served,
+pub(crate) fn measure_routes(
+    server: &mut ServerProcess,
     routes: &[Route],
     requests: u64,
     connections: usize,
     rounds: u64,
-) -> anyhow::Result<Vec<OfRoute>> {
+) -> anyhow::Result<Vec<RouteStats>> {
     let measured = measure_interleaved(rounds, routes, |route| {
         let measured = server.measure(*route, requests, connections)?;
-        let Measured { per_second, latency, .. } = &measured;
+        let RouteSample { per_second, latency, .. } = &measured;
         eprintln!("    {:<30} {per_second:>8.0}/s  p99 {:.2} ms", route.path(), latency.p99_ms);
         Ok(measured)
     })?;
-    let null = measured.first().cloned().unwrap_or_default();
-    let of_route = |(route, rounds): (&Route, Vec<Measured>)| {
-        let spread = |figure: fn(&Measured) -> f64| Spread::from_samples(rounds.iter().map(figure));
+    let baseline = measured.first().cloned().unwrap_or_default();
+    let of_route = |(route, rounds): (&Route, Vec<RouteSample>)| {
+        let spread = |figure: fn(&RouteSample) -> f64| Spread::from_samples(rounds.iter().map(figure));
         let per_second =
-            |rounds: &[Measured]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
-        OfRoute {
+            |rounds: &[RouteSample]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
+        RouteStats {
             route: *route,
             per_second: spread(|round| round.per_second),
-            over_null: Spread::from_ratios(per_second(&rounds), per_second(&null)),
+            over_null: Spread::from_ratios(per_second(&rounds), per_second(&baseline)),
             p50_ms: spread(|round| round.latency.p50_ms),
             p99_ms: spread(|round| round.latency.p99_ms),
             server_user_us: spread(|round| round.server_user_us),
@@ -124,13 +125,13 @@ pub(crate) fn measure(
     Ok(routes.iter().zip(measured).map(of_route).collect())
 }
 
-impl Figures {
+impl HttpReport {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&HEADINGS);
-        for OfConnections { connections, routes } in &self.by_connections {
+        for ConnectionStats { connections, routes } in &self.by_connections {
             for of in routes {
-                let is_the_goals = of.route == Route::Present && *connections == 256;
-                table.push_row(&of.row(&connections.to_string(), if is_the_goals { "≥ 0.80" } else { "" }));
+                let has_goal = of.route == Route::Present && *connections == 256;
+                table.push_row(&of.table_row(&connections.to_string(), if has_goal { "≥ 0.80" } else { "" }));
             }
         }
         table.to_string()
@@ -149,15 +150,15 @@ pub(crate) const HEADINGS: [&str; 8] = [
     "Load's CPU: user + system, µs",
 ];
 
-impl OfRoute {
+impl RouteStats {
     /// A row of a table.
-    pub(crate) fn row(&self, connections: &str, goal: &str) -> [String; 8] {
+    pub(crate) fn table_row(&self, connections: &str, goal: &str) -> [String; 8] {
         let over_null =
             if self.route == Route::Null { String::new() } else { format!("{:.2}", self.over_null) };
         let cpu = |user: Spread, system: Spread| format!("{:.1} + {:.1}", user.median, system.median);
         [
             connections.to_owned(),
-            self.route.does().to_owned(),
+            self.route.description().to_owned(),
             self.per_second.to_string(),
             over_null,
             goal.to_owned(),

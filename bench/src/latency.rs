@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::http::route::{Presents, Route};
-use crate::http::server_process::Served;
-use crate::load::response::Reading;
+use crate::http::route::{PresentRequests, Route};
+use crate::http::server_process::ServerProcess;
+use crate::load::response::ResponseReader;
 use crate::load::schedule::{self, Schedule};
-use crate::suite::Options;
-use crate::workload::Gifts;
+use crate::suite::SuiteOptions;
+use crate::workload::PresentWorkload;
 use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::latency::{Latency, LatencySamples};
 use pactolus_reports::machine::disk::{RECORD_BYTES, SyncProbe};
@@ -22,7 +22,7 @@ use pactolus_reports::table::{MarkdownTable, format_number};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many presents come alone, one after the other, in one measurement [default: 300; 100 with --quick]
     #[arg(long)]
     alone: Option<u64>,
@@ -44,14 +44,14 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Figures {
-    alone: Alone,
-    half: Half,
+struct LatencyReport {
+    alone: UnloadedLatency,
+    half: HalfLoadLatency,
 }
 
 /// Presents that come alone, and syncs of the disk, in turn.
 #[derive(Serialize)]
-struct Alone {
+struct UnloadedLatency {
     presents: u64,
     rounds: u64,
     present_p50_ms: Spread,
@@ -64,7 +64,7 @@ struct Alone {
 
 /// Presents at half of the most.
 #[derive(Serialize)]
-struct Half {
+struct HalfLoadLatency {
     connections: usize,
     most_per_second: f64,
     /// How many were due a second.
@@ -76,51 +76,53 @@ struct Half {
 }
 
 /// Measures both, on one server.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
-    let folder = options.temporary()?;
-    let mut server = Served::start(&folder.path().join("store"), Gifts::to(players), 0)?;
-    let figures = Figures {
-        alone: alone(arguments, options, &mut server, folder.path())?,
-        half: half(arguments, options, &mut server)?,
+    let folder = options.temp_dir()?;
+    let mut server =
+        ServerProcess::start(&folder.path().join("store"), PresentWorkload::for_players(players), 0)?;
+    let figures = LatencyReport {
+        alone: measure_unloaded(arguments, options, &mut server, folder.path())?,
+        half: measure_half_load(arguments, options, &mut server)?,
     };
     ReportSection::new("latency", figures.table(), &figures)
 }
 
 #[derive(Clone, Copy)]
-enum Subject {
+enum TimedOperation {
     Present,
     Fdatasync,
 }
 
 /// Measures one client that sends a present, waits for the answer, and sends the next.
-fn alone(
-    arguments: &Arguments,
-    options: &Options,
-    server: &mut Served,
+fn measure_unloaded(
+    arguments: &Args,
+    options: &SuiteOptions,
+    server: &mut ServerProcess,
     folder: &Path,
-) -> anyhow::Result<Alone> {
+) -> anyhow::Result<UnloadedLatency> {
     let presents = arguments.alone.unwrap_or(options.pick(300, 100));
     let rounds = arguments.rounds.unwrap_or(options.pick(51, 5));
     eprintln!("latency: {presents} presents, one by one");
-    let mut client = Client::connect(&server.address)?;
+    let mut client = BlockingClient::connect(&server.address)?;
     let mut probe = SyncProbe::new(folder)?;
-    let measured = measure_interleaved(rounds, &[Subject::Present, Subject::Fdatasync], |subject| {
-        let mut waits = LatencySamples::default();
-        for number in server.new_gifts(presents) {
-            waits.push(match subject {
-                Subject::Present => client.give(server, number)?,
-                Subject::Fdatasync => probe.append()?,
-            });
-        }
-        Ok(waits.summarize())
-    })?;
+    let measured =
+        measure_interleaved(rounds, &[TimedOperation::Present, TimedOperation::Fdatasync], |subject| {
+            let mut latencies = LatencySamples::default();
+            for number in server.reserve_numbers(presents) {
+                latencies.push(match subject {
+                    TimedOperation::Present => client.time_present(server, number)?,
+                    TimedOperation::Fdatasync => probe.append()?,
+                });
+            }
+            Ok(latencies.summarize())
+        })?;
     let of = |subject: usize, figure: fn(&Latency) -> f64| -> Vec<f64> {
         measured[subject].iter().map(figure).collect()
     };
     let spread = |subject, figure| Spread::from_samples(of(subject, figure));
     let ratio = |figure| Spread::from_ratios(of(0, figure), of(1, figure));
-    Ok(Alone {
+    Ok(UnloadedLatency {
         presents,
         rounds,
         present_p50_ms: spread(0, |of| of.p50_ms),
@@ -133,7 +135,11 @@ fn alone(
 }
 
 /// Finds out the most that is possible, and measures at half of it.
-fn half(arguments: &Arguments, options: &Options, server: &mut Served) -> anyhow::Result<Half> {
+fn measure_half_load(
+    arguments: &Args,
+    options: &SuiteOptions,
+    server: &mut ServerProcess,
+) -> anyhow::Result<HalfLoadLatency> {
     let connections = arguments.connections.unwrap_or(256);
     let requests = arguments.requests.unwrap_or(options.pick(1_000_000, 20_000));
     let minutes = arguments.minutes.unwrap_or(options.pick(10.0, 1.0 / 12.0));
@@ -142,50 +148,50 @@ fn half(arguments: &Arguments, options: &Options, server: &mut Served) -> anyhow
     eprintln!("latency: {per_second:.0} presents a second for {minutes:.1} minutes");
     let schedule = Schedule::new(per_second, Duration::from_secs_f64(minutes.max(0.0) * 60.0));
     // Each connection makes one more than it sends.
-    let numbers = server.new_gifts(schedule.count() + connections as u64);
-    let presents = Presents { host: server.address.clone(), gifts: server.gifts.clone() };
-    let waits = schedule.send(&server.address, connections, &presents, numbers.start)?;
-    Ok(Half {
+    let numbers = server.reserve_numbers(schedule.count() + connections as u64);
+    let presents = PresentRequests { host: server.address.clone(), workload: server.workload.clone() };
+    let latencies = schedule.send(&server.address, connections, &presents, numbers.start)?;
+    Ok(HalfLoadLatency {
         connections,
         most_per_second,
         per_second,
-        presents: waits.count() as u64,
+        presents: latencies.count() as u64,
         minutes,
-        latency: waits.summarize(),
+        latency: latencies.summarize(),
     })
 }
 
 /// A client without anything that could wake it late.
-struct Client {
+struct BlockingClient {
     stream: TcpStream,
-    reading: Reading,
+    reader: ResponseReader,
     request: Vec<u8>,
 }
 
-impl Client {
+impl BlockingClient {
     fn connect(address: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, reading: Reading::default(), request: Vec::new() })
+        Ok(Self { stream, reader: ResponseReader::default(), request: Vec::new() })
     }
 
     /// How long it takes until gift `number` is given; signing it does not count.
-    fn give(&mut self, server: &Served, number: u64) -> anyhow::Result<Duration> {
+    fn time_present(&mut self, server: &ServerProcess, number: u64) -> anyhow::Result<Duration> {
         self.request.clear();
-        Route::Present.write(&server.address, &server.gifts, number, &mut self.request);
-        let sent = Instant::now();
+        Route::Present.write_request(&server.address, &server.workload, number, &mut self.request);
+        let sent_at = Instant::now();
         self.stream.write_all(&self.request)?;
-        self.reading.begin();
+        self.reader.reset();
         loop {
-            let read = self.stream.read(self.reading.room())?;
-            if self.reading.is_whole(read, <Presents as schedule::Write>::EXPECTED)? {
-                return Ok(sent.elapsed());
+            let read = self.stream.read(self.reader.unfilled())?;
+            if self.reader.is_complete(read, <PresentRequests as schedule::RequestSource>::EXPECTED_PREFIX)? {
+                return Ok(sent_at.elapsed());
             }
         }
     }
 }
 
-impl Figures {
+impl LatencyReport {
     fn table(&self) -> String {
         let Self { alone, half } = self;
         let mut table = MarkdownTable::new(&["What", "Figure", "Goal"]);

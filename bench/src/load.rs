@@ -17,30 +17,30 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 
-use self::response::Reading;
+use self::response::ResponseReader;
 use pactolus_reports::latency::LatencySamples;
 
 /// How many threads send, each for its own connections: as many as there are cores on the machine that the goals are
 /// for, and each with a runtime of its own, so that none wakes another.
-const THREADS: usize = 2;
+const SENDER_THREADS: usize = 2;
 
 /// Requests as they go out, head and body, one after the other in memory.
-pub(crate) struct Requests {
+pub(crate) struct PreparedRequests {
     bytes: Vec<u8>,
     /// Where each ends.
     ends: Vec<usize>,
     /// How every answer's body must begin.
-    expected: &'static [u8],
+    expected_prefix: &'static [u8],
 }
 
-impl Requests {
+impl PreparedRequests {
     /// Those with these numbers; `write` adds one to the bytes.
     pub(crate) fn new(
         numbers: Range<u64>,
         expected: &'static [u8],
         mut write: impl FnMut(u64, &mut Vec<u8>),
     ) -> Self {
-        let mut requests = Self { bytes: Vec::new(), ends: Vec::new(), expected };
+        let mut requests = Self { bytes: Vec::new(), ends: Vec::new(), expected_prefix: expected };
         for number in numbers {
             write(number, &mut requests.bytes);
             requests.ends.push(requests.bytes.len());
@@ -56,50 +56,54 @@ impl Requests {
 }
 
 /// What sending came to.
-pub(crate) struct Sent {
-    pub(crate) took: Duration,
-    pub(crate) waits: LatencySamples,
+pub(crate) struct LoadResult {
+    pub(crate) elapsed: Duration,
+    pub(crate) latencies: LatencySamples,
 }
 
 /// Sends all requests on so many connections; every one has to be answered as is expected.
-pub(crate) fn send(address: &str, requests: Requests, connections: usize) -> anyhow::Result<Sent> {
+pub(crate) fn send(
+    address: &str,
+    requests: PreparedRequests,
+    connections: usize,
+) -> anyhow::Result<LoadResult> {
     let mut idle = connect(address, connections)?;
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
-    let of_each = connections.div_ceil(THREADS).max(1);
+    let per_thread = connections.div_ceil(SENDER_THREADS).max(1);
     let begun = Instant::now();
     let mut threads = Vec::new();
     while !idle.is_empty() {
-        let own = idle.split_off(idle.len().saturating_sub(of_each));
+        let share = idle.split_off(idle.len().saturating_sub(per_thread));
         let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
-        threads.push(std::thread::spawn(move || send_from_here(own, &requests, &next)));
+        threads.push(std::thread::spawn(move || send_on_this_thread(share, &requests, &next)));
     }
-    let mut waits = LatencySamples::default();
+    let mut latencies = LatencySamples::default();
     for thread in threads {
-        waits.append(thread.join().map_err(|_| anyhow::anyhow!("a thread of the load panicked"))??);
+        latencies.append(thread.join().map_err(|_| anyhow::anyhow!("a thread of the load panicked"))??);
     }
-    Ok(Sent { took: begun.elapsed(), waits })
+    Ok(LoadResult { elapsed: begun.elapsed(), latencies })
 }
 
 /// Sends from this thread, on these connections.
-fn send_from_here(
+fn send_on_this_thread(
     connections: Vec<StdStream>,
-    requests: &Arc<Requests>,
+    requests: &Arc<PreparedRequests>,
     next: &Arc<AtomicUsize>,
 ) -> anyhow::Result<LatencySamples> {
     Builder::new_current_thread().enable_io().build()?.block_on(async {
-        let room = requests.ends.len() / connections.len() / THREADS;
+        let capacity = requests.ends.len() / connections.len() / SENDER_THREADS;
         let mut tasks = Vec::new();
         for stream in connections {
-            let mut connection = Connection::new(stream)?;
+            let mut connection = LoadConnection::new(stream)?;
             let (requests, next) = (Arc::clone(requests), Arc::clone(next));
             tasks.push(tokio::spawn(async move {
-                let mut waits = LatencySamples::with_capacity(room);
+                let mut latencies = LatencySamples::with_capacity(capacity);
                 while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let sent = Instant::now();
-                    connection.exchange(request, requests.expected).await?;
-                    waits.push(sent.elapsed());
+                    connection.exchange(request, requests.expected_prefix).await?;
+                    latencies.push(sent.elapsed());
                 }
-                anyhow::Ok(waits)
+                anyhow::Ok(latencies)
             }));
         }
         let mut waits = LatencySamples::default();
@@ -123,24 +127,24 @@ fn connect(address: &str, count: usize) -> anyhow::Result<Vec<StdStream>> {
 }
 
 /// A connection that is kept, with the memory that answers are read into.
-struct Connection {
+struct LoadConnection {
     stream: TcpStream,
-    reading: Reading,
+    reader: ResponseReader,
 }
 
-impl Connection {
+impl LoadConnection {
     /// In the runtime of the thread that calls it.
     fn new(stream: StdStream) -> std::io::Result<Self> {
-        Ok(Self { stream: TcpStream::from_std(stream)?, reading: Reading::default() })
+        Ok(Self { stream: TcpStream::from_std(stream)?, reader: ResponseReader::default() })
     }
 
     /// Sends a request and waits for its answer, whose body must begin as expected.
     async fn exchange(&mut self, request: &[u8], expected: &[u8]) -> anyhow::Result<()> {
         self.stream.write_all(request).await?;
-        self.reading.begin();
+        self.reader.reset();
         loop {
-            let read = self.stream.read(self.reading.room()).await?;
-            if self.reading.is_whole(read, expected)? {
+            let read = self.stream.read(self.reader.unfilled()).await?;
+            if self.reader.is_complete(read, expected)? {
                 return Ok(());
             }
         }
@@ -152,9 +156,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_lie_one_after_the_other() {
+    fn get_returns_each_request_by_index() {
         let requests =
-            Requests::new(8..11, b"", |number, bytes| bytes.extend(number.to_string().into_bytes()));
+            PreparedRequests::new(8..11, b"", |number, bytes| bytes.extend(number.to_string().into_bytes()));
         let all: Vec<_> = (0..4).map(|index| requests.get(index)).collect();
         assert_eq!(all, [Some(&b"8"[..]), Some(b"9"), Some(b"10"), None]);
     }

@@ -22,7 +22,7 @@ mod workload;
 
 use clap::{Parser, Subcommand};
 
-use crate::suite::Options;
+use crate::suite::SuiteOptions;
 use pactolus_reports::report::ReportSection;
 
 #[global_allocator]
@@ -31,84 +31,84 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Measures the bank: everything, or one part.
 #[derive(Parser)]
 #[command(name = "bench", bin_name = "cargo xtask bench")]
-struct Arguments {
+struct Cli {
     #[command(flatten)]
-    options: Options,
+    options: SuiteOptions,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<BenchCommand>,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum BenchCommand {
     #[command(flatten)]
-    Measure(Measure),
+    Benchmark(Benchmark),
     #[command(flatten)]
-    Helper(Helper),
+    Worker(WorkerCommand),
 }
 
 /// The parts, in the order in which the whole suite runs them: the quickest first.
 #[derive(Subcommand)]
-enum Measure {
+enum Benchmark {
     /// What verifying a present takes, beside the two HMACs that it cannot do without
-    Signatures(signatures::Arguments),
+    Signatures(signatures::Args),
     /// Signed durable presents a second over HTTP, in turn with routes of the same program that do less
-    Http(http::Arguments),
+    Http(http::Args),
     /// Balances and pages of statements a second over HTTP, in turn with a route that only parses
-    Reads(reads::Arguments),
+    Reads(reads::Args),
     /// Orders a second through the embedded engine, without HTTP; its memory, its disk, and how fast it opens
-    Engine(engine::Arguments),
+    Engine(engine::Args),
     /// How long a present takes that comes alone, and how long they take at half of the most that is possible
-    Latency(latency::Arguments),
+    Latency(latency::Args),
     /// Presents a second on PostgreSQL, by one node and by two, in turn with a ledger that pgbench drives
     ///
     /// It is not a part of the whole suite, which needs no database.
-    Postgres(postgres::Arguments),
+    Postgres(postgres::Args),
 }
 
 /// Processes that a part starts beside itself.
 #[derive(Subcommand)]
-enum Helper {
+enum WorkerCommand {
     /// Serves a bank
     #[command(hide = true)]
-    Serve(http::server::Arguments),
+    Serve(http::server::Args),
     /// Posts orders, and waits to be killed
     #[command(hide = true)]
-    Post(engine::post::Arguments),
+    Post(engine::post::Args),
     /// Opens a store, and closes it when it is told to
     #[command(hide = true)]
-    Open(engine::open::Arguments),
+    Open(engine::open::Args),
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { options, command } = Arguments::parse();
-    let parts = match command {
-        Some(Command::Helper(helper)) => return helper.run(),
-        Some(Command::Measure(part)) => vec![part],
-        None => Measure::all(),
+    let Cli { options, command } = Cli::parse();
+    let benchmarks = match command {
+        Some(BenchCommand::Worker(helper)) => return helper.run(),
+        Some(BenchCommand::Benchmark(benchmark)) => vec![benchmark],
+        None => Benchmark::all(),
     };
-    let circumstances = options.circumstances()?;
-    let mut found = Vec::new();
-    for part in parts {
+    let circumstances = options.run_context()?;
+    let mut sections = Vec::new();
+    for part in benchmarks {
         let part = part.run(&options)?;
         // At once, because the next part takes minutes and may be interrupted.
-        options.finish(&part, &circumstances)?;
-        found.push(part);
+        options.save_section(&part, &circumstances)?;
+        sections.push(part);
     }
-    options.print(&found, &circumstances)
+    options.print_json(&sections, &circumstances)
 }
 
-impl Measure {
+impl Benchmark {
     fn all() -> Vec<Self> {
         vec![
-            Self::Signatures(signatures::Arguments::default()),
-            Self::Http(http::Arguments::default()),
-            Self::Reads(reads::Arguments::default()),
-            Self::Engine(engine::Arguments::default()),
-            Self::Latency(latency::Arguments::default()),
+            Self::Signatures(signatures::Args::default()),
+            Self::Http(http::Args::default()),
+            Self::Reads(reads::Args::default()),
+            Self::Engine(engine::Args::default()),
+            Self::Latency(latency::Args::default()),
         ]
     }
 
-    fn run(&self, options: &Options) -> anyhow::Result<ReportSection> {
+    fn run(&self, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
         match self {
             Self::Signatures(arguments) => signatures::run(arguments, options),
             Self::Http(arguments) => http::run(arguments, options),
@@ -120,7 +120,7 @@ impl Measure {
     }
 }
 
-impl Helper {
+impl WorkerCommand {
     fn run(&self) -> anyhow::Result<()> {
         match self {
             Self::Serve(arguments) => http::server::run(arguments),

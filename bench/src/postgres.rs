@@ -16,16 +16,16 @@ use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
 use crate::http::route::Route;
-use crate::http::server_process::Served;
-use crate::suite::Options;
-use crate::workload::Gifts;
+use crate::http::server_process::ServerProcess;
+use crate::suite::SuiteOptions;
+use crate::workload::PresentWorkload;
 use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many connections are kept, to all nodes together; one request waits on each [default: 256]
     #[arg(long)]
     connections: Option<usize>,
@@ -48,15 +48,15 @@ pub(crate) struct Arguments {
 
 /// What is measured in turn.
 #[derive(Clone, Copy)]
-enum Subject {
+enum LedgerSetup {
     OneNode,
-    ByHand,
+    HandWritten,
     TwoNodes,
 }
 
 /// What a measurement came to.
 #[derive(Clone, Copy, Serialize)]
-struct Measured {
+struct PostgresSample {
     per_second: f64,
     wal_bytes_per_order: f64,
     /// Of posting; sessions are read by statements of their own, some hundred at once.
@@ -64,15 +64,15 @@ struct Measured {
 }
 
 #[derive(Serialize)]
-struct Figures {
+struct PostgresReport {
     connections: usize,
     players: u64,
     requests: u64,
     rounds: u64,
     pgbench_clients: usize,
-    one_node: Of,
-    by_hand: Of,
-    two_nodes: Of,
+    one_node: LedgerStats,
+    by_hand: LedgerStats,
+    two_nodes: LedgerStats,
     /// What is on disk for an order in each table, its index included.
     order_bytes: f64,
     bill_bytes: f64,
@@ -82,15 +82,15 @@ struct Figures {
 
 /// What one of them came to, round by round.
 #[derive(Serialize)]
-struct Of {
+struct LedgerStats {
     per_second: Spread,
     over_by_hand: Spread,
     wal_bytes_per_order: Spread,
     round_trips_per_order: Spread,
-    rounds: Vec<Measured>,
+    rounds: Vec<PostgresSample>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let connections = arguments.connections.unwrap_or(256);
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let requests = arguments.requests.unwrap_or(options.pick(100_000, 5000));
@@ -98,25 +98,27 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
     let cluster = Cluster::start("");
     let runtime = Runtime::new()?;
     runtime.block_on(migrate(&cluster.url().parse()?, None))?;
-    let by_hand = ByHand {
+    let hand_written = HandWrittenLedger {
         pgbench: cluster.bin_dir().join("pgbench"),
         port: cluster.port(),
-        script: ByHand::create(&cluster, players)?,
+        script: HandWrittenLedger::create_tables(&cluster, players)?,
         clients: arguments.pgbench_clients.unwrap_or(64),
         seconds: arguments.pgbench_s.unwrap_or(options.pick(5, 1)),
     };
     let url = cluster.url();
     // The second node's gifts are numbered from where the first will never come.
-    let node = |first| Served::node(url.as_ref(), Gifts::to(players), first);
+    let node = |first| {
+        ServerProcess::start_without_login(url.as_ref(), PresentWorkload::for_players(players), first)
+    };
     let mut nodes = [node(0)?, node(1 << 40)?];
     nodes[0].log_in()?;
 
-    let subjects = [Subject::OneNode, Subject::ByHand, Subject::TwoNodes];
+    let subjects = [LedgerSetup::OneNode, LedgerSetup::HandWritten, LedgerSetup::TwoNodes];
     let measured = measure_interleaved(rounds, &subjects, |subject| {
         let measured = match subject {
-            Subject::OneNode => present(&cluster, &mut nodes[..1], requests, connections),
-            Subject::TwoNodes => present(&cluster, &mut nodes, requests, connections),
-            Subject::ByHand => by_hand.measure(&cluster),
+            LedgerSetup::OneNode => measure_presents(&cluster, &mut nodes[..1], requests, connections),
+            LedgerSetup::TwoNodes => measure_presents(&cluster, &mut nodes, requests, connections),
+            LedgerSetup::HandWritten => hand_written.measure(&cluster),
         }?;
         eprintln!("    {:<30} {:>8.0}/s", subject.name(), measured.per_second);
         Ok(measured)
@@ -127,21 +129,21 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
     })?;
     ensure!(audited.is_clean(), "the books are wrong: {:?}", audited.findings);
 
-    let [one, hand, two] =
-        <[Vec<Measured>; 3]>::try_from(measured).map_err(|_| anyhow::anyhow!("three subjects"))?;
+    let [one, hand_rounds, two] =
+        <[Vec<PostgresSample>; 3]>::try_from(measured).map_err(|_| anyhow::anyhow!("three subjects"))?;
     let bytes = |table: &str, rows: u64| -> anyhow::Result<f64> {
         let bytes = query_scalar(&url, &format!("SELECT pg_total_relation_size('pactolus.{table}')"));
         Ok(bytes.parse::<f64>()? / to_f64(rows))
     };
-    let figures = Figures {
+    let figures = PostgresReport {
         connections,
         players,
         requests,
         rounds,
-        pgbench_clients: by_hand.clients,
-        one_node: Of::rounds(one, &hand),
-        two_nodes: Of::rounds(two, &hand),
-        by_hand: Of::rounds(hand.clone(), &hand),
+        pgbench_clients: hand_written.clients,
+        one_node: LedgerStats::from_rounds(one, &hand_rounds),
+        two_nodes: LedgerStats::from_rounds(two, &hand_rounds),
+        by_hand: LedgerStats::from_rounds(hand_rounds.clone(), &hand_rounds),
         order_bytes: bytes("orders", audited.orders)?,
         bill_bytes: bytes("bills", audited.orders)?,
         account_bytes: bytes("accounts", audited.accounts)?,
@@ -150,41 +152,41 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
     ReportSection::new("postgres", figures.table(), &figures)
 }
 
-impl Subject {
+impl LedgerSetup {
     const fn name(self) -> &'static str {
         match self {
             Self::OneNode => "one node",
-            Self::ByHand => "a statement for each order",
+            Self::HandWritten => "a statement for each order",
             Self::TwoNodes => "two nodes",
         }
     }
 }
 
 /// Sends so many presents, spread over nodes.
-fn present(
+fn measure_presents(
     cluster: &Cluster,
-    nodes: &mut [Served],
+    nodes: &mut [ServerProcess],
     requests: u64,
     connections: usize,
-) -> anyhow::Result<Measured> {
+) -> anyhow::Result<PostgresSample> {
     let count = nodes.len();
-    let (of_each, connections) = (requests / u64::try_from(count)?, connections / count);
+    let (per_node, connections) = (requests / u64::try_from(count)?, connections / count);
     let transactions = || -> anyhow::Result<u64> {
         Ok(query_scalar(&cluster.url(), "SELECT count(DISTINCT xmin::text) FROM pactolus.orders").parse()?)
     };
     let before = transactions()?;
-    let mut measured = observed(cluster, || {
+    let mut measured = measure_wal(cluster, || {
         let per_second = std::thread::scope(|scope| {
             let sending: Vec<_> = nodes
                 .iter_mut()
-                .map(|node| scope.spawn(|| node.measure(Route::Present, of_each, connections)))
+                .map(|node| scope.spawn(|| node.measure(Route::Present, per_node, connections)))
                 .collect();
             let sent = sending
                 .into_iter()
                 .map(|node| node.join().map_err(|_| anyhow::anyhow!("a node's load panicked"))?);
             sent.map(|sent| Ok(sent?.per_second)).sum::<anyhow::Result<f64>>()
         })?;
-        Ok((per_second, to_f64(of_each) * to_f64(u64::try_from(count)?)))
+        Ok((per_second, to_f64(per_node) * to_f64(u64::try_from(count)?)))
     })?;
     // The statements that lock and read are sent at once, and so are those that write and the commit.
     measured.round_trips_per_order = 2.0 * to_f64(transactions()? - before) / to_f64(requests);
@@ -192,21 +194,24 @@ fn present(
 }
 
 /// Runs what says how many orders a second it made, and how many, and looks what the server wrote for it.
-fn observed(cluster: &Cluster, run: impl FnOnce() -> anyhow::Result<(f64, f64)>) -> anyhow::Result<Measured> {
+fn measure_wal(
+    cluster: &Cluster,
+    run: impl FnOnce() -> anyhow::Result<(f64, f64)>,
+) -> anyhow::Result<PostgresSample> {
     // What others left to do is not this one's to pay for.
     execute(&cluster.url(), "CHECKPOINT");
     let before = query_scalar(&cluster.url(), "SELECT pg_current_wal_lsn()");
     let (per_second, orders) = run()?;
     let since = format!("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{before}')");
     let bytes: f64 = query_scalar(&cluster.url(), &since).parse()?;
-    Ok(Measured { per_second, wal_bytes_per_order: bytes / orders, round_trips_per_order: 1.0 })
+    Ok(PostgresSample { per_second, wal_bytes_per_order: bytes / orders, round_trips_per_order: 1.0 })
 }
 
-impl Of {
-    fn rounds(rounds: Vec<Measured>, hand: &[Measured]) -> Self {
-        let spread = |figure: fn(&Measured) -> f64| Spread::from_samples(rounds.iter().map(figure));
+impl LedgerStats {
+    fn from_rounds(rounds: Vec<PostgresSample>, hand: &[PostgresSample]) -> Self {
+        let spread = |figure: fn(&PostgresSample) -> f64| Spread::from_samples(rounds.iter().map(figure));
         let per_second =
-            |rounds: &[Measured]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
+            |rounds: &[PostgresSample]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
         Self {
             per_second: spread(|round| round.per_second),
             over_by_hand: Spread::from_ratios(per_second(&rounds), per_second(hand)),
@@ -217,7 +222,7 @@ impl Of {
     }
 }
 
-impl Figures {
+impl PostgresReport {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&[
             "Ledger",
@@ -228,16 +233,20 @@ impl Figures {
             "Round trips for an order",
         ]);
         let rows = [
-            (Subject::ByHand, &self.by_hand),
-            (Subject::OneNode, &self.one_node),
-            (Subject::TwoNodes, &self.two_nodes),
+            (LedgerSetup::HandWritten, &self.by_hand),
+            (LedgerSetup::OneNode, &self.one_node),
+            (LedgerSetup::TwoNodes, &self.two_nodes),
         ];
         for (subject, of) in rows {
             table.push_row(&[
                 subject.name().to_owned(),
                 of.per_second.to_string(),
                 format!("{:.2}", of.over_by_hand),
-                if matches!(subject, Subject::ByHand) { String::new() } else { "≥ 1.50".to_owned() },
+                if matches!(subject, LedgerSetup::HandWritten) {
+                    String::new()
+                } else {
+                    "≥ 1.50".to_owned()
+                },
                 format_number(of.wal_bytes_per_order.median, 0),
                 format_number(of.round_trips_per_order.median, 3),
             ]);
@@ -256,7 +265,7 @@ impl Figures {
 }
 
 /// The ledger that somebody would write by hand.
-struct ByHand {
+struct HandWrittenLedger {
     pgbench: PathBuf,
     port: u16,
     script: NamedTempFile,
@@ -264,9 +273,9 @@ struct ByHand {
     seconds: u64,
 }
 
-impl ByHand {
+impl HandWrittenLedger {
     /// Makes its tables, and the script that gives.
-    fn create(cluster: &Cluster, players: u64) -> anyhow::Result<NamedTempFile> {
+    fn create_tables(cluster: &Cluster, players: u64) -> anyhow::Result<NamedTempFile> {
         execute(
             &cluster.url(),
             &format!(
@@ -295,27 +304,27 @@ impl ByHand {
         Ok(file)
     }
 
-    fn measure(&self, cluster: &Cluster) -> anyhow::Result<Measured> {
-        observed(cluster, || {
+    fn measure(&self, cluster: &Cluster) -> anyhow::Result<PostgresSample> {
+        measure_wal(cluster, || {
             let mut pgbench = Command::new(&self.pgbench);
             pgbench.args(["-h", "127.0.0.1", "-U", "postgres", "-n", "-M", "prepared", "-j", "2"]);
             pgbench.args(["-p", &self.port.to_string(), "-c", &self.clients.to_string()]);
             pgbench.args(["-T", &self.seconds.to_string(), "-f"]).arg(self.script.path()).arg("postgres");
             let output = pgbench.output()?;
             ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
-            let told = String::from_utf8(output.stdout)?;
+            let stdout = String::from_utf8(output.stdout)?;
             Ok((
-                told_after(&told, "tps = ")?,
-                told_after(&told, "number of transactions actually processed: ")?,
+                number_after(&stdout, "tps = ")?,
+                number_after(&stdout, "number of transactions actually processed: ")?,
             ))
         })
     }
 }
 
 /// The figure that stands after these words at the beginning of a line.
-fn told_after(told: &str, words: &str) -> anyhow::Result<f64> {
-    let line = told.lines().find_map(|line| line.strip_prefix(words));
-    let line = line.with_context(|| format!("pgbench tells no {words:?}: {told}"))?;
+fn number_after(stdout: &str, label: &str) -> anyhow::Result<f64> {
+    let line = stdout.lines().find_map(|line| line.strip_prefix(label));
+    let line = line.with_context(|| format!("pgbench tells no {label:?}: {stdout}"))?;
     let end = line.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(line.len());
     Ok(line[..end].parse()?)
 }

@@ -7,16 +7,16 @@ use serde::Serialize;
 
 use crate::engine::post;
 use crate::http::route::Route;
-use crate::http::server_process::Served;
-use crate::http::{HEADINGS, OfRoute, measure};
-use crate::suite::Options;
-use crate::workload::Gifts;
+use crate::http::server_process::ServerProcess;
+use crate::http::{HEADINGS, RouteStats, measure_routes};
+use crate::suite::SuiteOptions;
+use crate::workload::PresentWorkload;
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::MarkdownTable;
 
 /// How to measure.
 #[derive(clap::Args, Default)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many connections are kept; one request waits on each [default: 256]
     #[arg(long)]
     connections: Option<usize>,
@@ -32,37 +32,37 @@ pub(crate) struct Arguments {
 }
 
 /// So many that hardly any player has fewer than the 20 of a page.
-const ORDERS_OF_A_PLAYER: u64 = 40;
+const ORDERS_PER_PLAYER: u64 = 40;
 
 const ROUTES: [Route; 3] = [Route::Null, Route::GetBalance, Route::Statement];
 
 #[derive(Serialize)]
-struct Figures {
+struct ReadsReport {
     connections: usize,
     players: u64,
     orders: u64,
     requests: u64,
     rounds: u64,
-    routes: Vec<OfRoute>,
+    routes: Vec<RouteStats>,
 }
 
 /// Fills a store, and measures the routes in turn.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let connections = arguments.connections.unwrap_or(256);
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let requests = arguments.requests.unwrap_or(options.pick(100_000, 10_000));
     let rounds = arguments.rounds.unwrap_or(options.pick(9, 3));
-    let folder = options.temporary()?;
+    let folder = options.temp_dir()?;
     let store = folder.path().join("store");
-    let orders = players * ORDERS_OF_A_PLAYER;
+    let orders = players * ORDERS_PER_PLAYER;
     eprintln!("reads: {players} players with {orders} orders, {requests} requests at a time");
-    drop(post::post_all(&post::Arguments::new(orders, players, 4096), &store)?);
-    let mut server = Served::start(&store, Gifts::to(players), orders)?;
-    let routes = measure(&mut server, &ROUTES, requests, connections, rounds)?;
+    drop(post::post_all(&post::Args::new(orders, players, 4096), &store)?);
+    let mut server = ServerProcess::start(&store, PresentWorkload::for_players(players), orders)?;
+    let routes = measure_routes(&mut server, &ROUTES, requests, connections, rounds)?;
     let mut table = MarkdownTable::new(&HEADINGS);
-    for of in &routes {
-        table.push_row(&of.row(&connections.to_string(), ""));
+    for stats in &routes {
+        table.push_row(&stats.table_row(&connections.to_string(), ""));
     }
-    let figures = Figures { connections, players, orders, requests, rounds, routes };
+    let figures = ReadsReport { connections, players, orders, requests, rounds, routes };
     ReportSection::new("reads", table.to_string(), &figures)
 }

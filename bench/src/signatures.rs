@@ -13,15 +13,15 @@ use pactolus_protocol::{Body, Call, Dialect, DialectPolicy, MpSig, Present, Unve
 use serde::Serialize;
 use sha2::Sha256;
 
-use crate::suite::Options;
-use crate::workload::{ENVIRONMENT, Gifts, MIDAS_KEY, SESSION_KEY, TOKEN};
+use crate::suite::SuiteOptions;
+use crate::workload::{ACCESS_TOKEN, ENVIRONMENT, MIDAS_KEY, PresentWorkload, SESSION_KEY};
 use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, to_f64};
 
 /// How to measure.
 #[derive(clap::Args, Default)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many presents are verified in one measurement [default: 2,000; 500 with --quick]
     #[arg(long)]
     presents: Option<u64>,
@@ -32,20 +32,20 @@ pub(crate) struct Arguments {
 
 /// How many bodies are verified again and again: few enough to stay near the core, as a body does that was just
 /// received.
-const BODIES: u64 = 64;
+const BODY_COUNT: u64 = 64;
 
 #[derive(Clone, Copy)]
-enum Subject {
+enum VerifyStage {
     /// Two HMACs over texts that lie ready.
     Hmacs,
     /// `verify_sig` and `verify_mp_sig` of calls that were read.
     Signatures,
     /// From the bytes of the body to a verified call.
-    Whole,
+    FullBody,
 }
 
 #[derive(Serialize)]
-struct Figures {
+struct SignaturesReport {
     presents: u64,
     rounds: u64,
     /// The lengths of what the two HMACs are over, the keys at the end included.
@@ -58,46 +58,46 @@ struct Figures {
 }
 
 /// Measures the three in turn.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let presents = arguments.presents.unwrap_or(options.pick(2000, 500));
     let rounds = arguments.rounds.unwrap_or(options.pick(1001, 101));
     eprintln!("signatures: {presents} presents at a time");
-    let gifts = Gifts::to(100_000);
-    let bodies: Vec<String> = (0..BODIES).map(|number| gifts.signed_present(number)).collect();
+    let workload = PresentWorkload::for_players(100_000);
+    let bodies: Vec<String> = (0..BODY_COUNT).map(|number| workload.signed_present(number)).collect();
     let parsed = bodies.iter().map(|body| Body::parse(body.as_bytes())).collect::<Result<Vec<_>, _>>()?;
     let texts = parsed.iter().map(signed_texts).collect::<anyhow::Result<Vec<_>>>()?;
-    let received = parsed.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
-    let (midas_mac, session_mac) = (keyed(MIDAS_KEY), keyed(SESSION_KEY));
+    let received = parsed.iter().map(read_call).collect::<anyhow::Result<Vec<_>>>()?;
+    let (midas_mac, session_mac) = (keyed_mac(MIDAS_KEY), keyed_mac(SESSION_KEY));
 
-    let subjects = [Subject::Hmacs, Subject::Signatures, Subject::Whole];
+    let subjects = [VerifyStage::Hmacs, VerifyStage::Signatures, VerifyStage::FullBody];
     let measured = measure_interleaved(rounds, &subjects, |subject| {
         let numbers = (0..bodies.len()).cycle().take(usize::try_from(presents)?);
-        let begun = Instant::now();
+        let started = Instant::now();
         match subject {
-            Subject::Hmacs => numbers.for_each(|number| {
+            VerifyStage::Hmacs => numbers.for_each(|number| {
                 let [sig, mp_sig] = &texts[number];
                 black_box(hmac(&midas_mac, sig));
                 black_box(hmac(&session_mac, mp_sig));
             }),
-            Subject::Signatures => {
+            VerifyStage::Signatures => {
                 for number in numbers {
-                    verify(&gifts, black_box(&received[number]))?;
+                    verify(&workload, black_box(&received[number]))?;
                 }
             }
-            Subject::Whole => {
+            VerifyStage::FullBody => {
                 for number in numbers {
                     let body = Body::parse(black_box(bodies[number].as_bytes()))?;
-                    verify(&gifts, &read(&body)?)?;
+                    verify(&workload, &read_call(&body)?)?;
                 }
             }
         }
-        Ok(begun.elapsed().as_secs_f64() * 1e9 / to_f64(presents))
+        Ok(started.elapsed().as_secs_f64() * 1e9 / to_f64(presents))
     })?;
 
     let spread = |subject: usize| Spread::from_samples(measured[subject].iter().copied());
     let ratio =
         |subject: usize| Spread::from_ratios(measured[subject].iter().copied(), measured[0].iter().copied());
-    let figures = Figures {
+    let figures = SignaturesReport {
         presents,
         rounds,
         text_bytes: texts[0].each_ref().map(Vec::len),
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
     ReportSection::new("signatures", figures.table(), &figures)
 }
 
-impl Figures {
+impl SignaturesReport {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&[
             "What",
@@ -141,37 +141,42 @@ impl Figures {
     }
 }
 
-fn read<'b>(body: &'b Body<'b>) -> anyhow::Result<UnverifiedCall<'b, Present>> {
+fn read_call<'b>(body: &'b Body<'b>) -> anyhow::Result<UnverifiedCall<'b, Present>> {
     Ok(UnverifiedCall::read(ENVIRONMENT, body, MpSig::Required)?)
 }
 
-fn verify(gifts: &Gifts, received: &UnverifiedCall<'_, Present>) -> anyhow::Result<()> {
-    received.verify_sig(&gifts.midas_key, DialectPolicy::Lenient)?;
-    received.verify_mp_sig(&gifts.session_key, &gifts.token, DialectPolicy::Lenient)?;
+fn verify(workload: &PresentWorkload, received: &UnverifiedCall<'_, Present>) -> anyhow::Result<()> {
+    received.verify_sig(&workload.midas_key, DialectPolicy::Lenient)?;
+    received.verify_mp_sig(&workload.session_key, &workload.access_token, DialectPolicy::Lenient)?;
     Ok(())
 }
 
 /// The texts that are signed, as `explain_*` shows them, with what it hides put back.
 fn signed_texts(body: &Body<'_>) -> anyhow::Result<[Vec<u8>; 2]> {
     let path = Present::path(ENVIRONMENT);
-    let sig =
-        pactolus_protocol::sign::sig(path, body, Dialect::DOCUMENTED, &Gifts::to(1).midas_key).to_string();
+    let sig = pactolus_protocol::sign::sig(
+        path,
+        body,
+        Dialect::DOCUMENTED,
+        &PresentWorkload::for_players(1).midas_key,
+    )
+    .to_string();
     let sig_text = masked_sig_text(path, body, Dialect::DOCUMENTED).replace("***", MIDAS_KEY);
     let mp_sig_text = masked_mp_sig_text(path, body, Dialect::DOCUMENTED, &sig)
-        .replacen("***", TOKEN, 1)
+        .replacen("***", ACCESS_TOKEN, 1)
         .replace("***", SESSION_KEY);
-    let made: [u8; 32] = hmac(&keyed(MIDAS_KEY), sig_text.as_bytes());
+    let made: [u8; 32] = hmac(&keyed_mac(MIDAS_KEY), sig_text.as_bytes());
     let hex: String = made.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     ensure!(hex == sig, "the text that is measured is not the one that is signed");
     Ok([sig_text.into_bytes(), mp_sig_text.into_bytes()])
 }
 
-fn keyed(key: &str) -> Hmac<Sha256> {
+fn keyed_mac(key: &str) -> Hmac<Sha256> {
     Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length")
 }
 
-fn hmac(keyed: &Hmac<Sha256>, text: &[u8]) -> [u8; 32] {
-    let mut mac = keyed.clone();
+fn hmac(keyed_mac: &Hmac<Sha256>, text: &[u8]) -> [u8; 32] {
+    let mut mac = keyed_mac.clone();
     mac.update(black_box(text));
     mac.finalize().into_bytes().into()
 }

@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The process; it is killed when this is dropped.
-pub(crate) struct Helper {
+pub(crate) struct WorkerProcess {
     process: Child,
-    told: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
-impl Helper {
+impl WorkerProcess {
     /// Starts this program with these arguments.
     pub(crate) fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> anyhow::Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
@@ -22,8 +22,8 @@ impl Helper {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let told = process.stdout.take().context("the process has an output")?;
-        Ok(Self { process, told: BufReader::new(told) })
+        let stdout = process.stdout.take().context("the process has an output")?;
+        Ok(Self { process, stdout: BufReader::new(stdout) })
     }
 
     /// Its number.
@@ -32,14 +32,14 @@ impl Helper {
     }
 
     /// What it tells next.
-    pub(crate) fn told<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
+    pub(crate) fn receive<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
         let mut line = String::new();
-        self.told.read_line(&mut line)?;
+        self.stdout.read_line(&mut line)?;
         serde_json::from_str(&line).context("a process of the benchmark ended before it should")
     }
 
     /// Lets it come to its end, and waits for that.
-    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+    pub(crate) fn shutdown(mut self) -> anyhow::Result<()> {
         drop(self.process.stdin.take());
         let status = self.process.wait()?;
         ensure!(status.success(), "a process of the benchmark failed ({status})");
@@ -47,7 +47,7 @@ impl Helper {
     }
 }
 
-impl Drop for Helper {
+impl Drop for WorkerProcess {
     /// Kills it as `kill -9` does.
     fn drop(&mut self) {
         // It may have ended by itself, which whoever asked it has found out then.
@@ -57,13 +57,13 @@ impl Drop for Helper {
 }
 
 /// In such a process: tells something.
-pub(crate) fn tell(what: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(what)?);
+pub(crate) fn send_message(message: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(message)?);
     Ok(())
 }
 
 /// In such a process: waits until it may come to its end.
-pub(crate) fn wait_for_the_end() -> anyhow::Result<()> {
+pub(crate) fn wait_for_shutdown() -> anyhow::Result<()> {
     let mut line = String::new();
     while std::io::stdin().read_line(&mut line)? > 0 {
         line.clear();

@@ -10,12 +10,12 @@ use pactolus_protocol::{
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
 pub(crate) const APPID: &str = "wx1234567";
-pub(crate) const OFFER: &str = "12345678";
-pub(crate) const ZONE: &str = "1";
+pub(crate) const OFFER_ID: &str = "12345678";
+pub(crate) const ZONE_ID: &str = "1";
 pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
 /// One for all players: what a session is worth does not depend on its key.
 pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
-pub(crate) const TOKEN: &str = "ACCESSTOKEN";
+pub(crate) const ACCESS_TOKEN: &str = "ACCESSTOKEN";
 /// Where all gifts are given.
 pub(crate) const ENVIRONMENT: Environment = Environment::Live;
 
@@ -24,29 +24,29 @@ const VALID: &str = "these values are valid";
 
 /// An app that gives, and everything it signs with.
 #[derive(Clone)]
-pub(crate) struct Gifts {
+pub(crate) struct PresentWorkload {
     players: u64,
     pub(crate) midas_key: MidasKey,
     pub(crate) session_key: SessionKey,
-    pub(crate) token: AccessToken,
+    pub(crate) access_token: AccessToken,
     appid: AppId,
-    offer: OfferId,
-    zone: ZoneId,
+    offer_id: OfferId,
+    zone_id: ZoneId,
     pf: Pf,
     ts: UnixSeconds,
 }
 
-impl Gifts {
+impl PresentWorkload {
     /// Gifts to so many players.
-    pub(crate) fn to(players: u64) -> Self {
+    pub(crate) fn for_players(players: u64) -> Self {
         Self {
             players: players.max(1),
             midas_key: MidasKey::new(MIDAS_KEY).expect(VALID),
             session_key: SessionKey::new(SESSION_KEY).expect(VALID),
-            token: AccessToken::new(TOKEN).expect(VALID),
+            access_token: AccessToken::new(ACCESS_TOKEN).expect(VALID),
             appid: AppId::new(APPID).expect(VALID),
-            offer: OfferId::new(OFFER).expect(VALID),
-            zone: ZoneId::new(ZONE).expect(VALID),
+            offer_id: OfferId::new(OFFER_ID).expect(VALID),
+            zone_id: ZoneId::new(ZONE_ID).expect(VALID),
             pf: Pf::new("android").expect(VALID),
             ts: UnixSeconds::new(1_507_530_737).expect(VALID),
         }
@@ -54,7 +54,7 @@ impl Gifts {
 
     /// Who gets gift `number`.
     pub(crate) fn player(&self, number: u64) -> OpenId {
-        player(mix(mix(number)) % self.players)
+        player(split_mix64(split_mix64(number)) % self.players)
     }
 
     /// All of them.
@@ -74,28 +74,28 @@ impl Gifts {
 
     /// The body of gift `number`, as a back end that keeps to the documents signs it.
     pub(crate) fn signed_present(&self, number: u64) -> String {
-        self.signed(&self.present(number))
+        self.sign(&self.present(number))
     }
 
     /// The signed body that asks for the balance of who gets gift `number`.
     pub(crate) fn signed_get_balance(&self, number: u64) -> String {
-        self.signed(&GetBalance { caller: self.caller(number) })
+        self.sign(&GetBalance { caller: self.caller(number) })
     }
 
     fn caller(&self, number: u64) -> Caller {
         Caller {
             openid: self.player(number),
             appid: self.appid,
-            offer_id: self.offer,
+            offer_id: self.offer_id,
             ts: self.ts,
-            zone_id: self.zone,
+            zone_id: self.zone_id,
             pf: self.pf,
             user_ip: None,
         }
     }
 
-    fn signed<C: Call>(&self, call: &C) -> String {
-        signed_body(call, ENVIRONMENT, &self.midas_key, Some((&self.session_key, &self.token)))
+    fn sign<C: Call>(&self, call: &C) -> String {
+        signed_body(call, ENVIRONMENT, &self.midas_key, Some((&self.session_key, &self.access_token)))
     }
 }
 
@@ -125,11 +125,11 @@ fn amount(number: u64) -> Amount {
 }
 
 fn bill_no(number: u64) -> BillNo {
-    BillNo::new(&format!("{:016x}{:08x}", mix(number), number & 0xffff_ffff)).expect(VALID)
+    BillNo::new(&format!("{:016x}{:08x}", split_mix64(number), number & 0xffff_ffff)).expect(VALID)
 }
 
 /// SplitMix64: a bijection, so no bill number comes twice.
-fn mix(number: u64) -> u64 {
+fn split_mix64(number: u64) -> u64 {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

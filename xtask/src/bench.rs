@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::postgres;
-use crate::step::{Failure, Step, workspace};
+use crate::step::{CommandStep, TaskError, workspace_root};
 
 /// Measure the bank: everything, or one part, such as `cargo xtask bench engine --orders 10000000`.
 ///
@@ -17,17 +17,17 @@ pub(crate) struct Args {
 }
 
 /// Runs the benchmarks. Nothing is printed beside what they print, which may be JSON for another program.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     const NAME: &str = "benchmark";
     if args.measure.iter().any(|word| word == "postgres") {
         postgres::install()?;
     }
     let mut words = vec!["run", "--quiet", "--release", "--package", "pactolus-bench", "--"];
     words.extend(args.measure.iter().map(String::as_str));
-    let command = Step::new(NAME, "cargo", &words).to_string();
-    match Command::new("cargo").args(&words).current_dir(workspace()).status() {
-        Err(source) => Err(Failure::NotStarted { name: NAME, source, command }),
-        Ok(status) if !status.success() => Err(Failure::Refused { name: NAME, status, command }),
+    let command = CommandStep::new(NAME, "cargo", &words).to_string();
+    match Command::new("cargo").args(&words).current_dir(workspace_root()).status() {
+        Err(source) => Err(TaskError::SpawnFailed { name: NAME, source, command }),
+        Ok(status) if !status.success() => Err(TaskError::Failed { name: NAME, status, command }),
         Ok(_) => Ok(()),
     }
 }

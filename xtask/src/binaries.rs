@@ -4,11 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::step::{Failure, Step, workspace};
+use crate::step::{CommandStep, TaskError, workspace_root};
 
 /// How they are built.
 #[derive(Clone, Copy)]
-pub(crate) enum Profile {
+pub(crate) enum BuildProfile {
     /// As people run them.
     Release,
     /// As the tests are.
@@ -16,21 +16,21 @@ pub(crate) enum Profile {
 }
 
 /// Builds them.
-pub(crate) fn build(profile: Profile) -> Result<(), Failure> {
+pub(crate) fn build(profile: BuildProfile) -> Result<(), TaskError> {
     let packages = ["build", "--quiet", "--package", "pactolus", "--package", "pactolus-torture"];
     let release: &[&str] = match profile {
-        Profile::Release => &["--release"],
-        Profile::Dev => &[],
+        BuildProfile::Release => &["--release"],
+        BuildProfile::Dev => &[],
     };
-    Step::new("build", "cargo", &[&packages, release].concat()).run()
+    CommandStep::new("build", "cargo", &[&packages, release].concat()).run()
 }
 
 /// The executable that a build made.
-pub(crate) fn executable(profile: Profile, name: &str) -> PathBuf {
+pub(crate) fn path(profile: BuildProfile, name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let folder = match profile {
-        Profile::Release => "release",
-        Profile::Dev => "debug",
+        BuildProfile::Release => "release",
+        BuildProfile::Dev => "debug",
     };
-    workspace().join(target).join(Path::new(folder)).join(name)
+    workspace_root().join(target).join(Path::new(folder)).join(name)
 }

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use self::report::{Ran, Stats};
-use self::targets::{TARGETS, Target};
-use crate::step::{Failure, Step, succeeds, workspace};
+use self::report::{FuzzerStats, TargetRun};
+use self::targets::{FuzzTarget, TARGETS};
+use crate::step::{CommandStep, TaskError, succeeds, workspace_root};
 use crate::tool;
 
 /// Fuzz what reads bytes of others: every target, or those that are named.
@@ -45,47 +45,47 @@ pub(crate) struct Args {
 }
 
 /// What one process of the fuzzer may take: an input that needs more is a bug.
-const LIMITS: [&str; 4] =
+const RESOURCE_LIMITS: [&str; 4] =
     ["-rss_limit_mb=2048", "-malloc_limit_mb=512", "-timeout=10", "-report_slow_units=10"];
 
 /// The longest inputs: several times what a target needs to go everywhere.
 const INPUT_BYTES_MAX: &str = "-max_len=4096";
 
 /// Inputs that are found, until the next `cargo clean`; logs beside them.
-const FOUND: &str = "target/fuzz/corpus";
-const LOGS: &str = "target/fuzz/logs";
+const WORKING_CORPUS_DIR: &str = "target/fuzz/corpus";
+const LOG_DIR: &str = "target/fuzz/logs";
 
 /// Builds the targets, runs them, and tells how they fared.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let targets = chosen(&args.targets)?;
+pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
+    let targets = select_targets(&args.targets)?;
     let programs = build()?;
     let mut runs = Vec::new();
     for target in targets {
-        let ran = fuzz(target, args, &programs)?;
+        let ran = run_target(target, args, &programs)?;
         println!("{ran}");
         let crashed = ran.crashed;
         runs.push(ran);
         if args.keep {
-            keep(target, &programs)?;
+            minimize_corpus(target, &programs)?;
         }
         if crashed {
             break;
         }
     }
     println!("\n{}", report::table(&runs));
-    let is_whole = args.targets.is_empty() && args.seconds.is_none() && args.executions.is_none();
-    let usual = || is_whole.then(|| workspace().join("docs"));
-    if let Some(folder) = args.into.clone().or_else(usual) {
-        report::keep(&runs, &command(args), &folder)?;
+    let is_full_run = args.targets.is_empty() && args.seconds.is_none() && args.executions.is_none();
+    let default_dir = || is_full_run.then(|| workspace_root().join("docs"));
+    if let Some(folder) = args.into.clone().or_else(default_dir) {
+        report::write_report(&runs, &rerun_command(args), &folder)?;
     }
     match runs.iter().find(|ran| ran.crashed) {
-        Some(ran) => Err(Failure::Crash { target: ran.target, log: ran.log.clone() }),
+        Some(ran) => Err(TaskError::FuzzCrash { target: ran.target, log: ran.log.clone() }),
         None => Ok(()),
     }
 }
 
 /// What repeats a run.
-fn command(args: &Args) -> String {
+fn rerun_command(args: &Args) -> String {
     let mut words = vec!["cargo xtask fuzz".to_owned()];
     words.extend(args.targets.iter().cloned());
     words.extend(args.seconds.map(|seconds| format!("--seconds {seconds}")));
@@ -93,13 +93,13 @@ fn command(args: &Args) -> String {
     words.join(" ")
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
+fn select_targets(names: &[String]) -> Result<Vec<&'static FuzzTarget>, TaskError> {
     if names.is_empty() {
         return Ok(TARGETS.iter().collect());
     }
     let find = |name: &String| {
         let known = TARGETS.iter().find(|target| target.name == name);
-        known.ok_or_else(|| Failure::NoTarget { name: name.clone(), known: targets::names() })
+        known.ok_or_else(|| TaskError::UnknownTarget { name: name.clone(), known: targets::names() })
     };
     names.iter().map(find).collect()
 }
@@ -107,87 +107,88 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
 /// Builds every target for the fuzzer; the folder with the programs.
 ///
 /// Without a sanitizer, which finds what `unsafe` code does, and our code has none: so it is ten times as fast.
-fn build() -> Result<PathBuf, Failure> {
+fn build() -> Result<PathBuf, TaskError> {
     tool::FUZZ.install()?;
     // It calls cargo itself, which has to be the one of a toolchain with which a program can be watched.
     let nightly = succeeds("cargo", &["+nightly", "--version"]);
     let variable = if nightly { ("RUSTUP_TOOLCHAIN", "nightly") } else { ("RUSTC_BOOTSTRAP", "1") };
-    let folder = workspace().join("target/fuzz").display().to_string();
-    let program = workspace().join(tool::FUZZ.path()).display().to_string();
+    let folder = workspace_root().join("target/fuzz").display().to_string();
+    let program = workspace_root().join(tool::FUZZ.path()).display().to_string();
     let words = ["build", "--fuzz-dir", "fuzz", "--sanitizer", "none", "--target-dir", &folder];
-    Step::new("build", &program, &words).with(variable.0, variable.1).without("CARGO").run()?;
-    let host = host().ok_or(Failure::Missing { what: "rustc, to say what machine this is" })?;
+    CommandStep::new("build", &program, &words).env(variable.0, variable.1).env_remove("CARGO").run()?;
+    let host = host_triple().ok_or(TaskError::MissingTool { what: "rustc, to say what machine this is" })?;
     Ok(Path::new(&folder).join(host).join("release"))
 }
 
 /// The triple for which programs are built here.
-fn host() -> Option<String> {
-    let told = Command::new("rustc").arg("-vV").output().ok()?.stdout;
-    let told = String::from_utf8(told).ok()?;
+fn host_triple() -> Option<String> {
+    let output = Command::new("rustc").arg("-vV").output().ok()?.stdout;
+    let told = String::from_utf8(output).ok()?;
     told.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
 }
 
 /// Runs one target within its bound.
-fn fuzz(target: &'static Target, args: &Args, programs: &Path) -> Result<Ran, Failure> {
-    let Target { name, executions } = *target;
-    let io = |source| Failure::Io { what: "a folder for the fuzzer", source };
-    let found = made(&workspace().join(FOUND).join(name)).map_err(io)?;
-    let kept = workspace().join("fuzz/crashes").join(name);
-    let log = made(&workspace().join(LOGS)).map_err(io)?.join(name);
-    let before = made(&kept).and_then(|kept| count(&kept)).map_err(io)?;
-    let bound = match (args.seconds, args.executions) {
+fn run_target(target: &'static FuzzTarget, args: &Args, programs: &Path) -> Result<TargetRun, TaskError> {
+    let FuzzTarget { name, executions } = *target;
+    let io = |source| TaskError::Io { what: "a folder for the fuzzer", source };
+    let working_corpus = create_dir(&workspace_root().join(WORKING_CORPUS_DIR).join(name)).map_err(io)?;
+    let crashes = workspace_root().join("fuzz/crashes").join(name);
+    let log = create_dir(&workspace_root().join(LOG_DIR)).map_err(io)?.join(name);
+    let before = create_dir(&crashes).and_then(|kept| count_entries(&kept)).map_err(io)?;
+    let limit_flag = match (args.seconds, args.executions) {
         (Some(seconds), _) => format!("-max_total_time={seconds}"),
         (None, bound) => format!("-runs={}", bound.unwrap_or(executions)),
     };
     let started = Instant::now();
-    let ended = Command::new(programs.join(name))
-        .args(LIMITS)
-        .args([INPUT_BYTES_MAX, "-print_final_stats=1", "-verbosity=1", &bound])
+    let status = Command::new(programs.join(name))
+        .args(RESOURCE_LIMITS)
+        .args([INPUT_BYTES_MAX, "-print_final_stats=1", "-verbosity=1", &limit_flag])
         .arg(format!("-seed={}", args.seed))
-        .arg(format!("-dict={}", workspace().join("fuzz/words.dict").display()))
-        .arg(format!("-artifact_prefix={}/", kept.display()))
-        .args([found, workspace().join("fuzz/corpus").join(name)])
-        .env("TMPDIR", folder_in_memory())
-        .current_dir(workspace())
+        .arg(format!("-dict={}", workspace_root().join("fuzz/words.dict").display()))
+        .arg(format!("-artifact_prefix={}/", crashes.display()))
+        .args([working_corpus, workspace_root().join("fuzz/corpus").join(name)])
+        .env("TMPDIR", ramdisk_or_temp_dir())
+        .current_dir(workspace_root())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(&log).map_err(io)?)
         .status()
-        .map_err(|source| Failure::Io { what: "the fuzzer", source })?;
+        .map_err(|source| TaskError::Io { what: "the fuzzer", source })?;
     let took = started.elapsed();
-    let stats = Stats::of(&String::from_utf8_lossy(&fs::read(&log).map_err(io)?));
-    let crashed = !ended.success() || count(&kept).map_err(io)? > before;
+    let stats = FuzzerStats::parse(&String::from_utf8_lossy(&fs::read(&log).map_err(io)?));
+    let crashed = !status.success() || count_entries(&crashes).map_err(io)? > before;
     // Git keeps no empty folder, and neither do we.
-    if count(&kept).map_err(io)? == 0 {
-        fs::remove_dir(&kept).map_err(io)?;
+    if count_entries(&crashes).map_err(io)? == 0 {
+        fs::remove_dir(&crashes).map_err(io)?;
     }
-    Ok(Ran { target: name, stats, took: took.max(Duration::from_millis(1)), crashed, log })
+    Ok(TargetRun { target: name, stats, elapsed: took.max(Duration::from_millis(1)), crashed, log })
 }
 
 /// Targets that write files write many; where there is a folder in memory, they write there.
-fn folder_in_memory() -> PathBuf {
+fn ramdisk_or_temp_dir() -> PathBuf {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() }
 }
 
 /// How large an input may be to be kept, and how many of a target: enough to reach most, few enough to read.
-const KEPT_BYTES_MAX: u64 = 4096;
-const KEPT_MAX: usize = 32;
+const CORPUS_INPUT_BYTES_MAX: u64 = 4096;
+const CORPUS_INPUTS_MAX: usize = 32;
 
 /// Puts the fewest inputs that reach all that was reached in the place of the corpus, as far as they are few and small.
-fn keep(target: &Target, programs: &Path) -> Result<(), Failure> {
-    let io = |source| Failure::Io { what: "the corpus", source };
-    let corpus = workspace().join("fuzz/corpus").join(target.name);
-    let merged = workspace().join("target/fuzz/merged").join(target.name);
+fn minimize_corpus(target: &FuzzTarget, programs: &Path) -> Result<(), TaskError> {
+    let io = |source| TaskError::Io { what: "the corpus", source };
+    let corpus = workspace_root().join("fuzz/corpus").join(target.name);
+    let merged = workspace_root().join("target/fuzz/merged").join(target.name);
     if merged.exists() {
         fs::remove_dir_all(&merged).map_err(io)?;
     }
-    made(&merged).map_err(io)?;
-    let folders = [merged.clone(), corpus.clone(), workspace().join(FOUND).join(target.name)];
+    create_dir(&merged).map_err(io)?;
+    let folders =
+        [merged.clone(), corpus.clone(), workspace_root().join(WORKING_CORPUS_DIR).join(target.name)];
     let status = Command::new(programs.join(target.name))
         .arg("-set_cover_merge=1")
         .args(folders)
-        .env("TMPDIR", folder_in_memory())
+        .env("TMPDIR", ramdisk_or_temp_dir())
         .stderr(Stdio::null())
         .status()
         .map_err(io)?;
@@ -199,12 +200,12 @@ fn keep(target: &Target, programs: &Path) -> Result<(), Failure> {
         let path = entry.map_err(io)?.path();
         inputs.push((path.metadata().map_err(io)?.len(), path));
     }
-    inputs.retain(|(bytes, _)| *bytes <= KEPT_BYTES_MAX);
+    inputs.retain(|(bytes, _)| *bytes <= CORPUS_INPUT_BYTES_MAX);
     inputs.sort();
     // Of too many, some of each size.
-    let step = inputs.len().div_ceil(KEPT_MAX).max(1);
+    let step = inputs.len().div_ceil(CORPUS_INPUTS_MAX).max(1);
     fs::remove_dir_all(&corpus).map_err(io)?;
-    made(&corpus).map_err(io)?;
+    create_dir(&corpus).map_err(io)?;
     for (_, input) in inputs.iter().step_by(step) {
         let name = input.file_name().expect("it was listed by its name");
         // Sixteen digits of its digest are enough to tell it apart.
@@ -214,11 +215,11 @@ fn keep(target: &Target, programs: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn made(folder: &Path) -> io::Result<PathBuf> {
+fn create_dir(folder: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     Ok(folder.to_owned())
 }
 
-fn count(folder: &Path) -> io::Result<usize> {
+fn count_entries(folder: &Path) -> io::Result<usize> {
     Ok(fs::read_dir(folder)?.count())
 }

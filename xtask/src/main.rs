@@ -26,11 +26,11 @@ use clap::{Parser, Subcommand};
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: XtaskCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum XtaskCommand {
     Bench(bench::Args),
     Fuzz(fuzz::Args),
     FuzzHttp(fuzz_http::Args),
@@ -40,15 +40,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Bench(args) => bench::run(&args),
-        Command::Fuzz(args) => fuzz::run(&args),
-        Command::FuzzHttp(args) => fuzz_http::run(&args),
-        Command::Soak(args) => torture::soak(&args),
-        Command::Test(args) => test::run(&args),
-        Command::Torture(args) => torture::run(&args),
+    let result = match Cli::parse().command {
+        XtaskCommand::Bench(args) => bench::run(&args),
+        XtaskCommand::Fuzz(args) => fuzz::run(&args),
+        XtaskCommand::FuzzHttp(args) => fuzz_http::run(&args),
+        XtaskCommand::Soak(args) => torture::soak(&args),
+        XtaskCommand::Test(args) => test::run(&args),
+        XtaskCommand::Torture(args) => torture::run(&args),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("\n{failure}");

@@ -6,7 +6,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::step::{Failure, Step};
+use crate::step::{CommandStep, TaskError};
 use crate::{fuzz_http, postgres, tool, torture};
 
 /// Run every check that people and CI run alike, and stop at the first that fails.
@@ -21,39 +21,44 @@ pub(crate) struct Args {
 }
 
 /// Runs the steps.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     install_components()?;
     postgres::install()?;
     // `clippy` and `doc` share one build of the dependencies and `test` makes the other. Warnings are denied by
     // arguments, not by `RUSTFLAGS`, which would build everything again.
     let cargo = [
-        Step::new("format", "cargo", &["fmt", "--all", "--check"]),
-        Step::new("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        CommandStep::new("format", "cargo", &["fmt", "--all", "--check"]),
+        CommandStep::new(
+            "lints",
+            "cargo",
+            &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        ),
         // A bank on one machine need not have the driver of a database in it.
-        Step::new(
+        CommandStep::new(
             "embedded only",
             "cargo",
             &["clippy", "--package", "pactolus", "--no-default-features", "--", "-D", "warnings"],
         ),
-        Step::new("docs", "cargo", &["doc", "--workspace", "--no-deps"]).with("RUSTDOCFLAGS", "-D warnings"),
-        Step::new("tests", "cargo", &["test", "--workspace"]),
+        CommandStep::new("docs", "cargo", &["doc", "--workspace", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+        CommandStep::new("tests", "cargo", &["test", "--workspace"]),
     ];
-    cargo.iter().try_for_each(Step::run)?;
+    cargo.iter().try_for_each(CommandStep::run)?;
     fuzz_http::run(&fuzz_http::Args::default())?;
-    torture::short()?;
+    torture::run_short()?;
 
     tool::MACHETE.install()?;
-    Step::new("unused dependencies", tool::MACHETE.path(), &["--skip-target-dir"]).run()?;
+    CommandStep::new("unused dependencies", tool::MACHETE.path(), &["--skip-target-dir"]).run()?;
     tool::DENY.install()?;
-    Step::new("dependencies", tool::DENY.path(), &["check", "licenses", "bans", "sources"]).run()?;
+    CommandStep::new("dependencies", tool::DENY.path(), &["check", "licenses", "bans", "sources"]).run()?;
     if args.advisories {
-        Step::new("advisories", tool::DENY.path(), &["check", "advisories"]).run()?;
+        CommandStep::new("advisories", tool::DENY.path(), &["check", "advisories"]).run()?;
     }
     Ok(())
 }
 
 /// The minimal toolchain has neither `rustfmt` nor `clippy`; rustup can add them.
-fn install_components() -> Result<(), Failure> {
+fn install_components() -> Result<(), TaskError> {
     let missing = ["fmt", "clippy"].into_iter().any(|component| {
         Command::new("cargo")
             .args([component, "--version"])
@@ -63,7 +68,7 @@ fn install_components() -> Result<(), Failure> {
             .map_or(true, |status| !status.success())
     });
     if missing {
-        Step::new("set-up", "rustup", &["component", "add", "rustfmt", "clippy"]).run()?;
+        CommandStep::new("set-up", "rustup", &["component", "add", "rustfmt", "clippy"]).run()?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::step::{Failure, Step, workspace};
+use crate::step::{CommandStep, TaskError, workspace_root};
 
 /// A tool at one version.
 pub(crate) struct Tool {
@@ -33,12 +33,12 @@ impl Tool {
     }
 
     /// Installs it unless it is there in the right version.
-    pub(crate) fn install(&self) -> Result<(), Failure> {
+    pub(crate) fn install(&self) -> Result<(), TaskError> {
         if self.is_installed() {
             return Ok(());
         }
         let Self { name, version, .. } = self;
-        Step::new(
+        CommandStep::new(
             "set-up",
             "cargo",
             &["install", name, "--version", version, "--locked", "--root", "target/tools"],
@@ -47,7 +47,7 @@ impl Tool {
     }
 
     fn is_installed(&self) -> bool {
-        Command::new(workspace().join(self.path))
+        Command::new(workspace_root().join(self.path))
             .arg("--version")
             .stderr(Stdio::null())
             .output()

@@ -1,8 +1,8 @@
 //! `cargo xtask torture` and `cargo xtask soak`: build the bank and its attacks, and run them, or the one that is named.
 
-use crate::binaries::{self, Profile};
+use crate::binaries::{self, BuildProfile};
 use crate::postgres;
-use crate::step::{Failure, Step};
+use crate::step::{CommandStep, TaskError};
 
 /// Attack the bank: everything, or one attack, such as `cargo xtask torture power --cuts 10000`.
 #[derive(clap::Args)]
@@ -23,30 +23,30 @@ pub(crate) struct SoakArgs {
 }
 
 /// Runs the attacks.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    attack(Profile::Release, &borrowed(&args.attack))
+pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
+    attack(BuildProfile::Release, &as_strs(&args.attack))
 }
 
 /// Runs the soak.
-pub(crate) fn soak(args: &SoakArgs) -> Result<(), Failure> {
-    attack(Profile::Release, &[&["soak"], &*borrowed(&args.soak)].concat())
+pub(crate) fn soak(args: &SoakArgs) -> Result<(), TaskError> {
+    attack(BuildProfile::Release, &[&["soak"], &*as_strs(&args.soak)].concat())
 }
 
 /// Runs every attack, and then the soak, for a moment.
-pub(crate) fn short() -> Result<(), Failure> {
-    attack(Profile::Dev, &["--short"])?;
-    attack(Profile::Dev, &["soak", "--short"])
+pub(crate) fn run_short() -> Result<(), TaskError> {
+    attack(BuildProfile::Dev, &["--short"])?;
+    attack(BuildProfile::Dev, &["soak", "--short"])
 }
 
-fn attack(profile: Profile, words: &[&str]) -> Result<(), Failure> {
+fn attack(profile: BuildProfile, words: &[&str]) -> Result<(), TaskError> {
     postgres::install()?;
     binaries::build(profile)?;
     let [torture, pactolus] =
-        ["torture", "pactolus"].map(|name| binaries::executable(profile, name).display().to_string());
+        ["torture", "pactolus"].map(|name| binaries::path(profile, name).display().to_string());
     let words = [words, &["--pactolus", &pactolus]].concat();
-    Step::new("torture", &torture, &words).run()
+    CommandStep::new("torture", &torture, &words).run()
 }
 
-fn borrowed(words: &[String]) -> Vec<&str> {
+fn as_strs(words: &[String]) -> Vec<&str> {
     words.iter().map(String::as_str).collect()
 }

@@ -7,12 +7,12 @@ use pactolus_ledger::Ledger;
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use serde::{Deserialize, Serialize};
 
-use crate::worker::{tell, wait_for_the_end};
+use crate::worker::{send_message, wait_for_shutdown};
 use pactolus_reports::machine::process::peak_memory;
 
 /// What to open.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// The store's folder
     store: PathBuf,
     /// Audits the books
@@ -22,32 +22,32 @@ pub(crate) struct Arguments {
 
 /// What is told first.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Opened {
+pub(super) struct OpenReport {
     /// Until orders could be posted.
     pub(super) took_s: f64,
 }
 
 /// What is told once the views are up to date; they may still be merged after that.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Settled {
+pub(super) struct FlushReport {
     pub(super) peak_memory_bytes: u64,
     pub(super) audit_findings: Option<usize>,
 }
 
 /// Opens the store, settles it, and closes it when its turn comes.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let store = EmbeddedStore::open(&arguments.store, &EmbeddedSettings::default())?;
     runtime.block_on(store.ready())?;
-    tell(&Opened { took_s: begun.elapsed().as_secs_f64() })?;
+    send_message(&OpenReport { took_s: started.elapsed().as_secs_f64() })?;
     runtime.block_on(store.flush_all())?;
     let audit = if arguments.audit { Some(runtime.block_on(store.audit())?) } else { None };
-    tell(&Settled {
+    send_message(&FlushReport {
         peak_memory_bytes: peak_memory()?,
         audit_findings: audit.map(|audit| audit.findings.len()),
     })?;
-    wait_for_the_end()?;
+    wait_for_shutdown()?;
     runtime.block_on(store.close());
     Ok(())
 }

@@ -12,15 +12,15 @@ use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-use crate::worker::{Helper, tell, wait_for_the_end};
-use crate::workload::Gifts;
+use crate::worker::{WorkerProcess, send_message, wait_for_shutdown};
+use crate::workload::PresentWorkload;
 use pactolus_reports::latency::{Latency, LatencySamples};
 use pactolus_reports::machine::process::peak_memory;
 use pactolus_reports::table::{mebibytes, to_f64};
 
 /// What to post.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many orders
     #[arg(long)]
     pub(super) orders: u64,
@@ -35,14 +35,14 @@ pub(crate) struct Arguments {
 }
 
 /// Orders posted together by one task; there are `waiting / CHUNK` such tasks.
-const CHUNK: u64 = 256;
+const CHUNK_ORDERS: u64 = 256;
 
 /// How many orders make one line of progress.
-const LINE: u64 = 1_000_000;
+const PROGRESS_INTERVAL: u64 = 1_000_000;
 
 /// What posting came to.
 #[derive(Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Posted {
+pub(crate) struct PostReport {
     /// When each fifth of the orders was answered, in seconds since the first was posted.
     pub(super) fifths_s: [f64; 5],
     /// How long [`CHUNK`] orders waited that were posted together.
@@ -50,96 +50,96 @@ pub(crate) struct Posted {
     pub(super) peak_memory_bytes: u64,
 }
 
-impl Posted {
+impl PostReport {
     /// How long each fifth took.
-    pub(super) fn seconds_of_fifths(&self) -> [f64; 5] {
+    pub(super) fn fifth_durations_s(&self) -> [f64; 5] {
         let mut before = 0.0;
         self.fifths_s.map(|at| at - std::mem::replace(&mut before, at))
     }
 }
 
-impl Arguments {
+impl Args {
     /// So many orders.
     pub(crate) fn new(orders: u64, players: u64, waiting: u64) -> Self {
         Self { orders, players, waiting, store: None }
     }
 
     /// A process that posts them to a new store.
-    pub(super) fn start(&self, store: &Path) -> anyhow::Result<Helper> {
+    pub(super) fn spawn(&self, store: &Path) -> anyhow::Result<WorkerProcess> {
         let (orders, players, waiting) =
             (self.orders.to_string(), self.players.to_string(), self.waiting.to_string());
         let words = ["post", "--orders", &orders, "--players", &players, "--waiting", &waiting];
-        Helper::start(words.iter().map(AsRef::as_ref).chain([store.as_os_str()]))
+        WorkerProcess::start(words.iter().map(AsRef::as_ref).chain([store.as_os_str()]))
     }
 }
 
 /// Posts all orders, tells what came of it, and waits.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     let folder = arguments.store.as_deref().context("the store's folder is needed")?;
-    let (store, posted) = post_all(arguments, folder)?;
-    tell(&posted)?;
-    wait_for_the_end()?;
+    let (store, report) = post_all(arguments, folder)?;
+    send_message(&report)?;
+    wait_for_shutdown()?;
     drop(store);
     Ok(())
 }
 
 /// Posts all orders to a new store.
-pub(crate) fn post_all(arguments: &Arguments, folder: &Path) -> anyhow::Result<(Arc<EmbeddedStore>, Posted)> {
+pub(crate) fn post_all(arguments: &Args, folder: &Path) -> anyhow::Result<(Arc<EmbeddedStore>, PostReport)> {
     let store = Arc::new(EmbeddedStore::open(folder, &EmbeddedSettings::default())?);
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
-    let gifts = Gifts::to(arguments.players);
-    let progress = Arc::new(Progress::begin(arguments.orders));
-    let tasks: Vec<_> = (0..arguments.waiting.div_ceil(CHUNK))
+    let workload = PresentWorkload::for_players(arguments.players);
+    let progress = Arc::new(PostProgress::start(arguments.orders));
+    let tasks: Vec<_> = (0..arguments.waiting.div_ceil(CHUNK_ORDERS))
         .map(|_| {
-            let (store, gifts, progress) = (Arc::clone(&store), gifts.clone(), Arc::clone(&progress));
+            let (store, gifts, progress) = (Arc::clone(&store), workload.clone(), Arc::clone(&progress));
             runtime.spawn(async move { post_chunks(&*store, &gifts, &progress).await })
         })
         .collect();
-    let mut waits = LatencySamples::default();
+    let mut latencies = LatencySamples::default();
     for task in tasks {
-        waits.append(runtime.block_on(task).context("a task panicked")??);
+        latencies.append(runtime.block_on(task).context("a task panicked")??);
     }
     let fifths_s = progress.fifths_us.each_ref().map(|at| to_f64(at.load(Ordering::Relaxed)) / 1e6);
-    let posted = Posted { fifths_s, waits: waits.summarize(), peak_memory_bytes: peak_memory()? };
-    Ok((store, posted))
+    let report = PostReport { fifths_s, waits: latencies.summarize(), peak_memory_bytes: peak_memory()? };
+    Ok((store, report))
 }
 
 /// Posts chunk after chunk until all orders are; gives back how long each waited.
 async fn post_chunks(
     store: &dyn Ledger,
-    gifts: &Gifts,
-    progress: &Progress,
+    workload: &PresentWorkload,
+    progress: &PostProgress,
 ) -> anyhow::Result<LatencySamples> {
-    let mut waits = LatencySamples::default();
+    let mut latencies = LatencySamples::default();
     while let Some((first, last)) = progress.next_chunk() {
-        let orders: Vec<_> = (first..last).map(|number| (gifts.order(number), number)).collect();
-        let asked = Instant::now();
+        let orders: Vec<_> = (first..last).map(|number| (workload.order(number), number)).collect();
+        let submitted_at = Instant::now();
         let posts = orders.into_iter().map(|(order, number)| store.post(order, UnixMillis::new(number)));
-        all_applied(posts.map(Some).collect()).await?;
-        waits.push(asked.elapsed());
-        progress.answered(last - first);
+        wait_until_applied(posts.map(Some).collect()).await?;
+        latencies.push(submitted_at.elapsed());
+        progress.record_completed(last - first);
     }
-    Ok(waits)
+    Ok(latencies)
 }
 
-type Post<'a> = BoxFuture<'a, Result<ledger::Posted, PostError>>;
+type PostFuture<'a> = BoxFuture<'a, Result<ledger::Posted, PostError>>;
 
 /// Waits until all of these orders are applied.
 ///
 /// Each is polled once, so that all of them queue up, and after that only the first without an answer: answers come
 /// in order, and the task is woken for each. To poll all of them each time, or to give each a waker of its own, costs
 /// more than the engine takes. Tokio's budget would keep some of them from queueing up at first.
-async fn all_applied(mut posts: Vec<Option<Post<'_>>>) -> anyhow::Result<()> {
+async fn wait_until_applied(mut posts: Vec<Option<PostFuture<'_>>>) -> anyhow::Result<()> {
     let (mut queued, mut first) = (false, 0);
     let all = std::future::poll_fn(move |context| {
         if !queued {
             queued = true;
             for post in &mut posts {
-                let _ = poll(post, context)?;
+                let _ = poll_applied(post, context)?;
             }
         }
         while let Some(post) = posts.get_mut(first) {
-            if poll(post, context)?.is_pending() {
+            if poll_applied(post, context)?.is_pending() {
                 return Poll::Pending;
             }
             first += 1;
@@ -150,7 +150,7 @@ async fn all_applied(mut posts: Vec<Option<Post<'_>>>) -> anyhow::Result<()> {
 }
 
 /// Whether the order is applied; once it is, there is nothing left of it.
-fn poll(post: &mut Option<Post<'_>>, context: &mut Context<'_>) -> anyhow::Result<Poll<()>> {
+fn poll_applied(post: &mut Option<PostFuture<'_>>, context: &mut Context<'_>) -> anyhow::Result<Poll<()>> {
     let Some(future) = post else { return Ok(Poll::Ready(())) };
     match future.as_mut().poll(context) {
         Poll::Pending => Ok(Poll::Pending),
@@ -164,45 +164,45 @@ fn poll(post: &mut Option<Post<'_>>, context: &mut Context<'_>) -> anyhow::Resul
 }
 
 /// How far all tasks have come together.
-struct Progress {
-    begun: Instant,
+struct PostProgress {
+    started: Instant,
     orders: u64,
     /// The first order that no task has taken.
-    next: AtomicU64,
-    answered: AtomicU64,
+    next_order: AtomicU64,
+    completed: AtomicU64,
     fifths_us: [AtomicU64; 5],
 }
 
-impl Progress {
-    fn begin(orders: u64) -> Self {
+impl PostProgress {
+    fn start(orders: u64) -> Self {
         Self {
-            begun: Instant::now(),
+            started: Instant::now(),
             orders,
-            next: AtomicU64::new(0),
-            answered: AtomicU64::new(0),
+            next_order: AtomicU64::new(0),
+            completed: AtomicU64::new(0),
             fifths_us: Default::default(),
         }
     }
 
     fn next_chunk(&self) -> Option<(u64, u64)> {
-        let first = self.next.fetch_add(CHUNK, Ordering::Relaxed);
-        (first < self.orders).then(|| (first, (first + CHUNK).min(self.orders)))
+        let first = self.next_order.fetch_add(CHUNK_ORDERS, Ordering::Relaxed);
+        (first < self.orders).then(|| (first, (first + CHUNK_ORDERS).min(self.orders)))
     }
 
-    fn answered(&self, orders: u64) {
-        let before = self.answered.fetch_add(orders, Ordering::Relaxed);
+    fn record_completed(&self, orders: u64) {
+        let before = self.completed.fetch_add(orders, Ordering::Relaxed);
         let after = before + orders;
-        let since = self.begun.elapsed();
+        let since = self.started.elapsed();
         for (at, fifth) in self.fifths_us.iter().zip(1..) {
             let end = self.orders * fifth / 5;
             if before < end && end <= after {
                 at.store(u64::try_from(since.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
         }
-        if before / LINE != after / LINE {
+        if before / PROGRESS_INTERVAL != after / PROGRESS_INTERVAL {
             eprintln!(
                 "  {:>3} million orders, {:>7.0} a second so far, peak memory {:>5.0} MiB",
-                after / LINE,
+                after / PROGRESS_INTERVAL,
                 to_f64(after) / since.as_secs_f64(),
                 mebibytes(peak_memory().unwrap_or_default()),
             );
@@ -215,13 +215,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_orders_are_posted_once_and_every_fifth_has_its_time() {
+    fn every_order_is_posted_once_and_timed() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, posted) = post_all(&Arguments::new(1000, 10, 512), folder.path()).unwrap();
+        let (store, posted) = post_all(&Args::new(1000, 10, 512), folder.path()).unwrap();
         let audit = tokio::runtime::Runtime::new().unwrap().block_on(store.audit()).unwrap();
         assert_eq!((audit.orders, audit.findings.len()), (1000, 0));
         assert!(posted.fifths_s.is_sorted() && posted.fifths_s[0] > 0.0, "{:?}", posted.fifths_s);
-        let sum: f64 = posted.seconds_of_fifths().iter().sum();
+        let sum: f64 = posted.fifth_durations_s().iter().sum();
         assert!((sum - posted.fifths_s[4]).abs() < 1e-9, "{sum}");
     }
 }

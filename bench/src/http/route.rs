@@ -5,12 +5,12 @@ use std::ops::Range;
 use pactolus_protocol::{Call, GetBalance, Present};
 use serde::Serialize;
 
-use crate::load::Requests;
-use crate::load::schedule::Write;
-use crate::workload::{APPID, ENVIRONMENT, Gifts, TOKEN, ZONE};
+use crate::load::PreparedRequests;
+use crate::load::schedule::RequestSource;
+use crate::workload::{ACCESS_TOKEN, APPID, ENVIRONMENT, PresentWorkload, ZONE_ID};
 
 /// What opens the operator API of the server that is measured.
-pub(crate) const OPERATOR: &str = "operators-token";
+pub(crate) const OPERATOR_TOKEN: &str = "operators-token";
 
 /// A route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,7 +44,7 @@ impl Route {
     }
 
     /// What it does, for a table.
-    pub(crate) const fn does(self) -> &'static str {
+    pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Null => "null: the body parsed",
             Self::Verified => "and both signatures verified",
@@ -56,7 +56,7 @@ impl Route {
     }
 
     /// How its answer begins if all is well.
-    const fn expected(self) -> &'static [u8] {
+    const fn expected_prefix(self) -> &'static [u8] {
         match self {
             Self::Null | Self::Verified | Self::Posted | Self::Present | Self::GetBalance => {
                 br#"{"errcode":0,"#
@@ -66,37 +66,50 @@ impl Route {
     }
 
     /// The requests with these numbers.
-    pub(crate) fn requests(self, host: &str, gifts: &Gifts, numbers: Range<u64>) -> Requests {
-        Requests::new(numbers, self.expected(), |number, bytes| self.write(host, gifts, number, bytes))
+    pub(crate) fn requests(
+        self,
+        host: &str,
+        workload: &PresentWorkload,
+        numbers: Range<u64>,
+    ) -> PreparedRequests {
+        PreparedRequests::new(numbers, self.expected_prefix(), |number, bytes| {
+            self.write_request(host, workload, number, bytes)
+        })
     }
 
     /// Adds the request with this number to `bytes`.
-    pub(crate) fn write(self, host: &str, gifts: &Gifts, number: u64, bytes: &mut Vec<u8>) {
-        let own = match self {
+    pub(crate) fn write_request(
+        self,
+        host: &str,
+        workload: &PresentWorkload,
+        number: u64,
+        bytes: &mut Vec<u8>,
+    ) {
+        let request_text = match self {
             Self::Null | Self::Verified | Self::Posted => {
-                request("POST", host, self.path(), "", &gifts.signed_present(number))
+                request("POST", host, self.path(), "", &workload.signed_present(number))
             }
             Self::Present => {
-                let path = format!("{}?access_token={TOKEN}", Present::path(ENVIRONMENT));
-                request("POST", host, &path, "", &gifts.signed_present(number))
+                let path = format!("{}?access_token={ACCESS_TOKEN}", Present::path(ENVIRONMENT));
+                request("POST", host, &path, "", &workload.signed_present(number))
             }
             Self::GetBalance => {
-                let path = format!("{}?access_token={TOKEN}", GetBalance::path(ENVIRONMENT));
-                request("POST", host, &path, "", &gifts.signed_get_balance(number))
+                let path = format!("{}?access_token={ACCESS_TOKEN}", GetBalance::path(ENVIRONMENT));
+                request("POST", host, &path, "", &workload.signed_get_balance(number))
             }
             Self::Statement => {
-                let player = gifts.player(number);
-                let query = format!("env={ENVIRONMENT}&openid={player}&zone_id={ZONE}&limit=20");
-                operator("GET", host, &format!("/api/v1/apps/{APPID}/statement?{query}"), "")
+                let player = workload.player(number);
+                let query = format!("env={ENVIRONMENT}&openid={player}&zone_id={ZONE_ID}&limit=20");
+                operator_request("GET", host, &format!("/api/v1/apps/{APPID}/statement?{query}"), "")
             }
         };
-        bytes.extend_from_slice(own.as_bytes());
+        bytes.extend_from_slice(request_text.as_bytes());
     }
 }
 
 /// A request to the operator API.
-pub(super) fn operator(method: &str, host: &str, path: &str, body: &str) -> String {
-    let extra = format!("authorization: Bearer {OPERATOR}\r\ncontent-type: application/json\r\n");
+pub(super) fn operator_request(method: &str, host: &str, path: &str, body: &str) -> String {
+    let extra = format!("authorization: Bearer {OPERATOR_TOKEN}\r\ncontent-type: application/json\r\n");
     request(method, host, path, &extra, body)
 }
 
@@ -107,16 +120,16 @@ fn request(method: &str, host: &str, path: &str, extra: &str, body: &str) -> Str
 
 /// Presents to a server, made one by one.
 #[derive(Clone)]
-pub(crate) struct Presents {
+pub(crate) struct PresentRequests {
     pub(crate) host: String,
-    pub(crate) gifts: Gifts,
+    pub(crate) workload: PresentWorkload,
 }
 
-impl Write for Presents {
-    const EXPECTED: &'static [u8] = Route::Present.expected();
+impl RequestSource for PresentRequests {
+    const EXPECTED_PREFIX: &'static [u8] = Route::Present.expected_prefix();
 
-    fn write(&self, number: u64, bytes: &mut Vec<u8>) {
+    fn write_request(&self, number: u64, bytes: &mut Vec<u8>) {
         bytes.clear();
-        Route::Present.write(&self.host, &self.gifts, number, bytes);
+        Route::Present.write_request(&self.host, &self.workload, number, bytes);
     }
 }

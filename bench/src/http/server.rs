@@ -17,21 +17,21 @@ use pactolus_server::{
     AppSettings, AppState, Backend, Clock, OsRandomness, Settings, SystemClock, router, serve, serve_routes,
 };
 
-use super::route::{OPERATOR, Route};
-use crate::worker::tell;
-use crate::workload::{self, APPID, ENVIRONMENT, Gifts, MIDAS_KEY, OFFER, TOKEN};
+use super::route::{OPERATOR_TOKEN, Route};
+use crate::worker::send_message;
+use crate::workload::{self, ACCESS_TOKEN, APPID, ENVIRONMENT, MIDAS_KEY, OFFER_ID, PresentWorkload};
 
 /// Where to serve from.
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// The store's folder, or the URL of a database
     store: PathBuf,
 }
 
 /// Serves until it is killed, and tells its address.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     if let Some(url) = arguments.store.to_str().filter(|store| store.starts_with("postgres://")) {
-        return on_postgres(&url.parse()?);
+        return serve_postgres(&url.parse()?);
     }
     let store =
         EmbeddedStore::open(&arguments.store, &pactolus_ledger_embedded::EmbeddedSettings::default())?;
@@ -42,28 +42,28 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Arc::new(SystemClock),
         Arc::new(OsRandomness),
     );
-    let beside = Router::new()
+    let baseline_routes = Router::new()
         .route(Route::Null.path(), post(null))
         .route(Route::Verified.path(), post(verified))
         .route(Route::Posted.path(), post(posted))
-        .with_state(Arc::new(Beside { store, gifts: Gifts::to(1) }));
+        .with_state(Arc::new(BaselineState { store, workload: PresentWorkload::for_players(1) }));
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        tell(&listener.local_addr()?)?;
-        let routes = router(Arc::clone(&bank)).merge(beside);
+        send_message(&listener.local_addr()?)?;
+        let routes = router(Arc::clone(&bank)).merge(baseline_routes);
         serve_routes(bank, routes, listener, std::future::pending()).await?;
         Ok(())
     })
 }
 
 /// The same on a database, with the bank's own routes only.
-fn on_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
+fn serve_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let store = PostgresStore::open(url, &pactolus_ledger_postgres::PostgresSettings::default()).await?;
         let store = Backend::from_engine(Arc::new(store));
         let bank = AppState::new(settings()?, store, Arc::new(SystemClock), Arc::new(OsRandomness));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        tell(&listener.local_addr()?)?;
+        send_message(&listener.local_addr()?)?;
         serve(bank, listener, std::future::pending()).await?;
         Ok(())
     })
@@ -73,58 +73,58 @@ fn on_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
 fn settings() -> anyhow::Result<Settings> {
     Ok(Settings {
         apps: vec![AppSettings {
-            static_access_tokens: vec![AccessToken::new(TOKEN)?],
+            static_access_tokens: vec![AccessToken::new(ACCESS_TOKEN)?],
             ..AppSettings::new(
                 APPID.parse()?,
                 AppSecret::new("0123456789abcdef0123456789abcdef")?,
-                OFFER.parse()?,
+                OFFER_ID.parse()?,
                 MidasKey::new(MIDAS_KEY)?,
                 MidasKey::new(MIDAS_KEY)?,
             )
         }],
-        ..Settings::new(AccessToken::new(OPERATOR)?)
+        ..Settings::new(AccessToken::new(OPERATOR_TOKEN)?)
     })
 }
 
-const DONE: &str = r#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#;
-const REFUSED: &str = r#"{"errcode":47001,"errmsg":"data format error"}"#;
+const OK_RESPONSE: &str = r#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#;
+const ERROR_RESPONSE: &str = r#"{"errcode":47001,"errmsg":"data format error"}"#;
 
 /// What the routes beside the bank's have.
-struct Beside {
+struct BaselineState {
     store: Arc<EmbeddedStore>,
-    gifts: Gifts,
+    workload: PresentWorkload,
 }
 
 /// Parses the body and answers as a present does.
 async fn null(body: Bytes) -> &'static str {
     match Body::parse(&body) {
-        Ok(_) => DONE,
-        Err(_) => REFUSED,
+        Ok(_) => OK_RESPONSE,
+        Err(_) => ERROR_RESPONSE,
     }
 }
 
 /// Does as [`null`] does, and verifies both signatures.
-async fn verified(State(beside): State<Arc<Beside>>, body: Bytes) -> &'static str {
-    match verify(&beside.gifts, &body) {
-        Ok(_) => DONE,
-        Err(_) => REFUSED,
+async fn verified(State(state): State<Arc<BaselineState>>, body: Bytes) -> &'static str {
+    match verify(&state.workload, &body) {
+        Ok(_) => OK_RESPONSE,
+        Err(_) => ERROR_RESPONSE,
     }
 }
 
 /// Does as [`verified`] does, and posts the order.
-async fn posted(State(beside): State<Arc<Beside>>, body: Bytes) -> &'static str {
-    let Ok(present) = verify(&beside.gifts, &body) else { return REFUSED };
-    match beside.store.post(workload::order(&present), SystemClock.now()).await {
-        Ok(Posted::Applied(_)) => DONE,
-        Ok(Posted::Replayed { .. }) | Err(_) => REFUSED,
+async fn posted(State(state): State<Arc<BaselineState>>, body: Bytes) -> &'static str {
+    let Ok(present) = verify(&state.workload, &body) else { return ERROR_RESPONSE };
+    match state.store.post(workload::order(&present), SystemClock.now()).await {
+        Ok(Posted::Applied(_)) => OK_RESPONSE,
+        Ok(Posted::Replayed { .. }) | Err(_) => ERROR_RESPONSE,
     }
 }
 
 /// The present in a body; its keys are at hand, where the bank has to look for those of the app and the session.
-fn verify(gifts: &Gifts, body: &[u8]) -> Result<Present, ErrorReply> {
+fn verify(workload: &PresentWorkload, body: &[u8]) -> Result<Present, ErrorReply> {
     let body = Body::parse(body)?;
     let received = UnverifiedCall::<Present>::read(ENVIRONMENT, &body, MpSig::Required)?;
-    received.verify_sig(&gifts.midas_key, DialectPolicy::Lenient)?;
-    received.verify_mp_sig(&gifts.session_key, &gifts.token, DialectPolicy::Lenient)?;
+    received.verify_sig(&workload.midas_key, DialectPolicy::Lenient)?;
+    received.verify_mp_sig(&workload.session_key, &workload.access_token, DialectPolicy::Lenient)?;
     Ok(received.into_call())
 }

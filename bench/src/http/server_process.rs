@@ -8,67 +8,71 @@ use std::time::Duration;
 use anyhow::ensure;
 use serde::Serialize;
 
-use super::route::{Route, operator};
-use crate::load::{self, Requests};
-use crate::worker::Helper;
-use crate::workload::{APPID, Gifts, SESSION_KEY};
+use super::route::{Route, operator_request};
+use crate::load::{self, PreparedRequests};
+use crate::worker::WorkerProcess;
+use crate::workload::{APPID, PresentWorkload, SESSION_KEY};
 use pactolus_reports::latency::Latency;
 use pactolus_reports::machine::process::{CpuTime, wait_until_idle};
 use pactolus_reports::table::to_f64;
 
 /// A server, which ends with this, and who calls it.
-pub(crate) struct Served {
-    process: Helper,
+pub(crate) struct ServerProcess {
+    process: WorkerProcess,
     pub(crate) address: String,
-    pub(crate) gifts: Gifts,
+    pub(crate) workload: PresentWorkload,
     /// The number of the first gift that nobody has given.
-    next: u64,
+    next_number: u64,
 }
 
 /// How long the server may go on working after its last answer.
-const REST_AT_MOST: Duration = Duration::from_secs(120);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How many connections the players log in on.
-const CONNECTIONS: usize = 256;
+const LOGIN_CONNECTIONS: usize = 256;
 
-impl Served {
+impl ServerProcess {
     /// Serves the store in `folder`, with all players logged in. Gifts before `next` were given already.
-    pub(crate) fn start(folder: &Path, gifts: Gifts, next: u64) -> anyhow::Result<Self> {
-        let served = Self::node(folder.as_os_str(), gifts, next)?;
-        served.log_in()?;
-        Ok(served)
+    pub(crate) fn start(folder: &Path, workload: PresentWorkload, next: u64) -> anyhow::Result<Self> {
+        let server = Self::start_without_login(folder.as_os_str(), workload, next)?;
+        server.log_in()?;
+        Ok(server)
     }
 
     /// Serves a store, where players are logged in who logged in before.
-    pub(crate) fn node(store: &OsStr, gifts: Gifts, next: u64) -> anyhow::Result<Self> {
-        let mut process = Helper::start(["serve".as_ref(), store])?;
-        let address = process.told()?;
-        Ok(Self { process, address, gifts, next })
+    pub(crate) fn start_without_login(
+        store: &OsStr,
+        workload: PresentWorkload,
+        next: u64,
+    ) -> anyhow::Result<Self> {
+        let mut process = WorkerProcess::start(["serve".as_ref(), store])?;
+        let address = process.receive()?;
+        Ok(Self { process, address, workload, next_number: next })
     }
 
     pub(crate) fn log_in(&self) -> anyhow::Result<()> {
-        let mut players = self.gifts.players();
+        let mut players = self.workload.players();
         let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
-        let count = self.gifts.players().count();
-        let requests = Requests::new(0..u64::try_from(count)?, b"{", |_, bytes| {
+        let count = self.workload.players().count();
+        let requests = PreparedRequests::new(0..u64::try_from(count)?, b"{", |_, bytes| {
             let player = players.next().expect("there are as many players as requests");
             let path = format!("/api/v1/apps/{APPID}/players/{player}/session");
-            bytes.extend_from_slice(operator("PUT", &self.address, &path, &body).as_bytes());
+            bytes.extend_from_slice(operator_request("PUT", &self.address, &path, &body).as_bytes());
         });
-        load::send(&self.address, requests, CONNECTIONS)?;
-        self.rest()
+        load::send(&self.address, requests, LOGIN_CONNECTIONS)?;
+        self.wait_until_idle()
     }
 
     /// Numbers of gifts that nobody has given.
-    pub(crate) fn new_gifts(&mut self, count: u64) -> Range<u64> {
-        let first = self.next;
-        self.next += count;
-        first..self.next
+    pub(crate) fn reserve_numbers(&mut self, count: u64) -> Range<u64> {
+        let first = self.next_number;
+        self.next_number += count;
+        first..self.next_number
     }
 
     /// Waits until the server has nothing left to do, so that what follows is not charged with it.
-    pub(crate) fn rest(&self) -> anyhow::Result<()> {
-        ensure!(wait_until_idle(self.process.pid(), REST_AT_MOST)?, "the server does not come to rest");
+    pub(crate) fn wait_until_idle(&self) -> anyhow::Result<()> {
+        ensure!(wait_until_idle(self.process.pid(), IDLE_TIMEOUT)?, "the server does not come to rest");
         Ok(())
     }
 
@@ -78,21 +82,21 @@ impl Served {
         route: Route,
         requests: u64,
         connections: usize,
-    ) -> anyhow::Result<Measured> {
-        let numbers = self.new_gifts(requests);
-        let requests = route.requests(&self.address, &self.gifts, numbers.clone());
+    ) -> anyhow::Result<RouteSample> {
+        let numbers = self.reserve_numbers(requests);
+        let requests = route.requests(&self.address, &self.workload, numbers.clone());
         let (server, load) = (self.process.pid(), std::process::id());
         let (server_before, load_before) = (CpuTime::of_process(server)?, CpuTime::of_process(load)?);
         let sent = load::send(&self.address, requests, connections)?;
         let load_time = CpuTime::of_process(load)? - load_before;
         // What the server still does for what it answered is a part of its price.
-        self.rest()?;
+        self.wait_until_idle()?;
         let server_time = CpuTime::of_process(server)? - server_before;
         let count = to_f64(numbers.end - numbers.start);
         let micros = |seconds: f64| seconds * 1e6 / count;
-        Ok(Measured {
-            per_second: count / sent.took.as_secs_f64(),
-            latency: sent.waits.summarize(),
+        Ok(RouteSample {
+            per_second: count / sent.elapsed.as_secs_f64(),
+            latency: sent.latencies.summarize(),
             server_user_us: micros(server_time.user_s),
             server_system_us: micros(server_time.system_s),
             load_user_us: micros(load_time.user_s),
@@ -103,7 +107,7 @@ impl Served {
 
 /// What one measurement of one route came to.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Measured {
+pub(crate) struct RouteSample {
     pub(crate) per_second: f64,
     pub(crate) latency: Latency,
     /// The server's time in the program, per request.

@@ -3,48 +3,48 @@
 use anyhow::{Context, bail, ensure};
 
 /// More than the longest answer: a hundred orders of a statement take some 40 KiB.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
 /// The answer that is being read from a connection.
-pub(crate) struct Reading {
+pub(crate) struct ResponseReader {
     bytes: Vec<u8>,
     filled: usize,
 }
 
-impl Default for Reading {
+impl Default for ResponseReader {
     fn default() -> Self {
-        Self { bytes: vec![0; ANSWER_BYTES_MAX], filled: 0 }
+        Self { bytes: vec![0; RESPONSE_BYTES_MAX], filled: 0 }
     }
 }
 
-impl Reading {
+impl ResponseReader {
     /// Forgets the answer before.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.filled = 0;
     }
 
     /// Where to read to.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
+    pub(crate) fn unfilled(&mut self) -> &mut [u8] {
         &mut self.bytes[self.filled..]
     }
 
     /// Whether the answer is whole, now that so many bytes were read to [`Reading::room`].
     ///
     /// An answer that is not 200, or whose body does not begin with `expected`, is an error.
-    pub(crate) fn is_whole(&mut self, read: usize, expected: &[u8]) -> anyhow::Result<bool> {
+    pub(crate) fn is_complete(&mut self, read: usize, expected: &[u8]) -> anyhow::Result<bool> {
         ensure!(read > 0, "the server closed the connection, or its answer is too long");
         self.filled += read;
-        let answer = &self.bytes[..self.filled];
-        let Some(body) = whole_body(answer)? else { return Ok(false) };
-        if !answer.starts_with(b"HTTP/1.1 200 ") || !body.starts_with(expected) {
-            bail!("an answer is not what it should be: {}", String::from_utf8_lossy(answer));
+        let response = &self.bytes[..self.filled];
+        let Some(body) = complete_body(response)? else { return Ok(false) };
+        if !response.starts_with(b"HTTP/1.1 200 ") || !body.starts_with(expected) {
+            bail!("an answer is not what it should be: {}", String::from_utf8_lossy(response));
         }
         Ok(true)
     }
 }
 
 /// The body, once all of it is there.
-fn whole_body(answer: &[u8]) -> anyhow::Result<Option<&[u8]>> {
+fn complete_body(answer: &[u8]) -> anyhow::Result<Option<&[u8]>> {
     let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let (head, body) = (&answer[..end], &answer[end + 4..]);
     let length = content_length(head).context("an answer does not say how long it is")?;
@@ -64,28 +64,28 @@ mod tests {
     use super::*;
 
     /// Reads `answer` in pieces of so many bytes.
-    fn read(answer: &str, piece: usize) -> anyhow::Result<bool> {
-        let mut reading = Reading::default();
-        let mut is_whole = false;
+    fn read_in_pieces(answer: &str, piece: usize) -> anyhow::Result<bool> {
+        let mut reader = ResponseReader::default();
+        let mut is_complete = false;
         for piece in answer.as_bytes().chunks(piece) {
-            assert!(!is_whole, "there is more to come");
-            reading.room()[..piece.len()].copy_from_slice(piece);
-            is_whole = reading.is_whole(piece.len(), b"{\"a\"")?;
+            assert!(!is_complete, "there is more to come");
+            reader.unfilled()[..piece.len()].copy_from_slice(piece);
+            is_complete = reader.is_complete(piece.len(), b"{\"a\"")?;
         }
-        Ok(is_whole)
+        Ok(is_complete)
     }
 
     #[test]
-    fn an_answer_is_whole_when_its_body_is() {
+    fn response_is_complete_once_its_body_is() {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nx: y\r\n\r\n{\"a\":1}";
         for piece in [1, 7, answer.len()] {
-            assert!(read(answer, piece).unwrap(), "{piece}");
+            assert!(read_in_pieces(answer, piece).unwrap(), "{piece}");
         }
-        assert!(!read(&answer[..answer.len() - 1], 1).unwrap());
+        assert!(!read_in_pieces(&answer[..answer.len() - 1], 1).unwrap());
     }
 
     #[test]
-    fn another_answer_is_an_error() {
+    fn unexpected_response_is_an_error() {
         let wrong = [
             "HTTP/1.1 500 Oh\r\ncontent-length: 7\r\n\r\n{\"a\":1}",
             "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{\"b\":1}",
@@ -93,8 +93,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\n\r\n{\"a\":1}",
         ];
         for answer in wrong {
-            assert!(read(answer, answer.len()).is_err(), "{answer}");
+            assert!(read_in_pieces(answer, answer.len()).is_err(), "{answer}");
         }
-        assert!(Reading::default().is_whole(0, b"").is_err());
+        assert!(ResponseReader::default().is_complete(0, b"").is_err());
     }
 }

@@ -14,7 +14,7 @@ use anyhow::Context;
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 
-use super::{Connection, connect};
+use super::{LoadConnection, connect};
 use pactolus_reports::latency::LatencySamples;
 use pactolus_reports::table::to_f64;
 
@@ -22,29 +22,29 @@ use pactolus_reports::table::to_f64;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
     /// How long from one to the next.
-    every: Duration,
+    interval: Duration,
     count: u64,
 }
 
 /// The longest that a due request is kept back, so that the pacer does not wake for each: sleeping wakes it some
 /// 0.1 ms late besides. Both are counted as waiting.
-const PACE: Duration = Duration::from_micros(250);
+const PACER_INTERVAL: Duration = Duration::from_micros(250);
 
 /// What the schedule's requests are.
-pub(crate) trait Write: Clone + Send + 'static {
+pub(crate) trait RequestSource: Clone + Send + 'static {
     /// How every answer's body must begin.
-    const EXPECTED: &'static [u8];
+    const EXPECTED_PREFIX: &'static [u8];
 
     /// Writes request `number` in the place of what is in `bytes`.
-    fn write(&self, number: u64, bytes: &mut Vec<u8>);
+    fn write_request(&self, number: u64, bytes: &mut Vec<u8>);
 }
 
 impl Schedule {
     /// So many a second, for so long.
-    pub(crate) fn new(per_second: f64, lasting: Duration) -> Self {
-        let every = Duration::from_secs_f64(1.0 / per_second.max(1.0)).max(Duration::from_nanos(1));
-        let count = lasting.as_nanos() / every.as_nanos();
-        Self { every, count: u64::try_from(count).unwrap_or(u64::MAX).max(1) }
+    pub(crate) fn new(per_second: f64, duration: Duration) -> Self {
+        let interval = Duration::from_secs_f64(1.0 / per_second.max(1.0)).max(Duration::from_nanos(1));
+        let count = duration.as_nanos() / interval.as_nanos();
+        Self { interval, count: u64::try_from(count).unwrap_or(u64::MAX).max(1) }
     }
 
     /// How many requests there are.
@@ -53,19 +53,19 @@ impl Schedule {
     }
 
     /// When request `index` is due, counted from the first.
-    fn due(self, index: u64) -> Duration {
-        let nanos = self.every.as_nanos() * u128::from(index);
+    fn due_at(self, index: u64) -> Duration {
+        let nanos = self.interval.as_nanos() * u128::from(index);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// How many are due once so much has passed.
-    fn due_after(self, passed: Duration) -> u64 {
-        let due = passed.as_nanos() / self.every.as_nanos() + 1;
+    fn due_count(self, passed: Duration) -> u64 {
+        let due = passed.as_nanos() / self.interval.as_nanos() + 1;
         u64::try_from(due).unwrap_or(u64::MAX).min(self.count)
     }
 
     /// Sends the requests from `first` on, each as soon as it is due and a connection is free.
-    pub(crate) fn send<W: Write>(
+    pub(crate) fn send<W: RequestSource>(
         self,
         address: &str,
         connections: usize,
@@ -73,21 +73,21 @@ impl Schedule {
         first: u64,
     ) -> anyhow::Result<LatencySamples> {
         let streams = connect(address, connections)?;
-        let turns = Arc::new(Turns {
+        let state = Arc::new(PacerState {
             schedule: self,
-            begun: Instant::now(),
-            due: Semaphore::new(0),
-            next: AtomicU64::new(0),
+            started: Instant::now(),
+            permits: Semaphore::new(0),
+            next_index: AtomicU64::new(0),
             next_number: AtomicU64::new(first),
             longest_us: AtomicU64::new(0),
         });
-        let shared = Arc::clone(&turns);
-        let pacer = std::thread::spawn(move || shared.pace(connections));
-        let waits = Builder::new_current_thread().enable_io().build()?.block_on(async {
+        let shared = Arc::clone(&state);
+        let pacer = std::thread::spawn(move || shared.release_due(connections));
+        let latencies = Builder::new_current_thread().enable_io().build()?.block_on(async {
             let mut tasks = Vec::new();
             for stream in streams {
-                let connection = Connection::new(stream)?;
-                tasks.push(tokio::spawn(send_when_due(connection, Arc::clone(&turns), requests.clone())));
+                let connection = LoadConnection::new(stream)?;
+                tasks.push(tokio::spawn(send_when_due(connection, Arc::clone(&state), requests.clone())));
             }
             let mut waits = LatencySamples::default();
             for task in tasks {
@@ -95,69 +95,71 @@ impl Schedule {
             }
             anyhow::Ok(waits)
         });
-        turns.due.close();
+        state.permits.close();
         pacer.join().map_err(|_| anyhow::anyhow!("the pacer panicked"))?;
-        waits
+        latencies
     }
 }
 
 /// Whose turn it is.
-struct Turns {
+struct PacerState {
     schedule: Schedule,
-    begun: Instant,
+    started: Instant,
     /// As many permits as requests are due that nobody has taken. Closed when the load ends, or breaks off.
-    due: Semaphore,
+    permits: Semaphore,
     /// The next one in the schedule.
-    next: AtomicU64,
+    next_index: AtomicU64,
     /// The number of the next one to be made; they are made in another order than they are sent.
     next_number: AtomicU64,
     longest_us: AtomicU64,
 }
 
-impl Turns {
+impl PacerState {
     /// Gives out turns as they become due, and at the end one more to each connection, by which it learns of the end.
-    fn pace(&self, connections: usize) {
-        let (mut given, mut minutes) = (0, 0);
-        while given < self.schedule.count && !self.due.is_closed() {
-            let passed = self.begun.elapsed();
-            let due = self.schedule.due_after(passed);
-            self.due.add_permits(
-                usize::try_from(due - given).expect("not more are due than memory has room for"),
+    fn release_due(&self, connections: usize) {
+        let (mut released, mut minutes) = (0, 0);
+        while released < self.schedule.count && !self.permits.is_closed() {
+            let passed = self.started.elapsed();
+            let due = self.schedule.due_count(passed);
+            self.permits.add_permits(
+                usize::try_from(due - released).expect("not more are due than memory has room for"),
             );
-            given = due;
+            released = due;
             if passed.as_secs() / 60 > minutes {
                 minutes = passed.as_secs() / 60;
                 let longest = to_f64(self.longest_us.load(Ordering::Relaxed)) / 1e3;
                 eprintln!("  after {minutes} min: the longest wait so far is {longest:.1} ms");
             }
-            std::thread::sleep(self.schedule.due(given).saturating_sub(self.begun.elapsed()).max(PACE));
+            std::thread::sleep(
+                self.schedule.due_at(released).saturating_sub(self.started.elapsed()).max(PACER_INTERVAL),
+            );
         }
-        self.due.add_permits(connections);
+        self.permits.add_permits(connections);
     }
 }
 
-async fn send_when_due<W: Write>(
-    mut connection: Connection,
-    turns: Arc<Turns>,
+async fn send_when_due<W: RequestSource>(
+    mut connection: LoadConnection,
+    state: Arc<PacerState>,
     requests: W,
 ) -> anyhow::Result<LatencySamples> {
-    let mut waits = LatencySamples::default();
+    let mut latencies = LatencySamples::default();
     let mut request = Vec::new();
     loop {
-        requests.write(turns.next_number.fetch_add(1, Ordering::Relaxed), &mut request);
-        let Ok(turn) = turns.due.acquire().await else { return Ok(waits) };
-        turn.forget();
-        let index = turns.next.fetch_add(1, Ordering::Relaxed);
-        if index >= turns.schedule.count {
-            return Ok(waits);
+        requests.write_request(state.next_number.fetch_add(1, Ordering::Relaxed), &mut request);
+        let Ok(permit) = state.permits.acquire().await else { return Ok(latencies) };
+        permit.forget();
+        let index = state.next_index.fetch_add(1, Ordering::Relaxed);
+        if index >= state.schedule.count {
+            return Ok(latencies);
         }
-        if let Err(error) = connection.exchange(&request, W::EXPECTED).await {
-            turns.due.close();
+        if let Err(error) = connection.exchange(&request, W::EXPECTED_PREFIX).await {
+            state.permits.close();
             return Err(error);
         }
-        let wait = turns.begun.elapsed().saturating_sub(turns.schedule.due(index));
-        turns.longest_us.fetch_max(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        waits.push(wait);
+        let wait = state.started.elapsed().saturating_sub(state.schedule.due_at(index));
+        state.longest_us.fetch_max(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        latencies.push(wait);
     }
 }
 
@@ -166,17 +168,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_due_at_even_distances() {
+    fn requests_are_evenly_spaced() {
         let schedule = Schedule::new(4.0, Duration::from_secs(2));
         assert_eq!(schedule.count(), 8);
-        assert_eq!(schedule.due(0), Duration::ZERO);
-        assert_eq!(schedule.due(7), Duration::from_millis(1750));
-        let due = |millis| schedule.due_after(Duration::from_millis(millis));
+        assert_eq!(schedule.due_at(0), Duration::ZERO);
+        assert_eq!(schedule.due_at(7), Duration::from_millis(1750));
+        let due = |millis| schedule.due_count(Duration::from_millis(millis));
         assert_eq!([due(0), due(249), due(250), due(1750), due(60_000)], [1, 1, 2, 8, 8]);
     }
 
     #[test]
-    fn a_schedule_has_at_least_one_request() {
+    fn empty_schedule_still_sends_one_request() {
         assert_eq!(Schedule::new(0.0, Duration::ZERO).count(), 1);
     }
 }

@@ -8,11 +8,11 @@ use pactolus_reports::report::{ReportSection, RunContext};
 use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use serde::Serialize;
 
-use crate::step::{Failure, workspace};
+use crate::step::{TaskError, workspace_root};
 
 /// What the fuzzer says of itself at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Stats {
+pub(super) struct FuzzerStats {
     /// How many inputs it has tried.
     pub(super) executions: u64,
     /// How many branches of the program the inputs have reached.
@@ -22,17 +22,17 @@ pub(super) struct Stats {
 }
 
 /// One target's run.
-pub(super) struct Ran {
+pub(super) struct TargetRun {
     pub(super) target: &'static str,
-    pub(super) stats: Stats,
-    pub(super) took: Duration,
+    pub(super) stats: FuzzerStats,
+    pub(super) elapsed: Duration,
     pub(super) crashed: bool,
     pub(super) log: PathBuf,
 }
 
-impl Stats {
+impl FuzzerStats {
     /// The figures in a log of libFuzzer's.
-    pub(super) fn of(log: &str) -> Self {
+    pub(super) fn parse(log: &str) -> Self {
         let after = |line: &str, name: &str| {
             let rest = &line[line.find(name)? + name.len()..];
             let digits = rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?;
@@ -47,15 +47,15 @@ impl Stats {
     }
 }
 
-impl Ran {
+impl TargetRun {
     fn per_second(&self) -> f64 {
-        to_f64(self.stats.executions) / self.took.as_secs_f64()
+        to_f64(self.stats.executions) / self.elapsed.as_secs_f64()
     }
 }
 
-impl fmt::Display for Ran {
+impl fmt::Display for TargetRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { target, stats, took, crashed, .. } = self;
+        let Self { target, stats, elapsed: took, crashed, .. } = self;
         let (executions, speed) =
             (format_number(to_f64(stats.executions), 0), format_number(self.per_second(), 0));
         write!(f, "{target}: {executions} executions in {:.0} s, {speed} a second", took.as_secs_f64())?;
@@ -64,7 +64,7 @@ impl fmt::Display for Ran {
 }
 
 /// The runs as a table, and all together.
-pub(super) fn table(runs: &[Ran]) -> String {
+pub(super) fn table(runs: &[TargetRun]) -> String {
     let mut table =
         MarkdownTable::new(&["Target", "Executions", "A second", "Branches reached", "Promises broken"]);
     for ran in runs {
@@ -77,7 +77,7 @@ pub(super) fn table(runs: &[Ran]) -> String {
         ]);
     }
     let executions: u64 = runs.iter().map(|ran| ran.stats.executions).sum();
-    let took: Duration = runs.iter().map(|ran| ran.took).sum();
+    let took: Duration = runs.iter().map(|ran| ran.elapsed).sum();
     let crashed = runs.iter().filter(|ran| ran.crashed).count();
     let speed = to_f64(executions) / took.as_secs_f64().max(0.001);
     let all =
@@ -87,42 +87,42 @@ pub(super) fn table(runs: &[Ran]) -> String {
 }
 
 #[derive(Serialize)]
-struct Figures {
+struct FuzzReport {
     executions: u64,
     hours: f64,
-    targets: Vec<OfTarget>,
+    targets: Vec<TargetStats>,
 }
 
 #[derive(Serialize)]
-struct OfTarget {
+struct TargetStats {
     name: &'static str,
     #[serde(flatten)]
-    stats: Stats,
+    stats: FuzzerStats,
     seconds: f64,
     crashed: bool,
 }
 
 /// Keeps the runs in the pages in `folder`.
-pub(super) fn keep(runs: &[Ran], command: &str, folder: &Path) -> Result<(), Failure> {
-    let figures = Figures {
+pub(super) fn write_report(runs: &[TargetRun], command: &str, folder: &Path) -> Result<(), TaskError> {
+    let figures = FuzzReport {
         executions: runs.iter().map(|ran| ran.stats.executions).sum(),
-        hours: runs.iter().map(|ran| ran.took.as_secs_f64()).sum::<f64>() / 3600.0,
+        hours: runs.iter().map(|ran| ran.elapsed.as_secs_f64()).sum::<f64>() / 3600.0,
         targets: runs
             .iter()
-            .map(|ran| OfTarget {
+            .map(|ran| TargetStats {
                 name: ran.target,
                 stats: ran.stats,
-                seconds: ran.took.as_secs_f64(),
+                seconds: ran.elapsed.as_secs_f64(),
                 crashed: ran.crashed,
             })
             .collect(),
     };
-    let kept = || {
+    let write = || {
         let part = ReportSection::new("fuzz", table(runs), &figures)?;
-        let circumstances = RunContext::capture(command.to_owned(), &workspace().join("target"))?;
+        let circumstances = RunContext::capture(command.to_owned(), &workspace_root().join("target"))?;
         circumstances.write_report(&part, folder, "reliability")
     };
-    kept().map_err(|error| Failure::NotKept { why: format!("{error:#}") })
+    write().map_err(|error| TaskError::ReportNotWritten { why: format!("{error:#}") })
 }
 
 #[cfg(test)]
@@ -138,18 +138,21 @@ stat::average_exec_per_sec:     111111
 ";
 
     #[test]
-    fn figures_are_read_from_the_end_of_a_log() {
-        assert_eq!(Stats::of(LOG), Stats { executions: 1_000_000, branches: 1234, inputs: 56 });
-        assert_eq!(Stats::of(""), Stats::default());
+    fn stats_use_the_last_values_in_the_log() {
+        assert_eq!(
+            FuzzerStats::parse(LOG),
+            FuzzerStats { executions: 1_000_000, branches: 1234, inputs: 56 }
+        );
+        assert_eq!(FuzzerStats::parse(""), FuzzerStats::default());
     }
 
     #[test]
-    fn a_table_tells_each_target_and_all() {
-        let stats = Stats::of(LOG);
-        let ran = |target, crashed| Ran {
+    fn table_has_a_row_per_target_and_a_total() {
+        let stats = FuzzerStats::parse(LOG);
+        let ran = |target, crashed| TargetRun {
             target,
             stats,
-            took: Duration::from_secs(10),
+            elapsed: Duration::from_secs(10),
             crashed,
             log: PathBuf::new(),
         };
