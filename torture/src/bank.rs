@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
 /// How long a bank may take to listen, with what it has to recover; far more than it takes.
-const LISTENS_WITHIN: Duration = Duration::from_secs(60);
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A folder with a bank's configuration, and the executable that serves it.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Bank {
 
 /// What `pactolus audit` found.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Audited {
+pub(crate) struct AuditReport {
     pub(crate) clean: bool,
     pub(crate) orders: u64,
     pub(crate) accounts: u64,
@@ -65,19 +65,19 @@ impl Bank {
 
     /// Serves it by one node, as the configuration says.
     pub(crate) fn serve(&self) -> anyhow::Result<Node> {
-        self.start(0, &[], &[])?.listening()
+        self.start_node(0, &[], &[])?.wait_until_listening()
     }
 
     /// Begins to serve as node number `node`.
-    pub(crate) fn start(
+    pub(crate) fn start_node(
         &self,
         node: usize,
         arguments: &[&str],
         variables: &[(&str, &str)],
-    ) -> anyhow::Result<Starting> {
+    ) -> anyhow::Result<StartingNode> {
         let mut command = self.command(&[&["serve", "--log", "warn"], arguments].concat());
         command.envs(variables.iter().copied());
-        let log = OpenOptions::new().create(true).append(true).open(self.log(node))?;
+        let log = OpenOptions::new().create(true).append(true).open(self.log_path(node))?;
         command.stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn()?;
         let (sender, address) = sync_channel(1);
@@ -92,36 +92,37 @@ impl Bank {
                 }
             }
         });
-        Ok(Starting { process: Process(child), address, log: self.log(node) })
+        Ok(StartingNode { process: Process(child), address, log: self.log_path(node) })
     }
 
-    fn log(&self, node: usize) -> PathBuf {
+    fn log_path(&self, node: usize) -> PathBuf {
         self.folder.join(format!("node-{node}.log"))
     }
 
     /// Proves the books. An embedded store must not be served meanwhile.
-    pub(crate) fn audit(&self) -> anyhow::Result<Audited> {
+    pub(crate) fn audit(&self) -> anyhow::Result<AuditReport> {
         let output = self.command(&["audit", "--output", "json"]).output()?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        let audited: Audited = serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("the audit said {}: {told}", String::from_utf8_lossy(&output.stdout)))?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let audited: AuditReport = serde_json::from_slice(&output.stdout).with_context(|| {
+            format!("the audit said {}: {stderr}", String::from_utf8_lossy(&output.stdout))
+        })?;
         ensure!(audited.clean && output.status.success(), "the books are wrong: {:?}", audited.findings);
         Ok(audited)
     }
 
     /// Fails if a node has panicked.
-    pub(crate) fn has_not_panicked(&self) -> anyhow::Result<()> {
-        let panics = self.logged(|line| line.contains("panicked"))?;
+    pub(crate) fn ensure_no_panic(&self) -> anyhow::Result<()> {
+        let panics = self.log_lines_matching(|line| line.contains("panicked"))?;
         ensure!(panics.is_empty(), "a node panicked: {panics:#?}");
         Ok(())
     }
 
     /// The errors that its nodes have logged so far; warnings, such as that a crash has cut a batch, are none.
-    pub(crate) fn errors(&self) -> anyhow::Result<Vec<String>> {
-        self.logged(|line| line.contains(" ERROR ") || line.contains("panicked"))
+    pub(crate) fn logged_errors(&self) -> anyhow::Result<Vec<String>> {
+        self.log_lines_matching(|line| line.contains(" ERROR ") || line.contains("panicked"))
     }
 
-    fn logged(&self, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
+    fn log_lines_matching(&self, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
         let mut lines = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
@@ -152,19 +153,19 @@ impl Drop for Process {
 }
 
 /// A bank that does not listen yet.
-pub(crate) struct Starting {
+pub(crate) struct StartingNode {
     process: Process,
     address: Receiver<SocketAddr>,
     log: PathBuf,
 }
 
-impl Starting {
+impl StartingNode {
     /// Waits until it listens.
-    pub(crate) fn listening(self) -> anyhow::Result<Node> {
+    pub(crate) fn wait_until_listening(self) -> anyhow::Result<Node> {
         let Self { process, address, log } = self;
-        let address = address.recv_timeout(LISTENS_WITHIN).with_context(|| {
-            let told = fs::read_to_string(&log).unwrap_or_default();
-            let last: Vec<&str> = told.lines().rev().take(5).collect();
+        let address = address.recv_timeout(LISTEN_TIMEOUT).with_context(|| {
+            let log_text = fs::read_to_string(&log).unwrap_or_default();
+            let last: Vec<&str> = log_text.lines().rev().take(5).collect();
             format!("the bank does not listen; the last of {} is {last:#?}", log.display())
         })?;
         Ok(Node { process, address })
@@ -190,7 +191,7 @@ impl Node {
     }
 
     /// Fails if it has ended by itself.
-    pub(crate) fn must_still_run(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn ensure_running(&mut self) -> anyhow::Result<()> {
         match self.process.0.try_wait()? {
             None => Ok(()),
             Some(status) => bail!("the bank ended by itself ({status})"),
@@ -199,13 +200,13 @@ impl Node {
 
     /// Kills it, with SIGKILL, and waits until it is no more.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
-        self.must_still_run()?;
+        self.ensure_running()?;
         Ok(self.process.kill()?)
     }
 
     /// Asks it to end, as a service manager does, and waits until it has, in order.
     pub(crate) fn terminate(&mut self) -> anyhow::Result<()> {
-        self.must_still_run()?;
+        self.ensure_running()?;
         let pid = Pid::from_raw(i32::try_from(self.pid())?).context("a process has a number")?;
         kill_process(pid, Signal::TERM)?;
         let ended = self.process.0.wait()?;

@@ -19,55 +19,55 @@ use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_types::{Day, Environment, UnixMillis};
 use pollster::block_on;
 
-pub(crate) use self::baseline::Answers;
-pub(crate) use self::orders::Orders;
-pub(crate) use self::records::Drawer;
+pub(crate) use self::baseline::Baseline;
+pub(crate) use self::orders::OrdersWorkload;
+pub(crate) use self::records::RecordsWorkload;
 
 /// How many orders that were answered long ago are sent again at a check.
-const OLD_ONES: usize = 8;
+const OLD_ORDERS_RESENT: usize = 8;
 /// How much of a statement is read at once.
-const PAGE: usize = 64;
+const PAGE_LEN: usize = 64;
 
 /// What was sent to a store, and what it answered.
-pub(crate) struct Witness {
-    pub(crate) orders: Orders,
-    pub(crate) drawer: Drawer,
-    log: Mutex<Log>,
+pub(crate) struct Checker {
+    pub(crate) orders: OrdersWorkload,
+    pub(crate) records: RecordsWorkload,
+    log: Mutex<CheckerLog>,
 }
 
 /// An order's name. A cancel has the bill number of its pay.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Name {
+struct OrderId {
     bill: BillKey,
     is_cancel: bool,
 }
 
-impl Name {
-    fn of(order: &Order) -> Self {
+impl OrderId {
+    fn for_order(order: &Order) -> Self {
         Self { bill: order.bill(), is_cancel: matches!(order.kind, OrderKind::Cancel { .. }) }
     }
 }
 
 #[derive(Default)]
-struct Log {
+struct CheckerLog {
     /// All that was sent.
-    sent: BTreeMap<Name, Vec<Order>>,
+    sent: BTreeMap<OrderId, Vec<Order>>,
     /// What was answered: these orders stand, with these receipts.
-    acknowledged: BTreeMap<Name, Receipt>,
+    acknowledged: BTreeMap<OrderId, Receipt>,
     /// Those of them whose answer said that they were applied at that moment.
-    applied: BTreeSet<Name>,
+    applied: BTreeSet<OrderId>,
     /// What was acknowledged since the last check.
-    fresh: Vec<Order>,
+    acknowledged_since_check: Vec<Order>,
     /// What was sent and not answered since.
     unanswered: Vec<Order>,
     /// Answers that contradict each other.
     contradictions: Vec<String>,
-    counts: Counts,
+    stats: CheckerStats,
 }
 
 /// What came about.
 #[derive(Clone, Copy, Default, Debug, serde::Serialize)]
-pub(crate) struct Counts {
+pub(crate) struct CheckerStats {
     /// Orders that were acknowledged.
     pub(crate) acknowledged: u64,
     /// Orders that were sent and not answered.
@@ -84,7 +84,7 @@ pub(crate) struct Counts {
     pub(crate) checks: u64,
 }
 
-impl Counts {
+impl CheckerStats {
     /// These and others.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
@@ -99,18 +99,18 @@ impl Counts {
     }
 }
 
-impl Witness {
+impl Checker {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { orders: Orders::new(seed), drawer: Drawer::default(), log: Mutex::default() }
+        Self { orders: OrdersWorkload::new(seed), records: RecordsWorkload::default(), log: Mutex::default() }
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, CheckerLog> {
         self.log.lock().expect("nothing panics while it writes the log")
     }
 
     /// What came about so far.
-    pub(crate) fn counts(&self) -> Counts {
-        self.log().counts
+    pub(crate) fn stats(&self) -> CheckerStats {
+        self.log().stats
     }
 
     /// Posts an order and remembers the answer; gives back what kept it from being answered.
@@ -120,7 +120,7 @@ impl Witness {
         order: &Order,
         now: UnixMillis,
     ) -> Result<(), PostError> {
-        let name = Name::of(order);
+        let name = OrderId::for_order(order);
         {
             let mut log = self.log();
             let sent = log.sent.entry(name).or_default();
@@ -132,9 +132,9 @@ impl Witness {
         let mut log = self.log();
         match answer {
             Ok(posted) => log.acknowledge(name, order, posted),
-            Err(PostError::Refused(_)) => log.counts.refused += 1,
+            Err(PostError::Refused(_)) => log.stats.refused += 1,
             Err(error @ PostError::Unavailable(_)) => {
-                log.counts.unanswered += 1;
+                log.stats.unanswered += 1;
                 log.unanswered.push(order.clone());
                 return Err(error);
             }
@@ -146,30 +146,31 @@ impl Witness {
     pub(crate) fn check(&self, store: &EmbeddedStore) -> anyhow::Result<()> {
         let audit = block_on(store.audit()).context("the audit cannot go on")?;
         ensure!(audit.is_clean(), "the audit found: {:?}", audit.findings);
-        let (model, there) = self.read(store)?;
+        let (model, found) = self.rebuild_model(store)?;
         ensure!(
-            audit.orders == there.len() as u64,
+            audit.orders == found.len() as u64,
             "the audit saw {} orders and the statements have {}",
             audit.orders,
-            there.len()
+            found.len()
         );
-        self.nothing_is_missing(&there)?;
-        Self::reads_agree(store, &model, &there)?;
-        self.sent_again_is_the_same(store, &model, &there)?;
-        Self::reads_agree(store, &model, &BTreeMap::new())?;
-        self.drawer.check(store)?;
-        self.log().counts.checks += 1;
+        self.check_acknowledged(&found)?;
+        Self::check_reads(store, &model, &found)?;
+        self.check_replays(store, &model, &found)?;
+        Self::check_reads(store, &model, &BTreeMap::new())?;
+        self.records.check(store)?;
+        self.log().stats.checks += 1;
         Ok(())
     }
 
     /// Reads every statement, from its beginning, into a model, which has to make the same receipts.
-    fn read(&self, store: &EmbeddedStore) -> anyhow::Result<(Model, BTreeMap<Name, Receipt>)> {
-        let (model, mut there) = (Model::new(), BTreeMap::new());
-        for account in Orders::accounts() {
+    fn rebuild_model(&self, store: &EmbeddedStore) -> anyhow::Result<(Model, BTreeMap<OrderId, Receipt>)> {
+        let (model, mut found) = (Model::new(), BTreeMap::new());
+        for account in OrdersWorkload::accounts() {
             let mut receipts = Vec::new();
             let mut after = None;
             loop {
-                let page = block_on(store.statement(account, after, PAGE)).context("reading a statement")?;
+                let page =
+                    block_on(store.statement(account, after, PAGE_LEN)).context("reading a statement")?;
                 receipts.extend(page.receipts);
                 after = page.next;
                 if after.is_none() {
@@ -177,7 +178,7 @@ impl Witness {
                 }
             }
             for receipt in receipts.into_iter().rev() {
-                let name = Name::of(&receipt.order);
+                let name = OrderId::for_order(&receipt.order);
                 let right = block_on(model.post(receipt.order.clone(), receipt.at));
                 ensure!(
                     right == Ok(Posted::Applied(receipt.clone())),
@@ -189,68 +190,69 @@ impl Witness {
                     "nobody sent {receipt:?}"
                 );
                 drop(log);
-                if let Some(other) = there.insert(name, receipt.clone()) {
+                if let Some(other) = found.insert(name, receipt.clone()) {
                     bail!("{name:?} was applied twice: {other:?} and {receipt:?}");
                 }
             }
         }
-        Ok((model, there))
+        Ok((model, found))
     }
 
     /// All that was acknowledged is there, with the receipt that was given.
-    fn nothing_is_missing(&self, there: &BTreeMap<Name, Receipt>) -> anyhow::Result<()> {
+    fn check_acknowledged(&self, present: &BTreeMap<OrderId, Receipt>) -> anyhow::Result<()> {
         let mut log = self.log();
         ensure!(log.contradictions.is_empty(), "answers contradict each other: {:?}", log.contradictions);
         for (name, receipt) in &log.acknowledged {
-            match there.get(name) {
+            match present.get(name) {
                 Some(found) if found == receipt => {}
                 Some(found) => bail!("{receipt:?} was acknowledged, and now it is {found:?}"),
                 None => bail!("{receipt:?} was acknowledged and is lost"),
             }
         }
-        log.counts.looked_for += log.acknowledged.len() as u64;
-        let unanswered = log.unanswered.iter().filter(|order| there.contains_key(&Name::of(order))).count();
-        log.counts.unanswered_there += unanswered as u64;
+        log.stats.looked_for += log.acknowledged.len() as u64;
+        let unanswered =
+            log.unanswered.iter().filter(|order| present.contains_key(&OrderId::for_order(order))).count();
+        log.stats.unanswered_there += unanswered as u64;
         Ok(())
     }
 
     /// Whatever can be looked up is as the model has it.
-    fn reads_agree(
+    fn check_reads(
         store: &EmbeddedStore,
         model: &Model,
-        there: &BTreeMap<Name, Receipt>,
+        found: &BTreeMap<OrderId, Receipt>,
     ) -> anyhow::Result<()> {
-        for account in Orders::accounts() {
+        for account in OrdersWorkload::accounts() {
             let (is, right) = (block_on(store.account(account)), block_on(model.account(account)));
-            same("an account", &is, &right)?;
+            ensure_equal("an account", &is, &right)?;
         }
-        for name in there.keys() {
+        for name in found.keys() {
             let (is, right) = (block_on(store.order(name.bill)), block_on(model.order(name.bill)));
-            same("what a bill number made", &is, &right)?;
+            ensure_equal("what a bill number made", &is, &right)?;
         }
         for environment in Environment::ALL {
-            let app = Orders::app();
+            let app = OrdersWorkload::app();
             let is = block_on(store.totals(app, environment, Day::MIN, Day::MAX));
             let right = block_on(model.totals(app, environment, Day::MIN, Day::MAX));
-            same("the totals", &is, &right)?;
+            ensure_equal("the totals", &is, &right)?;
         }
         Ok(())
     }
 
     /// What was answered lately, some of what was answered before, and all that was not answered is sent again.
-    fn sent_again_is_the_same(
+    fn check_replays(
         &self,
         store: &EmbeddedStore,
         model: &Model,
-        there: &BTreeMap<Name, Receipt>,
+        found: &BTreeMap<OrderId, Receipt>,
     ) -> anyhow::Result<()> {
         let again = {
             let mut log = self.log();
-            let step = (there.len() / OLD_ONES).max(1);
-            let offset = usize::try_from(log.counts.checks).unwrap_or_default() % step;
-            let old = there.values().skip(offset).step_by(step).map(|receipt| receipt.order.clone());
+            let step = (found.len() / OLD_ORDERS_RESENT).max(1);
+            let offset = usize::try_from(log.stats.checks).unwrap_or_default() % step;
+            let old = found.values().skip(offset).step_by(step).map(|receipt| receipt.order.clone());
             let mut again: Vec<Order> = old.collect();
-            again.append(&mut log.fresh);
+            again.append(&mut log.acknowledged_since_check);
             again.append(&mut log.unanswered);
             again
         };
@@ -258,8 +260,8 @@ impl Witness {
             let now = self.orders.now();
             let (is, right) =
                 (block_on(store.post(order.clone(), now)), block_on(model.post(order.clone(), now)));
-            same("an order that is sent again", &is, &right)?;
-            let name = Name::of(&order);
+            ensure_equal("an order that is sent again", &is, &right)?;
+            let name = OrderId::for_order(&order);
             let mut log = self.log();
             match is {
                 Ok(posted) => log.acknowledge(name, &order, posted),
@@ -267,14 +269,14 @@ impl Witness {
                 Err(error @ PostError::Unavailable(_)) => bail!("{order:?} is not taken: {error}"),
             }
             // It was looked at just now.
-            log.fresh.clear();
+            log.acknowledged_since_check.clear();
         }
         Ok(())
     }
 }
 
-impl Log {
-    fn acknowledge(&mut self, name: Name, order: &Order, posted: Posted) {
+impl CheckerLog {
+    fn acknowledge(&mut self, name: OrderId, order: &Order, posted: Posted) {
         let receipt = match posted {
             Posted::Applied(receipt) => {
                 // Another thread may have been told of a replay before; nobody else of this.
@@ -284,7 +286,7 @@ impl Log {
                 receipt
             }
             Posted::Replayed { receipt, .. } => {
-                self.counts.replayed += 1;
+                self.stats.replayed += 1;
                 receipt
             }
         };
@@ -292,15 +294,15 @@ impl Log {
             Some(before) if *before == receipt => {}
             Some(before) => self.contradictions.push(format!("{receipt:?}, and before that {before:?}")),
             None => {
-                self.counts.acknowledged += 1;
+                self.stats.acknowledged += 1;
                 self.acknowledged.insert(name, receipt);
-                self.fresh.push(order.clone());
+                self.acknowledged_since_check.push(order.clone());
             }
         }
     }
 }
 
-fn same<T: PartialEq + Debug>(what: &str, is: &T, right: &T) -> anyhow::Result<()> {
+fn ensure_equal<T: PartialEq + Debug>(what: &str, is: &T, right: &T) -> anyhow::Result<()> {
     ensure!(is == right, "{what} is {is:?}, and has to be {right:?}");
     Ok(())
 }

@@ -16,22 +16,22 @@ use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
 use serde::Serialize;
 
-use self::flips::Flips;
-use crate::checker::{Orders, Witness};
-use crate::disk_model::{Disk, Fault};
+use self::flips::FlipStats;
+use crate::checker::{Checker, OrdersWorkload};
+use crate::disk_model::{Fault, FuseDisk};
 use crate::options::Options;
 
-const ORDERS: usize = 120;
+const ORDERS_PER_RUN: usize = 120;
 /// How much a disk still takes before it is full, at most.
-const LAST_BYTES: u64 = 96 * 1024;
+const FREE_BYTES_MAX: u64 = 96 * 1024;
 /// How soon a store has to take orders again when there is room again.
-const SOON: Duration = Duration::from_secs(20);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// Only one kind of fault
     #[arg(long)]
-    only: Option<Kind>,
+    only: Option<FaultKind>,
     /// How often each kind strikes [default: 1000, short: 40]
     #[arg(long)]
     strikes: Option<u64>,
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum FaultKind {
     /// A write fails
     Write,
     /// A sync fails
@@ -56,7 +56,7 @@ enum Kind {
 }
 
 #[derive(Default, Serialize)]
-struct Found {
+struct DiskStats {
     write_errors: u64,
     sync_errors: u64,
     short_writes: u64,
@@ -66,32 +66,32 @@ struct Found {
     /// The longest time that passed between room and an order that was taken.
     again_ms_max: u64,
     acknowledged: u64,
-    flips: Flips,
+    flips: FlipStats,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
     if let Some(folder) = &arguments.probe {
         flips::probe(folder);
         std::process::exit(0);
     }
-    let strikes = arguments.strikes.unwrap_or(options.pick(1000, 40));
+    let injector = arguments.strikes.unwrap_or(options.pick(1000, 40));
     let kinds = match arguments.only {
         Some(kind) => vec![kind],
-        None => vec![Kind::Write, Kind::Sync, Kind::Short, Kind::Flips, Kind::Full],
+        None => vec![FaultKind::Write, FaultKind::Sync, FaultKind::Short, FaultKind::Flips, FaultKind::Full],
     };
-    let mut found = Found::default();
+    let mut found = DiskStats::default();
     let shares = kinds.len();
     for kind in kinds {
-        let bound = options.share(shares).bound(strikes);
+        let bound = options.share(shares).budget(injector);
         let mut struck = 0;
-        while bound.goes_on(struck) {
+        while bound.should_continue(struck) {
             let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(struck);
             let outcome = match kind {
-                Kind::Write => error(Fault::Write, seed, &mut found),
-                Kind::Sync => error(Fault::Sync, seed, &mut found),
-                Kind::Short => short(seed, &mut found),
-                Kind::Flips => flips::strike(seed, &mut found.flips),
-                Kind::Full => full(seed, &mut found),
+                FaultKind::Write => inject_error(Fault::Write, seed, &mut found),
+                FaultKind::Sync => inject_error(Fault::Sync, seed, &mut found),
+                FaultKind::Short => inject_short_writes(seed, &mut found),
+                FaultKind::Flips => flips::inject(seed, &mut found.flips),
+                FaultKind::Full => fill_disk(seed, &mut found),
             };
             let name = format!("{kind:?}").to_lowercase();
             outcome.with_context(|| {
@@ -109,11 +109,11 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
 }
 
 /// A store on a disk of its own.
-struct Patient {
+struct Fixture {
     random: fastrand::Rng,
-    witness: Witness,
-    disk: Disk,
-    _mounted: tempfile::TempDir,
+    checker: Checker,
+    disk: FuseDisk,
+    _mount_dir: tempfile::TempDir,
 }
 
 fn settings() -> EmbeddedSettings {
@@ -125,12 +125,12 @@ fn settings() -> EmbeddedSettings {
     }
 }
 
-impl Patient {
+impl Fixture {
     fn new(seed: u64) -> anyhow::Result<Self> {
-        let mounted = Options::temporary()?;
-        let disk = Disk::mount(mounted.path(), seed)?;
+        let mount_dir = Options::temp_dir()?;
+        let disk = FuseDisk::mount(mount_dir.path(), seed)?;
         let random = fastrand::Rng::with_seed(seed);
-        Ok(Self { random, witness: Witness::new(seed), disk, _mounted: mounted })
+        Ok(Self { random, checker: Checker::new(seed), disk, _mount_dir: mount_dir })
     }
 
     fn open(&self) -> anyhow::Result<EmbeddedStore> {
@@ -138,15 +138,15 @@ impl Patient {
     }
 
     /// Sends orders, and records among them, until some are not answered or there were enough.
-    fn work(&mut self, store: &EmbeddedStore) -> Result<(), Unavailable> {
-        for number in 0..ORDERS {
-            let order = self.witness.orders.draw(&mut self.random);
-            match self.witness.post(store, &order, self.witness.orders.now()) {
+    fn run_workload(&mut self, store: &EmbeddedStore) -> Result<(), Unavailable> {
+        for number in 0..ORDERS_PER_RUN {
+            let order = self.checker.orders.next_order(&mut self.random);
+            match self.checker.post(store, &order, self.checker.orders.now()) {
                 Ok(()) | Err(PostError::Refused(_)) => {}
                 Err(PostError::Unavailable(unavailable)) => return Err(unavailable),
             }
             if number % 8 == 0 {
-                self.witness.drawer.put(store, &mut self.random)?;
+                self.checker.records.put(store, &mut self.random)?;
             }
         }
         Ok(())
@@ -155,101 +155,101 @@ impl Patient {
 
 /// An error of a write or a sync. From then on the part of the store that met it takes nothing more, whatever the disk
 /// does; what was acknowledged is there after it was opened again, with the power on all the time or not.
-fn error(fault: Fault, seed: u64, found: &mut Found) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed)?;
-    let store = patient.open()?;
-    let _ = patient.work(&store);
+fn inject_error(fault: Fault, seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
+    let mut fixture = Fixture::new(seed)?;
+    let store = fixture.open()?;
+    let _ = fixture.run_workload(&store);
     let most = if fault == Fault::Write { 60 } else { 40 };
-    patient.disk.fail(fault, patient.random.u64(..most), false);
-    let _ = patient.work(&store);
-    let blows = patient.disk.mend();
-    for blow in &blows {
+    fixture.disk.inject_fault(fault, fixture.random.u64(..most), false);
+    let _ = fixture.run_workload(&store);
+    let injections = fixture.disk.clear_faults();
+    for injection in &injections {
         *(if fault == Fault::Write { &mut found.write_errors } else { &mut found.sync_errors }) += 1;
-        if blow.path.starts_with("records") {
+        if injection.path.starts_with("records") {
             // Another one may be refused; one that is acknowledged has to stay.
             for _ in 0..4 {
-                let _ = patient.witness.drawer.put(&store, &mut patient.random);
+                let _ = fixture.checker.records.put(&store, &mut fixture.random);
             }
         } else {
-            let refused = wait(|| patient.work(&store) == Err(Unavailable::Failed));
-            ensure!(refused, "after an error at {} orders are still taken", blow.path.display());
+            let refused = wait_until(|| fixture.run_workload(&store) == Err(Unavailable::Failed));
+            ensure!(refused, "after an error at {} orders are still taken", injection.path.display());
             ensure!(block_on(store.ready()) == Err(Unavailable::Failed), "it says that it is ready");
         }
     }
     drop(store);
-    if patient.random.bool() {
-        patient.disk.start_after_power_cut(patient.random.u64(..));
+    if fixture.random.bool() {
+        fixture.disk.restart_after_power_cut(fixture.random.u64(..));
     } else {
-        patient.disk.start_after_kill();
+        fixture.disk.restart_after_kill();
     }
-    let store = patient.open()?;
-    patient.witness.check(&store)?;
+    let store = fixture.open()?;
+    fixture.checker.check(&store)?;
     drop(store);
     // What was read and acknowledged since may rest on bytes that only the kernel has.
-    patient.disk.start_after_power_cut(patient.random.u64(..));
-    patient.witness.check(&patient.open()?).context("after the power was cut")?;
-    found.acknowledged += patient.witness.counts().acknowledged;
+    fixture.disk.restart_after_power_cut(fixture.random.u64(..));
+    fixture.checker.check(&fixture.open()?).context("after the power was cut")?;
+    found.acknowledged += fixture.checker.stats().acknowledged;
     Ok(())
 }
 
 /// Writes that take less than they were given: whoever writes has to go on with the rest, and all goes well.
-fn short(seed: u64, found: &mut Found) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed)?;
-    patient.disk.fail(Fault::Short, patient.random.u64(..40), true);
-    let store = patient.open()?;
-    patient.work(&store).context("a short write is no error")?;
-    patient.witness.check(&store)?;
+fn inject_short_writes(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
+    let mut fixture = Fixture::new(seed)?;
+    fixture.disk.inject_fault(Fault::ShortWrite, fixture.random.u64(..40), true);
+    let store = fixture.open()?;
+    fixture.run_workload(&store).context("a short write is no error")?;
+    fixture.checker.check(&store)?;
     drop(store);
-    found.short_writes += patient.disk.mend().len() as u64;
-    patient.disk.start_after_power_cut(patient.random.u64(..));
-    patient.witness.check(&patient.open()?)?;
-    found.acknowledged += patient.witness.counts().acknowledged;
+    found.short_writes += fixture.disk.clear_faults().len() as u64;
+    fixture.disk.restart_after_power_cut(fixture.random.u64(..));
+    fixture.checker.check(&fixture.open()?)?;
+    found.acknowledged += fixture.checker.stats().acknowledged;
     Ok(())
 }
 
 /// A disk that is full for a while: orders are not taken, everything can be read, and when there is room again, the
 /// store goes on by itself.
-fn full(seed: u64, found: &mut Found) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed)?;
-    let store = patient.open()?;
-    patient.disk.set_room(Some(patient.random.u64(..LAST_BYTES)));
-    let refused = wait(|| patient.work(&store).is_err());
+fn fill_disk(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
+    let mut fixture = Fixture::new(seed)?;
+    let store = fixture.open()?;
+    fixture.disk.set_free_bytes(Some(fixture.random.u64(..FREE_BYTES_MAX)));
+    let refused = wait_until(|| fixture.run_workload(&store).is_err());
     ensure!(refused, "orders are taken on a disk without room");
     for _ in 0..3 {
-        let order = patient.witness.orders.draw(&mut patient.random);
-        if patient.witness.post(&store, &order, patient.witness.orders.now()).is_err() {
+        let order = fixture.checker.orders.next_order(&mut fixture.random);
+        if fixture.checker.post(&store, &order, fixture.checker.orders.now()).is_err() {
             found.refused_for_room += 1;
         }
-        for account in Orders::accounts() {
+        for account in OrdersWorkload::accounts() {
             block_on(store.account(account)).context("an account cannot be read on a full disk")?;
         }
     }
-    patient.disk.set_room(None);
+    fixture.disk.set_free_bytes(None);
     let room = Instant::now();
-    let again = wait(|| {
-        let order = patient.witness.orders.draw(&mut patient.random);
-        let now = patient.witness.orders.now();
-        let posted = patient.witness.post(&store, &order, now);
-        posted.is_ok() && patient.witness.drawer.put(&store, &mut patient.random).is_ok()
+    let again = wait_until(|| {
+        let order = fixture.checker.orders.next_order(&mut fixture.random);
+        let now = fixture.checker.orders.now();
+        let posted = fixture.checker.post(&store, &order, now);
+        posted.is_ok() && fixture.checker.records.put(&store, &mut fixture.random).is_ok()
     });
-    ensure!(again, "there is room for {} s, and orders are not taken", SOON.as_secs());
+    ensure!(again, "there is room for {} s, and orders are not taken", RECOVERY_TIMEOUT.as_secs());
     let took = u64::try_from(room.elapsed().as_millis()).unwrap_or(u64::MAX);
     found.again_ms_max = found.again_ms_max.max(took);
-    if let Err(error) = patient.work(&store) {
+    if let Err(error) = fixture.run_workload(&store) {
         bail!("there is room, and orders are not taken again: {error}");
     }
-    patient.witness.check(&store)?;
+    fixture.checker.check(&store)?;
     drop(store);
-    patient.disk.start_after_power_cut(patient.random.u64(..));
-    patient.witness.check(&patient.open()?)?;
+    fixture.disk.restart_after_power_cut(fixture.random.u64(..));
+    fixture.checker.check(&fixture.open()?)?;
     found.full += 1;
-    found.acknowledged += patient.witness.counts().acknowledged;
+    found.acknowledged += fixture.checker.stats().acknowledged;
     Ok(())
 }
 
 /// Tries until it is so; not for ever.
-fn wait(mut is_so: impl FnMut() -> bool) -> bool {
-    let ends = Instant::now() + SOON;
+fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
+    let ends = Instant::now() + RECOVERY_TIMEOUT;
     loop {
         if is_so() {
             return true;
@@ -261,7 +261,7 @@ fn wait(mut is_so: impl FnMut() -> bool) -> bool {
     }
 }
 
-impl Found {
+impl DiskStats {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&["What", "How often", "What came of it"]);
         let mut row = |what: &str, count: u64, came: &str| {

@@ -29,12 +29,12 @@ use self::survival::Survival;
 use self::tree::{NodeId, Tree};
 
 /// How many bytes a disk has that was not told.
-const ROOM_BYTES: u64 = 1 << 40;
+const CAPACITY_BYTES: u64 = 1 << 40;
 
 /// A disk, mounted as long as this lives.
-pub(crate) struct Disk {
-    state: Arc<Mutex<State>>,
-    at: PathBuf,
+pub(crate) struct FuseDisk {
+    state: Arc<Mutex<DiskState>>,
+    mount_point: PathBuf,
     session: Option<BackgroundSession>,
 }
 
@@ -46,40 +46,40 @@ pub(crate) enum Fault {
     /// A sync of a file fails; what was not synced may be lost, though it can be read.
     Sync,
     /// A write takes fewer bytes than it was given.
-    Short,
+    ShortWrite,
 }
 
 /// What a disk is made to do, and how it is; what the kernel asks changes it.
-struct State {
+struct DiskState {
     tree: Tree,
     /// How often it was started.
-    start: u32,
+    generation: u32,
     /// How many operations there were.
     operations: u64,
     /// Of files that were written and not synced since, where the last write ended.
-    written: BTreeMap<NodeId, u64>,
+    unsynced_write_ends: BTreeMap<NodeId, u64>,
     /// At which operation the power is cut.
-    cut_at: Option<u64>,
+    cut_at_operation: Option<u64>,
     /// Where the power was cut.
-    cut: Option<Blow>,
-    fault: Option<Planned>,
+    power_cut: Option<Injection>,
+    planned_fault: Option<PlannedFault>,
     /// Where a fault struck.
-    faulty: Vec<Blow>,
-    room: u64,
+    injections: Vec<Injection>,
+    capacity_bytes: u64,
     random: fastrand::Rng,
 }
 
-struct Planned {
+struct PlannedFault {
     fault: Fault,
     /// How many operations that it concerns go well before.
-    after: u64,
+    skip: u64,
     /// Once, or from then on.
-    lasting: bool,
+    persistent: bool,
 }
 
 /// What the disk was doing when it was struck.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Blow {
+pub(crate) struct Injection {
     /// What was asked of it.
     pub(crate) operation: Operation,
     /// Of which file or folder, from the disk's root.
@@ -100,30 +100,30 @@ pub(crate) enum Operation {
 
 /// How an operation that changes something ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Done,
+enum OperationOutcome {
+    Applied,
     /// It fails and nothing is done.
-    Fails,
+    Failed,
     /// It is done, and nobody is told.
-    DoneUntold,
+    AppliedButUnreported,
 }
 
 /// What lies on a disk, to come back to.
 pub(crate) struct Image(Tree);
 
-impl Disk {
+impl FuseDisk {
     /// An empty disk, mounted at this folder.
     pub(crate) fn mount(at: &Path, seed: u64) -> anyhow::Result<Self> {
-        let state = State {
+        let state = DiskState {
             tree: Tree::new(),
-            start: 1,
+            generation: 1,
             operations: 0,
-            written: BTreeMap::new(),
-            cut_at: None,
-            cut: None,
-            fault: None,
-            faulty: Vec::new(),
-            room: ROOM_BYTES,
+            unsynced_write_ends: BTreeMap::new(),
+            cut_at_operation: None,
+            power_cut: None,
+            planned_fault: None,
+            injections: Vec::new(),
+            capacity_bytes: CAPACITY_BYTES,
             random: fastrand::Rng::with_seed(seed),
         };
         let state = Arc::new(Mutex::new(state));
@@ -132,38 +132,38 @@ impl Disk {
         let session = Session::new(Mount(Arc::clone(&state)), at, &config)
             .and_then(Session::spawn)
             .context("a file system of this program cannot be mounted: that takes root and /dev/fuse")?;
-        Ok(Self { state, at: at.to_owned(), session: Some(session) })
+        Ok(Self { state, mount_point: at.to_owned(), session: Some(session) })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        hold(&self.state)
+    fn state(&self) -> MutexGuard<'_, DiskState> {
+        lock(&self.state)
     }
 
     /// Where its files are, until it is started again.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.at.join(self.state().start.to_string())
+        self.mount_point.join(self.state().generation.to_string())
     }
 
     /// Cuts the power at the operation after so many more.
-    pub(crate) fn cut_after(&self, operations: u64) {
+    pub(crate) fn cut_power_after(&self, operations: u64) {
         let mut state = self.state();
-        state.cut_at = Some(state.operations + operations);
+        state.cut_at_operation = Some(state.operations + operations);
     }
 
     /// Cuts no power that is not cut yet.
-    pub(crate) fn cut_never(&self) {
-        self.state().cut_at = None;
+    pub(crate) fn cancel_power_cut(&self) {
+        self.state().cut_at_operation = None;
     }
 
     /// Cuts the power now, if it is not.
-    pub(crate) fn cut_now(&self) {
-        let nothing = Blow { operation: Operation::Nothing, path: PathBuf::new() };
-        self.state().cut.get_or_insert(nothing);
+    pub(crate) fn cut_power(&self) {
+        let nothing = Injection { operation: Operation::Nothing, path: PathBuf::new() };
+        self.state().power_cut.get_or_insert(nothing);
     }
 
     /// Where the power was cut, if it is.
-    pub(crate) fn cut(&self) -> Option<Blow> {
-        self.state().cut.clone()
+    pub(crate) fn power_cut(&self) -> Option<Injection> {
+        self.state().power_cut.clone()
     }
 
     /// How many operations there were.
@@ -172,60 +172,62 @@ impl Disk {
     }
 
     /// Starts with what a power cut leaves, chosen by a seed.
-    pub(crate) fn start_after_power_cut(&self, seed: u64) {
+    pub(crate) fn restart_after_power_cut(&self, seed: u64) {
         let mut state = self.state();
         let mut survival = Survival::new(seed, state.operations);
-        state.tree = state.tree.survive(&mut survival);
-        state.start_again();
+        state.tree = state.tree.after_power_cut(&mut survival);
+        state.restart();
     }
 
     /// Starts as a machine goes on whose program was killed: what was written can be read, synced or not.
-    pub(crate) fn start_after_kill(&self) {
-        self.state().start_again();
+    pub(crate) fn restart_after_kill(&self) {
+        self.state().restart();
     }
 
     /// Lets an operation fail, after so many others that could; once, or from then on.
-    pub(crate) fn fail(&self, fault: Fault, after: u64, lasting: bool) {
-        self.state().fault = Some(Planned { fault, after, lasting });
+    pub(crate) fn inject_fault(&self, fault: Fault, after: u64, lasting: bool) {
+        self.state().planned_fault = Some(PlannedFault { fault, skip: after, persistent: lasting });
     }
 
     /// Fails no more; says where it did.
-    pub(crate) fn mend(&self) -> Vec<Blow> {
+    pub(crate) fn clear_faults(&self) -> Vec<Injection> {
         let mut state = self.state();
-        state.fault = None;
-        std::mem::take(&mut state.faulty)
+        state.planned_fault = None;
+        std::mem::take(&mut state.injections)
     }
 
     /// Has room for so many bytes more than there are; or as much as one may want.
-    pub(crate) fn set_room(&self, more: Option<u64>) {
+    pub(crate) fn set_free_bytes(&self, more: Option<u64>) {
         let mut state = self.state();
-        state.room = more.map_or(ROOM_BYTES, |more| state.tree.room() + more);
+        state.capacity_bytes = more.map_or(CAPACITY_BYTES, |more| state.tree.allocated_bytes() + more);
     }
 
     /// What lies on it, for [`Disk::start_from`].
     pub(crate) fn image(&self) -> Image {
-        Image(self.state().tree.settled())
+        Image(self.state().tree.synced_copy())
     }
 
     /// Starts with what once lay on it.
-    pub(crate) fn start_from(&self, image: &Image) {
+    pub(crate) fn restart_from_image(&self, image: &Image) {
         let mut state = self.state();
-        state.tree = image.0.settled();
-        state.start_again();
+        state.tree = image.0.synced_copy();
+        state.restart();
     }
 
     /// The files, with the ranges of each that take room.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<std::ops::Range<u64>>)> {
         let state = self.state();
         let files = state.tree.files().into_iter();
-        files.filter_map(|(path, id)| Some((path, state.tree.file(id)?.now.written()))).collect()
+        files
+            .filter_map(|(path, id)| Some((path, state.tree.create_file(id)?.current.allocated_ranges())))
+            .collect()
     }
 
     /// Turns a bit of a file that nobody has open since the disk was started.
-    pub(crate) fn flip(&self, path: &Path, offset: u64, bit: u32) {
+    pub(crate) fn flip_bit(&self, path: &Path, offset: u64, bit: u32) {
         let mut state = self.state();
         let id = state.tree.files().into_iter().find(|(other, _)| other == path).map(|(_, id)| id);
-        let _ = id.and_then(|id| state.tree.flip(id, offset, bit));
+        let _ = id.and_then(|id| state.tree.flip_bit(id, offset, bit));
     }
 }
 
@@ -236,9 +238,9 @@ impl Image {
             let path = folder.join(path);
             std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
             let file = std::fs::File::create(path)?;
-            let Some(content) = self.0.file(id).map(|file| &file.now) else { continue };
+            let Some(content) = self.0.create_file(id).map(|file| &file.current) else { continue };
             file.set_len(content.length())?;
-            for range in content.written() {
+            for range in content.allocated_ranges() {
                 let count = usize::try_from(range.end - range.start).expect("a page");
                 std::os::unix::fs::FileExt::write_all_at(
                     &file,
@@ -251,71 +253,75 @@ impl Image {
     }
 }
 
-impl Drop for Disk {
+impl Drop for FuseDisk {
     fn drop(&mut self) {
         // Somebody who looks at a folder there, as a search of all files does, keeps it busy; then it goes when they do.
         if self.session.take().is_some_and(|session| session.umount_and_join().is_err())
-            && let Err(error) = unmount(&self.at, UnmountFlags::DETACH)
+            && let Err(error) = unmount(&self.mount_point, UnmountFlags::DETACH)
         {
-            eprintln!("{} cannot be unmounted: {error}", self.at.display());
+            eprintln!("{} cannot be unmounted: {error}", self.mount_point.display());
         }
     }
 }
 
-impl State {
-    fn start_again(&mut self) {
-        self.start += 1;
-        self.cut = None;
-        self.cut_at = None;
+impl DiskState {
+    fn restart(&mut self) {
+        self.generation += 1;
+        self.power_cut = None;
+        self.cut_at_operation = None;
     }
 
     /// What becomes of an operation on a file or folder.
-    fn fate(&mut self, operation: Operation, node: NodeId) -> Fate {
-        if self.cut.is_some() {
-            return Fate::Fails;
+    fn next_outcome(&mut self, operation: Operation, node: NodeId) -> OperationOutcome {
+        if self.power_cut.is_some() {
+            return OperationOutcome::Failed;
         }
         self.operations += 1;
-        let is_cut = self.cut_at.is_some_and(|at| at < self.operations);
+        let is_cut = self.cut_at_operation.is_some_and(|at| at < self.operations);
         if is_cut {
-            self.cut = Some(self.blow(operation, node));
-            return if self.random.bool() { Fate::DoneUntold } else { Fate::Fails };
+            self.power_cut = Some(self.injection(operation, node));
+            return if self.random.bool() {
+                OperationOutcome::AppliedButUnreported
+            } else {
+                OperationOutcome::Failed
+            };
         }
-        Fate::Done
+        OperationOutcome::Applied
     }
 
-    fn blow(&self, operation: Operation, node: NodeId) -> Blow {
+    fn injection(&self, operation: Operation, node: NodeId) -> Injection {
         let path = self.tree.node(node).map(|node| node.path.clone()).unwrap_or_default();
-        Blow { operation, path }
+        Injection { operation, path }
     }
 
     /// Whether a fault of this kind strikes now.
-    fn is_struck(&mut self, fault: Fault, operation: Operation, node: NodeId) -> bool {
-        let Some(planned) = self.fault.as_mut().filter(|planned| planned.fault == fault) else {
+    fn fault_triggers(&mut self, fault: Fault, operation: Operation, node: NodeId) -> bool {
+        let Some(planned) = self.planned_fault.as_mut().filter(|planned| planned.fault == fault) else {
             return false;
         };
-        if planned.after > 0 {
-            planned.after -= 1;
+        if planned.skip > 0 {
+            planned.skip -= 1;
             return false;
         }
-        if !planned.lasting {
-            self.fault = None;
+        if !planned.persistent {
+            self.planned_fault = None;
         }
-        let blow = self.blow(operation, node);
-        self.faulty.push(blow);
+        let injection = self.injection(operation, node);
+        self.injections.push(injection);
         true
     }
 
     /// Whether there is less room than one may want.
-    fn has_bounds(&self) -> bool {
-        self.room < ROOM_BYTES
+    fn is_limited(&self) -> bool {
+        self.capacity_bytes < CAPACITY_BYTES
     }
 
     /// How many bytes fit on the disk.
-    fn free(&self) -> u64 {
-        self.room.saturating_sub(self.tree.room())
+    fn free_bytes(&self) -> u64 {
+        self.capacity_bytes.saturating_sub(self.tree.allocated_bytes())
     }
 }
 
-fn hold(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<DiskState>) -> MutexGuard<'_, DiskState> {
     state.lock().expect("nothing panics while it holds the disk")
 }

@@ -18,15 +18,15 @@ use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
 use serde::Serialize;
 
-use self::attackers::Attack;
-use self::honest::Honest;
+use self::attackers::FloodAttack;
+use self::honest::HonestClients;
 use crate::bank::Bank;
 use crate::options::Options;
 use crate::workload;
 
 /// How to attack.
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many connections the attacker has [default: 10,000; 1,000 with --short]
     #[arg(long)]
     connections: Option<usize>,
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Figures {
+struct FloodReport {
     connections: usize,
     connections_max: usize,
     presents_per_second: u32,
@@ -53,7 +53,7 @@ struct Figures {
     p99_with_ms: Spread,
     p99_with_over_without: Spread,
     resting_kib_each: f64,
-    attacks: Vec<Attacked>,
+    attacks: Vec<AttackReport>,
     peak_memory_bytes: u64,
     memory_bytes_max: u64,
     presents_answered: u64,
@@ -61,8 +61,8 @@ struct Figures {
 
 /// What an attack came to.
 #[derive(Serialize)]
-struct Attacked {
-    attack: Attack,
+struct AttackReport {
+    attack: FloodAttack,
     /// How often the attacker did what it does.
     strikes: u64,
     /// How many honest calls came meanwhile, all of them answered.
@@ -73,70 +73,71 @@ struct Attacked {
 
 /// Both halves of a measurement.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    Without,
-    With,
+enum Scenario {
+    WithoutIdle,
+    WithIdle,
 }
 
 /// How many connections honest callers and the attacks that need few have beside those that rest.
-const BESIDE: usize = 400;
+const SPARE_CONNECTIONS: usize = 400;
 
 /// How long the bank may take until it has nothing left to do.
-const REST_AT_MOST: Duration = Duration::from_secs(60);
+const QUIESCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
     let connections = arguments.connections.unwrap_or(options.pick(10_000, 1000));
     let rounds = arguments.rounds.unwrap_or(options.pick(7, 1));
     let per_second = arguments.per_second.unwrap_or(options.pick(2000, 100)).max(1);
     let lasting = Duration::from_secs(arguments.seconds.unwrap_or(options.pick(10, 2)).max(1));
-    let connections_max = connections + BESIDE;
+    let connections_max = connections + SPARE_CONNECTIONS;
     // The attack on more connections than there may be has a fifth more.
-    attackers::raise_file_limit(connections + connections / 5 + BESIDE)?;
-    let folder = Options::temporary()?;
+    attackers::raise_file_limit(connections + connections / 5 + SPARE_CONNECTIONS)?;
+    let folder = Options::temp_dir()?;
     let limits = format!("\n[limits]\nconnections_max = {connections_max}\n");
     let bank = Bank::new(folder.path(), &options.pactolus, &workload::config("embedded:./data", &limits))?;
     let mut node = bank.serve()?;
-    let mut honest = Honest::callers(node.address, per_second)?;
+    let mut honest = HonestClients::log_in(node.address, per_second)?;
 
     eprintln!("flood: {per_second} presents a second, without and with {connections} connections that rest");
-    honest.call(lasting)?;
+    honest.send_presents(lasting)?;
     let mut each_kib = Vec::new();
-    let measured = measure_interleaved(rounds, &[Subject::Without, Subject::With], |subject| {
+    let measured = measure_interleaved(rounds, &[Scenario::WithoutIdle, Scenario::WithIdle], |subject| {
         let before = ResourceUsage::of_process(node.pid())?.memory_bytes;
-        let resting =
-            (*subject == Subject::With).then(|| attackers::rest(node.address, connections)).transpose()?;
-        let latency = honest.call(lasting)?.summarize();
+        let resting = (*subject == Scenario::WithIdle)
+            .then(|| attackers::open_idle_connections(node.address, connections))
+            .transpose()?;
+        let latency = honest.send_presents(lasting)?.summarize();
         if let Some(resting) = resting {
             let more = ResourceUsage::of_process(node.pid())?.memory_bytes.saturating_sub(before);
             each_kib.push(to_f64(more) / 1024.0 / to_f64(resting.len() as u64));
             drop(resting);
-            ensure!(wait_until_idle(node.pid(), REST_AT_MOST)?, "the bank does not come to rest");
+            ensure!(wait_until_idle(node.pid(), QUIESCE_TIMEOUT)?, "the bank does not come to rest");
         }
         Ok(latency)
     })?;
 
     let mut attacks = Vec::new();
-    for attack in Attack::ALL {
-        eprintln!("flood: {}", attack.does());
-        let attacker = attack.begin(node.address, connections, options.seed);
-        let waits = honest.call(lasting)?;
+    for attack in FloodAttack::ALL {
+        eprintln!("flood: {}", attack.description());
+        let attacker = attack.start(node.address, connections, options.seed);
+        let waits = honest.send_presents(lasting)?;
         let memory_bytes = ResourceUsage::of_process(node.pid())?.memory_bytes;
         let answered = waits.count() as u64;
-        let strikes = attacker.end()?;
+        let strikes = attacker.stop()?;
         eprintln!("  {strikes} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
-        ensure!(strikes > 0, "the attack did not strike: {}", attack.does());
-        attacks.push(Attacked { attack, strikes, answered, latency: waits.summarize(), memory_bytes });
+        ensure!(strikes > 0, "the attack did not strike: {}", attack.description());
+        attacks.push(AttackReport { attack, strikes, answered, latency: waits.summarize(), memory_bytes });
     }
 
     let peak_memory_bytes = ResourceUsage::of_process(node.pid())?.peak_bytes;
-    let memory_bytes_max = MEMORY_BYTES + connections_max as u64 * CONNECTION_BYTES;
+    let memory_bytes_max = BASE_MEMORY_BYTES + connections_max as u64 * CONNECTION_BYTES_MAX;
     ensure!(
         peak_memory_bytes <= memory_bytes_max,
         "the bank took {peak_memory_bytes} bytes of memory; its bound is {memory_bytes_max}"
     );
     let presents_answered = honest.answered();
     node.terminate()?;
-    bank.has_not_panicked()?;
+    bank.ensure_no_panic()?;
     let orders = bank.audit()?.orders;
     ensure!(
         orders == presents_answered,
@@ -146,7 +147,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
     let of = |subject: usize, figure: fn(&Latency) -> f64| -> Vec<f64> {
         measured[subject].iter().map(figure).collect()
     };
-    let figures = Figures {
+    let figures = FloodReport {
         connections,
         connections_max,
         presents_per_second: per_second,
@@ -167,12 +168,12 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
 }
 
 /// What a bank takes without connections, with what the few orders of an attack take.
-const MEMORY_BYTES: u64 = 192 * 1024 * 1024;
+const BASE_MEMORY_BYTES: u64 = 192 * 1024 * 1024;
 
 /// What a connection takes at most: its task, what is read ahead, a body, a reply, and what the allocator loses.
-const CONNECTION_BYTES: u64 = 64 * 1024;
+const CONNECTION_BYTES_MAX: u64 = 64 * 1024;
 
-impl Figures {
+impl FloodReport {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&["What", "Figure", "Goal"]);
         let mut row =
@@ -202,7 +203,7 @@ impl Figures {
         row("memory of one that rests, KiB".to_owned(), format_number(self.resting_kib_each, 1), "≤ 16");
         for attacked in &self.attacks {
             row(
-                format!("{}: strikes", attacked.attack.does()),
+                format!("{}: strikes", attacked.attack.description()),
                 format_number(to_f64(attacked.strikes), 0),
                 "",
             );

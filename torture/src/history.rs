@@ -13,16 +13,16 @@ pub(crate) mod linearize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::account::{Asked, Told};
+use self::account::{Invocation, Response};
 
 /// A moment: a tick of a counter that all clients share.
 pub(crate) type Tick = u64;
 
 /// What tells the moments of all histories of a run.
 #[derive(Default)]
-pub(crate) struct Ticks(AtomicU64);
+pub(crate) struct LogicalClock(AtomicU64);
 
-impl Ticks {
+impl LogicalClock {
     /// The next moment.
     pub(crate) fn next(&self) -> Tick {
         // Whatever happened before on any thread has an earlier tick.
@@ -33,16 +33,16 @@ impl Ticks {
 /// A call.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
-    pub(crate) sent: Tick,
-    pub(crate) asked: Asked,
-    pub(crate) outcome: Outcome,
+    pub(crate) sent_at: Tick,
+    pub(crate) invocation: Invocation,
+    pub(crate) outcome: EventOutcome,
 }
 
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum EventOutcome {
     /// It was answered.
-    Told { told: Told, at: Tick },
+    Answered { response: Response, answered_at: Tick },
     /// Nobody knows; if it was carried out, then before this moment.
     Unknown { before: Tick },
     /// It cannot have reached the bank.
@@ -57,32 +57,41 @@ pub(crate) struct History {
 
 /// A call that was recorded and is not answered yet.
 #[must_use = "what came of the call has to be recorded"]
-pub(crate) struct Open(usize);
+pub(crate) struct PendingCall(usize);
 
 impl History {
     /// Records a call that is about to be sent. Until more is known, nobody knows of it.
-    pub(crate) fn send(&self, ticks: &Ticks, asked: Asked) -> Open {
-        let mut events = self.locked();
+    pub(crate) fn record_invocation(&self, ticks: &LogicalClock, invocation: Invocation) -> PendingCall {
+        let mut events = self.lock();
         // Under the lock, so that they stand in the order of their sending.
-        events.push(Event { sent: ticks.next(), asked, outcome: Outcome::Unknown { before: Tick::MAX } });
-        Open(events.len() - 1)
+        events.push(Event {
+            sent_at: ticks.next(),
+            invocation,
+            outcome: EventOutcome::Unknown { before: Tick::MAX },
+        });
+        PendingCall(events.len() - 1)
     }
 
     /// Records what the caller was told.
-    pub(crate) fn answered(&self, ticks: &Ticks, Open(at): Open, told: Told) {
+    pub(crate) fn record_response(
+        &self,
+        ticks: &LogicalClock,
+        PendingCall(at): PendingCall,
+        response: Response,
+    ) {
         let tick = ticks.next();
-        self.locked()[at].outcome = Outcome::Told { told, at: tick };
+        self.lock()[at].outcome = EventOutcome::Answered { response, answered_at: tick };
     }
 
     /// Records that the call cannot have reached the bank.
-    pub(crate) fn not_sent(&self, Open(at): Open) {
-        self.locked()[at].outcome = Outcome::NotSent;
+    pub(crate) fn record_not_sent(&self, PendingCall(at): PendingCall) {
+        self.lock()[at].outcome = EventOutcome::NotSent;
     }
 
     /// Records that whoever could have carried out what is unknown by now is no more.
-    pub(crate) fn ended(&self, now: Tick) {
-        for event in &mut *self.locked() {
-            if let Outcome::Unknown { before } = &mut event.outcome {
+    pub(crate) fn record_crash(&self, now: Tick) {
+        for event in &mut *self.lock() {
+            if let EventOutcome::Unknown { before } = &mut event.outcome {
                 *before = now.min(*before);
             }
         }
@@ -90,10 +99,10 @@ impl History {
 
     /// All calls that may have reached the bank.
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.locked().iter().filter(|event| event.outcome != Outcome::NotSent).cloned().collect()
+        self.lock().iter().filter(|event| event.outcome != EventOutcome::NotSent).cloned().collect()
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Event>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Event>> {
         self.events.lock().expect("nothing panics while it holds a history")
     }
 }

@@ -16,13 +16,13 @@ use pactolus_reports::report::ReportSection;
 use pactolus_types::Environment;
 
 use crate::options::Options;
-use crate::workload::Name;
-use crate::workload::clients::{Seat, World};
+use crate::workload::AccountId;
+use crate::workload::clients::{Harness, TestAccount};
 use crate::workload::operator::Operator;
-use crate::workload::tally::{Tally, part};
+use crate::workload::tally::{Tally, report};
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How often the bank's process is killed [default: 1,000; 20 with --short]
     #[arg(long)]
     kills: Option<u64>,
@@ -31,30 +31,30 @@ pub(crate) struct Arguments {
     database_kills: Option<u64>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
     let kills = arguments.kills.unwrap_or(options.pick(1000, 20));
     let database_kills = arguments.database_kills.unwrap_or(options.pick(200, 5));
     let half = options.share(2);
     let mut tallies = Vec::new();
     if kills > 0 {
-        tallies.push(in_a_folder(&half, "kills", |folder| embedded::run(kills, &half, folder))?);
+        tallies.push(run_in_temp_dir(&half, "kills", |folder| embedded::run(kills, &half, folder))?);
     }
     if database_kills > 0 {
-        let attacked = |folder: &Path| database::run(database_kills, &half, folder);
-        tallies.push(in_a_folder(&half, "kills", attacked)?);
+        let attack_database = |folder: &Path| database::run(database_kills, &half, folder);
+        tallies.push(run_in_temp_dir(&half, "kills", attack_database)?);
     }
-    part("kills", &tallies)
+    report("kills", &tallies)
 }
 
 /// Attacks a bank in a folder of its own, which stays if something is found.
-pub(crate) fn in_a_folder(
+pub(crate) fn run_in_temp_dir(
     options: &Options,
     attack: &str,
-    attacked: impl FnOnce(&Path) -> anyhow::Result<Tally>,
+    run_attack: impl FnOnce(&Path) -> anyhow::Result<Tally>,
 ) -> anyhow::Result<Tally> {
-    let folder = Options::temporary()?;
+    let folder = Options::temp_dir()?;
     let begun = std::time::Instant::now();
-    match attacked(folder.path()) {
+    match run_attack(folder.path()) {
         Ok(mut tally) => {
             tally.seconds = begun.elapsed().as_secs_f64();
             Ok(tally)
@@ -76,25 +76,32 @@ pub(crate) const PLAYERS: usize = 3;
 /// Logs all players in.
 pub(crate) async fn log_in(operator: &Operator<'_>) -> anyhow::Result<()> {
     for player in 0..PLAYERS {
-        operator.log_in(Name { environment: Environment::Live, player, server: 0 }).await?;
+        operator.log_in(AccountId { environment: Environment::Live, player, server: 0 }).await?;
     }
     Ok(())
 }
 
 /// New accounts on a new server: each player's in both environments, some with coins that were paid for.
-pub(crate) async fn open(world: &World, server: u64, random: &mut Rng) -> anyhow::Result<Vec<Arc<Seat>>> {
-    let bank = world.node(random);
-    let operator = Operator { http: &world.http, bank };
-    let mut seats = Vec::new();
+pub(crate) async fn open_test_accounts(
+    harness: &Harness,
+    server: u64,
+    random: &mut Rng,
+) -> anyhow::Result<Vec<Arc<TestAccount>>> {
+    let bank = harness.pick_node(random);
+    let operator = Operator { http: &harness.http, bank };
+    let mut test_accounts = Vec::new();
     for environment in Environment::ALL {
         for player in 0..PLAYERS {
             let saved = if random.bool() { random.u64(1..100) } else { 0 };
-            let seat = Seat::new(Name { environment, player, server }, saved);
+            let test_account = TestAccount::new(AccountId { environment, player, server }, saved);
             if saved > 0 {
-                operator.save(seat.name, &seat.save_bill_no(), saved).await.context("a top-up")?;
+                operator
+                    .save(test_account.id, &test_account.save_bill_no(), saved)
+                    .await
+                    .context("a top-up")?;
             }
-            seats.push(Arc::new(seat));
+            test_accounts.push(Arc::new(test_account));
         }
     }
-    Ok(seats)
+    Ok(test_accounts)
 }

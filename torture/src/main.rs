@@ -31,7 +31,7 @@ use crate::options::Options;
 /// Attacks the bank: every attack, or one.
 #[derive(Parser)]
 #[command(name = "torture", bin_name = "cargo xtask torture")]
-struct Arguments {
+struct Cli {
     #[command(flatten)]
     options: Options,
     #[command(subcommand)]
@@ -42,30 +42,30 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Attack {
     /// Power cuts: a file system that forgets what was not synced, and tears what was written last
-    Power(power::Arguments),
+    Power(power::Args),
     /// A faulty disk: errors on writing and syncing, no room, short writes, flipped bits
-    Disk(disk::Arguments),
+    Disk(disk::Args),
     /// kill -9, of the bank and of its database
-    Kills(kills::Arguments),
+    Kills(kills::Args),
     /// A network that cuts, delays and loses, between clients and bank and between bank and database
-    Network(network::Arguments),
+    Network(network::Args),
     /// Attackers from the network: idle connections, slow requests, unread replies, floods
-    Flood(flood::Arguments),
+    Flood(flood::Args),
     /// A clock that jumps
-    Clock(clock::Arguments),
+    Clock(clock::Args),
     /// Whether the attacks would find a bank that breaks its promise; it is not one of those made together
-    Mutants(mutants::Arguments),
+    Mutants(mutants::Args),
     /// Steady mixed load with kills, for hours; it is not one of the attacks that are made together
-    Soak(soak::Arguments),
+    Soak(soak::Args),
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { options, attack } = Arguments::parse();
+    let Cli { options, attack } = Cli::parse();
     let attacks = attack.map_or_else(Attack::all, |attack| vec![attack]);
     let shares = attacks.len();
     for attack in attacks {
         let part = attack.run(&options.share(shares))?;
-        options.finish(&part)?;
+        options.publish(&part)?;
     }
     Ok(())
 }
@@ -73,12 +73,12 @@ fn main() -> anyhow::Result<()> {
 impl Attack {
     fn all() -> Vec<Self> {
         vec![
-            Self::Power(power::Arguments::default()),
-            Self::Disk(disk::Arguments::default()),
-            Self::Kills(kills::Arguments::default()),
-            Self::Network(network::Arguments::default()),
-            Self::Flood(flood::Arguments::default()),
-            Self::Clock(clock::Arguments::default()),
+            Self::Power(power::Args::default()),
+            Self::Disk(disk::Args::default()),
+            Self::Kills(kills::Args::default()),
+            Self::Network(network::Args::default()),
+            Self::Flood(flood::Args::default()),
+            Self::Clock(clock::Args::default()),
         ]
     }
 

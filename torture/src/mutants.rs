@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::options::{Options, workspace};
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// Only the mutant of this name
     #[arg(long)]
     mutant: Option<String>,
@@ -27,17 +27,17 @@ struct Mutant {
     patch: PathBuf,
     /// The words that start the attack.
     attack: Vec<String>,
-    what: String,
+    description: String,
 }
 
 #[derive(Serialize)]
-struct Found {
-    mutants: Vec<FoundOut>,
+struct MutantsReport {
+    mutants: Vec<Detection>,
 }
 
 /// A mutant that was found out.
 #[derive(Serialize)]
-struct FoundOut {
+struct Detection {
     name: String,
     what: String,
     attack: String,
@@ -45,15 +45,15 @@ struct FoundOut {
     said: String,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
-    let mut found = Found { mutants: Vec::new() };
+pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
+    let mut found = MutantsReport { mutants: Vec::new() };
     for mutant in mutants()? {
         if arguments.mutant.as_ref().is_some_and(|name| *name != mutant.name) {
             continue;
         }
-        let found_out = mutant.find_out(options).with_context(|| format!("the mutant {}", mutant.name))?;
-        println!("{}: {}", found_out.name, found_out.said);
-        found.mutants.push(found_out);
+        let detection = mutant.detect(options).with_context(|| format!("the mutant {}", mutant.name))?;
+        println!("{}: {}", detection.name, detection.said);
+        found.mutants.push(detection);
     }
     ensure!(!found.mutants.is_empty(), "there is no such mutant");
     ReportSection::new("mutants", found.table(), &found)
@@ -70,7 +70,7 @@ fn mutants() -> anyhow::Result<Vec<Mutant>> {
             let (attack, rest) = text.strip_prefix("Attack: ")?.split_once('\n')?;
             let (what, _) = rest.split_once("\n\n")?;
             let attack = attack.split_whitespace().map(str::to_owned).collect();
-            Some(Mutant { name, patch: patch.clone(), attack, what: what.replace('\n', " ") })
+            Some(Mutant { name, patch: patch.clone(), attack, description: what.replace('\n', " ") })
         };
         let mutant =
             read().with_context(|| format!("{} does not say which attack finds it", patch.display()))?;
@@ -82,16 +82,16 @@ fn mutants() -> anyhow::Result<Vec<Mutant>> {
 
 impl Mutant {
     /// Builds the mutant and attacks it.
-    fn find_out(&self, options: &Options) -> anyhow::Result<FoundOut> {
+    fn detect(&self, options: &Options) -> anyhow::Result<Detection> {
         let (torture, pactolus) = (std::env::current_exe()?, options.pactolus.clone());
-        let (passes, said) = self.attack(&torture, &pactolus, options)?;
-        ensure!(passes, "the attack fails without the patch: {said}");
+        let (passes, message) = self.attack(&torture, &pactolus, options)?;
+        ensure!(passes, "the attack fails without the patch: {message}");
         let copy = self.copy()?;
         let built = self.build(&copy)?;
         let (passes, said) = self.attack(&built.join("torture"), &built.join("pactolus"), options)?;
         ensure!(!passes, "the attack {} does not find it out", self.attack.join(" "));
         let attack = self.attack.join(" ");
-        Ok(FoundOut { name: self.name.clone(), what: self.what.clone(), attack, said })
+        Ok(Detection { name: self.name.clone(), what: self.description.clone(), attack, said })
     }
 
     /// The workspace's files, those that git knows, with the patch.
@@ -146,18 +146,18 @@ impl Mutant {
             .stdout(Stdio::null())
             .output()
             .with_context(|| format!("{} cannot be started", torture.display()))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         let short: String =
             last.trim().trim_start_matches(|c: char| c.is_ascii_digit() || c == ':').trim().into();
         Ok((output.status.success(), short.chars().take(160).collect()))
     }
 }
 
-impl Found {
+impl MutantsReport {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&["Made wrong", "Attack", "Found out"]);
-        for FoundOut { what, attack, said, .. } in &self.mutants {
+        for Detection { what, attack, said, .. } in &self.mutants {
             table.push_row(&[what, attack, said]);
         }
         table.to_string()

@@ -15,37 +15,37 @@ use pactolus_reports::report::ReportSection;
 use pactolus_test_postgres::Cluster;
 use tokio::runtime::Runtime;
 
-use self::proxy::{Proxy, Strikes};
+use self::proxy::{FaultInjector, Proxy};
 use crate::bank::{Bank, Node};
-use crate::kills::{in_a_folder, log_in, open};
+use crate::kills::{log_in, open_test_accounts, run_in_temp_dir};
 use crate::options::Options;
-use crate::workload::clients::{Clients, World};
+use crate::workload::clients::{Clients, Harness};
 use crate::workload::config;
-use crate::workload::expected_ledger::Books;
+use crate::workload::expected_ledger::ExpectedLedger;
 use crate::workload::operator::Operator;
-use crate::workload::resolve::settle;
-use crate::workload::tally::{Tally, part};
+use crate::workload::resolve::resolve_unknown;
+use crate::workload::tally::{Tally, report};
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How often the network goes wrong, half of them before an embedded bank and half around one on PostgreSQL
     /// [default: 600; 24 with --short]
     #[arg(long)]
     cuts: Option<u64>,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
     let cuts = arguments.cuts.unwrap_or(options.pick(600, 24)).div_ceil(2);
     let half = options.share(2);
     let tallies = [
-        in_a_folder(&half, "network", |folder| before_an_embedded_bank(cuts, &half, folder))?,
-        in_a_folder(&half, "network", |folder| around_a_bank_on_postgres(cuts, &half, folder))?,
+        run_in_temp_dir(&half, "network", |folder| attack_embedded(cuts, &half, folder))?,
+        run_in_temp_dir(&half, "network", |folder| attack_postgres(cuts, &half, folder))?,
     ];
-    part("network", &tallies)
+    report("network", &tallies)
 }
 
 /// How many strikes there are until everything is looked at.
-const STRIKES_PER_ROUND: u64 = 50;
+const FAULTS_PER_ROUND: u64 = 50;
 const CALLERS: usize = 12;
 const NODES: usize = 2;
 
@@ -55,89 +55,89 @@ const TIMEOUT: Duration = Duration::from_millis(700);
 /// After how many questions and answers a connection is struck, at most: of a caller's, and of a bank's to its
 /// database, where an order is several.
 const EXCHANGES_MAX: u64 = 12;
-const EXCHANGES_OF_DATABASE_MAX: u64 = 60;
+const DATABASE_EXCHANGES_MAX: u64 = 60;
 
-fn before_an_embedded_bank(cuts: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally> {
+fn attack_embedded(cuts: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally> {
     let runtime = Runtime::new()?;
     let bank = Bank::new(folder, &options.pactolus, &config("embedded:data", ""))?;
-    let nodes = vec![bank.start(0, &[], &[])?.listening()?];
-    let strikes = Arc::new(Strikes::default());
-    let attack = Attack { bank, nodes, strikes: vec![strikes], options };
-    let (mut tally, books, bank) = attack.run(&runtime, cuts, "callers and an embedded bank")?;
+    let nodes = vec![bank.start_node(0, &[], &[])?.wait_until_listening()?];
+    let injector = Arc::new(FaultInjector::default());
+    let attack = NetworkAttack { bank, nodes, injectors: vec![injector], options };
+    let (mut tally, ledger, bank) = attack.run(&runtime, cuts, "callers and an embedded bank")?;
     // Its store is proved once it is not served.
     let audited = bank.audit()?;
-    ensure!(audited.orders == books.orders(), "{audited:?} instead of {} orders", books.orders());
+    ensure!(audited.orders == ledger.orders(), "{audited:?} instead of {} orders", ledger.orders());
     tally.audits += 1;
     Ok(tally)
 }
 
-fn around_a_bank_on_postgres(cuts: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally> {
+fn attack_postgres(cuts: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally> {
     let runtime = Runtime::new()?;
     let cluster = Cluster::start("");
-    let database = Arc::new(Strikes::default());
+    let database = Arc::new(FaultInjector::default());
     let proxy = Proxy {
-        to: ([127, 0, 0, 1], cluster.port()).into(),
+        upstream: ([127, 0, 0, 1], cluster.port()).into(),
         seed: options.seed ^ 1,
-        exchanges_max: EXCHANGES_OF_DATABASE_MAX,
-        strikes: Arc::clone(&database),
+        exchanges_max: DATABASE_EXCHANGES_MAX,
+        injector: Arc::clone(&database),
     };
     let port = runtime.block_on(proxy.start())?.port();
     let url = cluster.url().replace(&format!(":{}/", cluster.port()), &format!(":{port}/"));
     let bank = Bank::new(folder, &options.pactolus, &config(&url, ""))?;
-    let starting = (0..NODES).map(|node| bank.start(node, &["--migrate"], &[])?.listening());
+    let starting = (0..NODES).map(|node| bank.start_node(node, &["--migrate"], &[])?.wait_until_listening());
     let nodes = starting.collect::<anyhow::Result<Vec<_>>>()?;
-    let attack = Attack { bank, nodes, strikes: vec![Arc::default(), database], options };
-    let (mut tally, books, bank) = attack.run(&runtime, cuts, "callers, two nodes and PostgreSQL")?;
+    let attack = NetworkAttack { bank, nodes, injectors: vec![Arc::default(), database], options };
+    let (mut tally, ledger, bank) = attack.run(&runtime, cuts, "callers, two nodes and PostgreSQL")?;
     let audited = bank.audit()?;
-    ensure!(audited.orders == books.orders(), "{audited:?} instead of {} orders", books.orders());
+    ensure!(audited.orders == ledger.orders(), "{audited:?} instead of {} orders", ledger.orders());
     tally.audits += 1;
     Ok(tally)
 }
 
-struct Attack<'a> {
+struct NetworkAttack<'a> {
     bank: Bank,
     nodes: Vec<Node>,
     /// What is done to the connections of callers, and to those of the bank.
-    strikes: Vec<Arc<Strikes>>,
+    injectors: Vec<Arc<FaultInjector>>,
     options: &'a Options,
 }
 
-impl Attack<'_> {
+impl NetworkAttack<'_> {
     /// Strikes so often; gives what it came to, the books, and the bank, which is served no more.
     fn run(
         self,
         runtime: &Runtime,
         cuts: u64,
         against: &'static str,
-    ) -> anyhow::Result<(Tally, Books, Bank)> {
+    ) -> anyhow::Result<(Tally, ExpectedLedger, Bank)> {
         let mut random = Rng::with_seed(self.options.seed);
         let mut proxies = Vec::new();
         for node in &self.nodes {
             let proxy = Proxy {
-                to: node.address,
+                upstream: node.address,
                 seed: random.u64(..),
                 exchanges_max: EXCHANGES_MAX,
-                strikes: Arc::clone(&self.strikes[0]),
+                injector: Arc::clone(&self.injectors[0]),
             };
             proxies.push(runtime.block_on(proxy.start())?);
         }
-        let world = Arc::new(World::new(proxies, TIMEOUT));
+        let world = Arc::new(Harness::new(proxies, TIMEOUT));
         let operator = Operator { http: &world.http, bank: self.nodes[0].address };
         runtime.block_on(log_in(&operator))?;
-        let (mut books, mut tally) = (Books::default(), Tally::new(against));
-        let bound = self.options.bound(cuts);
+        let (mut books, mut tally) = (ExpectedLedger::default(), Tally::new(against));
+        let bound = self.options.budget(cuts);
         let mut rounds = 0;
-        while bound.goes_on(self.struck()) {
+        while bound.should_continue(self.faults_injected()) {
             rounds += 1;
-            let until = (self.struck() + STRIKES_PER_ROUND).min(cuts.max(self.struck() + 1));
+            let until = (self.faults_injected() + FAULTS_PER_ROUND).min(cuts.max(self.faults_injected() + 1));
             runtime
-                .block_on(self.round(&world, rounds, until, &mut random, &mut books, &mut tally))
-                .with_context(|| format!("round {rounds}, after {} strikes", self.struck()))?;
-            self.bank.has_not_panicked()?;
-            eprintln!("network: {} strikes", self.struck());
+                .block_on(self.run_round(&world, rounds, until, &mut random, &mut books, &mut tally))
+                .with_context(|| format!("round {rounds}, after {} strikes", self.faults_injected()))?;
+            self.bank.ensure_no_panic()?;
+            eprintln!("network: {} strikes", self.faults_injected());
         }
-        runtime.block_on(books.still_hold(&operator))?;
-        for strikes in &self.strikes {
+        runtime.block_on(books.check_closed_accounts(&operator))?;
+        for strikes in &self.injectors {
             strikes.add_to(&mut tally);
         }
         tally.orders = books.orders();
@@ -147,34 +147,34 @@ impl Attack<'_> {
         Ok((tally, books, self.bank))
     }
 
-    async fn round(
+    async fn run_round(
         &self,
-        world: &Arc<World>,
+        harness: &Arc<Harness>,
         round: u64,
         until: u64,
         random: &mut Rng,
-        books: &mut Books,
+        ledger: &mut ExpectedLedger,
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
-        let seats = open(world, round, random).await?;
-        for strikes in &self.strikes {
-            strikes.go_on(true);
+        let test_accounts = open_test_accounts(harness, round, random).await?;
+        for injector in &self.injectors {
+            injector.set_enabled(true);
         }
-        let mut clients = Clients::start(world, &seats, CALLERS, random);
-        while self.struck() < until {
-            clients.answered(1).await?;
+        let mut clients = Clients::start(harness, &test_accounts, CALLERS, random);
+        while self.faults_injected() < until {
+            clients.wait_for_answers(1).await?;
         }
-        clients.end().await?;
+        clients.stop().await?;
         // The last of what was held back may arrive while everything is settled.
-        for strikes in &self.strikes {
-            strikes.go_on(false);
+        for strikes in &self.injectors {
+            strikes.set_enabled(false);
         }
-        settle(world, &seats, random).await?;
-        let operator = Operator { http: &world.http, bank: self.nodes[0].address };
-        books.close(world, &operator, seats, tally).await
+        resolve_unknown(harness, &test_accounts, random).await?;
+        let operator = Operator { http: &harness.http, bank: self.nodes[0].address };
+        ledger.close_round(harness, &operator, test_accounts, tally).await
     }
 
-    fn struck(&self) -> u64 {
-        self.strikes.iter().map(|strikes| strikes.count()).sum()
+    fn faults_injected(&self) -> u64 {
+        self.injectors.iter().map(|strikes| strikes.total()).sum()
     }
 }

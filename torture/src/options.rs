@@ -9,7 +9,7 @@ use pactolus_reports::report::{ReportSection, RunContext, rerun_command};
 use tempfile::TempDir;
 
 /// What a table says of what must never come about: it is looked for throughout, and the first ends the run.
-pub(crate) const NONE: &str = "none, or the run would have failed";
+pub(crate) const NONE_FOUND: &str = "none, or the run would have failed";
 
 /// What holds for every attack.
 #[derive(Clone, clap::Args)]
@@ -44,26 +44,26 @@ impl Options {
     }
 
     /// How long an attack goes on that begins now and should strike so often.
-    pub(crate) fn bound(&self, strikes: u64) -> Bound {
+    pub(crate) fn budget(&self, injections: u64) -> Budget {
         let ends = self.minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} strikes, {elapsed}");
-        let bar = ProgressBar::new(strikes).with_style(style.expect("the template names what there is"));
-        Bound { strikes, ends, bar }
+        let bar = ProgressBar::new(injections).with_style(style.expect("the template names what there is"));
+        Budget { injections, deadline: ends, bar }
     }
 
     /// A folder that is removed when this is dropped.
-    pub(crate) fn temporary() -> io::Result<TempDir> {
+    pub(crate) fn temp_dir() -> io::Result<TempDir> {
         let folder = workspace().join("target/torture");
         std::fs::create_dir_all(&folder)?;
         TempDir::with_prefix_in("run-", folder)
     }
 
     /// Shows what an attack came to, and keeps it.
-    pub(crate) fn finish(&self, part: &ReportSection) -> anyhow::Result<()> {
+    pub(crate) fn publish(&self, part: &ReportSection) -> anyhow::Result<()> {
         println!("{}", part.table);
-        if let Some(folder) = self.kept_in() {
-            let command = command(std::env::args().skip(1));
-            RunContext::capture(command, Self::temporary()?.path())?.write_report(
+        if let Some(folder) = self.report_dir() {
+            let command = repeat_command(std::env::args().skip(1));
+            RunContext::capture(command, Self::temp_dir()?.path())?.write_report(
                 part,
                 &folder,
                 "reliability",
@@ -73,7 +73,7 @@ impl Options {
     }
 
     /// Where what comes of an attack is kept, if it is.
-    pub(crate) fn kept_in(&self) -> Option<PathBuf> {
+    pub(crate) fn report_dir(&self) -> Option<PathBuf> {
         let usual = || (!self.short).then(|| workspace().join("docs"));
         self.into.clone().or_else(usual)
     }
@@ -81,29 +81,29 @@ impl Options {
 
 /// What repeats a run with these arguments. The soak has a command of its own, and xtask says itself where it built the
 /// bank.
-fn command(arguments: impl Iterator<Item = String>) -> String {
+fn repeat_command(arguments: impl Iterator<Item = String>) -> String {
     let (soak, words): (Vec<_>, Vec<_>) = arguments.partition(|word| word == "soak");
     let program = if soak.is_empty() { "cargo xtask torture" } else { "cargo xtask soak" };
     rerun_command(program, words, &["--into", "--pactolus"])
 }
 
 /// When an attack has gone on for long enough.
-pub(crate) struct Bound {
-    strikes: u64,
-    ends: Option<Instant>,
+pub(crate) struct Budget {
+    injections: u64,
+    deadline: Option<Instant>,
     /// Shown on a terminal only.
     bar: ProgressBar,
 }
 
-impl Bound {
+impl Budget {
     /// Whether to strike again after so many strikes.
-    pub(crate) fn goes_on(&self, strikes: u64) -> bool {
-        self.bar.set_position(strikes);
-        self.ends.map_or(strikes < self.strikes, |ends| Instant::now() < ends)
+    pub(crate) fn should_continue(&self, injections: u64) -> bool {
+        self.bar.set_position(injections);
+        self.deadline.map_or(injections < self.injections, |ends| Instant::now() < ends)
     }
 }
 
-impl Drop for Bound {
+impl Drop for Budget {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
@@ -116,10 +116,10 @@ pub(crate) fn workspace() -> &'static Path {
 
 #[cfg(test)]
 mod tests {
-    use super::command;
+    use super::repeat_command;
 
     #[test]
-    fn what_repeats_a_run_is_what_people_type() {
+    fn repeat_command_matches_what_was_typed() {
         let cases = [
             ("", "cargo xtask torture"),
             ("power --cuts 9", "cargo xtask torture power --cuts 9"),
@@ -128,7 +128,7 @@ mod tests {
             ("--seed 7 soak --into elsewhere", "cargo xtask soak --seed 7"),
         ];
         for (arguments, expected) in cases {
-            assert_eq!(command(arguments.split_whitespace().map(str::to_owned)), expected);
+            assert_eq!(repeat_command(arguments.split_whitespace().map(str::to_owned)), expected);
         }
     }
 }

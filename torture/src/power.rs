@@ -15,9 +15,9 @@ use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
 use serde::Serialize;
 
-use crate::checker::{Counts, Witness};
-use crate::disk_model::{Blow, Disk, Image};
-use crate::options::{NONE, Options, workspace};
+use crate::checker::{Checker, CheckerStats};
+use crate::disk_model::{FuseDisk, Image, Injection};
+use crate::options::{NONE_FOUND, Options, workspace};
 
 /// How often the power is cut under one store: few times, so that many are new, or often, so that it grows.
 const CUTS_PER_STORE: [u64; 4] = [2, 20, 40, 80];
@@ -25,7 +25,7 @@ const CUTS_PER_STORE: [u64; 4] = [2, 20, 40, 80];
 const ORDERS_PER_THREAD: usize = 150;
 
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How often the power is cut [default: 10000, short: 200]
     #[arg(long)]
     cuts: Option<u64>,
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 /// What the store was doing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Doing {
+enum Phase {
     Opening,
     Working,
     Closing,
@@ -46,41 +46,41 @@ enum Doing {
 
 /// What is kept of all cuts.
 #[derive(Default, Serialize)]
-struct Found {
+struct PowerStats {
     cuts: u64,
     /// Those of them that cut off the program only.
     kills: u64,
     stores: u64,
-    doing: BTreeMap<Doing, u64>,
+    doing: BTreeMap<Phase, u64>,
     /// By what was struck.
     blows: BTreeMap<String, u64>,
-    counts: Counts,
+    counts: CheckerStats,
     records: u64,
     operations: u64,
 }
 
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
+pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
     let cuts = arguments.cuts.unwrap_or(options.pick(10_000, 200));
-    let bound = options.bound(cuts);
-    let mut found = Found::default();
+    let bound = options.budget(cuts);
+    let mut found = PowerStats::default();
     for number in arguments.store.. {
-        if !bound.goes_on(found.cuts) {
+        if !bound.should_continue(found.cuts) {
             break;
         }
-        let mut store = Victim::new(number, options)?;
+        let mut store = StoreUnderTest::new(number, options)?;
         let (mut here, most) = (0, CUTS_PER_STORE[store.random.usize(..4)]);
         let outcome = loop {
-            if here == most || !bound.goes_on(found.cuts) {
-                break store.look().context("after the last cut");
+            if here == most || !bound.should_continue(found.cuts) {
+                break store.check().context("after the last cut");
             }
             here += 1;
-            if let Err(error) = store.strike(&mut found) {
+            if let Err(error) = store.cut_power(&mut found) {
                 break Err(error);
             }
         };
         if let Err(error) = outcome {
             let folder = workspace().join(format!("target/torture/power-{}-{number}", options.seed));
-            store.survived.export(&folder)?;
+            store.image.export(&folder)?;
             let what = format!(
                 "store {number}, cut {here}: what survived is in {}; to repeat it: \
                  cargo xtask torture power --seed {} --store {number} --cuts {here}",
@@ -89,29 +89,29 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<Re
             );
             return Err(error.context(what));
         }
-        found.finish(&store);
+        found.add_store(&store);
     }
     ReportSection::new("power", found.table(), &found)
 }
 
 /// A store whose power is cut.
-struct Victim {
+struct StoreUnderTest {
     random: fastrand::Rng,
     settings: EmbeddedSettings,
     threads: usize,
-    witness: Witness,
+    checker: Checker,
     /// What the last cut has left.
-    survived: Image,
-    disk: Disk,
-    _mounted: tempfile::TempDir,
+    image: Image,
+    disk: FuseDisk,
+    _mount_dir: tempfile::TempDir,
 }
 
-impl Victim {
+impl StoreUnderTest {
     fn new(number: u64, options: &Options) -> anyhow::Result<Self> {
         let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(number);
         let mut random = fastrand::Rng::with_seed(seed);
-        let mounted = Options::temporary()?;
-        let disk = Disk::mount(mounted.path(), seed)?;
+        let mount_dir = Options::temp_dir()?;
+        let disk = FuseDisk::mount(mount_dir.path(), seed)?;
         let mut pick = |of: &[usize]| of[random.usize(..of.len())];
         let settings = EmbeddedSettings {
             memtable_orders: pick(&[8, 40, 40]),
@@ -120,60 +120,68 @@ impl Victim {
             ..EmbeddedSettings::default()
         };
         let threads = pick(&[1, 2, 4, 4]);
-        let survived = disk.image();
-        Ok(Self { random, settings, threads, witness: Witness::new(seed), survived, disk, _mounted: mounted })
+        let image = disk.image();
+        Ok(Self {
+            random,
+            settings,
+            threads,
+            checker: Checker::new(seed),
+            image,
+            disk,
+            _mount_dir: mount_dir,
+        })
     }
 
     /// Opens the store, lets it work and cuts the power, at a moment that is drawn; then starts the disk again.
-    fn strike(&mut self, found: &mut Found) -> anyhow::Result<()> {
-        let doing = self.open_and_work()?;
-        self.disk.cut_now();
-        let blow = self.disk.cut().expect("it is cut now");
+    fn cut_power(&mut self, found: &mut PowerStats) -> anyhow::Result<()> {
+        let phase = self.open_and_run()?;
+        self.disk.cut_power();
+        let injection = self.disk.power_cut().expect("it is cut now");
         if self.random.u8(..8) == 0 {
             found.kills += 1;
-            self.disk.start_after_kill();
+            self.disk.restart_after_kill();
         } else {
-            self.disk.start_after_power_cut(self.random.u64(..));
+            self.disk.restart_after_power_cut(self.random.u64(..));
         }
-        self.survived = self.disk.image();
+        self.image = self.disk.image();
         found.cuts += 1;
-        *found.doing.entry(doing).or_default() += 1;
-        *found.blows.entry(name(&blow)).or_default() += 1;
+        *found.doing.entry(phase).or_default() += 1;
+        *found.blows.entry(injection_label(&injection)).or_default() += 1;
         Ok(())
     }
 
-    fn open_and_work(&mut self) -> anyhow::Result<Doing> {
+    fn open_and_run(&mut self) -> anyhow::Result<Phase> {
         if self.random.u8(..3) == 0 {
-            self.disk.cut_after(self.random.u64(..60));
+            self.disk.cut_power_after(self.random.u64(..60));
         }
         let opened = EmbeddedStore::open(&self.disk.folder(), &self.settings);
-        if self.disk.cut().is_some() {
-            return Ok(Doing::Opening);
+        if self.disk.power_cut().is_some() {
+            return Ok(Phase::Opening);
         }
-        self.disk.cut_never();
+        self.disk.cancel_power_cut();
         let store = opened.context("the store cannot be opened")?;
-        self.witness.check(&store)?;
+        self.checker.check(&store)?;
         let most = [8, 40, 120, 400][self.random.usize(..4)];
-        self.disk.cut_after(self.random.u64(..most));
-        self.work(&store);
-        if self.disk.cut().is_some() {
-            return Ok(Doing::Working);
+        self.disk.cut_power_after(self.random.u64(..most));
+        self.run_workload(&store);
+        if self.disk.power_cut().is_some() {
+            return Ok(Phase::Working);
         }
         block_on(store.close());
         drop(store);
-        Ok(if self.disk.cut().is_some() { Doing::Closing } else { Doing::Nothing })
+        Ok(if self.disk.power_cut().is_some() { Phase::Closing } else { Phase::Nothing })
     }
 
     /// Sends orders and records until they are not answered any more.
-    fn work(&mut self, store: &EmbeddedStore) {
-        let (witness, disk) = (&self.witness, &self.disk);
+    fn run_workload(&mut self, store: &EmbeddedStore) {
+        let (checker, disk) = (&self.checker, &self.disk);
         std::thread::scope(|scope| {
             for _ in 0..self.threads {
                 let mut random = self.random.fork();
                 scope.spawn(move || {
                     for _ in 0..ORDERS_PER_THREAD {
-                        let order = witness.orders.draw(&mut random);
-                        if witness.post(store, &order, witness.orders.now()).is_err() {
+                        let order = checker.orders.next_order(&mut random);
+                        if checker.post(store, &order, checker.orders.now()).is_err() {
                             break;
                         }
                     }
@@ -184,7 +192,7 @@ impl Victim {
             let mut random = self.random.fork();
             scope.spawn(move || {
                 for _ in 0..puts {
-                    if witness.drawer.put(store, &mut random).is_err() || disk.cut().is_some() {
+                    if checker.records.put(store, &mut random).is_err() || disk.power_cut().is_some() {
                         break;
                     }
                 }
@@ -193,15 +201,15 @@ impl Victim {
     }
 
     /// Looks at the store once more, without cutting anything.
-    fn look(&mut self) -> anyhow::Result<()> {
+    fn check(&mut self) -> anyhow::Result<()> {
         let store = EmbeddedStore::open(&self.disk.folder(), &self.settings)?;
-        self.witness.check(&store)
+        self.checker.check(&store)
     }
 }
 
 /// What was struck, in words that many cuts share.
-fn name(blow: &Blow) -> String {
-    let path = blow.path.display().to_string();
+fn injection_label(injection: &Injection) -> String {
+    let path = injection.path.display().to_string();
     let what = match path.split('/').collect::<Vec<_>>().as_slice() {
         [""] => "the folder",
         ["journal", ..] => "journal",
@@ -211,14 +219,14 @@ fn name(blow: &Blow) -> String {
         ["records", ..] => "records",
         _ => "format and lock",
     };
-    format!("{what}, {:?}", blow.operation).to_lowercase()
+    format!("{what}, {:?}", injection.operation).to_lowercase()
 }
 
-impl Found {
-    fn finish(&mut self, store: &Victim) {
-        let counts = store.witness.counts();
+impl PowerStats {
+    fn add_store(&mut self, store: &StoreUnderTest) {
+        let counts = store.checker.stats();
         self.stores += 1;
-        self.records += store.witness.drawer.puts();
+        self.records += store.checker.records.puts();
         self.operations += store.disk.operations();
         self.counts = self.counts.plus(counts);
     }
@@ -228,12 +236,12 @@ impl Found {
         let mut row = |what: &str, count: u64| table.push_row(&[what, &format_number(to_f64(count), 0)]);
         row("Cuts", self.cuts);
         row("of them of the program only, with the power on", self.kills);
-        for (doing, count) in &self.doing {
-            let while_it = match doing {
-                Doing::Opening => "while it opened",
-                Doing::Working => "while it worked",
-                Doing::Closing => "while it closed",
-                Doing::Nothing => "after it had closed",
+        for (phase, count) in &self.doing {
+            let while_it = match phase {
+                Phase::Opening => "while it opened",
+                Phase::Working => "while it worked",
+                Phase::Closing => "while it closed",
+                Phase::Nothing => "after it had closed",
             };
             row(while_it, *count);
         }
@@ -243,7 +251,7 @@ impl Found {
         row("of them there afterwards", self.counts.unanswered_there);
         row("Records put", self.records);
         row("Times that an acknowledged order was looked for", self.counts.looked_for);
-        table.push_row(&["Of all these lost, changed or applied twice", NONE]);
+        table.push_row(&["Of all these lost, changed or applied twice", NONE_FOUND]);
         let mut text = table.to_string();
         let mut blows = MarkdownTable::new(&["Struck at", "How often"]);
         for (what, count) in &self.blows {
@@ -260,11 +268,16 @@ mod tests {
     use super::*;
 
     /// Sends orders and records until one is not answered; whether all were.
-    fn work(store: &EmbeddedStore, witness: &Witness, random: &mut fastrand::Rng, count: usize) -> bool {
+    fn run_workload(
+        store: &EmbeddedStore,
+        witness: &Checker,
+        random: &mut fastrand::Rng,
+        count: usize,
+    ) -> bool {
         (0..count).all(|_| {
-            let order = witness.orders.draw(random);
+            let order = witness.orders.next_order(random);
             witness.post(store, &order, witness.orders.now()).is_ok()
-                && witness.drawer.put(store, random).is_ok()
+                && witness.records.put(store, random).is_ok()
         })
     }
 
@@ -272,9 +285,9 @@ mod tests {
     /// folder was synced. It was opened again and went on with that file; then a power cut took the file's name, and
     /// with it all that had been answered since. Opening now syncs the folders.
     #[test]
-    fn what_is_answered_after_a_kill_outlasts_a_power_cut() {
-        let mounted = Options::temporary().unwrap();
-        let disk = Disk::mount(mounted.path(), 1).unwrap();
+    fn acknowledged_after_kill_survives_power_cut() {
+        let mount_dir = Options::temp_dir().unwrap();
+        let disk = FuseDisk::mount(mount_dir.path(), 1).unwrap();
         let nothing = disk.image();
         // First a new file for each batch; afterwards the last one goes on.
         let settings = EmbeddedSettings { segment_bytes: 1, ..EmbeddedSettings::default() };
@@ -284,23 +297,23 @@ mod tests {
             if !was_killed {
                 return;
             }
-            disk.start_from(&nothing);
-            let (witness, mut random) = (Witness::new(operation), fastrand::Rng::with_seed(operation));
-            disk.cut_after(operation);
+            disk.restart_from_image(&nothing);
+            let (checker, mut random) = (Checker::new(operation), fastrand::Rng::with_seed(operation));
+            disk.cut_power_after(operation);
             if let Ok(store) = EmbeddedStore::open(&disk.folder(), &settings) {
-                work(&store, &witness, &mut random, 8);
+                run_workload(&store, &checker, &mut random, 8);
             }
-            was_killed = disk.cut().is_some();
-            disk.cut_now();
-            let killed_at = format!("killed at operation {operation}, {:?}", disk.cut());
-            disk.start_after_kill();
+            was_killed = disk.power_cut().is_some();
+            disk.cut_power();
+            let killed_at = format!("killed at operation {operation}, {:?}", disk.power_cut());
+            disk.restart_after_kill();
             let store = open_again();
-            witness.check(&store).context(killed_at.clone()).unwrap();
-            assert!(work(&store, &witness, &mut random, 4), "{killed_at}");
-            disk.cut_now();
+            checker.check(&store).context(killed_at.clone()).unwrap();
+            assert!(run_workload(&store, &checker, &mut random, 4), "{killed_at}");
+            disk.cut_power();
             drop(store);
-            disk.start_after_power_cut(operation);
-            witness.check(&open_again()).context(killed_at).unwrap();
+            disk.restart_after_power_cut(operation);
+            checker.check(&open_again()).context(killed_at).unwrap();
         }
     }
 }

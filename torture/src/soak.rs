@@ -27,21 +27,21 @@ use pactolus_reports::report::{ReportSection, today};
 use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
 use serde::Serialize;
 
-use self::bank::{MEMORY_MAX_BYTES, back_up, each_order, store_bytes};
-use self::calls::{Game, Kind, pushed_player};
-use self::connection::Trouble;
-use self::load::{Load, Seen};
-use self::plot::{How, Mark};
-use self::reconcile::{Check, Compared, LaneBooks, Plan};
+use self::bank::{MEMORY_MAX_BYTES, back_up, for_each_order, store_bytes};
+use self::calls::{GameClient, OpKind, parse_pushed_openid};
+use self::connection::CallFailure;
+use self::load::{Load, LoadStats};
+use self::plot::{KillMark, StopMethod};
+use self::reconcile::{Plan, Reconciler, Reconciliation, WorkerOrders};
 use self::samples::{Csv, Sample};
-use self::verdict::{Call, Finding, Growth, Rules, Window, around, growth, judge};
-use self::worker::Ended;
+use self::verdict::{CallTiming, Finding, Growth, KillWindow, Rules, calls_around_kills, growth, judge};
+use self::worker::WorkerResult;
 use crate::bank::{Bank, Node};
 use crate::options::{Options, workspace};
 
 /// How to soak.
 #[derive(Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Args {
     /// How many hours, at most 20: logins last for a day [default: what --minutes says, or 1; 40 seconds with --short]
     #[arg(long)]
     hours: Option<f64>,
@@ -68,26 +68,26 @@ pub(crate) struct Arguments {
 const HOURS_MAX: f64 = 20.0;
 
 /// How long what queued up while the bank was down may take to be worked off.
-const WORKED_OFF: Duration = Duration::from_secs(5);
+const CATCH_UP_TIME: Duration = Duration::from_secs(5);
 
 /// Shorter waits are not kept one by one.
-const STALL_MS: u64 = 100;
+const SLOW_CALL_MS: u64 = 100;
 
 /// A backup is made in the middle of every so-manieth life, and once in the last.
-const BACKUP_EVERY: usize = 2;
+const RUNS_PER_BACKUP: usize = 2;
 
 /// What a soak is asked to be.
-struct Setting {
-    lasting: Duration,
+struct SoakConfig {
+    duration: Duration,
     rate: f64,
     plan: Plan,
-    kill_every: Duration,
-    sample_every: Duration,
+    kill_interval: Duration,
+    sample_interval: Duration,
     rules: Rules,
 }
 
-impl Arguments {
-    fn setting(&self, options: &Options) -> anyhow::Result<Setting> {
+impl Args {
+    fn config(&self, options: &Options) -> anyhow::Result<SoakConfig> {
         let hours = self.hours.or(options.minutes.map(|minutes| minutes / 60.0));
         let hours = hours.unwrap_or(options.pick(1.0, 40.0 / 3600.0));
         ensure!(hours > 0.0 && hours <= HOURS_MAX, "a soak lasts for at most {HOURS_MAX} hours");
@@ -97,233 +97,260 @@ impl Arguments {
         let kill_every =
             self.kill_every_minutes.map_or(options.pick(300.0, kills_of_short), |minutes| minutes * 60.0);
         ensure!(kill_every >= 1.0, "between kills there is a second at least");
-        let lanes = self.connections.unwrap_or(options.pick(64, 16)).max(1);
-        let players = self.players.unwrap_or(options.pick(100_000, 2000)).max(lanes);
+        let workers = self.connections.unwrap_or(options.pick(64, 16)).max(1);
+        let players = self.players.unwrap_or(options.pick(100_000, 2000)).max(workers);
         let rate = self.rate.unwrap_or(options.pick(2000.0, 200.0));
         ensure!(rate > 0.0, "a load has a rate");
         let stall = Duration::from_millis(self.stall_ms.unwrap_or(options.pick(2000, 10_000)));
-        Ok(Setting {
-            lasting,
+        Ok(SoakConfig {
+            duration: lasting,
             rate,
-            plan: Plan { seed: options.seed, lanes, players },
-            kill_every: Duration::from_secs_f64(kill_every),
-            sample_every: Duration::from_secs(options.pick(5, 1)),
-            rules: Rules::new(stall, MEMORY_MAX_BYTES, lanes),
+            plan: Plan { seed: options.seed, workers, players },
+            kill_interval: Duration::from_secs_f64(kill_every),
+            sample_interval: Duration::from_secs(options.pick(5, 1)),
+            rules: Rules::new(stall, MEMORY_MAX_BYTES, workers),
         })
     }
 }
 
 /// Soaks.
-pub(crate) fn run(arguments: &Arguments, options: &Options) -> anyhow::Result<ReportSection> {
-    let setting = arguments.setting(options)?;
-    let folder = Options::temporary()?;
-    soak(&setting, options, folder.path()).map_err(|error| {
+pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
+    let config = arguments.config(options)?;
+    let folder = Options::temp_dir()?;
+    soak(&config, options, folder.path()).map_err(|error| {
         let kept = folder.keep();
         error.context(format!("refused; the bank, its log and its store are kept in {}", kept.display()))
     })
 }
 
-fn soak(setting: &Setting, options: &Options, folder: &Path) -> anyhow::Result<ReportSection> {
-    let bank = Bank::new(folder, &options.pactolus, &bank::configuration())?;
+fn soak(config: &SoakConfig, options: &Options, folder: &Path) -> anyhow::Result<ReportSection> {
+    let bank = Bank::new(folder, &options.pactolus, &bank::config())?;
     let beside = options.into.clone().unwrap_or_else(|| workspace().join("target/torture"));
     fs::create_dir_all(&beside)?;
     let csv = beside.join(options.pick("soak.csv", "soak-short.csv"));
-    let minutes = format_number(setting.lasting.as_secs_f64() / 60.0, 1);
-    eprintln!("soak: {minutes} minutes, {} calls a second; samples: {}", setting.rate, csv.display());
+    let minutes = format_number(config.duration.as_secs_f64() / 60.0, 1);
+    eprintln!("soak: {minutes} minutes, {} calls a second; samples: {}", config.rate, csv.display());
 
     let first_day = today();
-    let mut soak = Soak::begin(setting, &bank, &first_day, Csv::create(&csv)?)?;
-    soak.kill_and_live()?;
-    let mut soaked = soak.end()?;
+    let mut soak = Soak::start(config, &bank, &first_day, Csv::create(&csv)?)?;
+    soak.run_kill_schedule()?;
+    let mut results = soak.finish()?;
 
     let audited = bank.audit()?.orders;
-    let lanes = std::mem::take(&mut soaked.lanes);
-    let compared = compare(setting, &bank, lanes, &first_day)?;
-    let told = Told::of(setting, &soaked, compared, audited);
+    let workers = std::mem::take(&mut results.workers);
+    let compared = reconcile_orders(config, &bank, workers, &first_day)?;
+    let report = SoakReport::new(config, &results, compared, audited);
 
-    let title = format!("Pactolus for {}, {} calls a second", told.lasted(), format_number(setting.rate, 0));
-    let drawn = plot::draw(&title, &told.verdict(), &soaked.samples, &soaked.marks);
-    let wrong = told.wrong();
-    let kept = options.kept_in().filter(|_| wrong.is_empty());
-    let picture =
-        keep_picture(kept.unwrap_or(beside).join(options.pick("soak.svg", "soak-short.svg")), &drawn)?;
+    let title =
+        format!("Pactolus for {}, {} calls a second", report.duration_text(), format_number(config.rate, 0));
+    let svg = plot::draw(&title, &report.summary(), &results.samples, &results.kills);
+    let wrong = report.failures();
+    let kept = options.report_dir().filter(|_| wrong.is_empty());
+    let picture = save_plot(kept.unwrap_or(beside).join(options.pick("soak.svg", "soak-short.svg")), &svg)?;
     eprintln!("  the picture: {}", picture.display());
-    let part = ReportSection::new("soak", told.table(), &told)?;
+    let part = ReportSection::new("soak", report.table(), &report)?;
     if !wrong.is_empty() {
         bail!("{}\n{}", wrong.join("\n"), part.table);
     }
     Ok(part)
 }
 
-fn keep_picture(path: PathBuf, drawn: &str) -> anyhow::Result<PathBuf> {
-    fs::write(&path, drawn).with_context(|| format!("{} cannot be written", path.display()))?;
+fn save_plot(path: PathBuf, svg: &str) -> anyhow::Result<PathBuf> {
+    fs::write(&path, svg).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
 }
 
 /// A soak that goes on.
 struct Soak<'a> {
-    setting: &'a Setting,
+    config: &'a SoakConfig,
     bank: &'a Bank,
-    life: Node,
+    node: Node,
     load: Load,
-    begun: Instant,
+    started: Instant,
     csv: Csv,
-    soaked: Soaked,
+    results: SoakResults,
     /// The process's time at the last look.
-    cpu: (Instant, f64),
+    last_cpu: (Instant, f64),
 }
 
 /// What a soak saw.
 #[derive(Default)]
-struct Soaked {
+struct SoakResults {
     samples: Vec<Sample>,
-    slow: Vec<Call>,
-    windows: Vec<Window>,
-    marks: Vec<Mark>,
+    slow_calls: Vec<CallTiming>,
+    kill_windows: Vec<KillWindow>,
+    kills: Vec<KillMark>,
     /// How long the bank was down for each kill.
     down_s: Vec<f64>,
-    calls: [u64; Kind::ALL.len()],
+    calls: [u64; OpKind::ALL.len()],
     /// When a call had to be tried again, and why.
-    troubled: Vec<(u64, Trouble)>,
+    failures: Vec<(u64, CallFailure)>,
     unexpected: u64,
     unexpected_shown: Vec<String>,
     backups: u64,
-    errors: Vec<String>,
-    lanes: Vec<Ended>,
+    logged_errors: Vec<String>,
+    workers: Vec<WorkerResult>,
 }
 
 impl<'a> Soak<'a> {
-    fn begin(setting: &'a Setting, bank: &'a Bank, today: &str, csv: Csv) -> anyhow::Result<Self> {
+    fn start(setting: &'a SoakConfig, bank: &'a Bank, today: &str, csv: Csv) -> anyhow::Result<Self> {
         let life = bank.serve()?;
-        let load = Load::begin(setting.plan, Game::new(today), life.address, setting.rate, setting.lasting)?;
+        let load =
+            Load::start(setting.plan, GameClient::new(today), life.address, setting.rate, setting.duration)?;
         let begun = Instant::now();
-        Ok(Self { setting, bank, life, load, begun, csv, soaked: Soaked::default(), cpu: (begun, 0.0) })
+        Ok(Self {
+            config: setting,
+            bank,
+            node: life,
+            load,
+            started: begun,
+            csv,
+            results: SoakResults::default(),
+            last_cpu: (begun, 0.0),
+        })
     }
 
     /// Kills the bank again and again for two thirds of the time, and leaves it in peace for the rest.
-    fn kill_and_live(&mut self) -> anyhow::Result<()> {
-        let Setting { lasting, kill_every, .. } = *self.setting;
+    fn run_kill_schedule(&mut self) -> anyhow::Result<()> {
+        let SoakConfig { duration: lasting, kill_interval: kill_every, .. } = *self.config;
         let mut from = Duration::ZERO;
         // A hair more, so that a strike at the very end of them is not lost to rounding.
         while from + kill_every <= lasting.mul_f64(0.6667) {
-            let life = self.soaked.marks.len();
-            self.live_until(from, from + kill_every, life.is_multiple_of(BACKUP_EVERY))?;
-            self.strike(if life.is_multiple_of(2) { How::Killed } else { How::Terminated })?;
+            let life = self.results.kills.len();
+            self.run_until(from, from + kill_every, life.is_multiple_of(RUNS_PER_BACKUP))?;
+            self.end_and_restart(if life.is_multiple_of(2) {
+                StopMethod::Kill
+            } else {
+                StopMethod::Terminate
+            })?;
             from += kill_every;
         }
-        self.live_until(from, lasting, true)
+        self.run_until(from, lasting, true)
     }
 
     /// Lets the bank live, with a backup from the middle of this life on or with none.
-    fn live_until(&mut self, from: Duration, to: Duration, with_backup: bool) -> anyhow::Result<()> {
+    fn run_until(&mut self, from: Duration, to: Duration, with_backup: bool) -> anyhow::Result<()> {
         self.sample_until((from + to) / 2)?;
         let bank = self.bank.clone();
         let backup = with_backup.then(|| std::thread::spawn(move || back_up(&bank)));
         self.sample_until(to)?;
         if let Some(backup) = backup {
             backup.join().map_err(|_| anyhow::anyhow!("the backup panicked"))??;
-            self.soaked.backups += 1;
+            self.results.backups += 1;
         }
         Ok(())
     }
 
     /// Ends the bank, and starts it again.
-    fn strike(&mut self, how: How) -> anyhow::Result<()> {
-        let shared = std::sync::Arc::clone(&self.load.shared);
+    fn end_and_restart(&mut self, how: StopMethod) -> anyhow::Result<()> {
+        let shared = std::sync::Arc::clone(&self.load.state);
         let struck = Instant::now();
-        self.soaked.marks.push(Mark { at_s: self.begun.elapsed().as_secs_f64(), how });
+        self.results.kills.push(KillMark { at_s: self.started.elapsed().as_secs_f64(), method: how });
         match how {
-            How::Killed => self.life.kill()?,
-            How::Terminated => self.life.terminate()?,
+            StopMethod::Kill => self.node.kill()?,
+            StopMethod::Terminate => self.node.terminate()?,
         }
-        self.load.bank_is_at(None);
-        self.life = self.bank.serve()?;
-        self.load.bank_is_at(Some(self.life.address));
-        self.soaked.down_s.push(struck.elapsed().as_secs_f64());
-        let (from_ms, to_ms) = (shared.millis(struck), shared.millis(Instant::now() + WORKED_OFF));
-        self.soaked.windows.push(Window { from_ms, to_ms });
-        self.cpu = (Instant::now(), 0.0);
+        self.load.set_bank_address(None);
+        self.node = self.bank.serve()?;
+        self.load.set_bank_address(Some(self.node.address));
+        self.results.down_s.push(struck.elapsed().as_secs_f64());
+        let (from_ms, to_ms) = (shared.millis(struck), shared.millis(Instant::now() + CATCH_UP_TIME));
+        self.results.kill_windows.push(KillWindow { from_ms, to_ms });
+        self.last_cpu = (Instant::now(), 0.0);
         Ok(())
     }
 
     /// Looks at the bank every few seconds until so much time has passed.
     fn sample_until(&mut self, end: Duration) -> anyhow::Result<()> {
         loop {
-            let left = end.saturating_sub(self.begun.elapsed());
+            let left = end.saturating_sub(self.started.elapsed());
             if left.is_zero() {
                 return Ok(());
             }
             // Of a moment that is left, no sample tells anything.
-            let is_last = left < self.setting.sample_every * 3 / 2;
-            std::thread::sleep(if is_last { left } else { self.setting.sample_every });
+            let is_last = left < self.config.sample_interval * 3 / 2;
+            std::thread::sleep(if is_last { left } else { self.config.sample_interval });
             self.sample()?;
         }
     }
 
     fn sample(&mut self) -> anyhow::Result<()> {
-        self.life.must_still_run()?;
-        let pid = self.life.pid();
+        self.node.ensure_running()?;
+        let pid = self.node.pid();
         let held = ResourceUsage::of_process(pid)?;
         let CpuTime { user_s, system_s } = CpuTime::of_process(pid)?;
-        let (looked, spent) = std::mem::replace(&mut self.cpu, (Instant::now(), user_s + system_s));
+        let (looked, spent) = std::mem::replace(&mut self.last_cpu, (Instant::now(), user_s + system_s));
         let share = (user_s + system_s - spent) / looked.elapsed().as_secs_f64().max(1e-3);
-        let mut seen = self.load.shared.take_seen();
+        let mut stats = self.load.state.take_stats();
         let sample = Sample {
-            at_s: self.begun.elapsed().as_secs_f64(),
-            life: self.soaked.marks.len(),
+            at_s: self.started.elapsed().as_secs_f64(),
+            run_no: self.results.kills.len(),
             memory_bytes: held.memory_bytes,
             handles: held.open_files,
             threads: held.threads,
             cpu_percent: share * 100.0,
             store_bytes: store_bytes(self.bank)?,
-            calls: seen.calls.iter().sum(),
-            latency: std::mem::take(&mut seen.waits).summarize(),
-            troubles: seen.troubles,
-            unexpected: seen.unexpected,
+            calls: stats.calls.iter().sum(),
+            latency: std::mem::take(&mut stats.waits).summarize(),
+            failures: stats.failure_counts,
+            unexpected: stats.unexpected,
         };
         self.csv.write(&sample)?;
-        self.soaked.samples.push(sample);
-        self.soaked.add(seen);
+        self.results.samples.push(sample);
+        self.results.merge(stats);
         Ok(())
     }
 
     /// Waits until every call is answered, and ends the bank in order.
-    fn end(mut self) -> anyhow::Result<Soaked> {
-        let (shared, lanes) = self.load.end()?;
-        self.soaked.add(shared.take_seen());
-        self.life.terminate()?;
-        self.soaked.errors = self.bank.errors()?;
-        self.soaked.lanes = lanes;
-        Ok(self.soaked)
+    fn finish(mut self) -> anyhow::Result<SoakResults> {
+        let (shared, workers) = self.load.wait()?;
+        self.results.merge(shared.take_stats());
+        self.node.terminate()?;
+        self.results.logged_errors = self.bank.logged_errors()?;
+        self.results.workers = workers;
+        Ok(self.results)
     }
 }
 
-impl Soaked {
-    fn add(&mut self, seen: Seen) {
-        let Seen { waits: _, slow, calls, troubles: _, troubled, unexpected, unexpected_shown } = seen;
-        self.slow.extend(slow);
+impl SoakResults {
+    fn merge(&mut self, stats: LoadStats) {
+        let LoadStats {
+            waits: _,
+            slow_calls: slow,
+            calls,
+            failure_counts: _,
+            failures: troubled,
+            unexpected,
+            unexpected_shown,
+        } = stats;
+        self.slow_calls.extend(slow);
         self.calls.iter_mut().zip(calls).for_each(|(sum, count)| *sum += count);
-        self.troubled.extend(troubled);
+        self.failures.extend(troubled);
         self.unexpected += unexpected;
         self.unexpected_shown.extend(unexpected_shown);
     }
 }
 
 /// Holds every order of the bank against what it acknowledged.
-fn compare(setting: &Setting, bank: &Bank, lanes: Vec<Ended>, first_day: &str) -> anyhow::Result<Compared> {
-    let (books, players): (Vec<LaneBooks>, Vec<_>) =
-        lanes.into_iter().map(|Ended { books, players }| (books, players)).unzip();
+fn reconcile_orders(
+    config: &SoakConfig,
+    bank: &Bank,
+    workers: Vec<WorkerResult>,
+    first_day: &str,
+) -> anyhow::Result<Reconciliation> {
+    let (books, players): (Vec<WorkerOrders>, Vec<_>) =
+        workers.into_iter().map(|WorkerResult { ledger: books, players }| (books, players)).unzip();
     let by_code: HashMap<_, _> =
         players.iter().flatten().map(|(openid, player)| (openid.as_str(), *player)).collect();
-    let player = |openid: &str| pushed_player(openid).or_else(|| by_code.get(openid).copied());
-    let mut check = Check::new(setting.plan, &books);
-    each_order(bank, first_day, &today(), |order| check.see(&order, player))?;
-    Ok(check.end())
+    let player = |openid: &str| parse_pushed_openid(openid).or_else(|| by_code.get(openid).copied());
+    let mut check = Reconciler::new(config.plan, &books);
+    for_each_order(bank, first_day, &today(), |order| check.add(&order, player))?;
+    Ok(check.finish())
 }
 
 /// What a soak came to.
 #[derive(Serialize)]
-struct Told {
+struct SoakReport {
     seconds: f64,
     seed: u64,
     calls_per_second: f64,
@@ -335,14 +362,14 @@ struct Told {
     /// How long the bank was down for a kill.
     down_s: Spread,
     backups: u64,
-    orders: Compared,
+    orders: Reconciliation,
     audited: u64,
-    memory_bytes: Went,
+    memory_bytes: Trend,
     /// In the longest life; nothing if that was too short to tell.
     memory_growth: Option<Growth>,
-    handles: Went,
+    handles: Trend,
     handles_growth: Option<Growth>,
-    threads: Went,
+    threads: Trend,
     /// Of the looks when the bank was up: their p50, p99.
     p50_ms: Spread,
     p99_ms: Spread,
@@ -360,14 +387,14 @@ struct Told {
 
 /// How a quantity went from the first look to the last.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Went {
+struct Trend {
     first: u64,
     last: u64,
     most: u64,
 }
 
-impl Went {
-    fn of(samples: &[Sample], of: fn(&Sample) -> u64) -> Self {
+impl Trend {
+    fn from_samples(samples: &[Sample], of: fn(&Sample) -> u64) -> Self {
         let at = |sample: Option<&Sample>| sample.map(of).unwrap_or_default();
         Self {
             first: at(samples.first()),
@@ -377,57 +404,60 @@ impl Went {
     }
 }
 
-impl Told {
-    fn of(setting: &Setting, soaked: &Soaked, orders: Compared, audited: u64) -> Self {
-        let Setting { rules, plan, .. } = setting;
-        let Soaked { samples, slow, windows, marks, .. } = soaked;
-        let struck = |how| marks.iter().filter(|mark| mark.how == how).count();
-        let in_peace = || samples.iter().filter(|sample| !meets_kill(sample, setting, windows));
+impl SoakReport {
+    fn new(setting: &SoakConfig, soaked: &SoakResults, orders: Reconciliation, audited: u64) -> Self {
+        let SoakConfig { rules, plan, .. } = setting;
+        let SoakResults { samples, slow_calls: slow, kill_windows: windows, kills: marks, .. } = soaked;
+        let struck = |how| marks.iter().filter(|mark| mark.method == how).count();
+        let in_peace = || samples.iter().filter(|sample| !overlaps_kill(sample, setting, windows));
         let findings = judge(samples, slow, windows, rules);
         let longest_seen = samples.iter().map(|sample| sample.latency.longest_ms).fold(0.0, f64::max);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a wait")]
-        let longest_seen = longest_seen.min(to_f64(STALL_MS)) as u64;
-        let outside = slow.iter().map(|call| call.waited_outside_ms(windows)).max();
+        let longest_seen = longest_seen.min(to_f64(SLOW_CALL_MS)) as u64;
+        let outside = slow.iter().map(|call| call.unexcused_wait_ms(windows)).max();
         let mut troubles = BTreeMap::new();
-        for (_, trouble) in &soaked.troubled {
+        for (_, trouble) in &soaked.failures {
             *troubles.entry(trouble.name()).or_default() += 1;
         }
-        let is_outside = |at: u64| !windows.iter().any(|window| window.holds(at));
+        let is_outside = |at: u64| !windows.iter().any(|window| window.contains(at));
         Self {
-            seconds: setting.lasting.as_secs_f64(),
+            seconds: setting.duration.as_secs_f64(),
             seed: plan.seed,
             calls_per_second: setting.rate,
-            connections: plan.lanes,
+            connections: plan.workers,
             players: plan.players,
-            calls: Kind::ALL.into_iter().map(|kind| (kind.name(), soaked.calls[kind as usize])).collect(),
-            killed: struck(How::Killed),
-            terminated: struck(How::Terminated),
+            calls: OpKind::ALL.into_iter().map(|kind| (kind.name(), soaked.calls[kind as usize])).collect(),
+            killed: struck(StopMethod::Kill),
+            terminated: struck(StopMethod::Terminate),
             down_s: Spread::from_samples(soaked.down_s.iter().copied()),
             backups: soaked.backups,
             orders,
             audited,
-            memory_bytes: Went::of(samples, |sample| sample.memory_bytes),
+            memory_bytes: Trend::from_samples(samples, |sample| sample.memory_bytes),
             memory_growth: growth(samples, rules, |sample| sample.memory_bytes),
-            handles: Went::of(samples, |sample| sample.handles),
+            handles: Trend::from_samples(samples, |sample| sample.handles),
             handles_growth: growth(samples, rules, |sample| sample.handles),
-            threads: Went::of(samples, |sample| sample.threads),
+            threads: Trend::from_samples(samples, |sample| sample.threads),
             p50_ms: Spread::from_samples(in_peace().map(|sample| sample.latency.p50_ms)),
             p99_ms: Spread::from_samples(in_peace().map(|sample| sample.latency.p99_ms)),
             longest_outside_kills_ms: outside.unwrap_or_default().max(longest_seen),
-            longest_around_kills_ms: around(slow, windows).map(Call::waited_ms).max().unwrap_or_default(),
+            longest_around_kills_ms: calls_around_kills(slow, windows)
+                .map(CallTiming::wait_ms)
+                .max()
+                .unwrap_or_default(),
             troubles,
-            troubles_outside_kills: soaked.troubled.iter().filter(|(at, _)| is_outside(*at)).count(),
+            troubles_outside_kills: soaked.failures.iter().filter(|(at, _)| is_outside(*at)).count(),
             unexpected: soaked.unexpected,
             unexpected_shown: soaked.unexpected_shown.clone(),
-            errors_logged: soaked.errors.clone(),
+            errors_logged: soaked.logged_errors.clone(),
             rules: rules.clone(),
             findings: findings.iter().map(Finding::to_string).collect(),
         }
     }
 
     /// All that speaks against the bank, in words.
-    fn wrong(&self) -> Vec<String> {
-        let Compared { acknowledged, lost, twice, unasked, other } = self.orders;
+    fn failures(&self) -> Vec<String> {
+        let Reconciliation { acknowledged, lost, twice, unasked, other } = self.orders;
         let counts = [
             (lost, "acknowledged orders are lost"),
             (twice, "orders are there twice"),
@@ -444,7 +474,7 @@ impl Told {
         self.findings.iter().cloned().chain(counts).chain(shown.cloned()).collect()
     }
 
-    fn lasted(&self) -> String {
+    fn duration_text(&self) -> String {
         match self.seconds {
             seconds if seconds < 120.0 => format!("{} s", format_number(seconds, 0)),
             seconds if seconds < 7200.0 => format!("{} min", format_number(seconds / 60.0, 0)),
@@ -453,14 +483,14 @@ impl Told {
     }
 
     /// In a line.
-    fn verdict(&self) -> String {
+    fn summary(&self) -> String {
         let orders = format_number(to_f64(self.orders.acknowledged), 0);
         let ends = self.killed + self.terminated;
-        let found = if self.wrong().is_empty() {
+        let found = if self.failures().is_empty() {
             // A short soak tells nothing of leaks.
             format!("none lost, none twice, {}no stall", self.memory_growth.map_or("", |_| "no leak, "))
         } else {
-            format!("refused: {}", self.wrong().first().cloned().unwrap_or_default())
+            format!("refused: {}", self.failures().first().cloned().unwrap_or_default())
         };
         format!("{orders} orders acknowledged, the bank ended and started again {ends} times: {found}")
     }
@@ -472,16 +502,16 @@ impl Told {
         let mut row =
             |what: &str, seen: String, allowed: String| table.push_row(&[what.to_owned(), seen, allowed]);
         let none = String::new;
-        let Compared { acknowledged, lost, twice, unasked, other } = self.orders;
+        let Reconciliation { acknowledged, lost, twice, unasked, other } = self.orders;
         let calls = |name| self.calls.get(name).copied().unwrap_or_default();
         row(
             "Lasted, and calls a second",
-            format!("{}, {}", self.lasted(), format_number(self.calls_per_second, 0)),
+            format!("{}, {}", self.duration_text(), format_number(self.calls_per_second, 0)),
             none(),
         );
         row("Players, connections", format!("{}, {}", whole(self.players), self.connections), none());
         row("Calls answered", whole(self.calls.values().sum()), none());
-        for kind in Kind::ALL {
+        for kind in OpKind::ALL {
             row(&format!("– {}", kind.name()), whole(calls(kind.name())), none());
         }
         row(
@@ -502,7 +532,7 @@ impl Told {
             whole(self.troubles_outside_kills as u64),
             "0".to_owned(),
         );
-        let Went { first, last, most } = self.memory_bytes;
+        let Trend { first, last, most } = self.memory_bytes;
         row(
             "Memory, MiB: first, last, most",
             format!("{}, {}, {}", mib(first), mib(last), mib(most)),
@@ -510,13 +540,13 @@ impl Told {
         );
         row(
             "– second quarter of the longest life, last quarter",
-            went(self.memory_growth, mib),
+            growth_text(self.memory_growth, mib),
             format!("≤ {} more", mib(self.rules.growth_max_bytes)),
         );
         row("File handles: most", whole(self.handles.most), format!("≤ {}", self.rules.handles_max));
         row(
             "– second quarter of the longest life, last quarter",
-            went(self.handles_growth, whole),
+            growth_text(self.handles_growth, whole),
             format!("≤ {} more", self.rules.handles_growth_max),
         );
         row("Threads: most", whole(self.threads.most), format!("≤ {}", self.rules.threads_max));
@@ -528,13 +558,13 @@ impl Told {
             format!("≤ {}", whole(self.rules.stall_ms)),
         );
         row("Longest around kills, ms", whole(self.longest_around_kills_ms), none());
-        let verdict = if self.wrong().is_empty() { "passed" } else { "refused" };
+        let verdict = if self.failures().is_empty() { "passed" } else { "refused" };
         row("Verdict", verdict.to_owned(), none());
         table.to_string()
     }
 }
 
-fn went(growth: Option<Growth>, shown: impl Fn(u64) -> String) -> String {
+fn growth_text(growth: Option<Growth>, shown: impl Fn(u64) -> String) -> String {
     match growth {
         Some(Growth { before, after }) => format!("{}, {}", shown(before), shown(after)),
         None => "too short to tell".to_owned(),
@@ -542,11 +572,11 @@ fn went(growth: Option<Growth>, shown: impl Fn(u64) -> String) -> String {
 }
 
 /// Whether the calls of a look may have met a kill.
-fn meets_kill(sample: &Sample, setting: &Setting, windows: &[Window]) -> bool {
+fn overlaps_kill(sample: &Sample, config: &SoakConfig, windows: &[KillWindow]) -> bool {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a soak")]
     let to_ms = (sample.at_s * 1e3) as u64;
     // The look before may have been half as long ago again.
-    let looked_for = setting.sample_every * 3 / 2;
+    let looked_for = config.sample_interval * 3 / 2;
     let from_ms = to_ms.saturating_sub(u64::try_from(looked_for.as_millis()).unwrap_or(u64::MAX));
-    windows.iter().any(|window| window.meets(from_ms, to_ms))
+    windows.iter().any(|window| window.overlaps(from_ms, to_ms))
 }

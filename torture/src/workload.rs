@@ -38,13 +38,13 @@ pub(crate) fn config(store: &str, more: &str) -> String {
 
 /// Which account: a player's, on one of the game's servers. Attacks open new servers as they go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name {
+pub(crate) struct AccountId {
     pub(crate) environment: Environment,
     pub(crate) player: usize,
     pub(crate) server: u64,
 }
 
-impl Name {
+impl AccountId {
     pub(crate) fn openid(self) -> String {
         format!("player-{}", self.player)
     }
@@ -59,7 +59,7 @@ impl Name {
     }
 
     /// The account's own number for a bill number.
-    pub(crate) fn bill(self, bill_no: &str) -> Option<u32> {
+    pub(crate) fn parse_bill_no(self, bill_no: &str) -> Option<u32> {
         let bill = bill_no.rsplit_once('-')?.1.parse().ok()?;
         (self.bill_no(bill) == bill_no).then_some(bill)
     }

@@ -11,18 +11,18 @@ use pactolus_types::{Amount, AppId, Environment, UnixMillis};
 const PLAYERS: usize = 4;
 const ZONES: [&str; 2] = ["1", "1_7"];
 /// How far back a number may be that is drawn again.
-const RECENT: u64 = 24;
+const REUSE_DISTANCE_MAX: u64 = 24;
 /// The bank's time goes on so much with each number, so that a day has some two hundred of them.
-const STEP: Duration = Duration::from_secs(420);
+const TIME_STEP: Duration = Duration::from_secs(420);
 const CANCEL_WINDOW: Duration = Duration::from_secs(86_400);
 
 /// Where orders come from.
-pub(crate) struct Orders {
+pub(crate) struct OrdersWorkload {
     seed: u64,
     next: AtomicU64,
 }
 
-impl Orders {
+impl OrdersWorkload {
     pub(super) fn new(seed: u64) -> Self {
         Self { seed, next: AtomicU64::new(0) }
     }
@@ -30,7 +30,7 @@ impl Orders {
     /// The bank's time.
     pub(crate) fn now(&self) -> UnixMillis {
         let passed =
-            STEP.saturating_mul(u32::try_from(self.next.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
+            TIME_STEP.saturating_mul(u32::try_from(self.next.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
         UnixMillis::new(1_507_530_737_000).saturating_add(passed)
     }
 
@@ -56,22 +56,22 @@ impl Orders {
     }
 
     /// The next order: a new one, one that came before, another one with a used number, or a cancel.
-    pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Order {
+    pub(crate) fn next_order(&self, random: &mut fastrand::Rng) -> Order {
         let last = self.next.load(Ordering::Relaxed);
-        let before = |random: &mut fastrand::Rng| last.saturating_sub(random.u64(1..RECENT));
+        let before = |random: &mut fastrand::Rng| last.saturating_sub(random.u64(1..REUSE_DISTANCE_MAX));
         match random.u8(..20) {
-            0 | 1 => self.numbered(before(random)),
-            2 => Order { kind: OrderKind::Pay(amount(777)), ..self.numbered(before(random)) },
+            0 | 1 => self.order_no(before(random)),
+            2 => Order { kind: OrderKind::Pay(amount(777)), ..self.order_no(before(random)) },
             3..6 => {
                 let window = CANCEL_WINDOW;
                 let memo = Memo::default();
-                Order { kind: OrderKind::Cancel { window }, memo, ..self.numbered(before(random)) }
+                Order { kind: OrderKind::Cancel { window }, memo, ..self.order_no(before(random)) }
             }
-            _ => self.numbered(self.next.fetch_add(1, Ordering::Relaxed)),
+            _ => self.order_no(self.next.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
-    fn numbered(&self, number: u64) -> Order {
+    fn order_no(&self, number: u64) -> Order {
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9).wrapping_add(number));
         let account = random.choice(Self::accounts().collect::<Vec<_>>()).expect("there are some");
         let coins = amount(random.u64(1..=30));

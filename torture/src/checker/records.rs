@@ -8,36 +8,36 @@ use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_types::UnixMillis;
 use pollster::block_on;
 
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const RECORD_NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// What was put, and what was answered. One puts at a time.
 #[derive(Default)]
-pub(crate) struct Drawer(Mutex<Kept>);
+pub(crate) struct RecordsWorkload(Mutex<RecordsState>);
 
 #[derive(Default)]
-struct Kept {
+struct RecordsState {
     /// The number that each record was given last, as far as that was answered.
-    now: [Option<u64>; NAMES.len()],
+    current: [Option<u64>; RECORD_NAMES.len()],
     /// What was put and not answered: these records, and the number that they were given.
     unanswered: Vec<(Vec<usize>, u64)>,
     puts: u64,
 }
 
-impl Drawer {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+impl RecordsWorkload {
+    fn state(&self) -> MutexGuard<'_, RecordsState> {
         self.0.lock().expect("nothing panics while it looks into the drawer")
     }
 
     /// Puts one or two records.
     pub(crate) fn put(&self, store: &EmbeddedStore, random: &mut fastrand::Rng) -> Result<(), Unavailable> {
-        let mut kept = self.kept();
-        let number = kept.puts;
-        kept.puts += 1;
-        let first = random.usize(..NAMES.len());
-        let which = if random.bool() { vec![first] } else { vec![first, (first + 1) % NAMES.len()] };
+        let mut state = self.state();
+        let number = state.puts;
+        state.puts += 1;
+        let first = random.usize(..RECORD_NAMES.len());
+        let which = if random.bool() { vec![first] } else { vec![first, (first + 1) % RECORD_NAMES.len()] };
         // After one that was not answered nobody knows what they are.
-        let is_known = kept.unanswered.is_empty();
-        let former = |at: usize| match kept.now[at] {
+        let is_known = state.unanswered.is_empty();
+        let former = |at: usize| match state.current[at] {
             _ if !is_known => Precondition::Any,
             number => Precondition::from_read(number.map(|number| value(number).0)),
         };
@@ -49,11 +49,11 @@ impl Drawer {
         };
         let changes = which.iter().map(change).collect();
         match block_on(store.put(changes)) {
-            Ok(PutOutcome::Stored) => which.iter().for_each(|at| kept.now[*at] = Some(number)),
+            Ok(PutOutcome::Stored) => which.iter().for_each(|at| state.current[*at] = Some(number)),
             // Then they are not what was answered before, which the next check says of them.
             Ok(PutOutcome::Conflict) => {}
             Err(error) => {
-                kept.unanswered.push((which, number));
+                state.unanswered.push((which, number));
                 return Err(error);
             }
         }
@@ -63,20 +63,20 @@ impl Drawer {
     /// Every record is as it was put last, or as it was put and not answered since; and of two that were put
     /// together there are both or none.
     pub(super) fn check(&self, store: &EmbeddedStore) -> anyhow::Result<()> {
-        let mut kept = self.kept();
-        let mut found = [None; NAMES.len()];
+        let mut state = self.state();
+        let mut found = [None; RECORD_NAMES.len()];
         for (at, found) in found.iter_mut().enumerate() {
             let is = block_on(store.get(key(at))).context("reading a record")?;
-            let later = kept.unanswered.iter().filter(|(which, _)| which.contains(&at));
-            let later = later.map(|(_, number)| Some(*number)).filter(|number| *number > kept.now[at]);
-            let mut may = later.chain([kept.now[at]]);
+            let later = state.unanswered.iter().filter(|(which, _)| which.contains(&at));
+            let later = later.map(|(_, number)| Some(*number)).filter(|number| *number > state.current[at]);
+            let mut may = later.chain([state.current[at]]);
             let number = may.find(|number| is == number.map(|number| value(number).0));
             *found = number.with_context(|| {
                 let is = is.map(|value| String::from_utf8_lossy(&value).into_owned());
-                format!("the record {} was put {:?} and is {is:?}", NAMES[at], kept.now[at])
+                format!("the record {} was put {:?} and is {is:?}", RECORD_NAMES[at], state.current[at])
             })?;
         }
-        for (which, number) in &kept.unanswered {
+        for (which, number) in &state.unanswered {
             if which.iter().any(|at| found[*at] == Some(*number)) {
                 ensure!(
                     which.iter().all(|at| found[*at] >= Some(*number)),
@@ -84,24 +84,24 @@ impl Drawer {
                 );
             }
         }
-        kept.now = found;
-        kept.unanswered.clear();
+        state.current = found;
+        state.unanswered.clear();
         Ok(())
     }
 
     /// What the store says of each record.
-    pub(super) fn answers(store: &EmbeddedStore) -> impl Iterator<Item = Result<String, Unavailable>> {
-        (0..NAMES.len()).map(|at| block_on(store.get(key(at))).map(|is| format!("{is:?}")))
+    pub(super) fn read_all(store: &EmbeddedStore) -> impl Iterator<Item = Result<String, Unavailable>> {
+        (0..RECORD_NAMES.len()).map(|at| block_on(store.get(key(at))).map(|is| format!("{is:?}")))
     }
 
     /// How many puts there were.
     pub(crate) fn puts(&self) -> u64 {
-        self.kept().puts
+        self.state().puts
     }
 }
 
 fn key(at: usize) -> RecordKey {
-    RecordKey::new("session", &["wx1234567", NAMES[at]])
+    RecordKey::new("session", &["wx1234567", RECORD_NAMES[at]])
 }
 
 /// The bytes of put `number`, some of them more than a page.

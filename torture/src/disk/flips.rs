@@ -19,18 +19,18 @@ use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use pollster::block_on;
 use serde::Serialize;
 
-use super::{Patient, settings};
-use crate::checker::{Answers, Witness};
+use super::{Fixture, settings};
+use crate::checker::{Baseline, Checker};
 
 /// How many bits are flipped, each by itself, in a store before the next is made.
-const PER_STORE: usize = 20;
+const FLIPS_PER_STORE: usize = 20;
 
 /// What came of flips, by what was struck.
 #[derive(Default, Serialize)]
-pub(super) struct Flips(BTreeMap<String, Outcomes>);
+pub(super) struct FlipStats(BTreeMap<String, FlipOutcomes>);
 
 #[derive(Default, Serialize)]
-struct Outcomes {
+struct FlipOutcomes {
     struck: u64,
     /// The store was not opened.
     refused: u64,
@@ -49,68 +49,68 @@ struct Outcomes {
 }
 
 /// Makes a store and flips bits of it.
-pub(super) fn strike(seed: u64, flips: &mut Flips) -> anyhow::Result<()> {
-    let mut patient = Patient::new(seed)?;
-    let store = patient.open()?;
-    patient.work(&store)?;
+pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
+    let mut fixture = Fixture::new(seed)?;
+    let store = fixture.open()?;
+    fixture.run_workload(&store)?;
     // Closed in half of the stores, so that the views hold everything; in the others they do not.
-    if patient.random.bool() {
+    if fixture.random.bool() {
         block_on(store.close());
     }
-    let folder = patient.disk.folder();
+    let folder = fixture.disk.folder();
     let last = journal_end(&folder)?;
     if block_on(store.ready()).is_ok() {
         while journal_end(&folder)? == last {
-            let order = patient.witness.orders.draw(&mut patient.random);
-            patient.witness.post(&store, &order, patient.witness.orders.now())?;
+            let order = fixture.checker.orders.next_order(&mut fixture.random);
+            fixture.checker.post(&store, &order, fixture.checker.orders.now())?;
         }
     }
     let end = journal_end(&folder)?;
-    let right = patient.witness.answers(&store);
+    let right = fixture.checker.baseline(&store);
     // As it is at this moment on disk; closing it would bring the views up to the end.
-    let image = patient.disk.image();
-    patient.disk.cut_now();
+    let image = fixture.disk.image();
+    fixture.disk.cut_power();
     drop(store);
 
-    for _ in 0..PER_STORE {
-        patient.disk.start_from(&image);
-        let files = patient.disk.files();
-        let (path, ranges) = &files[patient.random.usize(..files.len())];
+    for _ in 0..FLIPS_PER_STORE {
+        fixture.disk.restart_from_image(&image);
+        let files = fixture.disk.files();
+        let (path, ranges) = &files[fixture.random.usize(..files.len())];
         let holds_something = |range: &&Range<u64>| *path != end.file || range.start < end.offset;
         let ranges: Vec<_> = ranges.iter().filter(holds_something).collect();
         if ranges.is_empty() {
             continue;
         }
-        let range = ranges[patient.random.usize(..ranges.len())].clone();
-        let (offset, bit) = (patient.random.u64(range), patient.random.u32(..8));
-        patient.disk.flip(path, offset, bit);
+        let range = ranges[fixture.random.usize(..ranges.len())].clone();
+        let (offset, bit) = (fixture.random.u64(range), fixture.random.u32(..8));
+        fixture.disk.flip_bit(path, offset, bit);
         let place = if !path.starts_with("journal") || last.is_after(path, offset) {
-            Place::Before
+            FlipPosition::BeforeLastFrame
         } else if end.is_after(path, offset) {
-            Place::LastFrame
+            FlipPosition::InLastFrame
         } else {
-            Place::After
+            FlipPosition::AfterLastFrame
         };
-        let outcomes = flips.0.entry(kind(path).to_owned()).or_default();
+        let outcomes = flips.0.entry(component(path).to_owned()).or_default();
         outcomes.struck += 1;
         // The storage engine panics over some damage, and while it unwinds once more, which ends the program.
-        if is_of_the_storage_engine(path) && !survives(&patient.disk.folder())? {
+        if is_redb_file(path) && !probe_succeeds(&fixture.disk.folder())? {
             outcomes.ended += 1;
             continue;
         }
-        let opened = EmbeddedStore::open(&patient.disk.folder(), &settings());
-        look(opened, path, offset, place, &right, outcomes)
+        let opened = EmbeddedStore::open(&fixture.disk.folder(), &settings());
+        classify(opened, path, offset, place, &right, outcomes)
             .with_context(|| format!("bit {bit} of byte {offset} of {} was flipped", path.display()))?;
     }
     Ok(())
 }
 
-fn is_of_the_storage_engine(path: &Path) -> bool {
+fn is_redb_file(path: &Path) -> bool {
     path.starts_with("records") || path.starts_with("views/totals")
 }
 
 /// Whether a program can open a store and read it, or not open it, and end by itself.
-fn survives(folder: &Path) -> anyhow::Result<bool> {
+fn probe_succeeds(folder: &Path) -> anyhow::Result<bool> {
     let mut child = Command::new(std::env::current_exe()?);
     child.args(["disk", "--probe"]).arg(folder).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(child.status()?.success())
@@ -120,21 +120,21 @@ fn survives(folder: &Path) -> anyhow::Result<bool> {
 pub(super) fn probe(folder: &Path) {
     if let Ok(store) = EmbeddedStore::open(folder, &settings()) {
         let _ = block_on(store.audit());
-        let witness = Witness::new(0);
-        let _ = witness.answers(&store);
+        let checker = Checker::new(0);
+        let _ = checker.baseline(&store);
     }
 }
 
 /// Where a journal ends.
 #[derive(PartialEq, Eq)]
-struct End {
+struct JournalEnd {
     /// Its last file, from the store's folder.
     file: PathBuf,
     /// After the last byte that is not zero; the last frame may go on with some that are.
     offset: u64,
 }
 
-impl End {
+impl JournalEnd {
     /// Whether this is after a place in a file of the journal.
     fn is_after(&self, file: &Path, offset: u64) -> bool {
         (file, offset) < (&self.file, self.offset)
@@ -143,16 +143,16 @@ impl End {
 
 /// Where a bit of a file was flipped.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum FlipPosition {
     /// Before the last frame of the journal, or not in the journal.
-    Before,
-    LastFrame,
+    BeforeLastFrame,
+    InLastFrame,
     /// In the zeros after the last frame, or in those that it ends with.
-    After,
+    AfterLastFrame,
 }
 
 /// Where the journal of the store in `folder` ends now.
-fn journal_end(folder: &Path) -> anyhow::Result<End> {
+fn journal_end(folder: &Path) -> anyhow::Result<JournalEnd> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder.join("journal"))? {
         files.push(Path::new("journal").join(entry?.file_name()));
@@ -160,17 +160,17 @@ fn journal_end(folder: &Path) -> anyhow::Result<End> {
     let file = files.into_iter().max().context("there is a journal")?;
     let bytes = std::fs::read(folder.join(&file))?;
     let offset = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1) as u64;
-    Ok(End { file, offset })
+    Ok(JournalEnd { file, offset })
 }
 
 /// Looks at all that a damaged store says.
-fn look(
+fn classify(
     opened: Result<EmbeddedStore, OpenError>,
     path: &Path,
     offset: u64,
-    place: Place,
-    right: &Answers,
-    outcomes: &mut Outcomes,
+    place: FlipPosition,
+    right: &Baseline,
+    outcomes: &mut FlipOutcomes,
 ) -> anyhow::Result<()> {
     let store = match opened {
         Ok(store) => store,
@@ -185,32 +185,32 @@ fn look(
     };
     let audit = block_on(store.audit());
     let is_clean = audit.as_ref().is_ok_and(Audit::is_clean);
-    let said = right.compare(&store);
-    if place != Place::Before && !said.wrong.is_empty() && is_clean {
-        ensure!(said.only_missing, "{:?}", said.wrong);
+    let differences = right.compare(&store);
+    if place != FlipPosition::BeforeLastFrame && !differences.mismatches.is_empty() && is_clean {
+        ensure!(differences.only_missing, "{:?}", differences.mismatches);
         outcomes.cut_off += 1;
         return Ok(());
     }
-    if path.starts_with("records") && said.wrong.iter().all(|what| what.starts_with("record")) {
-        if !said.wrong.is_empty() {
+    if path.starts_with("records") && differences.mismatches.iter().all(|what| what.starts_with("record")) {
+        if !differences.mismatches.is_empty() {
             outcomes.forgotten += 1;
             return Ok(());
         }
-    } else if let Some(wrong) = said.wrong.first() {
+    } else if let Some(wrong) = differences.mismatches.first() {
         bail!("it is not told, and {wrong} (audit: {audit:?})");
     }
     if !is_clean {
         outcomes.audited += 1;
-    } else if said.failed > 0 {
+    } else if differences.failed_reads > 0 {
         outcomes.failed += 1;
     } else {
-        ensure!(!path.starts_with("journal") || place == Place::After, "nobody found it");
+        ensure!(!path.starts_with("journal") || place == FlipPosition::AfterLastFrame, "nobody found it");
         outcomes.harmless += 1;
     }
     Ok(())
 }
 
-fn kind(path: &Path) -> &'static str {
+fn component(path: &Path) -> &'static str {
     let parts: Vec<_> = path.iter().filter_map(|part| part.to_str()).collect();
     match parts.as_slice() {
         ["journal", ..] => "journal",
@@ -222,7 +222,7 @@ fn kind(path: &Path) -> &'static str {
     }
 }
 
-impl Flips {
+impl FlipStats {
     pub(super) fn table(&self) -> String {
         let mut table = MarkdownTable::new(&[
             "Bits flipped in",
@@ -237,7 +237,8 @@ impl Flips {
             "Wrong answers",
         ]);
         for (what, outcomes) in &self.0 {
-            let Outcomes { struck, refused, ended, audited, failed, harmless, cut_off, forgotten } = outcomes;
+            let FlipOutcomes { struck, refused, ended, audited, failed, harmless, cut_off, forgotten } =
+                outcomes;
             let counts = [struck, refused, ended, audited, failed, harmless, cut_off, forgotten, &0];
             let cells = counts.map(|count| format_number(to_f64(*count), 0));
             let row: Vec<&str> =

@@ -28,7 +28,7 @@ pub(super) struct Change {
 
 pub(super) enum ChangeKind {
     Write { offset: u64, bytes: Vec<u8> },
-    Length(u64),
+    SetLength(u64),
 }
 
 impl Content {
@@ -37,12 +37,12 @@ impl Content {
     }
 
     /// How much room it takes.
-    pub(super) fn room(&self) -> u64 {
+    pub(super) fn allocated_bytes(&self) -> u64 {
         self.pages.len() as u64 * PAGE
     }
 
     /// How much more room it would take with so many bytes written at `offset`.
-    pub(super) fn room_for(&self, offset: u64, bytes: usize) -> u64 {
+    pub(super) fn bytes_to_allocate(&self, offset: u64, bytes: usize) -> u64 {
         let pages = offset / PAGE..(offset + bytes as u64).div_ceil(PAGE);
         pages.filter(|page| !self.pages.contains_key(page)).count() as u64 * PAGE
     }
@@ -50,8 +50,8 @@ impl Content {
     /// At most `count` bytes from `offset` on.
     pub(super) fn read(&self, offset: u64, count: usize) -> Vec<u8> {
         let end = self.length.min(offset.saturating_add(count as u64));
-        let mut bytes = vec![0; small(end.saturating_sub(offset))];
-        for (page, at, range) in pieces(offset, bytes.len(), PAGE) {
+        let mut bytes = vec![0; to_usize(end.saturating_sub(offset))];
+        for (page, at, range) in split_at_units(offset, bytes.len(), PAGE) {
             if let Some(page) = self.pages.get(&page) {
                 let length = range.len();
                 bytes[range].copy_from_slice(&page[at..at + length]);
@@ -61,7 +61,7 @@ impl Content {
     }
 
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
-        for (page, at, range) in pieces(offset, bytes.len(), PAGE) {
+        for (page, at, range) in split_at_units(offset, bytes.len(), PAGE) {
             let page = self.pages.entry(page).or_insert_with(|| Arc::new([0; PAGE_BYTES]));
             let length = range.len();
             Arc::make_mut(page)[at..at + length].copy_from_slice(&bytes[range]);
@@ -73,28 +73,28 @@ impl Content {
         if length < self.length {
             self.pages.split_off(&length.div_ceil(PAGE));
             if let Some(page) = self.pages.get_mut(&(length / PAGE)) {
-                Arc::make_mut(page)[small(length % PAGE)..].fill(0);
+                Arc::make_mut(page)[to_usize(length % PAGE)..].fill(0);
             }
         }
         self.length = length;
     }
 
     /// Turns the bit of a byte that is there.
-    pub(super) fn flip(&mut self, offset: u64, bit: u32) {
+    pub(super) fn flip_bit(&mut self, offset: u64, bit: u32) {
         let bytes = self.read(offset, 1).iter().map(|byte| byte ^ (1 << bit)).collect::<Vec<_>>();
         self.write(offset, &bytes);
     }
 
     /// The offsets of bytes that take room: not those of holes.
-    pub(super) fn written(&self) -> Vec<std::ops::Range<u64>> {
+    pub(super) fn allocated_ranges(&self) -> Vec<std::ops::Range<u64>> {
         let page = |page: &u64| page * PAGE..self.length.min((page + 1) * PAGE);
         self.pages.keys().map(page).filter(|range| !range.is_empty()).collect()
     }
 
-    pub(super) fn change(&mut self, change: &ChangeKind) {
+    pub(super) fn apply_change(&mut self, change: &ChangeKind) {
         match change {
             ChangeKind::Write { offset, bytes } => self.write(*offset, bytes),
-            ChangeKind::Length(length) => self.set_length(*length),
+            ChangeKind::SetLength(length) => self.set_length(*length),
         }
     }
 
@@ -102,36 +102,43 @@ impl Content {
     ///
     /// Lengths survive or not, and so does each sector of what was written; the last write may end in the middle of
     /// one. Where the file has grown and the data was lost, there are zeros, or garbage.
-    pub(super) fn survive(mut self, changes: &[Change], survival: &mut Survival) -> Self {
+    pub(super) fn after_power_cut(mut self, changes: &[Change], survival: &mut Survival) -> Self {
         let last = changes.len().saturating_sub(1);
         for (index, Change { at, kind }) in changes.iter().enumerate() {
             match kind {
-                ChangeKind::Length(length) => {
+                ChangeKind::SetLength(length) => {
                     if survival.survives(*at) {
                         self.set_length(*length);
                     }
                 }
                 ChangeKind::Write { offset, bytes } => {
-                    let torn_at = if index == last { survival.tear(bytes.len()) } else { bytes.len() };
-                    self.survive_write(*at, *offset, bytes, torn_at, survival);
+                    let torn_at = if index == last { survival.torn_length(bytes.len()) } else { bytes.len() };
+                    self.apply_surviving_write(*at, *offset, bytes, torn_at, survival);
                 }
             }
         }
         self
     }
 
-    fn survive_write(&mut self, at: u64, offset: u64, bytes: &[u8], torn: usize, survival: &mut Survival) {
+    fn apply_surviving_write(
+        &mut self,
+        at: u64,
+        offset: u64,
+        bytes: &[u8],
+        torn: usize,
+        survival: &mut Survival,
+    ) {
         let before = self.length;
         let end = offset + bytes.len() as u64;
         if end > before && survival.survives(at) {
             self.set_length(end);
         }
-        for (_, _, range) in pieces(offset, bytes.len(), SECTOR_BYTES) {
+        for (_, _, range) in split_at_units(offset, bytes.len(), SECTOR_BYTES) {
             let start = offset + range.start as u64;
             if start >= self.length {
                 break;
             }
-            let reached = range.end.min(range.start + small(self.length - start));
+            let reached = range.end.min(range.start + to_usize(self.length - start));
             let piece = &bytes[range.start..reached];
             if survival.survives(at) {
                 // What a torn write reached is there, and behind it what was there before.
@@ -147,7 +154,7 @@ impl Content {
 }
 
 /// Bytes from `offset` on, cut where units of so many begin: the unit, where in it, and which of the bytes.
-fn pieces(
+fn split_at_units(
     offset: u64,
     bytes: usize,
     unit: u64,
@@ -156,14 +163,14 @@ fn pieces(
     std::iter::from_fn(move || {
         let position = offset + at as u64;
         let within = position % unit;
-        let end = bytes.min(at + small(unit - within));
+        let end = bytes.min(at + to_usize(unit - within));
         let range = at..end;
         at = end;
-        (!range.is_empty()).then(|| (position / unit, small(within), range))
+        (!range.is_empty()).then(|| (position / unit, to_usize(within), range))
     })
 }
 
-fn small(number: u64) -> usize {
+fn to_usize(number: u64) -> usize {
     usize::try_from(number).expect("a file's bytes are in memory")
 }
 
@@ -172,19 +179,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holes_are_zeros_and_what_was_cut_off_does_not_come_back() {
+    fn holes_and_truncated_ranges_read_as_zeros() {
         let mut content = Content::default();
         content.set_length(64 * 1024 * 1024);
         content.write(5000, b"coins");
         assert_eq!(content.read(4998, 9), b"\0\0coins\0\0");
-        assert_eq!(content.room(), 4096);
+        assert_eq!(content.allocated_bytes(), 4096);
         content.set_length(5002);
         content.set_length(5010);
         assert_eq!(content.read(5000, 100), b"co\0\0\0\0\0\0\0\0");
     }
 
     #[test]
-    fn what_survives_is_old_or_new_by_sectors_and_synced_bytes_stay() {
+    fn power_cut_keeps_synced_bytes_and_whole_sectors() {
         let mut synced = Content::default();
         synced.write(0, &[1; 2048]);
         let write =
@@ -192,7 +199,7 @@ mod tests {
         let changes = [write(1, 2), write(2, 3)];
         let (mut lost, mut kept, mut mixed) = (0, 0, 0);
         for seed in 0..200 {
-            let left = synced.clone().survive(&changes, &mut Survival::new(seed, 2));
+            let left = synced.clone().after_power_cut(&changes, &mut Survival::new(seed, 2));
             assert_eq!(left.read(0, 1024), [1; 1024], "nobody wrote there");
             assert!([2048, 3072].contains(&left.length()), "{}", left.length());
             let bytes = left.read(1024, 1024);

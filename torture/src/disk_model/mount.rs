@@ -13,164 +13,171 @@ use fuser::{
 };
 
 use super::tree::{File, Folder, NodeId, NodeKind, Tree};
-use super::{ChangeKind, Fate, Fault, Operation, State, Survival, hold};
+use super::{ChangeKind, DiskState, Fault, Operation, OperationOutcome, Survival, lock};
 
-const FOR_LONG: Duration = Duration::from_secs(24 * 3600);
+const ATTRIBUTE_TTL: Duration = Duration::from_secs(24 * 3600);
 const BLOCK_BYTES: u32 = 4096;
 
 /// A disk as the kernel sees it.
-pub(super) struct Mount(pub(super) Arc<Mutex<State>>);
+pub(super) struct Mount(pub(super) Arc<Mutex<DiskState>>);
 
 /// A file or folder in the kernel's words: the start above, the number below. The mount point itself is 1.
 fn inode(start: u32, node: NodeId) -> INodeNo {
     INodeNo((u64::from(start) << 32) | u64::from(node.0))
 }
 
-impl State {
+impl DiskState {
     /// The file or folder that the kernel means, if it is one of this start.
-    fn node_of(&self, inode: INodeNo) -> Result<NodeId, Errno> {
+    fn resolve_node(&self, inode: INodeNo) -> Result<NodeId, Errno> {
         let [start, node] = [inode.0 >> 32, inode.0 & u64::from(u32::MAX)];
-        if self.cut.is_some() || start != u64::from(self.start) {
+        if self.power_cut.is_some() || start != u64::from(self.generation) {
             return Err(Errno::EIO);
         }
         Ok(NodeId(u32::try_from(node).expect("32 bits")))
     }
 
-    fn file_of(&self, inode: INodeNo) -> Result<(NodeId, &File), Errno> {
-        let id = self.node_of(inode)?;
-        Ok((id, self.tree.file(id).ok_or(Errno::EISDIR)?))
+    fn resolve_file(&self, inode: INodeNo) -> Result<(NodeId, &File), Errno> {
+        let id = self.resolve_node(inode)?;
+        Ok((id, self.tree.create_file(id).ok_or(Errno::EISDIR)?))
     }
 
-    fn folder_of(&self, inode: INodeNo) -> Result<(NodeId, &Folder), Errno> {
-        let id = self.node_of(inode)?;
+    fn resolve_folder(&self, inode: INodeNo) -> Result<(NodeId, &Folder), Errno> {
+        let id = self.resolve_node(inode)?;
         Ok((id, self.tree.folder(id).ok_or(Errno::ENOTDIR)?))
     }
 
-    fn attributes(&self, id: NodeId) -> Result<FileAttr, Errno> {
+    fn file_attributes(&self, id: NodeId) -> Result<FileAttr, Errno> {
         let (kind, size) = match &self.tree.node(id).ok_or(Errno::EIO)?.kind {
-            NodeKind::File(file) => (FileType::RegularFile, file.now.length()),
+            NodeKind::File(file) => (FileType::RegularFile, file.current.length()),
             NodeKind::Folder(_) => (FileType::Directory, 0),
         };
-        Ok(attributes(inode(self.start, id), kind, size))
+        Ok(attributes(inode(self.generation, id), kind, size))
     }
 
     fn look_up(&self, parent: INodeNo, name: &OsStr) -> Result<FileAttr, Errno> {
         if parent == INodeNo::ROOT {
-            let is_now = name.to_str() == Some(&self.start.to_string());
-            return if is_now { self.attributes(Tree::ROOT) } else { Err(Errno::ENOENT) };
+            let is_now = name.to_str() == Some(&self.generation.to_string());
+            return if is_now { self.file_attributes(Tree::ROOT) } else { Err(Errno::ENOENT) };
         }
-        let (_, folder) = self.folder_of(parent)?;
-        self.attributes(*folder.now.get(name).ok_or(Errno::ENOENT)?)
+        let (_, folder) = self.resolve_folder(parent)?;
+        self.file_attributes(*folder.current.get(name).ok_or(Errno::ENOENT)?)
     }
 
-    fn make(&mut self, parent: INodeNo, name: &OsStr, kind: NodeKind) -> Result<FileAttr, Errno> {
-        let (folder, entries) = self.folder_of(parent)?;
-        if entries.now.contains_key(name) {
+    fn create_node(&mut self, parent: INodeNo, name: &OsStr, kind: NodeKind) -> Result<FileAttr, Errno> {
+        let (folder, entries) = self.resolve_folder(parent)?;
+        if entries.current.contains_key(name) {
             return Err(Errno::EEXIST);
         }
-        let fate = self.fate(Operation::Make, folder);
+        let outcome = self.next_outcome(Operation::Make, folder);
         let at = self.operations;
         let mut made = None;
-        if fate != Fate::Fails {
-            made = self.tree.make(at, folder, name, kind);
+        if outcome != OperationOutcome::Failed {
+            made = self.tree.create(at, folder, name, kind);
         }
-        Self::told(fate)?;
-        self.attributes(made.ok_or(Errno::EIO)?)
+        Self::into_result(outcome)?;
+        self.file_attributes(made.ok_or(Errno::EIO)?)
     }
 
     /// What is said of an operation.
-    fn told(fate: Fate) -> Result<(), Errno> {
-        match fate {
-            Fate::Done => Ok(()),
-            Fate::Fails | Fate::DoneUntold => Err(Errno::EIO),
+    fn into_result(outcome: OperationOutcome) -> Result<(), Errno> {
+        match outcome {
+            OperationOutcome::Applied => Ok(()),
+            OperationOutcome::Failed | OperationOutcome::AppliedButUnreported => Err(Errno::EIO),
         }
     }
 
     fn remove(&mut self, parent: INodeNo, name: &OsStr) -> Result<(), Errno> {
-        let (folder, entries) = self.folder_of(parent)?;
-        let node = *entries.now.get(name).ok_or(Errno::ENOENT)?;
-        if self.tree.folder(node).is_some_and(|folder| !folder.now.is_empty()) {
+        let (folder, entries) = self.resolve_folder(parent)?;
+        let node = *entries.current.get(name).ok_or(Errno::ENOENT)?;
+        if self.tree.folder(node).is_some_and(|folder| !folder.current.is_empty()) {
             return Err(Errno::ENOTEMPTY);
         }
-        let fate = self.fate(Operation::Remove, node);
-        if fate != Fate::Fails {
+        let outcome = self.next_outcome(Operation::Remove, node);
+        if outcome != OperationOutcome::Failed {
             self.tree.remove(self.operations, folder, name).ok_or(Errno::EIO)?;
         }
-        Self::told(fate)
+        Self::into_result(outcome)
     }
 
     fn rename(&mut self, parent: INodeNo, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
-        let (folder, entries) = self.folder_of(parent)?;
-        let node = *entries.now.get(from).ok_or(Errno::ENOENT)?;
-        if entries.now.get(to).is_some_and(|there| self.tree.folder(*there).is_some()) {
+        let (folder, entries) = self.resolve_folder(parent)?;
+        let node = *entries.current.get(from).ok_or(Errno::ENOENT)?;
+        if entries.current.get(to).is_some_and(|there| self.tree.folder(*there).is_some()) {
             return Err(Errno::EISDIR);
         }
-        let fate = self.fate(Operation::Rename, node);
-        if fate != Fate::Fails {
+        let outcome = self.next_outcome(Operation::Rename, node);
+        if outcome != OperationOutcome::Failed {
             self.tree.rename(self.operations, folder, from, to).ok_or(Errno::EIO)?;
         }
-        Self::told(fate)
+        Self::into_result(outcome)
     }
 
     fn read(&self, inode: INodeNo, offset: u64, size: u32) -> Result<Vec<u8>, Errno> {
-        let (_, file) = self.file_of(inode)?;
-        Ok(file.now.read(offset, usize::try_from(size).map_err(|_| Errno::EINVAL)?))
+        let (_, file) = self.resolve_file(inode)?;
+        Ok(file.current.read(offset, usize::try_from(size).map_err(|_| Errno::EINVAL)?))
     }
 
     fn write(&mut self, inode: INodeNo, offset: u64, bytes: &[u8]) -> Result<u32, Errno> {
-        let (id, file) = self.file_of(inode)?;
-        if self.has_bounds() && file.now.room_for(offset, bytes.len()) > self.free() {
+        let (id, file) = self.resolve_file(inode)?;
+        if self.is_limited() && file.current.bytes_to_allocate(offset, bytes.len()) > self.free_bytes() {
             return Err(Errno::ENOSPC);
         }
         // The kernel cuts a long write into several. Where one of them goes well and the next fails, it says nothing of
         // the error, but that it wrote less; so only the first can fail as a whole.
-        let begins = self.written.insert(id, offset + bytes.len() as u64) != Some(offset);
-        if begins && self.is_struck(Fault::Write, Operation::Write, id) {
+        let begins = self.unsynced_write_ends.insert(id, offset + bytes.len() as u64) != Some(offset);
+        if begins && self.fault_triggers(Fault::Write, Operation::Write, id) {
             return Err(Errno::EIO);
         }
         let mut count = bytes.len();
-        if count > 1 && self.is_struck(Fault::Short, Operation::Write, id) {
+        if count > 1 && self.fault_triggers(Fault::ShortWrite, Operation::Write, id) {
             count = self.random.usize(1..count);
         }
-        self.change(Operation::Write, id, ChangeKind::Write { offset, bytes: bytes[..count].to_vec() })?;
+        self.apply_change(
+            Operation::Write,
+            id,
+            ChangeKind::Write { offset, bytes: bytes[..count].to_vec() },
+        )?;
         u32::try_from(count).map_err(|_| Errno::EINVAL)
     }
 
-    fn change(&mut self, operation: Operation, id: NodeId, change: ChangeKind) -> Result<(), Errno> {
-        let fate = self.fate(operation, id);
-        if fate != Fate::Fails {
-            self.tree.change(self.operations, id, change).ok_or(Errno::EIO)?;
+    fn apply_change(&mut self, operation: Operation, id: NodeId, change: ChangeKind) -> Result<(), Errno> {
+        let outcome = self.next_outcome(operation, id);
+        if outcome != OperationOutcome::Failed {
+            self.tree.apply_change(self.operations, id, change).ok_or(Errno::EIO)?;
         }
-        Self::told(fate)
+        Self::into_result(outcome)
     }
 
     fn sync(&mut self, inode: INodeNo) -> Result<(), Errno> {
-        let id = self.node_of(inode)?;
-        self.written.remove(&id);
-        if self.tree.file(id).is_some() && self.is_struck(Fault::Sync, Operation::Sync, id) {
+        let id = self.resolve_node(inode)?;
+        self.unsynced_write_ends.remove(&id);
+        if self.tree.create_file(id).is_some() && self.fault_triggers(Fault::Sync, Operation::Sync, id) {
             let mut survival = Survival::new(self.random.u64(..), self.operations);
-            self.tree.fail_to_sync(id, &mut survival).ok_or(Errno::EIO)?;
+            self.tree.fail_sync(id, &mut survival).ok_or(Errno::EIO)?;
             return Err(Errno::EIO);
         }
-        let fate = self.fate(Operation::Sync, id);
-        if fate != Fate::Fails {
+        let outcome = self.next_outcome(Operation::Sync, id);
+        if outcome != OperationOutcome::Failed {
             self.tree.sync(id).ok_or(Errno::EIO)?;
         }
-        Self::told(fate)
+        Self::into_result(outcome)
     }
 
     /// What is in a folder, as the kernel lists it.
-    fn list(&self, inode_of_folder: INodeNo) -> Result<Vec<(INodeNo, FileType, std::ffi::OsString)>, Errno> {
+    fn list_folder(
+        &self,
+        inode_of_folder: INodeNo,
+    ) -> Result<Vec<(INodeNo, FileType, std::ffi::OsString)>, Errno> {
         if inode_of_folder == INodeNo::ROOT {
-            let now = inode(self.start, Tree::ROOT);
-            return Ok(vec![(now, FileType::Directory, self.start.to_string().into())]);
+            let now = inode(self.generation, Tree::ROOT);
+            return Ok(vec![(now, FileType::Directory, self.generation.to_string().into())]);
         }
-        let (_, folder) = self.folder_of(inode_of_folder)?;
+        let (_, folder) = self.resolve_folder(inode_of_folder)?;
         let entry = |(name, id): (&std::ffi::OsString, &NodeId)| {
-            let attributes = self.attributes(*id)?;
+            let attributes = self.file_attributes(*id)?;
             Ok((attributes.ino, attributes.kind, name.clone()))
         };
-        folder.now.iter().map(entry).collect()
+        folder.current.iter().map(entry).collect()
     }
 }
 
@@ -195,23 +202,23 @@ fn attributes(ino: INodeNo, kind: FileType, size: u64) -> FileAttr {
     }
 }
 
-fn entry(reply: ReplyEntry, found: Result<FileAttr, Errno>) {
+fn reply_entry(reply: ReplyEntry, found: Result<FileAttr, Errno>) {
     match found {
-        Ok(attributes) => reply.entry(&FOR_LONG, &attributes, Generation(0)),
+        Ok(attributes) => reply.entry(&ATTRIBUTE_TTL, &attributes, Generation(0)),
         Err(error) => reply.error(error),
     }
 }
 
-fn empty(reply: ReplyEmpty, done: Result<(), Errno>) {
+fn reply_empty(reply: ReplyEmpty, done: Result<(), Errno>) {
     match done {
         Ok(()) => reply.ok(),
         Err(error) => reply.error(error),
     }
 }
 
-fn attr(reply: ReplyAttr, found: Result<FileAttr, Errno>) {
+fn reply_attributes(reply: ReplyAttr, found: Result<FileAttr, Errno>) {
     match found {
-        Ok(attributes) => reply.attr(&FOR_LONG, &attributes),
+        Ok(attributes) => reply.attr(&ATTRIBUTE_TTL, &attributes),
         Err(error) => reply.error(error),
     }
 }
@@ -219,15 +226,15 @@ fn attr(reply: ReplyAttr, found: Result<FileAttr, Errno>) {
 /// What is not here the kernel does itself, such as locks, or tells the program that there is no such thing.
 impl Filesystem for Mount {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        entry(reply, hold(&self.0).look_up(parent, name));
+        reply_entry(reply, lock(&self.0).look_up(parent, name));
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         if ino == INodeNo::ROOT {
-            return reply.attr(&FOR_LONG, &attributes(ino, FileType::Directory, 0));
+            return reply.attr(&ATTRIBUTE_TTL, &attributes(ino, FileType::Directory, 0));
         }
-        let state = hold(&self.0);
-        attr(reply, state.node_of(ino).and_then(|id| state.attributes(id)));
+        let state = lock(&self.0);
+        reply_attributes(reply, state.resolve_node(ino).and_then(|id| state.file_attributes(id)));
     }
 
     fn setattr(
@@ -248,38 +255,44 @@ impl Filesystem for Mount {
         _: Option<fuser::BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let mut state = hold(&self.0);
-        let id = match state.node_of(ino) {
+        let mut state = lock(&self.0);
+        let id = match state.resolve_node(ino) {
             Ok(id) => id,
             Err(error) => return reply.error(error),
         };
         let changed = match size {
-            Some(size) => state.change(Operation::Length, id, ChangeKind::Length(size)),
+            Some(size) => state.apply_change(Operation::Length, id, ChangeKind::SetLength(size)),
             None => Ok(()),
         };
-        attr(reply, changed.and_then(|()| state.attributes(id)));
+        reply_attributes(reply, changed.and_then(|()| state.file_attributes(id)));
     }
 
     fn mkdir(&self, _: &Request, parent: INodeNo, name: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
-        entry(reply, hold(&self.0).make(parent, name, NodeKind::Folder(Folder::default())));
+        reply_entry(reply, lock(&self.0).create_node(parent, name, NodeKind::Folder(Folder::default())));
     }
 
     fn create(&self, _: &Request, parent: INodeNo, name: &OsStr, _: u32, _: u32, _: i32, reply: ReplyCreate) {
         let file = NodeKind::File(File::default());
-        match hold(&self.0).make(parent, name, file) {
+        match lock(&self.0).create_node(parent, name, file) {
             Ok(made) => {
-                reply.created(&FOR_LONG, &made, Generation(0), FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
+                reply.created(
+                    &ATTRIBUTE_TTL,
+                    &made,
+                    Generation(0),
+                    FileHandle(0),
+                    FopenFlags::FOPEN_KEEP_CACHE,
+                );
             }
             Err(error) => reply.error(error),
         }
     }
 
     fn unlink(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        empty(reply, hold(&self.0).remove(parent, name));
+        reply_empty(reply, lock(&self.0).remove(parent, name));
     }
 
     fn rmdir(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        empty(reply, hold(&self.0).remove(parent, name));
+        reply_empty(reply, lock(&self.0).remove(parent, name));
     }
 
     fn rename(
@@ -296,11 +309,11 @@ impl Filesystem for Mount {
         if parent != newparent || !flags.is_empty() {
             return reply.error(Errno::EXDEV);
         }
-        empty(reply, hold(&self.0).rename(parent, name, newname));
+        reply_empty(reply, lock(&self.0).rename(parent, name, newname));
     }
 
     fn open(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        match hold(&self.0).node_of(ino) {
+        match lock(&self.0).resolve_node(ino) {
             Ok(_) => reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE),
             Err(error) => reply.error(error),
         }
@@ -317,7 +330,7 @@ impl Filesystem for Mount {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        match hold(&self.0).read(ino, offset, size) {
+        match lock(&self.0).read(ino, offset, size) {
             Ok(bytes) => reply.data(&bytes),
             Err(error) => reply.error(error),
         }
@@ -335,7 +348,7 @@ impl Filesystem for Mount {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match hold(&self.0).write(ino, offset, data) {
+        match lock(&self.0).write(ino, offset, data) {
             Ok(count) => reply.written(count),
             Err(error) => reply.error(error),
         }
@@ -347,17 +360,17 @@ impl Filesystem for Mount {
     }
 
     fn fsync(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        empty(reply, hold(&self.0).sync(ino));
+        reply_empty(reply, lock(&self.0).sync(ino));
     }
 
     fn fsyncdir(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
         // The mount point always has what is in it.
-        let synced = if ino == INodeNo::ROOT { Ok(()) } else { hold(&self.0).sync(ino) };
-        empty(reply, synced);
+        let synced = if ino == INodeNo::ROOT { Ok(()) } else { lock(&self.0).sync(ino) };
+        reply_empty(reply, synced);
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        let list = match hold(&self.0).list(ino) {
+        let list = match lock(&self.0).list_folder(ino) {
             Ok(list) => list,
             Err(error) => return reply.error(error),
         };
@@ -371,8 +384,9 @@ impl Filesystem for Mount {
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
-        let state = hold(&self.0);
-        let [all, free] = [state.room, state.free()].map(|bytes| bytes / u64::from(BLOCK_BYTES));
+        let state = lock(&self.0);
+        let [all, free] =
+            [state.capacity_bytes, state.free_bytes()].map(|bytes| bytes / u64::from(BLOCK_BYTES));
         reply.statfs(all, free, free, u64::MAX, u64::MAX, BLOCK_BYTES, 255, BLOCK_BYTES);
     }
 }

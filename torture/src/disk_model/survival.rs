@@ -10,12 +10,12 @@ pub(super) struct Survival {
 /// How a cut leaves changes; each way finds what the others hardly meet.
 #[derive(Clone, Copy)]
 enum Odds {
-    Nothing,
-    Everything,
+    DropAll,
+    KeepAll,
     /// Those of the first operations: what a disk does that keeps the order.
-    First(u64),
+    KeepPrefix(u64),
     /// Each by itself, with this chance.
-    Each(f64),
+    KeepEach(f64),
 }
 
 impl Survival {
@@ -23,12 +23,12 @@ impl Survival {
     pub(super) fn new(seed: u64, operations: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let odds = match random.u8(..10) {
-            0 | 1 => Odds::Nothing,
-            2 => Odds::Everything,
-            3 | 4 => Odds::First(operations.saturating_sub(random.u64(..8))),
-            5 => Odds::Each(0.1),
-            6 => Odds::Each(0.9),
-            _ => Odds::Each(0.5),
+            0 | 1 => Odds::DropAll,
+            2 => Odds::KeepAll,
+            3 | 4 => Odds::KeepPrefix(operations.saturating_sub(random.u64(..8))),
+            5 => Odds::KeepEach(0.1),
+            6 => Odds::KeepEach(0.9),
+            _ => Odds::KeepEach(0.5),
         };
         let garbage = random.u8(..4) == 0;
         Self { random, odds, garbage }
@@ -37,15 +37,15 @@ impl Survival {
     /// Whether a part of what the operation `at` changed is left.
     pub(super) fn survives(&mut self, at: u64) -> bool {
         match self.odds {
-            Odds::Nothing => false,
-            Odds::Everything => true,
-            Odds::First(last) => at <= last,
-            Odds::Each(chance) => self.random.f64() < chance,
+            Odds::DropAll => false,
+            Odds::KeepAll => true,
+            Odds::KeepPrefix(last) => at <= last,
+            Odds::KeepEach(chance) => self.random.f64() < chance,
         }
     }
 
     /// How many of the bytes of the last write were reached.
-    pub(super) fn tear(&mut self, bytes: usize) -> usize {
+    pub(super) fn torn_length(&mut self, bytes: usize) -> usize {
         if self.random.bool() { self.random.usize(..=bytes) } else { bytes }
     }
 

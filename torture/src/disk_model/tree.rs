@@ -16,11 +16,11 @@ pub(super) struct NodeId(pub(super) u32);
 
 /// All files and folders.
 pub(super) struct Tree {
-    nodes: BTreeMap<NodeId, Node>,
+    nodes: BTreeMap<NodeId, TreeNode>,
     next: u32,
 }
 
-pub(super) struct Node {
+pub(super) struct TreeNode {
     /// Where it is, or was before it was removed; for people.
     pub(super) path: PathBuf,
     pub(super) kind: NodeKind,
@@ -33,7 +33,7 @@ pub(super) enum NodeKind {
 
 #[derive(Default)]
 pub(super) struct File {
-    pub(super) now: Content,
+    pub(super) current: Content,
     synced: Content,
     /// What was changed since.
     changes: Vec<Change>,
@@ -41,26 +41,26 @@ pub(super) struct File {
 
 #[derive(Default)]
 pub(super) struct Folder {
-    pub(super) now: Entries,
+    pub(super) current: Entries,
     synced: Entries,
-    changes: Vec<Renaming>,
+    changes: Vec<NameChange>,
 }
 
 type Entries = BTreeMap<OsString, NodeId>;
 
 /// A change of names that is not synced: one comes, or one goes, or both.
-struct Renaming {
+struct NameChange {
     at: u64,
-    gone: Option<OsString>,
-    come: Option<(OsString, NodeId)>,
+    removed: Option<OsString>,
+    added: Option<(OsString, NodeId)>,
 }
 
-impl Renaming {
+impl NameChange {
     fn apply(&self, entries: &mut Entries) {
-        if let Some(gone) = &self.gone {
+        if let Some(gone) = &self.removed {
             entries.remove(gone);
         }
-        if let Some((name, node)) = &self.come {
+        if let Some((name, node)) = &self.added {
             // Of two renames in a row the first may be lost: the file is not there twice.
             entries.retain(|_, other| other != node);
             entries.insert(name.clone(), *node);
@@ -80,15 +80,15 @@ impl Tree {
     fn add(&mut self, path: PathBuf, kind: NodeKind) -> NodeId {
         let id = NodeId(self.next);
         self.next += 1;
-        self.nodes.insert(id, Node { path, kind });
+        self.nodes.insert(id, TreeNode { path, kind });
         id
     }
 
-    pub(super) fn node(&self, id: NodeId) -> Option<&Node> {
+    pub(super) fn node(&self, id: NodeId) -> Option<&TreeNode> {
         self.nodes.get(&id)
     }
 
-    pub(super) fn file(&self, id: NodeId) -> Option<&File> {
+    pub(super) fn create_file(&self, id: NodeId) -> Option<&File> {
         match &self.nodes.get(&id)?.kind {
             NodeKind::File(file) => Some(file),
             NodeKind::Folder(_) => None,
@@ -117,21 +117,21 @@ impl Tree {
     }
 
     /// Makes a file or folder in `folder`, which has none of this name.
-    pub(super) fn make(&mut self, at: u64, folder: NodeId, name: &OsStr, kind: NodeKind) -> Option<NodeId> {
+    pub(super) fn create(&mut self, at: u64, folder: NodeId, name: &OsStr, kind: NodeKind) -> Option<NodeId> {
         let path = self.node(folder)?.path.join(name);
         let id = self.add(path, kind);
-        self.rename_in(folder, Renaming { at, gone: None, come: Some((name.to_owned(), id)) })?;
+        self.apply_name_change(folder, NameChange { at, removed: None, added: Some((name.to_owned(), id)) })?;
         Some(id)
     }
 
     /// Takes a name out of a folder; what had it can be read as long as it is open.
     pub(super) fn remove(&mut self, at: u64, folder: NodeId, name: &OsStr) -> Option<()> {
-        self.rename_in(folder, Renaming { at, gone: Some(name.to_owned()), come: None })
+        self.apply_name_change(folder, NameChange { at, removed: Some(name.to_owned()), added: None })
     }
 
     /// Gives a file another name in the same folder, in the place of what had it.
     pub(super) fn rename(&mut self, at: u64, folder: NodeId, from: &OsStr, to: &OsStr) -> Option<()> {
-        let node = *self.folder(folder)?.now.get(from)?;
+        let node = *self.folder(folder)?.current.get(from)?;
         let path = self.node(folder)?.path.join(to);
         let before = std::mem::replace(&mut self.nodes.get_mut(&node)?.path, path.clone());
         if self.folder(node).is_some() {
@@ -143,30 +143,31 @@ impl Tree {
                 }
             }
         }
-        let renaming = Renaming { at, gone: Some(from.to_owned()), come: Some((to.to_owned(), node)) };
-        self.rename_in(folder, renaming)
+        let name_change =
+            NameChange { at, removed: Some(from.to_owned()), added: Some((to.to_owned(), node)) };
+        self.apply_name_change(folder, name_change)
     }
 
-    fn rename_in(&mut self, folder: NodeId, renaming: Renaming) -> Option<()> {
+    fn apply_name_change(&mut self, folder: NodeId, name_change: NameChange) -> Option<()> {
         let folder = self.folder_mut(folder)?;
-        renaming.apply(&mut folder.now);
-        folder.changes.push(renaming);
+        name_change.apply(&mut folder.current);
+        folder.changes.push(name_change);
         Some(())
     }
 
     /// Changes a file.
-    pub(super) fn change(&mut self, at: u64, file: NodeId, kind: ChangeKind) -> Option<()> {
+    pub(super) fn apply_change(&mut self, at: u64, file: NodeId, kind: ChangeKind) -> Option<()> {
         let file = self.file_mut(file)?;
-        file.now.change(&kind);
+        file.current.apply_change(&kind);
         file.changes.push(Change { at, kind });
         Some(())
     }
 
     /// Turns a bit of a file, on disk.
-    pub(super) fn flip(&mut self, file: NodeId, offset: u64, bit: u32) -> Option<()> {
+    pub(super) fn flip_bit(&mut self, file: NodeId, offset: u64, bit: u32) -> Option<()> {
         let file = self.file_mut(file)?;
-        file.now.flip(offset, bit);
-        file.synced.flip(offset, bit);
+        file.current.flip_bit(offset, bit);
+        file.synced.flip_bit(offset, bit);
         Some(())
     }
 
@@ -175,11 +176,11 @@ impl Tree {
         match &mut self.nodes.get_mut(&id)?.kind {
             NodeKind::File(file) => {
                 for Change { kind, .. } in file.changes.drain(..) {
-                    file.synced.change(&kind);
+                    file.synced.apply_change(&kind);
                 }
             }
             NodeKind::Folder(folder) => {
-                folder.synced = folder.now.clone();
+                folder.synced = folder.current.clone();
                 folder.changes.clear();
             }
         }
@@ -188,10 +189,10 @@ impl Tree {
 
     /// A sync of a file that fails: what was not synced may be on disk or not, and no later sync writes it again,
     /// though it can be read until the power is cut. That is what Linux does.
-    pub(super) fn fail_to_sync(&mut self, id: NodeId, survival: &mut Survival) -> Option<()> {
+    pub(super) fn fail_sync(&mut self, id: NodeId, survival: &mut Survival) -> Option<()> {
         let file = self.file_mut(id)?;
         let changes = std::mem::take(&mut file.changes);
-        file.synced = std::mem::take(&mut file.synced).survive(&changes, survival);
+        file.synced = std::mem::take(&mut file.synced).after_power_cut(&changes, survival);
         Some(())
     }
 
@@ -203,9 +204,9 @@ impl Tree {
     }
 
     fn walk(&self, folder: NodeId, path: &Path, visit: &mut impl FnMut(&Path, NodeId)) {
-        for (name, id) in self.folder(folder).into_iter().flat_map(|folder| &folder.now) {
+        for (name, id) in self.folder(folder).into_iter().flat_map(|folder| &folder.current) {
             let path = path.join(name);
-            if self.file(*id).is_some() {
+            if self.create_file(*id).is_some() {
                 visit(&path, *id);
             } else {
                 self.walk(*id, &path, visit);
@@ -214,68 +215,74 @@ impl Tree {
     }
 
     /// How much room the files take.
-    pub(super) fn room(&self) -> u64 {
-        self.files().iter().filter_map(|(_, id)| self.file(*id)).map(|file| file.now.room()).sum()
+    pub(super) fn allocated_bytes(&self) -> u64 {
+        self.files()
+            .iter()
+            .filter_map(|(_, id)| self.create_file(*id))
+            .map(|file| file.current.allocated_bytes())
+            .sum()
     }
 
     /// What a power cut leaves; all of it is synced.
-    pub(super) fn survive(&self, survival: &mut Survival) -> Self {
-        self.rebuilt(&mut |kind| match kind {
-            NodeKind::File(file) => Left::File(file.synced.clone().survive(&file.changes, survival)),
+    pub(super) fn after_power_cut(&self, survival: &mut Survival) -> Self {
+        self.map_nodes(&mut |kind| match kind {
+            NodeKind::File(file) => {
+                SurvivingNode::File(file.synced.clone().after_power_cut(&file.changes, survival))
+            }
             NodeKind::Folder(folder) => {
                 let mut entries = folder.synced.clone();
-                for renaming in &folder.changes {
-                    if survival.survives(renaming.at) {
-                        renaming.apply(&mut entries);
+                for name_change in &folder.changes {
+                    if survival.survives(name_change.at) {
+                        name_change.apply(&mut entries);
                     }
                 }
-                Left::Folder(entries)
+                SurvivingNode::Folder(entries)
             }
         })
     }
 
     /// A tree with the same files, all synced.
-    pub(super) fn settled(&self) -> Self {
-        self.rebuilt(&mut |kind| match kind {
-            NodeKind::File(file) => Left::File(file.now.clone()),
-            NodeKind::Folder(folder) => Left::Folder(folder.now.clone()),
+    pub(super) fn synced_copy(&self) -> Self {
+        self.map_nodes(&mut |kind| match kind {
+            NodeKind::File(file) => SurvivingNode::File(file.current.clone()),
+            NodeKind::Folder(folder) => SurvivingNode::Folder(folder.current.clone()),
         })
     }
 
-    fn rebuilt(&self, left: &mut impl FnMut(&NodeKind) -> Left) -> Self {
+    fn map_nodes(&self, left: &mut impl FnMut(&NodeKind) -> SurvivingNode) -> Self {
         let mut tree = Self { nodes: BTreeMap::new(), next: 0 };
-        self.rebuild(Self::ROOT, PathBuf::new(), left, &mut tree);
+        self.map_node(Self::ROOT, PathBuf::new(), left, &mut tree);
         tree
     }
 
-    fn rebuild(
+    fn map_node(
         &self,
         id: NodeId,
         path: PathBuf,
-        left: &mut impl FnMut(&NodeKind) -> Left,
+        left: &mut impl FnMut(&NodeKind) -> SurvivingNode,
         into: &mut Self,
     ) -> NodeId {
         let node = &self.nodes[&id];
         match left(&node.kind) {
-            Left::File(content) => {
-                let file = File { now: content.clone(), synced: content, changes: Vec::new() };
+            SurvivingNode::File(content) => {
+                let file = File { current: content.clone(), synced: content, changes: Vec::new() };
                 into.add(path, NodeKind::File(file))
             }
-            Left::Folder(entries) => {
+            SurvivingNode::Folder(entries) => {
                 let folder = into.add(path.clone(), NodeKind::Folder(Folder::default()));
                 let entries: Entries = entries
                     .into_iter()
                     .map(|(name, id)| {
-                        let node = self.rebuild(id, path.join(&name), left, into);
+                        let node = self.map_node(id, path.join(&name), left, into);
                         (name, node)
                     })
                     .collect();
                 into.nodes.insert(
                     folder,
-                    Node {
+                    TreeNode {
                         path,
                         kind: NodeKind::Folder(Folder {
-                            now: entries.clone(),
+                            current: entries.clone(),
                             synced: entries,
                             changes: Vec::new(),
                         }),
@@ -288,7 +295,7 @@ impl Tree {
 }
 
 /// What is left of a file or folder.
-enum Left {
+enum SurvivingNode {
     File(Content),
     Folder(Entries),
 }
@@ -298,41 +305,41 @@ mod tests {
     use super::*;
 
     /// Whether a cut by one of many seeds leaves both that are told apart here.
-    fn outcomes<T: Ord>(tree: &Tree, tell: impl Fn(&Tree) -> T) -> Vec<T> {
+    fn distinct_outcomes<T: Ord>(tree: &Tree, tell: impl Fn(&Tree) -> T) -> Vec<T> {
         let mut all: Vec<T> =
-            (0..300).map(|seed| tell(&tree.survive(&mut Survival::new(seed, 100)))).collect();
+            (0..300).map(|seed| tell(&tree.after_power_cut(&mut Survival::new(seed, 100)))).collect();
         all.sort();
         all.dedup();
         all
     }
 
-    fn names(tree: &Tree) -> Vec<String> {
+    fn file_names(tree: &Tree) -> Vec<String> {
         tree.files().iter().map(|(path, _)| path.display().to_string()).collect()
     }
 
     fn file(tree: &mut Tree, name: &str, bytes: &[u8]) -> NodeId {
-        let made = tree.make(1, Tree::ROOT, name.as_ref(), NodeKind::File(File::default())).unwrap();
-        tree.change(2, made, ChangeKind::Write { offset: 0, bytes: bytes.to_vec() }).unwrap();
+        let made = tree.create(1, Tree::ROOT, name.as_ref(), NodeKind::File(File::default())).unwrap();
+        tree.apply_change(2, made, ChangeKind::Write { offset: 0, bytes: bytes.to_vec() }).unwrap();
         made
     }
 
     #[test]
-    fn a_synced_file_in_a_folder_that_is_not_may_be_gone_but_is_never_half_there() {
+    fn synced_file_in_unsynced_folder_is_whole_or_gone() {
         let mut tree = Tree::new();
         let a = file(&mut tree, "a", b"coins");
         tree.sync(a).unwrap();
         let read = |tree: &Tree| match tree.files().as_slice() {
             [] => String::new(),
-            [(_, id)] => String::from_utf8(tree.file(*id).unwrap().now.read(0, 9)).unwrap(),
+            [(_, id)] => String::from_utf8(tree.create_file(*id).unwrap().current.read(0, 9)).unwrap(),
             _ => panic!("there is one file"),
         };
-        assert_eq!(outcomes(&tree, read), ["", "coins"]);
+        assert_eq!(distinct_outcomes(&tree, read), ["", "coins"]);
         tree.sync(Tree::ROOT).unwrap();
-        assert_eq!(outcomes(&tree, read), ["coins"]);
+        assert_eq!(distinct_outcomes(&tree, read), ["coins"]);
     }
 
     #[test]
-    fn a_rename_is_there_or_not_and_its_file_is_there_once() {
+    fn rename_is_atomic() {
         let mut tree = Tree::new();
         for name in ["a.new", "a"] {
             let made = file(&mut tree, name, name.as_bytes());
@@ -342,25 +349,26 @@ mod tests {
         tree.rename(50, Tree::ROOT, "a.new".as_ref(), "a".as_ref()).unwrap();
         let read = |tree: &Tree| {
             let (_, id) = &tree.files()[0];
-            (names(tree), tree.file(*id).unwrap().now.read(0, 9))
+            (file_names(tree), tree.create_file(*id).unwrap().current.read(0, 9))
         };
-        let [lost, kept] = outcomes(&tree, read).try_into().unwrap_or_else(|_| panic!("there are two"));
+        let [lost, kept] =
+            distinct_outcomes(&tree, read).try_into().unwrap_or_else(|_| panic!("there are two"));
         assert_eq!(lost, (vec!["a".to_owned()], b"a.new".to_vec()));
         assert_eq!(kept, (vec!["a".to_owned(), "a.new".to_owned()], b"a".to_vec()));
     }
 
     #[test]
-    fn after_a_sync_that_failed_another_one_proves_nothing() {
+    fn retried_sync_does_not_recover_a_failed_one() {
         let after = |seed| {
             let mut tree = Tree::new();
             let a = file(&mut tree, "a", b"");
             tree.sync(Tree::ROOT).unwrap();
-            tree.change(3, a, ChangeKind::Write { offset: 0, bytes: b"coins".to_vec() }).unwrap();
-            tree.fail_to_sync(a, &mut Survival::new(seed, 3)).unwrap();
-            assert_eq!(tree.file(a).unwrap().now.read(0, 9), b"coins");
+            tree.apply_change(3, a, ChangeKind::Write { offset: 0, bytes: b"coins".to_vec() }).unwrap();
+            tree.fail_sync(a, &mut Survival::new(seed, 3)).unwrap();
+            assert_eq!(tree.create_file(a).unwrap().current.read(0, 9), b"coins");
             tree.sync(a).unwrap();
-            let left = tree.survive(&mut Survival::new(seed, 3));
-            left.file(left.files()[0].1).unwrap().now.read(0, 9)
+            let left = tree.after_power_cut(&mut Survival::new(seed, 3));
+            left.create_file(left.files()[0].1).unwrap().current.read(0, 9)
         };
         let all: Vec<_> = (0..100).map(after).collect();
         assert!(all.contains(&b"coins".to_vec()) && all.contains(&b"".to_vec()));

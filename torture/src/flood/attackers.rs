@@ -24,15 +24,18 @@ pub(super) fn raise_file_limit(files: usize) -> anyhow::Result<()> {
 }
 
 /// Connections that rest: of four, two have had an answer, one has sent half a head, and one a head and half a body.
-pub(super) fn rest(address: SocketAddr, connections: usize) -> anyhow::Result<Vec<TcpStream>> {
+pub(super) fn open_idle_connections(
+    address: SocketAddr,
+    connections: usize,
+) -> anyhow::Result<Vec<TcpStream>> {
     let mut resting = Vec::with_capacity(connections);
     for number in 0..connections {
         let mut stream = TcpStream::connect(address)?;
         match number % 4 {
-            0 => stream.write_all(&HEAD.as_bytes()[..HEAD.len() / 2])?,
-            1 => stream.write_all(format!("{HEAD}{{\"openid\":").as_bytes())?,
+            0 => stream.write_all(&PRESENT_HEAD.as_bytes()[..PRESENT_HEAD.len() / 2])?,
+            1 => stream.write_all(format!("{PRESENT_HEAD}{{\"openid\":").as_bytes())?,
             _ => {
-                stream.write_all(HEALTH.as_bytes())?;
+                stream.write_all(HEALTH_REQUEST.as_bytes())?;
                 let read = stream.read(&mut [0; 512])?;
                 ensure!(read > 0, "a connection that asked was closed");
             }
@@ -42,10 +45,10 @@ pub(super) fn rest(address: SocketAddr, connections: usize) -> anyhow::Result<Ve
     Ok(resting)
 }
 
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: bank\r\n\r\n";
+const HEALTH_REQUEST: &str = "GET /healthz HTTP/1.1\r\nhost: bank\r\n\r\n";
 
 /// Of a present: with a token, so that its body is waited for.
-const HEAD: &str = concat!(
+const PRESENT_HEAD: &str = concat!(
     "POST /cgi-bin/midas/present?access_token=ACCESSTOKEN HTTP/1.1\r\nhost: bank\r\n",
     "content-type: application/json\r\ncontent-length: 2000\r\n\r\n"
 );
@@ -53,7 +56,7 @@ const HEAD: &str = concat!(
 /// What an attacker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Attack {
+pub(super) enum FloodAttack {
     SlowHeads,
     SlowBodies,
     UnreadReplies,
@@ -64,7 +67,7 @@ pub(super) enum Attack {
     Garbage,
 }
 
-impl Attack {
+impl FloodAttack {
     pub(super) const ALL: [Self; 8] = [
         Self::SlowHeads,
         Self::SlowBodies,
@@ -76,7 +79,7 @@ impl Attack {
         Self::Garbage,
     ];
 
-    pub(super) const fn does(self) -> &'static str {
+    pub(super) const fn description(self) -> &'static str {
         match self {
             Self::SlowHeads => "Heads that come byte by byte, on more connections than there may be",
             Self::SlowBodies => "Bodies that come byte by byte",
@@ -90,50 +93,54 @@ impl Attack {
     }
 
     /// Begins it, with so many connections at most.
-    pub(super) fn begin(self, address: SocketAddr, connections: usize, seed: u64) -> Attacker {
+    pub(super) fn start(self, address: SocketAddr, connections: usize, seed: u64) -> Attacker {
         let goes_on = Arc::new(AtomicBool::new(true));
-        let told = Arc::clone(&goes_on);
+        let thread_running = Arc::clone(&goes_on);
         let thread = std::thread::spawn(move || {
             let mut garbage = Rng::with_seed(seed);
             let mut strikes = 0;
             match self {
                 // More than there may be, as much as the file limit of the usual machine allows.
-                Self::SlowHeads => {
-                    Ok(drip(address, connections + connections / 5, HEAD.as_bytes(), 1, &told))
-                }
-                Self::SlowBodies => Ok(drip(
+                Self::SlowHeads => Ok(slowloris(
+                    address,
+                    connections + connections / 5,
+                    PRESENT_HEAD.as_bytes(),
+                    1,
+                    &thread_running,
+                )),
+                Self::SlowBodies => Ok(slowloris(
                     address,
                     connections,
-                    &[HEAD.as_bytes(), &[b' '; 1999]].concat(),
-                    HEAD.len(),
-                    &told,
+                    &[PRESENT_HEAD.as_bytes(), &[b' '; 1999]].concat(),
+                    PRESENT_HEAD.len(),
+                    &thread_running,
                 )),
-                Self::UnreadReplies => pour(address, connections / 10, &told),
+                Self::UnreadReplies => flood_without_reading(address, connections / 10, &thread_running),
                 Self::Pipelining
                 | Self::NewConnections
                 | Self::LongHeads
                 | Self::EndlessBodies
                 | Self::Garbage => {
-                    while told.load(Ordering::Relaxed) {
+                    while thread_running.load(Ordering::Relaxed) {
                         // A connection that the bank closes is what the attack is to meet.
-                        let _ = self.strike(address, &mut garbage);
+                        let _ = self.attack_once(address, &mut garbage);
                         strikes += 1;
                     }
                     Ok(strikes)
                 }
             }
         });
-        Attacker { goes_on, thread }
+        Attacker { running: goes_on, thread }
     }
 
     /// Does it once, on a connection of its own.
-    fn strike(self, address: SocketAddr, garbage: &mut Rng) -> std::io::Result<()> {
+    fn attack_once(self, address: SocketAddr, garbage: &mut Rng) -> std::io::Result<()> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.set_write_timeout(Some(Duration::from_secs(5)))?;
         match self {
             Self::NewConnections | Self::SlowHeads | Self::SlowBodies | Self::UnreadReplies => return Ok(()),
-            Self::Pipelining => stream.write_all(HEALTH.repeat(1000).as_bytes())?,
+            Self::Pipelining => stream.write_all(HEALTH_REQUEST.repeat(1000).as_bytes())?,
             Self::LongHeads => {
                 stream.write_all(format!("GET /{} HTTP/1.1\r\n", "x".repeat(1024 * 1024)).as_bytes())?;
             }
@@ -161,7 +168,13 @@ impl Attack {
 
 /// Sends `text` on so many connections, its first bytes at once and then a byte on each in turn; a connection that was
 /// closed is opened anew. How many bytes were sent one by one.
-fn drip(address: SocketAddr, connections: usize, text: &[u8], at_once: usize, goes_on: &AtomicBool) -> u64 {
+fn slowloris(
+    address: SocketAddr,
+    connections: usize,
+    text: &[u8],
+    at_once: usize,
+    goes_on: &AtomicBool,
+) -> u64 {
     let mut streams: Vec<(TcpStream, usize)> = Vec::new();
     let mut strikes = 0;
     let open = || -> std::io::Result<(TcpStream, usize)> {
@@ -198,7 +211,11 @@ fn drip(address: SocketAddr, connections: usize, text: &[u8], at_once: usize, go
 }
 
 /// Asks for the longest reply over and over, on so many connections, and reads nothing. How many bytes were taken.
-fn pour(address: SocketAddr, connections: usize, goes_on: &AtomicBool) -> std::io::Result<u64> {
+fn flood_without_reading(
+    address: SocketAddr,
+    connections: usize,
+    goes_on: &AtomicBool,
+) -> std::io::Result<u64> {
     let request = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: bank\r\n\r\n".repeat(100);
     let mut streams: Vec<TcpStream> = Vec::new();
     let mut strikes = 0;
@@ -227,14 +244,14 @@ fn pour(address: SocketAddr, connections: usize, goes_on: &AtomicBool) -> std::i
 
 /// An attacker at work.
 pub(super) struct Attacker {
-    goes_on: Arc<AtomicBool>,
+    running: Arc<AtomicBool>,
     thread: JoinHandle<std::io::Result<u64>>,
 }
 
 impl Attacker {
     /// Ends it; how often it struck.
-    pub(super) fn end(self) -> anyhow::Result<u64> {
-        self.goes_on.store(false, Ordering::Relaxed);
+    pub(super) fn stop(self) -> anyhow::Result<u64> {
+        self.running.store(false, Ordering::Relaxed);
         let strikes = self.thread.join().map_err(|_| anyhow::anyhow!("the attacker panicked"))?;
         Ok(strikes?)
     }

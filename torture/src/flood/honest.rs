@@ -20,23 +20,23 @@ use crate::workload::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKE
 const CALLERS: u64 = 16;
 
 /// One present of so many is sent on a new connection.
-const ONE_NEW_IN: u64 = 20;
+const NEW_CONNECTION_EVERY: u64 = 20;
 
 /// How long a caller waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The callers of a bank.
-pub(super) struct Honest {
+pub(super) struct HonestClients {
     address: SocketAddr,
     per_second: u32,
-    kept: Vec<TcpStream>,
+    connections: Vec<TcpStream>,
     answered: u64,
 }
 
-impl Honest {
+impl HonestClients {
     /// Logs their players in.
-    pub(super) fn callers(address: SocketAddr, per_second: u32) -> anyhow::Result<Self> {
-        let mut kept = Vec::new();
+    pub(super) fn log_in(address: SocketAddr, per_second: u32) -> anyhow::Result<Self> {
+        let mut connections = Vec::new();
         for caller in 0..CALLERS {
             let mut stream = connect(address)?;
             let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
@@ -47,9 +47,9 @@ impl Honest {
                 body.len()
             );
             exchange(&mut stream, request.as_bytes(), "{")?;
-            kept.push(stream);
+            connections.push(stream);
         }
-        Ok(Self { address, per_second, kept, answered: 0 })
+        Ok(Self { address, per_second, connections, answered: 0 })
     }
 
     /// How many presents were answered so far.
@@ -58,7 +58,7 @@ impl Honest {
     }
 
     /// Sends presents for so long; how long each waited. All are answered, or it fails.
-    pub(super) fn call(&mut self, lasting: Duration) -> anyhow::Result<LatencySamples> {
+    pub(super) fn send_presents(&mut self, lasting: Duration) -> anyhow::Result<LatencySamples> {
         let (address, first, per_second) = (self.address, self.answered, self.per_second);
         let count = u64::from(per_second) * lasting.as_secs();
         let next = AtomicU64::new(0);
@@ -70,13 +70,14 @@ impl Honest {
                 if index >= count {
                     return anyhow::Ok(waits);
                 }
-                let request = present(caller, first + index)?;
+                let request = present_request(caller, first + index)?;
                 let due = Duration::from_secs(index) / per_second;
                 std::thread::sleep(due.saturating_sub(begun.elapsed()));
-                if index.is_multiple_of(ONE_NEW_IN) {
-                    exchange(&mut connect(address)?, request.as_bytes(), DONE).context("a new connection")?;
+                if index.is_multiple_of(NEW_CONNECTION_EVERY) {
+                    exchange(&mut connect(address)?, request.as_bytes(), SUCCESS_PREFIX)
+                        .context("a new connection")?;
                 } else {
-                    exchange(stream, request.as_bytes(), DONE).context("a kept connection")?;
+                    exchange(stream, request.as_bytes(), SUCCESS_PREFIX).context("a kept connection")?;
                 }
                 waits.push(begun.elapsed().saturating_sub(due));
             }
@@ -84,7 +85,7 @@ impl Honest {
         let waits = std::thread::scope(|scope| {
             let call = &call;
             let callers: Vec<_> = self
-                .kept
+                .connections
                 .iter_mut()
                 .enumerate()
                 .map(|(caller, stream)| scope.spawn(move || call(caller, stream)))
@@ -102,17 +103,17 @@ impl Honest {
 }
 
 /// How the answer to a present begins that was carried out.
-const DONE: &str = r#"{"errcode":0,"#;
+const SUCCESS_PREFIX: &str = r#"{"errcode":0,"#;
 
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&address, ANSWER_TIMEOUT)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     Ok(stream)
 }
 
 /// The present of this number, to the caller's player, as it is sent.
-fn present(caller: usize, number: u64) -> anyhow::Result<String> {
+fn present_request(caller: usize, number: u64) -> anyhow::Result<String> {
     let call = Present {
         caller: Caller {
             openid: format!("player-{caller}").parse()?,

@@ -7,23 +7,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A bill number of an account's, by its place among them.
-pub(crate) type Bill = u32;
+pub(crate) type BillIndex = u32;
 
 /// What a caller asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Asked {
-    Present { bill: Bill, coins: u64 },
-    Pay { bill: Bill, coins: u64 },
-    Cancel { bill: Bill },
+pub(crate) enum Invocation {
+    Present { bill: BillIndex, coins: u64 },
+    Pay { bill: BillIndex, coins: u64 },
+    Cancel { bill: BillIndex },
     Balance,
 }
 
-impl Asked {
+impl Invocation {
     /// What only one order ever does: to use a bill number, or to give back what it took. A look does nothing.
-    pub(crate) fn does(self) -> Option<Does> {
+    pub(crate) fn effect(self) -> Option<Effect> {
         match self {
-            Self::Present { bill, .. } | Self::Pay { bill, .. } => Some(Does::Make(bill)),
-            Self::Cancel { bill } => Some(Does::Cancel(bill)),
+            Self::Present { bill, .. } | Self::Pay { bill, .. } => Some(Effect::UseBillNo(bill)),
+            Self::Cancel { bill } => Some(Effect::Cancel(bill)),
             Self::Balance => None,
         }
     }
@@ -31,33 +31,33 @@ impl Asked {
 
 /// See [`Asked::does`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Does {
-    Make(Bill),
-    Cancel(Bill),
+pub(crate) enum Effect {
+    UseBillNo(BillIndex),
+    Cancel(BillIndex),
 }
 
 /// What a caller was told, as far as the contract fixes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Told {
+pub(crate) enum Response {
     /// A present is done.
-    Given { balance: u64 },
+    Presented { balance: u64 },
     /// A pay is done.
-    Taken { balance: u64, gifted: u64 },
+    Paid { balance: u64, gifted: u64 },
     /// A cancel is done.
-    GivenBack,
+    Cancelled,
     /// 90012, of this very order.
-    Exists { balance: u64 },
+    Replayed { balance: u64 },
     /// 90012, of another order with the number.
-    AnotherExists,
+    Conflict,
     /// Any other refusal.
     Refused { errcode: i32 },
     /// What the player has.
-    Sums(Sums),
+    Balances(Balances),
 }
 
 /// What getbalance tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Sums {
+pub(crate) struct Balances {
     pub(crate) balance: u64,
     pub(crate) gen_balance: u64,
     pub(crate) save_amt: u64,
@@ -66,15 +66,15 @@ pub(crate) struct Sums {
     pub(crate) present_sum: u64,
 }
 
-impl Told {
+impl Response {
     /// Whether it says that this very call did it.
-    pub(crate) fn is_done(self) -> bool {
-        matches!(self, Self::Given { .. } | Self::Taken { .. } | Self::GivenBack)
+    pub(crate) fn is_applied(self) -> bool {
+        matches!(self, Self::Presented { .. } | Self::Paid { .. } | Self::Cancelled)
     }
 
     /// Whether it says that the same order was done before.
     pub(crate) fn is_replay(self) -> bool {
-        matches!(self, Self::Exists { .. } | Self::Refused { errcode: ORDER_CANCELED })
+        matches!(self, Self::Replayed { .. } | Self::Refused { errcode: ORDER_CANCELED })
     }
 }
 
@@ -89,19 +89,19 @@ pub(crate) struct Account {
     present_sum: u64,
     cost_sum: u64,
     gen_balance: u64,
-    orders: Arc<BTreeMap<Bill, Made>>,
+    orders: Arc<BTreeMap<BillIndex, OrderRecord>>,
 }
 
 /// What a bill number made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Made {
+enum OrderRecord {
     Present { coins: u64 },
     Pay { coins: u64, gifted: u64, is_cancelled: bool },
 }
 
 impl Account {
     /// An account with so many coins topped up, and nothing else.
-    pub(crate) fn topped_up(coins: u64) -> Self {
+    pub(crate) fn with_top_up(coins: u64) -> Self {
         Self { save_amt: coins, ..Self::default() }
     }
 
@@ -110,8 +110,8 @@ impl Account {
     }
 
     /// What getbalance tells now.
-    pub(crate) fn sums(&self) -> Sums {
-        Sums {
+    pub(crate) fn balances(&self) -> Balances {
+        Balances {
             balance: self.balance(),
             gen_balance: self.gen_balance,
             save_amt: self.save_amt,
@@ -122,49 +122,51 @@ impl Account {
     }
 
     /// Does what was asked for, and tells what the caller is told.
-    pub(crate) fn carry_out(&mut self, asked: Asked) -> Told {
-        match asked {
-            Asked::Present { bill, coins } => match self.orders.get(&bill) {
-                Some(Made::Present { coins: made }) if *made == coins => self.exists(),
-                Some(_) => Told::AnotherExists,
+    pub(crate) fn apply(&mut self, invocation: Invocation) -> Response {
+        match invocation {
+            Invocation::Present { bill, coins } => match self.orders.get(&bill) {
+                Some(OrderRecord::Present { coins: made }) if *made == coins => self.replayed(),
+                Some(_) => Response::Conflict,
                 None => {
                     self.present_sum += coins;
                     self.gen_balance += coins;
-                    self.make(bill, Made::Present { coins });
-                    Told::Given { balance: self.balance() }
+                    self.record_order(bill, OrderRecord::Present { coins });
+                    Response::Presented { balance: self.balance() }
                 }
             },
-            Asked::Pay { bill, coins } => match self.orders.get(&bill) {
-                Some(Made::Pay { coins: made, .. }) if *made == coins => self.exists(),
-                Some(_) => Told::AnotherExists,
-                None if self.balance() < coins => Told::Refused { errcode: BALANCE_NOT_ENOUGH },
+            Invocation::Pay { bill, coins } => match self.orders.get(&bill) {
+                Some(OrderRecord::Pay { coins: made, .. }) if *made == coins => self.replayed(),
+                Some(_) => Response::Conflict,
+                None if self.balance() < coins => Response::Refused { errcode: BALANCE_NOT_ENOUGH },
                 None => {
                     let gifted = self.gen_balance.min(coins);
                     self.cost_sum += coins;
                     self.gen_balance -= gifted;
-                    self.make(bill, Made::Pay { coins, gifted, is_cancelled: false });
-                    Told::Taken { balance: self.balance(), gifted }
+                    self.record_order(bill, OrderRecord::Pay { coins, gifted, is_cancelled: false });
+                    Response::Paid { balance: self.balance(), gifted }
                 }
             },
-            Asked::Cancel { bill } => match self.orders.get(&bill).copied() {
-                Some(Made::Pay { is_cancelled: true, .. }) => Told::Refused { errcode: ORDER_CANCELED },
-                Some(Made::Pay { coins, gifted, is_cancelled: false }) => {
+            Invocation::Cancel { bill } => match self.orders.get(&bill).copied() {
+                Some(OrderRecord::Pay { is_cancelled: true, .. }) => {
+                    Response::Refused { errcode: ORDER_CANCELED }
+                }
+                Some(OrderRecord::Pay { coins, gifted, is_cancelled: false }) => {
                     self.cost_sum -= coins;
                     self.gen_balance += gifted;
-                    self.make(bill, Made::Pay { coins, gifted, is_cancelled: true });
-                    Told::GivenBack
+                    self.record_order(bill, OrderRecord::Pay { coins, gifted, is_cancelled: true });
+                    Response::Cancelled
                 }
-                Some(Made::Present { .. }) | None => Told::Refused { errcode: ORDER_NOT_EXIST },
+                Some(OrderRecord::Present { .. }) | None => Response::Refused { errcode: ORDER_NOT_EXIST },
             },
-            Asked::Balance => Told::Sums(self.sums()),
+            Invocation::Balance => Response::Balances(self.balances()),
         }
     }
 
-    fn exists(&self) -> Told {
-        Told::Exists { balance: self.balance() }
+    fn replayed(&self) -> Response {
+        Response::Replayed { balance: self.balance() }
     }
 
-    fn make(&mut self, bill: Bill, made: Made) {
+    fn record_order(&mut self, bill: BillIndex, made: OrderRecord) {
         Arc::make_mut(&mut self.orders).insert(bill, made);
     }
 }

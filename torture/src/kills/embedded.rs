@@ -11,14 +11,14 @@ use anyhow::{Context as _, ensure};
 use fastrand::Rng;
 use tokio::runtime::Runtime;
 
-use super::{log_in, open};
-use crate::bank::{Bank, Node, Starting};
+use super::{log_in, open_test_accounts};
+use crate::bank::{Bank, Node, StartingNode};
 use crate::options::Options;
-use crate::workload::clients::{Clients, Seat, World};
+use crate::workload::clients::{Clients, Harness, TestAccount};
 use crate::workload::config;
-use crate::workload::expected_ledger::Books;
+use crate::workload::expected_ledger::ExpectedLedger;
 use crate::workload::operator::Operator;
-use crate::workload::resolve::settle;
+use crate::workload::resolve::resolve_unknown;
 use crate::workload::tally::Tally;
 
 /// After how many kills everything is looked at.
@@ -33,124 +33,131 @@ const WAIT_MAX_US: u64 = 3000;
 /// How long a caller waits for an answer; a bank that is not killed is done long before.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-const UNDER_LOAD: &str = "kill -9 under load";
-const STARTING: &str = "kill -9 while it starts again";
+const KILL_UNDER_LOAD: &str = "kill -9 under load";
+const KILL_WHILE_STARTING: &str = "kill -9 while it starts again";
 
 /// The attack, on one store.
-struct Attack {
+struct EmbeddedKills {
     bank: Bank,
-    world: Arc<World>,
+    harness: Arc<Harness>,
     random: Rng,
     tally: Tally,
     /// How long the bank took to start.
-    started_in: Duration,
+    start_duration: Duration,
 }
 
 pub(crate) fn run(kills: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally> {
     let runtime = Runtime::new()?;
     let bank = Bank::new(folder, &options.pactolus, &config("embedded:data", ""))?;
     let begun = Instant::now();
-    let mut node = bank.start(0, &[], &[])?.listening()?;
-    let mut attack = Attack {
+    let mut node = bank.start_node(0, &[], &[])?.wait_until_listening()?;
+    let mut attack = EmbeddedKills {
         bank,
-        world: Arc::new(World::new(vec![node.address], TIMEOUT)),
+        harness: Arc::new(Harness::new(vec![node.address], TIMEOUT)),
         random: Rng::with_seed(options.seed),
         tally: Tally::new("an embedded store"),
-        started_in: begun.elapsed(),
+        start_duration: begun.elapsed(),
     };
     // Once only: a login is kept through every kill as well.
-    runtime.block_on(log_in(&Operator { http: &attack.world.http, bank: node.address }))?;
-    let mut books = Books::default();
-    let bound = options.bound(kills);
+    runtime.block_on(log_in(&Operator { http: &attack.harness.http, bank: node.address }))?;
+    let mut ledger = ExpectedLedger::default();
+    let bound = options.budget(kills);
     let mut rounds = 0;
-    while bound.goes_on(attack.tally.struck()) {
+    while bound.should_continue(attack.tally.injections()) {
         rounds += 1;
-        let kills = KILLS_PER_ROUND.min(kills.saturating_sub(attack.tally.struck()).max(1));
+        let kills = KILLS_PER_ROUND.min(kills.saturating_sub(attack.tally.injections()).max(1));
         node = attack
-            .round(&runtime, rounds, kills, node, &mut books)
-            .with_context(|| format!("round {rounds}, after {} kills", attack.tally.struck()))?;
-        eprintln!("kills: {} of the bank's process", attack.tally.struck());
+            .run_round(&runtime, rounds, kills, node, &mut ledger)
+            .with_context(|| format!("round {rounds}, after {} kills", attack.tally.injections()))?;
+        eprintln!("kills: {} of the bank's process", attack.tally.injections());
     }
-    runtime.block_on(books.still_hold(&Operator { http: &attack.world.http, bank: node.address }))?;
-    attack.tally.orders = books.orders();
+    runtime.block_on(
+        ledger.check_closed_accounts(&Operator { http: &attack.harness.http, bank: node.address }),
+    )?;
+    attack.tally.orders = ledger.orders();
     Ok(attack.tally)
 }
 
-impl Attack {
+impl EmbeddedKills {
     /// Kills the bank so often under load, then settles and compares everything; gives back a bank that is served.
-    fn round(
+    fn run_round(
         &mut self,
         runtime: &Runtime,
         round: u64,
         kills: u64,
         mut node: Node,
-        books: &mut Books,
+        ledger: &mut ExpectedLedger,
     ) -> anyhow::Result<Node> {
-        let seats = runtime.block_on(open(&self.world, round, &mut self.random))?;
+        let test_accounts = runtime.block_on(open_test_accounts(&self.harness, round, &mut self.random))?;
         let guard = runtime.enter();
-        let mut clients = Clients::start(&self.world, &seats, CALLERS, &mut self.random);
+        let mut clients = Clients::start(&self.harness, &test_accounts, CALLERS, &mut self.random);
         drop(guard);
-        let ends = self.tally.struck() + kills;
-        while self.tally.struck() < ends {
-            runtime.block_on(clients.answered(self.random.u32(1..=ANSWERS_MAX)))?;
+        let ends = self.tally.injections() + kills;
+        while self.tally.injections() < ends {
+            runtime.block_on(clients.wait_for_answers(self.random.u32(1..=ANSWERS_MAX)))?;
             std::thread::sleep(Duration::from_micros(self.random.u64(..=WAIT_MAX_US)));
-            node = self.kill(runtime, node, &seats)?;
+            node = self.kill(runtime, node, &test_accounts)?;
         }
         runtime.block_on(async {
-            clients.answered(CALLERS.try_into()?).await?;
-            clients.end().await?;
-            settle(&self.world, &seats, &mut self.random).await?;
-            let operator = Operator { http: &self.world.http, bank: node.address };
-            books.close(&self.world, &operator, seats, &mut self.tally).await
+            clients.wait_for_answers(CALLERS.try_into()?).await?;
+            clients.stop().await?;
+            resolve_unknown(&self.harness, &test_accounts, &mut self.random).await?;
+            let operator = Operator { http: &self.harness.http, bank: node.address };
+            ledger.close_round(&self.harness, &operator, test_accounts, &mut self.tally).await
         })?;
         node.kill()?;
         let audited = self.bank.audit()?;
-        let expected = (books.orders(), books.accounts());
+        let expected = (ledger.orders(), ledger.accounts());
         ensure!(
             (audited.orders, audited.accounts) == expected,
             "the audit finds {audited:?} instead of {expected:?} orders and accounts"
         );
         self.tally.audits += 1;
-        self.bank.has_not_panicked()?;
+        self.bank.ensure_no_panic()?;
         let node = self.start()?;
-        self.world.moved(0, node.address);
+        self.harness.set_node_address(0, node.address);
         Ok(node)
     }
 
     /// Kills the bank under load, and perhaps some that are started in its place; gives the one that lives.
-    fn kill(&mut self, runtime: &Runtime, mut node: Node, seats: &[Arc<Seat>]) -> anyhow::Result<Node> {
+    fn kill(
+        &mut self,
+        runtime: &Runtime,
+        mut node: Node,
+        test_accounts: &[Arc<TestAccount>],
+    ) -> anyhow::Result<Node> {
         node.kill()?;
-        self.tally.strike(UNDER_LOAD);
+        self.tally.count_injection(KILL_UNDER_LOAD);
         // When nobody holds it, every call to the dead process has ended.
-        let world = Arc::clone(&self.world);
-        let _closed = runtime.block_on(world.gate.write());
-        let now = world.ticks.next();
-        for seat in seats {
-            seat.history.ended(now);
+        let harness = Arc::clone(&self.harness);
+        let _closed = runtime.block_on(harness.in_flight.write());
+        let now = harness.clock.next();
+        for test_account in test_accounts {
+            test_account.history.record_crash(now);
         }
         while self.random.u8(..4) == 0 {
             // From before it has opened the store until a little after it listens.
-            let wait = self.started_in.mul_f64(self.random.f64() * 1.2);
-            self.start_with()?.kill_after(wait)?;
-            self.tally.strike(STARTING);
+            let wait = self.start_duration.mul_f64(self.random.f64() * 1.2);
+            self.start_process()?.kill_after(wait)?;
+            self.tally.count_injection(KILL_WHILE_STARTING);
         }
         let node = self.start()?;
-        world.moved(0, node.address);
+        harness.set_node_address(0, node.address);
         Ok(node)
     }
 
     fn start(&mut self) -> anyhow::Result<Node> {
         let begun = Instant::now();
-        let node = self.start_with()?.listening()?;
-        self.started_in = begun.elapsed();
+        let node = self.start_process()?.wait_until_listening()?;
+        self.start_duration = begun.elapsed();
         Ok(node)
     }
 
     /// Starts it with the usual bounds, or with ones so small that files of the journal and bulks of the views end
     /// every hundred orders.
-    fn start_with(&mut self) -> anyhow::Result<Starting> {
+    fn start_process(&mut self) -> anyhow::Result<StartingNode> {
         let small = [("PACTOLUS_EMBEDDED_TAIL_ORDERS", "100"), ("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000")];
         let variables: &[(&str, &str)] = if self.random.u8(..4) > 0 { &small } else { &[] };
-        self.bank.start(0, &[], variables)
+        self.bank.start_node(0, &[], variables)
     }
 }

@@ -17,7 +17,7 @@ use crate::workload::tally::Tally;
 
 /// What is done to a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Strike {
+enum NetworkFault {
     CutInRequest,
     CutBeforeReply,
     CutInReply,
@@ -26,7 +26,7 @@ enum Strike {
     HoldReply,
 }
 
-impl Strike {
+impl NetworkFault {
     /// The one that matters most comes twice as often.
     const ALL: [Self; 7] = [
         Self::CutInRequest,
@@ -52,49 +52,49 @@ impl Strike {
 
 const DELAY_MAX: Duration = Duration::from_millis(200);
 /// Longer than callers wait.
-const HOLD_MIN: Duration = Duration::from_millis(900);
-const HOLD_MORE_MAX: Duration = Duration::from_millis(2100);
+const STALL_MIN: Duration = Duration::from_millis(900);
+const STALL_EXTRA_MAX: Duration = Duration::from_millis(2100);
 
 /// What was done, and whether it goes on.
 #[derive(Default)]
-pub(crate) struct Strikes {
-    goes_on: AtomicBool,
-    done: Mutex<BTreeMap<&'static str, u64>>,
+pub(crate) struct FaultInjector {
+    enabled: AtomicBool,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-impl Strikes {
+impl FaultInjector {
     /// Strikes from now on, or not.
-    pub(crate) fn go_on(&self, goes_on: bool) {
-        self.goes_on.store(goes_on, Ordering::Relaxed);
+    pub(crate) fn set_enabled(&self, goes_on: bool) {
+        self.enabled.store(goes_on, Ordering::Relaxed);
     }
 
     /// How many there were.
-    pub(crate) fn count(&self) -> u64 {
-        self.locked().values().sum()
+    pub(crate) fn total(&self) -> u64 {
+        self.lock().values().sum()
     }
 
     pub(crate) fn add_to(&self, tally: &mut Tally) {
-        for (name, times) in &*self.locked() {
+        for (name, times) in &*self.lock() {
             *tally.strikes.entry(name).or_default() += times;
         }
     }
 
-    fn struck(&self, strike: Strike) {
-        *self.locked().entry(strike.name()).or_default() += 1;
+    fn record(&self, fault: NetworkFault) {
+        *self.lock().entry(fault.name()).or_default() += 1;
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
-        self.done.lock().expect("nothing panics while it counts")
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.counts.lock().expect("nothing panics while it counts")
     }
 }
 
 /// A proxy before `to`.
 pub(crate) struct Proxy {
-    pub(crate) to: SocketAddr,
+    pub(crate) upstream: SocketAddr,
     pub(crate) seed: u64,
     /// After how many exchanges a connection is struck, at most.
     pub(crate) exchanges_max: u64,
-    pub(crate) strikes: Arc<Strikes>,
+    pub(crate) injector: Arc<FaultInjector>,
 }
 
 impl Proxy {
@@ -104,15 +104,16 @@ impl Proxy {
         let address = listener.local_addr()?;
         tokio::spawn(async move {
             let mut seeds = Rng::with_seed(self.seed);
-            while let Ok((near, _)) = listener.accept().await {
-                let (random, to, strikes) = (seeds.fork(), self.to, Arc::clone(&self.strikes));
+            while let Ok((client, _)) = listener.accept().await {
+                let (random, to, injector) = (seeds.fork(), self.upstream, Arc::clone(&self.injector));
                 let exchanges_max = self.exchanges_max;
                 tokio::spawn(async move {
                     // Where nobody listens, whoever connected is cut off at once.
-                    if let Ok(far) = TcpStream::connect(to).await {
-                        let mut connection = Connection { near, far, strikes, exchanges_max, random };
+                    if let Ok(upstream) = TcpStream::connect(to).await {
+                        let mut connection =
+                            ProxiedConnection { client, upstream, injector, exchanges_max, random };
                         // An error says that one side has closed, which is an end as well.
-                        let _ = connection.carry().await;
+                        let _ = connection.relay().await;
                     }
                 });
             }
@@ -121,82 +122,82 @@ impl Proxy {
     }
 }
 
-struct Connection {
-    near: TcpStream,
-    far: TcpStream,
-    strikes: Arc<Strikes>,
+struct ProxiedConnection {
+    client: TcpStream,
+    upstream: TcpStream,
+    injector: Arc<FaultInjector>,
     exchanges_max: u64,
     random: Rng,
 }
 
 /// What the near side waits for.
 #[derive(PartialEq, Eq)]
-enum Turn {
-    Asks,
-    Listens,
+enum ExchangePhase {
+    Sending,
+    Receiving,
 }
 
-impl Connection {
-    async fn carry(&mut self) -> io::Result<()> {
-        self.near.set_nodelay(true)?;
-        self.far.set_nodelay(true)?;
-        let (mut asked, mut answered) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
-        let (mut turn, mut exchanges) = (Turn::Listens, 0);
-        let (mut strike, mut at) = self.next(exchanges);
+impl ProxiedConnection {
+    async fn relay(&mut self) -> io::Result<()> {
+        self.client.set_nodelay(true)?;
+        self.upstream.set_nodelay(true)?;
+        let (mut request_buffer, mut answered) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
+        let (mut turn, mut exchanges) = (ExchangePhase::Receiving, 0);
+        let (mut fault, mut at) = self.next_fault(exchanges);
         loop {
             tokio::select! {
-                read = self.near.read(&mut asked) => {
-                    let bytes = &asked[..read?];
+                read = self.client.read(&mut request_buffer) => {
+                    let bytes = &request_buffer[..read?];
                     if bytes.is_empty() {
                         return Ok(());
                     }
-                    if turn == Turn::Listens {
-                        (turn, exchanges) = (Turn::Asks, exchanges + 1);
+                    if turn == ExchangePhase::Receiving {
+                        (turn, exchanges) = (ExchangePhase::Sending, exchanges + 1);
                     }
-                    match strike {
-                        Strike::CutInRequest if self.is_due(exchanges, at) => {
-                            self.far.write_all(&bytes[..bytes.len() / 2]).await?;
-                            return self.cut(strike);
+                    match fault {
+                        NetworkFault::CutInRequest if self.is_due(exchanges, at) => {
+                            self.upstream.write_all(&bytes[..bytes.len() / 2]).await?;
+                            return self.cut(fault);
                         }
-                        Strike::HoldRequest if self.is_due(exchanges, at) => {
-                            self.strikes.struck(strike);
-                            self.hold().await;
-                            self.far.write_all(bytes).await?;
-                            (strike, at) = self.next(exchanges);
+                        NetworkFault::HoldRequest if self.is_due(exchanges, at) => {
+                            self.injector.record(fault);
+                            self.stall().await;
+                            self.upstream.write_all(bytes).await?;
+                            (fault, at) = self.next_fault(exchanges);
                         }
-                        _ => self.far.write_all(bytes).await?,
+                        _ => self.upstream.write_all(bytes).await?,
                     }
                 }
-                read = self.far.read(&mut answered) => {
+                read = self.upstream.read(&mut answered) => {
                     let bytes = &answered[..read?];
                     if bytes.is_empty() {
                         return Ok(());
                     }
-                    turn = Turn::Listens;
+                    turn = ExchangePhase::Receiving;
                     if !self.is_due(exchanges, at) {
-                        self.near.write_all(bytes).await?;
+                        self.client.write_all(bytes).await?;
                         continue;
                     }
-                    match strike {
+                    match fault {
                         // The far side has answered, so it has done what it was asked for.
-                        Strike::CutBeforeReply => return self.cut(strike),
-                        Strike::CutInReply => {
-                            self.near.write_all(&bytes[..bytes.len() / 2]).await?;
-                            return self.cut(strike);
+                        NetworkFault::CutBeforeReply => return self.cut(fault),
+                        NetworkFault::CutInReply => {
+                            self.client.write_all(&bytes[..bytes.len() / 2]).await?;
+                            return self.cut(fault);
                         }
-                        Strike::DelayReply => {
-                            self.strikes.struck(strike);
+                        NetworkFault::DelayReply => {
+                            self.injector.record(fault);
                             tokio::time::sleep(DELAY_MAX.mul_f64(self.random.f64())).await;
-                            self.near.write_all(bytes).await?;
-                            (strike, at) = self.next(exchanges);
+                            self.client.write_all(bytes).await?;
+                            (fault, at) = self.next_fault(exchanges);
                         }
-                        Strike::HoldReply => {
-                            self.strikes.struck(strike);
-                            self.hold().await;
-                            self.near.write_all(bytes).await?;
-                            (strike, at) = self.next(exchanges);
+                        NetworkFault::HoldReply => {
+                            self.injector.record(fault);
+                            self.stall().await;
+                            self.client.write_all(bytes).await?;
+                            (fault, at) = self.next_fault(exchanges);
                         }
-                        Strike::CutInRequest | Strike::HoldRequest => self.near.write_all(bytes).await?,
+                        NetworkFault::CutInRequest | NetworkFault::HoldRequest => self.client.write_all(bytes).await?,
                     }
                 }
             }
@@ -204,24 +205,24 @@ impl Connection {
     }
 
     /// What is done next, and with which exchange.
-    fn next(&mut self, exchanges: u64) -> (Strike, u64) {
-        let strike = Strike::ALL[self.random.usize(..Strike::ALL.len())];
-        (strike, exchanges + self.random.u64(1..=self.exchanges_max))
+    fn next_fault(&mut self, exchanges: u64) -> (NetworkFault, u64) {
+        let fault = NetworkFault::ALL[self.random.usize(..NetworkFault::ALL.len())];
+        (fault, exchanges + self.random.u64(1..=self.exchanges_max))
     }
 
     fn is_due(&self, exchanges: u64, at: u64) -> bool {
-        exchanges >= at && self.strikes.goes_on.load(Ordering::Relaxed)
+        exchanges >= at && self.injector.enabled.load(Ordering::Relaxed)
     }
 
     /// Neither side hears anything for so long, nor of the other's end.
-    async fn hold(&mut self) {
-        tokio::time::sleep(HOLD_MIN + HOLD_MORE_MAX.mul_f64(self.random.f64())).await;
+    async fn stall(&mut self) {
+        tokio::time::sleep(STALL_MIN + STALL_EXTRA_MAX.mul_f64(self.random.f64())).await;
     }
 
     /// Ends both: the far side sees a reset, and so does the near one, unless half of a reply is on its way there.
-    fn cut(&mut self, strike: Strike) -> io::Result<()> {
-        self.strikes.struck(strike);
-        self.far.set_zero_linger()?;
-        if strike == Strike::CutBeforeReply { self.near.set_zero_linger() } else { Ok(()) }
+    fn cut(&mut self, fault: NetworkFault) -> io::Result<()> {
+        self.injector.record(fault);
+        self.upstream.set_zero_linger()?;
+        if fault == NetworkFault::CutBeforeReply { self.client.set_zero_linger() } else { Ok(()) }
     }
 }

@@ -16,8 +16,8 @@ const SESSIONS_CACHED: u64 = 20_000;
 const RATES_CACHED: u64 = 1000;
 const REJECTIONS_BYTES_MAX: u64 = 1 << 20;
 const QUEUE_ORDERS_MAX: u64 = 16_384;
-const TAIL_ORDERS: u64 = 20_000;
-const ACCOUNTS_KEPT: u64 = 20_000;
+const MEMTABLE_ORDERS: u64 = 20_000;
+const ACCOUNTS_CACHED: u64 = 20_000;
 const FILTER_BYTES: u64 = 4 << 20;
 /// So small that there are several within an hour: each is a file that the bank keeps open.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -31,13 +31,13 @@ pub(super) const MEMORY_MAX_BYTES: u64 = SESSIONS_CACHED * 600
     + RATES_CACHED * 300
     + REJECTIONS_BYTES_MAX
     + QUEUE_ORDERS_MAX * 500
-    + TAIL_ORDERS * 1067
-    + ACCOUNTS_KEPT * 130
+    + MEMTABLE_ORDERS * 1067
+    + ACCOUNTS_CACHED * 130
     + FILTER_BYTES
     + (20 + 128) * (1 << 20);
 
 /// What it is configured like.
-pub(super) fn configuration() -> String {
+pub(super) fn config() -> String {
     let bounds = format!(
         r#"login = "open"
 
@@ -48,8 +48,8 @@ rejections_bytes_max = {REJECTIONS_BYTES_MAX}
 
 [embedded]
 queue_orders_max = {QUEUE_ORDERS_MAX}
-tail_orders = {TAIL_ORDERS}
-accounts_kept = {ACCOUNTS_KEPT}
+tail_orders = {MEMTABLE_ORDERS}
+accounts_kept = {ACCOUNTS_CACHED}
 filter_bytes = {FILTER_BYTES}
 segment_bytes = {SEGMENT_BYTES}
 "#
@@ -61,7 +61,7 @@ const STORE: &str = "embedded:./data";
 
 /// An order as the bank exports it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Exported {
+pub(super) struct ExportRow {
     pub(super) kind: String,
     pub(super) bill_no: String,
     pub(super) env: String,
@@ -79,11 +79,11 @@ pub(super) fn back_up(bank: &Bank) -> anyhow::Result<()> {
 }
 
 /// Visits every order of these days, in the order in which they were decided.
-pub(super) fn each_order(
+pub(super) fn for_each_order(
     bank: &Bank,
     from: &str,
     to: &str,
-    mut visit: impl FnMut(Exported),
+    mut visit: impl FnMut(ExportRow),
 ) -> anyhow::Result<()> {
     let mut export = bank.command(&["export", "orders", "--from", from, "--to", to]);
     let mut export = export.stdout(Stdio::piped()).spawn()?;

@@ -9,13 +9,13 @@ use pactolus_protocol::{
 };
 use pactolus_types::{AppId, BillNo, OfferId, OpenId, ZoneId};
 
-use super::connection::{By, Request};
-use super::reconcile::{Does, Sent, environment};
+use super::connection::{ApiRequest, CallerRole};
+use super::reconcile::{SoakOrder, SoakOrderKind, environment};
 use crate::workload::{APP_SECRET, APPID, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY};
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum OpKind {
     Present,
     Pay,
     CancelPay,
@@ -39,7 +39,7 @@ pub(super) enum Kind {
     StableToken,
 }
 
-impl Kind {
+impl OpKind {
     /// Every kind, by its place as a number.
     pub(super) const ALL: [Self; 15] = [
         Self::Present,
@@ -82,37 +82,37 @@ impl Kind {
 
 /// What a turn is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum WorkItem {
     /// The lane's next order, a present or a pay.
     NewOrder,
     /// Something else.
-    Other(Kind),
+    Other(OpKind),
 }
 
 /// How often each turn comes, of a thousand. Tokens are asked for by one lane alone, as a game keeps one token for all
 /// its servers.
-const TURNS: [(u64, Turn); 14] = [
-    (520, Turn::NewOrder),
-    (40, Turn::Other(Kind::CancelPay)),
-    (248, Turn::Other(Kind::GetBalance)),
-    (60, Turn::Other(Kind::Repeat)),
-    (30, Turn::Other(Kind::WrongSignature)),
-    (5, Turn::Other(Kind::Explain)),
-    (30, Turn::Other(Kind::Statement)),
-    (30, Turn::Other(Kind::Order)),
-    (4, Turn::Other(Kind::Totals)),
-    (3, Turn::Other(Kind::Login)),
-    (2, Turn::Other(Kind::PushSession)),
-    (18, Turn::Other(Kind::CheckSession)),
-    (5, Turn::Other(Kind::Token)),
-    (5, Turn::Other(Kind::StableToken)),
+const WORKLOAD_MIX: [(u64, WorkItem); 14] = [
+    (520, WorkItem::NewOrder),
+    (40, WorkItem::Other(OpKind::CancelPay)),
+    (248, WorkItem::Other(OpKind::GetBalance)),
+    (60, WorkItem::Other(OpKind::Repeat)),
+    (30, WorkItem::Other(OpKind::WrongSignature)),
+    (5, WorkItem::Other(OpKind::Explain)),
+    (30, WorkItem::Other(OpKind::Statement)),
+    (30, WorkItem::Other(OpKind::Order)),
+    (4, WorkItem::Other(OpKind::Totals)),
+    (3, WorkItem::Other(OpKind::Login)),
+    (2, WorkItem::Other(OpKind::PushSession)),
+    (18, WorkItem::Other(OpKind::CheckSession)),
+    (5, WorkItem::Other(OpKind::Token)),
+    (5, WorkItem::Other(OpKind::StableToken)),
 ];
 
-impl Turn {
+impl WorkItem {
     /// The turn that a drawn number stands for.
-    pub(super) fn of(drawn: u64) -> Self {
+    pub(super) fn pick(drawn: u64) -> Self {
         let mut left = drawn % 1000;
-        for (share, turn) in TURNS {
+        for (share, turn) in WORKLOAD_MIX {
             match left.checked_sub(share) {
                 None => return turn,
                 Some(rest) => left = rest,
@@ -124,43 +124,43 @@ impl Turn {
 
 /// A player who is logged in.
 #[derive(Clone)]
-pub(super) struct Player {
+pub(super) struct PlayerSession {
     pub(super) number: u64,
     pub(super) openid: OpenId,
     pub(super) key: SessionKey,
 }
 
 /// Whether a player's logins are pushed by the operator; the others log in by a code.
-pub(super) fn is_pushed(player: u64) -> bool {
+pub(super) fn uses_pushed_login(player: u64) -> bool {
     player.is_multiple_of(3)
 }
 
 /// The id of a player whose logins are pushed.
 pub(super) fn pushed_openid(player: u64) -> OpenId {
-    OpenId::new(&format!("{PUSHED}{player}")).expect(VALID)
+    OpenId::new(&format!("{PUSHED_OPENID_PREFIX}{player}")).expect(VALID)
 }
 
 /// The player whose id that is.
-pub(super) fn pushed_player(openid: &str) -> Option<u64> {
-    openid.strip_prefix(PUSHED)?.parse().ok()
+pub(super) fn parse_pushed_openid(openid: &str) -> Option<u64> {
+    openid.strip_prefix(PUSHED_OPENID_PREFIX)?.parse().ok()
 }
 
-const PUSHED: &str = "soak-player-";
+const PUSHED_OPENID_PREFIX: &str = "soak-player-";
 const VALID: &str = "these values are valid";
 
 /// The game that asks, and everything it signs with.
-pub(super) struct Game {
+pub(super) struct GameClient {
     appid: AppId,
     offer: OfferId,
     credentials: Credentials,
-    live: MidasKey,
-    sandbox: MidasKey,
-    wrong: MidasKey,
+    live_key: MidasKey,
+    sandbox_key: MidasKey,
+    wrong_key: MidasKey,
     /// By UTC.
     today: String,
 }
 
-impl Game {
+impl GameClient {
     pub(super) fn new(today: &str) -> Self {
         let key = |text| MidasKey::new(text).expect(VALID);
         let appid = AppId::new(APPID).expect(VALID);
@@ -168,19 +168,19 @@ impl Game {
             appid,
             offer: OfferId::new(OFFER).expect(VALID),
             credentials: Credentials { appid, secret: AppSecret::new(APP_SECRET).expect(VALID) },
-            live: key(MIDAS_KEY),
-            sandbox: key(SANDBOX_MIDAS_KEY),
-            wrong: key("a-key-that-the-bank-does-not-have"),
+            live_key: key(MIDAS_KEY),
+            sandbox_key: key(SANDBOX_MIDAS_KEY),
+            wrong_key: key("a-key-that-the-bank-does-not-have"),
             today: today.to_owned(),
         }
     }
 
     /// A present or a pay.
-    pub(super) fn order(&self, sent: &Sent, player: &Player, token: &AccessToken) -> Request {
+    pub(super) fn order(&self, sent: &SoakOrder, player: &PlayerSession, token: &AccessToken) -> ApiRequest {
         let key = self.midas_key(player);
-        match sent.does {
-            Does::Present => signed(&self.present(sent, player), player, key, token),
-            Does::Pay => {
+        match sent.kind {
+            SoakOrderKind::Present => signed_request(&self.present(sent, player), player, key, token),
+            SoakOrderKind::Pay => {
                 let pay = Pay {
                     caller: self.caller(player),
                     amt: sent.coins,
@@ -188,53 +188,61 @@ impl Game {
                     pay_item: FreeText::new("sword*1").ok(),
                     app_remark: None,
                 };
-                signed(&pay, player, key, token)
+                signed_request(&pay, player, key, token)
             }
         }
     }
 
-    pub(super) fn cancel(&self, bill_no: BillNo, player: &Player, token: &AccessToken) -> Request {
+    pub(super) fn cancel(&self, bill_no: BillNo, player: &PlayerSession, token: &AccessToken) -> ApiRequest {
         let cancel = CancelPay { caller: self.caller(player), bill_no, pay_item: None };
-        signed(&cancel, player, self.midas_key(player), token)
+        signed_request(&cancel, player, self.midas_key(player), token)
     }
 
-    pub(super) fn balance(&self, player: &Player, token: &AccessToken) -> Request {
+    pub(super) fn balance(&self, player: &PlayerSession, token: &AccessToken) -> ApiRequest {
         let balance = GetBalance { caller: self.caller(player) };
-        signed(&balance, player, self.midas_key(player), token)
+        signed_request(&balance, player, self.midas_key(player), token)
     }
 
     /// A present that must be refused.
-    pub(super) fn wrong(&self, sent: &Sent, player: &Player, token: &AccessToken) -> Request {
+    pub(super) fn wrong_signature(
+        &self,
+        sent: &SoakOrder,
+        player: &PlayerSession,
+        token: &AccessToken,
+    ) -> ApiRequest {
         let bill_no = BillNo::new("soak-wrong").expect(VALID);
         let present = Present { bill_no, ..self.present(sent, player) };
-        signed(&present, player, &self.wrong, token)
+        signed_request(&present, player, &self.wrong_key, token)
     }
 
-    pub(super) fn login(&self, player: u64) -> Request {
+    pub(super) fn login(&self, player: u64) -> ApiRequest {
         let credentials = self.credentials.to_query(GrantType::AuthorizationCode);
-        get(By::Game, format!("{LOGIN_PATH}?{credentials}&js_code=soak-{player}"))
+        get(CallerRole::Game, format!("{LOGIN_PATH}?{credentials}&js_code=soak-{player}"))
     }
 
-    pub(super) fn token(&self) -> Request {
-        get(By::Game, format!("{TOKEN_PATH}?{}", self.credentials.to_query(GrantType::ClientCredential)))
+    pub(super) fn token(&self) -> ApiRequest {
+        get(
+            CallerRole::Game,
+            format!("{TOKEN_PATH}?{}", self.credentials.to_query(GrantType::ClientCredential)),
+        )
     }
 
-    pub(super) fn stable_token(&self) -> Request {
+    pub(super) fn stable_token(&self) -> ApiRequest {
         let asked =
             StableTokenRequest { credentials: self.credentials.clone(), refresh: RefreshMode::WhenExpired };
         post(STABLE_TOKEN_PATH.to_owned(), asked.to_json())
     }
 
-    pub(super) fn totals(&self) -> Request {
+    pub(super) fn totals(&self) -> ApiRequest {
         let today = &self.today;
-        get(By::Operator, format!("/api/v1/apps/{APPID}/totals?env=live&from={today}&to={today}"))
+        get(CallerRole::Operator, format!("/api/v1/apps/{APPID}/totals?env=live&from={today}&to={today}"))
     }
 
-    fn present(&self, sent: &Sent, player: &Player) -> Present {
+    fn present(&self, sent: &SoakOrder, player: &PlayerSession) -> Present {
         Present { caller: self.caller(player), present_counts: sent.coins, bill_no: sent.bill_no }
     }
 
-    fn caller(&self, player: &Player) -> Caller {
+    fn caller(&self, player: &PlayerSession) -> Caller {
         Caller {
             openid: player.openid,
             appid: self.appid,
@@ -246,51 +254,56 @@ impl Game {
         }
     }
 
-    fn midas_key(&self, player: &Player) -> &MidasKey {
+    fn midas_key(&self, player: &PlayerSession) -> &MidasKey {
         match environment(player.number) {
-            pactolus_types::Environment::Live => &self.live,
-            pactolus_types::Environment::Sandbox => &self.sandbox,
+            pactolus_types::Environment::Live => &self.live_key,
+            pactolus_types::Environment::Sandbox => &self.sandbox_key,
         }
     }
 }
 
 /// Logs a player in, as the operator does.
-pub(super) fn push_session(openid: OpenId, key: &SessionKey) -> Request {
+pub(super) fn push_session(openid: OpenId, key: &SessionKey) -> ApiRequest {
     let key = key.expose();
-    Request {
+    ApiRequest {
         method: Method::PUT,
         path_and_query: format!("/api/v1/apps/{APPID}/players/{openid}/session"),
         body: format!(r#"{{"session_key":"{key}","expires_in":172800}}"#).into_bytes(),
-        by: By::Operator,
+        role: CallerRole::Operator,
     }
 }
 
 /// Asks whether a player's session is the one in place.
-pub(super) fn check_session(player: &Player, token: &AccessToken) -> Request {
+pub(super) fn check_session(player: &PlayerSession, token: &AccessToken) -> ApiRequest {
     let (token, openid, signature) = (token.to_query(), player.openid, session_signature(&player.key));
     let query = format!("{token}&openid={openid}&signature={signature}&sig_method=hmac_sha256");
-    get(By::Game, format!("{CHECK_SESSION_PATH}?{query}"))
+    get(CallerRole::Game, format!("{CHECK_SESSION_PATH}?{query}"))
 }
 
 /// Asks for a player's newest orders.
-pub(super) fn statement(player: &Player) -> Request {
+pub(super) fn statement(player: &PlayerSession) -> ApiRequest {
     let (env, openid, zone) = (environment(player.number), player.openid, zone(player.number));
     let query = format!("env={env}&openid={openid}&zone_id={zone}&limit=20");
-    get(By::Operator, format!("/api/v1/apps/{APPID}/statement?{query}"))
+    get(CallerRole::Operator, format!("/api/v1/apps/{APPID}/statement?{query}"))
 }
 
 /// Asks what a bill number made.
-pub(super) fn look_up(sent: &Sent) -> Request {
+pub(super) fn look_up(sent: &SoakOrder) -> ApiRequest {
     let (bill_no, env) = (sent.bill_no, environment(sent.player));
-    get(By::Operator, format!("/api/v1/apps/{APPID}/orders/{bill_no}?env={env}"))
+    get(CallerRole::Operator, format!("/api/v1/apps/{APPID}/orders/{bill_no}?env={env}"))
 }
 
 /// Asks why a call was refused.
-pub(super) fn explain(rid: &str) -> Request {
-    get(By::Operator, format!("/api/v1/rejections/{rid}"))
+pub(super) fn explain(rid: &str) -> ApiRequest {
+    get(CallerRole::Operator, format!("/api/v1/rejections/{rid}"))
 }
 
-fn signed<C: Call>(call: &C, player: &Player, key: &MidasKey, token: &AccessToken) -> Request {
+fn signed_request<C: Call>(
+    call: &C,
+    player: &PlayerSession,
+    key: &MidasKey,
+    token: &AccessToken,
+) -> ApiRequest {
     let environment = environment(player.number);
     let body = signed_body(call, environment, key, Some((&player.key, token)));
     post(format!("{}?{}", C::path(environment), token.to_query()), body.into_bytes())
@@ -301,12 +314,12 @@ fn zone(player: u64) -> String {
     (1 + player / 64 % 4).to_string()
 }
 
-fn get(by: By, path_and_query: String) -> Request {
-    Request { method: Method::GET, path_and_query, body: Vec::new(), by }
+fn get(by: CallerRole, path_and_query: String) -> ApiRequest {
+    ApiRequest { method: Method::GET, path_and_query, body: Vec::new(), role: by }
 }
 
-fn post(path_and_query: String, body: Vec<u8>) -> Request {
-    Request { method: Method::POST, path_and_query, body, by: By::Game }
+fn post(path_and_query: String, body: Vec<u8>) -> ApiRequest {
+    ApiRequest { method: Method::POST, path_and_query, body, role: CallerRole::Game }
 }
 
 #[cfg(test)]
@@ -314,17 +327,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_a_thousand_and_every_turn_comes() {
-        assert_eq!(TURNS.iter().map(|(share, _)| share).sum::<u64>(), 1000);
-        for (share, turn) in TURNS {
-            let drawn = (0..1000).filter(|drawn| Turn::of(*drawn) == turn).count();
+    fn workload_mix_shares_add_up_to_a_thousand() {
+        assert_eq!(WORKLOAD_MIX.iter().map(|(share, _)| share).sum::<u64>(), 1000);
+        for (share, turn) in WORKLOAD_MIX {
+            let drawn = (0..1000).filter(|drawn| WorkItem::pick(*drawn) == turn).count();
             assert_eq!(drawn as u64, share, "{turn:?}");
         }
     }
 
     #[test]
-    fn a_kind_has_its_number_for_its_place() {
-        for (place, kind) in Kind::ALL.into_iter().enumerate() {
+    fn op_kind_discriminant_is_its_index() {
+        for (place, kind) in OpKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, place);
         }
     }

@@ -16,54 +16,54 @@ use pactolus_protocol::AccessToken;
 use pactolus_reports::latency::{LatencySamples, STALL};
 use tokio::sync::{Semaphore, watch};
 
-use super::calls::{Game, Kind};
-use super::connection::Trouble;
+use super::calls::{GameClient, OpKind};
+use super::connection::CallFailure;
 use super::reconcile::Plan;
-use super::verdict::Call;
-use super::worker::{Ended, Lane};
+use super::verdict::CallTiming;
+use super::worker::{Worker, WorkerResult};
 
 /// The longest that a due call is kept back, so that the pacer does not wake for each. It is counted as waiting.
-const PACE: Duration = Duration::from_micros(250);
+const PACER_INTERVAL_MIN: Duration = Duration::from_micros(250);
 
 /// How many answers that nobody expected are kept to be shown.
-const UNEXPECTED_SHOWN: usize = 10;
+const UNEXPECTED_SHOWN_MAX: usize = 10;
 
 /// What all lanes share.
-pub(super) struct Shared {
+pub(super) struct LoadState {
     pub(super) plan: Plan,
-    pub(super) game: Game,
+    pub(super) game: GameClient,
     /// What the game shows now.
     token: RwLock<AccessToken>,
-    seen: Mutex<Seen>,
-    begun: Instant,
+    stats: Mutex<LoadStats>,
+    started: Instant,
     rate: f64,
-    count: u64,
+    calls_max: u64,
     /// As many permits as calls are due that no lane has taken.
-    due: Semaphore,
-    next: AtomicU64,
+    due_permits: Semaphore,
+    next_call: AtomicU64,
 }
 
 /// What lanes have seen since somebody last looked.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct LoadStats {
     pub(super) waits: LatencySamples,
     /// Those that took long: whether it was for a kill, is said at the end.
-    pub(super) slow: Vec<Call>,
-    pub(super) calls: [u64; Kind::ALL.len()],
-    pub(super) troubles: [u64; Trouble::ALL.len()],
+    pub(super) slow_calls: Vec<CallTiming>,
+    pub(super) calls: [u64; OpKind::ALL.len()],
+    pub(super) failure_counts: [u64; CallFailure::ALL.len()],
     /// Troubles while the bank was served all the time: when, and which.
-    pub(super) troubled: Vec<(u64, Trouble)>,
+    pub(super) failures: Vec<(u64, CallFailure)>,
     pub(super) unexpected: u64,
     /// The first of them, in words.
     pub(super) unexpected_shown: Vec<String>,
 }
 
-impl Shared {
+impl LoadState {
     /// The next turn, when it is due; nothing when there are no more.
-    pub(super) async fn turn(&self) -> Option<(u64, Instant)> {
-        self.due.acquire().await.expect("nobody closes it").forget();
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        (index < self.count).then(|| (index, self.begun + self.due_at(index)))
+    pub(super) async fn next_turn(&self) -> Option<(u64, Instant)> {
+        self.due_permits.acquire().await.expect("nobody closes it").forget();
+        let index = self.next_call.fetch_add(1, Ordering::Relaxed);
+        (index < self.calls_max).then(|| (index, self.started + self.due_at(index)))
     }
 
     pub(super) fn token(&self) -> AccessToken {
@@ -74,45 +74,45 @@ impl Shared {
         *self.token.write().expect("nothing panics while it sets a token") = token;
     }
 
-    pub(super) fn answered(&self, kind: Kind, due: Instant) {
+    pub(super) fn record_answer(&self, kind: OpKind, due: Instant) {
         let wait = due.elapsed();
         let due_ms = self.millis(due);
-        let call = Call { due_ms, answered_ms: due_ms + millis(wait) };
-        let mut seen = self.seen();
-        seen.calls[kind as usize] += 1;
-        seen.waits.push(wait);
+        let call = CallTiming { due_ms, answered_ms: due_ms + millis(wait) };
+        let mut stats = self.stats();
+        stats.calls[kind as usize] += 1;
+        stats.waits.push(wait);
         if wait > STALL {
-            seen.slow.push(call);
+            stats.slow_calls.push(call);
         }
     }
 
-    pub(super) fn troubled(&self, trouble: Trouble) {
+    pub(super) fn record_failure(&self, failure: CallFailure) {
         let at = self.millis(Instant::now());
-        let mut seen = self.seen();
-        seen.troubles[trouble as usize] += 1;
-        seen.troubled.push((at, trouble));
+        let mut stats = self.stats();
+        stats.failure_counts[failure as usize] += 1;
+        stats.failures.push((at, failure));
     }
 
-    pub(super) fn unexpected(&self, kind: Kind, words: &str) {
-        let mut seen = self.seen();
-        seen.unexpected += 1;
-        if seen.unexpected_shown.len() < UNEXPECTED_SHOWN {
-            seen.unexpected_shown.push(format!("{}: {words}", kind.name()));
+    pub(super) fn record_unexpected(&self, kind: OpKind, words: &str) {
+        let mut stats = self.stats();
+        stats.unexpected += 1;
+        if stats.unexpected_shown.len() < UNEXPECTED_SHOWN_MAX {
+            stats.unexpected_shown.push(format!("{}: {words}", kind.name()));
         }
     }
 
     /// What was seen since this was last asked.
-    pub(super) fn take_seen(&self) -> Seen {
-        std::mem::take(&mut *self.seen())
+    pub(super) fn take_stats(&self) -> LoadStats {
+        std::mem::take(&mut *self.stats())
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().expect("nothing panics while it counts")
+    fn stats(&self) -> MutexGuard<'_, LoadStats> {
+        self.stats.lock().expect("nothing panics while it counts")
     }
 
     /// Milliseconds from the beginning.
     pub(super) fn millis(&self, at: Instant) -> u64 {
-        millis(at.saturating_duration_since(self.begun))
+        millis(at.saturating_duration_since(self.started))
     }
 
     fn due_at(&self, index: u64) -> Duration {
@@ -120,35 +120,38 @@ impl Shared {
     }
 
     /// Gives out turns as they become due, and at the end one more to each lane, by which it learns of the end.
-    fn pace(&self) {
+    fn run_pacer(&self) {
         let mut given = 0;
-        while given < self.count {
-            let passed = self.begun.elapsed();
+        while given < self.calls_max {
+            let passed = self.started.elapsed();
             let mut due = 0;
-            while given + due < self.count && self.due_at(given + due) <= passed {
+            while given + due < self.calls_max && self.due_at(given + due) <= passed {
                 due += 1;
             }
-            self.due.add_permits(usize::try_from(due).expect("not more are due than memory has room for"));
+            self.due_permits
+                .add_permits(usize::try_from(due).expect("not more are due than memory has room for"));
             given += due;
-            std::thread::sleep(self.due_at(given).saturating_sub(self.begun.elapsed()).max(PACE));
+            std::thread::sleep(
+                self.due_at(given).saturating_sub(self.started.elapsed()).max(PACER_INTERVAL_MIN),
+            );
         }
-        self.due.add_permits(usize::try_from(self.plan.lanes).expect("lanes are in memory"));
+        self.due_permits.add_permits(usize::try_from(self.plan.workers).expect("lanes are in memory"));
     }
 }
 
 /// A load that goes on.
 pub(super) struct Load {
-    pub(super) shared: Arc<Shared>,
+    pub(super) state: Arc<LoadState>,
     /// Where the bank is; nothing while it is down.
     address: watch::Sender<Option<SocketAddr>>,
-    lanes: JoinHandle<anyhow::Result<Vec<Ended>>>,
+    workers: JoinHandle<anyhow::Result<Vec<WorkerResult>>>,
 }
 
 impl Load {
     /// Begins to call the bank at `address`, so many times a second, for so long.
-    pub(super) fn begin(
+    pub(super) fn start(
         plan: Plan,
-        game: Game,
+        game: GameClient,
         address: SocketAddr,
         rate: f64,
         lasting: Duration,
@@ -158,31 +161,32 @@ impl Load {
             let first = || {
                 let runtime =
                     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-                let token = runtime.block_on(super::worker::first_token(&game, address))?;
+                let token = runtime.block_on(super::worker::fetch_token(&game, address))?;
                 anyhow::Ok((runtime, token))
             };
             scope.spawn(first).join().map_err(|_| anyhow::anyhow!("the load panicked"))?
         })?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count far below 2^53")]
         let count = (lasting.as_secs_f64() * rate) as u64;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(LoadState {
             plan,
             game,
             token: RwLock::new(token),
-            seen: Mutex::default(),
-            begun: Instant::now(),
+            stats: Mutex::default(),
+            started: Instant::now(),
             rate,
-            count,
-            due: Semaphore::new(0),
-            next: AtomicU64::new(0),
+            calls_max: count,
+            due_permits: Semaphore::new(0),
+            next_call: AtomicU64::new(0),
         });
         let pacer = Arc::clone(&shared);
-        std::thread::spawn(move || pacer.pace());
-        let of_lanes = Arc::clone(&shared);
+        std::thread::spawn(move || pacer.run_pacer());
+        let worker_state = Arc::clone(&shared);
         let lanes = std::thread::spawn(move || {
             runtime.block_on(async {
-                let lanes = usize::try_from(of_lanes.plan.lanes)?;
-                let run = |lane| tokio::spawn(Lane::new(lane, Arc::clone(&of_lanes), receiver.clone()).run());
+                let lanes = usize::try_from(worker_state.plan.workers)?;
+                let run =
+                    |lane| tokio::spawn(Worker::new(lane, Arc::clone(&worker_state), receiver.clone()).run());
                 let tasks: Vec<_> = (0..lanes).map(run).collect();
                 let mut ended = Vec::new();
                 for task in tasks {
@@ -191,19 +195,19 @@ impl Load {
                 Ok(ended)
             })
         });
-        Ok(Self { shared, address: sender, lanes })
+        Ok(Self { state: shared, address: sender, workers: lanes })
     }
 
     /// Tells the lanes where the bank is now, or that it is down.
-    pub(super) fn bank_is_at(&self, address: Option<SocketAddr>) {
+    pub(super) fn set_bank_address(&self, address: Option<SocketAddr>) {
         // Lanes that all ended need no address.
         let _ = self.address.send(address);
     }
 
     /// Waits until every call is answered.
-    pub(super) fn end(self) -> anyhow::Result<(Arc<Shared>, Vec<Ended>)> {
-        let ended = self.lanes.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
-        Ok((self.shared, ended))
+    pub(super) fn wait(self) -> anyhow::Result<(Arc<LoadState>, Vec<WorkerResult>)> {
+        let ended = self.workers.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
+        Ok((self.state, ended))
     }
 }
 

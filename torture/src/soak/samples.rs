@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use pactolus_reports::latency::Latency;
 use pactolus_reports::table::mebibytes;
 
-use super::connection::Trouble;
+use super::connection::CallFailure;
 
 /// One look.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Sample {
     /// Seconds since the soak began.
     pub(super) at_s: f64,
     /// Which life of the process, from 0.
-    pub(super) life: usize,
+    pub(super) run_no: usize,
     pub(super) memory_bytes: u64,
     pub(super) handles: u64,
     pub(super) threads: u64,
@@ -28,7 +28,7 @@ pub(super) struct Sample {
     pub(super) calls: u64,
     pub(super) latency: Latency,
     /// Since the look before, by [`Trouble`].
-    pub(super) troubles: [u64; Trouble::ALL.len()],
+    pub(super) failures: [u64; CallFailure::ALL.len()],
     pub(super) unexpected: u64,
 }
 
@@ -39,7 +39,7 @@ impl Csv {
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
         let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
         let mut file = BufWriter::new(file);
-        let troubles = Trouble::ALL.map(Trouble::name).join(",");
+        let troubles = CallFailure::ALL.map(CallFailure::name).join(",");
         writeln!(
             file,
             "at_s,life,memory_mib,handles,threads,cpu_percent,store_mib,calls,p50_ms,p99_ms,longest_ms,{troubles},\
@@ -49,10 +49,10 @@ impl Csv {
     }
 
     pub(super) fn write(&mut self, sample: &Sample) -> anyhow::Result<()> {
-        let Sample { at_s, life, handles, threads, cpu_percent, calls, unexpected, .. } = sample;
+        let Sample { at_s, run_no: life, handles, threads, cpu_percent, calls, unexpected, .. } = sample;
         let (memory, store) = (mebibytes(sample.memory_bytes), mebibytes(sample.store_bytes));
         let Latency { p50_ms, p99_ms, longest_ms, .. } = sample.latency;
-        let troubles = sample.troubles.map(|count| count.to_string()).join(",");
+        let troubles = sample.failures.map(|count| count.to_string()).join(",");
         writeln!(
             self.0,
             "{at_s:.1},{life},{memory:.1},{handles},{threads},{cpu_percent:.0},{store:.1},{calls},{p50_ms:.2},\

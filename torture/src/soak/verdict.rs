@@ -18,42 +18,42 @@ use super::samples::Sample;
 
 /// A call, by milliseconds since the soak began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Call {
+pub(super) struct CallTiming {
     pub(super) due_ms: u64,
     pub(super) answered_ms: u64,
 }
 
-impl Call {
-    pub(super) const fn waited_ms(self) -> u64 {
+impl CallTiming {
+    pub(super) const fn wait_ms(self) -> u64 {
         self.answered_ms.saturating_sub(self.due_ms)
     }
 
     /// How much of its wait no kill excuses.
-    pub(super) fn waited_outside_ms(self, windows: &[Window]) -> u64 {
-        let excused: u64 = windows.iter().map(|window| window.share_of(self)).sum();
-        self.waited_ms().saturating_sub(excused)
+    pub(super) fn unexcused_wait_ms(self, windows: &[KillWindow]) -> u64 {
+        let excused: u64 = windows.iter().map(|window| window.overlap_ms(self)).sum();
+        self.wait_ms().saturating_sub(excused)
     }
 }
 
 /// When the bank was down for a kill, and some time afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Window {
+pub(super) struct KillWindow {
     pub(super) from_ms: u64,
     pub(super) to_ms: u64,
 }
 
-impl Window {
+impl KillWindow {
     /// Whether it has a moment of this time in it.
-    pub(super) const fn meets(self, from_ms: u64, to_ms: u64) -> bool {
+    pub(super) const fn overlaps(self, from_ms: u64, to_ms: u64) -> bool {
         from_ms <= self.to_ms && self.from_ms <= to_ms
     }
 
-    pub(super) const fn holds(self, at_ms: u64) -> bool {
-        self.meets(at_ms, at_ms)
+    pub(super) const fn contains(self, at_ms: u64) -> bool {
+        self.overlaps(at_ms, at_ms)
     }
 
     /// How much of a call's wait was in it.
-    fn share_of(self, call: Call) -> u64 {
+    fn overlap_ms(self, call: CallTiming) -> u64 {
         call.answered_ms.min(self.to_ms).saturating_sub(call.due_ms.max(self.from_ms))
     }
 }
@@ -104,11 +104,11 @@ pub(super) enum Finding {
     )]
     Stall { calls: usize, longest_ms: u64, at_s: u64, allowed_ms: u64 },
     #[error("{what}: {seen} after {at_s:.0} s, where {allowed} are allowed")]
-    TooMany { what: &'static str, seen: u64, allowed: u64, at_s: f64 },
+    LimitExceeded { what: &'static str, seen: u64, allowed: u64, at_s: f64 },
     #[error(
         "{what} leaks: from {before} in the second quarter of the longest life to {after} in its last, where {allowed} more are allowed"
     )]
-    Growth { what: &'static str, before: u64, after: u64, allowed: u64 },
+    Leak { what: &'static str, before: u64, after: u64, allowed: u64 },
 }
 
 /// How a quantity went on in the longest life.
@@ -121,55 +121,64 @@ pub(super) struct Growth {
 }
 
 /// A quantity that is watched.
-struct Watched {
-    what: &'static str,
-    of: fn(&Sample) -> u64,
-    most: u64,
-    growth_most: u64,
+struct Metric {
+    name: &'static str,
+    value: fn(&Sample) -> u64,
+    limit: u64,
+    growth_limit: u64,
 }
 
 /// All that breaks the rules.
-pub(super) fn judge(samples: &[Sample], slow: &[Call], windows: &[Window], rules: &Rules) -> Vec<Finding> {
+pub(super) fn judge(
+    samples: &[Sample],
+    slow: &[CallTiming],
+    windows: &[KillWindow],
+    rules: &Rules,
+) -> Vec<Finding> {
     let watched = [
-        Watched {
-            what: "MiB of memory",
-            of: |sample| sample.memory_bytes >> 20,
-            most: rules.memory_max_bytes >> 20,
-            growth_most: rules.growth_max_bytes >> 20,
+        Metric {
+            name: "MiB of memory",
+            value: |sample| sample.memory_bytes >> 20,
+            limit: rules.memory_max_bytes >> 20,
+            growth_limit: rules.growth_max_bytes >> 20,
         },
-        Watched {
-            what: "file handles",
-            of: |sample| sample.handles,
-            most: rules.handles_max,
-            growth_most: rules.handles_growth_max,
+        Metric {
+            name: "file handles",
+            value: |sample| sample.handles,
+            limit: rules.handles_max,
+            growth_limit: rules.handles_growth_max,
         },
-        Watched {
-            what: "threads",
-            of: |sample| sample.threads,
-            most: rules.threads_max,
-            growth_most: rules.threads_growth_max,
+        Metric {
+            name: "threads",
+            value: |sample| sample.threads,
+            limit: rules.threads_max,
+            growth_limit: rules.threads_growth_max,
         },
     ];
-    let too_many = watched.iter().filter_map(|Watched { what, of, most, .. }| {
+    let too_many = watched.iter().filter_map(|Metric { name: what, value: of, limit: most, .. }| {
         let sample = samples.iter().max_by_key(|sample| of(sample))?;
         let seen = of(sample);
-        (seen > *most).then_some(Finding::TooMany { what, seen, allowed: *most, at_s: sample.at_s })
+        (seen > *most).then_some(Finding::LimitExceeded { what, seen, allowed: *most, at_s: sample.at_s })
     });
-    let growing = watched.iter().filter_map(|Watched { what, of, growth_most, .. }| {
-        let Growth { before, after } = growth(samples, rules, *of)?;
-        let allowed = *growth_most;
-        (after > before + allowed).then_some(Finding::Growth { what, before, after, allowed })
-    });
-    stall(slow, windows, rules).into_iter().chain(too_many).chain(growing).collect()
+    let growing =
+        watched.iter().filter_map(|Metric { name: what, value: of, growth_limit: growth_most, .. }| {
+            let Growth { before, after } = growth(samples, rules, *of)?;
+            let allowed = *growth_most;
+            (after > before + allowed).then_some(Finding::Leak { what, before, after, allowed })
+        });
+    find_stall(slow, windows, rules).into_iter().chain(too_many).chain(growing).collect()
 }
 
 /// The calls that a kill met.
-pub(super) fn around<'a>(slow: &'a [Call], windows: &'a [Window]) -> impl Iterator<Item = Call> + 'a {
-    slow.iter().copied().filter(|call| windows.iter().any(|window| window.share_of(*call) > 0))
+pub(super) fn calls_around_kills<'a>(
+    slow: &'a [CallTiming],
+    windows: &'a [KillWindow],
+) -> impl Iterator<Item = CallTiming> + 'a {
+    slow.iter().copied().filter(|call| windows.iter().any(|window| window.overlap_ms(*call) > 0))
 }
 
-fn stall(slow: &[Call], windows: &[Window], rules: &Rules) -> Option<Finding> {
-    let waits = || slow.iter().map(|call| (call.waited_outside_ms(windows), call));
+fn find_stall(slow: &[CallTiming], windows: &[KillWindow], rules: &Rules) -> Option<Finding> {
+    let waits = || slow.iter().map(|call| (call.unexcused_wait_ms(windows), call));
     let (longest_ms, longest) = waits().max_by_key(|(waited_ms, _)| *waited_ms)?;
     let calls = waits().filter(|(waited_ms, _)| *waited_ms > rules.stall_ms).count();
     let (at_s, allowed_ms) = (longest.due_ms / 1000, rules.stall_ms);
@@ -178,15 +187,15 @@ fn stall(slow: &[Call], windows: &[Window], rules: &Rules) -> Option<Finding> {
 
 /// How a quantity went on in the longest life, if that is long enough to tell.
 pub(super) fn growth(samples: &[Sample], rules: &Rules, of: fn(&Sample) -> u64) -> Option<Growth> {
-    let longest = samples.chunk_by(|one, next| one.life == next.life).max_by_key(|life| life.len())?;
+    let longest = samples.chunk_by(|one, next| one.run_no == next.run_no).max_by_key(|life| life.len())?;
     if longest.last()?.at_s - longest.first()?.at_s < rules.telling_life_s {
         return None;
     }
     let quarter = longest.len() / 4;
     let median = |samples: &[Sample]| {
-        let mut seen: Vec<_> = samples.iter().map(of).collect();
-        seen.sort_unstable();
-        seen.get(seen.len() / 2).copied()
+        let mut values: Vec<_> = samples.iter().map(of).collect();
+        values.sort_unstable();
+        values.get(values.len() / 2).copied()
     };
     Some(Growth {
         before: median(longest.get(quarter..2 * quarter)?)?,
@@ -208,13 +217,13 @@ mod tests {
 
     /// A life of two minutes and one of twenty, with a look every five seconds, at which `hold` makes of the seconds of
     /// the life what is held.
-    fn lives(hold: impl Fn(&mut Sample, f64)) -> Vec<Sample> {
+    fn two_runs(hold: impl Fn(&mut Sample, f64)) -> Vec<Sample> {
         let looks = (0..24).map(|look| (0, look)).chain((0..240).map(|look| (1, look)));
         let at = |(life, look): (usize, u32)| {
             let since = f64::from(look) * 5.0;
             let mut sample = Sample {
                 at_s: if life == 0 { since } else { 125.0 + since },
-                life,
+                run_no: life,
                 memory_bytes: 80 * MIB,
                 handles: 100,
                 threads: 12,
@@ -222,7 +231,7 @@ mod tests {
                 store_bytes: 0,
                 calls: 0,
                 latency: LatencySamples::default().summarize(),
-                troubles: Default::default(),
+                failures: Default::default(),
                 unexpected: 0,
             };
             hold(&mut sample, since);
@@ -232,73 +241,74 @@ mod tests {
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small figures")]
-    fn whole(figure: f64) -> u64 {
+    fn truncate(figure: f64) -> u64 {
         figure as u64
     }
 
-    fn judged(samples: &[Sample]) -> Vec<Finding> {
+    fn judge_samples(samples: &[Sample]) -> Vec<Finding> {
         judge(samples, &[], &[], &rules())
     }
 
     #[test]
-    fn what_levels_off_is_no_leak() {
-        assert_eq!(judged(&lives(|_, _| {})), []);
+    fn plateau_is_not_a_leak() {
+        assert_eq!(judge_samples(&two_runs(|_, _| {})), []);
         // Caches that fill in the first five minutes, and a peak now and then as when runs are merged.
-        let filling = lives(|sample, since| {
-            sample.memory_bytes += whole(since.min(300.0) / 2.0) * MIB + whole(since) % 7 / 6 * 40 * MIB;
-            sample.handles += whole(since) % 20;
+        let filling = two_runs(|sample, since| {
+            sample.memory_bytes +=
+                truncate(since.min(300.0) / 2.0) * MIB + truncate(since) % 7 / 6 * 40 * MIB;
+            sample.handles += truncate(since) % 20;
         });
-        assert_eq!(judged(&filling), []);
+        assert_eq!(judge_samples(&filling), []);
     }
 
     #[test]
-    fn what_goes_on_growing_is_a_leak() {
+    fn steady_growth_is_a_leak() {
         // Sixteen bytes a call, at 2,000 a second: under every bound, but it does not end.
-        let memory = lives(|sample, since| sample.memory_bytes += whole(since * 2000.0 * 16.0));
+        let memory = two_runs(|sample, since| sample.memory_bytes += truncate(since * 2000.0 * 16.0));
         assert!(
-            matches!(judged(&memory)[..], [Finding::Growth { what: "MiB of memory", .. }]),
+            matches!(judge_samples(&memory)[..], [Finding::Leak { what: "MiB of memory", .. }]),
             "{:?}",
-            judged(&memory)
+            judge_samples(&memory)
         );
         // It is told through a saw that is ten times as high as the growth between two of its teeth.
-        let saw = lives(|sample, since| {
-            sample.memory_bytes += whole(since * 2000.0 * 20.0) + whole(since) % 60 * MIB;
+        let saw = two_runs(|sample, since| {
+            sample.memory_bytes += truncate(since * 2000.0 * 20.0) + truncate(since) % 60 * MIB;
         });
         assert!(
-            matches!(judged(&saw)[..], [Finding::Growth { what: "MiB of memory", .. }]),
+            matches!(judge_samples(&saw)[..], [Finding::Leak { what: "MiB of memory", .. }]),
             "{:?}",
-            judged(&saw)
+            judge_samples(&saw)
         );
-        let handles = lives(|sample, since| sample.handles += whole(since / 20.0));
-        assert!(matches!(judged(&handles)[..], [Finding::Growth { what: "file handles", .. }]));
-        let threads = lives(|sample, since| sample.threads += whole(since / 200.0));
-        assert!(matches!(judged(&threads)[..], [Finding::Growth { what: "threads", .. }]));
+        let handles = two_runs(|sample, since| sample.handles += truncate(since / 20.0));
+        assert!(matches!(judge_samples(&handles)[..], [Finding::Leak { what: "file handles", .. }]));
+        let threads = two_runs(|sample, since| sample.threads += truncate(since / 200.0));
+        assert!(matches!(judge_samples(&threads)[..], [Finding::Leak { what: "threads", .. }]));
     }
 
     #[test]
-    fn a_short_life_tells_nothing_of_growth_but_is_bounded() {
-        let samples = lives(|sample, since| sample.memory_bytes += whole(since * 2000.0 * 16.0));
-        let short: Vec<_> = samples.into_iter().filter(|sample| sample.life == 0).collect();
+    fn short_run_is_checked_against_limits_only() {
+        let samples = two_runs(|sample, since| sample.memory_bytes += truncate(since * 2000.0 * 16.0));
+        let short: Vec<_> = samples.into_iter().filter(|sample| sample.run_no == 0).collect();
         assert_eq!(growth(&short, &rules(), |sample| sample.memory_bytes), None);
-        assert_eq!(judged(&short), []);
+        assert_eq!(judge_samples(&short), []);
         let mut large = short;
         large[3].memory_bytes = 301 * MIB;
-        let expected = Finding::TooMany { what: "MiB of memory", seen: 301, allowed: 300, at_s: 15.0 };
-        assert_eq!(judged(&large), [expected]);
+        let expected = Finding::LimitExceeded { what: "MiB of memory", seen: 301, allowed: 300, at_s: 15.0 };
+        assert_eq!(judge_samples(&large), [expected]);
     }
 
     #[test]
-    fn a_stall_is_found_and_named() {
+    fn stall_is_reported() {
         let slow = [(1000, 1500), (7000, 9001), (8000, 12_000)];
-        let slow = slow.map(|(due_ms, answered_ms)| Call { due_ms, answered_ms });
-        let found = judge(&lives(|_, _| {}), &slow, &[], &rules());
+        let slow = slow.map(|(due_ms, answered_ms)| CallTiming { due_ms, answered_ms });
+        let found = judge(&two_runs(|_, _| {}), &slow, &[], &rules());
         assert_eq!(found, [Finding::Stall { calls: 2, longest_ms: 4000, at_s: 8, allowed_ms: 2000 }]);
-        assert_eq!(judge(&lives(|_, _| {}), &slow[..1], &[], &rules()), []);
+        assert_eq!(judge(&two_runs(|_, _| {}), &slow[..1], &[], &rules()), []);
     }
 
     #[test]
-    fn a_stall_around_a_kill_is_not_counted() {
-        let window = Window { from_ms: 10_000, to_ms: 15_000 };
+    fn stall_around_a_kill_is_excused() {
+        let window = KillWindow { from_ms: 10_000, to_ms: 15_000 };
         let cases = [
             // Due before the kill, in it, and just before its end.
             (9000, 12_500, 0),
@@ -312,7 +322,8 @@ mod tests {
             (14_000, 18_000, 1),
         ];
         for (due_ms, answered_ms, findings) in cases {
-            let found = judge(&lives(|_, _| {}), &[Call { due_ms, answered_ms }], &[window], &rules());
+            let found =
+                judge(&two_runs(|_, _| {}), &[CallTiming { due_ms, answered_ms }], &[window], &rules());
             assert_eq!(found.len(), findings, "{due_ms} {answered_ms}");
         }
     }

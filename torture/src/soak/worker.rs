@@ -14,75 +14,75 @@ use pactolus_types::OpenId;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::calls::{self, Game, Kind, Player, Turn, is_pushed, pushed_openid};
-use super::connection::{Answered, Connection, Request, Trouble};
-use super::load::Shared;
-use super::reconcile::{Does, Fate, LaneBooks, LaneNo, Sent};
+use super::calls::{self, GameClient, OpKind, PlayerSession, WorkItem, pushed_openid, uses_pushed_login};
+use super::connection::{ApiRequest, ApiResponse, CallFailure, Connection};
+use super::load::LoadState;
+use super::reconcile::{OrderStatus, SoakOrder, SoakOrderKind, WorkerId, WorkerOrders};
 
 /// How long a lane waits before it asks again.
-const PAUSE: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How many of its newest pays a lane remembers, to cancel them.
-const PAYS_KEPT: usize = 64;
+const CANCELLABLE_PAYS_MAX: usize = 64;
 
 /// How many calls a connection carries at least and how many more at most.
-const CALLS_MIN: u64 = 500;
-const CALLS_MORE: u64 = 1000;
+const CONNECTION_CALLS_MIN: u64 = 500;
+const CONNECTION_CALLS_EXTRA: u64 = 1000;
 
 /// What the choices of a turn are drawn for.
-const FOR_TURN: u64 = 1;
-const FOR_PLAYER: u64 = 2;
-const FOR_OLD_ORDER: u64 = 3;
-const FOR_CONNECTION: u64 = 4;
-const FOR_KEY: u64 = 5;
+const DRAW_WORK_ITEM: u64 = 1;
+const DRAW_PLAYER: u64 = 2;
+const DRAW_OLD_ORDER: u64 = 3;
+const DRAW_CONNECTION: u64 = 4;
+const DRAW_SESSION_KEY: u64 = 5;
 
 /// A lane.
-pub(super) struct Lane {
-    number: LaneNo,
-    shared: Arc<Shared>,
-    bank: watch::Receiver<Option<SocketAddr>>,
+pub(super) struct Worker {
+    number: WorkerId,
+    load: Arc<LoadState>,
+    bank_address: watch::Receiver<Option<SocketAddr>>,
     connection: Option<Connection>,
     calls_left: u64,
-    players: HashMap<u64, Player>,
-    books: LaneBooks,
-    pays: VecDeque<usize>,
+    players: HashMap<u64, PlayerSession>,
+    orders: WorkerOrders,
+    cancellable_pays: VecDeque<usize>,
     /// The id of the newest refusal.
-    rid: Option<String>,
+    last_rid: Option<String>,
     /// How many turns it had.
     turns: u64,
 }
 
 /// What a lane leaves.
-pub(super) struct Ended {
-    pub(super) books: LaneBooks,
+pub(super) struct WorkerResult {
+    pub(super) ledger: WorkerOrders,
     /// Players who log in by a code, by the id that the bank gave them.
     pub(super) players: Vec<(OpenId, u64)>,
 }
 
 /// What an answer to a signed call says.
-enum Said {
+enum ParsedReply {
     Done,
     Refused(ApiError),
     /// Nothing that can be an answer to this call; with its status.
-    Nonsense(u16),
+    Malformed(u16),
 }
 
 /// A part of an answer that every route of the game's has.
 #[derive(Deserialize)]
-struct Code {
+struct ErrcodeBody {
     #[serde(default)]
     errcode: i32,
 }
 
 /// What a login by a code answers.
 #[derive(Deserialize)]
-struct LoggedIn {
+struct LoginBody {
     openid: String,
     session_key: String,
 }
 
 /// The token that a game has before its first call.
-pub(super) async fn first_token(game: &Game, address: SocketAddr) -> anyhow::Result<AccessToken> {
+pub(super) async fn fetch_token(game: &GameClient, address: SocketAddr) -> anyhow::Result<AccessToken> {
     let mut connection =
         Connection::open(address).await.map_err(|_| anyhow::anyhow!("the bank takes nothing"))?;
     let answered = connection.exchange(game.token()).await;
@@ -94,207 +94,219 @@ pub(super) async fn first_token(game: &Game, address: SocketAddr) -> anyhow::Res
     }
 }
 
-impl Lane {
+impl Worker {
     pub(super) fn new(
-        number: LaneNo,
-        shared: Arc<Shared>,
+        number: WorkerId,
+        shared: Arc<LoadState>,
         bank: watch::Receiver<Option<SocketAddr>>,
     ) -> Self {
         Self {
             number,
-            shared,
-            bank,
+            load: shared,
+            bank_address: bank,
             connection: None,
             calls_left: 0,
             players: HashMap::new(),
-            books: LaneBooks::default(),
-            pays: VecDeque::new(),
-            rid: None,
+            orders: WorkerOrders::default(),
+            cancellable_pays: VecDeque::new(),
+            last_rid: None,
             turns: 0,
         }
     }
 
     /// Takes turns until there are no more.
-    pub(super) async fn run(mut self) -> anyhow::Result<Ended> {
-        let shared = Arc::clone(&self.shared);
-        while let Some((_, due)) = shared.turn().await {
+    pub(super) async fn run(mut self) -> anyhow::Result<WorkerResult> {
+        let shared = Arc::clone(&self.load);
+        while let Some((_, due)) = shared.next_turn().await {
             self.turns += 1;
-            let kind = self.take(Turn::of(self.draw(FOR_TURN))).await?;
-            shared.answered(kind, due);
+            let kind = self.run_item(WorkItem::pick(self.draw(DRAW_WORK_ITEM))).await?;
+            shared.record_answer(kind, due);
         }
-        let by_code = self.players.values().filter(|player| !is_pushed(player.number));
+        let by_code = self.players.values().filter(|player| !uses_pushed_login(player.number));
         let players = by_code.map(|player| (player.openid, player.number)).collect();
-        Ok(Ended { books: self.books, players })
+        Ok(WorkerResult { ledger: self.orders, players })
     }
 
     /// Does what a turn is for, or something that has to be done before; tells which.
-    async fn take(&mut self, turn: Turn) -> anyhow::Result<Kind> {
-        let next = self.shared.plan.order(self.number, self.books.fates.len());
-        let drawn = self.shared.plan.player(self.number, self.draw(FOR_PLAYER));
-        let number = if turn == Turn::NewOrder { next.player } else { drawn };
+    async fn run_item(&mut self, turn: WorkItem) -> anyhow::Result<OpKind> {
+        let next = self.load.plan.order(self.number, self.orders.statuses.len());
+        let drawn = self.load.plan.player(self.number, self.draw(DRAW_PLAYER));
+        let number = if turn == WorkItem::NewOrder { next.player } else { drawn };
         let Some(player) = self.players.get(&number).cloned() else { return self.log_in(number).await };
         let kind = match turn {
-            Turn::NewOrder => return self.new_order(&next, &player).await,
-            Turn::Other(Kind::Login | Kind::PushSession) => return self.log_in(number).await,
+            WorkItem::NewOrder => return self.new_order(&next, &player).await,
+            WorkItem::Other(OpKind::Login | OpKind::PushSession) => return self.log_in(number).await,
             // The other lanes have the token from this one.
-            Turn::Other(Kind::Token | Kind::StableToken) if self.number != 0 => Kind::GetBalance,
-            Turn::Other(kind) => kind,
+            WorkItem::Other(OpKind::Token | OpKind::StableToken) if self.number != 0 => OpKind::GetBalance,
+            WorkItem::Other(kind) => kind,
         };
         match kind {
-            Kind::CancelPay => match self.pays.pop_front() {
-                Some(number) => return self.cancel(number).await,
-                None => return self.balance(&player).await,
+            OpKind::CancelPay => match self.cancellable_pays.pop_front() {
+                Some(number) => return self.cancel_pay(number).await,
+                None => return self.get_balance(&player).await,
             },
-            Kind::Repeat => match self.old_order() {
-                Some(number) => return self.repeat(number).await,
-                None => return self.balance(&player).await,
+            OpKind::Repeat => match self.pick_old_order() {
+                Some(number) => return self.replay_order(number).await,
+                None => return self.get_balance(&player).await,
             },
-            Kind::Order => match self.old_order() {
-                Some(number) => self.look_up(number).await?,
-                None => return self.balance(&player).await,
+            OpKind::Order => match self.pick_old_order() {
+                Some(number) => self.look_up_order(number).await?,
+                None => return self.get_balance(&player).await,
             },
-            Kind::Explain => match self.rid.take() {
-                Some(rid) => self.explain(&rid).await?,
-                None => return self.balance(&player).await,
+            OpKind::Explain => match self.last_rid.take() {
+                Some(rid) => self.explain_rejection(&rid).await?,
+                None => return self.get_balance(&player).await,
             },
-            Kind::WrongSignature => self.wrong(&next, &player).await?,
-            Kind::Statement => self.expect_status(kind, &[200], |_| calls::statement(&player)).await?,
-            Kind::Totals => self.expect_status(kind, &[200], |lane| lane.game().totals()).await?,
-            Kind::CheckSession => {
-                let answered =
-                    self.ask(kind, |lane| calls::check_session(&player, &lane.shared.token())).await?;
+            OpKind::WrongSignature => self.send_wrong_signature(&next, &player).await?,
+            OpKind::Statement => self.expect_status(kind, &[200], |_| calls::statement(&player)).await?,
+            OpKind::Totals => self.expect_status(kind, &[200], |lane| lane.game().totals()).await?,
+            OpKind::CheckSession => {
+                let answered = self
+                    .call_until_answered(kind, |lane| calls::check_session(&player, &lane.load.token()))
+                    .await?;
                 self.expect_code(kind, &answered, 0);
             }
-            Kind::Token => self.ask_token(kind, |lane| lane.game().token()).await?,
-            Kind::StableToken => self.ask_token(kind, |lane| lane.game().stable_token()).await?,
-            Kind::GetBalance | Kind::Present | Kind::Pay | Kind::Login | Kind::PushSession => {
-                return self.balance(&player).await;
+            OpKind::Token => self.refresh_token(kind, |lane| lane.game().token()).await?,
+            OpKind::StableToken => self.refresh_token(kind, |lane| lane.game().stable_token()).await?,
+            OpKind::GetBalance | OpKind::Present | OpKind::Pay | OpKind::Login | OpKind::PushSession => {
+                return self.get_balance(&player).await;
             }
         }
         Ok(kind)
     }
 
-    async fn new_order(&mut self, sent: &Sent, player: &Player) -> anyhow::Result<Kind> {
-        let number = self.books.fates.len();
-        self.books.fates.push(Fate::Open);
-        let kind = if sent.does == Does::Pay { Kind::Pay } else { Kind::Present };
-        let answered = self.ask(kind, |lane| lane.game().order(sent, player, &lane.shared.token())).await?;
-        let said = match sent.does {
-            Does::Present => said::<Present>(&answered, |reply| reply.bill_no == sent.bill_no),
-            Does::Pay => said::<Pay>(&answered, |reply| reply.bill_no == sent.bill_no),
+    async fn new_order(&mut self, sent: &SoakOrder, player: &PlayerSession) -> anyhow::Result<OpKind> {
+        let number = self.orders.statuses.len();
+        self.orders.statuses.push(OrderStatus::Pending);
+        let kind = if sent.kind == SoakOrderKind::Pay { OpKind::Pay } else { OpKind::Present };
+        let answered = self
+            .call_until_answered(kind, |lane| lane.game().order(sent, player, &lane.load.token()))
+            .await?;
+        let reply = match sent.kind {
+            SoakOrderKind::Present => {
+                parse_signed_reply::<Present>(&answered, |reply| reply.bill_no == sent.bill_no)
+            }
+            SoakOrderKind::Pay => parse_signed_reply::<Pay>(&answered, |reply| reply.bill_no == sent.bill_no),
         };
-        let fate = match said {
-            Said::Done => Fate::Applied,
+        let status = match reply {
+            ParsedReply::Done => OrderStatus::Applied,
             // It answers a call that was asked again after its first answer was lost.
-            Said::Refused(refused) if is_replay(&refused, sent) => Fate::Applied,
-            Said::Refused(refused) if refused.code() == Some(ErrorCode::BalanceNotEnough) => Fate::Refused,
+            ParsedReply::Refused(refused) if is_replay(&refused, sent) => OrderStatus::Applied,
+            ParsedReply::Refused(refused) if refused.code() == Some(ErrorCode::BalanceNotEnough) => {
+                OrderStatus::Refused
+            }
             other => {
-                self.surprise(kind, &other);
-                Fate::Open
+                self.report_unexpected(kind, &other);
+                OrderStatus::Pending
             }
         };
-        self.books.fates[number] = fate;
-        let is_applied = fate == Fate::Applied;
-        if is_applied && sent.does == Does::Pay {
-            self.pays.push_back(number);
-            if self.pays.len() > PAYS_KEPT {
-                self.pays.pop_front();
+        self.orders.statuses[number] = status;
+        let is_applied = status == OrderStatus::Applied;
+        if is_applied && sent.kind == SoakOrderKind::Pay {
+            self.cancellable_pays.push_back(number);
+            if self.cancellable_pays.len() > CANCELLABLE_PAYS_MAX {
+                self.cancellable_pays.pop_front();
             }
         }
         Ok(kind)
     }
 
-    async fn cancel(&mut self, number: usize) -> anyhow::Result<Kind> {
-        let sent = self.shared.plan.order(self.number, number);
-        let player = self.player_of(&sent);
-        let kind = Kind::CancelPay;
-        let cancel = |lane: &Self| lane.game().cancel(sent.bill_no, &player, &lane.shared.token());
-        let answered = self.ask(kind, cancel).await?;
-        match said::<CancelPay>(&answered, |reply| reply.bill_no == sent.bill_no) {
-            Said::Done => self.books.fates[number] = Fate::Cancelled,
+    async fn cancel_pay(&mut self, number: usize) -> anyhow::Result<OpKind> {
+        let sent = self.load.plan.order(self.number, number);
+        let player = self.player_for(&sent);
+        let kind = OpKind::CancelPay;
+        let cancel = |lane: &Self| lane.game().cancel(sent.bill_no, &player, &lane.load.token());
+        let answered = self.call_until_answered(kind, cancel).await?;
+        match parse_signed_reply::<CancelPay>(&answered, |reply| reply.bill_no == sent.bill_no) {
+            ParsedReply::Done => self.orders.statuses[number] = OrderStatus::Cancelled,
             // No other call cancels it, so it was this one, when its answer was lost.
-            Said::Refused(refused) if refused.code() == Some(ErrorCode::OrderCanceled) => {
-                self.books.fates[number] = Fate::Cancelled;
+            ParsedReply::Refused(refused) if refused.code() == Some(ErrorCode::OrderCanceled) => {
+                self.orders.statuses[number] = OrderStatus::Cancelled;
             }
-            other => self.surprise(kind, &other),
+            other => self.report_unexpected(kind, &other),
         }
         Ok(kind)
     }
 
     /// Sends an order again that is known to be there.
-    async fn repeat(&mut self, number: usize) -> anyhow::Result<Kind> {
-        let sent = self.shared.plan.order(self.number, number);
-        let player = self.player_of(&sent);
-        let kind = Kind::Repeat;
-        let answered = self.ask(kind, |lane| lane.game().order(&sent, &player, &lane.shared.token())).await?;
-        let said = match sent.does {
-            Does::Present => said::<Present>(&answered, |_| true),
-            Does::Pay => said::<Pay>(&answered, |_| true),
+    async fn replay_order(&mut self, number: usize) -> anyhow::Result<OpKind> {
+        let sent = self.load.plan.order(self.number, number);
+        let player = self.player_for(&sent);
+        let kind = OpKind::Repeat;
+        let answered = self
+            .call_until_answered(kind, |lane| lane.game().order(&sent, &player, &lane.load.token()))
+            .await?;
+        let said = match sent.kind {
+            SoakOrderKind::Present => parse_signed_reply::<Present>(&answered, |_| true),
+            SoakOrderKind::Pay => parse_signed_reply::<Pay>(&answered, |_| true),
         };
         match said {
-            Said::Refused(refused) if is_replay(&refused, &sent) => {}
-            other => self.surprise(kind, &other),
+            ParsedReply::Refused(refused) if is_replay(&refused, &sent) => {}
+            other => self.report_unexpected(kind, &other),
         }
         Ok(kind)
     }
 
-    async fn balance(&mut self, player: &Player) -> anyhow::Result<Kind> {
-        let kind = Kind::GetBalance;
-        let answered = self.ask(kind, |lane| lane.game().balance(player, &lane.shared.token())).await?;
-        match said::<GetBalance>(&answered, |reply| reply.balance <= reply.save_sum) {
-            Said::Done => {}
-            other => self.surprise(kind, &other),
+    async fn get_balance(&mut self, player: &PlayerSession) -> anyhow::Result<OpKind> {
+        let kind = OpKind::GetBalance;
+        let answered =
+            self.call_until_answered(kind, |lane| lane.game().balance(player, &lane.load.token())).await?;
+        match parse_signed_reply::<GetBalance>(&answered, |reply| reply.balance <= reply.save_sum) {
+            ParsedReply::Done => {}
+            other => self.report_unexpected(kind, &other),
         }
         Ok(kind)
     }
 
-    async fn wrong(&mut self, sent: &Sent, player: &Player) -> anyhow::Result<()> {
-        let kind = Kind::WrongSignature;
-        let answered = self.ask(kind, |lane| lane.game().wrong(sent, player, &lane.shared.token())).await?;
-        match said::<Present>(&answered, |_| true) {
-            Said::Refused(refused) if refused.code() == Some(ErrorCode::SigError) => {
-                self.rid = refused.errmsg.rsplit_once(" rid: ").map(|(_, rid)| rid.to_owned());
+    async fn send_wrong_signature(&mut self, sent: &SoakOrder, player: &PlayerSession) -> anyhow::Result<()> {
+        let kind = OpKind::WrongSignature;
+        let answered = self
+            .call_until_answered(kind, |lane| lane.game().wrong_signature(sent, player, &lane.load.token()))
+            .await?;
+        match parse_signed_reply::<Present>(&answered, |_| true) {
+            ParsedReply::Refused(refused) if refused.code() == Some(ErrorCode::SigError) => {
+                self.last_rid = refused.errmsg.rsplit_once(" rid: ").map(|(_, rid)| rid.to_owned());
             }
-            other => self.surprise(kind, &other),
+            other => self.report_unexpected(kind, &other),
         }
         Ok(())
     }
 
     /// Asks why a call was refused. The bank forgets that when it is started again, or when many others were refused.
-    async fn explain(&mut self, rid: &str) -> anyhow::Result<()> {
-        self.expect_status(Kind::Explain, &[200, 404], |_| calls::explain(rid)).await
+    async fn explain_rejection(&mut self, rid: &str) -> anyhow::Result<()> {
+        self.expect_status(OpKind::Explain, &[200, 404], |_| calls::explain(rid)).await
     }
 
-    async fn look_up(&mut self, number: usize) -> anyhow::Result<()> {
-        let sent = self.shared.plan.order(self.number, number);
-        let answered = self.ask(Kind::Order, |_| calls::look_up(&sent)).await?;
+    async fn look_up_order(&mut self, number: usize) -> anyhow::Result<()> {
+        let sent = self.load.plan.order(self.number, number);
+        let answered = self.call_until_answered(OpKind::Order, |_| calls::look_up(&sent)).await?;
         let filed: serde_json::Value = serde_json::from_slice(&answered.body).unwrap_or_default();
-        let is_cancelled = self.books.fates[number] == Fate::Cancelled;
+        let is_cancelled = self.orders.statuses[number] == OrderStatus::Cancelled;
         if filed["receipt"]["coins"] != sent.coins.get() || filed["cancel"].is_null() == is_cancelled {
-            self.shared.unexpected(Kind::Order, &String::from_utf8_lossy(&answered.body));
+            self.load.record_unexpected(OpKind::Order, &String::from_utf8_lossy(&answered.body));
         }
         Ok(())
     }
 
-    async fn log_in(&mut self, number: u64) -> anyhow::Result<Kind> {
-        let (kind, player) = if is_pushed(number) {
-            let drawn = u128::from(self.draw(FOR_KEY)) << 64 | u128::from(number);
+    async fn log_in(&mut self, number: u64) -> anyhow::Result<OpKind> {
+        let (kind, player) = if uses_pushed_login(number) {
+            let drawn = u128::from(self.draw(DRAW_SESSION_KEY)) << 64 | u128::from(number);
             let key = SessionKey::from_bytes(&drawn.to_le_bytes());
             let openid = pushed_openid(number);
-            let kind = Kind::PushSession;
+            let kind = OpKind::PushSession;
             self.expect_status(kind, &[200], |_| calls::push_session(openid, &key)).await?;
-            (kind, Player { number, openid, key })
+            (kind, PlayerSession { number, openid, key })
         } else {
-            let kind = Kind::Login;
-            let answered = self.ask(kind, |lane| lane.game().login(number)).await?;
-            let told: Option<LoggedIn> = serde_json::from_slice(&answered.body).ok();
-            let read = |told: LoggedIn| {
+            let kind = OpKind::Login;
+            let answered = self.call_until_answered(kind, |lane| lane.game().login(number)).await?;
+            let login: Option<LoginBody> = serde_json::from_slice(&answered.body).ok();
+            let read = |told: LoginBody| {
                 let (openid, key) =
                     (OpenId::new(&told.openid).ok()?, SessionKey::new(&told.session_key).ok()?);
-                Some(Player { number, openid, key })
+                Some(PlayerSession { number, openid, key })
             };
-            let Some(player) = told.and_then(read) else {
-                self.shared.unexpected(kind, "no session");
+            let Some(player) = login.and_then(read) else {
+                self.load.record_unexpected(kind, "no session");
                 return Ok(kind);
             };
             (kind, player)
@@ -303,91 +315,106 @@ impl Lane {
         Ok(kind)
     }
 
-    async fn ask_token(&mut self, kind: Kind, make: impl Fn(&Self) -> Request) -> anyhow::Result<()> {
-        let answered = self.ask(kind, make).await?;
+    async fn refresh_token(
+        &mut self,
+        kind: OpKind,
+        make: impl Fn(&Self) -> ApiRequest,
+    ) -> anyhow::Result<()> {
+        let answered = self.call_until_answered(kind, make).await?;
         match TokenReply::parse(&answered.body) {
-            Ok(ReplyOutcome::Success(reply)) => self.shared.set_token(reply.access_token),
-            Ok(ReplyOutcome::Refused(refused)) => self.surprise(kind, &Said::Refused(refused)),
-            Err(_) => self.surprise(kind, &Said::Nonsense(answered.status)),
+            Ok(ReplyOutcome::Success(reply)) => self.load.set_token(reply.access_token),
+            Ok(ReplyOutcome::Refused(refused)) => {
+                self.report_unexpected(kind, &ParsedReply::Refused(refused))
+            }
+            Err(_) => self.report_unexpected(kind, &ParsedReply::Malformed(answered.status)),
         }
         Ok(())
     }
 
     async fn expect_status(
         &mut self,
-        kind: Kind,
+        kind: OpKind,
         statuses: &[u16],
-        make: impl Fn(&Self) -> Request,
+        make: impl Fn(&Self) -> ApiRequest,
     ) -> anyhow::Result<()> {
-        let answered = self.ask(kind, make).await?;
+        let answered = self.call_until_answered(kind, make).await?;
         if !statuses.contains(&answered.status) {
-            self.shared.unexpected(kind, &format!("status {}", answered.status));
+            self.load.record_unexpected(kind, &format!("status {}", answered.status));
         }
         Ok(())
     }
 
-    fn expect_code(&self, kind: Kind, answered: &Answered, expected: i32) {
-        let code = serde_json::from_slice(&answered.body).map(|Code { errcode }| errcode).ok();
+    fn expect_code(&self, kind: OpKind, answered: &ApiResponse, expected: i32) {
+        let code = serde_json::from_slice(&answered.body).map(|ErrcodeBody { errcode }| errcode).ok();
         if code != Some(expected) {
-            self.shared.unexpected(kind, &format!("errcode {code:?}"));
+            self.load.record_unexpected(kind, &format!("errcode {code:?}"));
         }
     }
 
-    fn surprise(&self, kind: Kind, said: &Said) {
+    fn report_unexpected(&self, kind: OpKind, said: &ParsedReply) {
         let words = match said {
-            Said::Done => "it was done".to_owned(),
-            Said::Refused(refused) => format!("errcode {}: {}", refused.errcode, refused.errmsg),
-            Said::Nonsense(status) => format!("an answer with status {status} that is none"),
+            ParsedReply::Done => "it was done".to_owned(),
+            ParsedReply::Refused(refused) => format!("errcode {}: {}", refused.errcode, refused.errmsg),
+            ParsedReply::Malformed(status) => format!("an answer with status {status} that is none"),
         };
-        self.shared.unexpected(kind, &words);
+        self.load.record_unexpected(kind, &words);
     }
 
     /// An order of any age that the bank has.
-    fn old_order(&self) -> Option<usize> {
-        let count = self.books.fates.len() as u64;
-        let number = usize::try_from(self.draw(FOR_OLD_ORDER).checked_rem(count)?).ok()?;
-        matches!(self.books.fates[number], Fate::Applied | Fate::Cancelled).then_some(number)
+    fn pick_old_order(&self) -> Option<usize> {
+        let count = self.orders.statuses.len() as u64;
+        let number = usize::try_from(self.draw(DRAW_OLD_ORDER).checked_rem(count)?).ok()?;
+        matches!(self.orders.statuses[number], OrderStatus::Applied | OrderStatus::Cancelled)
+            .then_some(number)
     }
 
-    fn player_of(&self, sent: &Sent) -> Player {
+    fn player_for(&self, sent: &SoakOrder) -> PlayerSession {
         self.players.get(&sent.player).cloned().expect("whoever has an order was logged in")
     }
 
     fn draw(&self, what: u64) -> u64 {
-        self.shared.plan.draw(self.number, self.turns, what)
+        self.load.plan.draw(self.number, self.turns, what)
     }
 
-    fn game(&self) -> &Game {
-        &self.shared.game
+    fn game(&self) -> &GameClient {
+        &self.load.game
     }
 
     /// Asks until there is an answer, signed anew each time, under the same bill number.
-    async fn ask(&mut self, kind: Kind, make: impl Fn(&Self) -> Request) -> anyhow::Result<Answered> {
+    async fn call_until_answered(
+        &mut self,
+        kind: OpKind,
+        make: impl Fn(&Self) -> ApiRequest,
+    ) -> anyhow::Result<ApiResponse> {
         let begun = Instant::now();
         loop {
-            let trouble = match self.try_once(make(self)).await? {
-                Ok(answered) if is_busy(&answered) => Trouble::Busy,
+            let failure = match self.attempt(make(self)).await? {
+                Ok(answered) if is_busy(&answered) => CallFailure::Busy,
                 Ok(answered) => return Ok(answered),
                 Err(trouble) => trouble,
             };
-            self.shared.troubled(trouble);
-            if begun.elapsed() > GIVE_UP {
-                bail!("no answer to a {} for {GIVE_UP:?}, the last time: {}", kind.name(), trouble.name());
+            self.load.record_failure(failure);
+            if begun.elapsed() > CALL_DEADLINE {
+                bail!(
+                    "no answer to a {} for {CALL_DEADLINE:?}, the last time: {}",
+                    kind.name(),
+                    failure.name()
+                );
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 
-    async fn try_once(&mut self, request: Request) -> anyhow::Result<Result<Answered, Trouble>> {
+    async fn attempt(&mut self, request: ApiRequest) -> anyhow::Result<Result<ApiResponse, CallFailure>> {
         if self.calls_left == 0 {
             self.connection = None;
-            self.calls_left = CALLS_MIN + self.draw(FOR_CONNECTION) % CALLS_MORE;
+            self.calls_left = CONNECTION_CALLS_MIN + self.draw(DRAW_CONNECTION) % CONNECTION_CALLS_EXTRA;
         }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => match Connection::open(self.bank_is_at().await?).await {
+            None => match Connection::open(self.wait_for_bank_address().await?).await {
                 Ok(connection) => connection,
-                Err(trouble) => return Ok(Err(trouble)),
+                Err(failure) => return Ok(Err(failure)),
             },
         };
         self.calls_left = self.calls_left.saturating_sub(1);
@@ -399,30 +426,30 @@ impl Lane {
     }
 
     /// A bank that is down is no trouble: back ends wait for it.
-    async fn bank_is_at(&mut self) -> anyhow::Result<SocketAddr> {
-        let address = *self.bank.wait_for(Option::is_some).await.context("the soak has ended")?;
+    async fn wait_for_bank_address(&mut self) -> anyhow::Result<SocketAddr> {
+        let address = *self.bank_address.wait_for(Option::is_some).await.context("the soak has ended")?;
         address.context("it was just there")
     }
 }
 
 /// When a call that is not answered ends the soak.
-const GIVE_UP: Duration = Duration::from_secs(120);
+const CALL_DEADLINE: Duration = Duration::from_secs(120);
 
-fn said<C: Call>(answered: &Answered, is_right: impl Fn(&C::Reply) -> bool) -> Said {
+fn parse_signed_reply<C: Call>(answered: &ApiResponse, is_right: impl Fn(&C::Reply) -> bool) -> ParsedReply {
     match parse_reply::<C>(&answered.body) {
-        Ok(ReplyOutcome::Refused(refused)) => Said::Refused(refused),
-        Ok(ReplyOutcome::Success(reply)) if is_right(&reply) => Said::Done,
-        Ok(ReplyOutcome::Success(_)) | Err(_) => Said::Nonsense(answered.status),
+        Ok(ReplyOutcome::Refused(refused)) => ParsedReply::Refused(refused),
+        Ok(ReplyOutcome::Success(reply)) if is_right(&reply) => ParsedReply::Done,
+        Ok(ReplyOutcome::Success(_)) | Err(_) => ParsedReply::Malformed(answered.status),
     }
 }
 
-fn is_busy(answered: &Answered) -> bool {
-    let code = serde_json::from_slice(&answered.body).map(|Code { errcode }| errcode);
+fn is_busy(answered: &ApiResponse) -> bool {
+    let code = serde_json::from_slice(&answered.body).map(|ErrcodeBody { errcode }| errcode);
     answered.status == 503 || code.is_ok_and(|code| code == ErrorCode::SystemError.code())
 }
 
 /// Whether the bank says that the very order is there.
-fn is_replay(refused: &ApiError, sent: &Sent) -> bool {
+fn is_replay(refused: &ApiError, sent: &SoakOrder) -> bool {
     let existing = refused.existing.as_ref().is_some_and(|order| order.bill_no == sent.bill_no);
     refused.code() == Some(ErrorCode::OrderExist) && existing
 }

@@ -12,15 +12,15 @@ use pactolus_protocol::{
 };
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
-use super::http::{Http, NoAnswer};
-use super::{APPID, MIDAS_KEY, Name, OFFER, SANDBOX_MIDAS_KEY, SESSION_KEY, TOKEN, VALID};
-use crate::history::account::{Asked, Sums, Told};
+use super::http::{HttpClient, SendError};
+use super::{APPID, AccountId, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY, SESSION_KEY, TOKEN, VALID};
+use crate::history::account::{Balances, Invocation, Response};
 
 /// What came of a try.
 #[derive(Debug)]
-pub(crate) enum Tried {
+pub(crate) enum AttemptOutcome {
     /// The bank answered.
-    Told(Told),
+    Answered(Response),
     /// Nobody knows: no answer, or -1.
     Unknown,
     /// The bank cannot have seen it.
@@ -29,43 +29,43 @@ pub(crate) enum Tried {
 
 /// Calls `bank` about an account. It fails only if what came back is no answer at all.
 pub(crate) async fn call(
-    http: &Http,
+    http: &HttpClient,
     bank: SocketAddr,
-    name: Name,
-    asked: Asked,
+    name: AccountId,
+    invocation: Invocation,
     timeout: Duration,
-) -> anyhow::Result<Tried> {
+) -> anyhow::Result<AttemptOutcome> {
     let caller = caller(name);
     let bill_no = |bill| BillNo::new(&name.bill_no(bill)).expect(VALID);
     let amount = |coins| Amount::new(coins).expect(VALID);
-    let to = To { http, bank, environment: name.environment, timeout };
-    match asked {
-        Asked::Present { bill, coins } => {
+    let to = Endpoint { http, bank, environment: name.environment, timeout };
+    match invocation {
+        Invocation::Present { bill, coins } => {
             let (bill_no, present_counts) = (bill_no(bill), amount(coins));
             to.send(&Present { caller, present_counts, bill_no }).await
         }
-        Asked::Pay { bill, coins } => {
+        Invocation::Pay { bill, coins } => {
             let (bill_no, amt) = (bill_no(bill), amount(coins));
             to.send(&Pay { caller, amt, bill_no, pay_item: None, app_remark: None }).await
         }
-        Asked::Cancel { bill } => {
+        Invocation::Cancel { bill } => {
             to.send(&CancelPay { caller, bill_no: bill_no(bill), pay_item: None }).await
         }
-        Asked::Balance => to.send(&GetBalance { caller }).await,
+        Invocation::Balance => to.send(&GetBalance { caller }).await,
     }
-    .with_context(|| format!("{asked:?} on {name:?}"))
+    .with_context(|| format!("{invocation:?} on {name:?}"))
 }
 
 /// Which bank of the app's, and for how long an answer is waited for.
-struct To<'a> {
-    http: &'a Http,
+struct Endpoint<'a> {
+    http: &'a HttpClient,
     bank: SocketAddr,
     environment: Environment,
     timeout: Duration,
 }
 
-impl To<'_> {
-    async fn send<C: Call<Reply: Tells>>(&self, call: &C) -> anyhow::Result<Tried> {
+impl Endpoint<'_> {
+    async fn send<C: Call<Reply: ToResponse>>(&self, call: &C) -> anyhow::Result<AttemptOutcome> {
         let midas_key = match self.environment {
             Environment::Live => MIDAS_KEY,
             Environment::Sandbox => SANDBOX_MIDAS_KEY,
@@ -77,49 +77,51 @@ impl To<'_> {
         let body = signed_body(call, self.environment, &midas_key, Some((&session_key, &token)));
         let response = match self.http.send(self.bank, Method::POST, &path, body, self.timeout).await {
             Ok(response) => response,
-            Err(NoAnswer::NotSent(_)) => return Ok(Tried::NotSent),
-            Err(NoAnswer::BrokeOff(_) | NoAnswer::TimedOut(_)) => return Ok(Tried::Unknown),
+            Err(SendError::NotSent(_)) => return Ok(AttemptOutcome::NotSent),
+            Err(SendError::ConnectionLost(_) | SendError::Timeout(_)) => return Ok(AttemptOutcome::Unknown),
         };
         let text = || String::from_utf8_lossy(&response.body).into_owned();
         ensure!(response.status == 200, "it was answered with HTTP status {}: {}", response.status, text());
         Ok(match parse_reply::<C>(&response.body).with_context(text)? {
-            ReplyOutcome::Success(reply) => Tried::Told(reply.told()?),
+            ReplyOutcome::Success(reply) => AttemptOutcome::Answered(reply.to_response()?),
             ReplyOutcome::Refused(refused) => match (refused.errcode, refused.existing) {
-                (-1, _) => Tried::Unknown,
-                (90012, Some(order)) => Tried::Told(Told::Exists { balance: order.balance.get() }),
-                (90012, None) => Tried::Told(Told::AnotherExists),
-                (errcode, _) => Tried::Told(Told::Refused { errcode }),
+                (-1, _) => AttemptOutcome::Unknown,
+                (90012, Some(order)) => {
+                    AttemptOutcome::Answered(Response::Replayed { balance: order.balance.get() })
+                }
+                (90012, None) => AttemptOutcome::Answered(Response::Conflict),
+                (errcode, _) => AttemptOutcome::Answered(Response::Refused { errcode }),
             },
         })
     }
 }
 
 /// What a reply tells.
-trait Tells {
-    fn told(&self) -> anyhow::Result<Told>;
+trait ToResponse {
+    fn to_response(&self) -> anyhow::Result<Response>;
 }
 
-impl Tells for PresentReply {
-    fn told(&self) -> anyhow::Result<Told> {
-        Ok(Told::Given { balance: self.balance.get() })
+impl ToResponse for PresentReply {
+    fn to_response(&self) -> anyhow::Result<Response> {
+        Ok(Response::Presented { balance: self.balance.get() })
     }
 }
 
-impl Tells for PayReply {
-    fn told(&self) -> anyhow::Result<Told> {
-        Ok(Told::Taken { balance: self.balance.get(), gifted: self.used_gen_amt.get() })
+impl ToResponse for PayReply {
+    fn to_response(&self) -> anyhow::Result<Response> {
+        Ok(Response::Paid { balance: self.balance.get(), gifted: self.used_gen_amt.get() })
     }
 }
 
-impl Tells for CancelPayReply {
-    fn told(&self) -> anyhow::Result<Told> {
-        Ok(Told::GivenBack)
+impl ToResponse for CancelPayReply {
+    fn to_response(&self) -> anyhow::Result<Response> {
+        Ok(Response::Cancelled)
     }
 }
 
-impl Tells for BalanceReply {
-    fn told(&self) -> anyhow::Result<Told> {
-        let sums = Sums {
+impl ToResponse for BalanceReply {
+    fn to_response(&self) -> anyhow::Result<Response> {
+        let sums = Balances {
             balance: self.balance.get(),
             gen_balance: self.gen_balance.get(),
             save_amt: self.save_amt.get(),
@@ -130,11 +132,11 @@ impl Tells for BalanceReply {
         if sums.save_sum.checked_sub(sums.cost_sum) != Some(sums.balance) || sums.gen_balance > sums.balance {
             bail!("these sums cannot be: {sums:?}");
         }
-        Ok(Told::Sums(sums))
+        Ok(Response::Balances(sums))
     }
 }
 
-fn caller(name: Name) -> Caller {
+fn caller(name: AccountId) -> Caller {
     Caller {
         openid: OpenId::new(&name.openid()).expect(VALID),
         appid: AppId::new(APPID).expect(VALID),

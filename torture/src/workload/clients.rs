@@ -14,94 +14,99 @@ use fastrand::Rng;
 use tokio::sync::{RwLock as Gate, Semaphore};
 use tokio::task::JoinSet;
 
-use super::Name;
-use super::calls::{Tried, call};
-use super::http::Http;
-use super::tally::{Counted, Counts};
-use crate::history::account::{Account, Asked, Bill, Told};
-use crate::history::{History, Ticks};
+use super::AccountId;
+use super::calls::{AttemptOutcome, call};
+use super::http::HttpClient;
+use super::tally::{CallCounters, Counter};
+use crate::history::account::{Account, BillIndex, Invocation, Response};
+use crate::history::{History, LogicalClock};
 
 /// What all callers of a run share.
-pub(crate) struct World {
-    pub(crate) http: Http,
-    pub(crate) counts: Counts,
-    pub(crate) ticks: Ticks,
+pub(crate) struct Harness {
+    pub(crate) http: HttpClient,
+    pub(crate) counters: CallCounters,
+    pub(crate) clock: LogicalClock,
     /// Where the bank's nodes listen.
     nodes: RwLock<Vec<SocketAddr>>,
     /// Held by every call while it is open. Whoever closes it knows that none is.
-    pub(crate) gate: Gate<()>,
+    pub(crate) in_flight: Gate<()>,
     /// How long a caller waits for an answer.
     timeout: Duration,
 }
 
-impl World {
+impl Harness {
     pub(crate) fn new(nodes: Vec<SocketAddr>, timeout: Duration) -> Self {
         Self {
-            http: Http::new(),
-            counts: Counts::default(),
-            ticks: Ticks::default(),
+            http: HttpClient::new(),
+            counters: CallCounters::default(),
+            clock: LogicalClock::default(),
             nodes: RwLock::new(nodes),
-            gate: Gate::new(()),
+            in_flight: Gate::new(()),
             timeout,
         }
     }
 
     /// A node listens elsewhere from now on.
-    pub(crate) fn moved(&self, node: usize, to: SocketAddr) {
+    pub(crate) fn set_node_address(&self, node: usize, to: SocketAddr) {
         self.nodes.write().expect("nothing panics while it holds the nodes")[node] = to;
     }
 
     /// Where one of the nodes listens.
-    pub(crate) fn node(&self, random: &mut Rng) -> SocketAddr {
+    pub(crate) fn pick_node(&self, random: &mut Rng) -> SocketAddr {
         let nodes = self.nodes.read().expect("nothing panics while it holds the nodes");
         nodes[random.usize(..nodes.len())]
     }
 
     /// Makes a call and records it: what was told, or nothing.
-    pub(crate) async fn call(
+    pub(crate) async fn invoke(
         &self,
-        seat: &Seat,
-        asked: Asked,
+        test_account: &TestAccount,
+        invocation: Invocation,
         random: &mut Rng,
-    ) -> anyhow::Result<Option<Told>> {
+    ) -> anyhow::Result<Option<Response>> {
         let tried = {
-            let _open = self.gate.read().await;
-            let bank = self.node(random);
-            let open = seat.history.send(&self.ticks, asked);
-            let tried = call(&self.http, bank, seat.name, asked, self.timeout).await?;
+            let _open = self.in_flight.read().await;
+            let bank = self.pick_node(random);
+            let open = test_account.history.record_invocation(&self.clock, invocation);
+            let tried = call(&self.http, bank, test_account.id, invocation, self.timeout).await?;
             match tried {
-                Tried::Told(told) => seat.history.answered(&self.ticks, open, told),
-                Tried::NotSent => seat.history.not_sent(open),
+                AttemptOutcome::Answered(response) => {
+                    test_account.history.record_response(&self.clock, open, response)
+                }
+                AttemptOutcome::NotSent => test_account.history.record_not_sent(open),
                 // It is recorded so since it was sent.
-                Tried::Unknown => {}
+                AttemptOutcome::Unknown => {}
             }
             tried
         };
-        let mut plan = seat.plan();
-        let is_order = asked != Asked::Balance;
+        let mut plan = test_account.generator();
+        let is_order = invocation != Invocation::Balance;
         match tried {
-            Tried::Told(told) => {
-                self.counts.count(Counted::Call);
-                if told.is_done() {
-                    self.counts.count(Counted::Acknowledged);
+            AttemptOutcome::Answered(told) => {
+                self.counters.count(Counter::Answered);
+                if told.is_applied() {
+                    self.counters.count(Counter::Acknowledged);
                 }
-                if is_settled(asked, told) && plan.doubtful.remove(&asked) {
-                    self.counts.count(Counted::Settled);
+                if is_conclusive(invocation, told) && plan.unknown.remove(&invocation) {
+                    self.counters.count(Counter::Resolved);
                 }
-                if matches!(told, Told::Given { .. } | Told::Taken { .. } | Told::Exists { .. }) {
-                    plan.made.push(asked);
+                if matches!(
+                    told,
+                    Response::Presented { .. } | Response::Paid { .. } | Response::Replayed { .. }
+                ) {
+                    plan.applied.push(invocation);
                 }
                 Ok(Some(told))
             }
-            Tried::Unknown => {
-                self.counts.count(Counted::Unknown);
+            AttemptOutcome::Unknown => {
+                self.counters.count(Counter::Unknown);
                 if is_order {
-                    plan.doubtful.insert(asked);
+                    plan.unknown.insert(invocation);
                 }
                 Ok(None)
             }
-            Tried::NotSent => {
-                self.counts.count(Counted::NotSent);
+            AttemptOutcome::NotSent => {
+                self.counters.count(Counter::NotSent);
                 Ok(None)
             }
         }
@@ -110,176 +115,184 @@ impl World {
 
 /// Whether an answer says for ever whether the order is done. A pay that was refused may still be done by an earlier
 /// try that has not arrived yet.
-pub(crate) fn is_settled(asked: Asked, told: Told) -> bool {
-    asked == Asked::Balance || told.is_done() || told.is_replay() || told == Told::AnotherExists
+pub(crate) fn is_conclusive(invocation: Invocation, response: Response) -> bool {
+    invocation == Invocation::Balance
+        || response.is_applied()
+        || response.is_replay()
+        || response == Response::Conflict
 }
 
 /// An account, and all that callers have asked of it.
-pub(crate) struct Seat {
-    pub(crate) name: Name,
+pub(crate) struct TestAccount {
+    pub(crate) id: AccountId,
     /// What it was before the first call.
     pub(crate) opening: Account,
     /// The coins of the top-up that opened it; with none, there was none.
-    pub(crate) saved: u64,
+    pub(crate) top_up_coins: u64,
     pub(crate) history: History,
-    plan: Mutex<Plan>,
+    generator: Mutex<Generator>,
 }
 
 /// The orders of an account, as far as its callers remember them.
 #[derive(Default)]
-pub(crate) struct Plan {
-    next_bill: Bill,
+pub(crate) struct Generator {
+    next_bill: BillIndex,
     /// All that were ever asked for.
-    orders: Vec<Asked>,
+    issued: Vec<Invocation>,
     /// Those that are known to be made.
-    made: Vec<Asked>,
+    applied: Vec<Invocation>,
     /// Those of which nobody knows.
-    pub(crate) doubtful: BTreeSet<Asked>,
+    pub(crate) unknown: BTreeSet<Invocation>,
 }
 
 /// What is taken and given: small sums, so that pays meet their balance.
 const PRESENT_MAX: u64 = 20;
 const PAY_MAX: u64 = 30;
 
-impl Seat {
-    pub(crate) fn new(name: Name, saved: u64) -> Self {
+impl TestAccount {
+    pub(crate) fn new(name: AccountId, saved: u64) -> Self {
         Self {
-            name,
-            opening: Account::topped_up(saved),
-            saved,
+            id: name,
+            opening: Account::with_top_up(saved),
+            top_up_coins: saved,
             history: History::default(),
-            plan: Mutex::default(),
+            generator: Mutex::default(),
         }
     }
 
-    pub(crate) fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().expect("nothing panics while it holds a plan")
+    pub(crate) fn generator(&self) -> MutexGuard<'_, Generator> {
+        self.generator.lock().expect("nothing panics while it holds a plan")
     }
 
     /// The bill number of the top-up that opened the account.
     pub(crate) fn save_bill_no(&self) -> String {
-        format!("save-{}-{}", self.name.zone(), self.name.player)
+        format!("save-{}-{}", self.id.zone(), self.id.player)
     }
 }
 
-impl Plan {
+impl Generator {
     /// A new present.
-    pub(crate) fn present(&mut self, coins: u64) -> Asked {
-        let order = Asked::Present { bill: self.new_bill(), coins };
-        self.orders.push(order);
+    pub(crate) fn new_present(&mut self, coins: u64) -> Invocation {
+        let order = Invocation::Present { bill: self.new_bill(), coins };
+        self.issued.push(order);
         order
     }
 
-    fn new_bill(&mut self) -> Bill {
+    fn new_bill(&mut self) -> BillIndex {
         self.next_bill += 1;
         self.next_bill
     }
 
     /// What to ask next.
-    fn choose(&mut self, random: &mut Rng) -> Asked {
-        if !self.doubtful.is_empty() && random.u8(..10) < 4 {
-            let at = random.usize(..self.doubtful.len());
-            return *self.doubtful.iter().nth(at).expect("it is one of them");
+    fn next_invocation(&mut self, random: &mut Rng) -> Invocation {
+        if !self.unknown.is_empty() && random.u8(..10) < 4 {
+            let at = random.usize(..self.unknown.len());
+            return *self.unknown.iter().nth(at).expect("it is one of them");
         }
         let chosen = match random.u8(..100) {
-            0..32 => return self.present(random.u64(1..=PRESENT_MAX)),
+            0..32 => return self.new_present(random.u64(1..=PRESENT_MAX)),
             32..55 => {
-                let order = Asked::Pay { bill: self.new_bill(), coins: random.u64(1..=PAY_MAX) };
-                self.orders.push(order);
+                let order = Invocation::Pay { bill: self.new_bill(), coins: random.u64(1..=PAY_MAX) };
+                self.issued.push(order);
                 return order;
             }
-            55..67 => self.a_cancel(random),
+            55..67 => self.cancel_of_recent_pay(random),
             // The same again, whatever came of it.
-            67..78 => of(&self.orders, random),
+            67..78 => choose(&self.issued, random),
             // A number that is used, for another order.
-            78..82 => of(&self.made, random).map(|made| match made {
-                Asked::Present { bill, coins } => Asked::Present { bill, coins: coins + 1 },
-                Asked::Pay { bill, coins } => Asked::Present { bill, coins },
-                other @ (Asked::Cancel { .. } | Asked::Balance) => other,
+            78..82 => choose(&self.applied, random).map(|made| match made {
+                Invocation::Present { bill, coins } => Invocation::Present { bill, coins: coins + 1 },
+                Invocation::Pay { bill, coins } => Invocation::Present { bill, coins },
+                other @ (Invocation::Cancel { .. } | Invocation::Balance) => other,
             }),
             _ => None,
         };
-        chosen.unwrap_or(Asked::Balance)
+        chosen.unwrap_or(Invocation::Balance)
     }
 
     /// The cancel of one of the last pays that were asked for, whether they are made or not.
-    fn a_cancel(&mut self, random: &mut Rng) -> Option<Asked> {
-        let pays = self.orders.iter().rev().filter_map(|order| match order {
-            Asked::Pay { bill, .. } => Some(Asked::Cancel { bill: *bill }),
-            Asked::Present { .. } | Asked::Cancel { .. } | Asked::Balance => None,
+    fn cancel_of_recent_pay(&mut self, random: &mut Rng) -> Option<Invocation> {
+        let pays = self.issued.iter().rev().filter_map(|order| match order {
+            Invocation::Pay { bill, .. } => Some(Invocation::Cancel { bill: *bill }),
+            Invocation::Present { .. } | Invocation::Cancel { .. } | Invocation::Balance => None,
         });
-        let recent: Vec<Asked> = pays.take(10).collect();
-        let cancel = of(&recent, random)?;
-        self.orders.push(cancel);
+        let recent: Vec<Invocation> = pays.take(10).collect();
+        let cancel = choose(&recent, random)?;
+        self.issued.push(cancel);
         Some(cancel)
     }
 
     /// The pay with a bill number, if one was asked for.
-    pub(crate) fn pay(&self, bill: Bill) -> Option<Asked> {
-        let is_it = |order: &&Asked| matches!(order, Asked::Pay { bill: its, .. } if *its == bill);
-        self.orders.iter().find(is_it).copied()
+    pub(crate) fn find_pay(&self, bill: BillIndex) -> Option<Invocation> {
+        let is_it = |order: &&Invocation| matches!(order, Invocation::Pay { bill: its, .. } if *its == bill);
+        self.issued.iter().find(is_it).copied()
     }
 }
 
-fn of(orders: &[Asked], random: &mut Rng) -> Option<Asked> {
+fn choose(orders: &[Invocation], random: &mut Rng) -> Option<Invocation> {
     (!orders.is_empty()).then(|| orders[random.usize(..orders.len())])
 }
 
 /// Callers at work.
 pub(crate) struct Clients {
     tasks: JoinSet<anyhow::Result<()>>,
-    shared: Arc<Shared>,
+    state: Arc<ClientState>,
 }
 
-struct Shared {
-    world: Arc<World>,
-    seats: Vec<Arc<Seat>>,
-    is_over: AtomicBool,
+struct ClientState {
+    harness: Arc<Harness>,
+    test_accounts: Vec<Arc<TestAccount>>,
+    stopping: AtomicBool,
     /// A permit for each answer.
     answers: Semaphore,
 }
 
 /// How long a caller who was not answered waits before the next call, at most.
-const PAUSE_MAX_MS: u64 = 20;
+const BACKOFF_MAX_MS: u64 = 20;
 
 /// How long the bank may leave everybody without an answer while it is not being attacked.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Clients {
     /// Starts so many callers; each chooses by its own seed from these.
-    pub(crate) fn start(world: &Arc<World>, seats: &[Arc<Seat>], callers: usize, random: &mut Rng) -> Self {
-        let shared = Arc::new(Shared {
-            world: Arc::clone(world),
-            seats: seats.to_vec(),
-            is_over: AtomicBool::new(false),
+    pub(crate) fn start(
+        harness: &Arc<Harness>,
+        test_accounts: &[Arc<TestAccount>],
+        callers: usize,
+        random: &mut Rng,
+    ) -> Self {
+        let shared = Arc::new(ClientState {
+            harness: Arc::clone(harness),
+            test_accounts: test_accounts.to_vec(),
+            stopping: AtomicBool::new(false),
             answers: Semaphore::new(0),
         });
         let mut tasks = JoinSet::new();
         for _ in 0..callers {
-            tasks.spawn(Arc::clone(&shared).calls(random.fork()));
+            tasks.spawn(Arc::clone(&shared).run_client(random.fork()));
         }
-        Self { tasks, shared }
+        Self { tasks, state: shared }
     }
 
     /// Waits for so many more answers.
-    pub(crate) async fn answered(&mut self, answers: u32) -> anyhow::Result<()> {
-        let answered = self.shared.answers.acquire_many(answers);
+    pub(crate) async fn wait_for_answers(&mut self, answers: u32) -> anyhow::Result<()> {
+        let answered = self.state.answers.acquire_many(answers);
         tokio::select! {
             permits = answered => permits.context("the answers are counted until the end")?.forget(),
             ended = self.tasks.join_next() => {
                 ended.context("there are callers")??.context("a caller ended")?;
                 return Err(anyhow!("a caller ended"));
             }
-            () = tokio::time::sleep(ANSWERS_WITHIN) => {
-                return Err(anyhow!("there were no {answers} answers within {ANSWERS_WITHIN:?}"));
+            () = tokio::time::sleep(PROGRESS_TIMEOUT) => {
+                return Err(anyhow!("there were no {answers} answers within {PROGRESS_TIMEOUT:?}"));
             }
         }
         Ok(())
     }
 
     /// Lets the callers end, each after its call.
-    pub(crate) async fn end(mut self) -> anyhow::Result<()> {
-        self.shared.is_over.store(true, Ordering::Relaxed);
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.state.stopping.store(true, Ordering::Relaxed);
         while let Some(ended) = self.tasks.join_next().await {
             ended??;
         }
@@ -287,14 +300,14 @@ impl Clients {
     }
 }
 
-impl Shared {
-    async fn calls(self: Arc<Self>, mut random: Rng) -> anyhow::Result<()> {
-        while !self.is_over.load(Ordering::Relaxed) {
-            let seat = &self.seats[random.usize(..self.seats.len())];
-            let asked = seat.plan().choose(&mut random);
-            match self.world.call(seat, asked, &mut random).await? {
+impl ClientState {
+    async fn run_client(self: Arc<Self>, mut random: Rng) -> anyhow::Result<()> {
+        while !self.stopping.load(Ordering::Relaxed) {
+            let test_account = &self.test_accounts[random.usize(..self.test_accounts.len())];
+            let invocation = test_account.generator().next_invocation(&mut random);
+            match self.harness.invoke(test_account, invocation, &mut random).await? {
                 Some(_) => self.answers.add_permits(1),
-                None => tokio::time::sleep(Duration::from_millis(random.u64(1..=PAUSE_MAX_MS))).await,
+                None => tokio::time::sleep(Duration::from_millis(random.u64(1..=BACKOFF_MAX_MS))).await,
             }
         }
         Ok(())

@@ -11,35 +11,35 @@ use anyhow::{Context as _, bail, ensure};
 use fastrand::Rng;
 use pactolus_types::Environment;
 
-use super::Name;
-use super::calls::{Tried, call};
-use super::clients::{Seat, World};
-use super::operator::{Kind, Operator, Receipt, Sums, Total};
+use super::AccountId;
+use super::calls::{AttemptOutcome, call};
+use super::clients::{Harness, TestAccount};
+use super::operator::{AccountSummary, Operator, OrderKind, Receipt, Total};
 use super::tally::Tally;
-use crate::history::account::{Account, Asked, Told};
-use crate::history::linearize::explain;
-use crate::history::{Event, Outcome, Tick};
+use crate::history::account::{Account, Invocation, Response};
+use crate::history::linearize::check_linearizable;
+use crate::history::{Event, EventOutcome, Tick};
 
 /// The accounts of earlier rounds, which nobody touches any more.
 #[derive(Default)]
-pub(crate) struct Books {
-    closed: Vec<Closed>,
+pub(crate) struct ExpectedLedger {
+    closed_accounts: Vec<ClosedAccount>,
     orders: u64,
 }
 
-struct Closed {
-    name: Name,
-    sums: Sums,
+struct ClosedAccount {
+    id: AccountId,
+    summary: AccountSummary,
     /// Some orders that were made.
-    made: Vec<Asked>,
+    applied: Vec<Invocation>,
 }
 
 /// How many orders of a closed account are remembered, to be repeated later.
-const REMEMBERED: usize = 20;
+const REMEMBERED_ORDERS: usize = 20;
 /// How many of them are repeated at the end of each round.
-const REPEATED: usize = 20;
+const REPLAYS_PER_ROUND: usize = 20;
 
-impl Books {
+impl ExpectedLedger {
     /// How many orders the bank has to have.
     pub(crate) fn orders(&self) -> u64 {
         self.orders
@@ -47,68 +47,72 @@ impl Books {
 
     /// How many accounts with orders it has to have.
     pub(crate) fn accounts(&self) -> u64 {
-        u64::try_from(self.closed.iter().filter(|closed| closed.sums.orders > 0).count())
+        u64::try_from(self.closed_accounts.iter().filter(|closed| closed.summary.orders > 0).count())
             .expect("a count of accounts fits")
     }
 
     /// Explains the histories of a round that is settled, holds them against the operator's side, and closes its
     /// accounts.
-    pub(crate) async fn close(
+    pub(crate) async fn close_round(
         &mut self,
-        world: &World,
+        harness: &Harness,
         operator: &Operator<'_>,
-        seats: Vec<Arc<Seat>>,
+        test_accounts: Vec<Arc<TestAccount>>,
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
         let mut totals: BTreeMap<(Environment, String), [Total; 4]> = BTreeMap::new();
-        for seat in seats {
-            let name = seat.name;
-            let events = seat.history.events();
+        for test_account in test_accounts {
+            let name = test_account.id;
+            let events = test_account.history.events();
             let context = || format!("{name:?}");
-            explain(&seat.opening, &events).with_context(context)?;
+            check_linearizable(&test_account.opening, &events).with_context(context)?;
             tally.histories += 1;
             tally.calls_explained += u64::try_from(events.len())?;
             let receipts = operator.statement(name).await?;
-            let sums = operator.sums(name).await?;
-            let made = compare(&seat, &events, &receipts, sums).with_context(context)?;
+            let sums = operator.account_summary(name).await?;
+            let made = check_statement(&test_account, &events, &receipts, sums).with_context(context)?;
             self.orders += sums.orders;
             let of_zone = totals.entry((name.environment, name.zone())).or_default();
             for receipt in &receipts {
-                of_zone[at(receipt.kind)].add(Total { orders: 1, coins: receipt.coins });
+                of_zone[kind_index(receipt.kind)].add(Total { orders: 1, coins: receipt.coins });
             }
-            self.closed.push(Closed { name, sums, made: made.into_iter().take(REMEMBERED).collect() });
+            self.closed_accounts.push(ClosedAccount {
+                id: name,
+                summary: sums,
+                applied: made.into_iter().take(REMEMBERED_ORDERS).collect(),
+            });
         }
-        let [from, to] = operator.days().await?;
+        let [from, to] = operator.days_around_today().await?;
         for ((environment, zone), expected) in totals {
-            let told = operator.totals(environment, &zone, (&from, &to)).await?;
-            ensure!(told == expected, "totals of {environment} {zone}: {told:?} instead of {expected:?}");
+            let actual = operator.totals(environment, &zone, (&from, &to)).await?;
+            ensure!(actual == expected, "totals of {environment} {zone}: {actual:?} instead of {expected:?}");
         }
-        self.repeat(world, operator).await?;
-        tally.take(&world.counts);
+        self.replay_old_orders(harness, operator).await?;
+        tally.drain_counters(&harness.counters);
         Ok(())
     }
 
     /// Repeats some orders of earlier rounds: they exist, and change nothing.
-    async fn repeat(&self, world: &World, operator: &Operator<'_>) -> anyhow::Result<()> {
+    async fn replay_old_orders(&self, harness: &Harness, operator: &Operator<'_>) -> anyhow::Result<()> {
         let mut random = Rng::with_seed(self.orders);
-        for _ in 0..REPEATED {
-            let closed = &self.closed[random.usize(..self.closed.len())];
-            let Some(made) = random.choice(&closed.made) else { continue };
-            let tried = call(&world.http, operator.bank, closed.name, *made, ANSWERED_WITHIN).await?;
-            let balance = closed.sums.balance;
+        for _ in 0..REPLAYS_PER_ROUND {
+            let closed = &self.closed_accounts[random.usize(..self.closed_accounts.len())];
+            let Some(made) = random.choice(&closed.applied) else { continue };
+            let tried = call(&harness.http, operator.bank, closed.id, *made, ANSWER_TIMEOUT).await?;
+            let balance = closed.summary.balance;
             ensure!(
-                matches!(tried, Tried::Told(Told::Exists { balance: told }) if told == balance),
+                matches!(tried, AttemptOutcome::Answered(Response::Replayed { balance: told }) if told == balance),
                 "{made:?} of {:?}, which has {balance}, was made long ago, and now: {tried:?}",
-                closed.name
+                closed.id
             );
         }
         Ok(())
     }
 
     /// Looks at every account again.
-    pub(crate) async fn still_hold(&self, operator: &Operator<'_>) -> anyhow::Result<()> {
-        for Closed { name, sums, .. } in &self.closed {
-            let now = operator.sums(*name).await?;
+    pub(crate) async fn check_closed_accounts(&self, operator: &Operator<'_>) -> anyhow::Result<()> {
+        for ClosedAccount { id: name, summary: sums, .. } in &self.closed_accounts {
+            let now = operator.account_summary(*name).await?;
             ensure!(now == *sums, "{name:?} was closed with {sums:?} and has {now:?}");
         }
         Ok(())
@@ -116,40 +120,49 @@ impl Books {
 }
 
 /// How long the answer to one call may take when nobody attacks the bank.
-const ANSWERED_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
+const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
-fn at(kind: Kind) -> usize {
+fn kind_index(kind: OrderKind) -> usize {
     match kind {
-        Kind::Save => 0,
-        Kind::Present => 1,
-        Kind::Pay => 2,
-        Kind::Cancel => 3,
+        OrderKind::Save => 0,
+        OrderKind::Present => 1,
+        OrderKind::Pay => 2,
+        OrderKind::Cancel => 3,
     }
 }
 
 /// Holds a statement against what callers were told; gives the presents and pays in it.
-fn compare(seat: &Seat, events: &[Event], receipts: &[Receipt], sums: Sums) -> anyhow::Result<Vec<Asked>> {
+fn check_statement(
+    test_account: &TestAccount,
+    events: &[Event],
+    receipts: &[Receipt],
+    sums: AccountSummary,
+) -> anyhow::Result<Vec<Invocation>> {
     let mut account = Account::default();
-    let mut made: BTreeMap<Asked, (usize, &Receipt)> = BTreeMap::new();
+    let mut made: BTreeMap<Invocation, (usize, &Receipt)> = BTreeMap::new();
     for (position, receipt) in receipts.iter().enumerate() {
         let context = || format!("statement, order {}: {receipt:?}", position + 1);
-        if receipt.kind == Kind::Save {
-            let is_it =
-                position == 0 && (receipt.coins, &*receipt.bill_no) == (seat.saved, &*seat.save_bill_no());
+        if receipt.kind == OrderKind::Save {
+            let is_it = position == 0
+                && (receipt.coins, &*receipt.bill_no)
+                    == (test_account.top_up_coins, &*test_account.save_bill_no());
             ensure!(is_it, "{} was never asked for", context());
-            account = seat.opening.clone();
+            account = test_account.opening.clone();
         } else {
-            let asked = asked(seat.name, receipt).with_context(context)?;
-            let told = account.carry_out(asked);
-            let is_right = match told {
-                Told::Given { .. } | Told::GivenBack => true,
-                Told::Taken { gifted, .. } => gifted == receipt.gifted,
-                Told::Exists { .. } | Told::AnotherExists | Told::Refused { .. } | Told::Sums(_) => false,
+            let invocation = invocation_for(test_account.id, receipt).with_context(context)?;
+            let response = account.apply(invocation);
+            let is_right = match response {
+                Response::Presented { .. } | Response::Cancelled => true,
+                Response::Paid { gifted, .. } => gifted == receipt.gifted,
+                Response::Replayed { .. }
+                | Response::Conflict
+                | Response::Refused { .. }
+                | Response::Balances(_) => false,
             };
-            ensure!(is_right, "{} does not follow: {told:?}", context());
-            ensure!(made.insert(asked, (position, receipt)).is_none(), "{} is there twice", context());
+            ensure!(is_right, "{} does not follow: {response:?}", context());
+            ensure!(made.insert(invocation, (position, receipt)).is_none(), "{} is there twice", context());
         }
-        let (ours, theirs) = (account.sums(), receipt.after);
+        let (ours, theirs) = (account.balances(), receipt.after);
         ensure!(
             [ours.balance, ours.gen_balance, ours.save_amt, ours.present_sum, ours.cost_sum]
                 == [theirs.balance, theirs.gifted, theirs.saved, theirs.presented, theirs.spent]
@@ -163,23 +176,26 @@ fn compare(seat: &Seat, events: &[Event], receipts: &[Receipt], sums: Sums) -> a
         last.is_none_or(|last| last == sums),
         "the statement ends with {last:?}; the account has {sums:?}"
     );
-    is_what_was_told(events, &made)?;
-    Ok(made.into_keys().filter(|asked| matches!(asked, Asked::Present { .. } | Asked::Pay { .. })).collect())
+    check_responses(events, &made)?;
+    Ok(made
+        .into_keys()
+        .filter(|asked| matches!(asked, Invocation::Present { .. } | Invocation::Pay { .. }))
+        .collect())
 }
 
 /// Everything that was told is in the statement, with the balance that was told, and in an order that could be.
-fn is_what_was_told(events: &[Event], made: &BTreeMap<Asked, (usize, &Receipt)>) -> anyhow::Result<()> {
-    let mut asked: BTreeMap<Asked, Tick> = BTreeMap::new();
+fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receipt)>) -> anyhow::Result<()> {
+    let mut first_sent: BTreeMap<Invocation, Tick> = BTreeMap::new();
     let mut spans = Vec::new();
     for event in events {
-        let first = asked.entry(event.asked).or_insert(event.sent);
-        let Outcome::Told { told, at } = event.outcome else { continue };
-        let balance = match told {
-            Told::Given { balance } | Told::Taken { balance, .. } => Some(balance),
-            Told::GivenBack | Told::Exists { .. } => None,
-            Told::AnotherExists | Told::Refused { .. } | Told::Sums(_) => continue,
+        let first = first_sent.entry(event.invocation).or_insert(event.sent_at);
+        let EventOutcome::Answered { response, answered_at: at } = event.outcome else { continue };
+        let balance = match response {
+            Response::Presented { balance } | Response::Paid { balance, .. } => Some(balance),
+            Response::Cancelled | Response::Replayed { .. } => None,
+            Response::Conflict | Response::Refused { .. } | Response::Balances(_) => continue,
         };
-        let Some((position, receipt)) = made.get(&event.asked) else { bail!("lost: {event}") };
+        let Some((position, receipt)) = made.get(&event.invocation) else { bail!("lost: {event}") };
         ensure!(
             balance.is_none_or(|balance| balance == receipt.after.balance),
             "{event}, and the receipt says {receipt:?}"
@@ -188,7 +204,7 @@ fn is_what_was_told(events: &[Event], made: &BTreeMap<Asked, (usize, &Receipt)>)
         spans.push((*position, *first, at));
     }
     for (order, (_, receipt)) in made {
-        ensure!(asked.contains_key(order), "nobody asked for {receipt:?}");
+        ensure!(first_sent.contains_key(order), "nobody asked for {receipt:?}");
     }
     spans.sort_unstable();
     let mut latest = 0;
@@ -204,13 +220,13 @@ fn is_what_was_told(events: &[Event], made: &BTreeMap<Asked, (usize, &Receipt)>)
 }
 
 /// What somebody must have asked for, for this receipt to be.
-fn asked(name: Name, receipt: &Receipt) -> anyhow::Result<Asked> {
-    let bill = name.bill(&receipt.bill_no).context("it is not one of the account's bill numbers")?;
+fn invocation_for(name: AccountId, receipt: &Receipt) -> anyhow::Result<Invocation> {
+    let bill = name.parse_bill_no(&receipt.bill_no).context("it is not one of the account's bill numbers")?;
     let coins = receipt.coins;
     Ok(match receipt.kind {
-        Kind::Present => Asked::Present { bill, coins },
-        Kind::Pay => Asked::Pay { bill, coins },
-        Kind::Cancel => Asked::Cancel { bill },
-        Kind::Save => bail!("a top-up has another number"),
+        OrderKind::Present => Invocation::Present { bill, coins },
+        OrderKind::Pay => Invocation::Pay { bill, coins },
+        OrderKind::Cancel => Invocation::Cancel { bill },
+        OrderKind::Save => bail!("a top-up has another number"),
     })
 }

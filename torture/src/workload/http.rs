@@ -16,26 +16,26 @@ use super::OPERATOR_TOKEN;
 
 /// Requests to banks. Clones share their connections.
 #[derive(Clone)]
-pub(crate) struct Http(Client<HttpConnector, Full<Bytes>>);
+pub(crate) struct HttpClient(Client<HttpConnector, Full<Bytes>>);
 
 /// What came back.
-pub(crate) struct Response {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
 }
 
 /// Why nothing came back.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoAnswer {
+pub(crate) enum SendError {
     #[error("there was no connection, so it was not sent")]
     NotSent(#[source] hyper_util::client::legacy::Error),
     #[error("the connection broke off")]
-    BrokeOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    ConnectionLost(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("no answer within {0:?}")]
-    TimedOut(Duration),
+    Timeout(Duration),
 }
 
-impl Http {
+impl HttpClient {
     pub(crate) fn new() -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
@@ -51,7 +51,7 @@ impl Http {
         path: &str,
         body: String,
         timeout: Duration,
-    ) -> Result<Response, NoAnswer> {
+    ) -> Result<HttpResponse, SendError> {
         let request = Request::builder().method(method).uri(format!("http://{bank}{path}"));
         let request = request.header(CONTENT_TYPE, "application/json");
         let request = if path.starts_with("/api/") {
@@ -62,13 +62,17 @@ impl Http {
         let request = request.body(Full::new(body.into())).expect("the paths of attacks are URIs");
         let answered = async {
             let response = self.0.request(request).await.map_err(|error| {
-                if error.is_connect() { NoAnswer::NotSent(error) } else { NoAnswer::BrokeOff(error.into()) }
+                if error.is_connect() {
+                    SendError::NotSent(error)
+                } else {
+                    SendError::ConnectionLost(error.into())
+                }
             })?;
             let status = response.status().as_u16();
             let body = response.into_body().collect().await;
-            let body = body.map_err(|error| NoAnswer::BrokeOff(error.into()))?.to_bytes();
-            Ok(Response { status, body })
+            let body = body.map_err(|error| SendError::ConnectionLost(error.into()))?.to_bytes();
+            Ok(HttpResponse { status, body })
         };
-        tokio::time::timeout(timeout, answered).await.unwrap_or(Err(NoAnswer::TimedOut(timeout)))
+        tokio::time::timeout(timeout, answered).await.unwrap_or(Err(SendError::Timeout(timeout)))
     }
 }

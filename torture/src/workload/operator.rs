@@ -9,29 +9,29 @@ use pactolus_types::Environment;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::Http;
-use super::{APPID, Name, SESSION_KEY};
+use super::http::HttpClient;
+use super::{APPID, AccountId, SESSION_KEY};
 
 /// Who looks at one bank through the operator API.
 pub(crate) struct Operator<'a> {
-    pub(crate) http: &'a Http,
+    pub(crate) http: &'a HttpClient,
     pub(crate) bank: SocketAddr,
 }
 
 /// How long a session that is pushed holds: longer than any attack.
-const SESSION_S: u64 = 366 * 86_400;
+const SESSION_TTL_S: u64 = 366 * 86_400;
 
 /// How long the operator waits, and how often an answer that is none is asked for again.
-const TIMEOUT: Duration = Duration::from_secs(10);
-const TRIES: usize = 50;
-const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const ATTEMPTS_MAX: usize = 50;
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The last day that can be written, some hours of which are past what a timestamp holds.
 const LAST_DAY: &str = "9999-12-31";
 
 /// An account's sums, as the operator API tells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Sums {
+pub(crate) struct AccountSummary {
     pub(crate) balance: u64,
     pub(crate) gifted: u64,
     pub(crate) saved: u64,
@@ -44,16 +44,16 @@ pub(crate) struct Sums {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Receipt {
     pub(crate) bill_no: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: OrderKind,
     pub(crate) coins: u64,
     pub(crate) gifted: u64,
     pub(crate) at_ms: u64,
-    pub(crate) after: Sums,
+    pub(crate) after: AccountSummary,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum OrderKind {
     Save,
     Present,
     Pay,
@@ -82,34 +82,34 @@ impl Total {
 
 impl Operator<'_> {
     /// Logs a player in.
-    pub(crate) async fn log_in(&self, name: Name) -> anyhow::Result<()> {
+    pub(crate) async fn log_in(&self, name: AccountId) -> anyhow::Result<()> {
         let path = format!("/api/v1/apps/{APPID}/players/{}/session", name.openid());
-        let body = json!({ "session_key": SESSION_KEY, "expires_in": SESSION_S });
-        self.ask(Method::PUT, &path, Some(&body)).await.map(drop)
+        let body = json!({ "session_key": SESSION_KEY, "expires_in": SESSION_TTL_S });
+        self.request(Method::PUT, &path, Some(&body)).await.map(drop)
     }
 
     /// Tops an account up, once for the bill number.
-    pub(crate) async fn save(&self, name: Name, bill_no: &str, coins: u64) -> anyhow::Result<Receipt> {
+    pub(crate) async fn save(&self, name: AccountId, bill_no: &str, coins: u64) -> anyhow::Result<Receipt> {
         let body = json!({
             "kind": "save", "env": name.environment.as_str(), "openid": name.openid(),
             "zone_id": name.zone(), "bill_no": bill_no, "coins": coins,
         });
-        let told = self.ask(Method::POST, &format!("/api/v1/apps/{APPID}/orders"), Some(&body)).await?;
-        Ok(Receipt::deserialize(&told["receipt"])?)
+        let reply = self.request(Method::POST, &format!("/api/v1/apps/{APPID}/orders"), Some(&body)).await?;
+        Ok(Receipt::deserialize(&reply["receipt"])?)
     }
 
     /// What an account has.
-    pub(crate) async fn sums(&self, name: Name) -> anyhow::Result<Sums> {
-        let path = format!("/api/v1/apps/{APPID}/accounts?{}", account(name));
-        Ok(Sums::deserialize(self.ask(Method::GET, &path, None).await?)?)
+    pub(crate) async fn account_summary(&self, name: AccountId) -> anyhow::Result<AccountSummary> {
+        let path = format!("/api/v1/apps/{APPID}/accounts?{}", account_query(name));
+        Ok(AccountSummary::deserialize(self.request(Method::GET, &path, None).await?)?)
     }
 
     /// All orders of an account, the oldest first.
-    pub(crate) async fn statement(&self, name: Name) -> anyhow::Result<Vec<Receipt>> {
-        let first = format!("/api/v1/apps/{APPID}/statement?{}&limit=100", account(name));
+    pub(crate) async fn statement(&self, name: AccountId) -> anyhow::Result<Vec<Receipt>> {
+        let first = format!("/api/v1/apps/{APPID}/statement?{}&limit=100", account_query(name));
         let (mut receipts, mut path) = (Vec::new(), first.clone());
         loop {
-            let page = Page::deserialize(self.ask(Method::GET, &path, None).await?)?;
+            let page = Page::deserialize(self.request(Method::GET, &path, None).await?)?;
             receipts.extend(page.orders);
             let Some(next) = page.next else { break };
             path = format!("{first}&after={next}");
@@ -125,8 +125,8 @@ impl Operator<'_> {
         bill_no: &str,
     ) -> anyhow::Result<(Receipt, Option<Receipt>)> {
         let path = format!("/api/v1/apps/{APPID}/orders/{bill_no}?env={environment}");
-        let told = self.ask(Method::GET, &path, None).await?;
-        Ok((Receipt::deserialize(&told["receipt"])?, Option::deserialize(&told["cancel"])?))
+        let reply = self.request(Method::GET, &path, None).await?;
+        Ok((Receipt::deserialize(&reply["receipt"])?, Option::deserialize(&reply["cancel"])?))
     }
 
     /// What the orders of the days `from` to `to` sum up to in one zone, by kind.
@@ -137,7 +137,7 @@ impl Operator<'_> {
         (from, to): (&str, &str),
     ) -> anyhow::Result<[Total; 4]> {
         let path = format!("/api/v1/apps/{APPID}/totals?env={environment}&from={from}&to={to}");
-        let told = self.ask(Method::GET, &path, None).await?;
+        let told = self.request(Method::GET, &path, None).await?;
         let mut totals = [Total::default(); 4];
         let days = told["totals"].as_array().context("the totals are no list")?;
         for day in days.iter().filter(|day| day["zone_id"] == zone) {
@@ -151,7 +151,7 @@ impl Operator<'_> {
     }
 
     /// The days around the bank's today, by UTC.
-    pub(crate) async fn days(&self) -> anyhow::Result<[String; 2]> {
+    pub(crate) async fn days_around_today(&self) -> anyhow::Result<[String; 2]> {
         let now = i64::try_from(self.now_ms().await?)?;
         let day = |hours: i64| {
             let then = jiff::Timestamp::from_millisecond((now + hours * 3_600_000).max(0));
@@ -162,13 +162,13 @@ impl Operator<'_> {
 
     /// What the bank's clock says.
     pub(crate) async fn now_ms(&self) -> anyhow::Result<u64> {
-        let told = self.ask(Method::GET, "/api/v1/clock", None).await?;
-        told["now_ms"].as_u64().context("the clock tells no time")
+        let reply = self.request(Method::GET, "/api/v1/clock", None).await?;
+        reply["now_ms"].as_u64().context("the clock tells no time")
     }
 
     /// Asks until there is an answer; another status than 200 or 201 is a failure, unless the bank says that it cannot
     /// now.
-    pub(crate) async fn ask(
+    pub(crate) async fn request(
         &self,
         method: Method,
         path: &str,
@@ -176,25 +176,27 @@ impl Operator<'_> {
     ) -> anyhow::Result<Value> {
         let text = body.map(Value::to_string).unwrap_or_default();
         let mut last = None;
-        for _ in 0..TRIES {
-            match self.http.send(self.bank, method.clone(), path, text.clone(), TIMEOUT).await {
+        for _ in 0..ATTEMPTS_MAX {
+            match self.http.send(self.bank, method.clone(), path, text.clone(), REQUEST_TIMEOUT).await {
                 Ok(response) if response.status < 300 => return Ok(serde_json::from_slice(&response.body)?),
                 Ok(response) => {
-                    let told = String::from_utf8_lossy(&response.body);
-                    ensure!(response.status >= 500, "{method} {path}: {} {told}", response.status);
-                    last = Some(anyhow::anyhow!("{} {told}", response.status));
+                    let response_text = String::from_utf8_lossy(&response.body);
+                    ensure!(response.status >= 500, "{method} {path}: {} {response_text}", response.status);
+                    last = Some(anyhow::anyhow!("{} {response_text}", response.status));
                 }
                 Err(error) => last = Some(error.into()),
             }
-            tokio::time::sleep(BETWEEN_TRIES).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
         match last {
-            Some(error) => Err(error.context(format!("{method} {path} was not answered {TRIES} times"))),
+            Some(error) => {
+                Err(error.context(format!("{method} {path} was not answered {ATTEMPTS_MAX} times")))
+            }
             None => bail!("{method} {path} was not tried"),
         }
     }
 }
 
-fn account(name: Name) -> String {
+fn account_query(name: AccountId) -> String {
     format!("env={}&openid={}&zone_id={}", name.environment, name.openid(), name.zone())
 }

@@ -7,21 +7,28 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use fastrand::Rng;
 
-use super::clients::{Seat, World, is_settled};
-use crate::history::account::{Asked, BALANCE_NOT_ENOUGH, Told};
+use super::clients::{Harness, TestAccount, is_conclusive};
+use crate::history::account::{BALANCE_NOT_ENOUGH, Invocation, Response};
 
 /// How long one order is repeated before that is a failure.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
-const BETWEEN_TRIES: Duration = Duration::from_millis(15);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(60);
+const RETRY_INTERVAL: Duration = Duration::from_millis(15);
 
 /// Settles all of them, side by side.
-pub(crate) async fn settle(world: &Arc<World>, seats: &[Arc<Seat>], random: &mut Rng) -> anyhow::Result<()> {
+pub(crate) async fn resolve_unknown(
+    harness: &Arc<Harness>,
+    test_accounts: &[Arc<TestAccount>],
+    random: &mut Rng,
+) -> anyhow::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
-    for seat in seats {
-        let (world, seat, random) = (Arc::clone(world), Arc::clone(seat), random.fork());
+    for test_account in test_accounts {
+        let (world, seat, random) = (Arc::clone(harness), Arc::clone(test_account), random.fork());
         tasks.spawn(async move {
-            let name = seat.name;
-            Settling { world, seat, random }.settle().await.with_context(|| format!("{name:?}"))
+            let name = seat.id;
+            Resolver { harness: world, test_account: seat, random }
+                .resolve_account()
+                .await
+                .with_context(|| format!("{name:?}"))
         });
     }
     while let Some(settled) = tasks.join_next().await {
@@ -30,58 +37,65 @@ pub(crate) async fn settle(world: &Arc<World>, seats: &[Arc<Seat>], random: &mut
     Ok(())
 }
 
-struct Settling {
-    world: Arc<World>,
-    seat: Arc<Seat>,
+struct Resolver {
+    harness: Arc<Harness>,
+    test_account: Arc<TestAccount>,
     random: Rng,
 }
 
-impl Settling {
-    async fn settle(mut self) -> anyhow::Result<()> {
-        let doubtful = self.seat.plan().doubtful.clone();
-        for order in doubtful.iter().filter(|order| matches!(order, Asked::Present { .. })) {
-            self.until_settled(*order).await?;
+impl Resolver {
+    async fn resolve_account(mut self) -> anyhow::Result<()> {
+        let doubtful = self.test_account.generator().unknown.clone();
+        for order in doubtful.iter().filter(|order| matches!(order, Invocation::Present { .. })) {
+            self.retry_until_conclusive(*order).await?;
         }
         // A cancel is certain only once its pay is.
         for order in &doubtful {
             let pay = match order {
-                Asked::Pay { .. } => Some(*order),
-                Asked::Cancel { bill } => self.seat.plan().pay(*bill),
-                Asked::Present { .. } | Asked::Balance => None,
+                Invocation::Pay { .. } => Some(*order),
+                Invocation::Cancel { bill } => self.test_account.generator().find_pay(*bill),
+                Invocation::Present { .. } | Invocation::Balance => None,
             };
             if let Some(pay) = pay {
-                self.until_settled(pay).await?;
+                self.retry_until_conclusive(pay).await?;
             }
         }
-        for order in doubtful.iter().filter(|order| matches!(order, Asked::Cancel { .. })) {
-            self.until_settled(*order).await?;
+        for order in doubtful.iter().filter(|order| matches!(order, Invocation::Cancel { .. })) {
+            self.retry_until_conclusive(*order).await?;
         }
-        self.until_told(Asked::Balance).await?;
-        ensure!(self.seat.plan().doubtful.is_empty(), "something is in doubt that was repeated");
+        self.retry_until_answered(Invocation::Balance).await?;
+        ensure!(self.test_account.generator().unknown.is_empty(), "something is in doubt that was repeated");
         Ok(())
     }
 
-    async fn until_settled(&mut self, order: Asked) -> anyhow::Result<()> {
-        let mut told = self.until_told(order).await?;
+    async fn retry_until_conclusive(&mut self, order: Invocation) -> anyhow::Result<()> {
+        let mut response = self.retry_until_answered(order).await?;
         // An earlier try may still arrive and find enough. So it gets enough now, and is certain; unless what comes in
         // between is another of those.
-        while let (Asked::Pay { coins, .. }, Told::Refused { errcode: BALANCE_NOT_ENOUGH }) = (order, told) {
-            let cover = self.seat.plan().present(coins);
-            self.until_told(cover).await?;
-            told = self.until_told(order).await?;
+        while let (Invocation::Pay { coins, .. }, Response::Refused { errcode: BALANCE_NOT_ENOUGH }) =
+            (order, response)
+        {
+            let cover = self.test_account.generator().new_present(coins);
+            self.retry_until_answered(cover).await?;
+            response = self.retry_until_answered(order).await?;
         }
-        ensure!(is_settled(order, told), "{order:?} was of unknown outcome, and now: {told:?}");
+        ensure!(is_conclusive(order, response), "{order:?} was of unknown outcome, and now: {response:?}");
         Ok(())
     }
 
-    async fn until_told(&mut self, asked: Asked) -> anyhow::Result<Told> {
+    async fn retry_until_answered(&mut self, invocation: Invocation) -> anyhow::Result<Response> {
         let begun = Instant::now();
         loop {
-            if let Some(told) = self.world.call(&self.seat, asked, &mut self.random).await? {
-                return Ok(told);
+            if let Some(response) =
+                self.harness.invoke(&self.test_account, invocation, &mut self.random).await?
+            {
+                return Ok(response);
             }
-            ensure!(begun.elapsed() < SETTLED_WITHIN, "{asked:?} is not answered in {SETTLED_WITHIN:?}");
-            tokio::time::sleep(BETWEEN_TRIES).await;
+            ensure!(
+                begun.elapsed() < RESOLVE_TIMEOUT,
+                "{invocation:?} is not answered in {RESOLVE_TIMEOUT:?}"
+            );
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 }

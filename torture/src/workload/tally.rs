@@ -7,41 +7,41 @@ use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 use serde::Serialize;
 
-use crate::options::NONE;
+use crate::options::NONE_FOUND;
 
 /// Counters that all callers share.
 #[derive(Default)]
-pub(crate) struct Counts {
-    calls: AtomicU64,
+pub(crate) struct CallCounters {
+    answered: AtomicU64,
     acknowledged: AtomicU64,
     unknown: AtomicU64,
-    settled: AtomicU64,
+    resolved: AtomicU64,
     not_sent: AtomicU64,
 }
 
 /// What to count.
 #[derive(Clone, Copy)]
-pub(crate) enum Counted {
+pub(crate) enum Counter {
     /// An answer.
-    Call,
+    Answered,
     /// An order that was answered as done.
     Acknowledged,
     /// A call of which nobody knows.
     Unknown,
     /// An order that nobody knew of, and then everybody did.
-    Settled,
+    Resolved,
     /// A call that found no bank.
     NotSent,
 }
 
-impl Counts {
-    pub(crate) fn count(&self, what: Counted) {
+impl CallCounters {
+    pub(crate) fn count(&self, what: Counter) {
         let counter = match what {
-            Counted::Call => &self.calls,
-            Counted::Acknowledged => &self.acknowledged,
-            Counted::Unknown => &self.unknown,
-            Counted::Settled => &self.settled,
-            Counted::NotSent => &self.not_sent,
+            Counter::Answered => &self.answered,
+            Counter::Acknowledged => &self.acknowledged,
+            Counter::Unknown => &self.unknown,
+            Counter::Resolved => &self.resolved,
+            Counter::NotSent => &self.not_sent,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -73,33 +73,33 @@ impl Tally {
         Self { against, ..Self::default() }
     }
 
-    pub(crate) fn strike(&mut self, kind: &'static str) {
+    pub(crate) fn count_injection(&mut self, kind: &'static str) {
         *self.strikes.entry(kind).or_default() += 1;
     }
 
     /// How often it struck.
-    pub(crate) fn struck(&self) -> u64 {
+    pub(crate) fn injections(&self) -> u64 {
         self.strikes.values().sum()
     }
 
     /// Takes over what callers counted.
-    pub(crate) fn take(&mut self, counts: &Counts) {
+    pub(crate) fn drain_counters(&mut self, counts: &CallCounters) {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
-        self.calls_answered += take(&counts.calls);
+        self.calls_answered += take(&counts.answered);
         self.orders_acknowledged += take(&counts.acknowledged);
         self.calls_of_unknown_outcome += take(&counts.unknown);
-        self.orders_settled_by_repeating += take(&counts.settled);
+        self.orders_settled_by_repeating += take(&counts.resolved);
         self.calls_that_found_no_bank += take(&counts.not_sent);
     }
 }
 
 /// What an attack came to: a column for each thing that it was made against.
-pub(crate) fn part(name: &'static str, against: &[Tally]) -> anyhow::Result<ReportSection> {
+pub(crate) fn report(name: &'static str, against: &[Tally]) -> anyhow::Result<ReportSection> {
     #[derive(Serialize)]
-    struct Figures<'a> {
+    struct TallyReport<'a> {
         against: &'a [Tally],
     }
-    ReportSection::new(name, table(against), &Figures { against })
+    ReportSection::new(name, table(against), &TallyReport { against })
 }
 
 /// The tallies side by side, a row for each thing that was counted.
@@ -123,7 +123,8 @@ fn table(tallies: &[Tally]) -> String {
     row("histories explained", &|tally| tally.histories);
     row("calls in them", &|tally| tally.calls_explained);
     row("orders audited at the end", &|tally| tally.orders);
-    let none = std::iter::once("of all these lost or applied twice").chain(tallies.iter().map(|_| NONE));
+    let none =
+        std::iter::once("of all these lost or applied twice").chain(tallies.iter().map(|_| NONE_FOUND));
     table.push_row(&none.collect::<Vec<_>>());
     table.to_string()
 }
