@@ -138,7 +138,7 @@ impl HttpReport {
     }
 }
 
-/// The headings of [`OfRoute::row`].
+/// The headings of [`RouteStats::table_row`].
 pub(crate) const HEADINGS: [&str; 8] = [
     "Connections",
     "What is answered",

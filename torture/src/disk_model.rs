@@ -202,7 +202,7 @@ impl FuseDisk {
         state.capacity_bytes = more.map_or(CAPACITY_BYTES, |more| state.tree.allocated_bytes() + more);
     }
 
-    /// What lies on it, for [`Disk::start_from`].
+    /// What lies on it, for [`FuseDisk::restart_from_image`].
     pub(crate) fn image(&self) -> Image {
         Image(self.state().tree.synced_copy())
     }

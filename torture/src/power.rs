@@ -1,7 +1,7 @@
 //! Power cuts: a store on a disk that forgets what was not synced.
 //!
 //! A store gets orders and records from several threads, and after some operations of its disk the power is cut: while
-//! it opens, works, or closes. It is opened on what survived, and the [`Witness`] looks for all that was answered;
+//! it opens, works, or closes. It is opened on what survived, and the [`Checker`] looks for all that was answered;
 //! again and again, and now and then with a new store. Instead of the power, sometimes only the program is cut off.
 
 use std::collections::BTreeMap;

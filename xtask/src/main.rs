@@ -4,7 +4,7 @@
 //! Nothing here is part of the bank, and no crate of the bank may depend on it.
 //!
 //! To add a command (a check that is not for every day …): a file beside this one with its `clap::Args` and a function
-//! `run`, a variant of [`Command`], and its arm in `main`.
+//! `run`, a variant of [`XtaskCommand`], and its arm in `main`.
 //! Read next: `test`, the one command that must pass before anything is merged.
 
 mod bench;

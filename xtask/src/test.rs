@@ -2,7 +2,7 @@
 //!
 //! It must not ask for more than a Rust toolchain, Python, PostgreSQL and the package registries; the attacks need Linux
 //! and `/dev/fuse` besides.
-//! To add a check, add a [`Step`] to the list in [`run`].
+//! To add a check, add a [`CommandStep`] to the list in [`run`].
 
 use std::process::{Command, Stdio};
 

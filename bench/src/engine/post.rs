@@ -45,7 +45,7 @@ const PROGRESS_INTERVAL: u64 = 1_000_000;
 pub(crate) struct PostReport {
     /// When each fifth of the orders was answered, in seconds since the first was posted.
     pub(super) fifths_s: [f64; 5],
-    /// How long [`CHUNK`] orders waited that were posted together.
+    /// How long [`CHUNK_ORDERS`] orders waited that were posted together.
     pub(super) waits: Latency,
     pub(super) peak_memory_bytes: u64,
 }

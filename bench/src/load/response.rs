@@ -28,7 +28,7 @@ impl ResponseReader {
         &mut self.bytes[self.filled..]
     }
 
-    /// Whether the answer is whole, now that so many bytes were read to [`Reading::room`].
+    /// Whether the answer is whole, now that so many bytes were read to [`ResponseReader::unfilled`].
     ///
     /// An answer that is not 200, or whose body does not begin with `expected`, is an error.
     pub(crate) fn is_complete(&mut self, read: usize, expected: &[u8]) -> anyhow::Result<bool> {

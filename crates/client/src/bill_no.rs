@@ -18,9 +18,9 @@ use crate::random::{OsRandomness, Randomness};
 /// were given.
 ///
 /// ```
-/// use pactolus_client::BillNos;
+/// use pactolus_client::BillNoGenerator;
 ///
-/// let bill_nos = BillNos::prefixed("mail-")?;
+/// let bill_nos = BillNoGenerator::prefixed("mail-")?;
 /// let (first, second) = (bill_nos.next(), bill_nos.next());
 /// assert!(first < second && first.as_str().starts_with("mail-"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

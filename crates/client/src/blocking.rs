@@ -37,7 +37,7 @@ impl Client {
         self.runtime.block_on(self.client.present(present))
     }
 
-    /// See [`Client::present_again`](crate::Client::present_again).
+    /// See [`Client::retry_present`](crate::Client::retry_present).
     pub fn retry_present(&self, present: &PresentRequest) -> Result<PresentReceipt, PresentError> {
         self.runtime.block_on(self.client.retry_present(present))
     }
@@ -47,7 +47,7 @@ impl Client {
         self.runtime.block_on(self.client.pay(pay))
     }
 
-    /// See [`Client::pay_again`](crate::Client::pay_again).
+    /// See [`Client::retry_pay`](crate::Client::retry_pay).
     pub fn retry_pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
         self.runtime.block_on(self.client.retry_pay(pay))
     }

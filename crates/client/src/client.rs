@@ -122,7 +122,7 @@ impl Client {
         self.do_present(present, PriorAttempt::None).await
     }
 
-    /// Gives coins that an earlier call may have given: one that ended with [`Outcome::Unknown`](crate::Outcome), or
+    /// Gives coins that an earlier call may have given: one that ended with [`OrderOutcome::Unknown`](crate::OrderOutcome), or
     /// one of a process that is no more.
     ///
     /// It does as [`present`](Self::present) does, and also takes for a success what the vendor's host says of every
@@ -166,7 +166,7 @@ impl Client {
         self.do_pay(pay, PriorAttempt::None).await
     }
 
-    /// Takes coins that an earlier call may have taken, as [`present_again`](Self::present_again) gives.
+    /// Takes coins that an earlier call may have taken, as [`retry_present`](Self::retry_present) gives.
     pub async fn retry_pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
         self.do_pay(pay, PriorAttempt::EarlierCall).await
     }

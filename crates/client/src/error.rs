@@ -1,6 +1,6 @@
 //! Why a call is not done: one enum for each operation, all of which answer the same four order_error_methods.
 //!
-//! Whose fault it is ([`Fault`]), whether coins may have moved all the same ([`Outcome`]), whether to try again
+//! Whose fault it is ([`ErrorSource`]), whether coins may have moved all the same ([`OrderOutcome`]), whether to try again
 //! (`retryable`), and, in words, what happened. No error holds a key, a token or a body.
 
 use pactolus_protocol::reply::ApiError;
@@ -37,7 +37,7 @@ pub enum PresentError {
     #[error("the bill number made another order, in which {0} is another")]
     BillNoTaken(Parameter),
     /// The bill number made an order before this call, and the bank does not say which. If it may have been this
-    /// very one, [`present_again`](crate::Client::present_again) takes it for done.
+    /// very one, [`retry_present`](crate::Client::retry_present) takes it for done.
     #[error("the bill number made an order before, and the bank does not say whether it was this one")]
     BillNoUsed,
     /// What can befall every call.
@@ -55,7 +55,7 @@ pub enum PayError {
     #[error("the bill number made another order, in which {0} is another")]
     BillNoTaken(Parameter),
     /// The bill number made an order before this call, and the bank does not say which. If it may have been this
-    /// very one, [`pay_again`](crate::Client::pay_again) takes it for done.
+    /// very one, [`retry_pay`](crate::Client::retry_pay) takes it for done.
     #[error("the bill number made an order before, and the bank does not say whether it was this one")]
     BillNoUsed,
     /// What can befall every call.

@@ -9,7 +9,7 @@
 //! # use pactolus_ledger::model::Model;
 //! # use pactolus_protocol::MpSig;
 //! # use pactolus_server::{AppSettings, Bank, Settings, Store, serve};
-//! use pactolus_client::{AccessToken, Amount, App, AppSecret, BaseUrl, BillNos, Client, DoneBy, MidasKey, Player, Present};
+//! use pactolus_client::{AccessToken, Amount, App, AppSecret, BaseUrl, BillNoGenerator, Client, AppliedBy, MidasKey, Player, PresentRequest};
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! # let (secret, key) = (AppSecret::new("APPSECRET")?, MidasKey::new("a-sandbox-key")?);
@@ -36,8 +36,8 @@
 //! let client = Client::builder(app).base_url(BaseUrl::new(&url)?).build();
 //!
 //! // Keep the bill number with what the gift is for before you give it.
-//! let bill_nos = BillNos::prefixed("mail-")?;
-//! let gift = Present {
+//! let bill_nos = BillNoGenerator::prefixed("mail-")?;
+//! let gift = PresentRequest {
 //!     player: Player::new("odkx20ENSNa2w5y3g_qOkOvBNM1g".parse()?),
 //!     coins: Amount::new(233).expect("it is neither 0 nor too many"),
 //!     bill_no: bill_nos.next(),
@@ -47,14 +47,14 @@
 //!
 //! // The same again gives nothing, and is no failure.
 //! let again = client.present(&gift).await?;
-//! assert_eq!((again.balance, again.done_by), (presented.balance, DoneBy::AnEarlierCall));
+//! assert_eq!((again.balance, again.applied_by), (presented.balance, AppliedBy::EarlierCall));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! When a call fails, [`outcome`](PresentError::outcome) says what is known of the order. Where that is
-//! [`Outcome::Unknown`], call [`Client::present_again`] with the same request, now or after a restart, until it is
+//! [`OrderOutcome::Unknown`], call [`Client::retry_present`] with the same request, now or after a restart, until it is
 //! known. The feature `blocking` adds a twin for programs without an asynchronous runtime.
 //!
 //! Spans and events go to `tracing`, at the level `debug`; none holds a key, a token, a signature or a body.

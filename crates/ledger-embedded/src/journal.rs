@@ -4,7 +4,7 @@
 //! A [`Position`] in the stream names an order; nothing in the journal is ever changed or removed.
 //!
 //! A frame is written only after the frame before it was synced, so at most the last one can be torn; [`scan`]
-//! reads frames after a [`Mark`] and tells a torn end from damage in the middle.
+//! reads frames after a [`Checkpoint`] and tells a torn end from damage in the middle.
 
 pub(crate) mod appender;
 pub(crate) mod entry;

@@ -10,10 +10,10 @@
 //!
 //! ```
 //! use pactolus_ledger::Ledger;
-//! use pactolus_ledger_embedded::{EmbeddedStore, Settings};
+//! use pactolus_ledger_embedded::{EmbeddedStore, EmbeddedSettings};
 //!
 //! let folder = tempfile::tempdir()?;
-//! let store = EmbeddedStore::open(folder.path(), &Settings::default())?;
+//! let store = EmbeddedStore::open(folder.path(), &EmbeddedSettings::default())?;
 //! assert_eq!(pollster::block_on(store.ready()), Ok(()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -107,7 +107,7 @@ impl Memtable {
         *read_lock(&self.end)
     }
 
-    /// The position of [`Tail::end`]: rows of all orders before it are seen by whoever looks them up afterwards.
+    /// The position of [`Memtable::end`]: rows of all orders before it are seen by whoever looks them up afterwards.
     pub(crate) fn published(&self) -> Position {
         Position(self.published.load(Ordering::Acquire))
     }

@@ -48,7 +48,7 @@ fn recover(
     state: &StoreState,
     flusher: &mut Flusher,
     reached: Checkpoint,
-    tail_orders: usize,
+    memtable_orders: usize,
     folder: &Path,
 ) -> Result<Checkpoint, OpenError> {
     let last = state.journal.segment(reached.position);
@@ -65,7 +65,8 @@ fn recover(
                 // Of the frames before this one, and of no more, it is sure that they are durable: the views must
                 // not get ahead of the journal.
                 // Without room in the views the rest of the journal would have to be held in memory.
-                if unflushed >= tail_orders && !flusher.start_flush(before) && state.space.flush_stalled() {
+                if unflushed >= memtable_orders && !flusher.start_flush(before) && state.space.flush_stalled()
+                {
                     return Err(OpenError::DiskFull { folder: folder.to_owned() });
                 }
                 last = Some(scan.frame().len());

@@ -19,7 +19,7 @@ pub struct EmbeddedSettings {
     /// orders. With less, more new ones are looked for on disk.
     pub filter_bytes: u64,
     /// How much room is left on the disk: with less, new orders and records are refused until there is more. Of a
-    /// small disk it is an eighth at most. What was taken before needs it to go on: three bulks of `tail_orders` rows
+    /// small disk it is an eighth at most. What was taken before needs it to go on: three bulks of `memtable_orders` rows
     /// in two indexes, at 26 bytes each, are 60 MiB, and the orders of the moment in which nobody looks some 10 MiB.
     /// A merge of the views needs as much as it merges, and is put off while there is not so much beside this.
     pub disk_reserve_bytes: u64,

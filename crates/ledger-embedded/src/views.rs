@@ -1,6 +1,6 @@
 //! The views on disk: an index of bill numbers, an index of accounts, and the sums per zone and day.
 //!
-//! They reach up to a [`Mark`] of the journal; the orders after it are in memory (`Tail`).
+//! They reach up to a [`Checkpoint`] of the journal; the orders after it are in memory (`Memtable`).
 //! They are written in bulk: a run for each index, then the sums, and then the contents, which say what belongs to
 //! the views (`views/contents`). A crash in between leaves files that nothing refers to, which opening removes, and
 //! sums that are too new, which is harmless: the orders after the mark are filed again and change nothing.

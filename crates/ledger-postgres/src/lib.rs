@@ -14,11 +14,11 @@
 //! ```no_run
 //! # async fn bank() -> Result<(), Box<dyn std::error::Error>> {
 //! use pactolus_ledger::Ledger;
-//! use pactolus_ledger_postgres::{PostgresStore, Settings, migrate};
+//! use pactolus_ledger_postgres::{PostgresStore, PostgresSettings, migrate};
 //!
 //! let url = "postgres://bank@localhost/bank".parse()?;
 //! migrate(&url, None).await?;
-//! let store = PostgresStore::open(&url, &Settings::default()).await?;
+//! let store = PostgresStore::open(&url, &PostgresSettings::default()).await?;
 //! assert_eq!(store.ready().await, Ok(()));
 //! # Ok(())
 //! # }

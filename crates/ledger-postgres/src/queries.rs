@@ -151,13 +151,13 @@ impl Queries {
     }
 }
 
-/// The sums of all offers, zones and days, for [`sums_of_all`].
+/// The sums of all offers, zones and days, for [`read_all_totals`].
 pub(crate) const ALL_TOTALS: &str = "\
     SELECT app, environment, offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
         sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text \
     FROM pactolus.totals GROUP BY app, environment, offer, zone, day";
 
-/// Reads [`SUMS_OF_ALL`].
+/// Reads [`ALL_TOTALS`].
 pub(crate) fn read_all_totals(rows: &[Row]) -> Result<BTreeMap<TotalKey, OrderTallies>, DatabaseError> {
     let read = |row| {
         let mut columns = RowReader::new(row);

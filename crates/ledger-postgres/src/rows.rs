@@ -68,7 +68,7 @@ impl<'a> RowReader<'a> {
     }
 }
 
-/// Reads [`NAMES`].
+/// Reads [`NAME_COLUMNS`].
 pub(crate) fn key(columns: &mut RowReader<'_>) -> Result<AccountKey, DatabaseError> {
     let (app, environment): (&str, i16) = (columns.read()?, columns.read()?);
     let (offer, player, zone): (&str, &str, &str) = (columns.read()?, columns.read()?, columns.read()?);
@@ -84,7 +84,7 @@ pub(crate) fn key(columns: &mut RowReader<'_>) -> Result<AccountKey, DatabaseErr
     key().ok_or(DatabaseError::Corrupt("an account has a name that no account can have"))
 }
 
-/// Reads [`SUMS`].
+/// Reads [`BALANCE_COLUMNS`].
 pub(crate) fn account(columns: &mut RowReader<'_>) -> Result<Account, DatabaseError> {
     let [saved, presented, spent, gifted, orders]: [i64; 5] =
         [columns.read()?, columns.read()?, columns.read()?, columns.read()?, columns.read()?];
@@ -104,7 +104,7 @@ pub(crate) fn account(columns: &mut RowReader<'_>) -> Result<Account, DatabaseEr
     account().ok_or(DatabaseError::Corrupt("an account has sums that no orders can make"))
 }
 
-/// Reads [`RECEIPT`]: an order of the account `key`.
+/// Reads [`RECEIPT_COLUMNS`]: an order of the account `key`.
 pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<Receipt, DatabaseError> {
     let after = account(columns)?;
     let (kind, at, coins_moved, gifted): (i16, i64, i64, i64) =

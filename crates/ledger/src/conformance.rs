@@ -1,6 +1,6 @@
 //! The suite that every engine passes: the same orders at the same times get the same receipts as the model's.
 //!
-//! An engine's tests implement [`Bank`] and call [`conformance_tests!`](crate::conformance_tests) with a
+//! An engine's tests implement [`TestEngine`] and call [`conformance_tests!`](crate::conformance_tests) with a
 //! function that opens an empty one; `tests/model.rs` of this crate is the shortest example.
 
 use std::collections::HashSet;
@@ -35,7 +35,7 @@ pub trait TestEngine {
     fn flush_all(&mut self);
 }
 
-/// Makes a test of each part of the suite; `$open` is a function that opens an empty [`Bank`].
+/// Makes a test of each part of the suite; `$open` is a function that opens an empty [`TestEngine`].
 #[macro_export]
 macro_rules! conformance_tests {
     ($open:expr) => {

@@ -1,6 +1,6 @@
 //! The rule: whether an order applies, and what it does.
 //!
-//! Every change of a balance, in every engine, is a [`Change`] made here.
+//! Every change of a balance, in every engine, is a [`OrderEffect`] made here.
 //! Replays are looked at first, so that repeating an order that was applied is never refused for what happened
 //! since.
 

@@ -21,7 +21,7 @@ pub trait Portable: Ledger + Records {
     /// It blocks its thread, which must not be one of an asynchronous runtime's.
     fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable>;
 
-    /// Visits every record, as the change that would keep it; it blocks as [`Portable::each_order`] does.
+    /// Visits every record, as the change that would keep it; it blocks as [`Portable::for_each_order`] does.
     fn for_each_record(
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,

@@ -2,7 +2,7 @@
 //!
 //! An engine keeps them as bytes with an expiry and does not know what they mean.
 //!
-//! Where several programs share them, whoever changes a record says what it was when it was read ([`Former`]): of two
+//! Where several programs share them, whoever changes a record says what it was when it was read ([`Precondition`]): of two
 //! who changed it at once, one is told that it came too late, and reads again.
 
 use std::fmt;

@@ -120,42 +120,45 @@ fn limits(limits: &mut Section<'_>) -> Option<Limits> {
     let defaults = Limits::default();
     let timeout = || seconds(TIMEOUT_MAX);
     let bounded = || count(1..=COUNT_MAX);
-    let head_deadline = limits.optional("head_deadline_s", defaults.idle_timeout, timeout());
-    let request_deadline = limits.optional("request_deadline_s", defaults.request_timeout, timeout());
-    let reply_deadline = limits.optional("reply_deadline_s", defaults.write_timeout, timeout());
-    let drain_deadline = limits.optional("drain_deadline_s", defaults.shutdown_timeout, timeout());
+    let idle_timeout = limits.optional("idle_timeout_s", defaults.idle_timeout, timeout());
+    let header_timeout = limits.optional("header_timeout_s", defaults.header_timeout, timeout());
+    let request_timeout = limits.optional("request_timeout_s", defaults.request_timeout, timeout());
+    let write_timeout = limits.optional("write_timeout_s", defaults.write_timeout, timeout());
+    let shutdown_timeout = limits.optional("shutdown_timeout_s", defaults.shutdown_timeout, timeout());
     let connections_max = limits.optional("connections_max", defaults.connections_max, bounded());
     let connections_per_address_max = limits.optional(
         "connections_per_address_max",
         defaults.connections_per_address_max,
         limit(parse_connections_per_address),
     );
-    let head_bytes_max = limits.optional("head_bytes_max", defaults.header_bytes_max, count(HEADER_BYTES));
+    let header_bytes_max =
+        limits.optional("header_bytes_max", defaults.header_bytes_max, count(HEADER_BYTES));
     let sessions_cached = limits.optional("sessions_cached", defaults.sessions_cached, bounded());
     let tokens_cached = limits.optional("tokens_cached", defaults.tokens_cached, bounded());
     let rates_cached = limits.optional("rates_cached", defaults.rates_cached, bounded());
-    let rejections_kept = limits.optional("rejections_kept", defaults.rejections_max, bounded());
+    let rejections_max = limits.optional("rejections_max", defaults.rejections_max, bounded());
     let rejections_bytes_max =
         limits.optional("rejections_bytes_max", defaults.rejections_bytes_max, bounded());
-    let explained_per_second = limits.optional(
-        "explained_per_second",
+    let diagnoses_per_second = limits.optional(
+        "diagnoses_per_second",
         defaults.diagnoses_per_second,
         count(NonZeroU32::MIN..=NonZeroU32::MAX),
     );
     Some(Limits {
-        idle_timeout: head_deadline?,
-        request_timeout: request_deadline?,
-        write_timeout: reply_deadline?,
-        shutdown_timeout: drain_deadline?,
+        idle_timeout: idle_timeout?,
+        header_timeout: header_timeout?,
+        request_timeout: request_timeout?,
+        write_timeout: write_timeout?,
+        shutdown_timeout: shutdown_timeout?,
         connections_max: connections_max?,
         connections_per_address_max: connections_per_address_max?,
-        header_bytes_max: head_bytes_max?,
+        header_bytes_max: header_bytes_max?,
         sessions_cached: sessions_cached?,
         tokens_cached: tokens_cached?,
         rates_cached: rates_cached?,
-        rejections_max: rejections_kept?,
+        rejections_max: rejections_max?,
         rejections_bytes_max: rejections_bytes_max?,
-        diagnoses_per_second: explained_per_second?,
+        diagnoses_per_second: diagnoses_per_second?,
     })
 }
 
@@ -166,20 +169,22 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
     let defaults = EmbeddedSettings::default();
     let queue_orders_max =
         embedded.optional("queue_orders_max", defaults.queue_orders_max, count(1..=COUNT_MAX));
-    let tail_orders = embedded.optional("tail_orders", defaults.memtable_orders, count(1..=COUNT_MAX));
-    let accounts_kept = embedded.optional("accounts_kept", defaults.accounts_cached, count(0..=COUNT_MAX));
+    let memtable_orders =
+        embedded.optional("memtable_orders", defaults.memtable_orders, count(1..=COUNT_MAX));
+    let accounts_cached =
+        embedded.optional("accounts_cached", defaults.accounts_cached, count(0..=COUNT_MAX));
     let segment_bytes =
         embedded.optional("segment_bytes", defaults.segment_bytes, count(SEGMENT_BYTES_MIN..=u64::MAX));
     let filter_bytes = embedded.optional("filter_bytes", defaults.filter_bytes, count(0..=u64::MAX));
-    let room_kept_bytes =
-        embedded.optional("room_kept_bytes", defaults.disk_reserve_bytes, count(0..=u64::MAX));
+    let disk_reserve_bytes =
+        embedded.optional("disk_reserve_bytes", defaults.disk_reserve_bytes, count(0..=u64::MAX));
     Some(EmbeddedSettings {
         queue_orders_max: queue_orders_max?,
-        memtable_orders: tail_orders?,
-        accounts_cached: accounts_kept?,
+        memtable_orders: memtable_orders?,
+        accounts_cached: accounts_cached?,
         segment_bytes: segment_bytes?,
         filter_bytes: filter_bytes?,
-        disk_reserve_bytes: room_kept_bytes?,
+        disk_reserve_bytes: disk_reserve_bytes?,
     })
 }
 
@@ -188,14 +193,14 @@ const WRITE_CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("it is
 
 fn postgres(postgres: &mut Section<'_>) -> Option<PostgresSettings> {
     let defaults = PostgresSettings::default();
-    let lanes = postgres.optional(
-        "lanes",
+    let write_connections = postgres.optional(
+        "write_connections",
         defaults.write_connections,
         count(NonZeroUsize::MIN..=WRITE_CONNECTIONS_MAX),
     );
     let queue_orders_max =
         postgres.optional("queue_orders_max", defaults.queue_orders_max, count(1..=COUNT_MAX));
-    Some(PostgresSettings { write_connections: lanes?, queue_orders_max: queue_orders_max? })
+    Some(PostgresSettings { write_connections: write_connections?, queue_orders_max: queue_orders_max? })
 }
 
 /// What the apps read so far hold that no later one may hold too.

@@ -94,7 +94,7 @@ pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'sta
     })
 }
 
-/// As [`told_to_stop`]; told a second time, the process ends at once.
+/// As [`shutdown_signal`]; told a second time, the process ends at once.
 pub(crate) fn shutdown_signal_or_exit() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     /// What shells give a process that Ctrl-C has ended.
     const EXIT_SIGINT: i32 = 130;

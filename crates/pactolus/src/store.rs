@@ -87,9 +87,9 @@ pub(crate) async fn open(url: &StoreUrl, bounds: &EngineSettings) -> Result<Back
             .map_err(|source| open_error(url, source)),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
-            let PostgresSettings { write_connections: lanes, queue_orders_max } = bounds.postgres;
+            let PostgresSettings { write_connections, queue_orders_max } = bounds.postgres;
             let settings = pactolus_ledger_postgres::PostgresSettings {
-                write_connections: lanes,
+                write_connections,
                 queue_orders_max,
                 ..pactolus_ledger_postgres::PostgresSettings::default()
             };

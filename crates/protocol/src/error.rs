@@ -136,7 +136,7 @@ impl ErrorCode {
 
 /// Why a call is not done: a code, and what the caller may read about it.
 ///
-/// [`refusal_to_json`](crate::reply::refusal_to_json) makes it a reply.
+/// [`error_to_json`](crate::reply::error_to_json) makes it a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReply {
     code: ErrorCode,

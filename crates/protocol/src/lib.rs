@@ -9,7 +9,7 @@
 //! ```
 //! use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 //! use pactolus_protocol::{
-//!     AccessToken, Body, Call, Caller, Dialects, MidasKey, MpSig, Pf, Present, PresentReply, Received, SessionKey,
+//!     AccessToken, Body, Call, Caller, DialectPolicy, MidasKey, MpSig, Pf, Present, PresentReply, UnverifiedCall, SessionKey,
 //!     UnixSeconds, reply, signed_body,
 //! };
 //!
@@ -36,9 +36,9 @@
 //!
 //! // The server: the checks in the order that `docs/protocol.md` promises.
 //! let body = Body::parse(sent.as_bytes())?;
-//! let received = Received::<Present>::read(Environment::Live, &body, MpSig::Required)?;
-//! received.verify_sig(&midas_key, Dialects::Strict)?;
-//! received.verify_mp_sig(&session_key, &token, Dialects::Strict)?;
+//! let received = UnverifiedCall::<Present>::read(Environment::Live, &body, MpSig::Required)?;
+//! received.verify_sig(&midas_key, DialectPolicy::Strict)?;
+//! received.verify_mp_sig(&session_key, &token, DialectPolicy::Strict)?;
 //! assert_eq!(received.call(), &gift);
 //!
 //! // And its answer.

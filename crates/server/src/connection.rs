@@ -3,7 +3,7 @@
 //! What hyper needs for a connection, some 20 KiB of buffers and states, it keeps for as long as there is one. Most
 //! connections rest most of the time, so one that rests has only its socket: hyper is given it when there is something
 //! to read, and has it taken away again when nothing has come for a while.
-//! It must never be taken away with a reply, or a part of one, still in it: see [`Standing::is_quiet`].
+//! It must never be taken away with a reply, or a part of one, still in it: see [`ConnectionState::is_quiescent`].
 
 pub(crate) mod limiter;
 pub(crate) mod request_timeout;

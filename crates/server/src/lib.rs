@@ -3,7 +3,7 @@
 //! The path of a present: `router` sends it to `midas::serve`; `midas::verify` checks method, token, body, parameters,
 //! privilege, `sig`, session and `mp_sig`, in this order, over what was sent, and counts the call to the `rate_limit`;
 //! the handler in `midas` posts the order that `midas::convert` makes of the call, and answers what came of it. Around
-//! the sandbox's calls stand the `midas::faults` that it was told to have. All other paths go through [`router()`].
+//! the sandbox's calls stand the `midas::fault_rules` that it was told to have. All other paths go through [`router()`].
 //!
 //! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
 //! [`Records`](pactolus_ledger::Records), and these through the vault of `seal`, which encrypts them. Only `rejections` holds something: refusals, in memory, for a while.
@@ -14,11 +14,11 @@
 //! use std::sync::Arc;
 //! use pactolus_ledger::model::Model;
 //! use pactolus_protocol::AccessToken;
-//! use pactolus_server::{Bank, OsRandomness, Settings, Store, SystemClock, serve};
+//! use pactolus_server::{AppState, OsRandomness, Settings, Backend, SystemClock, serve};
 //!
-//! let store = Store::of(Arc::new(Model::new()));
+//! let store = Backend::of(Arc::new(Model::new()));
 //! let settings = Settings::new(AccessToken::new("an-operators-token")?);
-//! let bank = Bank::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
+//! let bank = AppState::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! serve(bank, listener, async {}).await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

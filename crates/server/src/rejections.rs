@@ -3,14 +3,14 @@
 //! What is kept is what is shown, and nothing else: no key, no token, no whole signature, no body. So findings are
 //! made when the call is refused, against the keys of that moment; later would mean to keep the token and the body.
 //! A search costs some hundred HMACs. In the sandbox that is what it is for. Live, where a flood of refusals must
-//! not slow down the calls that are right, only so many a second are searched ([`Limits::explained_per_second`]).
+//! not slow down the calls that are right, only so many a second are searched ([`Limits::diagnoses_per_second`]).
 //!
 //! Rejections are kept in memory, bounded in number and bytes, and the newest win. Where several nodes share a store,
 //! so many a second are also kept there for an hour, so that any node can be asked. Those that showed no good token
 //! have a small part of the room to themselves, so that nobody from outside can push out an app's own.
 //! Read next: `rejections/diagnose.rs`, the findings, and `rejections/ring.rs`, what is forgotten.
 //!
-//! [`Limits::explained_per_second`]: crate::settings::Limits::explained_per_second
+//! [`Limits::diagnoses_per_second`]: crate::settings::Limits::diagnoses_per_second
 
 mod diagnose;
 pub(crate) mod log;

@@ -1,7 +1,7 @@
 //! How the platform's paths answer: always with HTTP 200 and a JSON body, a refusal with the id of its request.
 //!
-//! Around the handlers of tokens and logins, which return [`Refused`] where they refuse, stands [`answer`]; the Midas
-//! calls have [`midas::serve`](crate::midas::serve). Both give a request an id and a deadline, write refusals with
+//! Around the handlers of tokens and logins, which return [`ErrorResponse`] where they refuse, stands [`answer`]; the Midas
+//! calls have [`midas::spawn`](crate::midas::spawn). Both give a request an id and a deadline, write refusals with
 //! that id, and log one line: no more of the request than its method, path and id, for its query and body hold
 //! secrets.
 
@@ -94,7 +94,7 @@ pub(crate) fn reject<B: From<Vec<u8>>>(
 
 /// Goes on once the whole body is there.
 ///
-/// Around [`to_the_end`] on paths that are open to everybody: a handler that waited there for the rest of a body would
+/// Around [`run_to_completion`] on paths that are open to everybody: a handler that waited there for the rest of a body would
 /// hold its connection for as long as the client likes, past every deadline.
 pub(crate) async fn buffer_body(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();

@@ -163,7 +163,7 @@ fn spawn_connection(
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(bank.limits.idle_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(bank.limits.header_timeout);
     // Both what is read ahead and how long a head may be; less than that hyper does not take.
     http.max_buf_size(bank.limits.header_bytes_max.max(HEADER_BYTES_MIN));
     // A client that has said all it has to say still gets its answer, and nobody looks for more of it meanwhile, which

@@ -117,9 +117,10 @@ pub enum LoginMode {
 /// The bounds of a bank's server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a connection may rest before a request begins to come, and how long the request's head may then take
-    /// to come; then it is closed.
+    /// How long a connection may stay idle before it is closed.
     pub idle_timeout: Duration,
+    /// How long the head of a request may take from its first byte to its last before the connection is closed.
+    pub header_timeout: Duration,
     /// How long a request may take, its body's arrival included; then it is answered as busy.
     pub request_timeout: Duration,
     /// How long a client may take to read a reply, from when its system would take no more of it; then the
@@ -158,6 +159,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             idle_timeout: Duration::from_secs(75),
+            header_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(10),

@@ -1,4 +1,4 @@
-//! What the kernel asks of a file system, and what a [`State`] answers.
+//! What the kernel asks of a file system, and what a [`DiskState`] answers.
 //!
 //! The kernel may keep what it was told for as long as a start lasts: nobody else changes the files meanwhile.
 

@@ -29,7 +29,7 @@ impl Invocation {
     }
 }
 
-/// See [`Asked::does`].
+/// See [`Invocation::effect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Effect {
     UseBillNo(BillIndex),

@@ -156,7 +156,8 @@ impl EmbeddedKills {
     /// Starts it with the usual bounds, or with ones so small that files of the journal and bulks of the views end
     /// every hundred orders.
     fn start_process(&mut self) -> anyhow::Result<StartingNode> {
-        let small = [("PACTOLUS_EMBEDDED_TAIL_ORDERS", "100"), ("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000")];
+        let small =
+            [("PACTOLUS_EMBEDDED_MEMTABLE_ORDERS", "100"), ("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000")];
         let variables: &[(&str, &str)] = if self.random.u8(..4) > 0 { &small } else { &[] };
         self.bank.start_node(0, &[], variables)
     }

@@ -48,8 +48,8 @@ rejections_bytes_max = {REJECTIONS_BYTES_MAX}
 
 [embedded]
 queue_orders_max = {QUEUE_ORDERS_MAX}
-tail_orders = {MEMTABLE_ORDERS}
-accounts_kept = {ACCOUNTS_CACHED}
+memtable_orders = {MEMTABLE_ORDERS}
+accounts_cached = {ACCOUNTS_CACHED}
 filter_bytes = {FILTER_BYTES}
 segment_bytes = {SEGMENT_BYTES}
 "#

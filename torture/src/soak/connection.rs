@@ -44,7 +44,7 @@ pub(super) enum CallFailure {
     NotConnected,
     /// The connection broke before the answer was there.
     ConnectionLost,
-    /// There was none within [`ANSWER_AT_MOST`].
+    /// There was none within [`ANSWER_TIMEOUT`].
     TimedOut,
     /// The bank said that it is busy or out of order.
     Busy,

@@ -27,7 +27,7 @@ pub(super) struct Sample {
     /// Calls that were answered since the look before.
     pub(super) calls: u64,
     pub(super) latency: Latency,
-    /// Since the look before, by [`Trouble`].
+    /// Since the look before, by [`CallFailure`].
     pub(super) failures: [u64; CallFailure::ALL.len()],
     pub(super) unexpected: u64,
 }

@@ -8,7 +8,7 @@
 //! may see more memory than they allow.
 //!
 //! A stall is a call that waited for longer than [`Rules::stall_ms`], not counting what it waited while the bank was down
-//! for a kill and what had queued up meanwhile was worked off ([`Window`]).
+//! for a kill and what had queued up meanwhile was worked off ([`KillWindow`]).
 
 use std::time::Duration;
 

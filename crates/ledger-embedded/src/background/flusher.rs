@@ -81,8 +81,8 @@ impl Drop for FailGuard {
 }
 
 impl Flusher {
-    /// A bulk takes its time until half of `tail_orders` are gathered for the next.
-    pub(crate) fn start(state: Arc<StoreState>, tail_orders: usize) -> std::io::Result<Self> {
+    /// A bulk takes its time until half of `memtable_orders` are gathered for the next.
+    pub(crate) fn start(state: Arc<StoreState>, memtable_orders: usize) -> std::io::Result<Self> {
         let (work, bulks) = sync_channel(1);
         let progress = Arc::new(FlushProgress {
             state: Mutex::new(FlushState::Idle),
@@ -93,7 +93,7 @@ impl Flusher {
             let (books, progress) = (Arc::clone(&state), Arc::clone(&progress));
             move || {
                 progress.is_urgent.load(Ordering::Relaxed)
-                    || books.memtable.active_orders() >= tail_orders / 2
+                    || books.memtable.active_orders() >= memtable_orders / 2
             }
         };
         let merger = Merger::start(Arc::clone(&state))?;

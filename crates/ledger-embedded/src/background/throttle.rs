@@ -2,7 +2,7 @@
 //!
 //! Writing a bulk of rows and merging runs take a core for a while now and then, and nobody waits for them. Run as
 //! others are, they have their turns like those who answer requests, and the last percent of requests waits for tens
-//! of milliseconds. So their threads run after others, and take their time ([`Pace`]).
+//! of milliseconds. So their threads run after others, and take their time ([`Throttle`]).
 //!
 //! That cannot keep orders waiting for ever. It is a share and no ban: beside a thread that never rests, one of these
 //! still gets a tenth of a core. And where memory is at its bound, the committer waits for the bulk that is being

@@ -1,7 +1,7 @@
 //! Whether there is room on the disk for more orders, and what is done while there is not.
 //!
 //! While there is none, new orders and records are refused, and everything else goes on. Orders are refused while less
-//! is free than `Settings::room_kept_bytes`, so that what was taken before can still be brought into the views; and
+//! is free than `EmbeddedSettings::disk_reserve_bytes`, so that what was taken before can still be brought into the views; and
 //! when a write found no room all the same, because somebody else filled the disk or a quota ends, until a trial
 //! finds room; and while rows wait in memory for room in the views, because memory is bounded.
 //!
@@ -26,7 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The file with which room is tried for.
 const PROBE_FILE: &str = "room";
-/// A trial is of at least this much, and of at most [`TRIAL_BYTES_MAX`]: more than the largest batch.
+/// A trial is of at least this much, and of at most [`PROBE_BYTES_MAX`]: more than the largest batch.
 const PROBE_BYTES_MIN: u64 = 64 * 1024;
 const PROBE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

@@ -39,12 +39,12 @@ const WITH_LIMITS: u8 = 0b0001_0000;
 const VALID_BITS: u8 = KIND_MASK | SANDBOX | WITH_MEMO | WITH_LIMITS;
 
 impl Entry {
-    /// The most bytes that [`put`] makes of an entry: five names of at most 64 bytes and their lengths (325), two
+    /// The most bytes that [`encode`] makes of an entry: five names of at most 64 bytes and their lengths (325), two
     /// parts of a memo of at most 1,024 and their lengths (2,052), fourteen integers of at most 10 bytes (140), and
     /// the byte before them all.
     pub(crate) const BYTES_MAX: usize = 2518;
 
-    /// Reads what [`put`] wrote for an entry at `position`.
+    /// Reads what [`encode`] wrote for an entry at `position`.
     pub(crate) fn decode(bytes: &[u8], position: Position) -> Option<Self> {
         let mut reader = ByteReader::new(bytes);
         let head = reader.byte()?;

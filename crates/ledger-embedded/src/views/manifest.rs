@@ -54,7 +54,7 @@ impl Manifest {
         folder.join("contents")
     }
 
-    /// Reads what [`Contents::save`] wrote last; where it never did, the views are empty.
+    /// Reads what [`Manifest::save`] wrote last; where it never did, the views are empty.
     pub(super) fn read(folder: &Path) -> Result<Self, IndexError> {
         let path = Self::path(folder);
         match std::fs::read(&path) {

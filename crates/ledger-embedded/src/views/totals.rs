@@ -56,7 +56,7 @@ impl TotalsTable {
         })
     }
 
-    /// Whether all orders before `reached` are counted, as [`TotalRows::write`] said.
+    /// Whether all orders before `reached` are counted, as [`TotalsTable::write`] said.
     pub(super) fn covers(&self, reached: Position) -> Result<bool, ViewError> {
         let row = self.0.read(|rows| rows.get(&REACHED_KEY))?;
         let written = row.and_then(|bytes| ByteReader::new(&bytes).varint());

@@ -150,9 +150,9 @@ impl CommitWorker {
         state: Arc<StoreState>,
         appender: Appender,
         flusher: Flusher,
-        tail_orders: usize,
+        memtable_orders: usize,
     ) -> Self {
-        Self { state, appender, flusher, memtable_orders: tail_orders, epoch: Arc::default() }
+        Self { state, appender, flusher, memtable_orders, epoch: Arc::default() }
     }
 
     fn execute(&mut self, commit: CommitRequest) {

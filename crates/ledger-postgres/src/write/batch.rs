@@ -16,7 +16,7 @@
 //! yet, is inserted by both: a new account, or one bill number for two accounts. Then the second insert meets the
 //! first's key (23505), its transaction is undone whole, and the batch, tried again, sees what was committed. So it is
 //! with a batch that only tells again what a new account's first order did, and would tell of an account without it:
-//! it inserts nothing, but it sees a bill number of an account that was not there (`Trouble::Overtaken`).
+//! it inserts nothing, but it sees a bill number of an account that was not there (`DatabaseError::StaleRead`).
 //! That would be so without any lock as well: an order's key is its account and its number, and of two transactions
 //! that both decide an account's n-th order, one fails. The locks are there so that it seldom comes to that, and it
 //! is why the commit can be sent along without looking at what was written.

@@ -180,7 +180,7 @@ impl BatchWriter {
             while let Ok(request) = queue.try_recv() {
                 match request {
                     WriterMessage::Post(post) => {
-                        reply_unavailable(vec![post.reply], Unavailable::Unreachable)
+                        reply_unavailable(vec![post.reply], Unavailable::Unreachable);
                     }
                     WriterMessage::Batch(_, answer) => drop(answer.send(Err(Unavailable::Unreachable))),
                     WriterMessage::Close(done) => {

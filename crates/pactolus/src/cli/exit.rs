@@ -1,6 +1,6 @@
 //! How a command can fail, and the exit code that says so to a script.
 //!
-//! The table in `--help` is written from [`Kind`], so the two cannot differ.
+//! The table in `--help` is written from [`ExitCode`], so the two cannot differ.
 
 use std::error::Error;
 use std::io;

@@ -2,7 +2,7 @@
 //!
 //! A real bank on a fresh store, called over real HTTP; the keys are those of the samples that everybody has, so
 //! what is shown can be compared with the vendor's page.
-//! Read next: [`script`], what is called; [`sample`], with which values; [`show`], how it looks.
+//! Read next: [`script`], what is called; [`sample`], with which values; [`printer`], how it looks.
 
 mod printer;
 mod sample;

@@ -58,13 +58,13 @@ impl ConfigFixture {
     }
 }
 
-/// [`NEEDED`] with one line replaced by another; lines keep their numbers.
+/// [`MINIMAL`] with one line replaced by another; lines keep their numbers.
 fn minimal_with(line: &str, other: &str) -> String {
     assert!(MINIMAL.contains(line), "{line}");
     MINIMAL.replace(line, other)
 }
 
-/// [`NEEDED`] with settings of the app added: the first of them is line 10.
+/// [`MINIMAL`] with settings of the app added: the first of them is line 10.
 fn minimal_with_app_settings(more: &str) -> String {
     format!("{MINIMAL}{more}\n")
 }
@@ -338,8 +338,8 @@ fn limit_is_a_number_or_off() {
 
 #[test]
 fn limits_have_sections_and_ranges() {
-    let more = "[limits]\nrequest_deadline_s = 7\nsessions_cached = 10\n\
-        connections_per_address_max = 5\n[embedded]\ntail_orders = 3\nroom_kept_bytes = 5\n";
+    let more = "[limits]\nrequest_timeout_s = 7\nsessions_cached = 10\n\
+        connections_per_address_max = 5\n[embedded]\ntail_orders = 3\ndisk_reserve_bytes = 5\n";
     let case = ConfigFixture::new(&minimal_with_app_settings(more))
         .variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
     let config = case.config();
@@ -351,22 +351,22 @@ fn limits_have_sections_and_ranges() {
     assert_eq!(config.embedded.disk_reserve_bytes, 5);
 
     let cases = [
-        ("[limits]\nrequest_deadline_s = 0", "`request_deadline_s` is \"0\"; it must be 1 to 3600 seconds"),
-        ("[limits]\nrejections_kept = 0", "`rejections_kept` is \"0\"; it must be 1 to 1000000000"),
+        ("[limits]\nrequest_timeout_s = 0", "`request_timeout_s` is \"0\"; it must be 1 to 3600 seconds"),
+        ("[limits]\nrejections_max = 0", "`rejections_max` is \"0\"; it must be 1 to 1000000000"),
         ("[limits]\nsessions_cached = \"all\"", "`sessions_cached` is text; it must be a plain number"),
-        ("[limits]\nexplained_per_second = 0", "`explained_per_second` is \"0\"; it must be 1 to 4294967295"),
-        ("[limits]\nreply_deadline_s = 3601", "`reply_deadline_s` is \"3601\"; it must be 1 to 3600 seconds"),
+        ("[limits]\ndiagnoses_per_second = 0", "`diagnoses_per_second` is \"0\"; it must be 1 to 4294967295"),
+        ("[limits]\nwrite_timeout_s = 3601", "`write_timeout_s` is \"3601\"; it must be 1 to 3600 seconds"),
         ("[limits]\nconnections_max = 0", "`connections_max` is \"0\"; it must be 1 to 1000000000"),
         (
             "[limits]\nconnections_per_address_max = 0",
             "`connections_per_address_max` must be 1 to 1000000000 connections, or \"off\"",
         ),
-        ("[limits]\nhead_bytes_max = 8191", "`head_bytes_max` is \"8191\"; it must be 8192 to 1048576"),
+        ("[limits]\nheader_bytes_max = 8191", "`header_bytes_max` is \"8191\"; it must be 8192 to 1048576"),
         (
             "[embedded]\nsegment_bytes = 4095",
             "`segment_bytes` is \"4095\"; it must be 4096 to 18446744073709551615",
         ),
-        ("[embedded]\ntail_order = 1", "unknown key `tail_order`; did you mean `tail_orders`?"),
+        ("[embedded]\ntail_order = 1", "unknown key `memtable_order`; did you mean `memtable_orders`?"),
     ];
     for (more, wrong) in cases {
         ConfigFixture::new(&minimal_with_app_settings(more))

@@ -219,7 +219,9 @@ impl ServerProcess {
     #[track_caller]
     pub(crate) fn serve_with_small_segments(folder: &Folder) -> Self {
         let mut command = folder.command(&["serve"]);
-        command.env("PACTOLUS_EMBEDDED_TAIL_ORDERS", "100").env("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000");
+        command
+            .env("PACTOLUS_EMBEDDED_MEMTABLE_ORDERS", "100")
+            .env("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000");
         Self::start(command)
     }
 

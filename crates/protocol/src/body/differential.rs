@@ -2,7 +2,7 @@
 //! same words, and of the others the same fields are kept.
 //!
 //! serde_json and the scanner do not tell the same place of every fault, and of some not the same kind; which is in
-//! [`told_otherwise`].
+//! [`messages_differ`].
 
 use std::fmt;
 

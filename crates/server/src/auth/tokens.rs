@@ -30,7 +30,7 @@ const RETENTION: Duration = Duration::from_secs(24 * 3600);
 /// The tokens of all apps.
 pub(crate) struct Tokens {
     /// Tokens from the settings, which never expire.
-    static_tokens: HashMap<Digest, AppId>,
+    static_digests: HashMap<Digest, AppId>,
     /// The digests of the apps' secrets: a token given for another secret is no longer good.
     secret_digests: HashMap<AppId, Digest>,
     cache: ReadCache<Digest, StoredToken>,
@@ -69,7 +69,7 @@ impl Tokens {
             app.static_access_tokens.iter().map(|token| (digest(token.expose()), app.appid))
         };
         Self {
-            static_tokens: apps.clone().flat_map(fixed).collect(),
+            static_digests: apps.clone().flat_map(fixed).collect(),
             secret_digests: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
             cache: ReadCache::new(capacity, vault.sharing()),
             vault,
@@ -85,7 +85,7 @@ impl Tokens {
         now: UnixMillis,
     ) -> Result<AppId, ErrorReply> {
         let digest = digest(token.expose());
-        if let Some(appid) = self.static_tokens.get(&digest) {
+        if let Some(appid) = self.static_digests.get(&digest) {
             return Ok(*appid);
         }
         let token = self.find(digest).await.map_err(|_| ErrorCode::SystemError)?;

@@ -3,7 +3,7 @@
 //! Whoever opens connections and says nothing must not keep others out. So when there are as many as there may be,
 //! one that rests is closed for each that comes: first those on which no signed call was ever answered, of them the
 //! one that has rested longest. A connection whose request is being worked on is never closed for another.
-//! What a connection does is noted in its own [`Standing`], without a lock: that is on the path of every request. The
+//! What a connection does is noted in its own [`ConnectionState`], without a lock: that is on the path of every request. The
 //! lock is taken when one comes and when one goes.
 //! Why it is so: `docs/decisions/0019-connections.md`.
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub(crate) struct ConnectionState {
     /// When the time of connections begins.
     epoch: Instant,
-    /// Since when it rests, in milliseconds since connections began to be counted; or [`NEW`], [`BUSY`] or [`CLOSED`].
+    /// Since when it rests, in milliseconds since connections began to be counted; or [`NEW`], [`BUSY`] or [`EVICTED`].
     state: AtomicU64,
     /// Whether a signed call was answered on it.
     pub(super) authenticated: AtomicBool,

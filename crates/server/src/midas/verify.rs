@@ -1,7 +1,7 @@
 //! The checks of the Midas calls: from a request to a call that is to be carried out.
 //!
 //! The order of checks is a part of the contract (`docs/protocol.md`): method, token, the app's rate, body,
-//! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Whoever holds a [`Signed`] call holds one that passed them all.
+//! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Whoever holds a [`VerifiedCall`] call holds one that passed them all.
 
 use std::sync::Arc;
 

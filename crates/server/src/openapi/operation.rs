@@ -1,6 +1,6 @@
 //! How an operation of the operator API describes itself: by its handler's own parameters and answer.
 //!
-//! A parameter of a handler is a [`Part`], what it answers an [`Answer`]; [`operator`] puts them together, with the
+//! A parameter of a handler is a [`HandlerArg`], what it answers an [`HandlerReply`]; [`operator`] puts them together, with the
 //! problems that follow from them.
 
 use std::future::Future;

@@ -1,6 +1,6 @@
 //! Texts of the operator API that stand for nouns, and what the document says of each.
 //!
-//! A text that is asked with is read by [`Asked::read`], which names the field when it is wrong; one that is told is
+//! A text that is asked with is read by [`TextParam::parse`], which names the field when it is wrong; one that is told is
 //! a noun already. Both are documented by the noun's own rule, so that the document cannot say another.
 
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! The vault: what `auth` keeps its records in. What goes in is sealed, and what comes out is opened.
 //!
-//! Nothing else of this crate writes a record that holds a secret: a [`Change`] is made here alone, and the vault
+//! Nothing else of this crate writes a record that holds a secret: a [`SealedChange`] is made here alone, and the vault
 //! takes no other. What is compared when a record is changed is what the store holds, not what is in it, because the
 //! same value is sealed otherwise each time.
 

@@ -199,7 +199,7 @@ async fn connection_flood_blocks_no_caller() {
 #[tokio::test(start_paused = true)]
 async fn slow_header_ends_at_its_timeout() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { idle_timeout: Duration::from_secs(30), ..Limits::default() };
+    let limits = Limits { header_timeout: Duration::from_secs(30), ..Limits::default() };
     let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
     let begun = tokio::time::Instant::now();
     assert_eq!(exchange_raw(&bank, b"GET /healthz HTTP/1.1\r\nho").await, "");
@@ -211,7 +211,7 @@ async fn slow_header_ends_at_its_timeout() {
 #[tokio::test(start_paused = true)]
 async fn idle_connection_keeps_partial_request() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { idle_timeout: Duration::from_secs(3600), ..Limits::default() };
+    let limits = Limits { header_timeout: Duration::from_secs(3600), ..Limits::default() };
     let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
     let mut stream = connect(&bank).await;
     let (begun, rest) = HEALTH_REQUEST.split_at(20);

@@ -1,7 +1,7 @@
 //! A campaign under way: gifts sent in the file's order, a bounded number at once, each with a row of results.
 //!
 //! The slot of a gift is free again only when its row is on disk. So when the process is killed, the gifts that were
-//! sent and have no row are among the first [`AT_ONCE_MAX`] that lack one, and the next run sends exactly those as
+//! sent and have no row are among the first [`CONCURRENCY_MAX`] that lack one, and the next run sends exactly those as
 //! gifts that may have been sent before.
 
 use std::io;
@@ -26,7 +26,7 @@ const CONSECUTIVE_REFUSALS_MAX: u64 = 100;
 
 /// How a campaign is run.
 pub(crate) struct SendLimits {
-    /// How many gifts are sent at once: 1 to [`AT_ONCE_MAX`].
+    /// How many gifts are sent at once: 1 to [`CONCURRENCY_MAX`].
     pub(crate) concurrency: usize,
     /// How many are begun in a second, if that is bounded.
     pub(crate) rate: Option<u32>,
