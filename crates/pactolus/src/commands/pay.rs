@@ -24,7 +24,7 @@ pub(crate) struct Args {
     player: PlayerArgs,
     /// How many coins
     #[arg(long, value_name = "COINS", value_parser = parse_amount)]
-    count: Amount,
+    coins: Amount,
     /// The order's number; without it a new one is made, and shown before anything is sent
     #[arg(long, value_name = "NUMBER")]
     bill_no: Option<BillNo>,
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     remark: Option<String>,
     /// The number may have been sent before for this very order: where the bank only says that it was used, that is done
     #[arg(long, requires = "bill_no")]
-    again: bool,
+    resume: bool,
     #[command(flatten)]
     connect: ConnectArgs,
     /// How to print the outcome
@@ -54,16 +54,16 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let bill_no = args::bill_no_or_new(args.bill_no, lang);
     let pay = PayRequest {
         player: args.player.player(&connection)?,
-        coins: args.count,
+        coins: args.coins,
         bill_no,
         item: text("item", &args.item)?,
         remark: text("remark", &args.remark)?,
     };
     let client = connection.client();
     let paid = runtime::start()?
-        .block_on(async { if args.again { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
+        .block_on(async { if args.resume { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {
-        let again = format!("--bill-no {bill_no} --again");
+        let again = format!("--bill-no {bill_no} --resume");
         CliError::from_call(&error, (error.outcome(), error.retryable()), &again, lang)
     })?;
     let outcome = if paid.applied_by == AppliedBy::EarlierCall { "paid-before" } else { "paid" };

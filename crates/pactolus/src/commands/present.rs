@@ -40,7 +40,7 @@ use source::{GiftFile, default_results_path};
 
 /// Give coins to one player, or to all in a file
 ///
-/// One gift takes --openid and --count. For many, --from reads a CSV file whose first line names its columns: openid,
+/// One gift takes --openid and --coins. For many, --input reads a CSV file whose first line names its columns: openid,
 /// and as it needs them zone_id, present_counts, bill_no, session_key and user_ip. Every row is checked before the
 /// first is sent. Each gift gets a row in a file of results; stopped or killed, the same command goes on where it was.
 #[derive(clap::Args)]
@@ -48,7 +48,7 @@ use source::{GiftFile, default_results_path};
 pub(crate) struct Args {
     /// How many coins; with a file, for rows that do not say
     #[arg(long, value_name = "COINS", value_parser = parse_amount)]
-    count: Option<Amount>,
+    coins: Option<Amount>,
     /// The zone; with a file, of rows that do not say
     #[arg(long, value_name = "ZONE", default_value = "1")]
     zone: ZoneId,
@@ -69,35 +69,35 @@ pub(crate) struct Args {
 struct BatchArgs {
     /// The file of gifts, or - for standard input
     #[arg(long, value_name = "FILE")]
-    from: Option<PathBuf>,
+    input: Option<PathBuf>,
     /// Make the bill numbers of this name, the player and the zone: the same file twice gives once
-    #[arg(long, value_name = "NAME", requires = "from")]
+    #[arg(long, value_name = "NAME", requires = "input")]
     campaign: Option<CampaignName>,
     /// Take several rows of one player in one zone for several gifts, and not for a mistake
-    #[arg(long, requires = "from")]
+    #[arg(long, requires = "input")]
     allow_duplicates: bool,
     /// Where the results are kept; without it, beside the file and called after the campaign or the file
-    #[arg(long, value_name = "FILE", requires = "from")]
+    #[arg(long, value_name = "FILE", requires = "input")]
     results: Option<PathBuf>,
     /// How many gifts are sent at once, 1 to 256
     #[arg(long, value_name = "GIFTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     /// How many gifts are begun in a second at most
-    #[arg(long, value_name = "GIFTS", requires = "from", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "GIFTS", requires = "input", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
     /// Check the file, show what would be given, and give nothing
-    #[arg(long, requires = "from")]
+    #[arg(long, requires = "input")]
     dry_run: bool,
     /// Do not ask; for scripts
-    #[arg(long, requires = "from")]
+    #[arg(long, requires = "input")]
     yes: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  pactolus present --env live --openid odkx20ENSNa2w5y3g_qOkOvBNM1g --count 233
-  pactolus present --env live --from players.csv --campaign spring --dry-run
-  pactolus present --env live --from players.csv --campaign spring --rate 500";
+  pactolus present --env live --openid odkx20ENSNa2w5y3g_qOkOvBNM1g --coins 233
+  pactolus present --env live --input players.csv --campaign spring --dry-run
+  pactolus present --env live --input players.csv --campaign spring --rate 500";
 
 /// A gift of a campaign has longer than a player who waits: a bank is restarted, and the campaign goes on.
 const GIFT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -105,8 +105,8 @@ const GIFT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Gives.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
-    match (&args.batch.from, args.single.openid, args.count) {
-        (Some(from), ..) => present_batch(args, from, &connection, lang),
+    match (&args.batch.input, args.single.openid, args.coins) {
+        (Some(input), ..) => present_batch(args, input, &connection, lang),
         (None, Some(openid), Some(coins)) => single::run(args, openid, coins, &connection, lang),
         (None, ..) => unreachable!("clap lets none of these through"),
     }
@@ -119,7 +119,7 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
         args.batch.results.clone().unwrap_or_else(|| default_results_path(from, &results_name(args, from)));
     let defaults = RowDefaults {
         zone_id: args.zone,
-        coins: args.count,
+        coins: args.coins,
         campaign: args.batch.campaign.clone(),
         pf: connection.pf,
     };

@@ -1,4 +1,4 @@
-//! `pactolus reseal`: every login and token of a store sealed anew, so that an old master key can be taken out.
+//! `pactolus rotate-keys`: every login and token of a store sealed anew, so that an old master key can be taken out.
 //!
 //! Each record is changed by itself, as long as it is what it was when it was read; so it does not matter when this is
 //! broken off, that it is done again, or that a database is served meanwhile. What it says at the end it has counted
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     store: StoreArgs,
     /// Forget what is sealed with a key that is lost: those players log in again, and back ends ask for a token
     #[arg(long)]
-    forget_lost: bool,
+    drop_unreadable: bool,
     /// How to print the outcome
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
     let runtime = runtime::start()?;
     let store = runtime.block_on(store::open_for_copy(&url))?;
-    let outcome = rotate_keys(&runtime, &store, &keys, args.forget_lost, lang);
+    let outcome = rotate_keys(&runtime, &store, &keys, args.drop_unreadable, lang);
     runtime.block_on(store.close());
     let outcome = outcome.map_err(|failure| match failure {
         RotationError::Failed(failure) => failure,
@@ -129,10 +129,10 @@ fn rotate_keys(
     runtime: &Runtime,
     store: &Arc<dyn Portable>,
     keys: &Keyring,
-    forget_lost: bool,
+    drop_unreadable: bool,
     lang: Lang,
 ) -> Result<RotationReport, RotationError> {
-    if !forget_lost {
+    if !drop_unreadable {
         // From now on the store knows of the first key, should this be broken off.
         runtime.block_on(keys.check_keys(&**store)).map_err(RotationError::MissingKeys)?;
     }
@@ -148,7 +148,7 @@ fn rotate_keys(
                 SealStatus::Plaintext | SealStatus::OldKey(_) => {
                     to_reseal.extend(keys.reseal(&OsRandomness, record))
                 }
-                SealStatus::LostKey(_) | SealStatus::Damaged if forget_lost => {
+                SealStatus::LostKey(_) | SealStatus::Damaged if drop_unreadable => {
                     to_drop.push(expire_record(record))
                 }
                 SealStatus::NoSecret | SealStatus::Current | SealStatus::LostKey(_) | SealStatus::Damaged => {
@@ -291,8 +291,8 @@ fn incomplete_error(outcome: &RotationReport, lang: Lang) -> CliError {
     } else {
         tr!(
             lang,
-            "some do not open; put back the key that sealed them, or forget them with --forget-lost",
-            "部分记录无法解密；请找回对应的主密钥，或用 --forget-lost 丢弃它们"
+            "some do not open; put back the key that sealed them, or forget them with --drop-unreadable",
+            "部分记录无法解密；请找回对应的主密钥，或用 --drop-unreadable 丢弃它们"
         )
     };
     CliError::message(ExitCode::Failed, words)

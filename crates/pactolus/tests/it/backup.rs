@@ -13,7 +13,7 @@ fn present_five(folder: &Folder, bank: &ServerProcess, openid: &str, bill_no: &s
         &url,
         "--openid",
         openid,
-        "--count",
+        "--coins",
         "5",
         "--bill-no",
         bill_no,

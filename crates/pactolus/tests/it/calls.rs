@@ -35,18 +35,18 @@ fn present_pay_and_cancel_round_trip() {
     let bank = CliFixture::serve();
     let one = ["--openid", "one"];
     let with = |more: &[&'static str]| [&one[..], more].concat();
-    bank.stdout("present", &with(&["--count", "100", "--bill-no", "gift"]));
+    bank.stdout("present", &with(&["--coins", "100", "--bill-no", "gift"]));
     let paid = "\
 bill_no  amt  outcome  balance  used_gen_amt
 sword     30  paid          70            30
 ";
-    let pay = with(&["--count", "30", "--bill-no", "sword", "--item", "sword"]);
+    let pay = with(&["--coins", "30", "--bill-no", "sword", "--item", "sword"]);
     assert_eq!(bank.stdout("pay", &pay), paid);
     let again: Value =
         serde_json::from_str(&bank.stdout("pay", &[&pay[..], &["--output", "json"]].concat())).unwrap();
     assert_eq!((&again["outcome"], &again["balance"]), (&"paid-before".into(), &70.into()));
 
-    let poor = bank.run("pay", &with(&["--count", "71", "--bill-no", "shield"]));
+    let poor = bank.run("pay", &with(&["--coins", "71", "--bill-no", "shield"]));
     assert_eq!(poor.code, Some(10));
     assert_eq!(poor.stderr, "error: it is refused: the player has fewer coins than the pay takes\n");
 
@@ -91,7 +91,7 @@ fn statement_spans_pages() {
 
 impl CliFixture {
     fn present_from_file(&self) {
-        let more = ["--from", "players.csv", "--campaign", "c", "--allow-duplicates", "--yes"];
+        let more = ["--input", "players.csv", "--campaign", "c", "--allow-duplicates", "--yes"];
         let ended = self.run("present", &more);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     }

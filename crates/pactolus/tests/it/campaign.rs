@@ -33,7 +33,7 @@ pub(crate) fn folder_without_mp_sig() -> Folder {
 fn present_command(folder: &Folder, address: SocketAddr, more: &[&str]) -> Command {
     let url = format!("http://{address}");
     let usual =
-        ["present", "--env", "sandbox", "--url", &url, "--from", "players.csv", "--campaign", "spring"];
+        ["present", "--env", "sandbox", "--url", &url, "--input", "players.csv", "--campaign", "spring"];
     folder.command(&[&usual[..], more].concat())
 }
 
@@ -257,12 +257,12 @@ fn nothing_is_sent_before_confirmation() {
     let folder = folder_without_mp_sig();
     let bank = ServerProcess::serve(&folder);
     folder.write("players.csv", "openid\none\ntwo\n");
-    let dry = run(&folder, &bank, &["--count", "5", "--dry-run"]);
+    let dry = run(&folder, &bank, &["--coins", "5", "--dry-run"]);
     assert_eq!(dry.code, Some(0), "{}", dry.stderr);
     assert!(dry.stderr.contains("2 gifts of 10 coins"), "{}", dry.stderr);
     assert_eq!(dry.stdout, "rows 2: given 0, not sent 2\n");
     assert!(!folder.path().join("spring.results.csv").exists());
-    let unasked = run(&folder, &bank, &["--count", "5"]);
+    let unasked = run(&folder, &bank, &["--coins", "5"]);
     assert_eq!((unasked.code, &*unasked.stdout), (Some(8), ""));
     assert!(unasked.stderr.ends_with("error: there is nobody to ask; say --yes to give without asking\n"));
     bank.stop();
@@ -305,7 +305,7 @@ fn results_file_is_bound_to_one_bank_and_writer() {
     assert_eq!(run(&folder, &bank, &["--yes"]).code, Some(0));
     let live = run(&folder, &bank, &["--yes", "--env", "live"]);
     assert_eq!(live.code, Some(2), "clap takes no option twice");
-    let mut other = folder.command(&["present", "--env", "live", "--from", "players.csv"]);
+    let mut other = folder.command(&["present", "--env", "live", "--input", "players.csv"]);
     other.args(["--campaign", "spring", "--yes", "--url", &format!("http://{}", bank.address)]);
     let other = Process::start(other).wait();
     assert_eq!(other.code, Some(9));
@@ -352,7 +352,7 @@ fn single_present_makes_one_call() {
     let bank = ServerProcess::serve(&folder);
     let url = format!("http://{}", bank.address);
     let give = |more: &[&str]| {
-        let usual = ["present", "--env", "sandbox", "--url", &url, "--openid", "one", "--count", "5"];
+        let usual = ["present", "--env", "sandbox", "--url", &url, "--openid", "one", "--coins", "5"];
         folder.run(&[&usual[..], more].concat())
     };
     let ended = give(&["--bill-no", "n1"]);

@@ -37,7 +37,7 @@ fn parse_report(ended: &ProcessOutput) -> Value {
 }
 
 fn rotate_keys(folder: &Folder, more: &[&str]) -> ProcessOutput {
-    folder.run(&[&["reseal", "--output", "json"], more].concat())
+    folder.run(&[&["rotate-keys", "--output", "json"], more].concat())
 }
 
 /// Whether some file under `folder` has this text in it.
@@ -98,11 +98,11 @@ async fn keys_rotate_from_none_to_first_to_next() {
 
     // The next key alone is refused, with the id of the one that is missing.
     write_master_keys(&folder, &['b']);
-    for command in [&["serve"][..], &["reseal"]] {
+    for command in [&["serve"][..], &["rotate-keys"]] {
         let ended = folder.run(command);
         assert_eq!(ended.code, Some(3));
         assert!(ended.stderr.contains(&format!("(id {a})")), "{}", ended.stderr);
-        assert!(ended.stderr.contains("--forget-lost"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("--drop-unreadable"), "{}", ended.stderr);
     }
 
     // Both; then the old one is taken out.
@@ -122,7 +122,7 @@ async fn keys_rotate_from_none_to_first_to_next() {
     assert_eq!(bank.stop().code, Some(0));
     folder.audit(3);
 
-    let ended = folder.run(&["reseal", "--lang", "en"]);
+    let ended = folder.run(&["rotate-keys", "--lang", "en"]);
     let words = format!(
         "embedded:./data: resealed: 0; sealed with the first key ({b}): 1\n\
          every other key can be taken out of the configuration\n"
@@ -140,7 +140,7 @@ async fn lost_key_drops_its_records() {
     assert_eq!(bank.stop().code, Some(0));
 
     write_master_keys(&folder, &['c']);
-    let ended = rotate_keys(&folder, &["--forget-lost"]);
+    let ended = rotate_keys(&folder, &["--drop-unreadable"]);
     let outcome = parse_report(&ended);
     assert_eq!((ended.code, &outcome["forgotten"], &outcome["current"]), (Some(0), &json!(1), &json!(0)));
     assert_eq!(outcome["lost"], json!({}));
@@ -182,7 +182,7 @@ async fn keys_rotate_while_the_database_is_served() {
         })
     };
     let ended = tokio::task::spawn_blocking({
-        let command = folder.command(&["reseal", "--output", "json", "--store", &url]);
+        let command = folder.command(&["rotate-keys", "--output", "json", "--store", &url]);
         move || crate::process::Process::start(command).wait()
     });
     let ended = ended.await.unwrap();
@@ -248,7 +248,7 @@ fn master_key_comes_from_file_or_environment() {
     assert_eq!(ServerProcess::serve(&folder).stop().code, Some(0));
     let from_file = parse_report(&rotate_keys(&folder, &[]));
     folder.write("pactolus.toml", &config);
-    let mut from_variable = folder.command(&["reseal", "--output", "json"]);
+    let mut from_variable = folder.command(&["rotate-keys", "--output", "json"]);
     from_variable.env("PACTOLUS_SEAL_MASTER_KEYS", format!("{},{}", master_key('a'), master_key('b')));
     let from_variable = parse_report(&crate::process::Process::start(from_variable).wait());
     assert_eq!(from_variable, from_file);

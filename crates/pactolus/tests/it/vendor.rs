@@ -49,13 +49,13 @@ fn replay_counts_only_for_own_bill_no() {
 
     // Nobody else makes the numbers of a campaign, so the gift was given before.
     folder.write("players.csv", "openid,present_counts\none,5\ntwo,6\n");
-    let campaign = present(&folder, host, &["--from", "players.csv", "--campaign", "spring", "--yes"]);
+    let campaign = present(&folder, host, &["--input", "players.csv", "--campaign", "spring", "--yes"]);
     assert_eq!(campaign.code, Some(0), "{}", campaign.stderr);
     assert_eq!(campaign.stdout, "rows 2: given 0, given before 2\nresults: spring.results.csv\n");
 
     // A number of the file's own may be anybody's.
     folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\n");
-    let numbers = ["--from", "numbers.csv", "--yes"];
+    let numbers = ["--input", "numbers.csv", "--yes"];
     let first = present(&folder, host, &numbers);
     assert_eq!(first.code, Some(8), "{}", first.stderr);
     assert!(folder.read("numbers.results.csv").contains(",refused,,\"the bill number made an order before"));
@@ -68,10 +68,10 @@ fn replay_counts_only_for_own_bill_no() {
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
     assert_eq!(resumed.stdout, "rows 1: given 0, given before 1\nresults: numbers.results.csv\n");
 
-    let one = ["--openid", "one", "--count", "5", "--bill-no", "n1"];
+    let one = ["--openid", "one", "--coins", "5", "--bill-no", "n1"];
     let fresh = present(&folder, host, &one);
     assert_eq!(fresh.code, Some(10), "{}", fresh.stderr);
-    let again = present(&folder, host, &[&one[..], &["--again"]].concat());
+    let again = present(&folder, host, &[&one[..], &["--resume"]].concat());
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert!(again.stdout.contains("given-before"), "{}", again.stdout);
 }

@@ -27,7 +27,7 @@ pub enum KeyCheckError {
     /// Something in it may be sealed with keys that are not here.
     #[error(
         "its logins and tokens are sealed with a master key that the configuration lacks (id {}); put it into \
-         `master_keys`, or if it is lost, forget what it sealed with `pactolus reseal --forget-lost`",
+         `master_keys`, or if it is lost, forget what it sealed with `pactolus rotate-keys --drop-unreadable`",
         join_ids(.0)
     )]
     MissingKeys(Vec<KeyId>),

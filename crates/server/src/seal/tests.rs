@@ -191,7 +191,7 @@ fn check_keys_rejects_missing_keys() {
     block_on(keyring(&[2, 1]).retire_old_keys(&store)).unwrap();
     assert_eq!(admit(&[2]), Ok(()));
     let words = admit(&[]).unwrap_err().to_string();
-    assert!(words.contains(&key(2).id().to_string()) && words.contains("--forget-lost"), "{words}");
+    assert!(words.contains(&key(2).id().to_string()) && words.contains("--drop-unreadable"), "{words}");
     // It outlasts every sweep.
     block_on(store.sweep(UnixMillis::new(4_102_444_800_000))).unwrap();
     assert_eq!(admit(&[1]), missing(&[2]));

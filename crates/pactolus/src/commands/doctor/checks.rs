@@ -88,8 +88,8 @@ fn check_database(url: &StoreUrl, keys: &Keyring, lang: Lang) -> CheckResult {
             ),
             tr!(
                 lang,
-                "put that key into `master_keys`; if it is lost: pactolus reseal --forget-lost",
-                "请将该密钥放回 `master_keys`；若已遗失，请运行 pactolus reseal --forget-lost"
+                "put that key into `master_keys`; if it is lost: pactolus rotate-keys --drop-unreadable",
+                "请将该密钥放回 `master_keys`；若已遗失，请运行 pactolus rotate-keys --drop-unreadable"
             ),
         ),
         Ok(_) => CheckResult::pass("store", tr!(lang, "the database of {url} answers", "{url} 的数据库可用")),
@@ -126,8 +126,8 @@ pub(super) fn seal(config: &Config, lang: Lang) -> CheckResult {
             ),
             tr!(
                 lang,
-                "set `master_keys` of [seal] to what `openssl rand -hex 32` prints, restart, and see pactolus reseal",
-                "将 [seal] 的 `master_keys` 设为 `openssl rand -hex 32` 的输出，重新启动，并参见 pactolus reseal"
+                "set `master_keys` of [seal] to what `openssl rand -hex 32` prints, restart, and see pactolus rotate-keys",
+                "将 [seal] 的 `master_keys` 设为 `openssl rand -hex 32` 的输出，重新启动，并参见 pactolus rotate-keys"
             ),
         ),
     }

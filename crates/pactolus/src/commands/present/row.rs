@@ -87,8 +87,8 @@ impl ColumnMap {
         if columns.index(Column::PresentCounts).is_none() && defaults.coins.is_none() {
             wrong.push(tr!(
                 lang,
-                "the column present_counts is missing; add it, or say --count for all",
-                "缺少 present_counts 列；请添加该列，或用 --count 统一指定"
+                "the column present_counts is missing; add it, or say --coins for all",
+                "缺少 present_counts 列；请添加该列，或用 --coins 统一指定"
             ));
         }
         if columns.index(Column::BillNo).is_none() && defaults.campaign.is_none() {
@@ -327,7 +327,7 @@ mod tests {
             "the column zone_id is there twice",
             "unknown column \"name\"; known are openid, zone_id, present_counts, bill_no, session_key, user_ip",
             "the column openid is missing; the first line has to name the columns",
-            "the column present_counts is missing; add it, or say --count for all",
+            "the column present_counts is missing; add it, or say --coins for all",
             "the column bill_no is missing; say --campaign NAME, and the numbers are made of it",
         ];
         assert_eq!(wrong, expected);

@@ -21,20 +21,20 @@ pub(super) struct SingleArgs {
     #[arg(
         long,
         value_name = "OPENID",
-        required_unless_present = "from",
-        conflicts_with = "from",
-        requires = "count"
+        required_unless_present = "input",
+        conflicts_with = "input",
+        requires = "coins"
     )]
     pub(super) openid: Option<OpenId>,
     /// The order's number; without it a new one is made, and shown before anything is sent
-    #[arg(long, value_name = "NUMBER", conflicts_with = "from")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "input")]
     bill_no: Option<BillNo>,
     /// The player's session key, for banks that want `mp_sig`
-    #[arg(long, value_name = "KEY", conflicts_with = "from")]
+    #[arg(long, value_name = "KEY", conflicts_with = "input")]
     session_key: Option<String>,
     /// The number may have been sent before for this very gift: where the bank only says that it was used, that is done
     #[arg(long, requires = "bill_no")]
-    again: bool,
+    resume: bool,
 }
 
 /// Gives `coins` to the player, and prints what came of it.
@@ -49,7 +49,7 @@ pub(super) fn run(
     let player = Player { zone_id: args.zone, session_key, pf: connection.pf, ..Player::new(openid) };
     let bill_no = args::bill_no_or_new(args.single.bill_no, lang);
     let present = PresentRequest { player, coins, bill_no };
-    let number = if args.single.again { BillNoOrigin::MaybeSent } else { BillNoOrigin::Supplied };
+    let number = if args.single.resume { BillNoOrigin::MaybeSent } else { BillNoOrigin::Supplied };
     let sent = runtime::start()?.block_on(send(&connection.client(), &present, number));
     print(args.output, &present, &sent)?;
     let SendResult { outcome, detail, .. } = sent;
@@ -67,8 +67,8 @@ pub(super) fn run(
             ExitCode::Unknown,
             tr!(
                 lang,
-                "it is not known whether the gift is given: {detail}; ask with --bill-no {bill_no} --again",
-                "不清楚赠币是否已发放：{detail}；请加 --bill-no {bill_no} --again 再次运行以确认"
+                "it is not known whether the gift is given: {detail}; ask with --bill-no {bill_no} --resume",
+                "不清楚赠币是否已发放：{detail}；请加 --bill-no {bill_no} --resume 再次运行以确认"
             ),
         ),
     }

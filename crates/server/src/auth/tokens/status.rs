@@ -36,7 +36,7 @@ impl Tokens {
         now: UnixMillis,
     ) -> Result<TokenStatus, Unavailable> {
         let digest = digest(token.expose());
-        if self.static_tokens.contains_key(&digest) {
+        if self.static_digests.contains_key(&digest) {
             return Ok(TokenStatus::Valid);
         }
         let Some(token) = self.find(digest).await? else { return Ok(TokenStatus::Unknown) };
