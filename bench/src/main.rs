@@ -5,7 +5,7 @@
 //! [`pactolus_reports::report`].
 //! What is measured must not be made easier here: every present is signed, new, and on disk before it is answered.
 //!
-//! To add a part: a module with its `Cli` and its `run`, which gives back a [`Part`], a variant of
+//! To add a part: a module with its `Args` and its `run`, which gives back a [`ReportSection`], a variant of
 //! [`Benchmark`], and its arm in [`Benchmark::run`]; then its comments and the prose around them in
 //! `docs/performance.md`.
 

@@ -265,7 +265,7 @@ impl DiskStats {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&["What", "How often", "What came of it"]);
         let mut row = |what: &str, count: u64, came: &str| {
-            table.push_row(&[what, &format_number(to_f64(count), 0), came])
+            table.push_row(&[what, &format_number(to_f64(count), 0), came]);
         };
         row("Errors of a write", self.write_errors, "no more orders until it was opened again");
         row("Errors of a sync", self.sync_errors, "the same, with the power cut afterwards too");

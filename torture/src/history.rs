@@ -5,7 +5,7 @@
 //! its answer, in which a bank that does one call after the other tells each caller what that caller was told. A call
 //! that was not answered may stand anywhere after its sending, or nowhere.
 //! The bank that explains is [`account`], written from the contract and from nothing of the bank's; the search is
-//! [`search`]. What may never happen here is that a call is left out: it is recorded before it is sent.
+//! [`linearize`]. What may never happen here is that a call is left out: it is recorded before it is sent.
 
 pub(crate) mod account;
 pub(crate) mod linearize;

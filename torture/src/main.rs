@@ -5,7 +5,7 @@
 //! chooses, such as which of two threads goes first, is not repeated.
 //! An attack that finds something fails with what it found and what repeats it; else it tells how often it struck.
 //!
-//! To add an attack: a module with its `Cli` and its `run`, which gives back a [`Part`], a variant of
+//! To add an attack: a module with its `Args` and its `run`, which gives back a [`ReportSection`], a variant of
 //! [`Attack`], and its arm in [`Attack::run`]; then its comments and the prose around them in `docs/reliability.md`.
 
 mod bank;

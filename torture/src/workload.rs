@@ -1,7 +1,7 @@
 //! A game and its bank, as attacks meet them: the built executable as a process, and callers that sign as the game's
 //! back end does and know nothing of the bank but what it answers.
 //!
-//! Read next: [`clients`], who call it at once and record every call; [`orders`], what is compared at the end.
+//! Read next: [`clients`], who call it at once and record every call; [`expected_ledger`], what is compared at the end.
 
 pub(crate) mod calls;
 pub(crate) mod clients;

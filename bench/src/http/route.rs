@@ -73,7 +73,7 @@ impl Route {
         numbers: Range<u64>,
     ) -> PreparedRequests {
         PreparedRequests::new(numbers, self.expected_prefix(), |number, bytes| {
-            self.write_request(host, workload, number, bytes)
+            self.write_request(host, workload, number, bytes);
         })
     }
 

@@ -17,7 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-pub(crate) use self::appender::{Appender, RunHead};
+pub(crate) use self::appender::{AppendCursor, Appender};
 pub(crate) use self::position::{Checkpoint, Position};
 
 use self::entry::Entry;

@@ -28,12 +28,12 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) struct RecordStore {
     table: Arc<RedbTable>,
     space: Arc<DiskSpace>,
-    queue: mpsc::Sender<WriteRequest>,
+    queue: mpsc::Sender<RecordRequest>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 /// What the keeper is asked. It alone writes, so that what it looks at stays as it is until it has written.
-struct WriteRequest {
+struct RecordRequest {
     write: RecordWrite,
     reply_to: oneshot::Sender<Result<PutOutcome, Unavailable>>,
 }
@@ -91,7 +91,7 @@ impl RecordStore {
             return Err(Unavailable::DiskFull);
         }
         let (done, reply) = oneshot::channel();
-        self.queue.send(WriteRequest { write, reply_to: done }).await.map_err(|_| Unavailable::Closed)?;
+        self.queue.send(RecordRequest { write, reply_to: done }).await.map_err(|_| Unavailable::Closed)?;
         reply.await.map_err(|_| Unavailable::Closed)?
     }
 }
@@ -109,7 +109,7 @@ impl Drop for RecordStore {
 }
 
 /// Keeps what is asked for until nobody can ask any more.
-fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<WriteRequest>) {
+fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<RecordRequest>) {
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
         let result = write_batch(records, &requests).map_err(|error| match error {
@@ -128,7 +128,7 @@ fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<WriteRequest>) {
 }
 
 /// Does what `requests` ask in one batch, syncs once, and says what became of each.
-fn write_batch(records: &RedbTable, requests: &[WriteRequest]) -> Result<Vec<PutOutcome>, TableError> {
+fn write_batch(records: &RedbTable, requests: &[RecordRequest]) -> Result<Vec<PutOutcome>, TableError> {
     let (puts, last) = records.read(|records| decide(records, requests))?;
     if !last.is_empty() {
         records.write(last.iter().map(|(name, stored)| (*name, stored.as_deref())))?;
@@ -139,7 +139,7 @@ fn write_batch(records: &RedbTable, requests: &[WriteRequest]) -> Result<Vec<Put
 /// What becomes of each of `requests`, and the names that change, with what they hold then.
 fn decide<'a>(
     records: &Snapshot<'_>,
-    requests: &'a [WriteRequest],
+    requests: &'a [RecordRequest],
 ) -> Result<(Vec<PutOutcome>, PendingChanges<'a>), TableError> {
     // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
     let mut last = PendingChanges::new();

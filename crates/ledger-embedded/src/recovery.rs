@@ -11,7 +11,7 @@ use crate::disk::sync_folder;
 use crate::error::OpenError;
 use crate::journal::scan::{Scan, ScanStep};
 use crate::journal::segment::{HEADER_BYTES, Segment};
-use crate::journal::{Appender, Checkpoint, Journal, Position, RunHead};
+use crate::journal::{AppendCursor, Appender, Checkpoint, Journal, Position};
 use crate::rows::{self, OrderRow, Totals};
 use crate::settings::EmbeddedSettings;
 use crate::state::{LookupError, StoreState};
@@ -37,7 +37,7 @@ pub(crate) fn open(
     let state = Arc::new(StoreState::new(Arc::clone(&journal), views, space, settings));
     let mut flusher = Flusher::start(Arc::clone(&state), settings.memtable_orders)?;
     let end = recover(&state, &mut flusher, reached, settings.memtable_orders, folder)?;
-    let head = RunHead::new(&journal, end, settings.segment_bytes);
+    let head = AppendCursor::new(&journal, end, settings.segment_bytes);
     let appender = Appender::new(disk, journal, end)?;
     let worker = CommitWorker::new(Arc::clone(&state), appender, flusher, settings.memtable_orders);
     Ok((Arc::clone(&state), Writer::new(state, head, Committer::start(worker)?)))

@@ -20,7 +20,7 @@ use crate::records::RecordStore;
 use crate::settings::EmbeddedSettings;
 use crate::state::{Lookup, LookupError, StoreState};
 use crate::write::queue::{self, BatchQueue};
-use crate::write::request::{DecideOutcome, PostRequest, RecordRequest};
+use crate::write::request::{DecideOutcome, PostRequest, WriteRequest};
 use crate::{audit, format, recovery};
 
 /// A bank in a folder on this machine, open in this process alone.
@@ -29,7 +29,7 @@ use crate::{audit, format, recovery};
 pub struct EmbeddedStore {
     pub(crate) state: Arc<StoreState>,
     pub(crate) records: RecordStore,
-    queue: BatchQueue<RecordRequest>,
+    queue: BatchQueue<WriteRequest>,
     writer: Option<JoinHandle<()>>,
     _space_monitor: SpaceMonitor,
     /// Released last.
@@ -61,13 +61,13 @@ impl EmbeddedStore {
 
     /// Brings the views up to the end of the journal.
     pub async fn flush_all(&self) -> Result<(), Unavailable> {
-        self.submit(RecordRequest::FlushAll).await?;
+        self.submit(WriteRequest::FlushAll).await?;
         self.state.check()?;
         if self.state.space.flush_stalled() { Err(Unavailable::DiskFull) } else { Ok(()) }
     }
 
     /// Audits the books, and proves that their history begins with the one that `since` stands for, a digest that an
-    /// audit, a backup or [`backup::digest`] told earlier.
+    /// audit, a backup or [`crate::backup::digest`] told earlier.
     pub fn audit_since(&self, since: Option<HistoryDigest>) -> BoxFuture<'_, Result<Audit, Unavailable>> {
         Box::pin(self.run_in_thread(move |books| {
             audit::audit(books, since).map_err(|error| {
@@ -93,7 +93,7 @@ impl EmbeddedStore {
 
     async fn submit(
         &self,
-        request: impl FnOnce(oneshot::Sender<()>) -> RecordRequest,
+        request: impl FnOnce(oneshot::Sender<()>) -> WriteRequest,
     ) -> Result<(), Unavailable> {
         let (done, answered) = oneshot::channel();
         self.queue.send(request(done)).await.map_err(|_| Unavailable::Closed)?;
@@ -147,7 +147,7 @@ impl Ledger for EmbeddedStore {
                 return self.replay_only(&order, &lookup, now);
             }
             let (answer, answered) = oneshot::channel();
-            let request = RecordRequest::Post(PostRequest { order, keys, lookup, now, reply_to: answer });
+            let request = WriteRequest::Post(PostRequest { order, keys, lookup, now, reply_to: answer });
             self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
             let (order, outcome) = answered.await.map_err(|_| Unavailable::Closed)??;
             Ok(match outcome {
@@ -206,7 +206,7 @@ impl Ledger for EmbeddedStore {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             // An error says that it is closed already.
-            let _ = self.submit(RecordRequest::Close).await;
+            let _ = self.submit(WriteRequest::Close).await;
         })
     }
 }

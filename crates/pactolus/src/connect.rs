@@ -116,13 +116,13 @@ impl ConnectArgs {
         };
         if let Some(path) = profile {
             let profile = Profile::read(&path, &variables).map_err(CliError::Config)?;
-            return self.from_profile(profile, lang);
+            return self.connection_from_profile(profile, lang);
         }
         let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
-        self.from_config(Config::read(path, &variables).map_err(CliError::Config)?, lang)
+        self.connection_from_config(Config::read(path, &variables).map_err(CliError::Config)?, lang)
     }
 
-    fn from_profile(&self, profile: Profile, lang: Lang) -> Result<Connection, CliError> {
+    fn connection_from_profile(&self, profile: Profile, lang: Lang) -> Result<Connection, CliError> {
         let environment = self.environment(profile.env, lang)?;
         let (key, name) = match environment {
             Environment::Live => (profile.midas_key, "midas_key"),
@@ -147,7 +147,7 @@ impl ConnectArgs {
         })
     }
 
-    fn from_config(&self, config: Config, lang: Lang) -> Result<Connection, CliError> {
+    fn connection_from_config(&self, config: Config, lang: Lang) -> Result<Connection, CliError> {
         let environment = self.environment(None, lang)?;
         let listen = config.listen;
         let url = self.url.clone().unwrap_or_else(|| {

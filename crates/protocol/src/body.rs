@@ -89,7 +89,7 @@ impl<'a> Body<'a> {
     }
 
     /// The fields in the order of their keys, byte by byte, as signatures want them.
-    pub(crate) fn try_fields(&self) -> impl Iterator<Item = Field<'_>> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
         let mut parameters =
             Parameter::ALL.iter().filter_map(|parameter| self.parameter(*parameter)).peekable();
         let mut others = self.others().peekable();
@@ -143,7 +143,7 @@ impl<'a> Body<'a> {
 
 impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Body({} fields)", self.try_fields().count())
+        write!(f, "Body({} fields)", self.fields().count())
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
     /// Whether these are the fields of a body, in their order.
     fn assert_fields(json: &str, expected: &[(&str, Value<'_>)]) {
         let body = Body::parse(json.as_bytes()).unwrap();
-        let fields: Vec<_> = body.try_fields().map(|field| (field.key, field.value.clone())).collect();
+        let fields: Vec<_> = body.fields().map(|field| (field.key, field.value.clone())).collect();
         assert_eq!(fields, expected, "{json}");
     }
 

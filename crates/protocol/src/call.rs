@@ -116,7 +116,7 @@ impl CallKind {
     }
 
     /// Its documented parameters, the proofs (`sig`, `mp_sig`, `access_token`) not among them.
-    pub fn redact_body(self) -> impl Iterator<Item = (Parameter, Presence)> {
+    pub fn parameters(self) -> impl Iterator<Item = (Parameter, Presence)> {
         COMMON.iter().chain(self.own_parameters()).copied()
     }
 
@@ -199,7 +199,7 @@ mod tests {
     fn documented_parameters_match_the_tables() {
         for kind in CallKind::ALL {
             for parameter in Parameter::ALL {
-                let listed = kind.redact_body().any(|(listed, _)| listed == *parameter);
+                let listed = kind.parameters().any(|(listed, _)| listed == *parameter);
                 assert_eq!(kind.documents(*parameter), listed, "{kind} {parameter}");
             }
         }

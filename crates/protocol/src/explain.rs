@@ -92,7 +92,7 @@ impl<'a> Evidence<'a> {
 
     /// The parameters, to show to whoever asks.
     pub fn parameters(&self) -> RedactedParameters {
-        redacted::parameters(self.path.kind, &self.body)
+        redacted::redact_body(self.path.kind, &self.body)
     }
 
     /// The text whose `sig` the server computed, `***` in the place of the key.

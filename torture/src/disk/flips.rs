@@ -85,11 +85,11 @@ pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
         let (offset, bit) = (fixture.random.u64(range), fixture.random.u32(..8));
         fixture.disk.flip_bit(path, offset, bit);
         let place = if !path.starts_with("journal") || last.is_after(path, offset) {
-            FlipPosition::BeforeLastFrame
+            FlipPosition::Before
         } else if end.is_after(path, offset) {
-            FlipPosition::InLastFrame
+            FlipPosition::Within
         } else {
-            FlipPosition::AfterLastFrame
+            FlipPosition::After
         };
         let outcomes = flips.0.entry(component(path).to_owned()).or_default();
         outcomes.struck += 1;
@@ -141,14 +141,14 @@ impl JournalEnd {
     }
 }
 
-/// Where a bit of a file was flipped.
+/// Where a bit was flipped, relative to the last frame of the journal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FlipPosition {
     /// Before the last frame of the journal, or not in the journal.
-    BeforeLastFrame,
-    InLastFrame,
+    Before,
+    Within,
     /// In the zeros after the last frame, or in those that it ends with.
-    AfterLastFrame,
+    After,
 }
 
 /// Where the journal of the store in `folder` ends now.
@@ -186,7 +186,7 @@ fn classify(
     let audit = block_on(store.audit());
     let is_clean = audit.as_ref().is_ok_and(Audit::is_clean);
     let differences = right.compare(&store);
-    if place != FlipPosition::BeforeLastFrame && !differences.mismatches.is_empty() && is_clean {
+    if place != FlipPosition::Before && !differences.mismatches.is_empty() && is_clean {
         ensure!(differences.only_missing, "{:?}", differences.mismatches);
         outcomes.cut_off += 1;
         return Ok(());
@@ -204,7 +204,7 @@ fn classify(
     } else if differences.failed_reads > 0 {
         outcomes.failed += 1;
     } else {
-        ensure!(!path.starts_with("journal") || place == FlipPosition::AfterLastFrame, "nobody found it");
+        ensure!(!path.starts_with("journal") || place == FlipPosition::After, "nobody found it");
         outcomes.harmless += 1;
     }
     Ok(())

@@ -324,7 +324,7 @@ impl Worker {
         match TokenReply::parse(&answered.body) {
             Ok(ReplyOutcome::Success(reply)) => self.load.set_token(reply.access_token),
             Ok(ReplyOutcome::Refused(refused)) => {
-                self.report_unexpected(kind, &ParsedReply::Refused(refused))
+                self.report_unexpected(kind, &ParsedReply::Refused(refused));
             }
             Err(_) => self.report_unexpected(kind, &ParsedReply::Malformed(answered.status)),
         }

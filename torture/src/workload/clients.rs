@@ -71,7 +71,7 @@ impl Harness {
             let tried = call(&self.http, bank, test_account.id, invocation, self.timeout).await?;
             match tried {
                 AttemptOutcome::Answered(response) => {
-                    test_account.history.record_response(&self.clock, open, response)
+                    test_account.history.record_response(&self.clock, open, response);
                 }
                 AttemptOutcome::NotSent => test_account.history.record_not_sent(open),
                 // It is recorded so since it was sent.

@@ -60,7 +60,7 @@ impl Merge {
         for run in &self.0 {
             let mut reader = RunReader::new(run);
             if let Some(record) = reader.next()? {
-                heads.push(AppendCursor { entry: record, reader });
+                heads.push(RunHead { entry: record, reader });
             }
         }
         Ok(MergeIter(heads))
@@ -68,10 +68,10 @@ impl Merge {
 }
 
 /// A walk over runs. There are few, so the least of their next records is found by looking at each.
-pub(crate) struct MergeIter<'a>(Vec<AppendCursor<'a>>);
+pub(crate) struct MergeIter<'a>(Vec<RunHead<'a>>);
 
 /// The next record of a run, and what comes after it.
-struct AppendCursor<'a> {
+struct RunHead<'a> {
     entry: IndexEntry,
     reader: RunReader<'a>,
 }

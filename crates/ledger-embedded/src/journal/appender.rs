@@ -11,14 +11,14 @@ use crate::disk::{Disk, WriteError, sync_result};
 
 /// Where the next frame will stand, for whoever fills frames.
 #[derive(Debug)]
-pub(crate) struct RunHead {
+pub(crate) struct AppendCursor {
     end: Checkpoint,
     /// Where the last segment begins.
     segment_start: Position,
     segment_bytes: u64,
 }
 
-impl RunHead {
+impl AppendCursor {
     /// Goes on after `end`, the end of `journal`.
     pub(crate) fn new(journal: &Journal, end: Checkpoint, segment_bytes: u64) -> Self {
         Self { end, segment_start: journal.segment(end.position).before.position, segment_bytes }

@@ -8,7 +8,7 @@ use crate::rows::OrderKeys;
 use crate::state::Lookup;
 
 /// What the writer is asked.
-pub(crate) enum RecordRequest {
+pub(crate) enum WriteRequest {
     /// Decide an order.
     Post(PostRequest),
     /// Bring the views up to the end of the journal.

@@ -7,7 +7,7 @@ use pactolus_types::{Amount, Environment, UnixMillis};
 use tokio::sync::oneshot;
 
 use super::queue::{self, BatchQueue};
-use super::request::{DecideOutcome, PostRequest, PostResult, RecordRequest};
+use super::request::{DecideOutcome, PostRequest, PostResult, WriteRequest};
 use crate::disk::space::DiskSpace;
 use crate::settings::EmbeddedSettings;
 use crate::state::{Lookup, StoreState};
@@ -30,7 +30,7 @@ fn present(number: usize) -> Order {
 
 /// Posts an order with what was looked up for it some time before.
 fn post(
-    queue: &BatchQueue<RecordRequest>,
+    queue: &BatchQueue<WriteRequest>,
     books: &StoreState,
     number: usize,
     known: Lookup,
@@ -39,7 +39,7 @@ fn post(
     let (answer, answered) = oneshot::channel();
     let names = books.order_keys(&order);
     let post = PostRequest { order, keys: names, lookup: known, now: UnixMillis::new(1), reply_to: answer };
-    pollster::block_on(queue.send(RecordRequest::Post(post)))
+    pollster::block_on(queue.send(WriteRequest::Post(post)))
         .unwrap_or_else(|_| panic!("the writer is there"));
     answered
 }

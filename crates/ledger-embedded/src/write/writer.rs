@@ -10,13 +10,13 @@ use std::sync::Arc;
 use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
 
-use crate::journal::RunHead;
+use crate::journal::AppendCursor;
 use crate::state::StoreState;
 use crate::write::batch::{Batch, BatchBuilder};
 use crate::write::committer::{CommitRequest, Committer, Epoch, PendingReply};
 use crate::write::queue::BatchReceiver;
 use crate::write::recent::Recent;
-use crate::write::request::{PostRequest, RecordRequest};
+use crate::write::request::{PostRequest, WriteRequest};
 
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
@@ -27,7 +27,7 @@ const ORDER_BYTES: usize = 128;
 /// The writer's state.
 pub(crate) struct Writer {
     state: Arc<StoreState>,
-    cursor: RunHead,
+    cursor: AppendCursor,
     committer: Committer,
     recent: Recent,
     /// Batches that were decided and may not be published yet, the oldest first.
@@ -38,24 +38,24 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// A writer that goes on where the journal of `books` ends.
-    pub(crate) fn new(state: Arc<StoreState>, head: RunHead, committer: Committer) -> Self {
+    pub(crate) fn new(state: Arc<StoreState>, head: AppendCursor, committer: Committer) -> Self {
         let recent = Recent::new(head.position());
         Self { state, cursor: head, committer, recent, in_flight: VecDeque::new(), epoch: Epoch::FIRST }
     }
 
     /// Serves `queue` until it is closed or says to close.
-    pub(crate) fn run(mut self, mut queue: BatchReceiver<RecordRequest>) {
+    pub(crate) fn run(mut self, mut queue: BatchReceiver<WriteRequest>) {
         let mut taken = Vec::with_capacity(BATCH_ORDERS_MAX);
         let mut posts = Vec::with_capacity(BATCH_ORDERS_MAX);
         while queue.recv_batch(&mut taken, BATCH_ORDERS_MAX) > 0 {
             for request in taken.drain(..) {
                 match request {
-                    RecordRequest::Post(post) => posts.push(post),
-                    RecordRequest::FlushAll(done) => {
+                    WriteRequest::Post(post) => posts.push(post),
+                    WriteRequest::FlushAll(done) => {
                         self.decide_batch(&mut posts);
                         self.committer.submit(CommitRequest::FlushAll(done));
                     }
-                    RecordRequest::Close(done) => {
+                    WriteRequest::Close(done) => {
                         self.decide_batch(&mut posts);
                         self.flush_all();
                         queue.close();

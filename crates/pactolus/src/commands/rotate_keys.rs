@@ -146,10 +146,10 @@ fn rotate_keys(
             outcome.had_unsealed |= found == SealStatus::Plaintext;
             match found {
                 SealStatus::Plaintext | SealStatus::OldKey(_) => {
-                    to_reseal.extend(keys.reseal(&OsRandomness, record))
+                    to_reseal.extend(keys.reseal(&OsRandomness, record));
                 }
                 SealStatus::LostKey(_) | SealStatus::Damaged if drop_unreadable => {
-                    to_drop.push(expire_record(record))
+                    to_drop.push(expire_record(record));
                 }
                 SealStatus::NoSecret | SealStatus::Current | SealStatus::LostKey(_) | SealStatus::Damaged => {
                 }

@@ -94,7 +94,7 @@ fn parse_with_scanner(bytes: &[u8]) -> ParseResult {
         Value::Literal(literal) => format!("literal {literal}"),
         Value::Nested => "nested".to_owned(),
     };
-    Ok(body.try_fields().map(|field| (field.key.to_owned(), value(field.value))).collect())
+    Ok(body.fields().map(|field| (field.key.to_owned(), value(field.value))).collect())
 }
 
 #[track_caller]

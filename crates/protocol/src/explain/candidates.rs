@@ -50,7 +50,7 @@ fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mu
         try_keys(case, &base, search)?;
         try_paths(case, &base, search)?;
         try_proofs(case, &base, search)?;
-        values::fields(case, &base, search)?;
+        values::try_fields(case, &base, search)?;
         order::try_orders(case, &base, search)?;
         values::try_number_forms(case, &base, search)?;
         values::try_text_forms(case, &base, search)?;

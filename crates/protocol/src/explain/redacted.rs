@@ -34,10 +34,9 @@ pub struct RedactedParameter {
 }
 
 /// What may be shown of `body`.
-pub(super) fn parameters(kind: CallKind, body: &Body<'_>) -> RedactedParameters {
+pub(super) fn redact_body(kind: CallKind, body: &Body<'_>) -> RedactedParameters {
     // Documented ones go first into the bound, so that no padding hides them.
-    let (documented, others): (Vec<_>, Vec<_>) =
-        body.try_fields().partition(|field| is_documented(kind, field));
+    let (documented, others): (Vec<_>, Vec<_>) = body.fields().partition(|field| is_documented(kind, field));
     let count = documented.len() + others.len();
     let mut shown: Vec<_> = documented
         .into_iter()

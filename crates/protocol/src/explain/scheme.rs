@@ -109,7 +109,7 @@ impl<'a> SignatureCase<'a> {
         let mut pairs: Vec<SignedPair<'a>> = self
             .evidence
             .body
-            .try_fields()
+            .fields()
             .filter_map(|field| Some((field.key, signed_value(field, kind, dialect.selection)?)))
             .map(|(key, value)| (Cow::Borrowed(key), encoded(value)))
             .collect();

@@ -41,7 +41,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 /// A body: the call's parameters, and the proofs that travel with them. Fields of other names are passed over.
 fn body_schema(kind: CallKind) -> Value {
     let proofs = [(Parameter::Sig, Presence::Required), (Parameter::MpSig, Presence::Optional)];
-    let parameters: Vec<_> = kind.redact_body().chain(proofs).collect();
+    let parameters: Vec<_> = kind.parameters().chain(proofs).collect();
     let fields: Map<_, _> = parameters
         .iter()
         .map(|(parameter, _)| {

@@ -45,7 +45,7 @@ pub(super) fn try_orders(
 
 /// The documents' two orders: that of the tables, and that of the vendor's example, where the bill number is last.
 fn documented_orders(kind: CallKind) -> [Vec<&'static str>; 2] {
-    let table: Vec<_> = kind.redact_body().map(|(parameter, _)| parameter.name()).collect();
+    let table: Vec<_> = kind.parameters().map(|(parameter, _)| parameter.name()).collect();
     let mut example = table.clone();
     if let Some(bill_no) = example.iter().position(|name| *name == Parameter::BillNo.name())
         && bill_no > 0

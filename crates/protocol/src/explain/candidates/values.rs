@@ -13,7 +13,11 @@ use crate::parameter::{JsonForm, Parameter, Presence};
 const OPTIONAL: [Parameter; 3] = [Parameter::UserIp, Parameter::PayItem, Parameter::AppRemark];
 
 /// A parameter sent but not signed, or signed but not sent.
-pub(super) fn fields(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
+pub(super) fn try_fields(
+    case: &SignatureCase<'_>,
+    base: &SigningScheme<'_>,
+    search: &mut Search,
+) -> SearchFlow {
     let (sent, absent): (Vec<_>, Vec<_>) =
         OPTIONAL.into_iter().partition(|parameter| base.contains(*parameter));
     for missing in subsets(&sent) {
@@ -21,7 +25,7 @@ pub(super) fn fields(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search:
             missing.iter().fold(base.clone(), |recipe, parameter| recipe.without_parameter(*parameter));
         search.try_scheme(&signed, || Mistake::NotSigned(missing))?;
     }
-    let needed = case.evidence.path.kind.redact_body().filter(|(_, need)| *need == Presence::Required);
+    let needed = case.evidence.path.kind.parameters().filter(|(_, need)| *need == Presence::Required);
     for (parameter, _) in needed {
         search.try_scheme(&base.without_parameter(parameter), || Mistake::NotSigned(vec![parameter]))?;
     }
