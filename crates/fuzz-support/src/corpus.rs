@@ -1,11 +1,11 @@
-//! The inputs that are kept: a corpus, which reaches most of a target, and what ever broke a promise.
+//! Corpus runner: replays the stored inputs of a fuzz target.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Calls `target`, which is called `name`, with every input that is kept of it in `fuzz/corpus` and `fuzz/crashes`.
+/// Runs `target` on every stored input in `fuzz/corpus/NAME` and `fuzz/crashes/NAME`.
 ///
-/// It panics where the target does, and where there is no corpus: a test that finds nothing to do tests nothing.
+/// It panics where the target does, and where the corpus is empty, because an empty corpus would test nothing.
 pub fn run_corpus(name: &str, target: impl Fn(&[u8])) {
     let corpus = input_files("corpus", name);
     assert!(!corpus.is_empty(), "the target {name} has no corpus in fuzz/corpus/{name}");
@@ -17,7 +17,7 @@ pub fn run_corpus(name: &str, target: impl Fn(&[u8])) {
     }
 }
 
-/// The files of one target, in order; none where it has no folder.
+/// The files of one target, sorted; empty if it has no folder.
 fn input_files(kind: &str, name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(kind).join(name);
     let entries = fs::read_dir(folder).into_iter().flatten();
@@ -26,7 +26,7 @@ fn input_files(kind: &str, name: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Says which input it was, should the target panic.
+/// Prints the path of the input if the target panics.
 struct PanicReporter<'a>(&'a Path);
 
 impl Drop for PanicReporter<'_> {

@@ -1,10 +1,10 @@
-//! An account: one player's coins in one zone of one offer and environment.
+//! Account: the coins of one player in one zone of one offer and environment.
 
 use pactolus_types::{AppId, Coins, Day, Environment, OfferId, OpenId, UnixMillis, ZoneId};
 
 use crate::gift::{DailyGifts, Gift};
 
-/// Which account.
+/// Identity of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountKey {
     /// The mini game.
@@ -15,15 +15,14 @@ pub struct AccountKey {
     pub offer: OfferId,
     /// The player.
     pub player: OpenId,
-    /// The game server, and the role where there are roles.
+    /// The game server, joined with the role in games that have roles.
     pub zone: ZoneId,
 }
 
-/// The coins of an account and the sums of its orders.
+/// The balance of an account and the sums of its orders.
 ///
-/// Four sums are kept and the rest follows from them, so that
-/// `balance = save_sum − cost_sum` and `save_sum = saved + presented` cannot be false;
-/// that `gifted ≤ balance` holds is checked wherever an account is made.
+/// Invariants: `balance = save_sum − cost_sum` and `save_sum = saved + presented` hold by construction, because the
+/// balance and `save_sum` are derived from the stored sums. Every constructor checks `gifted ≤ balance`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Account {
     saved: Coins,
@@ -35,10 +34,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account with these sums, or nothing if no orders can have made them.
+    /// An account with these sums, or `None` if no sequence of orders can produce them.
     ///
-    /// `saved` and `presented` are the coins ever topped up and ever given, `spent` those spent and not given
-    /// back, `gifted` the gifted part of what is left, `orders` the number of its orders.
+    /// `saved` and `presented` are all coins ever topped up and given. `spent` excludes cancelled pays.
+    /// `gifted` is the gifted part of the balance. `orders` is the number of orders.
     pub fn new(saved: Coins, presented: Coins, spent: Coins, gifted: Coins, orders: u64) -> Option<Self> {
         let daily_gifts = DailyGifts::default();
         let account = Self { saved, presented, spent, gifted, orders, daily_gifts };
@@ -46,12 +45,12 @@ impl Account {
         (gifted <= balance && gifted <= presented).then_some(account)
     }
 
-    /// The account with these gifts of its last day under a limit, or nothing if they are more than all its gifts.
+    /// Sets the gifts that count towards a daily limit, or returns `None` if they exceed all gifts of the account.
     pub fn with_daily_gifts(self, daily_gifts: DailyGifts) -> Option<Self> {
         (daily_gifts.coins <= self.presented).then_some(Self { daily_gifts, ..self })
     }
 
-    /// All coins: the paid and the gifted part.
+    /// All coins: the paid plus the gifted part.
     pub fn balance(&self) -> Coins {
         self.save_sum().checked_sub(self.spent).expect("no account spends more than it received")
     }
@@ -61,7 +60,7 @@ impl Account {
         self.balance().checked_sub(self.gifted).expect("the gifted part is a part of the balance")
     }
 
-    /// The part of the balance that was given.
+    /// The gifted part of the balance.
     pub const fn gifted(&self) -> Coins {
         self.gifted
     }
@@ -76,25 +75,25 @@ impl Account {
         self.presented
     }
 
-    /// Coins ever received: topped up and given.
+    /// Coins ever received: topped up plus given.
     pub fn save_sum(&self) -> Coins {
         self.saved.checked_add(self.presented).expect("an order that passes the maximum is refused")
     }
 
-    /// Coins spent and not given back by a cancel.
+    /// Coins spent, without cancelled pays.
     pub const fn spent(&self) -> Coins {
         self.spent
     }
 
-    /// The gifts of its last day with one under a day's limit.
+    /// Gifts under a daily limit, on the last day that had one.
     pub const fn daily_gifts(&self) -> DailyGifts {
         self.daily_gifts
     }
 
-    /// The gifts that count to the limit of the day at `now`.
+    /// The gifts that count towards the daily limit at `now`.
     ///
-    /// A day that has begun for an account does not end because the clock goes back: two gifts decided around
-    /// midnight, the later day's first, would otherwise begin the earlier day anew, limit and all.
+    /// The account's day never goes back with the clock. Otherwise two gifts decided around midnight, the later day's
+    /// first, would restart the earlier day with a full limit.
     pub fn daily_gifts_at(&self, now: UnixMillis) -> DailyGifts {
         match Day::from_time(now) {
             today if today > self.daily_gifts.day => DailyGifts { day: today, coins: Coins::ZERO },
@@ -102,18 +101,18 @@ impl Account {
         }
     }
 
-    /// How many orders the account has; the next one's number is one more.
+    /// Number of orders. The next order gets this number plus one.
     pub const fn orders(&self) -> u64 {
         self.orders
     }
 
-    /// After a top-up of `coins`, or nothing if the sums would pass the maximum.
+    /// The account after a top-up; `None` if a sum would exceed the maximum.
     pub(crate) fn save(&self, coins: Coins) -> Option<Self> {
         let saved = self.saved.checked_add(coins)?;
         self.after_order(saved, self.presented, self.spent, self.gifted)
     }
 
-    /// After `gift` at `now`, or nothing if the sums would pass the maximum.
+    /// The account after `gift` at `now`; `None` if a sum would exceed the maximum.
     pub(crate) fn present(&self, gift: Gift, now: UnixMillis) -> Option<Self> {
         let coins = gift.amount.coins();
         let presented = self.presented.checked_add(coins)?;
@@ -125,19 +124,19 @@ impl Account {
         account.with_daily_gifts(DailyGifts { coins: before.coins.checked_add(coins)?, ..before })
     }
 
-    /// After spending `coins`, `gifted` of them gifted ones, or nothing if there are fewer.
+    /// The account after a pay of `coins`, `gifted` of them gifted; `None` if the balance is too low.
     pub(crate) fn pay(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_add(coins)?;
         self.after_order(self.saved, self.presented, spent, self.gifted.checked_sub(gifted)?)
     }
 
-    /// After getting back the `coins` that a pay took, `gifted` of them gifted ones.
+    /// The account after the refund of a pay of `coins`, `gifted` of them gifted.
     pub(crate) fn cancel(&self, coins: Coins, gifted: Coins) -> Option<Self> {
         let spent = self.spent.checked_sub(coins)?;
         self.after_order(self.saved, self.presented, spent, self.gifted.checked_add(gifted)?)
     }
 
-    /// The account one order later, with these sums.
+    /// The account with these sums and one order more.
     fn after_order(&self, saved: Coins, presented: Coins, spent: Coins, gifted: Coins) -> Option<Self> {
         Self::new(saved, presented, spent, gifted, self.orders.checked_add(1)?)?
             .with_daily_gifts(self.daily_gifts)

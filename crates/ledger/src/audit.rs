@@ -1,32 +1,32 @@
-//! What an audit finds.
+//! Audit report: counts, history digest and findings.
 
 use std::fmt;
 
 use crate::history::HistoryDigest;
 
-/// The outcome of an audit of a whole bank.
+/// Result of an audit of a whole bank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// How many orders were looked at.
+    /// Orders checked.
     pub orders: u64,
-    /// How many accounts were looked at.
+    /// Accounts checked.
     pub accounts: u64,
-    /// What the orders that were proved are called, if all is right and the engine chains its orders.
+    /// Digest of the verified orders; only of a clean audit, and only of an engine that chains its orders.
     pub history: Option<HistoryDigest>,
-    /// What is wrong, at most [`Audit::FINDINGS_MAX`] of it.
+    /// Violations found, at most [`Audit::FINDINGS_MAX`].
     pub findings: Vec<AuditFinding>,
 }
 
 impl Audit {
-    /// How many findings are kept: enough to see a pattern, few enough to read.
+    /// Maximum number of findings kept: enough to see a pattern, few enough to read.
     pub const FINDINGS_MAX: usize = 100;
 
-    /// Whether the books are right.
+    /// Whether the audit found no violation.
     pub const fn is_clean(&self) -> bool {
         self.findings.is_empty()
     }
 
-    /// Notes that something is wrong.
+    /// Adds a finding; dropped once [`Audit::FINDINGS_MAX`] are kept.
     pub fn add_finding(&mut self, finding: impl Into<AuditFinding>) {
         if self.findings.len() < Self::FINDINGS_MAX {
             self.findings.push(finding.into());
@@ -34,7 +34,7 @@ impl Audit {
     }
 }
 
-/// Something wrong in the books, in words for an operator.
+/// A violated invariant, described for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditFinding(String);
 

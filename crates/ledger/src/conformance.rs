@@ -1,7 +1,7 @@
-//! The suite that every engine passes: the same orders at the same times get the same receipts as the model's.
+//! Conformance suite of every engine: the same orders at the same times produce the same receipts as the model.
 //!
 //! An engine's tests implement [`TestEngine`] and call [`conformance_tests!`](crate::conformance_tests) with a
-//! function that opens an empty one; `tests/model.rs` of this crate is the shortest example.
+//! function that opens an empty one. Shortest example: `tests/model.rs` of this crate.
 
 use std::collections::HashSet;
 use std::sync::Barrier;
@@ -22,20 +22,20 @@ use crate::records::{Precondition, PutOutcome, RecordChange, RecordKey, RecordVa
 
 /// A bank of the engine under test.
 pub trait TestEngine {
-    /// Its ledger.
+    /// The ledger under test.
     fn ledger(&self) -> &dyn Ledger;
 
-    /// Its records.
+    /// The records under test.
     fn records(&self) -> &dyn Records;
 
-    /// Closes it and opens it again.
+    /// Closes the engine and opens it again.
     fn reopen(&mut self);
 
-    /// Brings what is kept up to date with what was posted, where an engine does that in the background.
+    /// Waits for background work, so that everything posted is flushed; a no-op for engines without it.
     fn flush_all(&mut self);
 }
 
-/// Makes a test of each part of the suite; `$open` is a function that opens an empty [`TestEngine`].
+/// Declares one test for each part of the suite; `$open` is a function that opens an empty [`TestEngine`].
 #[macro_export]
 macro_rules! conformance_tests {
     ($open:expr) => {
@@ -76,7 +76,6 @@ macro_rules! conformance_tests {
     };
 }
 
-/// Something that happens to a bank.
 #[derive(Clone, Debug)]
 enum EngineOp {
     Post { order: Box<Order>, delay: Duration },
@@ -84,7 +83,7 @@ enum EngineOp {
     Flush,
 }
 
-/// Orders drawn from so few names that they meet: replays, taken numbers, empty accounts, full ones.
+/// Orders over few identifiers, so that they collide: replays, taken bill numbers, empty and full accounts.
 fn any_order() -> impl Strategy<Value = Order> {
     let names = (0..2_usize, 0..2_usize, 0..2_usize, 0..3_usize, 0..3_usize);
     let amount = prop_oneof![4 => 1..=10_u64, 1 => 1..=Coins::MAX.get(), 1 => Just(Coins::MAX.get())];
@@ -132,7 +131,7 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("a valid name")
 }
 
-/// Random orders, with the bank closed and settled in between, get the model's answers and leave its books.
+/// Random orders, reopens and flushes produce the model's answers and leave the model's state.
 pub fn matches_the_model<B: TestEngine>(open: impl Fn() -> B) {
     let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
     let steps = proptest::collection::vec(any_op(), 1..150);
@@ -225,7 +224,7 @@ fn coins(count: u64) -> Amount {
     Amount::new(count).expect("in bounds")
 }
 
-/// Posts `make(0)`, `make(1)` … at once, each from a thread of its own, and gathers the answers.
+/// Posts `make(0)`, `make(1)` … concurrently, one thread each, and collects the answers.
 fn race(bank: &dyn Ledger, make: impl Fn(u64) -> Order + Sync) -> Vec<Result<Posted, PostError>> {
     let start = Barrier::new(usize::try_from(THREADS).expect("few threads"));
     std::thread::scope(|scope| {
@@ -245,7 +244,7 @@ fn count_applied(answers: &[Result<Posted, PostError>]) -> usize {
     answers.iter().filter(|answer| matches!(answer, Ok(Posted::Applied(_)))).count()
 }
 
-/// Many at once with one bill number: one is applied, the others are its replays.
+/// Concurrent posts of one bill number: one applies, the others are idempotent replays.
 pub fn concurrent_replays_apply_once(bank: &impl TestEngine) {
     let bank = bank.ledger();
     for round in 0..20 {
@@ -258,7 +257,7 @@ pub fn concurrent_replays_apply_once(bank: &impl TestEngine) {
     assert_clean(bank);
 }
 
-/// More pays at once than the balance covers: as many are applied as it covers, and nothing goes below zero.
+/// More concurrent pays than the balance covers: as many apply as it covers, and no balance goes below zero.
 pub fn concurrent_pays_never_overdraw(bank: &impl TestEngine) {
     let bank = bank.ledger();
     block_on(bank.post(order("gift", OrderKind::Present(coins(5).into())), NOW)).expect("gives");
@@ -273,7 +272,7 @@ pub fn concurrent_pays_never_overdraw(bank: &impl TestEngine) {
     assert_clean(bank);
 }
 
-/// More gifts at once than a day's limit has room for: as many are given as it has, also after opening again.
+/// More concurrent gifts than the daily limit allows: no more than allowed apply, also after a reopen.
 pub fn concurrent_gifts_respect_daily_limit<B: TestEngine>(open: impl Fn() -> B) {
     let mut bank = open();
     let limits = GiftLimits { per_order: None, per_day: Some(coins(10)) };
@@ -290,7 +289,7 @@ pub fn concurrent_gifts_respect_daily_limit<B: TestEngine>(open: impl Fn() -> B)
     assert_clean(bank.ledger());
 }
 
-/// Pays and their cancels at once: whichever comes first, coins are neither lost nor made.
+/// Concurrent pays and their cancels: in any order, no coins are lost or created.
 pub fn racing_pay_and_cancel_conserve_coins(bank: &impl TestEngine) {
     let bank = bank.ledger();
     block_on(bank.post(order("gift", OrderKind::Present(coins(100).into())), NOW)).expect("gives");
@@ -327,7 +326,7 @@ fn must_equal(bytes: &[u8]) -> Precondition {
     Precondition::Value(RecordValue(bytes.to_vec()))
 }
 
-/// Changes are made together, if every record is what its change says that it was, and are there after opening again.
+/// Changes are atomic: all are stored if every precondition holds, none otherwise, and they survive a reopen.
 pub fn record_changes_are_atomic<B: TestEngine>(open: impl Fn() -> B) {
     let mut bank = open();
     let put = |bank: &B, changes| block_on(bank.records().put(changes)).expect("answers");
@@ -339,7 +338,7 @@ pub fn record_changes_are_atomic<B: TestEngine>(open: impl Fn() -> B) {
     );
     assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"1".to_vec()), Some(Vec::new())));
 
-    // Each time the first change could be made, and the second could not.
+    // Each time the first change's precondition holds and the second's does not.
     for late in [
         change("a", b"x", Precondition::Absent),
         change("b", b"x", must_equal(b"1")),
@@ -355,13 +354,13 @@ pub fn record_changes_are_atomic<B: TestEngine>(open: impl Fn() -> B) {
     bank.reopen();
     assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"2".to_vec()), Some(b"2".to_vec())));
 
-    // What expires at a moment is there in that moment, and gone after it.
+    // A record is still there at its expiry, and gone after it.
     assert_eq!(block_on(bank.records().sweep(NOW)), Ok(0));
     assert_eq!(block_on(bank.records().sweep(NOW.saturating_add(Duration::from_millis(1)))), Ok(2));
     assert_eq!(get(&bank, "a"), None);
 }
 
-/// Many read a record and change what they read: none of their changes is lost.
+/// Concurrent compare-and-set loops on one record: no update is lost.
 pub fn concurrent_record_updates_lose_nothing(bank: &impl TestEngine) {
     let records = bank.records();
     std::thread::scope(|scope| {

@@ -1,8 +1,7 @@
-//! The rule: whether an order applies, and what it does.
+//! The decision rule: whether an order applies, and its effect.
 //!
-//! Every change of a balance, in every engine, is a [`OrderEffect`] made here.
-//! Replays are looked at first, so that repeating an order that was applied is never refused for what happened
-//! since.
+//! Every change of a balance, in every engine, is an [`OrderEffect`] made here.
+//! Replays are checked first, so a repeated order that was applied is never refused because of later events.
 
 use std::fmt;
 
@@ -12,50 +11,50 @@ use crate::account::{Account, AccountKey};
 use crate::gift::Gift;
 use crate::order::{BillEntry, Order, OrderEffect, OrderKind, Receipt};
 
-/// What to do with an order that is not refused.
+/// Decision on an order that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision<'a> {
-    /// Keep the order with this change, and set the account to what it says.
+    /// Store the order with this effect, and set the account to [`OrderEffect::after`].
     Apply(OrderEffect),
-    /// The very same order was applied before, with this receipt; nothing changes.
+    /// Idempotent replay: the same order was applied before, with this receipt; nothing changes.
     Replay(&'a Receipt),
 }
 
-/// Why an order does not apply. Nothing changes, and its bill number is not used up.
+/// Reason why an order does not apply. Nothing changes, and the bill number stays unused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The bill number already made another order.
-    #[error("the bill number already made an order with another {0}")]
+    /// The bill number belongs to a different order.
+    #[error("the bill number belongs to an order with another {0}")]
     BillNoTaken(Mismatch),
-    /// The account has fewer coins than the pay takes.
+    /// The balance is below the amount of the pay.
     #[error("the balance is {0}")]
     BalanceNotEnough(Coins),
-    /// The account's sums would pass [`Coins::MAX`].
-    #[error("the account's sums would pass {}", Coins::MAX)]
+    /// A sum of the account would exceed [`Coins::MAX`].
+    #[error("the account's sums would exceed {}", Coins::MAX)]
     TooManyCoins,
-    /// The gift has more coins than one order may give.
-    #[error("one order may give at most {0}")]
+    /// The gift exceeds the limit per order.
+    #[error("one order may give at most {0} coins")]
     GiftTooLarge(Amount),
-    /// With the gift, the account would get more coins than a day's gifts may have.
-    #[error("a day's gifts may have at most {max}, and {left} of them are left")]
+    /// The gift would exceed the account's daily limit.
+    #[error("the daily limit of gifts is {max} coins, {left} of them left")]
     DailyGiftsTooLarge {
-        /// The limit.
+        /// The daily limit.
         max: Amount,
-        /// What is left of it today.
+        /// The rest of today's limit.
         left: Coins,
     },
-    /// No pay to cancel has this bill number.
+    /// No order has the bill number of the cancel.
     #[error("no pay has this bill number")]
     PayNotFound,
-    /// The bill number is that of a pay, or of another order, that differs from what the cancel says.
-    #[error("the bill number made an order with another {0}")]
+    /// The bill number of the cancel belongs to an order that is no pay, or to a pay of another account.
+    #[error("the bill number belongs to an order with another {0}")]
     PayMismatch(Mismatch),
-    /// The pay is too old to be cancelled.
-    #[error("the pay is past its cancel window")]
+    /// The pay is older than the cancel window.
+    #[error("the pay is older than its cancel window")]
     PastCancelWindow,
 }
 
-/// In what an order differs from the one that used its bill number before.
+/// First field in which an order differs from the earlier order of its bill number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mismatch {
     /// The player.
@@ -82,7 +81,7 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Decides `order` at `now`, against the `account` it names and what its bill number already made.
+/// Decides `order` at `now`, given its `account` and the `earlier` entry of its bill number.
 pub fn decide<'a>(
     account: &Account,
     earlier: Option<&'a BillEntry>,
@@ -127,7 +126,6 @@ pub fn decide<'a>(
     Ok(Decision::Apply(OrderEffect { at: now, coins, gifted, after }))
 }
 
-/// Whether `gift` stays within its limits.
 fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Refusal> {
     if let Some(max) = gift.limits.per_order
         && gift.amount > max
@@ -135,7 +133,7 @@ fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Re
         return Err(Refusal::GiftTooLarge(max));
     }
     if let Some(max) = gift.limits.per_day {
-        // A limit that was lowered since may be passed already.
+        // A limit that was lowered meanwhile may already be exceeded.
         let left = max.coins().checked_sub(account.daily_gifts_at(now).coins).unwrap_or(Coins::ZERO);
         if gift.amount.coins() > left {
             return Err(Refusal::DailyGiftsTooLarge { max, left });
@@ -144,7 +142,7 @@ fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Re
     Ok(())
 }
 
-/// The receipt of the pay that `cancel` means, if it is one and the cancel's account is the pay's.
+/// Checks that `receipt` is a pay of the cancel's account.
 fn pay_to_cancel<'a>(receipt: &'a Receipt, cancel: &Order) -> Result<&'a Receipt, Refusal> {
     match receipt.order.kind {
         OrderKind::Pay(_) => {}
@@ -158,7 +156,7 @@ fn pay_to_cancel<'a>(receipt: &'a Receipt, cancel: &Order) -> Result<&'a Receipt
     }
 }
 
-/// The first thing in which two orders of one bill number differ; what the caller noted does not count.
+/// First field in which two orders of one bill number differ. Memos and gift limits do not count.
 fn order_mismatch(earlier: &Order, order: &Order) -> Option<Mismatch> {
     account_mismatch(&earlier.account, &order.account)
         .or_else(|| (earlier.kind.name() != order.kind.name()).then_some(Mismatch::Kind))

@@ -1,4 +1,4 @@
-//! What an engine is: the [`Ledger`] trait, its answers and its errors.
+//! The [`Ledger`] trait that every engine implements, its answers and its errors.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,26 +11,26 @@ use crate::decide::Refusal;
 use crate::order::{BillEntry, BillKey, Order, Receipt};
 use crate::totals::Total;
 
-/// A future that an engine hands out; engines are chosen at run time.
+/// Boxed future: engines are chosen at run time, so the trait must be object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A bank's ledger: it keeps what [`decide()`](crate::decide()) decides.
+/// The ledger of a bank: stores the decisions of [`decide()`](crate::decide()).
 ///
-/// Every read sees every order whose post was answered before the read began, and no order that a crash could
-/// still take back.
+/// Reads are linearizable: a read sees every order whose post was answered before the read began. It never sees an
+/// order that a crash could still undo.
 pub trait Ledger: Send + Sync {
-    /// Decides `order` at `now` and keeps the outcome; when this resolves to [`Posted`], it is durable.
+    /// Decides `order` at `now` and stores the effect. [`Posted`] means durable.
     ///
-    /// An order that was given to an engine may be applied even if the future is dropped.
+    /// The order may be applied even if the future is dropped.
     fn post(&self, order: Order, now: UnixMillis) -> BoxFuture<'_, Result<Posted, PostError>>;
 
-    /// The account; one without orders is empty.
+    /// The account; an empty one if it has no orders.
     fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>>;
 
-    /// What a bill number made.
+    /// The entry of a bill number: its order, and the order's cancel.
     fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>>;
 
-    /// A page of an account's orders, newest first, from where `after` says the page before it ended.
+    /// A page of an account's orders, newest first; `after` is the cursor of the previous page.
     fn statement(
         &self,
         key: AccountKey,
@@ -38,8 +38,8 @@ pub trait Ledger: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<StatementPage, Unavailable>>;
 
-    /// The sums per offer, zone and day of an app's environment, for the days `from` to `to`, both included,
-    /// in that order.
+    /// The totals per offer, zone and day of an app's environment, sorted in that order, for the days `from` to `to`,
+    /// both included.
     fn totals(
         &self,
         app: AppId,
@@ -48,44 +48,44 @@ pub trait Ledger: Send + Sync {
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>>;
 
-    /// Proves the books of the whole bank: that every order is what [`decide()`](crate::decide()) makes of the
-    /// orders before it, every bill number made one order, and every account is the sum of its orders.
+    /// Verifies the whole bank: every order is the result of [`decide()`](crate::decide()) on the orders before it,
+    /// every bill number has one order, and every account is the sum of its orders.
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>>;
 
-    /// Whether orders can be posted now.
+    /// Whether the engine can post orders now.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
 
-    /// Takes no more orders, finishes those it has, and lets go of the store.
+    /// Graceful shutdown: accepts no more orders, finishes the accepted ones, and releases the store.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// What became of an order that was not refused.
+/// Result of an order that was not refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
-    /// It was applied now.
+    /// The order was applied now.
     Applied(Receipt),
-    /// The same order was applied before.
+    /// Idempotent replay: the same order was applied before.
     Replayed {
-        /// What it did then.
+        /// The receipt of the first application.
         receipt: Receipt,
         /// The account now.
         account: Account,
     },
 }
 
-/// Why an order was not applied, or is not known to be.
+/// Reason why an order was not applied, or why its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PostError {
-    /// The rule refuses it; nothing changed.
+    /// The rule refuses the order; nothing changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The engine could not say; repeating the same order is safe and tells.
+    /// The outcome is unknown. Repeating the same order is safe and returns its outcome.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
 impl PostError {
-    /// Whether the same order may succeed when it is repeated as it is.
+    /// Whether a retry of the unchanged order may succeed.
     pub const fn is_retryable(self) -> bool {
         match self {
             Self::Refused(
@@ -109,48 +109,48 @@ impl PostError {
     }
 }
 
-/// Why an engine cannot answer now.
+/// Reason why an engine cannot answer now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// More is asked of it than it can take; later it can.
+    /// Overload: more requests than the engine can take now.
     #[error("the ledger is busy")]
     Busy,
-    /// Its store is another machine's, and cannot be reached or broke off; once it is back, it answers again.
+    /// The remote store is unreachable or the connection broke. Service returns with the store.
     #[error("the ledger's database cannot be reached")]
     Unreachable,
-    /// Its disk is full; what it holds can be read, and once there is room, it takes orders again. Apart from
-    /// [`Unavailable::Failed`], because an operator makes room where they would otherwise start it again.
+    /// The disk is full. Reads still work, and the engine takes orders again once there is space. Separate from
+    /// [`Unavailable::Failed`], because an operator frees space here and restarts there.
     #[error("the ledger's disk is full")]
     DiskFull,
-    /// It was closed.
+    /// The engine was closed.
     #[error("the ledger is closed")]
     Closed,
-    /// Its store failed; it answers nothing more until it is opened again.
+    /// The store failed; the engine answers nothing more until it is reopened.
     #[error("the ledger's store failed")]
     Failed,
 }
 
-/// Where a page of a statement ended; only the engine that gave it knows what it means.
+/// Position after a page of a statement; opaque to all but the engine that issued it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(u64);
 
 impl Cursor {
-    /// The cursor with this number.
+    /// A cursor with this number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// The number.
     pub const fn get(self) -> u64 {
         self.0
     }
 }
 
-/// A page of a statement.
+/// A page of an account's statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatementPage {
     /// The orders, newest first.
     pub receipts: Vec<Receipt>,
-    /// Where to go on, if there are older ones.
+    /// Cursor of the next page, if there are older orders.
     pub next: Option<Cursor>,
 }

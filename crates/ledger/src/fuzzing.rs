@@ -1,12 +1,9 @@
-//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//! Fuzz targets of this crate: each function takes any bytes and panics when an invariant is violated.
 //!
-//! The rule is written a second time (`Oracle`), in other words and on plain numbers, for `decide()` and the model to
-//! be held against. Read next: `fuzz/README.md`.
+//! `Oracle` implements the rule a second time, independently and on plain integers, as the reference for `decide()`
+//! and the model. Read next: `fuzz/README.md`.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    reason = "no sum passes 2^54, and what overflows panics, as it should"
-)]
+#![allow(clippy::arithmetic_side_effects, reason = "no sum exceeds 2^54, and an overflow should panic")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::task::{Context, Poll, Waker};
@@ -22,8 +19,8 @@ use crate::gift::{Gift, GiftLimits};
 use crate::model::Model;
 use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
 
-/// Whatever orders are posted, in whatever order and at whatever times: the bank decides each as the rule says, and
-/// its accounts, statements, sums and audit agree.
+/// For any orders in any sequence at any times, the bank decides as the oracle does, and its accounts, statements,
+/// totals and audit agree.
 pub fn bank(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let (bank, mut oracle) = (Model::new(), Oracle::default());
@@ -64,7 +61,7 @@ pub fn bank(bytes: &[u8]) {
     assert_final_state(&bank, &oracle, &receipts);
 }
 
-/// Time goes on, mostly; now and then it goes back.
+/// Mostly moves time forward, sometimes back.
 fn advance_clock(now: UnixMillis, choices: &mut Choices<'_>) -> UnixMillis {
     const HOUR: u64 = 3_600_000;
     let step = u64::from(choices.byte());
@@ -76,9 +73,9 @@ fn advance_clock(now: UnixMillis, choices: &mut Choices<'_>) -> UnixMillis {
     })
 }
 
-const VALID: &str = "it keeps the rule";
+const VALID: &str = "a valid value";
 
-/// An order among few accounts and bill numbers, so that they meet again.
+/// An order over few accounts and bill numbers, so that orders collide.
 fn order(choices: &mut Choices<'_>) -> Order {
     let names = choices.byte();
     let pick = |bit: u8, names: [&'static str; 2]| names[usize::from(bit & 1)];
@@ -105,7 +102,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
     Order { account, bill_no, kind, memo }
 }
 
-/// A few coins, or nearly as many as there can be.
+/// An amount near 1 or near the maximum.
 fn amount(choices: &mut Choices<'_>) -> Amount {
     let few = u64::from(choices.byte());
     let coins = match choices.below(4) {
@@ -115,21 +112,21 @@ fn amount(choices: &mut Choices<'_>) -> Amount {
     Amount::new(coins).expect(VALID)
 }
 
-/// What a model answers, which is there at once.
+/// Polls a future of the model, which is always ready.
 fn poll_ready<T>(mut answer: BoxFuture<'_, T>) -> T {
     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("a model has nothing to wait for"),
+        Poll::Pending => panic!("a future of the model was pending"),
     }
 }
 
-/// The bank as `docs/protocol.md` describes it.
+/// Reference implementation of the bank as `docs/protocol.md` describes it.
 #[derive(Default)]
 struct Oracle {
     accounts: HashMap<AccountKey, OracleAccount>,
     bills: HashMap<BillKey, OracleBill>,
     applied_count: usize,
-    /// Coins moved by kind, per offer, server and day.
+    /// Orders and coins by kind, per offer, server and day.
     totals: BTreeMap<(AccountKey, u64), [(u64, u128); 4]>,
 }
 
@@ -138,15 +135,14 @@ struct OracleAccount {
     topped_up: u64,
     given: u64,
     spent: u64,
-    /// The gifted part of what is left.
+    /// The gifted part of the balance.
     gifted: u64,
     orders: u64,
-    /// The last day with a gift under a day's limit, and the coins of such gifts on it.
+    /// The last day with a gift under a daily limit, and the coins of such gifts on it.
     day: u64,
     daily_gifts: u64,
 }
 
-/// What a bill number made.
 struct OracleBill {
     order: Order,
     at: u64,
@@ -250,7 +246,7 @@ impl Oracle {
             OrderKind::Pay(_) => 2,
             OrderKind::Cancel { .. } => 3,
         };
-        // Every zone here is of the server 1, and totals are told apart by no player.
+        // Every zone here is of server 1, and totals do not distinguish players.
         let server = AccountKey {
             player: "any".parse().expect(VALID),
             zone: "1".parse().expect(VALID),
@@ -266,7 +262,7 @@ impl Oracle {
             .or_insert(made);
     }
 
-    /// Panics where an account is not what its orders make of it.
+    /// Panics if `account` differs from the oracle's.
     fn assert_account(&self, key: &AccountKey, account: &Account) {
         let sums = self.accounts.get(key).copied().unwrap_or_default();
         let actual =
@@ -276,7 +272,7 @@ impl Oracle {
     }
 }
 
-/// In which part of its account an order differs from the one that has its number.
+/// First field in which the accounts of two orders differ.
 fn account_mismatch(earlier: &Order, order: &Order) -> Option<Mismatch> {
     let (a, b) = (&earlier.account, &order.account);
     if a.player != b.player {
@@ -303,7 +299,7 @@ fn assert_final_state(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
                 None => break,
             }
         }
-        assert!(actual.iter().eq(account_receipts), "a statement is the account's orders, the newest first");
+        assert!(actual.iter().eq(account_receipts), "a statement is the account's orders, newest first");
     }
     for (bill, made) in &oracle.bills {
         let entry = poll_ready(bank.order(*bill)).expect(READ).expect("it was applied");
@@ -321,7 +317,7 @@ fn assert_final_state(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
             let expected =
                 oracle.totals.iter().filter(|((key, _), _)| (key.app, key.environment) == (app, environment));
             let ours = expected.map(|((key, day), tallies)| (key.offer, *day, *tallies));
-            assert!(told.eq(ours), "the sums of zones and days are those of the orders");
+            assert!(told.eq(ours), "the totals equal the sums of the orders");
         }
     }
     let audit = poll_ready(bank.audit()).expect(READ);

@@ -1,23 +1,23 @@
-//! Gifts: coins to give, the limits they come with, and what counts towards a day's limit.
+//! Gifts, their limits, and the daily count towards a limit.
 
 use pactolus_types::{Amount, Coins, Day};
 
-/// Coins to give, and under which limits.
+/// Coins to give, under limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gift {
     /// The coins.
     pub amount: Amount,
-    /// What the gift must not pass.
+    /// Limits of this gift.
     pub limits: GiftLimits,
 }
 
-/// What a gift must not pass. They come with the order, as the settings are when it is asked for, and are kept
-/// with it, so that an audit can decide it again.
+/// Limits of a gift, copied from the settings at the time of the order and stored with it, so that an audit can
+/// decide the order again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GiftLimits {
-    /// The most coins of one order.
+    /// Maximum coins of one order.
     pub per_order: Option<Amount>,
-    /// The most coins that an account gets in a day, by UTC, from gifts under such a limit; others do not count.
+    /// Maximum coins per account and UTC day. Only gifts under such a limit count.
     pub per_day: Option<Amount>,
 }
 
@@ -28,9 +28,9 @@ impl From<Amount> for Gift {
     }
 }
 
-/// The coins that gifts under a day's limit gave on one day.
+/// Coins given on one day by gifts under a daily limit.
 ///
-/// An account keeps those of the last such day only: the limit of a new day needs nothing of the days before.
+/// An account keeps only the last such day: the limit of a new day does not depend on earlier days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DailyGifts {
     /// The day.

@@ -1,20 +1,20 @@
-//! The digest of a history: one word that stands for a bank's first so many orders, each and in their order.
+//! History digest: a short text that identifies the first N orders of a bank, their content and sequence.
 //!
-//! Whoever notes it elsewhere can later have it proved that these orders are still the ones that they were.
+//! A digest noted outside the bank lets a later audit prove that those orders are unchanged.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-/// How many orders there were, and the digest that vouches for them; written `12345-` and 64 hexadecimal digits.
+/// Number of orders and the digest over them; written as `12345-` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HistoryDigest {
-    /// How many orders.
+    /// Number of orders.
     pub orders: u64,
-    /// The digest that vouches for all of them.
+    /// Digest over all of them.
     pub digest: [u8; 32],
 }
 
-/// A text is no digest of a history.
+/// Parse error of a [`HistoryDigest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a digest of a history: a number of orders, a hyphen, and 64 hexadecimal digits")]
 pub struct InvalidHistoryDigest;
@@ -25,7 +25,7 @@ impl fmt::Display for HistoryDigest {
         for byte in self.digest {
             write!(word, "{byte:02x}")?;
         }
-        // As one text, so that a width pads it.
+        // Written as one text, so that a format width pads it.
         f.pad(&word)
     }
 }
@@ -52,10 +52,9 @@ impl FromStr for HistoryDigest {
     }
 }
 
-/// The byte that two hexadecimal digits write.
 fn hex_byte(pair: [u8; 2]) -> Option<u8> {
     let text = std::str::from_utf8(&pair).ok()?;
-    // A sign is no digit, and `from_str_radix` takes one.
+    // `from_str_radix` accepts a sign; a digest has none.
     if text.bytes().all(|digit| digit.is_ascii_hexdigit()) { u8::from_str_radix(text, 16).ok() } else { None }
 }
 
@@ -70,7 +69,7 @@ mod tests {
         let word = history.to_string();
         assert!(word.starts_with("12345-00070e15"), "{word}");
         assert_eq!(word.parse(), Ok(history));
-        assert_eq!(word.to_uppercase().parse(), Ok(history), "who notes it by hand may write it large");
+        assert_eq!(word.to_uppercase().parse(), Ok(history), "upper-case digits parse too");
 
         let digits = &word[6..];
         for wrong in [

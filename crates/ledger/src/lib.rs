@@ -1,10 +1,10 @@
-//! What is true of players' coins: accounts, orders, and the one rule that changes a balance.
+//! Domain model of the bank: accounts, orders, and the one rule that changes a balance.
 //!
-//! [`decide()`] is that rule: a pure function of an account, what the bill number already made, the order and the
-//! time. Engines keep its results; they never decide themselves. [`Ledger`] is what an engine is,
-//! [`model::Model`] is the smallest one, and `conformance` (a feature) is the suite that every engine passes.
+//! [`decide()`] is that rule: a pure function of an account, the earlier entry of the bill number, the order and the
+//! time. Engines store its results and never decide themselves. [`Ledger`] is the engine trait, [`model::Model`] the
+//! smallest engine, and `conformance` (a feature) the suite that every engine passes.
 //!
-//! Nothing here does I/O, asks a clock or asks for randomness, or knows a word of the wire.
+//! The crate does no I/O, reads no clock, uses no randomness, and knows nothing of the wire.
 //!
 //! ```
 //! use pactolus_ledger::{Account, Decision, Memo, Order, OrderKind, AccountKey, decide};
@@ -30,7 +30,7 @@
 //! ```
 //!
 //! To add a kind of order: a variant of [`OrderKind`], its arm in [`decide()`], its sum in [`Account`] if it has
-//! one, and cases in `tests/rules.rs`; the compiler names every engine's table that lists kinds.
+//! one, and cases in `tests/rules.rs`. The compiler then reports every engine's match over kinds.
 
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::wildcard_enum_match_arm)]
 

@@ -1,4 +1,4 @@
-//! The smallest engine: the ledger in maps in memory. What other engines are compared with; it keeps nothing.
+//! In-memory engine: the reference that other engines are compared with. It is not durable.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::ready;
@@ -29,13 +29,13 @@ struct ModelState {
 }
 
 impl Model {
-    /// A bank without orders.
+    /// An empty bank.
     pub fn new() -> Self {
         Self::default()
     }
 
     fn state(&self) -> MutexGuard<'_, ModelState> {
-        self.state.lock().expect("nothing panics while it holds the books")
+        self.state.lock().expect("nothing panics while it holds this lock")
     }
 }
 
@@ -86,7 +86,7 @@ impl ModelState {
         StatementPage { receipts, next }
     }
 
-    /// Folds every account's orders again and compares.
+    /// Replays every account's orders through `decide()` and compares the effects.
     fn audit(&self) -> Audit {
         let mut audit = Audit::default();
         for (key, receipts) in &self.accounts {
@@ -174,13 +174,13 @@ impl Ledger for Model {
 
 impl Records for Model {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
-        let records = self.records.lock().expect("nothing panics while it holds the records");
+        let records = self.records.lock().expect("nothing panics while it holds this lock");
         let value = records.get(&key).map(|change| change.value.0.clone());
         Box::pin(ready(Ok(value)))
     }
 
     fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>> {
-        let mut records = self.records.lock().expect("nothing panics while it holds the records");
+        let mut records = self.records.lock().expect("nothing panics while it holds this lock");
         let now = |change: &RecordChange| records.get(&change.key).map(|stored| stored.value.0.as_slice());
         let put = if changes.iter().all(|change| change.precondition.holds(now(change))) {
             records.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
@@ -192,7 +192,7 @@ impl Records for Model {
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
-        let mut records = self.records.lock().expect("nothing panics while it holds the records");
+        let mut records = self.records.lock().expect("nothing panics while it holds this lock");
         let before = records.len();
         records.retain(|_, change| change.expires_at >= now);
         let swept = before.saturating_sub(records.len());

@@ -1,4 +1,4 @@
-//! Orders, and the receipts that the bank keeps of them.
+//! Orders and their receipts.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, UnixMillis};
 use crate::account::{Account, AccountKey};
 use crate::gift::Gift;
 
-/// What somebody asks of an account, under a bill number.
+/// A requested change of an account, under a bill number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Whose coins.
+    /// The account to change.
     pub account: AccountKey,
-    /// The order's name; for a cancel, the name of the pay to give back.
+    /// Idempotency key of the order; for a cancel, the bill number of the pay to refund.
     pub bill_no: BillNo,
-    /// What to do.
+    /// The change.
     pub kind: OrderKind,
-    /// What the caller noted with it; it decides nothing.
+    /// Notes of the caller; they do not affect the decision.
     pub memo: Memo,
 }
 
 impl Order {
-    /// The bill number with the space in which it is unique.
+    /// The bill number, qualified by app and environment.
     pub fn bill(&self) -> BillKey {
         BillKey { app: self.account.app, environment: self.account.environment, bill_no: self.bill_no }
     }
 }
 
-/// What an order does.
+/// Kind of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderKind {
     /// Top up: coins that were paid for.
@@ -37,9 +37,9 @@ pub enum OrderKind {
     Present(Gift),
     /// Take coins, gifted ones first.
     Pay(Amount),
-    /// Give back the coins of the pay with this bill number, if it is not older than `window`.
+    /// Refund the pay with this bill number, if it is not older than `window`.
     Cancel {
-        /// How long after the pay it may still be cancelled.
+        /// Maximum age of the pay.
         window: Duration,
     },
 }
@@ -55,7 +55,7 @@ impl OrderKind {
         }
     }
 
-    /// The coins it asks to move; a cancel moves what its pay took and names no amount itself.
+    /// The requested coins; `None` for a cancel, which moves the coins of its pay.
     pub const fn amount(self) -> Option<Amount> {
         match self {
             Self::Save(amount) | Self::Pay(amount) => Some(amount),
@@ -65,22 +65,22 @@ impl OrderKind {
     }
 }
 
-/// What a caller noted with an order: the item bought and a remark.
+/// Notes of the caller: the item bought and a remark.
 ///
-/// Each at most [`Memo::BYTES_MAX`] bytes of text, often empty.
+/// Each is at most [`Memo::BYTES_MAX`] bytes and often empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memo {
     item: Box<str>,
     remark: Box<str>,
 }
 
-/// A part of a memo is longer than [`Memo::BYTES_MAX`].
+/// A part of a memo exceeds [`Memo::BYTES_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is longer than {} bytes", Memo::BYTES_MAX)]
 pub struct InvalidMemo;
 
 impl Memo {
-    /// The longest item or remark, in bytes of UTF-8.
+    /// Maximum length of an item or remark, in bytes of UTF-8.
     pub const BYTES_MAX: usize = 1024;
 
     /// A memo of an item and a remark.
@@ -102,7 +102,7 @@ impl Memo {
     }
 }
 
-/// A bill number in its space: one number makes one order, for ever, per app and environment.
+/// Bill number with its scope: unique for ever per app and environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BillKey {
     /// The mini game.
@@ -119,52 +119,52 @@ impl fmt::Display for BillKey {
     }
 }
 
-/// What an order did: a receipt without its order.
+/// Effect of an order: a receipt without its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderEffect {
-    /// When the bank decided it.
+    /// Time of the decision.
     pub at: UnixMillis,
-    /// The coins moved.
+    /// Coins moved.
     pub coins: Coins,
-    /// The gifted ones among them.
+    /// The gifted part of `coins`.
     pub gifted: Coins,
-    /// The account afterwards; its number of orders is the order's number in the account's statement.
+    /// The account afterwards; its order count is the order's number in the statement.
     pub after: Account,
 }
 
-/// An order that was applied, and what it did.
+/// An applied order and its effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The order as it was asked for.
+    /// The order as requested.
     pub order: Order,
-    /// When the bank decided it.
+    /// Time of the decision.
     pub at: UnixMillis,
-    /// The coins moved.
+    /// Coins moved.
     pub coins: Coins,
-    /// The gifted ones among them.
+    /// The gifted part of `coins`.
     pub gifted: Coins,
-    /// The account afterwards; its number of orders is this order's number in the account's statement.
+    /// The account afterwards; its order count is the order's number in the statement.
     pub after: Account,
 }
 
 impl Receipt {
-    /// The receipt of an order that did this.
+    /// The receipt of an order with this effect.
     pub fn new(order: Order, change: OrderEffect) -> Self {
         let OrderEffect { at, coins, gifted, after } = change;
         Self { order, at, coins, gifted, after }
     }
 
-    /// What the order did.
+    /// The receipt without its order.
     pub const fn effect(&self) -> OrderEffect {
         OrderEffect { at: self.at, coins: self.coins, gifted: self.gifted, after: self.after }
     }
 }
 
-/// All that a bill number made: an order, and its cancel if it was a pay and is cancelled.
+/// Entry of a bill number: its order and, for a cancelled pay, the cancel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillEntry {
     /// The save, present or pay.
     pub receipt: Receipt,
-    /// The cancel of it.
+    /// The cancel of the pay.
     pub cancel: Option<Receipt>,
 }

@@ -1,8 +1,8 @@
-//! A whole bank, read order by order and written again elsewhere: how one engine's becomes another's.
+//! Copy of a whole bank between engines, order by order.
 //!
-//! An order is copied by posting it again at its time: the rule then makes of it what it made of it before, or the
-//! copy is not the same bank and stops. So a copy that was broken off is simply begun again: orders that are there
-//! are replays.
+//! The importer posts every order again at its original time. The rule must then produce the same receipt; otherwise
+//! the copy stops, because the banks differ. An interrupted copy is simply restarted: orders already copied are
+//! idempotent replays.
 
 use std::ops::ControlFlow;
 
@@ -11,46 +11,48 @@ use crate::engine::{BoxFuture, Ledger, PostError, Posted, Unavailable};
 use crate::order::{BillKey, Receipt};
 use crate::records::{RecordChange, Records};
 
-/// An engine whose bank can be copied, and that a bank can be copied to.
+/// An engine that can be the source and the target of a copy.
 pub trait Portable: Ledger + Records {
-    /// How many orders there are.
+    /// Number of orders.
     fn order_count(&self) -> BoxFuture<'_, Result<u64, Unavailable>>;
 
-    /// Visits every order, those of one account in their sequence, until all are visited or the visitor breaks off.
+    /// Visits every order, those of one account in sequence, until the end or until the visitor breaks.
     ///
-    /// It blocks its thread, which must not be one of an asynchronous runtime's.
+    /// It blocks its thread, which must not be a thread of an async runtime.
     fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable>;
 
-    /// Visits every record, as the change that would keep it; it blocks as [`Portable::for_each_order`] does.
+    /// Visits every record, as the change that stores it. It blocks as [`Portable::for_each_order`] does.
     fn for_each_record(
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
     ) -> Result<(), Unavailable>;
 
-    /// Posts orders again, one after the other, each at its time, and makes sure that they do what they did.
+    /// Posts orders in sequence, each at its time, and checks that each produces the same receipt again.
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>>;
 }
 
-/// Why orders were not copied.
+/// Reason why orders were not copied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// The engine cannot say; the same again is safe.
+    /// The outcome is unknown; a retry is safe.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The rule refuses an order that it took before: something else was posted there.
-    #[error("{bill} cannot be copied: {refusal}; the store that is copied to has orders of its own")]
+    /// The rule refuses an order that the source accepted: the target has other orders.
+    #[error("{bill} cannot be copied: {refusal}; the target store has orders of its own")]
     Refused {
-        /// The order.
+        /// Bill number of the order.
         bill: Box<BillKey>,
-        /// Why.
+        /// Reason of the refusal.
         refusal: Refusal,
     },
-    /// An order does something else than it did: other orders came before it.
-    #[error("{0} does not do there what it did here; the store that is copied to has orders of its own")]
+    /// An order has another effect than in the source: other orders came before it.
+    #[error(
+        "{0} has another effect in the target than in the source; the target store has orders of its own"
+    )]
     ReceiptMismatch(Box<BillKey>),
 }
 
-/// Whether posting a copied order again came to the receipt that it has.
+/// Checks that a copied order produced the receipt of the source.
 pub fn check_same_receipt(receipt: &Receipt, posted: Result<Posted, PostError>) -> Result<(), ImportError> {
     let bill = || Box::new(receipt.order.bill());
     match posted {

@@ -1,9 +1,9 @@
-//! Small durable facts beside the ledger: tokens, sessions and the like.
+//! Records: small durable key-value pairs beside the ledger, such as tokens and sessions.
 //!
-//! An engine keeps them as bytes with an expiry and does not know what they mean.
+//! An engine stores them as bytes with an expiry, and does not interpret them.
 //!
-//! Where several programs share them, whoever changes a record says what it was when it was read ([`Precondition`]): of two
-//! who changed it at once, one is told that it came too late, and reads again.
+//! Writers that share records use compare-and-set: a change names the value that was read ([`Precondition`]). Of two
+//! concurrent changes one gets [`PutOutcome::Conflict`], and its writer reads again.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use pactolus_types::UnixMillis;
 
 use crate::engine::{BoxFuture, Unavailable};
 
-/// The name of a record: its kind, and which one of that kind.
+/// Key of a record: a kind, and a name within the kind.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RecordKey(String);
 
 impl RecordKey {
-    /// The record of `kind` with the name `parts`; no part may hold a `/`, which joins them.
+    /// Joins `kind` and `parts` with `/`; no part may contain one.
     pub fn new(kind: &'static str, parts: &[&str]) -> Self {
         debug_assert!(parts.iter().all(|part| !part.contains('/')), "a `/` would make two names one");
         let mut key = String::from(kind);
@@ -27,90 +27,90 @@ impl RecordKey {
         Self(key)
     }
 
-    /// The record that an engine keeps under this whole name.
+    /// The key with this full name, as stored by an engine.
     pub fn from_name(name: String) -> Self {
         Self(name)
     }
 
-    /// The whole name.
+    /// The full name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Only the kind: a name may be a secret's digest.
+/// Shows the kind only: the name may be the digest of a secret.
 impl fmt::Debug for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RecordKey({}/..)", self.0.split('/').next().unwrap_or_default())
     }
 }
 
-/// Where records are kept.
+/// Store of records.
 pub trait Records: Send + Sync {
-    /// The record's bytes, if it is there. One past its expiry may still be there.
+    /// The bytes of a record, if it exists. An expired record may still exist.
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>>;
 
-    /// Keeps all of `changes`, durable when it resolves, or none of them, if a record is not what its change says
-    /// that it was. After `expires_at` a record may be forgotten.
+    /// Compare-and-set: stores all of `changes` durably if every precondition holds, none otherwise. After
+    /// `expires_at` a record may be deleted.
     fn put(&self, changes: Vec<RecordChange>) -> BoxFuture<'_, Result<PutOutcome, Unavailable>>;
 
-    /// Forgets records that expired before `now`, and says how many.
+    /// Deletes records that expired before `now`, and returns their number.
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>>;
 
-    /// Who else may change them.
+    /// Whether other processes may change the records.
     fn access(&self) -> RecordAccess;
 }
 
-/// Who may change the records of an engine.
+/// Access to the records of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordAccess {
-    /// This process alone: what it remembers of them stays true.
+    /// Only this process writes: a cache of them stays valid.
     Exclusive,
-    /// Other processes too: what is remembered of them may have been true a moment ago.
+    /// Other processes write too: a cache of them may be stale.
     Shared,
 }
 
-/// What became of changes.
+/// Result of a compare-and-set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "changes that came too late are not kept"]
+#[must_use = "a conflict means that nothing was stored"]
 pub enum PutOutcome {
-    /// All of them are kept.
+    /// All changes are stored.
     Stored,
-    /// None of them is: a record was not what its change said.
+    /// No change is stored: a precondition did not hold.
     Conflict,
 }
 
-/// A record to keep, in place of what had its name.
+/// A record to insert or replace.
 #[derive(Clone, Debug)]
 pub struct RecordChange {
-    /// Which record.
+    /// Key of the record.
     pub key: RecordKey,
-    /// Its bytes; nothing of them is shown by `Debug`.
+    /// The bytes; redacted in `Debug`.
     pub value: RecordValue,
-    /// From when on nobody misses it.
+    /// Time after which the record may be deleted.
     pub expires_at: UnixMillis,
-    /// What it has to be for the change to be made.
+    /// Required current value.
     pub precondition: Precondition,
 }
 
-/// What a record has to be for a change of it to be made.
+/// Required current value of a record for its change to apply.
 #[derive(Clone, Debug)]
 pub enum Precondition {
-    /// Whatever it is.
+    /// Any value, or none.
     Any,
-    /// Not there.
+    /// The record does not exist.
     Absent,
-    /// These bytes.
+    /// Exactly these bytes.
     Value(RecordValue),
 }
 
 impl Precondition {
-    /// What was read: the bytes, or that there were none.
+    /// Requires the value that was read: these bytes, or absence.
     pub fn from_read(bytes: Option<Vec<u8>>) -> Self {
         bytes.map_or(Self::Absent, |bytes| Self::Value(RecordValue(bytes)))
     }
 
-    /// Whether a record is what it has to be; `now` are its bytes, if it is there.
+    /// Whether the precondition holds for the `current` bytes; `None` if the record does not exist.
     pub fn holds(&self, current: Option<&[u8]>) -> bool {
         match self {
             Self::Any => true,
@@ -120,7 +120,7 @@ impl Precondition {
     }
 }
 
-/// The bytes of a record, which may hold secrets.
+/// The bytes of a record; they may hold secrets.
 #[derive(Clone)]
 pub struct RecordValue(pub Vec<u8>);
 

@@ -1,10 +1,10 @@
-//! Sums of orders per offer, zone and day.
+//! Totals: sums of orders per offer, zone and day.
 
 use pactolus_types::{AppId, Coins, Day, Environment, OfferId, UnixMillis, ZoneId};
 
 use crate::order::{Order, OrderKind};
 
-/// Which sums: those of one offer, zone and day.
+/// Key of a total: one offer, zone and day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TotalKey {
     /// The mini game.
@@ -13,19 +13,19 @@ pub struct TotalKey {
     pub environment: Environment,
     /// The coin.
     pub offer: OfferId,
-    /// The game server: the zone up to the `_` that joins a role, so that there are not as many sums as roles.
+    /// The game server: the zone up to the `_` that joins a role, so that totals do not grow with the roles.
     pub zone: ZoneId,
-    /// The day on which the bank decided.
+    /// The day of the decision.
     pub day: Day,
 }
 
 impl TotalKey {
-    /// The sums to which an order counts that was decided at this time.
+    /// The key of the total that counts an order decided at `at`.
     pub fn for_order(order: &Order, at: UnixMillis) -> Self {
         let account = &order.account;
         let server = match account.zone.as_bytes().iter().position(|byte| *byte == b'_') {
             None => account.zone,
-            // A zone that begins with `_` names no server; it counts as it is.
+            // A zone that begins with `_` names no server and counts as it is.
             Some(end) => ZoneId::new(&account.zone.as_str()[..end]).unwrap_or(account.zone),
         };
         Self {
@@ -38,16 +38,16 @@ impl TotalKey {
     }
 }
 
-/// The sums of one offer, zone and day.
+/// The total of one offer, zone and day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Total {
-    /// Which.
+    /// Offer, zone and day.
     pub key: TotalKey,
-    /// Of each kind of order.
+    /// Tallies by kind of order.
     pub tallies: OrderTallies,
 }
 
-/// How many orders of each kind, and their coins.
+/// Orders and coins by kind of order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OrderTallies {
     /// Top-ups.
@@ -63,14 +63,14 @@ pub struct OrderTallies {
 /// A number of orders and the coins they moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OrderTally {
-    /// How many orders.
+    /// Number of orders.
     pub orders: u64,
-    /// How many coins: with 2^64 orders of 2^53 coins each there is room left.
+    /// Number of coins; 2^64 orders of 2^53 coins each fit.
     pub coins: u128,
 }
 
 impl OrderTallies {
-    /// Counts in an order that moved so many coins.
+    /// Adds an order that moved this many coins.
     pub fn add(&mut self, kind: OrderKind, coins: Coins) {
         match kind {
             OrderKind::Save(_) => self.saves.add(coins),
@@ -80,7 +80,7 @@ impl OrderTallies {
         }
     }
 
-    /// The tallies with their kinds' names.
+    /// The tallies with the names of their kinds.
     pub const fn by_kind(&self) -> [(&'static str, OrderTally); 4] {
         [("save", self.saves), ("present", self.presents), ("pay", self.pays), ("cancel", self.cancels)]
     }

@@ -1,4 +1,4 @@
-//! The model passes its own suite.
+//! Conformance of the in-memory model.
 
 use pactolus_ledger::conformance::TestEngine;
 use pactolus_ledger::model::Model;
@@ -15,7 +15,7 @@ impl TestEngine for ModelEngine {
         &self.0
     }
 
-    // It lives in memory; there is nothing to open or to settle.
+    // The model lives in memory: there is nothing to reopen or flush.
     fn reopen(&mut self) {}
     fn flush_all(&mut self) {}
 }

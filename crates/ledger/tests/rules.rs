@@ -1,4 +1,4 @@
-//! The rule, case by case: what each order makes of what was before it.
+//! Table-driven tests of the decision rule.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,10 +17,9 @@ const WINDOW: Duration = Duration::from_secs(48 * 3600);
 /// One line of a case: second, player, bill number, kind and amount.
 type OrderLine<'a> = (u64, &'a str, &'a str, OrderKind);
 
-/// What a line is expected to come to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum ExpectedResult {
-    /// Applied; afterwards the player has this balance, and this much of it is gifted.
+    /// Applied; the player then has this balance, `gifted` of it gifted.
     Applied {
         balance: u64,
         gifted: u64,
@@ -45,7 +44,7 @@ fn pay(count: u64) -> OrderKind {
     OrderKind::Pay(Amount::new(count).unwrap())
 }
 
-/// A gift of `count` under limits per order and per day; 0 is none.
+/// A gift of `count` under limits per order and per day; 0 means no limit.
 fn limited_present(count: u64, per_order: u64, per_day: u64) -> OrderKind {
     let limits = GiftLimits { per_order: Amount::new(per_order).ok(), per_day: Amount::new(per_day).ok() };
     OrderKind::Present(Gift { amount: Amount::new(count).unwrap(), limits })
@@ -157,7 +156,7 @@ fn cancel_requires_its_pay_within_window() {
         ((0, "b", "1", CANCEL), Refused(Refusal::PayMismatch(Mismatch::Player))),
         ((hours(48), "a", "1", CANCEL), Applied { balance: 8, gifted: 8 }),
         ((hours(48) + 1, "a", "2", CANCEL), Refused(Refusal::PastCancelWindow)),
-        // Replay first: what was cancelled in time stays cancelled.
+        // Replays are checked first: a cancel that was in time stays a replay after the window.
         ((hours(99), "a", "1", CANCEL), Replayed { balance: 8 }),
     ]);
 }
@@ -169,7 +168,7 @@ fn sums_never_exceed_the_maximum() {
         ((0, "a", "2", present(1)), Refused(Refusal::TooManyCoins)),
         ((0, "a", "2", save(1)), Refused(Refusal::TooManyCoins)),
         ((0, "a", "2", pay(MAX)), Applied { balance: 0, gifted: 0 }),
-        // The balance has room, but the sum of coins ever received has not.
+        // The balance has room, but the sum of coins ever received does not.
         ((0, "a", "3", present(1)), Refused(Refusal::TooManyCoins)),
         ((0, "a", "3", save(MAX)), Refused(Refusal::TooManyCoins)),
         ((0, "a", "2", CANCEL), Applied { balance: MAX, gifted: MAX }),
@@ -183,7 +182,7 @@ fn gift_respects_order_limit() {
         ((0, "a", "1", limited_present(10, 10, 0)), Applied { balance: 10, gifted: 10 }),
         ((0, "a", "2", limited_present(11, 10, 0)), too_large(10)),
         ((0, "a", "2", present(11)), Applied { balance: 21, gifted: 21 }),
-        // Replay first: a limit that was lowered since says nothing of what was given.
+        // Replays are checked first: a limit that was lowered later does not affect an applied gift.
         ((0, "a", "1", limited_present(10, 5, 0)), Replayed { balance: 21 }),
         ((0, "a", "1", limited_present(9, 5, 0)), Refused(Refusal::BillNoTaken(Mismatch::Amount))),
     ]);
@@ -199,19 +198,19 @@ fn gifts_respect_daily_limit() {
     check(&[
         ((DAY, "a", "1", limited_present(6, 0, 10)), Applied { balance: 6, gifted: 6 }),
         ((DAY, "a", "2", limited_present(5, 0, 10)), limit_exceeded(10, 4)),
-        // A replay counts once, and other players and gifts without a limit do not count.
+        // A replay does not count again; other players and gifts without a limit do not count.
         ((DAY, "a", "1", limited_present(6, 0, 10)), Replayed { balance: 6 }),
         ((DAY, "a", "3", present(100)), Applied { balance: 106, gifted: 106 }),
         ((DAY, "b", "4", limited_present(10, 0, 10)), Applied { balance: 10, gifted: 10 }),
-        // Coins that are spent were given all the same.
+        // Spending gifted coins does not free the limit.
         ((DAY, "a", "5", pay(106)), Applied { balance: 0, gifted: 0 }),
         ((DAY, "a", "2", limited_present(4, 0, 10)), Applied { balance: 4, gifted: 4 }),
         ((DAY, "a", "6", limited_present(1, 0, 10)), limit_exceeded(10, 0)),
         ((DAY, "a", "6", limited_present(1, 0, 5)), limit_exceeded(5, 0)),
-        // A new day; and the old one does not come back with a clock that does.
+        // A new day restarts the count; a clock that goes back does not restore the old day.
         ((2 * DAY, "a", "6", limited_present(10, 0, 10)), Applied { balance: 14, gifted: 14 }),
         ((2 * DAY - 1, "a", "7", limited_present(1, 0, 10)), limit_exceeded(10, 0)),
-        // The order's own limit is told first.
+        // The order's own limit is checked first.
         (
             (3 * DAY, "a", "7", limited_present(6, 5, 5)),
             Refused(Refusal::GiftTooLarge(Amount::new(5).unwrap())),
@@ -221,7 +220,7 @@ fn gifts_respect_daily_limit() {
 
 #[test]
 fn all_small_histories_audit_clean() {
-    // Every history of four orders drawn from eight, enumerated: 4096 of them.
+    // All 4096 histories of four orders drawn from eight.
     let candidates = [
         ("1", save(2)),
         ("1", present(2)),

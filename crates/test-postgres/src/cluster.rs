@@ -1,4 +1,4 @@
-//! A server of our own.
+//! Throwaway PostgreSQL server in a temporary folder.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A PostgreSQL server in a temporary folder, which ends with this.
+/// A PostgreSQL server in a temporary folder; dropping it stops the server and removes the folder.
 pub struct Cluster {
     bin_dir: PathBuf,
     port: u16,
     data_dir: PathBuf,
-    /// Ends the server and removes the folder once its stdin closes.
+    /// Shell that stops the server and removes the folder when its stdin closes.
     supervisor: Child,
 }
 
-/// How the server is set. It is as durable as one is by default; what is changed is where it listens.
+/// Server settings. Durability stays at the defaults.
 const POSTGRESQL_CONF: &str = "\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -25,11 +25,11 @@ max_connections = 200
 shared_buffers = 128MB
 ";
 
-/// How long a server may take to start, with what it has to recover.
+/// Start-up timeout, crash recovery included.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Cluster {
-    /// Starts a server, with `more` lines of settings.
+    /// Starts a server with `extra_settings`, lines for `postgresql.conf`.
     pub fn start(extra_settings: &str) -> Self {
         let programs = find_bin_dir();
         let folder = temp_dir();
@@ -47,7 +47,7 @@ impl Cluster {
         Self::start_in(programs, folder, data, extra_settings)
     }
 
-    /// Starts a standby of this server, which follows it under the name `name`.
+    /// Starts a streaming standby of this server; `name` is its `application_name`.
     #[must_use]
     pub fn standby(&self, name: &str) -> Self {
         let folder = temp_dir();
@@ -64,7 +64,7 @@ impl Cluster {
         let port = free_port();
         let file = data.join("postgresql.conf");
         let defaults = fs::read_to_string(&file).expect("initdb wrote it");
-        // The last of two settings holds.
+        // The last value of a repeated setting wins.
         fs::write(&file, format!("{defaults}\n{POSTGRESQL_CONF}\nport = {port}\n{extra_settings}\n"))
             .expect("it can be changed");
         let folder = folder.keep();
@@ -85,29 +85,29 @@ impl Cluster {
         cluster
     }
 
-    /// Where it is, as its superuser: `postgres://…/postgres`.
+    /// URL as superuser: `postgres://…/postgres`.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// The port that it listens on.
+    /// The listening port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The folder of the programs that came with it.
+    /// Folder of the server's programs.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
 
-    /// Kills the postmaster with SIGKILL, as a machine's end would.
+    /// Kills the postmaster with SIGKILL, like a crash of its machine.
     pub fn kill(&self) {
         let file = fs::read_to_string(self.data_dir.join("postmaster.pid")).expect("it runs");
         let pid = file.lines().next().expect("the first line is its number");
         run(Command::new("kill").args(["-KILL", pid]));
     }
 
-    /// Stops it without a word to whoever is connected; what it has to recover is left to its next start.
+    /// Stops the server in immediate mode: connections break, and the next start runs crash recovery.
     pub fn stop_immediately(&self) {
         run(as_postgres_user(&self.bin_dir.join("pg_ctl")).arg("-D").arg(&self.data_dir).args([
             "-w",
@@ -117,21 +117,21 @@ impl Cluster {
         ]));
     }
 
-    /// Kills one of its processes with SIGKILL, as a machine without memory left does.
+    /// Kills one process of the server with SIGKILL, as the OOM killer does.
     pub fn kill_process(&self, pid: u32) {
         run(Command::new("kill").args(["-KILL", &pid.to_string()]));
     }
 
-    /// Sends a signal to all of its processes: `STOP`, and they say nothing until they `CONT`.
+    /// Sends a signal to all server processes: `STOP` freezes them until `CONT`.
     pub fn signal_all(&self, name: &str) {
         let file = fs::read_to_string(self.data_dir.join("postmaster.pid")).expect("it runs");
         let pid = file.lines().next().expect("the first line is its number");
-        // Its processes lead groups of their own; the system knows whose children they are.
+        // The processes lead their own process groups, so they are found by their parent.
         run(Command::new("pkill").args([&format!("-{name}"), "-P", pid]));
         run(Command::new("kill").args([&format!("-{name}"), pid]));
     }
 
-    /// Starts it again after it was killed, and waits until it takes connections.
+    /// Starts the server again after a kill, and waits until it accepts connections.
     pub fn restart(&self) {
         let start = Instant::now();
         let log = self.data_dir.join("log");
@@ -149,14 +149,14 @@ impl Cluster {
             if started.success() {
                 return;
             }
-            // The backends of a postmaster that was killed hold its memory until they notice.
+            // Backends hold the shared memory of a killed postmaster until they notice its death.
             let server_log = || fs::read_to_string(&log).unwrap_or_default();
             assert!(start.elapsed() < START_TIMEOUT, "the server does not start: {}", server_log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Makes a standby the server that takes orders, and waits until it does.
+    /// Promotes a standby to primary, and waits until it accepts writes.
     pub fn promote(&self) {
         run(as_postgres_user(&self.bin_dir.join("pg_ctl"))
             .arg("-D")
@@ -168,12 +168,12 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         drop(self.supervisor.stdin.take());
-        // It has ended the server and removed the folder when it ends.
+        // The supervisor exits after it has stopped the server and removed the folder.
         let _ = self.supervisor.wait();
     }
 }
 
-/// Where the newest PostgreSQL's programs are.
+/// Programs folder of the newest installed PostgreSQL.
 fn find_bin_dir() -> PathBuf {
     let of_debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
     let mut versions: Vec<(u32, PathBuf)> = of_debian
@@ -191,7 +191,7 @@ fn find_bin_dir() -> PathBuf {
     )
 }
 
-/// A folder that the server's user owns.
+/// A folder owned by the server's user.
 fn temp_dir() -> TempDir {
     let folder =
         tempfile::Builder::new().prefix("pactolus-postgres-").tempdir().expect("a folder can be made");
@@ -201,7 +201,7 @@ fn temp_dir() -> TempDir {
     folder
 }
 
-/// PostgreSQL does not run as root; its package makes a user for it.
+/// Runs `program` as the user `postgres` when the test runs as root, because PostgreSQL refuses to run as root.
 fn as_postgres_user(program: &Path) -> Command {
     let mut command = if is_root() {
         let mut command = Command::new("setpriv");
@@ -210,7 +210,7 @@ fn as_postgres_user(program: &Path) -> Command {
     } else {
         Command::new(program)
     };
-    // The folder that tests are run in may be closed to it.
+    // That user may lack access to the test's working directory.
     command.current_dir("/");
     command
 }

@@ -1,4 +1,4 @@
-//! A database of a test's own, on a server that tests share.
+//! One database per test, on a server that tests share.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,32 +7,32 @@ use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 use crate::Cluster;
 
-/// An empty database, which is dropped with this where the server outlives its tests.
+/// An empty database. Dropping this drops the database if the server outlives the tests.
 pub struct Database {
     server: TestServer,
     name: String,
 }
 
-/// The server that the tests of this program share.
+/// The server that all tests of this process share.
 enum TestServer {
-    /// It ends with them, and so do its databases: to drop one would cost it a checkpoint.
+    /// Ends with the process, databases included: dropping each one would cost a checkpoint.
     Owned(String),
     External(String),
 }
 
 impl Database {
-    /// A new one.
+    /// Creates a new database with a unique name.
     pub fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Two programs may test on one server at once.
+        // Two test processes may share one server.
         let name = format!("pactolus_test_{}_{number}", std::process::id());
         let server = TestServer::shared();
         execute(server.url(), &format!("CREATE DATABASE {name}"));
         Self { server, name }
     }
 
-    /// Where it is: `postgres://…`.
+    /// URL of the database: `postgres://…`.
     pub fn url(&self) -> String {
         let url = self.server.url();
         let (base, options) = url.split_once('?').map_or((url, ""), |(place, options)| (place, options));
@@ -66,33 +66,35 @@ impl TestServer {
     }
 }
 
-/// Runs statements at `url`, whatever runtime there is or is not.
+/// Runs SQL statements at `url`; callable inside and outside of a runtime.
 pub fn execute(url: &str, statements: &str) {
     run(url, statements);
 }
 
-/// The first column of the first row that a question has for an answer.
+/// The first column of the query's first row.
 pub fn query_scalar(url: &str, query: &str) -> String {
     let messages = run(url, query);
     let row = messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
     });
-    row.expect("the question has an answer")
+    row.expect("the query returns a row")
 }
 
 fn run(url: &str, statements: &str) -> Vec<SimpleQueryMessage> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime can be started").block_on(async {
-            let config: Config = url.parse().expect("the tests' server has a valid URL");
-            let (client, connection) = config.connect(NoTls).await.expect("the tests' server answers");
+            let config: Config = url.parse().expect("the URL of the test server is valid");
+            let (client, connection) =
+                config.connect(NoTls).await.expect("the test server accepts connections");
             let connection = tokio::spawn(connection);
-            let messages = client.simple_query(statements).await.expect("the tests' server does it");
+            let messages =
+                client.simple_query(statements).await.expect("the test server runs the statements");
             drop(client);
             let _ = connection.await;
             messages
         })
     };
-    std::thread::scope(|scope| scope.spawn(run).join()).expect("nothing panics without words")
+    std::thread::scope(|scope| scope.spawn(run).join()).expect("the query thread does not panic")
 }

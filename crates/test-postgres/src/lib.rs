@@ -1,12 +1,11 @@
-//! PostgreSQL servers that live as long as a test: for the tests, benchmarks and attacks of Pactolus, and nothing else.
+//! Throwaway PostgreSQL servers for the tests, benchmarks and torture runs of Pactolus.
 //!
-//! A [`Database`] is an empty one of its own, on a server that the tests of one program share: a throwaway
-//! [`Cluster`], or the server that `PACTOLUS_TEST_POSTGRES=postgres://…` names. Tests that kill their server start a
-//! [`Cluster`] themselves.
+//! A [`Database`] is an empty database on a server that the tests of one process share: a throwaway [`Cluster`], or
+//! the server in `PACTOLUS_TEST_POSTGRES=postgres://…`. Tests that kill their server start their own [`Cluster`].
 //!
-//! A cluster is in a temporary folder and listens on a free port of this machine only. It ends with whoever started
-//! it, however that ends: a shell waits for the other end of a pipe to close. Where no PostgreSQL is installed, this
-//! panics in words; no test may pass for want of a database.
+//! A cluster lives in a temporary folder and listens on a free port of 127.0.0.1. It ends with the test process, even
+//! after SIGKILL: a shell waits for the other end of a pipe to close. Without a PostgreSQL installation the crate
+//! panics with instructions; no test may pass because it had no database.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod cluster;

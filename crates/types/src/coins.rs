@@ -1,6 +1,6 @@
-//! How many coins: a sum that may be zero, and an amount that may not.
+//! Coin counts: [`Coins`] may be zero, [`Amount`] may not.
 //!
-//! There are no operators and no floats: every addition and subtraction is checked where it is written.
+//! Arithmetic is checked only: there are no operators and no floats.
 
 use std::fmt;
 
@@ -9,31 +9,30 @@ use std::fmt;
 pub struct Coins(u64);
 
 impl Coins {
-    /// No coins.
+    /// Zero coins.
     pub const ZERO: Self = Self(0);
 
-    /// The most coins a sum may hold: 2^53 − 1 = 9,007,199,254,740,991.
+    /// The maximum: 2^53 − 1 = 9,007,199,254,740,991.
     ///
-    /// It is the largest integer that every JSON reader holds exactly, those that read numbers as 64-bit floats
-    /// included.
+    /// It is the largest integer that every JSON reader holds exactly, including readers that use 64-bit floats.
     pub const MAX: Self = Self((1 << 53) - 1);
 
-    /// The sum of `count` coins, or nothing above [`Coins::MAX`].
+    /// `count` coins, or `None` above [`Coins::MAX`].
     pub const fn new(count: u64) -> Option<Self> {
         if count <= Self::MAX.0 { Some(Self(count)) } else { None }
     }
 
-    /// The number.
+    /// The count.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// Whether there are none.
+    /// Whether the count is zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    /// This and `other` together, or nothing above [`Coins::MAX`].
+    /// The sum, or `None` above [`Coins::MAX`].
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.0.checked_add(other.0) {
             Some(sum) => Self::new(sum),
@@ -41,7 +40,7 @@ impl Coins {
         }
     }
 
-    /// What is left after taking `other` away, or nothing if there are fewer.
+    /// The difference, or `None` below zero.
     pub const fn checked_sub(self, other: Self) -> Option<Self> {
         match self.0.checked_sub(other.0) {
             Some(left) => Some(Self(left)),
@@ -56,16 +55,16 @@ impl fmt::Display for Coins {
     }
 }
 
-/// How many coins an order moves: 1 to [`Coins::MAX`].
+/// The coins that an order moves: 1 to [`Coins::MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(Coins);
 
-/// Why a number is not an amount.
+/// Reason why a number is not a valid [`Amount`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidAmount {
-    /// The vendor's page: a number of coins to give or take cannot be 0.
+    /// Zero. The vendor's page forbids giving or taking 0 coins.
     Zero,
-    /// It is above [`Coins::MAX`].
+    /// Above [`Coins::MAX`].
     TooLarge,
 }
 
@@ -81,7 +80,7 @@ impl fmt::Display for InvalidAmount {
 impl std::error::Error for InvalidAmount {}
 
 impl Amount {
-    /// The amount of `count` coins.
+    /// An amount of `count` coins.
     pub const fn new(count: u64) -> Result<Self, InvalidAmount> {
         match Coins::new(count) {
             Some(Coins::ZERO) => Err(InvalidAmount::Zero),
@@ -90,12 +89,12 @@ impl Amount {
         }
     }
 
-    /// The coins that it moves.
+    /// The amount as [`Coins`].
     pub const fn coins(self) -> Coins {
         self.0
     }
 
-    /// The number.
+    /// The count.
     pub const fn get(self) -> u64 {
         self.0.get()
     }

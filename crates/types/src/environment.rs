@@ -1,9 +1,9 @@
-//! The two environments of an app.
+//! The two environments of an app: live and sandbox.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Live or sandbox: two banks of one app that share nothing but the app (`docs/protocol.md`, the calls).
+/// Live or sandbox: two isolated banks of one app (`docs/protocol.md`, the calls).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Environment {
     /// Players' real coins.
@@ -31,7 +31,7 @@ impl fmt::Display for Environment {
     }
 }
 
-/// A text is neither `live` nor `sandbox`.
+/// Parse error: the text is neither `live` nor `sandbox`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownEnvironment;
 

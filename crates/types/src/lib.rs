@@ -1,8 +1,7 @@
-//! The nouns that the protocol and the ledger share: who, which coin, how many, when.
+//! Types that the protocol and the ledger share: identifiers, coins, environments and times.
 //!
-//! A value of one of these types is valid; the only way to one is the constructor that holds its rules.
-//! Nothing here does I/O, knows JSON, or depends on another crate, and nothing may be added that only one of
-//! the two sides needs.
+//! Every value is valid: the only constructor of a type enforces its rules.
+//! The crate does no I/O, knows no JSON and has no dependencies. Add only types that both sides need.
 //!
 //! ```
 //! use pactolus_types::{Amount, BillNo, Coins};
@@ -16,7 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To add a noun that is text: one `text_type!` in [`text`], with its length and characters.
+//! To add a text type: one `text_type!` in [`text`], with its length and characters.
 
 pub mod coins;
 pub mod environment;

@@ -1,29 +1,29 @@
-//! Nouns that are short texts: identifiers of apps, offers, players, zones and orders.
+//! Short text types: identifiers of apps, offers, players, zones and orders.
 //!
-//! They live inline, without a heap allocation, because a present carries five of them through the bank.
+//! They are stored inline, without a heap allocation, because every present carries five of them through the bank.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// Why a text is not a valid value of a noun.
+/// Reason why a text is not valid for its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidText {
-    /// The longest allowed text, in characters.
+    /// Maximum length in characters.
     pub max: usize,
-    /// The characters allowed besides digits and letters.
+    /// Characters allowed besides ASCII digits and letters.
     pub allowed: &'static str,
-    /// What is wrong.
+    /// The rule that the text breaks.
     pub problem: TextProblem,
 }
 
-/// What is wrong with a text.
+/// Rule that a text breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextProblem {
-    /// It has no characters.
+    /// It is empty.
     Empty,
-    /// It has this many bytes, more than the noun allows.
+    /// It is longer than the type allows; its length in bytes.
     TooLong(usize),
-    /// It holds a character that the noun does not allow.
+    /// It contains this disallowed character.
     Character(char),
 }
 
@@ -58,7 +58,7 @@ impl<const MAX: usize> InlineAscii<MAX> {
             let is_other = |c: &char| !c.is_ascii_alphanumeric() && !allowed.contains(*c);
             return fail(text.chars().find(is_other).map_or(TextProblem::Empty, TextProblem::Character));
         }
-        // Only ASCII is left, so bytes are characters.
+        // The text is ASCII here, so bytes are characters.
         let Some(length) = u8::try_from(text.len()).ok().filter(|length| usize::from(*length) <= MAX) else {
             return fail(TextProblem::TooLong(text.len()));
         };
@@ -72,7 +72,7 @@ impl<const MAX: usize> InlineAscii<MAX> {
     }
 
     fn as_str(&self) -> &str {
-        std::str::from_utf8(self.as_bytes()).expect("only ASCII gets in")
+        std::str::from_utf8(self.as_bytes()).expect("the constructor admits only ASCII")
     }
 }
 
@@ -83,10 +83,10 @@ macro_rules! text_type {
         pub struct $name(InlineAscii<$max>);
 
         impl $name {
-            /// The longest value, in characters.
+            /// Maximum length in characters.
             pub const MAX: usize = $max;
 
-            /// The value that `text` writes, or why it is none.
+            /// Checks length and characters of `text`.
             pub fn new(text: &str) -> Result<Self, InvalidText> {
                 InlineAscii::new(text, $allowed).map(Self)
             }
@@ -96,7 +96,7 @@ macro_rules! text_type {
                 self.0.as_str()
             }
 
-            /// The value as ASCII, for whoever needs no text: that it is one need not be looked at again.
+            /// The value as ASCII bytes; cheaper than `as_str`, which checks UTF-8.
             pub fn as_bytes(&self) -> &[u8] {
                 self.0.as_bytes()
             }
@@ -159,29 +159,29 @@ macro_rules! text_type {
 }
 
 text_type! {
-    /// A mini game: the platform's `appid`, such as `wx1234567`.
+    /// Identifier of a mini game: the platform's `appid`, such as `wx1234567`.
     AppId, 64, "_-"
 }
 
 text_type! {
-    /// An offer: the coin of an app, as the platform assigned it (`offer_id`).
+    /// Identifier of an offer, the coin of an app; the platform assigns it (`offer_id`).
     OfferId, 64, "_-"
 }
 
 text_type! {
-    /// A player: the platform's `openid` for a user of one app.
+    /// Identifier of a player: the platform's `openid` for a user of one app.
     OpenId, 64, "_-"
 }
 
 text_type! {
-    /// A zone: the game server whose coins these are, `1` where a game has no zones; a role is joined with `_`.
+    /// Zone: the game server of an account, `1` for games without zones; `_` joins a role.
     ZoneId, 64, "_-.:|*@"
 }
 
 text_type! {
-    /// A bill number: the caller's name for one order, unique for ever within an app and environment.
+    /// Bill number: the caller's idempotency key of one order, unique for ever within an app and environment.
     ///
-    /// Length and characters are the vendor's rule for `bill_no`.
+    /// Length and characters follow the vendor's rule for `bill_no`.
     BillNo, 63, "_-|*@"
 }
 

@@ -1,35 +1,35 @@
-//! When: a moment of the server's clock.
+//! Timestamps and days of the server's clock, in UTC.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A moment: milliseconds since 1970-01-01 UTC.
+/// Timestamp: milliseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(u64);
 
 impl UnixMillis {
-    /// The moment `millis` milliseconds after 1970 began.
+    /// Timestamp `millis` milliseconds after the Unix epoch.
     pub const fn new(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970 began.
+    /// Milliseconds since the Unix epoch.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since 1970 began, as the wire counts.
+    /// Whole seconds since the Unix epoch, the unit of the wire.
     pub const fn seconds(self) -> u64 {
         self.0 / 1000
     }
 
-    /// The moment `later` after this one; the end of time is far enough to stop at.
+    /// Adds `duration`; saturates at `u64::MAX` milliseconds.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// How long ago `earlier` was, or zero if it is still to come.
+    /// The time since `earlier`; zero if `earlier` is in the future.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -41,14 +41,14 @@ impl fmt::Display for UnixMillis {
     }
 }
 
-/// A day by UTC: days since 1970-01-01.
+/// Day in UTC: days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(u32);
 
 impl Day {
-    /// The first day there is.
+    /// 1970-01-01.
     pub const MIN: Self = Self(0);
-    /// The last day there is.
+    /// The latest representable day.
     pub const MAX: Self = Self(u32::MAX);
 
     /// The day `days` after 1970-01-01.
@@ -56,7 +56,7 @@ impl Day {
         Self(days)
     }
 
-    /// The day of a moment.
+    /// The UTC day of a timestamp.
     pub fn from_time(at: UnixMillis) -> Self {
         Self(u32::try_from(at.seconds() / 86_400).unwrap_or(u32::MAX))
     }
