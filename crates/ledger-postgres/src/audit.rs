@@ -1,12 +1,13 @@
-//! The audit: walks every account's orders and proves that the books follow from them.
+//! Audit: replays every account's orders and verifies that the stored state follows from them.
 //!
-//! For every order: it has the next number of its account, the rule makes of the account before it exactly what it
-//! says, and its bill number leads to it. For every account: its row is its last order. The bill numbers are as many
-//! as the orders that make one, and the cancels as many as the pays that are marked as cancelled; as each order is led
-//! to by its own, none leads elsewhere. The sums per offer, zone and day are those of the orders.
+//! Checked for every order: it has the next number of its account, the rule produces exactly its effect from the
+//! account before it, and its bill number refers to it. For every account: its row equals the account after its last
+//! order. There are as many bill numbers as orders that own one, and as many cancels as pays marked as cancelled. As
+//! every order's own bill number refers to it, no bill number is left over. The totals per offer, zone and day match
+//! the orders.
 //!
-//! All of it is read in one transaction that sees the bank as it was when the audit began, so orders may be posted
-//! meanwhile. Memory is bounded: accounts and orders are read side by side, both by their keys, a page at a time.
+//! One repeatable-read transaction reads the bank as of the start of the audit, so posting continues meanwhile.
+//! Memory is bounded: accounts and orders are merge-joined by key, one page at a time.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,10 +25,10 @@ use crate::session::PgSession;
 use crate::url::PostgresUrl;
 use crate::write::batch::{READ_BILLS, read_orders};
 
-/// How many accounts or orders are held at once.
+/// Page size: accounts or orders in memory at once.
 const PAGE: i64 = 2000;
 
-/// Audits the bank as it is now.
+/// Audits the bank as of now.
 pub(crate) async fn audit(url: &PostgresUrl) -> Result<Audit, DatabaseError> {
     let session = PgSession::open_long_running(url).await?;
     let client = &session.client;
@@ -35,7 +36,7 @@ pub(crate) async fn audit(url: &PostgresUrl) -> Result<Audit, DatabaseError> {
     let mut auditor = Auditor::new(client).await?;
     match auditor.compare().await {
         Ok(()) => {}
-        // Damage is what an audit is to find; what comes after it cannot be told apart from it.
+        // Corruption is a finding. The audit stops there: later findings could be its consequences.
         Err(DatabaseError::Corrupt(finding)) => auditor.audit.add_finding(finding.to_owned()),
         Err(error) => return Err(error),
     }
@@ -57,12 +58,12 @@ struct Auditor<'a> {
     statements: AuditStatements,
     audit: Audit,
     totals: BTreeMap<TotalKey, OrderTallies>,
-    /// The orders that make a bill number, and the cancels.
+    /// Orders that own a bill number; `cancel_count` counts the cancels.
     bill_count: u64,
     cancel_count: u64,
 }
 
-/// An account's row, and its orders so far.
+/// An account's row, and the account as replayed so far.
 struct AccountWalk {
     id: AccountId,
     key: AccountKey,
@@ -70,7 +71,7 @@ struct AccountWalk {
     account: Account,
 }
 
-/// What a bill number leads to.
+/// The orders that a bill number refers to.
 struct BillTarget {
     account: AccountId,
     number: i64,
@@ -106,7 +107,7 @@ impl<'a> Auditor<'a> {
         self.compare_totals().await
     }
 
-    /// Walks the accounts and their orders side by side, both in the order of ids.
+    /// Merge-joins accounts and orders, both sorted by id.
     async fn walk_accounts(&mut self) -> Result<(), DatabaseError> {
         let mut accounts = AccountPages { rows: Vec::new().into_iter(), next_page: Some(AccountId::MIN) };
         let mut walk: Option<AccountWalk> = None;
@@ -128,7 +129,7 @@ impl<'a> Auditor<'a> {
         Ok(())
     }
 
-    /// The orders of a page that are of accounts with a row, each with the account before it.
+    /// The orders of a page whose account has a row, each with the account before it.
     async fn join_accounts(
         &mut self,
         rows: &[Row],
@@ -161,7 +162,7 @@ impl<'a> Auditor<'a> {
         Ok(page)
     }
 
-    /// Checks orders against the accounts before them and the bill numbers that lead to them.
+    /// Checks orders against the accounts before them and the bill numbers that refer to them.
     async fn check_page(&mut self, page: &[(AccountId, Account, Receipt)]) -> Result<(), DatabaseError> {
         let targets = self.read_bills(page).await?;
         let pays = self.read_pays(page, &targets).await?;
@@ -197,7 +198,7 @@ impl<'a> Auditor<'a> {
         Ok(())
     }
 
-    /// What the bill numbers of a page lead to.
+    /// The targets of a page's bill numbers.
     async fn read_bills(
         &self,
         page: &[(AccountId, Account, Receipt)],
@@ -219,7 +220,7 @@ impl<'a> Auditor<'a> {
         targets.collect()
     }
 
-    /// The pays that the cancels of a page give back; each is an order of the cancel's account.
+    /// The pays that the cancels of a page refund; each is an order of the cancel's account.
     async fn read_pays(
         &self,
         page: &[(AccountId, Account, Receipt)],
@@ -247,7 +248,7 @@ impl<'a> Auditor<'a> {
         pays.collect()
     }
 
-    /// Compares an account with its orders, once all are walked.
+    /// Compares an account's row with its replayed orders.
     fn finish_account(&mut self, walk: &AccountWalk) {
         self.audit.accounts += 1;
         let AccountWalk { id, key, row, account } = walk;
@@ -288,10 +289,10 @@ impl<'a> Auditor<'a> {
 
 const COUNTS: &str = "SELECT count(*), count(cancel) FROM pactolus.bills";
 
-/// The accounts, a page at a time.
+/// Cursor over the accounts, one page at a time.
 struct AccountPages {
     rows: std::vec::IntoIter<Row>,
-    /// Where the next page begins; nothing past the last.
+    /// First id of the next page; `None` after the last page.
     next_page: Option<AccountId>,
 }
 

@@ -1,41 +1,39 @@
-//! What can go wrong with a database, and what to do about it: told apart by SQLSTATE and the name of a constraint,
-//! never by a message.
+//! Database errors, classified by SQLSTATE and constraint name, never by message, into the action to take.
 
 use pactolus_ledger::Unavailable;
 use tokio_postgres::error::SqlState;
 
-/// Why something that was asked of the database did not come about.
+/// Failure of a database operation.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
-    /// The database, the driver, or the network between.
+    /// An error of the database, the driver, or the network.
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
-    /// It took too long.
     #[error("the database did not answer in time")]
     Timeout,
-    /// An account that was not there when it was looked for came about before its bill number was read.
-    #[error("an account came about in the middle of reading")]
+    /// An account without a row at the first read was inserted before its bill number was read.
+    #[error("an account was inserted between two reads of the batch")]
     StaleRead,
-    /// A row holds what no bank writes.
+    /// A row holds values that no node writes.
     #[error("{0}")]
     Corrupt(&'static str),
 }
 
-/// What to do about it.
+/// Reaction to an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorAction {
-    /// Nothing changed, because somebody else was at the same rows; the same again may succeed at once.
+    /// Nothing changed, because another transaction touched the same rows; an immediate retry may succeed.
     Retry,
-    /// Nothing changed, because it took too long; the connection is good.
+    /// Nothing changed, because of a timeout in the database; the connection is good.
     GiveUp,
-    /// The connection is lost, and with it what became of the transaction.
+    /// The connection is lost, and the outcome of the transaction is unknown.
     Reconnect,
-    /// Nothing changed, and trying again would come to the same.
+    /// Nothing changed, and a retry would fail the same way.
     Fail,
 }
 
-/// What the constraints are called that two transactions at once can both run into, each with rows of its own that
-/// were right when it looked. A distributed engine puts a shard's number after the name.
+/// Constraints that concurrent transactions can violate, although each saw no conflicting row when it read.
+/// A distributed engine appends a shard number to the name.
 const RACY_CONSTRAINTS: [&str; 5] =
     ["accounts_pkey", "orders_pkey", "bills_pkey", "totals_pkey", "records_pkey"];
 
@@ -48,7 +46,7 @@ impl DatabaseError {
             Self::Postgres(error) => error,
         };
         let Some(db_error) = error.as_db_error() else {
-            // Nobody answered: the connection broke, or what came over it made no sense.
+            // No reply from the server: the connection broke or sent garbage.
             return ErrorAction::Reconnect;
         };
         match db_error.code() {
@@ -59,9 +57,9 @@ impl DatabaseError {
                 if is_race { ErrorAction::Retry } else { ErrorAction::Fail }
             }
             &SqlState::LOCK_NOT_AVAILABLE | &SqlState::QUERY_CANCELED => ErrorAction::GiveUp,
-            // A standby, or a server that became one: the other host takes orders.
+            // The server is a standby or became one: another host is the primary.
             &SqlState::READ_ONLY_SQL_TRANSACTION => ErrorAction::Reconnect,
-            // 08 connection, 25P03 idle for too long, 53 out of connections, memory or disk, 57P shutting down.
+            // 08 connection, 25P03 idle for too long, 53 out of connections, memory or disk, 57P shutdown.
             code => match code.code() {
                 "25P03" => ErrorAction::Reconnect,
                 other if ["08", "53", "57P"].iter().any(|class| other.starts_with(class)) => {
@@ -72,7 +70,7 @@ impl DatabaseError {
         }
     }
 
-    /// What whoever waits is told.
+    /// The error to return to callers.
     pub(crate) fn unavailable(&self) -> Unavailable {
         match self.action() {
             ErrorAction::Retry | ErrorAction::GiveUp => Unavailable::Busy,
@@ -81,7 +79,7 @@ impl DatabaseError {
         }
     }
 
-    /// Tells the operator, as loudly as it deserves.
+    /// Logs the error at the level of its action.
     pub(crate) fn log(&self, operation: &str) {
         match self.action() {
             ErrorAction::Retry | ErrorAction::GiveUp => tracing::debug!("{operation}: {}", self.message()),
@@ -90,7 +88,7 @@ impl DatabaseError {
         }
     }
 
-    /// What happened. Details of the database's are left out: they quote rows, and a row may hold a session key.
+    /// The error text. The server's detail field is omitted: it quotes rows, and a row may hold a session key.
     pub(crate) fn message(&self) -> String {
         let error = match self {
             Self::Postgres(error) => error,

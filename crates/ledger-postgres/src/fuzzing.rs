@@ -1,4 +1,4 @@
-//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//! Fuzz targets of this crate: each function takes any bytes and panics when an invariant is violated.
 //!
 //! Read next: `fuzz/README.md`.
 
@@ -6,7 +6,7 @@ use pactolus_fuzz_support::Choices;
 
 use crate::url::PostgresUrl;
 
-/// A password stands in no message, whatever it is and whatever stands around it; and no URL is too strange.
+/// No output contains the password, whatever the password and the rest of the URL. No URL makes the parser panic.
 pub fn postgres_url(bytes: &[u8]) {
     const MARK: &str = "s3cretW0rd";
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -20,7 +20,7 @@ pub fn postgres_url(bytes: &[u8]) {
     {
         return;
     }
-    // A password is what is written between the name and the host; what is to be escaped in it often is not.
+    // A password is the text between the user and the host; characters that need escaping are often left unescaped.
     let url = format!("postgres://{user}:{before}{MARK}{after}@{rest}");
     assert!(!rendered(&url).contains(MARK), "a password is shown");
     let option = format!("postgres://{user}@{rest}?password={before}{MARK}{after}");
@@ -29,7 +29,7 @@ pub fn postgres_url(bytes: &[u8]) {
     }
 }
 
-/// All that is ever shown of a URL.
+/// Every text that a URL is ever shown as.
 fn rendered(text: &str) -> String {
     match text.parse::<PostgresUrl>() {
         Ok(url) => {

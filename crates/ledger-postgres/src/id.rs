@@ -1,11 +1,11 @@
-//! Ids: sixteen bytes that stand for the name of an account, or for a bill number in its space.
+//! Ids: 16-byte hashes of an account's key, or of a bill number with its scope.
 //!
-//! Five names make a long key, and every order has it in two tables and three indexes; an id takes sixteen bytes.
-//! It is the beginning of a BLAKE3 digest, the same on every node and for ever, so that no node has to ask for one.
-//! Two names with one id would take some 2^64 tries to find; whoever reads a row compares the name all the same, and
-//! the engine fails rather than give a player another's coins.
+//! An account's key has five parts, and every order needs it in two tables and three indexes. An id takes 16 bytes.
+//! It is a BLAKE3 digest, truncated, and stable across nodes and versions, so that a node computes it locally.
+//! A collision takes some 2^64 tries to find. Every reader of a row still compares the full key, and the engine fails
+//! rather than give a player another player's coins.
 //!
-//! The first byte is the partition: the first column of every key.
+//! The first byte is the partition, the first column of every primary key.
 
 use std::error::Error;
 
@@ -14,10 +14,9 @@ use pactolus_ledger::{AccountKey, BillKey, RecordKey};
 use pactolus_types::{AppId, Environment};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-/// How many partitions there are. It is a part of the format: another number is another bank.
+/// Number of partitions. It is part of the stored format: a bank with another number is incompatible.
 pub(crate) const PARTITIONS: i16 = 256;
 
-/// The partition of a record.
 pub(crate) fn record_partition(key: &RecordKey) -> i16 {
     i16::from(blake3::hash(key.as_str().as_bytes()).as_bytes()[0])
 }
@@ -29,7 +28,7 @@ macro_rules! id {
         pub(crate) struct $name([u8; 16]);
 
         impl $name {
-            /// The partition that it is in.
+            /// The partition of the id, 0 to 255.
             pub(crate) fn part(self) -> i16 {
                 i16::from(self.0[0])
             }
@@ -61,20 +60,19 @@ macro_rules! id {
 }
 
 id! {
-    /// Stands for an account.
+    /// Id of an account.
     AccountId
 }
 
 id! {
-    /// Stands for a bill number.
+    /// Id of a bill number.
     BillId
 }
 
 impl AccountId {
-    /// The smallest one.
     pub(crate) const MIN: Self = Self([0; 16]);
 
-    /// The one after it, if there is one.
+    /// The next id; `None` after the last.
     pub(crate) fn next(self) -> Option<Self> {
         u128::from_be_bytes(self.0).checked_add(1).map(|next| Self(next.to_be_bytes()))
     }
@@ -91,7 +89,7 @@ impl BillId {
     }
 }
 
-/// The digest of names, each ended by a zero byte, which no name can hold.
+/// Hashes names, each terminated by a zero byte, which no name contains.
 fn digest<const N: usize>(app: AppId, environment: Environment, names: [&[u8]; N]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(app.as_bytes());
@@ -128,7 +126,7 @@ mod tests {
             bill_no: "BillNo_123".parse().unwrap(),
         };
         let hex = |id: [u8; 16]| id.map(|byte| format!("{byte:02x}")).concat();
-        // What these are in a bank that was made yesterday.
+        // The ids in existing banks.
         assert_eq!(hex(AccountId::derive(&account).0), "1b27af822985aae2e604c042ed1feed7");
         assert_eq!(hex(BillId::derive(&bill).0), "95fd45cb8dbb62a10dfb322258e7ea47");
     }

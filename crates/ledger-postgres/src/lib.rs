@@ -1,15 +1,16 @@
 //! The ledger on PostgreSQL: many nodes, one database.
 //!
-//! Each node gathers what queued up and posts it in one set-based transaction, a few of them in flight (`lanes`).
-//! The rule is the one of `pactolus-ledger`: [`decide()`](pactolus_ledger::decide()) runs between the statement that
-//! locks and the statements that write (`lanes/batch.rs` says why no two nodes apply one order twice). Reads are
-//! statements of their own (`reads`); tokens and sessions are `records`; `audit` proves the whole bank.
+//! Each node batches its queued orders and posts a batch in one set-based transaction, with a few in flight
+//! (`write`). The rule is that of `pactolus-ledger`: [`decide()`](pactolus_ledger::decide()) runs between the
+//! statement that locks and the statements that write. `write/batch.rs` argues why no order is applied twice by two
+//! nodes. Reads are separate statements (`queries`); tokens and sessions are `records`; `audit` verifies the whole
+//! bank.
 //!
-//! Nothing is kept here that another node could change: what a node knows, the database told it. The database's
-//! replication is its own: an order is as durable as a commit.
+//! Invariant: a node caches nothing that another node could change. Replication is left to the database: an order is
+//! as durable as its commit.
 //!
-//! Every statement has a deadline. While the database is away, callers are told so within a second, what waits is
-//! bounded, and service returns by itself. This crate alone knows SQL.
+//! Every statement of a request has a timeout. While the database is unreachable, calls fail within a second, queues
+//! are bounded, and the node reconnects by itself. This is the only crate that contains SQL.
 //!
 //! ```no_run
 //! # async fn bank() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! To change the tables: the recipe in `migrate`.
+//! To change the tables: the recipe in `migrate`. Read next: `write`.
 
 mod audit;
 mod error;
@@ -62,18 +63,18 @@ pub use migrate::{Distribution, MigrationReport, migrate};
 pub use open::OpenError;
 pub use url::{InvalidPostgresUrl, PostgresUrl};
 
-/// Bounds of a node's part of the bank.
+/// Limits of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresSettings {
-    /// How many transactions of orders are in flight, each on a connection of its own; three more connections read
-    /// and keep records. With two, one gathers and is decided while the other is written and synced; with more, each
-    /// is smaller, which on a database of few cores costs more than it gains.
+    /// Transactions of orders in flight, each on its own connection. Three more connections serve reads and records.
+    /// With two, one batch gathers and is decided while the other is written and synced. With more, batches get
+    /// smaller, which costs more than it gains on a database with few cores.
     pub write_connections: NonZeroUsize,
-    /// How many orders may wait for the lanes; the callers of more wait themselves. At some 500 bytes each, 16,384
-    /// take 8 MiB.
+    /// Total capacity of the writers' queues, in orders; above it, back-pressure makes callers wait. At some 500
+    /// bytes each, 16,384 orders take 8 MiB.
     pub queue_orders_max: usize,
-    /// How long a caller waits before being told that the bank cannot say. An order that was given to a lane may be
-    /// applied after that; repeating it tells.
+    /// Timeout of a call, after which it returns [`Unavailable::Unreachable`]. A writer may still apply the order
+    /// afterwards; a retry returns its outcome.
     pub request_timeout: Duration,
 }
 
@@ -87,9 +88,9 @@ impl Default for PostgresSettings {
     }
 }
 
-/// A node's part of a bank whose books are in a database.
+/// One node of a bank whose store is a PostgreSQL database.
 ///
-/// Its tasks run on the runtime that it was opened on; it can be asked from anywhere.
+/// Its tasks run on the runtime that opened it. It can be called from any thread.
 pub struct PostgresStore {
     url: PostgresUrl,
     writers: WriterPool,
@@ -100,7 +101,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the bank in the database at `url`, which has to be migrated.
+    /// Opens the bank in the database at `url`, which must be migrated.
     pub async fn open(url: &PostgresUrl, settings: &PostgresSettings) -> Result<Self, OpenError> {
         migrate::check_schema(url).await?;
         Ok(Self {
@@ -113,18 +114,18 @@ impl PostgresStore {
         })
     }
 
-    /// What `answer` comes to, or that the database is away if it takes too long.
+    /// Adds the request timeout to `answer`; on expiry it returns `Unreachable`.
     fn with_timeout<'a, T, E: From<Unavailable>>(
         &'a self,
         answer: impl Future<Output = Result<T, E>> + Send + 'a,
     ) -> BoxFuture<'a, Result<T, E>> {
-        // The timer is the runtime's, and whoever waits may be outside of it.
+        // The timer belongs to the runtime, and the caller may be outside of it.
         let _inside = self.runtime.enter();
         let answer = tokio::time::timeout(self.request_timeout, answer);
         Box::pin(async move { answer.await.unwrap_or_else(|_| Err(Unavailable::Unreachable.into())) })
     }
 
-    /// Does work that talks to the database in a task of the runtime.
+    /// Runs database work in a task of the runtime; `operation` prefixes the log line of a failure.
     fn spawn<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -174,17 +175,17 @@ impl Ledger for PostgresStore {
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
         let reads = Arc::clone(&self.queries);
-        self.spawn("reading sums failed", async move { reads.totals(app, environment, from, to).await })
+        self.spawn("reading totals failed", async move { reads.totals(app, environment, from, to).await })
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
         let url = self.url.clone();
-        self.spawn("the audit cannot go on", async move { audit::audit(&url).await })
+        self.spawn("the audit failed", async move { audit::audit(&url).await })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         let reads = Arc::clone(&self.queries);
-        let ping = self.spawn("asking the database failed", async move { reads.ping().await });
+        let ping = self.spawn("pinging the database failed", async move { reads.ping().await });
         Box::pin(async move {
             self.writers.check()?;
             ping.await
@@ -207,7 +208,7 @@ impl Records for PostgresStore {
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
         let url = self.url.clone();
-        self.spawn("forgetting records failed", async move { records::sweep(&url, now).await })
+        self.spawn("sweeping expired records failed", async move { records::sweep(&url, now).await })
     }
 
     fn access(&self) -> RecordAccess {

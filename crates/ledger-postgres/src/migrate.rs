@@ -1,7 +1,8 @@
-//! Migrations: how a database gets the tables of a bank, and how they change from one version to the next.
+//! Schema migrations: how a database gets the tables of a bank, and how they change between versions.
 //!
-//! Each is one transaction, which holds the row that tells the version: of several programs that migrate at once, one
-//! does it and the others find it done. To add one: a file beside `migrate/0001.sql`, and its line in [`MIGRATIONS`].
+//! Each migration is one transaction that locks the version row. Of several programs that migrate at once, one
+//! applies it and the others find it done. To add one: a file beside `migrate/0001.sql`, and its line in
+//! [`MIGRATIONS`].
 
 use std::time::Duration;
 
@@ -14,15 +15,15 @@ use crate::id::PARTITIONS;
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
 
-/// What makes each version of the one before it.
+/// SQL that upgrades each version to the next.
 const MIGRATIONS: [&str; 1] = [include_str!("migrate/0001.sql")];
 
-/// The version that this program reads and writes.
+/// The schema version of this program.
 pub(crate) const VERSION: i32 = 1;
 
 const _: () = assert!(MIGRATIONS.len() == 1, "the version is the number of migrations");
 
-/// The row that tells the version. It is in every engine's reach: no lock is taken but the row's own.
+/// The version row. Its row lock is the only lock taken, which works on every engine.
 const CREATE_META: [&str; 3] = [
     "CREATE SCHEMA IF NOT EXISTS pactolus",
     "CREATE TABLE IF NOT EXISTS pactolus.meta (
@@ -33,24 +34,24 @@ const CREATE_META: [&str; 3] = [
 
 const _: () = assert!(PARTITIONS == 256, "it is what the row says");
 
-/// What a migration did.
+/// Result of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// The version that was found; 0 is a database without a bank.
+    /// Schema version before; 0 is a database without a bank.
     pub from: u32,
-    /// The version that it has now.
+    /// Schema version after.
     pub to: u32,
 }
 
-/// How the tables are spread over several machines.
+/// Distribution of the tables over several machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distribution {
-    /// By Citus: each table by its partition, the same partition of all tables on one machine.
+    /// Citus: every table is sharded by partition, and a partition's rows of all tables are on one machine.
     Citus,
 }
 
 impl Distribution {
-    /// What is run for it, one statement after the other.
+    /// The SQL statements that set it up, to run in sequence.
     pub fn statements(self) -> Vec<String> {
         match self {
             Self::Citus => {
@@ -68,7 +69,7 @@ impl Distribution {
     }
 }
 
-/// Brings the database to this program's version, and spreads its tables if that is asked for.
+/// Upgrades the database to this program's schema version, and distributes its tables if requested.
 pub async fn migrate(
     url: &PostgresUrl,
     distribution: Option<Distribution>,
@@ -101,11 +102,11 @@ pub async fn migrate(
     Ok(MigrationReport { from: count(from), to: count(to) })
 }
 
-/// How often the beginning is tried: two that make the same schema at once fail in one of several ways, each of
-/// which says that the other has made it.
+/// Maximum attempts per statement of [`create_meta`]. Two programs that create the same schema at once fail with one
+/// of several errors, each of them a sign that the other has created it.
 const ATTEMPTS_MAX: u32 = 20;
 
-/// Makes what the version is kept in.
+/// Creates the schema and the version row.
 async fn create_meta(client: &Client) -> Result<(), OpenError> {
     for statement in CREATE_META {
         let mut attempts = 0;
@@ -128,13 +129,12 @@ async fn create_meta(client: &Client) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The version of the database.
 async fn schema_version(client: &Client) -> Result<i32, DatabaseError> {
     let row = client.query_one("SELECT version FROM pactolus.meta WHERE part = 0", &[]).await?;
     Ok(row.try_get(0)?)
 }
 
-/// Whether the database has the tables that this program reads and writes.
+/// Checks that the database has this program's schema version and partition count.
 pub(crate) async fn check_schema(url: &PostgresUrl) -> Result<(), OpenError> {
     let session = PgSession::open_long_running(url).await?;
     let result = session
@@ -159,7 +159,7 @@ pub(crate) async fn check_schema(url: &PostgresUrl) -> Result<(), OpenError> {
     let read = || Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
     let (version, partitions, fsync): (i32, i16, &str) = read().map_err(DatabaseError::from)?;
     if fsync == "off" {
-        tracing::warn!("the database has fsync = off: what it answers is lost with the machine's power");
+        tracing::warn!("the database has fsync = off: a power loss loses committed orders");
     }
     match version {
         0 => Err(OpenError::NotMigrated),

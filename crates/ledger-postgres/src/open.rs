@@ -1,41 +1,41 @@
-//! Why a bank on PostgreSQL cannot be opened, in words for an operator.
+//! Errors of opening a bank on PostgreSQL, worded for an operator.
 
 use crate::error::DatabaseError;
 use crate::migrate::VERSION;
 
-/// Why a bank cannot be opened.
+/// Reason why a bank cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The database has no tables of a bank.
+    /// The database has no schema of a bank.
     #[error(
-        "the database holds no bank yet; make one with `pactolus migrate`, or start with `pactolus serve --migrate`"
+        "the database has no schema yet; run `pactolus migrate`, or start with `pactolus serve --migrate`"
     )]
     NotMigrated,
-    /// An older program made its tables.
+    /// The schema is older than this program.
     #[error(
-        "the database has version {found} of the tables, and this program needs {VERSION}; run `pactolus migrate`, once all nodes are of this version"
+        "the database has schema version {found}, and this program needs {VERSION}; run `pactolus migrate` once all nodes run this version"
     )]
     SchemaTooOld {
         /// The version found.
         found: i32,
     },
-    /// A newer program made its tables.
+    /// The schema is newer than this program.
     #[error(
-        "the database has version {found} of the tables, and this program knows {VERSION}; use a newer Pactolus"
+        "the database has schema version {found}, and this program supports {VERSION}; use a newer Pactolus"
     )]
     SchemaTooNew {
         /// The version found.
         found: i32,
     },
-    /// Its keys are of another number of partitions.
+    /// The keys of the bank use another number of partitions.
     #[error(
-        "the bank in the database has {found} partitions, and this program's banks have 256; use the Pactolus that made it"
+        "the bank in the database has {found} partitions, and this program supports 256; use the Pactolus that created it"
     )]
     PartitionMismatch {
         /// The number found.
         found: i16,
     },
-    /// The database cannot be reached, or refuses.
+    /// The database is unreachable, or refuses the connection.
     #[error("the database cannot be used: {0}")]
     Database(String),
 }

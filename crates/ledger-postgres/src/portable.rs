@@ -1,4 +1,4 @@
-//! The whole bank, read in one snapshot, or posted again from another's.
+//! Export of the whole bank in one snapshot, and import by posting every order again.
 
 use std::ops::ControlFlow;
 
@@ -18,12 +18,12 @@ use crate::session::PgSession;
 use crate::url::PostgresUrl;
 use crate::write::PendingOrder;
 
-/// How many rows are held at once.
+/// Page size: rows in memory at once.
 const PAGE: usize = 1000;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Visits every order, by its account and number, as they are when it begins.
+/// Visits every order, sorted by account and number, in one snapshot.
 async fn for_each_order(
     url: &PostgresUrl,
     visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>,
@@ -53,7 +53,7 @@ async fn for_each_order(
     }
 }
 
-/// Visits every record, by its partition and name.
+/// Visits every record, sorted by partition and name, in one snapshot.
 async fn for_each_record(
     url: &PostgresUrl,
     visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
@@ -85,7 +85,7 @@ async fn for_each_record(
     }
 }
 
-/// How many orders the accounts say that they have.
+/// Sum of the accounts' order counts.
 async fn order_count(url: &PostgresUrl) -> Result<u64, DatabaseError> {
     let session = PgSession::open_long_running(url).await?;
     let row = session
@@ -97,7 +97,7 @@ async fn order_count(url: &PostgresUrl) -> Result<u64, DatabaseError> {
 }
 
 impl PostgresStore {
-    /// Does blocking what has to be asked of the database, from a thread that is not the runtime's.
+    /// Runs database work to completion on the calling thread, which must not be a thread of the runtime.
     fn block_on(
         &self,
         operation: &str,

@@ -1,7 +1,7 @@
-//! What is looked up: accounts, bill numbers, statements and sums.
+//! Read queries: accounts, bill numbers, statements and totals.
 //!
-//! Each is one statement on a connection that all look-ups share, sent without waiting for the one before. A statement
-//! sees what was committed before it began, and nothing else.
+//! All queries share one connection and are pipelined on it. Each is one statement; only a bill number takes a second
+//! one, for its orders. A statement sees exactly the transactions committed before it began.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,6 @@ use crate::session::{PgSession, PreparedStatements, SharedSession};
 use crate::url::PostgresUrl;
 use crate::write::batch::{read_bill_entries, read_orders};
 
-/// What the session of look-ups has prepared.
 pub(crate) struct QueryStatements {
     account: Statement,
     bill: Statement,
@@ -55,19 +54,19 @@ impl PreparedStatements for QueryStatements {
     }
 }
 
-/// The look-ups of a node.
+/// Read queries of a node.
 pub(crate) struct Queries {
     shared: SharedSession<QueryStatements>,
     timeout: Duration,
 }
 
 impl Queries {
-    /// Look-ups that answer within a time, or say that they cannot.
+    /// Queries that fail with `Timeout` after `timeout`.
     pub(crate) fn new(url: PostgresUrl, timeout: Duration) -> Self {
         Self { shared: SharedSession::new(url), timeout }
     }
 
-    /// Asks whether there is an answer.
+    /// Health check: `SELECT 1`.
     pub(crate) async fn ping(&self) -> Result<(), DatabaseError> {
         let ask =
             async |session: &PgSession<QueryStatements>| Ok(session.client.batch_execute("SELECT 1").await?);
@@ -113,7 +112,7 @@ impl Queries {
     ) -> Result<StatementPage, DatabaseError> {
         let id = AccountId::derive(key);
         let before = after.map_or(i64::MAX, |cursor| to_bigint(cursor.get()));
-        // One more, to know whether there is more.
+        // One row more, to detect a next page.
         let limit_plus_one = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let read = async |PgSession { client, statements, .. }: &PgSession<QueryStatements>| {
             let rows =
@@ -144,14 +143,14 @@ impl Queries {
                 .await?)
         };
         let rows = self.shared.with(read, self.timeout).await?;
-        // The database may sort names by another alphabet.
+        // Sorted here, because the database may use another collation.
         let totals = rows.iter().map(|row| read_total(&mut RowReader::new(row), app, environment));
         let totals = totals.collect::<Result<BTreeMap<_, _>, DatabaseError>>()?;
         Ok(totals.into_iter().map(|(key, sums)| Total { key, tallies: sums }).collect())
     }
 }
 
-/// The sums of all offers, zones and days, for [`read_all_totals`].
+/// Query of all totals, per offer, zone and day, for [`read_all_totals`].
 pub(crate) const ALL_TOTALS: &str = "\
     SELECT app, environment, offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
         sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text \
@@ -169,9 +168,8 @@ pub(crate) fn read_all_totals(rows: &[Row]) -> Result<BTreeMap<TotalKey, OrderTa
     rows.iter().map(read).collect()
 }
 
-const INVALID_TOTAL_KEY: DatabaseError = DatabaseError::Corrupt("sums have a name that none can have");
+const INVALID_TOTAL_KEY: DatabaseError = DatabaseError::Corrupt("a total has an invalid key");
 
-/// Reads the sums of an offer, zone and day.
 fn read_total(
     columns: &mut RowReader<'_>,
     app: AppId,
@@ -181,7 +179,7 @@ fn read_total(
     let mut tally = || -> Result<OrderTally, DatabaseError> {
         let (orders, coins): (i64, &str) = (columns.read()?, columns.read()?);
         let tally = || Some(OrderTally { orders: u64::try_from(orders).ok()?, coins: coins.parse().ok()? });
-        tally().ok_or(DatabaseError::Corrupt("a sum of orders is none"))
+        tally().ok_or(DatabaseError::Corrupt("a total is not a number of orders and coins"))
     };
     let sums = OrderTallies { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
     let key = || {

@@ -1,8 +1,8 @@
-//! Chance where only evenness matters: which of many rows, and how long to wait before trying again.
+//! Non-cryptographic random numbers, for the choice of a totals partition and for backoff jitter.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// A number that is another each time: the standard library keys its maps with the operating system's randomness.
+/// A random number. `RandomState` is seeded from the operating system and differs at every call.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(())
 }

@@ -1,8 +1,8 @@
-//! Records: tokens, sessions and the like, read and changed by what queued up at once.
+//! Records: tokens and sessions, read and changed in batches of queued requests.
 //!
-//! A login is looked up for every call that a player signs, and what is held of it in memory is soon too old; so
-//! reads gather as orders do, and one statement answers them all. Changes gather too, and each says what its record
-//! was: a transaction locks the records, compares, and writes.
+//! Every call that a player signs reads a login, and a cached login is soon stale. So reads are batched as orders
+//! are, and one statement answers a batch. Changes are batched too, as compare-and-set: one transaction locks the
+//! records, checks the preconditions, and writes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -21,24 +21,24 @@ use crate::rows::{RowReader, columns, to_bigint};
 use crate::session::{PgSession, PreparedStatements, SharedSession};
 use crate::url::PostgresUrl;
 
-/// The most that wait, of reads and of changes; the callers of more wait themselves.
+/// Queue capacity, of reads and of changes each; above it, back-pressure makes callers wait.
 const QUEUE_MAX: usize = 8192;
 
-/// The most of one statement or transaction.
+/// Maximum requests per statement or transaction.
 const BATCH_MAX: usize = 512;
 
-/// How often changes are tried that met another node's.
+/// Maximum attempts of changes that conflict with another node's.
 const ATTEMPTS_MAX: u32 = 10;
 
-/// How long a transaction may take.
+/// Timeout of a transaction, retries included.
 const PUT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How many expired records one statement forgets, so that it holds their locks for a moment only.
+/// Maximum expired records that one statement deletes, so that it holds their locks only briefly.
 const SWEEP_BATCH: i64 = 1000;
 
 type ReplySender<T> = oneshot::Sender<Result<T, Unavailable>>;
 
-/// The keeper of records of a node.
+/// Batches reads and writes of a node's records.
 pub(crate) struct RecordBatcher {
     gets: mpsc::Sender<(RecordKey, ReplySender<Option<Vec<u8>>>)>,
     puts: mpsc::Sender<(Vec<RecordChange>, ReplySender<PutOutcome>)>,
@@ -66,8 +66,8 @@ impl RecordBatcher {
     }
 }
 
-/// Forgets what expired before `now`, partition by partition. Another node may do the same; a record that both mean
-/// is counted by one.
+/// Deletes records that expired before `now`, partition by partition. Several nodes may sweep at once; each record is
+/// counted by the node that deletes it.
 pub(crate) async fn sweep(url: &PostgresUrl, now: UnixMillis) -> Result<u64, DatabaseError> {
     let session = PgSession::open_long_running(url).await?;
     let sweep = session.client.prepare(SWEEP).await?;
@@ -88,7 +88,6 @@ const SWEEP: &str = "\
     DELETE FROM pactolus.records WHERE part = $1 AND expires_ms < $2 AND name IN \
         (SELECT name FROM pactolus.records WHERE part = $1 AND expires_ms < $2 LIMIT $3)";
 
-/// What the session of reads has prepared.
 struct GetStatements(Statement);
 
 impl PreparedStatements for GetStatements {
@@ -101,7 +100,7 @@ const GET: &str = "\
     SELECT r.name, r.value FROM pactolus.records r \
     JOIN unnest($1::smallint[], $2::text[]) AS k (part, name) ON r.part = k.part AND r.name = k.name";
 
-/// Answers reads, as many as queued up with each statement.
+/// Serves reads, one statement for each batch of queued requests.
 async fn run_gets(
     shared: SharedSession<GetStatements>,
     max_wait: Duration,
@@ -119,7 +118,7 @@ async fn run_gets(
             Ok(rows) => {
                 let found: HashMap<&str, &[u8]> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
                 for (key, answer) in requests.drain(..) {
-                    // Who asked may have gone.
+                    // The caller may have timed out.
                     let _ = answer.send(Ok(found.get(key.as_str()).map(|value| value.to_vec())));
                 }
             }
@@ -133,7 +132,6 @@ async fn run_gets(
     }
 }
 
-/// What the session of changes has prepared.
 struct PutStatements {
     lock: Statement,
     insert: Statement,
@@ -162,7 +160,7 @@ const UPDATE: &str = "\
     FROM unnest($1::smallint[], $2::text[], $3::bytea[], $4::bigint[]) AS k (part, name, value, expires) \
     WHERE r.part = k.part AND r.name = k.name";
 
-/// Makes changes, as many as queued up in each transaction.
+/// Serves changes, one transaction for each batch of queued requests.
 async fn run_puts(
     shared: SharedSession<PutStatements>,
     mut queue: mpsc::Receiver<(Vec<RecordChange>, ReplySender<PutOutcome>)>,
@@ -179,7 +177,7 @@ async fn run_puts(
                 }
             }
             Err(error) => {
-                error.log("changing records failed, or nobody knows");
+                error.log("changing records failed, or the outcome is unknown");
                 for answer in answers {
                     let _ = answer.send(Err(error.unavailable()));
                 }
@@ -188,7 +186,7 @@ async fn run_puts(
     }
 }
 
-/// Makes changes, again if another node was at the same records.
+/// Applies changes, with retries after conflicts with another node.
 async fn put_with_retry(
     session: &PgSession<PutStatements>,
     requests: &[Vec<RecordChange>],
@@ -213,7 +211,6 @@ async fn put_with_retry(
 }
 
 columns! {
-    /// Records to write.
     Written<'a> {
         part: i16,
         name: &'a str,
@@ -222,13 +219,13 @@ columns! {
     }
 }
 
-/// Locks the records, compares each with what its change says, and writes what can be written, in one transaction.
+/// Locks the records, checks each request's preconditions, and writes the requests that pass, in one transaction.
 async fn put(
     session: &PgSession<PutStatements>,
     asked: &[Vec<RecordChange>],
 ) -> Result<Vec<PutOutcome>, DatabaseError> {
     let PgSession { client, statements, .. } = session;
-    // By partition and name, as every node locks them: none waits for another that waits for it.
+    // Every node locks by partition and name, so there is no deadlock.
     let mut names: BTreeMap<(i16, &str), Option<&RecordChange>> = BTreeMap::new();
     for change in asked.iter().flatten() {
         names.insert((record_partition(&change.key), change.key.as_str()), None);

@@ -1,4 +1,4 @@
-//! Receipts and accounts as columns, and back. What no bank can have written is damage.
+//! Conversion between receipts or accounts and columns. Values that no node can have written are corruption.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use tokio_postgres::Row;
 use crate::error::DatabaseError;
 use crate::id::AccountId;
 
-/// The columns of an account's name, in the order of [`key`], of the row that is called `a`.
+/// Columns of an account's key, in the order that [`key`] reads; the table alias is `a`.
 pub(crate) const NAME_COLUMNS: &str = "a.app, a.environment, a.offer, a.player, a.zone";
 
-/// The columns of an account's sums, in the order of [`account`], of the row that is called `a`.
+/// Columns of an account's sums, in the order that [`account`] reads; the table alias is `a`.
 pub(crate) const BALANCE_COLUMNS: &str =
     "a.saved, a.presented, a.spent, a.gifted, a.orders, a.counted_day, a.counted_coins";
 
-/// The columns of a receipt, in the order of [`receipt`], of the row that is called `o`.
+/// Columns of a receipt, in the order that [`receipt`] reads; the table alias is `o`.
 pub(crate) const RECEIPT_COLUMNS: &str = "o.saved_after, o.presented_after, o.spent_after, o.gifted_after, o.number, \
     o.counted_day_after, o.counted_coins_after, o.kind, o.at_ms, o.coins, o.gifted, o.per_order_max, o.per_day_max, \
     o.window_ms, o.bill_no, o.item, o.remark";
 
-/// A number as the database counts. Coins and days are below 2^53, and nobody makes 2^63 orders.
+/// Converts to `bigint`. Coins and days are below 2^53, and 2^63 orders are out of reach.
 pub(crate) fn to_bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -49,7 +49,7 @@ pub(crate) fn environment_from_code(number: i16) -> Option<Environment> {
     }
 }
 
-/// Reads columns one after the other.
+/// Reads the columns of a row in sequence.
 pub(crate) struct RowReader<'a> {
     row: &'a Row,
     index: usize,
@@ -60,7 +60,6 @@ impl<'a> RowReader<'a> {
         Self { row, index: 0 }
     }
 
-    /// The next column.
     pub(crate) fn read<T: tokio_postgres::types::FromSql<'a>>(&mut self) -> Result<T, DatabaseError> {
         let value = self.row.try_get(self.index)?;
         self.index += 1;
@@ -81,7 +80,7 @@ pub(crate) fn key(columns: &mut RowReader<'_>) -> Result<AccountKey, DatabaseErr
             zone: zone.parse().ok()?,
         })
     };
-    key().ok_or(DatabaseError::Corrupt("an account has a name that no account can have"))
+    key().ok_or(DatabaseError::Corrupt("an account has an invalid key"))
 }
 
 /// Reads [`BALANCE_COLUMNS`].
@@ -128,16 +127,16 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
         let at = UnixMillis::new(u64::try_from(at).ok()?);
         Some(Receipt { order, at, coins: coins(coins_moved)?, gifted: coins(gifted)?, after })
     };
-    receipt().ok_or(DatabaseError::Corrupt("an order holds what no order can"))
+    receipt().ok_or(DatabaseError::Corrupt("an order has invalid columns"))
 }
 
-/// A limit that may not be there; nothing if it is there and none.
-#[expect(clippy::option_option, reason = "whether it can be read, and whether there is one")]
+/// Reads an optional limit; `None` if the stored value is invalid.
+#[expect(clippy::option_option, reason = "whether it is valid, and whether it exists")]
 fn read_limit(number: Option<i64>) -> Option<Option<Amount>> {
     number.map_or(Some(None), |number| amount(number).map(Some))
 }
 
-/// Arrays of one length, each a column of the rows that a statement writes.
+/// Declares parallel arrays, one for each column of the rows that a statement writes.
 macro_rules! columns {
     ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)? { $($column:ident: $type:ty,)* }) => {
         $(#[$doc])*
@@ -147,7 +146,7 @@ macro_rules! columns {
         }
 
         impl $(<$life>)? $name $(<$life>)? {
-            /// One array for each parameter of the statement.
+            /// The arrays as statement parameters, one for each column.
             pub(crate) fn parameters(&self) -> Vec<&(dyn tokio_postgres::types::ToSql + Sync)> {
                 vec![$(&self.$column),*]
             }
@@ -162,7 +161,6 @@ macro_rules! columns {
 pub(crate) use columns;
 
 columns! {
-    /// Orders to insert.
     OrderColumns<'a> {
         part: i16,
         kind: i16,
@@ -186,7 +184,7 @@ columns! {
     }
 }
 
-/// Takes rows in the order of [`OrderColumns`].
+/// Inserts the rows of [`OrderColumns`].
 pub(crate) const INSERT_ORDERS: &str = "\
     INSERT INTO pactolus.orders (part, kind, account, number, at_ms, coins, gifted, saved_after, presented_after, \
         spent_after, gifted_after, counted_day_after, counted_coins_after, per_order_max, per_day_max, window_ms, \
@@ -233,7 +231,7 @@ impl<'a> OrderColumns<'a> {
     }
 }
 
-/// The gifts of an account's last day with one under a limit. Most accounts never get one, and need no day.
+/// The account's daily gifts as columns; NULL for the majority of accounts, which never got a gift under a limit.
 pub(crate) fn daily_gifts_columns(account: &Account) -> (Option<i64>, Option<i64>) {
     match account.daily_gifts() {
         DailyGifts { coins: Coins::ZERO, .. } => (None, None),

@@ -1,4 +1,4 @@
-//! Sessions: connections that are set up for what they are used for, and the statements that they prepared.
+//! Sessions: connections with their settings and prepared statements.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use tokio_postgres::{Client, NoTls};
 use crate::error::DatabaseError;
 use crate::url::PostgresUrl;
 
-/// How long a connection may take, all hosts tried and all statements prepared.
+/// Timeout of opening a session: all hosts tried, all statements prepared.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What every session begins with. A transaction whose node is gone is ended by the database, so that it holds no
-/// lock for longer than the others wait.
+/// Settings of every session. The database ends the transaction of a dead node after 5 seconds, so that its locks do
+/// not block others for longer.
 ///
-/// What is answered is durable, so commits are synchronous, whatever the database's usual is; `remote_apply`, which
-/// is stronger, is left alone. `statement_timeout` ends before a commit waits for a standby, so that no commit is
-/// answered for having waited too long.
+/// Answers must be durable, so commits are synchronous regardless of the database's default; the stronger
+/// `remote_apply` is left in place. PostgreSQL disarms `statement_timeout` before a commit waits for a standby, so a
+/// timeout never answers a commit that is still waiting.
 const SESSION_SETTINGS: &str = "\
     SET statement_timeout = '5s';
     SET lock_timeout = '3s';
@@ -27,25 +27,24 @@ const SESSION_SETTINGS: &str = "\
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
-/// For sessions whose statements look up rows by keys in an array. A table may be a thousand times larger than it was
-/// when a plan was made; by its index it is right at any size.
+/// For sessions whose statements look up rows by arrays of keys. A table may grow a thousandfold after a plan was
+/// made; an index plan is right at any size.
 const KEY_LOOKUP_SETTINGS: &str = ";
     SET enable_seqscan = off;
     SET enable_hashjoin = off;
     SET enable_mergejoin = off";
 
-/// For reading everything, which takes as long as it takes.
+/// For full scans, migrations and sweeps: no time limit except `lock_timeout`.
 const LONG_RUNNING_SETTINGS: &str = ";
     SET statement_timeout = 0;
     SET idle_in_transaction_session_timeout = 0";
 
-/// Statements that a session has prepared.
+/// Prepared statements of a session.
 pub(crate) trait PreparedStatements: Sized + Send + Sync + 'static {
-    /// Prepares them on `client`.
     fn prepare(client: &Client) -> impl Future<Output = Result<Self, tokio_postgres::Error>> + Send;
 }
 
-/// A connection and its statements.
+/// A connection and its prepared statements.
 pub(crate) struct PgSession<S = ()> {
     pub(crate) client: Client,
     pub(crate) statements: S,
@@ -54,7 +53,7 @@ pub(crate) struct PgSession<S = ()> {
 
 impl<S> Drop for PgSession<S> {
     fn drop(&mut self) {
-        // The socket closes at once, so that nothing that was sent and not read is waited for.
+        // Aborting closes the socket at once, instead of waiting for replies in flight.
         self.driver.abort();
     }
 }
@@ -66,7 +65,7 @@ impl PreparedStatements for () {
 }
 
 impl<S: PreparedStatements> PgSession<S> {
-    /// A session for statements that look up rows by keys.
+    /// A session for lookups by key.
     pub(crate) async fn open(url: &PostgresUrl) -> Result<Self, DatabaseError> {
         connect(url, KEY_LOOKUP_SETTINGS).await
     }
@@ -78,7 +77,7 @@ impl<S: PreparedStatements> PgSession<S> {
 }
 
 impl PgSession {
-    /// A session that may take its time.
+    /// A session without a statement timeout.
     pub(crate) async fn open_long_running(url: &PostgresUrl) -> Result<Self, DatabaseError> {
         connect(url, LONG_RUNNING_SETTINGS).await
     }
@@ -91,7 +90,7 @@ async fn connect<S: PreparedStatements>(
     let opened = async {
         let (client, connection) = url.config().connect(NoTls).await?;
         let driver = tokio::spawn(async move {
-            // Whoever waits for an answer on it is told the same.
+            // Callers waiting on this connection get the same error from the client.
             let _ = connection.await;
         });
         let driver = AbortOnDrop(Some(driver));
@@ -102,12 +101,12 @@ async fn connect<S: PreparedStatements>(
     timeout(OPEN_TIMEOUT, opened).await.unwrap_or(Err(DatabaseError::Timeout))
 }
 
-/// A driver that ends with this, unless it is kept.
+/// Guard: aborts the driver task on drop, unless disarmed.
 struct AbortOnDrop(Option<JoinHandle<()>>);
 
 impl AbortOnDrop {
     fn disarm(mut self) -> JoinHandle<()> {
-        self.0.take().expect("it is kept once")
+        self.0.take().expect("it is disarmed once")
     }
 }
 
@@ -119,11 +118,11 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// A session that many use at once, each statement sent after the other without waiting for its answer.
+/// A session with concurrent users, whose statements are pipelined.
 pub(crate) struct SharedSession<S> {
     url: PostgresUrl,
-    /// Held while a session is opened, so that one caller opens it and the others wait for that; each of them gives
-    /// up by its own deadline. No other lock is taken under it.
+    /// Held while a session opens: one caller opens it, and the others wait for it, each with its own timeout. No
+    /// other lock is taken while this one is held.
     current: Mutex<Option<Arc<PgSession<S>>>>,
 }
 
@@ -132,7 +131,7 @@ impl<S: PreparedStatements> SharedSession<S> {
         Self { url, current: Mutex::new(None) }
     }
 
-    /// Does `work` on the session, which is opened where there is none.
+    /// Runs `work` on the session, which is opened on demand. A timeout discards the session.
     pub(crate) async fn with<T>(
         &self,
         work: impl AsyncFnOnce(&PgSession<S>) -> Result<T, DatabaseError>,
@@ -163,7 +162,7 @@ impl<S: PreparedStatements> SharedSession<S> {
         Ok(session)
     }
 
-    /// Uses a session no more on which somebody waited in vain.
+    /// Drops a session that timed out, unless another caller already replaced it.
     async fn discard(&self, session: &Arc<PgSession<S>>) {
         let mut current = self.current.lock().await;
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {

@@ -1,6 +1,6 @@
-//! Where the database is: `postgres://user:password@host:port/database?option=value`.
+//! Database URL: `postgres://user:password@host:port/database?option=value`.
 //!
-//! The password is in there and never comes out again: what is shown is the user, the hosts and the database.
+//! Invariant: the password is never shown. `Display` and `Debug` show the user, the hosts and the database.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,22 +9,22 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-/// Where a database is, and as whom to connect.
+/// Address of a database and the user to connect as.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(Config);
 
-/// Why a text is no such URL. It does not repeat the text, which may hold a password.
+/// Reason why a text is not a valid URL. It does not quote the text, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPostgresUrl {
     /// It does not begin with `postgres://` or `postgresql://`.
     #[error("does not begin with postgres:// or postgresql://")]
     Scheme,
-    /// It has more than one `@`: a password that holds one ends too soon, and the rest of it would be taken for the
-    /// host, and shown.
+    /// More than one `@`: an unescaped one in the password would end it early, and its rest would be taken for the
+    /// host and shown.
     #[error("has more than one @; one that is part of the password must be written as %40")]
     UnescapedAt,
-    /// It cannot be read.
-    #[error("cannot be read; it must be like postgres://user:password@host:5432/database")]
+    /// It does not parse.
+    #[error("is not valid; it must be like postgres://user:password@host:5432/database")]
     Malformed,
     /// It names no host.
     #[error("names no host; it must be like postgres://user:password@host:5432/database")]
@@ -34,13 +34,13 @@ pub enum InvalidPostgresUrl {
     NoUser,
     /// It asks for TLS.
     #[error(
-        "asks for TLS, which this program does not speak; use a host or a tunnel that you trust, and sslmode=disable"
+        "asks for TLS, which this program does not support; use a trusted host or tunnel, and sslmode=disable"
     )]
     Tls,
 }
 
-/// How long a host may take to answer, unless the URL says otherwise: a second is all that a caller waits, and where
-/// there are two hosts, the other one wants its turn.
+/// Connect timeout per host, unless the URL sets one. A caller waits for a second at most, and of two hosts the
+/// second needs time too.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
 
 impl FromStr for PostgresUrl {
@@ -53,7 +53,7 @@ impl FromStr for PostgresUrl {
         if text.matches('@').count() > 1 {
             return Err(InvalidPostgresUrl::UnescapedAt);
         }
-        // What its error says may hold a part of the text.
+        // The parse error is dropped: it may quote a part of the text.
         let mut config = Config::from_str(text).map_err(|_| InvalidPostgresUrl::Malformed)?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(InvalidPostgresUrl::NoHost);
@@ -71,9 +71,9 @@ impl FromStr for PostgresUrl {
         if config.get_application_name().is_none() {
             config.application_name("pactolus");
         }
-        // Of several hosts, the one that takes orders: after a failover it is another.
+        // Of several hosts, connect to the primary; after a failover it is another one.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        // A peer that is gone without a word is noticed after some ten seconds by the system as well.
+        // TCP keepalive detects a dead peer after some ten seconds.
         config.keepalives_idle(Duration::from_secs(5));
         config.keepalives_interval(Duration::from_secs(2));
         config.keepalives_retries(3);
@@ -86,7 +86,7 @@ impl PostgresUrl {
         &self.0
     }
 
-    /// The same server, as the same user, with another database.
+    /// The same server and user, with another database.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
         let mut config = self.0.clone();
@@ -95,7 +95,7 @@ impl PostgresUrl {
     }
 }
 
-/// User, hosts and database; no password.
+/// Shows user, hosts and database, without the password.
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;
@@ -146,9 +146,9 @@ mod tests {
         }
     }
 
-    /// The bug: a password with an `@` that was not escaped ended there, and the rest of it was taken for the host.
-    /// The loss: that rest stood in messages and logs, such as `postgres://bank@ss@db:5432/coins`.
-    /// The fix: such a URL is refused, and says how an `@` is written.
+    /// The bug: an unescaped `@` ended the password early, and its rest was taken for the host.
+    /// The loss: the rest appeared in messages and logs, such as `postgres://bank@ss@db:5432/coins`.
+    /// The fix: the parser refuses such a URL, and its error says how to escape an `@`.
     #[test]
     fn unescaped_at_in_password_is_refused() {
         let url: PostgresUrl = "postgres://bank:p%40s3cret@db/coins".parse().unwrap();

@@ -1,10 +1,10 @@
-//! Lanes: how a node posts orders. Each gathers what queues up, and posts it in one transaction over a connection of
-//! its own; while that is on its way, the next batch gathers.
+//! Write path of a node: a pool of writers. Each writer posts a batch of queued orders in one transaction on its own
+//! connection; the next batch gathers while that transaction is in flight.
 //!
-//! An account's orders all go through one lane of a node, so that two lanes never wait for each other's accounts.
-//! Between nodes, and for bill numbers between lanes, the database decides: `batch` says how.
-//! Read next: `lanes/lane.rs`, the gathering and what becomes of trouble; `lanes/batch.rs`, the transaction;
-//! `lanes/draft.rs`, the deciding.
+//! Invariant: all orders of an account go through one writer of a node, so two writers never contend for an account.
+//! Between nodes, and for bill numbers between writers, the database decides (`batch`).
+//! Read next: `write/writer.rs`, gathering and error handling; `write/batch.rs`, the transaction;
+//! `write/state.rs`, the decisions.
 
 pub(crate) mod batch;
 mod state;
@@ -24,9 +24,9 @@ use crate::random::random;
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
 
-/// An order to decide, and the ids of its names.
+/// An order to decide, with the ids of its account and bill number.
 pub(crate) struct PendingOrder {
-    /// Boxed, because it moves through a queue.
+    /// Boxed to keep queue entries small.
     pub(crate) order: Box<Order>,
     pub(crate) account: AccountId,
     pub(crate) bill: BillId,
@@ -40,25 +40,24 @@ impl PendingOrder {
     }
 }
 
-/// An order, and who waits for the answer.
+/// An order with its reply channel.
 struct PostRequest {
     pending: PendingOrder,
     reply: oneshot::Sender<Result<Posted, PostError>>,
 }
 
-/// What became of the orders of a batch.
+/// One result for each order of a batch.
 pub(crate) type BatchResults = Vec<Result<Posted, PostError>>;
 
-/// What a lane is asked.
 enum WriterMessage {
     Post(PostRequest),
-    /// Orders that are one batch.
+    /// Orders to post in one transaction.
     Batch(Vec<PendingOrder>, oneshot::Sender<Result<BatchResults, Unavailable>>),
-    /// Finish what came before this, and end.
+    /// Finish everything queued before this, then stop.
     Close(oneshot::Sender<()>),
 }
 
-/// The lanes of a node.
+/// The writers of a node.
 pub(crate) struct WriterPool(Vec<WriterHandle>);
 
 struct WriterHandle {
@@ -67,9 +66,10 @@ struct WriterHandle {
 }
 
 impl WriterPool {
-    /// Opens the lanes, each with its connection.
+    /// Opens the writers, each with its own connection.
     pub(crate) async fn open(url: &PostgresUrl, settings: &PostgresSettings) -> Result<Self, DatabaseError> {
-        // Sums are written to rows of a lane's own, or hardly any other's: the row is locked until the commit.
+        // A row of totals is locked until the commit, so each writer has a totals partition of its own. The random
+        // start makes an overlap with another node unlikely.
         let first_part = i16::try_from(random() % 256).unwrap_or(0);
         let mut lanes = Vec::with_capacity(settings.write_connections.get());
         for number in 0..settings.write_connections.get() {
@@ -85,11 +85,10 @@ impl WriterPool {
         Ok(Self(lanes))
     }
 
-    /// Posts an order, and waits for its answer.
     pub(crate) async fn post(&self, order: Order, now: UnixMillis) -> Result<Posted, PostError> {
         let pending = PendingOrder::new(order, now);
         let lane = &self.0[usize::from(pending.account.part().unsigned_abs()) % self.0.len()];
-        // A caller who is told at once can do something else; a queue that nobody empties would only fill up.
+        // Fail fast: the caller can do something else, and a queue without a consumer would only fill up.
         if lane.unreachable.load(Ordering::Relaxed) {
             return Err(Unavailable::Unreachable.into());
         }
@@ -99,7 +98,7 @@ impl WriterPool {
         result.await.map_err(|_| Unavailable::Closed)?
     }
 
-    /// Posts orders in one transaction, one after the other, all of them or none.
+    /// Posts orders in sequence in one transaction: all or none.
     pub(crate) async fn post_batch(&self, orders: Vec<PendingOrder>) -> Result<BatchResults, Unavailable> {
         let (reply, result) = oneshot::channel();
         let request = WriterMessage::Batch(orders, reply);
@@ -107,7 +106,7 @@ impl WriterPool {
         result.await.map_err(|_| Unavailable::Closed)?
     }
 
-    /// Whether orders can be posted, as far as the lanes have noticed.
+    /// Health check from the last known state of the writers, without a query.
     pub(crate) fn check(&self) -> Result<(), Unavailable> {
         if self.0.iter().any(|lane| lane.queue.is_closed()) {
             return Err(Unavailable::Closed);
@@ -118,12 +117,12 @@ impl WriterPool {
         Ok(())
     }
 
-    /// Takes no more orders, and waits until those that were taken are answered.
+    /// Graceful shutdown: accepts no more orders, and waits until the accepted ones are answered.
     pub(crate) async fn close(&self) {
         let mut ends = Vec::new();
         for lane in &self.0 {
             let (done, drained) = oneshot::channel();
-            // An error says that it ended already.
+            // A send error means that the writer has already stopped.
             if lane.queue.send(WriterMessage::Close(done)).await.is_ok() {
                 ends.push(drained);
             }

@@ -1,9 +1,9 @@
--- The first form. What each column holds is what the types of pactolus-ledger hold; coins are 0 to 2^53 - 1.
+-- Schema version 1. Columns have the ranges of the types of pactolus-ledger; coins are 0 to 2^53 - 1.
 --
--- Every primary key begins with a partition, 0 to 255: the first byte of the id of an account or of a bill number.
--- Only what distributed engines have as well: no sequence, trigger, foreign key or server-side language.
+-- Every primary key begins with the partition, 0 to 255: the first byte of the id of the account or bill number.
+-- Portable to distributed engines: no sequence, trigger, foreign key or server-side language.
 
--- The coins of a player in a zone. `orders` is how many orders made them; a row is updated in place.
+-- Current state of an account. `orders` is its order count; rows are updated in place.
 CREATE TABLE pactolus.accounts (
     part smallint NOT NULL,
     id uuid NOT NULL,
@@ -17,12 +17,12 @@ CREATE TABLE pactolus.accounts (
     spent bigint NOT NULL,
     gifted bigint NOT NULL,
     orders bigint NOT NULL,
-    counted_day bigint, -- the last day with gifts under a day's limit, and their coins
+    counted_day bigint, -- the last day with gifts under a daily limit, and their coins
     counted_coins bigint,
     CONSTRAINT accounts_pkey PRIMARY KEY (part, id)
 ) WITH (fillfactor = 70);
 
--- The orders of an account, by their number; the account after each.
+-- Orders by account and number, with the account after each.
 CREATE TABLE pactolus.orders (
     part smallint NOT NULL,
     kind smallint NOT NULL, -- 0 save, 1 present, 2 pay, 3 cancel
@@ -37,16 +37,16 @@ CREATE TABLE pactolus.orders (
     gifted_after bigint NOT NULL,
     counted_day_after bigint,
     counted_coins_after bigint,
-    per_order_max bigint, -- of a gift: the limits it was given under
+    per_order_max bigint, -- of a gift: its limits
     per_day_max bigint,
-    window_ms bigint, -- of a cancel: how old its pay may have been
+    window_ms bigint, -- of a cancel: maximum age of its pay
     bill_no text NOT NULL,
     item text,
     remark text,
     CONSTRAINT orders_pkey PRIMARY KEY (part, account, number)
 );
 
--- What a bill number made: the order with this number of this account, and its cancel.
+-- Entry of a bill number: its order, by account and number, and the number of the cancel.
 CREATE TABLE pactolus.bills (
     part smallint NOT NULL,
     id uuid NOT NULL,
@@ -56,8 +56,8 @@ CREATE TABLE pactolus.bills (
     CONSTRAINT bills_pkey PRIMARY KEY (part, id)
 );
 
--- Sums of orders per offer, zone and day. Each has several rows, one for each `part` that wrote it; the sums are the
--- sums of these.
+-- Totals of orders per offer, zone and day. A total is split into several rows, one for each `part` that a writer
+-- used, to avoid contention; readers add them up.
 CREATE TABLE pactolus.totals (
     part smallint NOT NULL,
     app text NOT NULL,
@@ -76,7 +76,7 @@ CREATE TABLE pactolus.totals (
     CONSTRAINT totals_pkey PRIMARY KEY (part, app, environment, day, offer, zone)
 ) WITH (fillfactor = 50);
 
--- Tokens, sessions and the like.
+-- Records: tokens and sessions, with an expiry.
 CREATE TABLE pactolus.records (
     part smallint NOT NULL,
     name text NOT NULL,

@@ -1,25 +1,28 @@
-//! The transaction of a batch: two round trips, whatever the number of its orders.
+//! Transaction of a batch: two round trips, independent of the number of orders.
 //!
-//! 1. Lock and read the accounts; read the bill numbers. Where a bill number is there, a round trip more reads the
-//!    orders that it made.
-//! 2. Decide, in memory. Then write accounts, bill numbers, orders and sums, and commit.
+//! 1. Lock and read the accounts; read the bill numbers. If a bill number exists, a third round trip reads its
+//!    orders.
+//! 2. Decide in memory. Then write accounts, bill numbers, orders and totals, and commit.
 //!
-//! **What two transactions do to each other.** Locks are taken in this order: rows of accounts that are there, by
-//! their ids; then, writing, rows of new accounts, of new bill numbers and of sums, each by their keys. A transaction
-//! that waits for a row holds only rows before it in this order, so no two wait for each other; without it, one that
-//! holds account A and wants B would meet one that holds B and wants A. Should an engine lock otherwise, it says so
-//! (40P01), and the batch is tried again.
+//! **No deadlock.** Locks are taken in one global order: rows of existing accounts, sorted by id; then, while
+//! writing, rows of new accounts, of new bill numbers and of totals, each sorted by key. A transaction that waits for
+//! a row holds only rows before it in this order, so no two transactions wait for each other. Without the order, one
+//! that holds account A and wants B could meet one that holds B and wants A. If an engine locks in another order, it
+//! reports a deadlock (40P01), and the batch is retried.
 //!
-//! **Why nothing is applied twice.** Bill numbers are read by a statement after the one that locks the accounts, and
-//! each statement sees what was committed before it began: so whatever any holder of these locks did before is seen,
-//! the cancel of a pay included, because both are orders of one account. What is not locked, because it is not there
-//! yet, is inserted by both: a new account, or one bill number for two accounts. Then the second insert meets the
-//! first's key (23505), its transaction is undone whole, and the batch, tried again, sees what was committed. So it is
-//! with a batch that only tells again what a new account's first order did, and would tell of an account without it:
-//! it inserts nothing, but it sees a bill number of an account that was not there (`DatabaseError::StaleRead`).
-//! That would be so without any lock as well: an order's key is its account and its number, and of two transactions
-//! that both decide an account's n-th order, one fails. The locks are there so that it seldom comes to that, and it
-//! is why the commit can be sent along without looking at what was written.
+//! **No order is applied twice.** The statement that reads the bill numbers follows the one that locks the accounts,
+//! and each statement sees every commit before its start. So it sees everything that an earlier holder of these locks
+//! did. That includes the cancel of a pay, because both are orders of one account.
+//!
+//! A row that does not exist yet cannot be locked: two transactions may both insert a new account, or one bill number
+//! for two accounts. Then the second insert violates the first one's key (23505), its whole transaction rolls back,
+//! and the retried batch sees the committed rows. A batch that only replays the first order of a new account inserts
+//! nothing, and would report a balance without that order. It has read a bill number whose account had no row,
+//! so it fails with `DatabaseError::StaleRead` and is retried too.
+//!
+//! This would hold without any lock: the key of an order is its account and number, so of two transactions that
+//! decide an account's n-th order, one fails. The locks only make such conflicts rare. The keys are also the reason
+//! why the commit can be pipelined behind the writes without waiting for their results.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,7 +41,6 @@ use crate::rows::{
 };
 use crate::session::{PgSession, PreparedStatements};
 
-/// What a lane's session has prepared.
 pub(crate) struct BatchStatements {
     lock_accounts: Statement,
     read_bills: Statement,
@@ -88,7 +90,7 @@ impl PreparedStatements for BatchStatements {
     }
 }
 
-/// Reads the orders with these partitions, accounts and numbers, and their accounts' names.
+/// Query of orders by partition, account and number, joined with the accounts' names.
 pub(crate) fn read_orders() -> String {
     format!(
         "SELECT o.account, {NAME_COLUMNS}, {RECEIPT_COLUMNS} FROM pactolus.orders o \
@@ -98,7 +100,7 @@ pub(crate) fn read_orders() -> String {
     )
 }
 
-/// Reads the bill numbers with these partitions and ids.
+/// Query of bill numbers by partition and id.
 pub(crate) const READ_BILLS: &str = "\
     SELECT b.id, b.account, b.number, b.cancel FROM pactolus.bills b \
     JOIN unnest($1::smallint[], $2::uuid[]) AS k (part, id) ON b.part = k.part AND b.id = k.id";
@@ -141,8 +143,8 @@ const ADD_TOTALS: &str = "\
         pays = t.pays + excluded.pays, paid = t.paid + excluded.paid, \
         cancels = t.cancels + excluded.cancels, cancelled = t.cancelled + excluded.cancelled";
 
-/// Posts a batch: decides its orders one after the other, and commits what they did. Where it fails, nothing of it
-/// was done, unless the connection was lost.
+/// Posts a batch: decides its orders in sequence, and commits their effects. An error means that nothing was written,
+/// unless the connection was lost.
 pub(crate) async fn post(
     session: &PgSession<BatchStatements>,
     orders: &[PendingOrder],
@@ -155,7 +157,7 @@ pub(crate) async fn post(
     Ok(results)
 }
 
-/// Begins a transaction, locks the accounts, and reads what the batch is decided by.
+/// Begins a transaction, locks the accounts, and reads the state that the decisions need.
 async fn read(
     session: &PgSession<BatchStatements>,
     orders: &[PendingOrder],
@@ -170,7 +172,7 @@ async fn read(
     bills.dedup();
     let bill_parts: Vec<_> = bills.iter().map(|id| id.part()).collect();
 
-    // They are sent in this order, and carried out one after the other.
+    // Pipelined: sent in this order, and executed one after the other.
     let by_account: [&(dyn ToSql + Sync); 2] = [&account_parts, &accounts];
     let by_bill: [&(dyn ToSql + Sync); 2] = [&bill_parts, &bills];
     let ((), accounts, bills) = try_join!(
@@ -194,7 +196,7 @@ async fn read(
     Ok(state)
 }
 
-/// Reads the orders that these rows of bill numbers lead to.
+/// Reads the orders that these bill rows refer to.
 pub(crate) async fn read_bill_entries(
     client: &Client,
     read_orders: &Statement,
@@ -236,7 +238,6 @@ pub(crate) async fn read_bill_entries(
 }
 
 columns! {
-    /// Accounts to insert.
     NewAccounts<'a> {
         part: i16,
         id: AccountId,
@@ -256,7 +257,7 @@ columns! {
 }
 
 columns! {
-    /// Accounts to update, where they have as many orders as they had.
+    /// Accounts to update; a row whose order count is not `before` is left alone.
     ChangedAccounts {
         part: i16,
         id: AccountId,
@@ -272,7 +273,6 @@ columns! {
 }
 
 columns! {
-    /// Bill numbers to insert.
     NewBills {
         part: i16,
         id: BillId,
@@ -292,7 +292,7 @@ columns! {
 }
 
 columns! {
-    /// Sums to add to.
+    /// Totals to insert or add to.
     SumColumns<'a> {
         part: i16,
         app: &'a str,
@@ -311,7 +311,7 @@ columns! {
     }
 }
 
-/// Writes what the draft changes, and commits.
+/// Writes the changes of the batch, and commits.
 async fn write(
     session: &PgSession<BatchStatements>,
     state: &BatchState,
@@ -334,7 +334,7 @@ async fn write(
     }
     let sum_columns = total_columns(&sums, totals_part);
 
-    // They are sent in this order, and carried out one after the other; where one fails, so does the commit.
+    // Pipelined: sent in this order, and executed one after the other; if one fails, the commit rolls back.
     let commit = async { Ok(client.batch_execute("COMMIT").await?) };
     try_join!(
         biased;
@@ -349,7 +349,7 @@ async fn write(
     Ok(())
 }
 
-/// Carries out a statement that has to write so many rows.
+/// Executes a statement that must write exactly `rows` rows.
 async fn execute(
     client: &Client,
     statement: &Statement,
@@ -360,7 +360,7 @@ async fn execute(
         return Ok(());
     }
     let written = client.execute(statement, &parameters).await?;
-    // The keys of the orders make sure of it; an engine that lets it happen keeps none.
+    // The orders' primary key prevents a mismatch; an engine where it happens does not enforce keys.
     let all = u64::try_from(rows).is_ok_and(|rows| rows == written);
     if all { Ok(()) } else { Err(DatabaseError::Corrupt("a row changed that this transaction had locked")) }
 }

@@ -1,6 +1,6 @@
-//! A draft: what a batch makes of the accounts and bill numbers that it read, before it is written.
+//! In-memory state of a batch: the accounts and bill numbers that it read, with its decisions applied.
 //!
-//! Its orders are decided one after the other, each against what those before it left.
+//! Orders are decided in sequence, each against the state that the orders before it left.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::PendingOrder;
 use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId};
 
-/// The books of a batch.
+/// Accounts and bill numbers of a batch.
 #[derive(Default)]
 pub(super) struct BatchState {
     accounts: HashMap<AccountId, AccountState>,
@@ -24,17 +24,17 @@ pub(super) struct BatchState {
 pub(super) struct AccountState {
     pub(super) key: AccountKey,
     pub(super) account: Account,
-    /// How many orders its row has; nothing if there is no row.
+    /// Order count in the stored row; `None` if there is no row.
     pub(super) stored_orders: Option<u64>,
 }
 
-/// What a bill number made.
+/// The entry of a bill number and its row before the batch.
 struct BillState {
     entry: BillEntry,
     row: BillRowState,
 }
 
-/// How much of a bill number was there before the batch.
+/// Content of a bill number's row before the batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BillRowState {
     Absent,
@@ -42,21 +42,18 @@ enum BillRowState {
     OrderAndCancel,
 }
 
-/// The rows of accounts to write, each kind in the order of their ids.
+/// Account rows to write, each list sorted by id.
 pub(super) struct AccountChanges<'a> {
-    /// Accounts that were not there.
     pub(super) new: Vec<(AccountId, &'a AccountState)>,
-    /// Accounts that were.
     pub(super) updated: Vec<(AccountId, &'a AccountState)>,
 }
 
-/// An order that applies.
 pub(super) struct AppliedOrder {
     pub(super) account: AccountId,
     pub(super) receipt: Receipt,
 }
 
-/// A bill number's row to write, by the numbers of its orders.
+/// A bill row to write; it refers to its orders by number.
 pub(super) struct BillChange {
     pub(super) bill: BillId,
     pub(super) account: AccountId,
@@ -64,29 +61,28 @@ pub(super) struct BillChange {
     pub(super) cancel: Option<u64>,
 }
 
-/// The rows of bill numbers to write, each kind in the order of their ids.
+/// Bill rows to write, each list sorted by id.
 #[derive(Default)]
 pub(super) struct BillChanges {
-    /// Bill numbers that were not there.
     pub(super) new: Vec<BillChange>,
-    /// Pays that were there and are cancelled.
+    /// Rows of pays that this batch cancels.
     pub(super) cancelled: Vec<BillChange>,
 }
 
 impl BatchState {
-    /// Notes an account that was read.
+    /// Adds an account that was read from its row.
     pub(super) fn add_account(&mut self, id: AccountId, key: &AccountKey, account: Account) {
         let stored_orders = Some(account.orders());
         self.accounts.insert(id, AccountState { key: *key, account, stored_orders });
     }
 
-    /// Notes what a bill number made.
+    /// Adds the entry of a bill number that was read from its row.
     pub(super) fn add_bill(&mut self, id: BillId, entry: BillEntry) {
         let stored = if entry.cancel.is_some() { BillRowState::OrderAndCancel } else { BillRowState::Order };
         self.bills.insert(id, BillState { entry, row: stored });
     }
 
-    /// Decides an order, and notes what it did.
+    /// Decides an order, and applies its effect to the state.
     pub(super) fn decide(
         &mut self,
         pending: &PendingOrder,
@@ -104,8 +100,8 @@ impl BatchState {
         if earlier.is_some_and(|earlier| earlier.entry.receipt.order.bill() != order.bill()) {
             return Err(DatabaseError::Corrupt("two bill numbers have one id"));
         }
-        // An account with an order has a row. One without a row could not be locked, and what was read of it is older
-        // than what was read of the bill number.
+        // An account with an order has a row. Without a row the account could not be locked, and its read is older
+        // than the read of the bill number.
         let is_own_row = |earlier: &&BillState| {
             earlier.row != BillRowState::Absent && earlier.entry.receipt.order.account == order.account
         };
@@ -139,12 +135,11 @@ impl BatchState {
         }
     }
 
-    /// The orders that apply, in the order in which they were decided.
+    /// The applied orders, in the sequence of their decisions.
     pub(super) fn applied(&self) -> &[AppliedOrder] {
         &self.applied
     }
 
-    /// The accounts that changed.
     pub(super) fn changed_accounts(&self) -> AccountChanges<'_> {
         let has_changed =
             |state: &AccountState| state.stored_orders.unwrap_or_default() != state.account.orders();
@@ -159,7 +154,6 @@ impl BatchState {
         AccountChanges { new, updated: stored }
     }
 
-    /// The bill numbers that changed.
     pub(super) fn changed_bills(&self) -> BillChanges {
         let mut changes = BillChanges::default();
         for (id, BillState { entry, row: stored }) in &self.bills {
@@ -201,8 +195,10 @@ mod tests {
         PendingOrder::new(order, UnixMillis::new(1))
     }
 
-    /// The first order of an account came to two nodes at once. One found no account, waited, found the bill number
-    /// that the other had committed meanwhile, and told a balance of 0 with it. Such a batch is tried again now.
+    /// The bug: the first order of an account reached two nodes at once. One node found no account row, waited, and
+    /// then found the bill number that the other had committed meanwhile.
+    /// The loss: the replay reported a balance of 0.
+    /// The fix: such a batch fails with `StaleRead` and is retried.
     #[test]
     fn concurrently_inserted_account_is_stale() {
         let pending = present("first");
@@ -220,7 +216,7 @@ mod tests {
         assert_eq!(fresh.decide(&pending).unwrap(), Ok(Posted::Replayed { receipt, account }));
     }
 
-    /// Within one batch the first order's account has no row either, and nothing is wrong with that.
+    /// Within one batch, a replay also meets an account without a row, and that is correct.
     #[test]
     fn batch_may_contain_an_order_and_its_replay() {
         let mut draft = BatchState::default();

@@ -1,9 +1,9 @@
-//! A lane: a task that takes what has queued up, posts it as a batch, and answers.
+//! Writer: a task that takes the queued orders, posts them as a batch, and replies.
 //!
-//! What the database refuses because somebody else was at the same rows is tried again, so often and no oftener.
-//! A connection that is lost takes what became of its batch with it: its callers are told that the bank cannot say,
-//! and repeating their orders tells. While there is no connection, orders are answered at once and not queued, and
-//! one connection after the other is tried until one stands.
+//! A batch that conflicts with another transaction is retried, up to [`ATTEMPTS_MAX`] attempts in total. When the
+//! connection is lost, the outcome of its batch is unknown: callers get `Unavailable`, and a retry of an order
+//! returns its outcome. Without a connection, the writer fails orders at once instead of queueing them, and
+//! reconnects in a loop until a connection succeeds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,31 +21,31 @@ use crate::random::random;
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
 
-/// The most orders of one batch. Its rows are locked until it commits, so that larger ones make others wait longer,
-/// and past some hundred orders a round trip and a sync cost each of them next to nothing.
+/// Maximum batch size, in orders. The rows of a batch are locked until it commits, so larger batches make others wait
+/// longer. Beyond some hundred orders, the share of a round trip and an fsync per order is next to nothing.
 const BATCH_ORDERS_MAX: usize = 1024;
 
-/// How often a batch is tried. Each time another got through, and what it did is seen the next time.
+/// Maximum attempts per batch. Each conflict means that another transaction committed, and the retry sees its effect.
 const ATTEMPTS_MAX: u32 = 10;
 
-/// How long a transaction may take: longer than a caller waits, so that a database that is slow for a moment goes on
-/// where it was, and shorter than a lane may be useless.
+/// Timeout of a transaction. It is longer than a caller waits, so that a database that is slow for a moment keeps its
+/// connection, and short enough to bound how long a writer can hang.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How long to wait between two attempts to connect.
+/// Delay between two connection attempts.
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
 
-/// The state of a lane.
+/// State of a writer.
 pub(super) struct BatchWriter {
     url: PostgresUrl,
     session: Option<PgSession<BatchStatements>>,
     unreachable: Arc<AtomicBool>,
-    /// Whether the last attempt to connect did not fail.
+    /// False after a failed connection attempt.
     can_connect: bool,
     totals_part: i16,
 }
 
-/// Whether there is more to do.
+/// Whether the writer's loop goes on.
 #[derive(PartialEq, Eq)]
 enum LoopControl {
     Continue,
@@ -62,7 +62,7 @@ impl BatchWriter {
         Self { url, session: Some(session), unreachable: away, can_connect: true, totals_part: sums_part }
     }
 
-    /// Serves `queue` until it is closed or says to close.
+    /// Serves `queue` until it is closed or a `Close` message arrives.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<WriterMessage>) {
         let mut requests = Vec::with_capacity(BATCH_ORDERS_MAX);
         let (mut batches, mut shutdown) = (Vec::new(), None);
@@ -70,7 +70,7 @@ impl BatchWriter {
             let mut posts = Vec::with_capacity(requests.len());
             for request in requests.drain(..) {
                 match request {
-                    // Whoever gave up waiting repeats the order, and was told that nobody can say.
+                    // Skipped: the caller timed out with an unknown outcome, and repeats the order.
                     WriterMessage::Post(post) if post.reply.is_closed() => {}
                     WriterMessage::Post(post) => posts.push(post),
                     WriterMessage::Batch(asked, answer) => batches.push((asked, answer)),
@@ -88,14 +88,14 @@ impl BatchWriter {
                 break;
             }
         }
-        // What came after the end is told so by its dropped answers.
+        // Requests left in the queue fail with `Closed`, because their reply channels are dropped.
         drop((self, queue));
         if let Some(done) = shutdown {
             let _ = done.send(());
         }
     }
 
-    /// Posts a batch and answers it.
+    /// Posts a batch and replies to its callers.
     async fn post_and_reply(
         &mut self,
         posts: Vec<PostRequest>,
@@ -109,7 +109,7 @@ impl BatchWriter {
         match self.post_batch(&orders).await {
             Ok(results) => {
                 for (to, answer) in replies.into_iter().zip(results) {
-                    // Who asked may have gone; the order stands all the same.
+                    // The caller may have timed out; the order is committed regardless.
                     let _ = to.send(answer);
                 }
             }
@@ -118,7 +118,7 @@ impl BatchWriter {
         if self.can_connect { LoopControl::Continue } else { self.reconnect(queue).await }
     }
 
-    /// Posts a batch: what became of each of its orders, or why nobody can say.
+    /// Posts a batch; connects first if there is no open session.
     async fn post_batch(&mut self, orders: &[super::PendingOrder]) -> Result<BatchResults, Unavailable> {
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => session,
@@ -133,7 +133,7 @@ impl BatchWriter {
         };
         self.can_connect = true;
         let results = self.post_with_retry(&session, orders).await.map_err(|trouble| {
-            trouble.log("a batch of orders was not posted, or nobody knows");
+            trouble.log("posting a batch of orders failed, or its outcome is unknown");
             (trouble.action(), trouble.unavailable())
         });
         match results {
@@ -145,7 +145,7 @@ impl BatchWriter {
         }
     }
 
-    /// Posts a batch, again if somebody else was at the same rows.
+    /// Posts a batch, with retries after conflicts.
     async fn post_with_retry(
         &self,
         session: &PgSession<BatchStatements>,
@@ -168,12 +168,12 @@ impl BatchWriter {
             if error.action() != ErrorAction::Retry || attempts == ATTEMPTS_MAX {
                 return Err(error);
             }
-            error.log("a batch met another's and is tried again");
+            error.log("a batch conflicted with another transaction and is retried");
             sleep(backoff(attempts)).await;
         }
     }
 
-    /// Connects, as often as it takes, and answers meanwhile that there is no database.
+    /// Reconnects in a loop; meanwhile it fails queued orders with `Unreachable`.
     async fn reconnect(&mut self, queue: &mut mpsc::Receiver<WriterMessage>) -> LoopControl {
         self.unreachable.store(true, Ordering::Relaxed);
         loop {
@@ -194,7 +194,7 @@ impl BatchWriter {
                 return LoopControl::Stop;
             }
             if let Ok(session) = PgSession::open(&self.url).await {
-                tracing::info!("connected to the database again");
+                tracing::info!("reconnected to the database");
                 self.session = Some(session);
                 self.unreachable.store(false, Ordering::Relaxed);
                 return LoopControl::Continue;
@@ -204,10 +204,10 @@ impl BatchWriter {
     }
 }
 
-/// Takes what has queued up, once there is something; whether there was.
+/// Waits for the first request and takes all queued ones; false if the queue is closed.
 ///
-/// Those who were answered just now are about to ask again. They are let go first, for as long as more come: a larger
-/// batch costs each of its orders less, and where nobody else wants to run, giving way takes no time.
+/// Callers that were just answered are about to post again. The writer yields to them while more orders arrive: a
+/// larger batch costs less per order, and a yield costs no time when no other task is runnable.
 async fn gather(queue: &mut mpsc::Receiver<WriterMessage>, requests: &mut Vec<WriterMessage>) -> bool {
     if queue.recv_many(requests, BATCH_ORDERS_MAX).await == 0 {
         return false;
@@ -232,7 +232,7 @@ fn reply_unavailable(replies: Vec<oneshot::Sender<Result<Posted, PostError>>>, u
     }
 }
 
-/// How long to wait before try `tries + 1`: up to 2 ms, then 4, 8 …, never the same for two who met.
+/// Random backoff after attempt `attempts`: below 2 ms, then 4, 8 … 128 ms, so that colliding batches draw apart.
 fn backoff(attempts: u32) -> Duration {
     Duration::from_micros(random() % (1000 << attempts.min(7)))
 }

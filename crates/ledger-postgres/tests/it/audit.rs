@@ -1,4 +1,4 @@
-//! What an audit finds: each kind of row changed behind the bank's back.
+//! Audit findings: each kind of row is corrupted behind the bank's back.
 
 use pactolus_ledger::Ledger;
 use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
@@ -13,7 +13,7 @@ async fn audit_detects_every_corruption() {
         ("UPDATE pactolus.accounts SET saved = saved + 1", "is not the sum of its orders"),
         ("UPDATE pactolus.accounts SET orders = orders + 1", "is not the sum of its orders"),
         ("DELETE FROM pactolus.accounts", "is of an account that is not there"),
-        ("UPDATE pactolus.accounts SET player = 'somebody'", "has the id of another"),
+        ("UPDATE pactolus.accounts SET player = 'other'", "has the id of another"),
         ("UPDATE pactolus.orders SET coins = coins + 1 WHERE kind = 1", "is not what the rule makes"),
         ("DELETE FROM pactolus.orders WHERE number = 1", "is not what the rule makes"),
         ("UPDATE pactolus.orders SET bill_no = 'b' || bill_no WHERE kind = 0", "does not lead to its save"),
@@ -31,7 +31,7 @@ async fn audit_detects_every_corruption() {
             FROM pactolus.totals LIMIT 1",
             "which has no orders",
         ),
-        ("UPDATE pactolus.orders SET kind = 9", "an order holds what no order can"),
+        ("UPDATE pactolus.orders SET kind = 9", "an order has invalid columns"),
         ("UPDATE pactolus.accounts SET gifted = saved + presented + 1", "sums that no orders can make"),
     ];
     for (damage, finding) in cases {

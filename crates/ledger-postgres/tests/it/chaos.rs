@@ -1,4 +1,4 @@
-//! The database killed, the network cut, a standby promoted, each in the middle of everything.
+//! Fault injection under load: database killed, network cut, standby promoted.
 
 use std::time::{Duration, Instant};
 
@@ -23,13 +23,13 @@ async fn orders_survive_database_crashes() {
     }
     load.wait_acknowledged(1500).await;
     let report = load.stop().await;
-    assert!(report.unavailable > 0, "somebody was left without an answer");
+    assert!(report.unavailable > 0, "the fault interrupted no request");
     let node =
         PostgresStore::open(&cluster.url().parse().unwrap(), &PostgresSettings::default()).await.unwrap();
     report.assert_consistent(&node).await;
 }
 
-/// The callers of a node without a database are told so within a second, and served again when it is back.
+/// Without a database, calls fail within a second; service resumes when it is back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn unreachable_database_fails_fast() {
     let cluster = Cluster::start("");
@@ -42,9 +42,9 @@ async fn unreachable_database_fails_fast() {
     for bill in 2..200 {
         let begun = Instant::now();
         let answer = node.post(order(bill * 8 + 1), UnixMillis::new(0)).await;
-        // A second, and one more for a machine that is busy with other tests.
+        // One second, plus one for a machine that is busy with other tests.
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-        // Backends outlive their postmaster by a moment, and what they commit is there.
+        // Backends outlive their postmaster for a moment, and their commits are durable.
         if answer.is_ok() && !is_unreachable {
             applied += 1;
             continue;
@@ -52,17 +52,17 @@ async fn unreachable_database_fails_fast() {
         assert_eq!(answer, Err(PostError::Unavailable(Unavailable::Unreachable)));
         is_unreachable = true;
     }
-    assert!(is_unreachable, "without a database nothing is applied");
+    assert!(is_unreachable, "no call failed without a database");
     assert!(node.ready().await.is_err());
     tokio::task::block_in_place(|| cluster.restart());
     wait_ready(node).await;
     node.post(order(1), UnixMillis::new(0)).await.unwrap();
     let audit = node.audit().await.unwrap();
-    // What was answered is there; of what was not, the last of each lane may be.
+    // Every acknowledged order is there. Of the unacknowledged ones, the last of each writer may be.
     assert!(audit.is_clean() && (applied..=applied + 2).contains(&audit.orders), "{applied}: {audit:?}");
 }
 
-/// A database that takes connections and then says nothing holds no caller for longer.
+/// A database that accepts connections and then hangs blocks no caller for longer than the timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn hung_database_times_out() {
     let cluster = Cluster::start("");
@@ -97,13 +97,14 @@ async fn orders_survive_cut_connections() {
     let load = ClientLoad::start(&nodes, 100);
     load.wait_acknowledged(5000).await;
     let report = load.stop().await;
-    assert!(report.unavailable > 0, "somebody was left without an answer");
+    assert!(report.unavailable > 0, "the fault interrupted no request");
     let node =
         PostgresStore::open(&cluster.url().parse().unwrap(), &PostgresSettings::default()).await.unwrap();
     report.assert_consistent(&node).await;
 }
 
-/// Two servers, each commit on both before it is answered; then the first is no more, and the second takes over.
+/// Synchronous replication: each commit is on both servers before it is answered. The primary dies, and the standby
+/// takes over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn orders_survive_standby_promotion() {
     let primary = Cluster::start("synchronous_standby_names = 'second'");

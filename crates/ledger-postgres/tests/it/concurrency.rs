@@ -1,4 +1,4 @@
-//! Four nodes, one database, a hundred clients, and nothing that goes wrong.
+//! Concurrency without faults: four nodes, one database, a hundred clients.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ async fn four_nodes_apply_each_order_once() {
     report.assert_consistent(&fifth).await;
 }
 
-/// Each bill number is sent to all nodes at once: one applies it, the others say that it is there.
+/// Each bill number goes to all nodes at once: one applies it, the others replay or refuse it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn racing_nodes_apply_a_bill_no_once() {
     let database = Database::create();
@@ -36,7 +36,7 @@ async fn racing_nodes_apply_a_bill_no_once() {
         let mut posts = JoinSet::new();
         for (number, node) in nodes.iter().cloned().enumerate() {
             for repeat in 0..5_u64 {
-                // Some of the numbers for two accounts: the number makes one order all the same.
+                // Some of the numbers for two accounts; still, each number makes one order.
                 let mut order = order(round * 8 + 1);
                 if (number + usize::try_from(repeat).unwrap()) % 3 == 0 && round % 2 == 0 {
                     order.account.player = "another".parse().unwrap();
@@ -62,7 +62,7 @@ async fn racing_nodes_apply_a_bill_no_once() {
     assert_eq!(audit.orders, 40);
 }
 
-/// Many programs may migrate at once, and again.
+/// Concurrent and repeated migrations succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_migrations_succeed() {
     let database = Database::create();

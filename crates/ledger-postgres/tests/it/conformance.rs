@@ -1,4 +1,4 @@
-//! The engine passes the suite of the ledger, on a database of its own for each bank.
+//! Conformance suite of the ledger, on a separate database for each bank.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use pollster::block_on;
 use tokio::runtime::Runtime;
 
 struct PostgresEngine {
-    /// None only while it is opened again.
+    /// `None` only during a reopen.
     store: Option<PostgresStore>,
     runtime: Runtime,
     url: PostgresUrl,
@@ -18,7 +18,7 @@ struct PostgresEngine {
     _database: Database,
 }
 
-/// A machine that is busy with other tests may be slow; how fast a bank answers is not what this suite is about.
+/// A long timeout, because the machine may be busy with other tests and this suite does not test latency.
 fn settings() -> PostgresSettings {
     PostgresSettings { request_timeout: Duration::from_secs(60), ..PostgresSettings::default() }
 }
@@ -48,7 +48,7 @@ impl TestEngine for PostgresEngine {
         self.store = Some(self.runtime.block_on(PostgresStore::open(&self.url, &settings())).unwrap());
     }
 
-    // What is answered is where everybody reads it.
+    // The engine has no background work: an answered change is committed.
     fn flush_all(&mut self) {}
 }
 

@@ -1,4 +1,4 @@
-//! The engine on a real PostgreSQL.
+//! Integration tests of the engine on a real PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod audit;

@@ -1,7 +1,7 @@
-//! Several nodes on one database, and clients who choose a node at random and repeat their bill numbers at others.
+//! Load generator: clients that post to random nodes of one database, and repeat their bill numbers at other nodes.
 //!
-//! Whatever happens to the database, the network or a node: an order that was acknowledged is there for ever, none is
-//! applied twice, who cannot be told is told so, and nobody waits for ever.
+//! Invariants under any fault of the database, the network or a node: every acknowledged order is durable, no order
+//! is applied twice, an unknown outcome is reported as such, and no call hangs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use tokio::task::JoinSet;
 
 const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
-/// Longer than a caller ever waits, on a machine that is busy with other tests.
+/// Longer than any call may take, even on a machine that is busy with other tests.
 const HANG_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Few accounts, so that orders meet.
+/// Few accounts, so that orders contend.
 const PLAYERS: u64 = 7;
 
-/// A bank that several nodes share.
+/// Several nodes of one bank.
 pub(crate) struct Nodes {
     nodes: Vec<Arc<PostgresStore>>,
 }
 
 impl Nodes {
-    /// So many nodes on the database at `url`, which is migrated first.
+    /// Opens `count` nodes on the database at `url`, which is migrated first.
     pub(crate) async fn open(url: &str, count: usize) -> Self {
         let url: PostgresUrl = url.parse().unwrap();
         migrate(&url, None).await.unwrap();
@@ -44,19 +44,18 @@ impl Nodes {
         &self.nodes[usize::try_from(number % count).unwrap()]
     }
 
-    /// The first of them.
     pub(crate) fn first(&self) -> &PostgresStore {
         &self.nodes[0]
     }
 }
 
-/// Order `bill` of a client: gifts of few coins, and now and then a pay, a cancel of it, or a top-up.
+/// Order number `bill`: mostly small gifts, sometimes a pay, its cancel, or a top-up.
 pub(crate) fn order(bill: u64) -> Order {
     let amount = |coins| Amount::new(coins).unwrap();
     let (bill_no, kind) = match bill % 8 {
         0 => (bill, OrderKind::Save(amount(3))),
         5 => (bill, OrderKind::Pay(amount(2))),
-        // Of the pay just before it.
+        // Cancels the pay just before it.
         6 => (bill - 1, OrderKind::Cancel { window: Duration::from_secs(3600) }),
         _ => (bill, OrderKind::Present(amount(1 + bill % 5).into())),
     };
@@ -70,18 +69,18 @@ pub(crate) fn order(bill: u64) -> Order {
     Order { account, bill_no: format!("bill-{bill_no}").parse().unwrap(), kind, memo: Memo::default() }
 }
 
-/// What clients were told.
+/// Answers that clients got.
 #[derive(Default)]
 pub(crate) struct LoadReport {
-    /// How often each order was told to be applied now.
+    /// Number of `Applied` answers by order.
     applied: HashMap<u64, u32>,
-    /// The orders that somebody was told are there, now or before.
+    /// Orders answered with `Applied` or `Replayed`.
     pub(crate) acknowledged: Vec<u64>,
-    /// How often somebody was told that the bank cannot say.
+    /// Number of `Unavailable` answers.
     pub(crate) unavailable: u64,
 }
 
-/// Clients that post orders at nodes of their choice until they are told to stop.
+/// Clients that post orders to random nodes until stopped.
 pub(crate) struct ClientLoad {
     clients: JoinSet<LoadReport>,
     stop: Arc<Semaphore>,
@@ -89,7 +88,7 @@ pub(crate) struct ClientLoad {
 }
 
 impl ClientLoad {
-    /// A hundred clients. Each order is posted by two or three of them, at about the same time, mostly at different
+    /// Starts `clients` clients. Two or three of them post each order, at about the same time, mostly to different
     /// nodes.
     pub(crate) fn start(nodes: &Nodes, clients: u64) -> Self {
         let (stop, acknowledged) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
@@ -103,9 +102,9 @@ impl ClientLoad {
                 let mut report = LoadReport::default();
                 while !stop.is_closed() {
                     let ticket = next.fetch_add(1, Ordering::Relaxed);
-                    // The same order comes up again within the next turns, at another client.
+                    // The same order comes up again within the next tickets, at another client.
                     let bill = ticket / 3 + ticket % 3;
-                    // A walk over the nodes that no two clients share; a seed would not make it the same each time.
+                    // A different walk over the nodes for each client; a fixed seed would not make runs reproducible.
                     let node = nodes.node(ticket.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 ^ client);
                     if post(node, bill, &mut report).await {
                         acknowledged.add_permits(1);
@@ -117,18 +116,22 @@ impl ClientLoad {
         Self { clients: set, stop, acknowledged }
     }
 
-    /// Waits until so many orders more were acknowledged.
+    /// Waits for this many further acknowledged orders.
     pub(crate) async fn wait_acknowledged(&self, orders: u32) {
         let permits = self.acknowledged.acquire_many(orders);
-        tokio::time::timeout(Duration::from_secs(60), permits).await.expect("orders go on").unwrap().forget();
+        tokio::time::timeout(Duration::from_secs(60), permits)
+            .await
+            .expect("orders are acknowledged")
+            .unwrap()
+            .forget();
     }
 
-    /// Forgets what was acknowledged so far.
+    /// Resets the count of acknowledged orders.
     pub(crate) fn reset_count(&self) {
         self.acknowledged.forget_permits(usize::MAX >> 4);
     }
 
-    /// Tells the clients to stop, and gathers what they were told.
+    /// Stops the clients, and merges their reports.
     pub(crate) async fn stop(self) -> LoadReport {
         self.stop.close();
         let mut total = LoadReport::default();
@@ -143,20 +146,20 @@ impl ClientLoad {
     }
 }
 
-/// Posts an order, and notes what was told; whether it is there.
+/// Posts an order, and records its answer; returns whether it was acknowledged.
 async fn post(node: &PostgresStore, bill: u64, report: &mut LoadReport) -> bool {
     let start = Instant::now();
     let answer = node.post(order(bill), NOW).await;
-    assert!(start.elapsed() < HANG_TIMEOUT, "nobody waits for ever");
+    assert!(start.elapsed() < HANG_TIMEOUT, "a call hung");
     match answer {
         Ok(Posted::Applied(_)) => *report.applied.entry(bill).or_default() += 1,
         Ok(Posted::Replayed { .. }) => {}
-        // A pay of coins that are not there, or a cancel of a pay that is not.
+        // A pay above the balance, or a cancel of a pay that does not exist.
         Err(PostError::Refused(_)) => return false,
         Err(PostError::Unavailable(unavailable)) => {
-            assert_ne!(unavailable, Unavailable::Failed, "nothing is wrong with the bank itself");
+            assert_ne!(unavailable, Unavailable::Failed, "the store itself is healthy");
             report.unavailable += 1;
-            // A caller that is told so pauses before it repeats; here, as long as another takes its turn.
+            // Real callers back off before a retry; here a yield is enough.
             tokio::task::yield_now().await;
             return false;
         }
@@ -166,13 +169,13 @@ async fn post(node: &PostgresStore, bill: u64, report: &mut LoadReport) -> bool 
 }
 
 impl LoadReport {
-    /// Nothing acknowledged is missing, nothing was applied twice, and the books are right, on whichever node.
+    /// Asserts on any node: no acknowledged order is missing, none was applied twice, and the audit is clean.
     pub(crate) async fn assert_consistent(mut self, node: &PostgresStore) {
         self.acknowledged.sort_unstable();
         self.acknowledged.dedup();
         assert!(self.applied.values().all(|times| *times == 1), "an order was applied twice");
         let mut reads = JoinSet::new();
-        // A sample says as much as all of them; the audit looks at every one.
+        // A sample is enough, because the audit checks every order.
         let some = self.acknowledged.len().div_ceil(500).max(1);
         let sample: Vec<_> = self.acknowledged.iter().copied().step_by(some).collect();
         for bill in sample {
@@ -192,12 +195,12 @@ impl LoadReport {
     }
 }
 
-/// Waits until a node takes orders.
+/// Waits until a node accepts orders.
 pub(crate) async fn wait_ready(node: &PostgresStore) {
     let begun = Instant::now();
     while node.ready().await.is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "service returns by itself");
-        // Nothing tells when a database is back but asking it.
+        assert!(begun.elapsed() < Duration::from_secs(30), "the node does not recover");
+        // There is no notification of recovery, so this polls.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

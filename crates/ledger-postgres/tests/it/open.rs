@@ -1,4 +1,4 @@
-//! What is refused when a bank is opened, in words that say what to do.
+//! Refusals when a bank is opened, with messages that say what to do.
 
 use pactolus_ledger_postgres::{Distribution, PostgresSettings, PostgresStore, PostgresUrl, migrate};
 use pactolus_test_postgres::{Database, execute};
@@ -32,7 +32,7 @@ async fn connect_error_hides_the_password() {
     assert!(!words.contains("s3cret"), "{words}");
 }
 
-/// There is no Citus here: what would be run is looked at, and that it is asked of tables that there are.
+/// No Citus is available here: this only checks that the statements cover every table.
 #[test]
 fn citus_distributes_tables_by_partition() {
     let statements = Distribution::Citus.statements();

@@ -1,4 +1,4 @@
-//! A network that breaks: a TCP proxy in front of a database, which cuts connections in the middle of messages.
+//! Flaky network: a TCP proxy in front of the database that cuts connections in the middle of messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,15 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A proxy on a port of its own.
 pub(crate) struct FlakyProxy {
     port: u16,
-    /// How many bytes a connection may carry before it is cut, give or take; with 0, as many as it likes.
+    /// Approximate bytes that a connection may carry before it is cut; 0 is unlimited.
     budget: watch::Sender<u64>,
 }
 
 impl FlakyProxy {
-    /// Passes on what comes to it to a port of this machine, until it is told otherwise.
+    /// Forwards connections to a port of this machine.
     pub(crate) async fn start(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -25,7 +24,7 @@ impl FlakyProxy {
                 let (near, _) = listener.accept().await.unwrap();
                 let watched = watched.clone();
                 tokio::spawn(async move {
-                    // Where nobody listens, whoever connected is cut off at once.
+                    // If nothing listens at the target, the client is disconnected at once.
                     if let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await {
                         relay(near, far, number, watched).await;
                     }
@@ -39,13 +38,13 @@ impl FlakyProxy {
         self.port
     }
 
-    /// From now on every connection is cut after some number of bytes near this one, another number each.
+    /// From now on, cuts every connection after a number of bytes near this one, which varies by connection.
     pub(crate) fn cut_after(&self, bytes: u64) {
         self.budget.send_replace(bytes);
     }
 }
 
-/// Carries bytes both ways until one side ends or the budget is spent; then both are closed.
+/// Forwards bytes both ways until one side ends or the budget is spent, then closes both.
 async fn relay(near: TcpStream, far: TcpStream, number: u64, watched: watch::Receiver<u64>) {
     let carried = Arc::new(AtomicU64::new(0));
     let ((near_reads, near_writes), (far_reads, far_writes)) = (near.into_split(), far.into_split());
@@ -68,10 +67,10 @@ async fn forward(
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
         let forwarded = carried.fetch_add(u64::try_from(read).unwrap(), Ordering::Relaxed);
         let budget = *watched.borrow();
-        // From half of it to one and a half: no two connections in a row are cut at the same place.
+        // Between half and one and a half of the budget, so that consecutive connections are cut at different places.
         let cut_at = budget / 2 + (number * 7919) % budget.max(1);
         if budget > 0 && forwarded > cut_at {
-            // What fits is passed on, so that a message is cut in two.
+            // Half of the bytes are forwarded, so that a message is torn.
             let _ = to.write_all(&bytes[..read / 2]).await;
             return;
         }
