@@ -1,7 +1,7 @@
-//! The embedded engine by itself, at several sizes: each in a store and in processes of its own.
+//! The embedded engine alone, at several sizes. Each size has a store and processes of its own.
 //!
-//! One process posts, and is killed. Another opens what it left, lets the store do whatever is left to do, and ends in
-//! order. A third opens it again.
+//! The first process posts orders and is killed. The second opens the store, flushes and merges it, and shuts down
+//! gracefully. The third opens it again.
 
 pub(crate) mod open;
 pub(crate) mod post;
@@ -22,16 +22,15 @@ use pactolus_reports::machine::process::wait_until_idle;
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
 
-/// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// How many orders to post, one size after the other [default: 1, 10 and 50 million; 200,000 with --quick]
+    /// Orders to post, one size after the other [default: 1, 10 and 50 million; 200,000 with --quick]
     #[arg(long, value_delimiter = ',')]
     orders: Vec<u64>,
-    /// How many players they are spread over [default: 1,000,000; 100,000 with --quick]
+    /// Players that the orders are spread over [default: 1,000,000; 100,000 with --quick]
     #[arg(long)]
     players: Option<u64>,
-    /// How many orders wait at once [default: 4096]
+    /// Orders in flight at once [default: 4096]
     #[arg(long)]
     waiting: Option<u64>,
     /// Audits the books at the end, which holds all accounts in memory
@@ -39,33 +38,32 @@ pub(crate) struct Args {
     audit: bool,
 }
 
-/// One size.
+/// The figures of one size. The fields are the JSON names in `docs/performance.json`.
 #[derive(Serialize)]
 struct EngineReport {
     orders: u64,
     players: u64,
     waiting: u64,
     orders_per_second: f64,
-    /// For each fifth of the orders.
+    /// Throughput in each fifth of the orders.
     orders_per_second_by_fifths: [f64; 5],
     posted: PostReport,
     opened_after_a_kill_s: f64,
     opened_after_an_end_s: f64,
-    /// What the process took that opened the store after the kill and merged its views.
+    /// Peak memory of the process that opened the store after the kill and merged its views.
     peak_memory_of_opening_bytes: u64,
     disk_bytes_per_order: f64,
-    /// For each of the store's folders.
+    /// By folder of the store.
     disk_bytes: BTreeMap<String, u64>,
     audit_findings: Option<usize>,
 }
 
-/// So many that each fifth of them is several times what waits at once.
+/// Keeps each fifth of the orders several times larger than the orders in flight.
 const ORDERS_MIN: u64 = 100_000;
 
-/// How long a store may go on merging after its last order before the benchmark goes on without it.
+/// Limit for the merges after the last order. Then the benchmark continues and notes that the store is not idle.
 const MERGE_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// Measures one size after the other.
 pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(1_000_000, 100_000));
     let waiting = arguments.waiting.unwrap_or(4096);
@@ -75,7 +73,7 @@ pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<Re
     };
     let mut measured = Vec::new();
     for orders in sizes {
-        ensure!(orders >= ORDERS_MIN, "with fewer than {ORDERS_MIN} orders there is nothing to measure");
+        ensure!(orders >= ORDERS_MIN, "--orders must be at least {ORDERS_MIN}");
         eprintln!("engine: {orders} orders, {players} players");
         let folder = options.temp_dir()?;
         measured.push(measure(folder.path(), &post::Args::new(orders, players, waiting), arguments.audit)?);
@@ -93,7 +91,7 @@ fn measure(folder: &Path, post_args: &post::Args, audit: bool) -> anyhow::Result
     let opened_after_kill: OpenReport = opener.receive()?;
     let flushed: FlushReport = opener.receive()?;
     if !wait_until_idle(opener.pid(), MERGE_TIMEOUT)? {
-        eprintln!("  the store has not come to rest; bytes on disk are those of now");
+        eprintln!("  the store is still merging; bytes on disk are those of now");
     }
     opener.shutdown()?;
     let disk_bytes = bytes_by_folder(&store)?;
@@ -136,7 +134,7 @@ fn bytes_by_folder(store: &Path) -> std::io::Result<BTreeMap<String, u64>> {
     Ok(bytes)
 }
 
-/// A column for each size.
+/// One column for each size.
 fn table(sizes: &[EngineReport]) -> String {
     let mut headings = vec![String::new()];
     headings.extend(sizes.iter().map(|size| format!("{} orders", format_number(to_f64(size.orders), 0))));

@@ -1,8 +1,7 @@
-//! Presents over HTTP, as a game's back end sends them: signed, each with a bill number of its own, on connections
-//! that are kept.
+//! Signed presents over HTTP on keep-alive connections, each with its own bill number, as a back end sends them.
 //!
-//! In turn with them, routes of the same program that do less, so that the price of a present can be split: what it is
-//! to parse, to verify, to post, and to be a bank around that. The server is a process of its own. Requests are signed
+//! Interleaved with routes of the same program that do less. The differences split the cost of a present into
+//! parsing, verifying, posting, and the bank around them. The server is a separate process. Requests are signed
 //! before the clock starts.
 
 pub(crate) mod route;
@@ -19,24 +18,23 @@ use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::MarkdownTable;
 
-/// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// How many connections are kept, one count after the other; one request waits on each [default: 64 and 256]
+    /// Keep-alive connections, one count after the other; each has one request in flight [default: 64 and 256]
     #[arg(long, value_delimiter = ',')]
     connections: Vec<usize>,
-    /// How many players the presents are spread over [default: 100,000; 2,000 with --quick]
+    /// Players that the presents are spread over [default: 100,000; 2,000 with --quick]
     #[arg(long)]
     players: Option<u64>,
-    /// How many requests one measurement sends [default: 250,000; 10,000 with --quick]
+    /// Requests in one measurement [default: 250,000; 10,000 with --quick]
     #[arg(long)]
     requests: Option<u64>,
-    /// How often all routes are measured in turn [default: 9; 3 with --quick]
+    /// Rounds; each measures all routes once [default: 9; 3 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
 }
 
-/// The routes, from the one that does least to the one that does all.
+/// In the order of the work they do, the least first.
 const ROUTES: [Route; 4] = [Route::Null, Route::Verified, Route::Posted, Route::Present];
 
 #[derive(Serialize)]
@@ -53,7 +51,7 @@ struct ConnectionStats {
     routes: Vec<RouteStats>,
 }
 
-/// What a route came to, round by round, beside the first of those it was measured in turn with.
+/// The figures of one route over all rounds. `over_null` is relative to the first route of the same rounds.
 #[derive(Serialize)]
 pub(crate) struct RouteStats {
     route: Route,
@@ -68,7 +66,7 @@ pub(crate) struct RouteStats {
     rounds: Vec<RouteSample>,
 }
 
-/// Measures the routes in turn, with one count of connections after the other.
+/// Measures the routes interleaved, for one count of connections after the other.
 pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let requests = arguments.requests.unwrap_or(options.pick(250_000, 10_000));
@@ -90,7 +88,7 @@ pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<Re
     ReportSection::new("http", figures.table(), &figures)
 }
 
-/// Measures routes in turn, the first of them being what the others are compared with.
+/// Measures routes interleaved. The first is the baseline of the ratios.
 pub(crate) fn measure_routes(
     server: &mut ServerProcess,
     routes: &[Route],
@@ -151,7 +149,6 @@ pub(crate) const HEADINGS: [&str; 8] = [
 ];
 
 impl RouteStats {
-    /// A row of a table.
     pub(crate) fn table_row(&self, connections: &str, goal: &str) -> [String; 8] {
         let over_null =
             if self.route == Route::Null { String::new() } else { format!("{:.2}", self.over_null) };

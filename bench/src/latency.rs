@@ -1,5 +1,7 @@
-//! How long presents take over HTTP: one that comes alone, beside what this disk's sync takes; and all of them at half
-//! of the most that is possible, which is measured just before, with every wait counted from when a present was due.
+//! Latency of presents over HTTP, unloaded and at half of the maximum throughput.
+//!
+//! Unloaded: one client, interleaved with syncs of the same disk. Half load: the maximum is measured just before, and
+//! latency counts from the time a present was due.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -20,25 +22,24 @@ use pactolus_reports::machine::disk::{RECORD_BYTES, SyncProbe};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number};
 
-/// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// How many presents come alone, one after the other, in one measurement [default: 300; 100 with --quick]
+    /// Presents of one client, one after the other, in one measurement [default: 300; 100 with --quick]
     #[arg(long)]
     alone: Option<u64>,
-    /// How often presents and syncs are measured in turn [default: 51; 5 with --quick]
+    /// Rounds; each measures presents and syncs once [default: 51; 5 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
-    /// How many presents find out what is the most [default: 1,000,000; 20,000 with --quick]
+    /// Presents that measure the maximum throughput [default: 1,000,000; 20,000 with --quick]
     #[arg(long)]
     requests: Option<u64>,
-    /// How many minutes presents come at half of that [default: 10; a twelfth of one with --quick]
+    /// Minutes at half of that throughput [default: 10; a twelfth of one with --quick]
     #[arg(long)]
     minutes: Option<f64>,
-    /// How many connections they come on [default: 256]
+    /// Connections that send the presents [default: 256]
     #[arg(long)]
     connections: Option<usize>,
-    /// How many players the presents are spread over [default: 100,000; 2,000 with --quick]
+    /// Players that the presents are spread over [default: 100,000; 2,000 with --quick]
     #[arg(long)]
     players: Option<u64>,
 }
@@ -49,7 +50,7 @@ struct LatencyReport {
     half: HalfLoadLatency,
 }
 
-/// Presents that come alone, and syncs of the disk, in turn.
+/// Presents of one client, interleaved with syncs of the disk.
 #[derive(Serialize)]
 struct UnloadedLatency {
     presents: u64,
@@ -62,20 +63,20 @@ struct UnloadedLatency {
     p99_over_fdatasync: Spread,
 }
 
-/// Presents at half of the most.
+/// Presents at half of the maximum throughput.
 #[derive(Serialize)]
 struct HalfLoadLatency {
     connections: usize,
     most_per_second: f64,
-    /// How many were due a second.
+    /// Presents due per second.
     per_second: f64,
-    /// How many were answered, all of them.
+    /// Presents sent. All of them were answered.
     presents: u64,
     minutes: f64,
     latency: Latency,
 }
 
-/// Measures both, on one server.
+/// Measures both on one server.
 pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));
     let folder = options.temp_dir()?;
@@ -94,7 +95,7 @@ enum TimedOperation {
     Fdatasync,
 }
 
-/// Measures one client that sends a present, waits for the answer, and sends the next.
+/// Measures one client that sends a present, waits for the reply, and sends the next.
 fn measure_unloaded(
     arguments: &Args,
     options: &SuiteOptions,
@@ -134,7 +135,7 @@ fn measure_unloaded(
     })
 }
 
-/// Finds out the most that is possible, and measures at half of it.
+/// Measures the maximum throughput, and then latency at half of it.
 fn measure_half_load(
     arguments: &Args,
     options: &SuiteOptions,
@@ -147,7 +148,7 @@ fn measure_half_load(
     let per_second = most_per_second / 2.0;
     eprintln!("latency: {per_second:.0} presents a second for {minutes:.1} minutes");
     let schedule = Schedule::new(per_second, Duration::from_secs_f64(minutes.max(0.0) * 60.0));
-    // Each connection makes one more than it sends.
+    // Each connection prepares one request more than it sends.
     let numbers = server.reserve_numbers(schedule.count() + connections as u64);
     let presents = PresentRequests { host: server.address.clone(), workload: server.workload.clone() };
     let latencies = schedule.send(&server.address, connections, &presents, numbers.start)?;
@@ -161,7 +162,7 @@ fn measure_half_load(
     })
 }
 
-/// A client without anything that could wake it late.
+/// A blocking client: no runtime delays its wake-ups.
 struct BlockingClient {
     stream: TcpStream,
     reader: ResponseReader,
@@ -175,7 +176,7 @@ impl BlockingClient {
         Ok(Self { stream, reader: ResponseReader::default(), request: Vec::new() })
     }
 
-    /// How long it takes until gift `number` is given; signing it does not count.
+    /// Round trip of gift `number`. Signing is not counted.
     fn time_present(&mut self, server: &ServerProcess, number: u64) -> anyhow::Result<Duration> {
         self.request.clear();
         Route::Present.write_request(&server.address, &server.workload, number, &mut self.request);

@@ -1,7 +1,7 @@
-//! The load: requests that were made beforehand, one waiting on each connection, all sent as soon as they can be.
+//! Closed-loop load: prepared requests, one in flight on each connection, sent as fast as replies arrive.
 //!
-//! It shares the cores with what it measures, so it does as little as it can: one write and one read for a request,
-//! into memory that is there already, and the same for every route. A load at a fixed rate is in [`schedule`].
+//! It shares the cores with the server, so it does as little as it can: one write and one read for a request, into
+//! preallocated memory, and the same for every route. [`schedule`] has a load at a fixed rate.
 
 pub(crate) mod response;
 pub(crate) mod schedule;
@@ -20,21 +20,21 @@ use tokio::runtime::Builder;
 use self::response::ResponseReader;
 use pactolus_reports::latency::LatencySamples;
 
-/// How many threads send, each for its own connections: as many as there are cores on the machine that the goals are
-/// for, and each with a runtime of its own, so that none wakes another.
+/// Threads that send, each with its own connections and runtime, so that none wakes another. As many as the cores of
+/// the machine that the goals are for.
 const SENDER_THREADS: usize = 2;
 
-/// Requests as they go out, head and body, one after the other in memory.
+/// Requests as they are sent, head and body, one after the other in memory.
 pub(crate) struct PreparedRequests {
     bytes: Vec<u8>,
-    /// Where each ends.
+    /// End offset of each request.
     ends: Vec<usize>,
-    /// How every answer's body must begin.
+    /// Required start of every reply's body.
     expected_prefix: &'static [u8],
 }
 
 impl PreparedRequests {
-    /// Those with these numbers; `write` adds one to the bytes.
+    /// `write` appends the request of one number to the bytes.
     pub(crate) fn new(
         numbers: Range<u64>,
         expected: &'static [u8],
@@ -55,13 +55,12 @@ impl PreparedRequests {
     }
 }
 
-/// What sending came to.
 pub(crate) struct LoadResult {
     pub(crate) elapsed: Duration,
     pub(crate) latencies: LatencySamples,
 }
 
-/// Sends all requests on so many connections; every one has to be answered as is expected.
+/// Sends all requests on that many connections. A reply that does not start as expected is an error.
 pub(crate) fn send(
     address: &str,
     requests: PreparedRequests,
@@ -84,7 +83,6 @@ pub(crate) fn send(
     Ok(LoadResult { elapsed: begun.elapsed(), latencies })
 }
 
-/// Sends from this thread, on these connections.
 fn send_on_this_thread(
     connections: Vec<StdStream>,
     requests: &Arc<PreparedRequests>,
@@ -114,9 +112,9 @@ fn send_on_this_thread(
     })
 }
 
-/// Connections to keep; all of them are there before the clock starts.
+/// Opens all connections before the clock starts.
 fn connect(address: &str, count: usize) -> anyhow::Result<Vec<StdStream>> {
-    ensure!(count > 0, "requests need a connection to be sent on");
+    ensure!(count > 0, "--connections must be at least 1");
     let connect = |_| {
         let stream = StdStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -126,19 +124,19 @@ fn connect(address: &str, count: usize) -> anyhow::Result<Vec<StdStream>> {
     (0..count).map(connect).collect()
 }
 
-/// A connection that is kept, with the memory that answers are read into.
+/// A keep-alive connection with its read buffer.
 struct LoadConnection {
     stream: TcpStream,
     reader: ResponseReader,
 }
 
 impl LoadConnection {
-    /// In the runtime of the thread that calls it.
+    /// Registers with the runtime of the calling thread.
     fn new(stream: StdStream) -> std::io::Result<Self> {
         Ok(Self { stream: TcpStream::from_std(stream)?, reader: ResponseReader::default() })
     }
 
-    /// Sends a request and waits for its answer, whose body must begin as expected.
+    /// Sends a request and waits for its reply. The reply's body must start with `expected`.
     async fn exchange(&mut self, request: &[u8], expected: &[u8]) -> anyhow::Result<()> {
         self.stream.write_all(request).await?;
         self.reader.reset();

@@ -1,13 +1,12 @@
-//! What the bank takes and how long: measured on the real engine and the real server, told as tables and as JSON.
+//! Benchmarks of the real engine and the real server: throughput, latency, CPU, memory, disk.
 //!
-//! It is a program of its own, and not a test, because how long something takes is not right or wrong.
-//! Where it compares, it measures in turn in one run ([`pactolus_reports::interleave`]); what it finds is kept by
-//! [`pactolus_reports::report`].
-//! What is measured must not be made easier here: every present is signed, new, and on disk before it is answered.
+//! A program and not a test, because a duration is neither right nor wrong.
+//! Comparisons are interleaved in one run ([`pactolus_reports::interleave`]); [`pactolus_reports::report`] writes the
+//! figures to `docs/performance.md`.
+//! Invariant: the benchmark makes nothing easier. Every present is signed, new, and on disk before its reply.
 //!
-//! To add a part: a module with its `Args` and its `run`, which gives back a [`ReportSection`], a variant of
-//! [`Benchmark`], and its arm in [`Benchmark::run`]; then its comments and the prose around them in
-//! `docs/performance.md`.
+//! To add a benchmark: a module with its `Args` and a `run` that returns a [`ReportSection`], a variant of
+//! [`Benchmark`], its arm in [`Benchmark::run`], and its markers and prose in `docs/performance.md`.
 
 mod engine;
 mod http;
@@ -28,7 +27,7 @@ use pactolus_reports::report::ReportSection;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures the bank: everything, or one part.
+/// Measures the bank: everything, or one benchmark.
 #[derive(Parser)]
 #[command(name = "bench", bin_name = "cargo xtask bench")]
 struct Cli {
@@ -46,35 +45,35 @@ enum BenchCommand {
     Worker(WorkerCommand),
 }
 
-/// The parts, in the order in which the whole suite runs them: the quickest first.
+/// In the order in which the whole suite runs them, the quickest first.
 #[derive(Subcommand)]
 enum Benchmark {
-    /// What verifying a present takes, beside the two HMACs that it cannot do without
+    /// CPU time to verify a present, compared with its two HMACs
     Signatures(signatures::Args),
-    /// Signed durable presents a second over HTTP, in turn with routes of the same program that do less
+    /// Throughput of signed durable presents over HTTP, interleaved with routes of the same program that do less
     Http(http::Args),
-    /// Balances and pages of statements a second over HTTP, in turn with a route that only parses
+    /// Throughput of balance and statement queries over HTTP, interleaved with a route that only parses
     Reads(reads::Args),
-    /// Orders a second through the embedded engine, without HTTP; its memory, its disk, and how fast it opens
+    /// Throughput of the embedded engine without HTTP; its memory, its disk, and how fast it opens
     Engine(engine::Args),
-    /// How long a present takes that comes alone, and how long they take at half of the most that is possible
+    /// Latency of presents, unloaded and at half of the maximum throughput
     Latency(latency::Args),
-    /// Presents a second on PostgreSQL, by one node and by two, in turn with a ledger that pgbench drives
+    /// Throughput of presents on PostgreSQL, by one node and by two, interleaved with a ledger that pgbench drives
     ///
-    /// It is not a part of the whole suite, which needs no database.
+    /// Not a part of the whole suite, which needs no database.
     Postgres(postgres::Args),
 }
 
-/// Processes that a part starts beside itself.
+/// Processes that a benchmark starts.
 #[derive(Subcommand)]
 enum WorkerCommand {
     /// Serves a bank
     #[command(hide = true)]
     Serve(http::server::Args),
-    /// Posts orders, and waits to be killed
+    /// Posts orders and waits to be killed
     #[command(hide = true)]
     Post(engine::post::Args),
-    /// Opens a store, and closes it when it is told to
+    /// Opens a store and closes it on shutdown
     #[command(hide = true)]
     Open(engine::open::Args),
 }
@@ -90,7 +89,7 @@ fn main() -> anyhow::Result<()> {
     let mut sections = Vec::new();
     for part in benchmarks {
         let part = part.run(&options)?;
-        // At once, because the next part takes minutes and may be interrupted.
+        // Saved at once: the next benchmark takes minutes and may be interrupted.
         options.save_section(&part, &circumstances)?;
         sections.push(part);
     }

@@ -1,8 +1,8 @@
-//! Presents over HTTP on PostgreSQL, by one node and by two, in turn with a ledger that somebody would write by hand:
-//! two tables, and one statement for each order, which `pgbench` sends to the same server.
+//! Presents over HTTP on PostgreSQL, by one node and by two, interleaved with a hand-written ledger: two tables and
+//! one statement for each order, which `pgbench` sends to the same server.
 //!
-//! The server is set as PostgreSQL is by default, so what is answered is durable. Nodes, load and database share the
-//! machine, while `pgbench` has no HTTP to speak and nothing to verify.
+//! The server has PostgreSQL's default settings, so a replied order is durable. Nodes, load and database share the
+//! machine. `pgbench` speaks no HTTP and verifies nothing.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,30 +23,28 @@ use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, format_number, to_f64};
 
-/// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// How many connections are kept, to all nodes together; one request waits on each [default: 256]
+    /// Keep-alive connections to all nodes together; each has one request in flight [default: 256]
     #[arg(long)]
     connections: Option<usize>,
-    /// How many players there are, and accounts of the other ledger [default: 100,000; 2,000 with --quick]
+    /// Players, and accounts of the hand-written ledger [default: 100,000; 2,000 with --quick]
     #[arg(long)]
     players: Option<u64>,
-    /// How many presents one measurement sends [default: 100,000; 5,000 with --quick]
+    /// Presents in one measurement [default: 100,000; 5,000 with --quick]
     #[arg(long)]
     requests: Option<u64>,
-    /// How often all are measured in turn [default: 5; 2 with --quick]
+    /// Rounds; each measures every ledger once [default: 5; 2 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
-    /// How many clients pgbench is [default: 64]
+    /// Clients of pgbench [default: 64]
     #[arg(long)]
     pgbench_clients: Option<usize>,
-    /// How long pgbench runs in each round, in seconds [default: 5; 1 with --quick]
+    /// Seconds that pgbench runs in each round [default: 5; 1 with --quick]
     #[arg(long)]
     pgbench_s: Option<u64>,
 }
 
-/// What is measured in turn.
 #[derive(Clone, Copy)]
 enum LedgerSetup {
     OneNode,
@@ -54,12 +52,12 @@ enum LedgerSetup {
     TwoNodes,
 }
 
-/// What a measurement came to.
+/// One measurement of one ledger.
 #[derive(Clone, Copy, Serialize)]
 struct PostgresSample {
     per_second: f64,
     wal_bytes_per_order: f64,
-    /// Of posting; sessions are read by statements of their own, some hundred at once.
+    /// Of posting only. Sessions are read by separate statements, some hundred at once.
     round_trips_per_order: f64,
 }
 
@@ -73,14 +71,14 @@ struct PostgresReport {
     one_node: LedgerStats,
     by_hand: LedgerStats,
     two_nodes: LedgerStats,
-    /// What is on disk for an order in each table, its index included.
+    /// Bytes on disk for one row of each table, indexes included.
     order_bytes: f64,
     bill_bytes: f64,
     account_bytes: f64,
     session_bytes: f64,
 }
 
-/// What one of them came to, round by round.
+/// The figures of one ledger over all rounds.
 #[derive(Serialize)]
 struct LedgerStats {
     per_second: Spread,
@@ -106,7 +104,7 @@ pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<Re
         seconds: arguments.pgbench_s.unwrap_or(options.pick(5, 1)),
     };
     let url = cluster.url();
-    // The second node's gifts are numbered from where the first will never come.
+    // The second node's gift numbers start far above the first one's.
     let node = |first| {
         ServerProcess::start_without_login(url.as_ref(), PresentWorkload::for_players(players), first)
     };
@@ -162,7 +160,7 @@ impl LedgerSetup {
     }
 }
 
-/// Sends so many presents, spread over nodes.
+/// Sends that many presents, split among the nodes.
 fn measure_presents(
     cluster: &Cluster,
     nodes: &mut [ServerProcess],
@@ -188,17 +186,17 @@ fn measure_presents(
         })?;
         Ok((per_second, to_f64(per_node) * to_f64(u64::try_from(count)?)))
     })?;
-    // The statements that lock and read are sent at once, and so are those that write and the commit.
+    // The locking and reading statements are one round trip; the writing ones and the commit are another.
     measured.round_trips_per_order = 2.0 * to_f64(transactions()? - before) / to_f64(requests);
     Ok(measured)
 }
 
-/// Runs what says how many orders a second it made, and how many, and looks what the server wrote for it.
+/// Measures the WAL bytes of `run`, which returns its orders per second and its count of orders.
 fn measure_wal(
     cluster: &Cluster,
     run: impl FnOnce() -> anyhow::Result<(f64, f64)>,
 ) -> anyhow::Result<PostgresSample> {
-    // What others left to do is not this one's to pay for.
+    // Dirty pages of earlier measurements must not be charged to this one.
     execute(&cluster.url(), "CHECKPOINT");
     let before = query_scalar(&cluster.url(), "SELECT pg_current_wal_lsn()");
     let (per_second, orders) = run()?;
@@ -264,7 +262,7 @@ impl PostgresReport {
     }
 }
 
-/// The ledger that somebody would write by hand.
+/// Hand-written ledger that pgbench drives.
 struct HandWrittenLedger {
     pgbench: PathBuf,
     port: u16,
@@ -274,7 +272,7 @@ struct HandWrittenLedger {
 }
 
 impl HandWrittenLedger {
-    /// Makes its tables, and the script that gives.
+    /// Creates its tables, and the pgbench script that presents coins.
     fn create_tables(cluster: &Cluster, players: u64) -> anyhow::Result<NamedTempFile> {
         execute(
             &cluster.url(),
@@ -288,7 +286,7 @@ impl HandWrittenLedger {
                  ANALYZE by_hand.accounts"
             ),
         );
-        // As a careful hand would: a bill number that is there changes nothing, and the answer is the balance.
+        // Idempotent: a known bill number changes nothing. The reply is the balance.
         let script = format!(
             "\\set player random(1, {players})\n\
              \\set bill random(1, 1000000000000000)\n\
@@ -321,10 +319,10 @@ impl HandWrittenLedger {
     }
 }
 
-/// The figure that stands after these words at the beginning of a line.
+/// The number after `label` at the start of a line.
 fn number_after(stdout: &str, label: &str) -> anyhow::Result<f64> {
     let line = stdout.lines().find_map(|line| line.strip_prefix(label));
-    let line = line.with_context(|| format!("pgbench tells no {label:?}: {stdout}"))?;
+    let line = line.with_context(|| format!("the output of pgbench lacks {label:?}: {stdout}"))?;
     let end = line.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(line.len());
     Ok(line[..end].parse()?)
 }

@@ -1,7 +1,7 @@
-//! Reads over HTTP: a player's balance, as a back end asks for it, and a page of a statement, as an operator does.
+//! Reads over HTTP: a player's balance, as a back end queries it, and a page of a statement, as an operator does.
 //!
-//! In turn with the route that only parses. The store has orders enough that pages are full, and was opened after
-//! they were posted, so that they are looked up where they are kept and not among those that just came.
+//! Interleaved with the route that only parses. The store has enough orders for full pages. It was reopened after the
+//! orders were posted, so look-ups go to the flushed views and not to the memtable.
 
 use serde::Serialize;
 
@@ -14,24 +14,23 @@ use crate::workload::PresentWorkload;
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::MarkdownTable;
 
-/// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// How many connections are kept; one request waits on each [default: 256]
+    /// Keep-alive connections; each has one request in flight [default: 256]
     #[arg(long)]
     connections: Option<usize>,
-    /// How many players are asked about, each with some 40 orders [default: 100,000; 2,000 with --quick]
+    /// Players that are queried, each with some 40 orders [default: 100,000; 2,000 with --quick]
     #[arg(long)]
     players: Option<u64>,
-    /// How many requests one measurement sends [default: 100,000; 10,000 with --quick]
+    /// Requests in one measurement [default: 100,000; 10,000 with --quick]
     #[arg(long)]
     requests: Option<u64>,
-    /// How often all routes are measured in turn [default: 9; 3 with --quick]
+    /// Rounds; each measures all routes once [default: 9; 3 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
 }
 
-/// So many that hardly any player has fewer than the 20 of a page.
+/// With this mean, hardly any player has fewer than the 20 orders of a page.
 const ORDERS_PER_PLAYER: u64 = 40;
 
 const ROUTES: [Route; 3] = [Route::Null, Route::GetBalance, Route::Statement];
@@ -46,7 +45,7 @@ struct ReadsReport {
     routes: Vec<RouteStats>,
 }
 
-/// Fills a store, and measures the routes in turn.
+/// Fills a store and measures the routes interleaved.
 pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let connections = arguments.connections.unwrap_or(256);
     let players = arguments.players.unwrap_or(options.pick(100_000, 2000));

@@ -1,7 +1,7 @@
-//! What verifying a present takes, beside the two HMAC-SHA256 that it cannot do without.
+//! CPU time to verify a present, compared with its two HMAC-SHA256.
 //!
-//! The bare HMACs are over texts of the same lengths, which lie ready, and begin from states that have their keys
-//! already. The whole verification begins with the bytes of the body; the signatures alone, with its fields.
+//! The bare HMACs run over prepared texts of the same lengths, from states that hold their keys already. Full
+//! verification starts with the bytes of the body; the signatures alone start with its parsed fields.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -19,26 +19,24 @@ use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, to_f64};
 
-/// How to measure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// How many presents are verified in one measurement [default: 2,000; 500 with --quick]
+    /// Presents verified in one measurement [default: 2,000; 500 with --quick]
     #[arg(long)]
     presents: Option<u64>,
-    /// How often everything is measured in turn [default: 1,001; 101 with --quick]
+    /// Rounds; each measures every stage once [default: 1,001; 101 with --quick]
     #[arg(long)]
     rounds: Option<u64>,
 }
 
-/// How many bodies are verified again and again: few enough to stay near the core, as a body does that was just
-/// received.
+/// Bodies that are verified in rotation. Few enough to stay in the core's cache, like a body that was just received.
 const BODY_COUNT: u64 = 64;
 
 #[derive(Clone, Copy)]
 enum VerifyStage {
-    /// Two HMACs over texts that lie ready.
+    /// Two HMACs over prepared texts.
     Hmacs,
-    /// `verify_sig` and `verify_mp_sig` of calls that were read.
+    /// `verify_sig` and `verify_mp_sig` of parsed calls.
     Signatures,
     /// From the bytes of the body to a verified call.
     FullBody,
@@ -48,7 +46,7 @@ enum VerifyStage {
 struct SignaturesReport {
     presents: u64,
     rounds: u64,
-    /// The lengths of what the two HMACs are over, the keys at the end included.
+    /// Lengths of the two HMAC inputs, including the keys at their ends.
     text_bytes: [usize; 2],
     two_hmacs_ns: Spread,
     signatures_ns: Spread,
@@ -57,7 +55,7 @@ struct SignaturesReport {
     whole_over_two_hmacs: Spread,
 }
 
-/// Measures the three in turn.
+/// Measures the three stages interleaved.
 pub(crate) fn run(arguments: &Args, options: &SuiteOptions) -> anyhow::Result<ReportSection> {
     let presents = arguments.presents.unwrap_or(options.pick(2000, 500));
     let rounds = arguments.rounds.unwrap_or(options.pick(1001, 101));
@@ -151,7 +149,7 @@ fn verify(workload: &PresentWorkload, received: &UnverifiedCall<'_, Present>) ->
     Ok(())
 }
 
-/// The texts that are signed, as `explain_*` shows them, with what it hides put back.
+/// The signed texts: the masked ones with their secrets put back.
 fn signed_texts(body: &Body<'_>) -> anyhow::Result<[Vec<u8>; 2]> {
     let path = Present::path(ENVIRONMENT);
     let sig = pactolus_protocol::sign::sig(
@@ -167,7 +165,7 @@ fn signed_texts(body: &Body<'_>) -> anyhow::Result<[Vec<u8>; 2]> {
         .replace("***", SESSION_KEY);
     let made: [u8; 32] = hmac(&keyed_mac(MIDAS_KEY), sig_text.as_bytes());
     let hex: String = made.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    ensure!(hex == sig, "the text that is measured is not the one that is signed");
+    ensure!(hex == sig, "the measured text differs from the signed one");
     Ok([sig_text.into_bytes(), mp_sig_text.into_bytes()])
 }
 

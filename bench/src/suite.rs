@@ -1,4 +1,4 @@
-//! How a run of the suite is set: its sizes, where its stores are made, and where what it finds is written.
+//! Options of the suite: sizes, the folder of its stores, and the folder of its reports.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -7,32 +7,32 @@ use tempfile::TempDir;
 
 use pactolus_reports::report::{ReportSection, RunContext, rerun_command};
 
-/// What holds for every part.
+/// Options shared by all benchmarks.
 #[derive(clap::Args)]
 pub(crate) struct SuiteOptions {
-    /// Small sizes, to see that all of it works; what comes of them is not kept unless --into says where
+    /// Small sizes, to see that everything works; writes no report unless --into names a folder
     #[arg(long, global = true)]
     quick: bool,
     /// Prints all figures as JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Makes the stores in this folder, on the disk that is to be measured [default: target/bench]
+    /// Folder of the stores, on the disk to measure [default: target/bench]
     #[arg(long, global = true)]
     stores: Option<PathBuf>,
-    /// Where performance.md and performance.json are written [default: docs]
+    /// Folder of performance.md and performance.json [default: docs]
     #[arg(long, global = true)]
     into: Option<PathBuf>,
 }
 
 impl SuiteOptions {
-    /// A size: the usual one, or the one for a quick run.
+    /// The usual size, or the one of a quick run.
     pub(crate) fn pick<T>(&self, usual: T, quick: T) -> T {
         if self.quick { quick } else { usual }
     }
 
-    /// A folder to make a store in, removed when it is dropped.
+    /// A folder for a store, removed when it is dropped.
     ///
-    /// Not among the machine's temporary files: these may be in memory, where a sync costs nothing.
+    /// Not in the machine's temporary folder: that may be a tmpfs, where a sync costs nothing.
     pub(crate) fn temp_dir(&self) -> io::Result<TempDir> {
         let folder = self.stores_dir();
         fs::create_dir_all(&folder)?;
@@ -43,19 +43,19 @@ impl SuiteOptions {
         self.stores.clone().unwrap_or_else(|| workspace_root().join("target/bench"))
     }
 
-    /// Where what was found is written, if it is.
+    /// The folder of the reports, unless they are not written.
     fn report_dir(&self) -> Option<PathBuf> {
         let usual = || if self.quick { None } else { Some(workspace_root().join("docs")) };
         self.into.clone().or_else(usual)
     }
 
-    /// What a run that begins now is measured on.
+    /// Date, command and machine of a run that starts now.
     pub(crate) fn run_context(&self) -> anyhow::Result<RunContext> {
         let command = rerun_command("cargo xtask bench", std::env::args().skip(1), &["--into", "--stores"]);
         RunContext::capture(command, self.temp_dir()?.path())
     }
 
-    /// Shows what a part found, and keeps it.
+    /// Prints a section and writes it to the report.
     pub(crate) fn save_section(
         &self,
         part: &ReportSection,
@@ -68,7 +68,7 @@ impl SuiteOptions {
         Ok(())
     }
 
-    /// Prints everything as JSON, if that is wanted.
+    /// Prints all sections as JSON if `--json` is set.
     pub(crate) fn print_json(
         &self,
         parts: &[ReportSection],
@@ -85,7 +85,6 @@ impl SuiteOptions {
     }
 }
 
-/// The folder of the workspace.
 fn workspace_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("bench/ lies in the workspace's folder")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("bench/ is in the workspace's folder")
 }

@@ -1,4 +1,4 @@
-//! A process of this program beside this one, which does a part of a measurement and tells of it in lines of JSON.
+//! Worker process: another instance of this program that does a part of a measurement and reports in lines of JSON.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The process; it is killed when this is dropped.
+/// Killed when it is dropped.
 pub(crate) struct WorkerProcess {
     process: Child,
     stdout: BufReader<ChildStdout>,
@@ -22,47 +22,46 @@ impl WorkerProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let stdout = process.stdout.take().context("the process has an output")?;
+        let stdout = process.stdout.take().context("stdout is piped")?;
         Ok(Self { process, stdout: BufReader::new(stdout) })
     }
 
-    /// Its number.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// What it tells next.
+    /// The worker's next message.
     pub(crate) fn receive<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
-        serde_json::from_str(&line).context("a process of the benchmark ended before it should")
+        serde_json::from_str(&line).context("a worker process of the benchmark exited too early")
     }
 
-    /// Lets it come to its end, and waits for that.
+    /// Closes the worker's stdin, which ends it, and waits for its exit.
     pub(crate) fn shutdown(mut self) -> anyhow::Result<()> {
         drop(self.process.stdin.take());
         let status = self.process.wait()?;
-        ensure!(status.success(), "a process of the benchmark failed ({status})");
+        ensure!(status.success(), "a worker process of the benchmark failed ({status})");
         Ok(())
     }
 }
 
 impl Drop for WorkerProcess {
-    /// Kills it as `kill -9` does.
+    /// SIGKILL.
     fn drop(&mut self) {
-        // It may have ended by itself, which whoever asked it has found out then.
+        // An error means that it has exited already; its last `receive` reported that.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// In such a process: tells something.
+/// In the worker: sends a message to the parent.
 pub(crate) fn send_message(message: &impl Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(message)?);
     Ok(())
 }
 
-/// In such a process: waits until it may come to its end.
+/// In the worker: waits until the parent closes stdin.
 pub(crate) fn wait_for_shutdown() -> anyhow::Result<()> {
     let mut line = String::new();
     while std::io::stdin().read_line(&mut line)? > 0 {

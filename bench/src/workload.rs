@@ -1,7 +1,7 @@
-//! What is measured: gifts, from one app to its players, as orders and as signed requests.
+//! Workload: presents of one app to its players, as orders and as signed requests.
 //!
-//! A number stands for a gift. Its bill number and its player look as if drawn at random, and no two numbers have
-//! the same bill number.
+//! A number stands for a gift. Its bill number and its player look random, and no two numbers have the same bill
+//! number.
 
 use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
 use pactolus_protocol::{
@@ -13,16 +13,16 @@ pub(crate) const APPID: &str = "wx1234567";
 pub(crate) const OFFER_ID: &str = "12345678";
 pub(crate) const ZONE_ID: &str = "1";
 pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
-/// One for all players: what a session is worth does not depend on its key.
+/// The same for all players: the cost of a session does not depend on its key.
 pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
 pub(crate) const ACCESS_TOKEN: &str = "ACCESSTOKEN";
-/// Where all gifts are given.
+/// The environment of all gifts.
 pub(crate) const ENVIRONMENT: Environment = Environment::Live;
 
-/// Why the constants above can be read.
+/// Reason of the `expect`s on the constants above.
 const VALID: &str = "these values are valid";
 
-/// An app that gives, and everything it signs with.
+/// An app with everything it signs with.
 #[derive(Clone)]
 pub(crate) struct PresentWorkload {
     players: u64,
@@ -37,7 +37,6 @@ pub(crate) struct PresentWorkload {
 }
 
 impl PresentWorkload {
-    /// Gifts to so many players.
     pub(crate) fn for_players(players: u64) -> Self {
         Self {
             players: players.max(1),
@@ -52,12 +51,11 @@ impl PresentWorkload {
         }
     }
 
-    /// Who gets gift `number`.
+    /// The recipient of gift `number`.
     pub(crate) fn player(&self, number: u64) -> OpenId {
         player(split_mix64(split_mix64(number)) % self.players)
     }
 
-    /// All of them.
     pub(crate) fn players(&self) -> impl Iterator<Item = OpenId> {
         (0..self.players).map(player)
     }
@@ -72,12 +70,12 @@ impl PresentWorkload {
         order(&self.present(number))
     }
 
-    /// The body of gift `number`, as a back end that keeps to the documents signs it.
+    /// The body of gift `number`, signed as documented.
     pub(crate) fn signed_present(&self, number: u64) -> String {
         self.sign(&self.present(number))
     }
 
-    /// The signed body that asks for the balance of who gets gift `number`.
+    /// The signed balance query of the recipient of gift `number`.
     pub(crate) fn signed_get_balance(&self, number: u64) -> String {
         self.sign(&GetBalance { caller: self.caller(number) })
     }
@@ -99,7 +97,7 @@ impl PresentWorkload {
     }
 }
 
-/// The order that a present asks for.
+/// The order of a present.
 pub(crate) fn order(present: &Present) -> Order {
     let caller = &present.caller;
     Order {
@@ -128,7 +126,7 @@ fn bill_no(number: u64) -> BillNo {
     BillNo::new(&format!("{:016x}{:08x}", split_mix64(number), number & 0xffff_ffff)).expect(VALID)
 }
 
-/// SplitMix64: a bijection, so no bill number comes twice.
+/// SplitMix64: a bijection, so bill numbers never repeat.
 fn split_mix64(number: u64) -> u64 {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! Measuring in turn: each round measures every subject once, so that the machine's moods meet all of them alike.
+//! Interleaved measurement: each round measures every subject once, so that noise of the machine hits all alike.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::table::format_number;
 
-/// Measures each of `subjects` once a round, and gives back what came of each, round by round.
+/// Measures each of `subjects` once per round. Returns the samples of each subject, in the order of the rounds.
 pub fn measure_interleaved<S, T>(
     rounds: u64,
     subjects: &[S],
@@ -21,19 +21,19 @@ pub fn measure_interleaved<S, T>(
     Ok(measured)
 }
 
-/// The least, the median and the most of some figures.
+/// Minimum, median and maximum of some samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// None was less.
+    /// Minimum.
     pub least: f64,
-    /// Half of them were no more.
+    /// Median.
     pub median: f64,
-    /// None was more.
+    /// Maximum.
     pub most: f64,
 }
 
 impl Spread {
-    /// Of figures in any order; of an even number of them, the lower of the two in the middle is the median.
+    /// Samples in any order. The median of an even count is the lower middle one. No samples give zeros.
     pub fn from_samples(samples: impl IntoIterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = samples.into_iter().collect();
         figures.sort_by(f64::total_cmp);
@@ -42,7 +42,7 @@ impl Spread {
         Self { least: at(0), median: at(last / 2), most: at(last) }
     }
 
-    /// Of the ratios of what was measured in one round.
+    /// Spread of the ratios, each of two samples of one round.
     pub fn from_ratios(
         numerators: impl IntoIterator<Item = f64>,
         denominators: impl IntoIterator<Item = f64>,
@@ -51,7 +51,7 @@ impl Spread {
     }
 }
 
-/// Least, median and most, to so many decimals as `{:.2}` asks for.
+/// `least · median · most`, with the decimals of the format's precision, such as `{:.2}`.
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or_default();

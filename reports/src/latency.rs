@@ -1,40 +1,40 @@
-//! How long many requests waited, and what of it is told.
+//! Latency samples and their percentiles.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What is called a stall: a wait that a player notices.
+/// A request that waits longer than this is a stall: a player notices it.
 pub const STALL: Duration = Duration::from_millis(100);
 
-/// How long requests waited, in no order.
+/// Latencies of requests, in no order.
 ///
-/// In microseconds, at four bytes each: ten minutes at fifty thousand a second take 120 MB.
+/// Stored in microseconds, 4 bytes each: ten minutes at fifty thousand a second take 120 MB.
 #[derive(Debug, Default)]
 pub struct LatencySamples(Vec<u32>);
 
 impl LatencySamples {
-    /// None yet, with room for so many.
+    /// Empty, with capacity for `count` samples.
     pub fn with_capacity(count: usize) -> Self {
         Self(Vec::with_capacity(count))
     }
 
-    /// Adds one; what is above an hour counts as an hour and some.
+    /// Adds a sample. Longer ones saturate at `u32::MAX` microseconds, which is 71 minutes.
     pub fn push(&mut self, wait: Duration) {
         self.0.push(u32::try_from(wait.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// Adds those of others.
+    /// Moves all samples of `others` here.
     pub fn append(&mut self, mut others: Self) {
         self.0.append(&mut others.0);
     }
 
-    /// How many there are.
+    /// Number of samples.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// What is told of them.
+    /// Sorts the samples and computes the percentiles.
     pub fn summarize(mut self) -> Latency {
         self.0.sort_unstable();
         let stall = u32::try_from(STALL.as_micros()).expect("a stall is a fraction of a second");
@@ -47,7 +47,7 @@ impl LatencySamples {
         }
     }
 
-    /// The least wait that so many in a thousand do not exceed, in milliseconds; of sorted ones.
+    /// Nearest-rank percentile in milliseconds. The samples must be sorted.
     fn percentile_ms(&self, thousandths: usize) -> f64 {
         let rank = (self.0.len() * thousandths).div_ceil(1000);
         let wait = self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default();
@@ -55,18 +55,18 @@ impl LatencySamples {
     }
 }
 
-/// What is told of many waits.
+/// Percentiles of latency samples. Each is a recorded sample; no samples give zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Half took no longer.
+    /// Median.
     pub p50_ms: f64,
-    /// One in a hundred took longer.
+    /// 99th percentile.
     pub p99_ms: f64,
-    /// One in a thousand took longer.
+    /// 99.9th percentile.
     pub p999_ms: f64,
-    /// None took longer.
+    /// Maximum.
     pub longest_ms: f64,
-    /// How many were longer than [`STALL`].
+    /// Number of samples above [`STALL`].
     pub stalls: usize,
 }
 

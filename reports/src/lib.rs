@@ -1,7 +1,7 @@
-//! Figures: what a program measures or counts, on which machine, and how a page keeps them.
+//! Reports: measured figures, the machine they were measured on, and the pages that show them.
 //!
-//! For the programs that developers run, `bench`, `torture` and `xtask`; nothing of the bank may depend on it.
-//! Read next: [`report`], what is kept of a run; [`interleave`], how two things are compared.
+//! For the developer programs `bench`, `torture` and `xtask`. No crate of the bank may depend on it.
+//! Read next: [`report`], the sections of a report; [`interleave`], the comparison of two subjects.
 
 pub mod interleave;
 pub mod latency;

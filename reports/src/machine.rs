@@ -1,4 +1,4 @@
-//! What the figures were measured on. Linux only, as `/proc` is.
+//! Machine that figures were measured on. Linux only, because it reads `/proc`.
 
 pub mod disk;
 pub mod process;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::interleave::Spread;
 
-/// The machine, as far as figures depend on it.
+/// The properties of the machine that figures depend on.
 #[derive(Serialize)]
 pub struct Machine {
     cores: usize,
@@ -21,11 +21,11 @@ pub struct Machine {
     fdatasync_ms: f64,
 }
 
-/// How many syncs tell what one takes.
+/// Syncs that the median is taken from.
 const SYNC_SAMPLES: u64 = 200;
 
 impl Machine {
-    /// This one, with the disk that holds `folder`.
+    /// This machine, with the disk that holds `folder`.
     pub fn detect(folder: &Path) -> anyhow::Result<Self> {
         let mut probe = disk::SyncProbe::new(folder)?;
         let syncs = (0..SYNC_SAMPLES).map(|_| probe.append()).collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,6 @@
-//! What is kept of a measurement: its table in a page of prose, and its figures in a JSON file beside it.
+//! Report of a run: its tables in a page of prose, and its figures in a JSON file beside the page.
 //!
-//! Each table stands between two comments that name it. What is around them is written by hand and stays.
+//! Two comments that name a table enclose it. The text around them is written by hand and stays unchanged.
 
 use std::fs;
 use std::io;
@@ -12,18 +12,18 @@ use serde_json::{Map, Value};
 
 use crate::machine::Machine;
 
-/// What one part of a program has measured.
+/// The result of one benchmark or attack.
 pub struct ReportSection {
-    /// Its name: that of its subcommand, its table and its figures.
+    /// Name of the subcommand, of the table and of the figures.
     pub name: &'static str,
-    /// What it came to, for a page.
+    /// Markdown table for the page.
     pub table: String,
-    /// All of it, for a program.
+    /// All figures, for the JSON file.
     pub figures: Value,
 }
 
 impl ReportSection {
-    /// A part with all that it found.
+    /// A section with its figures rounded to six significant digits.
     pub fn new(name: &'static str, table: String, figures: &impl Serialize) -> anyhow::Result<Self> {
         let mut figures = serde_json::to_value(figures)?;
         round_figures(&mut figures);
@@ -31,19 +31,19 @@ impl ReportSection {
     }
 }
 
-/// When, how and on what something was measured.
+/// Date, command and machine of a run.
 #[derive(Serialize)]
 pub struct RunContext {
-    /// The day, by UTC.
+    /// UTC date.
     pub date: String,
-    /// What repeats it.
+    /// The command that repeats the run.
     pub command: String,
-    /// On what.
+    /// The machine.
     pub machine: Machine,
 }
 
-/// What repeats a run of `program` with these arguments: all but those named in `places`, which say where something
-/// lies; elsewhere it lies elsewhere.
+/// The command that repeats a run of `program`. It omits the flags in `path_flags` with their values, because paths
+/// differ from machine to machine.
 pub fn rerun_command(
     program: &str,
     arguments: impl IntoIterator<Item = String>,
@@ -61,29 +61,26 @@ pub fn rerun_command(
     command
 }
 
-/// The day, by UTC.
+/// The current date in UTC.
 pub fn today() -> String {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a figure says when it was measured; nothing is decided by it"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the date of a report; nothing depends on it")]
     let now = jiff::Timestamp::now();
     now.strftime("%F").to_string()
 }
 
 impl RunContext {
-    /// Those of a run of `command` today, on the disk that holds `folder`.
+    /// The context of a run of `command` today, on the disk that holds `folder`.
     pub fn capture(command: String, folder: &Path) -> anyhow::Result<Self> {
         Ok(Self { date: today(), command, machine: Machine::detect(folder)? })
     }
 
-    /// The part's table, and above it what it was measured on.
+    /// The section's table with a line about the run above it.
     fn table_with_context(&self, part: &ReportSection) -> String {
         let Self { date, command, machine } = self;
         format!("`{command}`, {date}: {machine}.\n\n{}", part.table)
     }
 
-    /// The part's figures with the circumstances under `measured`.
+    /// The section's figures, with the context under `measured`.
     pub fn figures_with_context(&self, part: &ReportSection) -> anyhow::Result<Value> {
         let mut figures = part.figures.clone();
         let mut measured = serde_json::to_value(self)?;
@@ -92,8 +89,8 @@ impl RunContext {
         Ok(figures)
     }
 
-    /// Puts the part into the page of this name in `folder` and the JSON file beside it, in the place of what they
-    /// said of it before.
+    /// Writes the section into page `name` in `folder` and into the JSON file beside it. Its earlier table and
+    /// figures are replaced.
     pub fn write_report(&self, part: &ReportSection, folder: &Path, name: &str) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
         let page = folder.join(name).with_extension("md");
@@ -109,14 +106,14 @@ impl RunContext {
             part.name,
             &self.table_with_context(part),
         )
-        .with_context(|| format!("{} cannot be written again", page.display()))?;
+        .with_context(|| format!("the tables of {} cannot be replaced", page.display()))?;
         fs::write(page, text)?;
         fs::write(figures, serde_json::to_string_pretty(&all)? + "\n")?;
         Ok(())
     }
 }
 
-/// Takes the digits from all figures that no measurement has: those after the sixth.
+/// Rounds floating-point figures to six significant digits, which is more than a measurement has.
 fn round_figures(figures: &mut Value) {
     match figures {
         Value::Object(fields) => fields.values_mut().for_each(round_figures),
@@ -139,20 +136,20 @@ fn read_if_exists(file: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// The page with `text` between the comments of table `name`; a page that has none gets them at its end.
+/// The page with `text` between the comments of table `name`. A page without them gets them at its end.
 fn insert_table(page: &str, name: &str, text: &str) -> anyhow::Result<String> {
     let (begin, end) =
         (format!("<!-- figures {name}: written by the command -->"), format!("<!-- /figures {name} -->"));
     let block = format!("{begin}\n{}\n{end}", text.trim());
     let Some((before, rest)) = page.split_once(&begin) else {
-        ensure!(!page.contains(&end), "the table {name} ends without having begun");
+        ensure!(!page.contains(&end), "the end marker of table {name} has no start marker");
         let page = page.trim_end();
         let gap = if page.is_empty() { "" } else { "\n\n" };
         return Ok(format!("{page}{gap}{block}\n"));
     };
-    let (old, after) = rest.split_once(&end).with_context(|| format!("the table {name} does not end"))?;
-    ensure!(!old.contains("<!-- figures "), "the table {name} does not end before the next one begins");
-    ensure!(!after.contains(&begin), "the table {name} is there twice");
+    let (old, after) = rest.split_once(&end).with_context(|| format!("table {name} has no end marker"))?;
+    ensure!(!old.contains("<!-- figures "), "table {name} has no end marker before the next table");
+    ensure!(!after.contains(&begin), "the page has table {name} twice");
     Ok(format!("{before}{block}{after}"))
 }
 
@@ -168,7 +165,7 @@ mod tests {
         let page = format!("# Title\n\nbefore\n{BEGIN}\nold\n\nold\n{END}\nafter\n");
         let expected = format!("# Title\n\nbefore\n{BEGIN}\nnew\n{END}\nafter\n");
         assert_eq!(insert_table(&page, "a", "\nnew\n").unwrap(), expected);
-        assert_eq!(insert_table(&expected, "a", "new").unwrap(), expected, "once more changes nothing");
+        assert_eq!(insert_table(&expected, "a", "new").unwrap(), expected, "a second run changes nothing");
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! Tables and figures as a page shows them.
+//! Markdown tables and number formatting.
 
 use std::fmt::{self, Write as _};
 
-/// A table in Markdown, row by row.
+/// A Markdown table, built row by row.
 pub struct MarkdownTable {
     columns: usize,
     text: String,
 }
 
 impl MarkdownTable {
-    /// With these headings.
+    /// A table with these headings and no rows.
     pub fn new<S: AsRef<str>>(headings: &[S]) -> Self {
         let mut table = Self { columns: headings.len(), text: String::new() };
         table.push_row(headings);
@@ -17,7 +17,7 @@ impl MarkdownTable {
         table
     }
 
-    /// Adds a row, which has as many cells as there are headings.
+    /// Adds a row. Panics unless it has as many cells as there are headings.
     pub fn push_row<S: AsRef<str>>(&mut self, cells: &[S]) {
         assert_eq!(cells.len(), self.columns, "a row has as many cells as there are headings");
         for cell in cells {
@@ -35,7 +35,7 @@ impl fmt::Display for MarkdownTable {
     }
 }
 
-/// A figure with its thousands set apart: `38,578`, `1,234.50`.
+/// Formats a number with thousands separators: `38,578`, `1,234.50`.
 pub fn format_number(value: f64, decimals: usize) -> String {
     let written = format!("{value:.decimals$}");
     let whole_end = written.find('.').unwrap_or(written.len());
@@ -46,19 +46,19 @@ pub fn format_number(value: f64, decimals: usize) -> String {
         if left > 0 && left % 3 == 0 && is_digit_before {
             grouped.push(',');
         }
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = grouped.write_char(digit);
     }
     grouped
 }
 
-/// A number of things, to be divided; above 2^53 it loses digits that no table shows.
-#[expect(clippy::cast_precision_loss, reason = "figures are told to a few digits")]
+/// Converts a count for division. Above 2^53 it loses digits that no table shows.
+#[expect(clippy::cast_precision_loss, reason = "figures are shown with a few digits")]
 pub fn to_f64(count: u64) -> f64 {
     count as f64
 }
 
-/// Bytes as MiB.
+/// Converts bytes to MiB.
 pub fn mebibytes(bytes: u64) -> f64 {
     to_f64(bytes) / (1024.0 * 1024.0)
 }

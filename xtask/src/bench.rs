@@ -1,22 +1,22 @@
-//! `cargo xtask bench`: builds the benchmarks as a release and runs them, or the one that is named.
+//! `cargo xtask bench`: builds the benchmarks in release mode and runs all of them, or the named one.
 
 use std::process::Command;
 
 use crate::postgres;
 use crate::step::{CommandStep, TaskError, workspace_root};
 
-/// Measure the bank: everything, or one part, such as `cargo xtask bench engine --orders 10000000`.
+/// Measure the bank: everything, or one benchmark, such as `cargo xtask bench engine --orders 10000000`.
 ///
-/// Figures of a shared machine are worth little one by one; compare what was measured in turn in one run.
+/// Single figures of a shared machine mean little. Compare figures that one run measured interleaved.
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// What to measure and how; `cargo xtask bench --help` lists it
+    /// Benchmark and options; `cargo xtask bench --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     measure: Vec<String>,
 }
 
-/// Runs the benchmarks. Nothing is printed beside what they print, which may be JSON for another program.
+/// Runs the benchmarks. It prints nothing of its own, because their stdout may be JSON for another program.
 pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     const NAME: &str = "benchmark";
     if args.measure.iter().any(|word| word == "postgres") {

@@ -1,21 +1,19 @@
-//! The bank and its attacks, as executables.
+//! Executables of the bank and of its attacks.
 //!
-//! They are built together, so that all who want one of them share one build of the dependencies.
+//! One build makes both, so that all commands share the build of the dependencies.
 
 use std::path::{Path, PathBuf};
 
 use crate::step::{CommandStep, TaskError, workspace_root};
 
-/// How they are built.
 #[derive(Clone, Copy)]
 pub(crate) enum BuildProfile {
-    /// As people run them.
+    /// For production and for figures.
     Release,
-    /// As the tests are.
+    /// Shared with the tests.
     Dev,
 }
 
-/// Builds them.
 pub(crate) fn build(profile: BuildProfile) -> Result<(), TaskError> {
     let packages = ["build", "--quiet", "--package", "pactolus", "--package", "pactolus-torture"];
     let release: &[&str] = match profile {
@@ -25,7 +23,7 @@ pub(crate) fn build(profile: BuildProfile) -> Result<(), TaskError> {
     CommandStep::new("build", "cargo", &[&packages, release].concat()).run()
 }
 
-/// The executable that a build made.
+/// Path of the executable `name` in the target folder.
 pub(crate) fn path(profile: BuildProfile, name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let folder = match profile {

@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: the fuzz targets, one after the other, and how many inputs each has withstood.
+//! `cargo xtask fuzz`: runs the fuzz targets one after the other and counts the inputs that each survived.
 //!
-//! What a target promises is in the module `fuzzing` of its crate. An input that breaks a promise is kept in
-//! `fuzz/crashes`, where every test run from then on tries it again.
-//! To add a target: `fuzz/README.md` says how, and [`targets::TARGETS`] has its line.
+//! The invariant of a target is in the module `fuzzing` of its crate. A failing input is saved in `fuzz/crashes`;
+//! every later test run replays it.
+//! To add a target: see `fuzz/README.md`, and add a line to [`targets::TARGETS`].
 
 mod report;
 mod targets;
@@ -18,44 +18,43 @@ use self::targets::{FuzzTarget, TARGETS};
 use crate::step::{CommandStep, TaskError, succeeds, workspace_root};
 use crate::tool;
 
-/// Fuzz what reads bytes of others: every target, or those that are named.
+/// Fuzz the parsers of untrusted bytes: every target, or the named ones.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Without a bound each target is tried as often as reliability should be told of, which takes hours; what came of it is \
-then written into docs/reliability.md.
-Needs a nightly toolchain, or makes do with the stable one. The first run builds cargo-fuzz into target/tools.")]
+Without a limit each target gets its full number of inputs, which takes hours; docs/reliability.md gets the report.
+Uses a nightly toolchain, or the stable one if there is none. The first run builds cargo-fuzz into target/tools.")]
 pub(crate) struct Args {
-    /// Which targets, such as `body journal` [default: all]
+    /// Targets, such as `body journal` [default: all]
     targets: Vec<String>,
-    /// How long each is tried
+    /// Seconds for each target
     #[arg(long, conflicts_with = "executions")]
     seconds: Option<u64>,
-    /// How many inputs each is tried with
+    /// Inputs for each target
     #[arg(long)]
     executions: Option<u64>,
-    /// What the inputs are made up by
+    /// Seed of the generated inputs
     #[arg(long, default_value_t = 1)]
     seed: u32,
-    /// Put the few inputs that reach most into fuzz/corpus afterwards
+    /// Minimize the corpus afterwards: fuzz/corpus gets the few inputs that cover most
     #[arg(long)]
     keep: bool,
-    /// Where reliability.md and reliability.json are written [default: docs, after a whole run]
+    /// Folder of reliability.md and reliability.json [default: docs, after a full run]
     #[arg(long)]
     into: Option<PathBuf>,
 }
 
-/// What one process of the fuzzer may take: an input that needs more is a bug.
+/// Resource limits of a fuzzer process. An input that needs more is a bug.
 const RESOURCE_LIMITS: [&str; 4] =
     ["-rss_limit_mb=2048", "-malloc_limit_mb=512", "-timeout=10", "-report_slow_units=10"];
 
-/// The longest inputs: several times what a target needs to go everywhere.
+/// Maximum input length: several times what a target needs for full coverage.
 const INPUT_BYTES_MAX: &str = "-max_len=4096";
 
-/// Inputs that are found, until the next `cargo clean`; logs beside them.
+/// The working corpus and the logs. `cargo clean` removes them.
 const WORKING_CORPUS_DIR: &str = "target/fuzz/corpus";
 const LOG_DIR: &str = "target/fuzz/logs";
 
-/// Builds the targets, runs them, and tells how they fared.
+/// Builds the targets, runs them, and reports.
 pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     let targets = select_targets(&args.targets)?;
     let programs = build()?;
@@ -84,7 +83,6 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     }
 }
 
-/// What repeats a run.
 fn rerun_command(args: &Args) -> String {
     let mut words = vec!["cargo xtask fuzz".to_owned()];
     words.extend(args.targets.iter().cloned());
@@ -104,33 +102,34 @@ fn select_targets(names: &[String]) -> Result<Vec<&'static FuzzTarget>, TaskErro
     names.iter().map(find).collect()
 }
 
-/// Builds every target for the fuzzer; the folder with the programs.
+/// Builds every target for the fuzzer. Returns the folder of the programs.
 ///
-/// Without a sanitizer, which finds what `unsafe` code does, and our code has none: so it is ten times as fast.
+/// Without a sanitizer, which makes fuzzing ten times as fast: sanitizers find bugs of `unsafe` code, and there is
+/// none here.
 fn build() -> Result<PathBuf, TaskError> {
     tool::FUZZ.install()?;
-    // It calls cargo itself, which has to be the one of a toolchain with which a program can be watched.
+    // cargo-fuzz runs cargo itself, which needs nightly or `RUSTC_BOOTSTRAP` for coverage instrumentation.
     let nightly = succeeds("cargo", &["+nightly", "--version"]);
     let variable = if nightly { ("RUSTUP_TOOLCHAIN", "nightly") } else { ("RUSTC_BOOTSTRAP", "1") };
     let folder = workspace_root().join("target/fuzz").display().to_string();
     let program = workspace_root().join(tool::FUZZ.path()).display().to_string();
     let words = ["build", "--fuzz-dir", "fuzz", "--sanitizer", "none", "--target-dir", &folder];
     CommandStep::new("build", &program, &words).env(variable.0, variable.1).env_remove("CARGO").run()?;
-    let host = host_triple().ok_or(TaskError::MissingTool { what: "rustc, to say what machine this is" })?;
+    let host = host_triple().ok_or(TaskError::MissingTool { what: "rustc, for the host's target triple" })?;
     Ok(Path::new(&folder).join(host).join("release"))
 }
 
-/// The triple for which programs are built here.
+/// The host's target triple.
 fn host_triple() -> Option<String> {
     let output = Command::new("rustc").arg("-vV").output().ok()?.stdout;
     let told = String::from_utf8(output).ok()?;
     told.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
 }
 
-/// Runs one target within its bound.
+/// Runs one target up to its limit of seconds or executions.
 fn run_target(target: &'static FuzzTarget, args: &Args, programs: &Path) -> Result<TargetRun, TaskError> {
     let FuzzTarget { name, executions } = *target;
-    let io = |source| TaskError::Io { what: "a folder for the fuzzer", source };
+    let io = |source| TaskError::Io { what: "cannot create a folder for the fuzzer", source };
     let working_corpus = create_dir(&workspace_root().join(WORKING_CORPUS_DIR).join(name)).map_err(io)?;
     let crashes = workspace_root().join("fuzz/crashes").join(name);
     let log = create_dir(&workspace_root().join(LOG_DIR)).map_err(io)?.join(name);
@@ -153,30 +152,30 @@ fn run_target(target: &'static FuzzTarget, args: &Args, programs: &Path) -> Resu
         .stdout(Stdio::null())
         .stderr(File::create(&log).map_err(io)?)
         .status()
-        .map_err(|source| TaskError::Io { what: "the fuzzer", source })?;
+        .map_err(|source| TaskError::Io { what: "cannot start the fuzzer", source })?;
     let took = started.elapsed();
     let stats = FuzzerStats::parse(&String::from_utf8_lossy(&fs::read(&log).map_err(io)?));
     let crashed = !status.success() || count_entries(&crashes).map_err(io)? > before;
-    // Git keeps no empty folder, and neither do we.
+    // Git keeps no empty folder, and neither does this.
     if count_entries(&crashes).map_err(io)? == 0 {
         fs::remove_dir(&crashes).map_err(io)?;
     }
     Ok(TargetRun { target: name, stats, elapsed: took.max(Duration::from_millis(1)), crashed, log })
 }
 
-/// Targets that write files write many; where there is a folder in memory, they write there.
+/// Some targets write many files; a folder in memory makes them faster.
 fn ramdisk_or_temp_dir() -> PathBuf {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() }
 }
 
-/// How large an input may be to be kept, and how many of a target: enough to reach most, few enough to read.
+/// Limits of a committed corpus: inputs of a target, and bytes of each. Enough to cover most, few enough to read.
 const CORPUS_INPUT_BYTES_MAX: u64 = 4096;
 const CORPUS_INPUTS_MAX: usize = 32;
 
-/// Puts the fewest inputs that reach all that was reached in the place of the corpus, as far as they are few and small.
+/// Replaces the corpus by the fewest inputs with the same coverage, within the limits on count and size.
 fn minimize_corpus(target: &FuzzTarget, programs: &Path) -> Result<(), TaskError> {
-    let io = |source| TaskError::Io { what: "the corpus", source };
+    let io = |source| TaskError::Io { what: "cannot minimize the corpus", source };
     let corpus = workspace_root().join("fuzz/corpus").join(target.name);
     let merged = workspace_root().join("target/fuzz/merged").join(target.name);
     if merged.exists() {
@@ -193,7 +192,7 @@ fn minimize_corpus(target: &FuzzTarget, programs: &Path) -> Result<(), TaskError
         .status()
         .map_err(io)?;
     if !status.success() {
-        return Err(io(io::Error::other("the fuzzer could not merge it")));
+        return Err(io(io::Error::other("the fuzzer failed to merge it")));
     }
     let mut inputs = Vec::new();
     for entry in fs::read_dir(&merged).map_err(io)? {
@@ -202,13 +201,13 @@ fn minimize_corpus(target: &FuzzTarget, programs: &Path) -> Result<(), TaskError
     }
     inputs.retain(|(bytes, _)| *bytes <= CORPUS_INPUT_BYTES_MAX);
     inputs.sort();
-    // Of too many, some of each size.
+    // Of too many inputs, keep some of each size.
     let step = inputs.len().div_ceil(CORPUS_INPUTS_MAX).max(1);
     fs::remove_dir_all(&corpus).map_err(io)?;
     create_dir(&corpus).map_err(io)?;
     for (_, input) in inputs.iter().step_by(step) {
-        let name = input.file_name().expect("it was listed by its name");
-        // Sixteen digits of its digest are enough to tell it apart.
+        let name = input.file_name().expect("directory entries have names");
+        // The first sixteen digits of the input's digest are unique enough for a name.
         let name: String = name.to_string_lossy().chars().take(16).collect();
         fs::copy(input, corpus.join(name)).map_err(io)?;
     }

@@ -1,10 +1,9 @@
-//! `cargo xtask fuzz-http`: whether a bank that is served answers as its OpenAPI document says, whatever it is sent.
+//! `cargo xtask fuzz-http`: tests a running server against its OpenAPI document.
 //!
-//! Schemathesis makes requests from the document, those that it allows and those that it forbids. No answer may be
-//! an error of the server's, nor have a status, type or form that the document does not tell; and afterwards the
-//! books of the bank have to be right.
+//! Schemathesis generates requests from the document, both valid and invalid ones. Invariants: no reply is a server
+//! error or has a status, content type or schema that the document lacks; afterwards the audit passes.
 //!
-//! Read next: `fuzz-http/schemathesis.toml`, what the requests are about.
+//! Read next: `fuzz-http/schemathesis.toml`, the values in the requests.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
@@ -14,15 +13,15 @@ use std::process::{Child, Command, Stdio};
 use crate::binaries::{self, BuildProfile};
 use crate::step::{CommandStep, TaskError, can_install_packages, succeeds, workspace_root};
 
-/// Send a bank requests made from its OpenAPI document, and see whether it answers as the document says.
+/// Send a server requests generated from its OpenAPI document, and check its replies against the document.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Needs Python 3.10 or newer with venv. The first run installs schemathesis into target/tools.")]
+Needs Python 3.10 or newer with venv. The first run installs Schemathesis into target/tools.")]
 pub(crate) struct Args {
-    /// Requests made at random for each operation, beside those made for each rule of the document
+    /// Random requests for each operation, besides those for each rule of the document
     #[arg(long, default_value_t = Args::default().examples)]
     examples: u32,
-    /// What the random requests begin with; the same seed makes the same requests
+    /// Seed of the random requests; the same seed makes the same requests
     #[arg(long, default_value_t = Args::default().seed)]
     seed: u64,
 }
@@ -38,15 +37,15 @@ const VENV_DIR: &str = "target/tools/schemathesis";
 const REQUIREMENTS: &str = "xtask/fuzz-http/requirements.txt";
 const SERVER_CONFIG: &str = "xtask/fuzz-http/pactolus.toml";
 const SCHEMATHESIS_CONFIG: &str = "xtask/fuzz-http/schemathesis.toml";
-/// What the run leaves behind: the store, the log, and what schemathesis found.
+/// Holds the store, the log, and the output of Schemathesis after a run.
 const OUTPUT_DIR: &str = "target/fuzz-http";
 
-/// Serves a bank, sends requests, and audits what is left.
+/// Serves a bank, sends requests, kills the server, and audits the store.
 pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     install()?;
     binaries::build(BuildProfile::Dev)?;
-    let folder =
-        recreate_output_dir().map_err(|source| TaskError::Io { what: "a folder for the bank", source })?;
+    let folder = recreate_output_dir()
+        .map_err(|source| TaskError::Io { what: "cannot create a folder for the server", source })?;
     let store = format!("embedded:{}", folder.join("store").display());
 
     let mut server = TestServer::start(&store, &folder)?;
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     server.ensure_running()?;
     drop(server);
 
-    // Killed without a warning, as it is here, a bank has its books in order too.
+    // The server was killed without a graceful shutdown. The audit must pass even so.
     let pactolus = pactolus_binary().display().to_string();
     CommandStep::new("audit", &pactolus, &["audit", "--config", SERVER_CONFIG, "--store", &store]).run()
 }
@@ -90,7 +89,7 @@ fn run_schemathesis(args: &Args, base_url: &str) -> Result<(), TaskError> {
     .run()
 }
 
-/// Installs schemathesis unless it is there in the right versions.
+/// Installs Schemathesis unless the required versions are there.
 fn install() -> Result<(), TaskError> {
     let installed = workspace_root().join(VENV_DIR).join("requirements.txt");
     let required = workspace_root().join(REQUIREMENTS);
@@ -104,10 +103,10 @@ fn install() -> Result<(), TaskError> {
     CommandStep::new("set-up", &pip, &["install", "--quiet", "--requirement", REQUIREMENTS]).run()?;
     fs::copy(required, installed)
         .map(drop)
-        .map_err(|source| TaskError::Io { what: "what was installed", source })
+        .map_err(|source| TaskError::Io { what: "cannot record the installed versions", source })
 }
 
-/// Python is no part of a Rust toolchain; where packages may be installed, as in CI, it is.
+/// Python is not part of a Rust toolchain. Where packages may be installed, as in CI, this installs it.
 fn require_python() -> Result<(), TaskError> {
     let works =
         || succeeds("python3", &["-c", "import venv, ensurepip, sys; assert sys.version_info >= (3, 10)"]);
@@ -139,7 +138,7 @@ fn pactolus_binary() -> PathBuf {
     binaries::path(BuildProfile::Dev, "pactolus")
 }
 
-/// A bank that is served until this is dropped.
+/// `pactolus serve`, killed when this is dropped.
 struct TestServer {
     process: KillOnDrop,
     base_url: String,
@@ -147,11 +146,11 @@ struct TestServer {
 
 impl TestServer {
     fn start(store: &str, folder: &Path) -> Result<Self, TaskError> {
-        let io = |source| TaskError::Io { what: "the bank", source };
+        let io = |source| TaskError::Io { what: "cannot start the server", source };
         let log = fs::File::create(folder.join("log")).map_err(io)?;
         let mut serve = Command::new(pactolus_binary());
         serve.args(["serve", "--config", SERVER_CONFIG, "--listen", "127.0.0.1:0", "--store", store]);
-        // Settings of the shell's would go before those of the file.
+        // Environment variables would override settings of the file.
         let set = std::env::vars_os().map(|(name, _)| name);
         for name in set.filter(|name| name.as_encoded_bytes().starts_with(b"PACTOLUS_")) {
             serve.env_remove(name);
@@ -159,7 +158,7 @@ impl TestServer {
         serve.current_dir(workspace_root()).stdout(Stdio::piped()).stderr(log);
         let mut process = KillOnDrop(serve.spawn().map_err(io)?);
         let mut line = String::new();
-        BufReader::new(process.0.stdout.take().expect("it is piped")).read_line(&mut line).map_err(io)?;
+        BufReader::new(process.0.stdout.take().expect("stdout is piped")).read_line(&mut line).map_err(io)?;
         match line.trim_end().strip_prefix("listening on ") {
             Some(base) => Ok(Self { process, base_url: base.to_owned() }),
             None => Err(TaskError::ServerExited { folder: OUTPUT_DIR }),
@@ -174,12 +173,11 @@ impl TestServer {
     }
 }
 
-/// A process that is killed when this is dropped.
 struct KillOnDrop(Child);
 
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // An error says that it ended before.
+        // An error means that it has exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

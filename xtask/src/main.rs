@@ -1,11 +1,11 @@
-//! What developers and CI run: `cargo xtask <command>`.
+//! Developer and CI commands: `cargo xtask <command>`.
 //!
-//! A command does its own set-up, so that a machine with only a Rust toolchain and the registries can run it.
+//! A command does its own set-up, so it runs on a machine with only a Rust toolchain and the registries.
 //! Nothing here is part of the bank, and no crate of the bank may depend on it.
 //!
-//! To add a command (a check that is not for every day …): a file beside this one with its `clap::Args` and a function
-//! `run`, a variant of [`XtaskCommand`], and its arm in `main`.
-//! Read next: `test`, the one command that must pass before anything is merged.
+//! To add a command (such as a check that need not run every day): a file beside this one with its `clap::Args` and a
+//! function `run`, a variant of [`XtaskCommand`], and its arm in `main`.
+//! Read next: `test`, the one command that must pass before a merge.
 
 mod bench;
 mod binaries;
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// What developers and CI of Pactolus run.
+/// Developer and CI commands of Pactolus.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
 struct Cli {

@@ -1,15 +1,15 @@
-//! The PostgreSQL that tests and benchmarks start their servers from.
+//! PostgreSQL installation for the servers of tests and benchmarks.
 //!
-//! `PACTOLUS_TEST_POSTGRES=postgres://…` points most tests at another server; those that kill theirs start it all the
-//! same.
+//! `PACTOLUS_TEST_POSTGRES=postgres://…` points most tests at another server. Tests that kill their server start
+//! their own regardless.
 //!
-//! It is no part of a Rust toolchain; where packages may be installed, as in CI, it is.
+//! PostgreSQL is not part of a Rust toolchain. Where packages may be installed, as in CI, this installs it.
 
 use std::fs;
 
 use crate::step::{CommandStep, TaskError, can_install_packages};
 
-/// Installs Debian's package unless some PostgreSQL is there.
+/// Installs Debian's package unless some PostgreSQL is installed.
 pub(crate) fn install() -> Result<(), TaskError> {
     if is_installed() {
         return Ok(());
@@ -27,7 +27,7 @@ pub(crate) fn install() -> Result<(), TaskError> {
     })
 }
 
-/// Whether there is a server to start: where Debian puts it, or on the path.
+/// Looks for a server where Debian puts it, and on the path.
 fn is_installed() -> bool {
     let debian_dirs = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
     let paths = std::env::var_os("PATH").unwrap_or_default();

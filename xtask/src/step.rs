@@ -1,6 +1,6 @@
-//! A step: one program that is run, named before it starts and timed when it ends.
+//! Step: one program, named before it starts and timed when it ends.
 //!
-//! What is printed for a step is exactly what runs, so that it can be pasted into a shell.
+//! The printed command is exactly the one that runs, so it can be pasted into a shell.
 //! Read next: `test`, the list of steps.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
-/// One program to run in the workspace's folder, or in one within it.
+/// One program to run in the workspace's folder, or in a subfolder.
 pub(crate) struct CommandStep<'a> {
     name: &'static str,
     env: Option<(&'static str, &'static str)>,
@@ -20,60 +20,59 @@ pub(crate) struct CommandStep<'a> {
     env_remove: Option<&'static str>,
 }
 
-/// Why the steps stopped.
+/// Why a command of xtask failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TaskError {
-    /// The program ran, and said no.
+    /// The program exited with an error.
     #[error("{name} failed ({status}). To repeat it:\n    {command}")]
     Failed { name: &'static str, status: ExitStatus, command: String },
-    /// The program could not be started.
+    /// The program did not start.
     #[error("{name} did not start: {source}. To repeat it:\n    {command}")]
     SpawnFailed { name: &'static str, source: io::Error, command: String },
-    /// The machine lacks something that no step can install.
+    /// The machine lacks a tool that no step can install.
     #[error("this needs {what}")]
     MissingTool { what: &'static str },
-    /// A file or a process could not be handled.
-    #[error("{what} could not be made: {source}")]
+    /// An operation on a file or a process failed.
+    #[error("{what}: {source}")]
     Io { what: &'static str, source: io::Error },
-    /// A bank that was to be served ended by itself.
-    #[error("the bank ended by itself; why is in {folder}/log")]
+    /// The server under test exited by itself.
+    #[error("the server exited by itself; the reason is in {folder}/log")]
     ServerExited { folder: &'static str },
-    /// A fuzz target broke a promise.
-    #[error("{target} broke a promise; the input is in fuzz/crashes/{target}, and what it said in {}", log.display())]
+    /// An input broke the invariant of a fuzz target.
+    #[error("{target} broke its invariant; the input is in fuzz/crashes/{target}, the output in {}", log.display())]
     FuzzCrash { target: &'static str, log: PathBuf },
-    /// There is no such fuzz target.
-    #[error("there is no target {name}; known are {known}")]
+    /// No fuzz target has this name.
+    #[error("unknown fuzz target {name}; known targets: {known}")]
     UnknownTarget { name: String, known: String },
-    /// What a run came to could not be written down.
-    #[error("the figures could not be kept: {why}")]
+    /// The report of a run was not written.
+    #[error("the report could not be written: {why}")]
     ReportNotWritten { why: String },
 }
 
 impl<'a> CommandStep<'a> {
-    /// The step `name`: `program` with `arguments`.
     pub(crate) const fn new(name: &'static str, program: &'a str, arguments: &'a [&'a str]) -> Self {
         Self { name, env: None, program, arguments, folder: ".", env_remove: None }
     }
 
-    /// The same step with an environment variable set.
+    /// Sets an environment variable.
     pub(crate) const fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env = Some((name, value));
         self
     }
 
-    /// The same step without an environment variable that this process may have.
+    /// Removes an environment variable that the step would inherit.
     pub(crate) const fn env_remove(mut self, name: &'static str) -> Self {
         self.env_remove = Some(name);
         self
     }
 
-    /// The same step in a folder within the workspace's.
+    /// Runs the step in a subfolder of the workspace.
     pub(crate) const fn current_dir(mut self, folder: &'static str) -> Self {
         self.folder = folder;
         self
     }
 
-    /// Runs it, its output shown as it comes.
+    /// Runs the program. Its output goes to the terminal.
     pub(crate) fn run(&self) -> Result<(), TaskError> {
         println!("── {}: {self}", self.name);
         let started = Instant::now();
@@ -112,24 +111,23 @@ impl fmt::Display for CommandStep<'_> {
     }
 }
 
-/// Whether packages of the system's may be installed: as root on a machine with Debian's package manager, as CI is.
+/// Whether system packages may be installed: as root on a machine with Debian's package manager, as in CI.
 pub(crate) fn can_install_packages() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
         && succeeds("apt-get", &["--version"])
 }
 
-/// Whether a program runs and says yes; nothing of it is shown.
+/// Whether a program runs and exits with 0. Its output is discarded.
 pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
     let quiet = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     quiet.is_ok_and(|status| status.success())
 }
 
-/// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn workspace_root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the workspace's folder")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ is in the workspace's folder")
 }
 
-/// `word` as a shell takes it for one word.
+/// Quotes `word` for the shell unless that is unnecessary.
 fn shell_quote(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=@:+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: everything that must pass, in the order in which it fails soonest.
+//! `cargo xtask test`: every check that must pass, in the order that fails soonest.
 //!
-//! It must not ask for more than a Rust toolchain, Python, PostgreSQL and the package registries; the attacks need Linux
-//! and `/dev/fuse` besides.
+//! It may require no more than a Rust toolchain, Python, PostgreSQL and the package registries. The attacks also need
+//! Linux and `/dev/fuse`.
 //! To add a check, add a [`CommandStep`] to the list in [`run`].
 
 use std::process::{Command, Stdio};
@@ -9,23 +9,22 @@ use std::process::{Command, Stdio};
 use crate::step::{CommandStep, TaskError};
 use crate::{fuzz_http, postgres, tool, torture};
 
-/// Run every check that people and CI run alike, and stop at the first that fails.
+/// Run every check, locally and in CI alike, and stop at the first that fails.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Each step is named as it starts; when one fails, the command to repeat it alone is printed.
+Prints the name of each step, and the command to repeat it alone if it fails.
 The first run also builds two tools into target/tools, which takes some five minutes.")]
 pub(crate) struct Args {
-    /// Also check dependencies for known vulnerabilities; fetches the advisory database.
+    /// Also check dependencies for known vulnerabilities; fetches the advisory database
     #[arg(long)]
     advisories: bool,
 }
 
-/// Runs the steps.
 pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     install_components()?;
     postgres::install()?;
-    // `clippy` and `doc` share one build of the dependencies and `test` makes the other. Warnings are denied by
-    // arguments, not by `RUSTFLAGS`, which would build everything again.
+    // `clippy` and `doc` share one build of the dependencies; `test` makes the other. Warnings are denied by
+    // arguments, because `RUSTFLAGS` would rebuild everything.
     let cargo = [
         CommandStep::new("format", "cargo", &["fmt", "--all", "--check"]),
         CommandStep::new(
@@ -33,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
             "cargo",
             &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         ),
-        // A bank on one machine need not have the driver of a database in it.
+        // A bank on one machine must build without the database driver.
         CommandStep::new(
             "embedded only",
             "cargo",
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// The minimal toolchain has neither `rustfmt` nor `clippy`; rustup can add them.
+/// The minimal toolchain lacks `rustfmt` and `clippy`. rustup adds them.
 fn install_components() -> Result<(), TaskError> {
     let missing = ["fmt", "clippy"].into_iter().any(|component| {
         Command::new("cargo")

@@ -1,20 +1,19 @@
-//! Tools that are not part of a Rust toolchain: one version each, the same for everybody.
+//! Tools outside the Rust toolchain, each pinned to one version for all developers and CI.
 //!
-//! They live in `target/tools`, so that nothing outside the checkout changes; `cargo clean` removes them too.
+//! They are installed in `target/tools`, so that nothing outside the checkout changes; `cargo clean` removes them.
 //! Their source comes from the package registry once, with the versions of their own lock files.
 
 use std::process::{Command, Stdio};
 
 use crate::step::{CommandStep, TaskError, workspace_root};
 
-/// A tool at one version.
 pub(crate) struct Tool {
     name: &'static str,
     version: &'static str,
     path: &'static str,
 }
 
-/// Finds dependencies that no code uses. Builds in about a minute.
+/// Finds unused dependencies. Builds in about a minute.
 pub(crate) const MACHETE: Tool =
     Tool { name: "cargo-machete", version: "0.9.2", path: "target/tools/bin/cargo-machete" };
 
@@ -22,17 +21,17 @@ pub(crate) const MACHETE: Tool =
 pub(crate) const DENY: Tool =
     Tool { name: "cargo-deny", version: "0.20.2", path: "target/tools/bin/cargo-deny" };
 
-/// Builds programs for the fuzzer. Builds in about a minute.
+/// Builds fuzz targets. Builds in about a minute.
 pub(crate) const FUZZ: Tool =
     Tool { name: "cargo-fuzz", version: "0.13.2", path: "target/tools/bin/cargo-fuzz" };
 
 impl Tool {
-    /// Where its executable is, from the workspace's folder.
+    /// Path of the executable, relative to the workspace.
     pub(crate) const fn path(&self) -> &'static str {
         self.path
     }
 
-    /// Installs it unless it is there in the right version.
+    /// Installs the tool unless this version is there.
     pub(crate) fn install(&self) -> Result<(), TaskError> {
         if self.is_installed() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! `cargo xtask torture` and `cargo xtask soak`: build the bank and its attacks, and run them, or the one that is named.
+//! `cargo xtask torture` and `cargo xtask soak`: build the bank and its attacks, and run them.
 
 use crate::binaries::{self, BuildProfile};
 use crate::postgres;
@@ -8,31 +8,29 @@ use crate::step::{CommandStep, TaskError};
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// What to attack with and for how long; `cargo xtask torture --help` lists it
+    /// Attack and options; `cargo xtask torture --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     attack: Vec<String>,
 }
 
-/// Let the bank work for hours, with kills, and see whether it leaks or stalls.
+/// Run the bank under load for hours, with kills, and check for leaks and stalls.
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct SoakArgs {
-    /// For how long and how; `cargo xtask soak --help` lists it
+    /// Options; `cargo xtask soak --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
     soak: Vec<String>,
 }
 
-/// Runs the attacks.
 pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     attack(BuildProfile::Release, &as_strs(&args.attack))
 }
 
-/// Runs the soak.
 pub(crate) fn soak(args: &SoakArgs) -> Result<(), TaskError> {
     attack(BuildProfile::Release, &[&["soak"], &*as_strs(&args.soak)].concat())
 }
 
-/// Runs every attack, and then the soak, for a moment.
+/// Runs every attack briefly, and then the soak.
 pub(crate) fn run_short() -> Result<(), TaskError> {
     attack(BuildProfile::Dev, &["--short"])?;
     attack(BuildProfile::Dev, &["soak", "--short"])

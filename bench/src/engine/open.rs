@@ -1,4 +1,4 @@
-//! The process that opens a store, and closes it when it is told to.
+//! Worker process that opens a store and closes it on shutdown.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::worker::{send_message, wait_for_shutdown};
 use pactolus_reports::machine::process::peak_memory;
 
-/// What to open.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The store's folder
@@ -20,21 +19,21 @@ pub(crate) struct Args {
     audit: bool,
 }
 
-/// What is told first.
+/// First message: sent when the store accepts orders.
 #[derive(Serialize, Deserialize)]
 pub(super) struct OpenReport {
-    /// Until orders could be posted.
+    /// From the start of opening to readiness for orders.
     pub(super) took_s: f64,
 }
 
-/// What is told once the views are up to date; they may still be merged after that.
+/// Second message: sent when everything is flushed. Merges may still run after it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct FlushReport {
     pub(super) peak_memory_bytes: u64,
     pub(super) audit_findings: Option<usize>,
 }
 
-/// Opens the store, settles it, and closes it when its turn comes.
+/// Opens the store, flushes it, and closes it on shutdown.
 pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let started = Instant::now();

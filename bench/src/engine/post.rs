@@ -1,4 +1,4 @@
-//! The process that posts orders as the server posts them, many waiting at once, and then waits to be killed.
+//! Worker process that posts orders as the server does, many in flight, and then waits to be killed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,40 +18,39 @@ use pactolus_reports::latency::{Latency, LatencySamples};
 use pactolus_reports::machine::process::peak_memory;
 use pactolus_reports::table::{mebibytes, to_f64};
 
-/// What to post.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many orders
+    /// Orders to post
     #[arg(long)]
     pub(super) orders: u64,
-    /// How many players they are spread over
+    /// Players that the orders are spread over
     #[arg(long)]
     pub(super) players: u64,
-    /// How many wait at once
+    /// Orders in flight at once
     #[arg(long)]
     pub(super) waiting: u64,
     /// The store's folder
     store: Option<PathBuf>,
 }
 
-/// Orders posted together by one task; there are `waiting / CHUNK` such tasks.
+/// Orders that one task posts together. There are `waiting / CHUNK_ORDERS` such tasks.
 const CHUNK_ORDERS: u64 = 256;
 
-/// How many orders make one line of progress.
+/// Orders between two lines of progress.
 const PROGRESS_INTERVAL: u64 = 1_000_000;
 
-/// What posting came to.
+/// Throughput and latency of posting.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct PostReport {
-    /// When each fifth of the orders was answered, in seconds since the first was posted.
+    /// Completion time of each fifth of the orders, in seconds since the first was posted.
     pub(super) fifths_s: [f64; 5],
-    /// How long [`CHUNK_ORDERS`] orders waited that were posted together.
+    /// Latency of chunks of [`CHUNK_ORDERS`] orders that were posted together.
     pub(super) waits: Latency,
     pub(super) peak_memory_bytes: u64,
 }
 
 impl PostReport {
-    /// How long each fifth took.
+    /// Duration of each fifth, in seconds.
     pub(super) fn fifth_durations_s(&self) -> [f64; 5] {
         let mut before = 0.0;
         self.fifths_s.map(|at| at - std::mem::replace(&mut before, at))
@@ -59,12 +58,12 @@ impl PostReport {
 }
 
 impl Args {
-    /// So many orders.
+    /// Without a store's folder, which [`Args::spawn`] passes to the process.
     pub(crate) fn new(orders: u64, players: u64, waiting: u64) -> Self {
         Self { orders, players, waiting, store: None }
     }
 
-    /// A process that posts them to a new store.
+    /// Starts a process that posts the orders to a new store.
     pub(super) fn spawn(&self, store: &Path) -> anyhow::Result<WorkerProcess> {
         let (orders, players, waiting) =
             (self.orders.to_string(), self.players.to_string(), self.waiting.to_string());
@@ -73,9 +72,9 @@ impl Args {
     }
 }
 
-/// Posts all orders, tells what came of it, and waits.
+/// Posts all orders, reports the result, and waits for the kill.
 pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
-    let folder = arguments.store.as_deref().context("the store's folder is needed")?;
+    let folder = arguments.store.as_deref().context("post needs the store's folder")?;
     let (store, report) = post_all(arguments, folder)?;
     send_message(&report)?;
     wait_for_shutdown()?;
@@ -83,7 +82,6 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Posts all orders to a new store.
 pub(crate) fn post_all(arguments: &Args, folder: &Path) -> anyhow::Result<(Arc<EmbeddedStore>, PostReport)> {
     let store = Arc::new(EmbeddedStore::open(folder, &EmbeddedSettings::default())?);
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
@@ -104,7 +102,7 @@ pub(crate) fn post_all(arguments: &Args, folder: &Path) -> anyhow::Result<(Arc<E
     Ok((store, report))
 }
 
-/// Posts chunk after chunk until all orders are; gives back how long each waited.
+/// Posts chunk after chunk until no order is left. Returns the latency of each chunk.
 async fn post_chunks(
     store: &dyn Ledger,
     workload: &PresentWorkload,
@@ -126,9 +124,9 @@ type PostFuture<'a> = BoxFuture<'a, Result<ledger::Posted, PostError>>;
 
 /// Waits until all of these orders are applied.
 ///
-/// Each is polled once, so that all of them queue up, and after that only the first without an answer: answers come
-/// in order, and the task is woken for each. To poll all of them each time, or to give each a waker of its own, costs
-/// more than the engine takes. Tokio's budget would keep some of them from queueing up at first.
+/// Each future is polled once, so that all orders queue up. After that only the first pending one is polled: replies
+/// come in order, and each wakes the task. Polling all of them each time, or giving each its own waker, costs more
+/// than the engine takes. Tokio's cooperative budget would delay some orders on the first poll, so it is off.
 async fn wait_until_applied(mut posts: Vec<Option<PostFuture<'_>>>) -> anyhow::Result<()> {
     let (mut queued, mut first) = (false, 0);
     let all = std::future::poll_fn(move |context| {
@@ -149,7 +147,7 @@ async fn wait_until_applied(mut posts: Vec<Option<PostFuture<'_>>>) -> anyhow::R
     tokio::task::unconstrained(all).await
 }
 
-/// Whether the order is applied; once it is, there is nothing left of it.
+/// Ready when the order is applied. The future is dropped then.
 fn poll_applied(post: &mut Option<PostFuture<'_>>, context: &mut Context<'_>) -> anyhow::Result<Poll<()>> {
     let Some(future) = post else { return Ok(Poll::Ready(())) };
     match future.as_mut().poll(context) {
@@ -158,16 +156,16 @@ fn poll_applied(post: &mut Option<PostFuture<'_>>, context: &mut Context<'_>) ->
             *post = None;
             Ok(Poll::Ready(()))
         }
-        Poll::Ready(Ok(ledger::Posted::Replayed { .. })) => bail!("a bill number came twice"),
+        Poll::Ready(Ok(ledger::Posted::Replayed { .. })) => bail!("a bill number was used twice"),
         Poll::Ready(Err(error)) => Err(error.into()),
     }
 }
 
-/// How far all tasks have come together.
+/// Progress shared by all tasks.
 struct PostProgress {
     started: Instant,
     orders: u64,
-    /// The first order that no task has taken.
+    /// The first order that no task has claimed.
     next_order: AtomicU64,
     completed: AtomicU64,
     fifths_us: [AtomicU64; 5],

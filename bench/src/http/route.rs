@@ -1,4 +1,4 @@
-//! What is asked of the server: the bank's own routes, and those beside them that do a part of what a present does.
+//! Routes under measurement: the bank's own, and baseline routes that do a part of a present's work.
 
 use std::ops::Range;
 
@@ -9,29 +9,27 @@ use crate::load::PreparedRequests;
 use crate::load::schedule::RequestSource;
 use crate::workload::{ACCESS_TOKEN, APPID, ENVIRONMENT, PresentWorkload, ZONE_ID};
 
-/// What opens the operator API of the server that is measured.
+/// Bearer token of the measured server's operator API.
 pub(crate) const OPERATOR_TOKEN: &str = "operators-token";
 
-/// A route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Route {
-    /// Parses a present's body and answers a constant.
+    /// Parses a present's body and returns a constant.
     Null,
-    /// Verifies both signatures besides.
+    /// `Null`, plus both signatures.
     Verified,
-    /// Posts the order to the ledger besides, and waits until it is on disk.
+    /// `Verified`, plus the order: posted to the ledger and on disk.
     Posted,
-    /// The bank's own: besides, the token, the session, rates, deadlines, the log, and the answer; without the router.
+    /// The bank's own call: `Posted`, plus token, session, rate limits, timeouts, log and reply; without the router.
     Present,
-    /// The bank's own: a signed question for a player's balance.
+    /// The bank's own call: a signed query of a player's balance.
     GetBalance,
-    /// The operator API's: the newest twenty orders of a player.
+    /// The operator API: the newest 20 orders of a player.
     Statement,
 }
 
 impl Route {
-    /// Where it is.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Null => "/null",
@@ -43,7 +41,7 @@ impl Route {
         }
     }
 
-    /// What it does, for a table.
+    /// The route's work, for a table.
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Null => "null: the body parsed",
@@ -55,7 +53,7 @@ impl Route {
         }
     }
 
-    /// How its answer begins if all is well.
+    /// Start of a successful reply's body.
     const fn expected_prefix(self) -> &'static [u8] {
         match self {
             Self::Null | Self::Verified | Self::Posted | Self::Present | Self::GetBalance => {
@@ -65,7 +63,6 @@ impl Route {
         }
     }
 
-    /// The requests with these numbers.
     pub(crate) fn requests(
         self,
         host: &str,
@@ -77,7 +74,7 @@ impl Route {
         })
     }
 
-    /// Adds the request with this number to `bytes`.
+    /// Appends request `number` to `bytes`.
     pub(crate) fn write_request(
         self,
         host: &str,
@@ -107,7 +104,6 @@ impl Route {
     }
 }
 
-/// A request to the operator API.
 pub(super) fn operator_request(method: &str, host: &str, path: &str, body: &str) -> String {
     let extra = format!("authorization: Bearer {OPERATOR_TOKEN}\r\ncontent-type: application/json\r\n");
     request(method, host, path, &extra, body)
@@ -118,7 +114,7 @@ fn request(method: &str, host: &str, path: &str, extra: &str, body: &str) -> Str
     format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{extra}content-length: {length}\r\n\r\n{body}")
 }
 
-/// Presents to a server, made one by one.
+/// Presents generated one at a time during the load.
 #[derive(Clone)]
 pub(crate) struct PresentRequests {
     pub(crate) host: String,

@@ -1,4 +1,4 @@
-//! The server that is measured: the bank's own, and beside its routes those that do a part of what a present does.
+//! Server under measurement: the bank's own routes, and baseline routes that do a part of a present's work.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,14 +21,13 @@ use super::route::{OPERATOR_TOKEN, Route};
 use crate::worker::send_message;
 use crate::workload::{self, ACCESS_TOKEN, APPID, ENVIRONMENT, MIDAS_KEY, OFFER_ID, PresentWorkload};
 
-/// Where to serve from.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The store's folder, or the URL of a database
     store: PathBuf,
 }
 
-/// Serves until it is killed, and tells its address.
+/// Prints its address and serves until it is killed.
 pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     if let Some(url) = arguments.store.to_str().filter(|store| store.starts_with("postgres://")) {
         return serve_postgres(&url.parse()?);
@@ -56,7 +55,7 @@ pub(crate) fn run(arguments: &Args) -> anyhow::Result<()> {
     })
 }
 
-/// The same on a database, with the bank's own routes only.
+/// Serves from a database, with the bank's own routes only.
 fn serve_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let store = PostgresStore::open(url, &pactolus_ledger_postgres::PostgresSettings::default()).await?;
@@ -69,7 +68,7 @@ fn serve_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
     })
 }
 
-/// One app, with everything else as it is by default.
+/// One app; everything else has its default.
 fn settings() -> anyhow::Result<Settings> {
     Ok(Settings {
         apps: vec![AppSettings {
@@ -89,13 +88,13 @@ fn settings() -> anyhow::Result<Settings> {
 const OK_RESPONSE: &str = r#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#;
 const ERROR_RESPONSE: &str = r#"{"errcode":47001,"errmsg":"data format error"}"#;
 
-/// What the routes beside the bank's have.
+/// State of the baseline routes.
 struct BaselineState {
     store: Arc<EmbeddedStore>,
     workload: PresentWorkload,
 }
 
-/// Parses the body and answers as a present does.
+/// Parses the body and returns the reply of a present.
 async fn null(body: Bytes) -> &'static str {
     match Body::parse(&body) {
         Ok(_) => OK_RESPONSE,
@@ -103,7 +102,7 @@ async fn null(body: Bytes) -> &'static str {
     }
 }
 
-/// Does as [`null`] does, and verifies both signatures.
+/// [`null`], plus both signatures.
 async fn verified(State(state): State<Arc<BaselineState>>, body: Bytes) -> &'static str {
     match verify(&state.workload, &body) {
         Ok(_) => OK_RESPONSE,
@@ -111,7 +110,7 @@ async fn verified(State(state): State<Arc<BaselineState>>, body: Bytes) -> &'sta
     }
 }
 
-/// Does as [`verified`] does, and posts the order.
+/// [`verified`], plus posting the order.
 async fn posted(State(state): State<Arc<BaselineState>>, body: Bytes) -> &'static str {
     let Ok(present) = verify(&state.workload, &body) else { return ERROR_RESPONSE };
     match state.store.post(workload::order(&present), SystemClock.now()).await {
@@ -120,7 +119,7 @@ async fn posted(State(state): State<Arc<BaselineState>>, body: Bytes) -> &'stati
     }
 }
 
-/// The present in a body; its keys are at hand, where the bank has to look for those of the app and the session.
+/// Verifies the present in a body. Its keys are at hand; the bank has to look up those of the app and the session.
 fn verify(workload: &PresentWorkload, body: &[u8]) -> Result<Present, ErrorReply> {
     let body = Body::parse(body)?;
     let received = UnverifiedCall::<Present>::read(ENVIRONMENT, &body, MpSig::Required)?;

@@ -1,4 +1,4 @@
-//! The server's process as the load sees it, and what one measurement of it comes to.
+//! Server process as the load sees it, and the measurement of one route on it.
 
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -16,30 +16,30 @@ use pactolus_reports::latency::Latency;
 use pactolus_reports::machine::process::{CpuTime, wait_until_idle};
 use pactolus_reports::table::to_f64;
 
-/// A server, which ends with this, and who calls it.
+/// The server's process, killed when this is dropped, and the workload sent to it.
 pub(crate) struct ServerProcess {
     process: WorkerProcess,
     pub(crate) address: String,
     pub(crate) workload: PresentWorkload,
-    /// The number of the first gift that nobody has given.
+    /// The first unused gift number.
     next_number: u64,
 }
 
-/// How long the server may go on working after its last answer.
+/// Limit for the server's background work after its last reply.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How many connections the players log in on.
+/// Connections that log the players in.
 const LOGIN_CONNECTIONS: usize = 256;
 
 impl ServerProcess {
-    /// Serves the store in `folder`, with all players logged in. Gifts before `next` were given already.
+    /// Serves the store in `folder` and logs all players in. Gift numbers below `next` are used.
     pub(crate) fn start(folder: &Path, workload: PresentWorkload, next: u64) -> anyhow::Result<Self> {
         let server = Self::start_without_login(folder.as_os_str(), workload, next)?;
         server.log_in()?;
         Ok(server)
     }
 
-    /// Serves a store, where players are logged in who logged in before.
+    /// Serves a store without logging players in. Earlier logins in the store stay valid.
     pub(crate) fn start_without_login(
         store: &OsStr,
         workload: PresentWorkload,
@@ -63,20 +63,20 @@ impl ServerProcess {
         self.wait_until_idle()
     }
 
-    /// Numbers of gifts that nobody has given.
+    /// Reserves unused gift numbers.
     pub(crate) fn reserve_numbers(&mut self, count: u64) -> Range<u64> {
         let first = self.next_number;
         self.next_number += count;
         first..self.next_number
     }
 
-    /// Waits until the server has nothing left to do, so that what follows is not charged with it.
+    /// Waits for the server's background work to end, so that the next measurement is not charged with it.
     pub(crate) fn wait_until_idle(&self) -> anyhow::Result<()> {
-        ensure!(wait_until_idle(self.process.pid(), IDLE_TIMEOUT)?, "the server does not come to rest");
+        ensure!(wait_until_idle(self.process.pid(), IDLE_TIMEOUT)?, "the server does not become idle");
         Ok(())
     }
 
-    /// Sends so many requests, each about a gift of its own.
+    /// Sends that many requests, each with its own gift number.
     pub(crate) fn measure(
         &mut self,
         route: Route,
@@ -89,7 +89,7 @@ impl ServerProcess {
         let (server_before, load_before) = (CpuTime::of_process(server)?, CpuTime::of_process(load)?);
         let sent = load::send(&self.address, requests, connections)?;
         let load_time = CpuTime::of_process(load)? - load_before;
-        // What the server still does for what it answered is a part of its price.
+        // Background work for the answered requests is a part of their cost.
         self.wait_until_idle()?;
         let server_time = CpuTime::of_process(server)? - server_before;
         let count = to_f64(numbers.end - numbers.start);
@@ -105,17 +105,17 @@ impl ServerProcess {
     }
 }
 
-/// What one measurement of one route came to.
+/// One measurement of one route.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct RouteSample {
     pub(crate) per_second: f64,
     pub(crate) latency: Latency,
-    /// The server's time in the program, per request.
+    /// The server's CPU time in user space, per request.
     pub(crate) server_user_us: f64,
-    /// The server's time in the kernel, per request.
+    /// The server's CPU time in the kernel, per request.
     pub(crate) server_system_us: f64,
-    /// The load's time in the program, per request.
+    /// The load's CPU time in user space, per request.
     pub(crate) load_user_us: f64,
-    /// The load's time in the kernel, per request.
+    /// The load's CPU time in the kernel, per request.
     pub(crate) load_system_us: f64,
 }

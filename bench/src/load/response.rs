@@ -1,11 +1,11 @@
-//! Answers: read into memory that is used again and again, until the whole of one is there.
+//! HTTP reply reader with one reused buffer.
 
 use anyhow::{Context, bail, ensure};
 
-/// More than the longest answer: a hundred orders of a statement take some 40 KiB.
+/// Larger than the longest reply: a hundred orders of a statement take some 40 KiB.
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
-/// The answer that is being read from a connection.
+/// The partial reply of a connection.
 pub(crate) struct ResponseReader {
     bytes: Vec<u8>,
     filled: usize,
@@ -18,37 +18,37 @@ impl Default for ResponseReader {
 }
 
 impl ResponseReader {
-    /// Forgets the answer before.
+    /// Discards the previous reply.
     pub(crate) fn reset(&mut self) {
         self.filled = 0;
     }
 
-    /// Where to read to.
+    /// The buffer to read into.
     pub(crate) fn unfilled(&mut self) -> &mut [u8] {
         &mut self.bytes[self.filled..]
     }
 
-    /// Whether the answer is whole, now that so many bytes were read to [`ResponseReader::unfilled`].
+    /// Whether the reply is complete after `read` more bytes in [`ResponseReader::unfilled`].
     ///
-    /// An answer that is not 200, or whose body does not begin with `expected`, is an error.
+    /// A reply that is not 200, or whose body does not start with `expected`, is an error.
     pub(crate) fn is_complete(&mut self, read: usize, expected: &[u8]) -> anyhow::Result<bool> {
-        ensure!(read > 0, "the server closed the connection, or its answer is too long");
+        ensure!(read > 0, "the server closed the connection, or its reply is too long");
         self.filled += read;
         let response = &self.bytes[..self.filled];
         let Some(body) = complete_body(response)? else { return Ok(false) };
         if !response.starts_with(b"HTTP/1.1 200 ") || !body.starts_with(expected) {
-            bail!("an answer is not what it should be: {}", String::from_utf8_lossy(response));
+            bail!("unexpected reply: {}", String::from_utf8_lossy(response));
         }
         Ok(true)
     }
 }
 
-/// The body, once all of it is there.
+/// The body, once it is complete.
 fn complete_body(answer: &[u8]) -> anyhow::Result<Option<&[u8]>> {
     let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let (head, body) = (&answer[..end], &answer[end + 4..]);
-    let length = content_length(head).context("an answer does not say how long it is")?;
-    ensure!(body.len() <= length, "more than an answer came");
+    let length = content_length(head).context("a reply lacks content-length")?;
+    ensure!(body.len() <= length, "a reply is longer than its content-length");
     Ok((body.len() == length).then_some(body))
 }
 
@@ -63,12 +63,12 @@ fn content_length(head: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Reads `answer` in pieces of so many bytes.
+    /// Reads `answer` in pieces of `piece` bytes.
     fn read_in_pieces(answer: &str, piece: usize) -> anyhow::Result<bool> {
         let mut reader = ResponseReader::default();
         let mut is_complete = false;
         for piece in answer.as_bytes().chunks(piece) {
-            assert!(!is_complete, "there is more to come");
+            assert!(!is_complete, "complete before the last piece");
             reader.unfilled()[..piece.len()].copy_from_slice(piece);
             is_complete = reader.is_complete(piece.len(), b"{\"a\"")?;
         }

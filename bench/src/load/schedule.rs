@@ -1,10 +1,10 @@
-//! A load at a fixed rate: when each request is due is fixed beforehand, whatever becomes of those before it.
+//! Open-loop load at a fixed rate: each request has a due time that does not depend on earlier replies.
 //!
-//! A wait is counted from when the request was due, not from when it was sent. So a server that stands still is charged
-//! with every request that should have come meanwhile, as those who wait would charge it.
+//! Latency counts from the due time, not from sending. So a server that stalls is charged with every request that was
+//! due meanwhile, as its clients would charge it (no coordinated omission).
 //!
-//! Ten minutes of requests do not fit in memory. Each is made on its connection before it is due, on the load's own
-//! core time, which the server is short of.
+//! Ten minutes of requests do not fit in memory. Each connection prepares its next request before it is due, on core
+//! time that the server is short of.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,53 +18,52 @@ use super::{LoadConnection, connect};
 use pactolus_reports::latency::LatencySamples;
 use pactolus_reports::table::to_f64;
 
-/// When requests are due.
+/// Due times of the requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// How long from one to the next.
+    /// Between two requests.
     interval: Duration,
     count: u64,
 }
 
-/// The longest that a due request is kept back, so that the pacer does not wake for each: sleeping wakes it some
-/// 0.1 ms late besides. Both are counted as waiting.
+/// The pacer releases due requests at most this often, so that it does not wake for each. Sleeping adds some 0.1 ms.
+/// Both delays count as latency.
 const PACER_INTERVAL: Duration = Duration::from_micros(250);
 
-/// What the schedule's requests are.
+/// Generates the requests of a schedule.
 pub(crate) trait RequestSource: Clone + Send + 'static {
-    /// How every answer's body must begin.
+    /// Required start of every reply's body.
     const EXPECTED_PREFIX: &'static [u8];
 
-    /// Writes request `number` in the place of what is in `bytes`.
+    /// Replaces the content of `bytes` with request `number`.
     fn write_request(&self, number: u64, bytes: &mut Vec<u8>);
 }
 
 impl Schedule {
-    /// So many a second, for so long.
+    /// At least one request.
     pub(crate) fn new(per_second: f64, duration: Duration) -> Self {
         let interval = Duration::from_secs_f64(1.0 / per_second.max(1.0)).max(Duration::from_nanos(1));
         let count = duration.as_nanos() / interval.as_nanos();
         Self { interval, count: u64::try_from(count).unwrap_or(u64::MAX).max(1) }
     }
 
-    /// How many requests there are.
     pub(crate) const fn count(self) -> u64 {
         self.count
     }
 
-    /// When request `index` is due, counted from the first.
+    /// Due time of request `index`, from the start.
     fn due_at(self, index: u64) -> Duration {
         let nanos = self.interval.as_nanos() * u128::from(index);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// How many are due once so much has passed.
+    /// Requests due after `passed`.
     fn due_count(self, passed: Duration) -> u64 {
         let due = passed.as_nanos() / self.interval.as_nanos() + 1;
         u64::try_from(due).unwrap_or(u64::MAX).min(self.count)
     }
 
-    /// Sends the requests from `first` on, each as soon as it is due and a connection is free.
+    /// Sends the requests from number `first` on, each as soon as it is due and a connection is free.
     pub(crate) fn send<W: RequestSource>(
         self,
         address: &str,
@@ -101,28 +100,28 @@ impl Schedule {
     }
 }
 
-/// Whose turn it is.
+/// State shared by the pacer and the connections.
 struct PacerState {
     schedule: Schedule,
     started: Instant,
-    /// As many permits as requests are due that nobody has taken. Closed when the load ends, or breaks off.
+    /// One permit for each due request that no connection has claimed. Closed at the end of the load or on an error.
     permits: Semaphore,
-    /// The next one in the schedule.
+    /// The next request to send.
     next_index: AtomicU64,
-    /// The number of the next one to be made; they are made in another order than they are sent.
+    /// The number of the next request to prepare. Requests are prepared in another order than they are sent.
     next_number: AtomicU64,
     longest_us: AtomicU64,
 }
 
 impl PacerState {
-    /// Gives out turns as they become due, and at the end one more to each connection, by which it learns of the end.
+    /// Adds permits as requests become due, and at the end one more for each connection, which ends its task.
     fn release_due(&self, connections: usize) {
         let (mut released, mut minutes) = (0, 0);
         while released < self.schedule.count && !self.permits.is_closed() {
             let passed = self.started.elapsed();
             let due = self.schedule.due_count(passed);
             self.permits.add_permits(
-                usize::try_from(due - released).expect("not more are due than memory has room for"),
+                usize::try_from(due - released).expect("fewer requests are due than fit a usize"),
             );
             released = due;
             if passed.as_secs() / 60 > minutes {

@@ -1,4 +1,4 @@
-//! What the disk takes: what a sync costs, which file system it is, and how much a folder holds.
+//! Disk: sync latency, file system, and size of a folder.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::tempfile_in;
 
-/// The size of what is appended: what the journal takes for an order that comes alone, a frame's header of 56 bytes
-/// and some 100 for the order.
+/// Bytes of one appended record, the size of a lone order in the journal: a frame header of 56 bytes and some 100 for
+/// the order.
 pub const RECORD_BYTES: usize = 160;
 
-/// A file of the disk that is measured, to append to. It is gone when this is dropped.
+/// Measures appends to a temporary file on the disk. The file is deleted when this is dropped.
 pub struct SyncProbe(File);
 
 impl SyncProbe {
@@ -20,7 +20,7 @@ impl SyncProbe {
         tempfile_in(folder).map(Self)
     }
 
-    /// How long it takes to append a record and sync it: the least that an answered order can cost.
+    /// Appends a record and syncs it. Returns the duration, the lower bound of a durable order's latency.
     pub fn append(&mut self) -> io::Result<Duration> {
         let begun = Instant::now();
         self.0.write_all(&[0x5a; RECORD_BYTES])?;
@@ -29,16 +29,16 @@ impl SyncProbe {
     }
 }
 
-/// The name of the file system that holds `folder`.
+/// Name of the file system that holds `folder`.
 pub fn file_system(folder: &Path) -> io::Result<String> {
     let folder = folder.canonicalize()?;
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     Ok(find_file_system(&mounts, &folder).unwrap_or("an unknown file system").to_owned())
 }
 
-/// Of the mounts that hold the folder, the deepest counts, and of several at one place the last.
+/// The deepest mount that holds the folder wins; of several at one mount point, the last.
 ///
-/// The fifth field of a line is where it is mounted; what follows ` - ` begins with the type.
+/// Format of `mountinfo`: the fifth field is the mount point; the text after ` - ` starts with the type.
 fn find_file_system<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
     let mount = |line: &'a str| {
         let (mount, kind) = line.split_once(" - ")?;
@@ -48,7 +48,7 @@ fn find_file_system<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
     mounts.lines().filter_map(mount).max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
 }
 
-/// The bytes that the files of a folder hold.
+/// Total size of the files in a folder and its subfolders, in bytes.
 pub fn folder_bytes(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! What the operating system says about a process: its time, its memory, and whether it has come to rest.
+//! Process statistics of `/proc`: CPU time, memory, and whether the process is idle.
 
 use std::fs;
 use std::io;
@@ -8,26 +8,26 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 
-/// The time that a process has spent on the cores, its threads together.
+/// CPU time of a process, the sum of its threads.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct CpuTime {
-    /// In the program.
+    /// In user space, in seconds.
     pub user_s: f64,
-    /// In the kernel, on behalf of the program.
+    /// In the kernel on behalf of the process, in seconds.
     pub system_s: f64,
 }
 
-/// The unit of `/proc/<pid>/stat`: a hundred to the second on every architecture that Linux still runs on.
+/// Clock ticks of `/proc/<pid>/stat`: 100 a second on every architecture that Linux still runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 impl CpuTime {
-    /// What the process has spent so far.
+    /// CPU time of the process since its start.
     pub fn of_process(pid: u32) -> anyhow::Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        Self::parse_stat(&stat).context("/proc tells a process's time in another form")
+        Self::parse_stat(&stat).context("/proc/<pid>/stat has an unknown format")
     }
 
-    /// `utime` and `stime` are the 14th and 15th field. The second, the program's name, may hold spaces and brackets.
+    /// `utime` and `stime` are fields 14 and 15. Field 2, the program's name, may hold spaces and parentheses.
     fn parse_stat(stat: &str) -> Option<Self> {
         let (_, after_name) = stat.rsplit_once(')')?;
         let mut ticks = after_name.split_whitespace().skip(11).map(|ticks| ticks.parse::<f64>().ok());
@@ -44,25 +44,25 @@ impl Sub for CpuTime {
     }
 }
 
-/// What a process holds of the machine.
+/// Memory, threads and files of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResourceUsage {
-    /// The memory that is really there, in bytes.
+    /// Resident memory, in bytes.
     pub memory_bytes: u64,
-    /// The most memory that it has held at once, in bytes.
+    /// Peak resident memory, in bytes.
     pub peak_bytes: u64,
-    /// Its threads.
+    /// Number of threads.
     pub threads: u64,
-    /// Its open files, connections among them.
+    /// Open file descriptors, connections included.
     pub open_files: u64,
 }
 
 impl ResourceUsage {
-    /// What the process holds now.
+    /// The current usage of the process.
     pub fn of_process(pid: u32) -> anyhow::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         let open_files = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
-        let field = |name| status_field(&status, name).with_context(|| format!("/proc does not tell {name}"));
+        let field = |name| status_field(&status, name).with_context(|| format!("/proc lacks {name}"));
         Ok(Self {
             memory_bytes: field("VmRSS:")? * 1024,
             peak_bytes: field("VmHWM:")? * 1024,
@@ -72,26 +72,26 @@ impl ResourceUsage {
     }
 }
 
-/// The number of a line of `/proc/<pid>/status`.
+/// The number in a line of `/proc/<pid>/status`.
 fn status_field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The most memory that this process has held at once, in bytes.
+/// Peak resident memory of this process, in bytes.
 pub fn peak_memory() -> anyhow::Result<u64> {
     Ok(ResourceUsage::of_process(std::process::id())?.peak_bytes)
 }
 
-/// How long no thread may be seen to run before a process counts as being at rest.
+/// A process is idle when no thread is seen to run for this long.
 const IDLE_WINDOW: Duration = Duration::from_secs(1);
 
-/// How long between two looks.
+/// Between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Waits until a process has nothing left to do, such as merging what it wrote; says whether it came to rest in time.
+/// Waits until a process has no background work left, such as a merge. Returns `false` on timeout.
 ///
-/// A thread that waits for the disk is not at rest, nor is one that was stopped.
+/// A thread that waits for the disk is not idle, nor is a stopped one.
 pub fn wait_until_idle(pid: u32, timeout: Duration) -> io::Result<bool> {
     let started = Instant::now();
     let mut idle_since = Instant::now();
@@ -109,7 +109,7 @@ pub fn wait_until_idle(pid: u32, timeout: Duration) -> io::Result<bool> {
 
 fn all_threads_sleep(pid: u32) -> io::Result<bool> {
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        // A thread may end while it is looked at.
+        // The thread may exit meanwhile.
         let Ok(stat) = fs::read_to_string(task?.path().join("stat")) else { continue };
         let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
         if state != Some("S") {

@@ -1,4 +1,4 @@
-//! What came of a run: its figures, as a table and as a part of `docs/reliability.md`.
+//! Fuzz report: the figures of a run as a table and as a section of `docs/reliability.md`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,18 +10,17 @@ use serde::Serialize;
 
 use crate::step::{TaskError, workspace_root};
 
-/// What the fuzzer says of itself at its end.
+/// The final statistics of libFuzzer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct FuzzerStats {
-    /// How many inputs it has tried.
+    /// Inputs executed.
     pub(super) executions: u64,
-    /// How many branches of the program the inputs have reached.
+    /// Branches covered.
     pub(super) branches: u64,
-    /// How many inputs are worth to be changed further.
+    /// Inputs in the working corpus.
     pub(super) inputs: u64,
 }
 
-/// One target's run.
 pub(super) struct TargetRun {
     pub(super) target: &'static str,
     pub(super) stats: FuzzerStats,
@@ -31,7 +30,7 @@ pub(super) struct TargetRun {
 }
 
 impl FuzzerStats {
-    /// The figures in a log of libFuzzer's.
+    /// Parses a log of libFuzzer.
     pub(super) fn parse(log: &str) -> Self {
         let after = |line: &str, name: &str| {
             let rest = &line[line.find(name)? + name.len()..];
@@ -59,11 +58,11 @@ impl fmt::Display for TargetRun {
         let (executions, speed) =
             (format_number(to_f64(stats.executions), 0), format_number(self.per_second(), 0));
         write!(f, "{target}: {executions} executions in {:.0} s, {speed} a second", took.as_secs_f64())?;
-        if *crashed { f.write_str("; it broke a promise") } else { Ok(()) }
+        if *crashed { f.write_str("; it broke its invariant") } else { Ok(()) }
     }
 }
 
-/// The runs as a table, and all together.
+/// A row for each run, and one for the total.
 pub(super) fn table(runs: &[TargetRun]) -> String {
     let mut table =
         MarkdownTable::new(&["Target", "Executions", "A second", "Branches reached", "Promises broken"]);
@@ -102,7 +101,7 @@ struct TargetStats {
     crashed: bool,
 }
 
-/// Keeps the runs in the pages in `folder`.
+/// Writes the runs into the report in `folder`.
 pub(super) fn write_report(runs: &[TargetRun], command: &str, folder: &Path) -> Result<(), TaskError> {
     let figures = FuzzReport {
         executions: runs.iter().map(|ran| ran.stats.executions).sum(),

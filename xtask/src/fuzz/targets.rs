@@ -1,12 +1,11 @@
-//! The targets, and how often each should be tried before its promise is told of.
+//! Fuzz targets, with the number of inputs that each must survive before a report.
 //!
-//! In all that is more than a hundred million times; most of them where one takes a few microseconds.
+//! More than a hundred million inputs in total. Most of them go to targets that take a few microseconds each.
 
-/// One target.
 pub(super) struct FuzzTarget {
-    /// That of its program, of the function in a crate's module `fuzzing`, and of its folders in `fuzz/`.
+    /// Name of the program, of the function in a crate's module `fuzzing`, and of the folders in `fuzz/`.
     pub(super) name: &'static str,
-    /// How many inputs it should have withstood.
+    /// Inputs in a full run.
     pub(super) executions: u64,
 }
 
@@ -14,7 +13,6 @@ const fn target(name: &'static str, millions: u64) -> FuzzTarget {
     FuzzTarget { name, executions: millions * 1_000_000 }
 }
 
-/// All of them.
 pub(super) const TARGETS: &[FuzzTarget] = &[
     // crates/protocol
     target("body", 10),
@@ -46,7 +44,7 @@ pub(super) const TARGETS: &[FuzzTarget] = &[
     target("results", 1),
 ];
 
-/// Their names, for whoever has misspelt one.
+/// All names, for the error about an unknown one.
 pub(super) fn names() -> String {
     TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ")
 }
@@ -66,14 +64,14 @@ mod tests {
         entries.filter_map(|entry| name(entry.unwrap().path())).collect()
     }
 
-    /// A target that is in one place and not in another would be fuzzed and not replayed, or the other way round.
+    /// A target that is missing in one place would be fuzzed and not replayed, or replayed and not fuzzed.
     #[test]
     fn every_target_has_program_corpus_and_test() {
         let names: BTreeSet<_> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
-        assert_eq!(names.len(), TARGETS.len(), "a name is there twice");
+        assert_eq!(names.len(), TARGETS.len(), "duplicate name");
         assert_eq!(file_stems("fuzz/fuzz_targets"), names);
         assert_eq!(file_stems("fuzz/corpus"), names);
-        assert!(file_stems("fuzz/crashes").is_subset(&names), "crashes of no target");
+        assert!(file_stems("fuzz/crashes").is_subset(&names), "a crashes folder has no target");
         let manifest = fs::read_to_string(workspace_root().join("fuzz/Cargo.toml")).unwrap();
         let crates = fs::read_dir(workspace_root().join("crates")).unwrap();
         let tests =

@@ -1,4 +1,4 @@
-//! Proving the books: right, wrong, in use, or not there.
+//! `pactolus audit` and `digest`: clean, damaged, locked and missing stores.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use pactolus_types::Environment;
 use crate::gifts::{Gift, Player};
 use crate::process::{Folder, ServerProcess};
 
-/// A bank that was closed with three orders of two accounts.
+/// A stopped bank with three orders on two accounts.
 async fn closed_bank() -> Folder {
     let folder = Folder::with_config();
     let bank = ServerProcess::serve(&folder);
@@ -30,7 +30,7 @@ async fn clean_audit_exits_0() {
     let ended = folder.run(&["audit"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     let (outcome, digest) = ended.stdout.split_once("digest: ").unwrap();
-    assert_eq!(outcome, "embedded:./data: the books are right; orders: 3, accounts: 2\n");
+    assert_eq!(outcome, "embedded:./data: audit passed; orders: 3, accounts: 2\n");
     let digest = digest.trim_end();
     assert!(digest.starts_with("3-") && digest.len() == 66, "{digest}");
     let ended = folder.run(&["audit", "--store", "embedded:data", "--output", "json"]);
@@ -60,7 +60,7 @@ async fn live_digest_is_verified_after_shutdown() {
 
     let other = format!("3-{}", "ab".repeat(32));
     let refused = folder.run(&["audit", "--since", &other]);
-    assert_eq!((refused.code, &*refused.stderr), (Some(1), "error: the books are not right\n"));
+    assert_eq!((refused.code, &*refused.stderr), (Some(1), "error: the audit found errors\n"));
     let finding = format!("the history of the first 3 orders is not the one that {other} stands for\n");
     assert!(refused.stdout.starts_with(&finding), "{}", refused.stdout);
     assert!(!refused.stdout.contains("digest: "), "{}", refused.stdout);
@@ -79,7 +79,7 @@ async fn damaged_journal_exits_1() {
     let ended = folder.run(&["audit"]);
     assert_eq!(
         (ended.code, &*ended.stderr),
-        (Some(1), "error: the books are not right\n"),
+        (Some(1), "error: the audit found errors\n"),
         "{}",
         ended.stdout
     );
@@ -87,7 +87,7 @@ async fn damaged_journal_exits_1() {
     assert!(ended.stdout.contains("\nembedded:./data: problems: 1; orders: "), "{}", ended.stdout);
 }
 
-/// Changes one bit in the middle of the only file in `journal`.
+/// Flips one bit in the middle of the only file in `journal`.
 fn flip_one_bit(journal: &Path) {
     let files: Vec<_> = fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path()).collect();
     let [file] = &files[..] else { panic!("one file, not {files:?}") };
@@ -114,7 +114,7 @@ fn audit_creates_no_missing_store() {
     assert_eq!(ended.code, Some(4));
     assert_eq!(
         ended.stderr,
-        "error: there is no store at embedded:./data; a bank makes its store when it is first served\n"
+        "error: no store at embedded:./data; `pactolus serve` creates it at its first start\n"
     );
     assert!(!folder.path().join("data").exists());
 

@@ -1,4 +1,4 @@
-//! Backing up a bank that is served, restoring it, and exporting what is in it.
+//! Online backup, restore, export, `doctor`, completions and man pages.
 
 use crate::campaign;
 use crate::process::{Folder, Process, ProcessOutput, ServerProcess};
@@ -41,7 +41,7 @@ fn online_backup_restores_to_any_order() {
 
     let told =
         successful_stdout(folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]));
-    assert_eq!(told, "embedded:restored: restored, and the books are right; orders: 3, accounts: 1\n");
+    assert_eq!(told, "embedded:restored: restored, audit passed; orders: 3, accounts: 1\n");
     successful_stdout(folder.run(&["audit", "--store", "embedded:restored"]));
     let two = ["restore", "--from", "backup", "--store", "embedded:two", "--until", "2", "--output", "json"];
     assert_eq!(
@@ -60,7 +60,7 @@ fn online_backup_restores_to_any_order() {
     assert_eq!(none.stderr, "error: data is no whole backup; one that was interrupted is of no use\n");
     bank.stop();
 
-    // The restored bank goes on where it was: the order after the backup is not known to it.
+    // The restored bank continues from the backup: the order that followed the backup is not in it.
     let mut command = folder.command(&["serve", "--store", "embedded:restored", "--listen", "127.0.0.1:0"]);
     command.env("PACTOLUS_LOG", "error");
     let bank = ServerProcess::start(command);
@@ -106,18 +106,18 @@ fn doctor_reports_problems() {
     let found = folder.run(&["doctor"]);
     assert_eq!(found.code, Some(1));
     for words in [
-        "good  clock: the machine's clock is plausible\n",
-        "bad   configuration: pactolus.toml holds keys, and others can read it\n",
-        "      to mend it: chmod 600 pactolus.toml\n",
-        "note  store: there is no store at embedded:data yet\n",
-        "note  seal: players' session keys are kept in the store as they are: ",
-        "      to mend it: set `master_keys` of [seal] to what `openssl rand -hex 32` prints, restart, ",
+        "good  clock: the system clock is plausible\n",
+        "bad   configuration: pactolus.toml holds keys and is readable by other users\n",
+        "      fix: chmod 600 pactolus.toml\n",
+        "note  store: no store at embedded:data yet\n",
+        "note  seal: players' session keys are plaintext in the store: ",
+        "      fix: set `master_keys` in [seal] to the output of `openssl rand -hex 32`, restart, ",
         "note  app: wx1234567 has access tokens that never expire\n",
-        "bad   operator: the operator's token has fewer than 16 characters\n",
+        "bad   operator: the operator token has fewer than 16 characters\n",
     ] {
         assert!(found.stdout.replace("./", "").contains(words), "{words}{}", found.stdout);
     }
-    assert_eq!(found.stderr, "error: things to mend: 2\n");
+    assert_eq!(found.stderr, "error: problems to fix: 2\n");
 
     let folder = Folder::empty();
     folder.run(&["init"]);

@@ -1,4 +1,4 @@
-//! The commands that make one call, or ask the operator API, against a running bank.
+//! Commands that make one call, or query the operator API, of a running bank.
 
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ sword     30  paid          70            30
 
     let poor = bank.run("pay", &with(&["--coins", "71", "--bill-no", "shield"]));
     assert_eq!(poor.code, Some(10));
-    assert_eq!(poor.stderr, "error: it is refused: the player has fewer coins than the pay takes\n");
+    assert_eq!(poor.stderr, "error: refused: the player has fewer coins than the pay takes\n");
 
     let cancelled = "bill_no  outcome\nsword    cancelled\n";
     assert_eq!(bank.stdout("cancelpay", &with(&["--bill-no", "sword"])), cancelled);
@@ -74,7 +74,7 @@ balance  gen_balance  save_amt  save_sum  cost_sum  present_sum
     assert_eq!(statement.lines().count(), 4, "{statement}");
     let missing = bank.run("order", &["no|thing"]);
     assert_eq!(missing.code, Some(1));
-    assert!(missing.stderr.contains("the bank does not tell: "), "{}", missing.stderr);
+    assert!(missing.stderr.contains("the bank refused the request: "), "{}", missing.stderr);
     bank.server.stop();
 }
 
@@ -105,7 +105,7 @@ fn token_command_prints_only_the_token() {
     assert_eq!(json["access_token"], token.trim_end(), "the stable one");
 }
 
-/// The vendor's sample, whose signatures for this key and token are known.
+/// The vendor's sample, with the known signatures of this key and token.
 #[test]
 fn sign_shows_the_text_but_no_key() {
     let folder = campaign::folder_without_mp_sig();
@@ -156,7 +156,7 @@ fn profile_selects_bank_and_app() {
     let ended = run(&["balance", "--openid", "one", "--profile", "other"]);
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("the file lacks `appid`"), "{}", ended.stderr);
-    // A configuration that is named goes before the default profile.
+    // An explicit `--config` overrides the default profile.
     let ended = run(&["balance", "--openid", "one", "--config", "absent.toml"]);
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("absent.toml: cannot be read"), "{}", ended.stderr);

@@ -1,4 +1,4 @@
-//! Campaigns: many gifts from a file, through every kind of interruption, and each of them once.
+//! Campaigns: many gifts from a file, each applied exactly once through every kind of interruption.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,21 +7,21 @@ use std::process::Command;
 
 use crate::process::{Folder, Process, ProcessOutput, ServerProcess};
 
-/// How many players the campaign has that is killed; `PACTOLUS_TEST_CAMPAIGN` asks for another number.
+/// Players of the killed campaign. `PACTOLUS_TEST_CAMPAIGN` overrides it.
 const PLAYERS: usize = 3000;
-/// How often the campaign is killed before it may end, and the bank.
+/// Kills of the campaign before its last run.
 const KILLS: usize = 10;
 const SERVER_KILLS_AFTER: [usize; 2] = [3, 7];
 const SEED: u64 = 20_171_009;
 
-/// Replies are lost after the coins are given, or before; now and then the bank says that it is busy.
+/// Faults: replies lost after the order is applied or before it, and errors of a busy server.
 const FAULTS: &str = r#"[
     {"call": "present", "fault": "close_after", "one_in": 10, "seed": 1},
     {"call": "present", "fault": "close_before", "one_in": 20, "seed": 2},
     {"call": "present", "fault": {"answer": -1}, "one_in": 20, "seed": 3}
 ]"#;
 
-/// A folder whose app takes calls without a player's login, so that a hundred thousand players need not log in.
+/// A folder whose app accepts calls without `mp_sig`, so that a hundred thousand players need not log in.
 pub(crate) fn folder_without_mp_sig() -> Folder {
     let folder = Folder::with_config();
     let config = folder.read("pactolus.toml") + "mp_sig = \"off\"\n";
@@ -29,7 +29,7 @@ pub(crate) fn folder_without_mp_sig() -> Folder {
     folder
 }
 
-/// `pactolus present` of the file `players.csv` in the sandbox of the bank at `address`.
+/// `pactolus present` of `players.csv` in the sandbox of the server at `address`.
 fn present_command(folder: &Folder, address: SocketAddr, more: &[&str]) -> Command {
     let url = format!("http://{address}");
     let usual =
@@ -37,7 +37,7 @@ fn present_command(folder: &Folder, address: SocketAddr, more: &[&str]) -> Comma
     folder.command(&[&usual[..], more].concat())
 }
 
-/// The rows of a results file: of each bill number the outcomes in their order.
+/// The results file: by bill number, the outcomes in the order of the file.
 fn results(folder: &Folder) -> BTreeMap<String, Vec<String>> {
     let mut reader = csv::Reader::from_path(folder.path().join("spring.results.csv")).unwrap();
     let mut outcomes: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -52,7 +52,7 @@ fn is_given(outcome: &str) -> bool {
     outcome == "given" || outcome == "given-before"
 }
 
-/// The SplitMix64 sequence of a seed.
+/// A SplitMix64 generator.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -64,7 +64,7 @@ impl SplitMix64 {
     }
 }
 
-/// A bank at an address that it keeps when it is started again.
+/// A server that keeps its address across restarts.
 struct FixedAddressServer<'a> {
     folder: &'a Folder,
     server: ServerProcess,
@@ -87,7 +87,7 @@ impl<'a> FixedAddressServer<'a> {
         assert_eq!(put.status, 200, "{}", put.body);
     }
 
-    /// Kills the bank while the campaign runs, and starts it again where it was.
+    /// Kills the server while the campaign runs, and restarts it at the same address.
     async fn kill_and_restart(mut self) -> Self {
         let address = self.address().to_string();
         self.server.process.kill();
@@ -97,19 +97,19 @@ impl<'a> FixedAddressServer<'a> {
     }
 }
 
-/// Asks the bank for its health until something has come about.
+/// Polls the server's health until the condition holds.
 async fn wait_until(bank: &FixedAddressServer<'_>, mut condition: impl FnMut() -> bool) {
     let token = crate::gifts::operator_token();
     let mut unanswered = 0;
     while !condition() {
-        // A connection that was idle may be closed under a request; that a bank is gone shows in the next ones.
+        // An idle connection may be closed under a request. If the server is down, the next ones fail too.
         let answered = bank.server.http.get_as_operator("/healthz", &token).await.is_ok();
         unanswered = if answered { 0 } else { unanswered + 1 };
         assert!(unanswered < 10, "the bank does not answer");
     }
 }
 
-/// Waits until the results have so many bytes.
+/// Waits until the results file has this size.
 async fn wait_for_results(folder: &Folder, bytes: u64, bank: &FixedAddressServer<'_>) {
     let path = folder.path().join("spring.results.csv");
     wait_until(bank, || fs::metadata(&path).is_ok_and(|file| file.len() >= bytes)).await;
@@ -126,7 +126,7 @@ async fn killed_campaign_presents_each_player_once() {
     bank.set_faults().await;
 
     let mut random = SplitMix64(SEED);
-    // What a row of results takes at least, so that ten kills come before the last row.
+    // A row of results takes at least 80 bytes, so all kills come before the last row.
     let step = players * 80 / (KILLS + 1);
     let mut bytes = 0;
     for kill in 0..KILLS {
@@ -142,19 +142,19 @@ async fn killed_campaign_presents_each_player_once() {
         campaign.kill();
     }
     let before_last = results(&folder).len();
-    assert!(before_last < players, "the kills came too late: {before_last} rows");
+    assert!(before_last < players, "all rows were done before the last kill: {before_last}");
     let summary = run_to_completion(&folder, &bank).await;
     let [given, before] = ["given", "given_before"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!(given + before, players as u64, "{summary}");
 
-    // The results say of every player that the coins are given, and of none anything else.
+    // The results report each player's gift as given exactly once, and last.
     let results = results(&folder);
     assert_eq!(results.len(), players);
     for (bill_no, outcomes) in &results {
         let times = outcomes.iter().filter(|outcome| is_given(outcome)).count();
         assert!(times == 1 && is_given(outcomes.last().unwrap()), "{bill_no}: {outcomes:?}");
     }
-    // And so do the bank's own books.
+    // The bank's own accounts agree.
     assert_eq!(bank.server.stop().code, Some(0));
     let ever = ["--from", "2017-10-09", "--to", "9999-12-31", "--out", "accounts.csv"];
     let exported = folder.run(&[&["export", "accounts"], &ever[..]].concat());
@@ -166,20 +166,20 @@ async fn killed_campaign_presents_each_player_once() {
         .map(|row| (row[3].to_owned(), (row[5].to_owned(), row[10].to_owned())))
         .collect();
     let expected = (0..players).map(|number| {
-        // The player's balance, and that it is of one order.
+        // Balance and count of orders.
         (format!("player-{number}"), (coins(number).to_string(), "1".to_owned()))
     });
-    assert!(actual == expected.collect(), "some player has other coins, or has them twice");
+    assert!(actual == expected.collect(), "a player's coins or orders differ");
     folder.audit(players);
 }
 
-/// Runs the campaign until all are given, which one run does unless the machine stands still for a minute; the summary.
+/// Runs the campaign to completion and returns its summary. One run suffices unless the machine stalls for a minute.
 async fn run_to_completion(folder: &Folder, bank: &FixedAddressServer<'_>) -> serde_json::Value {
     const RUNS_MAX: usize = 5;
     for _ in 0..RUNS_MAX {
         let mut campaign =
             Process::start(present_command(folder, bank.address(), &["--yes", "--output", "json"]));
-        // Of many players, a run takes longer than a test waits in silence.
+        // With many players a run takes longer than the timeout of `Process`, so poll.
         wait_until(bank, || !campaign.is_running()).await;
         let ended = campaign.wait();
         match ended.code {
@@ -188,7 +188,7 @@ async fn run_to_completion(folder: &Folder, bank: &FixedAddressServer<'_>) -> se
             _ => panic!("{ended:?}"),
         }
     }
-    panic!("not all are given after {RUNS_MAX} runs");
+    panic!("some gifts are not given after {RUNS_MAX} runs");
 }
 
 fn run(folder: &Folder, bank: &ServerProcess, more: &[&str]) -> ProcessOutput {
@@ -207,7 +207,7 @@ fn rerun_of_a_file_presents_once() {
     let again = run(&folder, &bank, &["--yes"]);
     assert_eq!((again.code, &*again.stderr), (Some(0), ""));
     assert_eq!(again.stdout, "rows 3: given 0, given before 3\nresults: spring.results.csv\n");
-    // Without the results of the first run too: the numbers are the same.
+    // The bill numbers do not depend on the results file.
     fs::remove_file(folder.path().join("spring.results.csv")).unwrap();
     let again = run(&folder, &bank, &["--yes"]);
     assert_eq!(again.stdout, "rows 3: given 0, given before 3\nresults: spring.results.csv\n");
@@ -226,10 +226,10 @@ fn invalid_row_blocks_the_whole_file() {
         "players.csv:3: openid holds ' '; 1 to 64 digits, letters or any of _- are allowed",
         "players.csv:3: present_counts is 0; it must be at least 1",
         "players.csv:4: has 2 cells where the header has 3",
-        "players.csv:5: one in zone 1 is in line 2 too; if that is meant, --allow-duplicates",
+        "players.csv:5: one in zone 1 is in line 2 too; if both are meant, add --allow-duplicates",
         "players.csv:6: openid is empty",
         "players.csv:6: present_counts is empty",
-        "error: players.csv is refused, and nothing was sent; problems: 6",
+        "error: players.csv is invalid, and nothing was sent; problems: 6",
     ];
     assert_eq!(ended.stderr.lines().collect::<Vec<_>>(), expected);
     let chinese = run(&folder, &bank, &["--yes", "--lang", "zh"]);
@@ -242,8 +242,8 @@ fn invalid_row_blocks_the_whole_file() {
     folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\none,1,5\n");
     let ended = run(&folder, &bank, &["--yes", "--allow-duplicates"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.starts_with("rows 2: given 2\n"), "two rows are two gifts: {}", ended.stdout);
-    // What was given cannot become something else.
+    assert!(ended.stdout.starts_with("rows 2: given 2\n"), "two equal rows are two gifts: {}", ended.stdout);
+    // An applied gift cannot change.
     folder.write("players.csv", "openid,zone_id,present_counts\none,1,50\n");
     let ended = run(&folder, &bank, &["--yes"]);
     assert_eq!(ended.code, Some(9));
@@ -264,7 +264,11 @@ fn nothing_is_sent_before_confirmation() {
     assert!(!folder.path().join("spring.results.csv").exists());
     let unasked = run(&folder, &bank, &["--coins", "5"]);
     assert_eq!((unasked.code, &*unasked.stdout), (Some(8), ""));
-    assert!(unasked.stderr.ends_with("error: there is nobody to ask; say --yes to give without asking\n"));
+    assert!(
+        unasked
+            .stderr
+            .ends_with("error: cannot ask for confirmation without a terminal; add --yes to skip it\n")
+    );
     bank.stop();
     folder.audit(0);
 }
@@ -280,11 +284,11 @@ fn exit_code_reflects_partial_success() {
     assert_eq!(some.code, Some(7), "{}", some.stderr);
     let reason = "; the last refusal: the bank refused it: 90018 invalid parameter";
     assert!(some.stderr.contains(&format!("error: 1 of 2 gifts are given{reason}")), "{}", some.stderr);
-    assert!(some.stderr.ends_with("; the same command goes on with the rest\n"), "{}", some.stderr);
+    assert!(some.stderr.ends_with("; run the same command again for the rest\n"), "{}", some.stderr);
     let results = folder.read("spring.results.csv");
     assert!(results.contains(",two,1,50,refused,,the bank refused it: 90018 invalid parameter"), "{results}");
 
-    // With another key every gift would be refused, so the first is enough.
+    // A wrong key would fail every gift, so the campaign stops after the first.
     fs::remove_file(folder.path().join("spring.results.csv")).unwrap();
     let config = folder.read("pactolus.toml").replace("another-key-for-the-sandbox", "a-wrong-key");
     folder.write("pactolus.toml", &config);
@@ -292,7 +296,7 @@ fn exit_code_reflects_partial_success() {
     let none = run(&folder, &bank, &["--yes", "--allow-duplicates", "--concurrency", "1"]);
     assert_eq!(none.code, Some(8), "{}", none.stderr);
     assert!(
-        none.stderr.contains("error: 0 of 50 gifts are given; stopped, because every other gift would meet")
+        none.stderr.contains("error: 0 of 50 gifts are given; stopped, because every other gift would fail")
     );
     assert!(folder.read("spring.results.csv").lines().count() < 5);
 }
@@ -310,19 +314,19 @@ fn results_file_is_bound_to_one_bank_and_writer() {
     let other = Process::start(other).wait();
     assert_eq!(other.code, Some(9));
     assert!(
-        other.stderr.contains("it is of another bank, app or environment: sandbox:wx1234567@"),
+        other.stderr.contains("it belongs to another bank, app or environment: sandbox:wx1234567@"),
         "{}",
         other.stderr
     );
 
-    // A line that a crash has cut off is cut off, and its gift sent again.
+    // A torn last line is truncated, and its gift is sent again.
     let whole = folder.read("spring.results.csv");
     folder.write("spring.results.csv", &whole[..whole.len() - 5]);
     let again = run(&folder, &bank, &["--yes"]);
     assert_eq!(again.stdout, "rows 1: given 0, given before 1\nresults: spring.results.csv\n");
     folder.write("spring.results.csv", "something,else\n");
     let other = run(&folder, &bank, &["--yes"]);
-    assert!(other.stderr.contains("it is no file of results"), "{}", other.stderr);
+    assert!(other.stderr.contains("it is not a results file"), "{}", other.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -339,7 +343,7 @@ async fn sigterm_finishes_gifts_in_flight() {
     campaign.terminate();
     let ended = campaign.wait();
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
-    assert!(ended.stderr.contains("stopping: gifts that are under way are finished"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("stopping: waiting for gifts in flight"), "{}", ended.stderr);
     let rest = run(&folder, &bank.server, &["--yes"]);
     assert_eq!(rest.code, Some(0), "{}", rest.stderr);
     assert_eq!(bank.server.stop().code, Some(0));
@@ -367,7 +371,7 @@ n1       one           1               5  given          5
     assert!(fresh.stderr.starts_with("bill number: 0"), "{}", fresh.stderr);
     let other = give(&["--zone", "2", "--bill-no", "n1"]);
     assert_eq!(other.code, Some(10));
-    assert!(other.stderr.contains("the bill number made another order, in which zone_id is another"));
+    assert!(other.stderr.contains("the bill number belongs to another order, which has a different zone_id"));
     bank.stop();
     let unreachable = give(&["--bill-no", "n2", "--timeout", "1"]);
     assert_eq!(unreachable.code, Some(12), "{}", unreachable.stderr);

@@ -1,11 +1,11 @@
-//! A bank whose clock can be turned: for development, and for nothing else.
+//! Manual clock of `pactolus serve`: for development only.
 
 use serde_json::Value;
 
 use crate::gifts::operator_token;
 use crate::process::{Folder, ServerProcess};
 
-/// A folder whose only app logs in like this.
+/// A folder whose only app has this login mode.
 fn folder_with_login(login: &str) -> Folder {
     let folder = Folder::with_config();
     let config = format!("{}login = \"{login}\"\n", folder.read("pactolus.toml"));
@@ -24,7 +24,7 @@ async fn clock_flag_starts_a_manual_clock() {
     let bank = ServerProcess::serve(&folder);
     assert_eq!(clock(&bank).await["clock"], "system");
     let ended = bank.stop();
-    assert!(ended.stderr.contains("logs in whoever shows any code"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("accepts any login code"), "{}", ended.stderr);
 
     let bank = ServerProcess::start(folder.command(&["serve", "--clock", "manual"]));
     let first = clock(&bank).await;
@@ -32,7 +32,7 @@ async fn clock_flag_starts_a_manual_clock() {
     assert_eq!(clock(&bank).await, first);
     let ended = bank.stop();
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stderr.contains("the clock stands still until it is turned"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the manual clock moves only by POST /api/v1/clock"), "{}", ended.stderr);
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn manual_clock_requires_open_login() {
         assert_eq!((ended.code, &*ended.stdout), (Some(3), ""));
         assert_eq!(
             ended.stderr,
-            "error: --clock manual needs login = \"open\" for every app, because it is for development; \
-             that of wx1234567 is not open\n"
+            "error: --clock manual is for development and needs login = \"open\" for every app; wx1234567 has \
+             another login mode\n"
         );
         assert!(!folder.path().join("data").exists(), "the store was not opened");
     }

@@ -1,4 +1,4 @@
-//! What is refused before anything starts, in which words, and with which exit code.
+//! Configuration and command-line errors: their messages and exit codes. Nothing starts.
 
 use crate::process::{Folder, Process, ProcessOutput, ServerProcess};
 
@@ -14,11 +14,11 @@ fn missing_config_suggests_init() {
                    --config, or write one with `pactolus init`";
     let folder = Folder::empty();
     for command in ["serve", "audit"] {
-        assert_refused(&folder.run(&[command]), &["error: the configuration is refused", missing]);
+        assert_refused(&folder.run(&[command]), &["error: the configuration is invalid", missing]);
     }
     assert_refused(
         &folder.run(&["serve", "--config", "other.toml"]),
-        &["error: the configuration is refused", &missing.replace("pactolus.toml", "other.toml")],
+        &["error: the configuration is invalid", &missing.replace("pactolus.toml", "other.toml")],
     );
 }
 
@@ -36,7 +36,7 @@ token = "…"
 appid = "wx1234567"
 app_secret = "APPSECRET"
 offer_id = "12345678"
-midas_kay = "a-key-that-nobody-may-read"
+midas_kay = "a-key-that-stays-secret"
 sandbox_midas_key = { env = "NOT_SET" }
 cancel_window_s = 0
 "#,
@@ -46,7 +46,7 @@ cancel_window_s = 0
     assert_refused(
         &Process::start(serve).wait(),
         &[
-            "error: the configuration is refused",
+            "error: the configuration is invalid",
             "pactolus.toml:2: `listen` is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790",
             "pactolus.toml:3: `store` has an unknown scheme; it must be like embedded:./data",
             "pactolus.toml:5: `token` is still a placeholder; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
@@ -67,7 +67,7 @@ fn config_path_comes_from_the_environment() {
     serve.env("PACTOLUS_CONFIG", folder.path().join("pactolus.toml")).env("PACTOLUS_LOG", "off");
     let ended = ServerProcess::start(serve).stop();
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    // The store is where the file says, which is beside the file.
+    // The store's path is relative to the file.
     assert!(folder.path().join("data").is_dir());
     folder.audit(0);
 }

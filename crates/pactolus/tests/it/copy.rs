@@ -1,4 +1,4 @@
-//! A whole bank to PostgreSQL and back.
+//! Copy of a bank to PostgreSQL and back.
 
 use pactolus_protocol::ReplyOutcome;
 use pactolus_test_postgres::Database;
@@ -19,7 +19,7 @@ async fn copy_to_postgres_and_back() {
     load.wait_acknowledged(2500).await;
     bank.process.kill();
     let sent = load.wait_disconnected().await;
-    // Of those that were not answered some may be there; they are answered now.
+    // Unanswered gifts may be applied already. Sending them again makes all of them applied.
     let bank = ServerProcess::serve(&folder);
     let mut books = ExpectedLedger::default();
     books.record(&sent.acknowledged);
@@ -36,18 +36,18 @@ async fn copy_to_postgres_and_back() {
     assert_eq!((copied.code, &*copied.stderr), (Some(0), ""), "{copied:?}");
     let counts = format!("orders: {}, accounts: ", books.order_count());
     assert!(copied.stdout.contains(&counts), "{}", copied.stdout);
-    // Once more changes nothing; that is also how a copy that was broken off goes on.
+    // Copying is idempotent, which is also how an interrupted copy resumes.
     let again = folder.run(&["copy", "--from", "embedded:data", "--to", &url]);
     assert_eq!((again.code, &again.stdout), (Some(0), &copied.stdout));
 
-    // There it is served, its logins with it.
+    // The copy can be served, and the logins are in it.
     let bank = ServerProcess::start(folder.command(&["serve", "--store", &url]));
     books.assert_matches(&bank.http).await;
     let new = Gift { environment: Environment::Live, player: Player(0), bill_no: "new".to_owned(), coins: 7 };
     assert!(matches!(new.send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
     assert_eq!(bank.stop().code, Some(0));
 
-    // Back to a store of its own; the one that it came from lacks the new order, and takes it.
+    // Back to a new store, and to the original one, which lacks the new order and gets it.
     books.record(&[new]);
     for to in ["embedded:back", "embedded:data"] {
         let ended = folder.run(&["copy", "--from", &url, "--to", to]);

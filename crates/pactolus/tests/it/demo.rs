@@ -1,4 +1,4 @@
-//! The demo: what it shows is what the bank did, and the call that it proposes works.
+//! `pactolus demo`: its output matches the bank's replies, and the call that it proposes works.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -26,13 +26,13 @@ fn demo_shows_calls_and_balances() {
     let mut rest = &*shown;
     for words in in_order {
         let Some((_, after)) = rest.split_once(words) else {
-            panic!("{words} is not shown in its place: {shown}")
+            panic!("{words} is missing or out of order: {shown}")
         };
         rest = after;
     }
     let longest = shown.lines().max_by_key(|line| line.chars().count()).unwrap();
     assert!(longest.len() <= 80, "{longest}");
-    assert!(!shown.contains('\u{1b}'), "there is no terminal to colour");
+    assert!(!shown.contains('\u{1b}'), "no colour without a terminal");
     assert!(!store_path(&shown).exists(), "the folder is removed");
 }
 
@@ -47,7 +47,7 @@ fn demo_output_in_chinese() {
     }
 }
 
-/// The folder that the demo says it uses.
+/// The path of the demo's store in its output.
 fn store_path(shown: &str) -> PathBuf {
     let (_, rest) = shown.split_once("\norders in ").unwrap();
     PathBuf::from(rest.split(',').next().unwrap())
@@ -80,16 +80,12 @@ fn demo_store_passes_audit() {
     let url = proposed.lines().next().unwrap();
     let ended = folder.run(&["audit", "--store", url]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(
-        ended.stdout.contains("the books are right; orders: 2, accounts: 2\ndigest: 2-"),
-        "{}",
-        ended.stdout
-    );
+    assert!(ended.stdout.contains("audit passed; orders: 2, accounts: 2\ndigest: 2-"), "{}", ended.stdout);
 }
 
 #[test]
 fn demo_picks_another_port_when_taken() {
-    // An error says that somebody else has taken it, which is as good.
+    // On an error another process holds the port, which is as good.
     let _taken = TcpListener::bind("127.0.0.1:8790");
     let ended = Folder::empty().run(&["demo", "--exit"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -1,4 +1,4 @@
-//! `pactolus explain`: of a request that a bank refused, and of a request alone.
+//! `pactolus explain`: a refused request looked up by its rid, and a request diagnosed offline.
 
 use serde_json::Value;
 
@@ -6,8 +6,8 @@ use crate::process::{Folder, ServerProcess};
 
 const PATH: &str = "/cgi-bin/midas/sandbox/present";
 
-/// The vendor's sample with the signatures of the documented keys, which are right for the live path alone; its
-/// sandbox key is another.
+/// The vendor's sample. Its signatures are of the documented keys, so they are valid on the live path only; the
+/// sandbox key differs.
 const BODY: &str = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
 
 const FINDING: &str = "signed for the live environment, with its key and its path";
@@ -44,7 +44,7 @@ async fn explain_by_rid_asks_the_bank() {
     let ended = folder.run(&["explain", rid, "--url", &url]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     let expected = format!(
-        "POST {PATH}\nanswered: 90011 {errmsg}\n{FINDING}\n  to mend it: call the path of the live environment, \
+        "POST {PATH}\nanswered: 90011 {errmsg}\n{FINDING}\n  fix: call the path of the live environment, \
          or sign for the one you call\nthe bank signs: {SIGNED_TEXT}\n"
     );
     assert!(ended.stdout.starts_with(&expected), "{}", ended.stdout);
@@ -57,7 +57,9 @@ async fn explain_by_rid_asks_the_bank() {
 
     let ended = folder.run(&["explain", "00000000-00000000-00000000", "--url", &url]);
     assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
-    assert!(ended.stderr.starts_with("error: the bank does not tell: no refusal with this rid is kept"));
+    assert!(
+        ended.stderr.starts_with("error: the bank refused the request: no refusal with this rid is kept")
+    );
 }
 
 #[test]
@@ -72,8 +74,8 @@ fn offline_request_is_diagnosed() {
     assert_eq!(
         ended.stdout,
         format!(
-            "sig: {FINDING}\n  to mend it: call the path of the live environment, or sign for the one you call\n  \
-             the bank signs: {SIGNED_TEXT}\nmp_sig: not looked at; it takes an mp_sig in the body and --session-key\n"
+            "sig: {FINDING}\n  fix: call the path of the live environment, or sign for the one you call\n  \
+             the bank signs: {SIGNED_TEXT}\nmp_sig: not checked; this needs an mp_sig in the body and --session-key\n"
         )
     );
 

@@ -1,4 +1,4 @@
-//! Gifts of the sample app, signed as its back end signs them, and what the bank says of them.
+//! Gifts of the sample app, signed as its back end signs them, and the bank's replies.
 
 use pactolus_protocol::reply::parse_reply;
 use pactolus_protocol::{
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::http::HttpClient;
 
-/// A player of the sample app.
+/// A player of the sample app, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Player(pub(crate) usize);
 
@@ -19,7 +19,7 @@ impl Player {
         OpenId::new(&format!("player-{}", self.0)).unwrap()
     }
 
-    /// Tells the bank the player's session.
+    /// Sets the player's session through the operator API.
     pub(crate) async fn log_in(self, http: &HttpClient) {
         let path = format!("/api/v1/apps/wx1234567/players/{}/session", self.openid());
         let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
@@ -27,7 +27,7 @@ impl Player {
         assert_eq!(response.status, 200, "{}", response.body);
     }
 
-    /// What the operator sees of the player's account.
+    /// The player's account, read through the operator API.
     pub(crate) async fn account(self, environment: Environment, http: &HttpClient) -> Value {
         let openid = self.openid();
         let path = format!("/api/v1/apps/wx1234567/accounts?env={environment}&openid={openid}&zone_id=1");
@@ -37,7 +37,6 @@ impl Player {
     }
 }
 
-/// A gift.
 #[derive(Clone, Debug)]
 pub(crate) struct Gift {
     pub(crate) environment: Environment,
@@ -62,7 +61,7 @@ impl Gift {
         self.request_with(&MidasKey::new(midas_key).unwrap(), &AccessToken::new("ACCESSTOKEN").unwrap())
     }
 
-    /// The same with a key and a token that are not those of the sample.
+    /// [`Gift::request`] with another key and token.
     pub(crate) fn request_with(&self, midas_key: &MidasKey, token: &AccessToken) -> (String, String) {
         let present = Present {
             caller: Caller {
@@ -82,14 +81,14 @@ impl Gift {
         (path, signed_body(&present, self.environment, midas_key, Some((&session_key, token))))
     }
 
-    /// Sends it: the bank's answer, or why there is none.
+    /// Sends the gift. An error means that no reply came.
     pub(crate) async fn send(&self, http: &HttpClient) -> anyhow::Result<ReplyOutcome<PresentReply>> {
         let (path, body) = self.request();
         let response = http.post(&path, &body).await?;
         Ok(parse_reply::<Present>(response.body.as_bytes())?)
     }
 
-    /// Whether `answer` says that this very order exists already.
+    /// Whether `answer` is an idempotent replay of this very order.
     pub(crate) fn is_replayed_by(&self, answer: &ReplyOutcome<PresentReply>) -> bool {
         let ReplyOutcome::Refused(refused) = answer else { return false };
         let existing = refused.existing.as_ref();

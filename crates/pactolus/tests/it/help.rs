@@ -1,6 +1,6 @@
-//! The help as people read it, in both languages: golden files beside this one.
+//! Golden files of the help and of common messages, in both languages.
 //!
-//! After a change that is meant, `PACTOLUS_TEST_BLESS=1 cargo test -p pactolus --test it help` writes them anew.
+//! After an intended change, `PACTOLUS_TEST_BLESS=1 cargo test -p pactolus --test it help` rewrites them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn golden_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help").join(name)
 }
 
-/// Compares `text` with the golden file, or writes it.
+/// Compares `text` with the golden file, or rewrites the file.
 #[track_caller]
 pub(crate) fn assert_golden(name: &str, text: &str) {
     let path = golden_path(name);
@@ -44,7 +44,7 @@ pub(crate) fn assert_golden(name: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "{name} has changed; if that is meant, see the head of help.rs");
+    assert_eq!(text, expected, "{name} has changed; to accept it, see the top of help.rs");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn help_matches_golden_files() {
     }
 }
 
-/// What is said, with `N` for the numbers that differ from run to run and from system to system.
+/// Replaces addresses, and numbers that differ between runs and systems.
 fn normalize(output: &str) -> String {
     let mut text = output.replace("127.0.0.1:0", "ADDRESS");
     for (before, after) in [("gave up after ", " tries"), ("(os error ", ")")] {

@@ -1,4 +1,4 @@
-//! A first configuration: fresh keys, its owner's only, and good enough to serve from at once.
+//! `pactolus init`: fresh keys, readable by their owner only, and ready to serve.
 
 use pactolus_protocol::reply::parse_reply;
 use pactolus_protocol::{AccessToken, MidasKey, Present, ReplyOutcome, TokenReply};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::gifts::{Gift, Player};
 use crate::process::{Folder, ServerProcess};
 
-/// The text of `key` in the file.
+/// The value of `key` in the file.
 fn setting<'a>(config: &'a str, key: &str) -> &'a str {
     let start = format!("\n{key} = \"");
     let (_, rest) = config.split_once(&start).unwrap();
@@ -24,7 +24,7 @@ async fn init_config_serves_a_present() {
     let config = folder.read("pactolus.toml");
     let bank = ServerProcess::start(folder.command(&["serve", "--listen", "127.0.0.1:0"]));
 
-    // All that a game's back end does: it gets a token, tells the player's session, and signs a present.
+    // The steps of a game's back end: get a token, set the player's session, sign a present.
     let operator_token = AccessToken::new(setting(&config, "token")).unwrap();
     let secret = setting(&config, "app_secret");
     let query = format!("grant_type=client_credential&appid=wx1234567&secret={secret}");
@@ -57,7 +57,7 @@ fn init_overwrites_only_with_force() {
     assert_eq!(ended.code, Some(1));
     assert_eq!(
         ended.stderr,
-        "error: pactolus.toml is there already; name another with --config, or overwrite it with --force\n"
+        "error: pactolus.toml already exists; name another file with --config, or overwrite it with --force\n"
     );
     assert_eq!(folder.read("pactolus.toml"), first);
 
@@ -68,7 +68,7 @@ fn init_overwrites_only_with_force() {
         keys.iter().flat_map(|key| [setting(&first, key), setting(&second, key)]).collect();
     texts.sort_unstable();
     texts.dedup();
-    assert_eq!(texts.len(), 8, "every key is another");
+    assert_eq!(texts.len(), 8, "every key differs");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
@@ -113,7 +113,7 @@ fn init_token_opens_the_operator_api() {
     let token = AccessToken::new(setting(&folder.read("pactolus.toml"), "token")).unwrap();
     let bank = ServerProcess::start(folder.command(&["serve", "--listen", "127.0.0.1:0"]));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let path = "/api/v1/apps/wx1234567/accounts?env=live&openid=nobody";
+    let path = "/api/v1/apps/wx1234567/accounts?env=live&openid=stranger";
     let account = runtime.block_on(bank.http.get_as_operator(path, &token)).unwrap();
     let account: Value = serde_json::from_str(&account.body).unwrap();
     assert_eq!((&account["balance"], &account["orders"]), (&0.into(), &0.into()));

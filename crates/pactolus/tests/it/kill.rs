@@ -1,7 +1,7 @@
 //! `kill -9` under load, many times in a row on one store.
 //!
-//! The promise: an order that was acknowledged is there for ever, and one that was not answered was applied once or
-//! not at all, which repeating it tells.
+//! Invariant: an acknowledged order stays for ever. An unanswered one was applied once or not at all; sending it
+//! again tells which.
 
 use pactolus_protocol::ReplyOutcome;
 
@@ -9,10 +9,10 @@ use crate::gifts::Player;
 use crate::load::{ExpectedLedger, LoadGenerator, LoadReport, PLAYERS, resend};
 use crate::process::{Folder, ServerProcess};
 
-/// How many times the bank is killed; `PACTOLUS_TEST_KILLS` asks for another number.
+/// Kills of the server. `PACTOLUS_TEST_KILLS` overrides it.
 const KILLS: u32 = 50;
 
-/// After how many kills the books are audited, which is one more way for a store to be opened and closed.
+/// An audit after this many kills. It opens and closes the store once more.
 const KILLS_PER_AUDIT: u32 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,7 +22,7 @@ async fn sigkill_loses_and_creates_no_coin() {
     let mut expected = ExpectedLedger::default();
     let mut bank = ServerProcess::serve_with_small_segments(&folder);
     for player in 0..PLAYERS {
-        // Once only: a login is kept through every kill as well.
+        // Only once: a login survives every kill.
         Player(player).log_in(&bank.http).await;
     }
     for kill in 0..kills {
@@ -42,7 +42,7 @@ async fn sigkill_loses_and_creates_no_coin() {
     folder.audit(expected.order_count());
 }
 
-/// Kills the bank once it has acknowledged so many orders; from one kill to the next it is another number.
+/// Kills the server after a number of acknowledged orders that differs from kill to kill.
 async fn kill_under_load(mut bank: ServerProcess, kill: u32) -> LoadReport {
     let load = LoadGenerator::start(&bank.http, &format!("kill-{kill}"));
     load.wait_acknowledged(kill * 149 % 1000).await;
@@ -50,7 +50,7 @@ async fn kill_under_load(mut bank: ServerProcess, kill: u32) -> LoadReport {
     load.wait_disconnected().await
 }
 
-/// Repeats every order: those that were acknowledged exist, and afterwards so do the others.
+/// Sends every order again. Acknowledged ones must be replays; the others must be replays or succeed now.
 async fn assert_each_order_applied_once(report: &LoadReport, bank: &ServerProcess) {
     for (gift, answer) in resend(&report.acknowledged, &bank.http).await {
         assert!(gift.is_replayed_by(&answer), "{gift:?} was acknowledged, and now: {answer:?}");

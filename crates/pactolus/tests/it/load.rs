@@ -1,4 +1,4 @@
-//! A bank under load until its connections break, and an account of every order that was sent.
+//! Load generator that runs until its connections break, with a report of every order sent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use tokio::task::JoinSet;
 use crate::gifts::{Gift, Player};
 use crate::http::HttpClient;
 
-/// Players who get gifts: fewer than clients, so that orders for one account meet.
+/// Fewer players than clients, so that clients contend for an account.
 pub(crate) const PLAYERS: usize = 5;
 const CLIENTS: usize = 16;
 
-/// What became of the orders that were sent.
+/// The orders sent, by outcome.
 #[derive(Default)]
 pub(crate) struct LoadReport {
-    /// Answered with errcode 0.
+    /// The reply was errcode 0.
     pub(crate) acknowledged: Vec<Gift>,
-    /// Not answered.
+    /// No reply came.
     pub(crate) unanswered: Vec<Gift>,
 }
 
-/// Clients that send one gift after another until they get no answer.
+/// Clients that send one gift after another until a reply fails to come.
 pub(crate) struct LoadGenerator {
     clients: JoinSet<LoadReport>,
     acknowledged: Arc<Semaphore>,
 }
 
 impl LoadGenerator {
-    /// Starts the clients; `name` makes their bill numbers their own.
+    /// Starts the clients. `name` prefixes their bill numbers.
     pub(crate) fn start(http: &HttpClient, name: &str) -> Self {
         let acknowledged = Arc::new(Semaphore::new(0));
         let clients = (0..CLIENTS).map(|client| {
@@ -41,12 +41,12 @@ impl LoadGenerator {
         Self { clients: clients.collect(), acknowledged }
     }
 
-    /// Waits until `orders` orders were acknowledged.
+    /// Waits for `orders` more acknowledged orders.
     pub(crate) async fn wait_acknowledged(&self, orders: u32) {
         self.acknowledged.acquire_many(orders).await.unwrap().forget();
     }
 
-    /// Waits until every client has been left without an answer.
+    /// Waits until every client has a request without a reply.
     pub(crate) async fn wait_disconnected(self) -> LoadReport {
         let mut all = LoadReport::default();
         for report in self.clients.join_all().await {
@@ -82,7 +82,7 @@ async fn send_until_unanswered(
     report
 }
 
-/// Gifts differ in everything, so that one taken for another shows in some sum.
+/// Gifts differ in everything, so that a mix-up shows in some sum.
 fn gift(prefix: &str, client: usize, number: usize) -> Gift {
     let player = Player((client + number) % PLAYERS);
     let environment = if number.is_multiple_of(3) { Environment::Sandbox } else { Environment::Live };
@@ -90,7 +90,7 @@ fn gift(prefix: &str, client: usize, number: usize) -> Gift {
     Gift { environment, player, bill_no: format!("{prefix}-{number}"), coins }
 }
 
-/// The test's own books: what every account has to hold.
+/// Expected orders and coins of every account, computed by the test.
 #[derive(Default)]
 pub(crate) struct ExpectedLedger {
     accounts: BTreeMap<(Environment, Player), ExpectedAccount>,
@@ -103,13 +103,12 @@ struct ExpectedAccount {
 }
 
 impl ExpectedLedger {
-    /// How many orders there are.
     pub(crate) fn order_count(&self) -> usize {
         let orders: u64 = self.accounts.values().map(|account| account.orders).sum();
         usize::try_from(orders).unwrap()
     }
 
-    /// Enters orders that are known to have been applied.
+    /// Adds orders that are known to be applied.
     pub(crate) fn record(&mut self, gifts: &[Gift]) {
         for gift in gifts {
             let account = self.accounts.entry((gift.environment, gift.player)).or_default();
@@ -133,7 +132,7 @@ impl ExpectedLedger {
     }
 }
 
-/// Sends `gifts` again, many at a time, and gives their answers.
+/// Sends `gifts` again on concurrent clients. Returns the replies.
 pub(crate) async fn resend(
     gifts: &[Gift],
     http: &HttpClient,

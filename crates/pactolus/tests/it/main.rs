@@ -1,6 +1,6 @@
-//! The program as people meet it: the built executable, its output, its exit codes, its bank over HTTP.
+//! The program from outside: the built executable, its output, its exit codes, its server over HTTP.
 //!
-//! Read next: `running`, how it is started and watched; `kill`, the promise that matters most.
+//! Read next: `process`, how it is started and watched; `kill`, the invariant that matters most.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

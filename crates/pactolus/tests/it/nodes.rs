@@ -1,4 +1,4 @@
-//! Four nodes on one PostgreSQL, each a process: clients choose one at random and repeat their gifts at others, and
+//! Four nodes on one PostgreSQL database, each a process. Clients spread their gifts and replays over the nodes, and
 //! one node is killed.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ const NODES: usize = 4;
 const CLIENTS: usize = 100;
 const PLAYERS: usize = 5;
 
-/// A folder whose configuration names the database, as an operator would who keeps the password out of it.
+/// A folder whose configuration reads the database's URL from a file, as an operator hides its password.
 fn folder_on_database(database: &Database) -> Folder {
     let folder = Folder::with_config();
     let config = folder.read("pactolus.toml");
@@ -34,22 +34,22 @@ fn gift(number: usize) -> Gift {
     Gift { environment, player: Player(number % PLAYERS), bill_no: format!("gift-{number}"), coins }
 }
 
-/// How often each gift was answered with 0, and which ones somebody was told are there.
+/// How often each gift succeeded, and the gifts that were acknowledged (by success or replay).
 #[derive(Default)]
 struct ClientReport {
     done: BTreeMap<usize, usize>,
     acknowledged: Vec<usize>,
 }
 
-/// What the clients share.
+/// State shared by the clients.
 struct SharedWorkload {
     nodes: Vec<HttpClient>,
     next: AtomicUsize,
-    /// A permit for each gift that somebody was told is there; closed when it is enough.
+    /// One permit for each acknowledgement. Closed to stop the clients.
     acknowledged: Semaphore,
 }
 
-/// Sends gifts until it is enough; each by three clients, mostly at different nodes.
+/// Sends gifts until the clients are stopped. Three clients send each gift, mostly to different nodes.
 async fn send_gifts(clients: Arc<SharedWorkload>, client: usize) -> ClientReport {
     let SharedWorkload { nodes, next, acknowledged } = &*clients;
     let mut report = ClientReport::default();
@@ -65,7 +65,7 @@ async fn send_gifts(clients: Arc<SharedWorkload>, client: usize) -> ClientReport
                 assert_eq!(refused.errcode, -1, "{refused:?}");
                 continue;
             }
-            // The node is gone.
+            // The node was killed.
             Err(_) => continue,
         }
         report.acknowledged.push(number);
@@ -78,11 +78,11 @@ async fn send_gifts(clients: Arc<SharedWorkload>, client: usize) -> ClientReport
 async fn killed_node_loses_no_order() {
     let database = Database::create();
     let folder = folder_on_database(&database);
-    // All of them at once: one makes the tables, and the others find them.
+    // All nodes start concurrently: one creates the tables, the others find them.
     let starting = (0..NODES).map(|_| folder.command(&["serve", "--migrate"]));
     let mut nodes: Vec<ServerProcess> = starting.map(ServerProcess::start).collect();
     for player in 0..PLAYERS {
-        // At one node; the others know it.
+        // Each login goes to one node only; the others must accept it.
         Player(player).log_in(&nodes[player % NODES].http).await;
     }
 
@@ -103,9 +103,9 @@ async fn killed_node_loses_no_order() {
         told.done.into_iter().for_each(|(number, times)| *done.entry(number).or_default() += times);
         acknowledged.extend(told.acknowledged);
     }
-    assert!(done.values().all(|times| *times == 1), "one 0 for each");
+    assert!(done.values().all(|times| *times == 1), "each gift succeeds once");
 
-    // At any node that is left: each gift that was acknowledged exists, and the others can be given now.
+    // On every node that is left, an acknowledged gift is a replay. Any other gift is a replay or succeeds now.
     let last = acknowledged.iter().max().unwrap() + CLIENTS;
     let mut sums: BTreeMap<(Environment, Player), u64> = BTreeMap::new();
     for number in 0..=last {
@@ -122,7 +122,7 @@ async fn killed_node_loses_no_order() {
         let account = player.account(environment, &nodes[0].http).await;
         assert_eq!(account["balance"], sum, "{environment} {player:?}");
     }
-    // A bank on a database may be proved while it is served.
+    // A bank on a database can be audited while it is served.
     folder.audit(last + 1);
     for node in nodes {
         assert_eq!(node.stop().code, Some(0));
@@ -139,9 +139,9 @@ async fn serve_requires_migrated_tables() {
 
     let ended = folder.run(&["migrate"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    assert!(ended.stdout.ends_with(" now has version 1 of the tables\n"), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with(" is now at schema version 1\n"), "{}", ended.stdout);
     let ended = folder.run(&["migrate"]);
-    assert!(ended.stdout.ends_with(" has version 1 of the tables already\n"), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with(" is already at schema version 1\n"), "{}", ended.stdout);
     folder.audit(0);
 
     let ended = folder.run(&["migrate", "--store", "embedded:data"]);

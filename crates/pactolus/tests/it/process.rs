@@ -1,6 +1,6 @@
-//! The built executable: started in a folder of its own, watched, and gone when the test is.
+//! Harness of the built executable: each process runs in its own folder and is killed when the test ends.
 //!
-//! Nothing sleeps: a test waits for a line of output or for the end of the process, each with a deadline.
+//! Nothing sleeps: a test waits for a line of output or for the exit, each with a timeout.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 use crate::http::HttpClient;
 
-/// How long anything that the executable does may take; far more than it takes on a busy machine.
+/// Timeout of every wait for the executable. Far longer than anything takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A bank with the sample values; port 0, so that tests run side by side.
+/// Configuration with the sample's values. Port 0 lets tests run in parallel.
 const CONFIG: &str = r#"listen = "127.0.0.1:0"
 
 [operator]
@@ -33,16 +33,15 @@ sandbox_midas_key = "another-key-for-the-sandbox"
 static_access_tokens = ["ACCESSTOKEN"]
 "#;
 
-/// A folder to run in, removed at the end.
+/// Working folder, removed on drop.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    /// One with nothing in it.
     pub(crate) fn empty() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// One with a `pactolus.toml` that serves the sample app.
+    /// A folder with a `pactolus.toml` for the sample app.
     pub(crate) fn with_config() -> Self {
         let folder = Self::empty();
         folder.write("pactolus.toml", CONFIG);
@@ -61,7 +60,7 @@ impl Folder {
         fs::read_to_string(self.path().join(name)).unwrap()
     }
 
-    /// `pactolus` with `arguments`, in this folder, and with nothing in its environment that tells it anything.
+    /// `pactolus` with `arguments`, in this folder, without environment variables that configure it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pactolus"));
         command.args(arguments).current_dir(self.path());
@@ -71,17 +70,17 @@ impl Folder {
                 command.env_remove(&*name);
             }
         }
-        // English, and no profile of whoever runs the tests.
+        // English messages, and no profile of the user who runs the tests.
         command.env("LC_ALL", "C").env("XDG_CONFIG_HOME", self.path());
         command
     }
 
-    /// Runs `pactolus` with `arguments` to its end.
+    /// Runs `pactolus` with `arguments` and waits for its exit.
     pub(crate) fn run(&self, arguments: &[&str]) -> ProcessOutput {
         Process::start(self.command(arguments)).wait()
     }
 
-    /// Proves that the books are right and hold `orders` orders.
+    /// Asserts that the audit is clean and counts `orders` orders.
     #[track_caller]
     pub(crate) fn audit(&self, orders: usize) {
         let ended = self.run(&["audit", "--output", "json"]);
@@ -92,16 +91,16 @@ impl Folder {
     }
 }
 
-/// How a process ended, and what it wrote.
+/// Exit code and output of a process.
 #[derive(Debug)]
 pub(crate) struct ProcessOutput {
-    /// Nothing if a signal ended it.
+    /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// A process, killed when it is dropped.
+/// A process, killed on drop.
 pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
@@ -127,12 +126,12 @@ impl Process {
         Self { child, lines, stderr: Some(stderr), stdout: String::new() }
     }
 
-    /// Waits for a line of stdout that begins with `start`, and gives the rest of it.
+    /// Waits for a line of stdout that starts with `start`. Returns the rest of the line.
     #[track_caller]
     pub(crate) fn wait_for_line(&mut self, start: &str) -> String {
         loop {
             let Some(line) = self.next_line() else {
-                panic!("it ended before {start:?}: {:?}", self.collect_output())
+                panic!("it exited before {start:?}: {:?}", self.collect_output())
             };
             if let Some(rest) = line.strip_prefix(start) {
                 return rest.to_owned();
@@ -140,7 +139,7 @@ impl Process {
         }
     }
 
-    /// The next line of stdout, or nothing at its end.
+    /// The next line of stdout, or `None` at its end.
     #[track_caller]
     fn next_line(&mut self) -> Option<String> {
         match self.lines.recv_timeout(TIMEOUT) {
@@ -150,33 +149,32 @@ impl Process {
                 Some(line)
             }
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("nothing for {TIMEOUT:?} after: {}", self.stdout),
+            Err(RecvTimeoutError::Timeout) => panic!("no output for {TIMEOUT:?} after: {}", self.stdout),
         }
     }
 
-    /// What was read of stdout so far.
+    /// The stdout read so far.
     pub(crate) fn stdout(&self) -> &str {
         &self.stdout
     }
 
-    /// Asks it to stop, as a service manager does.
+    /// Sends SIGTERM, as a service manager does.
     pub(crate) fn terminate(&self) {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    /// Kills it at once: on Unix this is SIGKILL.
+    /// Sends SIGKILL and waits for the exit.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Whether it has not ended yet.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     #[track_caller]
     pub(crate) fn wait(mut self) -> ProcessOutput {
         self.collect_output()
@@ -184,7 +182,7 @@ impl Process {
 
     #[track_caller]
     fn collect_output(&mut self) -> ProcessOutput {
-        // Its stdout ends when it does.
+        // Its stdout ends when it exits.
         while self.next_line().is_some() {}
         let code = self.child.wait().unwrap().code();
         let stderr = self.stderr.take().unwrap().join().unwrap();
@@ -194,7 +192,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An error says that it ended already.
+        // An error means that it has exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -208,14 +206,14 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// `pactolus serve` in `folder`.
+    /// Runs `pactolus serve` in `folder`.
     #[track_caller]
     pub(crate) fn serve(folder: &Folder) -> Self {
         Self::start(folder.command(&["serve"]))
     }
 
-    /// The same with a store whose bounds are so small that files of its journal and bulks of its views end now and
-    /// then within a thousand orders.
+    /// [`ServerProcess::serve`] with journal segments and a memtable so small that they roll over and flush every few
+    /// hundred orders.
     #[track_caller]
     pub(crate) fn serve_with_small_segments(folder: &Folder) -> Self {
         let mut command = folder.command(&["serve"]);
@@ -225,7 +223,7 @@ impl ServerProcess {
         Self::start(command)
     }
 
-    /// A command that serves a bank.
+    /// Runs a command that serves a bank.
     #[track_caller]
     pub(crate) fn start(command: Command) -> Self {
         let mut process = Process::start(command);
@@ -233,7 +231,7 @@ impl ServerProcess {
         Self { process, address, http: HttpClient::new(address) }
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Sends SIGTERM and waits for the exit.
     #[track_caller]
     pub(crate) fn stop(self) -> ProcessOutput {
         self.process.terminate();

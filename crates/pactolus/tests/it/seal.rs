@@ -1,4 +1,4 @@
-//! Master keys as an operator has them: from none to one, from one to the next, and when one is lost.
+//! Master keys as an operator rotates them: from none to the first, from one to the next, and after a loss.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::gifts::{Gift, Player, SESSION_KEY};
 use crate::process::{Folder, ProcessOutput, ServerProcess};
 
-/// 32 bytes that are this hex digit alone would be taken for a placeholder.
+/// 32 bytes in hex. One repeated digit would be refused as a placeholder, so `1`s alternate with it.
 fn master_key(digit: char) -> String {
     format!("{digit}1").repeat(32)
 }
 
-/// The sample's configuration with these master keys.
+/// Writes these master keys into the sample's configuration.
 fn write_master_keys(folder: &Folder, digits: &[char]) {
     let keys: Vec<_> = digits.iter().map(|digit| format!("{:?}", master_key(*digit))).collect();
     let config = folder.read("pactolus.toml");
@@ -29,7 +29,7 @@ fn gift(player: usize, bill_no: &str) -> Gift {
 
 #[track_caller]
 fn parse_report(ended: &ProcessOutput) -> Value {
-    // No key is ever shown.
+    // No output may show a key.
     for digit in ['a', 'b', 'c'] {
         assert!(!format!("{ended:?}").contains(&master_key(digit)));
     }
@@ -40,7 +40,7 @@ fn rotate_keys(folder: &Folder, more: &[&str]) -> ProcessOutput {
     folder.run(&[&["rotate-keys", "--output", "json"], more].concat())
 }
 
-/// Whether some file under `folder` has this text in it.
+/// Whether some file under `folder` contains this text.
 fn any_file_contains(folder: &Path, text: &str) -> bool {
     folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).any(|path| {
         if path.is_dir() {
@@ -54,7 +54,7 @@ async fn present_succeeds(bank: &ServerProcess, player: usize, bill_no: &str) ->
     matches!(gift(player, bill_no).send(&bank.http).await, Ok(ReplyOutcome::Success(_)))
 }
 
-/// The id of the master key that a store is found to be sealed with.
+/// The id of the current master key in a report of `rotate-keys`.
 fn key_id(report: &Value) -> String {
     report["key"].as_str().unwrap().to_owned()
 }
@@ -70,7 +70,7 @@ async fn keys_rotate_from_none_to_first_to_next() {
     let ended = rotate_keys(&folder, &[]);
     assert_eq!((ended.code, &*ended.stdout), (Some(3), ""), "{ended:?}");
 
-    // A first key: what lies open is sealed, and a second time there is nothing to do.
+    // With a first key, `rotate-keys` seals the plaintext records. A second run changes nothing.
     write_master_keys(&folder, &['a']);
     let first = parse_report(&rotate_keys(&folder, &[]));
     let a = key_id(&first);
@@ -83,7 +83,7 @@ async fn keys_rotate_from_none_to_first_to_next() {
     };
     assert_eq!(first, sealed(&a, 1));
     assert_eq!(parse_report(&rotate_keys(&folder, &[])), sealed(&a, 0));
-    // Files are appended to, so that the old bytes are still there; a copy has never had them.
+    // The store's files are append-only, so the plaintext is still in them. A copy never had it.
     assert!(any_file_contains(&folder.path().join("data"), SESSION_KEY));
     let copied = folder.run(&["copy", "--from", "embedded:data", "--to", "embedded:fresh"]);
     assert_eq!(copied.code, Some(0), "{copied:?}");
@@ -92,11 +92,11 @@ async fn keys_rotate_from_none_to_first_to_next() {
             && !any_file_contains(&folder.path().join("fresh"), SESSION_KEY)
     );
     let bank = ServerProcess::serve(&folder);
-    assert!(present_succeeds(&bank, 0, "a").await, "a login made before the key is still good");
+    assert!(present_succeeds(&bank, 0, "a").await, "a login older than the key is still valid");
     let ended = bank.stop();
     assert!(!ended.stderr.contains("there is no master key"), "{}", ended.stderr);
 
-    // The next key alone is refused, with the id of the one that is missing.
+    // The next key alone is refused; the error has the id of the missing key.
     write_master_keys(&folder, &['b']);
     for command in [&["serve"][..], &["rotate-keys"]] {
         let ended = folder.run(command);
@@ -105,11 +105,11 @@ async fn keys_rotate_from_none_to_first_to_next() {
         assert!(ended.stderr.contains("--drop-unreadable"), "{}", ended.stderr);
     }
 
-    // Both; then the old one is taken out.
+    // With both keys, and then without the old one.
     write_master_keys(&folder, &['b', 'a']);
     let bank = ServerProcess::serve(&folder);
     assert!(present_succeeds(&bank, 0, "b").await);
-    // An embedded store has one user at a time.
+    // An embedded store is locked by one process.
     assert_eq!(rotate_keys(&folder, &[]).code, Some(4));
     assert_eq!(bank.stop().code, Some(0));
     let next = parse_report(&rotate_keys(&folder, &[]));
@@ -118,14 +118,14 @@ async fn keys_rotate_from_none_to_first_to_next() {
     assert_eq!(next, sealed(&b, 1));
     write_master_keys(&folder, &['b']);
     let bank = ServerProcess::serve(&folder);
-    assert!(present_succeeds(&bank, 0, "c").await, "a login made under the first key is still good");
+    assert!(present_succeeds(&bank, 0, "c").await, "a login sealed with the first key is still valid");
     assert_eq!(bank.stop().code, Some(0));
     folder.audit(3);
 
     let ended = folder.run(&["rotate-keys", "--lang", "en"]);
     let words = format!(
-        "embedded:./data: resealed: 0; sealed with the first key ({b}): 1\n\
-         every other key can be taken out of the configuration\n"
+        "embedded:./data: re-encrypted: 0; encrypted with the first key ({b}): 1\n\
+         every other key can be removed from the configuration\n"
     );
     assert_eq!((ended.code, ended.stdout), (Some(0), words));
 }
@@ -147,18 +147,18 @@ async fn lost_key_drops_its_records() {
     let bank = ServerProcess::serve(&folder);
     assert!(!present_succeeds(&bank, 0, "b").await);
     Player(0).log_in(&bank.http).await;
-    assert!(present_succeeds(&bank, 0, "b").await, "who logs in again plays on");
+    assert!(present_succeeds(&bank, 0, "b").await, "a new login is valid");
     assert_eq!(bank.stop().code, Some(0));
     folder.audit(2);
 
-    // To go back to no key at all is to lose the key.
+    // Removing every key is the same as losing the key.
     write_master_keys(&folder, &[]);
     let ended = folder.run(&["serve"]);
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains(&key_id(&outcome)), "{}", ended.stderr);
 }
 
-/// Two nodes of old and new configuration on one database, resealed while they serve.
+/// Keys rotate on a database while a node serves it and players log in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_rotate_while_the_database_is_served() {
     let (folder, database) = (Folder::with_config(), Database::create());
@@ -194,7 +194,7 @@ async fn keys_rotate_while_the_database_is_served() {
     }
     assert_eq!(bank.stop().code, Some(0));
 
-    // Not one record of a dump has the old key's id, and all can do without it.
+    // All sealed records have the same key id, so the node works without the old key.
     let by_key = "SELECT count(*) || ' ' || count(DISTINCT substr(value, 1, 5)) FROM pactolus.records \
                   WHERE name LIKE 'session/%'";
     assert_eq!(query_scalar(&url, by_key), "40 1");
@@ -203,7 +203,7 @@ async fn keys_rotate_while_the_database_is_served() {
     assert!(present_succeeds(&bank, 0, "last").await);
     assert_eq!(bank.stop().code, Some(0));
 
-    // A copy is sealed as the original is.
+    // A copy is sealed with the same key as the original.
     let copied = folder.run(&["copy", "--from", &url, "--to", "embedded:copied"]);
     assert_eq!(copied.code, Some(0), "{copied:?}");
     write_master_keys(&folder, &['c']);
@@ -228,7 +228,7 @@ fn invalid_master_key_names_its_line() {
                  the last =); `openssl rand -hex 32` makes one\n";
     assert_eq!(
         (ended.code, ended.stderr),
-        (Some(3), format!("error: the configuration is refused\n{words}"))
+        (Some(3), format!("error: the configuration is invalid\n{words}"))
     );
 
     write_master_keys(&folder, &['a', 'b', 'a']);

@@ -1,4 +1,4 @@
-//! Serving: where it listens, how it stops, and what it refuses to start on.
+//! `pactolus serve`: its address, its graceful shutdown, and the errors that keep it from starting.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -92,7 +92,7 @@ async fn in_flight_request_finishes_on_shutdown() {
     let bank = ServerProcess::serve(&folder);
     Player(0).log_in(&bank.http).await;
 
-    // The bank asks for the body, so it has begun with the request; and then it is told to stop.
+    // The server asks for the body, so the request is in flight when the shutdown starts.
     let (path, body) = gift("slow").request();
     let mut caller = TcpStream::connect(bank.address).unwrap();
     let length = body.len();
@@ -117,8 +117,8 @@ async fn in_flight_request_finishes_on_shutdown() {
     folder.audit(1);
 }
 
-/// What a client is left without an answer to was never begun: its request was still on the way when the bank let
-/// go of the connection.
+/// An order without a reply was never applied: its request was still on the way when the server closed the
+/// connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shutdown_answers_every_applied_order() {
     let folder = Folder::with_config();
@@ -144,7 +144,7 @@ async fn shutdown_answers_every_applied_order() {
         for (gift, answer) in resend(&report.unanswered, &bank.http).await {
             assert!(
                 matches!(answer, ReplyOutcome::Success(_)),
-                "{gift:?} was applied without an answer: {answer:?}"
+                "{gift:?} was applied without a reply: {answer:?}"
             );
         }
         expected.record(&report.unanswered);
@@ -157,10 +157,10 @@ fn gift(bill_no: &str) -> Gift {
     Gift { environment: Environment::Live, player: Player(0), bill_no: bill_no.to_owned(), coins: 1 }
 }
 
-/// Waits until nobody takes connections at `address`.
+/// Waits until connections to `address` are refused.
 fn wait_until_refused(address: SocketAddr) {
     let start = Instant::now();
     while TcpStream::connect(address).is_ok() {
-        assert!(start.elapsed() < Duration::from_secs(5), "connections are still taken");
+        assert!(start.elapsed() < Duration::from_secs(5), "connections are still accepted");
     }
 }

@@ -1,11 +1,11 @@
-//! Gifts through the vendor's own host, which says no more of a bill number than that it was used.
+//! Gifts through the vendor's own host, whose replay error says only that the bill number is used.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use crate::process::{Folder, ProcessOutput};
 
-/// A host that gives out tokens and has made every order before; it serves until the test ends.
+/// A host that issues tokens and answers every order as a replay. It serves until the test ends.
 fn spawn_replaying_host() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -21,7 +21,7 @@ fn serve_one(mut stream: TcpStream) {
     let mut request = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
-        assert!(request.read_line(&mut head).unwrap() > 0, "the request ends in its head");
+        assert!(request.read_line(&mut head).unwrap() > 0, "the request ends within its header");
     }
     let length = head.to_lowercase().split_once("content-length: ").unwrap().1.to_owned();
     let length: u64 = length.split_once("\r\n").unwrap().0.parse().unwrap();
@@ -47,20 +47,20 @@ fn replay_counts_only_for_own_bill_no() {
     let folder = Folder::with_config();
     let host = spawn_replaying_host();
 
-    // Nobody else makes the numbers of a campaign, so the gift was given before.
+    // Only this campaign makes its bill numbers, so a replay means that the gift was given before.
     folder.write("players.csv", "openid,present_counts\none,5\ntwo,6\n");
     let campaign = present(&folder, host, &["--input", "players.csv", "--campaign", "spring", "--yes"]);
     assert_eq!(campaign.code, Some(0), "{}", campaign.stderr);
     assert_eq!(campaign.stdout, "rows 2: given 0, given before 2\nresults: spring.results.csv\n");
 
-    // A number of the file's own may be anybody's.
+    // A bill number of the file may be used by another order, so a replay proves nothing.
     folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\n");
     let numbers = ["--input", "numbers.csv", "--yes"];
     let first = present(&folder, host, &numbers);
     assert_eq!(first.code, Some(8), "{}", first.stderr);
-    assert!(folder.read("numbers.results.csv").contains(",refused,,\"the bill number made an order before"));
+    assert!(folder.read("numbers.results.csv").contains(",refused,,\"the bill number was used before"));
 
-    // Unless a run was cut off that may have sent it: then the results have begun, and the row is missing.
+    // Unless an interrupted run may have sent it: then the results file exists and lacks the row.
     let results = folder.read("numbers.results.csv");
     let header = results.split_inclusive('\n').next().unwrap();
     folder.write("numbers.results.csv", header);

@@ -1,6 +1,6 @@
-//! Attackers on the network: what becomes of their connections, and honest callers who are served meanwhile.
+//! Network attacks: the server limits their connections and keeps serving honest clients.
 //!
-//! Hundreds of connections here; thousands, and memory, are the business of `cargo xtask torture flood`.
+//! Hundreds of connections here. `cargo xtask torture flood` covers thousands, and memory.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::bank::{PLAYER, TestBank, gift, open_in, sample_app};
 
-/// A bank with these bounds, whose player is logged in.
+/// A bank with these limits and a logged-in player.
 async fn start_with_limits(limits: Limits) -> (TestBank, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
@@ -24,22 +24,22 @@ async fn connect(bank: &TestBank) -> TcpStream {
     TcpStream::connect(bank.base.trim_start_matches("http://")).await.unwrap()
 }
 
-/// What comes back for `bytes`, to the end of the connection.
+/// Sends `bytes` and reads until the server closes the connection.
 async fn exchange_raw(bank: &TestBank, bytes: &[u8]) -> String {
     let mut stream = connect(bank).await;
-    // The bank may close while there is more to send.
+    // The server may close the connection before everything is sent.
     let _ = stream.write_all(bytes).await;
     read_to_close(&mut stream).await
 }
 
-/// What is still to come on a connection; one that was reset has come to its end too.
+/// Reads to the end of a connection. A reset counts as its end.
 async fn read_to_close(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// An honest caller gives one coin.
+/// An honest client presents one coin.
 async fn present_one(bank: &TestBank, bill_no: &str) {
     let reply = bank.present(&gift(bill_no, 1)).await;
     assert_eq!(reply["errcode"], 0, "{reply}");
@@ -53,7 +53,7 @@ async fn slow_headers_past_the_cap_block_no_caller() {
     let mut attackers = Vec::new();
     for number in 0..300 {
         let mut stream = connect(&bank).await;
-        // Where the bank has closed it already, the attacker's write fails.
+        // The write fails if the server has evicted the connection already.
         let _ = stream.write_all(b"POST /cgi-bin/midas/present HTTP/1.1\r\nho").await;
         attackers.push(stream);
         if number % 10 == 0 {
@@ -61,7 +61,7 @@ async fn slow_headers_past_the_cap_block_no_caller() {
             assert!(exchange_raw(&bank, b"GET /healthz HTTP/1.0\r\n\r\n").await.contains("200 OK"));
         }
     }
-    // Of 300 no more than 50 can be left.
+    // At most 50 of the 300 connections can be open.
     let ends: FuturesUnordered<_> = attackers.iter_mut().map(read_to_close).collect();
     let received: String = ends.take(250).collect().await;
     assert_eq!(received, "");
@@ -72,7 +72,7 @@ async fn address_at_its_cap_gets_no_connection() {
     let limits = Limits { connections_per_address_max: Some(5), ..Limits::default() };
     let (bank, _folder) = start_with_limits(limits).await;
     let mut first = Vec::new();
-    // The caller who logged the player in has one.
+    // The client that logged the player in holds one connection.
     for _ in 0..4 {
         let mut stream = connect(&bank).await;
         stream.write_all(HEALTH_REQUEST.as_bytes()).await.unwrap();
@@ -109,7 +109,7 @@ async fn unread_replies_close_the_connection() {
     let mut stream = connect(&bank).await;
     let requests = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: bank\r\n\r\n".repeat(100);
     present_one(&bank, "before").await;
-    // It ends when the bank closes the connection; until then the attacker waits for room to send more.
+    // Back-pressure blocks the attacker's writes until the server closes the connection.
     while stream.write_all(requests.as_bytes()).await.is_ok() {}
     present_one(&bank, "after").await;
 }
@@ -150,10 +150,10 @@ async fn endless_body_is_refused_early() {
     while stream.write_all(chunk.as_bytes()).await.is_ok() {
         sent += 1;
     }
-    assert!(sent >= 16_384 / 4096, "a body that may be there was cut off");
+    assert!(sent >= 16_384 / 4096, "the server stopped reading within the body limit");
     present_one(&bank, "after").await;
 
-    // Who stops soon enough is told.
+    // A client that stops within the drain limit gets a reply.
     let large = format!("{head}{}0\r\n\r\n", chunk.repeat(10));
     let answer = exchange_raw(&bank, format!("{large}GET / HTTP/1.0\r\n\r\n").as_bytes()).await;
     assert!(answer.contains(r#""errcode":47001"#) && answer.contains("larger than 16384 bytes"), "{answer}");
@@ -181,7 +181,7 @@ async fn connection_flood_blocks_no_caller() {
     for number in 0..500 {
         let mut stream = connect(&bank).await;
         if number % 2 == 0 {
-            // It says that it has said all, and stays.
+            // A half-closed connection: the client sends FIN and keeps reading.
             stream.shutdown().await.unwrap();
             half_open.push(stream);
         }
@@ -194,8 +194,8 @@ async fn connection_flood_blocks_no_caller() {
     }
 }
 
-/// Buffers were taken away from a connection with half a head in it, again and again, and each time its deadline
-/// began anew: a slow head never ended.
+/// Regression: the server released the buffers of a connection with half a header in it. Each release restarted the
+/// header timeout, so a slow header never ended.
 #[tokio::test(start_paused = true)]
 async fn slow_header_ends_at_its_timeout() {
     let folder = tempfile::tempdir().unwrap();
@@ -207,7 +207,7 @@ async fn slow_header_ends_at_its_timeout() {
     assert!((30..=60).contains(&took.as_secs()), "{took:?}");
 }
 
-/// A connection that rests has its buffers taken away; what it had already said of its next request must stay.
+/// The server releases the buffers of an idle connection. Bytes of the next request that came already must stay.
 #[tokio::test(start_paused = true)]
 async fn idle_connection_keeps_partial_request() {
     let folder = tempfile::tempdir().unwrap();
@@ -224,7 +224,7 @@ async fn idle_connection_keeps_partial_request() {
             assert!(read > 0, "closed after {answer:?}");
             answer.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
         }
-        // The clock stands still and is moved on; nothing waits.
+        // Time is paused, so this sleep only advances the clock.
         tokio::time::sleep(Duration::from_secs(10)).await;
         stream.write_all(format!("{rest}{begun}").as_bytes()).await.unwrap();
     }

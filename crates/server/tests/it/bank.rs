@@ -1,5 +1,5 @@
-//! A bank to test: a server on a port of its own, a store in a place of its own, the documented sample's app, and
-//! books that are audited when it goes.
+//! Test bank: a server on its own port with its own store and the documented sample's app. Its books are audited on
+//! drop.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const OPERATOR: &str = "operators-token";
 pub(crate) const START: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
-/// A clock that only goes when it is turned.
+/// A clock that moves only on `advance`.
 pub(crate) struct TestClock(Arc<ManualClock>);
 
 impl TestClock {
@@ -55,19 +55,19 @@ pub(crate) struct TestBank {
     client: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<tokio::task::JoinHandle<()>>,
-    /// Removed last.
+    /// Dropped last.
     store_guard: Option<StoreGuard>,
 }
 
-/// The engine of a bank; which one, the program of tests says (`engine.rs`).
+/// The engine of a bank. Each test program chooses one in its `engine.rs`.
 pub(crate) trait Engine: Ledger + Records {}
 
 impl<T: Ledger + Records> Engine for T {}
 
-/// What an engine's files are in, or its tables; removed when it is dropped.
+/// Owner of an engine's files or tables, which are removed on drop.
 pub(crate) type StoreGuard = Box<dyn std::any::Any + Send + Sync>;
 
-/// The documented sample's app, with a secret and a sandbox key of the tests' own.
+/// The documented sample's app, with a secret and a sandbox key chosen here.
 pub(crate) fn sample_app() -> AppSettings {
     AppSettings {
         static_access_tokens: vec![AccessToken::new(TOKEN).unwrap()],
@@ -81,23 +81,22 @@ pub(crate) fn sample_app() -> AppSettings {
     }
 }
 
-/// The store in a folder.
 pub(crate) fn open_in(folder: &Path) -> Arc<EmbeddedStore> {
     Arc::new(EmbeddedStore::open(folder, &pactolus_ledger_embedded::EmbeddedSettings::default()).unwrap())
 }
 
-/// Where a server keeps everything: in the engine of its test.
+/// Ledger and records, both in the test's engine.
 fn backend(store: &Arc<dyn Engine>) -> Backend {
     Backend { ledger: Arc::clone(store) as Arc<dyn Ledger>, records: Arc::clone(store) as Arc<dyn Records> }
 }
 
 impl TestBank {
-    /// A bank with the sample's app, whose player is logged in.
+    /// A bank with the sample's app and a logged-in player.
     pub(crate) async fn start() -> Self {
         Self::with_app(sample_app()).await
     }
 
-    /// The same with other settings of the app.
+    /// [`TestBank::start`] with other settings of the app.
     pub(crate) async fn with_app(app: AppSettings) -> Self {
         let (store, store_guard) = crate::engine::open().await;
         let mut bank = Self::on_store(store, vec![app], Limits::default()).await;
@@ -106,13 +105,13 @@ impl TestBank {
         bank
     }
 
-    /// A bank on an open store, with these apps, and nobody logged in.
+    /// A bank on an open store, with these apps and no logins.
     pub(crate) async fn on_store(store: Arc<dyn Engine>, apps: Vec<AppSettings>, limits: Limits) -> Self {
         let settings = Settings { apps, limits, ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
         Self::with_settings(store, settings).await
     }
 
-    /// The same, sealing with these keys.
+    /// A bank of one app on an open store that seals with these keys.
     pub(crate) async fn with_keyring(store: Arc<dyn Engine>, app: AppSettings, keys: Keyring) -> Self {
         let operator_token = AccessToken::new(OPERATOR).unwrap();
         Self::with_settings(store, Settings { apps: vec![app], keys, ..Settings::new(operator_token) }).await
@@ -125,17 +124,17 @@ impl TestBank {
         Self::spawn_server(bank, clock, store).await
     }
 
-    /// A bank of one app on the store in a folder, which may be that of a bank that has ended; nobody is logged in.
+    /// A bank of one app on the store in a folder, which may hold the orders and logins of an earlier bank.
     pub(crate) async fn start_in(folder: &Path, app: AppSettings) -> Self {
         Self::on_store(open_in(folder), vec![app], Limits::default()).await
     }
 
-    /// Stops the bank and lets go of its store.
+    /// Stops the bank and drops its store.
     pub(crate) async fn shut_down(mut self) {
         self.stop().await.unwrap();
     }
 
-    /// A bank on the machine's clock, which its tests cannot turn.
+    /// A bank on the system clock, which tests cannot advance.
     pub(crate) async fn on_system_clock() -> Self {
         let (store, store_guard) = crate::engine::open().await;
         let settings =
@@ -167,18 +166,18 @@ impl TestBank {
         }
     }
 
-    /// Tells the server to stop, as a signal would.
+    /// Starts a graceful shutdown, as a signal does.
     pub(crate) fn stop(&mut self) -> tokio::task::JoinHandle<()> {
         drop(self.stop.take());
         self.server.take().unwrap()
     }
 
-    /// Takes the ledger away under the server.
+    /// Closes the ledger while the server runs.
     pub(crate) async fn close_ledger(&self) {
         self.store.close().await;
     }
 
-    /// Any request; its status, content type and body.
+    /// Sends a request. Returns status, content type and body.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -197,7 +196,7 @@ impl TestBank {
         (status, kind.unwrap_or_default(), body)
     }
 
-    /// A POST of the platform; always 200 and JSON.
+    /// POST to the platform API. Every reply is 200 and JSON.
     pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Value {
         let (status, kind, body) = self.send(Method::POST, path, &[], body).await;
         assert_eq!(status, StatusCode::OK);
@@ -205,17 +204,17 @@ impl TestBank {
         serde_json::from_slice(&body).unwrap()
     }
 
-    /// A call with the sample's token.
+    /// A Midas call with the sample's token.
     pub(crate) async fn call<C: Call>(&self, environment: Environment, body: impl Into<Bytes>) -> Value {
         self.post(&format!("{}?access_token={TOKEN}", C::path(environment)), body).await
     }
 
-    /// A live present as the sample's client signs it.
+    /// A live present, signed by the sample's client.
     pub(crate) async fn present(&self, call: &Present) -> Value {
         self.call::<Present>(Environment::Live, sign(call, Environment::Live)).await
     }
 
-    /// A request of the operator API; its status and body.
+    /// A request to the operator API. Returns status and body.
     pub(crate) async fn operator_request(
         &self,
         method: Method,
@@ -234,7 +233,7 @@ impl TestBank {
         assert_eq!(self.operator_request(Method::PUT, &path, body).await.0, StatusCode::OK);
     }
 
-    /// The sample player's account, by the operator API.
+    /// The sample player's account, read through the operator API.
     pub(crate) async fn account(&self, environment: Environment) -> Value {
         let path = format!("/api/v1/apps/{APPID}/accounts?env={environment}&openid={PLAYER}&zone_id=1");
         let (status, account) = self.operator_request(Method::GET, &path, "").await;
@@ -249,7 +248,7 @@ impl TestBank {
 
 impl Drop for TestBank {
     fn drop(&mut self) {
-        // A store that was closed by stopping was settled; its books are still read.
+        // Shutdown flushes and closes the store. Its books can still be read.
         let audit = pollster::block_on(self.store.audit()).unwrap();
         if !std::thread::panicking() {
             assert!(audit.is_clean(), "{audit:?}");
@@ -269,7 +268,7 @@ pub(crate) fn caller() -> Caller {
     }
 }
 
-/// The documented request: 233 coins, unless told otherwise.
+/// The documented request with this bill number and this count of coins.
 pub(crate) fn gift(bill_no: &str, count: u64) -> Present {
     Present {
         caller: caller(),
@@ -290,7 +289,7 @@ pub(crate) fn sign_with<C: Call>(call: &C, environment: Environment, midas_key: 
     signed_body(call, environment, midas_key, Some((&session_key, &token)))
 }
 
-/// Asserts the code and the words of a refusal, and that a request id follows them.
+/// Asserts the errcode and errmsg of a refusal, and that a request id follows.
 pub(crate) fn assert_refused(reply: &Value, errcode: i64, words: &str) {
     assert_eq!(reply["errcode"], errcode, "{reply}");
     let (before, rid) = reply["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap();

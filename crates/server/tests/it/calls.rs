@@ -1,4 +1,4 @@
-//! The four calls, as a client that keeps to the documents sends them.
+//! The four calls, sent by a client that follows the documents.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn cancel(bill_no: &str) -> CancelPay {
 #[tokio::test]
 async fn documented_present_applies_once() {
     let bank = TestBank::start().await;
-    // Byte for byte the vendor's sample, with the signatures of the documented keys.
+    // The vendor's sample byte for byte, with signatures of the documented keys.
     let body = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
     let path = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
     let (_, _, reply) = bank.send(hyper::Method::POST, path, &[], body).await;
@@ -64,7 +64,7 @@ async fn reused_bill_no_names_the_differing_field() {
     assert_refused(&bank.present(&other).await, 90012, &differs("openid"));
     let paid = bank.call::<Pay>(LIVE, sign(&pay("b", 5), LIVE)).await;
     assert_refused(&paid, 90012, "order exist: the order with this bill_no is of another call");
-    assert!(paid.get("balance").is_none(), "the balance is told to who repeats an order only");
+    assert!(paid.get("balance").is_none(), "only a replay shows the balance");
     assert_eq!(bank.balance(LIVE).await, 5);
 }
 

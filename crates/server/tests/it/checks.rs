@@ -1,4 +1,4 @@
-//! The order of checks, which is a part of the contract: of two things wrong, the earlier one is told.
+//! Order of checks, which is part of the contract: of two errors in one request, the earlier check's is returned.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const LIVE: Environment = Environment::Live;
 const PATH: &str = "/cgi-bin/midas/present";
 const WITH_TOKEN: &str = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
 
-/// The sample's body with one field set, and signed as it was before.
+/// The sample's body with one field changed and the signature unchanged.
 fn body_with(field: &str, value: impl Into<Value>) -> String {
     let mut body: Value = serde_json::from_str(&sign(&gift("b", 5), LIVE)).unwrap();
     body[field] = value.into();
@@ -31,7 +31,7 @@ async fn checks_run_in_contract_order() {
         assert_refused(&serde_json::from_slice(&reply).unwrap(), errcode, words);
     };
 
-    // Everything is wrong; from line to line one thing is mended.
+    // Everything is wrong at first. Each line corrects one error.
     refused(Method::GET, PATH, "", 43002, "require POST method").await;
     refused(Method::PUT, PATH, "", 43002, "require POST method").await;
     refused(Method::POST, PATH, "", 41001, "access_token missing").await;
@@ -48,7 +48,7 @@ async fn checks_run_in_contract_order() {
     body["appid"] = "wx7654321".into();
     body["offer_id"] = "87654321".into();
     body["sig"] = "00".into();
-    body["openid"] = "nobody".into();
+    body["openid"] = "stranger".into();
     body["mp_sig"] = "00".into();
     let zero = "invalid parameter: present_counts is 0; it must be at least 1";
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90018, zero).await;
@@ -66,12 +66,12 @@ async fn checks_run_in_contract_order() {
     body["sig"] = right["sig"].clone();
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90011, "sig error").await;
     let mut nobody = gift("b", 5);
-    nobody.caller.openid = "nobody".parse().unwrap();
+    nobody.caller.openid = "stranger".parse().unwrap();
     let mut body: Value = serde_json::from_str(&sign(&nobody, LIVE)).unwrap();
     body["mp_sig"] = "00".into();
     let nobody = "no session: the player is not logged in";
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90010, nobody).await;
-    bank.log_in("nobody").await;
+    bank.log_in("stranger").await;
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90009, "mp_sig error: it must be 64 hex digits")
         .await;
     body["mp_sig"] = right["mp_sig"].clone();
@@ -85,7 +85,7 @@ async fn foreign_signature_is_refused() {
     let bank = TestBank::start().await;
     let sandbox = Environment::Sandbox;
     let (live_key, sandbox_key) = (MidasKey::new(MIDAS_KEY).unwrap(), MidasKey::new(SANDBOX_KEY).unwrap());
-    // The other environment's path signed, the other environment's key, and both.
+    // Signed for the other environment's path, with the other environment's key, and both.
     for body in [
         sign_with(&gift("b", 5), sandbox, &live_key),
         sign_with(&gift("b", 5), LIVE, &sandbox_key),
@@ -106,7 +106,7 @@ async fn expired_or_replaced_login_is_refused() {
     bank.clock.advance(Duration::from_secs(1));
     let over = "no session: the player's login is over";
     assert_refused(&bank.present(&gift("late", 5)).await, 90010, over);
-    // A new login with another key ends the one before.
+    // A new login with another key replaces the previous one.
     let path = format!("/api/v1/apps/wx1234567/players/{PLAYER}/session");
     let other = r#"{"session_key":"AAAAAAAAAAAAAAAAAAAAAA==","expires_in":60}"#;
     assert_eq!(bank.operator_request(Method::PUT, &path, other).await.0, StatusCode::OK);
@@ -143,7 +143,7 @@ async fn mp_sig_policy_is_set_per_app() {
 
 #[tokio::test]
 async fn strict_app_accepts_documented_form_only() {
-    // Signed with an undocumented field in the text, as some clients do.
+    // The signed text has an undocumented field, as some clients do it.
     let mut body: Value = serde_json::from_str(&sign(&gift("b", 5), LIVE)).unwrap();
     let text = "appid=wx1234567&bill_no=b&extra=x&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=5&ts=1507530737&zone_id=1";
     let hmac = |key: &str, text: &str| {

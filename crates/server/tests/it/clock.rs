@@ -1,4 +1,4 @@
-//! The clock that the operator turns, and what it makes come to an end.
+//! Manual clock of the operator API, and the expiries that depend on it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Connections that do not behave.
+//! Idle and header timeouts of connections.
 
 use std::time::Duration;
 

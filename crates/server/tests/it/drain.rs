@@ -1,4 +1,4 @@
-//! Coming to an end.
+//! Graceful shutdown.
 
 use pactolus_types::Environment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,11 +15,11 @@ async fn in_flight_requests_finish_on_shutdown() {
         "POST /cgi-bin/midas/present?access_token=ACCESSTOKEN HTTP/1.1\r\nhost: bank\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    // The head is read, the body is not there yet, and the server is told to stop.
+    // The server has the header and a part of the body when the shutdown starts.
     let mut open = TcpStream::connect(&address).await.unwrap();
     open.write_all(head.as_bytes()).await.unwrap();
     open.write_all(&body.as_bytes()[..10]).await.unwrap();
-    // An answer to another request shows that the server has got round to reading the head.
+    // A reply to another request shows that the server has read the header.
     bank.account(Environment::Live).await;
     let server = bank.stop();
     open.write_all(&body.as_bytes()[10..]).await.unwrap();
@@ -27,5 +27,5 @@ async fn in_flight_requests_finish_on_shutdown() {
     open.read_to_string(&mut reply).await.unwrap();
     assert!(reply.contains(r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"open"}"#), "{reply}");
     server.await.unwrap();
-    assert!(TcpStream::connect(&address).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(&address).await.is_err(), "the port is closed");
 }

@@ -1,4 +1,4 @@
-//! The engine of these tests: the embedded one, in a folder.
+//! Engine of these tests: the embedded store in a folder.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use tempfile::TempDir;
 
 use crate::bank::{Engine, StoreGuard, open_in};
 
-/// An empty store, and its place.
-#[expect(clippy::unused_async, reason = "another engine's is")]
+/// An empty store, and the guard of its folder.
+#[expect(clippy::unused_async, reason = "async for PostgreSQL")]
 pub(crate) async fn open() -> (Arc<dyn Engine>, StoreGuard) {
     let folder = tempfile::tempdir().unwrap();
     (open_in(folder.path()), Box::new(folder))
 }
 
-/// A place whose store is closed, looked into, and opened again.
+/// A store that tests close, inspect and reopen.
 pub(crate) struct ReopenableStore(TempDir);
 
 impl ReopenableStore {
@@ -21,12 +21,12 @@ impl ReopenableStore {
         Self(tempfile::tempdir().unwrap())
     }
 
-    #[expect(clippy::unused_async, reason = "another engine's is")]
+    #[expect(clippy::unused_async, reason = "async for PostgreSQL")]
     pub(crate) async fn open(&self) -> Arc<dyn Engine> {
         open_in(self.0.path())
     }
 
-    /// All that lies on the disk.
+    /// All bytes on disk.
     pub(crate) fn raw_bytes(&self) -> Vec<u8> {
         let (mut folders, mut raw) = (vec![self.0.path().to_owned()], Vec::new());
         while let Some(folder) = folders.pop() {

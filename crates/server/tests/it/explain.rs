@@ -1,7 +1,7 @@
-//! Every known mistake, made by a client of the test's own, is named: in the sandbox to the caller, live to the
-//! operator alone.
+//! Diagnosis of signature mistakes: each known one, made by a client of this test, is named. The sandbox names it in
+//! the reply; live, only the operator API does.
 //!
-//! Nothing here signs with the bank's code: texts are written out and hashed, so that a mistake is the client's.
+//! Nothing here signs with the bank's code. Texts are written out and hashed, so the mistakes are the client's own.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const OLD_SESSION_KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
 const SESSION_BYTES: [u8; 16] =
     [0x57, 0xb4, 0x37, 0xf3, 0xf8, 0xb6, 0x29, 0x76, 0xaa, 0xad, 0x0c, 0xa5, 0xd9, 0x8c, 0x7d, 0x1e];
 
-/// A present as it is sent, and as it is signed.
+/// A present: its JSON fields, and its signed pairs.
 const PRESENT: (&str, &str) = (
     r#""openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123""#,
     "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233&ts=1507530737&zone_id=1",
@@ -60,12 +60,12 @@ impl SigningClient {
         format!("/cgi-bin/midas/{}{call}", if self.is_live() { "" } else { "sandbox/" })
     }
 
-    /// The text of `sig` with these pairs.
+    /// The signed text of `sig` with these pairs.
     fn text(self, sample: SampleCall, pairs: &str) -> String {
         format!("{pairs}&org_loc={}&method=POST&secret={}", self.path(sample), self.key())
     }
 
-    /// `sig` over these pairs, in all else right.
+    /// `sig` over these pairs, otherwise correct.
     fn sign(self, sample: SampleCall, pairs: &str) -> String {
         hmac(self.key(), self.text(sample, pairs))
     }
@@ -93,7 +93,7 @@ fn hmac(key: impl AsRef<[u8]>, text: impl AsRef<[u8]>) -> String {
     mac::<Hmac<Sha256>>(key, text)
 }
 
-/// The pairs of an `mp_sig`: those of the call with both proofs in their places.
+/// The pairs of an `mp_sig`: those of the call plus `access_token` and `sig`, sorted.
 fn mp_pairs(pairs: &str, sig: &str) -> String {
     let mut all: Vec<_> = pairs.split('&').map(str::to_owned).collect();
     all.extend([format!("access_token={TOKEN}"), format!("sig={sig}")]);
@@ -101,14 +101,14 @@ fn mp_pairs(pairs: &str, sig: &str) -> String {
     all.join("&")
 }
 
-/// A mistake: its name, the words that tell it, what is sent, and the signature that a client makes by it.
+/// A mistake: its name, its finding, the request, and the signature that a client computes with it.
 struct MistakeCase {
     name: &'static str,
     words: &'static str,
     sample: SampleCall,
-    /// Fields besides those of the call.
+    /// JSON fields in addition to those of the call.
     extra: &'static str,
-    /// Given the client and, for an `mp_sig`, the right `sig`.
+    /// Computes the signature. The second argument is the correct `sig`, for an `mp_sig`.
     make: fn(SigningClient, &str) -> String,
 }
 
@@ -302,7 +302,7 @@ const SIG_MISTAKES: &[MistakeCase] = &[
         hmac(c.key(), c.text(PRESENT, PRESENT.1) + "\n")
     }),
     case("base64", "written in base64", PRESENT, "", |c, _| base64(&c.sign(PRESENT, PRESENT.1))),
-    // A client of another dialect, which is right for this app, makes the same mistakes.
+    // The same mistakes in another dialect, which this app accepts.
     case(
         "other-environments-key",
         "signed with the OTHER environment's key",
@@ -397,7 +397,7 @@ const MP_SIG_MISTAKES: &[MistakeCase] = &[
     }),
 ];
 
-/// Hex, written in base64.
+/// Converts hex to base64.
 fn base64(hex: &str) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits =
@@ -410,7 +410,7 @@ fn base64(hex: &str) -> String {
     format!("{digits:=<44}")
 }
 
-/// A bank whose player has logged in twice.
+/// A bank whose player logged in twice.
 async fn start_after_two_logins(app: AppSettings) -> TestBank {
     let bank = TestBank::with_app(app).await;
     let path = format!("/api/v1/apps/{APPID}/players/{PLAYER}/session");
@@ -420,7 +420,7 @@ async fn start_after_two_logins(app: AppSettings) -> TestBank {
     bank
 }
 
-/// Sends what the client made of it; the reply, and what the operator is told of it.
+/// Sends a request that is refused. Returns the reply and the operator API's rejection.
 async fn send_refused(
     bank: &TestBank,
     client: SigningClient,
@@ -438,7 +438,7 @@ async fn send_refused(
     (reply, rejection)
 }
 
-/// What the operator is told of a refused request.
+/// The operator API's rejection for a refused request.
 async fn fetch_rejection(bank: &TestBank, reply: &Value) -> Value {
     let (_, rid) = reply["errmsg"].as_str().unwrap().split_once(" rid: ").unwrap();
     let (status, rejection) =
@@ -457,7 +457,7 @@ fn assert_no_secret(told: &Value) {
     }
 }
 
-/// Asserts that a mistake is told: in the sandbox to the caller, live to the operator alone.
+/// Asserts that a mistake is named: in the sandbox also in the reply, live in the rejection only.
 #[track_caller]
 fn assert_finding(
     client: SigningClient,
@@ -486,14 +486,14 @@ async fn every_mistake_in_sig_is_named() {
     let bank = start_after_two_logins(sample_app()).await;
     for client in Environment::ALL.map(SigningClient) {
         for case in SIG_MISTAKES {
-            // Live, only so many a second are searched.
+            // Live diagnoses are rate-limited.
             bank.clock.advance(Duration::from_secs(1));
             let sig = (case.make)(client, "");
             let refused = send_refused(&bank, client, case.sample, case.extra, &sig, &"0".repeat(64)).await;
             assert_finding(client, case, &sig, (90011, "sig error"), &refused);
             let text = refused.1["signed_text"].as_str().unwrap();
             let right = client.text(case.sample, case.sample.1).replace(client.key(), "***");
-            assert_eq!(text, right, "the text is the documented one, whatever else was sent");
+            assert_eq!(text, right, "signed_text is the documented text");
         }
     }
 }
@@ -509,7 +509,7 @@ async fn every_mistake_in_mp_sig_is_named() {
             let refused = send_refused(&bank, client, case.sample, case.extra, &sig, &mp_sig).await;
             assert_finding(client, case, &mp_sig, (90009, "mp_sig error"), &refused);
             let told = refused.1.to_string();
-            assert!(!told.contains(&sig), "a whole signature that is right is told: {told}");
+            assert!(!told.contains(&sig), "a correct signature is shown in full: {told}");
             assert!(refused.1["signed_text"].as_str().unwrap().contains(&format!("&sig={}…&", &sig[..8])));
         }
     }
@@ -564,7 +564,7 @@ async fn forged_signature_matches_no_mistake() {
 async fn strict_app_rejection_names_the_dialect() {
     let bank = start_after_two_logins(AppSettings { dialects: DialectPolicy::Strict, ..sample_app() }).await;
     let client = SigningClient(Environment::Sandbox);
-    let only = "and this app takes the documented one only";
+    let only = "but this app accepts only the documented one";
     for (sample, extra, pairs, dialect) in [
         (PRESENT, r#","extra":"x""#, PRESENT.1.replace("&offer_id", "&extra=x&offer_id"), "every-field"),
         (PAY, "", PAY.1.replace("宝 1", "%E5%AE%9D+1").replace("a/b", "a%2Fb"), "form-encoded"),
@@ -592,7 +592,7 @@ fn docs_list_exactly_the_tested_mistakes() {
     let signatures = page.split("\n## ").find(|section| section.starts_with("Signatures")).unwrap();
     let named = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
     let documented: BTreeSet<_> = signatures.lines().filter_map(named).collect();
-    // These have tests of their own.
+    // These have their own tests.
     let others = ["dialect", "signatures-swapped"];
     let tested: BTreeSet<_> =
         SIG_MISTAKES.iter().chain(MP_SIG_MISTAKES).map(|case| case.name).chain(others).collect();

@@ -1,4 +1,4 @@
-//! Faults of the sandbox: each kind, when it comes, and that the live environment has none.
+//! Fault injection of the sandbox: every kind of fault, when it applies, and its absence in the live environment.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ async fn present(bank: &TestBank, bill_no: &str) -> Value {
     bank.call::<Present>(SANDBOX, sign(&gift(bill_no, 5), SANDBOX)).await
 }
 
-/// A connection on which a present was sent, to be closed once it is answered or kept.
+/// Sends a present on a new connection. `connection` is the header: `close` or `keep-alive`.
 async fn send_raw(bank: &TestBank, connection: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(bank.base.trim_start_matches("http://")).await.unwrap();
     let (length, host) = (body.len(), format!("host: bank\r\nconnection: {connection}"));
@@ -41,7 +41,7 @@ async fn send_raw(bank: &TestBank, connection: &str, body: &str) -> TcpStream {
     stream
 }
 
-/// All that comes until the server closes the connection.
+/// Reads until the server closes the connection.
 async fn read_to_close(mut stream: TcpStream) -> String {
     let mut reply = String::new();
     stream.read_to_string(&mut reply).await.unwrap();
@@ -154,7 +154,7 @@ async fn the_same_seed_hits_the_same_requests() {
         assert_eq!(hits(&bank).await, [pattern.matches('x').count() as u64]);
         pattern
     };
-    // Written down, so that a test that failed with one version fails with the next.
+    // Fixed, so that a seed hits the same requests in every version.
     assert_eq!(pattern(0).await, ".x...x......xx..x.x.xxx.x.......xx...x.x");
     assert_eq!(pattern(0).await, pattern(0).await);
     assert_ne!(pattern(0).await, pattern(1).await);
@@ -182,7 +182,7 @@ async fn retries_survive_mixed_faults() {
             assert!(reply.is_empty() || reply.contains(r#"{"errcode":-1,"#), "{reply}");
         }
     }
-    assert!(hits(&bank).await.into_iter().all(|hits| hits > 5), "it was not a bad day");
+    assert!(hits(&bank).await.into_iter().all(|hits| hits > 5), "every rule hits often");
     assert_eq!(bank.balance(SANDBOX).await, 40 * 5);
 }
 

@@ -1,5 +1,5 @@
-//! A client from its login to its balance, in both environments, over HTTP only; what it should have is counted
-//! here, by hand, and not by the bank's own rule.
+//! Client flow from login to balance, in both environments, over HTTP only. The expected sums are computed by hand,
+//! not by the bank's code.
 
 use pactolus_protocol::{
     AccessToken, Call, Caller, CancelPay, GetBalance, MidasKey, Pay, Present, SessionKey, signed_body,
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::bank::{APPID, MIDAS_KEY, SANDBOX_KEY, SECRET, TestBank, caller, sample_app};
 
-/// A game's back end with a player, in one environment.
+/// A game's back end with one player in one environment.
 struct FlowClient<'a> {
     bank: &'a TestBank,
     environment: Environment,
@@ -61,7 +61,7 @@ impl<'a> FlowClient<'a> {
         self.call(&CancelPay { caller, bill_no, pay_item: None }).await
     }
 
-    /// The operator of the studio sells coins to the player.
+    /// The operator records a sale of coins to the player.
     async fn save(&self, bill_no: &str, coins: u64) {
         let order = serde_json::json!({
             "kind": "save", "env": self.environment.as_str(), "openid": self.caller.openid.as_str(),
@@ -72,7 +72,7 @@ impl<'a> FlowClient<'a> {
         assert_eq!(status, hyper::StatusCode::CREATED, "{reply}");
     }
 
-    /// Compares all that getbalance tells with these sums.
+    /// Compares every field of getbalance with these sums.
     async fn assert_balance(&self, save_amt: u64, present_sum: u64, cost_sum: u64, gen_balance: u64) {
         let balance = self.call(&GetBalance { caller: self.caller.clone() }).await;
         let save_sum = save_amt + present_sum;
@@ -103,19 +103,19 @@ async fn client_flow_from_login_to_balance() {
         client.save("sale", 50).await;
         client.assert_balance(50, 100, 0, 100).await;
 
-        // 120 of 150: all 100 gifted ones, and 20 of those paid for.
+        // 120 of 150: all 100 gifted coins and 20 paid ones.
         let paid = client.pay("sword", 120).await;
         assert_eq!((&paid["balance"], &paid["used_gen_amt"]), (&30.into(), &100.into()));
         client.assert_balance(50, 100, 120, 0).await;
         assert_eq!(client.pay("castle", 31).await["errcode"], 90013);
         client.assert_balance(50, 100, 120, 0).await;
 
-        // 10 more are given, and 40 of 40 spent: those 10, and 30 paid for.
+        // 10 more gifted coins, then a pay of all 40: the 10 gifted ones and 30 paid ones.
         assert_eq!(client.present("gift-2", 10).await["balance"], 40);
         assert_eq!(client.pay("shield", 40).await["used_gen_amt"], 10);
         client.assert_balance(50, 110, 160, 0).await;
 
-        // The sword goes back: its 100 gifted ones and its 20 paid for, and no other.
+        // The cancel returns the sword's own 100 gifted and 20 paid coins.
         assert_eq!(client.cancel("sword").await["errcode"], 0);
         client.assert_balance(50, 110, 40, 100).await;
         assert_eq!(client.cancel("sword").await["errcode"], 90015);

@@ -1,4 +1,4 @@
-//! The limits of an app: calls a second, its own and those about one player, and coins given.
+//! Limits of an app: rate limits of the app and of each player, and gift limits.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const LIVE: Environment = Environment::Live;
 const SANDBOX: Environment = Environment::Sandbox;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How many of a hundred presents of one coin each, sent at once, come to each code.
+/// Sends 100 presents of one coin concurrently. Returns the counts of errcodes 0, 45009 and 90018.
 async fn present_hundred_at_once(bank: &Arc<TestBank>, bill_no: &str) -> [usize; 3] {
     let tasks: Vec<_> = (0..100)
         .map(|number| {
@@ -58,7 +58,11 @@ async fn app_rate_limit_admits_only_its_quota() {
     let words =
         "reach max api daily quota limit: this app may make 10 calls a second in the live environment";
     assert_refused(&balance_call(&bank, LIVE, PLAYER).await, 45009, words);
-    assert_eq!(balance_call(&bank, SANDBOX, PLAYER).await["errcode"], 0, "the sandbox has a rate of its own");
+    assert_eq!(
+        balance_call(&bank, SANDBOX, PLAYER).await["errcode"],
+        0,
+        "the sandbox has a separate rate limit"
+    );
     assert_eq!(bank.balance(LIVE).await, 25);
 }
 
@@ -79,7 +83,7 @@ async fn player_rate_limit_admits_only_its_quota() {
 async fn rate_limits_count_in_check_order() {
     let bank = TestBank::with_app(app_with_rate_limits(3, 2)).await;
     let path = "/cgi-bin/midas/present?access_token=";
-    // Whoever has no token uses nothing up; an app that sends nonsense does.
+    // A call without a valid token uses no quota. A malformed call with one does.
     for _ in 0..5 {
         assert_eq!(bank.post(&format!("{path}another"), "").await["errcode"], 40001);
     }
@@ -88,7 +92,7 @@ async fn rate_limits_count_in_check_order() {
     }
     assert_eq!(bank.post(&format!("{path}ACCESSTOKEN"), "").await["errcode"], 45009);
 
-    // Whoever cannot sign uses up nothing of a player's.
+    // A call without a valid signature uses none of the player's quota.
     let bank = TestBank::with_app(app_with_rate_limits(0, 2)).await;
     for _ in 0..5 {
         assert_eq!(bank.call::<Present>(LIVE, sign(&gift("b", 5), SANDBOX)).await["errcode"], 90011);
@@ -120,10 +124,14 @@ async fn present_over_order_limit_is_refused() {
     let words =
         "invalid parameter: present_counts is too large; this app gives at most 100 coins in one order";
     assert_refused(&bank.present(&gift("b", 101)).await, 90018, words);
-    assert_eq!(bank.present(&gift("b", 100)).await["balance"], 100, "the refused one used up no number");
+    assert_eq!(
+        bank.present(&gift("b", 100)).await["balance"],
+        100,
+        "a refused order does not use up its bill number"
+    );
     let sandbox = bank.call::<Present>(SANDBOX, sign(&gift("b", 101), SANDBOX)).await;
     assert_refused(&sandbox, 90018, words);
-    // The operator is not the app.
+    // The operator is not bound by the limits of the app.
     let orders = "/api/v1/apps/wx1234567/orders";
     let order = format!(r#"{{"kind":"present","env":"live","openid":"{PLAYER}","bill_no":"o","coins":101}}"#);
     assert_eq!(bank.operator_request(Method::POST, orders, order).await.0, StatusCode::CREATED);
@@ -138,10 +146,10 @@ async fn daily_gift_limit_holds_until_midnight() {
     assert_refused(&bank.present(&gift("b", 5)).await, 90018, &daily_limit_message(10, 4));
     let mut elsewhere = gift("elsewhere", 10);
     elsewhere.caller.zone_id = "2".parse().unwrap();
-    assert_eq!(bank.present(&elsewhere).await["errcode"], 0, "a zone counts for itself");
+    assert_eq!(bank.present(&elsewhere).await["errcode"], 0, "the limit is per zone");
     assert_eq!(bank.present(&gift("b", 4)).await["balance"], 10);
     assert_refused(&bank.present(&gift("c", 1)).await, 90018, &daily_limit_message(10, 0));
-    // START is at 06:32:17 by UTC.
+    // START is at 06:32:17 UTC.
     bank.clock.advance(Duration::from_secs(17 * 3600 + 27 * 60 + 42));
     assert_refused(&bank.present(&gift("c", 1)).await, 90018, &daily_limit_message(10, 0));
     bank.clock.advance(Duration::from_secs(1));
@@ -168,7 +176,7 @@ async fn daily_gift_limit_survives_restart() {
     assert_refused(&bank.present(&gift("b", 4)).await, 90018, &daily_limit_message(10, 3));
     bank.shut_down().await;
 
-    // A limit that was lowered says nothing of what was given.
+    // Lowering the limit keeps the sum of today's gifts.
     let bank = start(app_with_gift_limits(1, 5)).await;
     assert_refused(&bank.present(&gift("b", 1)).await, 90018, &daily_limit_message(5, 0));
     assert_refused(&bank.present(&gift("a", 7)).await, 90012, "order exist");

@@ -1,6 +1,5 @@
-//! Many clients at once on few accounts: what each was told must be explained by some order in which their calls
-//! were carried out one after the other, each between its sending and its answer (linearizability, after Herlihy
-//! and Wing). The bank that explains them is written again here, from the contract alone.
+//! Linearizability (Herlihy and Wing) of concurrent calls on a few accounts: some sequential order of the calls, each
+//! between its invocation and its response, must explain all responses. The model is written from the contract alone.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -28,7 +27,7 @@ enum Invocation {
     Balance,
 }
 
-/// What a client was told, as far as the contract fixes it.
+/// A response, as far as the contract determines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Response {
     Done { balance: Option<u64>, gifted_used: Option<u64> },
@@ -36,7 +35,7 @@ enum Response {
     Balance { balance: u64, gifted: u64, received: u64, spent: u64 },
 }
 
-/// A call between its sending and its answer, in ticks of a common counter.
+/// A call with the times of its invocation and response, in ticks of a shared counter.
 #[derive(Clone, Debug)]
 struct CompletedCall {
     invoked_at: u64,
@@ -45,13 +44,13 @@ struct CompletedCall {
     response: Response,
 }
 
-/// An account by the contract.
+/// Sequential model of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct ModelAccount {
     received: u64,
     spent: u64,
     gifted: u64,
-    /// Per bill number: whether it is a pay, its coins, the gifted ones among them, whether it is cancelled.
+    /// By bill number: whether it is a pay, its coins, its gifted coins, whether it is cancelled.
     bills: BTreeMap<u8, (bool, u64, u64, bool)>,
 }
 
@@ -97,7 +96,7 @@ impl ModelAccount {
         }
     }
 
-    /// Carries an order out unless its bill number was used.
+    /// Applies an order unless its bill number is used.
     fn apply_once(
         &mut self,
         bill: u8,
@@ -114,7 +113,7 @@ impl ModelAccount {
     }
 }
 
-/// Whether some order of the calls explains what was told.
+/// Whether some sequential order of the calls explains all responses.
 fn is_linearizable(calls: &[CompletedCall]) -> bool {
     fn search(
         calls: &[CompletedCall],
@@ -127,7 +126,7 @@ fn is_linearizable(calls: &[CompletedCall]) -> bool {
         if !tried.insert((done, account.clone())) {
             return false;
         }
-        // Any call may be next that was sent before the first answer among those that are left.
+        // A call may be next if it was invoked before the first response of the remaining calls.
         let mut candidates = open().filter(|at| calls[*at].invoked_at < first_answer);
         candidates.any(|at| {
             let mut after = account.clone();
@@ -148,7 +147,7 @@ fn any_invocation() -> impl Strategy<Value = Invocation> {
     ]
 }
 
-/// Sends a call on the account of zone `zone`, with the bill numbers of this round.
+/// Sends a call on the account of zone `zone`. The zone prefixes its bill numbers.
 async fn send(bank: &TestBank, zone: &str, invocation: Invocation) -> Response {
     let caller = pactolus_protocol::Caller { zone_id: zone.parse().unwrap(), ..caller() };
     let bill_no = |bill: u8| format!("{zone}-{bill}").parse().unwrap();
@@ -178,7 +177,7 @@ fn parse_response(reply: &Value) -> Response {
         0 if reply.get("save_sum").is_some() => {
             let sum = |name| coins(name).unwrap();
             let (balance, gifted) = (sum("balance"), sum("gen_balance"));
-            // The identities of the contract, in every single reply.
+            // Invariants of the contract, which hold in every single reply.
             assert_eq!(balance, sum("save_sum") - sum("cost_sum"), "{reply}");
             assert_eq!(sum("save_sum"), sum("save_amt") + sum("present_sum"), "{reply}");
             assert!(gifted <= balance, "{reply}");
@@ -236,7 +235,7 @@ fn checker_rejects_impossible_histories() {
     let gift = Invocation::Present { bill: 1, coins: 5 };
     let given = Response::Done { balance: Some(5), gifted_used: None };
     let balances = |balance| Response::Balance { balance, gifted: balance, received: balance, spent: 0 };
-    // At once, either may come first; one after the other, only one way is right.
+    // Concurrent calls may take either order. Sequential ones have only one.
     assert!(is_linearizable(&[
         event(0, 3, gift, given.clone()),
         event(1, 2, Invocation::Balance, balances(0))
@@ -249,7 +248,7 @@ fn checker_rejects_impossible_histories() {
         event(0, 1, gift, given.clone()),
         event(2, 3, Invocation::Balance, balances(0))
     ]));
-    // Given twice, and coins that nobody gave.
+    // A present that is applied twice, and coins out of nowhere.
     assert!(!is_linearizable(&[event(0, 1, gift, given.clone()), event(2, 3, gift, given.clone())]));
     assert!(!is_linearizable(&[event(0, 3, gift, given), event(1, 2, Invocation::Balance, balances(6))]));
 }

@@ -1,4 +1,4 @@
-//! Players' logins by code, open and one-time, and the check of a session.
+//! Player logins by code, open and one-time, and the session check.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,14 +30,14 @@ async fn login(bank: &TestBank, js_code: &str) -> Value {
     get(bank, &format!("/sns/jscode2session?{app}&js_code={js_code}")).await
 }
 
-/// The player and the session key of a login that is not refused.
+/// Logs in successfully. Returns the openid and the session key.
 async fn log_in(bank: &TestBank, js_code: &str) -> (String, String) {
     let reply = login(bank, js_code).await;
     assert!(reply.get("errcode").is_none(), "{reply}");
     (reply["openid"].as_str().unwrap().to_owned(), reply["session_key"].as_str().unwrap().to_owned())
 }
 
-/// A one-time code of the operator's.
+/// A one-time code, issued by the operator API.
 async fn issue_code(bank: &TestBank, openid: &str) -> String {
     let path = format!("/api/v1/apps/{APPID}/players/{openid}/code");
     let (status, code) = bank.operator_request(Method::POST, &path, "").await;
@@ -45,7 +45,7 @@ async fn issue_code(bank: &TestBank, openid: &str) -> String {
     code["js_code"].as_str().unwrap().to_owned()
 }
 
-/// What a present of the player comes to that is signed with this session key.
+/// The reply to a present of the player, signed with this session key.
 async fn present(bank: &TestBank, openid: &str, session_key: &str, bill_no: &str) -> Value {
     let mut call = gift(bill_no, 1);
     call.caller.openid = openid.parse().unwrap();
@@ -78,14 +78,18 @@ async fn open_login_accepts_any_code() {
     assert_eq!(present(&bank, &openid, &first_key, "a").await["errcode"], 0);
 
     let (again, second_key) = log_in(&bank, "alice").await;
-    assert_eq!(openid, again, "the same code is the same player");
-    assert_ne!(first_key, second_key, "and each login a new session");
+    assert_eq!(openid, again, "the same code logs in the same player");
+    assert_ne!(first_key, second_key, "each login has a new session key");
     assert_refused(&present(&bank, &openid, &first_key, "b").await, 90009, "mp_sig error");
     assert_eq!(present(&bank, &openid, &second_key, "b").await["errcode"], 0);
 
     let (other, _) = log_in(&bank, "bob").await;
     assert_ne!(openid, other);
-    assert_eq!(present(&bank, &openid, &second_key, "c").await["errcode"], 0, "his login is his own");
+    assert_eq!(
+        present(&bank, &openid, &second_key, "c").await["errcode"],
+        0,
+        "one player's login does not replace another's"
+    );
 }
 
 #[tokio::test]
@@ -156,7 +160,7 @@ async fn push_login_codes_are_single_use() {
     assert_refused(&login(&bank, &code).await, 40163, "code been used");
     assert_eq!(present(&bank, "alice", &key, "b").await["errcode"], 0, "a refused login changes nothing");
 
-    // Two codes are good beside each other, and the later login ends the one before.
+    // Two codes can be valid at once. The later login replaces the earlier one.
     let (one, two) = (issue_code(&bank, PLAYER).await, issue_code(&bank, PLAYER).await);
     assert_ne!(one, two);
     let (_, first_key) = log_in(&bank, &two).await;
@@ -219,7 +223,7 @@ async fn cached_and_stored_login_agree_after_race() {
     };
     let in_memory = good(&bank).await;
     assert_eq!(in_memory.len(), 1);
-    Arc::into_inner(bank).expect("every task is done").shut_down().await;
+    Arc::into_inner(bank).expect("all tasks have finished").shut_down().await;
 
     let bank = start().await;
     assert_eq!(good(&bank).await, in_memory);
@@ -253,7 +257,7 @@ async fn session_check_verifies_the_signature() {
     assert_refused(&check_session(&bank, PLAYER, &right[1..]).await, 87009, forms);
     assert_refused(&check_session(&bank, PLAYER, "").await, 87009, forms);
     let nobody = "invalid signature: the player is not logged in";
-    assert_refused(&check_session(&bank, "nobody", &right).await, 87009, nobody);
+    assert_refused(&check_session(&bank, "stranger", &right).await, 87009, nobody);
 
     let code = issue_code(&bank, PLAYER).await;
     let (_, key) = log_in(&bank, &code).await;

@@ -1,4 +1,4 @@
-//! The bank through HTTP only: the real server on the real engine, with a clock that the tests turn.
+//! The bank through HTTP only: the real server on the real engine, with a manual clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attacks;

@@ -1,7 +1,7 @@
-//! Ten thousand malformed requests: each is told what is wrong, none panics, none changes a balance.
+//! Ten thousand malformed requests: each gets a specific error, none panics, none changes a balance.
 //!
-//! They are made from the documented request by damage whose code the contract says, from a seed; all are otherwise
-//! right, so that nothing else can refuse them first.
+//! A seeded generator damages the documented request in ways for which the contract gives the errcode. Everything
+//! else in the request is valid, so that no other check can refuse it first.
 
 use pactolus_protocol::Present;
 use pactolus_types::Environment;
@@ -15,7 +15,7 @@ use crate::bank::{TestBank, gift, sign};
 const LIVE: Environment = Environment::Live;
 const CASES: usize = 10_000;
 
-/// A request's bytes, the code that answers them, and a word of the answer.
+/// A request's bytes, the expected errcode, and a word of the expected errmsg.
 type MalformedCase = (Vec<u8>, i64, String);
 
 fn valid_body() -> Value {
@@ -27,7 +27,7 @@ const REQUIRED: [&str; 10] =
 const TEXTS: [&str; 7] = ["openid", "appid", "offer_id", "pf", "bill_no", "sig", "mp_sig"];
 const INTEGERS: [&str; 2] = ["ts", "present_counts"];
 
-/// JSON that no parameter can be: neither text nor integer.
+/// JSON values that no parameter accepts: neither string nor integer.
 fn invalid_value() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         Just("null".to_owned()),
@@ -40,7 +40,7 @@ fn invalid_value() -> impl Strategy<Value = String> {
     prop_oneof![3 => scalar, 1 => deep]
 }
 
-/// JSON numbers and texts that are no amount and no time.
+/// JSON numbers and strings that are neither an amount nor a time.
 fn invalid_count() -> impl Strategy<Value = String> {
     prop_oneof![
         (-1_000_000_i64..1).prop_map(|count| count.to_string()),
@@ -56,7 +56,7 @@ fn invalid_count() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The right request with the value of `name` replaced by JSON.
+/// The valid request with the value of `name` replaced by raw JSON.
 fn body_with(name: &str, value: &str) -> Vec<u8> {
     let mut body = valid_body();
     body[name] = json!("\u{1}");
@@ -104,7 +104,7 @@ fn malformed() -> impl Strategy<Value = MalformedCase> {
             (!value.starts_with('{')).then(|| data(value.into_bytes()))
         }),
         proptest::collection::vec(any::<u8>(), 1..200)
-            .prop_filter("by chance", |bytes| serde_json::from_slice::<Value>(bytes).is_err())
+            .prop_filter("valid JSON", |bytes| serde_json::from_slice::<Value>(bytes).is_err())
             .prop_map(data),
         (16_384_usize..40_000).prop_map(move |size| {
             let mut body = valid_body();
@@ -133,6 +133,6 @@ async fn malformed_requests_get_specific_errors() {
         }
     }
     assert_eq!(bank.account(LIVE).await["orders"], 0);
-    // The right one still does its work.
+    // The valid request still succeeds.
     assert_eq!(bank.call::<Present>(LIVE, valid_body().to_string()).await["balance"], 233);
 }

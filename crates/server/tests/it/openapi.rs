@@ -1,4 +1,4 @@
-//! The document tells of every route, and of nothing else; what it says of answers is what is answered.
+//! OpenAPI document: it lists exactly the routes, and its schemas match the responses.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ async fn document(bank: &TestBank) -> Value {
     serde_json::from_slice(&body).unwrap()
 }
 
-/// Every method and path of the router, as its source says them; `any` is for calls that are made with POST.
+/// Every method and path in the source of the router. `any` stands for calls made with POST.
 fn routes() -> BTreeSet<(String, String)> {
     let mut routes = BTreeSet::new();
     for route in ROUTER.split(".route(").skip(1) {
@@ -56,11 +56,14 @@ async fn document_lists_exactly_the_routes() {
         .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()))
         .collect();
     let mut routes = routes();
-    // These are no routes: a request to one of them goes to the Midas calls before the router sees it.
+    // Not routes: the server handles these paths before the router.
     routes.extend(CallPath::all().map(|path| ("post".to_owned(), path.as_str().to_owned())));
     assert!(routes.len() >= 18, "{routes:?}");
     let missing: Vec<_> = routes.difference(&documented).collect();
-    assert!(missing.is_empty(), "give each its line in src/openapi/operator.rs or platform.rs: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "document these routes in src/openapi/operator.rs or platform.rs: {missing:?}"
+    );
     assert_eq!(documented.difference(&routes).collect::<Vec<_>>(), Vec::<&(String, String)>::new());
 }
 
@@ -155,12 +158,12 @@ fn resolve_ref<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// Asserts that objects have the fields of their schemas, all of them and no others.
+/// Asserts that objects have exactly the fields of their schemas.
 fn assert_matches_schema(document: &Value, schema: &Value, value: &Value, at: &str) {
     let schema = resolve_ref(document, schema);
     match value {
         Value::Object(fields) => {
-            // What may be null is told as one of two.
+            // A nullable schema is an `anyOf` of two.
             let schema = match schema["anyOf"].as_array() {
                 Some(forms) => resolve_ref(document, &forms[0]),
                 None => schema,

@@ -1,4 +1,4 @@
-//! The operator API: its token, its problem details, sessions and accounts.
+//! Operator API: its token, its problem details, sessions and accounts.
 
 use hyper::{Method, StatusCode};
 use pactolus_types::Environment;
@@ -35,7 +35,7 @@ async fn account_shows_all_sums() {
     });
     assert_eq!(bank.account(Environment::Live).await, expected);
     let empty =
-        bank.operator_request(Method::GET, &format!("{ACCOUNTS}?env=sandbox&openid=nobody"), "").await;
+        bank.operator_request(Method::GET, &format!("{ACCOUNTS}?env=sandbox&openid=stranger"), "").await;
     assert_eq!((empty.0, &empty.1["balance"], &empty.1["orders"]), (StatusCode::OK, &0.into(), &0.into()));
 }
 

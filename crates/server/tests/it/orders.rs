@@ -1,4 +1,4 @@
-//! Orders of the operator's: once for each bill number, in one space with the app's own calls.
+//! Orders of the operator API: idempotent by bill number, which they share with the app's own calls.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn order(bill_no: &str, kind: &str, coins: u64) -> Value {
     json!({ "kind": kind, "env": "live", "openid": PLAYER, "bill_no": bill_no, "coins": coins })
 }
 
-/// The order with one field set to something else.
+/// A copy of the order with one field changed.
 fn with_field(order: &Value, field: &str, value: impl Into<Value>) -> Value {
     let mut order = order.clone();
     order[field] = value.into();
@@ -49,7 +49,7 @@ async fn replay_returns_the_first_receipt() {
 
     bank.clock.advance(std::time::Duration::from_secs(60));
     assert_eq!(post_order(&bank, &order("c", "save", 100)).await.0, StatusCode::CREATED);
-    // What was noted is no part of the order; the first note stands.
+    // The remark is not part of the idempotency check. The first remark stays.
     let (status, again) = post_order(&bank, &with_field(&gift, "remark", "")).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(again, json!({ "replayed": true, "receipt": receipt }));
@@ -78,7 +78,7 @@ async fn bill_no_conflict_names_the_field() {
         assert_eq!(problem["retryable"], false);
     }
     assert_eq!(bank.balance(Environment::Live).await, 7);
-    // The sandbox is another bank.
+    // The sandbox has bill numbers of its own.
     assert_eq!(post_order(&bank, &with_field(&first, "env", "sandbox")).await.0, StatusCode::CREATED);
 }
 

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Concurrent replays.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is kept of refusals: why logins and tokens were refused, for how long, and nothing that is secret.
+//! Rejection log: why logins and tokens were refused, its retention, and the redaction of secrets.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ async fn refused_token_is_explained() {
 #[tokio::test]
 async fn rejection_hides_every_secret() {
     let bank = TestBank::start().await;
-    // A client that sends every key there is, as names, as documented texts and as undocumented ones.
+    // A client that sends every key: as field names, in documented values and in undocumented ones.
     let secrets = [MIDAS_KEY, SANDBOX_KEY, SECRET, OPERATOR, TOKEN, SESSION_KEY];
     let mut body: Value = serde_json::from_str(&sign(&gift("b", 5), LIVE)).unwrap();
     for (number, secret) in secrets.iter().enumerate() {
@@ -161,7 +161,7 @@ async fn refused_order_keeps_its_parameters() {
     let done = bank.present(&gift("c", 5)).await;
     assert_eq!(done["errcode"], 0);
     let (_, list) = bank.operator_request(Method::GET, "/api/v1/rejections?limit=100", "").await;
-    assert_eq!(list["rejections"].as_array().unwrap().len(), 1, "what is done is no rejection: {list}");
+    assert_eq!(list["rejections"].as_array().unwrap().len(), 1, "an applied order is not listed: {list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +175,7 @@ async fn newest_rejections_are_retained() {
     assert_eq!(
         fetch_rejection(&bank, &known).await.0,
         StatusCode::OK,
-        "strangers push out no app's rejections"
+        "unauthenticated rejections do not evict an app's"
     );
     let kept = async |replies: &[Value]| {
         let mut kept = Vec::new();
@@ -193,7 +193,7 @@ async fn newest_rejections_are_retained() {
     }
     let kept = kept(&replies).await;
     assert_eq!(kept.iter().filter(|kept| **kept).count(), 875);
-    assert!(kept[10_000 - 875..].iter().all(|kept| *kept), "the newest win");
+    assert!(kept[10_000 - 875..].iter().all(|kept| *kept), "the newest are retained");
     assert_eq!(fetch_rejection(&bank, &known).await.0, StatusCode::NOT_FOUND);
     let (_, list) = bank.operator_request(Method::GET, "/api/v1/rejections?limit=100", "").await;
     assert_eq!(list["rejections"].as_array().unwrap().len(), 100);
@@ -223,7 +223,11 @@ async fn live_diagnosis_is_rate_limited() {
     }
     assert_eq!(name(LIVE).await, "not-searched");
     for _ in 0..10 {
-        assert_eq!(name(Environment::Sandbox).await, "other-environment", "the sandbox is for this");
+        assert_eq!(
+            name(Environment::Sandbox).await,
+            "other-environment",
+            "the sandbox has no diagnosis limit"
+        );
     }
     bank.clock.advance(Duration::from_secs(1));
     assert_eq!(name(LIVE).await, "other-environment");

@@ -1,4 +1,4 @@
-//! What a thief of the store gets: with a master key nothing that he could sign or call with.
+//! Sealing: with a master key, a stolen store holds nothing that a thief could sign or call with.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::bank::{APPID, MIDAS_KEY, PLAYER, SECRET, SESSION_KEY, TestBank, gift, sample_app};
 use crate::engine::ReopenableStore;
 
-/// A ring of keys that are this digit alone.
+/// A keyring whose keys repeat one hex digit each.
 fn keyring(digits: &[&str]) -> Keyring {
     let key = |digit: &&str| MasterKey::new(&digit.repeat(64)).unwrap();
     Keyring::new(digits.iter().map(key).collect()).unwrap()
@@ -52,7 +52,7 @@ async fn log_in_with_code(bank: &TestBank, code: &str) -> Value {
     get(bank, &format!("/sns/jscode2session?{app}&js_code={code}")).await
 }
 
-/// What a live present comes to that is signed with this session key and sent with this token.
+/// The reply to a live present, signed with this session key and sent with this token.
 async fn present(bank: &TestBank, openid: &str, session_key: &str, token: &str, bill_no: &str) -> Value {
     let mut call = gift(bill_no, 1);
     call.caller.openid = openid.parse().unwrap();
@@ -62,7 +62,7 @@ async fn present(bank: &TestBank, openid: &str, session_key: &str, token: &str, 
     bank.post(&format!("/cgi-bin/midas/present?access_token={}", token.expose()), body).await
 }
 
-/// Uses all that is kept in records, and tells the secrets of it.
+/// Uses every kind of stored record. Returns their secrets.
 async fn use_every_secret(bank: &TestBank) -> Vec<String> {
     bank.log_in(PLAYER).await;
     let code = issue_code(bank, PLAYER).await;
@@ -71,7 +71,7 @@ async fn use_every_secret(bank: &TestBank) -> Vec<String> {
     for (number, token) in [&stable, &token].into_iter().enumerate() {
         assert_eq!(present(bank, PLAYER, &key, token, &format!("used-{number}")).await["errcode"], 0);
     }
-    // The first is the key of the login before.
+    // The first is the session key of the earlier login.
     vec![SESSION_KEY.to_owned(), key, code, stable, token]
 }
 
@@ -79,7 +79,7 @@ fn contains(raw: &[u8], text: &str) -> bool {
     raw.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// What only the inside of a record of each kind of secret has.
+/// Fields that occur only in the plaintext of the records, one for each kind of secret.
 const RECORD_FIELDS: [&str; 5] =
     ["\"session_key\":", "\"replaced_at_ms\":", "\"used\":", "\"forced\":", "\"replaced\":"];
 
@@ -90,13 +90,13 @@ async fn sealed_store_holds_no_usable_secret() {
     let secrets = use_every_secret(&bank).await;
     bank.shut_down().await;
     let raw = place.raw_bytes();
-    assert!(contains(&raw, PLAYER), "names are no secret: the search finds what is there");
+    assert!(contains(&raw, PLAYER), "openids are plaintext, so the search works");
     for secret in secrets.iter().map(String::as_str).chain([SECRET]).chain(RECORD_FIELDS) {
         assert!(!contains(&raw, secret), "{secret}");
     }
 }
 
-/// Without one it does, which shows that the test above can fail. Codes and tokens are kept as digests even so.
+/// Without a master key the secrets are found, so the test above can fail. Codes and tokens are digests in any case.
 #[tokio::test]
 async fn unsealed_store_holds_session_keys() {
     let place = ReopenableStore::new();
@@ -126,7 +126,7 @@ async fn unsealed_records_are_sealed_on_write() {
     sealing.shut_down().await;
     assert!(!contains(&place.raw_bytes(), &key));
 
-    // And back without the key, it cannot be used: nothing panics, and the code is not good a second time.
+    // Without the key again the sealed records are unusable: no panic, and the code is not valid a second time.
     let without = start_bank(&place, &[]).await;
     assert_eq!(present(&without, "alice", &key, &token, "b").await["errcode"], -1);
     assert_eq!(log_in_with_code(&without, &code).await["errcode"], -1);
@@ -147,7 +147,7 @@ async fn key_rotation_seals_with_the_new_key() {
     both.log_in("alice").await;
     both.shut_down().await;
 
-    // What was written since is sealed with the new one.
+    // Later records are sealed with the new key.
     let new = start_bank(&place, &["b"]).await;
     let other = fetch_stable(&new).await;
     assert_eq!(present(&new, "alice", SESSION_KEY, &other, "b").await["errcode"], 0);
@@ -173,7 +173,7 @@ async fn wrong_master_key_fails_until_next_login() {
     wrong.shut_down().await;
 }
 
-/// A thief who can also write might give his own login to another player.
+/// A thief with write access could copy his own login record to another player's key.
 #[tokio::test]
 async fn moved_login_record_is_rejected() {
     let place = ReopenableStore::new();

@@ -1,4 +1,4 @@
-//! The stable token: told again, replaced when it is over or on demand, kept over a restart.
+//! Stable token: returned again while valid, replaced on expiry or on request, kept across a restart.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn request() -> Value {
     json!({ "grant_type": "client_credential", "appid": APPID, "secret": SECRET })
 }
 
-/// The token that a request is answered with, and the seconds left to it.
+/// The token in the reply, and its remaining seconds.
 async fn request_token(bank: &TestBank, request: Value) -> (String, u64) {
     let reply = bank.post(PATH, request.to_string()).await;
     assert!(reply.get("errcode").is_none(), "{reply}");
@@ -36,7 +36,7 @@ fn forced_request() -> Value {
     request
 }
 
-/// What a present with this token comes to.
+/// The reply to a present with this token.
 async fn present(bank: &TestBank, token: &str, bill_no: &str) -> Value {
     let body = signed_body(&gift(bill_no, 1), Environment::Live, &MidasKey::new(MIDAS_KEY).unwrap(), None);
     bank.post(&format!("/cgi-bin/midas/present?access_token={token}"), body).await
@@ -54,7 +54,7 @@ async fn live_stable_token_is_returned_again() {
     bank.clock.advance(Duration::from_millis(7_198_500));
     let mut not_forcing = request();
     not_forcing["force_refresh"] = false.into();
-    assert_eq!(request_token(&bank, not_forcing).await, (first.clone(), 1), "a second and a half are left");
+    assert_eq!(request_token(&bank, not_forcing).await, (first.clone(), 1), "1.5 s are left, rounded down");
     assert_eq!(present(&bank, &first, "a").await["errcode"], 0);
 
     bank.clock.advance(Duration::from_millis(1500));
@@ -100,7 +100,7 @@ async fn forced_refreshes_are_capped_at_20_a_day() {
         assert_eq!(
             request_token(&bank, forced_request()).await,
             (token.clone(), 7200),
-            "too soon, and not counted"
+            "within 30 s, so not counted"
         );
         tokens.insert(token);
         bank.clock.advance(Duration::from_secs(30));
@@ -110,7 +110,7 @@ async fn forced_refreshes_are_capped_at_20_a_day() {
         "reach max api daily quota limit: force_refresh is for 20 times a day; without it the token is told";
     assert_refused(&bank.post(PATH, forced_request().to_string()).await, 45009, words);
     let (token, left) = current_token(&bank).await;
-    assert!(tokens.contains(&token), "the token is as it was");
+    assert!(tokens.contains(&token), "the token did not change");
     assert_eq!(left, 7170);
     assert_eq!(present(&bank, &token, "a").await["errcode"], 0);
 
@@ -137,14 +137,18 @@ async fn stable_and_plain_tokens_are_independent() {
     bank.clock.advance(Duration::from_secs(299));
     request_token(&bank, forced_request()).await;
     assert_refused(&present(&bank, &stable_token, "a").await, 40001, INVALID);
-    assert_eq!(present(&bank, &ordinary_token, "a").await["errcode"], 0, "within its five minutes");
+    assert_eq!(
+        present(&bank, &ordinary_token, "a").await["errcode"],
+        0,
+        "within its overlap of five minutes"
+    );
 
     let (stable_token, _) = current_token(&bank).await;
     ordinary().await;
     ordinary().await;
     bank.clock.advance(Duration::from_secs(301));
     assert_refused(&present(&bank, &ordinary_token, "b").await, 40001, INVALID);
-    assert_eq!(present(&bank, &stable_token, "b").await["errcode"], 0, "though others came after it");
+    assert_eq!(present(&bank, &stable_token, "b").await["errcode"], 0, "plain tokens do not replace it");
 }
 
 #[tokio::test]
@@ -161,7 +165,7 @@ async fn concurrent_refreshes_return_one_token() {
     for task in tasks {
         tokens.insert(task.await.unwrap());
     }
-    assert_eq!(tokens.len(), 1, "the first replaces it, and the others come too soon");
+    assert_eq!(tokens.len(), 1, "the first request refreshes it; the others are within 30 s");
     assert!(!tokens.contains(&before));
 }
 
@@ -183,7 +187,7 @@ async fn stable_token_errors_follow_contract_order() {
     for (body, errcode, words) in unread {
         assert_refused(&bank.post(PATH, body.to_owned()).await, errcode, words);
     }
-    // From line to line one thing is mended.
+    // Each line corrects one error.
     let mut request = json!({
         "appid": "", "secret": "", "grant_type": "password", "force_refresh": "yes",
     });
@@ -241,7 +245,7 @@ async fn token_survives_restart_but_not_new_secret() {
     bank.shut_down().await;
 }
 
-/// Asserts that the store does not hold a token in the clear.
+/// Asserts that no file of the store holds the token in plaintext.
 fn assert_not_on_disk(folder: &std::path::Path, token: &str) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! Statements: every order of an account once, newest first, whatever happens between two pages.
+//! Statements: every order of an account once, newest first, even if orders arrive between two pages.
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn pages_are_complete_while_orders_arrive() {
         let bank = TestBank::start().await;
         for number in 0..orders {
             save(&bank, PLAYER, &format!("old{number}")).await;
-            save(&bank, "somebody-else", &format!("theirs{number}")).await;
+            save(&bank, "other-player", &format!("theirs{number}")).await;
         }
         let mut listed = Vec::new();
         let mut after = String::new();
@@ -53,7 +53,7 @@ async fn an_account_without_orders_has_an_empty_statement() {
     let bank = TestBank::start().await;
     save(&bank, PLAYER, "b").await;
     let empty = json!({ "orders": [], "next": null });
-    assert_eq!(page(&bank, "nobody", "").await, (StatusCode::OK, empty.clone()));
+    assert_eq!(page(&bank, "stranger", "").await, (StatusCode::OK, empty.clone()));
     assert_eq!(page(&bank, PLAYER, "&zone_id=2").await.1, empty);
 }
 

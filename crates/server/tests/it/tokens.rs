@@ -1,4 +1,4 @@
-//! Access tokens: asked for, shown, replaced, expired, kept over a restart.
+//! Access tokens: issue, use, replacement, expiry, and persistence across a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn fetch_token(bank: &TestBank) -> String {
     reply["access_token"].as_str().unwrap().to_owned()
 }
 
-/// What a present with this token comes to.
+/// The reply to a present with this token.
 async fn present(bank: &TestBank, token: &str, bill_no: &str) -> Value {
     let body = signed_body(&gift(bill_no, 1), Environment::Live, &MidasKey::new(MIDAS_KEY).unwrap(), None);
     bank.post(&format!("/cgi-bin/midas/present?access_token={token}"), body).await
@@ -113,7 +113,7 @@ async fn tokens_survive_restart_but_not_new_secret() {
     bank.shut_down().await;
 
     let bank = start(sample_app()).await;
-    assert_eq!(bank.present(&gift("login", 1)).await["errcode"], 0, "the login was kept");
+    assert_eq!(bank.present(&gift("login", 1)).await["errcode"], 0, "the login survives the restart");
     let refused = present(&bank, &stored, "token").await;
     assert_refused(&refused, 90018, "invalid parameter: mp_sig is missing");
     bank.shut_down().await;

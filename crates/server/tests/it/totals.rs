@@ -1,4 +1,4 @@
-//! Totals: against sums that the test keeps itself.
+//! Totals, compared with sums that the test computes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn cancel(bank: &TestBank, caller: &Caller, bill_no: &str) {
     assert_eq!(reply["errcode"], 0);
 }
 
-/// What the bank tells, in the test's form.
+/// Converts the bank's totals to the test's form.
 fn parse_totals(totals: &Value) -> ExpectedTotals {
     let tally = |total: &Value, kind| {
         let coins = total[kind]["coins"].as_str().unwrap().parse().unwrap();
@@ -64,7 +64,7 @@ async fn totals_are_the_sums_of_the_orders() {
     for (round, day) in (0_u64..).zip(DAYS) {
         bank.log_in(PLAYER).await;
         for (zone_id, server) in [("1", "1"), ("1_mage", "1"), ("2", "2"), ("_", "_")] {
-            // On the third day one zone has no orders.
+            // On the third day zone 2 has no orders.
             if (server, round) == ("2", 2) {
                 continue;
             }
@@ -73,7 +73,7 @@ async fn totals_are_the_sums_of_the_orders() {
             for number in 1..=3 {
                 let bill_no = |kind: &str| format!("{kind}|{zone_id}|{round}|{number}").replace('.', "");
                 let coins = [1000 * number + round, 100 * number, 10 * number];
-                // A replay does not count again.
+                // A replay is not counted.
                 for _ in 0..2 {
                     post_order(&bank, "save", zone_id, &bill_no("s"), coins[0]).await;
                     post_order(&bank, "present", zone_id, &bill_no("g"), coins[1]).await;

@@ -1,4 +1,4 @@
-//! The engine of these tests: PostgreSQL, in a database of its own.
+//! Engine of these tests: PostgreSQL, in a database of its own.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::bank::{Engine, StoreGuard};
 
-/// An empty store, and its place.
+/// An empty store, and the guard of its database.
 pub(crate) async fn open() -> (Arc<dyn Engine>, StoreGuard) {
     let database = Database::create();
     (open_at(&database.url()).await, Box::new(database))
@@ -17,11 +17,11 @@ pub(crate) async fn open() -> (Arc<dyn Engine>, StoreGuard) {
 
 /// A node on the database at `url`.
 ///
-/// Its tasks have a runtime of their own: a test's only thread may wait for the audit when its bank goes.
+/// Its tasks run on a separate runtime: a test's only thread may block on the audit when it drops its bank.
 pub(crate) async fn open_at(url: &str) -> Arc<dyn Engine> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let url: PostgresUrl = url.parse().unwrap();
-    // How fast a bank answers on a machine that is busy with other tests is not what these are about.
+    // Latency on a machine that is busy with other tests is not under test.
     let settings =
         PostgresSettings { request_timeout: Duration::from_secs(60), ..PostgresSettings::default() };
     let open = async move {
@@ -31,7 +31,7 @@ pub(crate) async fn open_at(url: &str) -> Arc<dyn Engine> {
     Arc::new(RUNTIME.get_or_init(|| Runtime::new().unwrap()).spawn(open).await.unwrap())
 }
 
-/// A place whose store is closed, looked into, and opened again.
+/// A store that tests close, inspect and reopen.
 pub(crate) struct ReopenableStore(Database);
 
 impl ReopenableStore {
@@ -43,7 +43,7 @@ impl ReopenableStore {
         open_at(&self.0.url()).await
     }
 
-    /// All that a dump of the records holds.
+    /// A dump of the records table.
     pub(crate) fn raw_bytes(&self) -> Vec<u8> {
         let dump = "SELECT string_agg(name || ' ' || encode(value, 'escape'), E'\\n') FROM pactolus.records";
         query_scalar(&self.0.url(), dump).into_bytes()

@@ -1,7 +1,7 @@
-//! The bank through HTTP on PostgreSQL: the tests of `it` that say what a bank does, whatever its engine, and what
-//! several nodes on one database do together.
+//! The bank through HTTP on PostgreSQL: the tests of `it` that hold for every engine, and tests of several nodes on
+//! one database.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(dead_code, reason = "some of what the tests share is for those that need a folder")]
+#![expect(dead_code, reason = "some shared helpers need a folder")]
 
 #[path = "../it/bank.rs"]
 mod bank;

@@ -1,4 +1,4 @@
-//! Two nodes on one database: whatever is told to one, the other knows.
+//! Two nodes on one database: changes on one are visible on the other.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn fetch_stable(bank: &TestBank, refresh: bool) -> String {
     bank.post("/cgi-bin/stable_token", asked.to_string()).await["access_token"].as_str().unwrap().to_owned()
 }
 
-/// A live present signed with this token and the sample's session.
+/// The reply to a live present, signed with this token and the sample's session.
 async fn present(bank: &TestBank, token: &str, bill_no: &str) -> Value {
     let token = AccessToken::new(token).unwrap();
     let (midas_key, session_key) =
@@ -66,7 +66,7 @@ async fn login_and_token_are_valid_on_every_node() {
     assert_eq!(one.balance(Environment::Live).await, 5);
     assert_eq!(two.balance(Environment::Live).await, 5);
 
-    // Replaced on the other node, it ends on this one too, once its overlap is over.
+    // A token replaced on the other node expires on this one too, after the overlap.
     let second = fetch_token(two).await;
     assert_ne!(first, second);
     assert_eq!(present(one, &second, "b").await["errcode"], 0);
@@ -89,7 +89,7 @@ async fn stable_token_is_shared_by_all_nodes() {
     assert_eq!(fetch_stable(one, false).await, refreshed);
 }
 
-/// Many ask both nodes for the first token at once: the one that is told is the same for all.
+/// Concurrent requests for the first token, on both nodes, get the same token.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_requests_get_one_stable_token() {
     let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
@@ -98,7 +98,7 @@ async fn concurrent_requests_get_one_stable_token() {
     assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
 }
 
-/// A login code that is shown to both nodes at once logs in once.
+/// A login code that both nodes receive concurrently logs in once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_is_single_use_across_nodes() {
     let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
@@ -118,7 +118,7 @@ async fn code_is_single_use_across_nodes() {
     }
 }
 
-/// A new login ends the one before, also on a node that has just used that one, within a second.
+/// A new login replaces the old one within a second, even on a node that has cached the old one.
 #[tokio::test]
 async fn new_login_ends_the_old_one_on_other_nodes() {
     let app = AppSettings { login: LoginMode::Open, ..sample_app() };
@@ -132,7 +132,6 @@ async fn new_login_ends_the_old_one_on_other_nodes() {
     assert_eq!(two.present(&gift("b", 5)).await["errcode"], 90009);
 }
 
-/// A refusal is told about by any node.
 #[tokio::test]
 async fn rejection_is_readable_from_every_node() {
     let NodePair { one, two, .. } = &NodePair::start(sample_app()).await;
@@ -144,7 +143,7 @@ async fn rejection_is_readable_from_every_node() {
     let (status, here) = one.operator_request(Method::GET, &path, "").await;
     assert_eq!(status, StatusCode::OK, "{here}");
     assert_eq!(here["errcode"], 90011);
-    // It is written beside the answer, not before it.
+    // The rejection is written concurrently with the reply.
     let mut there = two.operator_request(Method::GET, &path, "").await;
     for _ in 0..100 {
         if there.0 == StatusCode::OK {
