@@ -146,31 +146,29 @@ fn table(sizes: &[EngineReport]) -> String {
             std::iter::once(what.to_owned()).chain(cells).chain(std::iter::once(goal.to_owned())).collect();
         table.push_row(&row);
     };
-    row("Orders a second, overall", "≥ 300,000 at 10 million", &|size| {
+    row("Orders per second, overall", "≥ 300,000 at 10 million", &|size| {
         format_number(size.orders_per_second, 0)
     });
     row("in the last fifth", "", &|size| format_number(size.orders_per_second_by_fifths[4], 0));
     let base = sizes.iter().find(|size| size.orders == 10_000_000);
-    row("overall, over that at 10 million", "≥ 0.70 at 50 million", &|size| match base {
+    row("overall, relative to 10 million", "≥ 0.70 at 50 million", &|size| match base {
         Some(base) => format_number(size.orders_per_second / base.orders_per_second, 2),
         None => "–".to_owned(),
     });
-    row("Longest that 256 orders waited, ms", "", &|size| format_number(size.posted.waits.longest_ms, 0));
-    row("and how often above 100 ms", "", &|size| size.posted.waits.stalls.to_string());
+    row("Longest wait of 256 orders, ms", "", &|size| format_number(size.posted.waits.longest_ms, 0));
+    row("waits above 100 ms", "", &|size| size.posted.waits.stalls.to_string());
     row("Peak memory, MiB", "≤ 1,024 at 50 million", &|size| {
         format_number(mebibytes(size.posted.peak_memory_bytes), 0)
     });
-    row("Opened after `kill -9`, s", "≤ 2 at 50 million", &|size| {
+    row("Time to open after `kill -9`, s", "≤ 2 at 50 million", &|size| {
         format_number(size.opened_after_a_kill_s, 3)
     });
-    row("Opened after an orderly end, s", "≤ 2 at 50 million", &|size| {
+    row("Time to open after a graceful shutdown, s", "≤ 2 at 50 million", &|size| {
         format_number(size.opened_after_an_end_s, 3)
     });
-    row("Bytes on disk per order, all merged", "≤ 160", &|size| {
-        format_number(size.disk_bytes_per_order, 0)
-    });
+    row("Disk bytes per order, fully merged", "≤ 160", &|size| format_number(size.disk_bytes_per_order, 0));
     if sizes.iter().any(|size| size.audit_findings.is_some()) {
-        row("Findings of the audit", "0", &|size| size.audit_findings.unwrap_or_default().to_string());
+        row("Audit findings", "0", &|size| size.audit_findings.unwrap_or_default().to_string());
     }
     table.to_string()
 }

@@ -139,13 +139,13 @@ impl HttpReport {
 /// The headings of [`RouteStats::table_row`].
 pub(crate) const HEADINGS: [&str; 8] = [
     "Connections",
-    "What is answered",
-    "A second (least · median · most)",
-    "Over null",
+    "Route",
+    "Requests per second (least · median · most)",
+    "Relative to null",
     "Goal",
     "p50, p99, ms",
-    "Server's CPU: user + system, µs",
-    "Load's CPU: user + system, µs",
+    "Server CPU per request: user + system, µs",
+    "Load CPU per request: user + system, µs",
 ];
 
 impl RouteStats {

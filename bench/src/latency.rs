@@ -204,31 +204,31 @@ impl LatencyReport {
             "",
         );
         row(
-            "A present that comes alone: p50, p99, ms".to_owned(),
+            "Unloaded present: p50, p99, ms".to_owned(),
             format!("{:.3}, {:.3}", alone.present_p50_ms.median, alone.present_p99_ms.median),
             "",
         );
         row(
-            "its p50 over that of `fdatasync` (least · median · most)".to_owned(),
+            "its p50 relative to `fdatasync` (least · median · most)".to_owned(),
             format!("{:.2}", alone.p50_over_fdatasync),
             "≤ 2",
         );
-        row("its p99 over that of `fdatasync`".to_owned(), format!("{:.2}", alone.p99_over_fdatasync), "");
+        row("its p99 relative to `fdatasync`".to_owned(), format!("{:.2}", alone.p99_over_fdatasync), "");
         let Latency { p50_ms, p99_ms, p999_ms, longest_ms, stalls } = half.latency;
         row(
-            format!("The most presents a second, on {} connections", half.connections),
+            format!("Maximum presents per second, on {} connections", half.connections),
             format_number(half.most_per_second, 0),
             "",
         );
         row(
-            format!("{} a second for {:.1} min: p50, ms", format_number(half.per_second, 0), half.minutes),
+            format!("{} per second for {:.1} min: p50, ms", format_number(half.per_second, 0), half.minutes),
             format_number(p50_ms, 2),
             "",
         );
         row("p99, ms".to_owned(), format_number(p99_ms, 2), "≤ 10");
         row("p99.9, ms".to_owned(), format_number(p999_ms, 2), "");
-        row("the longest, ms".to_owned(), format_number(longest_ms, 1), "≤ 100");
-        row("how many above 100 ms".to_owned(), stalls.to_string(), "0");
+        row("maximum, ms".to_owned(), format_number(longest_ms, 1), "≤ 100");
+        row("requests above 100 ms".to_owned(), stalls.to_string(), "0");
         table.to_string()
     }
 }

@@ -154,7 +154,7 @@ impl LedgerSetup {
     const fn name(self) -> &'static str {
         match self {
             Self::OneNode => "one node",
-            Self::HandWritten => "a statement for each order",
+            Self::HandWritten => "hand-written SQL",
             Self::TwoNodes => "two nodes",
         }
     }
@@ -224,11 +224,11 @@ impl PostgresReport {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&[
             "Ledger",
-            "Orders a second (least · median · most)",
-            "Over a statement for each order",
+            "Orders per second (least · median · most)",
+            "Relative to hand-written SQL",
             "Goal",
-            "Bytes of WAL for an order",
-            "Round trips for an order",
+            "WAL bytes per order",
+            "Round trips per order",
         ]);
         let rows = [
             (LedgerSetup::HandWritten, &self.by_hand),
@@ -249,12 +249,12 @@ impl PostgresReport {
                 format_number(of.round_trips_per_order.median, 3),
             ]);
         }
-        let mut bytes = MarkdownTable::new(&["On disk, indexes included", "Bytes"]);
+        let mut bytes = MarkdownTable::new(&["Row, indexes included", "Bytes"]);
         for (what, of) in [
-            ("an order", self.order_bytes),
-            ("its bill number", self.bill_bytes),
-            ("an account", self.account_bytes),
-            ("a session", self.session_bytes),
+            ("order", self.order_bytes),
+            ("bill number", self.bill_bytes),
+            ("account", self.account_bytes),
+            ("session", self.session_bytes),
         ] {
             bytes.push_row(&[what.to_owned(), format_number(of, 0)]);
         }

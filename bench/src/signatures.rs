@@ -113,7 +113,7 @@ impl SignaturesReport {
         let mut table = MarkdownTable::new(&[
             "What",
             "Nanoseconds (least · median · most)",
-            "Over the two HMACs",
+            "Relative to the two HMACs",
             "Goal",
         ]);
         let [sig, mp_sig] = self.text_bytes;
@@ -124,7 +124,7 @@ impl SignaturesReport {
             String::new(),
         ]);
         table.push_row(&[
-            "both signatures of a present, its fields at hand".to_owned(),
+            "both signatures of a present, fields parsed".to_owned(),
             self.signatures_ns.to_string(),
             format!("{:.2}", self.signatures_over_two_hmacs),
             String::new(),

@@ -44,12 +44,12 @@ impl Route {
     /// The route's work, for a table.
     pub(crate) const fn description(self) -> &'static str {
         match self {
-            Self::Null => "null: the body parsed",
-            Self::Verified => "and both signatures verified",
-            Self::Posted => "and posted to the ledger, on disk",
-            Self::Present => "a present, as a back end calls it",
-            Self::GetBalance => "a balance, signed",
-            Self::Statement => "a statement's page of 20 orders",
+            Self::Null => "null: parses the body",
+            Self::Verified => "verified: plus both signatures",
+            Self::Posted => "posted: plus the order, on disk",
+            Self::Present => "present: the whole call",
+            Self::GetBalance => "getbalance, signed",
+            Self::Statement => "statement page of 20 orders",
         }
     }
 

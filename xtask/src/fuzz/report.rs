@@ -65,7 +65,7 @@ impl fmt::Display for TargetRun {
 /// A row for each run, and one for the total.
 pub(super) fn table(runs: &[TargetRun]) -> String {
     let mut table =
-        MarkdownTable::new(&["Target", "Executions", "A second", "Branches reached", "Promises broken"]);
+        MarkdownTable::new(&["Target", "Executions", "Per second", "Branches covered", "Crashes"]);
     for ran in runs {
         table.push_row(&[
             format!("`{}`", ran.target),
