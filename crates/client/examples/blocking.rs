@@ -1,4 +1,4 @@
-//! Asks what a player has, without an asynchronous runtime; the variables are those of the example `present`.
+//! Reads a player's balance without an async runtime. The environment variables are those of the example `present`.
 
 use std::env::var;
 

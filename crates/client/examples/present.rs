@@ -5,7 +5,7 @@
 //!   OPENID=odkx20ENSNa2w5y3g_qOkOvBNM1g SESSION_KEY=… cargo run -p pactolus-client --example present
 //! ```
 //!
-//! Against the vendor's host it is the same program without `PACTOLUS_URL`.
+//! Without `PACTOLUS_URL` the same program calls the vendor's host.
 
 use std::env::var;
 
@@ -30,13 +30,13 @@ async fn main() -> anyhow::Result<()> {
     if let Ok(session_key) = var("SESSION_KEY") {
         player = player.with_session_key(SessionKey::new(&session_key)?);
     }
-    // A real back end keeps the number with the gift before it calls, and finds it again after a crash.
+    // A real back end stores the bill number with the gift before the call, and reads it back after a crash.
     let bill_no = BillNoGenerator::with_prefix("example-")?.next();
     let gift = PresentRequest { player, coins: Amount::new(233)?, bill_no };
     match client.present(&gift).await {
         Ok(given) => println!("{bill_no}: given; {given:?}"),
         Err(error) if error.outcome() == OrderOutcome::Unknown => {
-            println!("{bill_no}: not known yet ({error}); asking again");
+            println!("{bill_no}: outcome unknown ({error}); retrying");
             println!("{bill_no}: given; {:?}", client.retry_present(&gift).await?);
         }
         Err(error) => return Err(error).with_context(|| format!("{bill_no}: nothing was given")),

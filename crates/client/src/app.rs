@@ -1,13 +1,13 @@
-//! The app that calls, in one of its two environments.
+//! The calling app, in one of its two environments.
 
 use std::fmt;
 
 use pactolus_protocol::{AppSecret, Credentials, MidasKey};
 use pactolus_types::{AppId, Environment, OfferId};
 
-/// An app in one environment, with the keys that prove it.
+/// An app in one environment, with its secret and its Midas key.
 ///
-/// The Midas key and the environment come together, so a sandbox key cannot sign a live call by a slip.
+/// Key and environment are set together, so a sandbox key cannot sign a live call by mistake.
 #[derive(Clone)]
 pub struct App {
     pub(crate) credentials: Credentials,
@@ -17,12 +17,12 @@ pub struct App {
 }
 
 impl App {
-    /// The app in its live environment: `midas_key` is the one for players' real coins.
+    /// The app in its live environment: `midas_key` is the key for real coins.
     pub fn live(appid: AppId, offer_id: OfferId, secret: AppSecret, midas_key: MidasKey) -> Self {
         Self::new(Environment::Live, appid, offer_id, secret, midas_key)
     }
 
-    /// The app in its sandbox: `midas_key` is the sandbox's own.
+    /// The app in its sandbox: `midas_key` is the sandbox key.
     pub fn sandbox(appid: AppId, offer_id: OfferId, secret: AppSecret, midas_key: MidasKey) -> Self {
         Self::new(Environment::Sandbox, appid, offer_id, secret, midas_key)
     }
@@ -37,28 +37,28 @@ impl App {
         Self { credentials: Credentials { appid, secret }, offer_id, environment, midas_key }
     }
 
-    /// The mini game.
+    /// The mini game's id.
     pub const fn appid(&self) -> AppId {
         self.credentials.appid
     }
 
-    /// Its coin.
+    /// The coin's id.
     pub const fn offer_id(&self) -> OfferId {
         self.offer_id
     }
 
-    /// What signs its calls.
+    /// The key that signs `sig`.
     pub const fn midas_key(&self) -> &MidasKey {
         &self.midas_key
     }
 
-    /// Which of its two banks this is.
+    /// Live or sandbox.
     pub const fn environment(&self) -> Environment {
         self.environment
     }
 }
 
-/// The names alone.
+/// Redacted: ids and environment only.
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")

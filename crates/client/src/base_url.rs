@@ -1,15 +1,15 @@
-//! Where the bank is: everything of a URL before the paths of the calls.
+//! Base URL of a bank: the part of a URL before the paths of the calls.
 
 use std::fmt;
 use std::str::FromStr;
 
 use hyper::Uri;
 
-/// The address of a bank: `http` or `https`, a host, and what stands before the paths of the calls, if anything does.
+/// The address of a bank: `http` or `https`, a host, and an optional path prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
-/// Why a text is no base URL.
+/// Why a text is not a base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBaseUrl {
     /// It is not of the form `http://host` or `https://host`.
@@ -18,11 +18,11 @@ pub enum InvalidBaseUrl {
     /// It is longer than [`BaseUrl::BYTES_MAX`].
     #[error("is longer than {} bytes", BaseUrl::BYTES_MAX)]
     TooLong,
-    /// It has a query or a fragment, which the calls have no place for.
-    #[error("has more than a path after its host")]
+    /// It has a query or a fragment, where the calls put their own.
+    #[error("has a query or a fragment; only a path may follow the host")]
     Query,
-    /// It has a name or a password in it, which would be sent and logged.
-    #[error("holds a name or a password before its host")]
+    /// It has a user name or a password, which would be sent and logged.
+    #[error("holds a user name or a password; remove it")]
     UserInfo,
 }
 
@@ -30,10 +30,10 @@ impl BaseUrl {
     /// The vendor's own host.
     pub const VENDOR: &'static str = "https://api.weixin.qq.com";
 
-    /// The longest one: with a call's path and query behind it, it is far from the 64 KiB that a URI may have.
+    /// Maximum length. With a call's path and query it stays far below the 64 KiB that a URI may have.
     pub const BYTES_MAX: usize = 2048;
 
-    /// The base URL that `text` writes, or why it is none.
+    /// Parses `text`; trailing slashes are dropped.
     pub fn new(text: &str) -> Result<Self, InvalidBaseUrl> {
         if text.len() > Self::BYTES_MAX {
             return Err(InvalidBaseUrl::TooLong);
@@ -52,7 +52,7 @@ impl BaseUrl {
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
 
-    /// The URL without a slash at its end.
+    /// The URL without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -102,7 +102,7 @@ mod tests {
             ("http://host/?a=b", InvalidBaseUrl::Query),
             ("http://host/#a", InvalidBaseUrl::Query),
             ("http://name:word@host", InvalidBaseUrl::UserInfo),
-            // It was taken once, and the first call behind it panicked: no URI is that long.
+            // Regression: this was accepted, and the first call panicked, because no URI is that long.
             (&format!("http://host/{}", "a".repeat(65_000)), InvalidBaseUrl::TooLong),
         ] {
             assert_eq!(BaseUrl::new(text), Err(error), "{text}");

@@ -1,4 +1,4 @@
-//! Bill numbers for callers who have none of their own.
+//! Generator of bill numbers, for callers without order numbers of their own.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -8,19 +8,19 @@ use pactolus_types::{BillNo, InvalidText};
 use crate::clock::{Clock, SystemClock};
 use crate::random::{OsRandomness, Randomness};
 
-/// Makes bill numbers: each is new, and later ones sort after earlier ones.
+/// Generates unique bill numbers that sort by time.
 ///
-/// A number is 26 digits and capital letters: the millisecond, and 80 random bits. Numbers of one maker ascend even
-/// within a millisecond and when the clock is set back; those of two makers, wherever they run, meet with a chance of
-/// one in 2^80 for each pair of the same millisecond.
+/// A number is 26 digits and capital letters: the millisecond, then 80 random bits. Numbers of one generator ascend,
+/// even within a millisecond and when the clock is set back. Two generators collide with a probability of 1 in 2^80
+/// for each pair of numbers of the same millisecond, on any machines.
 ///
-/// Keep the number with what it is for *before* the call: after a crash it is the only thing that says whether coins
-/// were given.
+/// The bill number is the idempotency key of the order. Store it with its purpose *before* the call: after a crash it
+/// is the only way to find out whether coins were given.
 ///
 /// ```
 /// use pactolus_client::BillNoGenerator;
 ///
-/// let bill_nos = BillNoGenerator::prefixed("mail-")?;
+/// let bill_nos = BillNoGenerator::with_prefix("mail-")?;
 /// let (first, second) = (bill_nos.next(), bill_nos.next());
 /// assert!(first < second && first.as_str().starts_with("mail-"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -29,14 +29,14 @@ pub struct BillNoGenerator {
     prefix: String,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
-    /// The last number made; it is held for no longer than it takes to count on.
+    /// The last number made. The lock covers only the increment.
     last: Mutex<u128>,
 }
 
-/// The characters of a number after its prefix: 26 digits of 5 bits hold its 128.
+/// Characters after the prefix: 26 digits of 5 bits hold the 128 bits of a number.
 const DIGIT_COUNT: usize = 26;
 
-/// How many bits are random; the 48 above them count milliseconds until the year 10889.
+/// Random low bits. The 48 bits above them count milliseconds until the year 10889.
 const RANDOM_BITS: u32 = 80;
 
 impl BillNoGenerator {
@@ -45,12 +45,12 @@ impl BillNoGenerator {
         Self::with_valid_prefix(String::new(), Arc::new(SystemClock), Arc::new(OsRandomness))
     }
 
-    /// Numbers that begin with `prefix`, at most 37 of the characters that a bill number may hold.
+    /// Numbers that begin with `prefix`: at most 37 characters, each allowed in a bill number.
     pub fn with_prefix(prefix: &str) -> Result<Self, InvalidText> {
         Self::from_parts(prefix, Arc::new(SystemClock), Arc::new(OsRandomness))
     }
 
-    /// The same with a clock and a randomness of the caller's.
+    /// Like [`with_prefix`](Self::with_prefix), with the caller's clock and random source.
     pub fn from_parts(
         prefix: &str,
         clock: Arc<dyn Clock>,
@@ -64,14 +64,14 @@ impl BillNoGenerator {
         Self { prefix, clock, random, last: Mutex::new(0) }
     }
 
-    /// A number that was not made before.
+    /// The next number, greater than all before it.
     pub fn next(&self) -> BillNo {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes);
         let random_bits = u128::from_le_bytes(bytes) >> (u128::BITS - RANDOM_BITS);
         let candidate = u128::from(self.clock.now().get()) << RANDOM_BITS | random_bits;
         let number = {
-            let mut last = self.last.lock().expect("nothing panics while it counts on");
+            let mut last = self.last.lock().expect("no panic under this lock");
             *last = candidate.max(last.wrapping_add(1));
             *last
         };
@@ -79,11 +79,11 @@ impl BillNoGenerator {
             text.push(digit);
             text
         });
-        BillNo::new(&text).expect("the prefix was tried with as many digits")
+        BillNo::new(&text).expect("the prefix was validated with as many digits")
     }
 }
 
-/// In base 32, without the letters that are taken for digits; they sort as their numbers do.
+/// Base 32, most significant digit first, without I, L, O and U. The texts sort like the numbers.
 fn digits(number: u128) -> [char; DIGIT_COUNT] {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut rest = number;
@@ -103,7 +103,7 @@ impl Default for BillNoGenerator {
 
 impl fmt::Debug for BillNoGenerator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BillNos").field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("BillNoGenerator").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 

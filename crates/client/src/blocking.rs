@@ -1,7 +1,7 @@
-//! The same client for programs without an asynchronous runtime.
+//! Blocking client for programs without an async runtime.
 //!
-//! It has one thread of its own, which it stops when it is dropped. It must not be used inside a runtime: a call there
-//! would panic, because it would block what it waits for.
+//! It runs one worker thread, which stops when the last clone is dropped. Do not call it inside an async runtime: the
+//! call panics, because it would block a thread that the runtime needs.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::requests::{
     CancelPayReceipt, CancelPayRequest, PayReceipt, PayRequest, Player, PresentReceipt, PresentRequest,
 };
 
-/// A [`Client`](crate::Client) whose calls return when they have ended. Clones share all they have.
+/// A [`Client`](crate::Client) with blocking calls. Clones share connections, token and thread.
 #[derive(Clone, Debug)]
 pub struct Client {
     client: crate::Client,
@@ -22,7 +22,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// The blocking twin of `client`, unless its thread cannot be started.
+    /// Wraps `client`. Fails if the worker thread cannot be started.
     pub fn new(client: crate::Client) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

@@ -1,6 +1,6 @@
-//! The client: how one is built, and its calls.
+//! The client, its builder and its calls.
 //!
-//! Each call says here what the answers to its order mean; how it is tried is in `attempt`.
+//! Each call interprets the replies to its own order. Read next: `retry`, the loop that makes the attempts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::token::{TokenCache, TokenSource};
 
 /// Calls one bank for one app in one environment. Clones share connections and the access token.
 ///
-/// Dropping the future of a call leaves its outcome unknown, as a lost answer does.
+/// Dropping the future of a call leaves its outcome unknown, like a lost reply.
 #[derive(Clone)]
 pub struct Client(pub(crate) Arc<ClientInner>);
 
@@ -41,7 +41,7 @@ pub(crate) struct ClientInner {
     clock: Arc<dyn Clock>,
 }
 
-/// What a client is built from. All but the app has a default.
+/// Builder of a [`Client`]. Everything but the app has a default.
 pub struct ClientBuilder {
     app: App,
     base_url: BaseUrl,
@@ -52,37 +52,37 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Where the bank is; the vendor's own host, if it is not said.
+    /// The bank's address. Default: the vendor's host.
     #[must_use]
     pub fn base_url(self, base_url: BaseUrl) -> Self {
         Self { base_url, ..self }
     }
 
-    /// Where access tokens are from.
+    /// The source of access tokens. Default: [`TokenSource::Stable`].
     #[must_use]
     pub fn token(self, token: TokenSource) -> Self {
         Self { token, ..self }
     }
 
-    /// How long calls are tried.
+    /// Timeouts, attempts and backoff of a call.
     #[must_use]
     pub fn retry_policy(self, patience: RetryPolicy) -> Self {
         Self { retry_policy: patience, ..self }
     }
 
-    /// What tells the time for `ts`.
+    /// The clock for `ts`. Default: the machine's.
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// What spreads out the tries.
+    /// The random source for the backoff jitter. Default: the operating system's.
     #[must_use]
     pub fn randomness(self, random: Arc<dyn Randomness>) -> Self {
         Self { random, ..self }
     }
 
-    /// The client. It connects when it is first used.
+    /// Builds the client. It connects on first use.
     pub fn build(self) -> Client {
         let Self { app, base_url, token, retry_policy, clock, random } = self;
         let http = HttpClient::new(base_url, retry_policy.attempt_timeout);
@@ -92,7 +92,7 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// A client of `app`'s, to be told what is not as usual.
+    /// A builder with the defaults, for `app`.
     pub fn builder(app: App) -> ClientBuilder {
         ClientBuilder {
             app,
@@ -104,29 +104,29 @@ impl Client {
         }
     }
 
-    /// The app that it calls for.
+    /// The calling app.
     pub fn app(&self) -> &App {
         &self.0.app
     }
 
-    /// Where its bank is.
+    /// The bank's address.
     pub fn base_url(&self) -> &BaseUrl {
         self.0.http.base_url()
     }
 
-    /// Gives coins, once for each bill number.
+    /// Gives coins, once per bill number.
     ///
-    /// An answer that the order exists already is taken for a success where it is known to be this very order: if the
-    /// bank says so, or if an earlier try of this call may have made it.
+    /// "Order exists" (90012) is a success if it is known to be this order: the bank says so, or an earlier attempt
+    /// of this call may have created it.
     pub async fn present(&self, present: &PresentRequest) -> Result<PresentReceipt, PresentError> {
         self.do_present(present, PriorAttempt::None).await
     }
 
-    /// Gives coins that an earlier call may have given: one that ended with [`OrderOutcome::Unknown`](crate::OrderOutcome), or
-    /// one of a process that is no more.
+    /// Retries a present that an earlier call may have applied: one that ended with
+    /// [`OrderOutcome::Unknown`](crate::OrderOutcome), or one of a process that crashed.
     ///
-    /// It does as [`present`](Self::present) does, and also takes for a success what the vendor's host says of every
-    /// number that was used. So it must only be called with a number that was made for this very order.
+    /// Like [`present`](Self::present), but any unspecific "order exists" is a success too: the vendor's host says no
+    /// more of a used number. So call it only with a bill number that was made for this very order.
     pub async fn retry_present(&self, present: &PresentRequest) -> Result<PresentReceipt, PresentError> {
         self.do_present(present, PriorAttempt::EarlierCall).await
     }
@@ -161,12 +161,12 @@ impl Client {
         }
     }
 
-    /// Takes coins, once for each bill number. Like [`present`](Self::present), it knows its own order again.
+    /// Takes coins, once per bill number. A replay is recognised as in [`present`](Self::present).
     pub async fn pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
         self.do_pay(pay, PriorAttempt::None).await
     }
 
-    /// Takes coins that an earlier call may have taken, as [`retry_present`](Self::retry_present) gives.
+    /// Retries a pay that an earlier call may have applied, as [`retry_present`](Self::retry_present) does.
     pub async fn retry_pay(&self, pay: &PayRequest) -> Result<PayReceipt, PayError> {
         self.do_pay(pay, PriorAttempt::EarlierCall).await
     }
@@ -194,8 +194,8 @@ impl Client {
                 }
                 OrderMatch::Mismatch(parameter) => Err(PayError::BillNoTaken(parameter)),
                 OrderMatch::Unspecified => Err(PayError::BillNoUsed),
-                // The bank looks for the order of a bill number before it looks at the balance: this one was never
-                // applied, whatever became of earlier tries.
+                // The bank looks up the bill number before it looks at the balance, so no earlier attempt was
+                // applied either.
                 OrderMatch::Unrelated if refused.code() == Some(ErrorCode::BalanceNotEnough) => {
                     Err(PayError::BalanceNotEnough)
                 }
@@ -205,7 +205,7 @@ impl Client {
         }
     }
 
-    /// Gives back what a pay took, once. Of a pay that was cancelled before, it says so and succeeds.
+    /// Gives back the coins of a pay, once. A pay that was cancelled before is a success, with its [`AppliedBy`].
     pub async fn cancel_pay(&self, cancel: &CancelPayRequest) -> Result<CancelPayReceipt, CancelPayError> {
         let CancelPayRequest { player, bill_no, item } = cancel;
         let call_at = |ts| wire::CancelPay {
@@ -229,7 +229,7 @@ impl Client {
         }
     }
 
-    /// What a player has.
+    /// A player's balance and totals.
     pub async fn get_balance(&self, player: &Player) -> Result<BalanceReply, BalanceError> {
         let call_at = |ts| wire::GetBalance { caller: self.0.caller(player, ts) };
         match self.0.call(player, call_at, None, PriorAttempt::None).await {
@@ -239,17 +239,17 @@ impl Client {
         }
     }
 
-    /// The access token that calls are made with now; asked for if there is none. One try.
+    /// The current access token, fetched if there is none. One attempt.
     pub async fn access_token(&self) -> Result<AccessToken, TokenError> {
         self.0.tokens.get(&self.0.http, self.0.retry_policy.attempt_timeout).await
     }
 }
 
 impl ClientInner {
-    /// The caller's clock.
+    /// `ts`: the clock in seconds, at least 1.
     pub(crate) fn now(&self) -> UnixSeconds {
         let seconds = self.clock.now().seconds();
-        UnixSeconds::new(seconds.max(1)).expect("a clock in milliseconds ends before seconds are too many")
+        UnixSeconds::new(seconds.max(1)).expect("u64 milliseconds in seconds are in range")
     }
 
     fn caller(&self, player: &Player, ts: UnixSeconds) -> Caller {
@@ -283,15 +283,15 @@ impl ClientInner {
     }
 }
 
-/// What a refusal tells of the order with this bill number.
+/// The meaning of a refusal for the order with this bill number.
 enum OrderMatch {
-    /// It is the one that was asked for.
+    /// The order exists and is the requested one: an idempotent replay.
     Same { order: Option<ExistingOrder>, applied_by: AppliedBy },
-    /// It is another, which differs in this.
+    /// Another order exists; it differs in this parameter.
     Mismatch(Parameter),
-    /// There is one, and nobody says which.
+    /// An order exists, and the bank does not say which.
     Unspecified,
-    /// The refusal is about something else.
+    /// The refusal is not about an existing order.
     Unrelated,
 }
 
@@ -309,7 +309,7 @@ fn match_existing_order(refused: &ApiError, prior: PriorAttempt) -> OrderMatch {
     }
 }
 
-/// Whom it calls for and where; nothing that proves it.
+/// Redacted: app and base URL, no key and no token.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -321,10 +321,10 @@ impl fmt::Debug for Client {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("ClientBuilder")
             .field("app", &self.app)
             .field("base_url", &self.base_url)
-            .field("patience", &self.retry_policy)
+            .field("retry_policy", &self.retry_policy)
             .finish_non_exhaustive()
     }
 }

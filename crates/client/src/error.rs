@@ -1,83 +1,84 @@
-//! Why a call is not done: one enum for each operation, all of which answer the same four order_error_methods.
+//! Errors of the calls: one type per operation.
 //!
-//! Whose fault it is ([`ErrorSource`]), whether coins may have moved all the same ([`OrderOutcome`]), whether to try again
-//! (`retryable`), and, in words, what happened. No error holds a key, a token or a body.
+//! Each says which side has to act ([`ErrorSource`]), whether coins may have moved ([`OrderOutcome`]; not for a
+//! balance, which moves none), whether to retry (`retryable`), and what happened (`Display`).
+//! No error holds a key, a token or a body.
 
 use pactolus_protocol::reply::ApiError;
 use pactolus_protocol::{ErrorCode, Parameter};
 
 use crate::http::TransportError;
 
-/// Who has to do something about it.
+/// The side that has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorSource {
-    /// Whoever wrote or set up the caller: a key, a parameter, a bill number, a base URL, too many calls.
+    /// The calling program or its configuration: a key, a parameter, a bill number, a base URL, too many calls.
     Caller,
-    /// The player, who has to log in again, or has too few coins.
+    /// The player, who has to log in again or has too few coins.
     Player,
     /// The bank, which is busy or broken.
     Bank,
-    /// The way between the two.
+    /// The network between client and bank.
     Network,
 }
 
-/// What is known of the order when a call has failed.
+/// State of the order after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderOutcome {
     /// It was not applied, and will not be.
     NotApplied,
-    /// It may have been applied, now or by an earlier try. Sending the same order again tells, and is safe.
+    /// It may have been applied, by this call or an earlier one. Sending the same order again is safe and finds out.
     Unknown,
 }
 
-/// Why a present is not done.
+/// Why a present failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PresentError {
-    /// The bill number made another order, which differs in the parameter that is named: nothing was given.
-    #[error("the bill number made another order, in which {0} is another")]
+    /// The bill number belongs to another order, which differs in this parameter. Nothing was given.
+    #[error("the bill number belongs to another order, which has a different {0}")]
     BillNoTaken(Parameter),
-    /// The bill number made an order before this call, and the bank does not say which. If it may have been this
-    /// very one, [`retry_present`](crate::Client::retry_present) takes it for done.
-    #[error("the bill number made an order before, and the bank does not say whether it was this one")]
+    /// The bill number was used before this call, and the bank does not say for which order. If it may have been this
+    /// one, [`retry_present`](crate::Client::retry_present) treats it as applied.
+    #[error("the bill number was used before, and the bank does not say for which order")]
     BillNoUsed,
-    /// What can befall every call.
+    /// An error that any call may return.
     #[error(transparent)]
     Call(Box<CallError>),
 }
 
-/// Why a pay is not done.
+/// Why a pay failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PayError {
-    /// The player has fewer coins.
+    /// The player has fewer coins than the pay takes.
     #[error("the player has fewer coins than the pay takes")]
     BalanceNotEnough,
-    /// The bill number made another order, which differs in the parameter that is named: nothing was taken.
-    #[error("the bill number made another order, in which {0} is another")]
+    /// The bill number belongs to another order, which differs in this parameter. Nothing was taken.
+    #[error("the bill number belongs to another order, which has a different {0}")]
     BillNoTaken(Parameter),
-    /// The bill number made an order before this call, and the bank does not say which. If it may have been this
-    /// very one, [`retry_pay`](crate::Client::retry_pay) takes it for done.
-    #[error("the bill number made an order before, and the bank does not say whether it was this one")]
+    /// The bill number was used before this call, and the bank does not say for which order. If it may have been this
+    /// one, [`retry_pay`](crate::Client::retry_pay) treats it as applied.
+    #[error("the bill number was used before, and the bank does not say for which order")]
     BillNoUsed,
-    /// What can befall every call.
+    /// An error that any call may return.
     #[error(transparent)]
     Call(Box<CallError>),
 }
 
-/// Why a pay is not given back.
+/// Why a cancelpay failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CancelPayError {
-    /// The bill number made no pay of this player's.
+    /// This player has no pay with this bill number.
     #[error("there is no such pay")]
     PayNotFound,
     /// The pay is too old to be cancelled.
     #[error("the pay is too old to be cancelled")]
     TooLate,
-    /// What can befall every call.
+    /// An error that any call may return.
     #[error(transparent)]
     Call(Box<CallError>),
 }
 
-/// Why a balance is not known.
+/// Why a balance could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct BalanceError(pub Box<CallError>);
@@ -88,57 +89,57 @@ impl From<CallError> for BalanceError {
     }
 }
 
-/// What can befall every call.
+/// An error that any call may return.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
-    /// The player is not logged in, or the login is over: log the player in, and call with the new session key.
+    /// The player has no valid session: log the player in, and call with the new session key.
     #[error("the player is not logged in, or the login is over")]
     NoSession {
-        /// What is known of the order.
+        /// State of the order.
         outcome: OrderOutcome,
     },
-    /// The bank refused it, and would refuse it again.
+    /// The bank refused the call. It would refuse it again, unless it rejected the access token.
     #[error("the bank refused it: {} {}", .error.errcode, .error.errmsg)]
     Api {
-        /// The bank's words.
+        /// The bank's reply.
         error: ApiError,
-        /// What is known of the order.
+        /// State of the order.
         outcome: OrderOutcome,
     },
-    /// There is no access token to call with, because the app's secret is refused.
-    #[error("no access token is given out")]
+    /// There is no access token, and no retry brings one: the bank rejects the app's secret or the fixed token.
+    #[error("cannot obtain an access token")]
     NoToken {
-        /// Why not.
+        /// The cause.
         source: TokenError,
-        /// What is known of the order.
+        /// State of the order.
         outcome: OrderOutcome,
     },
-    /// It was tried until the deadline, or as often as it may be.
+    /// The last attempt failed: the deadline or `attempts_max` was reached, or the failure is not retryable.
     #[error("gave up after {attempts} tries")]
     RetriesExhausted {
-        /// How often it was tried.
+        /// Attempts made.
         attempts: u32,
-        /// What came of the last try.
+        /// Failure of the last attempt.
         #[source]
         last_failure: AttemptFailure,
-        /// What is known of the order.
+        /// State of the order.
         outcome: OrderOutcome,
     },
 }
 
-/// What came of a try that did not succeed, and may when it is repeated.
+/// Why one attempt failed. Another attempt may succeed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AttemptFailure {
-    /// There was no answer.
+    /// There was no reply.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The bank answered that it cannot now.
+    /// The bank replied with a retryable error code.
     #[error("the bank answered {} {}", .0.errcode, .0.errmsg)]
     Transient(ApiError),
-    /// There was no token to call with.
-    #[error("no access token is to be had")]
+    /// There was no access token.
+    #[error("cannot obtain an access token")]
     NoToken(#[source] TokenError),
-    /// It was not begun, because the time was up.
+    /// It was not sent, because its timeout had passed.
     #[error("the deadline has passed")]
     DeadlineExceeded,
 }
@@ -146,21 +147,21 @@ pub enum AttemptFailure {
 /// Why there is no access token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TokenError {
-    /// There was no answer.
+    /// There was no reply.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The bank refused to give one out.
+    /// The bank refused to issue one.
     #[error("the bank answered {} {}", .0.errcode, .0.errmsg)]
     Api(ApiError),
-    /// The token that the client was given is refused, and it has no way to another.
-    #[error("the token that the client was given is good no longer")]
+    /// The bank rejected the token of [`TokenSource::Fixed`](crate::TokenSource::Fixed), which cannot be replaced.
+    #[error("the bank rejected the fixed access token; configure a new one")]
     FixedTokenRejected,
 }
 
-/// 40014, which the vendor's host also answers where a token is no token at all; Pactolus says 40001.
+/// 40014: the vendor's host also uses it for a malformed token, where Pactolus uses 40001.
 pub(crate) const INVALID_ACCESS_TOKEN: i32 = 40014;
 
-/// Whether a refusal says that the token is not good, and another might be.
+/// Whether the bank rejected the token, so that another may be accepted.
 pub(crate) fn is_token_error(refused: &ApiError) -> bool {
     match refused.code() {
         Some(ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired) => true,
@@ -170,7 +171,7 @@ pub(crate) fn is_token_error(refused: &ApiError) -> bool {
 }
 
 impl TokenError {
-    /// Whether asking again may bring one.
+    /// Whether another request for a token may succeed.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Transport(error) => error.retryable(),
@@ -179,7 +180,7 @@ impl TokenError {
         }
     }
 
-    /// Who has to do something about it.
+    /// The side that has to act.
     pub fn error_source(&self) -> ErrorSource {
         match self {
             Self::Transport(error) => error.error_source(),
@@ -190,23 +191,23 @@ impl TokenError {
 }
 
 impl TransportError {
-    /// Who has to do something about it.
+    /// The side that has to act.
     pub fn error_source(&self) -> ErrorSource {
         match self {
             Self::Unreachable(_) | Self::ConnectionLost(_) | Self::TimedOut(_) => ErrorSource::Network,
             Self::Status(status) if status.is_server_error() => ErrorSource::Bank,
-            // Whoever answers so is no bank: the base URL is another's.
+            // No bank replies like this: the base URL points elsewhere.
             Self::Status(_) | Self::InvalidReply(_) => ErrorSource::Caller,
         }
     }
 }
 
 impl CallError {
-    /// Whether the same call may succeed when it is made again, as it is.
+    /// Whether the same call, unchanged, may succeed later.
     pub fn retryable(&self) -> bool {
         match self {
             Self::NoSession { .. } => false,
-            // By then another process has made another token, and this client will have it.
+            // Another process has replaced the token by then, and this client fetches the new one.
             Self::Api { error: refused, .. } => is_token_error(refused),
             Self::NoToken { source, .. } => source.retryable(),
             Self::RetriesExhausted { last_failure: last, .. } => match last {
@@ -217,7 +218,7 @@ impl CallError {
         }
     }
 
-    /// Who has to do something about it.
+    /// The side that has to act.
     pub fn error_source(&self) -> ErrorSource {
         match self {
             Self::NoSession { .. } => ErrorSource::Player,
@@ -232,7 +233,7 @@ impl CallError {
         }
     }
 
-    /// What is known of the order.
+    /// State of the order.
     pub const fn outcome(&self) -> OrderOutcome {
         match self {
             Self::NoSession { outcome }
@@ -243,7 +244,7 @@ impl CallError {
     }
 }
 
-/// Whose fault a refusal is that says no more than its code.
+/// The side that has to act, by the code alone.
 fn error_source_of(refused: &ApiError) -> ErrorSource {
     match refused.code() {
         Some(ErrorCode::SystemError | ErrorCode::OrderProcessing) => ErrorSource::Bank,
@@ -283,7 +284,7 @@ fn error_source_of(refused: &ApiError) -> ErrorSource {
 macro_rules! order_error_methods {
     ($($error:ident { $($variant:ident => $source:ident),* })*) => {
         $(impl $error {
-            /// Whether the same call may succeed when it is made again, as it is.
+            /// Whether the same call, unchanged, may succeed later.
             pub fn retryable(&self) -> bool {
                 match self {
                     $(Self::$variant { .. } => false,)*
@@ -291,7 +292,7 @@ macro_rules! order_error_methods {
                 }
             }
 
-            /// Who has to do something about it.
+            /// The side that has to act.
             pub fn error_source(&self) -> ErrorSource {
                 match self {
                     $(Self::$variant { .. } => ErrorSource::$source,)*
@@ -299,7 +300,7 @@ macro_rules! order_error_methods {
                 }
             }
 
-            /// What is known of the order.
+            /// State of the order.
             pub fn outcome(&self) -> OrderOutcome {
                 match self {
                     $(Self::$variant { .. } => OrderOutcome::NotApplied,)*
@@ -316,7 +317,7 @@ macro_rules! order_error_methods {
     };
 }
 
-// Each of these is the bank's decision about this very order, so it is known not to be applied.
+// Each variant is the bank's decision on this very order, so the order is known not to be applied.
 order_error_methods! {
     PresentError { BillNoTaken => Caller, BillNoUsed => Caller }
     PayError { BalanceNotEnough => Player, BillNoTaken => Caller, BillNoUsed => Caller }
@@ -324,12 +325,12 @@ order_error_methods! {
 }
 
 impl BalanceError {
-    /// Whether the same call may succeed when it is made again, as it is.
+    /// Whether the same call, unchanged, may succeed later.
     pub fn retryable(&self) -> bool {
         self.0.retryable()
     }
 
-    /// Who has to do something about it.
+    /// The side that has to act.
     pub fn error_source(&self) -> ErrorSource {
         self.0.error_source()
     }

@@ -1,4 +1,4 @@
-//! One request and its answer, or why there is none: nothing is tried again here.
+//! HTTP client: one request and its reply, without retries.
 //!
 //! A URL holds the access token and a body the order, so neither is ever in an error or a log.
 
@@ -17,52 +17,52 @@ use rustls::ClientConfig;
 
 use crate::base_url::BaseUrl;
 
-/// The largest answer that is read. The largest of a bank's takes a tenth of it.
+/// Maximum reply size in bytes, ten times a bank's largest reply.
 const REPLY_BYTES_MAX: usize = 16 * 1024;
 
-/// How long a connection is kept without a request. Shorter than load balancers do, so that it is seldom they who
-/// close it under a request.
+/// Idle timeout of a pooled connection. It is shorter than a load balancer's, so that the other side seldom closes a
+/// connection while a request is being sent.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Requests to one bank. Clones share their connections.
+/// HTTP client of one bank. Clones share a connection pool.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base_url: BaseUrl,
 }
 
-/// Why one try brought no answer.
+/// Why an attempt got no reply.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
-    /// There was no connection, so the bank has not seen the request.
+    /// Connecting failed, so the bank has not seen the request.
     #[error("the bank cannot be reached")]
     Unreachable(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The connection broke before the whole answer was there.
-    #[error("the connection broke off before the answer")]
+    /// The connection broke before the reply was complete.
+    #[error("the connection broke before the reply")]
     ConnectionLost(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The answer did not come in time.
-    #[error("no answer within {0:?}")]
+    /// The reply did not arrive within the timeout.
+    #[error("no reply within {0:?}")]
     TimedOut(Duration),
-    /// Something before the bank answered in its place. A bank always answers with status 200.
-    #[error("HTTP status {0}, which is no bank's answer")]
+    /// A gateway in front of the bank replied. A bank always replies with status 200.
+    #[error("HTTP status {0} in place of a bank's reply")]
     Status(StatusCode),
-    /// It answered with something that is no answer to the call.
-    #[error("what came back {0}")]
+    /// The reply's body is not a reply to the call.
+    #[error("the reply {0}")]
     InvalidReply(pactolus_protocol::reply::InvalidReply),
 }
 
 impl TransportError {
-    /// Whether the bank may have done what it was asked for.
+    /// Whether the bank may have applied the order.
     pub(crate) fn may_have_applied(&self) -> bool {
         match self {
             Self::Unreachable(_) => false,
             Self::ConnectionLost(_) | Self::TimedOut(_) | Self::InvalidReply(_) => true,
-            // A gateway's own refusal; only of a failure behind it does it not know how far the request came.
+            // A 4xx is the gateway's own refusal. After a 5xx the gateway does not know how far the request got.
             Self::Status(status) => status.is_server_error(),
         }
     }
 
-    /// Whether the same request may be answered when it is sent again.
+    /// Whether the same request, sent again, may get a reply.
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::ConnectionLost(_) | Self::TimedOut(_) | Self::InvalidReply(_) => {
@@ -87,7 +87,7 @@ impl HttpClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
-            // Whether something may be sent twice is decided in one place, and that is not here.
+            // Retries are decided in `retry` alone.
             .retry_canceled_requests(false)
             .build(https);
         Self { client, base_url }
@@ -97,12 +97,10 @@ impl HttpClient {
         &self.base_url
     }
 
-    /// GETs `path_and_query`.
     pub(crate) async fn get(&self, path_and_query: &str, timeout: Duration) -> Result<Bytes, TransportError> {
         self.send(Method::GET, path_and_query, Bytes::new(), timeout).await
     }
 
-    /// POSTs `body`.
     pub(crate) async fn post(
         &self,
         path_and_query: &str,
@@ -146,7 +144,7 @@ async fn read_reply(
         .map_err(|error| TransportError::ConnectionLost(error.into()))
 }
 
-/// TLS with the roots that browsers trust, compiled in: a bank's client in a bare container has no others.
+/// TLS with the web's root certificates, compiled in: a client in a bare container has no others.
 fn tls_config() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -1,15 +1,19 @@
-//! Calls a coin bank that speaks the Midas protocol: Pactolus or the vendor's own host, which differ in the base URL.
+//! Client SDK for a coin bank that speaks the Midas protocol: Pactolus or the vendor's own host. The two differ only
+//! in the base URL.
 //!
-//! It signs, holds the access token, tries again what may be tried again, always with the same bill number, and knows
-//! its own order again when the bank says that it exists. What it cannot know it says: an error tells whose fault it
-//! is, whether to try again, and whether coins may have moved.
+//! The client signs calls, caches the access token, and retries with backoff, always under the same bill number. The
+//! bill number is an idempotency key: a replayed order is recognised and moves nothing. An error says which side has
+//! to act, whether to retry, and whether coins may have moved.
 //!
 //! ```
 //! # use std::sync::Arc;
 //! # use pactolus_ledger::model::Model;
 //! # use pactolus_protocol::MpSig;
-//! # use pactolus_server::{AppSettings, Bank, Settings, Store, serve};
-//! use pactolus_client::{AccessToken, Amount, App, AppSecret, BaseUrl, BillNoGenerator, Client, AppliedBy, MidasKey, Player, PresentRequest};
+//! # use pactolus_server::{AppSettings, AppState, Backend, Settings, serve};
+//! use pactolus_client::{
+//!     AccessToken, Amount, App, AppSecret, AppliedBy, BaseUrl, BillNoGenerator, Client, MidasKey, Player,
+//!     PresentRequest,
+//! };
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! # let (secret, key) = (AppSecret::new("APPSECRET")?, MidasKey::new("a-sandbox-key")?);
@@ -17,9 +21,9 @@
 //! # let live_key = MidasKey::new("a-live-key")?;
 //! # let app = AppSettings { mp_sig: MpSig::Off, ..AppSettings::new(appid, secret, offer_id, live_key, key) };
 //! # let settings = Settings { apps: vec![app], ..Settings::new(AccessToken::new("OPERATORTOKEN")?) };
-//! # let bank = Bank::new(
+//! # let bank = AppState::new(
 //! #     settings,
-//! #     Store::of(Arc::new(Model::new())),
+//! #     Backend::from_engine(Arc::new(Model::new())),
 //! #     Arc::new(pactolus_server::SystemClock),
 //! #     Arc::new(pactolus_server::OsRandomness),
 //! # );
@@ -32,20 +36,20 @@
 //!     AppSecret::new("APPSECRET")?,
 //!     MidasKey::new("a-sandbox-key")?,
 //! );
-//! // Without a base URL it is the vendor's host.
+//! // The default base URL is the vendor's host.
 //! let client = Client::builder(app).base_url(BaseUrl::new(&url)?).build();
 //!
-//! // Keep the bill number with what the gift is for before you give it.
-//! let bill_nos = BillNoGenerator::prefixed("mail-")?;
+//! // Store the bill number with the gift's purpose before the call.
+//! let bill_nos = BillNoGenerator::with_prefix("mail-")?;
 //! let gift = PresentRequest {
 //!     player: Player::new("odkx20ENSNa2w5y3g_qOkOvBNM1g".parse()?),
-//!     coins: Amount::new(233).expect("it is neither 0 nor too many"),
+//!     coins: Amount::new(233)?,
 //!     bill_no: bill_nos.next(),
 //! };
 //! let presented = client.present(&gift).await?;
 //! assert_eq!(presented.balance.map(|coins| coins.get()), Some(233));
 //!
-//! // The same again gives nothing, and is no failure.
+//! // The same order again is an idempotent replay: a success that gives nothing.
 //! let again = client.present(&gift).await?;
 //! assert_eq!((again.balance, again.applied_by), (presented.balance, AppliedBy::EarlierCall));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -53,14 +57,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! When a call fails, [`outcome`](PresentError::outcome) says what is known of the order. Where that is
-//! [`OrderOutcome::Unknown`], call [`Client::retry_present`] with the same request, now or after a restart, until it is
-//! known. The feature `blocking` adds a twin for programs without an asynchronous runtime.
+//! After a failed call, [`outcome`](PresentError::outcome) gives the state of the order. If it is
+//! [`OrderOutcome::Unknown`], call [`Client::retry_present`] with the same request, now or after a restart, until the
+//! state is known. The feature `blocking` adds a client for programs without an async runtime.
 //!
-//! Spans and events go to `tracing`, at the level `debug`; none holds a key, a token, a signature or a body.
+//! Spans and events go to `tracing` at level `debug`; a failed early token refresh is logged at `warn`. None holds a
+//! key, a token, a signature or a body.
 //!
-//! To add a call: its types in `pactolus-protocol`, its request and its outcome in `requests`, its error in `error`,
-//! and in `client` the method that says what each answer means; then its twin in `blocking`.
+//! To add a call: its types in `pactolus-protocol`, its request and receipt in `requests`, its error in `error`, the
+//! method that interprets its replies in `client`, and its blocking form in `blocking`.
 
 mod app;
 mod base_url;

@@ -1,19 +1,19 @@
-//! Randomness: the only place of this crate that asks for it.
+//! Random source: the only place of this crate that reads it.
 
-/// Something that makes bytes nobody can guess: for bill numbers, and to spread out what is tried again.
+/// A source of unpredictable bytes, for bill numbers and backoff jitter.
 pub trait Randomness: Send + Sync {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The randomness of the operating system.
+/// The operating system's random source.
 #[derive(Clone, Copy, Debug)]
 pub struct OsRandomness;
 
 impl Randomness for OsRandomness {
     fn fill(&self, bytes: &mut [u8]) {
-        #[expect(clippy::disallowed_methods, reason = "this is the randomness that others ask")]
-        getrandom::fill(bytes).expect("the operating system has randomness once it runs");
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
+        getrandom::fill(bytes).expect("a running operating system has randomness");
     }
 }
 

@@ -1,41 +1,41 @@
-//! What is asked, and what comes of it.
+//! Requests of the calls and their receipts.
 //!
-//! The wire's own requests also hold the app and the caller's clock, which the client adds.
+//! The client adds the app and the clock, which the wire's own requests also hold.
 
 use std::net::IpAddr;
 
 use pactolus_protocol::{FreeText, Pf, SessionKey};
 use pactolus_types::{Amount, BillNo, Coins, OpenId, ZoneId};
 
-/// A player in a zone, and what the wire wants to know of the player's own client.
+/// A player in a zone, with the wire's parameters about the player's device.
 #[derive(Clone, Debug)]
 pub struct Player {
-    /// Who.
+    /// The player's id.
     pub openid: OpenId,
-    /// In which zone; `1` in games without zones.
+    /// The zone; `1` in games without zones.
     pub zone_id: ZoneId,
-    /// The key of the player's login, which signs `mp_sig`. Without it no `mp_sig` is sent, which some apps' banks
-    /// take.
+    /// The key of the player's session, which signs `mp_sig`. Without it no `mp_sig` is sent, which only some apps
+    /// accept.
     pub session_key: Option<SessionKey>,
-    /// The platform; `android` unless the app may name another.
+    /// The platform; `android` unless the app allows another.
     pub pf: Pf,
-    /// The player's address, if it is to be told.
+    /// The player's IP address, if it is to be sent.
     pub user_ip: Option<IpAddr>,
 }
 
 impl Player {
-    /// A player in the zone of games without zones, on `android`, without a login.
+    /// A player in zone `1`, on `android`, without a session.
     pub fn new(openid: OpenId) -> Self {
         Self {
             openid,
-            zone_id: ZoneId::new("1").expect("it keeps the rule of a zone"),
+            zone_id: ZoneId::new("1").expect("a valid zone"),
             session_key: None,
-            pf: Pf::new("android").expect("it keeps the rule of a platform"),
+            pf: Pf::new("android").expect("a valid platform"),
             user_ip: None,
         }
     }
 
-    /// The same player, logged in with `session_key`.
+    /// The same player with a session.
     #[must_use]
     pub fn with_session_key(self, session_key: SessionKey) -> Self {
         Self { session_key: Some(session_key), ..self }
@@ -51,87 +51,87 @@ impl Player {
 /// Coins to give to a player.
 #[derive(Clone, Debug)]
 pub struct PresentRequest {
-    /// To whom.
+    /// The player who receives them.
     pub player: Player,
-    /// How many.
+    /// The amount.
     pub coins: Amount,
-    /// The order's number. The same one again is the same order.
+    /// The order's number and idempotency key.
     pub bill_no: BillNo,
 }
 
 /// Coins to take from a player.
 #[derive(Clone, Debug)]
 pub struct PayRequest {
-    /// From whom.
+    /// The player who pays.
     pub player: Player,
-    /// How many.
+    /// The amount.
     pub coins: Amount,
-    /// The order's number. The same one again is the same order.
+    /// The order's number and idempotency key.
     pub bill_no: BillNo,
-    /// What for, if it is to be told.
+    /// The item bought, sent as `pay_item`.
     pub item: Option<FreeText>,
-    /// What else there is to note.
+    /// A note, sent as `app_remark`.
     pub remark: Option<FreeText>,
 }
 
 impl PayRequest {
-    /// A pay with nothing noted.
+    /// A pay without item and remark.
     pub const fn new(player: Player, coins: Amount, bill_no: BillNo) -> Self {
         Self { player, coins, bill_no, item: None, remark: None }
     }
 }
 
-/// A pay to give back.
+/// A pay to cancel.
 #[derive(Clone, Debug)]
 pub struct CancelPayRequest {
-    /// To whom.
+    /// The player who gets the coins back.
     pub player: Player,
-    /// The number of the pay.
+    /// The bill number of the pay.
     pub bill_no: BillNo,
-    /// What the pay was for, if it is to be told.
+    /// The item of the pay, sent as `pay_item`.
     pub item: Option<FreeText>,
 }
 
-/// Which try it was that the bank did as it was asked.
+/// The attempt by which the order was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppliedBy {
-    /// The one that it answered so.
+    /// The attempt that the bank replied to.
     ThisAttempt,
-    /// An earlier try of this call, whose answer was lost.
+    /// An earlier attempt of this call, whose reply was lost.
     EarlierAttempt,
-    /// A call before this one: the very same order was there already.
+    /// An earlier call: this is an idempotent replay.
     EarlierCall,
 }
 
-/// Coins that are given, once.
+/// Receipt of a present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PresentReceipt {
     /// The order's number.
     pub bill_no: BillNo,
-    /// The player's coins. Of an order that was there already Pactolus tells them, the vendor's host does not.
+    /// The player's coins. On a replay Pactolus sends them; the vendor's host does not.
     pub balance: Option<Coins>,
-    /// Which try it was.
+    /// The attempt that applied the order.
     pub applied_by: AppliedBy,
 }
 
-/// Coins that are taken, once.
+/// Receipt of a pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayReceipt {
     /// The order's number.
     pub bill_no: BillNo,
-    /// The player's coins. Of an order that was there already Pactolus tells them, the vendor's host does not.
+    /// The player's coins. On a replay Pactolus sends them; the vendor's host does not.
     pub balance: Option<Coins>,
-    /// Gifted coins among those taken; not told of an order that was there already.
+    /// Gifted coins among those taken. `None` on a replay.
     pub gifted_spent: Option<Coins>,
-    /// Which try it was.
+    /// The attempt that applied the order.
     pub applied_by: AppliedBy,
 }
 
-/// A pay that is given back, once.
+/// Receipt of a cancelpay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancelPayReceipt {
-    /// The number of the pay.
+    /// The bill number of the pay.
     pub bill_no: BillNo,
-    /// Which try it was.
+    /// The attempt that applied the order.
     pub applied_by: AppliedBy,
 }

@@ -1,7 +1,7 @@
-//! One call, tried until it is answered, refused, or given up.
+//! Retry loop of one call: attempts until a reply, a refusal, or the deadline.
 //!
-//! Every try sends the same order with the same bill number, signed again with the token of the moment. What is kept
-//! on the way is the doubt: whether some try may have been applied whose answer never came.
+//! Every attempt sends the same order under the same bill number, signed again with the current token.
+//! [`PriorAttempt`] records whether an earlier attempt may have been applied although its reply was lost.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::requests::AppliedBy;
 /// Whether the order may have been applied before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PriorAttempt {
-    /// No try before can have been.
+    /// No earlier attempt can have been applied.
     None,
-    /// An order with this number is under way, and nobody says whose.
+    /// 90016: an order with this number is in flight, and the bank does not say which.
     InFlight,
-    /// The caller says that an earlier call may have been.
+    /// The caller says that an earlier call may have been applied.
     EarlierCall,
-    /// An earlier try of this call may have been.
+    /// An earlier attempt of this call may have been applied.
     EarlierAttempt,
 }
 
@@ -36,7 +36,7 @@ impl PriorAttempt {
         }
     }
 
-    /// What is in doubt once a try has failed too.
+    /// The state after one more failed attempt.
     fn after_failure(self, failure: &AttemptFailure) -> Self {
         let code = match failure {
             AttemptFailure::Transient(refused) => refused.code(),
@@ -53,7 +53,7 @@ impl PriorAttempt {
         }
     }
 
-    /// Who made an order that was there already.
+    /// The creator of an order that exists.
     pub(crate) fn applied_by(self) -> AppliedBy {
         match self {
             Self::None | Self::InFlight | Self::EarlierCall => AppliedBy::EarlierCall,
@@ -62,24 +62,22 @@ impl PriorAttempt {
     }
 }
 
-/// How a call ended.
 pub(crate) enum CallOutcome<R> {
-    /// Done by the last try.
+    /// Applied by the last attempt.
     Success(R),
-    /// Refused by the last try, and what was in doubt by then. It is the operation's to say what that means.
+    /// Refused at the last attempt, with the state before it. Each operation interprets the pair.
     Refused(ApiError, PriorAttempt),
-    /// There is nothing more to be learnt.
+    /// Ended without a final reply.
     Failed(CallError),
 }
 
-/// What to sign, made anew for each try.
+/// The content of a call, signed again for each attempt.
 pub(crate) struct CallTemplate<'a, F> {
-    /// The call at a moment of the caller's clock.
+    /// Builds the call with the `ts` of an attempt.
     pub(crate) call_at: F,
     pub(crate) session_key: Option<&'a SessionKey>,
 }
 
-/// Makes the call.
 pub(crate) async fn call_with_retries<C: Call>(
     client: &ClientInner,
     template: CallTemplate<'_, impl Fn(UnixSeconds) -> C>,
@@ -97,10 +95,7 @@ pub(crate) async fn call_with_retries<C: Call>(
             Ok((ReplyOutcome::Success(reply), _)) => return CallOutcome::Success(reply),
             Ok((ReplyOutcome::Refused(refused), token)) => {
                 if is_token_error(&refused) && !token_replaced {
-                    tracing::debug!(
-                        errcode = refused.errcode,
-                        "the access token is refused; getting another"
-                    );
+                    tracing::debug!(errcode = refused.errcode, "access token rejected; fetching another");
                     refused_token = Some(token);
                     token_replaced = true;
                     continue;
@@ -120,7 +115,7 @@ pub(crate) async fn call_with_retries<C: Call>(
         let is_last = !is_retryable(&failure)
             || attempts >= policy.attempts_max.get()
             || Instant::now() + backoff >= deadline;
-        tracing::debug!(attempts, failure = %error_chain(&failure), is_last, "a try failed");
+        tracing::debug!(attempts, failure = %error_chain(&failure), is_last, "attempt failed");
         if is_last {
             return CallOutcome::Failed(CallError::RetriesExhausted {
                 attempts,
@@ -145,7 +140,7 @@ async fn attempt_once<C: Call>(
             None => client.tokens.get(&client.http, timeout).await,
         }
     };
-    // The timeout also bounds the waiting for others who ask for the token.
+    // The timeout also bounds the wait for another call's token refresh.
     let token = match tokio::time::timeout_at(until, token).await {
         Ok(token) => token.map_err(AttemptFailure::NoToken)?,
         Err(_) => {
@@ -166,11 +161,11 @@ async fn attempt_once<C: Call>(
     Ok((answer, token))
 }
 
-/// Whether the bank may have applied what this try asked for.
+/// Whether the bank may have applied the order in this attempt.
 fn may_have_applied(failure: &AttemptFailure) -> bool {
     match failure {
         AttemptFailure::Transport(error) => error.may_have_applied(),
-        // The other refusals that are worth repeating come before an order is looked at.
+        // The bank returns the other retryable codes before it evaluates the order.
         AttemptFailure::Transient(refused) => refused.code() == Some(ErrorCode::SystemError),
         AttemptFailure::NoToken(_) | AttemptFailure::DeadlineExceeded => false,
     }
@@ -184,13 +179,13 @@ fn is_retryable(failure: &AttemptFailure) -> bool {
     }
 }
 
-/// What happened and why, each cause after a colon.
+/// The error and its sources, separated by colons.
 fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What every refusal comes to that the operation has no words of its own for.
+/// The error of a refusal for which the operation has no variant.
 pub(crate) fn to_call_error(refused: ApiError, prior: PriorAttempt) -> CallError {
     let outcome = prior.outcome();
     if refused.code() == Some(ErrorCode::NoSession) {

@@ -1,30 +1,30 @@
-//! How long a call is tried, and how long it waits before it is tried again.
+//! Retry policy: timeouts, number of attempts, exponential backoff.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::random::{Randomness, random_u64};
 
-/// How long a call is tried before it gives up.
+/// Timeouts, attempts and backoff of a call.
 ///
-/// What is tried again is always the same order with the same bill number, so trying longer can never give twice.
+/// Every attempt sends the same order with the same bill number, so a longer policy can never give twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How long one try may take.
+    /// Timeout of one attempt.
     pub attempt_timeout: Duration,
-    /// How long a call may take with all its tries and the waiting between them.
+    /// Deadline of a call, with all attempts and backoff.
     pub call_timeout: Duration,
-    /// How often it is tried at most.
+    /// Maximum number of attempts.
     pub attempts_max: NonZeroU32,
-    /// How long to wait after the first try that failed; after each further one, twice as long.
+    /// Backoff after the first failed attempt. It doubles with each further one.
     pub backoff_min: Duration,
-    /// How long to wait at most.
+    /// Maximum backoff.
     pub backoff_max: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// A try takes milliseconds where all is well; 5 seconds are what an order that waits for a busy disk may need.
-    /// 30 seconds see a bank through a restart, and are no longer than a game's back end can make a player wait.
+    /// A healthy attempt takes milliseconds; 5 seconds cover an order that waits for a busy disk. 30 seconds outlast
+    /// a restart of the bank, and are the longest that a game's back end can make a player wait.
     fn default() -> Self {
         Self {
             attempt_timeout: Duration::from_secs(5),
@@ -37,10 +37,10 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How long to wait after `tries` tries have failed.
+    /// Backoff after `attempts` failed attempts.
     ///
-    /// At least half of what doubling comes to, the rest by chance: callers that failed together, because a bank was
-    /// restarted, must not come back together.
+    /// Half of the doubled and capped value is fixed, the other half is random jitter: clients that failed together,
+    /// because a bank restarted, must not come back together.
     pub(crate) fn backoff(&self, attempts: u32, random: &dyn Randomness) -> Duration {
         let doubled = self.backoff_min.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
         let half = doubled.min(self.backoff_max) / 2;

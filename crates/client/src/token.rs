@@ -1,9 +1,9 @@
-//! The access token: held for all calls, and asked for by one of them at a time.
+//! Access token cache: one call fetches the token, all calls use it.
 //!
-//! A token that is soon over is renewed by the first call that finds it so; the others go on with it meanwhile. One
-//! that is over, or refused, they wait for together: the lock `turn` is the queue of those who wait, and whoever gets
-//! it either finds what the one before has brought, or asks. It is the one lock of this crate that is held while
-//! something is awaited, and what is awaited has a timeout and takes no lock.
+//! The first call that finds the token close to expiry refreshes it; the others keep using it meanwhile. If the token
+//! is missing, expired or rejected, calls queue on `refresh_lock`. The next holder takes the token that the previous
+//! one fetched, or fetches one. `refresh_lock` is the only lock of this crate that is held across an await: the
+//! awaited request has a timeout and takes no lock, so there is no deadlock.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,32 +18,30 @@ use tokio::time::Instant;
 use crate::error::TokenError;
 use crate::http::{HttpClient, TransportError};
 
-/// Where a client has its access token from.
+/// The source of access tokens.
 #[derive(Clone, Debug, Default)]
 pub enum TokenSource {
-    /// The app's stable token, which all its processes share. This is what suits more than one process.
+    /// The app's stable token, shared by all its processes. The choice for more than one process.
     #[default]
     Stable,
-    /// A token that ends those given out before, five minutes later: for the only process that asks for tokens.
+    /// A token that invalidates earlier ones after five minutes: only for the single process that fetches tokens.
     Plain,
-    /// This one, for as long as it is good: from a server of the studio's that hands tokens out, or, in development,
-    /// a static one.
+    /// A fixed token, never refreshed: from a token server of the studio's own, or a static one in development.
     Fixed(AccessToken),
 }
 
-/// How long before its end a token is renewed, at most.
+/// Maximum lead of a refresh before expiry.
 const REFRESH_LEAD_MAX: Duration = Duration::from_secs(300);
 
-/// How long a renewal that failed is not tried again while the token is still good.
+/// Backoff after a failed early refresh, while the token is still valid.
 const REFRESH_BACKOFF: Duration = Duration::from_secs(10);
 
-/// The token of one client.
 pub(crate) struct TokenCache {
     source: TokenSource,
     credentials: Credentials,
     cached: RwLock<Option<CachedToken>>,
     refresh_lock: Mutex<RefreshState>,
-    /// How many have had their turn.
+    /// Finished refreshes, failed ones included.
     refresh_count: AtomicU64,
 }
 
@@ -54,13 +52,12 @@ struct CachedToken {
     expires_at: Instant,
 }
 
-/// What came of the last turn, for those who waited while it was taken.
+/// Result of the last refresh, for the calls that waited for it.
 #[derive(Default)]
 struct RefreshState {
     last_error: Option<TokenError>,
 }
 
-/// What a call finds when it asks for the token.
 enum TokenState {
     Valid(AccessToken),
     Expiring(AccessToken),
@@ -78,7 +75,7 @@ impl TokenCache {
         }
     }
 
-    /// A token to call with.
+    /// The cached token, fetched if it is missing or expired.
     pub(crate) async fn get(&self, http: &HttpClient, timeout: Duration) -> Result<AccessToken, TokenError> {
         if let TokenSource::Fixed(token) = &self.source {
             return Ok(token.clone());
@@ -86,7 +83,7 @@ impl TokenCache {
         match self.state() {
             TokenState::Valid(token) => Ok(token),
             TokenState::Expiring(token) => {
-                // Somebody else may be at it; there is no need to wait for them.
+                // Another call may hold the lock; the old token is still valid, so do not wait for it.
                 if let Ok(mut refresh_state) = self.refresh_lock.try_lock() {
                     self.refresh_early(&mut refresh_state, http, timeout).await;
                 }
@@ -103,7 +100,7 @@ impl TokenCache {
         }
     }
 
-    /// A token to call with in place of one that was refused.
+    /// A token in place of a rejected one.
     pub(crate) async fn replace(
         &self,
         rejected: &AccessToken,
@@ -124,13 +121,13 @@ impl TokenCache {
         if !token.matches(rejected.expose()) {
             return Ok(token);
         }
-        // The bank believes in a token that it refuses; only this makes another.
+        // The bank has issued the token that it rejects again; only a forced refresh brings another.
         let seen = self.refresh_count.load(Ordering::Acquire);
         self.refresh_once(&mut refresh_state, seen, http, RefreshMode::Force, timeout).await
     }
 
     fn state(&self) -> TokenState {
-        let cached = self.cached.read().expect("nothing panics while it replaces a token");
+        let cached = self.cached.read().expect("no panic under this lock");
         let now = Instant::now();
         match &*cached {
             Some(held) if now < held.refresh_at => TokenState::Valid(held.token.clone()),
@@ -140,7 +137,7 @@ impl TokenCache {
     }
 
     fn current(&self) -> Option<AccessToken> {
-        let cached = self.cached.read().expect("nothing panics while it replaces a token");
+        let cached = self.cached.read().expect("no panic under this lock");
         cached.as_ref().map(|held| held.token.clone())
     }
 
@@ -149,15 +146,15 @@ impl TokenCache {
         if let Err(error) =
             self.refresh_once(refresh_state, count_before, http, RefreshMode::WhenExpired, timeout).await
         {
-            tracing::warn!(%error, "the access token is not renewed yet");
-            let mut cached = self.cached.write().expect("nothing panics while it replaces a token");
+            tracing::warn!(%error, "access token refresh failed; the old token is still valid");
+            let mut cached = self.cached.write().expect("no panic under this lock");
             if let Some(held) = &mut *cached {
                 held.refresh_at = held.expires_at.min(Instant::now() + REFRESH_BACKOFF);
             }
         }
     }
 
-    /// Asks for a token, unless somebody has done so in vain since `seen` turns were over.
+    /// Fetches a token, or returns the error of a refresh that failed since `count_before`.
     async fn refresh_once(
         &self,
         refresh_state: &mut RefreshState,
@@ -182,8 +179,8 @@ impl TokenCache {
             refresh_at: now + reply.expires_in.saturating_sub(lead),
             expires_at: now + reply.expires_in,
         };
-        *self.cached.write().expect("nothing panics while it replaces a token") = Some(cached);
-        tracing::debug!(expires_in_s = reply.expires_in.as_secs(), "a new access token");
+        *self.cached.write().expect("no panic under this lock") = Some(cached);
+        tracing::debug!(expires_in_s = reply.expires_in.as_secs(), "access token fetched");
         Ok(reply.access_token)
     }
 

@@ -1,4 +1,4 @@
-//! The blocking twin does as the client does.
+//! The blocking client behaves like the async one.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "it/bank.rs"]

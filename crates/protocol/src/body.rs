@@ -1,8 +1,8 @@
 //! The body of a call: the top-level fields of one JSON object, as they were sent.
 //!
-//! A signature covers what was sent, so numbers keep their digits and nothing is ever serialised again.
-//! A body must never be logged; its `Debug` says only how many fields it has.
-//! Read `body/scan.rs` next for the JSON, `call/reader.rs` for how fields become values.
+//! A signature covers the raw values, so numbers keep their digits and nothing is ever serialised again.
+//! A body must never be logged; its `Debug` shows only the number of fields.
+//! Read next: `body/scan.rs` for the JSON scanner, `call/reader.rs` for how fields become values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,20 +18,20 @@ mod scan;
 pub(crate) use field::{Field, Value};
 use scan::{Member, Members, ScanError};
 
-/// The largest body, in bytes: several times what every documented parameter at its longest takes.
+/// Maximum body size in bytes, several times all documented parameters at their longest.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 
-/// The fields of a body; no key comes twice.
+/// The fields of a body. Keys are unique.
 pub struct Body<'a> {
-    /// What each parameter was sent with, in their order, which is that of their names.
+    /// The value of each parameter, in name order.
     parameters: [Option<Value<'a>>; Parameter::ALL.len()],
-    /// The fields that name no parameter, sorted by key in byte order.
+    /// The undocumented fields, sorted by key in byte order.
     others: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 impl<'a> Body<'a> {
-    /// The body that `bytes` hold: 44002 if there are none, 47001 if they are not one JSON object, 90018 if a
-    /// key comes twice.
+    /// Parses a body. Errors: 44002 if it is empty, 47001 if it is not one JSON object, 90018 if a key occurs
+    /// twice.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ErrorReply> {
         if bytes.is_empty() {
             return Err(ErrorReply::new(ErrorCode::EmptyPostData));
@@ -41,7 +41,7 @@ impl<'a> Body<'a> {
         }
         let text = as_text(bytes)?;
         let mut body = Self::empty();
-        // Kept until the end, because what is no JSON goes before both, wherever it stands.
+        // Reported at the end, because a JSON syntax error anywhere takes precedence over both.
         let (mut has_lone_surrogate, mut duplicate) = (false, None);
         let mut members = members(text)?;
         while let Some(member) = next_member(&mut members, text)? {
@@ -73,12 +73,12 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// 47001 for a body above [`BODY_BYTES_MAX`], for a reader that stops there.
+    /// 47001 for a body above [`BODY_BYTES_MAX`], for a reader that stops at the limit.
     pub fn too_large() -> ErrorReply {
         malformed(format!("the body is larger than {BODY_BYTES_MAX} bytes"))
     }
 
-    /// The body that holds these parameters, which come in any order.
+    /// A body of these parameters, given in any order.
     pub(crate) fn from_parameters(parameters: impl IntoIterator<Item = (Parameter, Value<'a>)>) -> Self {
         let mut body = Self::empty();
         for (parameter, value) in parameters {
@@ -88,7 +88,7 @@ impl<'a> Body<'a> {
         body
     }
 
-    /// The fields in the order of their keys, byte by byte, as signatures want them.
+    /// The fields sorted by key in byte order, as signatures need them.
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
         let mut parameters =
             Parameter::ALL.iter().filter_map(|parameter| self.parameter(*parameter)).peekable();
@@ -100,18 +100,17 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// The field that a parameter was sent in.
     pub(crate) fn parameter(&self, parameter: Parameter) -> Option<Field<'_>> {
         let value = self.get(parameter)?;
         Some(Field { key: parameter.name(), parameter: Some(parameter), value })
     }
 
-    /// The fields that name no parameter, in the order of their keys.
+    /// The undocumented fields, sorted by key.
     pub(crate) fn others(&self) -> impl Iterator<Item = Field<'_>> {
         self.others.iter().map(|(key, value)| Field { key, parameter: None, value })
     }
 
-    /// The keys in the order in which they were sent, each with its value as it was written.
+    /// The keys in the order sent, each with its raw JSON value.
     pub(crate) fn raw_fields(bytes: &'a [u8]) -> Result<Vec<(Cow<'a, str>, &'a str)>, ErrorReply> {
         let text = as_text(bytes)?;
         let mut raw_fields = Vec::new();
@@ -124,7 +123,7 @@ impl<'a> Body<'a> {
         Ok(raw_fields)
     }
 
-    /// The value of the field `key`, for calls that have no table of parameters.
+    /// The value of the field `key`, for calls without a parameter table.
     pub(crate) fn field(&self, key: &str) -> Option<&Value<'a>> {
         match Parameter::from_name(key) {
             Some(parameter) => self.get(parameter),
@@ -151,7 +150,7 @@ fn malformed(detail: impl Into<Cow<'static, str>>) -> ErrorReply {
     ErrorReply::with_detail(ErrorCode::DataFormat, detail)
 }
 
-/// All of a body is looked at once, so that every part of it is text.
+/// Checks the whole body for UTF-8 once, so that every slice of it is text.
 fn as_text(bytes: &[u8]) -> Result<&str, ErrorReply> {
     std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))
 }
@@ -165,7 +164,7 @@ fn next_member(members: &mut Members<'_>, text: &str) -> Result<Option<Member>, 
     members.next().map_err(|error| scan_error_reply(error, text))
 }
 
-/// Told as what is not JSON, because no field can have such a name.
+/// Reported as a JSON syntax error, because no field can have such a name.
 #[cold]
 fn lone_surrogate_in_key_error(text: &str, member: &Member) -> ErrorReply {
     scan_error_reply(ScanError::UnexpectedByte { offset: member.key.start }, text)
@@ -186,12 +185,13 @@ fn scan_error_reply(error: ScanError, text: &str) -> ErrorReply {
     }
 }
 
-/// Which of two keys comes first in the order of their names.
+/// The key that comes first in byte order.
 fn first_by_name<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
     [a, b].into_iter().flatten().min()
 }
 
-/// 90018: a parameter keeps its plain name; any other key is quoted, and cut, for it may be most of a body.
+/// 90018. A parameter keeps its plain name. Any other key is quoted and cut to 64 characters, because it may be most
+/// of a body.
 fn duplicate_field(key: &str) -> ErrorReply {
     if let Some(parameter) = Parameter::from_name(key) {
         return ErrorReply::invalid_parameter(parameter, "is sent twice");
@@ -204,7 +204,6 @@ fn duplicate_field(key: &str) -> ErrorReply {
 mod tests {
     use super::*;
 
-    /// Whether these are the fields of a body, in their order.
     fn assert_fields(json: &str, expected: &[(&str, Value<'_>)]) {
         let body = Body::parse(json.as_bytes()).unwrap();
         let fields: Vec<_> = body.fields().map(|field| (field.key, field.value.clone())).collect();

@@ -1,7 +1,7 @@
-//! The four calls: their paths, their parameters, and the tie from a request type to its path and its reply.
+//! The four calls: paths, parameter tables, and the trait that ties a request type to its path and its reply.
 //!
-//! The tables here drive both reading and signing, so a parameter is documented in one place.
-//! Read `call/requests.rs` next for the requests, `call/reader.rs` for how a parameter is read.
+//! The tables drive both reading and signing, so each parameter is declared in one place.
+//! Read next: `call/requests.rs` for the requests, `call/reader.rs` for how a parameter is read.
 
 use std::fmt;
 
@@ -19,21 +19,21 @@ pub use requests::{Caller, CancelPay, GetBalance, Pay, Present};
 
 /// A request type, tied to its path and to its reply.
 ///
-/// Only this crate implements it, because only this crate knows what is on the wire.
+/// Sealed: only this crate implements it, because only this crate knows the wire format.
 pub trait Call: Sized + fields::RequestFields {
-    /// Which call it is.
+    /// The call's kind.
     const KIND: CallKind;
 
-    /// What answers it when it is done.
+    /// The reply to a successful call.
     type Reply: Reply;
 
-    /// Who asks, and about which account.
+    /// The caller and the account.
     fn caller(&self) -> &Caller;
 
-    /// The call that a body holds: 90018, naming the parameter, if one is missing or wrong.
+    /// Reads the call from a body. Error: 90018, naming the first parameter that is missing or wrong.
     fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply>;
 
-    /// Where it is called.
+    /// The call's path in `environment`.
     fn path(environment: Environment) -> CallPath {
         CallPath { kind: Self::KIND, environment }
     }
@@ -43,27 +43,27 @@ mod fields {
     use crate::body::Value;
     use crate::parameter::Parameter;
 
-    /// A request's way onto the wire.
+    /// Serialisation of a request.
     pub trait RequestFields {
-        /// The parameters that a client sends, in the vendor's order; what `from_body` reads, `fields` writes.
+        /// The parameters that a client sends, in the vendor's order; the inverse of `from_body`.
         fn fields(&self) -> Vec<(Parameter, Value<'_>)>;
     }
 }
 
-/// Which call.
+/// One of the four calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallKind {
     /// Gives coins to a player.
     Present,
-    /// Asks what a player has.
+    /// Reads a player's balance.
     GetBalance,
     /// Takes coins from a player.
     Pay,
-    /// Gives back what a pay took.
+    /// Gives back the coins of a pay.
     CancelPay,
 }
 
-/// What every call takes.
+/// Parameters of every call.
 const COMMON: [(Parameter, Presence); 7] = [
     (Parameter::OpenId, Presence::Required),
     (Parameter::AppId, Presence::Required),
@@ -87,7 +87,7 @@ const PAY: [(Parameter, Presence); 4] = [
 const CANCEL_PAY: [(Parameter, Presence); 2] =
     [(Parameter::BillNo, Presence::Required), (Parameter::PayItem, Presence::Optional)];
 
-/// A set of parameters, of which there are fewer than 32.
+/// Bit set of parameters, which are fewer than 32.
 const fn parameter_set(parameters: &[(Parameter, Presence)]) -> u32 {
     let (mut set, mut at) = (0, 0);
     while at < parameters.len() {
@@ -105,7 +105,7 @@ impl CallKind {
     /// All four.
     pub const ALL: [Self; 4] = [Self::Present, Self::GetBalance, Self::Pay, Self::CancelPay];
 
-    /// The last part of its path.
+    /// The last segment of its path.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Present => "present",
@@ -115,14 +115,14 @@ impl CallKind {
         }
     }
 
-    /// Its documented parameters, the proofs (`sig`, `mp_sig`, `access_token`) not among them.
+    /// Its documented parameters, without the proofs (`sig`, `mp_sig`, `access_token`).
     pub fn parameters(self) -> impl Iterator<Item = (Parameter, Presence)> {
         COMMON.iter().chain(self.own_parameters()).copied()
     }
 
     /// Whether `parameter` is one of [`CallKind::parameters`].
     pub const fn documents(self, parameter: Parameter) -> bool {
-        // Asked of each field for each text, so the tables are made into sets when this is compiled.
+        // Runs for each field of each signed text, so the tables become bit sets at compile time.
         let documented = match self {
             Self::Present => const { parameter_set(&COMMON) | parameter_set(&PRESENT) },
             Self::GetBalance => const { parameter_set(&COMMON) },
@@ -148,17 +148,17 @@ impl fmt::Display for CallKind {
     }
 }
 
-/// Where a call is called; a signature covers it.
+/// A call in an environment; its path is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallPath {
-    /// Which call.
+    /// The call's kind.
     pub kind: CallKind,
-    /// In which environment.
+    /// Live or sandbox.
     pub environment: Environment,
 }
 
 impl CallPath {
-    /// The path as called, without host and query.
+    /// The path, without host and query.
     pub const fn as_str(self) -> &'static str {
         match (self.environment, self.kind) {
             (Environment::Live, CallKind::Present) => "/cgi-bin/midas/present",
@@ -179,7 +179,7 @@ impl CallPath {
             .flat_map(|environment| CallKind::ALL.into_iter().map(move |kind| Self { kind, environment }))
     }
 
-    /// The call at a path, if it is exactly one of the eight.
+    /// The call at `path`, which must match exactly.
     pub fn parse(path: &str) -> Option<Self> {
         Self::all().find(|candidate| candidate.as_str() == path)
     }

@@ -1,7 +1,7 @@
-//! How an app shows who it is where it asks for tokens and logins: its `appid` and its secret.
+//! App credentials in requests for tokens and logins: `appid` and secret.
 //!
-//! Whether the app exists and the secret is its own is for the server to say, with 40013 and 40125.
-//! The contract in prose: `docs/protocol.md`, "Tokens and login".
+//! The server checks that the app exists (40013) and that the secret is its own (40125).
+//! Contract: `docs/protocol.md`, "Tokens and login".
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use crate::json::ObjectWriter;
 use crate::query::{self, Query};
 use crate::secret::AppSecret;
 
-/// Who asks, and the proof of it, still to be compared.
+/// An app and its secret, not yet compared.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The app.
     pub appid: AppId,
-    /// Its proof.
+    /// The app's secret.
     pub secret: AppSecret,
 }
 
-/// What a call gives in return for credentials; each call knows one.
+/// The `grant_type`; each call accepts one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantType {
     /// An access token.
@@ -41,7 +41,7 @@ impl fmt::Display for GrantType {
 }
 
 impl Credentials {
-    /// The credentials in a query. Checked in this order: 41002 and 41004 for what is missing, 40002, 40013, 40125.
+    /// Reads a query. Errors, in this order: 41002 and 41004 for a missing value, 40002, 40013, 40125.
     pub fn from_query(query: Query<'_>, wanted: GrantType) -> Result<Self, ErrorReply> {
         let value = |name| query.get(name);
         Self::check(
@@ -52,7 +52,7 @@ impl Credentials {
         )
     }
 
-    /// The query that shows them. It holds the secret, so it must never be logged.
+    /// The query with the credentials. It holds the secret, so it must never be logged.
     pub fn to_query(&self, wanted: GrantType) -> String {
         let pairs = [
             query::pair("grant_type", &wanted.to_string()),
@@ -62,7 +62,6 @@ impl Credentials {
         pairs.join("&")
     }
 
-    /// Writes them into a body.
     pub(crate) fn write(&self, wanted: GrantType, object: ObjectWriter) -> ObjectWriter {
         object
             .text("grant_type", &wanted.to_string())
@@ -70,7 +69,7 @@ impl Credentials {
             .text("secret", self.secret.expose())
     }
 
-    /// The credentials in a body, checked in the same order; 47001 before, if one of them is not a string.
+    /// Reads a body, with the errors of a query; before them 47001, if a value is not a string.
     pub(crate) fn from_body(body: &Body<'_>, wanted: GrantType) -> Result<Self, ErrorReply> {
         let (grant_type, appid, secret) =
             (text(body, "grant_type")?, text(body, "appid")?, text(body, "secret")?);
@@ -97,7 +96,7 @@ impl Credentials {
     }
 }
 
-/// The text of a field; nothing if it is not there, `null` or empty.
+/// The text of a field; `None` if it is absent, `null` or empty.
 fn text<'b>(body: &'b Body<'_>, key: &str) -> Result<Option<&'b str>, ErrorReply> {
     match body.field(key) {
         None | Some(Value::Literal("null")) => Ok(None),

@@ -1,7 +1,7 @@
-//! The error codes of the wire, and refusals that carry one.
+//! Error codes of the wire, and the error reply that carries one.
 //!
-//! A refusal may name a parameter and say what would be right; it must never hold a secret, nor the text of a
-//! signature. The codes in prose: `docs/protocol.md`, "Error codes".
+//! An error reply may name a parameter and its rule. It must never hold a secret or a signed text.
+//! The table of codes: `docs/protocol.md`, "Error codes".
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::parameter::Parameter;
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $errmsg:literal;)*) => {
-        /// An error code of the wire. Success, 0 `ok`, is none.
+        /// An error code of the wire. Success (0, `ok`) is not one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*
@@ -29,7 +29,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// The words that every `errmsg` of this code starts with.
+            /// The vendor's words, with which every `errmsg` of this code starts.
             pub const fn errmsg(self) -> &'static str {
                 match self {
                     $(Self::$name => $errmsg,)*
@@ -40,19 +40,19 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// Busy or out of order: what became of the order is unknown, so repeat it with the same bill number.
+    /// Busy or failing. The outcome of the order is unknown: repeat it with the same bill number.
     SystemError = -1, "system error";
-    /// The token is unknown, replaced, or of another secret of the app.
+    /// The token is unknown, replaced, or issued for another secret of the app.
     InvalidCredential = 40001, "invalid credential, access_token is invalid or not latest";
-    /// Asked for a token with a `grant_type` that the call does not know.
+    /// The call does not accept this `grant_type`.
     InvalidGrantType = 40002, "invalid grant_type";
     /// No such app.
     InvalidAppId = 40013, "invalid appid";
-    /// A login code that was never given out, or is over.
+    /// The login code was never issued, or has expired.
     InvalidCode = 40029, "invalid code";
     /// Not the app's secret.
     InvalidAppSecret = 40125, "invalid appsecret";
-    /// A login code that has been used.
+    /// The login code has been used.
     CodeUsed = 40163, "code been used";
     /// The query has no `access_token`.
     AccessTokenMissing = 41001, "access_token missing";
@@ -60,13 +60,13 @@ error_codes! {
     AppIdMissing = 41002, "appid missing";
     /// The query has no `secret`.
     AppSecretMissing = 41004, "appsecret missing";
-    /// The token was good once.
+    /// The token was valid once.
     AccessTokenExpired = 42001, "access_token expired";
-    /// Called with another method than POST.
+    /// The method is not POST.
     RequirePost = 43002, "require POST method";
     /// The body is empty.
     EmptyPostData = 44002, "empty post data";
-    /// Over the app's rate limit.
+    /// The app's rate limit is exceeded.
     QuotaReached = 45009, "reach max api daily quota limit";
     /// The body is not one JSON object.
     DataFormat = 47001, "data format error";
@@ -76,11 +76,11 @@ error_codes! {
     OrderNotExist = 90000, "order not exist";
     /// `mp_sig` verifies under no accepted dialect.
     MpSigError = 90009, "mp_sig error";
-    /// The player is not logged in, or the login is over.
+    /// The player has no session, or it has expired.
     NoSession = 90010, "no session";
     /// `sig` verifies under no accepted dialect.
     SigError = 90011, "sig error";
-    /// The bill number has made an order before.
+    /// The bill number was used before.
     OrderExist = 90012, "order exist";
     /// The player has fewer coins than the pay takes.
     BalanceNotEnough = 90013, "balance not enough";
@@ -88,7 +88,7 @@ error_codes! {
     OrderConfirmed = 90014, "order has been confirmed";
     /// The pay was cancelled before.
     OrderCanceled = 90015, "order has been canceled";
-    /// The order is still under way.
+    /// The order is still in flight.
     OrderProcessing = 90016, "order is being processed";
     /// `appid` is not the token's app, or `offer_id` is not that app's.
     NoPrivilege = 90017, "no privilege";
@@ -102,7 +102,7 @@ impl ErrorCode {
         Self::ALL.iter().copied().find(|candidate| candidate.code() == code)
     }
 
-    /// Whether the very same request may succeed a while later.
+    /// Whether the same request, unchanged, may succeed later.
     pub const fn retryable(self) -> bool {
         match self {
             Self::SystemError | Self::QuotaReached | Self::OrderProcessing => true,
@@ -134,9 +134,9 @@ impl ErrorCode {
     }
 }
 
-/// Why a call is not done: a code, and what the caller may read about it.
+/// An error reply: a code and a detail for the caller.
 ///
-/// [`error_to_json`](crate::reply::error_to_json) makes it a reply.
+/// [`error_to_json`](crate::reply::error_to_json) serialises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReply {
     code: ErrorCode,
@@ -144,40 +144,40 @@ pub struct ErrorReply {
     existing: Option<ExistingOrder>,
 }
 
-/// What the answer to an order sent again tells beside its code.
+/// What the reply to an idempotent replay carries beside its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExistingOrder {
-    /// The number of the order, which exists.
+    /// The bill number of the existing order.
     pub bill_no: BillNo,
     /// The player's coins now.
     pub balance: Coins,
 }
 
-/// What follows the name of a parameter that is another than in the order that exists.
+/// Follows the name of the parameter that differs from the existing order; clients parse it.
 pub(crate) const MISMATCH_SUFFIX: &str = " differs from that of the order with this bill_no";
 
 impl ErrorReply {
-    /// A refusal that needs no more words than its code's.
+    /// An error reply with the code's words alone.
     pub const fn new(code: ErrorCode) -> Self {
         Self { code, detail: None, existing: None }
     }
 
-    /// A refusal with a detail: a lowercase fragment without a secret in it.
+    /// An error reply with a detail: a lowercase fragment without secrets.
     pub fn with_detail(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: Some(detail.into()), existing: None }
     }
 
-    /// 90018: `parameter` has this `problem`, which reads on from its name ("is missing").
+    /// 90018. `problem` continues the parameter's name, for example "is missing".
     pub fn invalid_parameter(parameter: Parameter, problem: impl fmt::Display) -> Self {
         Self::with_detail(ErrorCode::InvalidParameter, format!("{parameter} {problem}"))
     }
 
-    /// 90012: the same order was sent before, and is done.
+    /// 90012: an idempotent replay of this order.
     pub const fn replayed(existing: ExistingOrder) -> Self {
         Self { code: ErrorCode::OrderExist, detail: None, existing: Some(existing) }
     }
 
-    /// 90012: the bill number belongs to an order in which `parameter` is another.
+    /// 90012: the bill number belongs to another order, which differs in `parameter`.
     pub fn order_mismatch(parameter: Parameter) -> Self {
         Self::with_detail(ErrorCode::OrderExist, format!("{parameter}{MISMATCH_SUFFIX}"))
     }
@@ -187,12 +187,12 @@ impl ErrorReply {
         self.code
     }
 
-    /// What is said beside the code's own words.
+    /// The detail that follows the code's words.
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
-    /// The order that exists, if this answers an order sent again.
+    /// The existing order, if this answers an idempotent replay.
     pub const fn existing(&self) -> Option<&ExistingOrder> {
         self.existing.as_ref()
     }

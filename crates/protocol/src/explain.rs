@@ -1,13 +1,13 @@
-//! Why a signature does not verify: the known mistakes, each found by making it and comparing.
+//! Explains why a signature does not verify: it makes each known mistake and compares.
 //!
-//! A mistake is told only when the signature that it makes is the one that was sent, so no finding is a guess.
-//! Comparing is in constant time, for some of what is tried here would verify elsewhere: a signature made with the
-//! live key is one that the live environment takes.
+//! A mistake is reported only if it reproduces the signature that was sent, so no finding is a guess.
+//! The comparison takes constant time, because some candidates would verify elsewhere: a signature made with the live
+//! key is valid in the live environment.
 //! No finding holds a key, a token or a signature.
 //!
-//! To add a mistake: its variant and its words in `explain/mistake.rs`, what it does to a recipe in
-//! `explain/trials.rs`, and a request that makes it in the server's `tests/it/explain.rs`.
-//! Read next: `explain/recipe.rs`, how a signature is made, and `explain/trials.rs`, how it is made wrongly.
+//! To add a mistake: its variant and its texts in `explain/mistake.rs`, its change of a signing scheme in
+//! `explain/candidates.rs`, and a request with the mistake in the server's `tests/it/explain.rs`.
+//! Read next: `explain/scheme.rs` for the making of a signature, `explain/candidates.rs` for the mistakes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,88 +30,88 @@ pub use redacted::{RedactedParameter, RedactedParameters};
 use scheme::SignatureKind;
 use search::Search;
 
-/// A request as it was received.
+/// A received request.
 pub struct Evidence<'a> {
     path: CallPath,
     token: &'a AccessToken,
     host: Option<&'a str>,
     body: Body<'a>,
-    /// The keys in the order in which they were sent, with their values as written.
+    /// The keys in the order sent, with their raw JSON values.
     raw_fields: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 /// The keys of an app that a client may have used, rightly or wrongly.
 #[derive(Clone, Copy, Debug)]
 pub struct AppKeys<'a> {
-    /// What signs live calls.
+    /// Signs live calls.
     pub live: &'a MidasKey,
-    /// What signs sandbox calls.
+    /// Signs sandbox calls.
     pub sandbox: &'a MidasKey,
-    /// What asks for access tokens, and signs nothing.
+    /// Authenticates requests for access tokens; signs nothing.
     pub app_secret: &'a AppSecret,
-    /// The key of the player's login, if there is one.
+    /// The key of the player's session, if there is one.
     pub session: Option<&'a SessionKey>,
-    /// The key of the login before it.
+    /// The key of the session before it.
     pub previous_session: Option<&'a SessionKey>,
 }
 
-/// What became of the search for a mistake.
+/// Result of the search for a mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignatureFinding {
-    /// There is none: the signature verifies in this dialect, which the app accepts.
+    /// No mistake: the signature verifies in this dialect, which the app accepts.
     Verified(Dialect),
-    /// This mistake makes the very signature that was sent.
+    /// This mistake reproduces the signature.
     Mistake(Mistake),
-    /// No known mistake makes the signature.
+    /// No known mistake reproduces the signature.
     Unknown,
-    /// No mistake was found in as much work as one request may cost.
+    /// No mistake was found within the work limit of one request.
     WorkLimitReached,
 }
 
 impl<'a> Evidence<'a> {
-    /// What `bytes`, called at `path` with `token` in the query, hold; refused as [`Body::parse`] refuses.
+    /// Reads a request to `path` with `token` in its query. Errors: those of [`Body::parse`].
     pub fn read(path: CallPath, token: &'a AccessToken, bytes: &'a [u8]) -> Result<Self, ErrorReply> {
         Ok(Self { path, token, host: None, body: Body::parse(bytes)?, raw_fields: Body::raw_fields(bytes)? })
     }
 
-    /// The same, called at this host, which a client may have signed with the path.
+    /// The same request, received at `host`, which a client may have signed with the path.
     #[must_use]
     pub fn with_host(self, host: Option<&'a str>) -> Self {
         Self { host, ..self }
     }
 
-    /// Where it was called.
+    /// The call's path.
     pub const fn path(&self) -> CallPath {
         self.path
     }
 
-    /// The text of a parameter as it was sent, if it was sent with one.
+    /// The raw text of a parameter; `None` if it is absent or nested.
     pub fn raw_text(&self, parameter: Parameter) -> Option<&str> {
         self.body.get(parameter)?.scalar()
     }
 
-    /// The parameters, to show to whoever asks.
+    /// The parameters, redacted.
     pub fn parameters(&self) -> RedactedParameters {
         redacted::redact_body(self.path.kind, &self.body)
     }
 
-    /// The text whose `sig` the server computed, `***` in the place of the key.
+    /// The signed text of the expected `sig`, with `***` for the key.
     pub fn sig_text(&self) -> String {
         text::masked_sig_text(self.path, &self.body, Dialect::DOCUMENTED)
     }
 
-    /// The text whose `mp_sig` the server computed, with `***` for what is secret and `sig` cut short.
+    /// The signed text of the expected `mp_sig`, with `***` for secrets and `sig` shortened.
     pub fn mp_sig_text(&self) -> String {
         let sig = redacted::shorten_signature(self.raw_text(Parameter::Sig).unwrap_or_default());
         text::masked_mp_sig_text(self.path, &self.body, Dialect::DOCUMENTED, &sig)
     }
 
-    /// Which mistake makes the `sig` that was sent.
+    /// Explains the `sig` that was sent.
     pub fn explain_sig(&self, keys: &AppKeys<'_>, dialects: DialectPolicy) -> SignatureFinding {
         self.explain(SignatureKind::Sig, keys, dialects)
     }
 
-    /// Which mistake makes the `mp_sig` that was sent; unknown for a player without a session.
+    /// Explains the `mp_sig` that was sent; `Unknown` for a player without a session.
     pub fn explain_mp_sig(&self, keys: &AppKeys<'_>, dialects: DialectPolicy) -> SignatureFinding {
         self.explain(SignatureKind::MpSig, keys, dialects)
     }
@@ -139,7 +139,7 @@ impl fmt::Debug for Evidence<'_> {
 }
 
 impl SignatureFinding {
-    /// A name for programs.
+    /// Machine-readable name.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Verified(_) => "right",
@@ -149,22 +149,22 @@ impl SignatureFinding {
         }
     }
 
-    /// What would be right.
+    /// The correction: a lowercase fragment.
     pub fn fix(&self) -> String {
         match self {
-            Self::Verified(_) => "nothing is to be mended".to_owned(),
+            Self::Verified(_) => "nothing to fix".to_owned(),
             Self::Mistake(mistake) => mistake.fix(),
             Self::Unknown => {
-                "compare the text that you sign with the one that the bank signed, and check that the \
-                              key is this app's, whole, and without a space or a line end"
+                "compare the text that you sign with the text that the bank signed, and check that the \
+                              key is this app's, complete, and without a space or a line end"
                     .to_owned()
             }
-            Self::WorkLimitReached => "send a smaller body, without fields that no table names".to_owned(),
+            Self::WorkLimitReached => "send a smaller body, without undocumented fields".to_owned(),
         }
     }
 }
 
-/// A lowercase fragment that reads on from "sig error: ".
+/// A lowercase fragment that continues "sig error: ".
 impl fmt::Display for SignatureFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,6 @@
-//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//! Fuzz targets of this crate: each function takes any bytes, and panics when an invariant is broken.
 //!
-//! What is right is said by the contract written a second time (`contract`), not by the code that is tried.
+//! The oracle is a second implementation of the contract (`reference`), not the code under test.
 //! Read next: `fuzz/README.md`.
 
 mod reference;
@@ -36,7 +36,7 @@ const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
 const PREVIOUS_SESSION_KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
 const TOKEN: &str = "ACCESS-TOKEN-of-the-query";
 
-const VALID: &str = "it keeps the rule";
+const VALID: &str = "a valid value";
 
 fn midas_key(environment: Environment) -> MidasKey {
     MidasKey::new(match environment {
@@ -54,7 +54,7 @@ fn token() -> AccessToken {
     AccessToken::new(TOKEN).expect(VALID)
 }
 
-/// Does something for the call of a path, whose type is known only now.
+/// Dispatches on a call kind known only at run time.
 macro_rules! for_call {
     ($kind:expr, $call:ident => $done:expr) => {
         match $kind {
@@ -78,20 +78,19 @@ macro_rules! for_call {
     };
 }
 
-/// A body is taken exactly where a JSON reader takes it, with the fields that it finds; and every call that is read
-/// from one is the same after it was sent.
+/// The scanner and the reference accept the same bodies with the same fields. A call read from a body round-trips.
 pub fn body(bytes: &[u8]) {
     let (actual, expected) = (Body::parse(bytes), reference::fields(bytes));
     let body = match (actual, expected) {
         (Ok(body), Ok(theirs)) => {
             let ours: Vec<_> =
                 body.fields().map(|field| (field.key.to_string(), to_reference(field.value))).collect();
-            assert_eq!(ours, theirs, "the fields are others");
+            assert_eq!(ours, theirs, "the fields differ");
             body
         }
         (Err(refusal), Err(code)) => return assert_eq!(refusal.code(), code, "{refusal}"),
-        (Ok(_), Err(code)) => panic!("taken, but it has to be refused with {code:?}"),
-        (Err(refusal), Ok(_)) => panic!("refused, but it has to be taken: {refusal}"),
+        (Ok(_), Err(code)) => panic!("accepted, but must be refused with {code:?}"),
+        (Err(refusal), Ok(_)) => panic!("refused, but must be accepted: {refusal}"),
     };
     let written = Body::raw_fields(bytes).expect("what was parsed can be parsed again");
     assert_eq!(written.len(), body.fields().count(), "a key that comes twice is refused");
@@ -113,7 +112,7 @@ fn to_reference(value: &Value<'_>) -> ReferenceValue {
     }
 }
 
-/// What a call says does not change on its way, and a refused one names what is wrong.
+/// An accepted call survives a round trip. A refusal names the wrong parameter.
 fn check_request_round_trip<C: Call + PartialEq + std::fmt::Debug>(
     environment: Environment,
     body: &Body<'_>,
@@ -136,7 +135,7 @@ fn check_request_round_trip<C: Call + PartialEq + std::fmt::Debug>(
     }
 }
 
-/// A call that a client signed verifies as documented, and what was changed on the way does not.
+/// A signed call verifies in the documented dialect. A corrupted one agrees with the reference.
 pub fn requests(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let kind = choices.one_of(&CallKind::ALL);
@@ -217,7 +216,7 @@ fn check_signed_call<C: Call + PartialEq + std::fmt::Debug>(
     }
 }
 
-/// Both signatures of a body verify in just the dialect in which the contract says that they do.
+/// Both signatures of a body verify in the dialect that the reference finds.
 fn check_against_reference<C: Call>(path: CallPath, json: &[u8], dialects: DialectPolicy) {
     let Ok(body) = Body::parse(json) else { return };
     let Ok(received) = UnverifiedCall::<C>::read(path.environment, &body, MpSig::IfPresent) else { return };
@@ -230,7 +229,7 @@ fn check_against_reference<C: Call>(path: CallPath, json: &[u8], dialects: Diale
     let verified = received.verify_sig(&midas_key, dialects);
     assert_eq!(verified.as_ref().ok(), expected.as_ref(), "sig");
     let is_sig_error = verified.map_or_else(|refusal| refusal.code() == ErrorCode::SigError, |_| true);
-    assert!(is_sig_error, "a wrong sig is told as one");
+    assert!(is_sig_error, "a wrong sig is reported as one");
 
     let verified = received.verify_mp_sig(&session_key, &token, dialects);
     match reference::text_field(&fields, "mp_sig") {
@@ -244,8 +243,8 @@ fn check_against_reference<C: Call>(path: CallPath, json: &[u8], dialects: Diale
     }
 }
 
-/// Any body that is signed in a dialect verifies in it, or in one before it that signs the same text; and what was
-/// changed verifies only where what is signed is still the same.
+/// A body signed in a dialect verifies in it, or in an earlier one with the same signed text. A corrupted body
+/// verifies only if its signed text is unchanged.
 pub fn signatures(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let path = choose_path(&mut choices);
@@ -258,8 +257,8 @@ pub fn signatures(bytes: &[u8]) {
     let mp_sig = reference::mp_sig(path, &fields, dialect, &sig, TOKEN, SESSION_KEY);
     let mut json = with_proofs(&json, &sig, Some(&mp_sig)).into_bytes();
     {
-        let body = Body::parse(&json).expect("two fields more do not make it a wrong one");
-        // By our own hand it has the same signatures.
+        let body = Body::parse(&json).expect("two more fields keep a body valid");
+        // The crate's own signatures are equal.
         assert_eq!(crate::sign::sig(path, &body, dialect, &key).to_string(), sig);
         let ours = crate::sign::mp_sig(path, &body, dialect, &sig, &token(), &session_key());
         assert_eq!(ours.to_string(), mp_sig);
@@ -280,7 +279,7 @@ fn choose_dialect(choices: &mut Choices<'_>) -> Dialect {
     choices.one_of(&all)
 }
 
-/// A body's fields and its text up to its last bracket, if it is one without signatures, and with room for them.
+/// The fields of a valid unsigned body that leaves room for the signatures, and its text up to the last bracket.
 fn parse_unsigned(bytes: &[u8]) -> Option<(Vec<(String, ReferenceValue)>, String)> {
     let fields = reference::fields(bytes).ok()?;
     let is_signed = fields.iter().any(|(key, _)| key == "sig" || key == "mp_sig");
@@ -297,8 +296,7 @@ fn with_proofs(open: &str, sig: &str, mp_sig: Option<&str>) -> String {
     format!(r#"{open}{comma}"sig":"{sig}"{mp_sig}}}"#)
 }
 
-/// The search for a mistake ends, says that a right signature is right, finds the mistakes that are made here, and
-/// shows no key.
+/// The search for a mistake terminates, accepts valid signatures, finds the mistakes made here, and shows no key.
 pub fn explain(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let path = choose_path(&mut choices);
@@ -308,7 +306,7 @@ pub fn explain(bytes: &[u8]) {
     let has_session = choices.flag();
     let choice = choices.below(6);
     let Some((fields, open)) = parse_unsigned(choices.rest()) else {
-        // Whatever was sent, somebody may ask why it was refused.
+        // Any request may have to be explained.
         return check_explanation(path, bytes, dialects, has_session, None);
     };
     let right = midas_key(path.environment).expose().to_owned();
@@ -319,9 +317,9 @@ pub fn explain(bytes: &[u8]) {
         2 => (path, Dialect::DOCUMENTED, APP_SECRET, Some(false)),
         3 => (other_path, Dialect::DOCUMENTED, right.as_str(), Some(other_path == path)),
         4 => (other_path, dialect, other, None),
-        _ => (path, dialect, "a key that nobody has", None),
+        _ => (path, dialect, "an unknown key", None),
     };
-    // A text that lacks fields of the other call is another mistake too.
+    // A text without the fields of the other call is another mistake too.
     let expected = expected.filter(|_| other_path.kind == path.kind || choice != 3);
     let sig = reference::sig(at, &fields, by, key);
     let mp_sig = reference::mp_sig(at, &fields, by, &sig, TOKEN, SESSION_KEY);
@@ -353,7 +351,7 @@ fn check_explanation(
     match (is_right, &sig) {
         (Some(_), SignatureFinding::Unknown) => panic!("the mistake is a known one"),
         (Some(false), SignatureFinding::Verified(_)) => {
-            panic!("what is signed with another key is not right")
+            panic!("a signature of another key does not verify")
         }
         _ => {}
     }
@@ -371,13 +369,13 @@ fn check_explanation(
     let told = output.join(" ");
     let sent = String::from_utf8_lossy(json);
     for secret in [LIVE_KEY, SANDBOX_KEY, APP_SECRET, SESSION_KEY, PREVIOUS_SESSION_KEY, TOKEN] {
-        // What the caller has sent is the caller's; escapes can write anything.
+        // A secret that the caller sent may be shown; escapes can hide one in any body.
         let was_sent = sent.contains(secret) || sent.contains('\\');
-        assert!(was_sent || !told.contains(secret), "a secret is told");
+        assert!(was_sent || !told.contains(secret), "a secret is shown");
     }
 }
 
-/// A query is read as its pairs say, and what a client writes into one is read from it.
+/// Query parsing agrees with the reference, and a query that a client writes round-trips.
 pub fn query(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let query = Query::new(text);
@@ -412,7 +410,7 @@ pub fn query(bytes: &[u8]) {
     }
 }
 
-/// An answer is read for what it says, and what a bank writes is read as it was meant.
+/// A parsed reply round-trips, and a reply that a bank writes is read back unchanged.
 pub fn answers(bytes: &[u8]) {
     check_reply::<Present>(bytes);
     check_reply::<GetBalance>(bytes);
@@ -463,7 +461,7 @@ where
     let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
     match parse_reply::<C>(bytes) {
         Ok(ReplyOutcome::Success(reply)) => {
-            // Bytes of no text in a field that no answer has are passed over.
+            // Invalid UTF-8 in an unknown field is ignored.
             if let Some(json) = json {
                 assert_eq!(json["errcode"], 0, "done means 0");
             }
@@ -488,7 +486,7 @@ where
     }
 }
 
-/// Names, numbers, ids and secrets are taken by their rules, and are then what was given.
+/// Names, numbers, ids and secrets are accepted by their rules, and keep their text.
 pub fn names(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let is_of = |marks: &str, max: usize| {

@@ -1,27 +1,27 @@
-//! Writes one JSON object, field by field, in the order of the calls.
+//! JSON object writer: fields in the order of the calls.
 
 use std::fmt::Display;
 use std::io::Write as _;
 
-/// An object under way.
+/// An object being written.
 pub struct ObjectWriter(Vec<u8>);
 
 impl ObjectWriter {
     pub(crate) fn new() -> Self {
-        // Room for the usual reply; more only costs a second allocation.
+        // Fits the usual reply; a longer one costs a second allocation.
         let mut json = Vec::with_capacity(256);
         json.push(b'{');
         Self(json)
     }
 
-    /// A string field. `name` is the wire's own and needs no escaping.
+    /// A string field. `name` comes from this crate and needs no escaping.
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
         self.write_name(name);
         serde_json::to_writer(&mut self.0, value).expect("a string is JSON, and a Vec takes every write");
         self
     }
 
-    /// A number field: an integer, or a text that is one.
+    /// A number field: an integer, or its text.
     pub(crate) fn number(mut self, name: &str, value: impl Display) -> Self {
         self.write_name(name);
         write!(self.0, "{value}").expect("a Vec takes every write");

@@ -1,23 +1,23 @@
-//! What travels: the parameters, signatures, dialects, error codes and replies of the Midas calls.
+//! Wire format of the Midas calls: parameters, signatures, dialects, error codes and replies.
 //!
-//! The contract in prose is `docs/protocol.md`.
-//! This crate does no I/O, asks no clock and no randomness, and knows nothing of accounts; it must never
-//! verify a signature over anything but what was sent.
+//! The contract is `docs/protocol.md`.
+//! This crate does no I/O, reads no clock and no random source, and knows no accounts. Invariant: it verifies a
+//! signature over the raw values that were sent, never over parsed ones.
 //!
 //! A client signs a present, and a server reads and verifies it:
 //!
 //! ```
 //! use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 //! use pactolus_protocol::{
-//!     AccessToken, Body, Call, Caller, DialectPolicy, MidasKey, MpSig, Pf, Present, PresentReply, UnverifiedCall, SessionKey,
-//!     UnixSeconds, reply, signed_body,
+//!     AccessToken, Body, Call, Caller, DialectPolicy, MidasKey, MpSig, Pf, Present, PresentReply, SessionKey,
+//!     UnixSeconds, UnverifiedCall, reply, signed_body,
 //! };
 //!
 //! let midas_key = MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u")?;
 //! let session_key = SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==")?;
 //! let token = AccessToken::new("ACCESSTOKEN")?;
 //!
-//! // The client: two hundred and thirty-three coins for a player.
+//! // Client: 233 coins for a player.
 //! let gift = Present {
 //!     caller: Caller {
 //!         openid: OpenId::new("odkx20ENSNa2w5y3g_qOkOvBNM1g")?,
@@ -34,14 +34,14 @@
 //! let sent = signed_body(&gift, Environment::Live, &midas_key, Some((&session_key, &token)));
 //! assert_eq!(Present::path(Environment::Live).as_str(), "/cgi-bin/midas/present");
 //!
-//! // The server: the checks in the order that `docs/protocol.md` promises.
+//! // Server: the checks, in the order of `docs/protocol.md`.
 //! let body = Body::parse(sent.as_bytes())?;
 //! let received = UnverifiedCall::<Present>::read(Environment::Live, &body, MpSig::Required)?;
 //! received.verify_sig(&midas_key, DialectPolicy::Strict)?;
 //! received.verify_mp_sig(&session_key, &token, DialectPolicy::Strict)?;
 //! assert_eq!(received.call(), &gift);
 //!
-//! // And its answer.
+//! // Server: the reply.
 //! let reply = PresentReply { balance: gift.present_counts.coins(), bill_no: gift.bill_no };
 //! assert_eq!(
 //!     String::from_utf8(reply::to_json(&reply))?,
@@ -52,12 +52,12 @@
 //!
 //! To add a call:
 //! 1. its [`CallKind`], its name in the path and its own parameters, in `call.rs`;
-//! 2. each new parameter, in its place in the order of names, with its form, in `parameter.rs`;
+//! 2. each new parameter, in name order, with its JSON form, in `parameter.rs`;
 //! 3. its request type and [`Call`] implementation, in `call/requests.rs`;
 //! 4. its reply type and [`Reply`] implementation, in `reply.rs`;
-//! 5. its rows in `docs/protocol.md`, which a test holds against the tables above.
+//! 5. its rows in `docs/protocol.md`, which a test compares with the tables.
 //!
-//! Signing, verifying and the checks of missing parameters follow from the tables.
+//! Signing, verification and the checks of missing parameters follow from the tables.
 
 pub mod body;
 pub mod call;

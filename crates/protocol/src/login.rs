@@ -1,7 +1,7 @@
-//! Players' logins: the call that makes a session of a login code, and the one that checks a session.
+//! Player logins: the call that exchanges a login code for a session, and the call that checks a session.
 //!
-//! What a code stands for, and which session a player has, is for the server to say.
-//! The contract in prose: `docs/protocol.md`, "Tokens and login".
+//! The server decides which player a code belongs to and which session a player has.
+//! Contract: `docs/protocol.md`, "Tokens and login".
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use crate::query::Query;
 use crate::secret::{LoginCode, SessionKey};
 use crate::sign::Signature;
 
-/// Where a login code becomes a session, with GET.
+/// GET endpoint that exchanges a login code for a session.
 pub const LOGIN_PATH: &str = "/sns/jscode2session";
 
-/// Where a session is checked, with GET.
+/// GET endpoint that checks a session.
 pub const CHECK_SESSION_PATH: &str = "/wxa/checksession";
 
-/// How long the session of a login code lives.
+/// Lifetime of a session from a login code.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a login code waits to be used, as the vendor has it.
+/// Lifetime of an unused login code, as documented by the vendor.
 pub const CODE_LIFETIME: Duration = Duration::from_secs(300);
 
 impl LoginCode {
-    /// The code that a login shows, beside its [`Credentials`](crate::Credentials): 40029 for what cannot be one.
+    /// Reads the code of a login, sent beside [`Credentials`](crate::Credentials). Error: 40029 for an invalid one.
     pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
         let invalid = |problem| ErrorReply::with_detail(ErrorCode::InvalidCode, format!("js_code {problem}"));
         let code = query.get("js_code").ok_or_else(|| invalid("is missing".to_owned()))?;
@@ -34,17 +34,17 @@ impl LoginCode {
     }
 }
 
-/// The answer to a login.
+/// The reply to a login.
 #[derive(Clone, Debug)]
 pub struct LoginReply {
-    /// Who logged in.
+    /// The player.
     pub openid: OpenId,
-    /// What the player's calls are signed with from now on.
+    /// Signs the player's calls from now on.
     pub session_key: SessionKey,
 }
 
 impl LoginReply {
-    /// The reply's body. The vendor's has no `errcode` here.
+    /// The reply's body. Like the vendor's, it has no `errcode`.
     pub fn to_json(&self) -> Vec<u8> {
         ObjectWriter::new()
             .text("openid", self.openid.as_str())
@@ -53,17 +53,17 @@ impl LoginReply {
     }
 }
 
-/// What `GET /wxa/checksession` asks beside its access token: whether the caller has the player's session key.
+/// Request of `GET /wxa/checksession`: whether the caller holds the player's session key.
 #[derive(Clone, Debug)]
 pub struct SessionCheck {
-    /// Whose session.
+    /// The player.
     pub openid: OpenId,
     signature: Signature,
 }
 
 impl SessionCheck {
-    /// The request in a query: 90018 for a `sig_method` or an `openid` that is missing or wrong, 87009 for a
-    /// `signature` that cannot be one.
+    /// Reads a query. Errors: 90018 for a missing or wrong `sig_method` or `openid`, 87009 for a malformed
+    /// `signature`.
     pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
         let invalid = |what| ErrorReply::with_detail(ErrorCode::InvalidParameter, what);
         if query.get("sig_method").as_deref() != Some("hmac_sha256") {
@@ -78,7 +78,7 @@ impl SessionCheck {
         Ok(Self { openid, signature })
     }
 
-    /// Whether the signature was made with `key`: 87009 if not. The time it takes tells nothing of the right one.
+    /// Verifies the signature with `key`, in constant time. Error: 87009.
     pub fn verify(&self, key: &SessionKey) -> Result<(), ErrorReply> {
         if session_signature(key).matches(&self.signature) {
             Ok(())
@@ -88,7 +88,7 @@ impl SessionCheck {
     }
 }
 
-/// The `signature` that shows a session key: that of the empty text. The key is used as its text, as for `mp_sig`.
+/// The `signature` that proves a session key: an HMAC of the empty text, keyed with the key's text as for `mp_sig`.
 pub fn session_signature(key: &SessionKey) -> Signature {
     Signature::compute(key.mac(), "", "")
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     const KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
-    /// By `openssl dgst -sha256 -hmac`.
+    /// Made with `openssl dgst -sha256 -hmac`.
     const SIGNATURE: &str = "93580617b5c8c3c98fdb3a1a16eff2db13f58670f3b88259ce3c7c405925242b";
 
     #[test]

@@ -1,12 +1,12 @@
-//! The names of the wire's parameters and the JSON form that each must have.
+//! Names of the wire's parameters, and the JSON form of each.
 //!
-//! Which call takes which is in [`call`](crate::call). Read `docs/protocol.md`, "The calls", next.
+//! Read next: [`call`](crate::call) for the parameters of each call; `docs/protocol.md`, "The calls".
 
 use std::fmt;
 
 macro_rules! parameters {
     ($($variant:ident = $name:literal,)*) => {
-        /// A parameter that some call documents.
+        /// A documented parameter of a call.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[expect(missing_docs, reason = "each is its name; what it means is the table in docs/protocol.md")]
         pub enum Parameter {
@@ -14,7 +14,7 @@ macro_rules! parameters {
         }
 
         impl Parameter {
-            /// Every parameter, in the order of their names.
+            /// Every parameter, sorted by name.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The name on the wire.
@@ -24,7 +24,7 @@ macro_rules! parameters {
                 }
             }
 
-            /// How a text to sign that holds others already goes on with this one, up to its value.
+            /// `&name=`, the start of this parameter's pair in a signed text after another pair.
             pub(crate) const fn next_pair(self) -> &'static str {
                 match self {
                     $(Self::$variant => concat!("&", $name, "="),)*
@@ -42,7 +42,7 @@ macro_rules! parameters {
     };
 }
 
-// Sorted by name in byte order, because the texts that are signed hold them so.
+// Sorted by name in byte order, as in the signed texts.
 parameters! {
     AccessToken = "access_token",
     Amt = "amt",
@@ -61,28 +61,28 @@ parameters! {
     ZoneId = "zone_id",
 }
 
-/// The JSON form that a parameter must be sent in.
+/// JSON form of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonForm {
     /// A string.
     Text,
-    /// An integer, or its decimal digits as a string, as some public clients send it.
+    /// An integer, or its decimal digits as a string, which some public clients send.
     Integer,
-    /// A string, or an integer that stands for its digits, as some public clients send it.
+    /// A string, or an integer that stands for its digits, which some public clients send.
     TextOrDigits,
 }
 
-/// Whether a call can do without a parameter.
+/// Whether a call requires a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// It must be there, and not empty.
+    /// It must be present and not empty.
     Required,
     /// It may be absent or empty.
     Optional,
 }
 
 impl Parameter {
-    /// The JSON form that it must have.
+    /// Its JSON form.
     pub const fn form(self) -> JsonForm {
         match self {
             Self::Amt | Self::PresentCounts | Self::Ts => JsonForm::Integer,
@@ -101,12 +101,12 @@ impl Parameter {
         }
     }
 
-    /// Whether it is part of a signature's own machinery, and so never among the parameters that are signed.
+    /// Whether it is a token or a signature, and so not one of a call's parameters.
     pub const fn is_proof(self) -> bool {
         matches!(self, Self::AccessToken | Self::MpSig | Self::Sig)
     }
 
-    /// Whether it says which order is meant or what it moves, so that no signature may leave it out.
+    /// Whether it identifies the order or its amount. Invariant: every signature covers it.
     pub const fn is_order_field(self) -> bool {
         matches!(self, Self::Amt | Self::BillNo | Self::PresentCounts)
     }

@@ -5,17 +5,17 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// A query, without the `?` before it.
+/// A query, without the leading `?`.
 #[derive(Clone, Copy)]
 pub struct Query<'a>(&'a str);
 
 impl<'a> Query<'a> {
-    /// The query in `text`; any text is one.
+    /// Wraps any text.
     pub const fn new(text: &'a str) -> Self {
         Self(text)
     }
 
-    /// The first value named `name`, decoded; nothing if there is none, if it is empty, or if it is not UTF-8.
+    /// The first value named `name`, decoded; `None` if it is absent, empty or not UTF-8.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         let pair = |part: &'a str| part.split_once('=').unwrap_or((part, ""));
         let (_, value) = self.0.split('&').map(pair).find(|(key, _)| *key == name)?;
@@ -23,7 +23,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// `name=value`, the value percent-encoded but for what every reader of a query takes as it is.
+/// `name=value`, with the value percent-encoded except for unreserved characters.
 pub(crate) fn pair(name: &str, value: &str) -> String {
     let mut pair = format!("{name}=");
     for byte in value.bytes() {
@@ -36,7 +36,7 @@ pub(crate) fn pair(name: &str, value: &str) -> String {
     pair
 }
 
-/// A `%` that no two hex digits follow stands for itself, as browsers read it.
+/// Decodes `%` escapes and `+`. A `%` without two hex digits stays, as in browsers.
 fn decode(value: &str) -> Option<Cow<'_, str>> {
     if !value.contains(['%', '+']) {
         return Some(Cow::Borrowed(value));

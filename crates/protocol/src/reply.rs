@@ -1,7 +1,7 @@
-//! Replies: the answers of the four calls and refusals, written by the server and read by a client.
+//! Replies of the four calls and error replies, as the server writes and a client reads them.
 //!
-//! The fields stand in the documented order, and a done call's reply is byte for byte that of `docs/protocol.md`.
-//! How a client reads an answer is in `reply/answer.rs`.
+//! Fields are in the documented order; a success reply equals that of `docs/protocol.md` byte for byte.
+//! Read next: `reply/parse.rs` for the client's side.
 
 use pactolus_types::{BillNo, Coins};
 
@@ -17,25 +17,25 @@ pub use parse::{ApiError, InvalidReply, ReplyOutcome, parse_reply};
 /// The `Content-Type` of every reply.
 pub const CONTENT_TYPE: &str = "application/json; encoding=utf-8";
 
-/// The answer of a call that is done. Only this crate implements it, as it does [`Call`](crate::call::Call).
+/// The reply to a successful call. Sealed, like [`Call`](crate::call::Call).
 pub trait Reply: fields::ReplyCodec {}
 
 mod fields {
     use super::{InvalidReply, ObjectWriter, RawReply};
 
-    /// A reply's way onto the wire and back.
+    /// Serialisation and parsing of a reply.
     pub trait ReplyCodec: Sized {
         fn write(&self, object: ObjectWriter) -> ObjectWriter;
         fn read(fields: &RawReply) -> Result<Self, InvalidReply>;
     }
 }
 
-/// The body of a done call's reply.
+/// The body of a success reply.
 pub fn to_json<R: Reply>(reply: &R) -> Vec<u8> {
     reply.write(ok()).finish()
 }
 
-/// The body that says no more than that all is well.
+/// The body of a success reply without fields of its own.
 pub fn ok_json() -> Vec<u8> {
     ok().finish()
 }
@@ -44,7 +44,7 @@ fn ok() -> ObjectWriter {
     ObjectWriter::new().number("errcode", 0).text("errmsg", "ok")
 }
 
-/// The body of a refusal's reply: its words, then the request's id.
+/// The body of an error reply: its message, then the request id.
 pub fn error_to_json(refusal: &ErrorReply, rid: Rid) -> Vec<u8> {
     let object = ObjectWriter::new()
         .number("errcode", refusal.code().code())
@@ -57,7 +57,7 @@ pub fn error_to_json(refusal: &ErrorReply, rid: Rid) -> Vec<u8> {
     }
 }
 
-/// What answers a present.
+/// Reply to a present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresentReply {
     /// The player's coins after the gift.
@@ -66,9 +66,9 @@ pub struct PresentReply {
     pub bill_no: BillNo,
 }
 
-/// What answers a getbalance.
+/// Reply to a getbalance.
 ///
-/// `first_save` is not kept, because it says only whether `save_amt` is zero.
+/// `first_save` is not stored, because it only says whether `save_amt` is zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalanceReply {
     /// The player's coins: `save_sum − cost_sum`.
@@ -85,7 +85,7 @@ pub struct BalanceReply {
     pub present_sum: Coins,
 }
 
-/// What answers a pay.
+/// Reply to a pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayReply {
     /// The order's number.
@@ -96,10 +96,10 @@ pub struct PayReply {
     pub used_gen_amt: Coins,
 }
 
-/// What answers a cancelpay.
+/// Reply to a cancelpay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelPayReply {
-    /// The number of the pay.
+    /// The bill number of the pay.
     pub bill_no: BillNo,
 }
 

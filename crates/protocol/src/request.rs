@@ -1,4 +1,4 @@
-//! The client's side of a call: its body, signed in the documented dialect.
+//! Request body of a client, signed in the documented dialect.
 
 use pactolus_types::Environment;
 
@@ -9,9 +9,9 @@ use crate::parameter::Parameter;
 use crate::secret::{AccessToken, MidasKey, SessionKey};
 use crate::sign::{self, Dialect};
 
-/// The JSON body of `call`, with `sig` and, given the player's session key and the token of the query, `mp_sig`.
+/// The JSON body of `call` with `sig`. Given the player's session key and the query's token, `mp_sig` follows.
 ///
-/// The fields stand in the order of the vendor's example.
+/// The fields are in the order of the vendor's example.
 pub fn signed_body<C: Call>(
     call: &C,
     environment: Environment,

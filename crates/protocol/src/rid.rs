@@ -1,11 +1,11 @@
-//! The request id that ends every refusal and stands in the log line of its request.
+//! Request id: ends every error reply, and is in the log line of its request.
 
 use std::fmt;
 use std::str::FromStr;
 
 use pactolus_types::UnixMillis;
 
-/// Three groups of eight lowercase hex digits, the first the unix time in seconds.
+/// Three groups of eight lowercase hex digits; the first is the unix time in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rid {
     seconds: u32,
@@ -13,9 +13,9 @@ pub struct Rid {
 }
 
 impl Rid {
-    /// The id of a request that came in at `now`, told apart from its neighbours by `random`.
+    /// The id of a request received at `now`; `random` makes it unique.
     pub fn new(now: UnixMillis, random: u64) -> Self {
-        // Eight hex digits hold the seconds until the year 2106, and count on from zero after it.
+        // Eight hex digits hold the seconds until the year 2106, then wrap around.
         let seconds = u32::try_from(now.seconds() & u64::from(u32::MAX)).expect("masked to 32 bits");
         Self { seconds, random }
     }

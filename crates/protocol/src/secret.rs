@@ -1,6 +1,6 @@
-//! Keys and tokens: texts that must never be printed, compared in variable time, or left in memory.
+//! Keys and tokens: never printed, compared in constant time, zeroed on drop.
 //!
-//! The two keys that sign keep their HMAC state ready, so that a request pays only for its own text.
+//! The two signing keys keep their HMAC state, so a request hashes only its own text.
 //! Nothing here implements `Serialize`, `Display` or `PartialEq`, and nothing may.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// HMAC-SHA256, the one function that signs.
+/// HMAC-SHA256, the only signature function.
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 macro_rules! secret {
@@ -20,19 +20,19 @@ macro_rules! secret {
         pub struct $name($inner);
 
         impl $name {
-            /// The secret that `text` writes, or why it is none.
+            /// Checks `text` against the format of this secret.
             pub fn new(text: &str) -> Result<Self, InvalidSecret> {
                 let rule: fn(&str) -> Result<(), InvalidSecret> = $rule;
                 rule(text)?;
                 Ok(Self($inner::new(text)))
             }
 
-            /// The text itself: for signing and for the store only.
+            /// The text itself, for signing, sending and storing only.
             pub fn expose(&self) -> &str {
                 self.0.text()
             }
 
-            /// Whether `text` is this secret, in a time that tells nothing but whether the lengths agree.
+            /// Constant-time comparison; its duration reveals only whether the lengths are equal.
             pub fn matches(&self, text: &str) -> bool {
                 self.expose().as_bytes().ct_eq(text.as_bytes()).into()
             }
@@ -47,35 +47,35 @@ macro_rules! secret {
 }
 
 secret! {
-    /// The key an app shares with the bank for one environment; it signs `sig`.
+    /// The key that an app shares with the bank for one environment. It signs `sig`.
     ///
     /// 1 to 128 visible ASCII characters.
     MidasKey(HmacSecret), |text| check_visible_ascii(text, 128)
 }
 
 secret! {
-    /// The key of a player's login; it signs `mp_sig` as its text, never decoded.
+    /// The key of a player's session. It signs `mp_sig` as text, never decoded.
     ///
     /// 16 bytes in base64: 24 characters, the last two `==`.
     SessionKey(HmacSecret), check_session_key
 }
 
 secret! {
-    /// The secret with which an app asks for access tokens.
+    /// The secret with which an app requests access tokens.
     ///
     /// 1 to 128 visible ASCII characters.
     AppSecret(SecretText), |text| check_visible_ascii(text, 128)
 }
 
 secret! {
-    /// The proof of an app's right to call, for some two hours.
+    /// The credential of an app's calls, valid for some two hours.
     ///
     /// 1 to 512 visible ASCII characters.
     AccessToken(SecretText), |text| check_visible_ascii(text, 512)
 }
 
 secret! {
-    /// What a player's client was given to log in with, once or for good.
+    /// A login code, which a player's client got to log in with, for one use or for many.
     ///
     /// 1 to 128 visible ASCII characters.
     LoginCode(SecretText), |text| check_visible_ascii(text, 128)
@@ -88,7 +88,7 @@ impl MidasKey {
 }
 
 impl SessionKey {
-    /// The session key that stands for `bytes`.
+    /// Encodes `bytes` in base64.
     pub fn from_bytes(bytes: &[u8; 16]) -> Self {
         Self(HmacSecret::new(&encode_base64(bytes)))
     }
@@ -98,17 +98,17 @@ impl SessionKey {
     }
 }
 
-/// Why a text is not a secret of the wanted kind; never the text.
+/// Why a text is not a valid secret; never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidSecret {
-    /// It has no characters.
+    /// It is empty.
     Empty,
     /// It has more characters than the kind allows.
     TooLong {
-        /// The most that it may have.
+        /// Maximum number of characters.
         max: usize,
     },
-    /// It holds a space, a control character, or anything beyond ASCII.
+    /// It holds a space, a control character or a non-ASCII character.
     NotVisibleAscii,
     /// It is not 16 bytes in base64.
     NotASessionKey,
@@ -127,7 +127,7 @@ impl fmt::Display for InvalidSecret {
 
 impl std::error::Error for InvalidSecret {}
 
-/// A secret that is only compared and passed on.
+/// A secret that is only compared and sent.
 #[derive(Clone)]
 struct SecretText(Zeroizing<String>);
 
@@ -141,7 +141,7 @@ impl SecretText {
     }
 }
 
-/// A secret that signs. The state is zeroed on drop by its own crate.
+/// A signing secret. The `hmac` crate zeroes the state on drop.
 #[derive(Clone)]
 struct HmacSecret {
     secret: SecretText,
@@ -171,7 +171,7 @@ fn check_visible_ascii(text: &str, max: usize) -> Result<(), InvalidSecret> {
     }
 }
 
-/// 16 bytes are 22 digits of 6 bits, the last with 4 bits of zeros, and two `=` to make groups of four.
+/// Base64 of 16 bytes: 22 digits of 6 bits, the last padded with 4 zero bits, and two `=`.
 fn encode_base64(bytes: &[u8; 16]) -> Zeroizing<String> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let number = u128::from_be_bytes(*bytes);
@@ -205,8 +205,8 @@ mod tests {
         assert!(!format!("{error} {error:?}").contains("a secret"));
     }
 
-    /// It is the compiler that tests this: were one of these types to have `PartialEq`, two implementations would fit,
-    /// and it could not choose.
+    /// Checked by the compiler: if one of these types implemented `PartialEq`, two implementations would apply, and
+    /// the call would be ambiguous.
     #[test]
     fn secrets_do_not_implement_partial_eq() {
         trait AmbiguousIfImpl<A> {

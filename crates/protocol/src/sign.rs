@@ -1,10 +1,10 @@
-//! Signatures: making them, and verifying them over what was sent.
+//! Signatures: signing, and verification over the raw values that were sent.
 //!
-//! `sig` proves the app (its Midas key), `mp_sig` the player's login (the session key).
-//! Both sign a text: the parameters sorted by name, the path, the method, and the key itself at the end.
-//! The key is fed to the HMAC on its own and is never written into a text, so a text can be shown.
-//! Which fields a text holds, and why it can never lack the order's: [`dialect`] and [`text`].
-//! The contract in prose: `docs/protocol.md`, "Signatures".
+//! `sig` proves the app (Midas key), `mp_sig` the player's session (session key).
+//! Both sign a text: the parameters sorted by name, the path, the method, and at the end the key itself.
+//! The key goes into the HMAC separately and is never part of a [`SignedText`], so a text can be shown.
+//! Read next: [`dialect`] and [`text`], which fields a text holds, and why it always covers the order's.
+//! Contract: `docs/protocol.md`, "Signatures".
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub mod text;
 pub use dialect::{Dialect, DialectPolicy, Encoding, Selection};
 use text::SignedText;
 
-/// An HMAC-SHA256, written as 64 lowercase hex digits.
+/// An HMAC-SHA256, displayed as 64 lowercase hex digits.
 #[derive(Clone, Copy)]
 pub struct Signature([u8; 32]);
 
@@ -36,10 +36,10 @@ impl Signature {
         Self(mac.finalize().into_bytes().into())
     }
 
-    /// The signature that 64 hex digits of either case write.
+    /// Parses 64 hex digits of either case.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
-        // All are read before any is found wrong, without a branch or a table: that many at once are quick.
+        // All digits are decoded before any is rejected, without branches and tables: 64 at once are fast.
         let values = digits.map(hex_value);
         let mut bytes = [0; 32];
         for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks().0) {
@@ -49,7 +49,7 @@ impl Signature {
         (all <= 0xf).then_some(Self(bytes))
     }
 
-    /// In constant time, by halves: a byte at a time takes a tenth of a whole verification.
+    /// Constant time, in two halves: byte by byte it would take a tenth of a whole verification.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         let (high, low) = self.halves();
         let (other_high, other_low) = other.halves();
@@ -69,27 +69,27 @@ impl fmt::Display for Signature {
     }
 }
 
-/// Redacted, because a log with the right signature of a refused request would be a way to forge it.
+/// Redacted: the valid signature of a refused request, read from a log, would be a way to forge it.
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signature(..)")
     }
 }
 
-/// What a byte is as a hex digit; more than 15 if it is none.
+/// The value of a hex digit; above 15 for any other byte.
 const fn hex_value(byte: u8) -> u8 {
     let (digit, letter) = (byte.wrapping_sub(b'0'), (byte | 0x20).wrapping_sub(b'a'));
     let value = if letter < 6 { letter + 10 } else { 0xff };
     if digit < 10 { digit } else { value }
 }
 
-/// The `sig` of a body called at `path`.
+/// The `sig` of a body sent to `path`.
 pub fn sig(path: CallPath, body: &Body<'_>, dialect: Dialect, key: &MidasKey) -> Signature {
     let text = text::sig_text(path, body, dialect);
     Signature::compute(key.mac(), text.as_str(), key.expose())
 }
 
-/// The `mp_sig` of a body called at `path` with `token` in the query and `sig` in the body.
+/// The `mp_sig` of a body sent to `path`, with `token` in the query and `sig` in the body.
 pub fn mp_sig(
     path: CallPath,
     body: &Body<'_>,
@@ -102,21 +102,21 @@ pub fn mp_sig(
     Signature::compute(key.mac(), text.as_str(), key.expose())
 }
 
-/// What an app wants of `mp_sig`: its setting.
+/// An app's setting for `mp_sig`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MpSig {
-    /// It must be there and verify, as the vendor's page for midasPresent says.
+    /// It must be present and verify, as the vendor's page for midasPresent says.
     #[default]
     Required,
-    /// It must verify if it is there; the vendor's newest pages drop it.
+    /// It must verify if present; the vendor's newest pages drop it.
     IfPresent,
-    /// It is not looked at.
+    /// It is ignored.
     Off,
 }
 
-/// A call that came in: its parameters are right, its signatures still to be verified.
+/// A received call with valid parameters and unverified signatures.
 ///
-/// That there is one means that every needed parameter was in the body, so no text of it lacks one.
+/// Invariant: every required parameter is in the body, so no signed text lacks one.
 pub struct UnverifiedCall<'b, C> {
     call: C,
     path: CallPath,
@@ -126,11 +126,11 @@ pub struct UnverifiedCall<'b, C> {
 }
 
 impl<'b, C: Call> UnverifiedCall<'b, C> {
-    /// The call that `body` holds: 90018, naming the parameter, if one is missing or wrong.
+    /// Reads the call from `body`. Error: 90018, naming the first parameter that is missing or wrong.
     pub fn read(environment: Environment, body: &'b Body<'b>, mp_sig: MpSig) -> Result<Self, ErrorReply> {
         let call = C::from_body(body)?;
         let sent = |parameter| ParameterReader::new(body).raw_text(parameter);
-        // An empty signature is not a missing one but a wrong one, so it is told at its own check.
+        // An empty signature is wrong, not missing: its own verification reports it.
         let missing = |parameter| ErrorReply::invalid_parameter(parameter, "is missing");
         let sig = sent(Parameter::Sig)?.ok_or_else(|| missing(Parameter::Sig))?;
         let mp_sig = match mp_sig {
@@ -141,22 +141,22 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
         Ok(Self { call, path: C::path(environment), body, sig, mp_sig })
     }
 
-    /// Whether there is an `mp_sig` to verify, which takes the player's session.
+    /// Whether there is an `mp_sig` to verify, which needs the player's session.
     pub const fn needs_session(&self) -> bool {
         self.mp_sig.is_some()
     }
 
-    /// What the call says, signed or not.
+    /// The call, verified or not.
     pub fn call(&self) -> &C {
         &self.call
     }
 
-    /// What the call says, for whoever has verified it.
+    /// The call. Verify its signatures first.
     pub fn into_call(self) -> C {
         self.call
     }
 
-    /// The dialect in which `sig` verifies, or 90011.
+    /// Verifies `sig`, and returns its dialect. Error: 90011.
     pub fn verify_sig(&self, key: &MidasKey, dialects: DialectPolicy) -> Result<Dialect, ErrorReply> {
         let write = |dialect, text: &mut SignedText| text.write_sig(self.path, self.body, dialect);
         first_matching_dialect(self.sig, dialects, write, |text| {
@@ -165,9 +165,9 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
         .map_err(|error| error.to_error_reply(ErrorCode::SigError))
     }
 
-    /// The dialect in which `mp_sig` verifies, nothing if it is not to be verified, or 90009.
+    /// Verifies `mp_sig`, and returns its dialect; `None` if it is not to be verified. Error: 90009.
     ///
-    /// It covers the access token of the query; one in the body counts for nothing.
+    /// It covers the access token of the query; one in the body is ignored.
     pub fn verify_mp_sig(
         &self,
         key: &SessionKey,
@@ -190,11 +190,10 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
 
 impl<C: fmt::Debug> fmt::Debug for UnverifiedCall<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received").field("call", &self.call).finish_non_exhaustive()
+        f.debug_struct("UnverifiedCall").field("call", &self.call).finish_non_exhaustive()
     }
 }
 
-/// Why a signature is refused.
 enum SignatureError {
     NotHex,
     Mismatch,
@@ -209,11 +208,11 @@ impl SignatureError {
     }
 }
 
-/// The first accepted dialect whose text carries the signature `sent`.
+/// The first accepted dialect that reproduces the signature `expected`.
 ///
-/// The usual request costs one text and one HMAC. The work at worst is bounded: 24 dialects, of which 16 sign
-/// only documented parameters (3 KiB at most, 9 KiB form-encoded) and 8 the whole body (16 KiB, 48 KiB
-/// form-encoded), in all less than 600 KiB hashed; texts that were tried before are not hashed again.
+/// The usual request costs one text and one HMAC. The worst case is bounded. Of the 24 dialects, 16 sign only
+/// documented parameters (at most 3 KiB, 9 KiB form-encoded) and 8 the whole body (16 KiB, 48 KiB form-encoded). The
+/// total is below 600 KiB hashed. A text that was tried before is not hashed again.
 fn first_matching_dialect(
     expected: &str,
     dialects: DialectPolicy,

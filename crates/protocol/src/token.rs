@@ -1,7 +1,7 @@
-//! Access tokens: what asks for one, the query that shows one, and the reply.
+//! Access tokens: the query parameter, and the reply to a request for one.
 //!
-//! `GET /cgi-bin/token` asks with nothing but [`Credentials`](crate::Credentials); the other way is in `stable`.
-//! The contract in prose: `docs/protocol.md`, "Tokens and login".
+//! `GET /cgi-bin/token` takes only [`Credentials`](crate::Credentials). Read next: `token/stable.rs` for the other
+//! endpoint. Contract: `docs/protocol.md`, "Tokens and login".
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,39 +18,39 @@ mod stable;
 
 pub use stable::{RefreshMode, STABLE_TOKEN_PATH, StableTokenRequest};
 
-/// Where a token is asked for, with GET.
+/// GET endpoint of plain access tokens.
 pub const TOKEN_PATH: &str = "/cgi-bin/token";
 
-/// How long a token lives, as the vendor has it.
+/// Lifetime of a token, as documented by the vendor.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
 
-/// How long a token stays good after the next one was given out, as the vendor has it.
+/// How long a token stays valid after the next one is issued, as documented by the vendor.
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(300);
 
 impl AccessToken {
-    /// The token that a call shows: 41001 if the query has none, 40001 if what it has cannot be one.
+    /// Reads the token of a call. Errors: 41001 if the query has none, 40001 if it is malformed.
     pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
         let text = query.get("access_token").ok_or(ErrorCode::AccessTokenMissing)?;
         Self::new(&text).map_err(|_| ErrorCode::InvalidCredential.into())
     }
 
-    /// The query with which a call shows it. It holds the token, so it must never be logged.
+    /// The query of a call. It holds the token, so it must never be logged.
     pub fn to_query(&self) -> String {
         query::pair("access_token", self.expose())
     }
 }
 
-/// The answer to a request for a token.
+/// The reply to a request for a token.
 #[derive(Clone, Debug)]
 pub struct TokenReply {
     /// The token.
     pub access_token: AccessToken,
-    /// How long it is good, in whole seconds on the wire.
+    /// Its remaining lifetime; whole seconds on the wire.
     pub expires_in: Duration,
 }
 
 impl TokenReply {
-    /// The reply's body. The vendor's has no `errcode` here.
+    /// The reply's body. Like the vendor's, it has no `errcode`.
     pub fn to_json(&self) -> Vec<u8> {
         ObjectWriter::new()
             .text("access_token", self.access_token.expose())
@@ -58,7 +58,7 @@ impl TokenReply {
             .finish()
     }
 
-    /// What the reply's body `json` says, for a client.
+    /// Parses the reply's body, for a client.
     pub fn parse(json: &[u8]) -> Result<ReplyOutcome<Self>, InvalidReply> {
         let fields: TokenFields<'_> = serde_json::from_slice(json).map_err(|_| InvalidReply::NotAReply)?;
         if fields.errcode != 0 {

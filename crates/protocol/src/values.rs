@@ -1,16 +1,16 @@
-//! Values that only the wire knows: the caller's clock, the platform, and free text.
+//! Values that only the wire has: the caller's clock, the platform, and free text.
 //!
-//! What the ledger knows as well (`OpenId`, `BillNo`, `Amount` …) lives in `pactolus-types`.
+//! Values shared with the ledger (`OpenId`, `BillNo`, `Amount` …) are in `pactolus-types`.
 
 use std::fmt;
 use std::num::NonZeroU64;
 
 use pactolus_types::Coins;
 
-/// Why a value of this module cannot be made.
+/// Why a value is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidValue {
-    /// The caller's clock is 0 or past what every JSON reader holds exactly.
+    /// 0, or above 2^53 - 1, the largest integer that every JSON reader holds exactly.
     UnixSeconds,
     /// Not 1 to 32 digits, letters, `_` or `-`.
     Pf,
@@ -35,7 +35,7 @@ impl std::error::Error for InvalidValue {}
 pub struct UnixSeconds(NonZeroU64);
 
 impl UnixSeconds {
-    /// The moment `seconds` after 1970 began.
+    /// Checks that `seconds` since 1970 are in range.
     pub const fn new(seconds: u64) -> Result<Self, InvalidValue> {
         match NonZeroU64::new(seconds) {
             Some(positive) if seconds <= Coins::MAX.get() => Ok(Self(positive)),
@@ -49,9 +49,9 @@ impl UnixSeconds {
     }
 }
 
-/// The platform, `pf`, such as `android`; which ones an app allows is its setting.
+/// The platform, `pf`, such as `android`. Each app's settings list those it allows.
 ///
-/// Inline, without a heap allocation, because every call carries one.
+/// Stored inline, without a heap allocation, because every call carries one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pf {
     length: u8,
@@ -60,10 +60,10 @@ pub struct Pf {
 }
 
 impl Pf {
-    /// The longest value, in characters.
+    /// Maximum length in characters.
     pub const MAX: usize = 32;
 
-    /// The platform that `text` names, or why it names none.
+    /// Checks that `text` is 1 to 32 digits, letters, `_` or `-`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         let length = u8::try_from(text.len()).map_err(|_| InvalidValue::Pf)?;
@@ -93,15 +93,15 @@ impl fmt::Debug for Pf {
     }
 }
 
-/// What the caller says about a pay, `pay_item` or `app_remark`: 1 to 1,024 bytes of any text.
+/// The caller's note on a pay, `pay_item` or `app_remark`: 1 to 1,024 bytes of any text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FreeText(Box<str>);
 
 impl FreeText {
-    /// The longest value, in bytes of UTF-8: room for a sentence, and a bound on what a signature hashes.
+    /// Maximum length in bytes of UTF-8: enough for a sentence, and a bound on the bytes that a signature hashes.
     pub const MAX: usize = 1024;
 
-    /// The value that `text` is, or why it is none.
+    /// Checks the length of `text`.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         if (1..=Self::MAX).contains(&text.len()) {
             Ok(Self(text.into()))

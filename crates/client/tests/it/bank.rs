@@ -1,4 +1,4 @@
-//! A real bank in this process, with the documented sample's app, and the client's side of that app.
+//! A real bank in this process, with the documented sample app, and clients of that app.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
 const LIVE_KEY: &str = "a-key-for-live-calls";
 const OPERATOR: &str = "OPERATORTOKEN";
 
-/// A bank that is served until the test ends.
+/// A bank served until the test ends.
 pub(crate) struct TestBank {
     address: std::net::SocketAddr,
 }
@@ -54,7 +54,7 @@ impl TestBank {
         sandbox(&format!("http://{}", self.address))
     }
 
-    /// A request of the operator API; what came back.
+    /// Sends a request to the operator API and returns the JSON of the reply.
     pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> Value {
         let request = format!(
             "{method} /api/v1/apps/wx1234567{path} HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\
@@ -69,14 +69,14 @@ impl TestBank {
         serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
-    /// Logs a player in, and gives the player as the client knows one.
+    /// Logs a player in.
     pub(crate) async fn log_in(&self, openid: &str) -> Player {
         let body = format!(r#"{{"session_key":"{SESSION_KEY}","expires_in":86400}}"#);
         self.operate("PUT", &format!("/players/{openid}/session"), &body).await;
         player(openid)
     }
 
-    /// What the bank says that a player has in the sandbox.
+    /// The player's sandbox account, from the operator API.
     pub(crate) async fn account(&self, openid: &str) -> Value {
         self.operate("GET", &format!("/accounts?env=sandbox&openid={openid}&zone_id=1"), "").await
     }

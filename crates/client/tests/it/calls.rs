@@ -1,4 +1,4 @@
-//! The calls against a real bank: what is done, what is a replay, and whose fault a refusal is.
+//! The calls against a real bank: success, idempotent replay, and the source of each error.
 
 use pactolus_client::{
     Amount, App, AppSecret, AppliedBy, BaseUrl, CallError, CancelPayError, CancelPayRequest, Client,

@@ -1,6 +1,6 @@
-//! Ten thousand presents under a bank that answers -1 and loses replies, over a way that resets connections.
+//! 10,000 presents to a bank that replies -1 and drops replies, through a proxy that resets connections.
 //!
-//! The promise: a call that says it is done has given once, and one that gave up says that it does not know.
+//! Invariant: a call that succeeds has given once, and a call that gives up reports an unknown outcome.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ async fn presents_apply_exactly_once_under_faults() {
     bank.operate("PUT", "/faults", FAULTS).await;
     let proxy_address = proxy::start(bank.address(), SEED).await;
     let policy = RetryPolicy {
-        // So few that some calls give up.
+        // Few enough that some calls give up.
         attempts_max: NonZeroU32::new(3).unwrap(),
         backoff_min: Duration::from_millis(1),
         call_timeout: Duration::from_secs(60),
@@ -51,14 +51,14 @@ async fn presents_apply_exactly_once_under_faults() {
     let unresolved = present_all(&client, gifts.collect()).await;
     assert!(!unresolved.is_empty() && unresolved.len() < 2_000, "{} gave up", unresolved.len());
 
-    // What nobody knows is asked again, on a good way, until it is known.
+    // Retry the unresolved orders without faults until their outcome is known.
     bank.operate("PUT", "/faults", "[]").await;
     let client = bank.client();
     for (gift, outcome) in &unresolved {
         let presented = client.retry_present(gift).await.unwrap();
         assert!(
             *outcome == OrderOutcome::Unknown || presented.applied_by == AppliedBy::ThisAttempt,
-            "{gift:?} was done"
+            "{gift:?} was applied"
         );
     }
     let mut orders = 0;
@@ -71,7 +71,7 @@ async fn presents_apply_exactly_once_under_faults() {
     assert_eq!(orders, PRESENTS);
 }
 
-/// Gives all, many at once; those whose call gave up, and what it says is known of them.
+/// Sends all presents concurrently. Returns those that gave up, with the reported outcome.
 async fn present_all(client: &Client, gifts: Vec<PresentRequest>) -> Vec<(PresentRequest, OrderOutcome)> {
     let permits = Arc::new(Semaphore::new(CONCURRENCY));
     let mut calls = JoinSet::new();
@@ -95,17 +95,17 @@ async fn present_all(client: &Client, gifts: Vec<PresentRequest>) -> Vec<(Presen
     calls.join_all().await.into_iter().flatten().collect()
 }
 
-/// Nothing but the bad bank and the bad way may be at fault, and trying again is what helps.
+/// The error is retryable, and its source is the faulty bank or network.
 fn assert_retries_exhausted(error: &PresentError) {
     assert!(error.retryable(), "{error:?}");
     let PresentError::Call(call) = error else { panic!("{error:?}") };
     match &**call {
-        // One more where the token was refused in between.
+        // One more if the token was rejected in between.
         CallError::RetriesExhausted { attempts: 3 | 4, .. } => {
             assert!(matches!(error.error_source(), ErrorSource::Bank | ErrorSource::Network), "{error:?}");
         }
-        // The token was refused a second time within one call: by the bank's fault, or because another call, which the
-        // fault had hit as well, has had it replaced meanwhile.
+        // The token was rejected twice within one call: by the injected fault, or because another call hit by the
+        // fault has replaced the token meanwhile.
         CallError::Api { error: refused, .. } => {
             assert!([40001, 42001].contains(&refused.errcode), "{error:?}")
         }

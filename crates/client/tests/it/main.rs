@@ -1,4 +1,4 @@
-//! The client against banks: the real one, the vendor's host as its pages describe it, and a bad way between.
+//! The client against a real bank, the vendor's host as its pages describe it, and a faulty network.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bank;

@@ -1,11 +1,11 @@
-//! A bad way to a bank: a proxy that resets its connections, each after so many bytes of answers as its seed says.
+//! A faulty network: a proxy that resets each connection after a random number of reply bytes, drawn from a seed.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Takes connections to `bank` that end badly, for as long as the test runs.
+/// Starts a proxy to `bank` that runs until the test ends.
 pub(crate) async fn start(bank: SocketAddr, seed: u64) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -13,10 +13,10 @@ pub(crate) async fn start(bank: SocketAddr, seed: u64) -> SocketAddr {
         let mut random = SplitMix64(seed);
         loop {
             let (client, _) = listener.accept().await.unwrap();
-            // An answer takes some 200 bytes: some connections carry none, some dozens.
+            // A reply takes some 200 bytes: some connections carry none, some dozens.
             let bytes = usize::try_from(random.next() % 8_000).unwrap();
             tokio::spawn(async move {
-                // An error says that one side has closed, which is an end as well.
+                // An error means that one side closed the connection, which also ends it.
                 let _ = forward(client, bank, bytes).await;
             });
         }
@@ -24,7 +24,7 @@ pub(crate) async fn start(bank: SocketAddr, seed: u64) -> SocketAddr {
     address
 }
 
-/// Carries requests, and `bytes` bytes of answers; then both sides see a reset.
+/// Forwards requests and `bytes` reply bytes, then resets both sides.
 async fn forward(mut client: TcpStream, bank: SocketAddr, mut bytes: usize) -> std::io::Result<()> {
     let mut bank = TcpStream::connect(bank).await?;
     let (mut asked, mut answered) = ([0; 4096], [0; 4096]);
@@ -47,7 +47,7 @@ async fn forward(mut client: TcpStream, bank: SocketAddr, mut bytes: usize) -> s
     }
 }
 
-/// The SplitMix64 sequence of a seed.
+/// SplitMix64 random sequence.
 struct SplitMix64(u64);
 
 impl SplitMix64 {

@@ -1,4 +1,4 @@
-//! What is logged and printed holds no secret.
+//! Logs and debug output hold no secret.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -51,7 +51,7 @@ async fn logs_and_debug_output_hold_no_secret() {
     let mut printed = format!("{client:?} {gift:?} {error:?} {error}");
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("midas{call=present environment=sandbox openid=one bill_no=number}"), "{log}");
-    assert_eq!(log.matches("a try failed").count(), 2, "{log}");
+    assert_eq!(log.matches("attempt failed").count(), 2, "{log}");
     printed.push_str(&log);
     for secret in [MIDAS_KEY, SECRET, SESSION_KEY, "FIRST", "SECOND", "mp_sig"] {
         assert!(!printed.contains(secret), "{secret} in {printed}");

@@ -1,4 +1,4 @@
-//! The access token: one call asks for it, all use it, and one that is refused is replaced once.
+//! The access token cache: one call fetches, all use it, and a rejected token is replaced once.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::vendor::{TOKEN, VendorHost};
 const DONE: &str = r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"number"}"#;
 const SECOND: &str = r#"{"access_token":"SECOND","expires_in":7200}"#;
 
-/// Which tokens were asked for and used, in order.
+/// The token requests and the tokens used, in order.
 fn token_events(host: &VendorHost) -> Vec<String> {
     let what = |(path, body): (String, String)| match path.split_once("access_token=") {
         Some((_, token)) => format!("call with {token}"),
@@ -53,7 +53,7 @@ async fn rejected_token_is_replaced_once_per_call() {
         let host = VendorHost::start(&[refusal], &[TOKEN, SECOND]).await;
         let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
         assert!(error.to_string().starts_with("the bank refused it: 4"), "{error}");
-        assert!(error.retryable(), "by then another process has made another token");
+        assert!(error.retryable(), "another process may have replaced the token");
         assert_eq!(token_events(&host).len(), 4, "once only");
     }
 }
@@ -84,8 +84,8 @@ async fn token_is_refreshed_before_it_expires() {
     later(6800).await;
     call().await;
     later(200).await;
-    // Five minutes before its end it is renewed; where that fails, the old one is still good, and is not renewed
-    // again at once.
+    // Five minutes before expiry the token is refreshed. If that fails, the old token stays in use and is not
+    // refreshed again at once.
     call().await;
     call().await;
     later(20).await;
@@ -111,7 +111,7 @@ async fn plain_and_fixed_token_sources_work() {
     fixed.present(&gift(&player("one"), "number", 5)).await.unwrap();
     assert_eq!(token_events(&host), ["call with A%26B"]);
     let error = fixed.present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert_eq!(error.to_string(), "no access token is given out");
+    assert_eq!(error.to_string(), "cannot obtain an access token");
     assert!(!error.retryable());
 }
 
@@ -123,5 +123,5 @@ async fn wrong_secret_is_not_retried() {
     assert!(matches!(&error, TokenError::Api(refused) if refused.errcode == 40125), "{error:?}");
     let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     assert!(!error.retryable());
-    assert_eq!(host.requests().len(), 2, "it is not tried again");
+    assert_eq!(host.requests().len(), 2, "no retry");
 }

@@ -1,4 +1,4 @@
-//! Known answers: what the client sends, byte for byte, wherever the bank is.
+//! Test vectors: the client's requests, byte for byte, at any base URL.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Clock for FixedClock {
     }
 }
 
-/// The two cases that no request of the client's makes: a present of nothing, and an empty address in the body.
+/// The two cases that no client request produces: a present of 0, and an empty address in the body.
 const UNSENDABLE_CASES: [&str; 2] =
     ["present 0 (signature only: 0 is no legal count)", "present with an empty user_ip sent and signed"];
 
@@ -58,7 +58,7 @@ fn expected(kind: CallKind, case: &Value) -> String {
         .map(|(parameter, _)| parameter.name())
         .filter(|name| params.contains_key(*name))
         .collect();
-    // The vendor's own example has the address last of what every call takes, and so before the order's own.
+    // In the vendor's example the address is the last of the common parameters, before the order's own.
     assert_eq!(fields.len(), params.len());
     let mut json: Vec<_> =
         fields.drain(..).map(|name| format!("\"{name}\":{}", raw(&params[name]))).collect();
@@ -72,7 +72,7 @@ fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap()
 }
 
-/// Makes the case's call with the client; what comes of it is no matter.
+/// Makes the case's call with the client, and ignores its result.
 async fn send(url: &str, path: CallPath, params: &Value, keys: &[String; 3]) {
     let json = params.to_string();
     let body = Body::parse(json.as_bytes()).unwrap();

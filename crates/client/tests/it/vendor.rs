@@ -1,6 +1,6 @@
-//! The vendor's host as its pages and public clients describe it: answers from a script, and what was asked of it.
+//! The vendor's host as its pages and public clients describe it: scripted replies and a log of the requests.
 //!
-//! Of a number that was used before it says no more than `order exist`.
+//! For a used bill number it says no more than `order exist`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::bank::{gift, player, sandbox};
 
-/// A host that answers each call with the next line of its script, and the last line for ever.
+/// A host that replies with the next line of its script, and repeats the last line.
 pub(crate) struct VendorHost {
     pub(crate) url: String,
     script: Arc<ReplyScript>,
@@ -32,7 +32,7 @@ struct ReplyScript {
     requests: Mutex<Vec<(String, String)>>,
 }
 
-/// In place of an answer: a gateway's words.
+/// Script lines that stand for a gateway's status instead of a reply.
 pub(crate) const BAD_GATEWAY: &str = "502";
 pub(crate) const NOT_FOUND: &str = "404";
 
@@ -55,7 +55,7 @@ impl VendorHost {
         Self { url, script }
     }
 
-    /// What was asked so far: path with query, and body.
+    /// The requests so far: path with query, and body.
     pub(crate) fn requests(&self) -> Vec<(String, String)> {
         self.script.requests.lock().unwrap().clone()
     }
@@ -95,7 +95,7 @@ fn fast_retry_policy() -> RetryPolicy {
 
 #[tokio::test]
 async fn order_exist_is_success_only_after_own_attempt() {
-    // What the host answers to one call after the other, and what the client makes of it.
+    // The host's replies to consecutive attempts, and the client's result.
     let cases: [(&[&str], Result<AppliedBy, ()>); 5] = [
         (&[DONE], Ok(AppliedBy::ThisAttempt)),
         (&[ORDER_EXIST], Err(())),
@@ -122,7 +122,7 @@ async fn retries_resend_the_same_order() {
     let host = VendorHost::start(&[BUSY, quota, DONE], &[TOKEN]).await;
     host.client().present(&gift(&player("one"), "number", 5)).await.unwrap();
     let asked = host.requests();
-    assert_eq!(asked.len(), 4, "a token and three tries: {asked:?}");
+    assert_eq!(asked.len(), 4, "a token request and three attempts: {asked:?}");
     for (_, body) in &asked[1..] {
         assert!(body.contains(r#""present_counts":5,"bill_no":"number""#), "{body}");
     }
@@ -138,7 +138,7 @@ async fn failed_call_reports_the_order_outcome() {
     );
     assert_eq!(error.to_string(), "gave up after 3 tries");
 
-    // Over the limit nothing is looked at, so nothing can have been done.
+    // The rate limit is checked first, so nothing can have been applied.
     let quota = r#"{"errcode":45009,"errmsg":"reach max api daily quota limit"}"#;
     let over = VendorHost::start(&[quota], &[TOKEN]).await;
     let error = over.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
@@ -147,7 +147,7 @@ async fn failed_call_reports_the_order_outcome() {
         (OrderOutcome::NotApplied, ErrorSource::Caller, true)
     );
 
-    // An order with this number is under way; whose it is shows only when the bank says so.
+    // An order with this number is in flight; only a later reply shows whose it is.
     let processing = r#"{"errcode":90016,"errmsg":"order is being processed"}"#;
     let in_flight = VendorHost::start(&[processing], &[TOKEN]).await;
     let error = in_flight.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
@@ -159,7 +159,7 @@ async fn failed_call_reports_the_order_outcome() {
     let error = foreign_order.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     assert!(matches!(error, PresentError::BillNoUsed), "{error:?}");
 
-    // A doubt outlives a refusal that says nothing of the order.
+    // An unknown outcome survives a refusal that says nothing about the order.
     let session = r#"{"errcode":90010,"errmsg":"no session"}"#;
     let over = VendorHost::start(&[BUSY, session], &[TOKEN]).await;
     let error = over.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
@@ -182,7 +182,7 @@ async fn failed_call_reports_the_order_outcome() {
     );
 }
 
-/// The vendor's host speaks TLS; a host that does not is no host to send a token to.
+/// The vendor's host speaks TLS. A token is never sent to a host that does not.
 #[tokio::test]
 async fn https_to_a_plaintext_host_fails() {
     let host = VendorHost::start(&[DONE], &[TOKEN]).await;

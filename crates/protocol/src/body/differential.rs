@@ -1,8 +1,7 @@
-//! Holds what is read of a body against serde_json, which was read with before: the same bodies are refused, in the
-//! same words, and of the others the same fields are kept.
+//! Differential test of the body scanner against serde_json, its predecessor: both refuse the same bodies in the
+//! same words, and keep the same fields of the others.
 //!
-//! serde_json and the scanner do not tell the same place of every fault, and of some not the same kind; which is in
-//! [`messages_differ`].
+//! They disagree on the place of some errors, and on the kind of a few: see [`messages_differ`].
 
 use std::fmt;
 
@@ -15,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{Body, Value};
 
-/// The fields as serde_json sees them, sorted by key, or the refusal: its code, and its words where they are known.
+/// The fields sorted by key, or the error code with its detail. `None` for a detail that is not compared.
 type ParseResult = Result<Vec<(String, String)>, (i32, Option<String>)>;
 
 fn parse_with_serde(bytes: &[u8]) -> ParseResult {
@@ -71,9 +70,11 @@ fn duplicate_message(key: &str) -> String {
     }
 }
 
-/// Whether the scanner has other words for a fault: it names the byte that is wrong in a string, where serde_json may
-/// name one before or behind, and a line end by its own line, not as column 0 of the next; it says that a number which is cut off with the body has ended; and
-/// of a body that is a single number or string it only says that this is no object.
+/// Whether the scanner reports an error in other words than serde_json.
+///
+/// In a string it names the wrong byte, where serde_json may name one before or after. It names a line end by its own
+/// line, not as column 0 of the next. A number cut off at the end of the body is an unexpected end. A body that is a
+/// single number or string is only "not an object".
 fn messages_differ(text: &str, error: &serde_json::Error) -> bool {
     let message = error.to_string();
     let in_a_string =
@@ -104,7 +105,7 @@ fn assert_parsers_agree(bytes: &[u8]) {
         (Err((code, None)), Err((told, _))) => assert_eq!(told, code, "{shown}"),
         (expected, seen) => assert_eq!(seen, expected, "{shown}"),
     }
-    // What is explained is read a second time, in the order in which it was sent.
+    // The explanation of a signature parses the body a second time, in the order sent.
     let written = Body::raw_fields(bytes).map(|pairs| pairs.len()).ok();
     let raw = std::str::from_utf8(bytes).ok().and_then(|text| {
         let mut json = serde_json::Deserializer::from_str(text);
@@ -132,7 +133,7 @@ impl<'de> Visitor<'de> for RawFieldVisitor {
     }
 }
 
-/// What JSON is made of, whole and in pieces, well-formed and not.
+/// Pieces of JSON, well-formed and malformed.
 const JSON_FRAGMENTS: &[&str] = &[
     "{",
     "}",
@@ -267,7 +268,7 @@ proptest! {
     }
 }
 
-/// Every place of a body, damaged in every way that one byte can do it.
+/// Every offset of a body, with every single-byte edit.
 #[test]
 fn parsers_agree_on_every_single_byte_edit() {
     let body = BODY.as_bytes();

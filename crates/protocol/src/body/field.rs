@@ -1,36 +1,34 @@
-//! A top-level field of a body: its key and its value, as they were sent.
+//! A top-level field of a body: its key and its raw value.
 
 use std::borrow::Cow;
 
 use super::scan::{Span, ValueKind};
 use crate::parameter::Parameter;
 
-/// One top-level field.
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'b> {
-    /// The name, its escapes decoded.
+    /// The name, unescaped.
     pub key: &'b str,
-    /// The parameter that the key names, if any call documents it.
+    /// The parameter of this name, if any call documents it.
     pub parameter: Option<Parameter>,
-    /// What it was sent with.
     pub value: &'b Value<'b>,
 }
 
 /// The value of a field, as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// A string, its escapes decoded.
+    /// A string, unescaped.
     Text(Cow<'a, str>),
-    /// A number, as written.
+    /// A number, with its digits as sent.
     Number(Cow<'a, str>),
     /// `true`, `false` or `null`.
     Literal(&'a str),
-    /// An object or an array. No call reads one and no signature covers one, so what is in it is passed over.
+    /// An object or an array. No call reads one and no signature covers one, so its content is skipped.
     Nested,
 }
 
 impl<'a> Value<'a> {
-    /// The value that stands there in `text`.
+    /// Decodes the value at `span`.
     #[inline]
     pub(super) fn decode(text: &'a str, span: Span) -> Result<Self, LoneSurrogate> {
         Ok(match span.kind {
@@ -41,7 +39,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// The text that a signature covers: of every value but a nested one.
+    /// The text that a signature covers; none for a nested value.
     pub fn scalar(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Number(text) => Some(text),
@@ -50,7 +48,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it is what `omitempty` and its like leave out.
+    /// Whether `omitempty` and its like would leave it out.
     pub fn is_empty_or_zero(&self) -> bool {
         match self {
             Self::Text(text) => text.is_empty(),
@@ -59,7 +57,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What a refusal calls it.
+    /// The value's type, as named in an error.
     pub fn describe(&self) -> &str {
         match self {
             Self::Text(_) => "a string",
@@ -70,10 +68,10 @@ impl<'a> Value<'a> {
     }
 }
 
-/// All that can still be wrong with a string whose form is right.
+/// The only error that a syntactically valid string can have.
 pub(super) struct LoneSurrogate;
 
-/// The string, or the key, that stands there in `text`.
+/// Decodes the string or the key at `span`.
 #[inline]
 pub(super) fn decode_string(text: &str, span: Span) -> Result<Cow<'_, str>, LoneSurrogate> {
     match span.kind {

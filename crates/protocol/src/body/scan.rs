@@ -1,4 +1,4 @@
-//! One pass over the JSON of a body: the members of its object, with each value as it was sent.
+//! JSON scanner of a body: one pass over the members of its object, with the raw span of each value.
 //!
 //! The grammar is that of RFC 8259, where `ws` is any number of spaces, tabs, line feeds and carriage returns:
 //!
@@ -13,17 +13,15 @@
 //! number = [ "-" ] ( "0" / first *digit ) [ "." 1*digit ] [ ( "e" / "E" ) [ "+" / "-" ] 1*digit ]
 //! ```
 //!
-//! It decodes nothing and copies nothing. It takes time in proportion to the body however the body is built, no
-//! stack for nesting, and memory only for the brackets that are open in a value that is passed over.
-//! Whether a surrogate stands alone is for whoever decodes the escapes.
+//! The scanner decodes and copies nothing. It runs in linear time for any body, without recursion, and allocates only
+//! one byte per open bracket of a skipped value. Lone surrogates are left to the decoder of the escapes.
 
-/// A member of the body's object.
 pub(super) struct Member {
     pub key: Span,
     pub value: Span,
 }
 
-/// Where in the text a value, or a key, stands, and what it is.
+/// Byte range of a value or a key, with its kind.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub kind: ValueKind,
@@ -31,10 +29,9 @@ pub(super) struct Span {
     pub end: usize,
 }
 
-/// What a value is.
 #[derive(Clone, Copy)]
 pub(super) enum ValueKind {
-    /// A string whose text is what stands between its quotes.
+    /// A string without escapes.
     Plain,
     /// A string with escapes.
     Escaped,
@@ -48,17 +45,17 @@ pub(super) enum ValueKind {
 /// Why a text is not one JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScanError {
-    /// It is another value.
+    /// It is another JSON value.
     NotAnObject,
-    /// It ends too early.
+    /// The text ends within the object.
     UnexpectedEnd,
-    /// The byte here cannot follow what stands before it.
+    /// The byte at this offset cannot follow the bytes before it.
     UnexpectedByte { offset: usize },
-    /// Something stands behind the object.
+    /// Something follows the object.
     TrailingData,
 }
 
-/// The members of the object that a text is, in the order in which they were sent.
+/// Iterator over the members of the object, in the order sent.
 pub(super) struct Members<'a> {
     scanner: Scanner<'a>,
     is_first: bool,
@@ -78,7 +75,7 @@ impl<'a> Members<'a> {
         Ok(Self { scanner, is_first: true })
     }
 
-    /// The next member; nothing once the object, and the text with it, has ended.
+    /// The next member, or `None` at the end of the object and the text.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
@@ -107,7 +104,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Where in a text scanning has got to. What finds nothing leaves it at the byte that cannot stand there.
+/// Scan position. A method that returns `None` leaves it at the offending byte.
 struct Scanner<'a> {
     bytes: &'a [u8],
     offset: usize,
@@ -119,7 +116,7 @@ impl Scanner<'_> {
         self.bytes.get(self.offset).copied()
     }
 
-    /// Goes past this byte if it is the next.
+    /// Consumes `byte` if it is next.
     #[inline]
     fn eat(&mut self, byte: u8) -> Option<()> {
         if self.peek() == Some(byte) {
@@ -130,7 +127,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// What is to be said of a text that does not go on as it must.
+    /// The error at the current position.
     #[cold]
     fn error_here(&self) -> ScanError {
         if self.offset < self.bytes.len() {
@@ -153,7 +150,7 @@ impl Scanner<'_> {
         Some(Member { key: self.key()?, value: self.value()? })
     }
 
-    /// A key, with the colon behind it and the space up to its value.
+    /// A key, its colon, and the space before the value.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn key(&mut self) -> Option<Span> {
@@ -191,7 +188,7 @@ impl Scanner<'_> {
 
     #[inline]
     fn number(&mut self) -> Option<ValueKind> {
-        // A sign, or none.
+        // Optional sign.
         let _ = self.eat(b'-');
         if self.eat(b'0').is_none() {
             self.digits()?;
@@ -240,7 +237,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Up to what is not plain in a string, eight bytes at a time.
+    /// Skips the plain bytes of a string, eight at a time.
     #[inline]
     fn skip_plain(&mut self) {
         while let Some(eight) = self.bytes[self.offset..].first_chunk() {
@@ -275,13 +272,13 @@ impl Scanner<'_> {
         Some(())
     }
 
-    /// An object or an array, which is only passed over.
+    /// Skips an object or an array.
     #[cold]
     fn nested(&mut self) -> Option<ValueKind> {
-        // The bracket that ends each that is open.
+        // The closing bracket of each open object or array.
         let mut closing_brackets = Vec::new();
         loop {
-            // Here a value begins.
+            // A value begins here.
             match self.peek()? {
                 bracket @ (b'{' | b'[') => {
                     let end = if bracket == b'{' { b'}' } else { b']' };
@@ -295,12 +292,12 @@ impl Scanner<'_> {
                         continue;
                     }
                 }
-                // It begins with no bracket, so it does not come back here.
+                // No bracket, so this call does not recurse.
                 _ => {
                     self.value()?;
                 }
             }
-            // Here one has ended, or an empty one is about to.
+            // A value has ended here, or an empty object or array is about to.
             loop {
                 let Some(end) = closing_brackets.last().copied() else {
                     return Some(ValueKind::Nested);
@@ -321,11 +318,11 @@ impl Scanner<'_> {
     }
 }
 
-/// Of eight bytes, the lowest first, the high bit of each quote, backslash and control character.
+/// High-bit mask of the quotes, backslashes and control characters among eight bytes, lowest byte first.
 ///
-/// A subtraction borrows from a byte's high bit where the byte is less than what is taken from it, so each of the
-/// three sets the high bits of what it looks for, and of bytes from 0x80 on, which are plain and taken out at the end.
-/// A borrow that goes on may set the bit of a byte above too, so only the lowest bit that is set tells.
+/// A subtraction borrows from a byte's high bit if the byte is less than the subtrahend. So each of the three terms
+/// sets the high bits of its targets, and of bytes from 0x80 on, which are plain and masked out at the end. A borrow
+/// that propagates may set the bit of a higher byte too, so only the lowest set bit is meaningful.
 const fn non_plain_mask(eight: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;

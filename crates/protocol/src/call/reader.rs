@@ -1,6 +1,6 @@
-//! How a parameter of a body becomes a value: its JSON form, its presence, its own rule, in that order.
+//! Parameter reader: checks a parameter's JSON form, then its presence, then its own rule.
 //!
-//! Every refusal is 90018, starts with the parameter's name and says what would be right.
+//! Every error is 90018. Its detail starts with the parameter's name and states the rule.
 
 use std::fmt;
 
@@ -10,7 +10,6 @@ use crate::body::{Body, Value};
 use crate::error::ErrorReply;
 use crate::parameter::{JsonForm, Parameter};
 
-/// Reads the parameters of one body.
 pub(crate) struct ParameterReader<'b, 'a> {
     body: &'b Body<'a>,
 }
@@ -20,7 +19,7 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
         Self { body }
     }
 
-    /// The value of a parameter that must be there and not empty.
+    /// A parameter that must be present and not empty.
     pub(crate) fn required<T, E: fmt::Display>(
         &self,
         parameter: Parameter,
@@ -29,7 +28,7 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
         self.optional(parameter, rule)?.ok_or_else(|| ErrorReply::invalid_parameter(parameter, "is missing"))
     }
 
-    /// The value of a parameter that may be absent or empty.
+    /// A parameter that may be absent or empty.
     pub(crate) fn optional<T, E: fmt::Display>(
         &self,
         parameter: Parameter,
@@ -43,7 +42,7 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
         }
     }
 
-    /// The text of a parameter as sent, once its JSON form is right.
+    /// The raw text of a parameter, after the check of its JSON form.
     pub(crate) fn raw_text(&self, parameter: Parameter) -> Result<Option<&'b str>, ErrorReply> {
         let Some(value) = self.body.get(parameter) else {
             return Ok(None);
@@ -57,7 +56,7 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
     }
 }
 
-/// The amount that the digits of an integer write.
+/// Parses decimal digits as an amount.
 pub(crate) fn amount(digits: &str) -> Result<Amount, InvalidAmount> {
     digits.parse().map_err(|_| InvalidAmount::TooLarge).and_then(Amount::new)
 }
@@ -69,7 +68,7 @@ fn text<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
     }
 }
 
-/// The digits of an integer, which JSON allows a client to send as a number, and some send as a string.
+/// The digits of an integer, sent as a JSON number or, by some clients, as a string.
 fn integer<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
     match value {
         Value::Text(text) if text.is_empty() || is_decimal(text) => Ok(text),
@@ -85,13 +84,12 @@ fn digits_for_text<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
     integer(value).map_err(|_| FormError::NotAString(value.describe()))
 }
 
-/// Whether a text is how JSON writes an integer that is not negative: digits, no zero before others.
+/// Whether `text` is a non-negative JSON integer: digits without a leading zero.
 fn is_decimal(text: &str) -> bool {
     let only_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     only_digits && (text == "0" || !text.starts_with('0'))
 }
 
-/// What is wrong with the JSON form of a parameter.
 enum FormError<'b> {
     NotAString(&'b str),
     NotAnInteger(&'b str),

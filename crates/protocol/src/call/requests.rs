@@ -1,6 +1,6 @@
-//! The requests of the four calls: what each holds, how it is read, how it is sent.
+//! Request types of the four calls: fields, parsing, serialisation.
 //!
-//! Parameters are read in the order of the tables in `docs/protocol.md`; the first that is wrong is named.
+//! Parameters are read in the order of the tables in `docs/protocol.md`; the first wrong one is reported.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::parameter::Parameter;
 use crate::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
 use crate::values::{FreeText, InvalidValue, Pf, UnixSeconds};
 
-/// What every call says: who asks, and about which account.
+/// The common parameters: the caller and the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The player.
@@ -31,51 +31,51 @@ pub struct Caller {
     pub zone_id: ZoneId,
     /// The platform.
     pub pf: Pf,
-    /// The player's address, if the caller tells it.
+    /// The player's IP address, if sent.
     pub user_ip: Option<IpAddr>,
 }
 
 /// Gives coins to a player.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
-    /// To whom.
+    /// The caller and the account that receives.
     pub caller: Caller,
-    /// How many.
+    /// The amount.
     pub present_counts: Amount,
-    /// The order's number.
+    /// The order's number and idempotency key.
     pub bill_no: BillNo,
 }
 
-/// Asks what a player has.
+/// Reads a player's balance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetBalance {
-    /// Whose coins.
+    /// The caller and the account.
     pub caller: Caller,
 }
 
 /// Takes coins from a player.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pay {
-    /// From whom.
+    /// The caller and the account that pays.
     pub caller: Caller,
-    /// How many.
+    /// The amount.
     pub amt: Amount,
-    /// The order's number.
+    /// The order's number and idempotency key.
     pub bill_no: BillNo,
-    /// What for.
+    /// The item bought.
     pub pay_item: Option<FreeText>,
-    /// What else the caller notes.
+    /// A note.
     pub app_remark: Option<FreeText>,
 }
 
-/// Gives back what a pay took.
+/// Gives back the coins of a pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelPay {
-    /// To whom.
+    /// The caller and the account of the pay.
     pub caller: Caller,
-    /// The number of the pay.
+    /// The bill number of the pay.
     pub bill_no: BillNo,
-    /// What the pay was for.
+    /// The item of the pay.
     pub pay_item: Option<FreeText>,
 }
 
@@ -218,7 +218,6 @@ fn address(text: &str) -> Result<IpAddr, &'static str> {
     text.parse().map_err(|_| "is neither an IPv4 nor an IPv6 address, nor empty")
 }
 
-/// A parameter with the value to send.
 type SentParameter<'a> = (Parameter, Value<'a>);
 
 fn text(parameter: Parameter, value: &str) -> SentParameter<'_> {

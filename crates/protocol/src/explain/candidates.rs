@@ -1,7 +1,7 @@
-//! Every known mistake, made on a right recipe: where it was signed for, with which key, over what, by what.
+//! Candidate mistakes, each made on a valid signing scheme: other environment, key, text or hash function.
 //!
-//! The order is that of how likely a mistake is, and of two that make the same signature the earlier is told.
-//! What is done to the parameters is in `trials/order.rs` and `trials/values.rs`.
+//! The likeliest come first. Of two mistakes that make the same signature, the earlier is reported.
+//! Read next: `candidates/order.rs` and `candidates/values.rs` for the mistakes in the parameters.
 
 use std::borrow::Cow;
 
@@ -18,10 +18,10 @@ use crate::sign::{Dialect, DialectPolicy};
 mod order;
 mod values;
 
-/// The vendor's host, before which a path is signed by who forgets that only the path is.
+/// The vendor's host, which some clients sign before the path.
 const VENDOR_HOST: &str = "api.weixin.qq.com";
 
-/// Makes every known mistake until one makes what was sent.
+/// Makes the known mistakes until one reproduces the signature.
 pub(super) fn find(
     case: &SignatureCase<'_>,
     dialects: DialectPolicy,
@@ -45,7 +45,7 @@ fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mu
             }
         })?;
     }
-    // Clients that speak another dialect make the same mistakes in it.
+    // Clients of another dialect make the same mistakes in it.
     for base in base_schemes(case, dialects) {
         try_keys(case, &base, search)?;
         try_paths(case, &base, search)?;
@@ -59,7 +59,7 @@ fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mu
     SearchFlow::Continue(())
 }
 
-/// The right recipes of the accepted dialects, each text once.
+/// The valid schemes of the accepted dialects, without duplicate texts.
 fn base_schemes<'a>(case: &SignatureCase<'a>, dialects: DialectPolicy) -> Vec<SigningScheme<'a>> {
     let mut bases: Vec<SigningScheme<'a>> = Vec::new();
     for recipe in dialects.accepted().filter_map(|dialect: Dialect| case.valid_scheme(dialect)) {
@@ -70,7 +70,7 @@ fn base_schemes<'a>(case: &SignatureCase<'a>, dialects: DialectPolicy) -> Vec<Si
     bases
 }
 
-/// Another key, or the right one used wrongly.
+/// Another key, or the right key used wrongly.
 fn try_keys(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     match case.kind {
         SignatureKind::Sig => {
@@ -121,7 +121,7 @@ fn try_keys(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Sea
     SearchFlow::Continue(())
 }
 
-/// A key that is the other signature's, in the text or under it, by either name.
+/// The other signature's key: in the HMAC, in the text, or both, under either label.
 fn try_key_roles(
     key: &[u8],
     base: &SigningScheme<'_>,
@@ -187,7 +187,7 @@ const fn opposite_environment(environment: Environment) -> Environment {
     }
 }
 
-/// Tokens and signatures among what is signed, where they do not belong, or as they were not sent.
+/// Tokens and signatures signed where they do not belong, or with values that were not sent.
 fn try_proofs(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     let evidence = case.evidence;
     let bodys_token = evidence.raw_text(Parameter::AccessToken);
@@ -204,7 +204,7 @@ fn try_proofs(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut S
                 let signed = base.with_parameter(Parameter::MpSig, mp_sig);
                 search.try_scheme(&signed, || Mistake::ProofSigned(Parameter::MpSig))?;
             }
-            // Signing the same parameters twice leaves the first signatures among them.
+            // Signing the same parameter map twice leaves the first signatures in it.
             let earlier = search.sign_hex(base);
             let with_sig = base.with_parameter(Parameter::Sig, earlier.clone());
             search.try_scheme(&with_sig, || Mistake::EarlierProofSigned(Parameter::Sig))?;
@@ -245,7 +245,7 @@ fn try_proofs(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut S
     SearchFlow::Continue(())
 }
 
-/// Another function, or the right one with a slip around it.
+/// Another hash function, or a line end or base64 around the right one.
 fn try_functions(base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     use HashFunction::{HmacMd5, HmacSha1, KeyAndTextSwapped, Md5, Sha1, Sha256};
     for function in [HmacMd5, HmacSha1, Md5, Sha1, Sha256, KeyAndTextSwapped] {

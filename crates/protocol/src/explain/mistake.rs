@@ -1,6 +1,6 @@
-//! The known mistakes, in words: what was done, and what to do instead.
+//! The known mistakes, with a text for each: the mistake and its correction.
 //!
-//! No word of them is a value from the request, nor anything secret.
+//! No text holds a value of the request or a secret.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use crate::call::CallPath;
 use crate::parameter::Parameter;
 use crate::sign::Dialect;
 
-/// What a client did that makes the very signature that it sent.
+/// A client's mistake that reproduces the signature it sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// Signed with the key of this environment, which is not the one that was called.
+    /// Signed with the key of this environment, and sent to the other.
     OtherEnvironmentsKey(Environment),
     /// Signed for this environment, key and path, and sent to the other.
     OtherEnvironment(Environment),
-    /// Another path of the bank is signed than the one that was called.
+    /// Another of the bank's paths is signed.
     OtherPath(CallPath),
-    /// The right path is signed in a wrong form.
+    /// The path is signed in a wrong form.
     Path(PathForm),
-    /// Another method than POST is signed, or none.
+    /// A method other than POST is signed, or none.
     Method,
     /// `sig` is signed with the app's secret.
     AppSecretAsKey,
@@ -29,48 +29,48 @@ pub enum Mistake {
     SessionKeySignsSig,
     /// `mp_sig` is signed with the Midas key.
     MidasKeySignsMpSig,
-    /// Each signature stands in the other's place.
+    /// Each signature is sent under the other's name.
     SignaturesSwapped,
-    /// `mp_sig` is signed with the key of the player's login before this one.
+    /// `mp_sig` is signed with the key of the player's previous session.
     OldSessionKey,
     /// The session key was decoded from base64.
     SessionKeyDecoded,
-    /// The text does not end with the key.
+    /// The signed text does not end with the key.
     KeyNotInText,
-    /// The text ends with the key under another name than this signature's.
+    /// The signed text ends with the key under a wrong name.
     KeyName,
-    /// `sig` covers this one, which only `mp_sig` covers, or nothing does.
+    /// The signature covers a token or signature that it must not cover.
     ProofSigned(Parameter),
-    /// A signature of an earlier request, this one of the two, was still among the parameters.
+    /// The signature covers this signature of an earlier request.
     EarlierProofSigned(Parameter),
-    /// `mp_sig` covers the body's `access_token`, not the query's.
+    /// `mp_sig` covers the `access_token` of the body, not of the query.
     BodysAccessToken,
-    /// `mp_sig` covers `sig` in the other case of hex than was sent.
+    /// `mp_sig` covers `sig` in the other case of hex digits.
     SigInOtherCase,
-    /// The parameters are not in the order of their names.
+    /// The parameters are not sorted by name.
     Order(OrderForm),
-    /// These were sent, and are not signed.
+    /// These were sent but not signed.
     NotSigned(Vec<Parameter>),
-    /// These are signed as empty, and were not sent.
+    /// These were signed as empty but not sent.
     NotSent(Vec<Parameter>),
-    /// These integers are signed in another form than they were sent in.
+    /// These integers are signed in another form than sent.
     Number {
-        /// Which.
+        /// The integers.
         parameters: Vec<Parameter>,
-        /// As what.
+        /// The form that is signed.
         form: NumberForm,
     },
-    /// Texts are signed with the quotes of JSON around them.
+    /// Texts are signed with their JSON quotes.
     Quoted,
-    /// Texts are signed with JSON's escapes.
+    /// Texts are signed with their JSON escapes.
     EscapesSigned,
-    /// The app is strict, and this is another dialect than the documented one.
+    /// The app is strict, and the signature uses another dialect than the documented one.
     Dialect(Dialect),
     /// Values are signed percent-encoded, a space as `%20`.
     PercentEncoded,
-    /// Another function than HMAC-SHA256.
+    /// A hash function other than HMAC-SHA256.
     Function(HashFunction),
-    /// The text ends with a line end.
+    /// The signed text ends with a line end.
     LineEnd,
     /// The signature is written in base64.
     Base64,
@@ -79,60 +79,60 @@ pub enum Mistake {
 /// A wrong form of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathForm {
-    /// It is not in the text.
+    /// It is not signed.
     Missing,
-    /// The host stands before it.
+    /// With the host before it.
     WithHost,
-    /// The query follows it.
+    /// With the query after it.
     WithQuery,
-    /// Host before it and query after it.
+    /// With the host before it and the query after it.
     WithHostAndQuery,
-    /// The slash at its begin is missing, or there is one at its end.
+    /// Without the leading slash, or with a trailing one.
     Slash,
-    /// Its slashes are percent-encoded.
+    /// With percent-encoded slashes.
     Encoded,
 }
 
 /// A wrong order of the parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderForm {
-    /// The order in which the body holds them.
+    /// The order of the body.
     AsSent,
-    /// The order of the documents.
+    /// The order of the documentation.
     AsDocumented,
-    /// Sorted from the last to the first.
+    /// Sorted in descending order.
     Descending,
-    /// Sorted, but `_` after the letters.
+    /// Sorted with `_` after the letters.
     UnderscoreLast,
-    /// Sorted, but `sig` and `access_token` put around or after the others.
+    /// Sorted, but with `sig` and `access_token` before or after the others.
     ProofsApart,
-    /// Path, method and key are sorted in with the parameters.
+    /// Path, method and key are sorted in.
     SuffixSorted,
 }
 
-/// A form of an integer that is not its digits.
+/// A wrong form of an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberForm {
-    /// A fraction of this many zeros.
+    /// With a fraction of this many zeros.
     Fraction(usize),
-    /// An exponent.
+    /// With an exponent.
     Exponent,
-    /// An exponent for large numbers, a fraction for others.
+    /// As a double: large numbers with an exponent, others with a fraction.
     FractionOrExponent,
     /// In quotes.
     Quoted,
 }
 
-/// What makes a signature of a text and a key.
+/// The function that makes a signature of a text and a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashFunction {
-    /// The right one.
+    /// HMAC-SHA256, the right one.
     HmacSha256,
     /// HMAC-SHA1.
     HmacSha1,
     /// HMAC-MD5.
     HmacMd5,
-    /// HMAC-SHA256 of the key, with the text as the key.
+    /// HMAC-SHA256 with text and key swapped.
     KeyAndTextSwapped,
     /// SHA-256 of the text, without a key.
     Sha256,
@@ -143,7 +143,7 @@ pub enum HashFunction {
 }
 
 impl Mistake {
-    /// A name for programs.
+    /// Machine-readable name.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::OtherEnvironmentsKey(_) => "other-environments-key",
@@ -177,7 +177,7 @@ impl Mistake {
         }
     }
 
-    /// What to do instead: a lowercase fragment.
+    /// The correction: a lowercase fragment.
     pub fn fix(&self) -> String {
         let fix = match self {
             Self::OtherEnvironmentsKey(Environment::Live) => {
@@ -199,7 +199,7 @@ impl Mistake {
             }
             Self::SignaturesSwapped => "send each signature under its own name",
             Self::OldSessionKey => {
-                "use the session key of the player's latest login; a new login ends the one before"
+                "use the session key of the player's latest login; a new login ends the previous session"
             }
             Self::SessionKeyDecoded => {
                 "use the session key as the text it is, 24 characters, without decoding it"
@@ -213,11 +213,9 @@ impl Mistake {
             }
             Self::ProofSigned(_) => "sign the parameters alone, before any signature is among them",
             Self::EarlierProofSigned(_) => {
-                "build the parameters anew for each request, or remove both signatures first"
+                "build new parameters for each request, or remove both signatures first"
             }
-            Self::BodysAccessToken => {
-                "sign the access_token of the query; one in the body counts for nothing"
-            }
+            Self::BodysAccessToken => "sign the access_token of the query; one in the body is ignored",
             Self::SigInOtherCase => "sign `sig` in the very digits that you send",
             Self::Order(OrderForm::UnderscoreLast) => {
                 "sort by bytes: `_` comes before the letters, so app_remark before appid"
@@ -245,7 +243,7 @@ impl Mistake {
     }
 }
 
-/// A lowercase fragment that says what was done.
+/// The mistake: a lowercase fragment.
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = match self {
@@ -287,7 +285,7 @@ impl fmt::Display for Mistake {
             Self::Dialect(dialect) => {
                 return write!(
                     f,
-                    "signed in the dialect {dialect}, and this app takes the documented one only"
+                    "signed in the dialect {dialect}, but this app accepts only the documented one"
                 );
             }
             Self::PercentEncoded => "values signed percent-encoded",
@@ -350,7 +348,7 @@ impl fmt::Display for HashFunction {
     }
 }
 
-/// `a`, `a and b`, `a, b and c`, and the verb that goes on.
+/// Writes `a`, `a and b`, or `a, b and c`.
 struct ParameterList<'a>(&'a [Parameter]);
 
 impl fmt::Display for ParameterList<'_> {

@@ -1,22 +1,22 @@
-//! What may be shown of a body: documented parameters with their values, of all others the names alone.
+//! Redacted view of a body: documented parameters with their values, all others by name only.
 //!
-//! An undocumented field may be anything, a key that was sent by mistake too. A signature is cut short, for a whole
-//! one is half of a request that somebody could send.
-//! Texts are whole: whoever shows them masks what is secret first, and shortens them then.
+//! An undocumented field may hold anything, even a key sent by mistake. Signatures are shortened, because a whole one
+//! is half of a valid request.
+//! Values are not truncated: the caller masks secrets first, and truncates afterwards.
 
 use crate::body::{Body, Field};
 use crate::call::CallKind;
 use crate::parameter::Parameter;
 
-/// The most parameters that are shown of one body; no call documents half as many.
+/// Maximum number of parameters shown; no call documents half as many.
 const PARAMETERS_MAX: usize = 32;
 
-/// The parameters of a body in the order of their names.
+/// The redacted parameters of a body, sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedactedParameters {
-    /// Those that are shown.
+    /// The parameters shown.
     pub parameters: Vec<RedactedParameter>,
-    /// How many more there were.
+    /// Number of parameters left out.
     pub omitted: usize,
 }
 
@@ -25,17 +25,16 @@ pub struct RedactedParameters {
 pub struct RedactedParameter {
     /// The name on the wire.
     pub name: String,
-    /// What it was sent as: "a string", "a number", `null` …
+    /// Its JSON type: "a string", "a number", `null` …
     pub form: String,
-    /// The text that it was sent with; nothing if it is not to be shown.
+    /// Its text; `None` if it is redacted or nested.
     pub value: Option<String>,
-    /// Whether the call documents it, so that signatures cover it.
+    /// Whether the call documents it, or it is a proof.
     pub is_documented: bool,
 }
 
-/// What may be shown of `body`.
 pub(super) fn redact_body(kind: CallKind, body: &Body<'_>) -> RedactedParameters {
-    // Documented ones go first into the bound, so that no padding hides them.
+    // Documented fields come first, so that padding cannot push them out.
     let (documented, others): (Vec<_>, Vec<_>) = body.fields().partition(|field| is_documented(kind, field));
     let count = documented.len() + others.len();
     let mut shown: Vec<_> = documented
@@ -66,9 +65,9 @@ fn redact_field(kind: CallKind, field: &Field<'_>) -> RedactedParameter {
     }
 }
 
-/// The first eight digits of a signature; of what is none, only its length.
+/// The first eight digits of a signature; only the length of any other text.
 pub(super) fn shorten_signature(text: &str) -> String {
-    // Only of a whole signature: what is shorter may be a key, which is hex as well.
+    // Digits are shown of a full-length signature only: a shorter hex text may be a key.
     let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hex { format!("{}…", &text[..8]) } else { format!("({} bytes)", text.len()) }
 }

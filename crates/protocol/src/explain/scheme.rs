@@ -1,7 +1,7 @@
-//! How a signature is made, in parts that a mistake can change.
+//! Signing scheme: the making of a signature, in parts that a mistake can change.
 //!
-//! A recipe that nothing has changed makes what `sign.rs` makes; a test here holds the two together.
-//! It holds keys, so it has no `Debug` and its text is wiped.
+//! Invariant: an unchanged scheme makes the signature of `sign.rs`; a test here compares the two.
+//! A scheme holds keys, so it has no `Debug`, and its text is zeroed on drop.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,6 @@ use crate::secret::SessionKey;
 use crate::sign::Dialect;
 use crate::sign::text::signed_value;
 
-/// Which of the two signatures.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignatureKind {
     Sig,
@@ -33,7 +32,7 @@ impl SignatureKind {
         }
     }
 
-    /// What stands before the key at the end of a text.
+    /// The name before the key at the end of the signed text.
     pub(super) const fn key_label(self) -> &'static str {
         match self {
             Self::Sig => "&secret=",
@@ -42,38 +41,37 @@ impl SignatureKind {
     }
 }
 
-/// One signature to explain, and everything that may have made it.
+/// A signature to explain, with the request and the keys.
 pub(super) struct SignatureCase<'a> {
     pub(super) evidence: &'a Evidence<'a>,
     pub(super) keys: &'a AppKeys<'a>,
     pub(super) kind: SignatureKind,
-    /// The session key's bytes, as base64 decodes it.
+    /// The session key decoded from base64.
     pub(super) decoded_session_key: Option<&'a Zeroizing<Vec<u8>>>,
 }
 
-/// A parameter as a text holds it.
+/// A key and its value in a signed text.
 pub(super) type SignedPair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// A way to make a signature.
+/// All inputs of a signature.
 #[derive(Clone)]
 pub(super) struct SigningScheme<'a> {
-    /// In the order in which the text holds them.
+    /// In the order of the signed text.
     pub(super) pairs: Vec<SignedPair<'a>>,
-    /// From `&org_loc=` to before the key's label.
+    /// From `&org_loc=` to the key's label.
     pub(super) path_and_method: Cow<'a, str>,
-    /// What stands before the key that ends the text.
+    /// The name before the key at the end of the text.
     pub(super) key_label: &'static str,
-    /// The key that ends the text.
+    /// The key at the end of the text.
     pub(super) appended_key: &'a [u8],
-    /// What follows it, which is nothing.
+    /// Follows the key; empty in a valid scheme.
     pub(super) suffix: &'static str,
-    /// The key of the HMAC.
     pub(super) hmac_key: &'a [u8],
     pub(super) function: HashFunction,
 }
 
 impl<'a> SignatureCase<'a> {
-    /// The key that should have made a proof.
+    /// The right key of a signature.
     pub(super) fn key(&self, proof: SignatureKind) -> Option<&'a [u8]> {
         match proof {
             SignatureKind::Sig => Some(self.midas_key(self.evidence.path.environment)),
@@ -88,12 +86,12 @@ impl<'a> SignatureCase<'a> {
         }
     }
 
-    /// How the signature in question is made in `dialect`.
+    /// The valid scheme of the signature to explain, in `dialect`.
     pub(super) fn valid_scheme(&self, dialect: Dialect) -> Option<SigningScheme<'a>> {
         self.valid_scheme_for(self.kind, dialect)
     }
 
-    /// How `proof` is made in `dialect`; nothing if its key is not known.
+    /// The valid scheme of `proof` in `dialect`; `None` if its key is not known.
     pub(super) fn valid_scheme_for(
         &self,
         proof: SignatureKind,
@@ -137,25 +135,24 @@ pub(super) fn pair<'a>(parameter: Parameter, value: impl Into<Cow<'a, str>>) -> 
     (Cow::Borrowed(parameter.name()), value.into())
 }
 
-/// By key, in byte order.
+/// Sorts by key, in byte order.
 pub(super) fn sort_pairs(pairs: &mut [SignedPair<'_>]) {
     pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
 }
 
-/// What a text holds between the parameters and the key, called at `path`.
+/// The part of a signed text between the parameters and the key.
 pub(super) fn path_and_method(path: &str) -> String {
     format!("&org_loc={path}&method=POST")
 }
 
 impl<'a> SigningScheme<'a> {
-    /// The same without a parameter.
     pub(super) fn without_parameter(&self, parameter: Parameter) -> Self {
         let mut other = self.clone();
         other.pairs.retain(|(key, _)| *key != parameter.name());
         other
     }
 
-    /// The same with a parameter, in its place and instead of any of its name.
+    /// The scheme with a parameter inserted in name order, or replaced.
     pub(super) fn with_parameter(&self, parameter: Parameter, value: impl Into<Cow<'a, str>>) -> Self {
         let mut other = self.without_parameter(parameter);
         other.pairs.push(pair(parameter, value));
@@ -167,7 +164,7 @@ impl<'a> SigningScheme<'a> {
         self.pairs.iter().any(|(key, _)| *key == parameter.name())
     }
 
-    /// The same, with another key both in the text and under it.
+    /// The scheme with another key, both in the HMAC and in the text.
     pub(super) fn with_key(&self, key: &'a [u8]) -> Self {
         Self { hmac_key: key, appended_key: key, ..self.clone() }
     }
@@ -176,14 +173,14 @@ impl<'a> SigningScheme<'a> {
         Self { path_and_method: Cow::Owned(path_and_method(path)), ..self.clone() }
     }
 
-    /// What it costs to make, in bytes hashed; building a pair costs about as much as hashing 64.
+    /// Cost in bytes hashed. Building a pair costs about as much as hashing 64 bytes.
     pub(super) fn work_bytes(&self) -> usize {
         let pairs: usize = self.pairs.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
-        // An HMAC hashes two blocks for its key, and a block more for the digest within.
+        // An HMAC hashes two blocks for its key, and one block for the inner digest.
         pairs + self.path_and_method.len() + self.key_label.len() + self.appended_key.len() + 3 * 64
     }
 
-    /// The signature that it makes; `text` is memory to use again.
+    /// Makes the signature. `text` is a reused buffer.
     pub(super) fn digest(&self, text: &mut Zeroizing<Vec<u8>>) -> Vec<u8> {
         text.clear();
         for (number, (key, value)) in self.pairs.iter().enumerate() {
@@ -220,12 +217,11 @@ fn hmac<M: hmac::Mac + hmac::KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// The bytes that a session key's base64 stands for.
 pub(super) fn decode_session_key(key: &SessionKey) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(decode_base64(key.expose()).expect("a session key is base64"))
 }
 
-/// The bytes that base64 with its padding stands for.
+/// Decodes padded base64.
 pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {

@@ -1,4 +1,4 @@
-//! The search: recipe after recipe is made and compared, until one makes what was sent or the work is used up.
+//! Search: makes and compares scheme after scheme, until one reproduces the signature or the work limit is reached.
 
 use std::ops::ControlFlow;
 
@@ -9,21 +9,20 @@ use super::mistake::HashFunction;
 use super::scheme::{SigningScheme, decode_base64};
 use super::{Mistake, SignatureFinding};
 
-/// The most work of one search, in bytes hashed: the usual one tries some 200 texts of 1.5 KiB each, as
-/// [`SigningScheme::work_bytes`] counts, a third of it. Measured on one core: 0.15 ms usually, 3 ms at most.
+/// Work limit of one search, in bytes hashed. A typical search tries some 200 texts of 1.5 KiB each, as
+/// [`SigningScheme::work_bytes`] counts: a third of the limit. Measured on one core: typically 0.15 ms, at most 3 ms.
 const WORK_BYTES_MAX: usize = 1024 * 1024;
 
-/// Breaks off with what was found.
+/// Breaks with the finding.
 pub(super) type SearchFlow = ControlFlow<SignatureFinding>;
 
-/// How the signature was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignatureEncoding {
     Hex,
     Base64,
 }
 
-/// A search for what makes one signature.
+/// A search for the scheme of one signature.
 pub(super) struct Search {
     signature: Vec<u8>,
     encoding: SignatureEncoding,
@@ -32,7 +31,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// A search for what makes the signature that `text` writes; nothing if it is of no known length.
+    /// A search for the scheme of signature `text`; `None` if no hash function has its length.
     pub(super) fn for_signature(text: &str) -> Option<Self> {
         let (sent, writing) = match decode_hex(text) {
             Some(bytes) => (bytes, SignatureEncoding::Hex),
@@ -47,7 +46,7 @@ impl Search {
         })
     }
 
-    /// Breaks off with `mistake` if `recipe` makes what was sent, in hex.
+    /// Breaks with `mistake` if the scheme reproduces the signature in hex.
     pub(super) fn try_scheme(
         &mut self,
         recipe: &SigningScheme<'_>,
@@ -56,7 +55,7 @@ impl Search {
         self.try_scheme_in(SignatureEncoding::Hex, recipe, || SignatureFinding::Mistake(mistake()))
     }
 
-    /// Breaks off with `finding` if `recipe` makes what was sent, in this writing.
+    /// Breaks with `finding` if the scheme reproduces the signature in the given encoding.
     pub(super) fn try_scheme_in(
         &mut self,
         writing: SignatureEncoding,
@@ -76,14 +75,14 @@ impl Search {
         SearchFlow::Continue(())
     }
 
-    /// The signature of a recipe in hex, as a client would have kept it.
+    /// The scheme's signature in hex.
     pub(super) fn sign_hex(&mut self, recipe: &SigningScheme<'_>) -> String {
         self.work_left = self.work_left.saturating_sub(recipe.work_bytes());
         encode_hex(&recipe.digest(&mut self.text))
     }
 }
 
-/// In bytes.
+/// Digest length in bytes.
 const fn digest_bytes(function: HashFunction) -> usize {
     match function {
         HashFunction::HmacSha256 | HashFunction::KeyAndTextSwapped | HashFunction::Sha256 => 32,

@@ -1,7 +1,7 @@
-//! The contract of `docs/protocol.md` a second time, plainly and slowly, for the crate to be held against.
+//! Reference implementation of `docs/protocol.md`, plain and slow: the oracle of the fuzz targets.
 //!
-//! Nothing here may call what it is the judge of: bodies are read by serde's own values, texts are built from tables
-//! written again, and HMAC is made of SHA-256 as RFC 2104 has it.
+//! It must not call the code under test: serde reads the bodies, the tables are written again, and HMAC is built from
+//! SHA-256 as in RFC 2104.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,6 @@ use crate::error::ErrorCode;
 use crate::sign::dialect::SafeChars;
 use crate::sign::{Dialect, DialectPolicy, Encoding, Selection};
 
-/// A field's value, as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ReferenceValue {
     Text(String),
@@ -23,7 +22,7 @@ pub(super) enum ReferenceValue {
     Nested,
 }
 
-/// The fields of a body by their keys, or the code that refuses it.
+/// The fields of a body sorted by key, or the error code.
 pub(super) fn fields(bytes: &[u8]) -> Result<Vec<(String, ReferenceValue)>, ErrorCode> {
     if bytes.is_empty() {
         return Err(ErrorCode::EmptyPostData);
@@ -76,7 +75,7 @@ impl<'de> Deserialize<'de> for RawPairs {
     }
 }
 
-/// The text of a field that is a string, or an integer where the contract takes one for a string.
+/// The text of a string field.
 pub(super) fn text_field<'f>(fields: &'f [(String, ReferenceValue)], key: &str) -> Option<&'f str> {
     match fields.iter().find(|(known, _)| known == key)? {
         (_, ReferenceValue::Text(text)) => Some(text),
@@ -109,7 +108,7 @@ fn documented(kind: CallKind) -> &'static [&'static str] {
     }
 }
 
-/// The pairs that a dialect signs, and these besides, sorted and joined.
+/// The pairs that a dialect signs and the extra ones, sorted and joined.
 fn pairs(
     path: CallPath,
     fields: &[(String, ReferenceValue)],
@@ -161,7 +160,6 @@ fn encoded(value: &str, encoding: Encoding) -> String {
     value.bytes().map(one).collect()
 }
 
-/// The `sig` of a body.
 pub(super) fn sig(
     path: CallPath,
     fields: &[(String, ReferenceValue)],
@@ -173,7 +171,6 @@ pub(super) fn sig(
     hex(&hmac_sha256(key.as_bytes(), text.as_bytes()))
 }
 
-/// The `mp_sig` of a body.
 pub(super) fn mp_sig(
     path: CallPath,
     fields: &[(String, ReferenceValue)],
@@ -187,7 +184,7 @@ pub(super) fn mp_sig(
     hex(&hmac_sha256(key.as_bytes(), text.as_bytes()))
 }
 
-/// The first dialect in which a signature is the one that was sent.
+/// The first accepted dialect that reproduces the signature `sent`.
 pub(super) fn dialect(
     dialects: DialectPolicy,
     sent: &str,
@@ -196,7 +193,7 @@ pub(super) fn dialect(
     dialects.accepted().find(|dialect| sign(*dialect).eq_ignore_ascii_case(sent))
 }
 
-/// RFC 2104, of a key that is no longer than a block of 64 bytes.
+/// RFC 2104, for keys of at most one block (64 bytes).
 pub(super) fn hmac_sha256(key: &[u8], text: &[u8]) -> [u8; 32] {
     let padded = |with: u8| {
         let mut block = [with; 64];
@@ -211,7 +208,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
-/// The value of the first pair with this name, its escapes decoded; nothing if it is empty or not UTF-8.
+/// The first value named `name`, unescaped; `None` if it is empty or not UTF-8.
 pub(super) fn query(text: &str, name: &str) -> Option<String> {
     let value = text.split('&').find_map(|pair| match pair.find('=') {
         Some(at) => (&pair[..at] == name).then(|| &pair[at + 1..]),
@@ -236,8 +233,7 @@ pub(super) fn query(text: &str, name: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
 }
 
-/// Whether a text is 16 bytes in base64; whether the bits that no byte needs are zero does not matter to a key that is
-/// used as its text.
+/// Whether a text is 16 bytes in base64. Unused bits may be set: the key is used as text.
 pub(super) fn is_session_key(text: &str) -> bool {
     const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = text.strip_suffix("==");

@@ -1,4 +1,4 @@
-//! A client's side of replies: what a bank answered, done or refused.
+//! Reply parser of a client: success or error.
 
 use std::fmt;
 
@@ -10,46 +10,45 @@ use crate::call::Call;
 use crate::error::{ErrorCode, ExistingOrder, MISMATCH_SUFFIX};
 use crate::parameter::Parameter;
 
-/// What a bank answered.
+/// A bank's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplyOutcome<R> {
-    /// The call is done.
+    /// The call succeeded.
     Success(R),
-    /// It is not.
+    /// The bank refused the call.
     Refused(ApiError),
 }
 
-/// A refusal as a client sees it.
+/// An error reply, as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
-    /// The number, which may be one that this version does not know.
+    /// The error code, which may be unknown to this version.
     pub errcode: i32,
-    /// The words, with the request's id at their end.
+    /// The message, with the request id at its end.
     pub errmsg: String,
-    /// The order that exists, if the same one was sent again.
+    /// The existing order, if this answers an idempotent replay.
     pub existing: Option<ExistingOrder>,
 }
 
 impl ApiError {
-    /// The code, if this version knows it.
+    /// The error code, if this version knows it.
     pub fn code(&self) -> Option<ErrorCode> {
         ErrorCode::from_code(self.errcode)
     }
 
-    /// What is another in the order that has this bill number, where the bank names it: Pactolus does, the vendor's
-    /// host does not.
+    /// The parameter that differs in the existing order. Pactolus names it; the vendor's host does not.
     pub fn mismatched_parameter(&self) -> Option<Parameter> {
         let detail = self.errmsg.strip_prefix(ErrorCode::OrderExist.errmsg())?.strip_prefix(": ")?;
         detail.split_once(MISMATCH_SUFFIX).and_then(|(name, _)| Parameter::from_name(name))
     }
 }
 
-/// Why a reply's body is no answer to the call.
+/// Why a body is not a reply to the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidReply {
     /// It is not a JSON object with an `errcode`.
     NotAReply,
-    /// A field is missing, or its value is not one that it can have.
+    /// This field is missing or has an invalid value.
     Field(&'static str),
 }
 
@@ -64,7 +63,7 @@ impl fmt::Display for InvalidReply {
 
 impl std::error::Error for InvalidReply {}
 
-/// What the reply's body `json` says about a call of type `C`.
+/// Parses the body of the reply to a call of type `C`.
 pub fn parse_reply<C: Call>(json: &[u8]) -> Result<ReplyOutcome<C::Reply>, InvalidReply> {
     let fields: RawReply = serde_json::from_slice(json).map_err(|_| InvalidReply::NotAReply)?;
     if fields.errcode == 0 {
@@ -79,7 +78,7 @@ pub fn parse_reply<C: Call>(json: &[u8]) -> Result<ReplyOutcome<C::Reply>, Inval
 
 macro_rules! raw_reply {
     ($($coins:ident),*) => {
-        /// Every field that some reply has.
+        /// The fields of all replies.
         #[derive(Deserialize)]
         pub struct RawReply {
             errcode: i32,

@@ -1,41 +1,41 @@
-//! Dialects: the ways in which public clients build the text that they sign.
+//! Dialects: the variants of the signed text that public clients build.
 //!
-//! The documented one is tried first, and is the only one that a strict app accepts.
+//! The documented dialect is tried first; a strict app accepts no other.
 
 use std::fmt;
 
-/// How a client built the text that it signed.
+/// A variant of the signed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {
-    /// Which fields of the body it holds.
+    /// The fields of the body that it covers.
     pub selection: Selection,
-    /// How their values are written.
+    /// The encoding of their values.
     pub encoding: Encoding,
 }
 
-/// Which fields of a body a text holds.
+/// The fields of a body that a signed text covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// The call's documented parameters.
     Documented,
-    /// Every scalar but the proofs, undocumented ones included.
+    /// Every scalar except the proofs, undocumented fields included.
     EveryField,
-    /// The documented parameters but those whose value is `""` or `0`; never without the order's own.
+    /// The documented parameters except those with the value `""` or `0`; the order's own are always covered.
     WithoutEmpty,
 }
 
-/// How a value is written into a text.
+/// The encoding of a value in a signed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// As it is.
+    /// As sent.
     Raw,
-    /// As an HTML form sends it, the hex of its escapes in upper case.
+    /// As in an HTML form, with uppercase hex.
     FormUpper(SafeChars),
-    /// The same, the hex in lower case.
+    /// As in an HTML form, with lowercase hex.
     FormLower(SafeChars),
 }
 
-/// The marks that a form encoder leaves alone besides `-`, `.` and `_`; they do not agree on these.
+/// The characters besides `-`, `.` and `_` that a form encoder does not escape; encoders differ in these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SafeChars {
     /// `*`: browsers, Java.
@@ -48,21 +48,21 @@ pub enum SafeChars {
     StarAndBrackets,
 }
 
-/// Which dialects an app accepts: its setting.
+/// An app's setting for the dialects that it accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DialectPolicy {
-    /// All that are known.
+    /// All known dialects.
     #[default]
     Lenient,
-    /// The documented one.
+    /// The documented dialect only.
     Strict,
 }
 
 impl Dialect {
-    /// The form that the vendor documents.
+    /// The vendor's documented dialect.
     pub const DOCUMENTED: Self = Self { selection: Selection::Documented, encoding: Encoding::Raw };
 
-    /// Its name, for logs and counters; the marks left alone are not told apart.
+    /// Its name in logs and counters, without the safe characters.
     pub const fn name(self) -> &'static str {
         match (self.selection, self.encoding) {
             (Selection::Documented, Encoding::Raw) => "documented",
@@ -86,7 +86,7 @@ impl fmt::Display for Dialect {
 }
 
 impl DialectPolicy {
-    /// The accepted dialects, in the order in which they are tried.
+    /// The accepted dialects, in the order of the attempts.
     pub fn accepted(self) -> impl Iterator<Item = Dialect> {
         let accepted = match self {
             Self::Lenient => ENCODINGS.len() * SELECTIONS.len(),
@@ -124,7 +124,7 @@ impl SafeChars {
 }
 
 impl Encoding {
-    /// Writes `value` at the end of `text`.
+    /// Appends `value` to `text`.
     pub(crate) fn write(self, value: &str, text: &mut String) {
         match self {
             Self::Raw => text.push_str(value),

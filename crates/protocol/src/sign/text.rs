@@ -1,6 +1,6 @@
-//! The texts that signatures sign, up to but without the key that ends them.
+//! Signed texts of `sig` and `mp_sig`, without the key at their end.
 //!
-//! A text is made of the body as sent, never of values that were read from it.
+//! Invariant: a text is built from the raw body, never from parsed values.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::body::{Body, Field};
 use crate::call::{CallKind, CallPath};
 use crate::parameter::Parameter;
 
-/// What a shown text has in the place of a secret.
+/// Stands for a secret in a shown text.
 const MASK: &str = "***";
 
-/// A text to sign: everything but the key at its end. It can be written again, to use its memory again.
+/// A signed text without the key at its end. The buffer can be reused.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedText(String);
 
@@ -36,18 +36,18 @@ pub(super) fn mp_sig_text(
     text
 }
 
-/// The text of `sig`, to show to whoever asks why theirs does not verify: `***` stands for the key.
+/// The text of `sig` for a diagnosis: `***` stands for the key.
 pub fn masked_sig_text(path: CallPath, body: &Body<'_>, dialect: Dialect) -> String {
     sig_text(path, body, dialect).0 + MASK
 }
 
-/// The text of `mp_sig` to show, with `***` for the access token and for the session key.
+/// The text of `mp_sig` for a diagnosis: `***` stands for the access token and for the session key.
 pub fn masked_mp_sig_text(path: CallPath, body: &Body<'_>, dialect: Dialect, sig: &str) -> String {
     mp_sig_text(path, body, dialect, sig, MASK).0 + MASK
 }
 
 impl SignedText {
-    /// Room for the usual request and its proofs; more only costs a second allocation.
+    /// Capacity for the usual request and its proofs; a longer one costs a second allocation.
     pub(super) fn preallocated() -> Self {
         Self(String::with_capacity(512))
     }
@@ -76,7 +76,7 @@ impl SignedText {
         &self.0
     }
 
-    /// Sorted pairs, what `proof` tells of the proofs among them, then path and `ending`.
+    /// Writes the sorted pairs, with the proofs that `proof` returns among them, then the path and `ending`.
     fn write<'b>(
         &mut self,
         path: CallPath,
@@ -108,7 +108,7 @@ impl SignedText {
         }
     }
 
-    /// A pair of what is no parameter, which only some dialects sign.
+    /// Writes the pair of an undocumented field, which only some dialects sign.
     fn write_undocumented_pair(&mut self, key: &str, value: &str, dialect: Dialect) {
         if !self.0.is_empty() {
             self.0.push('&');
@@ -119,14 +119,14 @@ impl SignedText {
     }
 }
 
-/// Only how long it is: a text may hold the access token.
+/// Redacted to its length: a text may hold the access token.
 impl fmt::Debug for SignedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignedText({} bytes)", self.0.len())
     }
 }
 
-/// The value of a field, if a text of this selection holds it.
+/// The value of a field, if the selection covers it.
 #[inline]
 pub(crate) fn signed_value(field: Field<'_>, kind: CallKind, selection: Selection) -> Option<&str> {
     let documented = field.parameter.filter(|parameter| kind.documents(*parameter));

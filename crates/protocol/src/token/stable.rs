@@ -1,34 +1,34 @@
-//! `POST /cgi-bin/stable_token`: the same token for as long as it lives.
+//! `POST /cgi-bin/stable_token`: returns the same token until it expires.
 
 use crate::body::{Body, Value};
 use crate::credentials::{Credentials, GrantType};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
 
-/// Where a stable token is asked for, with POST.
+/// POST endpoint of stable access tokens.
 pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
 
-/// What `POST /cgi-bin/stable_token` asks. [`TokenReply`](super::TokenReply) answers it.
+/// Request for a stable token. [`TokenReply`](super::TokenReply) answers it.
 #[derive(Clone, Debug)]
 pub struct StableTokenRequest {
-    /// The app that wants the token.
+    /// The requesting app.
     pub credentials: Credentials,
-    /// When it wants another than the one it has.
+    /// When to replace the current token.
     pub refresh: RefreshMode,
 }
 
 /// When a stable token is replaced: the parameter `force_refresh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshMode {
-    /// Once it is over.
+    /// After it has expired.
     WhenExpired,
-    /// Now; the one before is good no longer.
+    /// Now; the current token becomes invalid at once.
     Force,
 }
 
 impl StableTokenRequest {
-    /// The request in a body: 47001 for a value of another type, then [`Credentials`] as in a query. `null` is what
-    /// clients send for what they leave out.
+    /// Reads a body. Errors: 47001 for a value of another type, then those of [`Credentials`] in a query. `null`
+    /// counts as absent, because clients send it for values they leave out.
     pub fn from_body(body: &Body<'_>) -> Result<Self, ErrorReply> {
         let refresh = match body.field("force_refresh") {
             None | Some(Value::Literal("false" | "null")) => RefreshMode::WhenExpired,

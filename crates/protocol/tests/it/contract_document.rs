@@ -1,4 +1,4 @@
-//! `docs/protocol.md` holds what the tables of the code hold.
+//! `docs/protocol.md` agrees with the tables of the code.
 
 use pactolus_protocol::{BODY_BYTES_MAX, CallKind, CallPath, DialectPolicy, ErrorCode, Parameter};
 

@@ -1,4 +1,4 @@
-//! What a lenient and a strict app accept, and the near misses that neither does.
+//! Dialects that a lenient and a strict app accept, and near misses that both reject.
 
 use pactolus_protocol::sign::dialect::SafeChars;
 use pactolus_protocol::sign::{self, Encoding, Selection};
@@ -14,7 +14,7 @@ use crate::samples::{
 
 type VerifyResult = Result<(Dialect, Option<Dialect>), ErrorReply>;
 
-/// What a body called live verifies as under the samples' keys.
+/// Verifies a body sent to the live path, with the keys of `samples`.
 fn verify<C: Call>(json: &str, dialects: DialectPolicy, mp_sig: MpSig) -> VerifyResult {
     let body = Body::parse(json.as_bytes())?;
     let received = UnverifiedCall::<C>::read(Environment::Live, &body, mp_sig)?;
@@ -26,7 +26,7 @@ fn code(verified: VerifyResult) -> ErrorCode {
     verified.unwrap_err().code()
 }
 
-/// Fields in which no two dialects sign the same text.
+/// Fields for which no two dialects build the same signed text.
 fn distinguishing_fields() -> String {
     format!(r#"{PAY},"user_ip":"","trace":"x y~*!","flag":true,"none":null,"deep":{{"amt":9}}"#)
 }
@@ -90,7 +90,7 @@ fn sig_and_mp_sig_may_use_different_dialects() {
     assert_eq!(verified, (every, Some(Dialect::DOCUMENTED)));
 }
 
-/// A signer that forgot a parameter of the order signs a text of the others; nobody may accept it.
+/// A signature that omits a parameter of the order must never verify.
 #[test]
 fn signature_must_cover_order_parameters() {
     for forgotten in [r#","bill_no":"BillNo_123""#, r#","present_counts":233"#] {
@@ -115,7 +115,7 @@ fn assert_omitted_field_is_rejected<C: Call>(path: pactolus_protocol::CallPath, 
             ErrorCode::SigError,
             "{omitted}"
         );
-        // Nor may the parameter be missing from the body too.
+        // The parameter may not be missing from the body either.
         let sent = with_proofs(fields, &sig, &mp_sig);
         assert_eq!(code(verify::<C>(&sent, DialectPolicy::Lenient, MpSig::Off)), ErrorCode::InvalidParameter);
     }
@@ -159,7 +159,7 @@ fn mp_sig_covers_the_query_token_not_the_body_token() {
 
 #[test]
 fn signature_covers_raw_values() {
-    // Escapes are decoded, digits in a string and a numeric zone are signed as their digits.
+    // Escapes are decoded. Digits in a string and a numeric zone are signed as digits.
     let sent = PRESENT
         .replace("wx1234567", r"\u0077x1234567")
         .replace("1507530737", r#""1507530737""#)
@@ -169,7 +169,7 @@ fn signature_covers_raw_values() {
     let proofs = &plain[plain.find(r#","sig""#).unwrap()..];
     verify::<Present>(&format!("{{{sent}{proofs}"), DialectPolicy::Strict, MpSig::Required).unwrap();
 
-    // An address has many spellings; the one that was sent is signed.
+    // An address has many spellings; the raw one is signed.
     let spelled = format!(r#"{PRESENT},"user_ip":"0:0:0:0:0:0:0:1""#);
     let json = signed(LIVE_PRESENT, &spelled, Dialect::DOCUMENTED);
     verify::<Present>(&json, DialectPolicy::Strict, MpSig::Required).unwrap();

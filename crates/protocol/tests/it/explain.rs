@@ -1,6 +1,6 @@
-//! The search for a mistake: what it says when there is none, and what it costs at most.
+//! The search for a mistake: its result without a known mistake, and its work limit.
 //!
-//! That each mistake is named is tested through HTTP, in the server's `tests/it/explain.rs`.
+//! The server's `tests/it/explain.rs` tests each mistake through HTTP.
 
 use pactolus_protocol::explain::{AppKeys, NumberForm};
 use pactolus_protocol::{
@@ -32,7 +32,7 @@ fn dialect_is_a_mistake_only_under_strict() {
     for dialect in DialectPolicy::Lenient.accepted() {
         let json = signed(LIVE_PAY, PAY, dialect);
         let (sig, mp_sig) = explain_both(LIVE_PAY, &json, DialectPolicy::Lenient);
-        // Of dialects that write the same text, the first is told.
+        // Of dialects with the same text, the first is reported.
         assert!(matches!(sig, SignatureFinding::Verified(_)), "{dialect}: {sig}");
         assert_eq!(sig, mp_sig);
         let (sig, mp_sig) = explain_both(LIVE_PAY, &json, DialectPolicy::Strict);
@@ -56,8 +56,8 @@ fn missing_signature_is_unknown() {
     }
 }
 
-/// Found by the fuzzer: a body whose `ts` is a text made the search panic, and with it `pactolus explain`, where it
-/// took the first digit of what has none. What is no integer is not taken for one now.
+/// Regression, found by the fuzzer: a body with a text in `ts` made the search, and so `pactolus explain`, panic on
+/// the first digit of a text without digits. The search now skips values that are not integers.
 #[test]
 fn non_integer_in_a_number_field_does_not_panic() {
     for value in ["\"宝\"", "\"\"", "\"1宝\"", "1.5", "-1"] {
@@ -72,7 +72,7 @@ fn non_integer_in_a_number_field_does_not_panic() {
 
 #[test]
 fn longest_texts_stay_within_the_work_limit() {
-    // Of 1,024 bytes each, and of such as every encoder writes otherwise.
+    // 1,024 bytes each, of characters that the encoders encode differently.
     let long = |text: &str| text.repeat(1024 / text.len());
     let fields = PAY.replace("宝剑 (small)", &long("宝 *~!")).replace("a/b first buy!~", &long("~/ *"));
     let floats = fields.replace(r#""amt":5"#, r#""amt":5.0"#);

@@ -1,4 +1,4 @@
-//! The protocol from outside: vectors, dialects, parameters, replies, and the prose of the contract.
+//! The protocol from outside: vectors, dialects, parameters, replies, and the contract document.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Every parameter: what is accepted, what is refused, and the words of each refusal.
+//! Every parameter: accepted values, rejected values, and the text of each error.
 
 use pactolus_protocol::parameter::Presence;
 use pactolus_protocol::{
@@ -33,7 +33,7 @@ fn read_kind(kind: CallKind, fields: &Map<String, Value>) -> Result<(), ErrorRep
     }
 }
 
-/// The tables of parameters say what is signed; the requests must read just those.
+/// The parameter tables define the signed fields; the requests must read exactly those.
 #[test]
 fn parameter_table_says_required_and_optional() {
     for kind in CallKind::ALL {
@@ -76,7 +76,7 @@ fn missing_or_non_string_proof_is_invalid_parameter() {
     }
 }
 
-/// Each case: what is sent for a parameter, as JSON, and what is said about it; nothing if it is accepted.
+/// Each case: a parameter, its JSON value, and the error detail; empty if it is accepted.
 #[rustfmt::skip] // One case a line.
 const CASES: &[(&str, &str, &str)] = &[
     ("present_counts", "1", ""),
@@ -142,7 +142,7 @@ fn invalid_value_error_names_parameter_and_rule() {
     for (name, value, problem) in CASES {
         let mut fields = sample(CallKind::Present);
         fields.remove(*name);
-        // Built as text, because a `Value` would not keep the digits as written.
+        // Built as text, because a `Value` would not keep the raw digits.
         let rest = serde_json::to_string(&fields).unwrap();
         let sent = format!(r#"{{"{name}":{value},{}"#, &rest[1..]);
         let body = Body::parse(sent.as_bytes()).unwrap();

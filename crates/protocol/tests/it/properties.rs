@@ -1,4 +1,4 @@
-//! For any bytes: no panic. For any valid call: signed, read and verified, it is itself.
+//! Property tests: no input panics, and every valid call survives signing, reading and verification.
 
 use pactolus_protocol::{
     Body, Call, Caller, CancelPay, Dialect, DialectPolicy, FreeText, GetBalance, MpSig, Pay, Pf, Present,
@@ -43,7 +43,7 @@ fn caller() -> impl Strategy<Value = Caller> {
     )
 }
 
-/// What `signed_body` sends, the server reads, verifies, and finds to be the call.
+/// The server reads and verifies the call that `signed_body` sends.
 fn assert_round_trip<C: Call + PartialEq + std::fmt::Debug>(call: &C, environment: Environment) {
     let json = signed_body(call, environment, &midas_key(), Some((&session_key(), &token())));
     let body = Body::parse(json.as_bytes()).unwrap();
@@ -55,7 +55,7 @@ fn assert_round_trip<C: Call + PartialEq + std::fmt::Debug>(call: &C, environmen
     assert_every_dialect_verifies::<C>(&json, environment);
 }
 
-/// A client that signs the same body in any dialect is accepted by a lenient app.
+/// A lenient app accepts the same body signed in any dialect.
 fn assert_every_dialect_verifies<C: Call>(json: &str, environment: Environment) {
     let unsigned = format!("{}}}", &json[..json.find(r#","sig":""#).unwrap()]);
     let body = Body::parse(unsigned.as_bytes()).unwrap();
@@ -101,7 +101,7 @@ proptest! {
         let _ = Body::parse(&bytes);
     }
 
-    /// Bytes near a body: the vendor's example with some of them replaced.
+    /// Corrupted bodies: a sample with some bytes replaced.
     #[test]
     fn corrupted_body_does_not_panic(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),

@@ -1,4 +1,4 @@
-//! Replies byte for byte, and read back.
+//! Replies byte for byte, and their round trip.
 
 use pactolus_protocol::reply::{ApiError, InvalidReply, error_to_json, parse_reply, to_json};
 use pactolus_protocol::{
@@ -19,7 +19,6 @@ fn rid() -> Rid {
     Rid::new(UnixMillis::new(1_507_530_737_000), 0x0123_4567_89ab_cdef)
 }
 
-/// The reply is written as `json`, and `json` is read as the reply.
 fn assert_round_trip<C: Call<Reply = R>, R: Reply + PartialEq + std::fmt::Debug>(reply: R, json: &str) {
     assert_eq!(String::from_utf8(to_json(&reply)).unwrap(), json);
     assert_eq!(parse_reply::<C>(json.as_bytes()), Ok(ReplyOutcome::Success(reply)));

@@ -1,4 +1,4 @@
-//! The values of the vendor's example, and bodies signed in any dialect.
+//! Sample values of the vendor's example, and bodies signed in any dialect.
 
 use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Dialect, MidasKey, SessionKey, sign};
 use pactolus_types::Environment;
@@ -23,7 +23,7 @@ pub(crate) fn token() -> AccessToken {
     AccessToken::new("ACCESSTOKEN").unwrap()
 }
 
-/// A body of these fields with both signatures, made by the samples' keys in `dialect`.
+/// A body of `fields` with both signatures in `dialect`.
 pub(crate) fn signed(path: CallPath, fields: &str, dialect: Dialect) -> String {
     let unsigned = format!("{{{fields}}}");
     let body = Body::parse(unsigned.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Known answers: some published by the vendor and by independent clients, the others derived from those.
+//! Test vectors: some published by the vendor and by independent clients, the others derived from those.
 
 use pactolus_protocol::{
     AccessToken, Body, Call, CallKind, CallPath, CancelPay, Dialect, DialectPolicy, ErrorCode, GetBalance,

@@ -522,7 +522,7 @@ async fn every_mistake_in_mp_sig_is_named() {
     assert_eq!(told["findings"][1]["name"], "login-replaced");
     assert_eq!(
         told["findings"][1]["finding"],
-        "a newer login replaced the one before at 2017-10-09T06:32:17Z"
+        "a newer login replaced this session at 2017-10-09T06:32:17Z"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The parameters in a wrong order.
+//! Mistakes in the order of the parameters.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -10,7 +10,7 @@ use super::super::search::{Search, SearchFlow};
 use crate::call::CallKind;
 use crate::parameter::Parameter;
 
-/// Every order but the right one.
+/// Every wrong order.
 pub(super) fn try_orders(
     case: &SignatureCase<'_>,
     base: &SigningScheme<'_>,
@@ -26,7 +26,7 @@ pub(super) fn try_orders(
         (in_the_example, OrderForm::AsDocumented),
     ] {
         let mut sorted = base.clone();
-        // A body may hold a thousand fields, so that a walk for each would be a million steps.
+        // A body may hold a thousand fields: a linear search for each would take a million steps.
         let places: HashMap<_, _> = order.into_iter().zip(0..).collect();
         sorted.pairs.sort_by_cached_key(|(key, _)| places.get(&**key).copied().unwrap_or(usize::MAX));
         search.try_scheme(&sorted, || Mistake::Order(form))?;
@@ -43,7 +43,7 @@ pub(super) fn try_orders(
     try_suffix_sorted(case, base, search)
 }
 
-/// The documents' two orders: that of the tables, and that of the vendor's example, where the bill number is last.
+/// The two documented orders: that of the tables, and that of the vendor's example, with the bill number last.
 fn documented_orders(kind: CallKind) -> [Vec<&'static str>; 2] {
     let table: Vec<_> = kind.parameters().map(|(parameter, _)| parameter.name()).collect();
     let mut example = table.clone();
@@ -55,7 +55,7 @@ fn documented_orders(kind: CallKind) -> [Vec<&'static str>; 2] {
     [table, example]
 }
 
-/// `access_token` and `sig` of an `mp_sig` before or after the others.
+/// `access_token` and `sig` of an `mp_sig` before or after the other parameters.
 fn try_proof_positions(
     proof: SignatureKind,
     ordered: &SigningScheme<'_>,
@@ -84,7 +84,7 @@ fn try_proof_positions(
     SearchFlow::Continue(())
 }
 
-/// Path, method and key as if they were parameters.
+/// Path, method and key sorted in as parameters.
 fn try_suffix_sorted(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     let Ok(key) = std::str::from_utf8(base.appended_key) else { return SearchFlow::Continue(()) };
     let mut pairs = base.pairs.clone();

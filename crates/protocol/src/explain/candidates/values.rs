@@ -1,4 +1,4 @@
-//! Parameters left out or added, and values signed in another form than they were sent in.
+//! Mistakes in the set of parameters and in the form of their values.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,7 +9,6 @@ use super::super::scheme::{SignatureCase, SignedPair, SigningScheme};
 use super::super::search::{Search, SearchFlow};
 use crate::parameter::{JsonForm, Parameter, Presence};
 
-/// What a call may do without.
 const OPTIONAL: [Parameter; 3] = [Parameter::UserIp, Parameter::PayItem, Parameter::AppRemark];
 
 /// A parameter sent but not signed, or signed but not sent.
@@ -29,7 +28,7 @@ pub(super) fn try_fields(
     for (parameter, _) in needed {
         search.try_scheme(&base.without_parameter(parameter), || Mistake::NotSigned(vec![parameter]))?;
     }
-    // What is sent, and is not a parameter of this call, was sent all the same.
+    // A parameter of another call may still have been sent.
     let absent: Vec<_> =
         absent.into_iter().filter(|parameter| case.evidence.raw_text(*parameter).is_none()).collect();
     for added in subsets(&absent) {
@@ -40,7 +39,7 @@ pub(super) fn try_fields(
     SearchFlow::Continue(())
 }
 
-/// Every set of some of these, small ones first.
+/// Every non-empty subset, small ones first.
 fn subsets(of: &[Parameter]) -> Vec<Vec<Parameter>> {
     let chosen = |bits: usize| {
         let is_in = move |index: usize| bits >> index & 1 == 1;
@@ -51,7 +50,7 @@ fn subsets(of: &[Parameter]) -> Vec<Vec<Parameter>> {
     sets
 }
 
-/// An integer that was made a float or a text on its way into the text.
+/// An integer signed as a float or in quotes.
 pub(super) fn try_number_forms(
     _case: &SignatureCase<'_>,
     base: &SigningScheme<'_>,
@@ -59,7 +58,7 @@ pub(super) fn try_number_forms(
 ) -> SearchFlow {
     let integers: Vec<_> =
         Parameter::ALL.iter().copied().filter(|parameter| parameter.form() == JsonForm::Integer).collect();
-    // Whoever explains a body by hand may have one that holds something else there.
+    // The body was not validated, so the field may hold something else.
     let is_integer = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let holds_one = |parameter: &Parameter| {
         base.pairs.iter().any(|(key, value)| *key == parameter.name() && is_integer(value))
@@ -95,7 +94,7 @@ fn number_forms() -> Vec<(NumberForm, NumberFormatter)> {
             ));
         }
     }
-    // Java writes a double below ten million with a fraction, and others with an exponent.
+    // Java writes a double below ten million with a fraction, and a larger one with an exponent.
     forms.push((
         NumberForm::FractionOrExponent,
         Box::new(|digits| {
@@ -106,7 +105,7 @@ fn number_forms() -> Vec<(NumberForm, NumberFormatter)> {
     forms
 }
 
-/// `1507530737` as `1.507530737e9`; `fraction` goes where no digit follows the first.
+/// `1507530737` as `1.507530737e9`; `fraction` is used if no digit but zeros follows the first.
 fn format_exponent(digits: &str, letter: &str, width: usize, fraction: &str) -> String {
     let (first, rest) = digits.split_at(1);
     let rest = rest.trim_end_matches('0');
@@ -115,7 +114,7 @@ fn format_exponent(digits: &str, letter: &str, width: usize, fraction: &str) -> 
     format!("{mantissa}{letter}{exponent:0width$}")
 }
 
-/// Texts in quotes, with escapes, percent-encoded.
+/// Texts in quotes, with JSON escapes, or percent-encoded.
 pub(super) fn try_text_forms(
     case: &SignatureCase<'_>,
     base: &SigningScheme<'_>,
@@ -153,7 +152,7 @@ fn quote(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// As encoders write JSON that is ASCII only.
+/// As an ASCII-only JSON encoder writes it.
 fn escape_non_ascii(text: &str, slash: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
