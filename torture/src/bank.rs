@@ -1,6 +1,6 @@
-//! The built executable: started in a folder of its own, told apart by where it listens, and killed.
+//! The built `pactolus` executable as a child process, in a folder of its own.
 //!
-//! What it logs is kept in the folder, a file for each node; a panic in it is a failure, whoever met it.
+//! Each node logs to a file in that folder. A panic in any log is a failure of the attack.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader};
@@ -14,17 +14,17 @@ use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
-/// How long a bank may take to listen, with what it has to recover; far more than it takes.
+/// Longest time until a bank listens, recovery included; far more than it takes.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A folder with a bank's configuration, and the executable that serves it.
+/// A bank's folder with its configuration, and the executable that serves it.
 #[derive(Clone)]
 pub(crate) struct Bank {
     folder: PathBuf,
     pactolus: PathBuf,
 }
 
-/// What `pactolus audit` found.
+/// JSON report of `pactolus audit`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AuditReport {
     pub(crate) clean: bool,
@@ -34,22 +34,21 @@ pub(crate) struct AuditReport {
 }
 
 impl Bank {
-    /// A bank in `folder`, configured like this.
+    /// Writes `config` to `folder`.
     pub(crate) fn new(folder: &Path, pactolus: &Path, config: &str) -> anyhow::Result<Self> {
         let pactolus = fs::canonicalize(pactolus).with_context(|| {
-            format!("there is no {}: build it, or say with --pactolus where it is", pactolus.display())
+            format!("{} does not exist: build it, or pass its path with --pactolus", pactolus.display())
         })?;
         fs::create_dir_all(folder)?;
         fs::write(folder.join("pactolus.toml"), config)?;
         Ok(Self { folder: folder.to_owned(), pactolus })
     }
 
-    /// Where it is.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// `pactolus` with `arguments`, in this folder, and with nothing in its environment that tells it anything.
+    /// `pactolus` with `arguments`, in this folder, and without environment variables that configure it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.pactolus);
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
@@ -63,12 +62,12 @@ impl Bank {
         command
     }
 
-    /// Serves it by one node, as the configuration says.
+    /// Starts one node as configured and waits until it listens.
     pub(crate) fn serve(&self) -> anyhow::Result<Node> {
         self.start_node(0, &[], &[])?.wait_until_listening()
     }
 
-    /// Begins to serve as node number `node`.
+    /// Starts node number `node` without waiting until it listens.
     pub(crate) fn start_node(
         &self,
         node: usize,
@@ -87,7 +86,7 @@ impl Bank {
                 if let Some(address) =
                     line.strip_prefix("listening on http://").and_then(|it| it.parse().ok())
                 {
-                    // Whoever started it may have killed it and gone.
+                    // The receiver is gone if the node was killed while it started.
                     let _ = sender.send(address);
                 }
             }
@@ -99,14 +98,14 @@ impl Bank {
         self.folder.join(format!("node-{node}.log"))
     }
 
-    /// Proves the books. An embedded store must not be served meanwhile.
+    /// Runs `pactolus audit`; findings are an error. An embedded store must not be served meanwhile.
     pub(crate) fn audit(&self) -> anyhow::Result<AuditReport> {
         let output = self.command(&["audit", "--output", "json"]).output()?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         let audited: AuditReport = serde_json::from_slice(&output.stdout).with_context(|| {
-            format!("the audit said {}: {stderr}", String::from_utf8_lossy(&output.stdout))
+            format!("the audit printed {}: {stderr}", String::from_utf8_lossy(&output.stdout))
         })?;
-        ensure!(audited.clean && output.status.success(), "the books are wrong: {:?}", audited.findings);
+        ensure!(audited.clean && output.status.success(), "the audit has findings: {:?}", audited.findings);
         Ok(audited)
     }
 
@@ -117,7 +116,7 @@ impl Bank {
         Ok(())
     }
 
-    /// The errors that its nodes have logged so far; warnings, such as that a crash has cut a batch, are none.
+    /// Errors in the nodes' logs so far. Warnings do not count, such as the one for a batch that a crash truncated.
     pub(crate) fn logged_errors(&self) -> anyhow::Result<Vec<String>> {
         self.log_lines_matching(|line| line.contains(" ERROR ") || line.contains("panicked"))
     }
@@ -135,7 +134,7 @@ impl Bank {
     }
 }
 
-/// A process, killed when it is dropped.
+/// A child process, killed on drop.
 struct Process(Child);
 
 impl Process {
@@ -147,12 +146,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An error says that it ended already.
+        // An error means that the process has exited already.
         let _ = self.kill();
     }
 }
 
-/// A bank that does not listen yet.
+/// A node that does not listen yet.
 pub(crate) struct StartingNode {
     process: Process,
     address: Receiver<SocketAddr>,
@@ -160,57 +159,55 @@ pub(crate) struct StartingNode {
 }
 
 impl StartingNode {
-    /// Waits until it listens.
     pub(crate) fn wait_until_listening(self) -> anyhow::Result<Node> {
         let Self { process, address, log } = self;
         let address = address.recv_timeout(LISTEN_TIMEOUT).with_context(|| {
             let log_text = fs::read_to_string(&log).unwrap_or_default();
             let last: Vec<&str> = log_text.lines().rev().take(5).collect();
-            format!("the bank does not listen; the last of {} is {last:#?}", log.display())
+            format!("the bank does not listen; the last lines of {} are {last:#?}", log.display())
         })?;
         Ok(Node { process, address })
     }
 
-    /// Kills it wherever it is after so long.
+    /// Kills the process after `wait`, at whatever stage of its start.
     pub(crate) fn kill_after(mut self, wait: Duration) -> anyhow::Result<()> {
         std::thread::sleep(wait);
         Ok(self.process.kill()?)
     }
 }
 
-/// A bank that is served.
+/// A node that listens.
 pub(crate) struct Node {
     process: Process,
     pub(crate) address: SocketAddr,
 }
 
 impl Node {
-    /// The number of the process.
     pub(crate) fn pid(&self) -> u32 {
         self.process.0.id()
     }
 
-    /// Fails if it has ended by itself.
+    /// Fails if the process has exited on its own.
     pub(crate) fn ensure_running(&mut self) -> anyhow::Result<()> {
         match self.process.0.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("the bank ended by itself ({status})"),
+            Some(status) => bail!("the bank exited on its own ({status})"),
         }
     }
 
-    /// Kills it, with SIGKILL, and waits until it is no more.
+    /// Sends SIGKILL and waits until the process is gone.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.ensure_running()?;
         Ok(self.process.kill()?)
     }
 
-    /// Asks it to end, as a service manager does, and waits until it has, in order.
+    /// Sends SIGTERM, as a service manager does, and waits for a graceful shutdown.
     pub(crate) fn terminate(&mut self) -> anyhow::Result<()> {
         self.ensure_running()?;
         let pid = Pid::from_raw(i32::try_from(self.pid())?).context("a process has a number")?;
         kill_process(pid, Signal::TERM)?;
         let ended = self.process.0.wait()?;
-        ensure!(ended.success(), "asked to end, the bank ended with {ended}");
+        ensure!(ended.success(), "after SIGTERM the bank exited with {ended}");
         Ok(())
     }
 }

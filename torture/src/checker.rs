@@ -1,9 +1,9 @@
-//! The witness: draws orders and records, sends them to a store, remembers what was answered, and says of a store
-//! that was opened again whether it has kept its promise.
+//! Checker of an embedded store: generates orders and records, posts them, remembers every answer, and verifies a
+//! reopened store against those answers.
 //!
-//! It knows what is right by itself: it hands the orders that the store shows, account by account, to the ledger's
-//! [`Model`], which has to make the very same receipts of them, and holds what was answered against those. From there
-//! on store and model get the same orders, and have to answer the same.
+//! The oracle is independent of the store. The checker replays the orders of every statement, account by account,
+//! into the ledger's [`Model`], which must make the same receipts, and compares the acknowledged receipts with those.
+//! Then store and model get the same further orders and must answer the same.
 
 mod baseline;
 mod orders;
@@ -23,19 +23,19 @@ pub(crate) use self::baseline::Baseline;
 pub(crate) use self::orders::OrdersWorkload;
 pub(crate) use self::records::RecordsWorkload;
 
-/// How many orders that were answered long ago are sent again at a check.
+/// Orders acknowledged long ago that a check posts again.
 const OLD_ORDERS_RESENT: usize = 8;
-/// How much of a statement is read at once.
+/// Statement page size, in receipts.
 const PAGE_LEN: usize = 64;
 
-/// What was sent to a store, and what it answered.
+/// Everything posted to a store, and its answers.
 pub(crate) struct Checker {
     pub(crate) orders: OrdersWorkload,
     pub(crate) records: RecordsWorkload,
     log: Mutex<CheckerLog>,
 }
 
-/// An order's name. A cancel has the bill number of its pay.
+/// Identity of an order. A cancel has the bill number of its pay.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct OrderId {
     bill: BillKey,
@@ -50,42 +50,39 @@ impl OrderId {
 
 #[derive(Default)]
 struct CheckerLog {
-    /// All that was sent.
+    /// Every order ever posted.
     sent: BTreeMap<OrderId, Vec<Order>>,
-    /// What was answered: these orders stand, with these receipts.
+    /// Receipts of acknowledged orders.
     acknowledged: BTreeMap<OrderId, Receipt>,
-    /// Those of them whose answer said that they were applied at that moment.
+    /// Acknowledged orders whose answer was `Applied`, not `Replayed`.
     applied: BTreeSet<OrderId>,
-    /// What was acknowledged since the last check.
     acknowledged_since_check: Vec<Order>,
-    /// What was sent and not answered since.
+    /// Orders posted without an answer since the last check.
     unanswered: Vec<Order>,
-    /// Answers that contradict each other.
     contradictions: Vec<String>,
     stats: CheckerStats,
 }
 
-/// What came about.
+/// Counts over all checks.
 #[derive(Clone, Copy, Default, Debug, serde::Serialize)]
 pub(crate) struct CheckerStats {
-    /// Orders that were acknowledged.
+    /// Orders acknowledged.
     pub(crate) acknowledged: u64,
-    /// Orders that were sent and not answered.
+    /// Orders posted without an answer.
     pub(crate) unanswered: u64,
-    /// Those of them that were there afterwards.
+    /// Unanswered orders that the store had applied.
     pub(crate) unanswered_there: u64,
-    /// Answers that said that an order had been applied before.
+    /// Idempotent replays.
     pub(crate) replayed: u64,
-    /// Orders that were refused by the rule.
+    /// Orders refused by a rule of the ledger.
     pub(crate) refused: u64,
-    /// Orders that were looked for and found, over all checks.
+    /// Acknowledged orders looked up and found, over all checks.
     pub(crate) looked_for: u64,
-    /// How often a store was held against what was answered.
+    /// Checks of a reopened store.
     pub(crate) checks: u64,
 }
 
 impl CheckerStats {
-    /// These and others.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             acknowledged: self.acknowledged + other.acknowledged,
@@ -108,12 +105,11 @@ impl Checker {
         self.log.lock().expect("nothing panics while it writes the log")
     }
 
-    /// What came about so far.
     pub(crate) fn stats(&self) -> CheckerStats {
         self.log().stats
     }
 
-    /// Posts an order and remembers the answer; gives back what kept it from being answered.
+    /// Posts an order and records its answer. The error is the one that left the order unanswered.
     pub(crate) fn post(
         &self,
         store: &EmbeddedStore,
@@ -142,9 +138,9 @@ impl Checker {
         Ok(())
     }
 
-    /// Whether a store that was opened again is as it has to be. Nobody else uses it meanwhile.
+    /// Verifies a reopened store. The checker must be its only user meanwhile.
     pub(crate) fn check(&self, store: &EmbeddedStore) -> anyhow::Result<()> {
-        let audit = block_on(store.audit()).context("the audit cannot go on")?;
+        let audit = block_on(store.audit()).context("the audit cannot run")?;
         ensure!(audit.is_clean(), "the audit found: {:?}", audit.findings);
         let (model, found) = self.rebuild_model(store)?;
         ensure!(
@@ -162,7 +158,7 @@ impl Checker {
         Ok(())
     }
 
-    /// Reads every statement, from its beginning, into a model, which has to make the same receipts.
+    /// Reads every statement from its beginning into a new model, which must make the same receipts.
     fn rebuild_model(&self, store: &EmbeddedStore) -> anyhow::Result<(Model, BTreeMap<OrderId, Receipt>)> {
         let (model, mut found) = (Model::new(), BTreeMap::new());
         for account in OrdersWorkload::accounts() {
@@ -182,12 +178,12 @@ impl Checker {
                 let right = block_on(model.post(receipt.order.clone(), receipt.at));
                 ensure!(
                     right == Ok(Posted::Applied(receipt.clone())),
-                    "a statement has {receipt:?}, and the rule makes of it: {right:?}"
+                    "a statement has {receipt:?}, but the model answers {right:?}"
                 );
                 let log = self.log();
                 ensure!(
                     log.sent.get(&name).is_some_and(|sent| sent.contains(&receipt.order)),
-                    "nobody sent {receipt:?}"
+                    "{receipt:?} was never posted"
                 );
                 drop(log);
                 if let Some(other) = found.insert(name, receipt.clone()) {
@@ -198,7 +194,7 @@ impl Checker {
         Ok((model, found))
     }
 
-    /// All that was acknowledged is there, with the receipt that was given.
+    /// Every acknowledged order is in the store, with the acknowledged receipt.
     fn check_acknowledged(&self, present: &BTreeMap<OrderId, Receipt>) -> anyhow::Result<()> {
         let mut log = self.log();
         ensure!(log.contradictions.is_empty(), "answers contradict each other: {:?}", log.contradictions);
@@ -216,7 +212,7 @@ impl Checker {
         Ok(())
     }
 
-    /// Whatever can be looked up is as the model has it.
+    /// Every look-up agrees with the model.
     fn check_reads(
         store: &EmbeddedStore,
         model: &Model,
@@ -228,7 +224,7 @@ impl Checker {
         }
         for name in found.keys() {
             let (is, right) = (block_on(store.order(name.bill)), block_on(model.order(name.bill)));
-            ensure_equal("what a bill number made", &is, &right)?;
+            ensure_equal("an order look-up", &is, &right)?;
         }
         for environment in Environment::ALL {
             let app = OrdersWorkload::app();
@@ -239,7 +235,7 @@ impl Checker {
         Ok(())
     }
 
-    /// What was answered lately, some of what was answered before, and all that was not answered is sent again.
+    /// Posts again the recently acknowledged orders, a sample of the older ones, and every unanswered one.
     fn check_replays(
         &self,
         store: &EmbeddedStore,
@@ -260,15 +256,15 @@ impl Checker {
             let now = self.orders.now();
             let (is, right) =
                 (block_on(store.post(order.clone(), now)), block_on(model.post(order.clone(), now)));
-            ensure_equal("an order that is sent again", &is, &right)?;
+            ensure_equal("the answer to a retry", &is, &right)?;
             let name = OrderId::for_order(&order);
             let mut log = self.log();
             match is {
                 Ok(posted) => log.acknowledge(name, &order, posted),
                 Err(PostError::Refused(_)) => {}
-                Err(error @ PostError::Unavailable(_)) => bail!("{order:?} is not taken: {error}"),
+                Err(error @ PostError::Unavailable(_)) => bail!("{order:?} is unanswered: {error}"),
             }
-            // It was looked at just now.
+            // This check has just covered it.
             log.acknowledged_since_check.clear();
         }
         Ok(())
@@ -279,7 +275,7 @@ impl CheckerLog {
     fn acknowledge(&mut self, name: OrderId, order: &Order, posted: Posted) {
         let receipt = match posted {
             Posted::Applied(receipt) => {
-                // Another thread may have been told of a replay before; nobody else of this.
+                // A concurrent thread may have received a replay first, but only one thread may receive `Applied`.
                 if !self.applied.insert(name) {
                     self.contradictions.push(format!("{receipt:?} was applied again"));
                 }
@@ -292,7 +288,7 @@ impl CheckerLog {
         };
         match self.acknowledged.get(&name) {
             Some(before) if *before == receipt => {}
-            Some(before) => self.contradictions.push(format!("{receipt:?}, and before that {before:?}")),
+            Some(before) => self.contradictions.push(format!("{receipt:?}, earlier {before:?}")),
             None => {
                 self.stats.acknowledged += 1;
                 self.acknowledged.insert(name, receipt);
@@ -303,6 +299,6 @@ impl CheckerLog {
 }
 
 fn ensure_equal<T: PartialEq + Debug>(what: &str, is: &T, right: &T) -> anyhow::Result<()> {
-    ensure!(is == right, "{what} is {is:?}, and has to be {right:?}");
+    ensure!(is == right, "{what} is {is:?}, expected {right:?}");
     Ok(())
 }

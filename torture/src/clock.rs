@@ -1,10 +1,10 @@
-//! A clock that jumps: forward and back, over midnight, over a leap second, to the epoch and to the end of the year
-//! 9999, under load and between kills.
+//! Clock jumps: forward, back, over midnight, over a leap second, to the epoch and to the end of the year 9999, under
+//! load and between kills.
 //!
-//! The bank runs on a manual clock. Whatever the clock says, an order is there once with its first receipt, and nothing
-//! that goes by time makes coins: a pay is given back once and within its window, a day's gifts have their limit, and
-//! a rate is a rate. What may differ is only who has to log in again. Read next: [`player`], one account through all
-//! of it.
+//! The bank runs on a manual clock. At any clock value an order exists once with its first receipt, and no time rule
+//! makes coins: a pay is refunded once and within its window, a day's gifts have their limit, and a rate limit holds.
+//! Only sessions depend on the clock: a player may have to log in again.
+//! Read next: [`player`], one account through all jumps.
 
 mod player;
 mod rates;
@@ -33,7 +33,7 @@ use crate::workload::tally::{Tally, report};
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// How often the clock jumps [default: 200; 24 with --short]
+    /// Clock jumps [default: 200; 24 with --short]
     #[arg(long)]
     jumps: Option<u64>,
 }
@@ -50,12 +50,11 @@ const ANSWERS_PER_STEP: u32 = 40;
 const SECOND_MS: u64 = 1000;
 const HOUR_MS: u64 = 3600 * SECOND_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
-/// The last moment of the year 9999: the clock goes no further.
+/// Last millisecond of the year 9999, where the clock ends.
 const CLOCK_MAX_MS: u64 = 253_402_300_799_999;
-/// The moment after the leap second at the end of 2016.
+/// The millisecond after the leap second at the end of 2016.
 const LEAP_SECOND_END_MS: u64 = 1_483_228_800_000;
 
-/// Where the clock jumps.
 #[derive(Clone, Copy)]
 enum Jump {
     Forward,
@@ -67,7 +66,7 @@ enum Jump {
     EndOfYear9999,
 }
 
-/// In this order, over and over.
+/// Repeated in this order.
 const JUMPS: [Jump; 12] = [
     Jump::Forward,
     Jump::Back,
@@ -96,7 +95,7 @@ impl Jump {
         }
     }
 
-    /// The moments that the clock shows one after the other.
+    /// The clock values of the jump, in order.
     fn timestamps(self, now: u64, random: &mut Rng) -> Vec<u64> {
         let days = random.u64(1..4 * DAY_MS);
         match self {
@@ -119,10 +118,10 @@ impl Jump {
     }
 }
 
-/// Turns the clock of a bank.
+/// Sets a bank's manual clock.
 async fn set_clock(operator: &Operator<'_>, now_ms: u64) -> anyhow::Result<()> {
     let reply = operator.request(Method::POST, "/api/v1/clock", Some(&json!({ "now_ms": now_ms }))).await?;
-    ensure!(reply["now_ms"] == now_ms, "the clock was turned to {now_ms}, and says {reply}");
+    ensure!(reply["now_ms"] == now_ms, "the clock was set to {now_ms} and shows {reply}");
     Ok(())
 }
 
@@ -166,7 +165,7 @@ fn attack(jumps: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally>
         };
         runtime.block_on(jumped).context(context)?;
         if random.u8(..3) == 0 {
-            // It starts again at the machine's time: one more jump.
+            // A restart sets the clock to the machine's time: one more jump.
             node.kill()?;
             node = start_with_manual_clock(&bank)?;
             harness.set_node_address(0, node.address);
@@ -189,7 +188,7 @@ fn attack(jumps: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally>
     Ok(tally)
 }
 
-/// Callers at once, while the clock goes forward and back by hours.
+/// Concurrent clients, while the clock jumps forward and back by hours.
 async fn run_load_with_jumps(
     harness: &Arc<Harness>,
     operator: &Operator<'_>,

@@ -1,7 +1,7 @@
-//! A faulty disk: errors on writing and syncing, writes that take less than they were given, flipped bits, no room.
+//! Faulty disks: write and sync errors, short writes, flipped bits, disk full.
 //!
-//! What each has to come to is said where it is made. In all of them nothing that was acknowledged may be lost, and
-//! no answer may be wrong.
+//! Each function below states the outcome that its fault must have. Under every fault no acknowledged order is lost,
+//! and no answer is wrong.
 
 mod flips;
 
@@ -22,36 +22,35 @@ use crate::disk_model::{Fault, FuseDisk};
 use crate::options::Options;
 
 const ORDERS_PER_RUN: usize = 120;
-/// How much a disk still takes before it is full, at most.
+/// Upper bound of the free space that a disk starts with before it is full.
 const FREE_BYTES_MAX: u64 = 96 * 1024;
-/// How soon a store has to take orders again when there is room again.
+/// Longest time until a store accepts orders again after space was freed.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// Only one kind of fault
+    /// Only this kind of fault
     #[arg(long)]
     only: Option<FaultKind>,
-    /// How often each kind strikes [default: 1000, short: 40]
+    /// Faults of each kind [default: 1000; 40 with --short]
     #[arg(long)]
     strikes: Option<u64>,
-    /// Only opens this store and reads it, for the one who flips bits
+    /// Opens and reads this store, then exits; used by the bit-flip attack
     #[arg(long, hide = true)]
     probe: Option<PathBuf>,
 }
 
-/// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum FaultKind {
     /// A write fails
     Write,
     /// A sync fails
     Sync,
-    /// Writes take fewer bytes than they were given
+    /// Short writes: fewer bytes are written than were given
     Short,
     /// Bits flip while the store is closed
     Flips,
-    /// There is no room, for a while
+    /// The disk is full for a while
     Full,
 }
 
@@ -61,9 +60,9 @@ struct DiskStats {
     sync_errors: u64,
     short_writes: u64,
     full: u64,
-    /// Orders that were refused while there was no room.
+    /// Orders refused while the disk was full.
     refused_for_room: u64,
-    /// The longest time that passed between room and an order that was taken.
+    /// Longest time from freed space to the next accepted order.
     again_ms_max: u64,
     acknowledged: u64,
     flips: FlipStats,
@@ -96,7 +95,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
             let name = format!("{kind:?}").to_lowercase();
             outcome.with_context(|| {
                 format!(
-                    "strike {struck} of {name}; to repeat it: cargo xtask torture disk --seed {} --only {name} \
+                    "fault {struck} of {name}; to repeat it: cargo xtask torture disk --seed {} --only {name} \
                      --strikes {}",
                     options.seed,
                     struck + 1
@@ -108,7 +107,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     ReportSection::new("disk", found.table(), &found)
 }
 
-/// A store on a disk of its own.
+/// A store on its own disk.
 struct Fixture {
     random: fastrand::Rng,
     checker: Checker,
@@ -137,7 +136,7 @@ impl Fixture {
         EmbeddedStore::open(&self.disk.folder(), &settings()).context("the store cannot be opened")
     }
 
-    /// Sends orders, and records among them, until some are not answered or there were enough.
+    /// Posts orders and some records, until one is unanswered or enough were sent.
     fn run_workload(&mut self, store: &EmbeddedStore) -> Result<(), Unavailable> {
         for number in 0..ORDERS_PER_RUN {
             let order = self.checker.orders.next_order(&mut self.random);
@@ -153,8 +152,8 @@ impl Fixture {
     }
 }
 
-/// An error of a write or a sync. From then on the part of the store that met it takes nothing more, whatever the disk
-/// does; what was acknowledged is there after it was opened again, with the power on all the time or not.
+/// A write or sync error. The part of the store that saw it accepts nothing more until the store is reopened. Every
+/// acknowledged order is there after the reopen, with or without a power cut in between.
 fn inject_error(fault: Fault, seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
     let mut fixture = Fixture::new(seed)?;
     let store = fixture.open()?;
@@ -166,14 +165,17 @@ fn inject_error(fault: Fault, seed: u64, found: &mut DiskStats) -> anyhow::Resul
     for injection in &injections {
         *(if fault == Fault::Write { &mut found.write_errors } else { &mut found.sync_errors }) += 1;
         if injection.path.starts_with("records") {
-            // Another one may be refused; one that is acknowledged has to stay.
+            // A later put may be refused; an acknowledged one must survive.
             for _ in 0..4 {
                 let _ = fixture.checker.records.put(&store, &mut fixture.random);
             }
         } else {
             let refused = wait_until(|| fixture.run_workload(&store) == Err(Unavailable::Failed));
-            ensure!(refused, "after an error at {} orders are still taken", injection.path.display());
-            ensure!(block_on(store.ready()) == Err(Unavailable::Failed), "it says that it is ready");
+            ensure!(refused, "after an error at {} orders are still accepted", injection.path.display());
+            ensure!(
+                block_on(store.ready()) == Err(Unavailable::Failed),
+                "a failed store reports that it is ready"
+            );
         }
     }
     drop(store);
@@ -185,19 +187,19 @@ fn inject_error(fault: Fault, seed: u64, found: &mut DiskStats) -> anyhow::Resul
     let store = fixture.open()?;
     fixture.checker.check(&store)?;
     drop(store);
-    // What was read and acknowledged since may rest on bytes that only the kernel has.
+    // Reads and acknowledgements since then must not rest on bytes that are only in the page cache.
     fixture.disk.restart_after_power_cut(fixture.random.u64(..));
     fixture.checker.check(&fixture.open()?).context("after the power was cut")?;
     found.acknowledged += fixture.checker.stats().acknowledged;
     Ok(())
 }
 
-/// Writes that take less than they were given: whoever writes has to go on with the rest, and all goes well.
+/// Short writes: the writer continues with the rest of the bytes, and no call fails.
 fn inject_short_writes(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
     let mut fixture = Fixture::new(seed)?;
     fixture.disk.inject_fault(Fault::ShortWrite, fixture.random.u64(..40), true);
     let store = fixture.open()?;
-    fixture.run_workload(&store).context("a short write is no error")?;
+    fixture.run_workload(&store).context("a short write must not be an error")?;
     fixture.checker.check(&store)?;
     drop(store);
     found.short_writes += fixture.disk.clear_faults().len() as u64;
@@ -207,14 +209,14 @@ fn inject_short_writes(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A disk that is full for a while: orders are not taken, everything can be read, and when there is room again, the
-/// store goes on by itself.
+/// A disk that is full for a while. Orders are refused, every read succeeds, and the store recovers by itself once
+/// space is free.
 fn fill_disk(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
     let mut fixture = Fixture::new(seed)?;
     let store = fixture.open()?;
     fixture.disk.set_free_bytes(Some(fixture.random.u64(..FREE_BYTES_MAX)));
     let refused = wait_until(|| fixture.run_workload(&store).is_err());
-    ensure!(refused, "orders are taken on a disk without room");
+    ensure!(refused, "orders are accepted on a full disk");
     for _ in 0..3 {
         let order = fixture.checker.orders.next_order(&mut fixture.random);
         if fixture.checker.post(&store, &order, fixture.checker.orders.now()).is_err() {
@@ -232,11 +234,11 @@ fn fill_disk(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
         let posted = fixture.checker.post(&store, &order, now);
         posted.is_ok() && fixture.checker.records.put(&store, &mut fixture.random).is_ok()
     });
-    ensure!(again, "there is room for {} s, and orders are not taken", RECOVERY_TIMEOUT.as_secs());
+    ensure!(again, "no order is accepted {} s after space was freed", RECOVERY_TIMEOUT.as_secs());
     let took = u64::try_from(room.elapsed().as_millis()).unwrap_or(u64::MAX);
     found.again_ms_max = found.again_ms_max.max(took);
     if let Err(error) = fixture.run_workload(&store) {
-        bail!("there is room, and orders are not taken again: {error}");
+        bail!("orders are refused after space was freed: {error}");
     }
     fixture.checker.check(&store)?;
     drop(store);
@@ -247,7 +249,7 @@ fn fill_disk(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tries until it is so; not for ever.
+/// Polls the condition until it holds, for [`RECOVERY_TIMEOUT`] at most.
 fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
     let ends = Instant::now() + RECOVERY_TIMEOUT;
     loop {
@@ -263,17 +265,17 @@ fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
 
 impl DiskStats {
     fn table(&self) -> String {
-        let mut table = MarkdownTable::new(&["What", "How often", "What came of it"]);
+        let mut table = MarkdownTable::new(&["Fault", "Count", "Result"]);
         let mut row = |what: &str, count: u64, came: &str| {
             table.push_row(&[what, &format_number(to_f64(count), 0), came]);
         };
-        row("Errors of a write", self.write_errors, "no more orders until it was opened again");
-        row("Errors of a sync", self.sync_errors, "the same, with the power cut afterwards too");
-        row("Short writes", self.short_writes, "nothing");
+        row("Write errors", self.write_errors, "no more orders until the store was reopened");
+        row("Sync errors", self.sync_errors, "the same, also with a power cut afterwards");
+        row("Short writes", self.short_writes, "no effect");
         row(
-            "Disks without room",
+            "Full disks",
             self.full,
-            &format!("orders were not taken, and then again within {} ms", self.again_ms_max),
+            &format!("orders were refused, and accepted again within {} ms", self.again_ms_max),
         );
         row(
             "Orders acknowledged meanwhile",

@@ -1,13 +1,13 @@
-//! A disk that can be told to fail: a file system in memory, mounted by FUSE, that knows what was synced.
+//! Fault-injecting disk: an in-memory file system, mounted through FUSE, that tracks what was synced.
 //!
-//! The power is cut after a number of operations: from then on every request fails, until the disk is started again
-//! with what survived ([`tree`], [`content`], [`survival`]). It keeps no promise that POSIX does not make, and each
-//! that it makes. What an operation is that counts: whatever changes a file or a folder, and every sync.
+//! A power cut comes after a number of operations. From then on every request fails, until the disk restarts with the
+//! surviving changes ([`tree`], [`content`], [`survival`]). The disk keeps every promise of POSIX and no other. An
+//! operation is any change of a file or folder, and every sync.
 //!
-//! Each start has a folder of its own under the mount point, so that neither the kernel nor a thread of the store
-//! that was open before can take a file for one of now.
+//! Each start has a folder of its own under the mount point. So neither the kernel nor a leftover thread of an
+//! earlier store can mistake an old file for a current one.
 //!
-//! Read next: `mount`, what the kernel asks.
+//! Read next: `mount`, the requests of the kernel.
 
 mod content;
 mod mount;
@@ -28,42 +28,42 @@ use self::mount::Mount;
 use self::survival::Survival;
 use self::tree::{NodeId, Tree};
 
-/// How many bytes a disk has that was not told.
+/// Capacity of an unlimited disk, in bytes.
 const CAPACITY_BYTES: u64 = 1 << 40;
 
-/// A disk, mounted as long as this lives.
+/// A disk, unmounted on drop.
 pub(crate) struct FuseDisk {
     state: Arc<Mutex<DiskState>>,
     mount_point: PathBuf,
     session: Option<BackgroundSession>,
 }
 
-/// What goes wrong after so many operations that it concerns.
+/// Faults of single operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// A write fails and changes nothing.
     Write,
-    /// A sync of a file fails; what was not synced may be lost, though it can be read.
+    /// A sync of a file fails. Unsynced changes may be lost, although reads still return them.
     Sync,
-    /// A write takes fewer bytes than it was given.
+    /// A short write.
     ShortWrite,
 }
 
-/// What a disk is made to do, and how it is; what the kernel asks changes it.
+/// The disk's contents and its planned faults; requests of the kernel change it.
 struct DiskState {
     tree: Tree,
-    /// How often it was started.
+    /// Starts of the disk.
     generation: u32,
-    /// How many operations there were.
+    /// Operations so far.
     operations: u64,
-    /// Of files that were written and not synced since, where the last write ended.
+    /// End of the last write of each file with unsynced writes.
     unsynced_write_ends: BTreeMap<NodeId, u64>,
-    /// At which operation the power is cut.
+    /// The operation at which the power is cut.
     cut_at_operation: Option<u64>,
-    /// Where the power was cut.
+    /// The operation that the power cut interrupted.
     power_cut: Option<Injection>,
     planned_fault: Option<PlannedFault>,
-    /// Where a fault struck.
+    /// Operations that a fault failed.
     injections: Vec<Injection>,
     capacity_bytes: u64,
     random: fastrand::Rng,
@@ -71,18 +71,17 @@ struct DiskState {
 
 struct PlannedFault {
     fault: Fault,
-    /// How many operations that it concerns go well before.
+    /// Matching operations that succeed first.
     skip: u64,
-    /// Once, or from then on.
+    /// Fails every later matching operation too, not just one.
     persistent: bool,
 }
 
-/// What the disk was doing when it was struck.
+/// Operation that a fault or a power cut hit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Injection {
-    /// What was asked of it.
     pub(crate) operation: Operation,
-    /// Of which file or folder, from the disk's root.
+    /// Its file or folder, relative to the disk's root.
     pub(crate) path: PathBuf,
 }
 
@@ -94,25 +93,25 @@ pub(crate) enum Operation {
     Rename,
     Remove,
     Length,
-    /// None: it was idle.
+    /// The disk was idle.
     Nothing,
 }
 
-/// How an operation that changes something ends.
+/// Outcome of an operation that changes something.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OperationOutcome {
     Applied,
-    /// It fails and nothing is done.
+    /// Failed, without an effect.
     Failed,
-    /// It is done, and nobody is told.
+    /// Applied, but reported as failed.
     AppliedButUnreported,
 }
 
-/// What lies on a disk, to come back to.
+/// A snapshot of the disk's contents.
 pub(crate) struct Image(Tree);
 
 impl FuseDisk {
-    /// An empty disk, mounted at this folder.
+    /// Mounts an empty disk at this folder.
     pub(crate) fn mount(at: &Path, seed: u64) -> anyhow::Result<Self> {
         let state = DiskState {
             tree: Tree::new(),
@@ -131,7 +130,7 @@ impl FuseDisk {
         config.mount_options = vec![MountOption::FSName("pactolus-torture".into()), MountOption::NoAtime];
         let session = Session::new(Mount(Arc::clone(&state)), at, &config)
             .and_then(Session::spawn)
-            .context("a file system of this program cannot be mounted: that takes root and /dev/fuse")?;
+            .context("the FUSE file system cannot be mounted: it needs root and /dev/fuse")?;
         Ok(Self { state, mount_point: at.to_owned(), session: Some(session) })
     }
 
@@ -139,39 +138,39 @@ impl FuseDisk {
         lock(&self.state)
     }
 
-    /// Where its files are, until it is started again.
+    /// Folder of the current start.
     pub(crate) fn folder(&self) -> PathBuf {
         self.mount_point.join(self.state().generation.to_string())
     }
 
-    /// Cuts the power at the operation after so many more.
+    /// Cuts the power after so many further operations.
     pub(crate) fn cut_power_after(&self, operations: u64) {
         let mut state = self.state();
         state.cut_at_operation = Some(state.operations + operations);
     }
 
-    /// Cuts no power that is not cut yet.
+    /// Cancels a power cut that has not happened yet.
     pub(crate) fn cancel_power_cut(&self) {
         self.state().cut_at_operation = None;
     }
 
-    /// Cuts the power now, if it is not.
+    /// Cuts the power now, if it is still on.
     pub(crate) fn cut_power(&self) {
         let nothing = Injection { operation: Operation::Nothing, path: PathBuf::new() };
         self.state().power_cut.get_or_insert(nothing);
     }
 
-    /// Where the power was cut, if it is.
+    /// The operation that the power cut interrupted, if there was a cut.
     pub(crate) fn power_cut(&self) -> Option<Injection> {
         self.state().power_cut.clone()
     }
 
-    /// How many operations there were.
+    /// Operations so far.
     pub(crate) fn operations(&self) -> u64 {
         self.state().operations
     }
 
-    /// Starts with what a power cut leaves, chosen by a seed.
+    /// Restarts with the changes that survive a power cut, chosen by the seed.
     pub(crate) fn restart_after_power_cut(&self, seed: u64) {
         let mut state = self.state();
         let mut survival = Survival::new(seed, state.operations);
@@ -179,42 +178,42 @@ impl FuseDisk {
         state.restart();
     }
 
-    /// Starts as a machine goes on whose program was killed: what was written can be read, synced or not.
+    /// Restarts as after a kill of the process alone: every write is still readable, synced or not.
     pub(crate) fn restart_after_kill(&self) {
         self.state().restart();
     }
 
-    /// Lets an operation fail, after so many others that could; once, or from then on.
+    /// Fails one matching operation after `after` others, or every later one if `lasting`.
     pub(crate) fn inject_fault(&self, fault: Fault, after: u64, lasting: bool) {
         self.state().planned_fault = Some(PlannedFault { fault, skip: after, persistent: lasting });
     }
 
-    /// Fails no more; says where it did.
+    /// Clears planned faults, and returns the operations that failed.
     pub(crate) fn clear_faults(&self) -> Vec<Injection> {
         let mut state = self.state();
         state.planned_fault = None;
         std::mem::take(&mut state.injections)
     }
 
-    /// Has room for so many bytes more than there are; or as much as one may want.
+    /// Limits the free space to so many bytes; `None` removes the limit.
     pub(crate) fn set_free_bytes(&self, more: Option<u64>) {
         let mut state = self.state();
         state.capacity_bytes = more.map_or(CAPACITY_BYTES, |more| state.tree.allocated_bytes() + more);
     }
 
-    /// What lies on it, for [`FuseDisk::restart_from_image`].
+    /// Snapshot for [`FuseDisk::restart_from_image`].
     pub(crate) fn image(&self) -> Image {
         Image(self.state().tree.synced_copy())
     }
 
-    /// Starts with what once lay on it.
+    /// Restarts with a snapshot.
     pub(crate) fn restart_from_image(&self, image: &Image) {
         let mut state = self.state();
         state.tree = image.0.synced_copy();
         state.restart();
     }
 
-    /// The files, with the ranges of each that take room.
+    /// Every file with its allocated ranges.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<std::ops::Range<u64>>)> {
         let state = self.state();
         let files = state.tree.files().into_iter();
@@ -223,7 +222,7 @@ impl FuseDisk {
             .collect()
     }
 
-    /// Turns a bit of a file that nobody has open since the disk was started.
+    /// Flips a bit of a file that has not been opened since the restart.
     pub(crate) fn flip_bit(&self, path: &Path, offset: u64, bit: u32) {
         let mut state = self.state();
         let id = state.tree.files().into_iter().find(|(other, _)| other == path).map(|(_, id)| id);
@@ -232,7 +231,7 @@ impl FuseDisk {
 }
 
 impl Image {
-    /// Writes all of it into a folder of another disk, to be looked at.
+    /// Copies all files to a folder of another disk, for inspection.
     pub(crate) fn export(&self, folder: &Path) -> io::Result<()> {
         for (path, id) in self.0.files() {
             let path = folder.join(path);
@@ -255,7 +254,7 @@ impl Image {
 
 impl Drop for FuseDisk {
     fn drop(&mut self) {
-        // Somebody who looks at a folder there, as a search of all files does, keeps it busy; then it goes when they do.
+        // Another process in a folder of the mount keeps it busy. A lazy unmount removes it once that process leaves.
         if self.session.take().is_some_and(|session| session.umount_and_join().is_err())
             && let Err(error) = unmount(&self.mount_point, UnmountFlags::DETACH)
         {
@@ -271,7 +270,7 @@ impl DiskState {
         self.cut_at_operation = None;
     }
 
-    /// What becomes of an operation on a file or folder.
+    /// Counts an operation and decides its outcome.
     fn next_outcome(&mut self, operation: Operation, node: NodeId) -> OperationOutcome {
         if self.power_cut.is_some() {
             return OperationOutcome::Failed;
@@ -294,7 +293,7 @@ impl DiskState {
         Injection { operation, path }
     }
 
-    /// Whether a fault of this kind strikes now.
+    /// Whether the planned fault hits this operation.
     fn fault_triggers(&mut self, fault: Fault, operation: Operation, node: NodeId) -> bool {
         let Some(planned) = self.planned_fault.as_mut().filter(|planned| planned.fault == fault) else {
             return false;
@@ -311,12 +310,11 @@ impl DiskState {
         true
     }
 
-    /// Whether there is less room than one may want.
+    /// Whether the free space is limited.
     fn is_limited(&self) -> bool {
         self.capacity_bytes < CAPACITY_BYTES
     }
 
-    /// How many bytes fit on the disk.
     fn free_bytes(&self) -> u64 {
         self.capacity_bytes.saturating_sub(self.tree.allocated_bytes())
     }

@@ -1,9 +1,10 @@
-//! Attacks from the network: connections that rest by the thousand, slow heads and bodies, replies that nobody reads,
-//! requests without end, garbage. Honest callers are counted meanwhile: each is answered, or the attack has won.
+//! Denial of service: thousands of idle connections, slow heads and bodies, unread replies, endless requests,
+//! garbage. Honest clients call meanwhile, and each of their calls must be answered.
 //!
-//! The bank is the built executable with its usual bounds, but that its connections are bounded a little above those
-//! that rest, so that the attacks meet that bound too.
-//! How long honest callers wait is told and never a reason to fail: the machine has moods.
+//! The bank is the built executable with its default limits, except that `connections_max` is a little above the idle
+//! connections, so that the attacks reach that limit too.
+//! The latency of honest clients is reported but never fails the attack, because it depends on the load of the
+//! machine.
 
 mod attackers;
 mod honest;
@@ -24,19 +25,18 @@ use crate::bank::Bank;
 use crate::options::Options;
 use crate::workload;
 
-/// How to attack.
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// How many connections the attacker has [default: 10,000; 1,000 with --short]
+    /// Connections of the attacker [default: 10,000; 1,000 with --short]
     #[arg(long)]
     connections: Option<usize>,
-    /// How often honest callers are measured without and with connections that rest [default: 7; 1 with --short]
+    /// Rounds that measure honest clients without and with idle connections [default: 7; 1 with --short]
     #[arg(long)]
     rounds: Option<u64>,
-    /// How many presents a second are due [default: 2,000; 100 with --short]
+    /// Presents a second [default: 2,000; 100 with --short]
     #[arg(long)]
     per_second: Option<u32>,
-    /// How many seconds each measurement and each attack takes [default: 10; 2 with --short]
+    /// Seconds of each measurement and each attack [default: 10; 2 with --short]
     #[arg(long)]
     seconds: Option<u64>,
 }
@@ -59,29 +59,29 @@ struct FloodReport {
     presents_answered: u64,
 }
 
-/// What an attack came to.
+/// Result of one attack.
 #[derive(Serialize)]
 struct AttackReport {
     attack: FloodAttack,
-    /// How often the attacker did what it does.
+    /// Attack actions; the unit depends on the attack.
     strikes: u64,
-    /// How many honest calls came meanwhile, all of them answered.
+    /// Honest calls meanwhile, all of them answered.
     answered: u64,
     latency: Latency,
     memory_bytes: u64,
 }
 
-/// Both halves of a measurement.
+/// The two subjects of the interleaved measurement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scenario {
     WithoutIdle,
     WithIdle,
 }
 
-/// How many connections honest callers and the attacks that need few have beside those that rest.
+/// Connections beside the idle ones, for honest clients and for attacks that need few.
 const SPARE_CONNECTIONS: usize = 400;
 
-/// How long the bank may take until it has nothing left to do.
+/// Longest time until the bank is idle after the connections have closed.
 const QUIESCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     let per_second = arguments.per_second.unwrap_or(options.pick(2000, 100)).max(1);
     let lasting = Duration::from_secs(arguments.seconds.unwrap_or(options.pick(10, 2)).max(1));
     let connections_max = connections + SPARE_CONNECTIONS;
-    // The attack on more connections than there may be has a fifth more.
+    // The attack on more connections than the limit has a fifth more.
     attackers::raise_file_limit(connections + connections / 5 + SPARE_CONNECTIONS)?;
     let folder = Options::temp_dir()?;
     let limits = format!("\n[limits]\nconnections_max = {connections_max}\n");
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     let mut node = bank.serve()?;
     let mut honest = HonestClients::log_in(node.address, per_second)?;
 
-    eprintln!("flood: {per_second} presents a second, without and with {connections} connections that rest");
+    eprintln!("flood: {per_second} presents a second, without and with {connections} idle connections");
     honest.send_presents(lasting)?;
     let mut each_kib = Vec::new();
     let measured = measure_interleaved(rounds, &[Scenario::WithoutIdle, Scenario::WithIdle], |subject| {
@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
             let more = ResourceUsage::of_process(node.pid())?.memory_bytes.saturating_sub(before);
             each_kib.push(to_f64(more) / 1024.0 / to_f64(resting.len() as u64));
             drop(resting);
-            ensure!(wait_until_idle(node.pid(), QUIESCE_TIMEOUT)?, "the bank does not come to rest");
+            ensure!(wait_until_idle(node.pid(), QUIESCE_TIMEOUT)?, "the bank does not become idle");
         }
         Ok(latency)
     })?;
@@ -125,7 +125,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
         let answered = waits.count() as u64;
         let strikes = attacker.stop()?;
         eprintln!("  {strikes} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
-        ensure!(strikes > 0, "the attack did not strike: {}", attack.description());
+        ensure!(strikes > 0, "the attack had no effect: {}", attack.description());
         attacks.push(AttackReport { attack, strikes, answered, latency: waits.summarize(), memory_bytes });
     }
 
@@ -157,7 +157,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
         p99_without_ms: Spread::from_samples(of(0, |of| of.p99_ms)),
         p99_with_ms: Spread::from_samples(of(1, |of| of.p99_ms)),
         p99_with_over_without: Spread::from_ratios(of(1, |of| of.p99_ms), of(0, |of| of.p99_ms)),
-        // What the first took is not given back, so the most of all rounds is what one takes.
+        // The allocator does not return the memory of the first round, so the largest value of all rounds counts.
         resting_kib_each: Spread::from_samples(each_kib).most,
         attacks,
         peak_memory_bytes,
@@ -167,10 +167,10 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     ReportSection::new("flood", figures.table(), &figures)
 }
 
-/// What a bank takes without connections, with what the few orders of an attack take.
+/// Memory of a bank without connections, including the few orders of an attack.
 const BASE_MEMORY_BYTES: u64 = 192 * 1024 * 1024;
 
-/// What a connection takes at most: its task, what is read ahead, a body, a reply, and what the allocator loses.
+/// Upper bound for one connection: its task, read-ahead, a body, a reply, and allocator overhead.
 const CONNECTION_BYTES_MAX: u64 = 64 * 1024;
 
 impl FloodReport {
@@ -187,7 +187,7 @@ impl FloodReport {
             "",
         );
         row(
-            format!("with {} connections that rest", format_number(to_f64(self.connections as u64), 0)),
+            format!("with {} idle connections", format_number(to_f64(self.connections as u64), 0)),
             format!("{:.2}, {:.2}", self.p50_with_ms, self.p99_with_ms),
             "",
         );
@@ -200,7 +200,7 @@ impl FloodReport {
             ),
             "≤ 2",
         );
-        row("memory of one that rests, KiB".to_owned(), format_number(self.resting_kib_each, 1), "≤ 16");
+        row("memory of an idle connection, KiB".to_owned(), format_number(self.resting_kib_each, 1), "≤ 16");
         for attacked in &self.attacks {
             row(
                 format!("{}: strikes", attacked.attack.description()),
@@ -220,7 +220,7 @@ impl FloodReport {
             );
         }
         row(
-            "The most memory, MiB".to_owned(),
+            "Peak memory, MiB".to_owned(),
             format_number(mebibytes(self.peak_memory_bytes), 0),
             &format!("≤ {}", format_number(mebibytes(self.memory_bytes_max), 0)),
         );

@@ -1,11 +1,10 @@
-//! Histories: every call on an account, when it was sent and when it was answered, what was asked and what was told,
-//! and whether some order of the calls explains all of it.
+//! Call histories of one account: every invocation with its send and answer times, and the check for linearizability.
 //!
-//! A history is linearizable (Herlihy and Wing) if its calls can be put into one order, each between its sending and
-//! its answer, in which a bank that does one call after the other tells each caller what that caller was told. A call
-//! that was not answered may stand anywhere after its sending, or nowhere.
-//! The bank that explains is [`account`], written from the contract and from nothing of the bank's; the search is
-//! [`linearize`]. What may never happen here is that a call is left out: it is recorded before it is sent.
+//! A history is linearizable (Herlihy and Wing) if its calls have a sequential order with two properties. Each call
+//! stands between its sending and its answer, and a sequential bank gives every call the recorded answer. An
+//! unanswered call may stand anywhere after its sending, or nowhere.
+//! The sequential bank is [`account`], written from the contract and independent of the bank's code. The search is
+//! [`linearize`]. No call may be missing from a history, so it is recorded before it is sent.
 
 pub(crate) mod account;
 pub(crate) mod linearize;
@@ -15,22 +14,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::account::{Invocation, Response};
 
-/// A moment: a tick of a counter that all clients share.
+/// A logical time: a tick of the counter that all clients share.
 pub(crate) type Tick = u64;
 
-/// What tells the moments of all histories of a run.
+/// Logical clock of all histories of a run.
 #[derive(Default)]
 pub(crate) struct LogicalClock(AtomicU64);
 
 impl LogicalClock {
-    /// The next moment.
+    /// The next tick.
     pub(crate) fn next(&self) -> Tick {
-        // Whatever happened before on any thread has an earlier tick.
+        // Sequentially consistent: an event that happened before, on any thread, has an earlier tick.
         self.0.fetch_add(1, Ordering::SeqCst)
     }
 }
 
-/// A call.
+/// One call.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) sent_at: Tick,
@@ -38,32 +37,31 @@ pub(crate) struct Event {
     pub(crate) outcome: EventOutcome,
 }
 
-/// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EventOutcome {
-    /// It was answered.
+    /// The bank answered.
     Answered { response: Response, answered_at: Tick },
-    /// Nobody knows; if it was carried out, then before this moment.
+    /// The outcome is unknown. If the call was applied, then before this tick.
     Unknown { before: Tick },
-    /// It cannot have reached the bank.
+    /// The call cannot have reached the bank.
     NotSent,
 }
 
-/// The calls on one account, in the order of their sending.
+/// The calls on one account, in the order in which they were sent.
 #[derive(Default)]
 pub(crate) struct History {
     events: Mutex<Vec<Event>>,
 }
 
-/// A call that was recorded and is not answered yet.
-#[must_use = "what came of the call has to be recorded"]
+/// A recorded call without an outcome yet.
+#[must_use = "the outcome of the call has to be recorded"]
 pub(crate) struct PendingCall(usize);
 
 impl History {
-    /// Records a call that is about to be sent. Until more is known, nobody knows of it.
+    /// Records a call before it is sent, with an unknown outcome.
     pub(crate) fn record_invocation(&self, ticks: &LogicalClock, invocation: Invocation) -> PendingCall {
         let mut events = self.lock();
-        // Under the lock, so that they stand in the order of their sending.
+        // The tick is taken under the lock, so the events are in the order of their ticks.
         events.push(Event {
             sent_at: ticks.next(),
             invocation,
@@ -72,7 +70,6 @@ impl History {
         PendingCall(events.len() - 1)
     }
 
-    /// Records what the caller was told.
     pub(crate) fn record_response(
         &self,
         ticks: &LogicalClock,
@@ -88,7 +85,7 @@ impl History {
         self.lock()[at].outcome = EventOutcome::NotSent;
     }
 
-    /// Records that whoever could have carried out what is unknown by now is no more.
+    /// Records that every process has ended that could still apply a call of unknown outcome.
     pub(crate) fn record_crash(&self, now: Tick) {
         for event in &mut *self.lock() {
             if let EventOutcome::Unknown { before } = &mut event.outcome {
@@ -97,7 +94,7 @@ impl History {
         }
     }
 
-    /// All calls that may have reached the bank.
+    /// Every call that may have reached the bank.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.lock().iter().filter(|event| event.outcome != EventOutcome::NotSent).cloned().collect()
     }

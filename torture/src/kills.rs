@@ -1,8 +1,8 @@
-//! `kill -9`: of the bank's process on an embedded store, and of what a bank on PostgreSQL consists of, under load,
-//! many times in a row on one bank.
+//! `kill -9` under load, many times on one bank: of the process with an embedded store, and of the database and nodes
+//! of a bank on PostgreSQL.
 //!
-//! Callers call on through it all, and repeat what they were not answered. Every so many kills all of it is settled
-//! and held against the books ([`crate::workload::expected_ledger`]).
+//! Clients keep calling and retry every unanswered order. After a number of kills all outcomes are resolved and
+//! compared with the bank ([`crate::workload::expected_ledger`]).
 
 mod database;
 mod embedded;
@@ -23,10 +23,10 @@ use crate::workload::tally::{Tally, report};
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// How often the bank's process is killed [default: 1,000; 20 with --short]
+    /// Kills of the bank's process [default: 1,000; 20 with --short]
     #[arg(long)]
     kills: Option<u64>,
-    /// How often its PostgreSQL is, by turns of its postmaster and of one of its processes [default: 200; 5 with --short]
+    /// Kills of its PostgreSQL, in turn of the postmaster and of a backend [default: 200; 5 with --short]
     #[arg(long)]
     database_kills: Option<u64>,
 }
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     report("kills", &tallies)
 }
 
-/// Attacks a bank in a folder of its own, which stays if something is found.
+/// Runs an attack in a temporary folder, which is kept if the attack fails.
 pub(crate) fn run_in_temp_dir(
     options: &Options,
     attack: &str,
@@ -63,14 +63,14 @@ pub(crate) fn run_in_temp_dir(
             let kept = folder.keep();
             let seed = options.seed;
             Err(error.context(format!(
-                "the bank's store and logs are in {}; what repeats this is `cargo xtask torture {attack} --seed {seed}`",
+                "the bank's store and logs are in {}; to repeat it: `cargo xtask torture {attack} --seed {seed}`",
                 kept.display()
             )))
         }
     }
 }
 
-/// Which players there are: fewer than callers, so that calls about one account meet.
+/// Fewer players than clients, so that calls on one account are concurrent.
 pub(crate) const PLAYERS: usize = 3;
 
 /// Logs all players in.
@@ -81,7 +81,7 @@ pub(crate) async fn log_in(operator: &Operator<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// New accounts on a new server: each player's in both environments, some with coins that were paid for.
+/// New accounts on a new server, of every player in both environments, some with a top-up.
 pub(crate) async fn open_test_accounts(
     harness: &Harness,
     server: u64,

@@ -1,12 +1,14 @@
-//! What the bank is put through, and whether it keeps its promise: nothing acknowledged is missing, and nothing is
-//! applied twice.
+//! Fault-injection tests of the bank. The invariant under test: no acknowledged order is lost, and none is applied
+//! twice.
 //!
-//! Everything that an attack chooses comes from a seed, so that whoever runs it again meets the same. What the machine
-//! chooses, such as which of two threads goes first, is not repeated.
-//! An attack that finds something fails with what it found and what repeats it; else it tells how often it struck.
+//! Every choice of an attack comes from a seed, so the same seed repeats the same choices. Thread scheduling and
+//! other choices of the machine are not repeated.
+//! An attack fails with its finding and the command that repeats it. Otherwise it reports how many faults it
+//! injected.
 //!
-//! To add an attack: a module with its `Args` and its `run`, which gives back a [`ReportSection`], a variant of
-//! [`Attack`], and its arm in [`Attack::run`]; then its comments and the prose around them in `docs/reliability.md`.
+//! To add an attack: a module with `Args` and a `run` that returns a [`ReportSection`], a variant of [`Attack`], and
+//! its arms in [`Attack::run`] and [`Attack::all`]. Then its markers and the text around them in
+//! `docs/reliability.md`.
 
 mod bank;
 mod checker;
@@ -28,7 +30,7 @@ use pactolus_reports::report::ReportSection;
 
 use crate::options::Options;
 
-/// Attacks the bank: every attack, or one.
+/// Fault-injection tests of the bank: all attacks, or one.
 #[derive(Parser)]
 #[command(name = "torture", bin_name = "cargo xtask torture")]
 struct Cli {
@@ -38,24 +40,24 @@ struct Cli {
     attack: Option<Attack>,
 }
 
-/// The attacks, in the order in which all of them are made.
+/// The attacks, in the order in which a full run makes them.
 #[derive(Subcommand)]
 enum Attack {
-    /// Power cuts: a file system that forgets what was not synced, and tears what was written last
+    /// Power cuts: a file system that loses unsynced writes and tears the last one
     Power(power::Args),
-    /// A faulty disk: errors on writing and syncing, no room, short writes, flipped bits
+    /// A faulty disk: write and sync errors, disk full, short writes, flipped bits
     Disk(disk::Args),
-    /// kill -9, of the bank and of its database
+    /// kill -9 of the bank and of its database
     Kills(kills::Args),
-    /// A network that cuts, delays and loses, between clients and bank and between bank and database
+    /// A network that cuts, delays and stalls connections, between clients and bank and between bank and database
     Network(network::Args),
-    /// Attackers from the network: idle connections, slow requests, unread replies, floods
+    /// Denial of service: idle connections, slow requests, unread replies, connection floods
     Flood(flood::Args),
     /// A clock that jumps
     Clock(clock::Args),
-    /// Whether the attacks would find a bank that breaks its promise; it is not one of those made together
+    /// Mutation test of the attacks: each must detect a bank with a known defect; not part of a full run
     Mutants(mutants::Args),
-    /// Steady mixed load with kills, for hours; it is not one of the attacks that are made together
+    /// Steady mixed load with kills, for hours; not part of a full run
     Soak(soak::Args),
 }
 

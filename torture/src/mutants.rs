@@ -1,8 +1,8 @@
-//! Mutants: banks that were made wrong on purpose, each by a patch, and that an attack has to find out.
+//! Mutation test of the attacks: banks with a deliberate defect, one patch each, that an attack must detect.
 //!
-//! A patch is a file in `torture/mutants`. Its first line names the attack (`Attack: power --cuts 100`), what follows
-//! says what is wrong with that bank, and then comes what `git apply` takes. The attack has to pass here, without the
-//! patch, and to fail with it; a patch that does not apply is a failure too.
+//! A patch is a file in `torture/mutants`. Its first line names the attack (`Attack: power --cuts 100`). The
+//! paragraph up to the first empty line describes the defect. The rest is for `git apply`. The attack must pass
+//! without the patch and fail with it. A patch that does not apply is a failure too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,11 +21,11 @@ pub(crate) struct Args {
     mutant: Option<String>,
 }
 
-/// A bank that is wrong.
+/// A bank with a deliberate defect.
 struct Mutant {
     name: String,
     patch: PathBuf,
-    /// The words that start the attack.
+    /// Command-line arguments of the attack.
     attack: Vec<String>,
     description: String,
 }
@@ -35,13 +35,13 @@ struct MutantsReport {
     mutants: Vec<Detection>,
 }
 
-/// A mutant that was found out.
+/// A mutant that its attack detected.
 #[derive(Serialize)]
 struct Detection {
     name: String,
     what: String,
     attack: String,
-    /// What the attack said.
+    /// Last message of the attack.
     said: String,
 }
 
@@ -55,11 +55,11 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
         println!("{}: {}", detection.name, detection.said);
         found.mutants.push(detection);
     }
-    ensure!(!found.mutants.is_empty(), "there is no such mutant");
+    ensure!(!found.mutants.is_empty(), "no mutant has this name");
     ReportSection::new("mutants", found.table(), &found)
 }
 
-/// The mutants, by name.
+/// All mutants, by name.
 fn mutants() -> anyhow::Result<Vec<Mutant>> {
     let mut mutants = Vec::new();
     for entry in std::fs::read_dir(workspace().join("torture/mutants"))? {
@@ -72,8 +72,7 @@ fn mutants() -> anyhow::Result<Vec<Mutant>> {
             let attack = attack.split_whitespace().map(str::to_owned).collect();
             Some(Mutant { name, patch: patch.clone(), attack, description: what.replace('\n', " ") })
         };
-        let mutant =
-            read().with_context(|| format!("{} does not say which attack finds it", patch.display()))?;
+        let mutant = read().with_context(|| format!("{} does not name its attack", patch.display()))?;
         mutants.push(mutant);
     }
     mutants.sort_by(|a, b| a.name.cmp(&b.name));
@@ -81,7 +80,7 @@ fn mutants() -> anyhow::Result<Vec<Mutant>> {
 }
 
 impl Mutant {
-    /// Builds the mutant and attacks it.
+    /// Builds the mutant, and runs its attack without and with the patch.
     fn detect(&self, options: &Options) -> anyhow::Result<Detection> {
         let (torture, pactolus) = (std::env::current_exe()?, options.pactolus.clone());
         let (passes, message) = self.attack(&torture, &pactolus, options)?;
@@ -89,12 +88,12 @@ impl Mutant {
         let copy = self.copy()?;
         let built = self.build(&copy)?;
         let (passes, said) = self.attack(&built.join("torture"), &built.join("pactolus"), options)?;
-        ensure!(!passes, "the attack {} does not find it out", self.attack.join(" "));
+        ensure!(!passes, "the attack {} does not detect the mutant", self.attack.join(" "));
         let attack = self.attack.join(" ");
         Ok(Detection { name: self.name.clone(), what: self.description.clone(), attack, said })
     }
 
-    /// The workspace's files, those that git knows, with the patch.
+    /// Copies the workspace's tracked files and applies the patch.
     fn copy(&self) -> anyhow::Result<PathBuf> {
         let mutants = workspace().join("target/mutants");
         let copy = mutants.join(&self.name);
@@ -105,24 +104,24 @@ impl Mutant {
         ensure!(listed.status.success(), "git does not list the workspace's files");
         for name in String::from_utf8(listed.stdout)?.split('\0').filter(|name| !name.is_empty()) {
             let (from, to) = (workspace().join(name), copy.join(name));
-            // One that was removed and not committed is listed all the same.
+            // Git still lists a file whose removal is not committed.
             if from.exists() {
                 std::fs::create_dir_all(to.parent().unwrap_or(&copy))?;
                 std::fs::copy(from, to)?;
             }
         }
-        // The copy lies in a repository, which does not know it.
+        // The copy lies inside a repository that does not track it.
         let applied = Command::new("git")
             .current_dir(&copy)
             .env("GIT_CEILING_DIRECTORIES", &mutants)
             .arg("apply")
             .arg(&self.patch)
             .status()?;
-        ensure!(applied.success(), "its patch does not apply");
+        ensure!(applied.success(), "the patch does not apply");
         Ok(copy)
     }
 
-    /// Builds what the attack needs, and says where it is.
+    /// Builds the executables of the attack, and returns their folder.
     fn build(&self, copy: &Path) -> anyhow::Result<PathBuf> {
         let target = workspace().join("target/mutants/target");
         let mut build = Command::new("cargo");
@@ -131,11 +130,11 @@ impl Mutant {
         if !self.attack.iter().any(|word| word == "power" || word == "disk") {
             build.args(["--package", "pactolus"]);
         }
-        ensure!(build.status()?.success(), "it cannot be built");
+        ensure!(build.status()?.success(), "the mutant cannot be built");
         Ok(target.join("debug"))
     }
 
-    /// Whether the attack passes, and the last words that it said.
+    /// Whether the attack passes, and the last line of its stderr, at most 160 characters.
     fn attack(&self, torture: &Path, pactolus: &Path, options: &Options) -> anyhow::Result<(bool, String)> {
         let output = Command::new(torture)
             .arg("--short")
@@ -156,7 +155,7 @@ impl Mutant {
 
 impl MutantsReport {
     fn table(&self) -> String {
-        let mut table = MarkdownTable::new(&["Made wrong", "Attack", "Found out"]);
+        let mut table = MarkdownTable::new(&["Defect", "Attack", "Finding"]);
         for Detection { what, attack, said, .. } in &self.mutants {
             table.push_row(&[what, attack, said]);
         }

@@ -1,7 +1,7 @@
-//! A network that cuts, delays, stalls and loses: between callers and bank, and between bank and database.
+//! Network faults between clients and bank and between bank and database: cuts, delays, stalls.
 //!
-//! Every connection goes through a proxy of the attack's own ([`proxy`]). What matters most is a connection that ends
-//! after its request was delivered and before the answer is: the order is done, and nobody knows.
+//! Every connection goes through a fault-injecting proxy ([`proxy`]). The case that matters most is a connection that
+//! ends after the request was delivered and before the answer is: the order is applied, but unacknowledged.
 
 mod proxy;
 
@@ -28,7 +28,7 @@ use crate::workload::tally::{Tally, report};
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// How often the network goes wrong, half of them before an embedded bank and half around one on PostgreSQL
+    /// Network faults, half of them in front of an embedded bank and half around one on PostgreSQL
     /// [default: 600; 24 with --short]
     #[arg(long)]
     cuts: Option<u64>,
@@ -44,16 +44,16 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     report("network", &tallies)
 }
 
-/// How many strikes there are until everything is looked at.
+/// Faults between two checks.
 const FAULTS_PER_ROUND: u64 = 50;
 const CALLERS: usize = 12;
 const NODES: usize = 2;
 
-/// How long a caller waits: shorter than the network stalls, so that requests arrive that were given up.
+/// A client's timeout, shorter than a stall, so that requests arrive after their client has given up.
 const TIMEOUT: Duration = Duration::from_millis(700);
 
-/// After how many questions and answers a connection is struck, at most: of a caller's, and of a bank's to its
-/// database, where an order is several.
+/// Upper bound of the exchanges before a connection gets a fault: for a client's connection, and for the bank's
+/// connection to its database, where one order takes several exchanges.
 const EXCHANGES_MAX: u64 = 12;
 const DATABASE_EXCHANGES_MAX: u64 = 60;
 
@@ -64,7 +64,7 @@ fn attack_embedded(cuts: u64, options: &Options, folder: &Path) -> anyhow::Resul
     let injector = Arc::new(FaultInjector::default());
     let attack = NetworkAttack { bank, nodes, injectors: vec![injector], options };
     let (mut tally, ledger, bank) = attack.run(&runtime, cuts, "callers and an embedded bank")?;
-    // Its store is proved once it is not served.
+    // An embedded store is audited after the bank has stopped.
     let audited = bank.audit()?;
     ensure!(audited.orders == ledger.orders(), "{audited:?} instead of {} orders", ledger.orders());
     tally.audits += 1;
@@ -97,13 +97,13 @@ fn attack_postgres(cuts: u64, options: &Options, folder: &Path) -> anyhow::Resul
 struct NetworkAttack<'a> {
     bank: Bank,
     nodes: Vec<Node>,
-    /// What is done to the connections of callers, and to those of the bank.
+    /// Fault injector of the clients' connections, then that of the database's, if there is one.
     injectors: Vec<Arc<FaultInjector>>,
     options: &'a Options,
 }
 
 impl NetworkAttack<'_> {
-    /// Strikes so often; gives what it came to, the books, and the bank, which is served no more.
+    /// Injects so many faults, then stops the nodes. Returns the tally, the expected ledger and the stopped bank.
     fn run(
         self,
         runtime: &Runtime,
@@ -132,9 +132,9 @@ impl NetworkAttack<'_> {
             let until = (self.faults_injected() + FAULTS_PER_ROUND).min(cuts.max(self.faults_injected() + 1));
             runtime
                 .block_on(self.run_round(&world, rounds, until, &mut random, &mut books, &mut tally))
-                .with_context(|| format!("round {rounds}, after {} strikes", self.faults_injected()))?;
+                .with_context(|| format!("round {rounds}, after {} faults", self.faults_injected()))?;
             self.bank.ensure_no_panic()?;
-            eprintln!("network: {} strikes", self.faults_injected());
+            eprintln!("network: {} faults", self.faults_injected());
         }
         runtime.block_on(books.check_closed_accounts(&operator))?;
         for strikes in &self.injectors {
@@ -165,7 +165,7 @@ impl NetworkAttack<'_> {
             clients.wait_for_answers(1).await?;
         }
         clients.stop().await?;
-        // The last of what was held back may arrive while everything is settled.
+        // The last stalled requests may arrive while the outcomes are resolved.
         for strikes in &self.injectors {
             strikes.set_enabled(false);
         }

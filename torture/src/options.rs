@@ -1,4 +1,4 @@
-//! How attacks are set: their seed, how long they go on, and where what they found is written.
+//! Options of every attack: seed, duration, and where the report is written.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,57 +8,57 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pactolus_reports::report::{ReportSection, RunContext, rerun_command};
 use tempfile::TempDir;
 
-/// What a table says of what must never come about: it is looked for throughout, and the first ends the run.
+/// Table cell for an outcome that must never occur. Every check looks for it, and the first one found ends the run.
 pub(crate) const NONE_FOUND: &str = "none, or the run would have failed";
 
-/// What holds for every attack.
+/// Options of every attack.
 #[derive(Clone, clap::Args)]
 pub(crate) struct Options {
-    /// What the attacks choose by; the same seed chooses the same
+    /// Seed of all choices; the same seed repeats the same choices
     #[arg(long, global = true, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How long to go on, all attacks together; without it, until each has struck as often as it should
+    /// Duration of all attacks together; without it, each attack runs until it has injected its number of faults
     #[arg(long, global = true)]
     pub(crate) minutes: Option<f64>,
-    /// Few strikes, in two minutes, as the tests make them; what comes of it is not kept unless --into says where
+    /// Few faults, in two minutes, as in the test suite; the report is discarded unless --into is given
     #[arg(long, global = true)]
     short: bool,
-    /// Where reliability.md and reliability.json are written [default: docs]
+    /// Folder for reliability.md and reliability.json [default: docs]
     #[arg(long, global = true)]
     pub(crate) into: Option<PathBuf>,
-    /// The bank that is attacked as a whole: the executable of `pactolus`
+    /// Path of the `pactolus` executable under attack
     #[arg(long, global = true, default_value = "target/release/pactolus")]
     pub(crate) pactolus: PathBuf,
 }
 
 impl Options {
-    /// The same for one of so many attacks, which share the time.
+    /// These options for one of `of` attacks that share the time.
     pub(crate) fn share(&self, of: usize) -> Self {
         let of = f64::from(u32::try_from(of).unwrap_or(u32::MAX));
         Self { minutes: self.minutes.map(|minutes| minutes / of), ..self.clone() }
     }
 
-    /// A number: the usual one, or the one for a short run.
+    /// The default, or the value for `--short`.
     pub(crate) fn pick<T>(&self, usual: T, short: T) -> T {
         if self.short { short } else { usual }
     }
 
-    /// How long an attack goes on that begins now and should strike so often.
+    /// Budget of an attack that starts now: until the deadline, or until so many injections without one.
     pub(crate) fn budget(&self, injections: u64) -> Budget {
         let ends = self.minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} strikes, {elapsed}");
-        let bar = ProgressBar::new(injections).with_style(style.expect("the template names what there is"));
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} faults, {elapsed}");
+        let bar = ProgressBar::new(injections).with_style(style.expect("the template is valid"));
         Budget { injections, deadline: ends, bar }
     }
 
-    /// A folder that is removed when this is dropped.
+    /// A folder that is removed on drop.
     pub(crate) fn temp_dir() -> io::Result<TempDir> {
         let folder = workspace().join("target/torture");
         std::fs::create_dir_all(&folder)?;
         TempDir::with_prefix_in("run-", folder)
     }
 
-    /// Shows what an attack came to, and keeps it.
+    /// Prints the section's table and writes it to the report, if there is one.
     pub(crate) fn publish(&self, part: &ReportSection) -> anyhow::Result<()> {
         println!("{}", part.table);
         if let Some(folder) = self.report_dir() {
@@ -72,31 +72,31 @@ impl Options {
         Ok(())
     }
 
-    /// Where what comes of an attack is kept, if it is.
+    /// Folder of the report. `None` with `--short` and without `--into`.
     pub(crate) fn report_dir(&self) -> Option<PathBuf> {
         let usual = || (!self.short).then(|| workspace().join("docs"));
         self.into.clone().or_else(usual)
     }
 }
 
-/// What repeats a run with these arguments. The soak has a command of its own, and xtask says itself where it built the
-/// bank.
+/// The command that repeats this run. The soak has a command of its own. `--pactolus` is left out, because xtask sets
+/// it to the executable that it built.
 fn repeat_command(arguments: impl Iterator<Item = String>) -> String {
     let (soak, words): (Vec<_>, Vec<_>) = arguments.partition(|word| word == "soak");
     let program = if soak.is_empty() { "cargo xtask torture" } else { "cargo xtask soak" };
     rerun_command(program, words, &["--into", "--pactolus"])
 }
 
-/// When an attack has gone on for long enough.
+/// Stop condition of an attack: a deadline, or a number of injections.
 pub(crate) struct Budget {
     injections: u64,
     deadline: Option<Instant>,
-    /// Shown on a terminal only.
+    /// Drawn only on a terminal.
     bar: ProgressBar,
 }
 
 impl Budget {
-    /// Whether to strike again after so many strikes.
+    /// Whether to inject another fault after so many.
     pub(crate) fn should_continue(&self, injections: u64) -> bool {
         self.bar.set_position(injections);
         self.deadline.map_or(injections < self.injections, |ends| Instant::now() < ends)
@@ -109,7 +109,7 @@ impl Drop for Budget {
     }
 }
 
-/// The folder of the workspace.
+/// The workspace root.
 pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("torture/ lies in the workspace's folder")
 }

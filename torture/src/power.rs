@@ -1,8 +1,8 @@
-//! Power cuts: a store on a disk that forgets what was not synced.
+//! Power cuts: an embedded store on a disk that loses unsynced writes.
 //!
-//! A store gets orders and records from several threads, and after some operations of its disk the power is cut: while
-//! it opens, works, or closes. It is opened on what survived, and the [`Checker`] looks for all that was answered;
-//! again and again, and now and then with a new store. Instead of the power, sometimes only the program is cut off.
+//! Several threads post orders and put records. After some disk operations the power is cut, while the store opens,
+//! works, or closes. The store is reopened on the surviving state, and the [`Checker`] looks for everything that was
+//! acknowledged. This repeats, sometimes with a new store. About one cut in eight kills the process only.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,22 +19,22 @@ use crate::checker::{Checker, CheckerStats};
 use crate::disk_model::{FuseDisk, Image, Injection};
 use crate::options::{NONE_FOUND, Options, workspace};
 
-/// How often the power is cut under one store: few times, so that many are new, or often, so that it grows.
+/// Power cuts of one store: few, so that many stores are new, or many, so that the store grows.
 const CUTS_PER_STORE: [u64; 4] = [2, 20, 40, 80];
-/// How many orders a thread sends at most before the store is closed.
+/// Upper bound of a thread's orders before the store is closed.
 const ORDERS_PER_THREAD: usize = 150;
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// How often the power is cut [default: 10000, short: 200]
+    /// Power cuts [default: 10000; 200 with --short]
     #[arg(long)]
     cuts: Option<u64>,
-    /// The number of the first store, to repeat what came of it without those before
+    /// Number of the first store, to repeat a finding without the stores before it
     #[arg(long, default_value_t = 0)]
     store: u64,
 }
 
-/// What the store was doing.
+/// Activity of the store at a power cut.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
@@ -44,15 +44,15 @@ enum Phase {
     Nothing,
 }
 
-/// What is kept of all cuts.
+/// Counts over all cuts.
 #[derive(Default, Serialize)]
 struct PowerStats {
     cuts: u64,
-    /// Those of them that cut off the program only.
+    /// Cuts that killed the process only.
     kills: u64,
     stores: u64,
     doing: BTreeMap<Phase, u64>,
-    /// By what was struck.
+    /// By the interrupted operation.
     blows: BTreeMap<String, u64>,
     counts: CheckerStats,
     records: u64,
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
             let folder = workspace().join(format!("target/torture/power-{}-{number}", options.seed));
             store.image.export(&folder)?;
             let what = format!(
-                "store {number}, cut {here}: what survived is in {}; to repeat it: \
+                "store {number}, cut {here}: the surviving files are in {}; to repeat it: \
                  cargo xtask torture power --seed {} --store {number} --cuts {here}",
                 folder.display(),
                 options.seed
@@ -94,13 +94,13 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     ReportSection::new("power", found.table(), &found)
 }
 
-/// A store whose power is cut.
+/// A store and its disk.
 struct StoreUnderTest {
     random: fastrand::Rng,
     settings: EmbeddedSettings,
     threads: usize,
     checker: Checker,
-    /// What the last cut has left.
+    /// The state that survived the last cut.
     image: Image,
     disk: FuseDisk,
     _mount_dir: tempfile::TempDir,
@@ -132,7 +132,7 @@ impl StoreUnderTest {
         })
     }
 
-    /// Opens the store, lets it work and cuts the power, at a moment that is drawn; then starts the disk again.
+    /// Opens the store, runs the workload, cuts the power at a random moment, and restarts the disk.
     fn cut_power(&mut self, found: &mut PowerStats) -> anyhow::Result<()> {
         let phase = self.open_and_run()?;
         self.disk.cut_power();
@@ -172,7 +172,7 @@ impl StoreUnderTest {
         Ok(if self.disk.power_cut().is_some() { Phase::Closing } else { Phase::Nothing })
     }
 
-    /// Sends orders and records until they are not answered any more.
+    /// Posts orders and puts records until one is unanswered.
     fn run_workload(&mut self, store: &EmbeddedStore) {
         let (checker, disk) = (&self.checker, &self.disk);
         std::thread::scope(|scope| {
@@ -187,7 +187,7 @@ impl StoreUnderTest {
                     }
                 });
             }
-            // Without an end they would take most of what the disk does.
+            // Unlimited, puts would make most of the disk operations.
             let puts = [0, 0, 4, 40][self.random.usize(..4)];
             let mut random = self.random.fork();
             scope.spawn(move || {
@@ -200,14 +200,14 @@ impl StoreUnderTest {
         });
     }
 
-    /// Looks at the store once more, without cutting anything.
+    /// Checks the store once more, without a cut.
     fn check(&mut self) -> anyhow::Result<()> {
         let store = EmbeddedStore::open(&self.disk.folder(), &self.settings)?;
         self.checker.check(&store)
     }
 }
 
-/// What was struck, in words that many cuts share.
+/// Label of the interrupted operation, coarse enough to group many cuts.
 fn injection_label(injection: &Injection) -> String {
     let path = injection.path.display().to_string();
     let what = match path.split('/').collect::<Vec<_>>().as_slice() {
@@ -232,10 +232,10 @@ impl PowerStats {
     }
 
     fn table(&self) -> String {
-        let mut table = MarkdownTable::new(&["What", "How many"]);
+        let mut table = MarkdownTable::new(&["What", "Count"]);
         let mut row = |what: &str, count: u64| table.push_row(&[what, &format_number(to_f64(count), 0)]);
         row("Cuts", self.cuts);
-        row("of them of the program only, with the power on", self.kills);
+        row("of them kills of the process only", self.kills);
         for (phase, count) in &self.doing {
             let while_it = match phase {
                 Phase::Opening => "while it opened",
@@ -248,16 +248,16 @@ impl PowerStats {
         row("New stores", self.stores);
         row("Orders acknowledged", self.counts.acknowledged);
         row("Orders sent and not answered", self.counts.unanswered);
-        row("of them there afterwards", self.counts.unanswered_there);
+        row("of them applied", self.counts.unanswered_there);
         row("Records put", self.records);
-        row("Times that an acknowledged order was looked for", self.counts.looked_for);
-        table.push_row(&["Of all these lost, changed or applied twice", NONE_FOUND]);
+        row("Look-ups of acknowledged orders", self.counts.looked_for);
+        table.push_row(&["Lost, changed or applied twice", NONE_FOUND]);
         let mut text = table.to_string();
-        let mut blows = MarkdownTable::new(&["Struck at", "How often"]);
+        let mut blows = MarkdownTable::new(&["Interrupted operation", "Count"]);
         for (what, count) in &self.blows {
             blows.push_row(&[what, &format_number(to_f64(*count), 0)]);
         }
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "\n{blows}");
         text
     }
@@ -267,7 +267,7 @@ impl PowerStats {
 mod tests {
     use super::*;
 
-    /// Sends orders and records until one is not answered; whether all were.
+    /// Posts orders and puts records until one is unanswered. Returns whether all were answered.
     fn run_workload(
         store: &EmbeddedStore,
         witness: &Checker,
@@ -281,15 +281,15 @@ mod tests {
         })
     }
 
-    /// The program was killed when a new file of the journal, or the one of the records, had its name, and before its
-    /// folder was synced. It was opened again and went on with that file; then a power cut took the file's name, and
-    /// with it all that had been answered since. Opening now syncs the folders.
+    /// Bug: a kill came after a new journal segment, or the records file, had its name and before its folder was
+    /// synced. The reopened store appended to that file, and a power cut then removed its name. Loss: every order
+    /// acknowledged since the reopen. Fix: opening a store syncs its folders.
     #[test]
     fn acknowledged_after_kill_survives_power_cut() {
         let mount_dir = Options::temp_dir().unwrap();
         let disk = FuseDisk::mount(mount_dir.path(), 1).unwrap();
         let nothing = disk.image();
-        // First a new file for each batch; afterwards the last one goes on.
+        // A new segment for each batch at first; after the reopen the last one is continued.
         let settings = EmbeddedSettings { segment_bytes: 1, ..EmbeddedSettings::default() };
         let open_again = || EmbeddedStore::open(&disk.folder(), &EmbeddedSettings::default()).unwrap();
         let mut was_killed = true;

@@ -1,9 +1,9 @@
-//! A soak: the built bank under a steady mixed load for hours, ended by `kill -9` and by SIGTERM every few minutes and
-//! started again, watched all the time.
+//! Soak test: the built bank under a steady mixed load for hours, ended by `kill -9` or SIGTERM every few minutes and
+//! restarted, and sampled all the time.
 //!
-//! Kills come in the first two thirds; the last third is one life of the process, long enough for a leak to show. At the
-//! end the books are audited, every order is held against what was acknowledged, and the verdict is given.
-//! Read next: `soak/verdict.rs`, what fails a soak; `soak/calls.rs`, what is asked.
+//! Kills come in the first two thirds. The last third is one run of the process, long enough for a leak to show. At
+//! the end the bank is audited, every order is compared with its acknowledgement, and the verdict is given. Read
+//! next: `soak/verdict.rs`, the criteria; `soak/calls.rs`, the calls.
 
 mod bank;
 mod calls;
@@ -39,26 +39,24 @@ use self::worker::WorkerResult;
 use crate::bank::{Bank, Node};
 use crate::options::{Options, workspace};
 
-/// How to soak.
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// How many hours, at most 20: logins last for a day [default: what --minutes says, or 1; 40 seconds with --short]
+    /// Hours, at most 20, because logins last for a day [default: that of --minutes, or 1; 40 seconds with --short]
     #[arg(long)]
     hours: Option<f64>,
-    /// How many calls a second [default: 2,000; 200 with --short]
+    /// Calls a second [default: 2,000; 200 with --short]
     #[arg(long)]
     rate: Option<f64>,
-    /// How many connections are kept, each closed and opened anew now and then [default: 64; 16 with --short]
+    /// Kept connections, each reopened from time to time [default: 64; 16 with --short]
     #[arg(long)]
     connections: Option<u64>,
-    /// How many players play [default: 100,000; 2,000 with --short]
+    /// Players [default: 100,000; 2,000 with --short]
     #[arg(long)]
     players: Option<u64>,
-    /// How many minutes there are between kills, which stop when two thirds of the time are over [default: 5; a third of
-    /// the time with --short]
+    /// Minutes between kills, which stop after two thirds of the time [default: 5; a third of the time with --short]
     #[arg(long)]
     kill_every_minutes: Option<f64>,
-    /// The longest that a call may wait when nobody kills the bank, in milliseconds; generous, as machines are shared
+    /// Longest latency of a call outside of kills, in milliseconds; generous, because machines are shared
     /// [default: 2,000; 10,000 with --short]
     #[arg(long)]
     stall_ms: Option<u64>,
@@ -67,16 +65,16 @@ pub(crate) struct Args {
 /// Logins last for a day.
 const HOURS_MAX: f64 = 20.0;
 
-/// How long what queued up while the bank was down may take to be worked off.
+/// Longest time to work off the backlog of calls that came due while the bank was down.
 const CATCH_UP_TIME: Duration = Duration::from_secs(5);
 
-/// Shorter waits are not kept one by one.
+/// Shorter waits are counted but not kept individually.
 const SLOW_CALL_MS: u64 = 100;
 
-/// A backup is made in the middle of every so-manieth life, and once in the last.
+/// A backup starts in the middle of every second run of the process, and in the last run.
 const RUNS_PER_BACKUP: usize = 2;
 
-/// What a soak is asked to be.
+/// Parameters of a soak.
 struct SoakConfig {
     duration: Duration,
     rate: f64,
@@ -90,17 +88,17 @@ impl Args {
     fn config(&self, options: &Options) -> anyhow::Result<SoakConfig> {
         let hours = self.hours.or(options.minutes.map(|minutes| minutes / 60.0));
         let hours = hours.unwrap_or(options.pick(1.0, 40.0 / 3600.0));
-        ensure!(hours > 0.0 && hours <= HOURS_MAX, "a soak lasts for at most {HOURS_MAX} hours");
+        ensure!(hours > 0.0 && hours <= HOURS_MAX, "--hours has to be above 0 and at most {HOURS_MAX}");
         let lasting = Duration::from_secs_f64(hours * 3600.0);
         // Two kills in two thirds of the time.
         let kills_of_short = lasting.as_secs_f64() / 3.0;
         let kill_every =
             self.kill_every_minutes.map_or(options.pick(300.0, kills_of_short), |minutes| minutes * 60.0);
-        ensure!(kill_every >= 1.0, "between kills there is a second at least");
+        ensure!(kill_every >= 1.0, "--kill-every-minutes has to be at least a second");
         let workers = self.connections.unwrap_or(options.pick(64, 16)).max(1);
         let players = self.players.unwrap_or(options.pick(100_000, 2000)).max(workers);
         let rate = self.rate.unwrap_or(options.pick(2000.0, 200.0));
-        ensure!(rate > 0.0, "a load has a rate");
+        ensure!(rate > 0.0, "--rate has to be above 0");
         let stall = Duration::from_millis(self.stall_ms.unwrap_or(options.pick(2000, 10_000)));
         Ok(SoakConfig {
             duration: lasting,
@@ -113,13 +111,12 @@ impl Args {
     }
 }
 
-/// Soaks.
 pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportSection> {
     let config = arguments.config(options)?;
     let folder = Options::temp_dir()?;
     soak(&config, options, folder.path()).map_err(|error| {
         let kept = folder.keep();
-        error.context(format!("refused; the bank, its log and its store are kept in {}", kept.display()))
+        error.context(format!("the soak failed; the bank's log and store are kept in {}", kept.display()))
     })
 }
 
@@ -147,7 +144,7 @@ fn soak(config: &SoakConfig, options: &Options, folder: &Path) -> anyhow::Result
     let wrong = report.failures();
     let kept = options.report_dir().filter(|_| wrong.is_empty());
     let picture = save_plot(kept.unwrap_or(beside).join(options.pick("soak.svg", "soak-short.svg")), &svg)?;
-    eprintln!("  the picture: {}", picture.display());
+    eprintln!("  plot: {}", picture.display());
     let part = ReportSection::new("soak", report.table(), &report)?;
     if !wrong.is_empty() {
         bail!("{}\n{}", wrong.join("\n"), part.table);
@@ -160,7 +157,7 @@ fn save_plot(path: PathBuf, svg: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// A soak that goes on.
+/// A running soak.
 struct Soak<'a> {
     config: &'a SoakConfig,
     bank: &'a Bank,
@@ -169,21 +166,21 @@ struct Soak<'a> {
     started: Instant,
     csv: Csv,
     results: SoakResults,
-    /// The process's time at the last look.
+    /// Time of the last sample, and the CPU seconds of the process at it.
     last_cpu: (Instant, f64),
 }
 
-/// What a soak saw.
+/// Raw results of a soak.
 #[derive(Default)]
 struct SoakResults {
     samples: Vec<Sample>,
     slow_calls: Vec<CallTiming>,
     kill_windows: Vec<KillWindow>,
     kills: Vec<KillMark>,
-    /// How long the bank was down for each kill.
+    /// Downtime of each kill.
     down_s: Vec<f64>,
     calls: [u64; OpKind::ALL.len()],
-    /// When a call had to be tried again, and why.
+    /// Failed attempts: when, and why.
     failures: Vec<(u64, CallFailure)>,
     unexpected: u64,
     unexpected_shown: Vec<String>,
@@ -210,11 +207,11 @@ impl<'a> Soak<'a> {
         })
     }
 
-    /// Kills the bank again and again for two thirds of the time, and leaves it in peace for the rest.
+    /// Kills the bank repeatedly for two thirds of the time, and leaves it running for the rest.
     fn run_kill_schedule(&mut self) -> anyhow::Result<()> {
         let SoakConfig { duration: lasting, kill_interval: kill_every, .. } = *self.config;
         let mut from = Duration::ZERO;
-        // A hair more, so that a strike at the very end of them is not lost to rounding.
+        // Slightly more than two thirds, so that rounding does not lose a kill at the very end.
         while from + kill_every <= lasting.mul_f64(0.6667) {
             let life = self.results.kills.len();
             self.run_until(from, from + kill_every, life.is_multiple_of(RUNS_PER_BACKUP))?;
@@ -228,7 +225,7 @@ impl<'a> Soak<'a> {
         self.run_until(from, lasting, true)
     }
 
-    /// Lets the bank live, with a backup from the middle of this life on or with none.
+    /// Samples one run of the process, with or without a backup that starts in its middle.
     fn run_until(&mut self, from: Duration, to: Duration, with_backup: bool) -> anyhow::Result<()> {
         self.sample_until((from + to) / 2)?;
         let bank = self.bank.clone();
@@ -241,7 +238,6 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// Ends the bank, and starts it again.
     fn end_and_restart(&mut self, how: StopMethod) -> anyhow::Result<()> {
         let shared = std::sync::Arc::clone(&self.load.state);
         let struck = Instant::now();
@@ -260,14 +256,14 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// Looks at the bank every few seconds until so much time has passed.
+    /// Samples the bank periodically until `end`.
     fn sample_until(&mut self, end: Duration) -> anyhow::Result<()> {
         loop {
             let left = end.saturating_sub(self.started.elapsed());
             if left.is_zero() {
                 return Ok(());
             }
-            // Of a moment that is left, no sample tells anything.
+            // A very short last interval would say nothing, so the one before it lasts until the end.
             let is_last = left < self.config.sample_interval * 3 / 2;
             std::thread::sleep(if is_last { left } else { self.config.sample_interval });
             self.sample()?;
@@ -301,7 +297,7 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    /// Waits until every call is answered, and ends the bank in order.
+    /// Waits until every call is answered, and stops the bank gracefully.
     fn finish(mut self) -> anyhow::Result<SoakResults> {
         let (shared, workers) = self.load.wait()?;
         self.results.merge(shared.take_stats());
@@ -331,7 +327,7 @@ impl SoakResults {
     }
 }
 
-/// Holds every order of the bank against what it acknowledged.
+/// Compares every order of the bank with its acknowledgement.
 fn reconcile_orders(
     config: &SoakConfig,
     bank: &Bank,
@@ -348,7 +344,7 @@ fn reconcile_orders(
     Ok(check.finish())
 }
 
-/// What a soak came to.
+/// Report of a soak.
 #[derive(Serialize)]
 struct SoakReport {
     seconds: f64,
@@ -359,23 +355,23 @@ struct SoakReport {
     calls: BTreeMap<&'static str, u64>,
     killed: usize,
     terminated: usize,
-    /// How long the bank was down for a kill.
+    /// Downtime of a kill.
     down_s: Spread,
     backups: u64,
     orders: Reconciliation,
     audited: u64,
     memory_bytes: Trend,
-    /// In the longest life; nothing if that was too short to tell.
+    /// In the longest run of the process; `None` if that was too short to judge.
     memory_growth: Option<Growth>,
     handles: Trend,
     handles_growth: Option<Growth>,
     threads: Trend,
-    /// Of the looks when the bank was up: their p50, p99.
+    /// p50 and p99 over the samples outside of kills.
     p50_ms: Spread,
     p99_ms: Spread,
     longest_outside_kills_ms: u64,
     longest_around_kills_ms: u64,
-    /// Tries that brought no answer, by what was the trouble; every call was tried until it was answered.
+    /// Failed attempts by cause. Every call was retried until it was answered.
     troubles: BTreeMap<&'static str, usize>,
     troubles_outside_kills: usize,
     unexpected: u64,
@@ -385,7 +381,7 @@ struct SoakReport {
     findings: Vec<String>,
 }
 
-/// How a quantity went from the first look to the last.
+/// A quantity in the first and the last sample, and its maximum.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Trend {
     first: u64,
@@ -455,17 +451,17 @@ impl SoakReport {
         }
     }
 
-    /// All that speaks against the bank, in words.
+    /// Every reason to fail the soak, in words.
     fn failures(&self) -> Vec<String> {
         let Reconciliation { acknowledged, lost, twice, unasked, other } = self.orders;
         let counts = [
             (lost, "acknowledged orders are lost"),
-            (twice, "orders are there twice"),
-            (unasked, "orders are there that nobody was told of"),
-            (other, "orders are there with another player, kind or amount"),
-            (self.audited.abs_diff(acknowledged), "orders more or fewer are audited than were acknowledged"),
-            (self.unexpected, "answers were not what they should be"),
-            (self.troubles_outside_kills as u64, "calls had to be tried again though nobody killed the bank"),
+            (twice, "orders exist twice"),
+            (unasked, "orders exist that were not acknowledged"),
+            (other, "orders have another player, kind or amount"),
+            (self.audited.abs_diff(acknowledged), "orders more or fewer were audited than acknowledged"),
+            (self.unexpected, "answers were unexpected"),
+            (self.troubles_outside_kills as u64, "calls were retried outside of kills"),
             (self.errors_logged.len() as u64, "errors are in the bank's log"),
         ];
         let counts = counts.into_iter().filter(|(count, _)| *count > 0);
@@ -482,21 +478,21 @@ impl SoakReport {
         }
     }
 
-    /// In a line.
+    /// One line.
     fn summary(&self) -> String {
         let orders = format_number(to_f64(self.orders.acknowledged), 0);
         let ends = self.killed + self.terminated;
         let found = if self.failures().is_empty() {
-            // A short soak tells nothing of leaks.
+            // A short soak cannot detect a leak.
             format!("none lost, none twice, {}no stall", self.memory_growth.map_or("", |_| "no leak, "))
         } else {
-            format!("refused: {}", self.failures().first().cloned().unwrap_or_default())
+            format!("failed: {}", self.failures().first().cloned().unwrap_or_default())
         };
-        format!("{orders} orders acknowledged, the bank ended and started again {ends} times: {found}")
+        format!("{orders} orders acknowledged, the bank restarted {ends} times: {found}")
     }
 
     fn table(&self) -> String {
-        let mut table = MarkdownTable::new(&["", "Soaked", "Allowed"]);
+        let mut table = MarkdownTable::new(&["", "Measured", "Limit"]);
         let whole = |count: u64| format_number(to_f64(count), 0);
         let mib = |bytes: u64| format_number(mebibytes(bytes), 0);
         let mut row =
@@ -505,7 +501,7 @@ impl SoakReport {
         let Reconciliation { acknowledged, lost, twice, unasked, other } = self.orders;
         let calls = |name| self.calls.get(name).copied().unwrap_or_default();
         row(
-            "Lasted, and calls a second",
+            "Duration, calls a second",
             format!("{}, {}", self.duration_text(), format_number(self.calls_per_second, 0)),
             none(),
         );
@@ -515,23 +511,19 @@ impl SoakReport {
             row(&format!("– {}", kind.name()), whole(calls(kind.name())), none());
         }
         row(
-            "`kill -9`, SIGTERM, each with a new start",
+            "`kill -9`, SIGTERM, each with a restart",
             format!("{}, {}", self.killed, self.terminated),
             none(),
         );
-        row("Down for a kill, s (least · median · most)", format!("{:.2}", self.down_s), none());
-        row("Backups while it was served", whole(self.backups), none());
+        row("Downtime of a kill, s (least · median · most)", format!("{:.2}", self.down_s), none());
+        row("Online backups", whole(self.backups), none());
         row("Orders acknowledged", whole(acknowledged), none());
         row("– lost", whole(lost), "0".to_owned());
-        row("– there twice", whole(twice), "0".to_owned());
-        row("– there otherwise than acknowledged", whole(unasked + other), "0".to_owned());
-        row("Orders that the audit proved", whole(self.audited), whole(acknowledged));
-        row("Answers that were not what they should be", whole(self.unexpected), "0".to_owned());
-        row(
-            "Tries again though nobody killed the bank",
-            whole(self.troubles_outside_kills as u64),
-            "0".to_owned(),
-        );
+        row("– twice", whole(twice), "0".to_owned());
+        row("– different from their acknowledgement", whole(unasked + other), "0".to_owned());
+        row("Orders audited", whole(self.audited), whole(acknowledged));
+        row("Unexpected answers", whole(self.unexpected), "0".to_owned());
+        row("Retries outside of kills", whole(self.troubles_outside_kills as u64), "0".to_owned());
         let Trend { first, last, most } = self.memory_bytes;
         row(
             "Memory, MiB: first, last, most",
@@ -539,26 +531,26 @@ impl SoakReport {
             format!("≤ {}", mib(self.rules.memory_max_bytes)),
         );
         row(
-            "– second quarter of the longest life, last quarter",
+            "– second quarter of the longest run, last quarter",
             growth_text(self.memory_growth, mib),
             format!("≤ {} more", mib(self.rules.growth_max_bytes)),
         );
         row("File handles: most", whole(self.handles.most), format!("≤ {}", self.rules.handles_max));
         row(
-            "– second quarter of the longest life, last quarter",
+            "– second quarter of the longest run, last quarter",
             growth_text(self.handles_growth, whole),
             format!("≤ {} more", self.rules.handles_growth_max),
         );
         row("Threads: most", whole(self.threads.most), format!("≤ {}", self.rules.threads_max));
-        row("p50, ms (least · median · most of all looks)", format!("{:.2}", self.p50_ms), none());
-        row("p99, ms (least · median · most of all looks)", format!("{:.2}", self.p99_ms), none());
+        row("p50, ms (least · median · most of all samples)", format!("{:.2}", self.p50_ms), none());
+        row("p99, ms (least · median · most of all samples)", format!("{:.2}", self.p99_ms), none());
         row(
             "Longest outside of kills, ms",
             whole(self.longest_outside_kills_ms),
             format!("≤ {}", whole(self.rules.stall_ms)),
         );
         row("Longest around kills, ms", whole(self.longest_around_kills_ms), none());
-        let verdict = if self.failures().is_empty() { "passed" } else { "refused" };
+        let verdict = if self.failures().is_empty() { "passed" } else { "failed" };
         row("Verdict", verdict.to_owned(), none());
         table.to_string()
     }
@@ -571,11 +563,11 @@ fn growth_text(growth: Option<Growth>, shown: impl Fn(u64) -> String) -> String 
     }
 }
 
-/// Whether the calls of a look may have met a kill.
+/// Whether a kill may have affected the calls of a sample.
 fn overlaps_kill(sample: &Sample, config: &SoakConfig, windows: &[KillWindow]) -> bool {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a soak")]
     let to_ms = (sample.at_s * 1e3) as u64;
-    // The look before may have been half as long ago again.
+    // The last interval before a kill may be half as long again.
     let looked_for = config.sample_interval * 3 / 2;
     let from_ms = to_ms.saturating_sub(u64::try_from(looked_for.as_millis()).unwrap_or(u64::MAX));
     windows.iter().any(|window| window.overlaps(from_ms, to_ms))

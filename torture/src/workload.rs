@@ -1,7 +1,7 @@
-//! A game and its bank, as attacks meet them: the built executable as a process, and callers that sign as the game's
-//! back end does and know nothing of the bank but what it answers.
+//! Shared workload of the attacks that run the built executable: clients that sign like a game's back end and know
+//! only the bank's answers.
 //!
-//! Read next: [`clients`], who call it at once and record every call; [`expected_ledger`], what is compared at the end.
+//! Read next: [`clients`], concurrent clients that record every call; [`expected_ledger`], the comparison at the end.
 
 pub(crate) mod calls;
 pub(crate) mod clients;
@@ -17,17 +17,17 @@ pub(crate) const APPID: &str = "wx1234567";
 pub(crate) const OFFER: &str = "12345678";
 pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
 pub(crate) const SANDBOX_MIDAS_KEY: &str = "another-key-for-the-sandbox";
-/// One for all players: what a session is worth does not depend on its key.
+/// One session key for all players; no check depends on it.
 pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
 pub(crate) const TOKEN: &str = "ACCESSTOKEN";
 pub(crate) const OPERATOR_TOKEN: &str = "OPERATORTOKEN";
-/// What an app's secret is where one is asked for.
+/// App secret, for the routes that need one.
 pub(crate) const APP_SECRET: &str = "APPSECRET";
 
-/// Why the values above can be read.
+/// Panic message for values that always parse.
 pub(crate) const VALID: &str = "these values are valid";
 
-/// The configuration of a bank that keeps its orders at `store`, with `more` lines for the app.
+/// Configuration of a bank with the store `store`; `more` is appended to the app's section.
 pub(crate) fn config(store: &str, more: &str) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\nstore = \"{store}\"\n\n[operator]\ntoken = \"{OPERATOR_TOKEN}\"\n\n[[apps]]\n\
@@ -36,7 +36,7 @@ pub(crate) fn config(store: &str, more: &str) -> String {
     )
 }
 
-/// Which account: a player's, on one of the game's servers. Attacks open new servers as they go on.
+/// Identity of an account: a player on one of the game's servers. Each round opens a new server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AccountId {
     pub(crate) environment: Environment,
@@ -53,12 +53,12 @@ impl AccountId {
         format!("s{}", self.server)
     }
 
-    /// The bill number that is the account's own `bill`.
+    /// Bill number for the account's index `bill`.
     pub(crate) fn bill_no(self, bill: u32) -> String {
         format!("s{}-{}-{bill}", self.server, self.player)
     }
 
-    /// The account's own number for a bill number.
+    /// The account's index for a bill number.
     pub(crate) fn parse_bill_no(self, bill_no: &str) -> Option<u32> {
         let bill = bill_no.rsplit_once('-')?.1.parse().ok()?;
         (self.bill_no(bill) == bill_no).then_some(bill)

@@ -1,4 +1,4 @@
-//! All that a store says, to be held against what another one says.
+//! Snapshot of every answer of a store, to compare another store with.
 
 use std::collections::BTreeMap;
 
@@ -9,32 +9,32 @@ use pollster::block_on;
 
 use super::{Checker, OrderId, OrdersWorkload, PAGE_LEN, RecordsWorkload};
 
-/// What a store said when it was sound.
+/// The answers of an undamaged store.
 pub(crate) struct Baseline<'a> {
     checker: &'a Checker,
     answers: BTreeMap<String, String>,
 }
 
-/// How what another store says differs.
+/// Differences between another store's answers and the baseline.
 #[derive(Default)]
 pub(crate) struct Differences {
-    /// Answers that are not right.
+    /// Wrong answers.
     pub(crate) mismatches: Vec<String>,
-    /// Whether those are as if the last orders had never been.
+    /// Whether every wrong answer only lacks the last orders.
     pub(crate) only_missing: bool,
-    /// How often it could not answer.
+    /// Reads that failed.
     pub(crate) failed_reads: usize,
 }
 
 impl Checker {
-    /// What a sound store says.
+    /// Reads everything from an undamaged store.
     pub(crate) fn baseline(&self, store: &EmbeddedStore) -> Baseline<'_> {
         let all =
             self.read_all(store).into_iter().filter_map(|(what, answer)| Some((what, answer?))).collect();
         Baseline { checker: self, answers: all }
     }
 
-    /// Asks everything; nothing where it cannot answer.
+    /// Reads everything; `None` for a read that fails.
     fn read_all(&self, store: &EmbeddedStore) -> BTreeMap<String, Option<String>> {
         let mut all = BTreeMap::new();
         let names: Vec<OrderId> = self.log().acknowledged.keys().copied().collect();
@@ -60,7 +60,7 @@ impl Checker {
 }
 
 impl Baseline<'_> {
-    /// Asks another store the same, and sends it all orders again that were acknowledged.
+    /// Reads the same from another store, and posts every acknowledged order to it again.
     pub(crate) fn compare(&self, store: &EmbeddedStore) -> Differences {
         let mut differences = Differences { only_missing: true, ..Differences::default() };
         for (what, answer) in self.checker.read_all(store) {
@@ -68,7 +68,7 @@ impl Baseline<'_> {
                 None => differences.failed_reads += 1,
                 Some(answer) if self.answers.get(&what) == Some(&answer) => {}
                 Some(answer) => {
-                    // What is gone is no order at all, or a cancel of one, or an account without it.
+                    // A lost order reads as no order, as a pay without its cancel, or as an account without it.
                     let lacks_cancel = answer.strip_suffix("cancel: None })").is_some_and(|pay| {
                         self.answers.get(&what).is_some_and(|right| right.starts_with(pay))
                     });
@@ -85,7 +85,7 @@ impl Baseline<'_> {
             match block_on(store.post(receipt.order.clone(), self.checker.orders.now())) {
                 Ok(Posted::Replayed { receipt: again, .. }) if again == receipt => {}
                 Err(PostError::Unavailable(_)) => differences.failed_reads += 1,
-                other => differences.mismatches.push(format!("sent again, {receipt:?} comes to {other:?}")),
+                other => differences.mismatches.push(format!("a retry of {receipt:?} answers {other:?}")),
             }
         }
         differences

@@ -1,6 +1,6 @@
-//! The orders that are sent: of all kinds, of few players, with bill numbers that come again.
+//! Order workload: all kinds of orders, few players, reused bill numbers.
 //!
-//! Order `number` of a seed is always the same, so that whoever draws a number again sends the same order.
+//! Order `number` of a seed is always the same, so a repeated number is an exact retry.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use pactolus_types::{Amount, AppId, Environment, UnixMillis};
 
 const PLAYERS: usize = 4;
 const ZONES: [&str; 2] = ["1", "1_7"];
-/// How far back a number may be that is drawn again.
+/// Longest distance to a reused number.
 const REUSE_DISTANCE_MAX: u64 = 24;
-/// The bank's time goes on so much with each number, so that a day has some two hundred of them.
+/// The bank's time advances by this with each number, so a day has some two hundred orders.
 const TIME_STEP: Duration = Duration::from_secs(420);
 const CANCEL_WINDOW: Duration = Duration::from_secs(86_400);
 
-/// Where orders come from.
+/// Generator of orders.
 pub(crate) struct OrdersWorkload {
     seed: u64,
     next: AtomicU64,
@@ -38,7 +38,7 @@ impl OrdersWorkload {
         "wx1234567".parse().expect("it is an app's id")
     }
 
-    /// Everybody who has an account.
+    /// Every account of the workload.
     pub(crate) fn accounts() -> impl Iterator<Item = AccountKey> {
         let zones = move |player, environment| ZONES.map(|zone| (player, environment, zone));
         let players =
@@ -55,7 +55,7 @@ impl OrdersWorkload {
         )
     }
 
-    /// The next order: a new one, one that came before, another one with a used number, or a cancel.
+    /// The next order: a new one, a retry, another order with a used bill number, or a cancel.
     pub(crate) fn next_order(&self, random: &mut fastrand::Rng) -> Order {
         let last = self.next.load(Ordering::Relaxed);
         let before = |random: &mut fastrand::Rng| last.saturating_sub(random.u64(1..REUSE_DISTANCE_MAX));
@@ -81,7 +81,7 @@ impl OrdersWorkload {
             3..6 => OrderKind::Present(Gift { amount: coins, limits }),
             _ => OrderKind::Pay(coins),
         };
-        // Now and then so long that an order has more than a page.
+        // Sometimes so long that the order is larger than a page.
         let remark = match random.u8(..20) {
             0 => "剑".repeat(random.usize(..300)),
             1..5 => "a sword".repeat(random.usize(..10)),

@@ -1,4 +1,4 @@
-//! The records that are kept, one after the other: which have to be there, and which may be.
+//! Record workload: puts one at a time, and which values a reopened store must or may have.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -10,22 +10,22 @@ use pollster::block_on;
 
 const RECORD_NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-/// What was put, and what was answered. One puts at a time.
+/// All puts and their answers. The lock serialises puts.
 #[derive(Default)]
 pub(crate) struct RecordsWorkload(Mutex<RecordsState>);
 
 #[derive(Default)]
 struct RecordsState {
-    /// The number that each record was given last, as far as that was answered.
+    /// Number of each record's last acknowledged put.
     current: [Option<u64>; RECORD_NAMES.len()],
-    /// What was put and not answered: these records, and the number that they were given.
+    /// Unanswered puts: the records, and the number put.
     unanswered: Vec<(Vec<usize>, u64)>,
     puts: u64,
 }
 
 impl RecordsWorkload {
     fn state(&self) -> MutexGuard<'_, RecordsState> {
-        self.0.lock().expect("nothing panics while it looks into the drawer")
+        self.0.lock().expect("nothing panics while it holds the records")
     }
 
     /// Puts one or two records.
@@ -35,7 +35,7 @@ impl RecordsWorkload {
         state.puts += 1;
         let first = random.usize(..RECORD_NAMES.len());
         let which = if random.bool() { vec![first] } else { vec![first, (first + 1) % RECORD_NAMES.len()] };
-        // After one that was not answered nobody knows what they are.
+        // After an unanswered put the current values are unknown.
         let is_known = state.unanswered.is_empty();
         let former = |at: usize| match state.current[at] {
             _ if !is_known => Precondition::Any,
@@ -50,7 +50,7 @@ impl RecordsWorkload {
         let changes = which.iter().map(change).collect();
         match block_on(store.put(changes)) {
             Ok(PutOutcome::Stored) => which.iter().for_each(|at| state.current[*at] = Some(number)),
-            // Then they are not what was answered before, which the next check says of them.
+            // Then an acknowledged value is missing, which the next check reports.
             Ok(PutOutcome::Conflict) => {}
             Err(error) => {
                 state.unanswered.push((which, number));
@@ -60,8 +60,7 @@ impl RecordsWorkload {
         Ok(())
     }
 
-    /// Every record is as it was put last, or as it was put and not answered since; and of two that were put
-    /// together there are both or none.
+    /// Every record has its last acknowledged value or a later unanswered one. A put of two records is atomic.
     pub(super) fn check(&self, store: &EmbeddedStore) -> anyhow::Result<()> {
         let mut state = self.state();
         let mut found = [None; RECORD_NAMES.len()];
@@ -89,12 +88,11 @@ impl RecordsWorkload {
         Ok(())
     }
 
-    /// What the store says of each record.
+    /// Reads each record.
     pub(super) fn read_all(store: &EmbeddedStore) -> impl Iterator<Item = Result<String, Unavailable>> {
         (0..RECORD_NAMES.len()).map(|at| block_on(store.get(key(at))).map(|is| format!("{is:?}")))
     }
 
-    /// How many puts there were.
     pub(crate) fn puts(&self) -> u64 {
         self.state().puts
     }
@@ -104,7 +102,7 @@ fn key(at: usize) -> RecordKey {
     RecordKey::new("session", &["wx1234567", RECORD_NAMES[at]])
 }
 
-/// The bytes of put `number`, some of them more than a page.
+/// The bytes of put `number`; some are longer than a page.
 fn value(number: u64) -> RecordValue {
     let length = if number % 16 == 15 { 900 } else { 1 + usize::try_from(number % 7).expect("it is small") };
     RecordValue(format!("{number} ").repeat(length).into_bytes())

@@ -1,4 +1,4 @@
-//! One account through every jump, called by one caller, who knows what each answer has to be.
+//! One account through every jump, with one sequential caller, so every answer is known in advance.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::workload::calls::{AttemptOutcome, call};
 use crate::workload::clients::Harness;
 use crate::workload::operator::{Operator, Receipt};
 
-/// The most coins that the bank gives a player in a zone on one day; callers at once never reach it.
+/// Daily gift limit per player and zone, in coins; concurrent clients never reach it.
 pub(super) const PRESENT_MAX_PER_DAY: u64 = 5000;
-/// Two of these a day, and no third.
+/// Two presents fit in a day's limit, a third does not.
 const PRESENT_COINS: u64 = 2000;
 const PAY_COINS: u64 = 100;
 const CANCEL_WINDOW_MS: u64 = 48 * HOUR_MS;
@@ -27,7 +27,7 @@ const NO_SESSION: i32 = 90010;
 const ACCOUNT_ID: AccountId = AccountId { environment: Environment::Live, player: 7, server: 0 };
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the player has by the contract.
+/// The account's expected state by the contract.
 #[derive(Default)]
 pub(super) struct ExpectedPlayer {
     account: Account,
@@ -35,7 +35,7 @@ pub(super) struct ExpectedPlayer {
     /// Every order with its first receipt.
     receipts: Vec<(Invocation, Receipt)>,
     pays: Vec<PayRecord>,
-    /// The last day that began for the gifts, and the coins given on it.
+    /// Latest day of a gift, and the coins given on it.
     gift_day: u64,
     gifted_today: u64,
 }
@@ -48,12 +48,12 @@ struct PayRecord {
 }
 
 impl ExpectedPlayer {
-    /// How many orders the account has.
+    /// Orders of the account.
     pub(super) fn orders(&self) -> u64 {
         u64::try_from(self.receipts.len()).expect("a count of orders fits")
     }
 
-    /// Does all that goes by time, at `now`.
+    /// Exercises every time rule at `now`.
     pub(super) async fn exercise(
         &mut self,
         harness: &Harness,
@@ -72,7 +72,7 @@ impl ExpectedPlayer {
             self.check_cancel(harness, operator, chosen, now).await?;
             self.check_cancel(harness, operator, chosen, now).await?;
         }
-        // The end of the window, from both sides, and back again.
+        // Both sides of the end of the cancel window, then back to `now`.
         if let Some(pay) = pay
             && now + CANCEL_WINDOW_MS < CLOCK_MAX_MS
             && random.u8(..3) == 0
@@ -86,20 +86,20 @@ impl ExpectedPlayer {
         }
         let response = self.invoke(harness, operator, Invocation::Balance).await?;
         let expected = Response::Balances(self.account.balances());
-        ensure!(response == expected, "the balance is told as {response:?}, and should be {expected:?}");
+        ensure!(response == expected, "the balance is {response:?} instead of {expected:?}");
         Ok(())
     }
 
-    /// Before a login, whoever had one is either known or has to log in.
+    /// Before a new login, the old session is either valid or refused with "no session".
     async fn check_login(&mut self, harness: &Harness, operator: &Operator<'_>) -> anyhow::Result<()> {
         let response = self.invoke(harness, operator, Invocation::Balance).await?;
         let expected = Response::Balances(self.account.balances());
         let is_right = response == expected || response == Response::Refused { errcode: NO_SESSION };
-        ensure!(is_right, "after the jump the balance is told as {response:?} instead of {expected:?}");
+        ensure!(is_right, "after the jump the balance is {response:?} instead of {expected:?}");
         operator.log_in(ACCOUNT_ID).await
     }
 
-    /// An order of long ago is a replay, with its first receipt.
+    /// A retry of an old order is a replay, with its first receipt.
     async fn check_replay(
         &mut self,
         harness: &Harness,
@@ -144,7 +144,7 @@ impl ExpectedPlayer {
         self.check_order(harness, operator, order, now).await.map(drop)
     }
 
-    /// Pays, if there is enough; gives the pay's place.
+    /// Pays if the balance is sufficient, and returns the pay's index.
     async fn check_pay(
         &mut self,
         harness: &Harness,
@@ -181,7 +181,7 @@ impl ExpectedPlayer {
         Ok(())
     }
 
-    /// An order that time does not stand against: it does what the contract says, and is dated now.
+    /// An order that no time rule refuses: it has the effect of the contract, and its receipt is dated `now`.
     async fn check_order(
         &mut self,
         harness: &Harness,
@@ -197,11 +197,11 @@ impl ExpectedPlayer {
                 Invocation::Present { bill, .. }
                 | Invocation::Pay { bill, .. }
                 | Invocation::Cancel { bill } => bill,
-                Invocation::Balance => bail!("a look is no order"),
+                Invocation::Balance => bail!("a balance query is not an order"),
             };
             let (receipt, cancel) = operator.order(ACCOUNT_ID.environment, &ACCOUNT_ID.bill_no(bill)).await?;
             let receipt = match order {
-                Invocation::Cancel { .. } => cancel.context("the cancel is not there")?,
+                Invocation::Cancel { .. } => cancel.context("the cancel is missing")?,
                 _ => receipt,
             };
             ensure!(receipt.at_ms == now, "{order:?} at {now} is dated {}", receipt.at_ms);
@@ -229,16 +229,16 @@ impl ExpectedPlayer {
         self.next_bill
     }
 
-    /// The statement is readable, and holds all receipts as they were at first, in the order in which they were made.
+    /// The statement has every receipt unchanged, in the order of application.
     pub(super) async fn check_statement(&self, operator: &Operator<'_>) -> anyhow::Result<()> {
         let statement = operator.statement(ACCOUNT_ID).await?;
         ensure!(statement.len() == self.receipts.len(), "{} orders in the statement", statement.len());
         for (listed, (_, first)) in statement.iter().zip(&self.receipts) {
-            ensure!(listed == first, "the statement says {listed:?} instead of {first:?}");
+            ensure!(listed == first, "the statement has {listed:?} instead of {first:?}");
         }
         let taken: u64 = self.pays.iter().filter(|pay| !pay.is_cancelled).map(|pay| pay.coins).sum();
         let spent = operator.account_summary(ACCOUNT_ID).await?.spent;
-        ensure!(spent == taken, "{spent} coins are spent, and {taken} were taken and not given back");
+        ensure!(spent == taken, "{spent} coins are spent, but the pays that stand are {taken}");
         Ok(())
     }
 }

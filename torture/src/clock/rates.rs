@@ -1,5 +1,5 @@
-//! Rates under a clock that jumps: a moment is worth no more calls than the limit, however often it comes, and a clock
-//! that was turned back stops nobody for good.
+//! Rate limits under clock jumps: a second allows no more calls than the limit, however often the clock returns to
+//! it, and a clock set back does not block a caller for good.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const CALLS_PER_SECOND: usize = 5;
 const QUOTA_REACHED: i32 = 45009;
 const ACCOUNT_ID: AccountId = AccountId { environment: Environment::Live, player: 0, server: 0 };
 
-/// Turns the clock of a bank of its own, and counts what is answered at each moment.
+/// Sets the clock of a separate bank, and counts the calls answered at each moment.
 pub(super) fn check_rate_limits(runtime: &Runtime, folder: &Path, options: &Options) -> anyhow::Result<()> {
     let limit = format!("login = \"open\"\nrate_limit_per_player_per_second = {CALLS_PER_SECOND}\n");
     let bank = Bank::new(folder, &options.pactolus, &config("embedded:data", &limit))?;
@@ -31,7 +31,7 @@ pub(super) fn check_rate_limits(runtime: &Runtime, folder: &Path, options: &Opti
     runtime.block_on(async {
         let now = operator.now_ms().await?;
         operator.log_in(ACCOUNT_ID).await?;
-        // The moment, and how many calls are answered in it.
+        // The moment, and the calls answered at it.
         let moments = [
             (now, CALLS_PER_SECOND),
             (now - 1, 0),
@@ -39,7 +39,7 @@ pub(super) fn check_rate_limits(runtime: &Runtime, folder: &Path, options: &Opti
             (now + SECOND_MS, CALLS_PER_SECOND),
             (now, 0),
             (now + SECOND_MS, 0),
-            // Back for good: what a second gives is given again from there.
+            // Back for good: the token bucket refills from there.
             (now - 100 * SECOND_MS, 0),
             (now - 99 * SECOND_MS, CALLS_PER_SECOND),
             (0, 0),
@@ -52,11 +52,11 @@ pub(super) fn check_rate_limits(runtime: &Runtime, folder: &Path, options: &Opti
             ensure!(answered == expected, "at {moment} {answered} calls are answered, not {expected}");
         }
         set_clock(&operator, CLOCK_MAX_MS).await?;
-        // The login is over there, and the rate is counted first.
+        // The login has expired there; the limiter counts a call before its session is checked.
         operator.log_in(ACCOUNT_ID).await?;
         ensure!(
             count_answered(&operator).await? == CALLS_PER_SECOND,
-            "the end of time is worth a second too"
+            "the last second of the clock has its own limit"
         );
         anyhow::Ok(())
     })?;
@@ -64,7 +64,7 @@ pub(super) fn check_rate_limits(runtime: &Runtime, folder: &Path, options: &Opti
     bank.ensure_no_panic()
 }
 
-/// How many of more calls than a second holds are answered.
+/// Sends more calls than a second allows, and counts the answered ones.
 async fn count_answered(operator: &Operator<'_>) -> anyhow::Result<usize> {
     let mut answered = 0;
     for _ in 0..3 * CALLS_PER_SECOND {

@@ -1,11 +1,12 @@
 //! Bits that flip while the store is closed.
 //!
-//! In what holds orders every flip is found: the store is not opened, the audit tells, or a read fails. In a view or
-//! a record it is found or is of no consequence. Nowhere is an answer wrong.
+//! In the journal every flip is detected: the store does not open, the audit has a finding, or a read fails. In a
+//! view a flip is detected or harmless. In the records a flip may also lose the latest values
+//! ([`FlipOutcomes::forgotten`]). No order, account or total is ever wrong.
 //!
-//! One case nobody can tell: in the last frame of the journal, which the views do not hold yet, a flip looks like a
-//! write that was torn. It is cut off, and its order with it. After that frame the file goes on with zeros, which hold
-//! nothing.
+//! One flip cannot be detected: in the last frame of the journal, while the views do not have it yet, a flip looks
+//! like a torn write. Recovery truncates that frame, and its orders are lost. The zeros after it are preallocated
+//! space.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,38 +23,38 @@ use serde::Serialize;
 use super::{Fixture, settings};
 use crate::checker::{Baseline, Checker};
 
-/// How many bits are flipped, each by itself, in a store before the next is made.
+/// Flips in copies of one store, one bit each, before the next store is made.
 const FLIPS_PER_STORE: usize = 20;
 
-/// What came of flips, by what was struck.
+/// Outcomes by the component that was damaged.
 #[derive(Default, Serialize)]
 pub(super) struct FlipStats(BTreeMap<String, FlipOutcomes>);
 
 #[derive(Default, Serialize)]
 struct FlipOutcomes {
     struck: u64,
-    /// The store was not opened.
+    /// The store did not open.
     refused: u64,
-    /// The program ended.
+    /// The process aborted.
     ended: u64,
-    /// The audit told.
+    /// The audit had a finding.
     audited: u64,
     /// A read or an order failed.
     failed: u64,
-    /// Everything is as it was.
+    /// Every answer is unchanged.
     harmless: u64,
-    /// The last frame was cut off.
+    /// The last frame was truncated as torn.
     cut_off: u64,
-    /// A record is as it was before, or not there, and nobody says so.
+    /// A record has an earlier value or is absent, and nothing reports it.
     forgotten: u64,
 }
 
-/// Makes a store and flips bits of it.
+/// Makes a store and flips bits in copies of it.
 pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
     let mut fixture = Fixture::new(seed)?;
     let store = fixture.open()?;
     fixture.run_workload(&store)?;
-    // Closed in half of the stores, so that the views hold everything; in the others they do not.
+    // Half of the stores are closed first, so that the views hold every order.
     if fixture.random.bool() {
         block_on(store.close());
     }
@@ -67,7 +68,7 @@ pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
     }
     let end = journal_end(&folder)?;
     let right = fixture.checker.baseline(&store);
-    // As it is at this moment on disk; closing it would bring the views up to the end.
+    // The disk at this moment. A close would flush the views up to the end of the journal.
     let image = fixture.disk.image();
     fixture.disk.cut_power();
     drop(store);
@@ -93,7 +94,7 @@ pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
         };
         let outcomes = flips.0.entry(component(path).to_owned()).or_default();
         outcomes.struck += 1;
-        // The storage engine panics over some damage, and while it unwinds once more, which ends the program.
+        // On some damage redb panics, and panics again while it unwinds, which aborts the process.
         if is_redb_file(path) && !probe_succeeds(&fixture.disk.folder())? {
             outcomes.ended += 1;
             continue;
@@ -109,14 +110,14 @@ fn is_redb_file(path: &Path) -> bool {
     path.starts_with("records") || path.starts_with("views/totals")
 }
 
-/// Whether a program can open a store and read it, or not open it, and end by itself.
+/// Whether a child process exits normally after it opened and read the store, or failed to open it.
 fn probe_succeeds(folder: &Path) -> anyhow::Result<bool> {
     let mut child = Command::new(std::env::current_exe()?);
     child.args(["disk", "--probe"]).arg(folder).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(child.status()?.success())
 }
 
-/// Opens a store, if it can be opened, and reads what the storage engine keeps.
+/// Opens a store, if possible, and reads everything that redb holds.
 pub(super) fn probe(folder: &Path) {
     if let Ok(store) = EmbeddedStore::open(folder, &settings()) {
         let _ = block_on(store.audit());
@@ -125,45 +126,45 @@ pub(super) fn probe(folder: &Path) {
     }
 }
 
-/// Where a journal ends.
+/// End of a journal.
 #[derive(PartialEq, Eq)]
 struct JournalEnd {
-    /// Its last file, from the store's folder.
+    /// Last segment file, relative to the store's folder.
     file: PathBuf,
-    /// After the last byte that is not zero; the last frame may go on with some that are.
+    /// Offset after the last non-zero byte. The last frame may end with further zeros.
     offset: u64,
 }
 
 impl JournalEnd {
-    /// Whether this is after a place in a file of the journal.
+    /// Whether a position in the journal is before this end.
     fn is_after(&self, file: &Path, offset: u64) -> bool {
         (file, offset) < (&self.file, self.offset)
     }
 }
 
-/// Where a bit was flipped, relative to the last frame of the journal.
+/// Position of a flipped bit relative to the last frame of the journal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FlipPosition {
-    /// Before the last frame of the journal, or not in the journal.
+    /// Before the last frame, or not in the journal.
     Before,
     Within,
-    /// In the zeros after the last frame, or in those that it ends with.
+    /// In the preallocated zeros after the last frame, or in the frame's own trailing zeros.
     After,
 }
 
-/// Where the journal of the store in `folder` ends now.
+/// Current end of the journal of the store in `folder`.
 fn journal_end(folder: &Path) -> anyhow::Result<JournalEnd> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder.join("journal"))? {
         files.push(Path::new("journal").join(entry?.file_name()));
     }
-    let file = files.into_iter().max().context("there is a journal")?;
+    let file = files.into_iter().max().context("the store has no journal")?;
     let bytes = std::fs::read(folder.join(&file))?;
     let offset = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1) as u64;
     Ok(JournalEnd { file, offset })
 }
 
-/// Looks at all that a damaged store says.
+/// Compares every answer of a damaged store with the baseline.
 fn classify(
     opened: Result<EmbeddedStore, OpenError>,
     path: &Path,
@@ -176,8 +177,8 @@ fn classify(
         Ok(store) => store,
         Err(error) => {
             if let OpenError::Corrupt { file, offset: named, .. } = &error {
-                ensure!(file.ends_with(path), "{} is named", file.display());
-                ensure!(*named <= offset, "offset {named} is named");
+                ensure!(file.ends_with(path), "the error names {}", file.display());
+                ensure!(*named <= offset, "the error names offset {named}, after the flip");
             }
             outcomes.refused += 1;
             return Ok(());
@@ -197,14 +198,14 @@ fn classify(
             return Ok(());
         }
     } else if let Some(wrong) = differences.mismatches.first() {
-        bail!("it is not told, and {wrong} (audit: {audit:?})");
+        bail!("undetected: {wrong} (audit: {audit:?})");
     }
     if !is_clean {
         outcomes.audited += 1;
     } else if differences.failed_reads > 0 {
         outcomes.failed += 1;
     } else {
-        ensure!(!path.starts_with("journal") || place == FlipPosition::After, "nobody found it");
+        ensure!(!path.starts_with("journal") || place == FlipPosition::After, "the flip is undetected");
         outcomes.harmless += 1;
     }
     Ok(())
@@ -226,14 +227,14 @@ impl FlipStats {
     pub(super) fn table(&self) -> String {
         let mut table = MarkdownTable::new(&[
             "Bits flipped in",
-            "How often",
+            "Count",
             "Not opened",
-            "Ended the program",
+            "Process aborted",
             "Found by the audit",
             "Found by reading",
             "Harmless",
-            "Last frame, cut off as torn",
-            "Records forgotten",
+            "Last frame truncated as torn",
+            "Records reverted",
             "Wrong answers",
         ]);
         for (what, outcomes) in &self.0 {

@@ -1,27 +1,26 @@
-//! What is in a file: pages, and none where nothing was ever written, so that a file of 64 MiB of nothing is nothing.
+//! File contents as sparse pages: a 64 MiB file without writes takes no memory.
 //!
-//! A clone shares the pages, so keeping what a file was costs little.
+//! Clones share pages copy-on-write, so a second copy of a file costs little.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::survival::Survival;
 
-/// How much of a disk is written whole or not at all.
+/// Unit of an atomic disk write.
 const SECTOR_BYTES: u64 = 512;
 const PAGE_BYTES: usize = 4096;
 const PAGE: u64 = PAGE_BYTES as u64;
 
-/// The bytes of a file.
 #[derive(Clone, Default)]
 pub(super) struct Content {
     length: u64,
     pages: BTreeMap<u64, Arc<[u8; PAGE_BYTES]>>,
 }
 
-/// A change of a file that is not synced.
+/// An unsynced change of a file.
 pub(super) struct Change {
-    /// The number of the operation that made it.
+    /// The operation that made it.
     pub(super) at: u64,
     pub(super) kind: ChangeKind,
 }
@@ -36,12 +35,11 @@ impl Content {
         self.length
     }
 
-    /// How much room it takes.
     pub(super) fn allocated_bytes(&self) -> u64 {
         self.pages.len() as u64 * PAGE
     }
 
-    /// How much more room it would take with so many bytes written at `offset`.
+    /// Further allocation that a write of `bytes` bytes at `offset` needs.
     pub(super) fn bytes_to_allocate(&self, offset: u64, bytes: usize) -> u64 {
         let pages = offset / PAGE..(offset + bytes as u64).div_ceil(PAGE);
         pages.filter(|page| !self.pages.contains_key(page)).count() as u64 * PAGE
@@ -79,13 +77,13 @@ impl Content {
         self.length = length;
     }
 
-    /// Turns the bit of a byte that is there.
+    /// Flips a bit of an existing byte.
     pub(super) fn flip_bit(&mut self, offset: u64, bit: u32) {
         let bytes = self.read(offset, 1).iter().map(|byte| byte ^ (1 << bit)).collect::<Vec<_>>();
         self.write(offset, &bytes);
     }
 
-    /// The offsets of bytes that take room: not those of holes.
+    /// Ranges of allocated bytes, without holes.
     pub(super) fn allocated_ranges(&self) -> Vec<std::ops::Range<u64>> {
         let page = |page: &u64| page * PAGE..self.length.min((page + 1) * PAGE);
         self.pages.keys().map(page).filter(|range| !range.is_empty()).collect()
@@ -98,10 +96,10 @@ impl Content {
         }
     }
 
-    /// What is left of this, which is synced, and of changes that are not.
+    /// Applies the surviving part of unsynced changes to these synced contents.
     ///
-    /// Lengths survive or not, and so does each sector of what was written; the last write may end in the middle of
-    /// one. Where the file has grown and the data was lost, there are zeros, or garbage.
+    /// Each length change survives or not, and so does each sector of a write. The last write may be torn inside a
+    /// sector. Where the file has grown and its data was lost, it reads as zeros or garbage.
     pub(super) fn after_power_cut(mut self, changes: &[Change], survival: &mut Survival) -> Self {
         let last = changes.len().saturating_sub(1);
         for (index, Change { at, kind }) in changes.iter().enumerate() {
@@ -141,7 +139,7 @@ impl Content {
             let reached = range.end.min(range.start + to_usize(self.length - start));
             let piece = &bytes[range.start..reached];
             if survival.survives(at) {
-                // What a torn write reached is there, and behind it what was there before.
+                // The torn write's new bytes up to its end; after that the old bytes stay.
                 let whole = torn.saturating_sub(range.start).min(piece.len());
                 self.write(start, &piece[..whole]);
             } else if start >= before
@@ -153,7 +151,7 @@ impl Content {
     }
 }
 
-/// Bytes from `offset` on, cut where units of so many begin: the unit, where in it, and which of the bytes.
+/// Splits `bytes` bytes at `offset` at unit boundaries: the unit, the offset in it, and the range of the bytes.
 fn split_at_units(
     offset: u64,
     bytes: usize,
@@ -200,7 +198,7 @@ mod tests {
         let (mut lost, mut kept, mut mixed) = (0, 0, 0);
         for seed in 0..200 {
             let left = synced.clone().after_power_cut(&changes, &mut Survival::new(seed, 2));
-            assert_eq!(left.read(0, 1024), [1; 1024], "nobody wrote there");
+            assert_eq!(left.read(0, 1024), [1; 1024], "bytes before the writes stay");
             assert!([2048, 3072].contains(&left.length()), "{}", left.length());
             let bytes = left.read(1024, 1024);
             match bytes.as_slice() {

@@ -1,6 +1,6 @@
-//! What the kernel asks of a file system, and what a [`DiskState`] answers.
+//! The FUSE requests of the kernel, answered by a [`DiskState`].
 //!
-//! The kernel may keep what it was told for as long as a start lasts: nobody else changes the files meanwhile.
+//! The kernel may cache attributes and data for the whole of a start, because only it changes the files meanwhile.
 
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex};
@@ -18,16 +18,16 @@ use super::{ChangeKind, DiskState, Fault, Operation, OperationOutcome, Survival,
 const ATTRIBUTE_TTL: Duration = Duration::from_secs(24 * 3600);
 const BLOCK_BYTES: u32 = 4096;
 
-/// A disk as the kernel sees it.
+/// The file system of a disk.
 pub(super) struct Mount(pub(super) Arc<Mutex<DiskState>>);
 
-/// A file or folder in the kernel's words: the start above, the number below. The mount point itself is 1.
+/// Inode number: the start in the upper 32 bits, the node in the lower. The mount point itself is 1.
 fn inode(start: u32, node: NodeId) -> INodeNo {
     INodeNo((u64::from(start) << 32) | u64::from(node.0))
 }
 
 impl DiskState {
-    /// The file or folder that the kernel means, if it is one of this start.
+    /// The node of an inode number; `EIO` after a power cut or for an earlier start.
     fn resolve_node(&self, inode: INodeNo) -> Result<NodeId, Errno> {
         let [start, node] = [inode.0 >> 32, inode.0 & u64::from(u32::MAX)];
         if self.power_cut.is_some() || start != u64::from(self.generation) {
@@ -78,7 +78,6 @@ impl DiskState {
         self.file_attributes(made.ok_or(Errno::EIO)?)
     }
 
-    /// What is said of an operation.
     fn into_result(outcome: OperationOutcome) -> Result<(), Errno> {
         match outcome {
             OperationOutcome::Applied => Ok(()),
@@ -122,8 +121,8 @@ impl DiskState {
         if self.is_limited() && file.current.bytes_to_allocate(offset, bytes.len()) > self.free_bytes() {
             return Err(Errno::ENOSPC);
         }
-        // The kernel cuts a long write into several. Where one of them goes well and the next fails, it says nothing of
-        // the error, but that it wrote less; so only the first can fail as a whole.
+        // The kernel splits a long write. If a later part fails after an earlier one succeeded, it reports a short
+        // write and hides the error. So only the first part can fail a whole write.
         let begins = self.unsynced_write_ends.insert(id, offset + bytes.len() as u64) != Some(offset);
         if begins && self.fault_triggers(Fault::Write, Operation::Write, id) {
             return Err(Errno::EIO);
@@ -163,7 +162,7 @@ impl DiskState {
         Self::into_result(outcome)
     }
 
-    /// What is in a folder, as the kernel lists it.
+    /// Directory entries of a folder.
     fn list_folder(
         &self,
         inode_of_folder: INodeNo,
@@ -223,7 +222,7 @@ fn reply_attributes(reply: ReplyAttr, found: Result<FileAttr, Errno>) {
     }
 }
 
-/// What is not here the kernel does itself, such as locks, or tells the program that there is no such thing.
+/// Requests that are not implemented are handled by the kernel itself, such as locks, or fail with `ENOSYS`.
 impl Filesystem for Mount {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         reply_entry(reply, lock(&self.0).look_up(parent, name));
@@ -305,7 +304,7 @@ impl Filesystem for Mount {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        // Nothing that is tested here moves a file elsewhere, and what a cut leaves of that is another question.
+        // The store never moves a file between folders, so the model leaves out that case of a power cut.
         if parent != newparent || !flags.is_empty() {
             return reply.error(Errno::EXDEV);
         }
@@ -355,7 +354,8 @@ impl Filesystem for Mount {
     }
 
     fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        // Then it is not asked again: a program that ends would wait for an answer of its own.
+        // `ENOSYS` stops further flush requests. Otherwise this process, on exit, would wait for its own answer: a
+        // deadlock.
         reply.error(Errno::ENOSYS);
     }
 
@@ -364,7 +364,7 @@ impl Filesystem for Mount {
     }
 
     fn fsyncdir(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        // The mount point always has what is in it.
+        // The entries of the mount point itself are never lost.
         let synced = if ino == INodeNo::ROOT { Ok(()) } else { lock(&self.0).sync(ino) };
         reply_empty(reply, synced);
     }

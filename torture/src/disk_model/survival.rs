@@ -1,25 +1,25 @@
-//! Which of the changes that were not synced a power cut leaves: chosen by a seed.
+//! The unsynced changes that survive a power cut, chosen by a seed.
 
-/// What a power cut chooses by.
+/// Random choices of one power cut.
 pub(super) struct Survival {
     random: fastrand::Rng,
     odds: Odds,
     garbage: bool,
 }
 
-/// How a cut leaves changes; each way finds what the others hardly meet.
+/// Survival pattern of a power cut. Each pattern finds defects that the others rarely reach.
 #[derive(Clone, Copy)]
 enum Odds {
     DropAll,
     KeepAll,
-    /// Those of the first operations: what a disk does that keeps the order.
+    /// The changes up to this operation survive, as on a disk that keeps the order of writes.
     KeepPrefix(u64),
-    /// Each by itself, with this chance.
+    /// Each change survives independently with this probability.
     KeepEach(f64),
 }
 
 impl Survival {
-    /// By this seed; so many operations were made before the cut.
+    /// The choices of a seed, for a cut after so many operations.
     pub(super) fn new(seed: u64, operations: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let odds = match random.u8(..10) {
@@ -34,7 +34,7 @@ impl Survival {
         Self { random, odds, garbage }
     }
 
-    /// Whether a part of what the operation `at` changed is left.
+    /// Whether a part of the change made by operation `at` survives.
     pub(super) fn survives(&mut self, at: u64) -> bool {
         match self.odds {
             Odds::DropAll => false,
@@ -44,12 +44,12 @@ impl Survival {
         }
     }
 
-    /// How many of the bytes of the last write were reached.
+    /// Bytes of the last write that reached the disk.
     pub(super) fn torn_length(&mut self, bytes: usize) -> usize {
         if self.random.bool() { self.random.usize(..=bytes) } else { bytes }
     }
 
-    /// What stands where a file has grown and nothing was written: garbage, or nothing.
+    /// Bytes where a file has grown but its data was lost: garbage, or `None` for zeros.
     pub(super) fn garbage(&mut self, bytes: usize) -> Option<Vec<u8>> {
         self.garbage.then(|| std::iter::repeat_with(|| self.random.u8(..)).take(bytes).collect())
     }

@@ -1,7 +1,7 @@
-//! Files and folders, each as it is and as it was synced last; and what of them a power cut leaves.
+//! Files and folders, each in its current and its synced state, and their state after a power cut.
 //!
-//! By the letter of POSIX: the sync of a file keeps its bytes and its length, and not its name. A name is kept by
-//! the sync of the folder that it is in. A rename within a folder is there as a whole or not at all.
+//! The model follows the letter of POSIX. The sync of a file makes its bytes and length durable, but not its name.
+//! The sync of a folder makes the names in it durable. A rename within a folder is atomic.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,18 +10,16 @@ use std::path::{Path, PathBuf};
 use super::content::{Change, ChangeKind, Content};
 use super::survival::Survival;
 
-/// The number of a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NodeId(pub(super) u32);
 
-/// All files and folders.
 pub(super) struct Tree {
     nodes: BTreeMap<NodeId, TreeNode>,
     next: u32,
 }
 
 pub(super) struct TreeNode {
-    /// Where it is, or was before it was removed; for people.
+    /// Last path, for messages; kept after the node is removed.
     pub(super) path: PathBuf,
     pub(super) kind: NodeKind,
 }
@@ -35,7 +33,7 @@ pub(super) enum NodeKind {
 pub(super) struct File {
     pub(super) current: Content,
     synced: Content,
-    /// What was changed since.
+    /// Changes since the last sync.
     changes: Vec<Change>,
 }
 
@@ -48,7 +46,7 @@ pub(super) struct Folder {
 
 type Entries = BTreeMap<OsString, NodeId>;
 
-/// A change of names that is not synced: one comes, or one goes, or both.
+/// An unsynced change of a folder's names: an addition, a removal, or both.
 struct NameChange {
     at: u64,
     removed: Option<OsString>,
@@ -61,7 +59,7 @@ impl NameChange {
             entries.remove(gone);
         }
         if let Some((name, node)) = &self.added {
-            // Of two renames in a row the first may be lost: the file is not there twice.
+            // If the first of two renames is lost, the file must not appear under two names.
             entries.retain(|_, other| other != node);
             entries.insert(name.clone(), *node);
         }
@@ -116,7 +114,7 @@ impl Tree {
         }
     }
 
-    /// Makes a file or folder in `folder`, which has none of this name.
+    /// Creates a file or folder in `folder`, which has no such name yet.
     pub(super) fn create(&mut self, at: u64, folder: NodeId, name: &OsStr, kind: NodeKind) -> Option<NodeId> {
         let path = self.node(folder)?.path.join(name);
         let id = self.add(path, kind);
@@ -124,12 +122,12 @@ impl Tree {
         Some(id)
     }
 
-    /// Takes a name out of a folder; what had it can be read as long as it is open.
+    /// Removes a name from a folder. An open file stays readable.
     pub(super) fn remove(&mut self, at: u64, folder: NodeId, name: &OsStr) -> Option<()> {
         self.apply_name_change(folder, NameChange { at, removed: Some(name.to_owned()), added: None })
     }
 
-    /// Gives a file another name in the same folder, in the place of what had it.
+    /// Renames a file within its folder and replaces the target.
     pub(super) fn rename(&mut self, at: u64, folder: NodeId, from: &OsStr, to: &OsStr) -> Option<()> {
         let node = *self.folder(folder)?.current.get(from)?;
         let path = self.node(folder)?.path.join(to);
@@ -155,7 +153,6 @@ impl Tree {
         Some(())
     }
 
-    /// Changes a file.
     pub(super) fn apply_change(&mut self, at: u64, file: NodeId, kind: ChangeKind) -> Option<()> {
         let file = self.file_mut(file)?;
         file.current.apply_change(&kind);
@@ -163,7 +160,7 @@ impl Tree {
         Some(())
     }
 
-    /// Turns a bit of a file, on disk.
+    /// Flips a bit in both the current and the synced state.
     pub(super) fn flip_bit(&mut self, file: NodeId, offset: u64, bit: u32) -> Option<()> {
         let file = self.file_mut(file)?;
         file.current.flip_bit(offset, bit);
@@ -171,7 +168,7 @@ impl Tree {
         Some(())
     }
 
-    /// Makes durable what a file or folder is now.
+    /// Makes the current state of a file or folder durable.
     pub(super) fn sync(&mut self, id: NodeId) -> Option<()> {
         match &mut self.nodes.get_mut(&id)?.kind {
             NodeKind::File(file) => {
@@ -187,8 +184,8 @@ impl Tree {
         Some(())
     }
 
-    /// A sync of a file that fails: what was not synced may be on disk or not, and no later sync writes it again,
-    /// though it can be read until the power is cut. That is what Linux does.
+    /// A failed sync of a file, as on Linux: each unsynced change may or may not reach the disk, and no later sync
+    /// writes it again, although it stays readable until the power cut.
     pub(super) fn fail_sync(&mut self, id: NodeId, survival: &mut Survival) -> Option<()> {
         let file = self.file_mut(id)?;
         let changes = std::mem::take(&mut file.changes);
@@ -196,7 +193,7 @@ impl Tree {
         Some(())
     }
 
-    /// The files that there are, by their paths.
+    /// The existing files by path.
     pub(super) fn files(&self) -> Vec<(PathBuf, NodeId)> {
         let mut files = Vec::new();
         self.walk(Self::ROOT, Path::new(""), &mut |path, id| files.push((path.to_owned(), id)));
@@ -214,7 +211,6 @@ impl Tree {
         }
     }
 
-    /// How much room the files take.
     pub(super) fn allocated_bytes(&self) -> u64 {
         self.files()
             .iter()
@@ -223,7 +219,7 @@ impl Tree {
             .sum()
     }
 
-    /// What a power cut leaves; all of it is synced.
+    /// The tree after a power cut, all of it synced.
     pub(super) fn after_power_cut(&self, survival: &mut Survival) -> Self {
         self.map_nodes(&mut |kind| match kind {
             NodeKind::File(file) => {
@@ -294,7 +290,7 @@ impl Tree {
     }
 }
 
-/// What is left of a file or folder.
+/// Surviving state of a file or folder.
 enum SurvivingNode {
     File(Content),
     Folder(Entries),
@@ -304,7 +300,7 @@ enum SurvivingNode {
 mod tests {
     use super::*;
 
-    /// Whether a cut by one of many seeds leaves both that are told apart here.
+    /// The distinct outcomes of a power cut over 300 seeds.
     fn distinct_outcomes<T: Ord>(tree: &Tree, tell: impl Fn(&Tree) -> T) -> Vec<T> {
         let mut all: Vec<T> =
             (0..300).map(|seed| tell(&tree.after_power_cut(&mut Survival::new(seed, 100)))).collect();

@@ -1,4 +1,4 @@
-//! Attackers: what each does, over and over in a thread of its own, until it is told to end.
+//! Attackers: each repeats one attack in a thread of its own until it is stopped.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::workload::TOKEN;
 
-/// Sees to it that this process may have so many files open.
+/// Raises the limit of open files to the hard limit; fails if that is less than `files`.
 pub(super) fn raise_file_limit(files: usize) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
@@ -23,7 +23,7 @@ pub(super) fn raise_file_limit(files: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Connections that rest: of four, two have had an answer, one has sent half a head, and one a head and half a body.
+/// Opens idle connections. Of four, two have had an answer, one has sent half a head, and one a head and half a body.
 pub(super) fn open_idle_connections(
     address: SocketAddr,
     connections: usize,
@@ -37,7 +37,7 @@ pub(super) fn open_idle_connections(
             _ => {
                 stream.write_all(HEALTH_REQUEST.as_bytes())?;
                 let read = stream.read(&mut [0; 512])?;
-                ensure!(read > 0, "a connection that asked was closed");
+                ensure!(read > 0, "the bank closed a connection after a request");
             }
         }
         resting.push(stream);
@@ -47,13 +47,12 @@ pub(super) fn open_idle_connections(
 
 const HEALTH_REQUEST: &str = "GET /healthz HTTP/1.1\r\nhost: bank\r\n\r\n";
 
-/// Of a present: with a token, so that its body is waited for.
+/// Head of a present with a token, so that the bank waits for its body.
 const PRESENT_HEAD: &str = concat!(
     "POST /cgi-bin/midas/present?access_token=ACCESSTOKEN HTTP/1.1\r\nhost: bank\r\n",
     "content-type: application/json\r\ncontent-length: 2000\r\n\r\n"
 );
 
-/// What an attacker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FloodAttack {
@@ -81,18 +80,18 @@ impl FloodAttack {
 
     pub(super) const fn description(self) -> &'static str {
         match self {
-            Self::SlowHeads => "Heads that come byte by byte, on more connections than there may be",
-            Self::SlowBodies => "Bodies that come byte by byte",
-            Self::UnreadReplies => "Replies that nobody reads",
+            Self::SlowHeads => "Slow heads, byte by byte, on more connections than the limit",
+            Self::SlowBodies => "Slow bodies, byte by byte",
+            Self::UnreadReplies => "Unread replies",
             Self::Pipelining => "A thousand requests in one write",
-            Self::NewConnections => "New connections, as many as can be",
-            Self::LongHeads => "Heads that are too long",
-            Self::EndlessBodies => "Bodies without end, in chunks",
-            Self::Garbage => "Garbage, and the hello of TLS",
+            Self::NewConnections => "New connections, as fast as possible",
+            Self::LongHeads => "Oversized heads",
+            Self::EndlessBodies => "Endless chunked bodies",
+            Self::Garbage => "Garbage, and TLS client hellos",
         }
     }
 
-    /// Begins it, with so many connections at most.
+    /// Starts the attack with at most about `connections` connections.
     pub(super) fn start(self, address: SocketAddr, connections: usize, seed: u64) -> Attacker {
         let goes_on = Arc::new(AtomicBool::new(true));
         let thread_running = Arc::clone(&goes_on);
@@ -100,7 +99,7 @@ impl FloodAttack {
             let mut garbage = Rng::with_seed(seed);
             let mut strikes = 0;
             match self {
-                // More than there may be, as much as the file limit of the usual machine allows.
+                // More than the limit, but within the file limit of the usual machine.
                 Self::SlowHeads => Ok(slowloris(
                     address,
                     connections + connections / 5,
@@ -122,7 +121,7 @@ impl FloodAttack {
                 | Self::EndlessBodies
                 | Self::Garbage => {
                     while thread_running.load(Ordering::Relaxed) {
-                        // A connection that the bank closes is what the attack is to meet.
+                        // The attack expects the bank to close its connections.
                         let _ = self.attack_once(address, &mut garbage);
                         strikes += 1;
                     }
@@ -133,7 +132,7 @@ impl FloodAttack {
         Attacker { running: goes_on, thread }
     }
 
-    /// Does it once, on a connection of its own.
+    /// One attack on a new connection.
     fn attack_once(self, address: SocketAddr, garbage: &mut Rng) -> std::io::Result<()> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -166,8 +165,8 @@ impl FloodAttack {
     }
 }
 
-/// Sends `text` on so many connections, its first bytes at once and then a byte on each in turn; a connection that was
-/// closed is opened anew. How many bytes were sent one by one.
+/// Sends the first `at_once` bytes of `text` on every connection, then one byte on each in turn, and reopens closed
+/// connections. Returns the single bytes sent plus the open connections.
 fn slowloris(
     address: SocketAddr,
     connections: usize,
@@ -210,7 +209,7 @@ fn slowloris(
     strikes + streams.len() as u64
 }
 
-/// Asks for the longest reply over and over, on so many connections, and reads nothing. How many bytes were taken.
+/// Requests the longest reply repeatedly on every connection and reads nothing. Returns the bytes written.
 fn flood_without_reading(
     address: SocketAddr,
     connections: usize,
@@ -242,14 +241,14 @@ fn flood_without_reading(
     Ok(strikes)
 }
 
-/// An attacker at work.
+/// A running attack.
 pub(super) struct Attacker {
     running: Arc<AtomicBool>,
     thread: JoinHandle<std::io::Result<u64>>,
 }
 
 impl Attacker {
-    /// Ends it; how often it struck.
+    /// Stops the attack, and returns its number of actions.
     pub(super) fn stop(self) -> anyhow::Result<u64> {
         self.running.store(false, Ordering::Relaxed);
         let strikes = self.thread.join().map_err(|_| anyhow::anyhow!("the attacker panicked"))?;

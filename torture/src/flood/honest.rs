@@ -1,6 +1,6 @@
-//! Honest callers: signed presents at a fixed rate, on connections that are kept, and on new ones.
+//! Honest clients: signed presents at a fixed rate, on kept connections and on new ones.
 //!
-//! A wait is counted from when the present was due. A caller whose present is not answered fails the attack.
+//! Latency counts from the moment at which the present was due. An unanswered present fails the attack.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -16,16 +16,16 @@ use pactolus_types::{Amount, Environment};
 
 use crate::workload::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKEN};
 
-/// How many callers there are, each with a thread, a player and a connection.
+/// Clients, each with a thread, a player and a connection.
 const CALLERS: u64 = 16;
 
-/// One present of so many is sent on a new connection.
+/// One present of so many uses a new connection.
 const NEW_CONNECTION_EVERY: u64 = 20;
 
-/// How long a caller waits for an answer.
+/// Longest wait for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The callers of a bank.
+/// The honest clients of a bank.
 pub(super) struct HonestClients {
     address: SocketAddr,
     per_second: u32,
@@ -34,7 +34,7 @@ pub(super) struct HonestClients {
 }
 
 impl HonestClients {
-    /// Logs their players in.
+    /// Logs the players in.
     pub(super) fn log_in(address: SocketAddr, per_second: u32) -> anyhow::Result<Self> {
         let mut connections = Vec::new();
         for caller in 0..CALLERS {
@@ -52,12 +52,12 @@ impl HonestClients {
         Ok(Self { address, per_second, connections, answered: 0 })
     }
 
-    /// How many presents were answered so far.
+    /// Presents answered so far.
     pub(super) fn answered(&self) -> u64 {
         self.answered
     }
 
-    /// Sends presents for so long; how long each waited. All are answered, or it fails.
+    /// Sends presents for so long, and returns their latencies. One unanswered present is an error.
     pub(super) fn send_presents(&mut self, lasting: Duration) -> anyhow::Result<LatencySamples> {
         let (address, first, per_second) = (self.address, self.answered, self.per_second);
         let count = u64::from(per_second) * lasting.as_secs();
@@ -102,7 +102,7 @@ impl HonestClients {
     }
 }
 
-/// How the answer to a present begins that was carried out.
+/// Start of the body that answers an applied present.
 const SUCCESS_PREFIX: &str = r#"{"errcode":0,"#;
 
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
@@ -112,7 +112,7 @@ fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// The present of this number, to the caller's player, as it is sent.
+/// HTTP request of present `number`, to the caller's own player.
 fn present_request(caller: usize, number: u64) -> anyhow::Result<String> {
     let call = Present {
         caller: Caller {
@@ -137,7 +137,7 @@ fn present_request(caller: usize, number: u64) -> anyhow::Result<String> {
     ))
 }
 
-/// Sends a request and reads its answer, whose body has to begin as is expected.
+/// Sends a request and reads its answer. The body must start with `expected`.
 fn exchange(stream: &mut TcpStream, request: &[u8], expected: &str) -> anyhow::Result<()> {
     stream.write_all(request)?;
     let mut answer = Vec::new();
@@ -149,12 +149,12 @@ fn exchange(stream: &mut TcpStream, request: &[u8], expected: &str) -> anyhow::R
         let text = String::from_utf8_lossy(&answer);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.context("an answer does not say how long it is")?.parse()?;
+        let length: usize = length.context("an answer has no content-length")?.parse()?;
         if body.len() < length {
             continue;
         }
         if !head.starts_with("HTTP/1.1 200 ") || !body.starts_with(expected) {
-            bail!("an answer is not what it should be: {text}");
+            bail!("unexpected answer: {text}");
         }
         return Ok(());
     }

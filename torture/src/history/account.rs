@@ -1,15 +1,15 @@
-//! An account as the contract tells it: the smallest bank that explains what callers were told.
+//! Reference model of one account: the smallest sequential bank that follows the contract.
 //!
-//! It is written from `docs/protocol.md` alone and must use nothing of the bank's own rules, or it would explain
-//! their mistakes as well.
+//! It is written from `docs/protocol.md` alone. It must share no code with the bank's own rules, or it would repeat
+//! their mistakes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A bill number of an account's, by its place among them.
+/// Index of a bill number within its account.
 pub(crate) type BillIndex = u32;
 
-/// What a caller asked for.
+/// A call, without its account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Invocation {
     Present { bill: BillIndex, coins: u64 },
@@ -19,7 +19,8 @@ pub(crate) enum Invocation {
 }
 
 impl Invocation {
-    /// What only one order ever does: to use a bill number, or to give back what it took. A look does nothing.
+    /// The effect that at most one order can have: it uses a bill number, or it refunds a pay. A balance query has
+    /// none.
     pub(crate) fn effect(self) -> Option<Effect> {
         match self {
             Self::Present { bill, .. } | Self::Pay { bill, .. } => Some(Effect::UseBillNo(bill)),
@@ -36,26 +37,26 @@ pub(crate) enum Effect {
     Cancel(BillIndex),
 }
 
-/// What a caller was told, as far as the contract fixes it.
+/// An answer, as far as the contract determines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Response {
-    /// A present is done.
+    /// Success of a present.
     Presented { balance: u64 },
-    /// A pay is done.
+    /// Success of a pay.
     Paid { balance: u64, gifted: u64 },
-    /// A cancel is done.
+    /// Success of a cancel.
     Cancelled,
-    /// 90012, of this very order.
+    /// 90012, the same order: an idempotent replay.
     Replayed { balance: u64 },
-    /// 90012, of another order with the number.
+    /// 90012, another order with this bill number.
     Conflict,
     /// Any other refusal.
     Refused { errcode: i32 },
-    /// What the player has.
+    /// Success of a balance query.
     Balances(Balances),
 }
 
-/// What getbalance tells.
+/// Answer of getbalance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Balances {
     pub(crate) balance: u64,
@@ -67,12 +68,12 @@ pub(crate) struct Balances {
 }
 
 impl Response {
-    /// Whether it says that this very call did it.
+    /// Whether this very call applied its order.
     pub(crate) fn is_applied(self) -> bool {
         matches!(self, Self::Presented { .. } | Self::Paid { .. } | Self::Cancelled)
     }
 
-    /// Whether it says that the same order was done before.
+    /// Whether an earlier call applied the same order.
     pub(crate) fn is_replay(self) -> bool {
         matches!(self, Self::Replayed { .. } | Self::Refused { errcode: ORDER_CANCELED })
     }
@@ -82,7 +83,7 @@ pub(crate) const BALANCE_NOT_ENOUGH: i32 = 90013;
 pub(crate) const ORDER_NOT_EXIST: i32 = 90000;
 pub(crate) const ORDER_CANCELED: i32 = 90015;
 
-/// An account, and what its bill numbers made.
+/// An account and its orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Account {
     save_amt: u64,
@@ -92,7 +93,7 @@ pub(crate) struct Account {
     orders: Arc<BTreeMap<BillIndex, OrderRecord>>,
 }
 
-/// What a bill number made.
+/// The order of a bill number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum OrderRecord {
     Present { coins: u64 },
@@ -100,7 +101,7 @@ enum OrderRecord {
 }
 
 impl Account {
-    /// An account with so many coins topped up, and nothing else.
+    /// An account with a top-up of so many coins.
     pub(crate) fn with_top_up(coins: u64) -> Self {
         Self { save_amt: coins, ..Self::default() }
     }
@@ -109,7 +110,7 @@ impl Account {
         self.save_amt + self.present_sum - self.cost_sum
     }
 
-    /// What getbalance tells now.
+    /// Current answer of getbalance.
     pub(crate) fn balances(&self) -> Balances {
         Balances {
             balance: self.balance(),
@@ -121,7 +122,7 @@ impl Account {
         }
     }
 
-    /// Does what was asked for, and tells what the caller is told.
+    /// Applies a call, and returns its answer.
     pub(crate) fn apply(&mut self, invocation: Invocation) -> Response {
         match invocation {
             Invocation::Present { bill, coins } => match self.orders.get(&bill) {

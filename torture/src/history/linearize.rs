@@ -1,8 +1,7 @@
-//! The search for an order of calls that explains what was told: depth first, and never twice from the same place
-//! (Wing and Gong, with Lowe's memo).
+//! Linearizability search: depth first, with a memo of visited states (Wing and Gong, with Lowe's memo).
 //!
-//! Which call may be next: one that was sent before the first answer among those that are left. What answers tell of
-//! balances leaves few of them. A call that nobody knows of is tried only where it changes something.
+//! The next call must have been sent before the earliest answer among the remaining calls. Balances in the answers
+//! leave few candidates. A call of unknown outcome is tried only where it changes the account.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,15 +9,15 @@ use std::fmt;
 use super::account::{Account, Effect, Invocation};
 use super::{Event, EventOutcome, Tick};
 
-/// How many places the search looks at before it gives up, which is a failure and never a success: each holds an account,
-/// at some ten KiB.
+/// Visited states at which the search gives up. Giving up is a failure, never a success. Each state holds an account,
+/// of some 10 KiB.
 const STATES_MAX: usize = 100_000;
 
-/// Why a history is refused.
+/// Why a history is not accepted.
 #[derive(Debug)]
 pub(crate) struct LinearizeError {
     failure: LinearizeFailure,
-    /// The calls of the longest explanation, then those that were open when it ended.
+    /// The longest linearizable prefix, and the calls that were open after it.
     longest_prefix: Vec<Event>,
     candidates: Vec<Event>,
     account: Account,
@@ -36,19 +35,19 @@ impl fmt::Display for LinearizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { failure: why, longest_prefix: explained, candidates: open, account } = self;
         match why {
-            LinearizeFailure::NoLinearization => writeln!(f, "no order of the calls explains what was told")?,
-            LinearizeFailure::StateLimit => writeln!(f, "the search gave up after {STATES_MAX} places")?,
+            LinearizeFailure::NoLinearization => writeln!(f, "no linearization explains the answers")?,
+            LinearizeFailure::StateLimit => writeln!(f, "the search gave up after {STATES_MAX} states")?,
         }
-        writeln!(f, "the longest explanation has {} calls and ends with", explained.len())?;
+        writeln!(f, "the longest linearizable prefix has {} calls and ends with", explained.len())?;
         for event in &explained[explained.len().saturating_sub(SHOWN_CALLS_MAX)..] {
             writeln!(f, "  {event}")?;
         }
-        writeln!(f, "then the account has {:?}, and one of these had to be next:", account.balances())?;
+        writeln!(f, "then the account has {:?}, and one of these calls must be next:", account.balances())?;
         open.iter().try_for_each(|event| writeln!(f, "  {event}"))
     }
 }
 
-/// How many calls of the longest explanation are shown.
+/// Calls of the longest prefix in the message.
 const SHOWN_CALLS_MAX: usize = 12;
 
 impl fmt::Display for Event {
@@ -65,7 +64,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// Which calls are done.
+/// A set of applied calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct CallSet(Box<[u64]>);
 
@@ -85,21 +84,21 @@ impl CallSet {
     }
 }
 
-/// Where the search is: what is done, and what it made.
+/// A state of the search: the applied calls and their account.
 #[derive(Clone)]
 struct SearchState {
     done: CallSet,
     account: Account,
-    /// All answered calls before this one are done.
+    /// Every answered call before this one is applied.
     first_open: usize,
-    /// The last sending among the calls that are done: whatever is next stands after it.
+    /// Latest send tick among the applied calls. The next call takes effect after it.
     latest_sent_at: Tick,
-    /// How many answered calls are done.
+    /// Number of answered calls applied.
     answered: usize,
 }
 
-/// Finds an order of `events` that explains them, for an account that was `opening` before; no events may stand in
-/// another order than that of their sending.
+/// Searches a linearization of `events` for an account that starts as `opening`. `events` must be in the order of
+/// their send ticks.
 pub(crate) fn check_linearizable(opening: &Account, events: &[Event]) -> Result<(), Box<LinearizeError>> {
     let unknown = applicable_unknown_calls(events);
     let start = SearchState {
@@ -123,7 +122,7 @@ pub(crate) fn check_linearizable(opening: &Account, events: &[Event]) -> Result<
             why = LinearizeFailure::StateLimit;
             break;
         }
-        // What is pushed last is tried first: the call that was answered first, and guesses at the end.
+        // The stack is last in, first out: the earliest answer is tried first, and calls of unknown outcome last.
         let mut go_on = |call: usize, account: Account, answered: usize| {
             let (done, latest_sent) = (place.done.with(call), place.latest_sent_at.max(events[call].sent_at));
             if tried.insert((done.clone(), account.clone())) {
@@ -157,11 +156,11 @@ pub(crate) fn check_linearizable(opening: &Account, events: &[Event]) -> Result<
     Err(Box::new(linearize_error(why, events, furthest)))
 }
 
-/// The calls that nobody knows of and that may have done something, by all that was told.
+/// The calls of unknown outcome that the recorded answers do not rule out.
 ///
-/// A bill number makes one order, and one pay is given back once. So where some call was told that it did that, no
-/// other has; and where a call was told that it was done before, it was the same order, and sent by then. Without this
-/// the search would guess again and again what answers settle.
+/// A bill number makes one order, and a pay is refunded once. So if one call was answered as applied, no other call
+/// had that effect. If a call was answered as a replay, the effect came from the same order, sent before that answer.
+/// Without this filter the search would repeatedly guess outcomes that the answers determine.
 fn applicable_unknown_calls(events: &[Event]) -> Vec<usize> {
     let mut settled: HashMap<Effect, Option<(Invocation, Tick)>> = HashMap::new();
     for event in events {
@@ -190,7 +189,7 @@ fn applicable_unknown_calls(events: &[Event]) -> Vec<usize> {
     (0..events.len()).filter(|at| may_have_done(&events[*at])).collect()
 }
 
-/// The answered calls that may be next, each with its answer's moment, the first answer first.
+/// The answered calls that may be next, with their answer ticks, the earliest answer first.
 fn candidate_calls(events: &[Event], place: &mut SearchState) -> Vec<(Tick, usize)> {
     let is_open =
         |at: usize| matches!(events[at].outcome, EventOutcome::Answered { .. }) && !place.done.contains(at);

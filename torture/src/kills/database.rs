@@ -1,4 +1,4 @@
-//! Kills of a bank on PostgreSQL with two nodes: of the database's processes, by turns, and now and then of a node.
+//! Kills of a bank on PostgreSQL with two nodes: the database's processes in turn, and sometimes a node.
 
 use std::path::Path;
 use std::process::Command;
@@ -26,18 +26,17 @@ const CALLERS: usize = 12;
 const ANSWERS_MAX: u32 = 150;
 const WAIT_MAX_US: u64 = 20_000;
 
-/// How long a caller waits for an answer: shorter than the bank itself waits for its database.
+/// A client's timeout, shorter than the bank's own timeout for its database.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the database may take until it answers again.
+/// Longest time until the database answers again.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// After a crash it syncs its file system as a whole, not each file of its folder. It is as durable, and back sooner.
+/// After a crash, sync the whole file system instead of each file. This is as durable, and recovery is faster.
 const FAST_RECOVERY_CONFIG: &str = "recovery_init_sync_method = syncfs";
 
 const NODE_KILL: &str = "kill -9 of a node";
 
-/// What is done to the database.
 #[derive(Clone, Copy)]
 enum DatabaseFault {
     KillPostmaster,
@@ -46,7 +45,7 @@ enum DatabaseFault {
     TerminateBackend,
 }
 
-/// In this order, over and over.
+/// Repeated in this order.
 const FAULT_SEQUENCE: [DatabaseFault; 4] = [
     DatabaseFault::KillPostmaster,
     DatabaseFault::KillBackend,
@@ -72,7 +71,7 @@ struct DatabaseKills<'a> {
     harness: Arc<Harness>,
     random: Rng,
     tally: Tally,
-    /// Kills of the database alone.
+    /// Faults of the database alone, without kills of nodes.
     kills: u64,
 }
 
@@ -117,7 +116,7 @@ impl DatabaseKills<'_> {
         Operator { http: &self.harness.http, bank: self.nodes[0].address }
     }
 
-    /// Strikes so often under load, then settles and compares everything.
+    /// Injects so many faults under load, then resolves and compares everything.
     fn run_round(
         &mut self,
         runtime: &Runtime,
@@ -144,7 +143,7 @@ impl DatabaseKills<'_> {
             resolve_unknown(&self.harness, &test_accounts, &mut self.random).await?;
             ledger.close_round(&self.harness, &self.operator(), test_accounts, &mut tally).await
         })?;
-        // A bank on a database is proved while it is served.
+        // A bank on a database is audited while it is served.
         let audited = self.bank.audit()?;
         let expected = (ledger.orders(), ledger.accounts());
         ensure!(
@@ -156,14 +155,14 @@ impl DatabaseKills<'_> {
         self.bank.ensure_no_panic()
     }
 
-    /// Kills a node in whose place another is served already.
+    /// Kills a node after its replacement listens.
     fn kill_node(&mut self) -> anyhow::Result<()> {
         let number = self.random.usize(..NODES);
         let begun = Instant::now();
         let node = loop {
             match self.bank.start_node(number, &[], &[])?.wait_until_listening() {
                 Ok(node) => break node,
-                // A bank does not start without its database, which may not be back from the last strike.
+                // A node does not start without its database, which may still be recovering from the last fault.
                 Err(error) if begun.elapsed() > RECOVERY_TIMEOUT => return Err(error),
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
@@ -200,7 +199,7 @@ impl DatabaseKills<'_> {
         Ok(())
     }
 
-    /// Asks the database, as soon as it answers.
+    /// Runs a query, with retries while the database recovers.
     fn query(&self, question: &str) -> anyhow::Result<String> {
         let begun = Instant::now();
         loop {
@@ -216,7 +215,7 @@ impl DatabaseKills<'_> {
         }
     }
 
-    /// Copies the bank from a database that ends with the attack; what has been found is said anyway.
+    /// Copies the bank out of the temporary database; a failure is only printed, so the finding is still reported.
     fn copy_store(&self, folder: &Path) {
         let (from, to) = (self.cluster.url(), format!("embedded:{}", folder.join("data").display()));
         if let Err(error) = self.bank.command(&["copy", "--from", &from, "--to", &to]).status() {
@@ -225,7 +224,7 @@ impl DatabaseKills<'_> {
     }
 }
 
-/// One of the sessions that the bank's nodes have, whichever is there.
+/// Selects one of the nodes' sessions.
 fn pick_backend_sql(chosen: u32) -> String {
     let theirs = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     format!("{theirs} ORDER BY pid OFFSET {chosen} % greatest(1, (SELECT count(*) {theirs})) LIMIT 1")

@@ -1,7 +1,7 @@
-//! `kill -9` of a bank on an embedded store: under load, while it starts again, and in between.
+//! `kill -9` of a bank on an embedded store: under load, during its start, and in between.
 //!
-//! What is sent to a process that is dead was carried out before it died, or never. So no call is open while the next
-//! process is started, and the histories say when each process ended.
+//! A call sent to a dead process was applied before the death or never. So no call may be in flight while the next
+//! process starts, and the histories record when each process ended.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,28 +21,27 @@ use crate::workload::operator::Operator;
 use crate::workload::resolve::resolve_unknown;
 use crate::workload::tally::Tally;
 
-/// After how many kills everything is looked at.
+/// Kills between two checks.
 const KILLS_PER_ROUND: u64 = 20;
 const CALLERS: usize = 12;
 
-/// How many answers there are from one kill to the next, at most.
+/// Upper bound of the answers between two kills.
 const ANSWERS_MAX: u32 = 150;
-/// How long after the last of them the bank is killed, at most.
+/// Upper bound of the delay between the last of these answers and the kill.
 const WAIT_MAX_US: u64 = 3000;
 
-/// How long a caller waits for an answer; a bank that is not killed is done long before.
+/// A client's timeout; a live bank answers far sooner.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 const KILL_UNDER_LOAD: &str = "kill -9 under load";
 const KILL_WHILE_STARTING: &str = "kill -9 while it starts again";
 
-/// The attack, on one store.
 struct EmbeddedKills {
     bank: Bank,
     harness: Arc<Harness>,
     random: Rng,
     tally: Tally,
-    /// How long the bank took to start.
+    /// Duration of the bank's last start.
     start_duration: Duration,
 }
 
@@ -58,7 +57,7 @@ pub(crate) fn run(kills: u64, options: &Options, folder: &Path) -> anyhow::Resul
         tally: Tally::new("an embedded store"),
         start_duration: begun.elapsed(),
     };
-    // Once only: a login is kept through every kill as well.
+    // Only once: a login must survive every kill too.
     runtime.block_on(log_in(&Operator { http: &attack.harness.http, bank: node.address }))?;
     let mut ledger = ExpectedLedger::default();
     let bound = options.budget(kills);
@@ -79,7 +78,7 @@ pub(crate) fn run(kills: u64, options: &Options, folder: &Path) -> anyhow::Resul
 }
 
 impl EmbeddedKills {
-    /// Kills the bank so often under load, then settles and compares everything; gives back a bank that is served.
+    /// Kills the bank so often under load, then resolves and compares everything. Returns a node that listens.
     fn run_round(
         &mut self,
         runtime: &Runtime,
@@ -119,7 +118,7 @@ impl EmbeddedKills {
         Ok(node)
     }
 
-    /// Kills the bank under load, and perhaps some that are started in its place; gives the one that lives.
+    /// Kills the bank under load, and perhaps some restarts of it. Returns the node that listens in the end.
     fn kill(
         &mut self,
         runtime: &Runtime,
@@ -128,7 +127,7 @@ impl EmbeddedKills {
     ) -> anyhow::Result<Node> {
         node.kill()?;
         self.tally.count_injection(KILL_UNDER_LOAD);
-        // When nobody holds it, every call to the dead process has ended.
+        // The write lock is free once every call to the dead process has ended.
         let harness = Arc::clone(&self.harness);
         let _closed = runtime.block_on(harness.in_flight.write());
         let now = harness.clock.next();
@@ -136,7 +135,7 @@ impl EmbeddedKills {
             test_account.history.record_crash(now);
         }
         while self.random.u8(..4) == 0 {
-            // From before it has opened the store until a little after it listens.
+            // From before the store is open until a little after the process listens.
             let wait = self.start_duration.mul_f64(self.random.f64() * 1.2);
             self.start_process()?.kill_after(wait)?;
             self.tally.count_injection(KILL_WHILE_STARTING);
@@ -153,8 +152,8 @@ impl EmbeddedKills {
         Ok(node)
     }
 
-    /// Starts it with the usual bounds, or with ones so small that files of the journal and bulks of the views end
-    /// every hundred orders.
+    /// Starts the bank with its default settings, or with ones so small that the journal starts a segment and the
+    /// memtable is flushed about every hundred orders.
     fn start_process(&mut self) -> anyhow::Result<StartingNode> {
         let small =
             [("PACTOLUS_EMBEDDED_MEMTABLE_ORDERS", "100"), ("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "20000")];

@@ -1,5 +1,5 @@
-//! A bad way to a server: a TCP proxy that carries bytes, and strikes each connection after so many questions and
-//! answers, in a way that its seed and the connection's number say.
+//! Fault-injecting TCP proxy. It forwards bytes, and injects a fault into each connection after a number of
+//! exchanges, chosen by its seed and the connection's number.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::workload::tally::Tally;
 
-/// What is done to a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NetworkFault {
     CutInRequest,
@@ -27,7 +26,7 @@ enum NetworkFault {
 }
 
 impl NetworkFault {
-    /// The one that matters most comes twice as often.
+    /// `CutBeforeReply` is listed twice, because it matters most.
     const ALL: [Self; 7] = [
         Self::CutInRequest,
         Self::CutBeforeReply,
@@ -51,11 +50,11 @@ impl NetworkFault {
 }
 
 const DELAY_MAX: Duration = Duration::from_millis(200);
-/// Longer than callers wait.
+/// Longer than a client's timeout.
 const STALL_MIN: Duration = Duration::from_millis(900);
 const STALL_EXTRA_MAX: Duration = Duration::from_millis(2100);
 
-/// What was done, and whether it goes on.
+/// Counts injected faults, and switches injection on and off.
 #[derive(Default)]
 pub(crate) struct FaultInjector {
     enabled: AtomicBool,
@@ -63,12 +62,10 @@ pub(crate) struct FaultInjector {
 }
 
 impl FaultInjector {
-    /// Strikes from now on, or not.
     pub(crate) fn set_enabled(&self, goes_on: bool) {
         self.enabled.store(goes_on, Ordering::Relaxed);
     }
 
-    /// How many there were.
     pub(crate) fn total(&self) -> u64 {
         self.lock().values().sum()
     }
@@ -88,17 +85,17 @@ impl FaultInjector {
     }
 }
 
-/// A proxy before `to`.
+/// A proxy in front of `upstream`.
 pub(crate) struct Proxy {
     pub(crate) upstream: SocketAddr,
     pub(crate) seed: u64,
-    /// After how many exchanges a connection is struck, at most.
+    /// Upper bound of the exchanges before a fault.
     pub(crate) exchanges_max: u64,
     pub(crate) injector: Arc<FaultInjector>,
 }
 
 impl Proxy {
-    /// Takes connections for as long as the runtime lives, and says where.
+    /// Accepts connections for as long as the runtime lives, and returns the listening address.
     pub(crate) async fn start(self) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -108,11 +105,11 @@ impl Proxy {
                 let (random, to, injector) = (seeds.fork(), self.upstream, Arc::clone(&self.injector));
                 let exchanges_max = self.exchanges_max;
                 tokio::spawn(async move {
-                    // Where nobody listens, whoever connected is cut off at once.
+                    // Without a listener upstream, the client is disconnected at once.
                     if let Ok(upstream) = TcpStream::connect(to).await {
                         let mut connection =
                             ProxiedConnection { client, upstream, injector, exchanges_max, random };
-                        // An error says that one side has closed, which is an end as well.
+                        // An error means that one side has closed the connection, which ends it too.
                         let _ = connection.relay().await;
                     }
                 });
@@ -130,7 +127,7 @@ struct ProxiedConnection {
     random: Rng,
 }
 
-/// What the near side waits for.
+/// Whether the client is sending a request or receiving its answer.
 #[derive(PartialEq, Eq)]
 enum ExchangePhase {
     Sending,
@@ -179,7 +176,7 @@ impl ProxiedConnection {
                         continue;
                     }
                     match fault {
-                        // The far side has answered, so it has done what it was asked for.
+                        // Upstream has answered, so it has carried out the request.
                         NetworkFault::CutBeforeReply => return self.cut(fault),
                         NetworkFault::CutInReply => {
                             self.client.write_all(&bytes[..bytes.len() / 2]).await?;
@@ -204,7 +201,7 @@ impl ProxiedConnection {
         }
     }
 
-    /// What is done next, and with which exchange.
+    /// The next fault, and the exchange at which it is due.
     fn next_fault(&mut self, exchanges: u64) -> (NetworkFault, u64) {
         let fault = NetworkFault::ALL[self.random.usize(..NetworkFault::ALL.len())];
         (fault, exchanges + self.random.u64(1..=self.exchanges_max))
@@ -214,12 +211,13 @@ impl ProxiedConnection {
         exchanges >= at && self.injector.enabled.load(Ordering::Relaxed)
     }
 
-    /// Neither side hears anything for so long, nor of the other's end.
+    /// Forwards nothing for a while; neither side learns that the other has closed.
     async fn stall(&mut self) {
         tokio::time::sleep(STALL_MIN + STALL_EXTRA_MAX.mul_f64(self.random.f64())).await;
     }
 
-    /// Ends both: the far side sees a reset, and so does the near one, unless half of a reply is on its way there.
+    /// Ends both connections. Upstream sees a reset. The client sees one only before a reply, so that half of a reply
+    /// still reaches it.
     fn cut(&mut self, fault: NetworkFault) -> io::Result<()> {
         self.injector.record(fault);
         self.upstream.set_zero_linger()?;

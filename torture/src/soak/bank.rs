@@ -1,6 +1,6 @@
-//! The bank that is soaked: the built executable with a store and a configuration of its own.
+//! The bank under test: the built executable with a store and a configuration of its own.
 //!
-//! Its bounds are small, so that all that may fill is full soon, and what grows afterwards is a leak.
+//! Its limits are small, so that every cache is full soon, and growth after that is a leak.
 
 use std::fs;
 use std::process::Stdio;
@@ -19,14 +19,14 @@ const QUEUE_ORDERS_MAX: u64 = 16_384;
 const MEMTABLE_ORDERS: u64 = 20_000;
 const ACCOUNTS_CACHED: u64 = 20_000;
 const FILTER_BYTES: u64 = 4 << 20;
-/// So small that there are several within an hour: each is a file that the bank keeps open.
+/// Small enough for several segments within an hour; the bank keeps each segment file open.
 const SEGMENT_BYTES: u64 = 64 << 20;
 
-/// The most memory that this bank may take, by what its settings say of themselves: sessions of 600 bytes, rates of
-/// 300, queued orders of 500, accounts of 130, and of the tail 400 MiB for every 393,216 orders.
+/// Upper bound of the bank's memory, from the documented sizes of its settings: 600 bytes a session, 300 a rate, 500
+/// a queued order, 130 an account, and for the memtable 400 MiB for 393,216 orders, 1,067 bytes each.
 ///
-/// Besides, the rows of logins and of sums have caches of 20 MiB. The rest, 128 MiB, is for the program, its threads and
-/// connections, runs that are merged, and what the allocator keeps for later.
+/// The redb caches for logins and totals add 20 MiB. The rest, 128 MiB, is for the program, its threads and
+/// connections, merges of runs, and memory that the allocator retains.
 pub(super) const MEMORY_MAX_BYTES: u64 = SESSIONS_CACHED * 600
     + RATES_CACHED * 300
     + REJECTIONS_BYTES_MAX
@@ -36,7 +36,7 @@ pub(super) const MEMORY_MAX_BYTES: u64 = SESSIONS_CACHED * 600
     + FILTER_BYTES
     + (20 + 128) * (1 << 20);
 
-/// What it is configured like.
+/// Configuration file of the bank.
 pub(super) fn config() -> String {
     let bounds = format!(
         r#"login = "open"
@@ -59,7 +59,7 @@ segment_bytes = {SEGMENT_BYTES}
 
 const STORE: &str = "embedded:./data";
 
-/// An order as the bank exports it.
+/// One row of `pactolus export orders`.
 #[derive(Debug, Deserialize)]
 pub(super) struct ExportRow {
     pub(super) kind: String,
@@ -69,7 +69,7 @@ pub(super) struct ExportRow {
     pub(super) coins: u64,
 }
 
-/// Backs it up while it is served, and removes the copy.
+/// Makes an online backup and removes it.
 pub(super) fn back_up(bank: &Bank) -> anyhow::Result<()> {
     let to = bank.folder().join("backup");
     let output = bank.command(&["backup", "--to", "backup"]).output()?;
@@ -78,7 +78,7 @@ pub(super) fn back_up(bank: &Bank) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Visits every order of these days, in the order in which they were decided.
+/// Visits every order of these days, in the order in which they were applied.
 pub(super) fn for_each_order(
     bank: &Bank,
     from: &str,
@@ -95,7 +95,7 @@ pub(super) fn for_each_order(
     Ok(())
 }
 
-/// What its store takes on the disk. A file that is merged away meanwhile is no error.
+/// Bytes of the store on disk. Retries, because a merge may remove a file meanwhile.
 pub(super) fn store_bytes(bank: &Bank) -> anyhow::Result<u64> {
     const TRIES: usize = 10;
     let store = bank.folder().join("data");

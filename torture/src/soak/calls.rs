@@ -1,4 +1,4 @@
-//! What is asked of the bank, how often, and how it is signed: as a game's back end and its operator ask.
+//! Workload mix: the calls of a game's back end and of its operator, their frequencies, and their signatures.
 
 use hyper::Method;
 use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH, session_signature};
@@ -13,26 +13,25 @@ use super::connection::{ApiRequest, CallerRole};
 use super::reconcile::{SoakOrder, SoakOrderKind, environment};
 use crate::workload::{APP_SECRET, APPID, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY};
 
-/// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OpKind {
     Present,
     Pay,
     CancelPay,
     GetBalance,
-    /// An old order once more.
+    /// A retry of an old order.
     Repeat,
-    /// A present whose signature is wrong.
+    /// A present with a wrong signature.
     WrongSignature,
-    /// Why a call was refused.
+    /// The diagnosis of a refused call.
     Explain,
     Statement,
-    /// What a bill number made.
+    /// Order look-up by bill number.
     Order,
     Totals,
-    /// A login by a code.
+    /// Login with a `js_code`.
     Login,
-    /// A login that the operator pushes.
+    /// A session pushed by the operator.
     PushSession,
     CheckSession,
     Token,
@@ -40,7 +39,7 @@ pub(super) enum OpKind {
 }
 
 impl OpKind {
-    /// Every kind, by its place as a number.
+    /// Every kind, in the order of its discriminants.
     pub(super) const ALL: [Self; 15] = [
         Self::Present,
         Self::Pay,
@@ -80,16 +79,15 @@ impl OpKind {
     }
 }
 
-/// What a turn is for.
+/// Work of one turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkItem {
-    /// The lane's next order, a present or a pay.
+    /// The worker's next order, a present or a pay.
     NewOrder,
-    /// Something else.
     Other(OpKind),
 }
 
-/// How often each turn comes, of a thousand. Tokens are asked for by one lane alone, as a game keeps one token for all
+/// Frequency of each item, per thousand turns. Only one worker requests tokens, because a game shares one token among
 /// its servers.
 const WORKLOAD_MIX: [(u64, WorkItem); 14] = [
     (520, WorkItem::NewOrder),
@@ -109,7 +107,7 @@ const WORKLOAD_MIX: [(u64, WorkItem); 14] = [
 ];
 
 impl WorkItem {
-    /// The turn that a drawn number stands for.
+    /// The item for a random number.
     pub(super) fn pick(drawn: u64) -> Self {
         let mut left = drawn % 1000;
         for (share, turn) in WORKLOAD_MIX {
@@ -130,17 +128,17 @@ pub(super) struct PlayerSession {
     pub(super) key: SessionKey,
 }
 
-/// Whether a player's logins are pushed by the operator; the others log in by a code.
+/// Whether the operator pushes this player's sessions. The others log in with a `js_code`.
 pub(super) fn uses_pushed_login(player: u64) -> bool {
     player.is_multiple_of(3)
 }
 
-/// The id of a player whose logins are pushed.
+/// The openid of a player with pushed sessions.
 pub(super) fn pushed_openid(player: u64) -> OpenId {
     OpenId::new(&format!("{PUSHED_OPENID_PREFIX}{player}")).expect(VALID)
 }
 
-/// The player whose id that is.
+/// The player of such an openid.
 pub(super) fn parse_pushed_openid(openid: &str) -> Option<u64> {
     openid.strip_prefix(PUSHED_OPENID_PREFIX)?.parse().ok()
 }
@@ -148,7 +146,7 @@ pub(super) fn parse_pushed_openid(openid: &str) -> Option<u64> {
 const PUSHED_OPENID_PREFIX: &str = "soak-player-";
 const VALID: &str = "these values are valid";
 
-/// The game that asks, and everything it signs with.
+/// The game's back end, with its keys.
 pub(super) struct GameClient {
     appid: AppId,
     offer: OfferId,
@@ -156,7 +154,7 @@ pub(super) struct GameClient {
     live_key: MidasKey,
     sandbox_key: MidasKey,
     wrong_key: MidasKey,
-    /// By UTC.
+    /// In UTC.
     today: String,
 }
 
@@ -203,7 +201,7 @@ impl GameClient {
         signed_request(&balance, player, self.midas_key(player), token)
     }
 
-    /// A present that must be refused.
+    /// A present that the bank must refuse.
     pub(super) fn wrong_signature(
         &self,
         sent: &SoakOrder,
@@ -262,7 +260,7 @@ impl GameClient {
     }
 }
 
-/// Logs a player in, as the operator does.
+/// Pushes a player's session through the operator API.
 pub(super) fn push_session(openid: OpenId, key: &SessionKey) -> ApiRequest {
     let key = key.expose();
     ApiRequest {
@@ -273,27 +271,27 @@ pub(super) fn push_session(openid: OpenId, key: &SessionKey) -> ApiRequest {
     }
 }
 
-/// Asks whether a player's session is the one in place.
+/// Asks whether a player's session key is the current one.
 pub(super) fn check_session(player: &PlayerSession, token: &AccessToken) -> ApiRequest {
     let (token, openid, signature) = (token.to_query(), player.openid, session_signature(&player.key));
     let query = format!("{token}&openid={openid}&signature={signature}&sig_method=hmac_sha256");
     get(CallerRole::Game, format!("{CHECK_SESSION_PATH}?{query}"))
 }
 
-/// Asks for a player's newest orders.
+/// A player's newest orders.
 pub(super) fn statement(player: &PlayerSession) -> ApiRequest {
     let (env, openid, zone) = (environment(player.number), player.openid, zone(player.number));
     let query = format!("env={env}&openid={openid}&zone_id={zone}&limit=20");
     get(CallerRole::Operator, format!("/api/v1/apps/{APPID}/statement?{query}"))
 }
 
-/// Asks what a bill number made.
+/// Order look-up by bill number.
 pub(super) fn look_up(sent: &SoakOrder) -> ApiRequest {
     let (bill_no, env) = (sent.bill_no, environment(sent.player));
     get(CallerRole::Operator, format!("/api/v1/apps/{APPID}/orders/{bill_no}?env={env}"))
 }
 
-/// Asks why a call was refused.
+/// The diagnosis of a refused call.
 pub(super) fn explain(rid: &str) -> ApiRequest {
     get(CallerRole::Operator, format!("/api/v1/rejections/{rid}"))
 }
@@ -309,7 +307,7 @@ fn signed_request<C: Call>(
     post(format!("{}?{}", C::path(environment), token.to_query()), body.into_bytes())
 }
 
-/// The game server that a player plays on: one of four.
+/// A player's game server: one of four.
 fn zone(player: u64) -> String {
     (1 + player / 64 % 4).to_string()
 }

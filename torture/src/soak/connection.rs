@@ -1,4 +1,4 @@
-//! One connection to the bank: a request and its answer, or why there is none. Nothing is tried again here.
+//! One connection to the bank: a request and its answer, or the reason for none. It never retries.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,40 +13,37 @@ use tokio::task::JoinHandle;
 
 use crate::workload::OPERATOR_TOKEN;
 
-/// What is asked.
 pub(super) struct ApiRequest {
     pub(super) method: Method,
-    /// It holds the token or the secret, so it is shown to nobody.
+    /// Contains the token or the secret, so it must not be logged.
     pub(super) path_and_query: String,
     pub(super) body: Vec<u8>,
     pub(super) role: CallerRole,
 }
 
-/// Who asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallerRole {
     /// A game's back end.
     Game,
-    /// Whoever runs the bank.
+    /// The operator of the bank.
     Operator,
 }
 
-/// What the bank answered.
 pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) body: Bytes,
 }
 
-/// Why there was no answer, or none that says what became of the call: it is tried again.
+/// Failure of an attempt without a conclusive answer, after which the call is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallFailure {
-    /// There was no connection.
+    /// The connection could not be opened.
     NotConnected,
-    /// The connection broke before the answer was there.
+    /// The connection broke before the answer arrived.
     ConnectionLost,
-    /// There was none within [`ANSWER_TIMEOUT`].
+    /// No answer within [`ANSWER_TIMEOUT`].
     TimedOut,
-    /// The bank said that it is busy or out of order.
+    /// The bank answered 503 or -1.
     Busy,
 }
 
@@ -63,10 +60,10 @@ impl CallFailure {
     }
 }
 
-/// Twice what the bank gives a request before it answers that it is busy.
+/// Twice the bank's own timeout, after which it answers that it is busy.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection that is kept.
+/// A kept-alive connection.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
@@ -79,12 +76,12 @@ impl Connection {
         stream.set_nodelay(true).map_err(|_| CallFailure::NotConnected)?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|_| CallFailure::NotConnected)?;
-        // What goes wrong on it, whoever waits for an answer is told.
+        // Its errors reach the callers of `send` as well.
         let driver = tokio::spawn(async move { drop(connection.await) });
         Ok(Self { sender, driver, host: address.to_string() })
     }
 
-    /// After trouble the connection is of no use.
+    /// After an error the connection must not be used again.
     pub(super) async fn exchange(&mut self, request: ApiRequest) -> Result<ApiResponse, CallFailure> {
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, self.send(request)).await;
         answered.map_err(|_| CallFailure::TimedOut)?.map_err(|_| CallFailure::ConnectionLost)

@@ -1,9 +1,10 @@
-//! The load: calls at a fixed rate, whatever becomes of those before, and each repeated until it is answered.
+//! Open-loop load: calls become due at a fixed rate, independent of earlier calls, and each is retried until
+//! answered.
 //!
-//! When a call is due is fixed beforehand, and its wait counts from then: a bank that stands still is charged with every
-//! call that should have come meanwhile. Each lane has one connection, which it closes and opens anew now and then, and
-//! sends one call at a time. Where there was no answer, it asks the same again, under the same bill number.
-//! Read next: `lane.rs`, what a lane does with a turn.
+//! The due times are fixed in advance, and latency counts from them. So a stalled bank is charged with every call
+//! that came due meanwhile. Each worker has one connection, which it reopens from time to time, and one call in
+//! flight. It retries an unanswered call with the same bill number.
+//! Read next: `worker.rs`, one turn of a worker.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,36 +23,36 @@ use super::reconcile::Plan;
 use super::verdict::CallTiming;
 use super::worker::{Worker, WorkerResult};
 
-/// The longest that a due call is kept back, so that the pacer does not wake for each. It is counted as waiting.
+/// Minimum sleep of the pacer, so that it does not wake for each call. The delay counts as latency.
 const PACER_INTERVAL_MIN: Duration = Duration::from_micros(250);
 
-/// How many answers that nobody expected are kept to be shown.
+/// Unexpected answers kept for the report.
 const UNEXPECTED_SHOWN_MAX: usize = 10;
 
-/// What all lanes share.
+/// State that all workers share.
 pub(super) struct LoadState {
     pub(super) plan: Plan,
     pub(super) game: GameClient,
-    /// What the game shows now.
+    /// The game's current access token.
     token: RwLock<AccessToken>,
     stats: Mutex<LoadStats>,
     started: Instant,
     rate: f64,
     calls_max: u64,
-    /// As many permits as calls are due that no lane has taken.
+    /// One permit for each due call that no worker has taken.
     due_permits: Semaphore,
     next_call: AtomicU64,
 }
 
-/// What lanes have seen since somebody last looked.
+/// Counts since the last [`LoadState::take_stats`].
 #[derive(Default)]
 pub(super) struct LoadStats {
     pub(super) waits: LatencySamples,
-    /// Those that took long: whether it was for a kill, is said at the end.
+    /// Slow calls. The verdict later excuses those around a kill.
     pub(super) slow_calls: Vec<CallTiming>,
     pub(super) calls: [u64; OpKind::ALL.len()],
     pub(super) failure_counts: [u64; CallFailure::ALL.len()],
-    /// Troubles while the bank was served all the time: when, and which.
+    /// Failed attempts: when, and why.
     pub(super) failures: Vec<(u64, CallFailure)>,
     pub(super) unexpected: u64,
     /// The first of them, in words.
@@ -59,9 +60,9 @@ pub(super) struct LoadStats {
 }
 
 impl LoadState {
-    /// The next turn, when it is due; nothing when there are no more.
+    /// Waits until the next turn is due; `None` after the last.
     pub(super) async fn next_turn(&self) -> Option<(u64, Instant)> {
-        self.due_permits.acquire().await.expect("nobody closes it").forget();
+        self.due_permits.acquire().await.expect("the semaphore is never closed").forget();
         let index = self.next_call.fetch_add(1, Ordering::Relaxed);
         (index < self.calls_max).then(|| (index, self.started + self.due_at(index)))
     }
@@ -101,7 +102,7 @@ impl LoadState {
         }
     }
 
-    /// What was seen since this was last asked.
+    /// Takes the counts since the last call.
     pub(super) fn take_stats(&self) -> LoadStats {
         std::mem::take(&mut *self.stats())
     }
@@ -110,7 +111,7 @@ impl LoadState {
         self.stats.lock().expect("nothing panics while it counts")
     }
 
-    /// Milliseconds from the beginning.
+    /// Milliseconds since the start.
     pub(super) fn millis(&self, at: Instant) -> u64 {
         millis(at.saturating_duration_since(self.started))
     }
@@ -119,7 +120,7 @@ impl LoadState {
         Duration::from_secs_f64(pactolus_reports::table::to_f64(index) / self.rate)
     }
 
-    /// Gives out turns as they become due, and at the end one more to each lane, by which it learns of the end.
+    /// Releases permits as calls become due, and at the end one more for each worker, which ends it.
     fn run_pacer(&self) {
         let mut given = 0;
         while given < self.calls_max {
@@ -128,27 +129,26 @@ impl LoadState {
             while given + due < self.calls_max && self.due_at(given + due) <= passed {
                 due += 1;
             }
-            self.due_permits
-                .add_permits(usize::try_from(due).expect("not more are due than memory has room for"));
+            self.due_permits.add_permits(usize::try_from(due).expect("a count of calls fits"));
             given += due;
             std::thread::sleep(
                 self.due_at(given).saturating_sub(self.started.elapsed()).max(PACER_INTERVAL_MIN),
             );
         }
-        self.due_permits.add_permits(usize::try_from(self.plan.workers).expect("lanes are in memory"));
+        self.due_permits.add_permits(usize::try_from(self.plan.workers).expect("a count of workers fits"));
     }
 }
 
-/// A load that goes on.
+/// A running load.
 pub(super) struct Load {
     pub(super) state: Arc<LoadState>,
-    /// Where the bank is; nothing while it is down.
+    /// Address of the bank; `None` while it is down.
     address: watch::Sender<Option<SocketAddr>>,
     workers: JoinHandle<anyhow::Result<Vec<WorkerResult>>>,
 }
 
 impl Load {
-    /// Begins to call the bank at `address`, so many times a second, for so long.
+    /// Starts to call the bank at `address`, with `rate` calls a second.
     pub(super) fn start(
         plan: Plan,
         game: GameClient,
@@ -190,7 +190,7 @@ impl Load {
                 let tasks: Vec<_> = (0..lanes).map(run).collect();
                 let mut ended = Vec::new();
                 for task in tasks {
-                    ended.push(task.await.context("a lane panicked")??);
+                    ended.push(task.await.context("a worker panicked")??);
                 }
                 Ok(ended)
             })
@@ -198,9 +198,9 @@ impl Load {
         Ok(Self { state: shared, address: sender, workers: lanes })
     }
 
-    /// Tells the lanes where the bank is now, or that it is down.
+    /// Publishes the bank's address to the workers, or that it is down.
     pub(super) fn set_bank_address(&self, address: Option<SocketAddr>) {
-        // Lanes that all ended need no address.
+        // An error means that every worker has ended.
         let _ = self.address.send(address);
     }
 

@@ -1,7 +1,7 @@
-//! The picture of a soak: memory, handles and threads, and how long calls waited, over time, with the kills.
+//! Plot of a soak over time: memory, file handles and threads, latency, and the kills.
 //!
-//! An SVG, written here: three panels with one axis of time. A library for charts would bring more code than this, and
-//! would have to be told all of it all the same: where lives break the lines, the kills, and the names at the lines' ends.
+//! A hand-written SVG with three panels and one time axis. A chart library would bring more code than this file, and
+//! would still need the same details: breaks between runs, kill marks, labels at the line ends.
 
 use std::fmt::{self, Write as _};
 
@@ -9,14 +9,12 @@ use pactolus_reports::table::{format_number, mebibytes, to_f64};
 
 use super::samples::Sample;
 
-/// A kill, for the picture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KillMark {
     pub(super) at_s: f64,
     pub(super) method: StopMethod,
 }
 
-/// How the bank was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StopMethod {
     Kill,
@@ -25,13 +23,13 @@ pub(super) enum StopMethod {
 
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 70.0;
-/// Where lines end and their names begin.
+/// Where the lines end and their labels begin.
 const RIGHT: f64 = 856.0;
 const TOP: f64 = 104.0;
 const PANEL_HEIGHT: f64 = 150.0;
 const PANEL_GAP: f64 = 64.0;
 
-/// More points than this are not told apart.
+/// More points than this cannot be told apart.
 const POINTS_MAX: usize = 800;
 
 const INK: &str = "#1f2937";
@@ -39,28 +37,28 @@ const PALE_INK: &str = "#6b7280";
 const GRID: &str = "#e5e7eb";
 const RED: &str = "#dc2626";
 
-/// How values are laid out from the bottom to the top.
+/// Vertical axis.
 #[derive(Clone, Copy)]
 enum Scale {
-    /// From 0 to this, with a line for each so many.
+    /// From 0 to `to`, with a gridline every `step`.
     Linear { to: f64, step: f64 },
-    /// From 10 to the power of the one to 10 to the power of the other.
+    /// From 10^`from` to 10^`to`.
     Log10 { from: i32, to: i32 },
 }
 
-/// A line of a panel.
+/// One line of a panel.
 struct Series<'a> {
     name: &'a str,
     color: &'a str,
-    /// What it is at the end, with its unit.
+    /// Last value, with its unit.
     last: String,
-    /// Seconds and values; a part for each life, between which no line is drawn.
+    /// Seconds and values, one segment for each run of the process.
     segments: Vec<Vec<(f64, f64)>>,
     width: f64,
 }
 
 impl Scale {
-    /// One for values from 0 to `most`, with four to six lines at round figures.
+    /// From 0 to at least `most`, with four to six gridlines at round numbers.
     fn linear(most: f64) -> Self {
         let rough = most.max(1.0) * 1.08 / 5.0;
         let power = 10_f64.powf(rough.log10().floor());
@@ -70,7 +68,7 @@ impl Scale {
         Self::Linear { to: (most * 1.08 / every).ceil().max(1.0) * every, step: every }
     }
 
-    /// One for positive values.
+    /// For positive values.
     fn log10(least: f64, most: f64) -> Self {
         let power = |value: f64| value.max(1e-3).log10();
         #[expect(clippy::cast_possible_truncation, reason = "powers of ten are few")]
@@ -78,7 +76,7 @@ impl Scale {
         Self::Log10 { from, to: to.max(from + 1) }
     }
 
-    /// Where a value is, from 0 to 1.
+    /// Position of a value, from 0 to 1.
     fn position(self, value: f64) -> f64 {
         match self {
             Self::Linear { to, .. } => value / to,
@@ -97,7 +95,7 @@ impl Scale {
     }
 }
 
-/// Draws it.
+/// Draws the SVG.
 pub(super) fn draw(title: &str, verdict: &str, samples: &[Sample], kills: &[KillMark]) -> String {
     let samples = downsample(samples);
     let seconds = samples.last().map_or(1.0, |sample| sample.at_s).max(1.0);
@@ -131,19 +129,13 @@ pub(super) fn draw(title: &str, verdict: &str, samples: &[Sample], kills: &[Kill
     let least = p50.segments.concat().iter().map(|(_, value)| *value).fold(f64::MAX, f64::min).min(1.0);
     let most_waited = self::max_value(&[&longest]);
     let scale = Scale::log10(least, most_waited);
-    picture.push_panel(
-        top(2),
-        "How long calls waited, ms, by powers of ten",
-        scale,
-        &[longest, p99, p50],
-        kills,
-    );
+    picture.push_panel(top(2), "Latency of calls, ms, logarithmic", scale, &[longest, p99, p50], kills);
     picture.push_time_axis(top(2) + PANEL_HEIGHT);
     picture.svg.push_str("</svg>\n");
     picture.svg
 }
 
-/// As many samples as there are points, each with the most of those that it stands for, and their middle p50.
+/// Merges samples down to about [`POINTS_MAX`]. A point has the maxima of its samples and the p50 of the middle one.
 fn downsample(samples: &[Sample]) -> Vec<Sample> {
     let of_one = samples.len().div_ceil(POINTS_MAX).max(1);
     let lives = samples.chunk_by(|one, next| one.run_no == next.run_no);
@@ -184,7 +176,7 @@ fn max_value(lines: &[&Series<'_>]) -> f64 {
 
 struct Plot {
     svg: String,
-    /// How many the axis of time holds.
+    /// Length of the time axis.
     duration_s: f64,
 }
 
@@ -205,7 +197,7 @@ impl Plot {
         ));
         self.push_text(LEFT, 30.0, r#"font-size="17" font-weight="600""#, title);
         self.push_text(LEFT, 51.0, &format!(r#"fill="{PALE_INK}""#), verdict);
-        // What the marks mean.
+        // Legend.
         let x = RIGHT - 152.0;
         self.push_kill_mark(x, 77.0, StopMethod::Kill);
         self.push_text(x + 10.0, 84.0, "", "kill -9");
@@ -262,7 +254,6 @@ impl Plot {
         }
     }
 
-    /// The axis of time below the panels.
     fn push_time_axis(&mut self, bottom: f64) {
         let (unit, seconds_of_unit) = match self.duration_s {
             seconds if seconds <= 180.0 => ("seconds", 1.0),
@@ -288,7 +279,7 @@ impl Plot {
     }
 }
 
-/// Heights for names of lines that end at these, so that no name lies on another or below `bottom`.
+/// Label heights for lines with these ends, so that no label overlaps another or lies below `bottom`.
 fn spread_labels(ends: &[f64], bottom: f64) -> Vec<f64> {
     const LABEL_HEIGHT: f64 = 16.0;
     let mut order: Vec<_> = (0..ends.len()).collect();

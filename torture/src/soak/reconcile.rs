@@ -1,36 +1,35 @@
-//! What the bank acknowledged, in a byte for each order, and whether all of it is there once.
+//! Reconciliation: the acknowledged status of each order, one byte each, compared with the bank's exported orders.
 //!
-//! An order is known by the lane that sent it and its number there; everything else about it follows from the seed.
+//! An order is identified by its worker and its number there. Everything else about it follows from the seed.
 
 use pactolus_types::{Amount, BillNo, Environment};
 use serde::Serialize;
 
 use super::bank::ExportRow;
 
-/// Which of the lanes, each of which sends one call at a time.
+/// Index of a worker. A worker has one call in flight at a time.
 pub(super) type WorkerId = usize;
 
-/// What came of an order.
+/// Status of an order, by the bank's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OrderStatus {
-    /// Nobody knows; no order stays so.
+    /// Not answered yet. No order ends like this.
     Pending,
-    /// The bank said no, so it must not be there.
+    /// Refused, so the bank must not have it.
     Refused,
-    /// The bank said yes.
+    /// Acknowledged.
     Applied,
-    /// It said yes to its cancel, too.
+    /// Acknowledged, and its cancel too.
     Cancelled,
 }
 
-/// What an order does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SoakOrderKind {
     Present,
     Pay,
 }
 
-/// An order that a lane sends.
+/// An order of a worker.
 #[derive(Clone, Debug)]
 pub(super) struct SoakOrder {
     pub(super) kind: SoakOrderKind,
@@ -39,7 +38,7 @@ pub(super) struct SoakOrder {
     pub(super) bill_no: BillNo,
 }
 
-/// What the orders of a soak follow from.
+/// Parameters that determine every order of a soak.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
@@ -47,15 +46,16 @@ pub(super) struct Plan {
     pub(super) players: u64,
 }
 
-/// Of a hundred orders so many are pays.
+/// Percentage of pays among the orders.
 const PAY_PERCENT: u64 = 28;
 
 impl Plan {
-    /// Order `number` of a lane. Players belong to lanes, so that a login never overtakes a call that it ends.
+    /// Order `number` of a worker. A player belongs to one worker, so a login never overtakes a call that it
+    /// invalidates.
     pub(super) fn order(&self, worker: WorkerId, number: usize) -> SoakOrder {
         let drawn = self.draw(worker, number as u64, 0);
         let does = if drawn % 100 < PAY_PERCENT { SoakOrderKind::Pay } else { SoakOrderKind::Present };
-        // A pay takes less than a present gives, so that most find enough.
+        // Pays are smaller than presents, so that most find a sufficient balance.
         let coins_max = if does == SoakOrderKind::Pay { 100 } else { 1000 };
         SoakOrder {
             kind: does,
@@ -65,12 +65,12 @@ impl Plan {
         }
     }
 
-    /// One of the lane's players.
+    /// One of the worker's players.
     pub(super) fn player(&self, worker: WorkerId, drawn: u64) -> u64 {
         worker as u64 + self.workers * (drawn % (self.players / self.workers).max(1))
     }
 
-    /// A number that looks as if drawn by chance, for the `what`-th choice about `number` of a lane.
+    /// Pseudo-random number for choice `what` about `number` of a worker.
     pub(super) fn draw(&self, worker: WorkerId, number: u64, what: u64) -> u64 {
         splitmix64(
             splitmix64(splitmix64(self.seed ^ 0x50a4) ^ (worker as u64))
@@ -79,12 +79,11 @@ impl Plan {
     }
 }
 
-/// In which of the two banks a player plays.
+/// The environment of a player.
 pub(super) fn environment(player: u64) -> Environment {
     if player % 8 == 7 { Environment::Sandbox } else { Environment::Live }
 }
 
-/// SplitMix64.
 fn splitmix64(number: u64) -> u64 {
     let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -92,32 +91,32 @@ fn splitmix64(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// What a lane knows at the end.
+/// A worker's orders at the end.
 #[derive(Debug, Default)]
 pub(super) struct WorkerOrders {
-    /// Of each of its orders.
+    /// By order number.
     pub(super) statuses: Vec<OrderStatus>,
 }
 
-/// The bank's orders held against what it acknowledged.
+/// Compares the bank's orders with the acknowledgements.
 pub(super) struct Reconciler<'a> {
     plan: Plan,
     workers: &'a [WorkerOrders],
-    /// Of each order, what of it the bank has.
+    /// [`ORDER_BIT`] and [`CANCEL_BIT`] of each order that the export has.
     found: Vec<Vec<u8>>,
     result: Reconciliation,
 }
 
-/// What the comparison came to. All is well if there is nothing but what was acknowledged.
+/// Result of the comparison. A correct bank has zeros except for `acknowledged`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Reconciliation {
-    /// Orders that were acknowledged, cancels among them.
+    /// Acknowledged orders, cancels included.
     pub(super) acknowledged: u64,
-    /// Of these, not in the bank.
+    /// Acknowledged, but not in the bank.
     pub(super) lost: u64,
     /// In the bank twice.
     pub(super) twice: u64,
-    /// In the bank, but nobody was told so.
+    /// In the bank, but not acknowledged.
     pub(super) unasked: u64,
     /// In the bank with another player, kind or amount.
     pub(super) other: u64,
@@ -132,7 +131,7 @@ impl<'a> Reconciler<'a> {
         Self { plan, workers: lanes, found, result: Reconciliation::default() }
     }
 
-    /// An order of the bank's; `player` tells whose the `openid` is.
+    /// Adds an exported order; `player` resolves its openid.
     pub(super) fn add(&mut self, exported: &ExportRow, player: impl Fn(&str) -> Option<u64>) {
         let Some((worker, number)) = parse_bill_no(&exported.bill_no) else {
             return self.result.unasked += 1;
@@ -156,7 +155,7 @@ impl<'a> Reconciler<'a> {
         self.result.unasked += u64::from(!expected.contains(&self.workers[worker].statuses[number]));
     }
 
-    /// When all were seen.
+    /// Result after the last exported order.
     pub(super) fn finish(mut self) -> Reconciliation {
         for (lane, found) in self.workers.iter().zip(&self.found) {
             for (status, found) in lane.statuses.iter().zip(found) {
@@ -173,7 +172,7 @@ impl<'a> Reconciler<'a> {
     }
 }
 
-/// The lane and the number in a bill number.
+/// The worker and the number in a bill number.
 fn parse_bill_no(bill_no: &str) -> Option<(WorkerId, usize)> {
     let (lane, number) = bill_no.strip_prefix("soak-")?.split_once('-')?;
     Some((lane.parse().ok()?, number.parse().ok()?))
@@ -196,7 +195,7 @@ mod tests {
         }
     }
 
-    /// A pay and a present of lane 1.
+    /// Numbers of a pay and of a present of worker 1.
     fn pay_and_present() -> (usize, usize) {
         let first = |does| (0..20).find(|number| PLAN.order(1, *number).kind == does).unwrap();
         (first(SoakOrderKind::Pay), first(SoakOrderKind::Present))

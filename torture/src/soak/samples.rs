@@ -1,4 +1,4 @@
-//! What the bank's process was seen to be, every few seconds, and what its callers saw meanwhile.
+//! Samples of the bank's process and of its callers' latency, every few seconds.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -10,29 +10,28 @@ use pactolus_reports::table::mebibytes;
 
 use super::connection::CallFailure;
 
-/// One look.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     /// Seconds since the soak began.
     pub(super) at_s: f64,
-    /// Which life of the process, from 0.
+    /// Run of the process, from 0.
     pub(super) run_no: usize,
     pub(super) memory_bytes: u64,
     pub(super) handles: u64,
     pub(super) threads: u64,
-    /// Of one core, since the look before.
+    /// Of one core, since the last sample.
     pub(super) cpu_percent: f64,
-    /// The store on the disk.
+    /// Size of the store on disk.
     pub(super) store_bytes: u64,
-    /// Calls that were answered since the look before.
+    /// Calls answered since the last sample.
     pub(super) calls: u64,
     pub(super) latency: Latency,
-    /// Since the look before, by [`CallFailure`].
+    /// Failed attempts since the last sample, by [`CallFailure`].
     pub(super) failures: [u64; CallFailure::ALL.len()],
     pub(super) unexpected: u64,
 }
 
-/// A file that samples are written to as they come.
+/// CSV file of the samples.
 pub(super) struct Csv(BufWriter<File>);
 
 impl Csv {
@@ -58,7 +57,7 @@ impl Csv {
             "{at_s:.1},{life},{memory:.1},{handles},{threads},{cpu_percent:.0},{store:.1},{calls},{p50_ms:.2},\
              {p99_ms:.2},{longest_ms:.1},{troubles},{unexpected}"
         )?;
-        // Whoever looks while it goes on sees what there is.
+        // Flushed, so that the file can be watched during the soak.
         Ok(self.0.flush()?)
     }
 }

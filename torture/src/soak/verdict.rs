@@ -1,14 +1,14 @@
-//! Whether a soaked bank leaks or stalls.
+//! Verdict: whether the bank leaks or stalls.
 //!
-//! A leak is told by the longest life of the process, the last one, in which nobody kills it. Its first quarter is left
-//! out: caches fill. Then the median of the last quarter is held against that of the second: a median does not care for
-//! a peak, and both quarters see the same load. What may still fill meanwhile, the engine's table of records above all,
-//! has [`Rules::growth_max_bytes`]. So a bank passes that levels off, wherever; and one that leaks 14 bytes with every
-//! call does not, in an hour at 2,000 calls a second. That it levels off where its settings say is another rule: no look
-//! may see more memory than they allow.
+//! A leak is judged by the longest run of the process, the last one, which has no kills. Its first quarter is left
+//! out, because caches fill. The median of the last quarter is compared with that of the second: a median ignores
+//! peaks, and both quarters have the same load. [`Rules::growth_max_bytes`] allows for what may still fill meanwhile,
+//! above all redb's table of records. So a bank whose memory levels off passes, at any level. A bank that leaks 14
+//! bytes with every call does not, in an hour at 2,000 calls a second. A second rule bounds the level: no sample may
+//! have more memory than the settings allow.
 //!
-//! A stall is a call that waited for longer than [`Rules::stall_ms`], not counting what it waited while the bank was down
-//! for a kill and what had queued up meanwhile was worked off ([`KillWindow`]).
+//! A stall is a call that waited for longer than [`Rules::stall_ms`]. The wait does not count while the bank was down
+//! for a kill and while the backlog of that time was worked off ([`KillWindow`]).
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::samples::Sample;
 
-/// A call, by milliseconds since the soak began.
+/// Times of a call, in milliseconds since the soak began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CallTiming {
     pub(super) due_ms: u64,
@@ -28,14 +28,14 @@ impl CallTiming {
         self.answered_ms.saturating_sub(self.due_ms)
     }
 
-    /// How much of its wait no kill excuses.
+    /// The wait outside of kill windows.
     pub(super) fn unexcused_wait_ms(self, windows: &[KillWindow]) -> u64 {
         let excused: u64 = windows.iter().map(|window| window.overlap_ms(self)).sum();
         self.wait_ms().saturating_sub(excused)
     }
 }
 
-/// When the bank was down for a kill, and some time afterwards.
+/// Downtime of a kill, and the catch-up time after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct KillWindow {
     pub(super) from_ms: u64,
@@ -43,7 +43,7 @@ pub(super) struct KillWindow {
 }
 
 impl KillWindow {
-    /// Whether it has a moment of this time in it.
+    /// Whether the window and this interval share a moment.
     pub(super) const fn overlaps(self, from_ms: u64, to_ms: u64) -> bool {
         from_ms <= self.to_ms && self.from_ms <= to_ms
     }
@@ -52,31 +52,30 @@ impl KillWindow {
         self.overlaps(at_ms, at_ms)
     }
 
-    /// How much of a call's wait was in it.
+    /// The part of a call's wait inside the window.
     fn overlap_ms(self, call: CallTiming) -> u64 {
         call.answered_ms.min(self.to_ms).saturating_sub(call.due_ms.max(self.from_ms))
     }
 }
 
-/// What is allowed.
+/// Limits.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Rules {
-    /// The longest that a call may wait.
+    /// Longest wait of a call.
     pub(super) stall_ms: u64,
-    /// The most memory at any time.
+    /// Limit of memory in every sample.
     pub(super) memory_max_bytes: u64,
-    /// How much more of it at the end of the longest life than in its second quarter.
+    /// Limit of memory growth from the second to the last quarter of the longest run.
     pub(super) growth_max_bytes: u64,
-    /// The most open files and connections at any time.
+    /// Limit of open files and connections in every sample.
     pub(super) handles_max: u64,
-    /// How many more of them at the end of the longest life: connections come and go, and files of the journal and the
-    /// views come.
+    /// Limit of their growth: connections come and go, and the journal and the views gain files.
     pub(super) handles_growth_max: u64,
-    /// The most threads at any time.
+    /// Limit of threads in every sample.
     pub(super) threads_max: u64,
-    /// How many more of them at the end of the longest life.
+    /// Limit of their growth.
     pub(super) threads_growth_max: u64,
-    /// How long a life has to be to tell of growth.
+    /// Shortest run, in seconds, whose growth is judged.
     pub(super) telling_life_s: f64,
 }
 
@@ -86,7 +85,7 @@ impl Rules {
             stall_ms: u64::try_from(stall.as_millis()).unwrap_or(u64::MAX),
             memory_max_bytes,
             growth_max_bytes: 16 << 20,
-            // Each twice while it is opened anew, and the files of the store.
+            // Each connection counts twice while it is reopened; the rest is for the files of the store.
             handles_max: 2 * connections + 128,
             handles_growth_max: 16,
             threads_max: 64,
@@ -96,7 +95,7 @@ impl Rules {
     }
 }
 
-/// Something that a bank must not do.
+/// A violation of the rules.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum Finding {
     #[error(
@@ -106,21 +105,21 @@ pub(super) enum Finding {
     #[error("{what}: {seen} after {at_s:.0} s, where {allowed} are allowed")]
     LimitExceeded { what: &'static str, seen: u64, allowed: u64, at_s: f64 },
     #[error(
-        "{what} leaks: from {before} in the second quarter of the longest life to {after} in its last, where {allowed} more are allowed"
+        "{what} leaks: from {before} in the second quarter of the longest run to {after} in its last, where {allowed} more are allowed"
     )]
     Leak { what: &'static str, before: u64, after: u64, allowed: u64 },
 }
 
-/// How a quantity went on in the longest life.
+/// Growth of a quantity in the longest run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Growth {
-    /// The median of the second quarter.
+    /// Median of the second quarter.
     pub(super) before: u64,
-    /// The median of the last.
+    /// Median of the last quarter.
     pub(super) after: u64,
 }
 
-/// A quantity that is watched.
+/// A sampled quantity with its limits.
 struct Metric {
     name: &'static str,
     value: fn(&Sample) -> u64,
@@ -128,7 +127,7 @@ struct Metric {
     growth_limit: u64,
 }
 
-/// All that breaks the rules.
+/// Every violation of the rules.
 pub(super) fn judge(
     samples: &[Sample],
     slow: &[CallTiming],
@@ -169,7 +168,7 @@ pub(super) fn judge(
     find_stall(slow, windows, rules).into_iter().chain(too_many).chain(growing).collect()
 }
 
-/// The calls that a kill met.
+/// The calls that waited during a kill window.
 pub(super) fn calls_around_kills<'a>(
     slow: &'a [CallTiming],
     windows: &'a [KillWindow],
@@ -185,7 +184,7 @@ fn find_stall(slow: &[CallTiming], windows: &[KillWindow], rules: &Rules) -> Opt
     (calls > 0).then_some(Finding::Stall { calls, longest_ms, at_s, allowed_ms })
 }
 
-/// How a quantity went on in the longest life, if that is long enough to tell.
+/// Growth in the longest run; `None` if that is shorter than [`Rules::telling_life_s`].
 pub(super) fn growth(samples: &[Sample], rules: &Rules, of: fn(&Sample) -> u64) -> Option<Growth> {
     let longest = samples.chunk_by(|one, next| one.run_no == next.run_no).max_by_key(|life| life.len())?;
     if longest.last()?.at_s - longest.first()?.at_s < rules.telling_life_s {
@@ -215,8 +214,8 @@ mod tests {
         Rules::new(Duration::from_secs(2), 300 * MIB, 64)
     }
 
-    /// A life of two minutes and one of twenty, with a look every five seconds, at which `hold` makes of the seconds of
-    /// the life what is held.
+    /// A run of two minutes and one of twenty, with a sample every five seconds. `hold` sets a sample's values from
+    /// the seconds since its run began.
     fn two_runs(hold: impl Fn(&mut Sample, f64)) -> Vec<Sample> {
         let looks = (0..24).map(|look| (0, look)).chain((0..240).map(|look| (1, look)));
         let at = |(life, look): (usize, u32)| {
@@ -252,7 +251,7 @@ mod tests {
     #[test]
     fn plateau_is_not_a_leak() {
         assert_eq!(judge_samples(&two_runs(|_, _| {})), []);
-        // Caches that fill in the first five minutes, and a peak now and then as when runs are merged.
+        // Caches that fill in the first five minutes, and peaks such as merges of runs cause.
         let filling = two_runs(|sample, since| {
             sample.memory_bytes +=
                 truncate(since.min(300.0) / 2.0) * MIB + truncate(since) % 7 / 6 * 40 * MIB;
@@ -263,14 +262,14 @@ mod tests {
 
     #[test]
     fn steady_growth_is_a_leak() {
-        // Sixteen bytes a call, at 2,000 a second: under every bound, but it does not end.
+        // Sixteen bytes a call at 2,000 calls a second: below every limit, but unbounded.
         let memory = two_runs(|sample, since| sample.memory_bytes += truncate(since * 2000.0 * 16.0));
         assert!(
             matches!(judge_samples(&memory)[..], [Finding::Leak { what: "MiB of memory", .. }]),
             "{:?}",
             judge_samples(&memory)
         );
-        // It is told through a saw that is ten times as high as the growth between two of its teeth.
+        // Detected under a sawtooth that is far higher than the growth within one of its periods.
         let saw = two_runs(|sample, since| {
             sample.memory_bytes += truncate(since * 2000.0 * 20.0) + truncate(since) % 60 * MIB;
         });
@@ -310,14 +309,14 @@ mod tests {
     fn stall_around_a_kill_is_excused() {
         let window = KillWindow { from_ms: 10_000, to_ms: 15_000 };
         let cases = [
-            // Due before the kill, in it, and just before its end.
+            // Due before the kill window, in it, and just before its end.
             (9000, 12_500, 0),
             (11_000, 14_000, 0),
             (14_000, 17_000, 0),
-            // Answered before the kill, and due after its end.
+            // Answered before the kill window, and due after its end.
             (7000, 9999, 1),
             (15_001, 18_000, 1),
-            // A kill does not excuse what stood still before it or long after it.
+            // A kill does not excuse a stall before it or long after it.
             (7000, 12_000, 1),
             (14_000, 18_000, 1),
         ];

@@ -1,4 +1,4 @@
-//! A lane: one connection, players of its own, and one call at a time, asked until it is answered.
+//! A worker: one connection, its own players, and one call in flight, retried until it is answered.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -19,24 +19,23 @@ use super::connection::{ApiRequest, ApiResponse, CallFailure, Connection};
 use super::load::LoadState;
 use super::reconcile::{OrderStatus, SoakOrder, SoakOrderKind, WorkerId, WorkerOrders};
 
-/// How long a lane waits before it asks again.
+/// Delay before a retry.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How many of its newest pays a lane remembers, to cancel them.
+/// Newest pays that a worker remembers, to cancel them.
 const CANCELLABLE_PAYS_MAX: usize = 64;
 
-/// How many calls a connection carries at least and how many more at most.
+/// Calls of a connection before it is reopened: at least so many, and a random number of extra ones.
 const CONNECTION_CALLS_MIN: u64 = 500;
 const CONNECTION_CALLS_EXTRA: u64 = 1000;
 
-/// What the choices of a turn are drawn for.
+/// Purposes of a turn's random draws.
 const DRAW_WORK_ITEM: u64 = 1;
 const DRAW_PLAYER: u64 = 2;
 const DRAW_OLD_ORDER: u64 = 3;
 const DRAW_CONNECTION: u64 = 4;
 const DRAW_SESSION_KEY: u64 = 5;
 
-/// A lane.
 pub(super) struct Worker {
     number: WorkerId,
     load: Arc<LoadState>,
@@ -46,45 +45,45 @@ pub(super) struct Worker {
     players: HashMap<u64, PlayerSession>,
     orders: WorkerOrders,
     cancellable_pays: VecDeque<usize>,
-    /// The id of the newest refusal.
+    /// Request id of the newest refusal.
     last_rid: Option<String>,
-    /// How many turns it had.
+    /// Turns taken.
     turns: u64,
 }
 
-/// What a lane leaves.
+/// Final state of a worker.
 pub(super) struct WorkerResult {
     pub(super) ledger: WorkerOrders,
-    /// Players who log in by a code, by the id that the bank gave them.
+    /// Players who log in with a `js_code`, by the openid that the bank assigned.
     pub(super) players: Vec<(OpenId, u64)>,
 }
 
-/// What an answer to a signed call says.
+/// Answer to a signed call.
 enum ParsedReply {
     Done,
     Refused(ApiError),
-    /// Nothing that can be an answer to this call; with its status.
+    /// Not a valid answer to this call; with its HTTP status.
     Malformed(u16),
 }
 
-/// A part of an answer that every route of the game's has.
+/// The field that every answer of the game's routes has.
 #[derive(Deserialize)]
 struct ErrcodeBody {
     #[serde(default)]
     errcode: i32,
 }
 
-/// What a login by a code answers.
+/// Answer to a login with a `js_code`.
 #[derive(Deserialize)]
 struct LoginBody {
     openid: String,
     session_key: String,
 }
 
-/// The token that a game has before its first call.
+/// Fetches the first access token.
 pub(super) async fn fetch_token(game: &GameClient, address: SocketAddr) -> anyhow::Result<AccessToken> {
     let mut connection =
-        Connection::open(address).await.map_err(|_| anyhow::anyhow!("the bank takes nothing"))?;
+        Connection::open(address).await.map_err(|_| anyhow::anyhow!("the bank accepts no connection"))?;
     let answered = connection.exchange(game.token()).await;
     let answered =
         answered.map_err(|trouble| anyhow::anyhow!("the bank gave no token: {}", trouble.name()))?;
@@ -127,7 +126,7 @@ impl Worker {
         Ok(WorkerResult { ledger: self.orders, players })
     }
 
-    /// Does what a turn is for, or something that has to be done before; tells which.
+    /// Does a turn's item, or a call that has to come first, such as a login. Returns the kind of the call made.
     async fn run_item(&mut self, turn: WorkItem) -> anyhow::Result<OpKind> {
         let next = self.load.plan.order(self.number, self.orders.statuses.len());
         let drawn = self.load.plan.player(self.number, self.draw(DRAW_PLAYER));
@@ -136,7 +135,7 @@ impl Worker {
         let kind = match turn {
             WorkItem::NewOrder => return self.new_order(&next, &player).await,
             WorkItem::Other(OpKind::Login | OpKind::PushSession) => return self.log_in(number).await,
-            // The other lanes have the token from this one.
+            // Only worker 0 fetches tokens; the others share its token.
             WorkItem::Other(OpKind::Token | OpKind::StableToken) if self.number != 0 => OpKind::GetBalance,
             WorkItem::Other(kind) => kind,
         };
@@ -190,7 +189,7 @@ impl Worker {
         };
         let status = match reply {
             ParsedReply::Done => OrderStatus::Applied,
-            // It answers a call that was asked again after its first answer was lost.
+            // A replay answers a retry after the first answer was lost.
             ParsedReply::Refused(refused) if is_replay(&refused, sent) => OrderStatus::Applied,
             ParsedReply::Refused(refused) if refused.code() == Some(ErrorCode::BalanceNotEnough) => {
                 OrderStatus::Refused
@@ -219,7 +218,7 @@ impl Worker {
         let answered = self.call_until_answered(kind, cancel).await?;
         match parse_signed_reply::<CancelPay>(&answered, |reply| reply.bill_no == sent.bill_no) {
             ParsedReply::Done => self.orders.statuses[number] = OrderStatus::Cancelled,
-            // No other call cancels it, so it was this one, when its answer was lost.
+            // No other call cancels this pay, so an earlier attempt did, and its answer was lost.
             ParsedReply::Refused(refused) if refused.code() == Some(ErrorCode::OrderCanceled) => {
                 self.orders.statuses[number] = OrderStatus::Cancelled;
             }
@@ -228,7 +227,7 @@ impl Worker {
         Ok(kind)
     }
 
-    /// Sends an order again that is known to be there.
+    /// Retries an order that the bank has acknowledged.
     async fn replay_order(&mut self, number: usize) -> anyhow::Result<OpKind> {
         let sent = self.load.plan.order(self.number, number);
         let player = self.player_for(&sent);
@@ -272,7 +271,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Asks why a call was refused. The bank forgets that when it is started again, or when many others were refused.
+    /// Asks for the diagnosis of a refused call. A restart or many later refusals evict it.
     async fn explain_rejection(&mut self, rid: &str) -> anyhow::Result<()> {
         self.expect_status(OpKind::Explain, &[200, 404], |_| calls::explain(rid)).await
     }
@@ -353,14 +352,14 @@ impl Worker {
 
     fn report_unexpected(&self, kind: OpKind, said: &ParsedReply) {
         let words = match said {
-            ParsedReply::Done => "it was done".to_owned(),
+            ParsedReply::Done => "success".to_owned(),
             ParsedReply::Refused(refused) => format!("errcode {}: {}", refused.errcode, refused.errmsg),
-            ParsedReply::Malformed(status) => format!("an answer with status {status} that is none"),
+            ParsedReply::Malformed(status) => format!("a malformed answer with status {status}"),
         };
         self.load.record_unexpected(kind, &words);
     }
 
-    /// An order of any age that the bank has.
+    /// A random acknowledged order of any age.
     fn pick_old_order(&self) -> Option<usize> {
         let count = self.orders.statuses.len() as u64;
         let number = usize::try_from(self.draw(DRAW_OLD_ORDER).checked_rem(count)?).ok()?;
@@ -369,7 +368,7 @@ impl Worker {
     }
 
     fn player_for(&self, sent: &SoakOrder) -> PlayerSession {
-        self.players.get(&sent.player).cloned().expect("whoever has an order was logged in")
+        self.players.get(&sent.player).cloned().expect("the player of an order has logged in")
     }
 
     fn draw(&self, what: u64) -> u64 {
@@ -380,7 +379,7 @@ impl Worker {
         &self.load.game
     }
 
-    /// Asks until there is an answer, signed anew each time, under the same bill number.
+    /// Retries until there is an answer, signed again for each attempt, with the same bill number.
     async fn call_until_answered(
         &mut self,
         kind: OpKind,
@@ -396,7 +395,7 @@ impl Worker {
             self.load.record_failure(failure);
             if begun.elapsed() > CALL_DEADLINE {
                 bail!(
-                    "no answer to a {} for {CALL_DEADLINE:?}, the last time: {}",
+                    "no answer to a {} for {CALL_DEADLINE:?}, the last failure: {}",
                     kind.name(),
                     failure.name()
                 );
@@ -425,14 +424,14 @@ impl Worker {
         Ok(answered)
     }
 
-    /// A bank that is down is no trouble: back ends wait for it.
+    /// Waits while the bank is down, as a game's back end does. This is not a failure.
     async fn wait_for_bank_address(&mut self) -> anyhow::Result<SocketAddr> {
         let address = *self.bank_address.wait_for(Option::is_some).await.context("the soak has ended")?;
         address.context("it was just there")
     }
 }
 
-/// When a call that is not answered ends the soak.
+/// A call without an answer for this long ends the soak.
 const CALL_DEADLINE: Duration = Duration::from_secs(120);
 
 fn parse_signed_reply<C: Call>(answered: &ApiResponse, is_right: impl Fn(&C::Reply) -> bool) -> ParsedReply {
@@ -448,7 +447,7 @@ fn is_busy(answered: &ApiResponse) -> bool {
     answered.status == 503 || code.is_ok_and(|code| code == ErrorCode::SystemError.code())
 }
 
-/// Whether the bank says that the very order is there.
+/// Whether the refusal says that the bank has this very order.
 fn is_replay(refused: &ApiError, sent: &SoakOrder) -> bool {
     let existing = refused.existing.as_ref().is_some_and(|order| order.bill_no == sent.bill_no);
     refused.code() == Some(ErrorCode::OrderExist) && existing

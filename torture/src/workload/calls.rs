@@ -1,4 +1,4 @@
-//! The game's calls: signed as its back end signs them, and what the answers tell.
+//! The game's signed calls, and their answers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,18 +16,17 @@ use super::http::{HttpClient, SendError};
 use super::{APPID, AccountId, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY, SESSION_KEY, TOKEN, VALID};
 use crate::history::account::{Balances, Invocation, Response};
 
-/// What came of a try.
+/// Outcome of one attempt.
 #[derive(Debug)]
 pub(crate) enum AttemptOutcome {
-    /// The bank answered.
     Answered(Response),
-    /// Nobody knows: no answer, or -1.
+    /// No answer, or -1: the call may or may not have been applied.
     Unknown,
-    /// The bank cannot have seen it.
+    /// The call cannot have reached the bank.
     NotSent,
 }
 
-/// Calls `bank` about an account. It fails only if what came back is no answer at all.
+/// Calls `bank` about an account. It fails only on a response that is not a valid answer.
 pub(crate) async fn call(
     http: &HttpClient,
     bank: SocketAddr,
@@ -56,7 +55,7 @@ pub(crate) async fn call(
     .with_context(|| format!("{invocation:?} on {name:?}"))
 }
 
-/// Which bank of the app's, and for how long an answer is waited for.
+/// A node, the environment, and the timeout.
 struct Endpoint<'a> {
     http: &'a HttpClient,
     bank: SocketAddr,
@@ -96,7 +95,6 @@ impl Endpoint<'_> {
     }
 }
 
-/// What a reply tells.
 trait ToResponse {
     fn to_response(&self) -> anyhow::Result<Response>;
 }
@@ -130,7 +128,7 @@ impl ToResponse for BalanceReply {
             present_sum: self.present_sum.get(),
         };
         if sums.save_sum.checked_sub(sums.cost_sum) != Some(sums.balance) || sums.gen_balance > sums.balance {
-            bail!("these sums cannot be: {sums:?}");
+            bail!("impossible sums: {sums:?}");
         }
         Ok(Response::Balances(sums))
     }

@@ -1,7 +1,7 @@
-//! Callers who call a bank at once about few accounts, for as long as they are let, and record every call.
+//! Concurrent clients on few accounts, which record every call until they are stopped.
 //!
-//! Whoever is left without an answer repeats the same order under the same bill number, now or later, at this node or
-//! at another. Nothing else is ever assumed of a call that was not answered.
+//! A client retries an unanswered order with the same bill number, now or later, on the same node or another. Nothing
+//! else is assumed about an unanswered call.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -21,16 +21,16 @@ use super::tally::{CallCounters, Counter};
 use crate::history::account::{Account, BillIndex, Invocation, Response};
 use crate::history::{History, LogicalClock};
 
-/// What all callers of a run share.
+/// State that all clients of a run share.
 pub(crate) struct Harness {
     pub(crate) http: HttpClient,
     pub(crate) counters: CallCounters,
     pub(crate) clock: LogicalClock,
-    /// Where the bank's nodes listen.
+    /// Addresses of the bank's nodes.
     nodes: RwLock<Vec<SocketAddr>>,
-    /// Held by every call while it is open. Whoever closes it knows that none is.
+    /// Every call holds the read lock while it is in flight, so the write lock waits until none is.
     pub(crate) in_flight: Gate<()>,
-    /// How long a caller waits for an answer.
+    /// A client's timeout.
     timeout: Duration,
 }
 
@@ -46,18 +46,18 @@ impl Harness {
         }
     }
 
-    /// A node listens elsewhere from now on.
+    /// Sets the new address of a node.
     pub(crate) fn set_node_address(&self, node: usize, to: SocketAddr) {
         self.nodes.write().expect("nothing panics while it holds the nodes")[node] = to;
     }
 
-    /// Where one of the nodes listens.
+    /// Address of a random node.
     pub(crate) fn pick_node(&self, random: &mut Rng) -> SocketAddr {
         let nodes = self.nodes.read().expect("nothing panics while it holds the nodes");
         nodes[random.usize(..nodes.len())]
     }
 
-    /// Makes a call and records it: what was told, or nothing.
+    /// Makes and records a call. Returns its answer, or `None` without one.
     pub(crate) async fn invoke(
         &self,
         test_account: &TestAccount,
@@ -74,7 +74,7 @@ impl Harness {
                     test_account.history.record_response(&self.clock, open, response);
                 }
                 AttemptOutcome::NotSent => test_account.history.record_not_sent(open),
-                // It is recorded so since it was sent.
+                // `record_invocation` has recorded the unknown outcome already.
                 AttemptOutcome::Unknown => {}
             }
             tried
@@ -113,8 +113,8 @@ impl Harness {
     }
 }
 
-/// Whether an answer says for ever whether the order is done. A pay that was refused may still be done by an earlier
-/// try that has not arrived yet.
+/// Whether an answer settles the order's outcome for good. A refused pay is not settled: a delayed earlier attempt
+/// may still be applied.
 pub(crate) fn is_conclusive(invocation: Invocation, response: Response) -> bool {
     invocation == Invocation::Balance
         || response.is_applied()
@@ -122,30 +122,30 @@ pub(crate) fn is_conclusive(invocation: Invocation, response: Response) -> bool 
         || response == Response::Conflict
 }
 
-/// An account, and all that callers have asked of it.
+/// An account under test, with its history.
 pub(crate) struct TestAccount {
     pub(crate) id: AccountId,
-    /// What it was before the first call.
+    /// State before the first call.
     pub(crate) opening: Account,
-    /// The coins of the top-up that opened it; with none, there was none.
+    /// Coins of the opening top-up; 0 for none.
     pub(crate) top_up_coins: u64,
     pub(crate) history: History,
     generator: Mutex<Generator>,
 }
 
-/// The orders of an account, as far as its callers remember them.
+/// Generator of an account's orders.
 #[derive(Default)]
 pub(crate) struct Generator {
     next_bill: BillIndex,
-    /// All that were ever asked for.
+    /// Every order ever sent.
     issued: Vec<Invocation>,
-    /// Those that are known to be made.
+    /// Orders known to be applied.
     applied: Vec<Invocation>,
-    /// Those of which nobody knows.
+    /// Orders of unknown outcome.
     pub(crate) unknown: BTreeSet<Invocation>,
 }
 
-/// What is taken and given: small sums, so that pays meet their balance.
+/// Upper bounds in coins: small, so that pays reach the limit of the balance.
 const PRESENT_MAX: u64 = 20;
 const PAY_MAX: u64 = 30;
 
@@ -164,14 +164,13 @@ impl TestAccount {
         self.generator.lock().expect("nothing panics while it holds a plan")
     }
 
-    /// The bill number of the top-up that opened the account.
+    /// Bill number of the opening top-up.
     pub(crate) fn save_bill_no(&self) -> String {
         format!("save-{}-{}", self.id.zone(), self.id.player)
     }
 }
 
 impl Generator {
-    /// A new present.
     pub(crate) fn new_present(&mut self, coins: u64) -> Invocation {
         let order = Invocation::Present { bill: self.new_bill(), coins };
         self.issued.push(order);
@@ -183,7 +182,7 @@ impl Generator {
         self.next_bill
     }
 
-    /// What to ask next.
+    /// The next call.
     fn next_invocation(&mut self, random: &mut Rng) -> Invocation {
         if !self.unknown.is_empty() && random.u8(..10) < 4 {
             let at = random.usize(..self.unknown.len());
@@ -197,9 +196,9 @@ impl Generator {
                 return order;
             }
             55..67 => self.cancel_of_recent_pay(random),
-            // The same again, whatever came of it.
+            // A retry of any earlier order, whatever its outcome.
             67..78 => choose(&self.issued, random),
-            // A number that is used, for another order.
+            // A conflict: another order with a used bill number.
             78..82 => choose(&self.applied, random).map(|made| match made {
                 Invocation::Present { bill, coins } => Invocation::Present { bill, coins: coins + 1 },
                 Invocation::Pay { bill, coins } => Invocation::Present { bill, coins },
@@ -210,7 +209,7 @@ impl Generator {
         chosen.unwrap_or(Invocation::Balance)
     }
 
-    /// The cancel of one of the last pays that were asked for, whether they are made or not.
+    /// Cancels one of the last ten pays, applied or not.
     fn cancel_of_recent_pay(&mut self, random: &mut Rng) -> Option<Invocation> {
         let pays = self.issued.iter().rev().filter_map(|order| match order {
             Invocation::Pay { bill, .. } => Some(Invocation::Cancel { bill: *bill }),
@@ -222,7 +221,7 @@ impl Generator {
         Some(cancel)
     }
 
-    /// The pay with a bill number, if one was asked for.
+    /// The pay with this bill number, if one was issued.
     pub(crate) fn find_pay(&self, bill: BillIndex) -> Option<Invocation> {
         let is_it = |order: &&Invocation| matches!(order, Invocation::Pay { bill: its, .. } if *its == bill);
         self.issued.iter().find(is_it).copied()
@@ -233,7 +232,7 @@ fn choose(orders: &[Invocation], random: &mut Rng) -> Option<Invocation> {
     (!orders.is_empty()).then(|| orders[random.usize(..orders.len())])
 }
 
-/// Callers at work.
+/// Running clients.
 pub(crate) struct Clients {
     tasks: JoinSet<anyhow::Result<()>>,
     state: Arc<ClientState>,
@@ -243,18 +242,18 @@ struct ClientState {
     harness: Arc<Harness>,
     test_accounts: Vec<Arc<TestAccount>>,
     stopping: AtomicBool,
-    /// A permit for each answer.
+    /// One permit for each answer.
     answers: Semaphore,
 }
 
-/// How long a caller who was not answered waits before the next call, at most.
+/// Upper bound of the random backoff after an unanswered call.
 const BACKOFF_MAX_MS: u64 = 20;
 
-/// How long the bank may leave everybody without an answer while it is not being attacked.
+/// Longest time without the expected answers while no fault is active.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Clients {
-    /// Starts so many callers; each chooses by its own seed from these.
+    /// Starts so many clients, each with its own seed derived from `random`.
     pub(crate) fn start(
         harness: &Arc<Harness>,
         test_accounts: &[Arc<TestAccount>],
@@ -274,14 +273,14 @@ impl Clients {
         Self { tasks, state: shared }
     }
 
-    /// Waits for so many more answers.
+    /// Waits for so many further answers.
     pub(crate) async fn wait_for_answers(&mut self, answers: u32) -> anyhow::Result<()> {
         let answered = self.state.answers.acquire_many(answers);
         tokio::select! {
             permits = answered => permits.context("the answers are counted until the end")?.forget(),
             ended = self.tasks.join_next() => {
-                ended.context("there are callers")??.context("a caller ended")?;
-                return Err(anyhow!("a caller ended"));
+                ended.context("there are clients")??.context("a client ended")?;
+                return Err(anyhow!("a client ended"));
             }
             () = tokio::time::sleep(PROGRESS_TIMEOUT) => {
                 return Err(anyhow!("there were no {answers} answers within {PROGRESS_TIMEOUT:?}"));
@@ -290,7 +289,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Lets the callers end, each after its call.
+    /// Stops the clients, each after its current call.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.state.stopping.store(true, Ordering::Relaxed);
         while let Some(ended) = self.tasks.join_next().await {

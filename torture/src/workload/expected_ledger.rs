@@ -1,8 +1,7 @@
-//! The end of a round: what each caller was told, what the operator is shown, and what the bank's audit says, held
-//! against each other.
+//! Comparison at the end of a round: the clients' histories, the operator API, and the bank's audit.
 //!
-//! A statement is itself an order of the orders that were applied. So it must be one that the contract allows, it must
-//! hold what was acknowledged with the receipt that was told, nothing twice, and nothing before what ended before it.
+//! A statement is itself a sequential order of the applied orders. So the contract must allow it. It must have every
+//! acknowledged order once, with the acknowledged balance, and no order before one that had ended before it was sent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use crate::history::account::{Account, Invocation, Response};
 use crate::history::linearize::check_linearizable;
 use crate::history::{Event, EventOutcome, Tick};
 
-/// The accounts of earlier rounds, which nobody touches any more.
+/// The accounts of earlier rounds, which no client uses any more.
 #[derive(Default)]
 pub(crate) struct ExpectedLedger {
     closed_accounts: Vec<ClosedAccount>,
@@ -30,29 +29,28 @@ pub(crate) struct ExpectedLedger {
 struct ClosedAccount {
     id: AccountId,
     summary: AccountSummary,
-    /// Some orders that were made.
+    /// Some of its applied orders.
     applied: Vec<Invocation>,
 }
 
-/// How many orders of a closed account are remembered, to be repeated later.
+/// Orders of a closed account that are remembered for later replays.
 const REMEMBERED_ORDERS: usize = 20;
-/// How many of them are repeated at the end of each round.
+/// Replays at the end of each round, over all closed accounts.
 const REPLAYS_PER_ROUND: usize = 20;
 
 impl ExpectedLedger {
-    /// How many orders the bank has to have.
+    /// Expected orders of the bank.
     pub(crate) fn orders(&self) -> u64 {
         self.orders
     }
 
-    /// How many accounts with orders it has to have.
+    /// Expected accounts with orders.
     pub(crate) fn accounts(&self) -> u64 {
         u64::try_from(self.closed_accounts.iter().filter(|closed| closed.summary.orders > 0).count())
             .expect("a count of accounts fits")
     }
 
-    /// Explains the histories of a round that is settled, holds them against the operator's side, and closes its
-    /// accounts.
+    /// Linearizes the histories of a resolved round, compares them with the operator API, and closes the accounts.
     pub(crate) async fn close_round(
         &mut self,
         harness: &Harness,
@@ -92,7 +90,7 @@ impl ExpectedLedger {
         Ok(())
     }
 
-    /// Repeats some orders of earlier rounds: they exist, and change nothing.
+    /// Replays some orders of earlier rounds. They exist and must change nothing.
     async fn replay_old_orders(&self, harness: &Harness, operator: &Operator<'_>) -> anyhow::Result<()> {
         let mut random = Rng::with_seed(self.orders);
         for _ in 0..REPLAYS_PER_ROUND {
@@ -102,14 +100,14 @@ impl ExpectedLedger {
             let balance = closed.summary.balance;
             ensure!(
                 matches!(tried, AttemptOutcome::Answered(Response::Replayed { balance: told }) if told == balance),
-                "{made:?} of {:?}, which has {balance}, was made long ago, and now: {tried:?}",
+                "a retry of {made:?} of {:?}, with the balance {balance}, is {tried:?}",
                 closed.id
             );
         }
         Ok(())
     }
 
-    /// Looks at every account again.
+    /// Every closed account is unchanged.
     pub(crate) async fn check_closed_accounts(&self, operator: &Operator<'_>) -> anyhow::Result<()> {
         for ClosedAccount { id: name, summary: sums, .. } in &self.closed_accounts {
             let now = operator.account_summary(*name).await?;
@@ -119,7 +117,7 @@ impl ExpectedLedger {
     }
 }
 
-/// How long the answer to one call may take when nobody attacks the bank.
+/// Timeout of one call while no fault is active.
 const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn kind_index(kind: OrderKind) -> usize {
@@ -131,7 +129,7 @@ fn kind_index(kind: OrderKind) -> usize {
     }
 }
 
-/// Holds a statement against what callers were told; gives the presents and pays in it.
+/// Compares a statement with the clients' answers, and returns its presents and pays.
 fn check_statement(
     test_account: &TestAccount,
     events: &[Event],
@@ -159,7 +157,7 @@ fn check_statement(
                 | Response::Refused { .. }
                 | Response::Balances(_) => false,
             };
-            ensure!(is_right, "{} does not follow: {response:?}", context());
+            ensure!(is_right, "{} breaks the contract: {response:?}", context());
             ensure!(made.insert(invocation, (position, receipt)).is_none(), "{} is there twice", context());
         }
         let (ours, theirs) = (account.balances(), receipt.after);
@@ -183,7 +181,7 @@ fn check_statement(
         .collect())
 }
 
-/// Everything that was told is in the statement, with the balance that was told, and in an order that could be.
+/// Every acknowledged order is in the statement, with the acknowledged balance, in a possible real-time order.
 fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receipt)>) -> anyhow::Result<()> {
     let mut first_sent: BTreeMap<Invocation, Tick> = BTreeMap::new();
     let mut spans = Vec::new();
@@ -200,18 +198,18 @@ fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receip
             balance.is_none_or(|balance| balance == receipt.after.balance),
             "{event}, and the receipt says {receipt:?}"
         );
-        // It was applied after it was first asked for, and before this answer.
+        // It was applied after its first sending and before this answer.
         spans.push((*position, *first, at));
     }
     for (order, (_, receipt)) in made {
-        ensure!(first_sent.contains_key(order), "nobody asked for {receipt:?}");
+        ensure!(first_sent.contains_key(order), "{receipt:?} was never asked for");
     }
     spans.sort_unstable();
     let mut latest = 0;
     for (position, first, answered) in spans {
         ensure!(
             latest < answered,
-            "order {} stands after one that was sent later than it ended",
+            "order {} was answered before an order in front of it was sent",
             position + 1
         );
         latest = latest.max(first);
@@ -219,7 +217,7 @@ fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receip
     Ok(())
 }
 
-/// What somebody must have asked for, for this receipt to be.
+/// The call that this receipt implies.
 fn invocation_for(name: AccountId, receipt: &Receipt) -> anyhow::Result<Invocation> {
     let bill = name.parse_bill_no(&receipt.bill_no).context("it is not one of the account's bill numbers")?;
     let coins = receipt.coins;

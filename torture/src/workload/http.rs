@@ -1,5 +1,5 @@
-//! One request and what became of it: nothing is tried again here, and it is told apart whether the bank can have
-//! seen it.
+//! One HTTP request without retries. Its errors distinguish a request that cannot have reached the bank from one that
+//! may have.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,22 +14,20 @@ use hyper_util::rt::TokioExecutor;
 
 use super::OPERATOR_TOKEN;
 
-/// Requests to banks. Clones share their connections.
+/// HTTP client. Clones share their connections.
 #[derive(Clone)]
 pub(crate) struct HttpClient(Client<HttpConnector, Full<Bytes>>);
 
-/// What came back.
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
 }
 
-/// Why nothing came back.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    #[error("there was no connection, so it was not sent")]
+    #[error("no connection, so the request was not sent")]
     NotSent(#[source] hyper_util::client::legacy::Error),
-    #[error("the connection broke off")]
+    #[error("the connection was lost")]
     ConnectionLost(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("no answer within {0:?}")]
     Timeout(Duration),
@@ -39,11 +37,11 @@ impl HttpClient {
     pub(crate) fn new() -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
-        // Whether something may be sent twice is decided by whoever records it.
+        // The caller records every sending, so hyper must not retry on its own.
         Self(Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(tcp))
     }
 
-    /// Sends a request to a bank, as the game does, or as its operator.
+    /// Sends a request. A path under `/api/` gets the operator's token.
     pub(crate) async fn send(
         &self,
         bank: SocketAddr,

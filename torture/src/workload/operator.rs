@@ -1,4 +1,4 @@
-//! The operator's side of the bank: what a statement, the totals and a bill number say.
+//! Client of the operator API: statements, totals, orders by bill number.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,24 +12,24 @@ use serde_json::{Value, json};
 use super::http::HttpClient;
 use super::{APPID, AccountId, SESSION_KEY};
 
-/// Who looks at one bank through the operator API.
+/// Operator of one node.
 pub(crate) struct Operator<'a> {
     pub(crate) http: &'a HttpClient,
     pub(crate) bank: SocketAddr,
 }
 
-/// How long a session that is pushed holds: longer than any attack.
+/// TTL of a pushed session, longer than any attack.
 const SESSION_TTL_S: u64 = 366 * 86_400;
 
-/// How long the operator waits, and how often an answer that is none is asked for again.
+/// Timeout of one attempt, the number of attempts, and the delay between two.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS_MAX: usize = 50;
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The last day that can be written, some hours of which are past what a timestamp holds.
+/// The last day of the calendar, whose last hours are past the range of a timestamp.
 const LAST_DAY: &str = "9999-12-31";
 
-/// An account's sums, as the operator API tells them.
+/// An account's sums, as in the operator API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct AccountSummary {
     pub(crate) balance: u64,
@@ -40,7 +40,6 @@ pub(crate) struct AccountSummary {
     pub(crate) orders: u64,
 }
 
-/// A receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Receipt {
     pub(crate) bill_no: String,
@@ -66,7 +65,7 @@ struct Page {
     next: Option<String>,
 }
 
-/// Orders of one kind, and the coins that they moved.
+/// Count and coins of the orders of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Total {
     pub(crate) orders: u64,
@@ -81,14 +80,14 @@ impl Total {
 }
 
 impl Operator<'_> {
-    /// Logs a player in.
+    /// Pushes a player's session.
     pub(crate) async fn log_in(&self, name: AccountId) -> anyhow::Result<()> {
         let path = format!("/api/v1/apps/{APPID}/players/{}/session", name.openid());
         let body = json!({ "session_key": SESSION_KEY, "expires_in": SESSION_TTL_S });
         self.request(Method::PUT, &path, Some(&body)).await.map(drop)
     }
 
-    /// Tops an account up, once for the bill number.
+    /// Tops up an account, once for the bill number.
     pub(crate) async fn save(&self, name: AccountId, bill_no: &str, coins: u64) -> anyhow::Result<Receipt> {
         let body = json!({
             "kind": "save", "env": name.environment.as_str(), "openid": name.openid(),
@@ -98,13 +97,12 @@ impl Operator<'_> {
         Ok(Receipt::deserialize(&reply["receipt"])?)
     }
 
-    /// What an account has.
     pub(crate) async fn account_summary(&self, name: AccountId) -> anyhow::Result<AccountSummary> {
         let path = format!("/api/v1/apps/{APPID}/accounts?{}", account_query(name));
         Ok(AccountSummary::deserialize(self.request(Method::GET, &path, None).await?)?)
     }
 
-    /// All orders of an account, the oldest first.
+    /// Every order of an account, oldest first.
     pub(crate) async fn statement(&self, name: AccountId) -> anyhow::Result<Vec<Receipt>> {
         let first = format!("/api/v1/apps/{APPID}/statement?{}&limit=100", account_query(name));
         let (mut receipts, mut path) = (Vec::new(), first.clone());
@@ -118,7 +116,7 @@ impl Operator<'_> {
         Ok(receipts)
     }
 
-    /// What a bill number made, and the cancel of it.
+    /// The order of a bill number, and its cancel.
     pub(crate) async fn order(
         &self,
         environment: Environment,
@@ -129,7 +127,7 @@ impl Operator<'_> {
         Ok((Receipt::deserialize(&reply["receipt"])?, Option::deserialize(&reply["cancel"])?))
     }
 
-    /// What the orders of the days `from` to `to` sum up to in one zone, by kind.
+    /// Totals of one zone for the days `from` to `to`, by kind.
     pub(crate) async fn totals(
         &self,
         environment: Environment,
@@ -150,7 +148,7 @@ impl Operator<'_> {
         Ok(totals)
     }
 
-    /// The days around the bank's today, by UTC.
+    /// From two days before the bank's today to one day after, in UTC.
     pub(crate) async fn days_around_today(&self) -> anyhow::Result<[String; 2]> {
         let now = i64::try_from(self.now_ms().await?)?;
         let day = |hours: i64| {
@@ -160,14 +158,13 @@ impl Operator<'_> {
         Ok([day(-48), day(24)])
     }
 
-    /// What the bank's clock says.
+    /// The bank's clock.
     pub(crate) async fn now_ms(&self) -> anyhow::Result<u64> {
         let reply = self.request(Method::GET, "/api/v1/clock", None).await?;
-        reply["now_ms"].as_u64().context("the clock tells no time")
+        reply["now_ms"].as_u64().context("the clock has no now_ms")
     }
 
-    /// Asks until there is an answer; another status than 200 or 201 is a failure, unless the bank says that it cannot
-    /// now.
+    /// Retries on connection errors and on status 500 and above. Any other status from 300 on is an error.
     pub(crate) async fn request(
         &self,
         method: Method,
@@ -190,7 +187,7 @@ impl Operator<'_> {
         }
         match last {
             Some(error) => {
-                Err(error.context(format!("{method} {path} was not answered {ATTEMPTS_MAX} times")))
+                Err(error.context(format!("{method} {path} has no answer after {ATTEMPTS_MAX} attempts")))
             }
             None => bail!("{method} {path} was not tried"),
         }

@@ -1,5 +1,5 @@
-//! The end of a history: everything that nobody knows of is repeated until everybody knows, and then each account is
-//! looked at once more.
+//! End of a history: every order of unknown outcome is retried until its outcome is known, and then each account's
+//! balance is read once more.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use fastrand::Rng;
 use super::clients::{Harness, TestAccount, is_conclusive};
 use crate::history::account::{BALANCE_NOT_ENOUGH, Invocation, Response};
 
-/// How long one order is repeated before that is a failure.
+/// Longest time that one order is retried without an answer.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(60);
 const RETRY_INTERVAL: Duration = Duration::from_millis(15);
 
-/// Settles all of them, side by side.
+/// Resolves all accounts concurrently.
 pub(crate) async fn resolve_unknown(
     harness: &Arc<Harness>,
     test_accounts: &[Arc<TestAccount>],
@@ -49,7 +49,7 @@ impl Resolver {
         for order in doubtful.iter().filter(|order| matches!(order, Invocation::Present { .. })) {
             self.retry_until_conclusive(*order).await?;
         }
-        // A cancel is certain only once its pay is.
+        // A cancel is conclusive only once its pay is.
         for order in &doubtful {
             let pay = match order {
                 Invocation::Pay { .. } => Some(*order),
@@ -64,14 +64,17 @@ impl Resolver {
             self.retry_until_conclusive(*order).await?;
         }
         self.retry_until_answered(Invocation::Balance).await?;
-        ensure!(self.test_account.generator().unknown.is_empty(), "something is in doubt that was repeated");
+        ensure!(
+            self.test_account.generator().unknown.is_empty(),
+            "an order has an unknown outcome after its retry"
+        );
         Ok(())
     }
 
     async fn retry_until_conclusive(&mut self, order: Invocation) -> anyhow::Result<()> {
         let mut response = self.retry_until_answered(order).await?;
-        // An earlier try may still arrive and find enough. So it gets enough now, and is certain; unless what comes in
-        // between is another of those.
+        // A delayed earlier attempt may still arrive and find a sufficient balance. So a present covers the pay now,
+        // and the retry is conclusive, unless another delayed pay takes the coins first.
         while let (Invocation::Pay { coins, .. }, Response::Refused { errcode: BALANCE_NOT_ENOUGH }) =
             (order, response)
         {
@@ -79,7 +82,7 @@ impl Resolver {
             self.retry_until_answered(cover).await?;
             response = self.retry_until_answered(order).await?;
         }
-        ensure!(is_conclusive(order, response), "{order:?} was of unknown outcome, and now: {response:?}");
+        ensure!(is_conclusive(order, response), "{order:?} is inconclusive after a retry: {response:?}");
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What is counted while the bank is attacked, and how a page shows it.
+//! Counters of an attack, and their table in the report.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::options::NONE_FOUND;
 
-/// Counters that all callers share.
+/// Counters that all clients share.
 #[derive(Default)]
 pub(crate) struct CallCounters {
     answered: AtomicU64,
@@ -19,18 +19,17 @@ pub(crate) struct CallCounters {
     not_sent: AtomicU64,
 }
 
-/// What to count.
 #[derive(Clone, Copy)]
 pub(crate) enum Counter {
-    /// An answer.
+    /// A call was answered.
     Answered,
-    /// An order that was answered as done.
+    /// An order was answered as applied.
     Acknowledged,
-    /// A call of which nobody knows.
+    /// A call has an unknown outcome.
     Unknown,
-    /// An order that nobody knew of, and then everybody did.
+    /// The outcome of such an order became known.
     Resolved,
-    /// A call that found no bank.
+    /// A call was not sent, because the connection failed.
     NotSent,
 }
 
@@ -47,22 +46,22 @@ impl CallCounters {
     }
 }
 
-/// What an attack came to.
+/// Counts of one attack on one subject.
 #[derive(Default, Serialize)]
 pub(crate) struct Tally {
     pub(crate) against: &'static str,
-    /// How often it struck, by the kind of strike.
+    /// Injected faults by kind.
     pub(crate) strikes: BTreeMap<&'static str, u64>,
     calls_answered: u64,
     orders_acknowledged: u64,
     calls_of_unknown_outcome: u64,
     orders_settled_by_repeating: u64,
     calls_that_found_no_bank: u64,
-    /// Accounts whose whole history was explained.
+    /// Accounts whose history was linearizable.
     pub(crate) histories: u64,
-    /// The calls in them.
+    /// Calls in these histories.
     pub(crate) calls_explained: u64,
-    /// Orders that the bank has at the end, each of them once.
+    /// Orders in the bank at the end, each once.
     pub(crate) orders: u64,
     pub(crate) audits: u64,
     pub(crate) seconds: f64,
@@ -77,12 +76,12 @@ impl Tally {
         *self.strikes.entry(kind).or_default() += 1;
     }
 
-    /// How often it struck.
+    /// Injected faults so far.
     pub(crate) fn injections(&self) -> u64 {
         self.strikes.values().sum()
     }
 
-    /// Takes over what callers counted.
+    /// Takes over the clients' counters.
     pub(crate) fn drain_counters(&mut self, counts: &CallCounters) {
         let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
         self.calls_answered += take(&counts.answered);
@@ -93,7 +92,7 @@ impl Tally {
     }
 }
 
-/// What an attack came to: a column for each thing that it was made against.
+/// Report section with one column for each subject.
 pub(crate) fn report(name: &'static str, against: &[Tally]) -> anyhow::Result<ReportSection> {
     #[derive(Serialize)]
     struct TallyReport<'a> {
@@ -102,7 +101,7 @@ pub(crate) fn report(name: &'static str, against: &[Tally]) -> anyhow::Result<Re
     ReportSection::new(name, table(against), &TallyReport { against })
 }
 
-/// The tallies side by side, a row for each thing that was counted.
+/// The tallies side by side, one row for each counter.
 fn table(tallies: &[Tally]) -> String {
     let headings: Vec<&str> = std::iter::once("").chain(tallies.iter().map(|tally| tally.against)).collect();
     let mut table = MarkdownTable::new(&headings);
@@ -119,12 +118,11 @@ fn table(tallies: &[Tally]) -> String {
     row("calls answered", &|tally| tally.calls_answered);
     row("orders acknowledged", &|tally| tally.orders_acknowledged);
     row("calls of unknown outcome", &|tally| tally.calls_of_unknown_outcome);
-    row("orders settled by repeating them", &|tally| tally.orders_settled_by_repeating);
-    row("histories explained", &|tally| tally.histories);
+    row("orders resolved by retries", &|tally| tally.orders_settled_by_repeating);
+    row("linearizable histories", &|tally| tally.histories);
     row("calls in them", &|tally| tally.calls_explained);
     row("orders audited at the end", &|tally| tally.orders);
-    let none =
-        std::iter::once("of all these lost or applied twice").chain(tallies.iter().map(|_| NONE_FOUND));
+    let none = std::iter::once("lost or applied twice").chain(tallies.iter().map(|_| NONE_FOUND));
     table.push_row(&none.collect::<Vec<_>>());
     table.to_string()
 }

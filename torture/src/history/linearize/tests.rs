@@ -1,4 +1,4 @@
-//! What the search refuses and what it accepts: a checker that takes everything would prove nothing.
+//! Histories that the search must accept, and histories that it must reject.
 
 use super::super::account::{Account, BALANCE_NOT_ENOUGH, Invocation, ORDER_CANCELED, Response};
 use super::super::{Event, EventOutcome, Tick};
@@ -20,7 +20,7 @@ fn presented(balance: u64) -> Response {
     Response::Presented { balance }
 }
 
-/// What getbalance tells of an account that only gifts made.
+/// Answer of getbalance for an account that has only presents.
 fn balances(balance: u64) -> Response {
     let mut account = Account::default();
     if balance > 0 {
@@ -58,12 +58,12 @@ fn only_concurrent_calls_may_be_reordered() {
         answered_call(0, 1, GIFT, presented(5)),
         answered_call(2, 3, Invocation::Balance, balances(0)),
     ]);
-    // A balance that nobody gave.
+    // A balance that no call produces.
     assert_not_linearizable(&[
         answered_call(0, 3, GIFT, presented(5)),
         answered_call(1, 2, Invocation::Balance, balances(6)),
     ]);
-    // Two reads that saw the gift and then did not, while it was not answered.
+    // Two reads during the present: the first sees it, the second does not.
     assert_not_linearizable(&[
         answered_call(0, 9, GIFT, presented(5)),
         answered_call(1, 2, Invocation::Balance, balances(5)),
@@ -73,7 +73,7 @@ fn only_concurrent_calls_may_be_reordered() {
 
 #[test]
 fn double_apply_is_rejected() {
-    // Both were told that theirs was the one.
+    // Both calls were answered as applied.
     assert_not_linearizable(&[
         answered_call(0, 2, GIFT, presented(5)),
         answered_call(1, 3, GIFT, presented(5)),
@@ -86,14 +86,14 @@ fn double_apply_is_rejected() {
         answered_call(0, 2, GIFT, presented(5)),
         answered_call(1, 3, GIFT, Response::Replayed { balance: 5 }),
     ]);
-    // Only the balance shows it.
+    // Only the balance shows the double application.
     assert_not_linearizable(&[unknown_call(0, Tick::MAX, GIFT), answered_call(1, 2, GIFT, presented(10))]);
     assert_not_linearizable(&[
         unknown_call(0, Tick::MAX, GIFT),
         answered_call(1, 2, GIFT, Response::Replayed { balance: 5 }),
         answered_call(3, 4, Invocation::Balance, balances(10)),
     ]);
-    // A pay that was given back twice.
+    // A pay that was refunded twice.
     let taken = answered_call(2, 3, PAY, Response::Paid { balance: 2, gifted: 3 });
     let before =
         [answered_call(0, 1, GIFT, presented(5)), taken, answered_call(4, 6, CANCEL, Response::Cancelled)];
@@ -153,7 +153,7 @@ fn replay_that_changes_balance_is_rejected() {
 
 #[test]
 fn unknown_call_may_or_may_not_be_applied() {
-    // Killed before, and after, it was carried out; and carried out only when somebody looked already.
+    // Killed before it was applied; after; and applied only after a read.
     assert_linearizable(&[unknown_call(0, Tick::MAX, GIFT), answered_call(1, 2, GIFT, presented(5))]);
     assert_linearizable(&[
         unknown_call(0, Tick::MAX, GIFT),
@@ -169,7 +169,7 @@ fn unknown_call_may_or_may_not_be_applied() {
         answered_call(0, 1, Invocation::Balance, balances(5)),
         unknown_call(2, Tick::MAX, GIFT),
     ]);
-    // Nor there, and then not.
+    // Nor visible, and then not.
     assert_not_linearizable(&[
         unknown_call(0, Tick::MAX, GIFT),
         answered_call(1, 2, Invocation::Balance, balances(5)),
@@ -179,7 +179,7 @@ fn unknown_call_may_or_may_not_be_applied() {
 
 #[test]
 fn crashed_process_applies_nothing_later() {
-    // Sent at 0 to a process that died at 1: who saw nothing at 2 sees nothing for ever.
+    // Sent at 0 to a process that died at 1: if a read at 2 does not see it, no later read may.
     let seen = |balance| {
         [
             unknown_call(0, 1, GIFT),
@@ -208,8 +208,8 @@ fn gifted_coins_are_spent_first_and_refunded() {
     assert!(check_linearizable(&opening, &events(wrong)).is_err());
 }
 
-/// Four hundred calls of eight callers, some of them of unknown outcome until they are repeated, made by a bank that
-/// is right; and the same with one answer that is wrong.
+/// Four hundred calls of eight clients on a correct bank, some of unknown outcome until they are retried. The same
+/// history with one wrong answer must be rejected.
 #[test]
 fn long_history_is_checked_quickly() {
     let mut random = fastrand::Rng::with_seed(7);
