@@ -1,4 +1,4 @@
-//! Who is logged in: apps by access tokens, players by sessions. Both are kept in the store, sealed, and held in memory.
+//! Authentication: access tokens for apps, sessions for players. Both are stored sealed and cached in memory.
 
 mod cache;
 pub(crate) mod codes;
@@ -10,18 +10,18 @@ pub(crate) mod tokens;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-/// What a secret is looked up and kept by.
+/// SHA-256 of a secret: its key in the store and in the cache.
 type Digest = [u8; 32];
 
-/// How often a change is tried that others came before. Each time one of them got through, and nobody changes a login
-/// or a token many times in the moment that a try takes.
+/// Attempts at a compare-and-set. A lost attempt means that another change got through, and no session or token
+/// changes many times while one attempt runs.
 const ATTEMPTS_MAX: usize = 8;
 
 fn digest(text: &str) -> Digest {
     Sha256::digest(text).into()
 }
 
-/// The digits of what may be a secret.
+/// Lowercase hex, zeroed on drop: it may be a secret.
 fn to_hex(bytes: &[u8]) -> Zeroizing<String> {
     use std::fmt::Write as _;
     let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));

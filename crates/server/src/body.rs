@@ -1,4 +1,4 @@
-//! A request's body: read whole, or refused because it is too large or breaks off.
+//! Request bodies: buffered whole, rejected when too large or truncated.
 
 use std::pin::{Pin, pin};
 
@@ -6,7 +6,6 @@ use axum::body::Bytes;
 use http_body_util::BodyExt;
 use pactolus_protocol::{BODY_BYTES_MAX, Body, ErrorCode, ErrorReply};
 
-/// A body as it comes in.
 pub(crate) trait RequestBody:
     hyper::body::Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>
 {
@@ -14,10 +13,10 @@ pub(crate) trait RequestBody:
 
 impl<B: hyper::body::Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static>> RequestBody for B {}
 
-/// The whole body, if it is not too large and does not break off.
+/// Buffers the whole body. Fails when it is too large or breaks off.
 ///
-/// What comes in pieces is copied together as it comes: each piece is a view of a buffer of some 8 KiB, and a body that
-/// comes byte by byte would hold as many buffers as it has bytes.
+/// Pieces are copied together as they arrive: each is a view of a buffer of some 8 KiB, and a body that arrives byte
+/// by byte would hold as many buffers as it has bytes.
 pub(crate) async fn read_body<B: RequestBody>(body: B) -> Result<Bytes, ErrorReply> {
     let mut body = pin!(body);
     let mut whole = Vec::new();
@@ -39,11 +38,11 @@ pub(crate) async fn read_body<B: RequestBody>(body: B) -> Result<Bytes, ErrorRep
     Ok(whole.into())
 }
 
-/// How much of a body that is too large is passed over before it is refused.
+/// Bytes of an oversized body that are drained before it is rejected.
 const DRAINED_BYTES_MAX: usize = 256 * 1024;
 
-/// Reads what is left of a body that is too large and keeps none of it: a connection that is closed while its client
-/// still sends is reset, and the client may never see why. Who sends without end will not.
+/// Drains the rest of an oversized body. Closing a connection while its client still sends would reset it, and the
+/// client might never see the error. [`DRAINED_BYTES_MAX`] bounds an endless body.
 async fn drain_body<B: RequestBody>(mut body: Pin<&mut B>) {
     let mut bytes = 0;
     while let Some(Ok(frame)) = body.frame().await {
@@ -66,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// A buffer that a piece is a view of.
+    /// The read buffer behind a piece.
     struct TrackedBuffer(Arc<AtomicUsize>);
 
     impl AsRef<[u8]> for TrackedBuffer {
@@ -81,8 +80,8 @@ mod tests {
         }
     }
 
-    /// A body came byte by byte, and each byte kept the buffer that it was read into: a client that sent 16 KiB in small
-    /// packets took 128 MiB until its deadline.
+    /// Regression: each byte of a body that arrived byte by byte kept its read buffer. A client that sent 16 KiB in
+    /// small packets took 128 MiB until its timeout.
     #[tokio::test]
     async fn chunked_body_buffers_only_its_bytes() {
         for (bytes, taken) in [(1000, true), (BODY_BYTES_MAX, true), (BODY_BYTES_MAX + 1, false)] {

@@ -1,4 +1,4 @@
-//! What time it is: the only place that asks.
+//! Clock: the only place that reads the time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,13 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pactolus_types::UnixMillis;
 
-/// Something that tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> UnixMillis;
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock;
 
@@ -25,41 +25,41 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is turned: for development, to see what happens after an hour or a day.
+/// A clock that changes only on request: for development, to see the state after an hour or a day.
 #[derive(Debug)]
 pub struct ManualClock(AtomicU64);
 
-/// How a [`ManualClock`] is turned.
+/// A change of a [`ManualClock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockChange {
-    /// By so many seconds, forward or, if there are fewer than none, backward.
+    /// Adds seconds; a negative number sets the clock back.
     AdvanceSeconds(i64),
-    /// To this moment.
+    /// Sets the clock to this time.
     Set(UnixMillis),
 }
 
-/// A turn to before 1970 or past the year 9999; the clock stays as it was.
+/// The change would go before 1970 or past the year 9999. The clock keeps its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockOutOfRange;
 
 impl fmt::Display for ClockOutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "would turn the clock out of its range, which is 0 to {} in milliseconds", ManualClock::MAX)
+        write!(f, "would set the clock outside its range, which is 0 to {} in milliseconds", ManualClock::MAX)
     }
 }
 
 impl std::error::Error for ClockOutOfRange {}
 
 impl ManualClock {
-    /// The last moment of the year 9999, which is as far as dates are written with four digits.
+    /// The last millisecond of the year 9999: later dates have more than four digits in the year.
     pub const MAX: UnixMillis = UnixMillis::new(253_402_300_799_999);
 
-    /// A clock that stands at `now`.
+    /// A clock that starts at `now`.
     pub const fn starting_at(now: UnixMillis) -> Self {
         Self(AtomicU64::new(now.get()))
     }
 
-    /// Turns the clock, and tells what it says then. Of two turns at once, none is lost.
+    /// Changes the clock and returns its new time. Concurrent changes all take effect.
     pub fn apply(&self, change: ClockChange) -> Result<UnixMillis, ClockOutOfRange> {
         let turned = |now: u64| {
             let then = match change {
@@ -68,7 +68,7 @@ impl ManualClock {
             };
             (then <= Self::MAX.get()).then_some(then)
         };
-        // The clock stands for itself: nothing else is ordered by it.
+        // Relaxed: the clock orders no other memory.
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, turned);
         before.ok().and_then(turned).map(UnixMillis::new).ok_or(ClockOutOfRange)
     }

@@ -1,9 +1,10 @@
-//! One connection: its requests, one after the other, and the rests between them.
+//! One connection: its requests in sequence, and the idle times between them.
 //!
-//! What hyper needs for a connection, some 20 KiB of buffers and states, it keeps for as long as there is one. Most
-//! connections rest most of the time, so one that rests has only its socket: hyper is given it when there is something
-//! to read, and has it taken away again when nothing has come for a while.
-//! It must never be taken away with a reply, or a part of one, still in it: see [`ConnectionState::is_quiescent`].
+//! hyper holds buffers and state for as long as its `Connection` exists, before the first byte as after the last.
+//! Most connections are idle most of the time, so an idle one keeps only its socket: the first byte of a request
+//! creates the hyper connection, and an idle time dismantles it. Memory of both: [`Limits::connections_max`].
+//! Invariant: a hyper connection that holds a reply or a part of one is never dismantled. See
+//! [`ConnectionState::is_quiescent`].
 
 pub(crate) mod limiter;
 pub(crate) mod request_timeout;
@@ -27,10 +28,10 @@ use crate::settings::Limits;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How long a connection rests before hyper's buffers are given back. To make them anew takes about a microsecond.
+/// Idle time after which hyper's buffers are freed. Allocating them again takes about a microsecond.
 const BUFFER_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Serves the requests that come on `stream` until it ends, or is to end because nothing comes or the bank stops.
+/// Serves the requests of `stream` until the client closes it, the idle timeout passes or the bank stops.
 pub(crate) async fn serve<S>(
     stream: TcpStream,
     mut service: S,
@@ -49,8 +50,8 @@ where
             let mut first = [0];
             tokio::select! {
                 biased;
-                // A look at the first byte and not only at whether the socket is said to be readable, which a new one
-                // is before anything has come. What goes wrong with it, hyper finds out.
+                // Peeks the first byte, because a new socket is reported readable before data has arrived. hyper
+                // handles an error of the peek.
                 _ = stream.get_ref().inner().peek(&mut first) => {}
                 () = &mut stop => return Ok(()),
                 () = sleep(limits.idle_timeout) => return Ok(()),
@@ -66,7 +67,7 @@ where
     }
 }
 
-/// How the connection ended; nothing if it has begun to rest.
+/// The result of a connection that ended; `None` once it is idle.
 async fn serve_until_idle<S>(
     connection: &mut Connection<WriteTimeoutStream<TokioIo<TcpStream>>, S>,
     state: &ConnectionState,

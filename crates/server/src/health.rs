@@ -1,4 +1,4 @@
-//! Whether the server is up, and whether it can take orders.
+//! Liveness and readiness endpoints.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use axum::http::StatusCode;
 
 use crate::state::AppState;
 
-/// The process answers.
+/// Liveness: the process answers.
 pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The bank takes orders: 200, or 503 and why not, such as a disk that is full.
+/// Readiness: 200 if the bank takes orders, else 503 with the reason, such as a full disk.
 pub(crate) async fn readyz(State(bank): State<Arc<AppState>>) -> (StatusCode, String) {
     if bank.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the bank is stopping\n".to_owned());

@@ -1,13 +1,13 @@
 //! The bank over HTTP: the Midas calls, access tokens, and the operator API.
 //!
-//! The path of a present: `router` sends it to `midas::serve`; `midas::verify` checks method, token, body, parameters,
-//! privilege, `sig`, session and `mp_sig`, in this order, over what was sent, and counts the call to the `rate_limit`;
-//! the handler in `midas` posts the order that `midas::convert` makes of the call, and answers what came of it. Around
-//! the sandbox's calls stand the `midas::fault_rules` that it was told to have. All other paths go through [`router()`].
+//! The path of a present: `router` passes it to `midas::serve`. `midas::verify` checks method, token, body,
+//! parameters, privilege, `sig`, session and `mp_sig`, in this order, and counts the call against the `rate_limit`.
+//! The handler in `midas` posts the order that `midas::convert` makes of the call, and converts the result to a reply.
+//! For sandbox calls, `midas::faults` injects the configured faults. All other paths go through [`router()`].
 //!
-//! This crate keeps nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
-//! [`Records`](pactolus_ledger::Records), and these through the vault of `seal`, which encrypts them. Only `rejections` holds something: refusals, in memory, for a while.
-//! It never logs a body, a key or a token.
+//! This crate persists nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
+//! [`Records`](pactolus_ledger::Records) through the vault of `seal`, which encrypts them. `rejections` keeps
+//! rejected calls in memory, for a while. The crate never logs a body, a key or a token.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
@@ -16,7 +16,7 @@
 //! use pactolus_protocol::AccessToken;
 //! use pactolus_server::{AppState, OsRandomness, Settings, Backend, SystemClock, serve};
 //!
-//! let store = Backend::of(Arc::new(Model::new()));
+//! let store = Backend::from_engine(Arc::new(Model::new()));
 //! let settings = Settings::new(AccessToken::new("an-operators-token")?);
 //! let bank = AppState::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -26,9 +26,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! To add a Midas call: its types in `pactolus-protocol`, its order in `midas::convert`, a handler in `midas` and
-//! its line in `midas::carry_out`. To add an operator's call: a handler in `operator`, a line in `router`
-//! and one in `openapi::operator`.
+//! To add a Midas call: its types in `pactolus-protocol`, its order in `midas::convert`, a handler in `midas` and its
+//! line in `midas::dispatch`. To add an operator endpoint: a handler in `operator`, a line in `router` and one in
+//! `openapi::operator`.
 
 mod auth;
 mod body;

@@ -1,9 +1,9 @@
-//! The Midas calls: from a request to one of the eight paths to its answer.
+//! The Midas calls: from a request on one of the eight paths to its reply.
 //!
-//! A handler gets a call whose signatures are verified, and nothing less; it is some ten lines.
-//! [`serve`] is called where requests come in, and not by the router: this is the path that has to cost next to
-//! nothing, and so it is one future, without layers that box it, and what a refusal needs to know of the request is
-//! borrowed and not shared. A future is moved as a whole, so what is seldom awaited is boxed to keep this one small.
+//! A handler takes a [`VerifiedCall`] and is some ten lines.
+//! The connection's service calls [`serve`] directly, not through the axum router, because this is the hot path. It
+//! is one future without boxing layers, and a rejection borrows the data of the request instead of sharing it. A
+//! future is moved as a whole, so its rarely awaited parts are boxed to keep it small.
 
 pub(crate) mod convert;
 pub(crate) mod faults;
@@ -31,18 +31,17 @@ use crate::rejections::rejection::RequestTrace;
 use crate::response::{json, log_success, reject, timeout_error};
 use crate::state::AppState;
 
-/// A request that came in at one of the eight paths.
+/// A request on one of the eight paths.
 pub(crate) struct IncomingCall<'a, B> {
     pub(crate) path: CallPath,
     pub(crate) rid: Rid,
-    /// When it came in.
     pub(crate) received_at: UnixMillis,
     pub(crate) head: &'a Parts,
     pub(crate) timer: &'a RequestTimer,
     pub(crate) body: B,
 }
 
-/// Answers a request to `path`, or does to it what the sandbox was told to do.
+/// Answers a request on `path`, or injects a fault of the sandbox.
 pub(crate) async fn serve<B: RequestBody>(
     bank: &AppState,
     path: CallPath,
@@ -58,7 +57,7 @@ pub(crate) async fn serve<B: RequestBody>(
     }
 }
 
-/// Answers a request, before its deadline.
+/// Answers a request within the request timeout.
 pub(crate) async fn respond<B: RequestBody>(
     bank: &AppState,
     incoming: IncomingCall<'_, B>,
@@ -78,7 +77,7 @@ pub(crate) async fn respond<B: RequestBody>(
     }
 }
 
-/// Does what a request asks for, if all is right with it. What it shows on the way is `seen` also if it is refused.
+/// Runs the handler of the path. `trace` is filled as far as the checks get, also for a rejection.
 async fn dispatch<B: RequestBody>(
     bank: &AppState,
     incoming: IncomingCall<'_, B>,
@@ -92,7 +91,7 @@ async fn dispatch<B: RequestBody>(
     }
 }
 
-/// Has the call of a request handled, once it passed every check, and writes the reply.
+/// Verifies the call, runs its handler and encodes the reply.
 async fn handle<C: Call, B: RequestBody>(
     bank: &AppState,
     incoming: IncomingCall<'_, B>,
@@ -103,7 +102,6 @@ async fn handle<C: Call, B: RequestBody>(
     Ok(reply::to_json(&handler(bank, &verified).await?))
 }
 
-/// Gives coins to a player.
 async fn present(bank: &AppState, verified: &VerifiedCall<Present>) -> Result<PresentReply, ErrorReply> {
     let posted = bank.ledger.post(convert::present(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::PresentCounts))? {
@@ -114,7 +112,6 @@ async fn present(bank: &AppState, verified: &VerifiedCall<Present>) -> Result<Pr
     }
 }
 
-/// Tells what a player has.
 async fn get_balance(
     bank: &AppState,
     verified: &VerifiedCall<GetBalance>,
@@ -124,7 +121,6 @@ async fn get_balance(
     Ok(convert::balance_reply(&account))
 }
 
-/// Takes coins from a player.
 async fn pay(bank: &AppState, verified: &VerifiedCall<Pay>) -> Result<PayReply, ErrorReply> {
     let posted = bank.ledger.post(convert::pay(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::Amt))? {
@@ -137,7 +133,6 @@ async fn pay(bank: &AppState, verified: &VerifiedCall<Pay>) -> Result<PayReply, 
     }
 }
 
-/// Gives back what a pay took.
 async fn cancel_pay(
     bank: &AppState,
     verified: &VerifiedCall<CancelPay>,

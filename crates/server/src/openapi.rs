@@ -1,11 +1,11 @@
-//! The OpenAPI document of everything that the bank answers, made from what answers it.
+//! OpenAPI document of all endpoints, generated from the code that answers them.
 //!
-//! - The operator API ([`operator`]): parameters, bodies and answers are those of the handlers' own types.
-//! - The Midas calls ([`midas`]): parameters are those of the tables that drive reading and signing, answers those
-//!   that the protocol writes.
-//! - What is around them ([`platform`]): queries are listed by hand, answers are what the protocol writes.
+//! - Operator API ([`operator`]): parameters, bodies and replies come from the handlers' own types.
+//! - Midas calls ([`midas`]): parameters come from the tables that drive parsing and signing, replies from the
+//!   protocol's encoder.
+//! - Platform ([`platform`]): queries are listed by hand, replies come from the protocol's encoder.
 //!
-//! To add an operator's call: its line in [`operator`]. A test holds the document's paths against `router.rs`.
+//! To add an operator endpoint: its line in [`operator`]. A test compares the document's paths with `router.rs`.
 
 mod midas;
 mod operation;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 
 use self::operation::{Operation, Schemas};
 
-/// Tells the document. It holds nothing of this bank's own, so it needs no token.
+/// The document. It holds no data of this bank, so it needs no token.
 pub(crate) async fn get() -> Response {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
     let mut response = DOCUMENT.as_str().into_response();
@@ -50,10 +50,10 @@ fn document() -> Value {
         },
         "servers": [{ "url": "/" }],
         "tags": [
-            { "name": "midas", "description": "What the back end of a game calls. Always answers with status 200: `errcode` tells." },
+            { "name": "midas", "description": "Calls of a game's back end. The status is always 200; `errcode` holds the result." },
             { "name": "platform", "description": "Tokens and logins around the Midas calls." },
-            { "name": "operator", "description": "What support, live-ops and the studio's own services call." },
-            { "name": "health", "description": "What watches over the bank calls." },
+            { "name": "operator", "description": "Endpoints for support, live-ops and the studio's own services." },
+            { "name": "health", "description": "Liveness and readiness probes." },
         ],
         "paths": paths,
         "components": {

@@ -1,8 +1,8 @@
-//! The operator API: what support, live-ops and the studio's own services ask of the bank.
+//! Operator API: endpoints for support, live-ops and the studio's own services.
 //!
-//! JSON under `/api/v1/`, opened by the operator's bearer token; errors are problem details (RFC 9457).
-//! A handler takes what [`extract`] reads and answers types that describe themselves; its line in
-//! `openapi/operator.rs` puts it into the document.
+//! JSON under `/api/v1/`, authorized by the operator's bearer token; errors are problem details (RFC 9457).
+//! A handler takes the extractors of [`extract`] and returns types that describe themselves. Its line in
+//! `openapi/operator.rs` adds it to the document.
 
 pub(crate) mod accounts;
 pub(crate) mod clock;
@@ -33,7 +33,7 @@ use self::problem::Problem;
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
-/// Stands around the operator's calls: only who shows the token gets on.
+/// Middleware of the operator API: checks the operator's token and applies the request timeout.
 pub(crate) async fn authorize(State(bank): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = shown
@@ -53,20 +53,18 @@ pub(crate) async fn authorize(State(bank): State<Arc<AppState>>, request: Reques
     }
 }
 
-/// An app.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct AppPath {
     appid: TextParam<AppId>,
 }
 
-/// A player of an app.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct PlayerPath {
     appid: TextParam<AppId>,
     openid: TextParam<OpenId>,
 }
 
-/// The app of a path.
+/// 404 for an app that the bank does not serve.
 fn find_app(bank: &AppState, appid: &str) -> Result<Arc<AppSettings>, Problem> {
     let known = AppId::new(appid).ok().and_then(|appid| bank.apps.get(&appid));
     known.cloned().ok_or_else(|| Problem::not_found(format!("this bank has no app {appid:?}")))
@@ -74,9 +72,9 @@ fn find_app(bank: &AppState, appid: &str) -> Result<Arc<AppSettings>, Problem> {
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing {
-    //! What fuzzing promises of texts that the operator API reads.
+    //! Fuzz targets for texts that the operator API parses.
 
-    /// Marks of pages and days.
+    /// Page cursors and days.
     pub fn operator(bytes: &[u8]) {
         super::statement::fuzzing::page_cursors(bytes);
         super::totals::fuzzing::days(bytes);

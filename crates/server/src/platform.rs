@@ -1,4 +1,4 @@
-//! The platform around the Midas calls: access tokens here, players' logins in [`login`].
+//! Platform endpoints around the Midas calls: access tokens here, logins in [`login`].
 
 pub(crate) mod login;
 
@@ -19,7 +19,7 @@ use crate::response::{ErrorResponse, json};
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
-/// Gives out an access token.
+/// `/cgi-bin/token`: issues an access token.
 pub(crate) async fn token(
     State(bank): State<Arc<AppState>>,
     request: Request,
@@ -30,7 +30,7 @@ pub(crate) async fn token(
     Ok(json(TokenReply { access_token: issued, expires_in: TOKEN_LIFETIME }.to_json()))
 }
 
-/// Tells the access token that stays the same while it lives.
+/// `/cgi-bin/stable_token`: returns the stable token.
 pub(crate) async fn stable_token(
     State(bank): State<Arc<AppState>>,
     request: Request,
@@ -50,7 +50,7 @@ fn query(request: &Request) -> Query<'_> {
     Query::new(request.uri().query().unwrap_or_default())
 }
 
-/// The app whose credentials these are: 40013 if there is none, 40125 if the secret is not its own.
+/// The app of these credentials. 40013 for an unknown app, 40125 for a wrong secret.
 fn authenticate_app<'b>(
     bank: &'b AppState,
     credentials: &Credentials,
@@ -70,7 +70,7 @@ impl From<StableTokenError> for ErrorReply {
             StableTokenError::QuotaExceeded => Self::with_detail(
                 ErrorCode::QuotaReached,
                 format!(
-                    "force_refresh is for {FORCED_PER_DAY_MAX} times a day; without it the token is told"
+                    "force_refresh works {FORCED_PER_DAY_MAX} times a day; without it the current token is returned"
                 ),
             ),
         }

@@ -1,6 +1,6 @@
-//! Randomness: the only place that asks for it.
+//! Randomness: the only place that reads it.
 
-/// Something that makes bytes nobody can guess.
+/// A source of unpredictable bytes.
 pub trait Randomness: Send + Sync {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
@@ -17,9 +17,9 @@ impl Randomness for OsRandomness {
     }
 }
 
-/// The `number`th number of the SplitMix64 sequence of `seed`: of one seed, no two are the same.
+/// Output `number` of the SplitMix64 sequence of `seed`; the outputs of one seed are distinct.
 ///
-/// Whoever knows the seed knows them all; this mixes, and keeps no secret.
+/// Not cryptographic: the seed determines every output.
 pub(crate) fn splitmix64(seed: u64, number: u64) -> u64 {
     let state = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,7 +1,7 @@
-//! Rate limits: how many calls a second an app may make in an environment, and how many of them about one player.
+//! Rate limiter: calls per second of an app in an environment, and calls per second about one player.
 //!
-//! Nothing is kept over a restart. Memory is bounded: a player who is not heard of while many others are is
-//! forgotten, and then has a second's worth of calls again.
+//! A restart resets it. Memory is bounded: the bucket of a player without recent calls may be evicted, and then
+//! starts full again, with one second's worth of calls.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use quick_cache::sync::Cache;
 
 use crate::settings::AppSettings;
 
-/// The rates of all apps and players. Live and sandbox are told apart: a test must not use up what is for players.
+/// Token buckets of apps and players, separate for live and sandbox: a test must not use up the rate of players.
 pub(crate) struct RateLimiter {
     apps: HashMap<(AppId, Environment), Mutex<TokenBucket>>,
     players: Cache<(AppId, Environment, OpenId), Arc<Mutex<TokenBucket>>>,
@@ -35,7 +35,7 @@ impl RateLimiter {
         }
     }
 
-    /// Counts a call of `app`: 45009 if it is one too many.
+    /// Counts a call of `app`. 45009 over the rate.
     pub(crate) fn check_app(
         &self,
         app: &AppSettings,
@@ -53,7 +53,7 @@ impl RateLimiter {
         ))
     }
 
-    /// Counts a call about a player: 45009 if it is one too many.
+    /// Counts a call about a player. 45009 over the rate.
     pub(crate) fn check_player(
         &self,
         app: &AppSettings,
@@ -76,21 +76,21 @@ impl RateLimiter {
     }
 }
 
-/// The lock is held for the sum alone.
+/// The lock covers the arithmetic alone.
 fn take_from(bucket: &Mutex<TokenBucket>, rate: NonZeroU32, now: UnixMillis) -> bool {
     bucket.lock().expect("nothing panics while it holds a bucket").take(rate, now)
 }
 
-/// A token bucket: full, it holds one second's worth of calls.
+/// A token bucket with a capacity of one second's worth of calls.
 ///
-/// It counts in thousandths of a call, so that at `rate` calls a second `rate` of them come back in a millisecond,
-/// without a fraction.
+/// It counts in thousandths of a call, so that a rate of `rate` calls a second refills `rate` thousandths in a
+/// millisecond, without a fraction.
 pub(crate) struct TokenBucket {
     millitokens: u64,
     refilled_at: UnixMillis,
 }
 
-/// After this long any bucket is full again.
+/// Time in which any bucket refills.
 const REFILL_TIME: Duration = Duration::from_secs(1);
 
 impl TokenBucket {
@@ -99,8 +99,8 @@ impl TokenBucket {
     }
 
     pub(crate) fn take(&mut self, rate: NonZeroU32, now: UnixMillis) -> bool {
-        // Requests may come here in another order than that in which they asked the clock, and a moment must not be
-        // paid out twice. But a clock that was turned back for good must not stop the app for good.
+        // Requests may arrive here out of the order of their clock readings, and no moment may refill twice. But a
+        // clock that was set back for good must not block the app for good.
         if self.refilled_at.saturating_since(now) > REFILL_TIME {
             self.refilled_at = now;
         }

@@ -1,14 +1,16 @@
-//! Rejections: every refusal of a Midas call, kept for a while under its request's id, with why it came about.
+//! Rejections: every Midas call that was answered with an error, kept for a while under its request id, with a
+//! diagnosis.
 //!
-//! What is kept is what is shown, and nothing else: no key, no token, no whole signature, no body. So findings are
-//! made when the call is refused, against the keys of that moment; later would mean to keep the token and the body.
-//! A search costs some hundred HMACs. In the sandbox that is what it is for. Live, where a flood of refusals must
-//! not slow down the calls that are right, only so many a second are searched ([`Limits::diagnoses_per_second`]).
+//! A rejection holds only the data that is shown: no key, no token, no whole signature, no body. So the diagnosis
+//! runs when the call is rejected, against the keys of that moment; a later one would need the token and the body.
+//! A search for the mistake in a signature costs some hundred HMACs. The sandbox always searches. In the live
+//! environment a flood of rejections must not slow down valid calls, so the searches per second are limited
+//! ([`Limits::diagnoses_per_second`]).
 //!
-//! Rejections are kept in memory, bounded in number and bytes, and the newest win. Where several nodes share a store,
-//! so many a second are also kept there for an hour, so that any node can be asked. Those that showed no good token
-//! have a small part of the room to themselves, so that nobody from outside can push out an app's own.
-//! Read next: `rejections/diagnose.rs`, the findings, and `rejections/ring.rs`, what is forgotten.
+//! Rejections are kept in memory, bounded in number and bytes; the oldest are evicted. On a store shared by several
+//! nodes, a limited number per second is also stored for an hour, so that any node can show it. Calls without a valid
+//! token have a small part of the space to themselves, so that outsiders cannot evict an app's own rejections.
+//! Read next: `rejections/diagnose.rs`, the findings, and `rejections/ring.rs`, the eviction.
 //!
 //! [`Limits::diagnoses_per_second`]: crate::settings::Limits::diagnoses_per_second
 
@@ -33,10 +35,10 @@ use self::rejection::{Rejection, RequestTrace};
 use self::stored::StoredRejection;
 use crate::state::AppState;
 
-/// How long rejections are kept for the other nodes.
+/// TTL of a rejection in a shared store.
 const SHARED_TTL: Duration = Duration::from_secs(3600);
 
-/// Keeps a refusal, and tells it as it is to be answered: in the sandbox with the finding, live as it was.
+/// Records a rejection and returns the reply: in the sandbox with the finding, live unchanged.
 pub(crate) async fn record(
     bank: &AppState,
     rid: Rid,
@@ -66,7 +68,7 @@ pub(crate) async fn record(
     reply
 }
 
-/// Keeps a rejection for the other nodes, if there are any, beside the answer: who is refused does not wait for it.
+/// Stores a rejection for the other nodes, if there are any, in a task of its own: the reply does not wait for it.
 fn share(bank: &AppState, rejection: &Rejection) {
     let has_room = || lock(&bank.rejections.share_budget).take(SHARED_PER_SECOND, rejection.at);
     if bank.records.access() == RecordAccess::Exclusive || !has_room() {
@@ -81,19 +83,19 @@ fn share(bank: &AppState, rejection: &Rejection) {
     let records = Arc::clone(&bank.records);
     tokio::spawn(async move {
         if let Err(error) = records.put(vec![change]).await {
-            tracing::debug!(%error, "a rejection is kept by this node only");
+            tracing::debug!(%error, "a rejection is stored by this node only");
         }
     });
 }
 
-/// A rejection that this node or another keeps.
+/// Finds a rejection of this node or another.
 pub(crate) async fn find(bank: &AppState, rid: Rid) -> Result<Option<Arc<Rejection>>, Unavailable> {
     match (bank.rejections.get(rid), bank.records.access()) {
         (Some(rejection), _) => Ok(Some(rejection)),
         (None, RecordAccess::Exclusive) => Ok(None),
         (None, RecordAccess::Shared) => {
             let Some(stored) = bank.records.get(record_key(rid)).await? else { return Ok(None) };
-            // Bytes of another form are a newer program's, or damage.
+            // Unreadable bytes are from a newer version, or damaged.
             let rejection = StoredRejection::read(&stored).ok_or(Unavailable::Failed)?;
             Ok(Some(Arc::new(rejection)))
         }

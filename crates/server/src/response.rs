@@ -1,8 +1,8 @@
-//! How the platform's paths answer: always with HTTP 200 and a JSON body, a refusal with the id of its request.
+//! Replies of the platform's paths: always HTTP 200 with a JSON body; an error reply holds its request id.
 //!
-//! Around the handlers of tokens and logins, which return [`ErrorResponse`] where they refuse, stands [`answer`]; the Midas
-//! calls have [`midas::spawn`](crate::midas::spawn). Both give a request an id and a deadline, write refusals with
-//! that id, and log one line: no more of the request than its method, path and id, for its query and body hold
+//! [`platform_middleware`] wraps the handlers of tokens and logins, which return [`ErrorResponse`] on an error. The
+//! Midas calls have [`midas::respond`](crate::midas::respond). Both assign a request id, apply the request timeout,
+//! write errors with that id, and log one line. It holds only method, path and id, because query and body hold
 //! secrets.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use pactolus_protocol::{ErrorCode, ErrorReply, Rid};
 use crate::body::read_body;
 use crate::state::AppState;
 
-/// A call that is refused. Its body is written by [`answer`], which knows the request's id.
+/// An error reply. [`platform_middleware`] writes its body, because it knows the request id.
 #[derive(Clone)]
 pub(crate) struct ErrorResponse(ErrorReply);
 
@@ -37,14 +37,13 @@ impl IntoResponse for ErrorResponse {
     }
 }
 
-/// A response with a JSON body, as the platform sends it.
 pub(crate) fn json<B: From<Vec<u8>>>(body: Vec<u8>) -> Response<B> {
     let mut response = Response::new(B::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     response
 }
 
-/// Stands around the handlers of tokens and logins.
+/// Middleware of the token and login handlers.
 pub(crate) async fn platform_middleware(
     State(bank): State<Arc<AppState>>,
     request: Request,
@@ -64,7 +63,6 @@ pub(crate) async fn platform_middleware(
     }
 }
 
-/// Why a request is refused that took longer than `deadline`.
 pub(crate) fn timeout_error(deadline: Duration) -> ErrorReply {
     let detail = format!("no answer within {deadline:?}; repeat the same request");
     ErrorReply::with_detail(ErrorCode::SystemError, detail)
@@ -74,11 +72,11 @@ pub(crate) fn log_success(rid: Rid, method: &Method, path: &str) {
     tracing::debug!(%rid, %method, path, errcode = 0, "answered");
 }
 
-/// In the extensions of a response that refuses a Midas call, for whoever looks at how a connection behaves.
+/// Response extension that marks a rejection, for the eviction order of connections.
 #[derive(Clone)]
 pub(crate) struct RejectionMarker;
 
-/// The response that refuses a request, which is logged.
+/// Logs a rejection and builds its response.
 pub(crate) fn reject<B: From<Vec<u8>>>(
     rid: Rid,
     method: &Method,
@@ -86,16 +84,16 @@ pub(crate) fn reject<B: From<Vec<u8>>>(
     refusal: &ErrorReply,
 ) -> Response<B> {
     let errcode = refusal.code().code();
-    tracing::info!(%rid, %method, path, errcode, reason = %refusal, "refused");
+    tracing::info!(%rid, %method, path, errcode, reason = %refusal, "rejected");
     let mut response = json(error_to_json(refusal, rid));
     response.extensions_mut().insert(RejectionMarker);
     response
 }
 
-/// Goes on once the whole body is there.
+/// Middleware that buffers the whole body before it calls the next.
 ///
-/// Around [`run_to_completion`] on paths that are open to everybody: a handler that waited there for the rest of a body would
-/// hold its connection for as long as the client likes, past every deadline.
+/// It wraps [`run_to_completion`] on paths that need no token: a handler that waited there for the rest of a body
+/// would hold its connection for as long as the client likes, past every timeout.
 pub(crate) async fn buffer_body(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     match read_body(body).await {
@@ -104,10 +102,10 @@ pub(crate) async fn buffer_body(request: Request, next: Next) -> Response {
     }
 }
 
-/// Lets a handler come to its end even when its answer is no longer waited for.
+/// Middleware that runs a handler to its end even when its reply is no longer awaited.
 ///
-/// A deadline, or a client that went away, would otherwise cut it between writing to the store and remembering what
-/// was written, and memory would contradict the store.
+/// A timeout or a disconnect would otherwise cancel it between writing to the store and updating the cache, and the
+/// cache would contradict the store.
 pub(crate) async fn run_to_completion(request: Request, next: Next) -> Response {
     match tokio::spawn(next.run(request)).await {
         Ok(response) => response,

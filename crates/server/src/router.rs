@@ -1,4 +1,4 @@
-//! Every path of the bank, on one page.
+//! Every route of the bank, on one page.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,25 +23,25 @@ use crate::operator::{
 use crate::state::AppState;
 use crate::{health, midas, openapi, operator, platform, response};
 
-/// Where requests go.
 pub(crate) struct RequestRouter {
     bank: Arc<AppState>,
     routes: TowerToHyperService<Router>,
 }
 
 impl RequestRouter {
-    /// The Midas calls of `bank`, and `routes` for all other paths.
+    /// Serves the Midas calls of `bank`, and `routes` for all other paths.
     pub(crate) fn new(bank: Arc<AppState>, routes: Router) -> Self {
         Self { bank, routes: TowerToHyperService::new(routes) }
     }
 
-    /// Answers a request of a connection that has this deadline; an error closes it without a response.
+    /// Answers a request under the connection's timer. An error closes the connection without a response.
     pub(crate) async fn serve(
         &self,
         request: Request<Incoming>,
         timer: &RequestTimer,
     ) -> Result<Response<Either<Full<Bytes>, Body>>, ReplyDropped> {
-        // `CallPath` has the eight paths. Every method is theirs, because refusing one is too, in their own words.
+        // `CallPath` has the eight paths. They take every method, because their reply to a wrong method is a Midas
+        // error too.
         if let Some(path) = CallPath::parse(request.uri().path()) {
             return Ok(midas::serve(&self.bank, path, request, timer).await?.map(Either::Left));
         }

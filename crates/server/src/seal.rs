@@ -1,19 +1,19 @@
-//! Sealing: what the store is given of logins and tokens is of no use without a master key, which is not in it.
+//! Sealing: encryption of sessions, login codes and tokens at rest, with a master key that the store does not hold.
 //!
-//! A sealed value is XChaCha20-Poly1305 of the value, bound to the name of its record: moved to another, it does not
-//! open. The first of the master keys seals and all of them open, which is how one takes the place of another.
+//! A sealed value is XChaCha20-Poly1305 of the value, bound to the key of its record: moved to another record, it
+//! does not open. The first of the master keys seals and all of them open, so that keys can be rotated.
 //!
 //! ```text
-//! 1        the version; what is not sealed is JSON, which begins with `{`
+//! 1        the version; an unsealed value is JSON, which begins with `{`
 //! 4        the id of the master key
 //! 24       the nonce, new with each value
 //! …        the value, encrypted
-//! 16       the tag, over all of the above and the record's name
+//! 16       the tag, over all of the above and the record's key
 //! ```
 //!
-//! Nothing of a key is ever shown but its id, which is derived from it and tells nothing about it.
-//! Read next: `seal/vault.rs`, which all of `auth` keeps its records in; `seal/key_check.rs`, how a lost key is noticed;
-//! `docs/decisions/0020-sealing.md`, why this way.
+//! Only the id of a key is ever shown. It is derived from the key and reveals nothing about it.
+//! Read next: `seal/vault.rs`, the storage of `auth`; `seal/key_check.rs`, how a missing key is noticed;
+//! `docs/decisions/0020-sealing.md`, the reasons.
 
 mod key_check;
 mod rotate;
@@ -37,7 +37,7 @@ pub use rotate::{SealStatus, expire_record};
 use crate::random::Randomness;
 
 const VERSION: u8 = 1;
-/// No text of JSON begins with one of these, so that what begins so is sealed, if perhaps in a later version's way.
+/// No JSON text begins with one of these bytes, so a value that does is sealed, perhaps by a later version.
 const VERSION_RANGE: std::ops::RangeInclusive<u8> = 1..=0x08;
 
 const ID_BYTES: usize = 4;
@@ -45,17 +45,17 @@ const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 const HEADER_BYTES: usize = 1 + ID_BYTES;
 
-/// A key that seals what the store is given, and opens it again.
+/// A key that seals records and opens them again.
 ///
-/// The 32 bytes themselves are not kept: for each purpose there is a key derived from them.
+/// The 32 bytes themselves are not kept, only the keys derived from them, one per purpose.
 #[derive(Clone)]
 pub struct MasterKey {
     id: KeyId,
-    /// It zeroes its key when it is dropped.
+    /// Zeroes its key on drop.
     cipher: XChaCha20Poly1305,
 }
 
-/// Why a text is no master key; never the text.
+/// The text is not a master key. The error never holds the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "is not 32 bytes in hex (64 digits) or base64 (44 characters, the last =); `openssl rand -hex 32` makes one"
@@ -63,7 +63,7 @@ pub struct MasterKey {
 pub struct InvalidMasterKey;
 
 impl MasterKey {
-    /// The master key that `text` writes: 32 random bytes, in hex or in base64.
+    /// Parses 32 random bytes in hex or in base64.
     pub fn new(text: &str) -> Result<Self, InvalidMasterKey> {
         let mut bytes = Zeroizing::new([0; 32]);
         match text.len() {
@@ -83,14 +83,14 @@ impl MasterKey {
         Self { id: KeyId(*id), cipher }
     }
 
-    /// What it is called where it must not be shown.
+    /// Identifies the key where the key itself must not be shown.
     pub fn id(&self) -> KeyId {
         self.id
     }
 }
 
-/// The key for one purpose: the first block of HKDF-Expand (RFC 5869) with SHA-256. Its first step, which makes a
-/// uniform key of what may be none, is not needed, because a master key is 32 random bytes.
+/// Derives the key of one purpose: the first block of HKDF-Expand (RFC 5869) with SHA-256. HKDF-Extract is not
+/// needed, because a master key is 32 uniformly random bytes.
 fn derive_key(master: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(master).expect("HMAC takes a key of any length");
     mac.update(purpose);
@@ -108,7 +108,7 @@ fn decode_hex(text: &[u8], bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey>
 }
 
 fn decode_base64(text: &str, bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
-    // Its decoder wants room for whole groups of four digits.
+    // The decoder needs space for whole groups of four digits.
     let mut room = Zeroizing::new([0; 33]);
     let length = BASE64.decode_slice(text, &mut *room).map_err(|_| InvalidMasterKey)?;
     bytes.copy_from_slice(room.get(..length).filter(|_| length == 32).ok_or(InvalidMasterKey)?);
@@ -121,7 +121,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// The id of a master key: derived from it, but not the other way round. It stands in every value that the key sealed.
+/// The id of a master key, by a one-way derivation. Every value that the key sealed holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; ID_BYTES]);
 
@@ -145,7 +145,7 @@ impl std::str::FromStr for KeyId {
     }
 }
 
-/// The master keys of a bank: the first seals, all open. Without any, records are kept as they are.
+/// The master keys of a bank: the first seals, all open. Without keys, records are stored as they are.
 #[derive(Clone, Debug, Default)]
 pub struct Keyring(Arc<[MasterKey]>);
 
@@ -154,22 +154,21 @@ pub struct Keyring(Arc<[MasterKey]>);
 #[error("holds the key with the id {0} twice; each must be another")]
 pub struct DuplicateKey(pub KeyId);
 
-/// Why a value does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnsealError {
     /// It is sealed with a key that is not in the ring.
     #[error("it is sealed with a master key that is not in the configuration; its id is {0}")]
     UnknownKey(KeyId),
-    /// It is not what was sealed under this record's name.
+    /// It was changed, or was sealed for another record.
     #[error("it was changed after it was sealed, or belongs to another record")]
     Damaged,
-    /// Another version of this program sealed it.
+    /// A later version of this program sealed it.
     #[error("a later version of this program sealed it")]
     LaterVersion,
 }
 
 impl Keyring {
-    /// These keys, the first of which seals.
+    /// The first of these keys seals.
     pub fn new(keys: Vec<MasterKey>) -> Result<Self, DuplicateKey> {
         for (index, key) in keys.iter().enumerate() {
             if keys[..index].iter().any(|before| before.id == key.id) {
@@ -184,7 +183,7 @@ impl Keyring {
         self.0.first()
     }
 
-    /// Whether the key with this id is in the ring.
+    /// Whether the ring holds the key with this id.
     pub fn contains(&self, id: KeyId) -> bool {
         self.find(id).is_some()
     }
@@ -193,7 +192,7 @@ impl Keyring {
         self.0.iter().find(|key| key.id == id)
     }
 
-    /// The value as the record with this name is to hold it: sealed, if there is a key.
+    /// Seals a value for the record `name`; without a key the value stays as it is.
     fn seal(&self, random: &dyn Randomness, name: &RecordKey, value: &[u8]) -> RecordValue {
         let Some(key) = self.primary() else { return RecordValue(value.to_vec()) };
         let mut nonce = [0; NONCE_BYTES];
@@ -201,7 +200,7 @@ impl Keyring {
         RecordValue(seal_value(key, nonce, name, value))
     }
 
-    /// The value that a record with this name holds.
+    /// Opens the value of the record `name`.
     fn open(&self, name: &RecordKey, stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let Some(sealed) = SealedValue::parse(stored)? else { return Ok(Zeroizing::new(stored.to_vec())) };
         let key = self.find(sealed.id).ok_or(UnsealError::UnknownKey(sealed.id))?;
@@ -212,7 +211,7 @@ impl Keyring {
 }
 
 fn seal_value(key: &MasterKey, nonce: [u8; NONCE_BYTES], name: &RecordKey, value: &[u8]) -> Vec<u8> {
-    // One allocation, so that nothing is moved and left behind before it is encrypted.
+    // One allocation, so that no copy of the plaintext stays behind.
     let mut bytes = Vec::with_capacity(HEADER_BYTES + NONCE_BYTES + value.len() + TAG_BYTES);
     bytes.push(VERSION);
     bytes.extend_from_slice(&key.id.0);
@@ -228,22 +227,22 @@ fn seal_value(key: &MasterKey, nonce: [u8; NONCE_BYTES], name: &RecordKey, value
     bytes
 }
 
-/// What a value is bound to beside its nonce.
+/// Associated data of the AEAD: header and record key.
 fn associated_data(head: &[u8], name: &RecordKey) -> Vec<u8> {
     [head, name.as_str().as_bytes()].concat()
 }
 
-/// A sealed value, taken apart.
+/// A parsed sealed value.
 struct SealedValue<'a> {
     header: &'a [u8],
     id: KeyId,
     nonce: &'a [u8; NONCE_BYTES],
-    /// The tag included.
+    /// With the tag.
     ciphertext: &'a [u8],
 }
 
 impl<'a> SealedValue<'a> {
-    /// What is stored; nothing if it is not sealed.
+    /// `None` for a value that is not sealed.
     fn parse(stored: &'a [u8]) -> Result<Option<Self>, UnsealError> {
         match stored.first() {
             Some(&VERSION) => {}

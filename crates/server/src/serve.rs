@@ -1,4 +1,4 @@
-//! Serving, and coming to an end: every open request gets its answer, and every answered order is on disk.
+//! Serving and graceful shutdown: every open request gets its reply, and every answered order is on disk.
 
 use std::io;
 use std::net::IpAddr;
@@ -23,16 +23,16 @@ use crate::response::RejectionMarker;
 use crate::router::{RequestRouter, router};
 use crate::state::AppState;
 
-/// How serving came to its end.
+/// Outcome of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
     /// Every open request was answered.
     Clean,
-    /// Some were cut off at the deadline. An order among them may or may not have been applied.
+    /// Some requests were cut off at the shutdown timeout. An order among them may or may not have been applied.
     TimedOut,
 }
 
-/// Serves `bank` on `listener` until `stop` resolves, then lets open requests finish and closes the ledger.
+/// Serves `bank` on `listener` until `stop` resolves, then drains open requests and closes the ledger.
 pub async fn serve(
     bank: Arc<AppState>,
     listener: TcpListener,
@@ -42,7 +42,7 @@ pub async fn serve(
     serve_routes(bank, routes, listener, stop).await
 }
 
-/// Does as [`serve`] does, with `routes` in place of the bank's own: for a program that has more of them.
+/// Like [`serve`], with `routes` in place of the bank's own: for a program that has more of them.
 pub async fn serve_routes(
     bank: Arc<AppState>,
     routes: Router,
@@ -61,14 +61,14 @@ pub async fn serve_routes(
             () = &mut stop => break,
         }
     }
-    // Nobody new gets in from here on.
+    // No new connections from here on.
     drop(listener);
     bank.drain();
-    tracing::info!("stopping: open requests get their answers");
+    tracing::info!("shutting down: draining open requests");
     let drained = tokio::select! {
         () = connections.wait_until_empty() => Shutdown::Clean,
         () = tokio::time::sleep(bank.limits.shutdown_timeout) => {
-            tracing::warn!("some requests were cut off: they took longer than the drain deadline");
+            tracing::warn!("some requests were cut off: they took longer than the shutdown timeout");
             Shutdown::TimedOut
         }
     };
@@ -77,26 +77,26 @@ pub async fn serve_routes(
     Ok(drained)
 }
 
-/// How often what expired is forgotten.
+/// Interval between two sweeps of expired records.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Forgets tokens, sessions and codes that are over, now and then.
+/// Deletes expired tokens, sessions and codes at intervals.
 async fn sweep(bank: Arc<AppState>) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         match bank.records.sweep(bank.now()).await {
             Ok(0) => {}
-            Ok(swept) => tracing::debug!(swept, "records that expired are forgotten"),
-            Err(error) => tracing::warn!(%error, "records that expired are kept for now"),
+            Ok(swept) => tracing::debug!(swept, "expired records deleted"),
+            Err(error) => tracing::warn!(%error, "sweep of expired records failed"),
         }
     }
 }
 
-/// How long to wait after an error that the next try would meet again, such as having too many open files.
+/// Backoff after an error that the next attempt would meet again, such as too many open files.
 const ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The next connection that may be there, and its place.
+/// The next connection that gets a permit.
 async fn next_connection(
     listener: &TcpListener,
     connections: &Arc<ConnectionLimiter>,
@@ -109,27 +109,26 @@ async fn next_connection(
     }
 }
 
-/// The next connection.
 async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => return (stream, address.ip()),
             Err(error) if is_client_disconnect(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection can be taken; trying again in {ACCEPT_BACKOFF:?}");
+                tracing::error!(%error, "cannot accept a connection; retrying in {ACCEPT_BACKOFF:?}");
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
     }
 }
 
-/// Whether the client was gone before it was let in.
+/// Whether the client was gone before its connection was accepted.
 fn is_client_disconnect(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Why a request gets no reply: its connection is closed instead.
+/// The connection is closed instead of a reply.
 #[derive(Debug, thiserror::Error)]
 enum NoReply {
     #[error(transparent)]
@@ -138,16 +137,15 @@ enum NoReply {
     Evicted(#[from] Evicted),
 }
 
-/// Serves a connection in a task of its own.
 fn spawn_connection(
     stream: TcpStream,
     permit: ConnectionPermit,
     paths: Arc<RequestRouter>,
     bank: Arc<AppState>,
 ) {
-    // Answers are small; waiting to gather more would only delay them.
+    // Replies are small: Nagle's algorithm would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection keeps its delay");
+        tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
     }
     let connection_state = permit.state();
     let shared =
@@ -164,10 +162,11 @@ fn spawn_connection(
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(bank.limits.header_timeout);
-    // Both what is read ahead and how long a head may be; less than that hyper does not take.
+    // Bounds both the read-ahead and the header of a request; hyper takes no less.
     http.max_buf_size(bank.limits.header_bytes_max.max(HEADER_BYTES_MIN));
-    // A client that has said all it has to say still gets its answer, and nobody looks for more of it meanwhile, which
-    // would take a buffer for each request that waits for the disk. Answers are short: one buffer is one write.
+    // A client that has closed its sending side still gets its reply. hyper does not read while a request is in
+    // flight, which would take a buffer for each request that waits for the disk. Replies are short: one buffer is
+    // one write.
     http.half_close(true).writev(false);
     permit.spawn(async move {
         let stop = bank.wait_for_shutdown();
@@ -179,10 +178,10 @@ fn spawn_connection(
     });
 }
 
-/// What hyper's buffer has at least.
+/// Smallest buffer that hyper takes.
 const HEADER_BYTES_MIN: usize = 8192;
 
-/// What a response says of its connection. Those of the Midas calls have a body of their own kind.
+/// Kind of a request, by its response. Midas calls have a body type of their own.
 fn request_kind<C, O>(response: &Response<Either<C, O>>) -> RequestKind {
     match response.body() {
         Either::Left(_) if response.extensions().get::<RejectionMarker>().is_none() => {

@@ -1,4 +1,4 @@
-//! What a bank is told: its apps, and its bounds.
+//! Settings of a bank: its apps and its limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,58 +8,58 @@ use pactolus_types::{Amount, AppId, Environment, OfferId};
 
 use crate::seal::Keyring;
 
-/// What a bank is told.
+/// Settings of a bank.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What opens the operator API.
+    /// Bearer token of the operator API.
     pub operator_token: AccessToken,
-    /// The apps that it serves, no appid twice.
+    /// The apps, no appid twice.
     pub apps: Vec<AppSettings>,
-    /// What seals its logins and tokens in the store.
+    /// Master keys that seal sessions and tokens in the store.
     pub keys: Keyring,
-    /// Its bounds.
+    /// Limits of the server.
     pub limits: Limits,
 }
 
 impl Settings {
-    /// A bank without apps and without a master key, with the usual bounds.
+    /// A bank without apps and without a master key, with the default limits.
     pub fn new(operator_token: AccessToken) -> Self {
         Self { operator_token, apps: Vec::new(), keys: Keyring::default(), limits: Limits::default() }
     }
 }
 
-/// What a bank is told about one app.
+/// Settings of one app.
 #[derive(Clone, Debug)]
 pub struct AppSettings {
     /// The mini game.
     pub appid: AppId,
-    /// What its back end shows for an access token.
+    /// Secret that its back end exchanges for an access token.
     pub app_secret: AppSecret,
     /// Its coin.
     pub offer_id: OfferId,
-    /// What signs live calls.
+    /// Key of live signatures.
     pub midas_key: MidasKey,
-    /// What signs sandbox calls.
+    /// Key of sandbox signatures.
     pub sandbox_midas_key: MidasKey,
-    /// Whether calls need the player's signature too.
+    /// Whether calls need the player's signature too (`mp_sig`).
     pub mp_sig: MpSig,
-    /// Which forms of the signed text are taken.
+    /// Accepted forms of the signed text.
     pub dialects: DialectPolicy,
-    /// The platforms that a call may name.
+    /// Platforms that a call may name.
     pub pf: Vec<Pf>,
     /// How its players log in.
     pub login: LoginMode,
-    /// For development: access tokens that never expire.
+    /// Access tokens that never expire, for development.
     pub static_access_tokens: Vec<AccessToken>,
-    /// How long after a pay it may be cancelled.
+    /// Time after a pay in which it may be cancelled.
     pub cancel_window: Duration,
-    /// How many calls a second it may make in each environment; with none, as many as it likes.
+    /// Calls per second in each environment; `None` is unlimited.
     pub rate_limit_per_second: Option<NonZeroU32>,
-    /// How many of these may be about one player.
+    /// Calls per second about one player in each environment; `None` is unlimited.
     pub rate_limit_per_player_per_second: Option<NonZeroU32>,
-    /// The most coins that one present may give.
+    /// Most coins of one present; `None` is unlimited.
     pub present_max: Option<Amount>,
-    /// The most coins that presents may give a player in a zone in one day by UTC.
+    /// Most coins that presents may give a player in a zone in one UTC day; `None` is unlimited.
     pub present_max_per_player_per_day: Option<Amount>,
 }
 
@@ -67,8 +67,8 @@ impl AppSettings {
     /// The vendor's cancel window: 48 hours.
     pub const CANCEL_WINDOW: Duration = Duration::from_secs(48 * 3600);
 
-    /// An app with its names and keys, and for the rest what holds where nothing else is said: the documented checks
-    /// in every known dialect, Android, pushed logins, the vendor's cancel window, and no limits.
+    /// An app with its ids and keys, and defaults for the rest: the documented checks in every known dialect,
+    /// Android, pushed logins, the vendor's cancel window, and no limits.
     pub fn new(
         appid: AppId,
         app_secret: AppSecret,
@@ -95,7 +95,6 @@ impl AppSettings {
         }
     }
 
-    /// What signs the calls of an environment.
     pub(crate) fn midas_key(&self, environment: Environment) -> &MidasKey {
         match environment {
             Environment::Live => &self.midas_key,
@@ -104,52 +103,52 @@ impl AppSettings {
     }
 }
 
-/// How the players of an app log in.
+/// Login mode of an app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoginMode {
-    /// As the operator says: by a session that the operator API is told, or a one-time code that it gives out.
+    /// The operator pushes a session, or issues a one-time login code.
     #[default]
     Push,
-    /// By any code, each of which is a player: for development.
+    /// Any code is a player: for development.
     Open,
 }
 
-/// The bounds of a bank's server.
+/// Limits of the server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a connection may stay idle before it is closed.
+    /// Time after which an idle connection is closed.
     pub idle_timeout: Duration,
-    /// How long the head of a request may take from its first byte to its last before the connection is closed.
+    /// Time from the first byte of a request's header to its last; then the connection is closed.
     pub header_timeout: Duration,
-    /// How long a request may take, its body's arrival included; then it is answered as busy.
+    /// Time for a request, its body's arrival included; then it is answered as busy.
     pub request_timeout: Duration,
-    /// How long a client may take to read a reply, from when its system would take no more of it; then the
-    /// connection is closed.
+    /// Time for a client to read a reply, from when the kernel takes no more of it; then the connection is closed.
     pub write_timeout: Duration,
-    /// How long open requests may take once the server is told to stop.
+    /// Time for open requests to finish after a shutdown began.
     pub shutdown_timeout: Duration,
-    /// How many connections may be open, at some 2 KiB each while they rest, and 24 KiB more while something
-    /// comes or goes: 20,000 take 40 MB, and 520 MB if all do. When there are as many, one that rests is closed for each that comes.
+    /// Cap on open connections; at the cap a new one evicts an idle one. Each takes some 4 KiB while it is idle.
+    /// While a request is in flight, and for half a second after, hyper's buffers and state take some 20 KiB more.
+    /// 20,000 take 80 MB idle, and 490 MB with a request in flight on each.
     pub connections_max: usize,
-    /// How many of them one address may have, or one /64 network of IPv6; with none, all of them. Behind a load
-    /// balancer all have its address.
+    /// Cap per address, or per /64 network of IPv6; `None` is unlimited. Behind a load balancer all connections have
+    /// its address.
     pub connections_per_address_max: Option<usize>,
-    /// How many bytes the head of a request may have; a longer one is answered with 431. It is also the most that is
-    /// read ahead of a connection. 8,192 at least.
+    /// Most bytes of a request's header, at least 8,192; a longer one is answered with 431. It is also the most that
+    /// is read ahead on a connection.
     pub header_bytes_max: usize,
-    /// How many players' sessions are held in memory, at some 600 bytes each: 131,072 take 80 MiB.
+    /// Sessions cached in memory, at some 600 bytes each: 131,072 take 80 MiB.
     pub sessions_cached: usize,
-    /// How many access tokens are held in memory; an app has two or three.
+    /// Access tokens cached in memory; an app has two or three.
     pub tokens_cached: usize,
-    /// How many players' rates are held in memory, at some 300 bytes each: 65,536 take 20 MiB. Of more players than
+    /// Players' token buckets cached in memory, at some 300 bytes each: 65,536 take 20 MiB. With more players than
     /// this at once, some may make a second's worth of calls too many.
     pub rates_cached: usize,
-    /// How many refusals of Midas calls are kept in memory, to be asked about.
+    /// Rejections of Midas calls that are kept in memory.
     pub rejections_max: usize,
-    /// How many bytes they may take.
+    /// Bytes of memory for the kept rejections.
     pub rejections_bytes_max: usize,
-    /// How many refused signatures a second are searched for a known mistake in the live environment, each in about
-    /// 0.2 ms and 3 ms at most: 20 take half a percent of a core, and 6 percent at most.
+    /// Failed signatures per second that are searched for a known mistake in the live environment, each in about 0.2
+    /// ms and 3 ms at most: 20 take half a percent of a core, and 6 percent at most.
     pub diagnoses_per_second: NonZeroU32,
 }
 

@@ -1,4 +1,4 @@
-//! The bank: what all requests share.
+//! Application state: everything that requests share.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,29 +22,29 @@ use crate::rejections::log::RejectionLog;
 use crate::seal::vault::Vault;
 use crate::settings::{AppSettings, Limits, Settings};
 
-/// Where a bank keeps everything.
+/// Storage engines of a bank.
 #[derive(Clone)]
 pub struct Backend {
     /// Accounts and orders.
     pub ledger: Arc<dyn Ledger>,
-    /// Tokens and sessions.
+    /// Tokens, sessions, login codes and shared rejections.
     pub records: Arc<dyn Records>,
 }
 
 impl Backend {
-    /// An engine that keeps both.
+    /// One engine for both.
     pub fn from_engine<S: Ledger + Records + 'static>(engine: Arc<S>) -> Self {
         Self { ledger: Arc::clone(&engine) as Arc<dyn Ledger>, records: engine }
     }
 }
 
-/// What all requests share.
+/// State that all requests share.
 pub struct AppState {
     pub(crate) apps: HashMap<AppId, Arc<AppSettings>>,
     pub(crate) operator_token: AccessToken,
     pub(crate) limits: Limits,
     pub(crate) ledger: Arc<dyn Ledger>,
-    /// For rejections and the sweep; logins and tokens go through their vault.
+    /// For rejections and the sweep; sessions and tokens go through the vault.
     pub(crate) records: Arc<dyn Records>,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
@@ -53,7 +53,7 @@ pub struct AppState {
     pub(crate) fault_rules: FaultRules,
     pub(crate) rejections: RejectionLog,
     clock: Arc<dyn Clock>,
-    /// The same clock, if it can be turned.
+    /// The same clock, if it is a manual one.
     manual_clock: Option<Arc<ManualClock>>,
     random: Arc<dyn Randomness>,
     rids: RidGenerator,
@@ -61,7 +61,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// A bank with these settings on this store.
+    /// A bank with these settings on this backend.
     pub fn new(
         settings: Settings,
         store: Backend,
@@ -71,7 +71,7 @@ impl AppState {
         Self::build(settings, store, clock, None, random)
     }
 
-    /// A bank whose clock the operator API turns.
+    /// A bank whose clock the operator API can set.
     pub fn with_manual_clock(
         settings: Settings,
         store: Backend,
@@ -117,12 +117,11 @@ impl AppState {
         self.clock.now()
     }
 
-    /// The clock, if it can be turned.
     pub(crate) fn manual_clock(&self) -> Option<&ManualClock> {
         self.manual_clock.as_deref()
     }
 
-    /// A new session, from now on, with a key that nobody can guess.
+    /// A session that starts now, with a random key.
     pub(crate) fn new_session(&self) -> Session {
         let mut bytes = Zeroizing::new([0; 16]);
         self.random.fill(&mut *bytes);
@@ -134,12 +133,10 @@ impl AppState {
         }
     }
 
-    /// The id of a request that came in at `now`.
     pub(crate) fn next_rid(&self, now: UnixMillis) -> Rid {
         Rid::new(now, self.rids.next())
     }
 
-    /// Whether the bank was told to stop.
     pub(crate) fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
@@ -148,15 +145,15 @@ impl AppState {
         self.draining.send_replace(true);
     }
 
-    /// Resolves when the bank is told to stop.
+    /// Resolves when the shutdown begins.
     pub(crate) async fn wait_for_shutdown(&self) {
-        // The other end is this bank's own, and stays.
+        // The sender is a part of `self`, so it cannot have closed.
         let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }
 
-/// The second half of request ids: one start that nobody can guess, and then a walk that meets every number once,
-/// because a system call for each request would cost more than the rest of the id.
+/// Second half of request ids: a random start, then a sequence without repeats, because a system call for each
+/// request would cost more than the rest of the id.
 struct RidGenerator {
     start: u64,
     count: AtomicU64,

@@ -58,7 +58,7 @@ async fn explain_by_rid_asks_the_bank() {
     let ended = folder.run(&["explain", "00000000-00000000-00000000", "--url", &url]);
     assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
     assert!(
-        ended.stderr.starts_with("error: the bank refused the request: no refusal with this rid is kept")
+        ended.stderr.starts_with("error: the bank refused the request: no rejection with this rid is kept")
     );
 }
 

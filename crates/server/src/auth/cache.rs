@@ -1,8 +1,8 @@
-//! What was read of the store, held in memory: so many of it, and no longer than it can be trusted.
+//! Read cache of store records: bounded in entries and, on a shared store, in age.
 //!
-//! Where this process alone changes the store, that is for ever, because whoever changes it changes what is held too.
-//! Where other nodes change it as well, it is for a second: as long may a node still take a token or a login that
-//! ended on another.
+//! With exclusive access an entry never expires, because every write of this process updates the cache too. On a
+//! store shared with other nodes an entry lives for one second: for that long a node may accept a token or a session
+//! that ended on another node.
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -11,10 +11,9 @@ use pactolus_ledger::{RecordAccess, Unavailable};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-/// How long what other nodes may change is trusted.
+/// TTL of an entry that other nodes may change.
 const SHARED_TTL: Duration = Duration::from_secs(1);
 
-/// Values by keys, as they are in the store or were a moment ago.
 pub(super) struct ReadCache<K, V> {
     cache: Cache<K, CachedValue<V>>,
     sharing: RecordAccess,
@@ -23,28 +22,27 @@ pub(super) struct ReadCache<K, V> {
 #[derive(Clone)]
 struct CachedValue<V> {
     value: V,
-    /// When reading it began; nothing where it is trusted for ever.
+    /// When its read began or its write ended; `None` never expires.
     read_at: Option<Instant>,
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
-    /// Room for `held_max` values of a store that is shared so.
     pub(super) fn new(capacity: usize, sharing: RecordAccess) -> Self {
         Self { cache: Cache::new(capacity), sharing }
     }
 
-    /// What is held and can be trusted.
+    /// The cached value, if it is fresh.
     pub(super) fn get(&self, key: &K) -> Option<V> {
         self.cache.get(key).filter(CachedValue::is_fresh).map(|held| held.value)
     }
 
-    /// What is held, or else what `read` reads.
+    /// The cached value, or else the value that `read` loads.
     pub(super) async fn get_or_load(
         &self,
         key: &K,
         read: impl Future<Output = Result<Option<V>, Unavailable>>,
     ) -> Result<Option<V>, Unavailable> {
-        // The guard keeps what is read here from taking the place of something newer.
+        // The guard keeps this read from overwriting a newer value.
         let guard = loop {
             match self.cache.get_value_or_guard_async(key).await {
                 Ok(held) if held.is_fresh() => return Ok(Some(held.value)),
@@ -60,7 +58,7 @@ impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
         Ok(value)
     }
 
-    /// Holds what was just written.
+    /// Caches a value that was just written.
     pub(super) fn insert(&self, key: K, value: V) {
         self.cache.insert(key, CachedValue { value, read_at: self.read_time() });
     }

@@ -1,7 +1,7 @@
-//! Login codes that the operator gives out: each logs its player in once.
+//! One-time login codes that the operator issues: each logs its player in once.
 //!
-//! A code is kept by its digest, so that the store cannot log anybody in. One that was used is remembered for a
-//! day, so that whoever shows it again is told so.
+//! The store holds only the digest of a code, so it cannot log a player in. A code is remembered for a day after its
+//! expiry, so that a second use gets an errcode of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,20 +19,17 @@ use super::{ATTEMPTS_MAX, digest, to_hex};
 use crate::random::Randomness;
 use crate::seal::vault::{RecordKind, SealedChange, Vault};
 
-/// How long a code that is over is remembered.
+/// How long an expired code is remembered.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
-/// The codes of all apps.
 pub(crate) struct LoginCodes {
     vault: Arc<Vault>,
     random: Arc<dyn Randomness>,
-    /// A code's is held while the code is used, its write included, so that of two at once one finds it used; where
-    /// the two are on two nodes, the store tells one that it came too late. A session's lock is taken under it and
-    /// never the other way round.
+    /// Per code, held while the code is redeemed, its write included: of two concurrent requests, one finds it used.
+    /// On two nodes, the store's compare-and-set rejects one. Lock order: a code's lock, then a session's.
     locks: KeyedLocks,
 }
 
-/// A code as it is kept.
 #[derive(Serialize, Deserialize)]
 struct StoredCode {
     openid: String,
@@ -40,16 +37,12 @@ struct StoredCode {
     used: bool,
 }
 
-/// Why a code logs nobody in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoginCodeError {
-    /// The store cannot say.
     Unavailable(Unavailable),
-    /// It was never given out, or so long ago that it is forgotten.
+    /// Never issued, or forgotten.
     Unknown,
-    /// It waited too long.
     Expired,
-    /// It has logged its player in.
     AlreadyUsed,
 }
 
@@ -64,7 +57,7 @@ impl LoginCodes {
         Self { vault, random, locks: KeyedLocks::new() }
     }
 
-    /// A new code that logs `openid` in, once, within [`CODE_LIFETIME`].
+    /// Issues a code that logs `openid` in once, within [`CODE_LIFETIME`].
     pub(crate) async fn issue(
         &self,
         appid: AppId,
@@ -82,7 +75,7 @@ impl LoginCodes {
         Ok(code)
     }
 
-    /// Logs in, with `session`, the player whom `code` was given out for; the code is used up with it or not at all.
+    /// Logs in, with `session`, the player that `code` was issued for. Uses up the code in the same transaction.
     pub(crate) async fn redeem(
         &self,
         appid: AppId,

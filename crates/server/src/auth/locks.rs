@@ -1,14 +1,14 @@
-//! Locks by name: who waits for one waits for others of the same name only, or hardly any others.
+//! Striped locks by name: bounded memory, rare false contention.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// So many that those who queue up at once seldom meet: a write takes about a millisecond, so a thousand logins a
-/// second keep one or two of them.
+/// Enough that two waiting names seldom share a lock: a write takes about a millisecond, so a thousand logins a
+/// second hold one or two locks at once.
 const SHARDS: usize = 256;
 
-/// As many locks as there are names, as far as anybody can tell but for the waiting; in bounded memory.
+/// One lock per name, hashed onto [`SHARDS`] mutexes.
 pub(super) struct KeyedLocks([Mutex<()>; SHARDS]);
 
 impl KeyedLocks {
@@ -16,7 +16,6 @@ impl KeyedLocks {
         Self(std::array::from_fn(|_| Mutex::new(())))
     }
 
-    /// The lock of `name`, for as long as the guard is held.
     pub(super) async fn lock(&self, name: impl Hash) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);

@@ -1,16 +1,15 @@
-//! Open logins: any code is a player.
+//! Open login mode, for development: any code is a player.
 //!
-//! For development, where nobody is there to give out codes: the same code is the same player for ever, and nothing
-//! is kept to remember it by.
+//! The openid is derived from the code, so the same code is always the same player and nothing is stored.
 
 use pactolus_protocol::LoginCode;
 use pactolus_types::{AppId, OpenId};
 use sha2::{Digest as _, Sha256};
 
-/// The player of `appid` that `code` logs in: 28 characters beginning with `o`, as the vendor's are.
+/// The openid for a code: 28 characters beginning with `o`, as the vendor's are.
 pub(crate) fn openid_for_code(appid: AppId, code: &LoginCode) -> OpenId {
     const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_-abcdefghijklmnopqrstuvwxyz";
-    // No appid holds a space, so that no two pairs make one text.
+    // An appid holds no space, so two pairs never give the same text.
     let digest = Sha256::digest(format!("openid {appid} {}", code.expose()));
     let digits = digest.iter().take(27).map(|byte| char::from(DIGITS[usize::from(byte & 63)]));
     let openid: String = std::iter::once('o').chain(digits).collect();
@@ -26,7 +25,7 @@ mod tests {
         let player = |appid: &str, code: &str| {
             openid_for_code(appid.parse().unwrap(), &LoginCode::new(code).unwrap()).as_str().to_owned()
         };
-        // If this changes, every player of every test bank is another.
+        // A change here changes every player of every test bank.
         assert_eq!(player("wx1234567", "alice"), "o2n718Xs9DaIjIlkqtjgtuOG364D");
         assert_ne!(player("wx1234567", "alice"), player("wx1234567", "bob"));
         assert_ne!(player("wx1234567", "alice"), player("wx12345678", "alice"));

@@ -1,6 +1,6 @@
-//! Sessions: which key a player's login signs with, and until when.
+//! Player sessions: the session key that a player's calls are signed with, and its validity.
 //!
-//! A player has one session at a time; a new login ends the one before.
+//! A player has one session at a time; a new login replaces it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,12 @@ use super::cache::ReadCache;
 use super::locks::KeyedLocks;
 use crate::seal::vault::{self, RecordKind, SealedChange, Vault};
 
-/// A player's login.
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) valid_from: UnixMillis,
     pub(crate) valid_until: UnixMillis,
 }
 
-/// A session as it is kept.
 #[derive(Serialize, Deserialize)]
 struct StoredSession {
     session_key: Zeroizing<String>,
@@ -31,38 +29,35 @@ struct StoredSession {
     good_until_ms: u64,
 }
 
-/// The login before the one in place, as it is kept: to tell whoever still signs with its key.
+/// The replaced session, stored so that a rejection can say that a call was signed with its key.
 #[derive(Serialize, Deserialize)]
 struct StoredPreviousSession {
     session_key: Zeroizing<String>,
     replaced_at_ms: u64,
 }
 
-/// How long a login that is over is remembered, so that whoever asks is told that it ended.
+/// How long an ended session is remembered, so that a rejection can say when it ended.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
-/// The logins of a player that are remembered. Only the one in place is worth anything.
+/// The remembered sessions of a player. Only the current one is accepted.
 #[derive(Default)]
 pub(crate) struct SessionHistory {
-    /// The one in place; it may be over.
+    /// May have expired.
     pub(crate) current: Option<Arc<Session>>,
-    /// The one that it replaced.
     pub(crate) previous: Option<PreviousSession>,
 }
 
-/// A login that a newer one replaced.
 pub(crate) struct PreviousSession {
     pub(crate) key: SessionKey,
     pub(crate) replaced_at: UnixMillis,
 }
 
-/// The sessions of all players.
 pub(crate) struct Sessions {
     cache: ReadCache<(AppId, OpenId), Arc<Session>>,
     vault: Arc<Vault>,
-    /// A player's is held while a login is replaced, its write included, so that of two at once the same one is the
-    /// last in the store and in memory. Of two on two nodes, the store tells one that it came too late, and the login
-    /// that it then reads is the one that it replaces.
+    /// Per player, held while the session is replaced, its write included: of two concurrent logins, the same one is
+    /// the last in the store and in the cache. On two nodes, the store's compare-and-set rejects one, which then
+    /// reads the other's session and replaces it.
     locks: KeyedLocks,
 }
 
@@ -72,7 +67,7 @@ impl Sessions {
         Self { cache: held, vault, locks: KeyedLocks::new() }
     }
 
-    /// Logs a player in, in place of any login before.
+    /// Stores a new session in place of the current one.
     pub(crate) async fn put(
         &self,
         appid: AppId,
@@ -89,7 +84,7 @@ impl Sessions {
         Err(Unavailable::Busy)
     }
 
-    /// Logs a player in and makes the `other` changes, or none of it.
+    /// Stores a session and the `other` changes, all or none.
     pub(super) async fn put_with(
         &self,
         appid: AppId,
@@ -104,7 +99,7 @@ impl Sessions {
         };
         let _replacing = self.locks.lock((appid, openid)).await;
         let former = self.vault.get(session_record_key(appid, openid)).await?;
-        // One that cannot be read is not remembered: the new login mends it.
+        // An unreadable session is not archived: the new login repairs the record.
         let before = former.as_ref().and_then(|former| decode(former).ok());
         let before = before.filter(|before| !before.key.matches(session.key.expose()));
         let before = before.map(|before| self.archive_change(appid, openid, &before, session.valid_from));
@@ -118,7 +113,7 @@ impl Sessions {
         Ok(put)
     }
 
-    /// The player's session: 90010 if there is none, or if it is over.
+    /// The current session. 90010 without one or after its expiry.
     pub(crate) async fn get(
         &self,
         appid: AppId,
@@ -129,12 +124,12 @@ impl Sessions {
         let session = session
             .ok_or_else(|| ErrorReply::with_detail(ErrorCode::NoSession, "the player is not logged in"))?;
         if now >= session.valid_until {
-            return Err(ErrorReply::with_detail(ErrorCode::NoSession, "the player's login is over"));
+            return Err(ErrorReply::with_detail(ErrorCode::NoSession, "the player's session has expired"));
         }
         Ok(session)
     }
 
-    /// The player's login and the one before it, as far as they are remembered.
+    /// The current and the previous session, as far as they are remembered.
     pub(crate) async fn history(&self, appid: AppId, openid: OpenId) -> Result<SessionHistory, Unavailable> {
         let current = self.find(appid, openid).await?;
         let kept = self.vault.get(previous_session_key(appid, openid)).await?;
@@ -149,7 +144,7 @@ impl Sessions {
     async fn find(&self, appid: AppId, openid: OpenId) -> Result<Option<Arc<Session>>, Unavailable> {
         match self.cache.get(&(appid, openid)) {
             Some(session) => Ok(Some(session)),
-            // Boxed, because hardly any request needs it, and all would carry its room.
+            // Boxed: few requests miss the cache, and every future would carry its size.
             None => Box::pin(self.load(appid, openid)).await,
         }
     }
@@ -162,7 +157,7 @@ impl Sessions {
         self.cache.get_or_load(&(appid, openid), kept).await
     }
 
-    /// The change that keeps a login which another replaces at `now`.
+    /// The change that archives a session replaced at `now`.
     fn archive_change(
         &self,
         appid: AppId,
@@ -181,7 +176,6 @@ impl Sessions {
     }
 }
 
-/// The session in a record.
 fn decode(kept: &vault::VaultRecord) -> Result<Session, Unavailable> {
     let kept: StoredSession = kept.value().ok_or(Unavailable::Failed)?;
     Ok(Session {

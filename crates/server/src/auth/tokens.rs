@@ -1,7 +1,7 @@
-//! Access tokens: which app a token speaks for, and until when.
+//! Access tokens: the app that a token authenticates, and its validity.
 //!
-//! A token is looked up, kept and held by its digest, so that neither the store nor the time that a look-up takes
-//! tells anything about a token that is good. The tokens that are told again are in [`stable`].
+//! A token is looked up, stored and cached by its digest, so neither the store nor the timing of a lookup reveals a
+//! valid token. Stable tokens are in [`stable`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,35 +24,33 @@ use crate::random::Randomness;
 use crate::seal::vault::{self, RecordKind, SealedChange, Vault};
 use crate::settings::AppSettings;
 
-/// How long a token that is over is remembered, so that its bearer is told that it expired.
+/// How long an expired token is remembered, so that its bearer gets 42001 and not 40001.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
-/// The tokens of all apps.
 pub(crate) struct Tokens {
-    /// Tokens from the settings, which never expire.
+    /// From the settings; they never expire.
     static_digests: HashMap<Digest, AppId>,
-    /// The digests of the apps' secrets: a token given for another secret is no longer good.
+    /// Digests of the app secrets. A token issued under another secret is invalid.
     secret_digests: HashMap<AppId, Digest>,
     cache: ReadCache<Digest, StoredToken>,
     vault: Arc<Vault>,
     random: Arc<dyn Randomness>,
-    /// Held while a token is replaced, its write included, so that of two at once one replaces the other; of two on
-    /// two nodes, the store tells one that it came too late. Only requests for tokens wait for it, and they take no
-    /// other lock.
+    /// Held while a token is replaced, its write included: of two concurrent requests, one replaces the other's
+    /// token. On two nodes, the store's compare-and-set rejects one. Only token requests wait for it, and they take
+    /// no other lock.
     rotation_lock: Mutex<()>,
 }
 
-/// A token that was given out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct StoredToken {
     appid: String,
     secret: Digest,
     good_until_ms: u64,
-    /// Whether another token came after it.
+    /// Whether a newer token replaced it.
     replaced: bool,
 }
 
-/// Which token of an app is the latest.
+/// Pointer to the newest token of an app.
 #[derive(Serialize, Deserialize)]
 struct LatestToken {
     digest: Digest,
@@ -78,7 +76,7 @@ impl Tokens {
         }
     }
 
-    /// The app that `token` speaks for: 40001 if it speaks for none, 42001 if it did once.
+    /// The app that `token` authenticates. 40001 for an invalid token, 42001 for an expired one.
     pub(crate) async fn authenticate(
         &self,
         token: &AccessToken,
@@ -101,7 +99,7 @@ impl Tokens {
         }
     }
 
-    /// Gives out a new token for `appid`; the one before it stays good for [`TOKEN_OVERLAP`].
+    /// Issues a token for `appid`. The one before stays valid for [`TOKEN_OVERLAP`].
     pub(crate) async fn issue(&self, appid: AppId, now: UnixMillis) -> Result<AccessToken, Unavailable> {
         let secret = *self.secret_digests.get(&appid).ok_or(Unavailable::Closed)?;
         let new = self.generate();
@@ -131,7 +129,7 @@ impl Tokens {
         Err(Unavailable::Busy)
     }
 
-    /// Keeps tokens with the record that names the latest of them, and holds them.
+    /// Stores tokens with the record that names the newest, and caches them.
     async fn put(
         &self,
         tokens: Vec<(Digest, StoredToken)>,
@@ -147,7 +145,7 @@ impl Tokens {
         Ok(put)
     }
 
-    /// The token that a record says is the latest.
+    /// The token that a record names as the newest.
     async fn load_latest(
         &self,
         latest: Option<&vault::VaultRecord>,
@@ -161,7 +159,7 @@ impl Tokens {
     async fn find(&self, digest: Digest) -> Result<Option<StoredToken>, Unavailable> {
         match self.cache.get(&digest) {
             Some(token) => Ok(Some(token)),
-            // Boxed, because hardly any request needs it, and all would carry its room.
+            // Boxed: few requests miss the cache, and every future would carry its size.
             None => Box::pin(self.load(digest)).await,
         }
     }

@@ -1,11 +1,11 @@
-//! The connections that are open: how many there may be, and which of them has to go when somebody new comes.
+//! Connection limiter. At the cap it evicts an idle connection for each new one.
 //!
-//! Whoever opens connections and says nothing must not keep others out. So when there are as many as there may be,
-//! one that rests is closed for each that comes: first those on which no signed call was ever answered, of them the
-//! one that has rested longest. A connection whose request is being worked on is never closed for another.
-//! What a connection does is noted in its own [`ConnectionState`], without a lock: that is on the path of every request. The
-//! lock is taken when one comes and when one goes.
-//! Why it is so: `docs/decisions/0019-connections.md`.
+//! A client that opens connections and stays silent must not keep others out. Eviction order: first the connections
+//! on which no signed call was ever answered, and among them the one idle longest. A connection with a request in
+//! flight is never evicted.
+//! Each connection records its activity in its own [`ConnectionState`] without a lock, because that is on the path of
+//! every request. The limiter's lock is taken when a connection opens and when it closes.
+//! Memory of a connection: [`Limits::connections_max`]. Reasons: `docs/decisions/0019-connections.md`.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,36 +19,35 @@ use tokio::time::{Instant, timeout};
 use super::state::ConnectionState;
 use crate::settings::Limits;
 
-/// The connections that are open.
 pub(crate) struct ConnectionLimiter {
     max: usize,
     per_address_max: Option<usize>,
     epoch: Instant,
     state: Mutex<LimiterState>,
-    /// Told when one has gone.
+    /// Signals that a connection has closed.
     released: Notify,
 }
 
 #[derive(Default)]
 struct LimiterState {
-    /// Of each that has not gone, by its number.
+    /// Open connections by id.
     connections: HashMap<u64, Arc<ConnectionState>>,
-    /// How many each address has; those that have none are not in it.
+    /// Open connections by address; an entry is never zero.
     per_address: HashMap<IpAddr, usize>,
     next_id: u64,
-    /// How many of them were told to go.
+    /// Evicted connections that have not closed yet.
     evicting: usize,
     full_logged_at: Option<Instant>,
 }
 
-/// When all connections that may be are open and none of them rests, how long until they are looked at again.
+/// Delay before the next attempt when the cap is reached and no connection is idle.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often at most the log says that there are as many as there may be.
+/// Shortest interval between two log lines about the cap.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// To find those that rest longest, all are looked at. So a part of them goes at once, and each that comes then costs
-/// a look at this many.
+/// An eviction scans all connections and evicts one in this many of the idle ones, so that each new connection costs
+/// a scan of about this many.
 const SCANNED_PER_EVICTION: usize = 64;
 
 impl ConnectionLimiter {
@@ -62,26 +61,26 @@ impl ConnectionLimiter {
         })
     }
 
-    /// A place for a connection from `address`, as soon as there is one; none if that address has as many as it may.
+    /// A permit for a connection from `address`, as soon as there is one. `None` if the address is at its limit.
     pub(crate) async fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         let address = network_prefix(address);
         loop {
             if let Some(taken) = self.try_acquire(address) {
                 return taken.ok();
             }
-            // One that finishes its request begins to rest without telling anybody.
+            // A connection that becomes idle does not signal `released`.
             let _ = timeout(RETRY_INTERVAL, self.released.notified()).await;
         }
     }
 
-    /// Takes a place, or sees to it that there will be one.
+    /// Takes a permit, or starts an eviction to free one.
     fn try_acquire(self: &Arc<Self>, address: IpAddr) -> Option<Result<ConnectionPermit, PerAddressLimit>> {
         let mut open = self.lock();
         if self
             .per_address_max
             .is_some_and(|max| open.per_address.get(&address).is_some_and(|has| *has >= max))
         {
-            tracing::debug!(%address, "a connection is closed: its address has as many as it may");
+            tracing::debug!(%address, "closing a connection: its address is at its limit");
             return Some(Err(PerAddressLimit));
         }
         if open.connections.len() >= self.max {
@@ -98,31 +97,30 @@ impl ConnectionLimiter {
         Some(Ok(ConnectionPermit { limiter: Arc::clone(self), id, address, state }))
     }
 
-    /// Resolves when all have gone. Nobody else may wait for a place meanwhile.
+    /// Resolves when all connections have closed. No other task may wait for a permit meanwhile.
     pub(crate) async fn wait_until_empty(&self) {
         while !self.lock().connections.is_empty() {
             self.released.notified().await;
         }
     }
 
-    /// Nothing that is done under the lock panics halfway.
+    /// Ignores poisoning: nothing panics halfway under the lock.
     fn lock(&self) -> MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The address has as many connections as it may.
 struct PerAddressLimit;
 
 impl LimiterState {
-    /// Tells those to go that have rested longest, those first on which no signed call was answered. The others stay
-    /// while there are new ones, which will rest in a moment.
+    /// Evicts the connections that have been idle longest, unauthenticated ones first. Authenticated ones stay while
+    /// some connections are new, because those will be idle in a moment.
     fn evict_idle(&mut self, max: usize) {
         if self.full_logged_at.is_none_or(|told| told.elapsed() >= LOG_INTERVAL) {
             self.full_logged_at = Some(Instant::now());
             tracing::warn!(
                 connections_max = max,
-                "as many connections are open as there may be: for each that comes, one that rests is closed"
+                "connection limit reached: each new connection evicts an idle one"
             );
         }
         let some_are_new = self.connections.values().any(|standing| standing.is_new());
@@ -142,7 +140,8 @@ impl LimiterState {
     }
 }
 
-/// An address as the bound on addresses counts it: of IPv6 the network, because whoever has one address there has 2^64.
+/// The address that the per-address limit counts: for IPv6 the /64 network, because one client may have 2^64
+/// addresses in it.
 fn network_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
@@ -150,7 +149,7 @@ fn network_prefix(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The place that a connection has among those that are open; dropped when it has gone.
+/// One slot of the limiter, freed on drop.
 pub(crate) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
     id: u64,
@@ -163,16 +162,16 @@ impl ConnectionPermit {
         Arc::clone(&self.state)
     }
 
-    /// Has `connection` served in a task of its own, which has this place until it ends.
+    /// Spawns the task that serves `connection` and holds this permit until it ends.
     pub(crate) fn spawn(self, connection: impl Future<Output = ()> + Send + 'static) {
         let standing = self.state();
         let task = tokio::spawn(async move {
-            // Dropped after the connection: its place is free when its socket is.
+            // Dropped after the connection: the slot is free once the socket is.
             let permit = self;
             permit.state.set_idle();
             connection.await;
         });
-        // It is set once, here.
+        // Set once, here.
         let _ = standing.task.set(task.abort_handle());
     }
 }
@@ -210,18 +209,19 @@ mod tests {
         ConnectionLimiter::new(&Limits { connections_max, connections_per_address_max, ..Limits::default() })
     }
 
-    /// A connection that stays until it is told to go. The next is a second younger.
+    /// Opens a connection that stays until it is evicted. The next one is a second younger.
     async fn open(connections: &Arc<ConnectionLimiter>) -> Arc<ConnectionState> {
         let permit = connections.acquire(ADDRESS).await.expect("the address may have another");
         let standing = permit.state();
         permit.spawn(pending());
-        // It begins to rest.
+        // It becomes idle.
         tokio::task::yield_now().await;
         advance(Duration::from_secs(1)).await;
         standing
     }
 
-    /// Where connections come faster than their tasks run, the oldest had its request in its socket and was closed.
+    /// Regression: when connections came faster than their tasks ran, the oldest was closed with its request still in
+    /// its socket.
     #[tokio::test(start_paused = true)]
     async fn new_connection_spares_new_and_authenticated() {
         let connections = limiter(2, None);
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!([proven.is_evicted(), new.is_evicted()], [false, false], "a task has not run");
         tokio::task::yield_now().await;
         assert!(connections.try_acquire(ADDRESS).is_none());
-        assert_eq!([proven.is_evicted(), new.is_evicted()], [false, true], "it rests");
+        assert_eq!([proven.is_evicted(), new.is_evicted()], [false, true], "it is idle");
     }
 
     #[tokio::test(start_paused = true)]
@@ -256,7 +256,7 @@ mod tests {
             assert_eq!(closed(), expected);
         }
         open(&connections).await;
-        assert_eq!(closed(), [true; 4], "and at last the one that has");
+        assert_eq!(closed(), [true; 4], "the authenticated one is last");
         assert_eq!(connections.lock().connections.len(), 4);
     }
 
@@ -270,7 +270,7 @@ mod tests {
         assert!(!standing.is_evicted());
         standing.mark_idle(RequestKind::SignedCall);
         connections.acquire(ADDRESS).await.unwrap();
-        assert!(standing.mark_busy().is_err(), "one that was told to go begins nothing");
+        assert!(standing.mark_busy().is_err(), "an evicted connection begins no request");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
-//! The deadline of a connection's requests, which come one after the other.
+//! Request timeout of a connection, whose requests come one after the other.
 //!
-//! They share one timer, which is set anew only when it has run out: to set one for each request costs a tenth of a
-//! whole present.
+//! The requests share one timer, which is reset only when it has fired: a timer per request costs a tenth of a whole
+//! present.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-/// How long each request of a connection may take.
+/// One timer for all requests of a connection.
 pub(crate) struct RequestTimer {
     limit: Duration,
-    /// Runs out no later than the request at hand may take. Locked while it is looked at, by the one request there is.
+    /// Fires no later than the deadline of the current request. Only that request locks it, while it polls.
     timer: Mutex<Pin<Box<Sleep>>>,
 }
 
@@ -23,14 +23,14 @@ impl RequestTimer {
         Self { limit, timer: Mutex::new(Box::pin(tokio::time::sleep(limit))) }
     }
 
-    /// What `work` comes to; nothing if it takes longer.
+    /// The output of `work`; `None` after the timeout.
     pub(crate) async fn timeout<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         let mut deadline = None;
         poll_fn(|context| {
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
             }
-            // Most requests come here once, when they begin to wait for the disk.
+            // Most requests get here once, when they begin to wait for the disk.
             let ends = *deadline.get_or_insert_with(|| Instant::now() + self.limit);
             let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
             while timer.as_mut().poll(context).is_ready() {
@@ -58,15 +58,11 @@ mod tests {
         let wait = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
         let begun = Instant::now();
         for _ in 0..4 {
-            assert_eq!(
-                deadline.timeout(pin!(wait(4))).await,
-                Some(()),
-                "none is cut short by those before it"
-            );
+            assert_eq!(deadline.timeout(pin!(wait(4))).await, Some(()), "earlier requests cut none short");
         }
         assert_eq!(deadline.timeout(pin!(ready(1))).await, Some(1));
         wait(100).await;
-        assert_eq!(deadline.timeout(pin!(wait(4))).await, Some(()), "nor by a rest");
+        assert_eq!(deadline.timeout(pin!(wait(4))).await, Some(()), "nor does an idle time");
         assert_eq!(begun.elapsed().as_secs(), 120);
         assert_eq!(deadline.timeout(pin!(pending::<()>())).await, None);
         assert_eq!(begun.elapsed().as_secs(), 125);
@@ -74,7 +70,7 @@ mod tests {
         assert_eq!(
             deadline.timeout(pin!(wait(4))).await,
             Some(()),
-            "and one that was too late changes nothing"
+            "a request that timed out changes nothing"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What one connection is doing, and what came of its last request.
+//! State of one connection: new, idle, busy or evicted, and whether it has authenticated.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,32 +7,31 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// What a connection is doing.
 pub(crate) struct ConnectionState {
-    /// When the time of connections begins.
+    /// Origin of the times in `state`.
     epoch: Instant,
-    /// Since when it rests, in milliseconds since connections began to be counted; or [`NEW`], [`BUSY`] or [`EVICTED`].
+    /// When it became idle, in milliseconds since `epoch`; or [`NEW`], [`BUSY`] or [`EVICTED`].
     state: AtomicU64,
     /// Whether a signed call was answered on it.
     pub(super) authenticated: AtomicBool,
-    /// Whether nothing was read or written since the last reply had been sent whole.
+    /// Whether the last reply was flushed and nothing was read or written since.
     reply_flushed: AtomicBool,
     pub(super) task: OnceLock<AbortHandle>,
 }
 
-/// A request of it is being worked on.
+/// A request is in flight.
 const BUSY: u64 = u64::MAX;
-/// It was told to go, and begins no request any more.
+/// The limiter evicted it. It begins no more requests.
 const EVICTED: u64 = u64::MAX - 1;
-/// Its task has not run yet, so nobody has looked at what has come on it, which may be a whole request.
+/// Its task has not run yet. Its socket may already hold a whole request.
 const NEW: u64 = u64::MAX - 2;
 
-/// What came of a request, for the standing of its connection.
+/// Kind of a request, for the eviction order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// It was a signed call and was answered.
+    /// A signed call, answered without an error.
     SignedCall,
-    /// It was refused, or anybody could have made it.
+    /// A rejected call, or a request that needs no signature.
     Other,
 }
 
@@ -47,7 +46,7 @@ impl ConnectionState {
         }
     }
 
-    /// Begins a request, unless the connection was told to go.
+    /// Begins a request. Fails once the connection is evicted.
     pub(crate) fn mark_busy(&self) -> Result<(), Evicted> {
         let begun = self
             .state
@@ -55,7 +54,7 @@ impl ConnectionState {
         begun.map(|_| ()).map_err(|_| Evicted)
     }
 
-    /// Its request has been answered; it rests until the next.
+    /// Ends a request: the connection is idle until the next.
     pub(crate) fn mark_idle(&self, kind: RequestKind) {
         if kind == RequestKind::SignedCall && !self.authenticated.load(Ordering::Relaxed) {
             self.authenticated.store(true, Ordering::Relaxed);
@@ -63,24 +62,24 @@ impl ConnectionState {
         self.set_idle();
     }
 
-    /// It was new or busy until now; meanwhile nobody else changes its state.
+    /// Called only while it is new or busy, when no other thread changes its state.
     pub(super) fn set_idle(&self) {
         self.state.store(millis_since(self.epoch), Ordering::Release);
     }
 
-    /// Something of a request was read, or something of a reply written.
+    /// A part of a request was read, or a part of a reply written.
     pub(crate) fn note_traffic(&self) {
         self.reply_flushed.store(false, Ordering::Relaxed);
     }
 
-    /// A reply was sent whole.
+    /// A whole reply was sent.
     pub(crate) fn note_flushed(&self) {
         self.reply_flushed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has rested for so long, its last reply was sent whole, and nothing has come since.
+    /// Whether it has been idle for `min_idle`, its last reply was flushed, and nothing was read since.
     ///
-    /// It is asked by the task that notes both.
+    /// Only the task that records both may call it.
     pub(crate) fn is_quiescent(&self, min_idle: Duration) -> bool {
         let now = millis_since(self.epoch);
         let rests = self
@@ -102,9 +101,9 @@ impl ConnectionState {
         self.state.load(Ordering::Acquire) == EVICTED
     }
 
-    /// Tells the connection to go, if it has rested since then; not if a request has come in meanwhile.
+    /// Evicts the connection if it has been idle since `since`. Fails if a request has come in meanwhile.
     pub(super) fn try_evict(&self, since: u64) -> bool {
-        // It is a moment old, and its task is not known yet.
+        // The connection is a moment old: its task handle is not set yet.
         let Some(task) = self.task.get() else { return false };
         let closed = self.state.compare_exchange(since, EVICTED, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if closed {
@@ -114,9 +113,9 @@ impl ConnectionState {
     }
 }
 
-/// The connection was told to go; nothing was done.
+/// The connection was evicted before the request began.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection was closed to make room for another")]
+#[error("the connection was evicted for a new one")]
 pub(crate) struct Evicted;
 
 fn millis_since(begun: Instant) -> u64 {

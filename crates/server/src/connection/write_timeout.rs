@@ -1,8 +1,8 @@
-//! A connection's stream, and a deadline for its replies: who asks and does not read is not waited for without end.
-//! It also notes when a reply was sent whole, and takes back what was read too early.
+//! Connection stream with a write timeout, for clients that do not read their replies.
+//! It also records when a whole reply was flushed, and takes back bytes that were read too early.
 //!
-//! A reply that the system takes at once, which is every reply to a client that reads, costs nothing here: the timer is
-//! made when a write has to wait.
+//! A reply that the kernel takes at once, as every reply to a client that reads, costs nothing here: the timer is
+//! created when a write has to wait.
 
 use std::io;
 use std::pin::Pin;
@@ -16,21 +16,20 @@ use tokio::time::{Sleep, sleep};
 
 use super::state::ConnectionState;
 
-/// A stream whose replies have to be taken in time.
 pub(crate) struct WriteTimeoutStream<S> {
     stream: S,
-    /// What was read and given back; read again before the stream is.
+    /// Bytes pushed back; read again before the stream.
     unread: Bytes,
     state: Arc<ConnectionState>,
-    /// Whether something was written since the last flush: hyper flushes also when it has read only.
+    /// Whether bytes were written since the last flush: hyper also flushes after a mere read.
     unflushed: bool,
     timeout: Duration,
-    /// Runs out when the reply at hand has to be gone; nothing while all has been taken at once.
+    /// Deadline of the current reply; `None` while the kernel has taken every write at once.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WriteTimeoutStream<S> {
-    /// `stream`, whose client has to take a reply `within` this time.
+    /// A client has to take each reply of `stream` within `timeout`.
     pub(crate) fn new(stream: S, state: Arc<ConnectionState>, timeout: Duration) -> Self {
         Self { stream, unread: Bytes::new(), state, unflushed: false, timeout, deadline: None }
     }
@@ -39,12 +38,11 @@ impl<S> WriteTimeoutStream<S> {
         &self.stream
     }
 
-    /// Takes back what was read and belongs to no request yet.
+    /// Pushes back bytes that belong to no request yet.
     pub(crate) fn push_back(&mut self, read: Bytes) {
         self.unread = read;
     }
 
-    /// Whether it has something that was given back.
     pub(crate) fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
@@ -84,13 +82,16 @@ impl<S: Write + Unpin> Write for WriteTimeoutStream<S> {
             Poll::Pending => {
                 let late = this.deadline.get_or_insert_with(|| Box::pin(sleep(this.timeout)));
                 ready!(late.as_mut().poll(context));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reply was not taken in time")))
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client did not read the reply in time",
+                )))
             }
         }
     }
 
-    /// All that was to be written has been: hyper asks for it when its own buffer is empty, and not before. So a client
-    /// that takes a byte now and then does not get more time.
+    /// hyper flushes when its own buffer is empty and not before, so the whole reply has been written. A client that
+    /// takes a byte now and then gets no more time.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.deadline = None;
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
@@ -121,7 +122,7 @@ mod tests {
         WriteTimeoutStream::new(TokioIo::new(stream), Arc::new(ConnectionState::new(Instant::now())), TIMEOUT)
     }
 
-    /// Writes a reply of so many bytes, as hyper does: all of it, and then a flush.
+    /// Writes a reply of `bytes` bytes as hyper does: all of it, then a flush.
     async fn write_reply(
         stream: &mut WriteTimeoutStream<impl Write + Unpin>,
         bytes: usize,

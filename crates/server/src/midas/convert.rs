@@ -1,4 +1,4 @@
-//! Wire words to bank words and back: the one place that knows both.
+//! Conversion between wire types and ledger types: the one place that knows both.
 
 use pactolus_ledger::{
     Account, AccountKey, Gift, GiftLimits, Memo, Mismatch, Order, OrderKind, PostError, Refusal as Refused,
@@ -11,7 +11,6 @@ use pactolus_types::{BillNo, Coins};
 
 use super::verify::VerifiedCall;
 
-/// The order that a present asks for.
 pub(crate) fn present(signed: &VerifiedCall<Present>) -> Order {
     let limits =
         GiftLimits { per_order: signed.app.present_max, per_day: signed.app.present_max_per_player_per_day };
@@ -23,7 +22,6 @@ pub(crate) fn present(signed: &VerifiedCall<Present>) -> Order {
     }
 }
 
-/// The order that a pay asks for.
 pub(crate) fn pay(signed: &VerifiedCall<Pay>) -> Order {
     let text = |text: &Option<pactolus_protocol::FreeText>| {
         text.as_ref().map_or("", |text| text.as_str()).to_owned()
@@ -37,7 +35,6 @@ pub(crate) fn pay(signed: &VerifiedCall<Pay>) -> Order {
     }
 }
 
-/// The order that a cancelpay asks for.
 pub(crate) fn cancel_pay(signed: &VerifiedCall<CancelPay>) -> Order {
     Order {
         account: caller_account(signed),
@@ -47,7 +44,6 @@ pub(crate) fn cancel_pay(signed: &VerifiedCall<CancelPay>) -> Order {
     }
 }
 
-/// The account that a getbalance asks about.
 pub(crate) fn account_key(signed: &VerifiedCall<GetBalance>) -> AccountKey {
     caller_account(signed)
 }
@@ -63,7 +59,6 @@ fn caller_account<C: Call>(signed: &VerifiedCall<C>) -> AccountKey {
     }
 }
 
-/// What a getbalance answers.
 pub(crate) fn balance_reply(account: &Account) -> BalanceReply {
     BalanceReply {
         balance: account.balance(),
@@ -75,12 +70,12 @@ pub(crate) fn balance_reply(account: &Account) -> BalanceReply {
     }
 }
 
-/// What the same order sent again answers.
+/// The reply to an idempotent replay.
 pub(crate) fn replay_error(bill_no: BillNo, account: &Account) -> ErrorReply {
     ErrorReply::replayed(ExistingOrder { bill_no, balance: account.balance() })
 }
 
-/// What an order that is not done answers; `amount` is the parameter that says how many coins it moves.
+/// The reply to a failed post. `amount` is the wire parameter that holds the coins.
 pub(crate) fn post_error(error: PostError, amount: Parameter) -> ErrorReply {
     match error {
         PostError::Unavailable(error) => unavailable_error(error),
@@ -124,7 +119,6 @@ pub(crate) fn post_error(error: PostError, amount: Parameter) -> ErrorReply {
     }
 }
 
-/// What a bank that cannot say answers.
 pub(crate) fn unavailable_error(error: Unavailable) -> ErrorReply {
     let detail = match error {
         Unavailable::Busy => "the bank is busy; repeat the same request",
@@ -136,7 +130,7 @@ pub(crate) fn unavailable_error(error: Unavailable) -> ErrorReply {
     ErrorReply::with_detail(ErrorCode::SystemError, detail)
 }
 
-/// The parameter of the wire for what differs; nothing if it is the call itself.
+/// The wire parameter of a mismatch; `None` if the call itself differs.
 fn mismatched_parameter(differs: Mismatch, amount: Parameter) -> Option<Parameter> {
     match differs {
         Mismatch::Player => Some(Parameter::OpenId),

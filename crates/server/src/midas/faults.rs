@@ -1,9 +1,9 @@
-//! Faults on demand: what the sandbox does wrong when it is told to, so that a back end can test what it does then.
+//! Fault injection in the sandbox, so that a back end can test its error handling.
 //!
-//! An app has a list of [`Rule`]s, kept in memory only. Which requests a rule hits follows from its seed and from how
-//! many requests it has seen, so that a test that failed once fails again.
-//! The live environment never does any of it: rules are asked about a [`SandboxCall`], and no live path makes one.
-//! Read `midas/faults/inject.rs` next: where the faults happen. How to use them: `docs/operating/faults.md`.
+//! Each app has a list of [`Rule`]s, kept in memory only. The hits of a rule follow from its seed and its count of
+//! requests, so that a failed test fails again.
+//! Invariant: the live environment has no faults. Rules match a [`SandboxCall`], and no live path makes one.
+//! Read next: `midas/faults/inject.rs`. Usage: `docs/operating/faults.md`.
 
 pub(crate) mod inject;
 
@@ -18,19 +18,18 @@ use pactolus_types::{AppId, Environment};
 
 use crate::random::splitmix64;
 
-/// The most rules of an app: each of its sandbox calls looks at them all.
+/// Rules per app: each of its sandbox calls scans them all.
 pub(crate) const RULES_MAX: usize = 32;
 
-/// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The call is not done, and answered with this code.
+    /// Answers with this code without running the call.
     Answer(ErrorCode),
-    /// The call is done, and its reply held back.
+    /// Runs the call and delays its reply.
     Delay(Duration),
-    /// The connection is closed, and the call is not done.
+    /// Closes the connection without running the call.
     CloseBefore,
-    /// The call is done, and the connection closed in place of the reply.
+    /// Runs the call and closes the connection instead of replying.
     CloseAfter,
 }
 
@@ -45,31 +44,31 @@ impl fmt::Display for Fault {
     }
 }
 
-/// When something goes wrong.
+/// When a fault is injected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
-    /// For which call; for any where there is none.
+    /// `None` matches every call.
     pub(crate) call: Option<CallKind>,
     pub(crate) fault: Fault,
-    /// For one in how many requests, on average.
+    /// Hits one in this many requests, on average.
     pub(crate) one_in: NonZeroU64,
-    /// Which of them.
+    /// Selects the requests that are hit.
     pub(crate) seed: u64,
-    /// How often at most.
+    /// Most hits; `None` is unlimited.
     pub(crate) times: Option<NonZeroU64>,
 }
 
-/// A rule, and what it has done since it was set.
+/// A rule and its counters since it was set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ActiveRule {
     pub(crate) rule: Rule,
-    /// How many requests of its call came in, whether another rule hit them or not.
+    /// Requests of its call, whether another rule hit them or not.
     requests: u64,
     pub(crate) hits: u64,
 }
 
 impl ActiveRule {
-    /// Looks at the next request; says whether the rule would hit it.
+    /// Counts a request. Returns whether the rule would hit it.
     fn observe(&mut self, call: SandboxCall) -> bool {
         if self.rule.call.is_some_and(|kind| kind != call.0) {
             return false;
@@ -80,12 +79,12 @@ impl ActiveRule {
     }
 }
 
-/// A call of the sandbox.
+/// Witness that a call is of the sandbox.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SandboxCall(CallKind);
 
 impl SandboxCall {
-    /// The call of a path; none if it is a live one.
+    /// `None` for a live path.
     pub(crate) fn from_path(path: CallPath) -> Option<Self> {
         match path.environment {
             Environment::Sandbox => Some(Self(path.kind)),
@@ -94,7 +93,6 @@ impl SandboxCall {
     }
 }
 
-/// The rules of all apps.
 pub(crate) struct FaultRules(HashMap<AppId, Mutex<Vec<ActiveRule>>>);
 
 impl FaultRules {
@@ -102,23 +100,22 @@ impl FaultRules {
         Self(apps.map(|appid| (appid, Mutex::default())).collect())
     }
 
-    /// Replaces the rules of an app, and begins to count anew.
+    /// Replaces the rules of an app and resets their counters.
     pub(crate) fn set(&self, appid: AppId, rules: impl IntoIterator<Item = Rule>) {
         if let Some(mut armed) = self.lock(appid) {
             *armed = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
         }
     }
 
-    /// The rules of an app.
     pub(crate) fn get(&self, appid: AppId) -> Vec<ActiveRule> {
         self.lock(appid).map_or_else(Vec::new, |armed| armed.clone())
     }
 
-    /// What goes wrong with a request: what the first rule says that hits it.
+    /// The fault of the first rule that hits a request.
     fn pick(&self, appid: AppId, call: SandboxCall) -> Option<Fault> {
         let mut armed = self.lock(appid)?;
         let mut first = None;
-        // Every rule sees every request of its call, so that none depends on those before it.
+        // Every rule counts every request of its call, so that none depends on the rules before it.
         for (index, rule) in armed.iter_mut().enumerate() {
             if rule.observe(call) && first.is_none() {
                 first = Some(index);
@@ -129,8 +126,8 @@ impl FaultRules {
         Some(rule.rule.fault)
     }
 
-    /// The lock is held while rules are counted or copied, never while anything is awaited.
+    /// Held while rules are counted or copied, never across an await.
     fn lock(&self, appid: AppId) -> Option<MutexGuard<'_, Vec<ActiveRule>>> {
-        self.0.get(&appid).map(|armed| armed.lock().expect("nothing panics while it holds rules"))
+        self.0.get(&appid).map(|armed| armed.lock().expect("nothing panics while it holds the lock"))
     }
 }

@@ -1,7 +1,8 @@
-//! The checks of the Midas calls: from a request to a call that is to be carried out.
+//! Verification of the Midas calls.
 //!
 //! The order of checks is a part of the contract (`docs/protocol.md`): method, token, the app's rate, body,
-//! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Whoever holds a [`VerifiedCall`] call holds one that passed them all.
+//! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Invariant: a [`VerifiedCall`] has passed them
+//! all.
 
 use std::sync::Arc;
 
@@ -15,17 +16,14 @@ use crate::rejections::rejection::RequestTrace;
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
-/// A call that passed every check.
 pub(crate) struct VerifiedCall<C> {
     pub(crate) call: C,
     pub(crate) environment: Environment,
     pub(crate) app: Arc<AppSettings>,
-    /// When it came in.
     pub(crate) received_at: UnixMillis,
 }
 
 impl<C: Call> VerifiedCall<C> {
-    /// The call of a request, if it passes.
     pub(super) async fn verify<B: RequestBody>(
         bank: &AppState,
         incoming: IncomingCall<'_, B>,
@@ -47,7 +45,6 @@ impl<C: Call> VerifiedCall<C> {
     }
 }
 
-/// The call in a body, once everything about it is right.
 async fn verify_body<C: Call>(
     bank: &AppState,
     app: &AppSettings,
@@ -72,7 +69,7 @@ async fn verify_body<C: Call>(
         return Err(ErrorReply::with_detail(ErrorCode::NoPrivilege, "offer_id is not the offer of this app"));
     }
     unverified.verify_sig(app.midas_key(environment), app.dialects)?;
-    // Not before: nobody who cannot sign is to use up what a player may do.
+    // After `sig`: a caller who cannot sign must not use up the player's rate.
     bank.rate_limiter.check_player(app, environment, caller.openid, now)?;
     if unverified.needs_session() {
         let session = bank.sessions.get(app.appid, caller.openid, now).await?;

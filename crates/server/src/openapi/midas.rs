@@ -12,7 +12,6 @@ use super::operation::{Operation, Schemas};
 use super::reply_schema;
 use crate::operator::field::TextValue;
 
-/// The eight of them.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let refusal = schemas.register("Refusal".to_owned(), reply_schema::error());
     CallPath::all()
@@ -38,7 +37,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         .collect()
 }
 
-/// A body: the call's parameters, and the proofs that travel with them. Fields of other names are passed over.
+/// A body: the call's parameters and its signatures. Unknown fields are ignored.
 fn body_schema(kind: CallKind) -> Value {
     let proofs = [(Parameter::Sig, Presence::Required), (Parameter::MpSig, Presence::Optional)];
     let parameters: Vec<_> = kind.parameters().chain(proofs).collect();
@@ -58,7 +57,7 @@ fn body_schema(kind: CallKind) -> Value {
     json!({ "type": "object", "properties": fields, "required": needed })
 }
 
-/// The forms in which a parameter may be sent.
+/// The JSON forms that a parameter accepts.
 fn parameter_schema(parameter: Parameter) -> Value {
     let digits = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     match parameter.form() {
@@ -70,7 +69,6 @@ fn parameter_schema(parameter: Parameter) -> Value {
     }
 }
 
-/// The values that a parameter may have.
 fn value_schema(parameter: Parameter) -> Value {
     let text = |schema: schemars::Schema| schema.to_value();
     match parameter {
@@ -97,17 +95,15 @@ fn parameter_description(parameter: Parameter) -> &'static str {
         Parameter::AccessToken => "The app's access token.",
         Parameter::Amt => "The coins to take.",
         Parameter::AppId => "The mini game.",
-        Parameter::AppRemark => "What the caller notes with the order.",
-        Parameter::BillNo => {
-            "The order's number: one number makes one order, for ever, per app and environment."
-        }
+        Parameter::AppRemark => "A note of the caller on the order.",
+        Parameter::BillNo => "The idempotency key: one number, one order, for ever, per app and environment.",
         Parameter::MpSig => {
-            "The signature by the player's session key; whether it is needed is the app's setting."
+            "The signature by the player's session key; the app's settings say whether it is required."
         }
         Parameter::OfferId => "The app's coin, as the platform assigned it.",
         Parameter::OpenId => "The player.",
         Parameter::PayItem => "The item bought, as the caller notes it.",
-        Parameter::Pf => "The platform: `android`, and what else the app allows.",
+        Parameter::Pf => "The platform: `android`, or another that the app allows.",
         Parameter::PresentCounts => "The coins to give.",
         Parameter::Sig => "The signature by the app's Midas key.",
         Parameter::Ts => "Seconds since 1970 by the caller's clock.",
@@ -119,13 +115,13 @@ fn parameter_description(parameter: Parameter) -> &'static str {
 fn summary(kind: CallKind) -> &'static str {
     match kind {
         CallKind::Present => "Give coins to a player",
-        CallKind::GetBalance => "What a player has",
+        CallKind::GetBalance => "Show a player's balance",
         CallKind::Pay => "Take coins from a player",
-        CallKind::CancelPay => "Give back what a pay took",
+        CallKind::CancelPay => "Cancel a pay and return its coins",
     }
 }
 
-/// A reply of a call that is done.
+/// A successful reply.
 fn sample_reply(kind: CallKind) -> Vec<u8> {
     let bill_no = reply_schema::BILL_NO.parse().expect("it keeps the rule of bill numbers");
     let coins = Coins::ZERO;

@@ -1,7 +1,7 @@
-//! How an operation of the operator API describes itself: by its handler's own parameters and answer.
+//! How an operator endpoint describes itself: by its handler's own parameter and reply types.
 //!
-//! A parameter of a handler is a [`HandlerArg`], what it answers an [`HandlerReply`]; [`operator`] puts them together, with the
-//! problems that follow from them.
+//! A parameter of a handler is a [`HandlerArg`], its reply a [`HandlerReply`]. [`describe_handler`] puts them
+//! together, with the problem responses that follow from them.
 
 use std::future::Future;
 
@@ -13,15 +13,15 @@ use serde_json::{Map, Value, json};
 use crate::operator::extract::{JsonBody, JsonList, Path, Query};
 use crate::operator::problem::{Problem, ProblemDetails};
 
-/// A method of a path, as the document tells of it.
+/// One method of one path.
 pub(crate) struct Operation {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
     pub(super) object: Value,
 }
 
-/// The schemas that operations name, those of requests and those of answers apart: what may be left out of a
-/// request need not be missing from an answer.
+/// Named schemas, apart for requests and responses: a field that is optional in a request may always be present in a
+/// response.
 pub(crate) struct Schemas {
     requests: SchemaGenerator,
     responses: SchemaGenerator,
@@ -45,14 +45,14 @@ impl Schemas {
         self.responses.subschema_for::<T>()
     }
 
-    /// Names a schema that no type describes; what stands for it elsewhere.
+    /// Names a schema that no type describes. Returns a reference to it.
     pub(super) fn register(&mut self, name: String, schema: Value) -> Value {
         let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
         self.named.insert(name, schema);
         reference
     }
 
-    /// All of them by their names.
+    /// All schemas by name.
     pub(super) fn components(mut self) -> Map<String, Value> {
         let mut components = self.named;
         for (name, schema) in
@@ -61,14 +61,13 @@ impl Schemas {
             let earlier = components.insert(name.clone(), schema);
             assert!(
                 earlier.is_none_or(|earlier| earlier == components[&name]),
-                "two types are called {name}"
+                "two schemas have the name {name}"
             );
         }
         components
     }
 }
 
-/// The operation of a handler of the operator API.
 pub(super) fn describe_handler<P, H: Handler<P>>(
     schemas: &mut Schemas,
     method: &'static str,
@@ -88,12 +87,12 @@ pub(super) fn describe_handler<P, H: Handler<P>>(
     operation.with_problem(schemas, 401, "The operator's token is missing or wrong.").with_problem(
         schemas,
         503,
-        "The bank cannot say now; the same request may be sent again.",
+        "The bank is unavailable; the same request may be sent again.",
     )
 }
 
 impl Operation {
-    /// The same, with a problem that it may answer.
+    /// Adds a problem response.
     pub(super) fn with_problem(mut self, schemas: &mut Schemas, status: u16, when: &str) -> Self {
         self.add_problem(schemas, status, when);
         self
@@ -107,14 +106,13 @@ impl Operation {
         });
     }
 
-    /// An answer of type `T`.
     pub(crate) fn add_response<T: JsonSchema>(&mut self, schemas: &mut Schemas, status: u16, when: &str) {
         let schema = schemas.response_schema::<T>();
         self.object["responses"][status.to_string()] =
             json!({ "description": when, "content": { "application/json": { "schema": schema } } });
     }
 
-    /// The fields of `T` as parameters, `place` saying of what.
+    /// Adds the fields of `T` as parameters in `place`: `path` or `query`.
     fn add_parameters<T: JsonSchema>(&mut self, schemas: &mut Schemas, place: &str) {
         let Value::Object(mut object) = T::json_schema(&mut schemas.requests).to_value() else { return };
         let needed = object.remove("required").unwrap_or_default();
@@ -132,12 +130,11 @@ impl Operation {
     }
 
     fn add_parse_problems(&mut self, schemas: &mut Schemas) {
-        self.add_problem(schemas, 400, "The request cannot be read.");
+        self.add_problem(schemas, 400, "The request cannot be parsed.");
         self.add_problem(schemas, 422, "A field is missing, unknown or wrong; the problem says which.");
     }
 }
 
-/// A parameter of a handler.
 pub(super) trait HandlerArg {
     fn describe(operation: &mut Operation, schemas: &mut Schemas);
 }
@@ -150,7 +147,7 @@ impl<T: JsonSchema> HandlerArg for Path<T> {
     fn describe(operation: &mut Operation, schemas: &mut Schemas) {
         operation.add_parameters::<T>(schemas, "path");
         operation.add_parse_problems(schemas);
-        operation.add_problem(schemas, 404, "There is no such thing.");
+        operation.add_problem(schemas, 404, "The resource does not exist.");
     }
 }
 
@@ -180,7 +177,7 @@ impl<T: JsonSchema, const MAX: usize> HandlerArg for JsonList<T, MAX> {
     }
 }
 
-/// What a handler answers when nothing is wrong.
+/// The success response of a handler.
 pub(crate) trait HandlerReply {
     fn describe(operation: &mut Operation, schemas: &mut Schemas);
 }
@@ -191,7 +188,6 @@ impl<T: JsonSchema> HandlerReply for axum::Json<T> {
     }
 }
 
-/// A handler of the operator API.
 pub(super) trait Handler<Parts> {
     fn describe(self, operation: &mut Operation, schemas: &mut Schemas);
 }

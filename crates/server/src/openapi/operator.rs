@@ -1,4 +1,4 @@
-//! The operations of the operator API, one for each of its routes: what a handler takes and answers it says itself.
+//! The operations of the operator API, one per route. Each handler's types describe its parameters and its reply.
 
 use super::operation::{HandlerReply, Operation, Schemas, describe_handler};
 use crate::operator::{accounts, clock, codes, faults, orders, rejections, sessions, statement, totals};
@@ -21,33 +21,36 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             schemas,
             "put",
             SESSION,
-            "Log a player in, in place of any login before",
+            "Store a player's session in place of the current one",
             sessions::put,
         ),
-        describe_handler(schemas, "post", CODE, "A code that logs a player in, once", codes::post)
-            .with_problem(schemas, 409, "The app is set to take any code."),
-        describe_handler(schemas, "get", ACCOUNTS, "What a player has", accounts::get),
-        describe_handler(schemas, "post", ORDERS, "Top up or give, once for each bill number", orders::post)
+        describe_handler(schemas, "post", CODE, "Issue a one-time login code", codes::post).with_problem(
+            schemas,
+            409,
+            "The app's login mode is `open`: it accepts any code.",
+        ),
+        describe_handler(schemas, "get", ACCOUNTS, "Show an account", accounts::get),
+        describe_handler(schemas, "post", ORDERS, "Top up or give coins, once per bill number", orders::post)
             .with_problem(
                 schemas,
                 409,
-                "The bill number made another order; the problem names the field that differs.",
+                "The bill number belongs to another order; the problem names the field that differs.",
             ),
-        describe_handler(schemas, "get", ORDER, "What a bill number made", orders::get),
-        describe_handler(schemas, "get", STATEMENT, "A player's orders, newest first", statement::get),
-        describe_handler(schemas, "get", TOTALS, "What the orders of some days sum up to", totals::get),
-        describe_handler(schemas, "get", FAULTS, "What goes wrong on purpose in the sandbox", faults::get),
+        describe_handler(schemas, "get", ORDER, "Show the order recorded under a bill number", orders::get),
+        describe_handler(schemas, "get", STATEMENT, "List a player's orders, newest first", statement::get),
+        describe_handler(schemas, "get", TOTALS, "Sum up the orders of a range of days", totals::get),
+        describe_handler(schemas, "get", FAULTS, "List the fault rules of the sandbox", faults::get),
+        describe_handler(schemas, "put", FAULTS, "Replace the fault rules of the sandbox", faults::put),
         describe_handler(
             schemas,
-            "put",
-            FAULTS,
-            "Let things go wrong on purpose in the sandbox",
-            faults::put,
+            "get",
+            REJECTIONS,
+            "List the newest rejections of Midas calls",
+            rejections::list,
         ),
-        describe_handler(schemas, "get", REJECTIONS, "The newest refusals of Midas calls", rejections::list),
-        describe_handler(schemas, "get", REJECTION, "Why a Midas call was refused", rejections::get),
-        describe_handler(schemas, "get", CLOCK, "What the bank's clock says", clock::get),
-        describe_handler(schemas, "post", CLOCK, "Turn the clock", clock::post).with_problem(
+        describe_handler(schemas, "get", REJECTION, "Explain a rejection", rejections::get),
+        describe_handler(schemas, "get", CLOCK, "Show the bank's clock", clock::get),
+        describe_handler(schemas, "post", CLOCK, "Set the manual clock", clock::post).with_problem(
             schemas,
             409,
             "The bank runs on the system's clock.",

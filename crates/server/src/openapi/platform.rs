@@ -1,6 +1,7 @@
-//! What is around the Midas calls: tokens and logins, health, and the document itself.
+//! The endpoints around the Midas calls: tokens and logins, health, and the document itself.
 //!
-//! The queries are listed here by hand, because they are read one by one; the answers are what the protocol writes.
+//! Queries are listed by hand, because handlers read them parameter by parameter. Replies come from the protocol's
+//! encoder.
 
 use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH};
 use pactolus_protocol::reply::ok_json;
@@ -13,7 +14,7 @@ use super::operation::{Operation, Schemas};
 use super::reply_schema;
 use crate::operator::field::TextValue as _;
 
-/// A parameter that must be there: its name, what it is, and its values.
+/// A required parameter: name, description, schema.
 type RequiredParam = (&'static str, &'static str, Value);
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
@@ -25,25 +26,25 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         [token, login, checked].map(|done| reply_schema::responses(&done, &refusal));
 
     let mut code = credentials(GrantType::AuthorizationCode);
-    code.push(("js_code", "What the player's login gave.", text()));
+    code.push(("js_code", "The login code of the player.", text()));
     let check = vec![
         ("access_token", "The app's access token.", text()),
         ("openid", "The player.", OpenId::schema().to_value()),
         ("signature", "HMAC-SHA256 of the empty text by the player's session key, in hex.", text()),
-        ("sig_method", "How the signature was made.", json!({ "const": "hmac_sha256" })),
+        ("sig_method", "The signature method.", json!({ "const": "hmac_sha256" })),
     ];
     vec![
         get_operation(
             TOKEN_PATH,
-            "An access token; the one before stays good for a while",
+            "Issue an access token; the one before stays valid for a while",
             credentials(GrantType::ClientCredential),
             &token,
         ),
         stable_token(&token),
         get_operation(LOGIN_PATH, "Log a player in by a code", code, &login),
-        get_operation(CHECK_SESSION_PATH, "Whether a session key is the player's", check, &checked),
+        get_operation(CHECK_SESSION_PATH, "Check a player's session key", check, &checked),
         health("/healthz", "Whether the process answers", &["200"]),
-        health("/readyz", "Whether the bank takes orders; where it does not, why", &["200", "503"]),
+        health("/readyz", "Whether the bank takes orders; if not, the reason", &["200", "503"]),
         document(),
     ]
 }
@@ -54,9 +55,9 @@ fn text() -> Value {
 
 fn credentials(wanted: GrantType) -> Vec<RequiredParam> {
     vec![
-        ("grant_type", "What is asked for.", json!({ "const": wanted.to_string() })),
+        ("grant_type", "The grant type.", json!({ "const": wanted.to_string() })),
         ("appid", "The mini game.", AppId::schema().to_value()),
-        ("secret", "Its secret.", text()),
+        ("secret", "The app secret.", text()),
     ]
 }
 
@@ -83,13 +84,13 @@ fn stable_token(responses: &Value) -> Operation {
     }
     let refresh = json!({
         "type": ["boolean", "null"],
-        "description": "Whether the token is to be replaced at once, instead of once it is over.",
+        "description": "Whether to replace the token at once, before it expires.",
     });
     fields.insert("force_refresh".to_owned(), refresh);
     let body = json!({ "type": "object", "properties": fields, "required": names });
     let object = json!({
         "tags": ["platform"],
-        "summary": "The access token that stays the same while it lives",
+        "summary": "The stable access token: the same until it expires",
         "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
         "responses": responses,
     });

@@ -1,21 +1,21 @@
-//! Schemas of what the protocol writes, read from what it writes.
+//! Reply schemas, inferred from encoded sample replies.
 
 use pactolus_protocol::reply::error_to_json;
 use pactolus_protocol::{ErrorCode, ErrorReply, ExistingOrder, Rid};
 use pactolus_types::Coins;
 use serde_json::{Map, Value, json};
 
-/// A bill number that keeps the rule.
+/// A valid bill number.
 pub(super) const BILL_NO: &str = "BillNo_123";
 
-/// The schema of a reply like this one: the same fields with values of the same types.
+/// The schema of a sample reply: the same fields, with values of the same types.
 pub(super) fn infer(reply: &[u8]) -> Value {
     let fields = field_schemas(reply);
     let needed: Vec<_> = fields.keys().cloned().collect();
     object_schema(&fields, &needed)
 }
 
-/// A refusal: any code, with or without an order that exists.
+/// An error reply: any errcode, with or without an existing order.
 pub(super) fn error() -> Value {
     let existing = ExistingOrder {
         bill_no: BILL_NO.parse().expect("it keeps the rule of bill numbers"),
@@ -32,15 +32,15 @@ pub(super) fn error() -> Value {
     fields["errmsg"] = json!({
         "type": "string",
         "pattern": " rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$",
-        "description": "The words of the code, what else there is to say, and the id of the request.",
+        "description": "The words of the code, a detail, and the request id.",
     });
     object_schema(&fields, &needed)
 }
 
-/// Every answer of a wire path has status 200; one of `done` and a refusal is its body.
+/// A wire path always answers with status 200. The body is `done` or an error reply.
 pub(super) fn responses(done: &Value, refusal: &Value) -> Value {
     json!({ "200": {
-        "description": "Done, or refused with an `errcode` that is not 0.",
+        "description": "Success, or an error with an `errcode` other than 0.",
         "content": { "application/json": { "schema": { "oneOf": [done, refusal] } } },
     } })
 }

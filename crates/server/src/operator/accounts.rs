@@ -1,4 +1,4 @@
-//! Players' accounts.
+//! Account endpoint.
 
 use std::sync::Arc;
 
@@ -16,13 +16,12 @@ use super::{AppPath, find_app};
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
-/// Which account of an app.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountQuery {
     env: TextParam<Environment>,
     openid: TextParam<OpenId>,
-    /// Where it is not given, the zone of games without zones.
+    /// Defaults to `1`, the zone of games without zones.
     #[serde(default = "default_zone")]
     zone_id: TextParam<ZoneId>,
 }
@@ -31,7 +30,6 @@ pub(super) fn default_zone() -> TextParam<ZoneId> {
     "1".into()
 }
 
-/// The account of an app that a request names.
 pub(super) fn account_key(
     app: &AppSettings,
     env: &TextParam<Environment>,
@@ -47,7 +45,7 @@ pub(super) fn account_key(
     })
 }
 
-/// An account with all its sums.
+/// An account and its sums.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AccountDetails {
     appid: AsText<AppId>,
@@ -63,19 +61,19 @@ pub(crate) struct AccountDetails {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Sums")]
 pub(crate) struct AccountSums {
-    /// All coins: the paid and the gifted part.
+    /// All coins: paid and gifted.
     balance: u64,
-    /// The part of the balance that was topped up.
+    /// Topped-up part of the balance.
     paid: u64,
-    /// The part of the balance that was given.
+    /// Gifted part of the balance.
     gifted: u64,
     /// Coins ever topped up.
     saved: u64,
     /// Coins ever given.
     presented: u64,
-    /// Coins spent and not given back.
+    /// Coins spent and not returned by a cancel.
     spent: u64,
-    /// How many orders it has.
+    /// Number of orders.
     orders: u64,
 }
 
@@ -93,7 +91,7 @@ impl From<&Account> for AccountSums {
     }
 }
 
-/// Tells what a player has; a player without orders has an empty account.
+/// A player without orders has an empty account.
 pub(crate) async fn get(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<AppPath>,

@@ -1,4 +1,4 @@
-//! The bank's clock, which can be turned where the bank was started for that.
+//! Clock endpoints. Only a manual clock can be set.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use super::problem::Problem;
 use crate::clock::{ClockChange, ManualClock};
 use crate::state::AppState;
 
-/// How to turn the clock: one of the two.
+/// A change of the clock: exactly one of the two fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AskedTurn")]
 pub(crate) struct ClockUpdate {
-    /// By so many seconds; back, if it is negative.
+    /// Seconds to add; negative to set the clock back.
     advance_s: Option<i64>,
-    /// To this moment, in milliseconds since 1970.
+    /// The new time, in milliseconds since 1970.
     #[schemars(range(max = ManualClock::MAX.get()))]
     now_ms: Option<u64>,
 }
 
-/// What the clock says.
+/// The bank's clock.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ClockDetails {
     clock: ClockKind,
@@ -36,25 +36,23 @@ pub(crate) struct ClockDetails {
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "ClockKind")]
 enum ClockKind {
-    /// The machine's, which goes by itself.
+    /// The system clock.
     System,
-    /// One that stands still until it is turned.
+    /// A clock that changes only on request.
     Manual,
 }
 
-/// Tells the time.
 pub(crate) async fn get(State(bank): State<Arc<AppState>>) -> Result<axum::Json<ClockDetails>, Problem> {
     let clock = if bank.manual_clock().is_some() { ClockKind::Manual } else { ClockKind::System };
     Ok(axum::Json(ClockDetails { clock, now_ms: bank.now().get() }))
 }
 
-/// Turns the clock.
 pub(crate) async fn post(
     State(bank): State<Arc<AppState>>,
     JsonBody(update): JsonBody<ClockUpdate>,
 ) -> Result<axum::Json<ClockDetails>, Problem> {
     let clock = bank.manual_clock().ok_or_else(|| {
-        Problem::not_configured("this bank runs on the system's clock; `pactolus serve --clock manual` starts one whose clock can be turned")
+        Problem::not_configured("this bank runs on the system's clock; start it with `pactolus serve --clock manual` to set its clock")
     })?;
     let (field, change) = match (update.advance_s, update.now_ms) {
         (Some(seconds), None) => ("advance_s", ClockChange::AdvanceSeconds(seconds)),
@@ -64,6 +62,6 @@ pub(crate) async fn post(
         }
     };
     let now = clock.apply(change).map_err(|error| Problem::invalid(field, error))?;
-    tracing::warn!(now_ms = now.get(), "the clock was turned");
+    tracing::warn!(now_ms = now.get(), "manual clock set");
     Ok(axum::Json(ClockDetails { clock: ClockKind::Manual, now_ms: now.get() }))
 }

@@ -1,4 +1,4 @@
-//! One-time login codes, for apps whose players log in as the operator says.
+//! Endpoint for one-time login codes, for apps in login mode `push`.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use super::{PlayerPath, find_app};
 use crate::settings::LoginMode;
 use crate::state::AppState;
 
-/// A code to log in with, once.
+/// A one-time login code.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct NewCode {
-    /// What `/sns/jscode2session` takes.
+    /// The `js_code` of `/sns/jscode2session`.
     js_code: String,
-    /// In seconds from now.
+    /// Lifetime in seconds.
     expires_in: u64,
 }
 
-/// Gives out a code that logs a player in.
+/// 409 for an app in login mode `open`.
 pub(crate) async fn post(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<PlayerPath>,

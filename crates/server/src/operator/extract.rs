@@ -1,6 +1,6 @@
-//! What a request of the operator API holds, read so that whatever is wrong with it is told as a problem.
+//! Extractors of the operator API. They answer every malformed request with a problem.
 //!
-//! 400: it cannot be read at all. 422: it can, and a field is missing, unknown or wrong; the problem says which.
+//! 400: the request cannot be parsed. 422: a field is missing, unknown or wrong; the problem says which.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -10,16 +10,13 @@ use serde_json::value::RawValue;
 
 use super::problem::Problem;
 
-/// The variables of a path.
 pub(crate) struct Path<T>(pub(crate) T);
 
-/// The parameters of a query.
 pub(crate) struct Query<T>(pub(crate) T);
 
-/// A body.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-/// A body that is a list of at most `MAX` objects.
+/// A JSON list of at most `MAX` objects.
 pub(crate) struct JsonList<T, const MAX: usize>(pub(crate) Vec<T>);
 
 impl<T: DeserializeOwned + Send, S: Sync + Send> FromRequestParts<S> for Path<T> {
@@ -37,7 +34,7 @@ impl<T: DeserializeOwned, S: Sync + Send> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
-        // Any text is a query, so all that can be wrong is a field.
+        // Any text is a valid query, so only a field can be wrong.
         query
             .map(|axum::extract::Query(query)| Self(query))
             .map_err(|error| Problem::unprocessable(error.body_text()))
@@ -82,9 +79,9 @@ impl<T: DeserializeOwned, const MAX: usize, S: Sync + Send> FromRequest<S> for J
     }
 }
 
-/// What a JSON object holds, or what is wrong with it; nothing if it is another value.
+/// Parses a JSON object. The error is `None` if the value is not an object.
 ///
-/// A list of a struct's fields in their order would be taken for the struct.
+/// serde alone would also take a list of a struct's fields in their order.
 fn parse_object<T: DeserializeOwned>(value: &RawValue) -> Result<T, Option<String>> {
     if !value.get().starts_with('{') {
         return Err(None);

@@ -1,4 +1,4 @@
-//! The faults of an app's sandbox: which rules it has, and how often each has hit.
+//! Endpoints for the fault rules of an app's sandbox and their hits.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use super::{AppPath, find_app};
 use crate::midas::faults::{ActiveRule, Fault, RULES_MAX, Rule};
 use crate::state::AppState;
 
-/// When something is to go wrong. Of an app's rules that hit a request, the first counts.
+/// A fault rule. Of the rules that hit a request, the first applies.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRule {
     call: CallFilter,
     fault: FaultDetails,
-    /// For one in how many requests, on average; without it, for every one.
+    /// Hits one in this many requests, on average; every one by default.
     #[serde(default = "default_one_in")]
     one_in: NonZeroU64,
-    /// Which of the requests: the same seed hits the same ones.
+    /// Selects the requests: the same seed hits the same ones.
     #[serde(default)]
     seed: u64,
-    /// How often at most; without it, as often as it comes to that.
+    /// Most hits; unlimited by default.
     #[serde(default)]
     times: Option<NonZeroU64>,
 }
@@ -36,7 +36,7 @@ fn default_one_in() -> NonZeroU64 {
     NonZeroU64::MIN
 }
 
-/// A rule, and what it has done since it was set.
+/// A fault rule and its hits since it was set.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RuleDetails {
     call: CallFilter,
@@ -44,11 +44,11 @@ pub(crate) struct RuleDetails {
     one_in: NonZeroU64,
     seed: u64,
     times: Option<NonZeroU64>,
-    /// How many requests it has hit.
+    /// Number of requests that it has hit.
     hits: u64,
 }
 
-/// The calls that a rule is for.
+/// The calls that a rule matches.
 #[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "Calls")]
@@ -60,27 +60,26 @@ enum CallFilter {
     Any,
 }
 
-/// What goes wrong.
+/// The fault to inject.
 #[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum FaultDetails {
-    /// The call is not done, and answered with this errcode.
+    /// Answers with this errcode without running the call.
     Answer(FaultCode),
-    /// The call is done, and its reply held back for so many milliseconds.
+    /// Runs the call and delays its reply by this many milliseconds.
     DelayMs(DelayMs),
-    /// The connection is closed without a reply, and the call is not done.
+    /// Closes the connection without a reply and without running the call.
     CloseBefore,
-    /// The call is done, and the connection closed without a reply.
+    /// Runs the call and closes the connection without a reply.
     CloseAfter,
 }
 
-/// The errcode of a fault.
 #[derive(Clone, Copy, Deserialize, Serialize)]
 #[serde(try_from = "i32", into = "i32")]
 struct FaultCode(ErrorCode);
 
 impl FaultCode {
-    /// What a back end meets in life without having done anything wrong.
+    /// Errors that a correct back end also meets in production.
     const ALL: [ErrorCode; 5] = [
         ErrorCode::SystemError,
         ErrorCode::InvalidCredential,
@@ -121,13 +120,13 @@ impl JsonSchema for FaultCode {
     }
 }
 
-/// How long a reply is held back.
+/// Delay of a reply, in milliseconds.
 #[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "u64", into = "u64")]
 struct DelayMs(#[schemars(range(max = DelayMs::MAX))] u64);
 
 impl DelayMs {
-    /// A minute: longer than back ends wait.
+    /// One minute: longer than back ends wait.
     const MAX: u64 = 60_000;
 }
 
@@ -148,7 +147,6 @@ impl From<DelayMs> for u64 {
     }
 }
 
-/// Tells the rules.
 pub(crate) async fn get(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<AppPath>,
@@ -157,14 +155,13 @@ pub(crate) async fn get(
     Ok(axum::Json(bank.fault_rules.get(app.appid).iter().map(RuleDetails::from).collect()))
 }
 
-/// Replaces the rules.
 pub(crate) async fn put(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<AppPath>,
     JsonList(rules): JsonList<NewRule, RULES_MAX>,
 ) -> Result<axum::Json<Vec<RuleDetails>>, Problem> {
     let app = find_app(&bank, path.appid.as_str())?;
-    tracing::warn!(appid = %app.appid, rules = rules.len(), "the faults of the sandbox were set");
+    tracing::warn!(appid = %app.appid, rules = rules.len(), "fault rules of the sandbox replaced");
     bank.fault_rules.set(app.appid, rules.into_iter().map(Rule::from));
     Ok(axum::Json(bank.fault_rules.get(app.appid).iter().map(RuleDetails::from).collect()))
 }

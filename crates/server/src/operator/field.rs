@@ -1,7 +1,7 @@
-//! Texts of the operator API that stand for nouns, and what the document says of each.
+//! Text fields of the operator API that hold domain types, and their schemas.
 //!
-//! A text that is asked with is read by [`TextParam::parse`], which names the field when it is wrong; one that is told is
-//! a noun already. Both are documented by the noun's own rule, so that the document cannot say another.
+//! [`TextParam::parse`] parses a text of a request and names the field if it is invalid. A text of a reply is a
+//! domain type already. Both take their schema from the type's own rule, so that document and parser cannot differ.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -14,27 +14,25 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::problem::Problem;
 
-/// A text in a request, where a `T` belongs.
+/// A text in a request that has to parse as a `T`.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent, bound = "")]
 pub(crate) struct TextParam<T>(String, #[serde(skip)] PhantomData<T>);
 
-/// A `T` in an answer, as text.
+/// A `T` in a reply, as text.
 pub(crate) struct AsText<T>(pub(crate) T);
 
-/// A value that travels as text.
+/// A type that travels as text.
 pub(crate) trait TextValue: FromStr<Err: Display> + Display {
-    /// What the document says of its texts.
     fn schema() -> Schema;
 }
 
 impl<T: TextValue> TextParam<T> {
-    /// The `T` that the text writes: 422, naming the field, if it writes none.
+    /// 422, naming the field, if the text is not a `T`.
     pub(crate) fn parse(&self, name: &'static str) -> Result<T, Problem> {
         self.0.parse().map_err(|error| Problem::invalid(name, error))
     }
 
-    /// The text as it came.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -91,9 +89,9 @@ impl TextValue for Environment {
     }
 }
 
-/// The rule of a noun, told by its own refusal, as a regular expression.
+/// The rule of a domain type as a regular expression, from its own parse error.
 fn pattern(InvalidText { max, allowed, problem: _ }: &InvalidText) -> String {
-    // A hyphen is the only one of them that means something between brackets.
+    // Of the allowed characters, only the hyphen is special between brackets.
     let escaped = allowed.replace('-', r"\-");
     format!("^[0-9A-Za-z{escaped}]{{1,{max}}}$")
 }

@@ -1,6 +1,7 @@
-//! Orders that the operator posts, without a player's signature, and what a bill number made.
+//! Order endpoints: posts without a player's signature, and lookup by bill number.
 //!
-//! They share the bill numbers of the app's own calls: a gift that a back end could not finish may be finished here.
+//! They share the bill numbers of the app's own calls, so the operator can finish a present that a back end could
+//! not.
 
 use std::sync::Arc;
 
@@ -28,10 +29,10 @@ pub(crate) struct NewOrder {
     kind: NewOrderKind,
     env: TextParam<Environment>,
     openid: TextParam<OpenId>,
-    /// Where it is not given, the zone of games without zones.
+    /// Defaults to `1`, the zone of games without zones.
     #[serde(default = "default_zone")]
     zone_id: TextParam<ZoneId>,
-    /// The order's number: the same one again is the same order, and changes nothing.
+    /// Idempotency key: the same number again is the same order and changes nothing.
     bill_no: TextParam<BillNo>,
     #[schemars(range(min = 1, max = Coins::MAX.get()))]
     coins: u64,
@@ -39,31 +40,31 @@ pub(crate) struct NewOrder {
     #[serde(default)]
     #[schemars(length(max = Memo::BYTES_MAX))]
     item: String,
-    /// What else there is to note: at most 1,024 bytes.
+    /// A note for the record: at most 1,024 bytes.
     #[serde(default)]
     #[schemars(length(max = Memo::BYTES_MAX))]
     remark: String,
 }
 
-/// What the operator may post.
+/// The kinds of orders that the operator may post.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum NewOrderKind {
-    /// Top up: coins that were paid for.
+    /// Top up paid coins.
     Save,
     /// Give coins.
     Present,
 }
 
-/// An order that is in the bank.
+/// A posted order.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct PostedOrder {
-    /// Whether it was there before; then `receipt` is the first one.
+    /// Whether this is an idempotent replay; then `receipt` is the first one.
     replayed: bool,
     receipt: ReceiptDetails,
 }
 
-/// Tops up or gives, once for each bill number.
+/// 201 for a new order, 200 for an idempotent replay.
 pub(crate) async fn post(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<AppPath>,
@@ -103,7 +104,6 @@ impl IntoResponse for PostedOrder {
     }
 }
 
-/// Why an order of the operator's was not applied.
 fn problem(error: PostError, bill_no: BillNo) -> Problem {
     match error {
         PostError::Unavailable(error) => error.into(),
@@ -118,7 +118,7 @@ fn problem(error: PostError, bill_no: BillNo) -> Problem {
             "coins",
             format_args!("is too large; the coins that the account ever received would pass {}", Coins::MAX),
         ),
-        // What is left is said of limited gifts, pays and cancels, which the operator does not post.
+        // The other refusals are of limited gifts, pays and cancels, which the operator does not post.
         PostError::Refused(
             refusal @ (Refusal::GiftTooLarge(_)
             | Refusal::DailyGiftsTooLarge { .. }
@@ -130,7 +130,7 @@ fn problem(error: PostError, bill_no: BillNo) -> Problem {
     }
 }
 
-/// The field of [`NewOrder`] for what differs; the offer is the app's.
+/// The field of [`NewOrder`] that differs; the offer is the app's.
 fn mismatched_field(differs: Mismatch) -> &'static str {
     match differs {
         Mismatch::Player => "openid",
@@ -141,31 +141,28 @@ fn mismatched_field(differs: Mismatch) -> &'static str {
     }
 }
 
-/// A bill number of an app.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct BillPath {
     appid: TextParam<AppId>,
     bill_no: TextParam<BillNo>,
 }
 
-/// In which of the two banks of an app.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnvironmentQuery {
     env: TextParam<Environment>,
 }
 
-/// All that a bill number made.
+/// The orders under a bill number.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "FiledOrder")]
 pub(crate) struct OrderDetails {
     /// The save, present or pay.
     receipt: ReceiptDetails,
-    /// The cancel of it.
+    /// The cancel of the pay.
     cancel: Option<ReceiptDetails>,
 }
 
-/// Tells what a bill number made.
 pub(crate) async fn get(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<BillPath>,
@@ -176,7 +173,7 @@ pub(crate) async fn get(
     let bill = BillKey { app: app.appid, environment, bill_no: path.bill_no.parse("bill_no")? };
     let entry = bank.ledger.order(bill).await?;
     let filed = entry.ok_or_else(|| {
-        Problem::not_found(format!("bill_no {} made no order in {environment}", bill.bill_no))
+        Problem::not_found(format!("no order has bill_no {} in {environment}", bill.bill_no))
     })?;
     Ok(axum::Json(OrderDetails {
         receipt: ReceiptDetails::from(&filed.receipt),

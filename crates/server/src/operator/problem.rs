@@ -1,4 +1,4 @@
-//! Problem details: how the operator API says that something is wrong (RFC 9457).
+//! Problem details: the errors of the operator API (RFC 9457).
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -10,7 +10,6 @@ use pactolus_ledger::Unavailable;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What is wrong with a request, and what would be right.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -18,7 +17,7 @@ pub(crate) struct Problem {
     field: Option<&'static str>,
 }
 
-/// What is wrong with a request, and what would be right.
+/// What is wrong with a request and how to fix it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
 pub(crate) struct ProblemDetails<'a> {
@@ -26,11 +25,11 @@ pub(crate) struct ProblemDetails<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
-    /// The field of the request that it is about, where it is about one.
+    /// The field of the request that is wrong, if it is a single one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     field: Option<&'static str>,
-    /// Whether the very same request may succeed a while later.
+    /// Whether the same request may succeed later.
     retryable: bool,
 }
 
@@ -39,22 +38,21 @@ impl Problem {
         Self { status, detail: detail.into(), field: None }
     }
 
-    /// The same problem, said of a field.
     fn with_field(self, field: &'static str) -> Self {
         Self { field: Some(field), ..self }
     }
 
-    /// 400: the request cannot be read.
+    /// 400: the request cannot be parsed.
     pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 401: who asks has not shown the operator's token.
+    /// 401: the operator's token is missing or wrong.
     pub(crate) fn unauthorized(detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
-    /// 404: there is no such thing.
+    /// 404: the resource does not exist.
     pub(crate) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
@@ -67,12 +65,12 @@ impl Problem {
         )
     }
 
-    /// 409: `field` is not what the bank holds under the same name.
+    /// 409: `field` differs from the order in the bank.
     pub(crate) fn conflict(field: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, detail).with_field(field)
     }
 
-    /// 409: the bank is not set up for it.
+    /// 409: the bank is not configured for the request.
     pub(crate) fn not_configured(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
@@ -82,12 +80,12 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// 422: `name` has a value that it cannot have.
+    /// 422: the value of `name` is invalid.
     pub(crate) fn invalid(name: &'static str, problem: impl Display) -> Self {
         Self::unprocessable(format!("{name} {problem}")).with_field(name)
     }
 
-    /// 503: the bank cannot say in time; the same request may be sent again.
+    /// 503: the bank cannot answer in time; the same request may be sent again.
     pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }

@@ -1,4 +1,4 @@
-//! What the operator API tells of an order that was applied.
+//! Receipts of the operator API.
 
 use pactolus_ledger::{OrderKind, Receipt};
 use pactolus_types::{AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::accounts::AccountSums;
 use super::field::AsText;
 
-/// An order that was applied, and what it did.
+/// An applied order and its effect.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ReceiptDetails {
     appid: AsText<AppId>,
@@ -16,34 +16,34 @@ pub(crate) struct ReceiptDetails {
     offer_id: AsText<OfferId>,
     openid: AsText<OpenId>,
     zone_id: AsText<ZoneId>,
-    /// The order's number; of a cancel, the number of its pay.
+    /// The order's number; for a cancel, the number of its pay.
     bill_no: AsText<BillNo>,
     kind: ReceiptKind,
-    /// The coins moved.
+    /// Coins moved.
     coins: u64,
-    /// The gifted ones among them.
+    /// Gifted part of `coins`.
     gifted: u64,
-    /// The item bought, as the caller noted it; often empty.
+    /// The item bought, as the caller noted it; may be empty.
     item: String,
-    /// What else the caller noted; often empty.
+    /// The caller's note; may be empty.
     remark: String,
-    /// When the bank decided it, in milliseconds since 1970.
+    /// When the bank decided the order, in milliseconds since 1970.
     at_ms: u64,
-    /// The account right after it.
+    /// The account right after the order.
     after: AccountSums,
 }
 
-/// What an order does.
+/// The kind of an order.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum ReceiptKind {
-    /// Tops up.
+    /// Tops up coins.
     Save,
-    /// Gives.
+    /// Gives coins.
     Present,
-    /// Takes.
+    /// Takes coins.
     Pay,
-    /// Gives back what a pay took.
+    /// Returns the coins of a pay.
     Cancel,
 }
 

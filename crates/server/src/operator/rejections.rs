@@ -1,4 +1,4 @@
-//! Refusals of Midas calls, and why each came about.
+//! Endpoints for the rejections of Midas calls and their diagnoses.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,21 +17,19 @@ use crate::rejections;
 use crate::rejections::rejection::Rejection;
 use crate::state::AppState;
 
-/// The most rejections of a list.
+/// Longest list of rejections.
 const LIMIT_MAX: usize = 100;
 
-/// A rejection.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct RejectionPath {
-    /// The request's id, as its refusal told it.
+    /// The request id, from the `errmsg` of the rejected call.
     rid: TextParam<Rid>,
 }
 
-/// How many.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
-    /// How many rejections the list holds at most.
+    /// Most rejections in the list.
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: usize,
@@ -47,14 +45,14 @@ impl TextValue for Rid {
     }
 }
 
-/// A refusal in brief.
+/// A rejection in brief.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RejectionBrief {
-    /// The request's id.
+    /// The request id.
     rid: AsText<Rid>,
     /// In milliseconds since 1970.
     at_ms: u64,
-    /// The app that the token spoke for; missing if it spoke for none.
+    /// The app of the access token; missing without a valid token.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AsText<AppId>")]
     appid: Option<AsText<AppId>>,
@@ -65,52 +63,52 @@ pub(crate) struct RejectionBrief {
     errmsg: String,
 }
 
-/// A refusal with what it refused and why; nothing of it is secret.
+/// A rejection with its call and its diagnosis; it holds no secret.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RejectionDetails {
     #[serde(flatten)]
     brief: RejectionBrief,
-    /// What the body held, by name; empty if it was not read or is none.
+    /// Parameters of the body by name; empty if the body was not read or is invalid.
     parameters: Vec<ParameterDetails>,
-    /// How many more it held.
+    /// Number of parameters that are left out.
     more_parameters: usize,
-    /// The text that the bank signed, `***` in the place of what is secret; told of a signature that does not verify.
+    /// The text that the bank signed, with `***` for secrets; only for a signature that does not verify.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     signed_text: Option<String>,
-    /// What was found out about it.
+    /// Findings of the diagnosis.
     findings: Vec<FindingDetails>,
 }
 
-/// A parameter that was received.
+/// A parameter of the call.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ParameterDetails {
     name: String,
-    /// What it was sent as, such as `a string`.
+    /// JSON type, such as `a string`.
     form: String,
-    /// What it was sent with; missing if it may be secret. Of a signature, its first digits.
+    /// Value; missing if it may be secret. For a signature, its first digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     value: Option<String>,
-    /// Whether the call documents it.
+    /// Whether it is a documented parameter of the call.
     documented: bool,
 }
 
-/// Something that was found out.
+/// A finding of the diagnosis.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct FindingDetails {
     /// A name for programs.
     name: Cow<'static, str>,
-    /// What was done, or is so.
+    /// The mistake, or the state found.
     finding: String,
-    /// What would be right.
+    /// The remedy.
     fix: String,
 }
 
-/// Some rejections.
+/// A list of rejections.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RejectionList {
-    /// The newest first.
+    /// Newest first.
     rejections: Vec<RejectionBrief>,
 }
 
@@ -158,13 +156,12 @@ impl From<&Rejection> for RejectionDetails {
     }
 }
 
-/// The details of a rejection, as the node that made them wrote them down.
+/// A rejection with its call and its diagnosis.
 #[derive(Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(transparent)]
 pub(crate) struct RejectionJson(RejectionDetails);
 
-/// Tells why a request was refused.
 pub(crate) async fn get(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<RejectionPath>,
@@ -172,13 +169,12 @@ pub(crate) async fn get(
     let rid = path.rid.parse("rid")?;
     let rejection = rejections::find(&bank, rid).await?.ok_or_else(|| {
         Problem::not_found(
-            "no refusal with this rid is kept; the bank forgets older ones, and all when it restarts",
+            "no rejection with this rid is kept; the bank evicts the oldest, and a restart drops all",
         )
     })?;
     Ok(Json(RejectionJson(RejectionDetails::from(&*rejection))))
 }
 
-/// Lists the newest refusals.
 pub(crate) async fn list(
     State(bank): State<Arc<AppState>>,
     Query(query): Query<ListQuery>,

@@ -1,4 +1,4 @@
-//! Players' sessions, pushed by whoever logs players in.
+//! Session endpoint, for services that log players in themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use super::{PlayerPath, find_app};
 use crate::auth::sessions::Session;
 use crate::state::AppState;
 
-/// A login to put in place of any before.
+/// A session to store in place of the current one.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSession {
-    /// 16 bytes in base64, as the platform's login told it.
+    /// 16 bytes in base64, as the platform's login returned it.
     #[schemars(with = "String", regex(pattern = "^[0-9A-Za-z+/]{22}==$"))]
     session_key: Zeroizing<String>,
-    /// In seconds from now.
+    /// Lifetime in seconds.
     #[schemars(range(min = 1, max = EXPIRES_IN_MAX))]
     expires_in: u64,
 }
 
-/// The login that is now in place.
+/// The session that is now current.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PutSession")]
 pub(crate) struct SessionDetails {
@@ -39,10 +39,9 @@ pub(crate) struct SessionDetails {
     expires_at: u64,
 }
 
-/// The longest login: a year, so that a slip of units is found.
+/// Longest session: a year, so that a wrong unit is caught.
 const EXPIRES_IN_MAX: u64 = 366 * 86_400;
 
-/// Logs a player in.
 pub(crate) async fn put(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<PlayerPath>,

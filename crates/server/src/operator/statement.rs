@@ -1,7 +1,6 @@
-//! Statements: the orders of an account, newest first, page by page.
+//! Statement endpoint: the orders of an account, newest first, page by page.
 //!
-//! A page says where the next one goes on, so that orders that arrive meanwhile are neither met twice nor push
-//! others out of sight.
+//! Pagination is by cursor, so that orders that arrive meanwhile neither repeat nor hide others.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,19 +22,18 @@ use super::receipt::ReceiptDetails;
 use super::{AppPath, find_app};
 use crate::state::AppState;
 
-/// The most orders of a page: at some 3 KiB each with the longest memo, 300 KiB.
+/// Longest page: at some 3 KiB an order with the longest memo, 300 KiB.
 const LIMIT_MAX: usize = 100;
 
-/// Which page of which account.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StatementQuery {
     env: TextParam<Environment>,
     openid: TextParam<OpenId>,
-    /// Where it is not given, the zone of games without zones.
+    /// Defaults to `1`, the zone of games without zones.
     #[serde(default = "default_zone")]
     zone_id: TextParam<ZoneId>,
-    /// How many orders a page holds at most.
+    /// Most orders on the page.
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = LIMIT_MAX))]
     limit: usize,
@@ -54,11 +52,10 @@ fn default_limit() -> usize {
 pub(crate) struct Statement {
     /// Newest first.
     orders: Vec<ReceiptDetails>,
-    /// What to ask the next page with, in `after`; null if there are no older orders.
+    /// Cursor of the next page, to pass as `after`; null if there are no older orders.
     next: Option<AsText<PageCursor>>,
 }
 
-/// Tells a page of a player's orders.
 pub(crate) async fn get(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<AppPath>,
@@ -80,8 +77,8 @@ pub(crate) async fn get(
     }))
 }
 
-/// A cursor with a check of the account that it belongs to: a mark of another statement, or one that was cut off,
-/// would otherwise read like the end of this one.
+/// A cursor with a checksum of its account. Without it, a cursor of another statement or a truncated one would read
+/// like the end of this one.
 struct PageCursor {
     cursor: Cursor,
     checksum: u32,
@@ -92,7 +89,7 @@ impl PageCursor {
         Self { cursor, checksum: checksum(cursor, key) }
     }
 
-    /// The cursor, if it is one of this account's.
+    /// 422 for a cursor of another account.
     fn cursor_for(&self, key: &AccountKey) -> Result<Cursor, Problem> {
         if self.checksum == checksum(self.cursor, key) {
             Ok(self.cursor)
@@ -125,7 +122,7 @@ impl FromStr for PageCursor {
                 cursor: Cursor::new(u64::from_str_radix(cursor, 16).ok()?),
                 checksum: u32::from_str_radix(check, 16).ok()?,
             };
-            // One mark has one text.
+            // A cursor has one spelling.
             (mark.to_string() == text).then_some(mark)
         };
         read().ok_or("is not the `next` of a page")
@@ -134,13 +131,13 @@ impl FromStr for PageCursor {
 
 impl TextValue for PageCursor {
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "description": "Means something to the bank alone." })
+        json_schema!({ "type": "string", "description": "Opaque cursor." })
     }
 }
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing {
-    //! What fuzzing promises of the marks of pages.
+    //! Fuzz target for page cursors.
 
     use pactolus_fuzz_support::Choices;
     use pactolus_ledger::{AccountKey, Cursor};
@@ -148,10 +145,10 @@ pub(super) mod fuzzing {
 
     use super::PageCursor;
 
-    /// A mark reads back, has one text, and is of one account.
+    /// A cursor round-trips, has one spelling and belongs to one account.
     pub(in crate::operator) fn page_cursors(bytes: &[u8]) {
         if let Some(mark) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageCursor>().ok()) {
-            assert_eq!(mark.to_string().as_bytes(), bytes, "a mark has two texts");
+            assert_eq!(mark.to_string().as_bytes(), bytes, "a cursor has two spellings");
         }
         let account = AccountKey {
             app: "wx1234567".parse().expect("it keeps the rule"),
@@ -166,12 +163,12 @@ pub(super) mod fuzzing {
         let text = PageCursor::new(cursor, &account).to_string();
         let mark: PageCursor = text.parse().expect("it was written as one");
         assert_eq!(mark.cursor_for(&account).ok(), Some(cursor));
-        // Of 2^32 accounts one has the same check.
+        // One account in 2^32 has the same checksum.
         assert!(
             mark.cursor_for(&other).is_err() || mark.checksum == PageCursor::new(cursor, &other).checksum
         );
         let at = choices.below(text.len());
         let changed = [&text[..at], &text[at + 1..]].concat();
-        assert!(changed.parse::<PageCursor>().is_err(), "a mark that lacks a digit is taken");
+        assert!(changed.parse::<PageCursor>().is_err(), "a truncated cursor is accepted");
     }
 }

@@ -1,4 +1,4 @@
-//! Totals: what an app's orders sum up to, per offer, zone and day.
+//! Totals endpoint: sums of an app's orders per offer, zone and day.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,38 +19,37 @@ use super::problem::Problem;
 use super::{AppPath, find_app};
 use crate::state::AppState;
 
-/// The most days that are told at once: a leap year.
+/// Most days of a query: a leap year.
 const DAYS_MAX: u32 = 366;
 
-/// Which days of which of the two banks of an app.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TotalsQuery {
     env: TextParam<Environment>,
-    /// The first day, by UTC.
+    /// First day, UTC.
     from: TextParam<UtcDay>,
-    /// The last day, by UTC: not before `from`, and at most 366 days are told at once.
+    /// Last day, UTC: not before `from`, and at most 366 days in all.
     to: TextParam<UtcDay>,
 }
 
-/// What the orders of some days sum up to.
+/// Totals of a range of days.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct PeriodTotals {
     appid: AsText<AppId>,
     env: AsText<Environment>,
     from: AsText<UtcDay>,
     to: AsText<UtcDay>,
-    /// By offer, zone and day; what had no order is not among them.
+    /// By offer, zone and day; only those with orders.
     totals: Vec<DayTotal>,
 }
 
-/// The sums of one offer, zone and day.
+/// Totals of one offer, zone and day.
 #[derive(Serialize, JsonSchema)]
 struct DayTotal {
     offer_id: AsText<OfferId>,
-    /// The game server: the zone up to the `_` that joins a role.
+    /// Game server: the zone up to the `_` that joins a role.
     zone_id: AsText<ZoneId>,
-    /// The day on which the bank decided, by UTC.
+    /// Day on which the bank decided the orders, UTC.
     day: AsText<UtcDay>,
     save: KindTotal,
     present: KindTotal,
@@ -59,18 +58,16 @@ struct DayTotal {
     cancel: KindTotal,
 }
 
-/// The orders of one kind.
+/// Totals of one kind of order.
 #[derive(Serialize, JsonSchema)]
 struct KindTotal {
-    /// How many orders.
+    /// Number of orders.
     orders: u64,
-    /// How many coins they moved, in decimal digits: such a sum may pass what every JSON reader holds exactly as a
-    /// number.
+    /// Coins moved, in decimal digits: the sum may exceed the integers that every JSON reader holds exactly.
     #[schemars(regex(pattern = "^(0|[1-9][0-9]*)$"))]
     coins: String,
 }
 
-/// Tells what the orders of some days sum up to.
 pub(crate) async fn get(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<AppPath>,
@@ -84,7 +81,7 @@ pub(crate) async fn get(
         Some(later) if later >= DAYS_MAX => {
             return Err(Problem::invalid(
                 "to",
-                format_args!("is too late; at most {DAYS_MAX} days are told at once"),
+                format_args!("is too late; a query covers at most {DAYS_MAX} days"),
             ));
         }
         Some(_) => {}
@@ -119,7 +116,7 @@ impl From<OrderTally> for KindTotal {
     }
 }
 
-/// A day by UTC, written `YYYY-MM-DD`, from 1970-01-01 to 9999-12-31.
+/// A UTC day, written `YYYY-MM-DD`, from 1970-01-01 to 9999-12-31.
 #[derive(Clone, Copy)]
 struct UtcDay(Day);
 
@@ -138,7 +135,7 @@ impl FromStr for UtcDay {
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let read = || {
             let date: Date = text.parse().ok()?;
-            // Other ways to write a date read too; one is enough.
+            // jiff also parses other spellings of a date; only one is accepted.
             let date = Some(date).filter(|date| date.to_string() == text)?;
             let days = EPOCH.until((Unit::Day, date)).ok()?.get_days();
             Some(Self(Day::new(u32::try_from(days).ok()?)))
@@ -155,7 +152,7 @@ impl TextValue for UtcDay {
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing {
-    //! What fuzzing promises of days.
+    //! Fuzz target for days.
 
     use pactolus_fuzz_support::Choices;
     use pactolus_types::Day;
@@ -165,10 +162,10 @@ pub(super) mod fuzzing {
     /// 9999-12-31.
     const LAST_DAY: u64 = 2_932_896;
 
-    /// A day reads back, and has one text.
+    /// A day round-trips and has one spelling.
     pub(in crate::operator) fn days(bytes: &[u8]) {
         if let Some(day) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<UtcDay>().ok()) {
-            assert_eq!(day.to_string().as_bytes(), bytes, "a day has two texts");
+            assert_eq!(day.to_string().as_bytes(), bytes, "a day has two spellings");
         }
         let days = u32::try_from(Choices::new(bytes).number() % (LAST_DAY + 1)).expect("it is less");
         let read: UtcDay = UtcDay(Day::new(days)).to_string().parse().expect("it was written as one");

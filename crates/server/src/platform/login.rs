@@ -1,4 +1,4 @@
-//! Players' logins: a code becomes a session, and a session is checked.
+//! Login endpoints: exchange a code for a session, and check a session key.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::response::{ErrorResponse, json};
 use crate::settings::LoginMode;
 use crate::state::AppState;
 
-/// Logs a player in by a code.
+/// `/sns/jscode2session`: logs a player in by a code.
 pub(crate) async fn jscode2session(
     State(bank): State<Arc<AppState>>,
     request: Request,
@@ -41,7 +41,7 @@ pub(crate) async fn jscode2session(
     Ok(json(LoginReply { openid, session_key }.to_json()))
 }
 
-/// Tells whether the caller has the key of a player's session.
+/// `/wxa/checksession`: checks that the caller has the player's session key.
 pub(crate) async fn check_session(
     State(bank): State<Arc<AppState>>,
     request: Request,
@@ -64,15 +64,13 @@ impl From<LoginCodeError> for ErrorReply {
                 "login is set to push for this app, so a code comes from \
                  POST /api/v1/apps/{appid}/players/{openid}/code of the operator API",
             ),
-            LoginCodeError::Expired => {
-                Self::with_detail(ErrorCode::InvalidCode, "it was given out too long ago")
-            }
+            LoginCodeError::Expired => Self::with_detail(ErrorCode::InvalidCode, "it has expired"),
             LoginCodeError::AlreadyUsed => ErrorCode::CodeUsed.into(),
         }
     }
 }
 
-/// This call has one answer for a key that is not right, and for one that is right no longer.
+/// The call has one errcode for a wrong session key and for an expired one.
 fn as_invalid_signature(refusal: ErrorReply) -> ErrorReply {
     match (refusal.code(), refusal.detail()) {
         (ErrorCode::NoSession, Some(detail)) => {

@@ -1,6 +1,6 @@
-//! Findings about a refusal: the mistake that makes its signature, what became of its login or of its token.
+//! Diagnosis of a rejection: the mistake in its signature, or the status of its session or token.
 //!
-//! Nothing here decides anything: the call is refused already, and a look-up that fails leaves it unexplained.
+//! It decides nothing: the call is already rejected, and a failed lookup leaves it without a diagnosis.
 
 use pactolus_protocol::explain::{AppKeys, RedactedParameters};
 use pactolus_protocol::{
@@ -16,18 +16,17 @@ use crate::auth::tokens::status::TokenStatus;
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
-/// What was found out.
 #[derive(Default)]
 pub(super) struct DiagnosisReport {
     pub(super) parameters: Option<RedactedParameters>,
     pub(super) signed_text: Option<String>,
     pub(super) diagnoses: Vec<Diagnosis>,
-    /// What the sandbox says about a signature.
+    /// The sandbox's detail about a signature.
     signature_hint: Option<String>,
 }
 
 impl DiagnosisReport {
-    /// The refusal as it is answered in `environment`. Live, a refusal says no more than the contract has it say.
+    /// The reply in `environment`. A live reply says no more than the contract requires.
     pub(super) fn apply_to(&self, environment: Environment, refusal: ErrorReply) -> ErrorReply {
         match (environment, &self.signature_hint) {
             (Environment::Sandbox, Some(words)) => ErrorReply::with_detail(refusal.code(), words.clone()),
@@ -40,7 +39,7 @@ impl DiagnosisReport {
     }
 }
 
-/// Why a call at `path` of `host`, of which this was `seen`, was refused.
+/// Diagnoses a rejected call on `path` of `host` from its `trace`.
 pub(super) async fn diagnose(
     bank: &AppState,
     path: CallPath,
@@ -69,13 +68,13 @@ pub(super) async fn diagnose(
         ErrorCode::NoSession => {
             diagnose_session(&session_history(bank, app.appid, &evidence).await, bank.now(), &mut report);
         }
-        // The refusal says it all.
+        // The errcode and its detail need no diagnosis.
         _ => {}
     }
     report
 }
 
-/// The logins of the player that the body names.
+/// The sessions of the player that the body names.
 async fn session_history(bank: &AppState, appid: AppId, evidence: &Evidence<'_>) -> SessionHistory {
     let player = evidence.raw_text(Parameter::OpenId).and_then(|openid| OpenId::new(openid).ok());
     match player {
@@ -84,7 +83,7 @@ async fn session_history(bank: &AppState, appid: AppId, evidence: &Evidence<'_>)
     }
 }
 
-/// A search for what makes a signature.
+/// A search for the mistake in a signature.
 type SignatureSearch<'a> = fn(&Evidence<'a>, &AppKeys<'_>, DialectPolicy) -> SignatureFinding;
 
 async fn diagnose_signature<'a>(
@@ -100,7 +99,7 @@ async fn diagnose_signature<'a>(
     {
         report.add(
             "not-searched",
-            "more signatures were refused in this second than are searched for a mistake".to_owned(),
+            "more signatures failed in this second than are searched for a mistake".to_owned(),
             "send the request again a second later, or in the sandbox, where each is searched",
         );
         return;
@@ -114,54 +113,52 @@ async fn diagnose_signature<'a>(
         previous_session: history.previous.as_ref().map(|before| &before.key),
     };
     let finding = search(evidence, &keys, app.dialects);
-    // That a signature is none is told by the refusal itself, unless there is more to say.
+    // Without a finding, the reply keeps its own detail, such as that the signature is malformed.
     if finding != SignatureFinding::Unknown || refusal.detail().is_none() {
         report.signature_hint = Some(finding.to_string());
     }
     report.add(finding.name(), finding.to_string(), &finding.fix());
     if let (SignatureFinding::Mistake(Mistake::OldSessionKey), Some(before)) = (&finding, &history.previous) {
-        let words = format!("a newer login replaced the one before at {}", format_utc(before.replaced_at));
-        report.add("login-replaced", words, "use the session key that the newest login told");
+        let words = format!("a newer login replaced this session at {}", format_utc(before.replaced_at));
+        report.add("login-replaced", words, "use the session key of the newest login");
     }
 }
 
 fn diagnose_session(history: &SessionHistory, now: UnixMillis, report: &mut DiagnosisReport) {
-    const LOG_IN: &str = "log the player in again, and tell the bank of the login before the call";
+    const LOG_IN: &str = "log the player in again, and push the session to the bank before the call";
     match &history.current {
         None => {
-            let words = "the player never logged in here, or so long ago that it is forgotten".to_owned();
+            let words = "the player never logged in here, or the bank no longer remembers it".to_owned();
             report.add("never-logged-in", words, LOG_IN);
         }
         Some(session) if now >= session.valid_until => {
-            let words = format!("the login ended at {}", format_utc(session.valid_until));
+            let words = format!("the session expired at {}", format_utc(session.valid_until));
             report.add("login-ended", words, LOG_IN);
         }
-        // It is refused for another reason, or a login came in between.
+        // Rejected for another reason, or a login came in between.
         Some(_) => {}
     }
     if let (Some(before), Some(_)) = (&history.previous, &history.current) {
-        let words = format!("it replaced an earlier login at {}", format_utc(before.replaced_at));
-        report.add("login-replaced", words, "use the session key that the newest login told");
+        let words = format!("it replaced an earlier session at {}", format_utc(before.replaced_at));
+        report.add("login-replaced", words, "use the session key of the newest login");
     }
 }
 
 async fn diagnose_token(bank: &AppState, token: &AccessToken, report: &mut DiagnosisReport) {
-    const REQUEST_TOKEN: &str = "ask for a token with /cgi-bin/token, and share it among all who call";
+    const REQUEST_TOKEN: &str = "request a token from /cgi-bin/token, and share it among all callers";
     let Ok(status) = bank.tokens.status(token, bank.now()).await else { return };
     match status {
         TokenStatus::Unknown => {
-            let words =
-                "no such token was given out by this bank, or so long ago that it is forgotten".to_owned();
+            let words = "this bank never issued the token, or no longer remembers it".to_owned();
             report.add("token-unknown", words, REQUEST_TOKEN);
         }
         TokenStatus::SecretChanged => {
-            let words = "the token was given out for another secret of the app".to_owned();
-            report.add("token-of-other-secret", words, "ask for a token with the app's secret of now");
+            let words = "the token was issued for another secret of the app".to_owned();
+            report.add("token-of-other-secret", words, "request a token with the app's current secret");
         }
         TokenStatus::Replaced { valid_until } => {
-            let words =
-                format!("a newer token replaced it, and it was good until {}", format_utc(valid_until));
-            let fix = "share one token among all who call: each new one ends the one before";
+            let words = format!("a newer token replaced it; it was valid until {}", format_utc(valid_until));
+            let fix = "share one token among all callers: each new one ends the one before";
             report.add("token-replaced", words, fix);
         }
         TokenStatus::Expired { at } => {
@@ -171,7 +168,7 @@ async fn diagnose_token(bank: &AppState, token: &AccessToken, report: &mut Diagn
     }
 }
 
-/// A moment as people read it, by UTC.
+/// A time in UTC, for people.
 fn format_utc(moment: UnixMillis) -> String {
     let date = i64::try_from(moment.get()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     date.map_or_else(|| format!("{moment} ms after 1970"), |date| date.to_string())

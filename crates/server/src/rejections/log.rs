@@ -1,4 +1,4 @@
-//! The rejections that this node keeps, in memory.
+//! The rejections of this node, in memory.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,21 +10,20 @@ use super::ring::Ring;
 use crate::rate_limit::TokenBucket;
 use crate::settings::Limits;
 
-/// The rejections of a bank.
 pub(crate) struct RejectionLog {
     app_ring: Mutex<Ring>,
     anonymous_ring: Mutex<Ring>,
-    /// What is left of this second's searches in the live environment.
+    /// Searches left in this second in the live environment.
     pub(super) search_budget: Mutex<TokenBucket>,
-    /// What is left of this second's room in a store that is shared.
+    /// Writes left in this second to a shared store.
     pub(super) share_budget: Mutex<TokenBucket>,
 }
 
-/// How many rejections a second a node keeps for the others: at some 2 KB each, those of an hour take 140 MB at most,
-/// and a flood of refusals does not become a flood of writes.
+/// Rejections per second that a node stores for the others. At some 2 KB each, those of an hour take 140 MB at most,
+/// and a flood of rejections does not become a flood of writes.
 pub(super) const SHARED_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
 
-/// One part in so many of the room is for those who showed no good token.
+/// One part in this many of the space is for calls without a valid token.
 const ANONYMOUS_DIVISOR: usize = 8;
 
 impl RejectionLog {
@@ -39,12 +38,11 @@ impl RejectionLog {
         }
     }
 
-    /// The rejection with this id, if it is still kept.
     pub(crate) fn get(&self, rid: Rid) -> Option<Arc<Rejection>> {
         [&self.app_ring, &self.anonymous_ring].into_iter().find_map(|ring| lock(ring).get(rid))
     }
 
-    /// The newest `limit` rejections, the newest first.
+    /// Newest first.
     pub(crate) fn newest(&self, limit: usize) -> Vec<Arc<Rejection>> {
         let rings = [&self.app_ring, &self.anonymous_ring];
         let mut newest: Vec<_> = rings.into_iter().flat_map(|ring| lock(ring).newest(limit)).collect();
@@ -59,7 +57,7 @@ impl RejectionLog {
     }
 }
 
-/// A lock is held for a look-up or a push alone, and no other is taken under it.
+/// Held for one lookup or push; no other lock is taken under it.
 pub(super) fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().expect("nothing panics while it holds this lock")
 }

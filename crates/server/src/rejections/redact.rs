@@ -1,4 +1,4 @@
-//! The last line before something secret is shown: a client may have sent a key where a text belongs.
+//! Redaction, the last check before a rejection is kept: a client may have sent a key in a text field.
 
 use pactolus_protocol::AccessToken;
 use pactolus_protocol::SessionKey;
@@ -8,22 +8,20 @@ use zeroize::Zeroizing;
 use super::rejection::RequestTrace;
 use crate::state::AppState;
 
-/// What stands in the place of a secret.
 const REDACTED: &str = "***";
 
-/// The shortest text that is masked: what is shorter hides nothing, and masking it would spoil every text.
+/// Shortest secret that is redacted. A shorter one protects nothing, and redacting it would spoil every text.
 const SECRET_BYTES_MIN: usize = 6;
 
-/// How long a session key is, in characters.
+/// Length of a session key in base64.
 const SESSION_KEY_BYTES: usize = 24;
 
-/// The longest text that is kept, in bytes: the longest that a parameter may have.
+/// Longest text that is kept: the longest that a parameter may have.
 const TEXT_BYTES_MAX: usize = 1024;
 
-/// The longest name that is kept, in bytes.
 const NAME_BYTES_MAX: usize = 64;
 
-/// The secrets that a request can have held. Session keys are known by their form, whose ever they are.
+/// The secrets that a request may hold. Session keys are recognised by their form, whichever player they belong to.
 pub(super) struct Redactor(Vec<Zeroizing<String>>);
 
 impl Redactor {
@@ -41,7 +39,7 @@ impl Redactor {
             .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
             .map(|secret| Zeroizing::new(secret.to_owned()))
             .collect();
-        // Of two secrets one of which holds the other, the longer has to go first.
+        // If one secret contains another, the longer one has to go first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets)
     }
@@ -55,7 +53,7 @@ impl Redactor {
 
     pub(super) fn redact_parameters(&self, parameters: RedactedParameters) -> RedactedParameters {
         let mask = |shown: RedactedParameter| RedactedParameter {
-            // Cut after masking: half a key would not be known for one.
+            // Truncated after redaction: half a key would not be recognised.
             name: truncate(self.redact(shown.name), NAME_BYTES_MAX),
             value: shown.value.map(|value| truncate(self.redact(value), TEXT_BYTES_MAX)),
             ..shown
@@ -69,13 +67,13 @@ fn truncate(mut text: String, bytes_max: usize) -> String {
         let end = (0..=bytes_max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
         text.truncate(end);
         text.push('…');
-        // What is kept is what is counted.
+        // The ring counts the length, so the capacity must not exceed it.
         text.shrink_to_fit();
     }
     text
 }
 
-/// The text with every session key in it masked.
+/// Redacts every session key in the text.
 fn redact_session_keys(text: String) -> String {
     if !text.contains("==") {
         return text;

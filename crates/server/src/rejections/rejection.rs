@@ -1,4 +1,4 @@
-//! What is kept of a refusal, and what it is made from.
+//! A rejection, and the trace that it is made from.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,35 +11,34 @@ use pactolus_types::{AppId, UnixMillis};
 
 use crate::settings::AppSettings;
 
-/// A refusal of a Midas call, without anything secret.
+/// A rejected Midas call, without secrets.
 pub(crate) struct Rejection {
     pub(crate) rid: Rid,
     pub(crate) at: UnixMillis,
     pub(crate) method: Method,
     pub(crate) path: CallPath,
-    /// The app that the token spoke for.
+    /// The app of the access token.
     pub(crate) appid: Option<AppId>,
     pub(crate) errcode: i32,
-    /// As it was answered.
+    /// As answered, but redacted.
     pub(crate) errmsg: String,
-    /// What the body held, if it was read and is one.
+    /// Parameters of the body, if it was read and is valid.
     pub(crate) parameters: Option<RedactedParameters>,
     /// The text of the signature that does not verify.
     pub(crate) signed_text: Option<String>,
     pub(crate) diagnoses: Vec<Diagnosis>,
 }
 
-/// Something found out about a refusal.
 pub(crate) struct Diagnosis {
     /// A name for programs.
     pub(crate) name: Cow<'static, str>,
-    /// What was done, or is so.
+    /// The mistake, or the state found.
     pub(crate) explanation: String,
-    /// What would be right.
+    /// The remedy.
     pub(crate) fix: String,
 }
 
-/// What a request has shown so far; whoever checks it writes it down, and whoever refuses it reads it.
+/// The parts of a request that were read so far. Verification fills it, and a rejection reads it.
 #[derive(Default)]
 pub(crate) struct RequestTrace {
     pub(crate) token: Option<AccessToken>,

@@ -1,4 +1,4 @@
-//! The newest rejections: so many, and so many bytes of them.
+//! Ring of the newest rejections, bounded in number and in bytes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,13 +7,12 @@ use pactolus_protocol::Rid;
 
 use super::rejection::{Diagnosis, Rejection};
 
-/// What a rejection takes besides its texts: itself, its place in the map and in the order, rounded up.
+/// Memory of a rejection besides its texts: itself, its entries in the map and in the queue, rounded up.
 const REJECTION_OVERHEAD_BYTES: usize = 512;
 
-/// What a parameter or a finding takes besides its texts.
+/// Memory of a parameter or a finding besides its texts.
 const ITEM_OVERHEAD_BYTES: usize = 96;
 
-/// The newest rejections.
 pub(super) struct Ring {
     entries_max: usize,
     bytes_max: usize,
@@ -32,12 +31,12 @@ impl Ring {
         self.by_rid.get(&rid).cloned()
     }
 
-    /// The newest `limit`, the newest first.
+    /// Newest first.
     pub(super) fn newest(&self, limit: usize) -> Vec<Arc<Rejection>> {
         self.order.iter().rev().take(limit).filter_map(|rid| self.get(*rid)).collect()
     }
 
-    /// Keeps `rejection`, and forgets the oldest ones that it leaves no room for.
+    /// Adds `rejection` and evicts the oldest ones that no longer fit.
     pub(super) fn push(&mut self, rejection: Arc<Rejection>) {
         let bytes = memory_bytes(&rejection);
         if self.entries_max == 0 || bytes > self.bytes_max || self.by_rid.contains_key(&rejection.rid) {
@@ -55,7 +54,7 @@ impl Ring {
     }
 }
 
-/// About how many bytes of memory it takes.
+/// Approximate, in bytes.
 fn memory_bytes(rejection: &Rejection) -> usize {
     let of_finding = |told: &Diagnosis| ITEM_OVERHEAD_BYTES + told.explanation.len() + told.fix.len();
     let findings: usize = rejection.diagnoses.iter().map(of_finding).sum();
@@ -113,7 +112,7 @@ mod tests {
         ring.push(rejection(6, 2000));
         assert_eq!(numbers(&ring), [6]);
         ring.push(rejection(7, 10_000));
-        assert_eq!(numbers(&ring), [6], "what is too large for the ring empties it for nothing");
+        assert_eq!(numbers(&ring), [6], "a rejection too large for the ring must not empty it");
         assert!(ring.get(Rid::new(UnixMillis::new(0), 6)).is_some());
         assert!(ring.get(Rid::new(UnixMillis::new(0), 5)).is_none());
         assert_eq!((ring.by_rid.len(), ring.bytes), (1, memory_bytes(&rejection(6, 2000))));

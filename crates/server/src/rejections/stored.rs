@@ -1,4 +1,4 @@
-//! A rejection as it is kept in a store that nodes share: JSON, for nodes of this version and of those around it.
+//! Stored form of a rejection in a shared store: JSON that nodes of earlier and later versions can read.
 
 use pactolus_protocol::CallPath;
 use pactolus_protocol::explain::{RedactedParameter, RedactedParameters};
@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::rejection::{Diagnosis, Rejection};
 
-/// A rejection as it is kept.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredRejection {
     rid: String,
@@ -47,14 +46,14 @@ impl StoredRejection {
         serde_json::to_vec(self).expect("texts and numbers have a form in JSON")
     }
 
-    /// The rejection that was kept as `json`; nothing if it is of another form.
+    /// `None` for JSON of another form.
     pub(super) fn read(json: &[u8]) -> Option<Rejection> {
         let stored: Self = serde_json::from_slice(json).ok()?;
         Some(Rejection {
             rid: stored.rid.parse().ok()?,
             at: UnixMillis::new(stored.at_ms),
             method: stored.method.parse().ok()?,
-            // It says the environment too.
+            // The path implies the environment.
             path: CallPath::parse(&stored.path)?,
             appid: stored.appid.map(|appid| AppId::new(&appid)).transpose().ok()?,
             errcode: stored.errcode,
@@ -124,7 +123,7 @@ impl From<StoredFinding> for Diagnosis {
 mod tests {
     use super::*;
 
-    /// Nodes of an earlier version keep this form, and read it.
+    /// Nodes of an earlier version write and read this form.
     #[test]
     fn what_was_kept_is_read_and_kept_again_as_it_was() {
         let whole = r#"{"rid":"59db17f1-01234567-89abcdef","at_ms":1507530737000,"appid":"wx1234567","env":"sandbox","method":"POST","path":"/cgi-bin/midas/sandbox/present","errcode":90010,"errmsg":"signature invalid rid: 59db17f1-01234567-89abcdef","parameters":[{"name":"openid","form":"a string","value":"player","documented":true},{"name":"x","form":"a number","documented":false}],"more_parameters":2,"signed_text":"a=1&b=***","findings":[{"name":"sorted","finding":"w","fix":"f"}]}"#;

@@ -1,7 +1,8 @@
-//! The keys that a store knows: the ids of all that may have sealed something in it, in a record of its own.
+//! Key check: the store keeps a record of the ids of all keys that may have sealed something in it.
 //!
-//! A bank that lacks one of them would take every login that it sealed for lost, and every back end's token with it.
-//! That may be a variable that was not set, so it is told before the first request and not by a million players.
+//! A bank that lacks one of them would take every session that it sealed for lost, and every back end's token with
+//! it. The cause may be a variable that was not set, so the check fails before the first request, not for a million
+//! players.
 
 use pactolus_ledger::{Precondition, PutOutcome, RecordChange, RecordKey, RecordValue, Records, Unavailable};
 use pactolus_types::UnixMillis;
@@ -9,29 +10,29 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyId, Keyring};
 
-/// How often a change is tried that another node came before.
+/// Attempts at a compare-and-set.
 const ATTEMPTS_MAX: usize = 8;
 
-/// The furthest moment that every engine can keep.
+/// The latest expiry that every engine can store.
 const NO_EXPIRY: UnixMillis = UnixMillis::new(i64::MAX.unsigned_abs());
 
-/// As it is kept. Ids are no secret.
+/// Ids are not secret.
 #[derive(Serialize, Deserialize)]
 struct StoredKeyIds {
     keys: Vec<String>,
 }
 
-/// Why a store is not served with these keys.
+/// The store cannot be served with these keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyCheckError {
-    /// Something in it may be sealed with keys that are not here.
+    /// Keys that may have sealed something in the store, but are not in the ring.
     #[error(
-        "its logins and tokens are sealed with a master key that the configuration lacks (id {}); put it into \
-         `master_keys`, or if it is lost, forget what it sealed with `pactolus rotate-keys --drop-unreadable`",
+        "its sessions and tokens are sealed with a master key that the configuration lacks (id {}); add it to \
+         `master_keys`, or if it is lost, drop the records that it sealed with `pactolus rotate-keys --drop-unreadable`",
         join_ids(.0)
     )]
     MissingKeys(Vec<KeyId>),
-    /// The store cannot say.
+    /// The store is unavailable.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -41,8 +42,8 @@ fn join_ids(ids: &[KeyId]) -> String {
 }
 
 impl Keyring {
-    /// Makes sure that all keys are here that may have sealed something in this store, and lets it know the one that
-    /// will. It is asked before a bank is served.
+    /// Checks that the ring holds every key that may have sealed something in this store, and records the key that
+    /// will seal. Runs before a bank is served.
     pub async fn check_keys(&self, records: &dyn Records) -> Result<(), KeyCheckError> {
         for _ in 0..ATTEMPTS_MAX {
             let stored = records.get(record_key()).await?;
@@ -63,7 +64,7 @@ impl Keyring {
         Err(Unavailable::Busy.into())
     }
 
-    /// The keys that may have sealed something in this store and are not here; it changes nothing.
+    /// The keys that may have sealed something in this store and are not in the ring. Changes nothing.
     pub async fn missing_keys(&self, records: &dyn Records) -> Result<Vec<KeyId>, Unavailable> {
         let stored = records.get(record_key()).await?;
         Ok(self.keys_not_in_ring(&decode(stored.as_deref())?))
@@ -73,7 +74,7 @@ impl Keyring {
         known.iter().copied().filter(|id| !self.contains(*id)).collect()
     }
 
-    /// Lets the store know the first key alone, once it was found that nothing in it is sealed with another.
+    /// Records the first key as the only one. Precondition: nothing in the store is sealed with another.
     pub async fn retire_old_keys(&self, records: &dyn Records) -> Result<(), Unavailable> {
         let first: Vec<_> = self.primary().map(super::MasterKey::id).into_iter().collect();
         match write(records, &first, Precondition::Any).await? {

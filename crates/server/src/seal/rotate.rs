@@ -1,6 +1,6 @@
-//! Sealing anew: what becomes of one record when the first key changes.
+//! Key rotation of one record.
 //!
-//! It decides and does no more: who reads the records and writes them again is the command that reseals a store.
+//! It only decides: `pactolus rotate-keys` reads the records and writes them back.
 
 use pactolus_ledger::{Precondition, RecordChange, RecordValue};
 use pactolus_types::UnixMillis;
@@ -9,25 +9,25 @@ use super::vault::RecordKind;
 use super::{KeyId, Keyring, SealedValue, UnsealError};
 use crate::random::Randomness;
 
-/// What a record is found to be.
+/// Seal status of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SealStatus {
-    /// It holds no secret.
+    /// Holds no secret.
     NoSecret,
-    /// It is sealed with the first key.
+    /// Sealed with the first key.
     Current,
-    /// It is not sealed.
+    /// Not sealed.
     Plaintext,
-    /// It is sealed with another key of the ring.
+    /// Sealed with another key of the ring.
     OldKey(KeyId),
-    /// It is sealed with a key that is not in the ring.
+    /// Sealed with a key that is not in the ring.
     LostKey(KeyId),
-    /// It does not open with the key that it says.
+    /// Does not open with the key that it names, or is of a later version.
     Damaged,
 }
 
 impl Keyring {
-    /// What `record` is.
+    /// Classifies `record`.
     pub fn inspect(&self, record: &RecordChange) -> SealStatus {
         let RecordChange { key, value: RecordValue(stored), .. } = record;
         match SealedValue::parse(stored) {
@@ -43,8 +43,7 @@ impl Keyring {
         }
     }
 
-    /// The change that seals `record` with the first key, as long as it is still what it was; nothing if it does not
-    /// open.
+    /// The compare-and-set that seals `record` with the first key. `None` if it does not open.
     pub fn reseal(&self, random: &dyn Randomness, record: RecordChange) -> Option<RecordChange> {
         let RecordChange { key, value, expires_at, .. } = record;
         let opened = self.open(&key, &value.0).ok()?;
@@ -53,7 +52,7 @@ impl Keyring {
     }
 }
 
-/// The change that lets `record` be forgotten by the next sweep, as long as it is still what it was.
+/// The compare-and-set that lets the next sweep delete `record`.
 pub fn expire_record(record: RecordChange) -> RecordChange {
     let RecordChange { key, value, .. } = record;
     let nothing = RecordValue(b"null".to_vec());

@@ -1,4 +1,4 @@
-//! Sealing by itself: a known answer, what does not open, and what becomes of a store when keys change.
+//! Sealing by itself: a known answer, tampering, and key rotation.
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{Precondition, PutOutcome, RecordChange, Records as _};
@@ -27,10 +27,11 @@ fn record(key: &str, value: RecordValue) -> RecordChange {
     RecordChange { key: name(key), value, expires_at: NO_EXPIRY, precondition: Precondition::Any }
 }
 
-/// 0, 1, 2 and so on to 31.
+/// Bytes 0 to 31.
 const COUNTING_HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// Made by another program, from the draft of XChaCha20-Poly1305 and RFC 5869. If it changes, no store opens any more.
+/// Made by another program, from the draft of XChaCha20-Poly1305 and RFC 5869. After a change no store opens any
+/// more.
 #[test]
 fn sealed_format_is_stable() {
     let key = MasterKey::new(COUNTING_HEX).unwrap();
@@ -123,7 +124,7 @@ proptest! {
     ) {
         let at = name(&at);
         let RecordValue(mut stored) = keyring(&[9]).seal(&OsRandomness, &at, &value);
-        // Those of the first byte can say that it is not sealed at all; then it is no JSON either.
+        // A flip in the first byte can mark the value as not sealed; then it is not JSON either.
         let bit = 8 + bit.index(8 * (stored.len() - 1));
         stored[bit / 8] ^= 1 << (bit % 8);
         prop_assert!(keyring(&[9]).open(&at, &stored).is_err());
@@ -192,7 +193,7 @@ fn check_keys_rejects_missing_keys() {
     assert_eq!(admit(&[2]), Ok(()));
     let words = admit(&[]).unwrap_err().to_string();
     assert!(words.contains(&key(2).id().to_string()) && words.contains("--drop-unreadable"), "{words}");
-    // It outlasts every sweep.
+    // It outlives every sweep.
     block_on(store.sweep(UnixMillis::new(4_102_444_800_000))).unwrap();
     assert_eq!(admit(&[1]), missing(&[2]));
 }
@@ -206,7 +207,7 @@ fn expired_record_is_removed_by_the_next_sweep() {
     assert_eq!(
         block_on(store.put(vec![expire_record(lost)])).unwrap(),
         PutOutcome::Conflict,
-        "it is another already"
+        "the record has changed already"
     );
     assert_eq!(block_on(store.sweep(UnixMillis::new(1))).unwrap(), 1);
     assert_eq!(block_on(store.get(name("session/a/b"))).unwrap(), None);

@@ -1,8 +1,8 @@
-//! The vault: what `auth` keeps its records in. What goes in is sealed, and what comes out is opened.
+//! Vault: the records of `auth`, sealed on write and opened on read.
 //!
-//! Nothing else of this crate writes a record that holds a secret: a [`SealedChange`] is made here alone, and the vault
-//! takes no other. What is compared when a record is changed is what the store holds, not what is in it, because the
-//! same value is sealed otherwise each time.
+//! Invariant: nothing else in this crate writes a record that holds a secret. Only this module makes a
+//! [`SealedChange`], and the vault takes no other. A compare-and-set compares the sealed bytes, not the plaintext,
+//! because each sealing of the same value differs.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use zeroize::Zeroizing;
 use super::Keyring;
 use crate::random::Randomness;
 
-/// The kinds of records that are kept in the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordKind {
     Session,
@@ -49,48 +48,45 @@ impl RecordKind {
         }
     }
 
-    /// The record of this kind with the name `parts`.
     pub(crate) fn key(self, parts: &[&str]) -> RecordKey {
         RecordKey::new(self.name(), parts)
     }
 
-    /// Whether the record with this name is of one of these kinds.
+    /// Whether a record is of one of these kinds.
     pub(super) fn is_secret(key: &RecordKey) -> bool {
         let kind = key.as_str().split('/').next();
         Self::ALL.iter().any(|known| Some(known.name()) == kind)
     }
 }
 
-/// Records that nobody can read who has the store alone.
+/// Records that cannot be read with the store alone.
 pub(crate) struct Vault {
     records: Arc<dyn Records>,
     keys: Keyring,
     random: Arc<dyn Randomness>,
 }
 
-/// A record as it was read.
 pub(crate) struct VaultRecord {
     stored: Vec<u8>,
-    /// Nothing if it does not open.
+    /// `None` if it does not open.
     value: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl VaultRecord {
-    /// The value; bytes of another form, or that do not open, hold none.
+    /// `None` if the value does not open or is of another form.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(self.value.as_deref()?).ok()
     }
 
-    /// What a change says that the record was.
+    /// The precondition that the record is unchanged.
     pub(crate) fn expected(self) -> Precondition {
         Precondition::Value(RecordValue(self.stored))
     }
 }
 
-/// A change of a record, sealed.
 pub(crate) struct SealedChange(RecordChange);
 
-/// What a record may take without growing, which would leave a part of it behind in memory.
+/// Buffer for a record. It must not grow, because growing would leave a part of the plaintext behind in memory.
 const VALUE_BYTES: usize = 1024;
 
 impl Vault {
@@ -98,7 +94,6 @@ impl Vault {
         Self { records, keys, random }
     }
 
-    /// The record, if it is there.
     pub(crate) async fn get(&self, key: RecordKey) -> Result<Option<VaultRecord>, Unavailable> {
         let Some(stored) = self.records.get(key.clone()).await? else { return Ok(None) };
         let opened = self.keys.open(&key, &stored);
@@ -106,7 +101,7 @@ impl Vault {
         Ok(Some(VaultRecord { stored, value }))
     }
 
-    /// A record to keep; `former` is what it has to be for that.
+    /// Seals a change of a record, with `former` as its precondition.
     pub(crate) fn change(
         &self,
         key: RecordKey,
@@ -120,21 +115,20 @@ impl Vault {
         SealedChange(RecordChange { key, value, expires_at, precondition: former })
     }
 
-    /// Makes all changes or none.
+    /// Applies all changes or none.
     pub(crate) async fn put(&self, changes: Vec<SealedChange>) -> Result<PutOutcome, Unavailable> {
         self.records.put(changes.into_iter().map(|SealedChange(change)| change).collect()).await
     }
 
-    /// Makes a change that depends on nothing.
+    /// Applies a change without a precondition.
     pub(crate) async fn put_unconditionally(&self, change: SealedChange) -> Result<(), Unavailable> {
-        debug_assert!(matches!(change.0.precondition, Precondition::Any), "it could come too late");
+        debug_assert!(matches!(change.0.precondition, Precondition::Any), "it could conflict");
         match self.put(vec![change]).await? {
             PutOutcome::Stored => Ok(()),
             PutOutcome::Conflict => Err(Unavailable::Failed),
         }
     }
 
-    /// Who else may change them.
     pub(crate) fn sharing(&self) -> RecordAccess {
         self.records.access()
     }

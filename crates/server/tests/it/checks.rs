@@ -104,7 +104,7 @@ async fn expired_or_replaced_login_is_refused() {
     bank.clock.advance(Duration::from_secs(86_399));
     assert_eq!(bank.present(&gift("in-time", 5)).await["errcode"], 0);
     bank.clock.advance(Duration::from_secs(1));
-    let over = "no session: the player's login is over";
+    let over = "no session: the player's session has expired";
     assert_refused(&bank.present(&gift("late", 5)).await, 90010, over);
     // A new login with another key replaces the previous one.
     let path = format!("/api/v1/apps/wx1234567/players/{PLAYER}/session");

@@ -50,7 +50,7 @@ async fn sessions_and_cancel_windows_expire() {
     };
     assert_eq!(bank.call::<Pay>(LIVE, sign(&pay, LIVE)).await["balance"], 6);
     change_clock(&bank, json!({ "advance_s": 86_400 })).await;
-    let over = "no session: the player's login is over";
+    let over = "no session: the player's session has expired";
     assert_refused(&bank.present(&gift("b", 1)).await, 90010, over);
     change_clock(&bank, json!({ "advance_s": 86_401 })).await;
     bank.log_in(PLAYER).await;
@@ -88,7 +88,7 @@ async fn concurrent_clock_changes_all_apply() {
 async fn invalid_clock_change_is_refused() {
     let bank = TestBank::start().await;
     let either = "one of advance_s and now_ms must be given, not both";
-    let range = "would turn the clock out of its range, which is 0 to 253402300799999 in milliseconds";
+    let range = "would set the clock outside its range, which is 0 to 253402300799999 in milliseconds";
     let cases = [
         ("{}", 422, either),
         (r#"{"advance_s":null}"#, 422, either),

@@ -60,7 +60,7 @@ async fn injected_error_skips_the_order() {
     ];
     for (code, words) in codes {
         set_faults(&bank, json!([{ "call": "present", "fault": { "answer": code } }])).await;
-        let words = format!("{words}: a fault that the sandbox was told to have");
+        let words = format!("{words}: a fault rule of the sandbox");
         assert_refused(&present(&bank, "b").await, code, &words);
         assert_eq!((hits(&bank).await, bank.balance(SANDBOX).await), (vec![1], 0));
     }

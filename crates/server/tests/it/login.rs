@@ -176,7 +176,7 @@ async fn code_expires_after_five_minutes() {
     bank.clock.advance(Duration::from_millis(299_999));
     log_in(&bank, &in_time).await;
     bank.clock.advance(Duration::from_millis(1));
-    let over = "invalid code: it was given out too long ago";
+    let over = "invalid code: it has expired";
     assert_refused(&login(&bank, &late).await, 40029, over);
     assert_refused(&login(&bank, &in_time).await, 40163, "code been used");
 }

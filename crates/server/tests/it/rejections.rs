@@ -45,7 +45,7 @@ async fn refused_login_is_explained() {
     assert_eq!(reply["errcode"], 90010);
     let never = (
         "never-logged-in".to_owned(),
-        "the player never logged in here, or so long ago that it is forgotten".to_owned(),
+        "the player never logged in here, or the bank no longer remembers it".to_owned(),
     );
     assert_eq!(findings(&bank, &reply).await, [never]);
 
@@ -56,9 +56,9 @@ async fn refused_login_is_explained() {
     bank.clock.advance(Duration::from_secs(60));
     let reply = bank.present(&gift("b", 5)).await;
     assert_eq!(reply["errcode"], 90010);
-    let ended = ("login-ended".to_owned(), "the login ended at 2017-10-09T06:34:17Z".to_owned());
+    let ended = ("login-ended".to_owned(), "the session expired at 2017-10-09T06:34:17Z".to_owned());
     let replaced =
-        ("login-replaced".to_owned(), "it replaced an earlier login at 2017-10-09T06:33:17Z".to_owned());
+        ("login-replaced".to_owned(), "it replaced an earlier session at 2017-10-09T06:33:17Z".to_owned());
     assert_eq!(findings(&bank, &reply).await, [ended, replaced]);
 }
 
@@ -86,11 +86,11 @@ async fn refused_token_is_explained() {
     };
     let found = |errcode: i64, name: &str, words: &str| (errcode, name.to_owned(), words.to_owned());
 
-    let unknown = "no such token was given out by this bank, or so long ago that it is forgotten";
+    let unknown = "this bank never issued the token, or no longer remembers it";
     assert_eq!(finding(&bank, "another").await, found(40001, "token-unknown", unknown));
     let (first, second) = (ask(&bank).await, ask(&bank).await);
     bank.clock.advance(Duration::from_secs(300));
-    let replaced = "a newer token replaced it, and it was good until 2017-10-09T06:37:17Z";
+    let replaced = "a newer token replaced it; it was valid until 2017-10-09T06:37:17Z";
     assert_eq!(finding(&bank, &first).await, found(40001, "token-replaced", replaced));
     bank.clock.advance(Duration::from_secs(6900));
     let expired = "the token expired at 2017-10-09T08:32:17Z";
@@ -99,7 +99,7 @@ async fn refused_token_is_explained() {
     bank.shut_down().await;
     let app_secret = AppSecret::new("ffffffffffffffffffffffffffffffff").unwrap();
     let bank = TestBank::start_in(folder.path(), AppSettings { app_secret, ..sample_app() }).await;
-    let other = "the token was given out for another secret of the app";
+    let other = "the token was issued for another secret of the app";
     assert_eq!(finding(&bank, &second).await, found(40001, "token-of-other-secret", other));
 }
 
@@ -238,7 +238,7 @@ async fn live_diagnosis_is_rate_limited() {
 async fn invalid_queries_get_problem_details() {
     let bank = TestBank::start().await;
     let cases = [
-        ("/api/v1/rejections/59db17f1-01234567-89abcdef", 404, "no refusal with this rid is kept"),
+        ("/api/v1/rejections/59db17f1-01234567-89abcdef", 404, "no rejection with this rid is kept"),
         ("/api/v1/rejections/59DB17F1", 422, "rid is not three groups of eight lowercase hex digits"),
         ("/api/v1/rejections?limit=0", 422, "limit must be 1 to 100"),
         ("/api/v1/rejections?limit=101", 422, "limit must be 1 to 100"),

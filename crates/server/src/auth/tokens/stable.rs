@@ -1,10 +1,10 @@
-//! Stable tokens: the one token of an app that is told again for as long as it lives.
+//! Stable tokens: one token per app, returned unchanged until it expires.
 //!
-//! It is told again, but kept nowhere: it is the HMAC, under the app's secret, of a random nonce, and only the nonce
-//! is kept. Whoever reads the store without knowing the secret reads no token, and another secret makes another
-//! token. Like any token it is looked up by its digest, in the file beside this one.
+//! The store holds no stable token, only a random nonce: the token is the HMAC of the nonce under the app's secret. A
+//! reader of the store without the secret learns no token, and a new secret makes a new token. Lookup is by digest,
+//! as for any token, in `auth/tokens.rs`.
 //!
-//! The tokens of the other kind are of another chain, and neither ends the other.
+//! Stable and ordinary tokens are separate chains: neither replaces the other.
 
 use std::time::Duration;
 
@@ -21,40 +21,40 @@ use crate::auth::{ATTEMPTS_MAX, Digest, digest, to_hex};
 use crate::seal::vault::{self, RecordKind};
 use crate::settings::AppSettings;
 
-/// How often a day an app may have its token replaced before it is over, as the vendor has it. Days are UTC's.
+/// Forced refreshes per app and UTC day: the vendor's limit.
 pub(crate) const FORCED_PER_DAY_MAX: u32 = 20;
 
-/// How soon after that it may have it replaced again, as the vendor has it.
+/// Shortest time between two forced refreshes: the vendor's limit.
 const FORCED_INTERVAL_MIN: Duration = Duration::from_secs(30);
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
-/// The stable token of an app as it is kept, and how often it was replaced before it was over.
+/// The nonce of an app's stable token, and its count of forced refreshes.
 #[derive(Serialize, Deserialize)]
 struct StoredStableToken {
     nonce: [u8; 32],
-    /// The digest of the secret that it was made with.
+    /// Digest of the app secret that the token is derived with.
     secret: Digest,
     good_until_ms: u64,
     forced: ForcedRefresh,
 }
 
-/// How often the token was replaced before it was over.
+/// Replacements of a token before its expiry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct ForcedRefresh {
     last_ms: Option<u64>,
-    /// How often on the day of the last time.
+    /// Count on the UTC day of `last_ms`.
     times: u32,
 }
 
-/// Whether a token may be replaced before it is over.
+/// Whether a forced refresh replaces the token.
 #[derive(Debug, PartialEq, Eq)]
 enum RefreshDecision {
-    /// It may, and this is the count from then on.
+    /// Replace it; this is the new count.
     Allowed(ForcedRefresh),
-    /// It was only just replaced, and is told as it is.
+    /// The last forced refresh is less than 30 s ago: the current token is returned.
     TooSoon,
-    /// It was replaced too often today.
+    /// The forced refreshes of the day are used up.
     QuotaExceeded,
 }
 
@@ -72,12 +72,9 @@ impl ForcedRefresh {
     }
 }
 
-/// Why no token is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StableTokenError {
-    /// The store cannot say.
     Unavailable(Unavailable),
-    /// The app had its token replaced too often today.
     QuotaExceeded,
 }
 
@@ -88,7 +85,7 @@ impl From<Unavailable> for StableTokenError {
 }
 
 impl Tokens {
-    /// The app's stable token, replaced first if it is over or that is asked for.
+    /// The app's stable token. Replaces it first if it has expired or `refresh` forces it.
     pub(crate) async fn stable_token(
         &self,
         app: &AppSettings,
@@ -135,7 +132,7 @@ impl Tokens {
         StoredStableToken { nonce, secret, good_until_ms: now.saturating_add(TOKEN_LIFETIME).get(), forced }
     }
 
-    /// Puts a `new` stable token in the place of the `living` one, which it ends at once.
+    /// Replaces the `living` stable token by the `new` one. The old one ends at once.
     async fn replace_stable(
         &self,
         app: &AppSettings,
@@ -156,7 +153,7 @@ impl Tokens {
         };
         let ended = living.map(|kept| good(&kept, now, true));
         let tokens = ended.into_iter().chain([good(new, good_until, false)]).collect();
-        // The count of today has to last as long as today.
+        // Outlives the day, because the record holds the day's count.
         let expires_at = good_until.saturating_add(RETENTION);
         let naming = self.vault.change(stable_key(app.appid), new, expires_at, former);
         self.put(tokens, naming).await
@@ -164,7 +161,6 @@ impl Tokens {
 }
 
 impl StoredStableToken {
-    /// The token itself.
     fn derive_token(&self, app: &AppSettings) -> AccessToken {
         let secret = app.app_secret.expose().as_bytes();
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");

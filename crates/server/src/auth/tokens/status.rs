@@ -1,4 +1,4 @@
-//! What became of a token that was refused, to tell whoever asks why.
+//! Status of a token, for the diagnosis of a rejected call.
 
 use pactolus_ledger::Unavailable;
 use pactolus_protocol::AccessToken;
@@ -7,29 +7,22 @@ use pactolus_types::{AppId, UnixMillis};
 use super::Tokens;
 use crate::auth::digest;
 
-/// What became of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenStatus {
-    /// It was never given out, or so long ago that it is forgotten.
+    /// Never issued, or forgotten.
     Unknown,
-    /// It was given out for a secret that the app no longer has, or for an app that is no longer here.
+    /// Issued under an app secret that has changed, or for an app that was removed.
     SecretChanged,
-    /// A newer one came after it.
     Replaced {
-        /// When it ended.
         valid_until: UnixMillis,
     },
-    /// It was good for as long as it should be.
     Expired {
-        /// When it ended.
         at: UnixMillis,
     },
-    /// It is good.
     Valid,
 }
 
 impl Tokens {
-    /// What became of `token` by `now`.
     pub(crate) async fn status(
         &self,
         token: &AccessToken,

@@ -1,4 +1,4 @@
-//! Where faults happen: around the answers of the sandbox's calls.
+//! Fault injection around the replies of sandbox calls.
 
 use std::time::Duration;
 
@@ -17,12 +17,13 @@ use crate::rejections::rejection::RequestTrace;
 use crate::response::reject;
 use crate::state::AppState;
 
-/// There is no reply: the connection is to be closed.
+/// The connection is to be closed without a reply.
 #[derive(Debug, thiserror::Error)]
-#[error("the reply is withheld, as a fault of the sandbox says")]
+#[error("a fault rule of the sandbox drops the reply")]
 pub(crate) struct ReplyDropped;
 
-/// What goes wrong with a call, if its app's rules say so; nothing if it is live, or will not be let in anyway.
+/// The fault for a call by the rules of its app. `None` for a live call, and for a call that authentication rejects
+/// anyway.
 pub(crate) async fn pick_fault(
     bank: &AppState,
     path: CallPath,
@@ -35,7 +36,7 @@ pub(crate) async fn pick_fault(
     bank.fault_rules.pick(appid, call)
 }
 
-/// Does to a call what its app's rules say.
+/// Answers a call under a fault.
 pub(crate) async fn inject<B: RequestBody>(
     bank: &AppState,
     fault: Fault,
@@ -45,18 +46,19 @@ pub(crate) async fn inject<B: RequestBody>(
     tracing::warn!(%rid, path = path.as_str(), %fault, "injecting a fault");
     match fault {
         Fault::Answer(code) => {
-            let refusal = ErrorReply::with_detail(code, "a fault that the sandbox was told to have");
+            let refusal = ErrorReply::with_detail(code, "a fault rule of the sandbox");
             let refusal = rejections::record(bank, rid, path, head, RequestTrace::default(), refusal).await;
             Ok(reject(rid, &head.method, path.as_str(), &refusal))
         }
         Fault::Delay(delay) => {
-            // Outside of the request's deadline: the call is answered, and only its reply is late.
+            // Outside the request timeout: the call is answered, and only its reply is late.
             let response = respond(bank, incoming).await;
             delay_reply(bank, delay).await;
             Ok(response)
         }
         Fault::CloseBefore => {
-            // With bytes that nobody read, closing would now and then be a reset, and a client's test a lottery.
+            // Closing a socket with unread bytes sometimes resets it, which would make a client's test
+            // nondeterministic.
             let _ = read_body(incoming.body).await;
             Err(ReplyDropped)
         }
@@ -67,7 +69,7 @@ pub(crate) async fn inject<B: RequestBody>(
     }
 }
 
-/// Waits; but a bank that is stopping does not wait for what is a test.
+/// Delays a reply. A shutdown ends the delay.
 async fn delay_reply(bank: &AppState, delay: Duration) {
     tokio::select! {
         () = tokio::time::sleep(delay) => {}
