@@ -520,10 +520,7 @@ async fn every_mistake_in_mp_sig_is_named() {
     bank.clock.advance(Duration::from_secs(1));
     let (_, told) = send_refused(&bank, client, old.sample, "", &sig, &(old.make)(client, &sig)).await;
     assert_eq!(told["findings"][1]["name"], "login-replaced");
-    assert_eq!(
-        told["findings"][1]["finding"],
-        "a newer login replaced this session at 2017-10-09T06:32:17Z"
-    );
+    assert_eq!(told["findings"][1]["finding"], "a newer login replaced this session at 2017-10-09T06:32:17Z");
 }
 
 #[tokio::test]

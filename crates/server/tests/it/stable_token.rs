@@ -106,8 +106,7 @@ async fn forced_refreshes_are_capped_at_20_a_day() {
         bank.clock.advance(Duration::from_secs(30));
     }
     assert_eq!(tokens.len(), 20);
-    let words =
-        "reach max api daily quota limit: force_refresh works 20 times a day; without it the current token is returned";
+    let words = "reach max api daily quota limit: force_refresh works 20 times a day; without it the current token is returned";
     assert_refused(&bank.post(PATH, forced_request().to_string()).await, 45009, words);
     let (token, left) = current_token(&bank).await;
     assert!(tokens.contains(&token), "the token did not change");
