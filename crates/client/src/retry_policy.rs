@@ -14,7 +14,7 @@ pub struct RetryPolicy {
     pub attempt_timeout: Duration,
     /// Deadline of a call, with all attempts and backoff.
     pub call_timeout: Duration,
-    /// Maximum number of attempts.
+    /// Maximum number of attempts. Replacing a rejected token adds one.
     pub attempts_max: NonZeroU32,
     /// Backoff after the first failed attempt. It doubles with each further one.
     pub backoff_min: Duration,

@@ -92,8 +92,8 @@ pub fn body(bytes: &[u8]) {
         (Ok(_), Err(code)) => panic!("accepted, but must be refused with {code:?}"),
         (Err(refusal), Ok(_)) => panic!("refused, but must be accepted: {refusal}"),
     };
-    let written = Body::raw_fields(bytes).expect("what was parsed can be parsed again");
-    assert_eq!(written.len(), body.fields().count(), "a key that comes twice is refused");
+    let written = Body::raw_fields(bytes).expect("a parsed body can be parsed again");
+    assert_eq!(written.len(), body.fields().count(), "a duplicate key is refused");
     for field in body.fields() {
         assert_eq!(field.parameter, Parameter::from_name(field.key));
     }
@@ -199,7 +199,7 @@ fn check_signed_call<C: Call + PartialEq + std::fmt::Debug>(
     let json = signed_body(call, environment, &midas_key, Some((&session_key, &token)));
     let body = Body::parse(json.as_bytes()).expect("a client sends a body");
     let received =
-        UnverifiedCall::<C>::read(environment, &body, MpSig::Required).expect("with right parameters");
+        UnverifiedCall::<C>::read(environment, &body, MpSig::Required).expect("with valid parameters");
     assert_eq!(received.call(), call);
     assert_eq!(received.verify_sig(&midas_key, DialectPolicy::Strict), Ok(Dialect::DOCUMENTED));
     assert_eq!(
@@ -220,7 +220,7 @@ fn check_signed_call<C: Call + PartialEq + std::fmt::Debug>(
 fn check_against_reference<C: Call>(path: CallPath, json: &[u8], dialects: DialectPolicy) {
     let Ok(body) = Body::parse(json) else { return };
     let Ok(received) = UnverifiedCall::<C>::read(path.environment, &body, MpSig::IfPresent) else { return };
-    let fields = reference::fields(json).expect("it is taken");
+    let fields = reference::fields(json).expect("the body is accepted");
     let (midas_key, session_key, token) = (midas_key(path.environment), session_key(), token());
     let sig = reference::text_field(&fields, "sig").expect("it was read");
     let expected = reference::dialect(dialects, sig, |dialect| {
@@ -349,7 +349,7 @@ fn check_explanation(
     };
     let (sig, mp_sig) = (evidence.explain_sig(&keys, dialects), evidence.explain_mp_sig(&keys, dialects));
     match (is_right, &sig) {
-        (Some(_), SignatureFinding::Unknown) => panic!("the mistake is a known one"),
+        (Some(_), SignatureFinding::Unknown) => panic!("the mistake is known"),
         (Some(false), SignatureFinding::Verified(_)) => {
             panic!("a signature of another key does not verify")
         }
@@ -359,7 +359,7 @@ fn check_explanation(
         && dialects == DialectPolicy::Lenient
         && sig != SignatureFinding::WorkLimitReached
     {
-        assert!(matches!(sig, SignatureFinding::Verified(_)), "{sig} instead of right");
+        assert!(matches!(sig, SignatureFinding::Verified(_)), "{sig} instead of verified");
     }
     let mut output = vec![evidence.sig_text(), evidence.mp_sig_text()];
     for finding in [&sig, &mp_sig] {
@@ -387,13 +387,13 @@ pub fn query(bytes: &[u8]) {
     }
     if let Ok(token) = AccessToken::from_query(query) {
         let again =
-            AccessToken::from_query(Query::new(&token.to_query())).expect("what is shown can be read");
+            AccessToken::from_query(Query::new(&token.to_query())).expect("a written query can be read");
         assert!(again.matches(token.expose()));
     }
     for grant in [GrantType::ClientCredential, GrantType::AuthorizationCode] {
         if let Ok(shown) = Credentials::from_query(query, grant) {
             let again = Credentials::from_query(Query::new(&shown.to_query(grant)), grant);
-            let again = again.expect("what is shown can be read");
+            let again = again.expect("a written query can be read");
             assert!(again.appid == shown.appid && again.secret.matches(shown.secret.expose()));
             let is_leaked = format!("{shown:?}").contains(&format!("{:?}", shown.secret.expose()));
             assert!(!is_leaked || shown.appid.as_str() == shown.secret.expose(), "it is redacted");
@@ -463,13 +463,13 @@ where
         Ok(ReplyOutcome::Success(reply)) => {
             // Invalid UTF-8 in an unknown field is ignored.
             if let Some(json) = json {
-                assert_eq!(json["errcode"], 0, "done means 0");
+                assert_eq!(json["errcode"], 0, "success means 0");
             }
             check_reply_round_trip::<C>(&reply);
         }
         Ok(ReplyOutcome::Refused(refused)) => {
             let ApiError { errcode, .. } = refused;
-            assert_ne!(errcode, 0, "0 means done");
+            assert_ne!(errcode, 0, "0 means success");
             let _ = (refused.code(), refused.mismatched_parameter());
         }
         Err(_) => {}
@@ -482,7 +482,7 @@ where
 {
     match parse_reply::<C>(&to_json(reply)) {
         Ok(ReplyOutcome::Success(read)) => assert_eq!(&read, reply),
-        other => panic!("a done call's reply reads as {}", other.is_ok()),
+        other => panic!("a success reply parses as {}", other.is_ok()),
     }
 }
 

@@ -8,7 +8,7 @@ macro_rules! parameters {
     ($($variant:ident = $name:literal,)*) => {
         /// A documented parameter of a call.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[expect(missing_docs, reason = "each is its name; what it means is the table in docs/protocol.md")]
+        #[expect(missing_docs, reason = "docs/protocol.md has a table of their meanings")]
         pub enum Parameter {
             $($variant,)*
         }

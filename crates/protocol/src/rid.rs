@@ -28,7 +28,7 @@ impl fmt::Display for Rid {
     }
 }
 
-/// A text is not a request id.
+/// The text is not a request id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRid;
 
