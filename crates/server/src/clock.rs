@@ -18,7 +18,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
+        #[expect(clippy::disallowed_methods, reason = "the one implementation that reads the system clock")]
         let now = SystemTime::now();
         let millis = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         UnixMillis::new(u64::try_from(millis).unwrap_or(u64::MAX))

@@ -83,7 +83,7 @@ fn share(bank: &AppState, rejection: &Rejection) {
     let records = Arc::clone(&bank.records);
     tokio::spawn(async move {
         if let Err(error) = records.put(vec![change]).await {
-            tracing::debug!(%error, "a rejection is stored by this node only");
+            tracing::debug!(%error, "a rejection is kept by this node only");
         }
     });
 }

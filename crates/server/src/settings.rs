@@ -126,8 +126,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Time for open requests to finish after a shutdown began.
     pub shutdown_timeout: Duration,
-    /// Cap on open connections; at the cap a new one evicts an idle one. Each takes some 4 KiB while it is idle.
-    /// While a request is in flight, and for half a second after, hyper's buffers and state take some 20 KiB more.
+    /// Cap on open connections; at the cap a new one evicts an idle one. Each takes some 4 KiB while it is idle. While
+    /// a request arrives or is in flight, and for half a second after, hyper's buffers and state take some 20 KiB more.
     /// 20,000 take 80 MB idle, and 490 MB with a request in flight on each.
     pub connections_max: usize,
     /// Cap per address, or per /64 network of IPv6; `None` is unlimited. Behind a load balancer all connections have
