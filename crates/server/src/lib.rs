@@ -2,8 +2,8 @@
 //!
 //! The path of a present: `router` passes it to `midas::serve`. `midas::verify` checks method, token, body,
 //! parameters, privilege, `sig`, session and `mp_sig`, in this order, and counts the call against the `rate_limit`.
-//! The handler in `midas` posts the order that `midas::convert` makes of the call, and converts the result to a reply.
-//! For sandbox calls, `midas::faults` injects the configured faults. All other paths go through [`router()`].
+//! The handler in `midas` posts the order that `midas::convert` makes of the call, and converts the result to a
+//! reply. For sandbox calls, `midas::faults` injects the configured faults. All other paths go through [`router()`].
 //!
 //! This crate persists nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
 //! [`Records`](pactolus_ledger::Records) through the vault of `seal`, which encrypts them. `rejections` keeps

@@ -12,7 +12,7 @@ pub struct OsRandomness;
 
 impl Randomness for OsRandomness {
     fn fill(&self, bytes: &mut [u8]) {
-        #[expect(clippy::disallowed_methods, reason = "the one implementation that reads the system randomness")]
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads system randomness")]
         getrandom::fill(bytes).expect("the operating system has randomness once it runs");
     }
 }

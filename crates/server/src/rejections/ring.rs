@@ -43,8 +43,7 @@ impl Ring {
             return;
         }
         while self.order.len() >= self.entries_max || self.bytes + bytes > self.bytes_max {
-            let oldest =
-                self.order.pop_front().expect("an empty ring fits any rejection within its bounds");
+            let oldest = self.order.pop_front().expect("an empty ring fits any rejection within its bounds");
             let forgotten = self.by_rid.remove(&oldest).expect("every rid in the queue is in the map");
             self.bytes -= memory_bytes(&forgotten);
         }
