@@ -169,7 +169,7 @@ pub(crate) async fn get(
     let rid = path.rid.parse("rid")?;
     let rejection = rejections::find(&bank, rid).await?.ok_or_else(|| {
         Problem::not_found(
-            "no rejection with this rid is kept; the bank evicts the oldest, and a restart drops all",
+            "no rejection with this rid is kept; the bank evicts the oldest, and a restart drops those in memory",
         )
     })?;
     Ok(Json(RejectionJson(RejectionDetails::from(&*rejection))))
