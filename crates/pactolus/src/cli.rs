@@ -1,7 +1,7 @@
-//! The commands, and what `--help` says of them all.
+//! The tree of commands, and the help of the program.
 //!
-//! To add a command: a file beside this one with its `clap::Args` and a function `run`, a variant of [`Command`], and
-//! its arm in [`Cli::run`].
+//! To add a command: a file in `commands/` with its `clap::Args` and a function `run`, a variant of [`Command`], its
+//! arm in [`Cli::run`], and its Chinese help in `cli/zh.rs`.
 
 pub(crate) mod args;
 pub(crate) mod exit;
@@ -29,7 +29,7 @@ use crate::logging;
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// The language: en or zh; without it, the locale's
+    /// Language of help and messages: en or zh; default: the locale's
     #[arg(long, global = true, value_name = "LANG", hide_possible_values = true)]
     lang: Option<Lang>,
     #[command(flatten)]
@@ -51,7 +51,7 @@ enum Command {
     Sign(Box<sign::Args>),
     Migrate(migrate::Args),
     Copy(copy::Args),
-    Reseal(rotate_keys::Args),
+    RotateKeys(rotate_keys::Args),
     Explain(explain::Args),
     Audit(audit::Args),
     Digest(digest::Args),
@@ -64,13 +64,13 @@ enum Command {
 }
 
 impl Cli {
-    /// Understands a command line, or ends the process with why not, or with what was asked for in `--help`.
+    /// Parses the arguments. On an error, and for `--help` or `--version`, prints the text and exits the process.
     pub(crate) fn parse_from(lang: Lang, arguments: Vec<OsString>) -> Self {
         let matches = Self::localized_command(lang).get_matches_from(arguments);
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    /// The commands, with their help in a language.
+    /// The tree of commands, with its help in `lang`.
     pub(crate) fn localized_command(lang: Lang) -> clap::Command {
         let command = Self::command().after_help(after_help(lang));
         match lang {
@@ -79,9 +79,9 @@ impl Cli {
         }
     }
 
-    /// Does what was asked for.
+    /// Runs the command.
     pub(crate) fn run(self, lang: Lang) -> Result<(), CliError> {
-        // Whoever serves wants to read what happens; whoever runs anything else, only what goes wrong.
+        // A server logs its events; every other command logs only problems.
         let default_filter = if matches!(self.command, Command::Serve(_)) { "info" } else { "warn" };
         logging::start(self.logging, default_filter);
         match self.command {
@@ -110,7 +110,7 @@ impl Cli {
             Command::Explain(args) => explain::run(args, lang),
             Command::Migrate(args) => migrate::run(&args, lang),
             Command::Copy(args) => copy::run(&args, lang),
-            Command::Reseal(args) => rotate_keys::run(&args, lang),
+            Command::RotateKeys(args) => rotate_keys::run(&args, lang),
         }
     }
 }
@@ -120,14 +120,14 @@ fn after_help(lang: Lang) -> String {
         lang,
         "\
 Examples:
-  pactolus demo     a bank with sample values, called in the ways that matter
+  pactolus demo     run a sample bank and call it
   pactolus init     write a pactolus.toml with fresh keys
   pactolus serve    serve the bank that the file describes
-  pactolus present  give coins to one player, or to all in a file
-  pactolus audit    prove the books of a bank
-  pactolus copy     copy a whole bank from one store to another
-  pactolus migrate  make or bring up to date the tables of a bank on PostgreSQL
-  pactolus explain  say why a call was refused, by the rid of its errmsg
+  pactolus present  give coins to one player, or to all players in a file
+  pactolus audit    verify the books of a store
+  pactolus copy     copy a whole bank to another store
+  pactolus migrate  create or upgrade the tables of a store on PostgreSQL
+  pactolus explain  diagnose a refused call by the rid of its errmsg
 
 Exit codes:
 {}",
@@ -137,8 +137,10 @@ Exit codes:
   pactolus init     生成带有全新密钥的 pactolus.toml
   pactolus serve    按配置文件提供服务
   pactolus present  给一个玩家或文件中的所有玩家赠送游戏币
-  pactolus audit    核对未在运行的账户服务的账目
-  pactolus explain  根据 errmsg 末尾的 rid 说明调用被拒绝的原因
+  pactolus audit    核对存储的账目
+  pactolus copy     将整个账户服务复制到另一个存储
+  pactolus migrate  在 PostgreSQL 上创建或升级数据表
+  pactolus explain  根据 errmsg 末尾的 rid 诊断调用被拒绝的原因
 
 退出码：
 {}",

@@ -1,4 +1,4 @@
-//! The commands, a file each; `cli` names them.
+//! The commands, one file each. `cli` holds the tree.
 
 pub(crate) mod audit;
 pub(crate) mod backup;

@@ -1,12 +1,12 @@
-//! The configuration: what `pactolus.toml` and the environment say, read into types that cannot hold a bad value.
+//! Configuration: `pactolus.toml` and the environment, parsed into types that cannot hold an invalid value.
 //!
-//! Every problem is found in one reading and reported together, with its line and what would be right.
+//! One pass finds every problem and reports all of them, each with its line and a valid form.
 //! No message ever shows a secret, nor the line that holds one.
 //!
-//! To add a setting: a field of [`Config`] or of the server's settings, one line in [`config`] or [`app`] that asks
-//! for it by name and kind, and a line in the template that `pactolus init` writes, which a test insists on. Its
-//! environment variable, the list of known keys and the hint at a misspelt one follow from the asking.
-//! Read next: [`section`], which asks, and [`parse`], what can be asked for.
+//! To add a setting: a field of [`Config`] or of the server's settings, one line in [`config`] or [`app`] that reads
+//! it by name and parser, and a line in the template of `pactolus init`, which a test enforces. Its environment
+//! variable, its place in the list of known keys, and the hint for a misspelt key follow from that line.
+//! Read next: [`section`], which reads settings, and [`parse`], the parsers.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -44,32 +44,31 @@ pub(crate) use store::{InvalidStoreUrl, StoreUrl};
 use parse::{choice, count, limit, list, seconds, secret, text};
 use section::Section;
 
-/// The address of a bank that is told none: this machine only.
+/// Default listen address: this machine only.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8790);
 
-/// What a bank is told.
+/// Configuration of a bank.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// Where it takes connections.
+    /// Listen address.
     pub(crate) listen: SocketAddr,
-    /// Where its orders are kept.
+    /// Store of the orders.
     pub(crate) store: StoreUrl,
-    /// The bounds of a store that is embedded.
+    /// Settings of an embedded store.
     pub(crate) embedded: EmbeddedSettings,
-    /// The bounds of a node's part of a store that is a database.
+    /// Settings of this node for a store on PostgreSQL.
     pub(crate) postgres: PostgresSettings,
-    /// What its server is told: at least one app, no `appid` twice, no access token of two apps.
+    /// Settings of the server: at least one app, distinct appids, no access token shared by two apps.
     pub(crate) server: Settings,
 }
 
-/// The bounds of a node on PostgreSQL: settings of every program, so that one that was built without the engine reads
-/// the same files.
+/// Settings of a node on PostgreSQL. A build without that engine parses them too, so it reads the same files.
 #[derive(Clone, Debug)]
 pub(crate) struct PostgresSettings {
-    /// How many transactions of orders are in flight.
+    /// Order transactions in flight, each on a connection of its own.
     pub(crate) write_connections: NonZeroUsize,
-    /// How many orders may wait for them.
+    /// Orders that may wait for them.
     pub(crate) queue_orders_max: usize,
 }
 
@@ -80,7 +79,7 @@ impl Default for PostgresSettings {
 }
 
 impl Config {
-    /// Reads the file at `path`, each setting overridden by its environment variable among `variables`.
+    /// Reads the file at `path`. The environment variable of a setting overrides the file.
     pub(crate) fn read(path: &Path, variables: &EnvSnapshot) -> Result<Self, ConfigError> {
         load::read(path, variables, reader::PREFIX, config)
     }
@@ -107,13 +106,13 @@ fn seal(seal: &mut Section<'_>) -> Option<Keyring> {
     Keyring::new(keys).inspect_err(|error| seal.report("master_keys", error)).ok()
 }
 
-/// Deadlines are an hour at most, so that a slip of units is found.
+/// Maximum of a timeout: an hour, so that a wrong unit is found.
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
-/// A head is as long as the smallest buffer of the HTTP server at least; at a mebibyte, a slip is found.
+/// Range of the header limit: from the HTTP server's smallest buffer to a mebibyte, which finds a typo.
 const HEADER_BYTES: RangeInclusive<usize> = 8192..=1024 * 1024;
 
-/// What is held in memory is at most a thousand million of anything; a slip by a digit or two is the operator's.
+/// Maximum number of anything held in memory; a typo of a digit or two is not found.
 const COUNT_MAX: usize = 1_000_000_000;
 
 fn limits(limits: &mut Section<'_>) -> Option<Limits> {
@@ -162,7 +161,7 @@ fn limits(limits: &mut Section<'_>) -> Option<Limits> {
     })
 }
 
-/// The smallest file of a journal: one batch may be larger, and begins a file of its own.
+/// Smallest journal segment. A larger batch gets a segment of its own.
 const SEGMENT_BYTES_MIN: u64 = 4096;
 
 fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
@@ -188,7 +187,7 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
     })
 }
 
-/// Each lane is a connection, and a database has some hundred for all its users.
+/// Each write connection is a database connection, and a database has some hundred for all its clients.
 const WRITE_CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
 
 fn postgres(postgres: &mut Section<'_>) -> Option<PostgresSettings> {
@@ -203,7 +202,7 @@ fn postgres(postgres: &mut Section<'_>) -> Option<PostgresSettings> {
     Some(PostgresSettings { write_connections: write_connections?, queue_orders_max: queue_orders_max? })
 }
 
-/// What the apps read so far hold that no later one may hold too.
+/// Values of the apps so far that a later app must not repeat.
 #[derive(Default)]
 struct DuplicateCheck {
     appids: BTreeSet<AppId>,
@@ -234,14 +233,17 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
     if let Some(appid) = appid
         && !duplicates.appids.insert(appid)
     {
-        app.report("appid", format!("is {appid}, which an app above has; configure each app once"));
+        app.report("appid", format!("is {appid}, as in an app above; configure each app once"));
     }
     if pf.as_ref().is_some_and(Vec::is_empty) {
         app.report("pf", "is empty; it must hold at least one platform, such as \"android\"");
     }
     for token in static_access_tokens.iter().flatten() {
         if duplicates.tokens.iter().any(|other| other.matches(token.expose())) {
-            app.report("static_access_tokens", "holds a token that is here twice; each must tell one app");
+            app.report(
+                "static_access_tokens",
+                "holds a token that is used twice; each must identify one app",
+            );
         }
         duplicates.tokens.push(token.clone());
     }
@@ -273,16 +275,16 @@ const LOGIN_CHOICES: &[(&str, LoginMode)] = &[("push", LoginMode::Push), ("open"
 const DIALECTS_CHOICES: &[(&str, DialectPolicy)] =
     &[("lenient", DialectPolicy::Lenient), ("strict", DialectPolicy::Strict)];
 
-/// The longest window in which a pay may be cancelled: a year, so that a slip of units is found.
+/// Maximum of the cancel window: a year, so that a wrong unit is found.
 const CANCEL_WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// How many calls a second.
+/// A rate, in calls per second.
 fn parse_rate(count: u64) -> Result<NonZeroU32, &'static str> {
     let rate = u32::try_from(count).ok().and_then(NonZeroU32::new);
     rate.ok_or("must be 1 to 4294967295 calls a second, or \"off\"")
 }
 
-/// How many connections.
+/// A number of connections.
 fn parse_connections_per_address(count: u64) -> Result<usize, &'static str> {
     let connections = usize::try_from(count).ok().filter(|count| (1..=COUNT_MAX).contains(count));
     connections.ok_or("must be 1 to 1000000000 connections, or \"off\"")

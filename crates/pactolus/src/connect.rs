@@ -1,6 +1,6 @@
-//! Which bank to call and for which app: what every command has in common that calls one.
+//! Target of a call: the bank, the app and the environment. Shared by every command that calls a bank.
 //!
-//! A profile tells, or the configuration of a bank on this machine.
+//! The target comes from a profile, or from the configuration of a bank on this machine.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,27 +16,28 @@ use crate::cli::i18n::{Lang, tr};
 use crate::config::{Config, EnvSnapshot, Profile};
 use crate::operator::{self, OperatorClient};
 
-/// Which bank, which app, which environment.
+/// Target of a call.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Which bank")]
+#[command(next_help_heading = "Target bank")]
 pub(crate) struct ConnectArgs {
-    /// The environment: players' real coins, or those for tests; needed unless the profile names one
+    /// Environment: live (players' real coins) or sandbox (test coins); required unless the profile sets it
     #[arg(long, value_name = "live|sandbox", value_parser = environment_parser(), hide_possible_values = true)]
     env: Option<Environment>,
-    /// The profile that tells the bank, the app and its keys, a file in the folder of profiles; without it, `default`
-    /// if it is there, else the configuration of a bank on this machine
+    /// Profile with the bank's address, the app and its keys: NAME.toml in ~/.config/pactolus (or
+    /// $XDG_CONFIG_HOME/pactolus); default: the profile `default` if it exists, else the configuration of a bank on
+    /// this machine
     #[arg(long, value_name = "NAME", env = "PACTOLUS_PROFILE", hide_env_values = true)]
     profile: Option<String>,
-    /// The app, where the configuration has several
+    /// App to call for; required if the configuration has several
     #[arg(long, value_name = "APPID", conflicts_with = "profile")]
     app: Option<AppId>,
-    /// The bank's address, in place of the one that the profile or the configuration tells
+    /// Address of the bank; overrides the profile and the configuration
     #[arg(long, value_name = "URL")]
     url: Option<BaseUrl>,
-    /// How long a call is tried, in seconds; without it, 10, and in a campaign 60
+    /// Timeout of a call with its retries, in seconds; default: 10, in a campaign 60
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3600))]
     timeout: Option<u16>,
-    /// The configuration of a bank on this machine, in place of a profile; without either, pactolus.toml
+    /// Configuration of a bank on this machine, instead of a profile; default: pactolus.toml
     #[arg(
         long,
         value_name = "FILE",
@@ -52,7 +53,7 @@ fn environment_parser() -> impl TypedValueParser<Value = Environment> {
         .try_map(|name| name.parse::<Environment>())
 }
 
-/// A bank, and what it takes to call it for an app.
+/// A bank, with the keys to call it for one app.
 pub(crate) struct Connection {
     pub(crate) url: BaseUrl,
     pub(crate) app: App,
@@ -62,19 +63,19 @@ pub(crate) struct Connection {
     timeout: Option<Duration>,
 }
 
-/// The profile that is taken where none is named.
+/// Profile used when none is named.
 const DEFAULT_PROFILE: &str = "default";
 
-/// How long somebody at a terminal is left without a word.
+/// Default timeout of an interactive call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Connection {
-    /// A client of this bank, for one call that somebody waits for.
+    /// A client for one interactive call.
     pub(crate) fn client(&self) -> Client {
         self.client_with_timeout(CALL_TIMEOUT)
     }
 
-    /// A client of this bank whose calls are tried so long, unless the command line says how long.
+    /// A client with this call timeout, unless `--timeout` overrides it.
     pub(crate) fn client_with_timeout(&self, timeout: Duration) -> Client {
         let deadline = self.timeout.unwrap_or(timeout);
         Client::builder(self.app.clone())
@@ -84,12 +85,12 @@ impl Connection {
             .build()
     }
 
-    /// The operator API of this bank, which is a Pactolus.
+    /// A client of the operator API, which only a Pactolus bank has.
     pub(crate) fn operator(&self, lang: Lang) -> Result<OperatorClient, CliError> {
         let token = self.operator_token.clone().ok_or_else(|| {
             let said = tr!(
                 lang,
-                "the profile has no operator_token, which opens the operator API of a Pactolus bank",
+                "the profile has no operator_token, which the operator API of a Pactolus bank needs",
                 "配置档缺少 operator_token，无法访问 Pactolus 的运维接口"
             );
             CliError::message(ExitCode::Config, said)
@@ -97,20 +98,20 @@ impl Connection {
         Ok(OperatorClient::new(operator::resolve_address(self.url.as_str())?, token))
     }
 
-    /// The bank in a few words: the environment, the app, and where it is.
+    /// Label of the bank in results files: environment, app, address.
     pub(crate) fn label(&self) -> String {
         format!("{}:{}@{}", self.app.environment(), self.app.appid(), self.url)
     }
 }
 
 impl ConnectArgs {
-    /// Finds out.
+    /// Resolves the target from the arguments, the environment and the files.
     pub(crate) fn resolve(&self, lang: Lang) -> Result<Connection, CliError> {
         let variables = EnvSnapshot::capture();
         let profile = match (&self.profile, &self.config) {
             (Some(name), _) => Some(profile_path(name, lang)?),
             (None, Some(_)) => None,
-            // Who names an app means one of a configuration's.
+            // `--app` selects an app of a configuration, so it rules out the default profile.
             (None, None) if self.app.is_some() => None,
             (None, None) => profile_path(DEFAULT_PROFILE, lang).ok().filter(|path| path.exists()),
         };
@@ -151,7 +152,7 @@ impl ConnectArgs {
         let environment = self.environment(None, lang)?;
         let listen = config.listen;
         let url = self.url.clone().unwrap_or_else(|| {
-            // A bank that listens everywhere is also here.
+            // A wildcard address includes the loopback address.
             let host =
                 if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { url_host(listen.ip()) };
             BaseUrl::new(&format!("http://{host}:{}", listen.port())).expect("an address is a host")
@@ -167,7 +168,7 @@ impl ConnectArgs {
             let known = known.join(", ");
             let said = tr!(
                 lang,
-                "say which app with --app; the configuration has {known}",
+                "name the app with --app; the configuration has {known}",
                 "请用 --app 指定应用；配置中有 {known}"
             );
             CliError::message(ExitCode::Config, said)
@@ -196,7 +197,7 @@ impl ConnectArgs {
         self.env.or(default).ok_or_else(|| {
             let said = tr!(
                 lang,
-                "say which coins: --env live or --env sandbox",
+                "name the environment: --env live or --env sandbox",
                 "请指明环境：--env live（正式）或 --env sandbox（沙箱）"
             );
             CliError::message(ExitCode::Config, said)
@@ -217,14 +218,14 @@ fn app_constructor(environment: Environment) -> AppConstructor {
     }
 }
 
-/// The file of a profile: `NAME.toml` in `pactolus` of the user's folder for configurations.
+/// Path of a profile: `NAME.toml` in the folder of profiles.
 fn profile_path(name: &str, lang: Lang) -> Result<PathBuf, CliError> {
     let is_name = !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if !is_name {
         let said = tr!(
             lang,
-            "the profile {name:?} is no name of letters, digits, - and _",
+            "the profile name {name:?} must consist of letters, digits, - and _",
             "配置档名 {name:?} 只能由字母、数字、- 和 _ 组成"
         );
         return Err(CliError::message(ExitCode::Config, said));
@@ -232,7 +233,7 @@ fn profile_path(name: &str, lang: Lang) -> Result<PathBuf, CliError> {
     let folder = profiles_folder().ok_or_else(|| {
         let said = tr!(
             lang,
-            "there is no folder for profiles: neither XDG_CONFIG_HOME nor HOME is set",
+            "no folder for profiles: neither XDG_CONFIG_HOME nor HOME is set",
             "找不到配置档目录：XDG_CONFIG_HOME 和 HOME 均未设置"
         );
         CliError::message(ExitCode::Config, said)
@@ -240,7 +241,7 @@ fn profile_path(name: &str, lang: Lang) -> Result<PathBuf, CliError> {
     Ok(folder.join(format!("{name}.toml")))
 }
 
-/// Where profiles are.
+/// Folder of profiles: `pactolus` in `XDG_CONFIG_HOME`, else in `~/.config`.
 pub(crate) fn profiles_folder() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let base = set("XDG_CONFIG_HOME")

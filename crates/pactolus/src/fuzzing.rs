@@ -1,4 +1,4 @@
-//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//! Fuzz targets of this crate: each function takes any bytes, and panics when an invariant is broken.
 //!
 //! Read next: `fuzz/README.md`.
 

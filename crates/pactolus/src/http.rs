@@ -1,6 +1,6 @@
-//! A small HTTP client: one bank, whole bodies, no retries behind the caller's back.
+//! Minimal HTTP client: one bank, whole bodies, no hidden retries.
 //!
-//! The demo calls its bank with it, and so do the tests of this program.
+//! The demo, the operator commands and the tests of this crate use it.
 
 use std::net::SocketAddr;
 
@@ -14,14 +14,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use pactolus_protocol::AccessToken;
 
-/// A client of one bank. Clones share their connections.
+/// A client of one bank. Clones share its connection pool.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     client: Client<HttpConnector, Full<Bytes>>,
     address: SocketAddr,
 }
 
-/// What came back.
 pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) body: String,
@@ -29,17 +28,17 @@ pub(crate) struct HttpResponse {
 
 impl HttpClient {
     pub(crate) fn new(bank: SocketAddr) -> Self {
-        // A request that breaks is the caller's to repeat: only the caller knows whether it may be sent twice.
+        // Only the caller knows whether a request is idempotent, so the caller retries.
         let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http();
         Self { client, address: bank }
     }
 
-    /// POSTs `body` as the platform's callers do.
+    /// POSTs `body` as a Midas client does.
     pub(crate) async fn post(&self, path: &str, body: &str) -> anyhow::Result<HttpResponse> {
         self.send(self.request(Method::POST, path), body).await
     }
 
-    /// GETs `path`, with `token` as the operator's.
+    /// GETs `path` with the operator token.
     pub(crate) async fn get_as_operator(
         &self,
         path: &str,
@@ -48,7 +47,7 @@ impl HttpClient {
         self.send(with_bearer_token(self.request(Method::GET, path), token), "").await
     }
 
-    /// PUTs `body` at `path`, with `token` as the operator's.
+    /// PUTs `body` at `path` with the operator token.
     pub(crate) async fn put_as_operator(
         &self,
         path: &str,
@@ -65,10 +64,10 @@ impl HttpClient {
 
     async fn send(&self, request: hyper::http::request::Builder, body: &str) -> anyhow::Result<HttpResponse> {
         let request = request.body(Full::from(body.to_owned())).context("the request cannot be written")?;
-        let response = self.client.request(request).await.context("no answer")?;
+        let response = self.client.request(request).await.context("no response")?;
         let status = response.status();
-        let body = response.into_body().collect().await.context("the answer broke off")?.to_bytes();
-        let body = String::from_utf8(body.into()).context("the answer is not UTF-8")?;
+        let body = response.into_body().collect().await.context("the response ended early")?.to_bytes();
+        let body = String::from_utf8(body.into()).context("the response is not UTF-8")?;
         Ok(HttpResponse { status, body })
     }
 }

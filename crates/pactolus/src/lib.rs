@@ -1,7 +1,7 @@
-//! The command line of the bank; the only binary. Its `main.rs` only starts what is here: a library can be tested and
-//! fuzzed without a process. Nobody else may depend on it.
+//! The command line, and the only binary. `main.rs` only calls [`main`], so tests and fuzzers run this code without a
+//! process. No other crate may depend on this one.
 //!
-//! Read next: `cli`, the commands and their help; `cli/exit`, how each can end; then a command's own file.
+//! Read next: `cli`, the commands and their help; `cli/exit`, the exit codes; then the file of a command.
 
 mod cli;
 mod commands;
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use crate::cli::i18n::{Lang, tr};
 
-/// Does what the process's arguments ask, and says how it ended.
+/// Runs the process's arguments, prints an error to stderr, and returns the exit code.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let lang = Lang::detect(&arguments, |name| std::env::var_os(name));

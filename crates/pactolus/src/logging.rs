@@ -1,20 +1,20 @@
-//! Logs: lines on stderr, as text for people or as JSON for machines.
+//! Logs on stderr: text for people, or JSON for machines.
 //!
-//! Nothing logged ever holds a request's body, a key or a token; that is the duty of whoever logs.
+//! Invariant: no log line holds a request body, a key or a token. Every log statement has to keep it.
 
 use std::io::{self, IsTerminal as _};
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged, and how.
+/// Filter and format of the logs.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Logs, on stderr")]
 pub(crate) struct Args {
-    /// Which: error, warn, info, debug, or module=level, with commas between; RUST_LOG does the same
+    /// Log filter: error, warn, info, debug, or module=level, comma-separated; RUST_LOG works too
     #[arg(long, global = true, value_name = "FILTER", env = "PACTOLUS_LOG", hide_env_values = true, value_parser = parse_filter)]
     log: Option<LogFilter>,
-    /// How they are written
+    /// Log format
     #[arg(
         long,
         global = true,
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     log_format: LogFormat,
 }
 
-/// A text that [`EnvFilter`] understands.
+/// A filter that [`EnvFilter`] parses.
 #[derive(Clone)]
 struct LogFilter(String);
 
@@ -40,11 +40,11 @@ enum LogFormat {
     Json,
 }
 
-/// Logs from now on: what `args` says, else what `RUST_LOG` says, else the `usual`.
+/// Starts logging. The filter is that of `args`, else `RUST_LOG`, else `default_filter`.
 pub(crate) fn start(args: Args, default_filter: &str) {
     let filter = match (args.log, std::env::var("RUST_LOG")) {
         (Some(LogFilter(text)), _) => EnvFilter::new(text),
-        // A variable that all Rust programs share may hold what only another understands.
+        // All Rust programs share this variable, so it may hold directives that only another program understands.
         (None, Ok(text)) if !text.is_empty() => EnvFilter::builder().parse_lossy(text),
         (None, _) => EnvFilter::new(default_filter),
     };
@@ -55,7 +55,7 @@ pub(crate) fn start(args: Args, default_filter: &str) {
     }
 }
 
-/// Whether the terminal's owner wants no colours: <https://no-color.org>.
+/// Whether the terminal asks for no colours: <https://no-color.org>.
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

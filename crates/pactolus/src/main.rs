@@ -1,8 +1,8 @@
-//! Where the process starts. Read `lib.rs` next.
+//! Entry point of the process. Read next: `lib.rs`.
 
 use std::process::ExitCode;
 
-/// Requests make small allocations on every thread, and free them on others; mimalloc is made for that.
+/// Requests make small allocations on one thread and free them on another: the case mimalloc is built for.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! The operator API of a running bank, for commands that ask it.
+//! Client of a running bank's operator API.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::http::{HttpClient, HttpResponse};
 
-/// Asks one bank as its operator.
+/// A client of one bank's operator API.
 pub(crate) struct OperatorClient {
     http: HttpClient,
     address: SocketAddr,
@@ -16,21 +16,20 @@ pub(crate) struct OperatorClient {
 }
 
 impl OperatorClient {
-    /// The operator of the bank at an address.
     pub(crate) fn new(bank: SocketAddr, token: AccessToken) -> Self {
         Self { http: HttpClient::new(bank), address: bank, token }
     }
 
-    /// What the bank tells at `path`.
+    /// GETs `path` and parses the JSON response.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let response = self.http.get_as_operator(path, &self.token).await;
         parse_response(
-            &response.with_context(|| format!("the bank at http://{} cannot be asked", self.address))?,
+            &response.with_context(|| format!("the bank at http://{} is unreachable", self.address))?,
         )
     }
 }
 
-/// A text as it stands in a path or a query.
+/// Percent-encodes a text for a path or a query.
 pub(crate) fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
@@ -39,26 +38,27 @@ pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// The address in a URL. There is no TLS in this client, as there is none in the bank.
+/// Resolves the host and port of an `http://` URL. Neither this client nor the bank speaks TLS.
 pub(crate) fn resolve_address(url: &str) -> anyhow::Result<SocketAddr> {
     let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
     let host = host.filter(|host| !host.contains('/'));
     let host = host.ok_or_else(|| anyhow!("--url is {url:?}; it must be like http://127.0.0.1:8790"))?;
-    // After the last colon, unless that is one of an address in brackets, stands the port.
+    // The port follows the last colon, unless that colon is inside the brackets of an IPv6 address.
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
     let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
     let mut addresses = with_port.to_socket_addrs().with_context(|| format!("{host} is not found"))?;
     addresses.next().ok_or_else(|| anyhow!("{host} has no address"))
 }
 
-/// What the bank tells, or its own words for why it does not.
+/// The JSON body of a success, or an error with the `detail` of the response.
 fn parse_response(response: &HttpResponse) -> anyhow::Result<Value> {
-    let body: Value = serde_json::from_str(&response.body).context("the answer is not a bank's")?;
+    let body: Value =
+        serde_json::from_str(&response.body).context("the response is not a bank's: it is not JSON")?;
     if response.status.is_success() {
         return Ok(body);
     }
     let detail = body["detail"].as_str().map_or_else(|| response.status.to_string(), str::to_owned);
-    Err(anyhow!("the bank does not tell: {detail}"))
+    Err(anyhow!("the bank refused the request: {detail}"))
 }
 
 #[cfg(test)]

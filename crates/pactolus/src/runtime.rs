@@ -1,4 +1,4 @@
-//! What a command that serves stands on: threads, a socket, and the signal that ends it.
+//! Runtime of the commands: threads, the listening socket, limits of the system, and shutdown signals.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,28 +9,28 @@ use tokio::runtime::Runtime;
 
 use crate::cli::exit::CliError;
 
-/// A thread for each core.
+/// Starts a multi-threaded runtime with one worker thread per core.
 pub(crate) fn start() -> Result<Runtime, CliError> {
-    Ok(Runtime::new().context("the threads of the server cannot be started")?)
+    Ok(Runtime::new().context("cannot start the runtime's threads")?)
 }
 
-/// How much of requests and of replies the system may hold for each connection; Linux makes it twice as much. Left to
-/// itself, it would let a client that does not read have 4 MiB.
+/// Socket send and receive buffer per connection, in bytes; Linux doubles it. Auto-tuning would let a client that
+/// does not read hold 4 MiB.
 ///
-/// A request is some 17 KiB at most, and the longest reply, a hundred orders of a statement, some 40 KiB.
+/// A request is at most some 17 KiB. The longest reply, a hundred orders of a statement, is some 40 KiB.
 const SOCKET_BUFFER_BYTES: u32 = 64 * 1024;
 
-/// How many connections may wait to be taken.
+/// Length of the accept queue, in connections.
 const BACKLOG: u32 = 1024;
 
-/// Takes connections at `address`, and tells the address with the port that it really got.
+/// Binds `address` and listens. Returns the bound address, which has the real port.
 pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
     let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A bank that is started again finds its address free. On Windows this would let two have it.
+        // A restarted bank can bind its address at once. On Windows this option would let two processes bind it.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
-        // Connections that are taken have what the listener has.
+        // Accepted connections inherit the listener's buffer sizes.
         socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
         socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
         socket.bind(address)?;
@@ -41,51 +41,49 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), C
     bind().map_err(|source| CliError::Listen { address, source })
 }
 
-/// How many open files are kept for all but connections: those of an embedded store, the connections to a database,
-/// the logs.
+/// Open files reserved for everything but connections: files of an embedded store, database connections, logs.
 const RESERVED_FILES: usize = 512;
 
-/// How many connections can be open, of those that are wanted: each is an open file, of which the system allows a
-/// process only so many. Asks for as many as may be had.
+/// Raises the limit of open files, and caps the `wanted` connections to it: each connection is an open file.
 pub(crate) fn connection_limit(wanted: usize) -> usize {
     let allowed = connections_for_files(open_files_max(), wanted);
     if allowed < wanted {
         tracing::warn!(
             connections_max = wanted,
             allowed,
-            "the system's limit of open files (ulimit -n) allows fewer connections than the configuration"
+            "the open-files limit (ulimit -n) allows fewer connections than connections_max"
         );
     }
     allowed
 }
 
-/// Where there are few files, half of them are for connections.
+/// With few files, half of them are for connections.
 fn connections_for_files(files: Option<usize>, wanted: usize) -> usize {
     files.map_or(wanted, |files| wanted.min(files - RESERVED_FILES.min(files / 2)).max(1))
 }
 
-/// How many files this process may have open, once it has asked for as many as it may; nothing if there is no limit.
+/// The limit of open files after raising it to the hard limit; `None` if there is no limit.
 #[cfg(unix)]
 fn open_files_max() -> Option<usize> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // Where it is refused, as on macOS above a limit of the kernel's own, what was allowed before is allowed still.
+    // A refusal, as on macOS above a limit of its kernel, leaves the soft limit as it was.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok())
 }
 
-/// Windows sets no such limit.
+/// Windows has no such limit.
 #[cfg(windows)]
 fn open_files_max() -> Option<usize> {
     None
 }
 
-/// A future that resolves when the process is told to stop: by Ctrl-C, or as its service manager does it.
+/// A future that resolves on SIGINT (Ctrl-C) or SIGTERM.
 ///
-/// Signals are noticed from the call on, so that none is lost before the future is waited for.
+/// The handlers are installed by the call itself, so no signal is lost before the future is polled.
 pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     let (mut from_keyboard, mut from_manager) =
-        signals().context("the signals that stop the server cannot be listened for")?;
+        signals().context("cannot install the handlers of the shutdown signals")?;
     Ok(async move {
         tokio::select! {
             _ = from_keyboard.recv() => {}
@@ -94,9 +92,9 @@ pub(crate) fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'sta
     })
 }
 
-/// As [`shutdown_signal`]; told a second time, the process ends at once.
+/// Like [`shutdown_signal`]; a second signal ends the process at once.
 pub(crate) fn shutdown_signal_or_exit() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
-    /// What shells give a process that Ctrl-C has ended.
+    /// Exit code of a process that SIGINT ended, by convention of shells.
     const EXIT_SIGINT: i32 = 130;
     let first_signal = shutdown_signal()?;
     let (shutdown_tx, shutdown_rx) = tokio::sync::oneshot::channel();
@@ -104,7 +102,7 @@ pub(crate) fn shutdown_signal_or_exit() -> Result<impl Future<Output = ()> + Sen
         tokio::spawn(async move {
             first_signal.await;
             let second_signal = shutdown_signal();
-            // Nobody waits any more where the work is done.
+            // The receiver is gone if the work is done already.
             let _ = shutdown_tx.send(());
             if let Ok(again) = second_signal {
                 again.await;

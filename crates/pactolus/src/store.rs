@@ -1,4 +1,4 @@
-//! Opening the store that a URL names.
+//! Opens the store that a URL names.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -19,18 +19,18 @@ use crate::cli::exit::CliError;
 use crate::config::{Config, EnvSnapshot, PostgresSettings, StoreUrl};
 use crate::runtime;
 
-/// Which store, for commands that read one without serving it.
+/// Store argument of commands that open a store without serving it.
 #[derive(clap::Args)]
 pub(crate) struct StoreArgs {
     #[command(flatten)]
     config: ConfigPath,
-    /// The store, such as embedded:./data; without it, the one that the configuration names
+    /// Store, such as embedded:./data; default: the configuration's
     #[arg(long, value_name = "URL")]
     store: Option<StoreArg>,
 }
 
 impl StoreArgs {
-    /// Finds out.
+    /// The store on the command line, else the configuration's.
     pub(crate) fn resolve(&self) -> Result<StoreUrl, CliError> {
         match &self.store {
             Some(named) => named.url(),
@@ -38,7 +38,7 @@ impl StoreArgs {
         }
     }
 
-    /// Finds out, for a command that has to read the configuration even if a store is named.
+    /// The same, for a command that needs the configuration in any case.
     pub(crate) fn resolve_with_config(&self) -> Result<(StoreUrl, Config), CliError> {
         let config = self.config()?;
         let url = self.store.as_ref().map_or(Ok(config.store.clone()), StoreArg::url)?;
@@ -50,8 +50,8 @@ impl StoreArgs {
     }
 }
 
-/// A store as it is written on the command line: read after the command line is, because what is said of an argument
-/// that is wrong shows it.
+/// A store URL as given. It is parsed after the command line, because an error of clap would print it, and it may
+/// hold a password.
 #[derive(Clone)]
 pub(crate) struct StoreArg(Zeroizing<String>);
 
@@ -64,13 +64,13 @@ impl FromStr for StoreArg {
 }
 
 impl StoreArg {
-    /// The store that the argument names; relative folders are taken from the working directory.
+    /// Parses the URL. A relative folder is taken from the working directory.
     pub(crate) fn url(&self) -> Result<StoreUrl, CliError> {
         self.0.parse().map_err(CliError::StoreUrl)
     }
 }
 
-/// The bounds of a store, whichever engine's it is.
+/// Settings of every engine.
 #[derive(Default)]
 pub(crate) struct EngineSettings {
     pub(crate) embedded: EmbeddedSettings,
@@ -78,7 +78,7 @@ pub(crate) struct EngineSettings {
     pub(crate) postgres: PostgresSettings,
 }
 
-/// Opens the store at `url` with these bounds. A folder is made where there is none; a database has to be migrated.
+/// Opens the store. An embedded store is created if it is missing; a database must be migrated first.
 #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "a folder is opened at once"))]
 pub(crate) async fn open(url: &StoreUrl, bounds: &EngineSettings) -> Result<Backend, CliError> {
     match url {
@@ -99,7 +99,7 @@ pub(crate) async fn open(url: &StoreUrl, bounds: &EngineSettings) -> Result<Back
     }
 }
 
-/// Opens the store at `url`, which has to be there: a slip in its name must not prove the books of an empty bank.
+/// Opens an existing store. A typo in the URL must not pass the audit of a new, empty bank.
 pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Backend, CliError> {
     if is_empty(url) {
         Err(CliError::StoreNotFound(url.clone()))
@@ -108,8 +108,7 @@ pub(crate) async fn open_existing(url: &StoreUrl) -> Result<Backend, CliError> {
     }
 }
 
-/// Opens the store at `url`, which has to be there, audits it, and closes it. Only an embedded store can prove its
-/// history `since` a digest.
+/// Opens an existing store, audits it, and closes it. Only an embedded store can verify its history `since` a digest.
 pub(crate) fn audit(
     url: &StoreUrl,
     since: Option<HistoryDigest>,
@@ -133,7 +132,7 @@ pub(crate) fn audit(
     })
 }
 
-/// Opens the store at `url` to be copied as a whole.
+/// Opens the store as a whole, for copying and key rotation.
 #[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "a folder is opened at once"))]
 pub(crate) async fn open_for_copy(url: &StoreUrl) -> Result<Arc<dyn Portable>, CliError> {
     match url {
@@ -143,7 +142,7 @@ pub(crate) async fn open_for_copy(url: &StoreUrl) -> Result<Arc<dyn Portable>, C
         }
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(database) => {
-            // A thousand orders at once take longer than the caller of one should wait.
+            // An import of a thousand orders takes longer than a caller of one order should wait.
             let settings = pactolus_ledger_postgres::PostgresSettings {
                 request_timeout: Duration::from_secs(30),
                 ..pactolus_ledger_postgres::PostgresSettings::default()
@@ -154,7 +153,7 @@ pub(crate) async fn open_for_copy(url: &StoreUrl) -> Result<Arc<dyn Portable>, C
     }
 }
 
-/// Whether there is no bank at `url`. A database says so itself when it is opened.
+/// Whether the store does not exist. A database reports that itself when it is opened.
 pub(crate) fn is_empty(url: &StoreUrl) -> bool {
     match url {
         StoreUrl::Embedded(folder) => is_empty_folder(folder),
@@ -163,12 +162,12 @@ pub(crate) fn is_empty(url: &StoreUrl) -> bool {
     }
 }
 
-/// Says which store it is that cannot be opened.
+/// Adds the URL to an engine's error.
 pub(crate) fn open_error(url: &StoreUrl, source: impl std::error::Error + Send + Sync + 'static) -> CliError {
     CliError::StoreOpen { store: url.clone(), source: Box::new(source) }
 }
 
-/// The folder of a store that is embedded, for what only such a store can do.
+/// The folder of an embedded store; an error for any other engine.
 #[cfg_attr(not(feature = "postgres"), expect(clippy::unnecessary_wraps, reason = "every store is embedded"))]
 pub(crate) fn embedded_folder(url: &StoreUrl) -> Result<&Path, CliError> {
     match url {
@@ -178,7 +177,7 @@ pub(crate) fn embedded_folder(url: &StoreUrl) -> Result<&Path, CliError> {
     }
 }
 
-/// Whether there is nothing in the folder. One that cannot be read is left to the engine, which says why.
+/// Whether the folder is empty or missing. An unreadable folder is left to the engine, which reports the reason.
 fn is_empty_folder(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),

@@ -1,4 +1,4 @@
-//! Arguments that several commands take.
+//! Arguments shared by several commands.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use pactolus_types::{Amount, BillNo};
 
 use crate::cli::i18n::{Lang, tr};
 
-/// Where the configuration is, if it is not said.
+/// Path of the configuration when none is given.
 pub(crate) const DEFAULT_CONFIG: &str = "pactolus.toml";
 
-/// Where the configuration is, for every command that reads or writes it.
+/// Path of the configuration, for every command that reads or writes it.
 #[derive(clap::Args)]
 pub(crate) struct ConfigPath {
-    /// The configuration file
+    /// Configuration file
     #[arg(
         long,
         value_name = "FILE",
@@ -26,13 +26,13 @@ pub(crate) struct ConfigPath {
     pub(crate) config: PathBuf,
 }
 
-/// The amount of coins that a text writes.
+/// Parses a positive number of coins.
 pub(crate) fn parse_amount(text: &str) -> Result<Amount, String> {
     let count: u64 = text.parse().map_err(|_| "it must be a whole number of coins".to_owned())?;
     Amount::new(count).map_err(|error| format!("it {error}"))
 }
 
-/// The number of an order: the one that was said, else a new one, which is shown before anything is sent.
+/// Returns the requested bill number, or generates one and prints it before anything is sent.
 pub(crate) fn bill_no_or_new(requested: Option<BillNo>, lang: Lang) -> BillNo {
     requested.unwrap_or_else(|| {
         let bill_no = BillNoGenerator::new().next();
@@ -41,7 +41,7 @@ pub(crate) fn bill_no_or_new(requested: Option<BillNo>, lang: Lang) -> BillNo {
     })
 }
 
-/// The session key of a command line, which no error shows.
+/// Parses a session key. The error never shows it.
 pub(crate) fn parse_session_key(text: Option<&str>) -> anyhow::Result<Option<SessionKey>> {
     text.map(|text| SessionKey::new(text).map_err(|error| anyhow!("--session-key {error}"))).transpose()
 }

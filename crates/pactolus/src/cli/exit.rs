@@ -1,6 +1,6 @@
-//! How a command can fail, and the exit code that says so to a script.
+//! Errors of commands, and their exit codes.
 //!
-//! The table in `--help` is written from [`ExitCode`], so the two cannot differ.
+//! The table in `--help` is generated from [`ExitCode`], so the two cannot differ.
 
 use std::error::Error;
 use std::io;
@@ -15,78 +15,70 @@ use pactolus_types::AppId;
 use crate::cli::i18n::{Lang, tr};
 use crate::config::{ConfigError, InvalidStoreUrl, StoreUrl};
 
-/// Why a command did not do what it was asked for.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    /// The configuration cannot be read, or something in it is wrong.
-    #[error("the configuration is refused\n{0}")]
+    /// The configuration cannot be read, or is invalid.
+    #[error("the configuration is invalid\n{0}")]
     Config(ConfigError),
-    /// A clock that can be turned was asked for, and this app is not for development.
+    /// `--clock manual` with an app that is not for development.
     #[error(
-        "--clock manual needs login = \"open\" for every app, because it is for development; that of {0} is not open"
+        "--clock manual is for development and needs login = \"open\" for every app; {0} has another login mode"
     )]
     ManualClock(AppId),
     /// The store cannot be opened.
     #[error("the store {store} cannot be opened")]
     StoreOpen {
-        /// Which.
         store: StoreUrl,
-        /// Why not, as its engine says it.
+        /// The engine's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The master keys are not those that the store is sealed with.
+    /// The configuration lacks a master key that encrypted records of the store.
     #[error("the store {store} cannot be served with these master keys")]
     MissingMasterKey {
-        /// Which.
         store: StoreUrl,
-        /// Which key is missing.
+        /// The missing keys.
         source: KeyCheckError,
     },
-    /// What `--store` says is no store.
-    #[error("the store of the command line {0}")]
+    /// A store URL on the command line is invalid.
+    #[error("the store URL on the command line {0}")]
     StoreUrl(InvalidStoreUrl),
-    /// Only an embedded store can do this.
-    #[error("{0} is not an embedded store, and only such a one can do this; a database has its own ways")]
+    /// The command supports embedded stores only.
+    #[error("{0} is not an embedded store, which this command needs; use the tools of the database")]
     #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "every store is embedded"))]
     NotEmbedded(StoreUrl),
-    /// There is no store where one should be.
-    #[error("there is no store at {0}; a bank makes its store when it is first served")]
+    /// The store does not exist.
+    #[error("no store at {0}; `pactolus serve` creates it at its first start")]
     StoreNotFound(StoreUrl),
-    /// The address cannot be listened on.
+    /// The address cannot be bound.
     #[error("cannot listen on {address}")]
     Listen {
-        /// Which.
         address: SocketAddr,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is there already, and may hold keys that are in use.
-    #[error("{} is there already; name another with --config, or overwrite it with --force", .0.display())]
+    /// The file exists, and may hold keys in use.
+    #[error("{} already exists; name another file with --config, or overwrite it with --force", .0.display())]
     FileExists(PathBuf),
     /// An order cannot be copied.
-    #[error("the bank was not copied whole")]
+    #[error("the copy is incomplete")]
     Copy(#[from] ImportError),
-    /// The audit found something; it is printed already.
-    #[error("the books are not right")]
+    /// The audit printed findings.
+    #[error("the audit found errors")]
     AuditFailed,
-    /// Some requests were cut off when the server stopped.
-    #[error("some requests took too long and were cut off; whoever sent one may repeat it safely")]
+    /// The shutdown timeout expired, and open requests were aborted.
+    #[error("some requests exceeded shutdown_timeout_s and were aborted; clients can retry them safely")]
     ShutdownTimeout,
-    /// What a command says of itself, in the reader's language.
+    /// A command's own message, already localized.
     #[error("{text}")]
-    Message {
-        /// What kind of failure it is.
-        exit_code: ExitCode,
-        /// What happened.
-        text: String,
-    },
-    /// Something that nobody expects.
+    Message { exit_code: ExitCode, text: String },
+    /// An unexpected error.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 
 impl CliError {
-    /// What kind of failure it is.
+    /// The exit code of this error.
     pub(crate) const fn exit_code(&self) -> ExitCode {
         match self {
             Self::FileExists(_) | Self::Copy(_) | Self::AuditFailed | Self::Other(_) => ExitCode::Failed,
@@ -103,12 +95,12 @@ impl CliError {
         }
     }
 
-    /// A failure whose words are a command's own.
+    /// An error with a message of the command itself.
     pub(crate) fn message(kind: ExitCode, words: String) -> Self {
         Self::Message { exit_code: kind, text: words }
     }
 
-    /// What happened and why, each cause after a colon. A cause is in English: it is for whoever looks into it.
+    /// The message and its causes, each after a colon. Causes stay in English: they are for debugging.
     pub(crate) fn localized(&self, lang: Lang) -> String {
         let words = match lang {
             Lang::En => self.to_string(),
@@ -120,7 +112,7 @@ impl CliError {
         }
     }
 
-    /// A call to a bank that is not done, as its error says; `again` are the arguments with which it is asked again.
+    /// The error of a failed call; `retry_args` are the arguments that repeat the call with its idempotency key.
     pub(crate) fn from_call(
         error: &(dyn Error + 'static),
         (outcome, retryable): (OrderOutcome, bool),
@@ -133,15 +125,15 @@ impl CliError {
                 ExitCode::Unknown,
                 tr!(
                     lang,
-                    "it is not known whether it is done: {why}; to know, run it again with {retry_args}",
-                    "不清楚是否已完成：{why}；请用 {retry_args} 再次运行以确认"
+                    "the outcome is unknown: {why}; to find out, run the command again with {retry_args}",
+                    "结果未知：{why}；请用 {retry_args} 再次运行以确认"
                 ),
             ),
             (OrderOutcome::NotApplied, true) => {
-                Self::message(ExitCode::Unreachable, tr!(lang, "it is not done: {why}", "没有完成：{why}"))
+                Self::message(ExitCode::Unreachable, tr!(lang, "nothing was done: {why}", "未执行：{why}"))
             }
             (OrderOutcome::NotApplied, false) => {
-                Self::message(ExitCode::Refused, tr!(lang, "it is refused: {why}", "被拒绝：{why}"))
+                Self::message(ExitCode::Refused, tr!(lang, "refused: {why}", "被拒绝：{why}"))
             }
         }
     }
@@ -165,45 +157,47 @@ impl CliError {
             }
             Self::Copy(_) => "未能完整复制".to_owned(),
             Self::AuditFailed => "账目有误".to_owned(),
-            Self::ShutdownTimeout => "部分请求耗时过长而被中断；发送方可以放心重发".to_owned(),
+            Self::ShutdownTimeout => {
+                "部分请求超过 shutdown_timeout_s 而被中断；客户端可以放心重试".to_owned()
+            }
             Self::Message { text: words, .. } => words.clone(),
             Self::Other(error) => error.to_string(),
         }
     }
 }
 
-/// What happened and why, each cause after a colon.
+/// The message and its causes, each after a colon.
 pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// The kinds of failure that a script can tell apart.
+/// The exit codes, for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitCode {
-    /// What was asked for was tried, and did not succeed.
+    /// The command ran, and failed.
     Failed,
-    /// The command line was not understood. `clap` ends with this one too.
+    /// The command line is invalid. `clap` exits with this code too.
     Usage,
-    /// The configuration was refused.
+    /// The configuration is invalid.
     Config,
     /// The store could not be opened.
     Store,
-    /// The address could not be listened on.
+    /// The address could not be bound.
     Listen,
-    /// The bank stopped, and cut off requests that took too long.
+    /// The shutdown timeout expired, and some requests were aborted.
     ShutdownTimeout,
-    /// Some of the gifts are given, and some are not, or are not known to be.
+    /// Some gifts are given; others failed, or their outcome is unknown.
     SomeApplied,
-    /// None of the gifts is given.
+    /// No gift is given.
     NoneApplied,
-    /// What was to be read was refused, and nothing was done.
+    /// The input is invalid, and nothing was done.
     Input,
-    /// The bank refused the call, and nothing moved.
+    /// The bank refused the call, and no coins moved.
     Refused,
-    /// What became of the order is not known.
+    /// The outcome of the order is unknown.
     Unknown,
-    /// The bank could not be reached, and nothing moved.
+    /// The bank is unreachable, and no coins moved.
     Unreachable,
 }
 
@@ -223,7 +217,7 @@ impl ExitCode {
         Self::Unreachable,
     ];
 
-    /// The exit code. These are for scripts: a number, once given, keeps its meaning.
+    /// The number. It is a stable interface: a number never changes its meaning.
     pub(crate) const fn as_u8(self) -> u8 {
         match self {
             Self::Failed => 1,
@@ -245,17 +239,17 @@ impl ExitCode {
         match self {
             Self::Failed => tr!(
                 lang,
-                "it failed; for an audit: the books are not right",
-                "执行失败；对 audit 而言：账目有误"
+                "the command failed; for an audit: it found errors",
+                "命令执行失败；对 audit 而言：账目有误"
             ),
-            Self::Usage => tr!(lang, "the command line was not understood", "命令行参数有误"),
-            Self::Config => tr!(lang, "the configuration was refused", "配置有误"),
+            Self::Usage => tr!(lang, "the command line is invalid", "命令行参数有误"),
+            Self::Config => tr!(lang, "the configuration is invalid", "配置有误"),
             Self::Store => tr!(lang, "the store could not be opened", "无法打开存储"),
-            Self::Listen => tr!(lang, "the address could not be listened on", "无法监听该地址"),
+            Self::Listen => tr!(lang, "cannot listen on the address", "无法监听该地址"),
             Self::ShutdownTimeout => tr!(
                 lang,
-                "the bank stopped, and cut off requests that took too long",
-                "服务已停止，部分耗时过长的请求被中断"
+                "the shutdown timeout expired, and some requests were aborted",
+                "停止超时，部分请求被中断"
             ),
             Self::SomeApplied => tr!(
                 lang,
@@ -264,18 +258,18 @@ impl ExitCode {
             ),
             Self::NoneApplied => tr!(lang, "no gift is given", "没有发放任何赠币"),
             Self::Input => {
-                tr!(lang, "what was to be read is wrong, and nothing was done", "输入有误，未做任何操作")
+                tr!(lang, "the input is invalid, and nothing was done", "输入有误，未做任何操作")
             }
             Self::Refused => {
-                tr!(lang, "the bank refused it, and nothing moved", "对方拒绝，游戏币没有变动")
+                tr!(lang, "the bank refused the call, and no coins moved", "服务端拒绝了调用，游戏币没有变动")
             }
             Self::Unknown => tr!(
                 lang,
-                "it is not known whether coins moved; the same command again tells",
-                "不清楚游戏币是否变动；重新运行同一命令即可得知"
+                "the outcome is unknown; run the same command again to find out",
+                "结果未知；重新运行同一命令即可确认"
             ),
             Self::Unreachable => {
-                tr!(lang, "the bank could not be reached, and nothing moved", "无法连接对方，游戏币没有变动")
+                tr!(lang, "the bank is unreachable, and no coins moved", "无法连接服务端，游戏币没有变动")
             }
         }
     }
@@ -287,7 +281,7 @@ impl From<ExitCode> for std::process::ExitCode {
     }
 }
 
-/// Every exit code with its meaning, a line each.
+/// The table of exit codes, one a line.
 pub(crate) fn exit_code_table(lang: Lang) -> String {
     let failures = ExitCode::ALL.map(|kind| format!("\n  {:<2}  {}", kind.as_u8(), kind.description(lang)));
     tr!(lang, "  0   done{}", "  0   完成{}", failures.concat())

@@ -1,21 +1,20 @@
-//! The language that people read: English, or Chinese.
+//! Localization of help and messages: English and Chinese.
 //!
-//! Both texts of a message stand side by side where it is said, in [`tr!`], so that neither can be forgotten.
-//! What scripts read is the same in both: JSON, CSV, exit codes, and the first line of a server that is ready.
+//! [`tr!`] holds both texts of a message side by side, so a message without a translation does not compile.
+//! Machine-readable output is the same in both languages: JSON, CSV, exit codes, and the server's ready line.
 
 use std::ffi::OsString;
 
-/// A language.
+/// A language of the interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Lang {
-    /// English.
     #[default]
     En,
-    /// Chinese, in simplified characters.
+    /// Simplified Chinese.
     Zh,
 }
 
-/// A message in the language of the first argument: the English format, then the Chinese one, over the same values.
+/// Formats a message in the language of the first argument: the English format, the Chinese one, the shared values.
 macro_rules! tr {
     ($lang:expr, $en:literal, $zh:literal $(, $value:expr)* $(,)?) => {
         match $lang {
@@ -26,7 +25,7 @@ macro_rules! tr {
 }
 pub(crate) use tr;
 
-/// A text that is known beforehand, in both languages.
+/// A static text in both languages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BilingualText {
     pub(crate) en: &'static str,
@@ -34,7 +33,6 @@ pub(crate) struct BilingualText {
 }
 
 impl BilingualText {
-    /// The text in a language.
     pub(crate) const fn for_lang(self, lang: Lang) -> &'static str {
         match lang {
             Lang::En => self.en,
@@ -44,9 +42,9 @@ impl BilingualText {
 }
 
 impl Lang {
-    /// The language of a command line: what `--lang` says in it, else the locale's.
+    /// The language that `--lang` names, else the locale's.
     ///
-    /// It is looked for before the command line is understood, because what explains a wrong one is read too.
+    /// It scans the raw arguments before they are parsed, because parse errors and help are localized too.
     pub(crate) fn detect(arguments: &[OsString], locale: impl Fn(&str) -> Option<OsString>) -> Self {
         Self::from_args(arguments).unwrap_or_else(|| Self::from_locale(locale))
     }
@@ -64,7 +62,7 @@ impl Lang {
         None
     }
 
-    /// The first of these variables that is set and not empty decides, as POSIX has it.
+    /// The first non-empty variable of these decides, as in POSIX.
     fn from_locale(locale: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(locale);
         let name = set.map(|value| value.to_string_lossy().into_owned()).find(|value| !value.is_empty());

@@ -1,4 +1,4 @@
-//! How commands print.
+//! Output of commands on stdout.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -7,17 +7,17 @@ use anyhow::Context as _;
 
 use crate::cli::exit::CliError;
 
-/// How a command prints what it found: for people, or for scripts.
+/// Output format of a command.
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(crate) enum OutputFormat {
     /// For people
     #[value(name = "table", alias = "text")]
     Text,
-    /// For scripts; it is the same in every language
+    /// For scripts; the same in every language
     Json,
 }
 
-/// Puts what a command was asked for on stdout.
+/// Writes `text` to stdout.
 pub(crate) fn print(text: impl Display) -> Result<(), CliError> {
-    Ok(write!(io::stdout(), "{text}").context("stdout cannot be written to")?)
+    Ok(write!(io::stdout(), "{text}").context("cannot write to stdout")?)
 }

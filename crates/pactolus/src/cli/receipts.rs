@@ -1,11 +1,11 @@
-//! Orders as the operator API tells them, in a table.
+//! Table of orders from the operator API.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::table::Table;
 
-/// A table with a line for each order.
+/// A table with one row per order.
 pub(crate) fn receipt_table<'a>(orders: impl IntoIterator<Item = &'a Value>) -> Table<9> {
     let mut table =
         Table::new(["at", "kind", "bill_no", "openid", "zone_id", "coins", "gifted", "balance", "item"]);
@@ -22,7 +22,7 @@ pub(crate) fn receipt_table<'a>(orders: impl IntoIterator<Item = &'a Value>) -> 
             cell(&order["coins"]),
             cell(&order["gifted"]),
             cell(&order["after"]["balance"]),
-            // A note may hold anything, and a terminal is not to act on it.
+            // The text is the caller's. Control characters must not reach the terminal.
             cell(&order["item"]).replace(char::is_control, " "),
         ]);
     }

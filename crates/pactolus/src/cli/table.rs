@@ -1,4 +1,4 @@
-//! Tables for people: a head, and columns as wide as their widest cell. Numbers stand to the right.
+//! Text tables: a header, columns as wide as their widest cell, numbers right-aligned.
 
 use std::fmt;
 
@@ -14,7 +14,6 @@ impl<const N: usize> Table<N> {
         Self { header: head, rows: Vec::new() }
     }
 
-    /// Adds a row.
     pub(crate) fn push_row(&mut self, cells: [String; N]) {
         self.rows.push(cells);
     }

@@ -1,4 +1,4 @@
-//! `pactolus audit`: proves the books of a bank.
+//! `pactolus audit`: verifies the books of a store.
 
 use std::io::{self, Write};
 
@@ -12,48 +12,50 @@ use crate::cli::output::OutputFormat;
 use crate::config::StoreUrl;
 use crate::store::{self, StoreArgs};
 
-/// Prove the books of a bank
+/// Verify the books of a store
 ///
-/// An embedded store must not be served meanwhile; one on PostgreSQL may be, and is proved as it was at the beginning.
+/// Decides every order again and checks three invariants: each order follows from the orders before it, each bill
+/// number leads to exactly one order, and each account is the sum of its orders. Prints each finding, and exits with
+/// 1 if there is one.
 ///
-/// Every order has to follow from the orders before it, every bill number has to lead to one order, and every
-/// account has to be the sum of its orders. What is wrong is printed, and the exit code is then 1.
+/// Stop the bank before you audit an embedded store. A store on PostgreSQL may be served meanwhile: the audit reads a
+/// snapshot from its start.
 ///
-/// A digest is printed that stands for all of an embedded store's orders. Noted elsewhere, it lets a later audit prove
-/// that none of them was changed since.
+/// For an embedded store it also prints a digest of the whole history. Keep it outside the store: a later audit with
+/// --since proves that these orders are unchanged.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     store: StoreArgs,
-    /// Prove too that the orders up to this digest, noted earlier, are unchanged
+    /// Also verify that the orders up to this digest, noted earlier, are unchanged
     #[arg(long, value_name = "DIGEST")]
     since: Option<HistoryDigest>,
-    /// How to print the outcome
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Audits, prints the outcome, and fails unless the books are right.
+/// Audits the store and prints the findings. Fails if there are any.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let url = args.store.resolve()?;
     if args.since.is_some() && store::embedded_folder(&url).is_err() {
         return Err(no_digest_error(&url, lang));
     }
-    let audit = store::audit(&url, args.since)?.context("the audit could not be finished")?;
+    let audit = store::audit(&url, args.since)?.context("the audit did not complete")?;
     let printed = match args.output {
         OutputFormat::Text => text(&mut io::stdout(), &url, &audit, lang),
         OutputFormat::Json => json(&mut io::stdout(), &url, &audit),
     };
-    printed.context("stdout cannot be written to")?;
+    printed.context("cannot write to stdout")?;
     if audit.is_clean() { Ok(()) } else { Err(CliError::AuditFailed) }
 }
 
-/// A database can change a row without a trace, so a digest of its own rows would prove nothing.
+/// A database can change a row without a trace, so a digest computed from its own rows would prove nothing.
 fn no_digest_error(url: &StoreUrl, lang: Lang) -> CliError {
     let words = tr!(
         lang,
-        "{url} keeps no digest of its history, so nothing can be proved since one; leave --since out, and keep the \
-         database's own archive of its log",
+        "{url} keeps no history digest, so --since cannot be verified; omit --since, and archive the database's own \
+         log",
         "{url} 不保存历史摘要，无法据此核对；请去掉 --since，并保留数据库自身的日志归档"
     );
     CliError::message(ExitCode::Usage, words)
@@ -65,9 +67,9 @@ fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io
     }
     let Audit { orders, accounts, history, findings } = audit;
     let outcome = match findings.len() {
-        0 => tr!(lang, "the books are right", "账目无误"),
+        0 => tr!(lang, "audit passed", "账目无误"),
         count @ Audit::FINDINGS_MAX => {
-            tr!(lang, "{count} problems, and perhaps more", "至少有 {count} 个问题")
+            tr!(lang, "at least {count} problems", "至少有 {count} 个问题")
         }
         count => tr!(lang, "problems: {count}", "问题数：{count}"),
     };
@@ -114,12 +116,12 @@ mod tests {
 
     #[test]
     fn each_finding_is_on_its_own_line() {
-        assert_eq!(rendered(text, 0), "embedded:./data: the books are right; orders: 3, accounts: 2\n");
+        assert_eq!(rendered(text, 0), "embedded:./data: audit passed; orders: 3, accounts: 2\n");
         assert_eq!(
             rendered(text, 2),
             "finding 0\nfinding 1\nembedded:./data: problems: 2; orders: 3, accounts: 2\n"
         );
-        assert!(rendered(text, 200).ends_with("100 problems, and perhaps more; orders: 3, accounts: 2\n"));
+        assert!(rendered(text, 200).ends_with("at least 100 problems; orders: 3, accounts: 2\n"));
     }
 
     #[test]

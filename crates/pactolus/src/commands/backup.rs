@@ -1,4 +1,4 @@
-//! `pactolus backup` and `pactolus restore`: a store's journal, copied while it is served, and made a store again.
+//! `pactolus backup` and `pactolus restore`: online backup of an embedded store, and restore with an audit.
 
 use std::path::{Path, PathBuf};
 
@@ -14,40 +14,41 @@ use crate::store::{self, StoreArg, StoreArgs};
 
 /// Back up an embedded store while it is served
 ///
-/// Copies all orders, verified, to a new folder. Tokens and logins are not in it: clients ask for another token, and
-/// players log in again.
+/// Copies and verifies all orders into a new folder, and prints a digest of the history. A backup holds no access
+/// tokens and no logins: after a restore clients get a new token, and players log in again.
 #[derive(clap::Args)]
 pub(crate) struct BackupArgs {
-    /// The folder to write, which must not be there or be empty
+    /// Folder to create; must be missing or empty
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
     #[command(flatten)]
     store: StoreArgs,
-    /// How to print the outcome
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Make a store of a backup, and prove its books
+/// Restore a store from a backup, and verify its books
 ///
-/// Verifies every order on the way, opens the new store, and audits it. Only then it gets its name.
+/// Verifies every order on the way, then opens and audits the new store. The store gets its final name only after the
+/// audit, so an incomplete restore is never served. With --until it is a point-in-time restore.
 #[derive(clap::Args)]
 pub(crate) struct RestoreArgs {
-    /// The backup's folder
+    /// Folder of the backup
     #[arg(long, value_name = "FOLDER")]
     from: PathBuf,
-    /// The store to make, which must not be there or be empty, such as embedded:./data
+    /// Store to create, such as embedded:./data; must be missing or empty
     #[arg(long, value_name = "URL")]
     store: StoreArg,
-    /// Restore only the first so many orders: the bank as it was then
+    /// Restore only the first ORDERS orders, as a point-in-time restore
     #[arg(long, value_name = "ORDERS")]
     until: Option<u64>,
-    /// How to print the outcome
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Copies the store.
+/// Backs up the store.
 pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), CliError> {
     let url = args.store.resolve()?;
     let CopySummary { orders, bytes, history } = backup::back_up(store::embedded_folder(&url)?, &args.to)
@@ -71,14 +72,14 @@ pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), CliError> {
     }
 }
 
-/// Makes a store of the backup.
+/// Restores the store.
 pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), CliError> {
     let url = args.store.url()?;
     let folder = store::embedded_folder(&url)?;
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(backup_error(&BackupError::NotEmpty(folder.to_owned()), lang));
     }
-    // A store that is not proved yet must not be served by mistake, so it has another name until then.
+    // An unverified store must not be served by mistake, so it has a temporary name until the audit.
     let staging = staging_path(folder);
     let CopySummary { orders, .. } =
         backup::restore(&args.from, &staging, args.until).map_err(|error| backup_error(&error, lang))?;
@@ -94,23 +95,23 @@ pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), CliError> {
         }
         OutputFormat::Text => output::print(tr!(
             lang,
-            "{store}: restored, and the books are right; orders: {orders}, accounts: {accounts}\n",
+            "{store}: restored, audit passed; orders: {orders}, accounts: {accounts}\n",
             "{store}：恢复完成，账目无误；订单数：{orders}，账户数：{accounts}\n"
         )),
     }
 }
 
-/// Opens the store in `folder`, which makes its views, and audits it; how many accounts it has.
+/// Opens the store in `folder`, which rebuilds its views, and audits it. Returns the number of accounts.
 fn audit_restored(folder: &Path, lang: Lang) -> Result<u64, CliError> {
     let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()), None)?;
-    let audit = audit.with_context(|| tr!(lang, "the audit could not be finished", "审计未能完成"))?;
+    let audit = audit.with_context(|| tr!(lang, "the audit did not complete", "审计未能完成"))?;
     for finding in &audit.findings {
         eprintln!("{finding}");
     }
     if audit.is_clean() { Ok(audit.accounts) } else { Err(CliError::AuditFailed) }
 }
 
-/// `data.restoring` for `data`.
+/// The temporary name: `data.restoring` for `data`.
 fn staging_path(folder: &Path) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".restoring");

@@ -1,4 +1,4 @@
-//! `pactolus balance`: what a player has.
+//! `pactolus balance`: a player's balance.
 
 use pactolus_client::OrderOutcome;
 use serde_json::json;
@@ -11,24 +11,24 @@ use crate::connect::ConnectArgs;
 use crate::player::PlayerArgs;
 use crate::runtime;
 
-/// Say what a player has
+/// Show a player's balance
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     player: PlayerArgs,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Asks, and prints the answer.
+/// Queries the balance and prints it.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let player = args.player.player(&connection)?;
     let balance = runtime::start()?.block_on(connection.client().get_balance(&player));
-    // Asking moves nothing, whatever became of it.
+    // A query moves no coins, whatever its outcome.
     let balance = balance.map_err(|error| {
         CliError::from_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang)
     })?;

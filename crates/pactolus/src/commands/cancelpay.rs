@@ -1,4 +1,4 @@
-//! `pactolus cancelpay`: gives back what a pay took, once.
+//! `pactolus cancelpay`: cancels a pay, idempotently.
 
 use pactolus_client::{AppliedBy, CancelPayRequest};
 use pactolus_types::BillNo;
@@ -12,24 +12,24 @@ use crate::connect::ConnectArgs;
 use crate::player::PlayerArgs;
 use crate::runtime;
 
-/// Give back what a pay took
+/// Cancel a pay and return its coins
 ///
-/// Of a pay that was cancelled before, nothing is given back twice.
+/// Idempotent: cancelling the same pay again returns nothing twice.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     player: PlayerArgs,
-    /// The number of the pay
+    /// Bill number of the pay
     #[arg(long, value_name = "NUMBER")]
     bill_no: BillNo,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print the outcome
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Gives it back.
+/// Cancels the pay.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let cancel =

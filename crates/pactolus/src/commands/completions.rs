@@ -1,4 +1,5 @@
-//! `pactolus completions` and `pactolus man`: what shells and `man` want to know of the command line.
+//! `pactolus completions` and `pactolus man`: shell completions and manual pages, generated from the tree of
+//! commands.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,22 +10,22 @@ use clap_complete::Shell;
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
 
-/// Print what a shell needs to complete this command line
+/// Print a completion script for a shell
 #[derive(clap::Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell
     shell: Shell,
 }
 
 /// Write the manual pages
 #[derive(clap::Args)]
 pub(crate) struct ManArgs {
-    /// The folder to write them to
+    /// Folder to write to
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
 }
 
-/// Prints the completions.
+/// Prints the completion script.
 pub(crate) fn completions(args: &CompletionsArgs, mut command: clap::Command) {
     clap_complete::generate(args.shell, &mut command, "pactolus", &mut io::stdout());
 }

@@ -1,9 +1,9 @@
-//! `pactolus copy`: a whole bank, from one store to another.
+//! `pactolus copy`: copies a whole bank from one store to another.
 //!
-//! Every order is posted again at its time, and has to do what it did; so a copy that was broken off is begun again,
-//! and what is there is found and not written twice. Tokens, sessions and the like come after the orders, sealed as
-//! they are: the copy opens with the same master keys. In the end
-//! the books of both are proved, and have to hold the same number of orders.
+//! The copy imports every order at its original time, and each has to have its original effect. Orders that are
+//! already there are idempotent replays, so an interrupted copy resumes by running again. Records (tokens, sessions)
+//! follow the orders, still encrypted: the copy needs the same master keys. At the end the copy audits both stores
+//! and compares their numbers of orders and accounts.
 
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
@@ -22,27 +22,28 @@ use crate::config::StoreUrl;
 use crate::store::StoreArg;
 use crate::{runtime, store};
 
-/// Copy a whole bank from one store to another, and prove both
+/// Copy a whole bank to another store, and audit both
 ///
-/// Neither store may be served meanwhile. What is copied to has to be empty, or what an earlier copy of the same bank
-/// left when it was broken off: then it goes on. A bank on PostgreSQL is migrated before.
+/// Stop the bank first: neither store may be served meanwhile. The target must be empty, or hold an interrupted copy
+/// of the same bank, which then resumes. Migrate a target on PostgreSQL first, with pactolus migrate. Logins and
+/// tokens stay encrypted, so the copy needs the same master keys.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The store to copy, such as embedded:./data
+    /// Store to copy, such as embedded:./data
     #[arg(long, value_name = "URL")]
     from: StoreArg,
-    /// The store to copy it to, such as postgres://host/database
+    /// Target store, such as postgres://host/database
     #[arg(long, value_name = "URL")]
     to: StoreArg,
 }
 
-/// How many orders or records are on their way at once, and two times as many wait.
+/// Orders or records per chunk. One chunk is being imported, and two more are buffered.
 const CHUNK_ITEMS: usize = 1000;
 
-/// How often a chunk is tried while the store that is copied to is away, each time a second later.
+/// How often a chunk is tried while the target is unreachable, one second apart.
 const ATTEMPTS_MAX: u32 = 30;
 
-/// Copies, proves both, and says how much it was.
+/// Copies the store, audits both, and prints the counts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let (from_url, to_url) = (args.from.url()?, args.to.url()?);
     if store::is_empty(&from_url) {
@@ -90,16 +91,16 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
     let copied = tr!(
         lang,
-        "{from_url} is copied to {to_url}, and the books of both are right; orders: {}, accounts: {}",
+        "{from_url} copied to {to_url}, and both audits passed; orders: {}, accounts: {}",
         "{from_url} 已复制到 {to_url}，双方账目无误；订单数：{}，账户数：{}",
         to.orders,
         to.accounts
     );
-    writeln!(io::stdout(), "{copied}").context("stdout cannot be written to")?;
+    writeln!(io::stdout(), "{copied}").context("cannot write to stdout")?;
     Ok(())
 }
 
-/// A bar on stderr, if that is a terminal.
+/// A progress bar on stderr if that is a terminal.
 fn progress_bar(count: u64, lang: Lang) -> ProgressBar {
     let template = match lang {
         Lang::En => "orders {wide_bar} {human_pos} of {human_len}, {eta} left",
@@ -109,11 +110,11 @@ fn progress_bar(count: u64, lang: Lang) -> ProgressBar {
     ProgressBar::new(count).with_style(style)
 }
 
-/// What visits everything of one kind in a bank.
+/// Visits all items of one kind in a store.
 pub(crate) type VisitFn<T> =
     fn(&dyn Portable, &mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), Unavailable>;
 
-/// Reads in a thread of its own, in chunks, and hands them to `take`, which says when to stop by failing.
+/// Reads items on a separate thread and passes them to `take` in chunks. An error of `take` stops the reader.
 pub(crate) fn for_each_chunk<T: Send>(
     from: &Arc<dyn Portable>,
     read: VisitFn<T>,
@@ -122,11 +123,11 @@ pub(crate) fn for_each_chunk<T: Send>(
     std::thread::scope(|scope| {
         let (to, chunks) = sync_channel::<Vec<T>>(1);
         let reading = scope.spawn(move || send_chunks(&**from, read, &to));
-        // Where taking fails, the receiver goes, and with it whoever reads.
+        // An error drops the receiver, so the reader's next send fails and the reader stops.
         let taken = chunks.into_iter().try_for_each(&mut take);
-        let done = reading.join().map_err(|_| anyhow!("the thread that reads panicked"))?;
+        let done = reading.join().map_err(|_| anyhow!("the reader thread panicked"))?;
         taken?;
-        done.context("the store that is copied cannot be read")?;
+        done.context("the source store cannot be read")?;
         Ok(())
     })
 }
@@ -141,12 +142,12 @@ fn send_chunks<T>(from: &dyn Portable, read: VisitFn<T>, to: &SyncSender<Vec<T>>
         let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_ITEMS));
         if to.send(full).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    // Who takes may have stopped.
+    // The receiver is gone if `take` failed.
     let _ = to.send(chunk);
     Ok(())
 }
 
-/// Posts orders again; while the store is away, again and again.
+/// Imports orders, with retries while the target is unreachable or busy.
 fn import_with_retry(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt]) -> Result<(), CliError> {
     let mut attempts = 0;
     loop {
@@ -163,15 +164,15 @@ fn import_with_retry(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt])
     }
 }
 
-/// Keeps records as they were.
+/// Writes records unconditionally.
 fn put_records(runtime: &Runtime, to: &dyn Portable, records: &[RecordChange]) -> Result<(), CliError> {
     match runtime.block_on(to.put(records.to_vec())).context("the records cannot be copied")? {
         PutOutcome::Stored => Ok(()),
-        PutOutcome::Conflict => Err(anyhow!("a record that may be anything came too late").into()),
+        PutOutcome::Conflict => Err(anyhow!("an unconditional write of a record conflicted").into()),
     }
 }
 
-/// Audits a store.
+/// Audits a store, and logs its findings.
 fn audit_store(runtime: &Runtime, url: &StoreUrl, store: &dyn Portable) -> Result<Audit, CliError> {
     let audit = runtime.block_on(store.audit()).with_context(|| format!("{url} cannot be audited"))?;
     for finding in &audit.findings {

@@ -1,8 +1,8 @@
-//! `pactolus demo`: the whole job in one command.
+//! `pactolus demo`: a bank and its callers in one command.
 //!
-//! A real bank on a fresh store, called over real HTTP; the keys are those of the samples that everybody has, so
-//! what is shown can be compared with the vendor's page.
-//! Read next: [`script`], what is called; [`sample`], with which values; [`printer`], how it looks.
+//! A real bank on a fresh store, called over real HTTP. The keys are the vendor's published samples, so the output
+//! can be compared with the vendor's page.
+//! Read next: [`script`], the calls; [`sample`], the values; [`printer`], the output.
 
 mod printer;
 mod sample;
@@ -26,29 +26,29 @@ use crate::{runtime, store};
 use printer::Printer;
 use sample::SampleApp;
 
-/// See a bank at work: gifts live and in the sandbox, a repeat, a forgery
+/// Run a sample bank: live and sandbox gifts, a replay, a forgery
 ///
-/// Starts a real bank with sample values, calls it over HTTP, shows what was sent and what came back, and leaves it
-/// running for calls of your own until Ctrl-C. Everybody knows its keys: it is nothing to keep coins in.
+/// Starts a real bank with sample values, calls it over HTTP, and shows each request and reply. The bank keeps
+/// running for your own calls until Ctrl-C. Its keys are public samples: never keep real coins in it.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Take connections here, 127.0.0.1:8790 or else a free port if it is not given
+    /// Listen address; default: 127.0.0.1:8790, or a free port if that is taken
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Keep the folder of the bank's orders at the end
+    /// Keep the folder with the orders at the end
     #[arg(long)]
     keep: bool,
-    /// End once everything is shown
+    /// Exit after the last step
     #[arg(long)]
     exit: bool,
 }
 
-/// Plays the demo.
+/// Runs the demo.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let mut folder = tempfile::Builder::new()
         .prefix("pactolus-demo-")
         .tempdir()
-        .context("no folder for the bank's orders can be made")?;
+        .context("cannot create a folder for the bank's orders")?;
     folder.disable_cleanup(args.keep);
     runtime::start()?.block_on(run_demo(args, &folder, lang))
 }
@@ -74,12 +74,12 @@ async fn run_demo(args: &Args, folder: &TempDir, lang: Lang) -> Result<(), CliEr
         shutdown.await;
     }
     drop(stop);
-    serving.await.map_err(|_| anyhow!("the bank's task panicked"))?.context("the server broke off")?;
+    serving.await.map_err(|_| anyhow!("the bank's task panicked"))?.context("the server failed")?;
     printer.end(&url, args)?;
     Ok(())
 }
 
-/// Takes connections where it was asked for, else at the usual address, else on a free port.
+/// Listens on the requested address, else on the default address, else on a free port.
 fn listen(requested: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), CliError> {
     match runtime::listen(requested.unwrap_or(DEFAULT_LISTEN)) {
         Err(CliError::Listen { source, .. })

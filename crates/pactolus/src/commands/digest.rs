@@ -1,4 +1,4 @@
-//! `pactolus digest`: what the history of an embedded store is called, told while it is served.
+//! `pactolus digest`: the history digest of an embedded store, read while the store is served.
 
 use pactolus_ledger_embedded::backup;
 use serde_json::json;
@@ -9,20 +9,21 @@ use crate::cli::output::{self, OutputFormat};
 use crate::commands::backup::backup_error;
 use crate::store::{self, StoreArgs};
 
-/// Tell the digest that stands for all orders of an embedded store, while it is served
+/// Print the history digest of an embedded store while it is served
 ///
-/// Note it where whoever can write to the store cannot: pactolus audit --since then proves that none of these orders
-/// was changed. It is what the store says of itself; only an audit proves it.
+/// The digest stands for all orders so far. Keep it where no process that can write to the store can change it:
+/// later, pactolus audit --since proves that these orders are unchanged. This command reads the stored digest and
+/// verifies nothing; only an audit does.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     store: StoreArgs,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Prints the digest, and nothing else.
+/// Prints the digest alone, for scripts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let url = args.store.resolve()?;
     let history =

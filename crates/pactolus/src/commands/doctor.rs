@@ -1,6 +1,6 @@
-//! `pactolus doctor`: what is wrong with a bank's set-up on this machine, each finding with its fix.
+//! `pactolus doctor`: checks the set-up of a bank on this machine; every finding comes with its fix.
 //!
-//! It changes nothing and may be run while the bank is served. Read next: [`checks`], what is looked at.
+//! It changes nothing, and may run while the bank is served. Read next: [`checks`].
 
 mod checks;
 
@@ -13,27 +13,26 @@ use crate::cli::output::{self, OutputFormat};
 use crate::config::{Config, EnvSnapshot};
 use crate::runtime;
 
-/// Check a bank's set-up, and say how to mend it
+/// Check a bank's set-up, and suggest fixes
 ///
-/// Looks at the configuration, the clock, the disk, the store, the port, and at the settings that callers meet. What is
-/// bad ends it with exit code 1; what is only to be thought about does not.
+/// Checks the configuration, the clock, the disk, the store, the port, and the settings of each app. Exits with 1 on
+/// errors. Warnings do not change the exit code. It changes nothing, and may run while the bank is served.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigPath,
-    /// How to print what is found
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// How much a finding matters.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Severity {
-    /// All is well.
     Pass,
-    /// Something to think about.
+    /// Advice: does not change the exit code.
     Warning,
-    /// Something to mend.
+    /// An error: exit code 1.
     Error,
 }
 
@@ -55,14 +54,13 @@ impl Severity {
     }
 }
 
-/// What was found.
+/// A finding.
 #[derive(Debug)]
 struct CheckResult {
     level: Severity,
-    /// What was looked at.
+    /// The subject of the check.
     subject: &'static str,
     message: String,
-    /// What to do about it.
     fix: Option<String>,
 }
 
@@ -80,7 +78,7 @@ impl CheckResult {
     }
 }
 
-/// Looks, and prints what it finds.
+/// Runs all checks and prints the findings.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let path = &args.config.config;
     let mut findings = vec![checks::clock(lang)];
@@ -88,7 +86,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         Err(problems) => findings.push(CheckResult::error(
             "configuration",
             problems.to_string(),
-            tr!(lang, "mend the lines that are named", "请修正所列的行"),
+            tr!(lang, "fix these lines", "请修正所列的行"),
         )),
         Ok(config) => {
             findings.extend(checks::configuration(path, lang));
@@ -113,7 +111,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     if bad == 0 {
         return Ok(());
     }
-    Err(CliError::message(ExitCode::Failed, tr!(lang, "things to mend: {bad}", "需要修正的问题数：{bad}")))
+    Err(CliError::message(ExitCode::Failed, tr!(lang, "problems to fix: {bad}", "需要修正的问题数：{bad}")))
 }
 
 fn to_json(finding: &CheckResult) -> serde_json::Value {
@@ -125,7 +123,7 @@ fn to_text(finding: &CheckResult, lang: Lang) -> String {
     let CheckResult { level, subject: about, message: words, fix } = finding;
     let mut text = format!("{}  {about}: {words}\n", level.localized(lang));
     if let Some(fix) = fix {
-        text += &tr!(lang, "      to mend it: {fix}\n", "      处理方法：{fix}\n");
+        text += &tr!(lang, "      fix: {fix}\n", "      处理方法：{fix}\n");
     }
     text
 }

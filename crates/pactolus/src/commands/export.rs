@@ -1,6 +1,6 @@
-//! `pactolus export`: orders and accounts of an embedded store, by day, for other programs.
+//! `pactolus export`: orders or accounts of an embedded store, by day, as CSV or JSON Lines.
 //!
-//! It reads the journal, and may do so while the store is served. A day is one of UTC.
+//! It reads the journal, and may run while the store is served. Days are in UTC.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,22 +22,23 @@ use crate::store::{self, StoreArgs};
 
 /// Export orders or accounts of an embedded store, by day
 ///
-/// Orders are written as they were decided. Accounts are those that changed in these days, as they were after the last
-/// order of these days; they are gathered in memory, some 500 bytes each.
+/// May run while the store is served. Orders come in the order in which the bank decided them. Accounts are those
+/// that changed in these days, in their state after the last order of these days; the export holds them in memory,
+/// some 500 bytes each.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What
+    /// Data to export
     what: Dataset,
-    /// The first day, by UTC, such as 2017-10-09
+    /// First day, in UTC, such as 2017-10-09
     #[arg(long, value_name = "DAY")]
     from: Date,
-    /// The last day; without it, the first
+    /// Last day; default: the first day
     #[arg(long, value_name = "DAY")]
     to: Option<Date>,
-    /// How
+    /// File format
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     format: ExportFormat,
-    /// The file to write, which must not be there; without it, stdout
+    /// File to create; must not exist; default: stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -56,7 +57,7 @@ enum ExportFormat {
     Jsonl,
 }
 
-/// Exports.
+/// Exports the data.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let url = args.store.resolve()?;
     let folder = store::embedded_folder(&url)?;
@@ -117,7 +118,7 @@ fn day(receipt: &Receipt) -> Option<Date> {
     timestamp(receipt).map(|at| Offset::UTC.to_datetime(at).date())
 }
 
-/// A cell: a text, or a number of coins.
+/// A cell: a text, or a number.
 enum Cell {
     Text(String),
     Number(u64),
@@ -171,7 +172,7 @@ fn account_cells(key: &AccountKey, account: &Account) -> Vec<Cell> {
     key_cells(key).into_iter().chain(sums.map(Cell::Number)).collect()
 }
 
-/// Where lines go, and in which form.
+/// Writes rows as CSV or JSON Lines.
 struct RowWriter {
     out: BufWriter<Box<dyn Write>>,
     format: ExportFormat,

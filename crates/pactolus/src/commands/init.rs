@@ -1,4 +1,4 @@
-//! `pactolus init`: a first configuration, with keys that nobody else has.
+//! `pactolus init`: writes a first configuration with fresh random keys.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -19,15 +19,15 @@ use crate::cli::output;
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigPath,
-    /// Overwrite a configuration that is there already; the keys in it are gone then
+    /// Overwrite an existing configuration; the keys in it are lost
     #[arg(long)]
     force: bool,
 }
 
-/// Every setting with its comment; `{…}` stands where a fresh key goes.
+/// The template: every setting with its comment; `{…}` marks the place of a fresh key.
 const TEMPLATE: &str = include_str!("init/pactolus.toml");
 
-/// Writes the file, and says what to do next.
+/// Writes the file, and prints the next steps.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let path = &args.config.config;
     write(path, &render_template(&OsRandomness), args.force)?;
@@ -58,7 +58,7 @@ Next:
     ))
 }
 
-/// Puts `text` at `path` whole or not at all. A temporary file is its owner's only, and stays so under its new name.
+/// Writes the file atomically. A temporary file is readable by its owner only, and a rename keeps its mode.
 fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let context = || format!("{} cannot be written", path.display());
@@ -84,7 +84,7 @@ fn render_template(random: &dyn Randomness) -> Zeroizing<String> {
     Zeroizing::new(text.replace("{master_key}", &random_key::<32>(random)))
 }
 
-/// So many random bytes in hex digits.
+/// `BYTES` random bytes as hex digits.
 fn random_key<const BYTES: usize>(random: &dyn Randomness) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     random.fill(&mut *bytes);
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, EnvSnapshot};
 
-    /// Counts, so that no two keys are the same.
+    /// Fills every key with another byte, so that no two keys are equal.
     struct CountingRandomness(std::sync::atomic::AtomicU8);
 
     impl Randomness for CountingRandomness {
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn template_lists_every_setting_and_default() {
         let text = render_template(&CountingRandomness(1.into()));
-        // What is commented out is `# key = default`; the second word of prose is another.
+        // A commented default is `# key = default`; in prose the second word is not `=`.
         let settings = |line: &str| {
             line.strip_prefix("# ").filter(|rest| rest.split(' ').nth(1) == Some("=")).map(str::to_owned)
         };
@@ -149,18 +149,18 @@ mod tests {
         }
     }
 
-    /// A key that there is not, in every section.
+    /// One unknown key in every section.
     const UNKNOWN_KEYS: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[seal]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
         [limits]\nunheard_of = 0\n[embedded]\nunheard_of = 0\n[postgres]\nunheard_of = 0\n";
 
-    /// Every setting there is: what the reader says when it is given one that there is not.
+    /// Every setting, taken from the error that lists the known keys of a section.
     fn known_keys() -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pactolus.toml");
         std::fs::write(&path, UNKNOWN_KEYS).unwrap();
         let problems = Config::read(&path, &EnvSnapshot::default()).unwrap_err().to_string();
         let lists =
-            problems.lines().filter_map(|line| line.split_once("known here are ")).map(|(_, list)| list);
+            problems.lines().filter_map(|line| line.split_once("known keys are ")).map(|(_, list)| list);
         let keys: Vec<_> = lists.flat_map(|list| list.split(", ")).map(str::to_owned).collect();
         assert!(keys.len() > 10, "{problems}");
         let sections = ["operator", "seal", "apps", "limits", "embedded", "postgres"];

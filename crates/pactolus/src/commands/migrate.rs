@@ -1,4 +1,4 @@
-//! `pactolus migrate`: the tables of a bank on PostgreSQL.
+//! `pactolus migrate`: schema migrations of a store on PostgreSQL.
 
 use std::io::{self, Write as _};
 
@@ -10,27 +10,27 @@ use crate::config::StoreUrl;
 use crate::runtime;
 use crate::store::StoreArgs;
 
-/// Make the tables of a bank on PostgreSQL, or bring them up to date
+/// Create or upgrade the tables of a store on PostgreSQL
 ///
-/// Each step is one transaction, and several programs may run it at once. Doing it again does nothing. An embedded
-/// store needs no such thing.
+/// Each migration is one transaction. The command is idempotent, and several may run at once. An embedded store needs
+/// no migration.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     store: StoreArgs,
-    /// Then spread the tables over several machines
+    /// Then distribute the tables over several machines
     #[arg(long, value_name = "ENGINE")]
     distribute: Option<DistributionEngine>,
 }
 
-/// What spreads tables over machines.
+/// An extension that distributes tables.
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub(crate) enum DistributionEngine {
-    /// By create_distributed_table, each table by its partition
+    /// With create_distributed_table, each table by its partition
     Citus,
 }
 
-/// Migrates, and says what was done.
+/// Migrates the store, and prints its schema version.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let url = args.store.resolve()?;
     let done = runtime::start()?.block_on(migrate(&url, args.distribute))?;
@@ -38,35 +38,35 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         MigrateOutcome::NotNeeded => tr!(lang, "needs no tables", "不需要数据表"),
         #[cfg(feature = "postgres")]
         MigrateOutcome::Migrated { from, to } if from == to => {
-            tr!(lang, "has version {to} of the tables already", "数据表已经是版本 {to}")
+            tr!(lang, "is already at schema version {to}", "数据表已是版本 {to}")
         }
         #[cfg(feature = "postgres")]
         MigrateOutcome::Migrated { from: 0, to } => {
-            tr!(lang, "now has version {to} of the tables", "数据表现在是版本 {to}")
+            tr!(lang, "is now at schema version {to}", "数据表现为版本 {to}")
         }
         #[cfg(feature = "postgres")]
         MigrateOutcome::Migrated { from, to } => {
             tr!(
                 lang,
-                "now has version {to} of the tables, which were of version {from}",
+                "is now at schema version {to}, upgraded from {from}",
                 "数据表已从版本 {from} 升级到版本 {to}"
             )
         }
     };
-    writeln!(io::stdout(), "{url} {done}").context("stdout cannot be written to")?;
+    writeln!(io::stdout(), "{url} {done}").context("cannot write to stdout")?;
     Ok(())
 }
 
-/// What was done.
+/// The outcome of a migration.
 pub(crate) enum MigrateOutcome {
-    /// The store is a folder.
+    /// An embedded store has no tables.
     NotNeeded,
-    /// From one version to another, which may be the same.
+    /// The schema versions before and after; equal if the tables were up to date.
     #[cfg(feature = "postgres")]
     Migrated { from: u32, to: u32 },
 }
 
-/// Brings the tables of a store up to date, if it is one with tables.
+/// Migrates the tables of the store, if its engine has tables.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(clippy::unused_async, unused_variables, reason = "no engine here has tables")

@@ -1,4 +1,4 @@
-//! `pactolus order`: what a bill number made, as a Pactolus bank tells its operator.
+//! `pactolus order`: an order by its bill number, from the operator API.
 
 use pactolus_types::BillNo;
 use serde_json::Value;
@@ -11,22 +11,22 @@ use crate::connect::ConnectArgs;
 use crate::operator::percent_encode;
 use crate::runtime;
 
-/// Say what a bill number made
+/// Show the order recorded under a bill number
 ///
-/// The order, and of a pay its cancel. It asks the operator API, so it takes the operator's token.
+/// Shows the order and, for a pay, its cancellation. It calls the operator API, so it needs the operator token.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The bill number
+    /// Bill number
     #[arg(value_name = "NUMBER")]
     bill_no: BillNo,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Asks, and prints the answer.
+/// Queries the order and prints it.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let (appid, env) = (connection.app.appid(), connection.app.environment());

@@ -1,4 +1,4 @@
-//! `pactolus pay`: takes coins from a player, once for each bill number.
+//! `pactolus pay`: takes coins from a player, once per bill number.
 
 use anyhow::anyhow;
 use pactolus_client::{AppliedBy, Coins, PayRequest};
@@ -17,34 +17,36 @@ use crate::runtime;
 
 /// Take coins from a player
 ///
-/// Gifted coins go first. The same bill number again is the same order: nothing is taken twice.
+/// Spends gifted coins first. The bill number is the idempotency key: the same number again is the same order, and no
+/// coins are taken twice.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     player: PlayerArgs,
-    /// How many coins
+    /// Number of coins
     #[arg(long, value_name = "COINS", value_parser = parse_amount)]
     coins: Amount,
-    /// The order's number; without it a new one is made, and shown before anything is sent
+    /// Bill number; default: a new one, printed before anything is sent
     #[arg(long, value_name = "NUMBER")]
     bill_no: Option<BillNo>,
-    /// What the coins are for, to be noted with the order
+    /// Purpose of the pay, recorded with the order
     #[arg(long, value_name = "TEXT")]
     item: Option<String>,
-    /// What else is to be noted
+    /// Remark, recorded with the order
     #[arg(long, value_name = "TEXT")]
     remark: Option<String>,
-    /// The number may have been sent before for this very order: where the bank only says that it was used, that is done
+    /// Retry of an earlier attempt with this bill number: if the bank only replies that the number was used, the pay
+    /// counts as done
     #[arg(long, requires = "bill_no")]
     resume: bool,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print the outcome
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Takes them.
+/// Takes the coins.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let text = |name, text: &Option<String>| {

@@ -1,8 +1,8 @@
-//! `pactolus present`: coins for one player, or for all in a file.
+//! `pactolus present`: gives coins to one player, or to all players in a file (a campaign).
 //!
-//! Twice is never given: a gift has one bill number, in every try and in every run. One gift is one call. A file of
-//! them is a campaign, which a results file carries through crashes and interruptions.
-//! Read next: `plan`, what is to be given; `campaign`, how it is; `results`, what is kept of it; `summary`, how it ends.
+//! Invariant: no gift is given twice. A gift has one bill number, its idempotency key, in every attempt and every
+//! run. A results file carries a campaign through crashes and interruptions.
+//! Read next: `plan`, the checked rows; `campaign`, sending; `results`, the results file; `summary`, the exit code.
 
 mod bill_no;
 mod campaign;
@@ -38,18 +38,22 @@ use results::{ResultsError, ResultsFile, ResultsIndex};
 use row::RowDefaults;
 use source::{GiftFile, default_results_path};
 
-/// Give coins to one player, or to all in a file
+/// Give coins to one player, or to all players in a file
 ///
-/// One gift takes --openid and --coins. For many, --input reads a CSV file whose first line names its columns: openid,
-/// and as it needs them zone_id, present_counts, bill_no, session_key and user_ip. Every row is checked before the
-/// first is sent. Each gift gets a row in a file of results; stopped or killed, the same command goes on where it was.
+/// For one gift, use --openid and --coins. For a campaign, --input reads a CSV file. Its first line names the
+/// columns: openid is required, present_counts unless --coins is given, bill_no unless --campaign is given; zone_id,
+/// session_key and user_ip are optional.
+///
+/// All rows are checked before the first gift is sent. Every gift has one bill number, its idempotency key, so no
+/// gift is given twice. Each outcome is appended to a results file. After an interruption or a crash, run the same
+/// command again: it resumes where it stopped.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// How many coins; with a file, for rows that do not say
+    /// Number of coins; with a file, the default for rows without one
     #[arg(long, value_name = "COINS", value_parser = parse_amount)]
     coins: Option<Amount>,
-    /// The zone; with a file, of rows that do not say
+    /// Zone; with a file, the default for rows without one
     #[arg(long, value_name = "ZONE", default_value = "1")]
     zone: ZoneId,
     #[command(flatten)]
@@ -58,37 +62,37 @@ pub(crate) struct Args {
     batch: BatchArgs,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print the outcome
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     output: OutputFormat,
 }
 
-/// What a file of gifts takes.
+/// Arguments of a campaign.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Many gifts")]
 struct BatchArgs {
-    /// The file of gifts, or - for standard input
+    /// CSV file of gifts, or - for standard input
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Make the bill numbers of this name, the player and the zone: the same file twice gives once
+    /// Derive each bill number from this name, the player and the zone: sending the file twice gives once
     #[arg(long, value_name = "NAME", requires = "input")]
     campaign: Option<CampaignName>,
-    /// Take several rows of one player in one zone for several gifts, and not for a mistake
+    /// Treat several rows of one player in one zone as several gifts, not as a mistake
     #[arg(long, requires = "input")]
     allow_duplicates: bool,
-    /// Where the results are kept; without it, beside the file and called after the campaign or the file
+    /// Results file; default: beside the input, named after the campaign or the file
     #[arg(long, value_name = "FILE", requires = "input")]
     results: Option<PathBuf>,
-    /// How many gifts are sent at once, 1 to 256
+    /// Gifts in flight, 1 to 256
     #[arg(long, value_name = "GIFTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
-    /// How many gifts are begun in a second at most
+    /// Rate limit, in gifts per second
     #[arg(long, value_name = "GIFTS", requires = "input", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
-    /// Check the file, show what would be given, and give nothing
+    /// Check the file and preview the gifts, without sending any
     #[arg(long, requires = "input")]
     dry_run: bool,
-    /// Do not ask; for scripts
+    /// Skip the confirmation, for scripts
     #[arg(long, requires = "input")]
     yes: bool,
 }
@@ -99,16 +103,16 @@ Examples:
   pactolus present --env live --input players.csv --campaign spring --dry-run
   pactolus present --env live --input players.csv --campaign spring --rate 500";
 
-/// A gift of a campaign has longer than a player who waits: a bank is restarted, and the campaign goes on.
+/// A gift of a campaign has a longer timeout than an interactive call, so a campaign survives a restart of the bank.
 const GIFT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Gives.
+/// Gives the coins.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     match (&args.batch.input, args.single.openid, args.coins) {
         (Some(input), ..) => present_batch(args, input, &connection, lang),
         (None, Some(openid), Some(coins)) => single::run(args, openid, coins, &connection, lang),
-        (None, ..) => unreachable!("clap lets none of these through"),
+        (None, ..) => unreachable!("clap refuses these combinations"),
     }
 }
 
@@ -156,7 +160,7 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
             shutdown.await;
             progress.println(&tr!(
                 lang,
-                "stopping: gifts that are under way are finished; Ctrl-C again ends at once",
+                "stopping: waiting for gifts in flight; Ctrl-C again ends at once",
                 "正在停止：已发出的赠币会处理完；再按一次 Ctrl-C 立即结束"
             ));
         };
@@ -166,7 +170,7 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
     summary::exit_result(&plan, &tally, shortfall, lang)
 }
 
-/// What a campaign's results are called after: its name, else the file's.
+/// Base name of the results file: the campaign's name, else the file's.
 fn results_name(args: &Args, from: &Path) -> String {
     match (&args.batch.campaign, from.file_stem()) {
         (Some(campaign), _) => campaign.to_string().replace(['|', '*'], "_"),
@@ -186,7 +190,7 @@ fn build_plan(gifts: &GiftReader<'_>, earlier: &ResultsIndex, lang: Lang) -> Res
             ExitCode::Input,
             tr!(
                 lang,
-                "{name} is refused, and nothing was sent; problems: {count}",
+                "{name} is invalid, and nothing was sent; problems: {count}",
                 "{name} 有误，没有发放任何赠币；问题数：{count}"
             ),
         )),
@@ -197,27 +201,27 @@ fn results_file_error(path: &Path, error: ResultsError, lang: Lang) -> CliError 
     let path = path.display();
     let why = match error {
         ResultsError::Io(error) => {
-            let context = tr!(lang, "the results {path} cannot be used", "无法使用结果文件 {path}");
+            let context = tr!(lang, "the results file {path} cannot be used", "无法使用结果文件 {path}");
             return anyhow::Error::new(error).context(context).into();
         }
         ResultsError::InUse => tr!(lang, "another process is writing it", "另一个进程正在写入"),
-        ResultsError::BadHeader => tr!(lang, "it is no file of results", "它不是结果文件"),
+        ResultsError::BadHeader => tr!(lang, "it is not a results file", "它不是结果文件"),
         ResultsError::OtherBank(bank) => {
             tr!(
                 lang,
-                "it is of another bank, app or environment: {bank}",
+                "it belongs to another bank, app or environment: {bank}",
                 "它属于另一个环境、应用或地址：{bank}"
             )
         }
         ResultsError::InvalidRow(line) => {
-            tr!(lang, "line {line} is no row of results", "第 {line} 行不是结果记录")
+            tr!(lang, "line {line} is not a results row", "第 {line} 行不是结果记录")
         }
     };
     CliError::message(
         ExitCode::Input,
         tr!(
             lang,
-            "the results {path} cannot be used: {why}; name another file with --results",
+            "the results file {path} cannot be used: {why}; name another file with --results",
             "无法使用结果文件 {path}：{why}；请用 --results 另取一个文件"
         ),
     )

@@ -1,8 +1,7 @@
-//! `pactolus rotate-keys`: every login and token of a store sealed anew, so that an old master key can be taken out.
+//! `pactolus rotate-keys`: re-encrypts every login and token of a store, so that an old master key can be removed.
 //!
-//! Each record is changed by itself, as long as it is what it was when it was read; so it does not matter when this is
-//! broken off, that it is done again, or that a database is served meanwhile. What it says at the end it has counted
-//! in a second walk through the whole store.
+//! Each record is written by compare-and-set, so the command may be interrupted, run again, or run while a database
+//! is served. The final counts come from a second pass over the whole store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,24 +23,24 @@ use crate::config::StoreUrl;
 use crate::runtime;
 use crate::store::{self, StoreArgs};
 
-/// Seal every login and token of a store anew with the first master key
+/// Re-encrypt all logins and tokens of a store with the first master key
 ///
-/// It tells how many are left under which key: a key that none is left under can be taken out of the configuration. It
-/// may be broken off and run again. An embedded store must not be served meanwhile; one on PostgreSQL may be, once all
-/// its nodes have the new key.
+/// Prints how many records are still encrypted with each key. Remove an old key from the configuration once no record
+/// uses it. The command may be interrupted and run again. Stop the bank before you run it on an embedded store. A
+/// store on PostgreSQL may be served meanwhile, once all nodes have the new key.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     store: StoreArgs,
-    /// Forget what is sealed with a key that is lost: those players log in again, and back ends ask for a token
+    /// Drop records encrypted with a lost key: their players log in again, and back ends get a new token
     #[arg(long)]
     drop_unreadable: bool,
-    /// How to print the outcome
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Seals anew, counts what is left, and fails unless all is sealed with the first key.
+/// Re-encrypts the records and counts them. Fails unless all are encrypted with the first key.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let (url, config) = args.store.resolve_with_config()?;
     let keys = config.server.keys;
@@ -50,7 +49,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
             ExitCode::Config,
             tr!(
                 lang,
-                "the configuration has no master key to seal with; put one into `master_keys` of [seal]",
+                "the configuration has no master key; add one to `master_keys` in [seal]",
                 "配置中没有主密钥；请在 [seal] 的 `master_keys` 中设置"
             ),
         ));
@@ -73,14 +72,14 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     if outcome.remaining() == 0 { Ok(()) } else { Err(incomplete_error(&outcome, lang)) }
 }
 
-/// What was done, and what the store holds after it.
+/// Changes made, and the state of the store after them.
 #[derive(Default)]
 struct RotationReport {
     resealed: u64,
     dropped: u64,
-    /// Whether some lay open before.
+    /// Whether some records were plaintext before.
     had_unsealed: bool,
-    /// How many records there are of each kind.
+    /// Number of records per status.
     counts: BTreeMap<SealStatus, u64>,
 }
 
@@ -89,7 +88,7 @@ impl RotationReport {
         self.counts.get(&found).copied().unwrap_or_default()
     }
 
-    /// How many are not as they should be.
+    /// Number of records that need work.
     fn remaining(&self) -> u64 {
         let left = self
             .counts
@@ -98,7 +97,7 @@ impl RotationReport {
         left.map(|(_, count)| count).sum()
     }
 
-    /// How many are sealed with each key but the first; of those that are here, or of those that are lost.
+    /// Records per key, for the statuses that `pick` selects.
     fn by_key(&self, pick: impl Fn(SealStatus) -> Option<KeyId>) -> Vec<(KeyId, u64)> {
         self.counts.iter().filter_map(|(found, count)| Some((pick(*found)?, *count))).collect()
     }
@@ -112,9 +111,8 @@ impl RotationReport {
     }
 }
 
-/// Why nothing can be told.
 enum RotationError {
-    /// A key is missing, and nobody said that it is lost.
+    /// A master key is missing, and `--drop-unreadable` was not given.
     MissingKeys(pactolus_server::KeyCheckError),
     Failed(CliError),
 }
@@ -133,7 +131,7 @@ fn rotate_keys(
     lang: Lang,
 ) -> Result<RotationReport, RotationError> {
     if !drop_unreadable {
-        // From now on the store knows of the first key, should this be broken off.
+        // Registers the first key in the store, so an interrupted rotation still requires it.
         runtime.block_on(keys.check_keys(&**store)).map_err(RotationError::MissingKeys)?;
     }
     let mut outcome = RotationReport::default();
@@ -185,8 +183,8 @@ fn for_each_record_chunk(
     for_each_chunk(store, |store, visit| store.for_each_record(visit), take)
 }
 
-/// Makes each change by itself, all at once, and says how many are made. Of a record that was changed meanwhile the
-/// next count tells.
+/// Writes each record by a compare-and-set of its own, all concurrently. Returns the number written. A conflict is
+/// left to the second pass, which counts the record.
 async fn put_each(store: &Arc<dyn Portable>, changes: Vec<RecordChange>) -> Result<u64, Unavailable> {
     let mut puts = JoinSet::new();
     for change in changes {
@@ -204,10 +202,10 @@ async fn put_each(store: &Arc<dyn Portable>, changes: Vec<RecordChange>) -> Resu
 }
 
 fn interrupted_error(error: Unavailable) -> CliError {
-    anyhow!(error).context("it was broken off; run it again to go on").into()
+    anyhow!(error).context("interrupted; run the command again to resume").into()
 }
 
-/// On stderr, if that is a terminal.
+/// A spinner on stderr if that is a terminal.
 fn spinner(lang: Lang) -> ProgressBar {
     let template = match lang {
         Lang::En => "{spinner} records {human_pos}",
@@ -222,25 +220,25 @@ fn text(url: &StoreUrl, first: KeyId, outcome: &RotationReport, lang: Lang) -> S
     let current = outcome.count(SealStatus::Current);
     let mut text = tr!(
         lang,
-        "{url}: resealed: {resealed}; sealed with the first key ({first}): {current}\n",
+        "{url}: re-encrypted: {resealed}; encrypted with the first key ({first}): {current}\n",
         "{url}：重新加密：{resealed}；以第一个主密钥（{first}）加密：{current}\n"
     );
     if *forgotten > 0 {
-        text += &tr!(lang, "forgotten: {forgotten}\n", "已丢弃：{forgotten}\n");
+        text += &tr!(lang, "dropped: {forgotten}\n", "已丢弃：{forgotten}\n");
     }
     for (id, count) in outcome.older() {
-        text += &tr!(lang, "left under the key {id}: {count}\n", "仍以主密钥 {id} 加密：{count}\n");
+        text += &tr!(lang, "still encrypted with key {id}: {count}\n", "仍以主密钥 {id} 加密：{count}\n");
     }
     for (id, count) in outcome.lost() {
         text += &tr!(
             lang,
-            "sealed with a key that is not in the configuration ({id}): {count}\n",
+            "encrypted with a key that is not in the configuration ({id}): {count}\n",
             "以配置中没有的主密钥（{id}）加密：{count}\n"
         );
     }
     let (open, damaged) = (outcome.count(SealStatus::Plaintext), outcome.count(SealStatus::Damaged));
     if open > 0 {
-        text += &tr!(lang, "not sealed: {open}\n", "未加密：{open}\n");
+        text += &tr!(lang, "plaintext: {open}\n", "未加密：{open}\n");
     }
     if damaged > 0 {
         text += &tr!(lang, "damaged: {damaged}\n", "已损坏：{damaged}\n");
@@ -248,15 +246,15 @@ fn text(url: &StoreUrl, first: KeyId, outcome: &RotationReport, lang: Lang) -> S
     if outcome.remaining() == 0 {
         text += &tr!(
             lang,
-            "every other key can be taken out of the configuration\n",
+            "every other key can be removed from the configuration\n",
             "其他主密钥都可以从配置中移除\n"
         );
     }
     if outcome.had_unsealed {
         text += &tr!(
             lang,
-            "what lay open before may still be in space that the store has freed; pactolus copy to a new store leaves it \
-             behind\n",
+            "records that were plaintext may remain in freed space of the store; pactolus copy to a new store leaves \
+             them behind\n",
             "此前未加密的内容可能仍留在存储已释放的空间中；用 pactolus copy 复制到新的存储即可摆脱它们\n"
         );
     }
@@ -285,13 +283,13 @@ fn incomplete_error(outcome: &RotationReport, lang: Lang) -> CliError {
     let words = if outcome.lost().is_empty() && outcome.count(SealStatus::Damaged) == 0 {
         tr!(
             lang,
-            "some were written meanwhile; see that every node has the new key first, and run it again",
+            "some records were written with an old key meanwhile; put the new key first on every node, then run it again",
             "部分记录在此期间被改写；请确认每个节点都已把新密钥放在首位，然后重新运行"
         )
     } else {
         tr!(
             lang,
-            "some do not open; put back the key that sealed them, or forget them with --drop-unreadable",
+            "some records cannot be decrypted; restore the key that encrypted them, or drop them with --drop-unreadable",
             "部分记录无法解密；请找回对应的主密钥，或用 --drop-unreadable 丢弃它们"
         )
     };

@@ -1,4 +1,4 @@
-//! `pactolus serve`: the bank, until it is told to stop.
+//! `pactolus serve`: runs the bank until a shutdown signal.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -18,45 +18,52 @@ use crate::store::{self, EngineSettings, StoreArg};
 
 /// Serve the bank that the configuration describes
 ///
-/// Prints `listening on http://ADDRESS` once it takes orders. On SIGTERM or Ctrl-C it takes no new connections,
-/// answers every request that it has begun to read, and ends with exit code 0.
+/// Prints `listening on http://ADDRESS` once it accepts requests. On SIGTERM or Ctrl-C it shuts down gracefully: it
+/// accepts no new connections, answers the requests in flight, and exits with 0. It exits with 6 if some take longer
+/// than shutdown_timeout_s.
 #[derive(clap::Args)]
 #[command(after_help = ENVIRONMENT_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigPath,
-    /// Take connections here instead of where the configuration says; with port 0, on any free port
+    /// Listen address; overrides the configuration; port 0 is any free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Keep orders here instead of where the configuration says, such as embedded:./data
+    /// Store, such as embedded:./data; overrides the configuration
     #[arg(long, value_name = "URL")]
     store: Option<StoreArg>,
-    /// First make the tables of a bank on PostgreSQL, or bring them up to date
+    /// First create or upgrade the tables of a store on PostgreSQL
     #[arg(long)]
     migrate: bool,
-    /// What time it is for the bank; manual is for development, and needs login = "open" for every app
+    /// Clock of the bank; manual is for development, and needs login = "open" for every app
     #[arg(long, value_name = "CLOCK", default_value = "system")]
     clock: ClockKind,
 }
 
-/// Which clock the bank goes by.
+/// Clock of the bank.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum ClockKind {
-    /// The machine's
+    /// The system clock
     System,
-    /// One that starts now, stands still, and is turned by POST /api/v1/clock
+    /// A clock that starts now, stands still, and moves by POST /api/v1/clock
     Manual,
 }
 
 const ENVIRONMENT_HELP: &str = "\
-Environment variables go before the file, and flags before both:
+Environment variables override the file, and options override both:
   PACTOLUS_LISTEN, PACTOLUS_STORE, PACTOLUS_OPERATOR_TOKEN
-  PACTOLUS_APPS_0_APPID, PACTOLUS_APPS_0_MIDAS_KEY and so on: a key of the first
-  [[apps]] in capital letters; those of a list have commas between them.
+  PACTOLUS_LIMITS_REQUEST_TIMEOUT_S and so on: section and key, in capitals
+  PACTOLUS_APPS_0_APPID, PACTOLUS_APPS_0_MIDAS_KEY and so on: the keys of the
+  first [[apps]]; lists are comma-separated
 A secret in the file may also be { env = \"NAME\" } or { file = \"PATH\" }.
-Unknown keys, and unknown variables that begin with PACTOLUS_, are refused.";
+Unknown keys, and unknown variables with the prefix PACTOLUS_, are refused.
 
-/// Serves until the process is told to stop.
+Examples:
+  pactolus serve
+  pactolus serve --config /etc/pactolus.toml --listen 127.0.0.1:9000
+  pactolus serve --migrate --store postgres://host/database";
+
+/// Serves until a shutdown signal.
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let mut config = Config::read(&args.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
     config.listen = args.listen.unwrap_or(config.listen);
@@ -74,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     })
 }
 
-/// A clock that can be turned can turn the end of a session or of a cancel window away, so no app in earnest has one.
+/// A manual clock could extend sessions and cancel windows, so it is refused for apps in production.
 fn require_development_apps(apps: &[AppSettings]) -> Result<(), CliError> {
     match apps.iter().find(|app| app.login != LoginMode::Open) {
         None => Ok(()),
@@ -93,15 +100,15 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
     config.server.limits.connections_max = runtime::connection_limit(config.server.limits.connections_max);
     let (listener, address) = runtime::listen(config.listen)?;
     for app in config.server.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
-        tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; they are for development");
+        tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; use them for development only");
     }
     for app in config.server.apps.iter().filter(|app| app.login == LoginMode::Open) {
-        tracing::warn!(appid = %app.appid, "this app logs in whoever shows any code; that is for development");
+        tracing::warn!(appid = %app.appid, "this app accepts any login code; use this for development only");
     }
     if config.server.keys.primary().is_none() {
         tracing::warn!(
-            "players' session keys are kept in the store as they are, because there is no master key; pactolus doctor \
-             says how to mend it"
+            "players' session keys are plaintext in the store, because there is no master key; pactolus doctor shows \
+             the fix"
         );
     }
     tracing::info!(%address, store = %config.store, apps = config.server.apps.len(), "serving");
@@ -109,13 +116,13 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
     let bank = match clock {
         ClockKind::System => AppState::new(config.server, store, Arc::new(SystemClock), random),
         ClockKind::Manual => {
-            tracing::warn!("the clock stands still until it is turned; that is for development");
+            tracing::warn!("the manual clock moves only by POST /api/v1/clock; use it for development only");
             let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
             AppState::with_manual_clock(config.server, store, clock, random)
         }
     };
-    writeln!(io::stdout(), "listening on http://{address}").context("stdout cannot be written to")?;
-    match pactolus_server::serve(bank, listener, stop).await.context("the server broke off")? {
+    writeln!(io::stdout(), "listening on http://{address}").context("cannot write to stdout")?;
+    match pactolus_server::serve(bank, listener, stop).await.context("the server failed")? {
         Shutdown::Clean => Ok(()),
         Shutdown::TimedOut => Err(CliError::ShutdownTimeout),
     }

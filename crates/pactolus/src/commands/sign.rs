@@ -1,6 +1,6 @@
-//! `pactolus sign`: the text that a signature signs, and the signature, for any call.
+//! `pactolus sign`: the signed text and the signature of any call.
 //!
-//! The keys are the target's and are never printed: `***` stands for them in a text.
+//! It uses the target's keys and never prints them: `***` stands for a key in a signed text.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -17,19 +17,19 @@ use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::connect::ConnectArgs;
 
-/// Show the text that is signed and the signature, for any call
+/// Show the signed text and the signature of a call
 ///
-/// Reads the parameters of a call as a JSON object, and shows what a back end has to sign and what comes of it. With a
-/// session key and an access token it shows `mp_sig` too. It sends nothing.
+/// Reads the parameters of a call as a JSON object, and shows the text that a back end has to sign and its signature
+/// `sig`. With a session key and an access token it shows `mp_sig` too. It sends nothing, and prints no key.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The call
+    /// Call
     #[arg(long, value_name = "CALL")]
     call: CallName,
-    /// The file of the parameters, or - for standard input
+    /// JSON file of the parameters, or - for standard input
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
-    /// The access token of the query, which `mp_sig` covers
+    /// Access token of the query, which `mp_sig` covers
     #[arg(long, value_name = "TOKEN", requires = "session_key")]
     access_token: Option<String>,
     /// The player's session key, which signs `mp_sig`
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     session_key: Option<String>,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
@@ -61,7 +61,7 @@ impl From<CallName> for CallKind {
     }
 }
 
-/// Signs, and prints it.
+/// Signs the call and prints the texts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let file = args.body.display();

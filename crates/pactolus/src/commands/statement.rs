@@ -1,4 +1,4 @@
-//! `pactolus statement`: a player's orders, newest first, as a Pactolus bank tells its operator.
+//! `pactolus statement`: a player's orders, newest first, from the operator API.
 
 use pactolus_types::{OpenId, ZoneId};
 use serde_json::Value;
@@ -13,29 +13,29 @@ use crate::runtime;
 
 /// List a player's orders, newest first
 ///
-/// It asks the operator API, so it takes the operator's token.
+/// It calls the operator API, so it needs the operator token.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The player
+    /// Player
     #[arg(long, value_name = "OPENID")]
     openid: OpenId,
-    /// The zone
+    /// Zone
     #[arg(long, value_name = "ZONE", default_value = "1")]
     zone: ZoneId,
-    /// How many orders at most
+    /// Maximum number of orders
     #[arg(long, value_name = "ORDERS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print them; as JSON, an order a line
+    /// Output format; JSON is one order a line
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// The most orders that the operator API tells at once.
+/// Maximum page size of the operator API, in orders.
 const PAGE_ORDERS_MAX: u32 = 100;
 
-/// Asks page by page, and prints what comes.
+/// Queries page by page and prints the orders.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let (appid, env) = (connection.app.appid(), connection.app.environment());

@@ -11,18 +11,18 @@ use crate::runtime;
 
 /// Print an access token of the app
 ///
-/// It is the stable one, which all the app's processes share; asking for it ends no other. Whoever has it can call in
-/// the app's name until it is over.
+/// It is the app's stable token, which all processes of the app share: a request for it revokes no other token. It is
+/// a secret: until it expires, it allows calls in the app's name.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     connect: ConnectArgs,
-    /// How to print it
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
 }
 
-/// Asks for it, and prints it.
+/// Requests the token and prints it.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let token = runtime::start()?.block_on(connection.client().access_token());

@@ -1,4 +1,4 @@
-//! What fuzzing promises of configurations and of the URLs in them.
+//! Fuzz targets of configurations and store URLs.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -9,10 +9,10 @@ use pactolus_fuzz_support::Choices;
 use super::profile::profile;
 use super::{CANCEL_WINDOW_MAX, Config, ConfigError, EnvSnapshot, StoreUrl, config as whole, load, reader};
 
-/// What stands where a secret does, and must not stand in any message.
+/// Stands for a secret, and must not appear in any message.
 const SECRET_MARKER: &str = "s3cretW0rd";
 
-/// Any text is a right configuration, or is refused in words that hold no secret; and so with any variables.
+/// Any text, with any variables, is a valid configuration or is refused with messages that hold no secret.
 pub fn config(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         check_outcome(read(text, &EnvSnapshot::default()).as_ref());
@@ -28,10 +28,10 @@ pub fn config(bytes: &[u8]) {
     {
         return;
     }
-    // In the file, whatever the quotes around it become.
+    // A secret in the file, with any quotes around it.
     let text = with_secret(key, &format!("\"{before}{SECRET_MARKER}{after}\""), &rest);
     check_outcome(read(&text, &EnvSnapshot::default()).as_ref());
-    // In a variable, and another variable beside it.
+    // A secret in a variable, with another variable beside it.
     let secret = SECRETS[key].1.to_owned();
     let variables =
         [(secret, format!("{before}{SECRET_MARKER}{after}")), (format!("PACTOLUS_{name}"), value)];
@@ -39,7 +39,7 @@ pub fn config(bytes: &[u8]) {
     check_outcome(read(&with_secret(key, "\"another\"", &rest), &variables.into_iter().collect()).as_ref());
 }
 
-/// The keys that are secrets, and their variables.
+/// The secret keys and their variables.
 const SECRETS: [(&str, &str); 6] = [
     ("token", "PACTOLUS_OPERATOR_TOKEN"),
     ("app_secret", "PACTOLUS_APPS_0_APP_SECRET"),
@@ -49,7 +49,7 @@ const SECRETS: [(&str, &str); 6] = [
     ("store", "PACTOLUS_STORE"),
 ];
 
-/// A file in which one secret has this text, and others another; `rest` stands before them all.
+/// A file in which one secret has this text, and the others another text; `rest` comes first.
 fn with_secret(key: usize, secret: &str, rest: &str) -> String {
     let value =
         |name: &str| if SECRETS[key].0 == name { secret.to_owned() } else { "\"right-0\"".to_owned() };
@@ -71,11 +71,11 @@ fn with_secret(key: usize, secret: &str, rest: &str) -> String {
 }
 
 fn read(text: &str, variables: &EnvSnapshot) -> Option<Result<Config, ConfigError>> {
-    // A secret may be in any file, and a fuzzer may find one that has no end.
+    // A secret may be in any file, and the fuzzer may name an endless one.
     if text.contains("file") && text.contains(['/', '\\']) {
         return None;
     }
-    // The name of a key is shown, as it has to be where it is unknown; nobody writes a secret there.
+    // An unknown key is shown by its name. A name is not a secret.
     let names_it =
         |line: &str| line.split_once(SECRET_MARKER).is_some_and(|(_, rest)| rest.contains(['=', ']']));
     if text.lines().any(names_it) {
@@ -118,7 +118,7 @@ fn check_outcome(read: Option<&Result<Config, ConfigError>>) {
     }
 }
 
-/// Any text names a store or is refused; a folder is the one that was named, and a password is never shown.
+/// Any text is a store URL or is refused. A folder is kept unchanged, and a password is never shown.
 pub fn store_url(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         match text.parse::<StoreUrl>() {

@@ -1,4 +1,4 @@
-//! A configuration loaded: the file parsed, read, and what was never asked for refused.
+//! Loading of a configuration: parses the file, reads the settings, refuses unknown keys and variables.
 
 use std::cell::RefCell;
 use std::fs;
@@ -12,8 +12,8 @@ use super::reader::{Reader, line};
 use super::section::Section;
 use super::sources::{EnvSnapshot, Sources};
 
-/// Reads the file at `path` and those `variables` that begin with `prefix` with `read`, and refuses what it did not
-/// ask for.
+/// Reads the file at `path` and the `variables` with this `prefix`. Refuses every key and variable that `read` did
+/// not look up.
 pub(super) fn read<T>(
     path: &Path,
     variables: &EnvSnapshot,
@@ -28,7 +28,7 @@ pub(super) fn read<T>(
     read_text(path, &text, variables, prefix, read)
 }
 
-/// The same, of the `text` that the file at `path` has.
+/// The same, from the text of the file.
 pub(super) fn read_text<T>(
     path: &Path,
     text: &str,
@@ -51,7 +51,7 @@ pub(super) fn read_text<T>(
     }
 }
 
-/// The file's tree, or all its errors of syntax.
+/// Parses TOML, or returns all syntax errors.
 fn parse_toml(text: &str) -> Result<DeTable<'_>, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {

@@ -1,14 +1,14 @@
-//! The known name that somebody probably meant.
+//! Spelling hints: the known name closest to an unknown one.
 
-/// The most edits (a letter added, dropped, changed, or two swapped) that still look like a slip of the hand.
+/// Maximum edit distance (a letter added, dropped, changed, or two swapped) that counts as a typo.
 const EDITS_MAX: usize = 3;
 
-/// The one of `known` that is nearest to `name`, unless even that one is another word.
+/// The known name closest to `name`, unless it is too far to be a typo.
 pub(crate) fn closest_match<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        // In a short name, three edits make any word into any other.
+        // In a short name, three edits turn any word into any other.
         .filter(|(edits, candidate)| *edits <= EDITS_MAX && *edits * 2 < candidate.len())
         .min()
         .map(|(_, candidate)| candidate)

@@ -1,7 +1,7 @@
-//! What can be asked for: a kind turns what was given into a value, or says what is wrong with it.
+//! Parsers of settings: each turns a raw value into a typed one, or describes the problem.
 //!
-//! Kinds are functions and compose: `list(secret(AccessToken::new))`.
-//! A kind of secret must not put the value, nor any part of it, into what it says.
+//! Parsers are functions and compose: `list(secret(AccessToken::new))`.
+//! Invariant: an error of a secret's parser holds no part of the value.
 
 use std::fmt;
 use std::fs;
@@ -17,7 +17,7 @@ use super::placeholder::is_placeholder;
 use super::problem::ParseError;
 use super::sources::{RawValue, SourceValue, type_name};
 
-/// A text that `parse` understands.
+/// A string for `parse`.
 pub(super) fn text<T, E: fmt::Display>(
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> impl Fn(&RawValue<'_>) -> Result<T, ParseError> {
@@ -59,7 +59,7 @@ pub(super) fn count<T: FromStr + PartialOrd + fmt::Display>(
     }
 }
 
-/// A whole number that `parse` takes; `"off"` is none.
+/// A whole number for `parse`, or `"off"` for no limit.
 pub(super) fn limit<T, E: fmt::Display>(
     parse: impl Fn(u64) -> Result<T, E>,
 ) -> impl Fn(&RawValue<'_>) -> Result<Option<T>, ParseError> {
@@ -75,7 +75,7 @@ pub(super) fn limit<T, E: fmt::Display>(
     }
 }
 
-/// The digits of a decimal integer; in an environment variable, whatever is there.
+/// The digits of a decimal integer. A variable is returned as it is.
 fn digits<'a>(given: &RawValue<'a>, expected: &str) -> Result<&'a str, ParseError> {
     match given.value {
         SourceValue::Variable(text) => Ok(text),
@@ -86,7 +86,7 @@ fn digits<'a>(given: &RawValue<'a>, expected: &str) -> Result<&'a str, ParseErro
     }
 }
 
-/// A list of `item`s; in an environment variable they are separated by commas.
+/// A list of `item`s; comma-separated in a variable.
 pub(super) fn list<T>(
     item: impl Fn(&RawValue<'_>) -> Result<T, ParseError>,
 ) -> impl Fn(&RawValue<'_>) -> Result<Vec<T>, ParseError> {
@@ -136,7 +136,9 @@ fn secret_text(given: &RawValue<'_>) -> Result<Zeroizing<String>, ParseError> {
         SourceValue::File(DeValue::Table(table)) => match secret_reference(table) {
             Some(("env", name)) => secret_variable(name, given),
             Some(("file", path)) => secret_file(&given.base_folder().join(path)),
-            Some(_) | None => Err(ParseError::new(format!("is another table; it must be {SECRET_FORMS}"))),
+            Some(_) | None => {
+                Err(ParseError::new(format!("is a table of another form; it must be {SECRET_FORMS}")))
+            }
         },
         SourceValue::File(other) => {
             Err(ParseError::new(format!("is {}; it must be {SECRET_FORMS}", type_name(other))))
@@ -144,7 +146,7 @@ fn secret_text(given: &RawValue<'_>) -> Result<Zeroizing<String>, ParseError> {
     }
 }
 
-/// The key and the text of a table that holds just one.
+/// Key and text of a table with exactly one key.
 fn secret_reference<'a>(table: &'a DeTable<'_>) -> Option<(&'a str, &'a str)> {
     let (key, value) = table.iter().next().filter(|_| table.len() == 1)?;
     Some((key.get_ref().as_ref(), value.get_ref().as_str()?))
@@ -160,7 +162,7 @@ fn secret_variable(name: &str, given: &RawValue<'_>) -> Result<Zeroizing<String>
     }
 }
 
-/// What the file holds, without the line end that editors and `echo` leave behind it.
+/// Contents of the file, without the trailing line end of editors and `echo`.
 fn secret_file(path: &Path) -> Result<Zeroizing<String>, ParseError> {
     let mut text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
         ParseError::new(format!("is in the file {}, which cannot be read: {error}", path.display()))

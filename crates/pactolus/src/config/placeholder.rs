@@ -1,6 +1,6 @@
-//! Texts that stand where a secret belongs: what samples and templates hold, and what everybody could guess.
+//! Placeholders: texts of samples and templates, which anyone could guess, in the place of a secret.
 
-/// Whether `text` was put there to be replaced.
+/// Whether `text` is a placeholder.
 pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let words = text.replace(['-', '_', ' '], "");
@@ -10,7 +10,7 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         || ["changeme", "replaceme", "placeholder", "todo"].contains(&words.as_str())
 }
 
-/// `xxxx`, `...` or `…`. An empty text is not put there to be replaced; every secret refuses it itself.
+/// `xxxx`, `...` or `…`. An empty text is not a placeholder; the parser of every secret refuses it.
 fn is_one_character_repeated(text: &str) -> bool {
     let mut characters = text.chars();
     let first = characters.next();

@@ -1,29 +1,28 @@
-//! What is wrong with a configuration, and where: `pactolus.toml:12: what is wrong; what would be right`.
+//! Problems of a configuration with their location: `pactolus.toml:12: the problem; a valid form`.
 //!
-//! A message never holds a secret nor a part of the file: it names the key, and the line number finds it.
+//! Invariant: a message holds no secret and no part of the file. It names the key and the line.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a problem is. In this order they are reported.
+/// Location of a problem. Problems are reported in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Location {
-    /// The file as a whole.
+    /// The whole file.
     File,
-    /// A line of the file; the first is 1.
+    /// A line of the file, from 1.
     Line(usize),
-    /// The environment variable of this name.
+    /// An environment variable.
     Variable(String),
 }
 
-/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Problem {
     pub(super) location: Location,
     pub(super) message: String,
 }
 
-/// Everything that is wrong with a configuration: one or more problems, one per line when shown.
+/// All problems of a configuration, one per line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) struct ConfigError {
     file: PathBuf,
@@ -54,7 +53,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// What is wrong with a value and what would be right, as the end of a sentence that begins with its key.
+/// A problem of a value and a valid form: the end of a sentence that starts with the key.
 #[derive(Debug)]
 pub(super) struct ParseError(String);
 

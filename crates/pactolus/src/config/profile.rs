@@ -1,6 +1,6 @@
-//! A profile: which bank to call, and for which app, for those who call one and do not run it.
+//! Profiles: the bank and the app to call, for clients on machines without the bank's configuration.
 //!
-//! It is read as a configuration is: every problem at once, no secret in any message, unknown keys refused.
+//! A profile is read like a configuration: all problems at once, no secret in a message, unknown keys refused.
 
 use std::path::Path;
 
@@ -14,33 +14,33 @@ use super::section::Section;
 use super::sources::{EnvSnapshot, RawValue};
 use super::{load, reader};
 
-/// What a file like `~/.config/pactolus/default.toml` says.
+/// A profile, such as `~/.config/pactolus/default.toml`.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    /// Where the bank is.
+    /// Address of the bank.
     pub(crate) url: BaseUrl,
-    /// The environment, where the command line names none.
+    /// Environment, if the command line names none.
     pub(crate) env: Option<Environment>,
     /// The mini game.
     pub(crate) appid: AppId,
     /// Its coin.
     pub(crate) offer_id: OfferId,
-    /// What asks for access tokens.
+    /// Secret that gets access tokens.
     pub(crate) app_secret: AppSecret,
-    /// What signs live calls.
+    /// Key that signs live calls.
     pub(crate) midas_key: Option<MidasKey>,
-    /// What signs sandbox calls.
+    /// Key that signs sandbox calls.
     pub(crate) sandbox_midas_key: Option<MidasKey>,
-    /// The platform that calls name.
+    /// Platform parameter of the calls.
     pub(crate) pf: Pf,
-    /// An access token to call with, in place of one that is asked for.
+    /// A fixed access token, instead of one requested from the bank.
     pub(crate) access_token: Option<AccessToken>,
-    /// What opens the operator API, if the bank is a Pactolus.
+    /// Token of the operator API, if the bank is a Pactolus.
     pub(crate) operator_token: Option<AccessToken>,
 }
 
 impl Profile {
-    /// Reads the file at `path`, each setting overridden by its variable, which begins with `PACTOLUS_PROFILE_`.
+    /// Reads the file at `path`. Variables with the prefix `PACTOLUS_PROFILE_` override it.
     pub(crate) fn read(path: &Path, variables: &EnvSnapshot) -> Result<Self, ConfigError> {
         load::read(path, variables, reader::PROFILE_PREFIX, profile)
     }
@@ -74,7 +74,7 @@ pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
     })
 }
 
-/// A kind whose default is that there is none.
+/// An optional setting: without a value it is `None`.
 fn optional<T>(
     parse: impl Fn(&RawValue<'_>) -> Result<T, ParseError>,
 ) -> impl Fn(&RawValue<'_>) -> Result<Option<T>, ParseError> {

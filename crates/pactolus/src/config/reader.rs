@@ -1,7 +1,7 @@
-//! One reading of a configuration: the file parsed, its settings asked for, and the rest refused.
+//! Shared state of one pass over a configuration: text, sources, and problems so far.
 //!
-//! What was never asked for is unknown, and is refused: a misspelt key must not leave a bank running on a default.
-//! Read next: [`super::section`], which asks.
+//! A key or variable that no setting looks up is refused: a misspelt key must not leave a bank on a default.
+//! Read next: [`super::section`].
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -10,16 +10,16 @@ use super::nearest::closest_match;
 use super::problem::{Location, Problem};
 use super::sources::Sources;
 
-/// What every variable of ours begins with.
+/// Prefix of all variables.
 pub(super) const PREFIX: &str = "PACTOLUS_";
 
-/// What the variables of a profile begin with; a bank reads none of them.
+/// Prefix of a profile's variables; the configuration ignores them.
 pub(super) const PROFILE_PREFIX: &str = "PACTOLUS_PROFILE_";
 
-/// What the variables of test runs begin with; the bank reads none of them.
+/// Prefix of the variables of test runs; the configuration ignores them.
 const TEST_PREFIX: &str = "PACTOLUS_TEST_";
 
-/// Variables that the command line reads itself.
+/// Variables of command-line options.
 const COMMAND_LINE_VARIABLES: [&str; 4] =
     ["PACTOLUS_CONFIG", "PACTOLUS_LOG", "PACTOLUS_LOG_FORMAT", "PACTOLUS_PROFILE"];
 
@@ -28,7 +28,7 @@ pub(super) fn line(text: &str, span: &Range<usize>) -> Location {
     Location::Line(lines_before + 1)
 }
 
-/// One reading of a configuration: what all its sections share.
+/// Shared by all sections of a configuration.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) sources: &'a Sources<'a>,
@@ -37,12 +37,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The line on which something of the file begins.
+    /// The line on which a span begins.
     pub(super) fn line(&self, span: &Range<usize>) -> Location {
         line(self.text, span)
     }
 
-    /// Notes a problem; the reading goes on, so that all are reported together.
+    /// Records a problem. The pass goes on, so that all problems are reported together.
     pub(super) fn report(&self, place: Location, message: String) {
         self.problems.borrow_mut().push(Problem { location: place, message });
     }
@@ -59,7 +59,7 @@ impl Reader<'_> {
             let message =
                 match closest_match(name, known.iter().map(String::as_str).chain(COMMAND_LINE_VARIABLES)) {
                     Some(meant) => format!("is unknown; did you mean {meant}?"),
-                    None => "is unknown; unset it, or see `pactolus serve --help` for those that are read"
+                    None => "is unknown; unset it, or see `pactolus serve --help` for the known variables"
                         .to_owned(),
                 };
             self.report(Location::Variable(name.to_owned()), message);

@@ -1,8 +1,8 @@
-//! A section of the configuration, asked for one setting after another by name and kind.
+//! A section of the configuration; its settings are looked up by name, each with a parser.
 //!
-//! Asking looks at the setting's environment variable first, then at the file; it returns nothing where the setting
-//! is missing or wrong, and has then noted the problem.
-//! Read next: [`super::parse`], what can be asked for.
+//! A lookup tries the environment variable first, then the file. For a missing or invalid setting it records the
+//! problem and returns `None`.
+//! Read next: [`super::parse`], the parsers.
 
 use std::fmt;
 use std::path::Path;
@@ -14,22 +14,22 @@ use super::problem::{Location, ParseError};
 use super::reader::Reader;
 use super::sources::{RawValue, SourceValue, type_name};
 
-/// One table of the configuration.
+/// A table of the configuration.
 pub(super) struct Section<'a> {
     reader: &'a Reader<'a>,
-    /// As it stands in the file: `[operator]`; nothing for the top.
+    /// Title in messages, such as `[operator]`; `None` for the top level.
     title: Option<String>,
-    /// What the names of its variables begin with.
+    /// Prefix of its variables.
     prefix: String,
-    /// Its header, where a missing key is reported.
+    /// Location of its header, where a missing key is reported.
     header: Location,
-    /// Nothing if the file does not have it: its settings may all be in the environment.
+    /// `None` if the file lacks the section: its settings may all come from the environment.
     table: Option<&'a DeTable<'a>>,
     known_keys: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
-    /// The settings outside any table.
+    /// The top-level settings.
     pub(super) fn top(reading: &'a Reader<'a>, document: &'a DeTable<'a>) -> Self {
         Self {
             reader: reading,
@@ -46,7 +46,7 @@ impl<'a> Section<'a> {
         self.reader.sources.folder
     }
 
-    /// The setting `key`, which has to be there.
+    /// A required setting.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
@@ -60,7 +60,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// The setting `key`, or `default` where it is not given.
+    /// An optional setting with its default.
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -70,7 +70,7 @@ impl<'a> Section<'a> {
         self.lookup(key, parse).or_else(|| Some(default))
     }
 
-    /// The section `[key]`, read by `read`.
+    /// The section `[key]`.
     pub(super) fn table<T>(
         &mut self,
         key: &'static str,
@@ -88,9 +88,9 @@ impl<'a> Section<'a> {
         self.subsection(format!("[{key}]"), &key.to_uppercase(), header, table).read(read)
     }
 
-    /// The sections `[[key]]`, of which there has to be one at least, each read by `read`.
+    /// The sections `[[key]]`, at least one.
     ///
-    /// The environment may add sections past the file's last: `PACTOLUS_APPS_0_…` needs no `[[apps]]`.
+    /// The environment may add sections after the last one of the file: `PACTOLUS_APPS_0_…` needs no `[[apps]]`.
     pub(super) fn tables<T>(
         &mut self,
         key: &'static str,
@@ -108,7 +108,8 @@ impl<'a> Section<'a> {
             self.report(key, format!("is empty; add at least one [[{key}]]"));
             return None;
         }
-        // Every section is read before the first refused one ends it: all problems are reported together.
+        // All sections are read before the first invalid one fails the pass, so that all problems are reported
+        // together.
         let values: Vec<_> = (0..count)
             .map(|index| {
                 let (header, table) = in_file.get(index).cloned().unzip();
@@ -120,7 +121,7 @@ impl<'a> Section<'a> {
         values.into_iter().collect()
     }
 
-    /// Notes that the setting `key` is `wrong` for a reason that only its reader can see.
+    /// Records a problem of the setting `key` that only its reader can see.
     pub(super) fn report(&self, key: &str, wrong: impl fmt::Display) {
         let variable = self.variable(key);
         let place = if self.reader.sources.is_set(&variable) {
@@ -131,7 +132,7 @@ impl<'a> Section<'a> {
         self.reader.report(place, format!("`{key}` {wrong}"));
     }
 
-    /// Looks in the environment, then in the file; a wrong value is noted.
+    /// Looks up a setting in the environment, then in the file. Records an invalid value.
     fn lookup<T>(
         &mut self,
         key: &'static str,
@@ -194,30 +195,30 @@ impl<'a> Section<'a> {
         value
     }
 
-    /// Notes every key of the file that was not asked for.
+    /// Records every key of the file that no setting looked up.
     pub(super) fn report_unknown_keys(&self) {
         let Some(table) = self.table else { return };
         for key in table.keys().filter(|key| !self.known_keys.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
             let message = match closest_match(name, self.known_keys.iter().copied()) {
                 Some(meant) => format!("unknown key `{name}`; did you mean `{meant}`?"),
-                None => format!("unknown key `{name}`; known here are {}", self.known_keys.join(", ")),
+                None => format!("unknown key `{name}`; known keys are {}", self.known_keys.join(", ")),
             };
             self.reader.report(self.reader.line(&key.span()), message);
         }
     }
 }
 
-/// What came of asking for a setting.
+/// Result of a lookup.
 enum SettingLookup<T> {
     Value(T),
-    /// It is wrong, and noted.
+    /// Invalid, and recorded.
     Invalid,
     Missing,
 }
 
 impl<T> SettingLookup<T> {
-    /// The value, or what `not_given` makes of its absence.
+    /// The value; if the setting is missing, the result of `on_missing`.
     fn or_else(self, on_missing: impl FnOnce() -> Option<T>) -> Option<T> {
         match self {
             Self::Value(value) => Some(value),

@@ -1,6 +1,6 @@
-//! Where a bank keeps its orders, as it is written in the configuration and on the command line.
+//! Store URLs, as in the configuration and on the command line.
 //!
-//! To add an engine: a variant here with its scheme, and its arm where a bank is opened.
+//! To add an engine: a variant here with its scheme, and its arm in `crate::store`, which opens stores.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,33 +13,33 @@ use super::parse;
 use super::problem::ParseError;
 use super::sources::RawValue;
 
-/// A store: `<scheme>:<where>`. What is shown of one never holds a password.
+/// A store: `<scheme>:<location>`. Its `Display` and `Debug` hold no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
-    /// `embedded:<folder>`: the embedded engine, its files in that folder.
+    /// `embedded:<folder>`: the embedded engine, with its files in that folder.
     Embedded(PathBuf),
     /// `postgres://…`: a database that many nodes share.
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresUrl>),
 }
 
-/// Why a text names no store. It does not repeat the text: what follows a scheme may hold a password.
+/// Why a store URL is invalid. It does not repeat the text, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidStoreUrl {
-    /// The scheme is none that is known.
+    /// The scheme is unknown.
     UnknownScheme,
-    /// Nothing follows the scheme.
+    /// The folder is empty.
     NoFolder,
-    /// What follows `postgres:` does not say where a database is.
+    /// The URL of the database is invalid.
     #[cfg(feature = "postgres")]
     Postgres(InvalidPostgresUrl),
-    /// The engine is not part of this program.
+    /// This build lacks the engine.
     #[cfg(not(feature = "postgres"))]
     NoPostgres,
 }
 
 impl StoreUrl {
-    /// The same store, a relative folder taken from `folder`.
+    /// The same store, with a relative folder taken from `folder`.
     pub(crate) fn relative_to(self, folder: &Path) -> Self {
         match self {
             Self::Embedded(path) => Self::Embedded(folder.join(path)),
@@ -106,10 +106,10 @@ impl fmt::Display for InvalidStoreUrl {
 
 impl std::error::Error for InvalidStoreUrl {}
 
-/// A setting that is a store. It may hold a password, so it can be given in every way that a secret can.
+/// Parses a store setting. It may hold a password, so it has all forms of a secret.
 ///
-/// A relative folder is taken from the file that names it: a bank started from another folder must find its own
-/// orders there, not open an empty store beside them.
+/// A relative folder is taken from the file's folder: a bank started in another working directory must find its own
+/// orders, not open an empty store there.
 pub(super) fn store(given: &RawValue<'_>) -> Result<StoreUrl, ParseError> {
     parse::secret(StoreUrl::from_str)(given).map(|store| store.relative_to(given.base_folder()))
 }

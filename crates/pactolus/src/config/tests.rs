@@ -1,11 +1,11 @@
-//! The configuration through its only door, [`Config::read`]: what is taken, and every refusal word for word.
+//! Tests of [`Config::read`]: accepted settings, and the exact text of every problem.
 
 use std::ffi::OsString;
 use std::fs;
 
 use super::*;
 
-/// A file that holds just what is needed.
+/// The smallest valid file.
 const MINIMAL: &str = r#"[operator]
 token = "operator-token"
 
@@ -255,12 +255,12 @@ pf = "android"
 fn duplicate_apps_and_tokens_are_refused() {
     let app = MINIMAL.split_once("\n\n").unwrap().1;
     ConfigFixture::new(&format!("{MINIMAL}\n{app}")).assert_refused(&[
-        "pactolus.toml:12: `appid` is wx1234567, which an app above has; configure each app once",
+        "pactolus.toml:12: `appid` is wx1234567, as in an app above; configure each app once",
     ]);
     let other = app.replace("wx1234567", "wx2");
     let tokens = "static_access_tokens = [\"TOKEN\"]";
     ConfigFixture::new(&format!("{MINIMAL}{tokens}\n\n{other}{tokens}")).assert_refused(&[
-        "pactolus.toml:18: `static_access_tokens` holds a token that is here twice; each must tell one app",
+        "pactolus.toml:18: `static_access_tokens` holds a token that is used twice; each must identify one app",
     ]);
 }
 
@@ -282,7 +282,7 @@ fn wrong_shapes_are_refused() {
     ConfigFixture::new(&minimal_with_app_settings("login = \"closed\""))
         .assert_refused(&["pactolus.toml:10: `login` is \"closed\"; it must be \"push\" or \"open\""]);
     ConfigFixture::new(&minimal_with_app_settings("colour = \"gold\"")).assert_refused(&[
-        "pactolus.toml:10: unknown key `colour`; known here are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
+        "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
     ]);
 }
 
@@ -339,7 +339,7 @@ fn limit_is_a_number_or_off() {
 #[test]
 fn limits_have_sections_and_ranges() {
     let more = "[limits]\nrequest_timeout_s = 7\nsessions_cached = 10\n\
-        connections_per_address_max = 5\n[embedded]\ntail_orders = 3\ndisk_reserve_bytes = 5\n";
+        connections_per_address_max = 5\n[embedded]\nmemtable_orders = 3\ndisk_reserve_bytes = 5\n";
     let case = ConfigFixture::new(&minimal_with_app_settings(more))
         .variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
     let config = case.config();
@@ -366,7 +366,7 @@ fn limits_have_sections_and_ranges() {
             "[embedded]\nsegment_bytes = 4095",
             "`segment_bytes` is \"4095\"; it must be 4096 to 18446744073709551615",
         ),
-        ("[embedded]\ntail_order = 1", "unknown key `memtable_order`; did you mean `memtable_orders`?"),
+        ("[embedded]\nmemtable_order = 1", "unknown key `memtable_order`; did you mean `memtable_orders`?"),
     ];
     for (more, wrong) in cases {
         ConfigFixture::new(&minimal_with_app_settings(more))
@@ -391,7 +391,7 @@ fn missing_secret_names_its_source() {
     ]);
     for table in ["{ enw = \"NAME\" }", "{ env = 1 }", "{}", "{ env = \"A\", file = \"B\" }"] {
         ConfigFixture::new(&minimal_with("\"live-key\"", table)).assert_refused(&[
-            "pactolus.toml:8: `midas_key` is another table; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
+            "pactolus.toml:8: `midas_key` is a table of another form; it must be the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }",
         ]);
     }
 }
@@ -412,7 +412,7 @@ fn missing_or_invalid_file_is_reported() {
 #[test]
 fn no_error_shows_a_secret() {
     const SECRET: &str = "hunter2";
-    // A stray quote, a control character, a wrong table: whatever is wrong with the value.
+    // A stray quote, a control character, a wrong table: the message must not show the value.
     for value in
         ["\"hunter2", "\"hunter2\\u0007\"", "{ hunter2 = \"hunter2\" }", "[\"hunter2\"]", "\"hunter2 \""]
     {

@@ -55,9 +55,9 @@ fn online_backup_restores_to_any_order() {
     let again = folder.run(&["backup", "--to", "backup", "--lang", "zh"]);
     assert_eq!(again.stderr, "错误：目录 backup 不为空；请另取一个目录\n");
     let more = folder.run(&["restore", "--from", "backup", "--store", "embedded:more", "--until", "4"]);
-    assert_eq!(more.stderr, "error: the backup has 3 orders, and was asked for 4\n");
+    assert_eq!(more.stderr, "error: the backup has 3 orders, fewer than the 4 requested\n");
     let none = folder.run(&["restore", "--from", "data", "--store", "embedded:none"]);
-    assert_eq!(none.stderr, "error: data is no whole backup; one that was interrupted is of no use\n");
+    assert_eq!(none.stderr, "error: data is not a complete backup; an interrupted one cannot be restored\n");
     bank.stop();
 
     // The restored bank continues from the backup: the order that followed the backup is not in it.

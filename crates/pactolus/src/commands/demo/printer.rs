@@ -1,4 +1,4 @@
-//! How the demo looks: within 80 columns, in colours where there is a terminal that wants them.
+//! Output of the demo: at most 80 columns, with colours on a terminal that allows them.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -17,7 +17,7 @@ use crate::config::{DEFAULT_LISTEN, StoreUrl};
 
 const COLUMNS: usize = 80;
 const INDENT: &str = "   ";
-/// Stands before what comes back.
+/// Prefix of a reply.
 const ARROW: &str = "=> ";
 
 const TITLE_STYLE: Style = Style::new().bold();
@@ -28,7 +28,7 @@ const REFUSED_STYLE: Style = AnsiColor::Yellow.on_default();
 const INVITATION: BilingualText =
     BilingualText { en: "Your turn: another 100 coins.", zh: "轮到您了：再赠送 100 个游戏币。" };
 
-/// How a call came out, which gives it its colour.
+/// Outcome of a call; it selects the colour.
 #[derive(Clone, Copy)]
 pub(super) enum ReplyOutcome {
     Done,
@@ -44,7 +44,7 @@ impl ReplyOutcome {
     }
 }
 
-/// Where the demo is shown, and how far it is.
+/// Prints the steps of the demo.
 pub(super) struct Printer {
     out: AutoStream<io::Stdout>,
     lang: Lang,
@@ -61,7 +61,7 @@ impl Printer {
         if args.listen.is_none() && address != DEFAULT_LISTEN {
             self.line(tr!(
                 lang,
-                "note: {DEFAULT_LISTEN} is taken, so this bank has another port",
+                "note: {DEFAULT_LISTEN} is taken, so this bank uses another port",
                 "注意：{DEFAULT_LISTEN} 已被占用，因此改用其他端口"
             ))?;
         }
@@ -79,14 +79,14 @@ impl Printer {
         })
     }
 
-    /// Begins a step.
+    /// Prints the title of the next step.
     pub(super) fn step(&mut self, title: BilingualText) -> anyhow::Result<()> {
         self.steps += 1;
         let (number, title) = (self.steps, title.for_lang(self.lang));
         self.line(format_args!("\n{TITLE_STYLE}{number}. {title}{TITLE_STYLE:#}"))
     }
 
-    /// What is sent: the request's line, a header that matters, the body.
+    /// Prints a request: its line, one relevant header, the body.
     pub(super) fn request(
         &mut self,
         request_line: &str,
@@ -98,7 +98,7 @@ impl Printer {
         self.json(INDENT, REQUEST_STYLE, body)
     }
 
-    /// What came back.
+    /// Prints a reply.
     pub(super) fn reply(&mut self, outcome: ReplyOutcome, body: &str) -> anyhow::Result<()> {
         self.json(ARROW, outcome.style(), body)
     }
@@ -108,11 +108,11 @@ impl Printer {
         self.line(format_args!("{INDENT}{environment:8} {DONE_STYLE}{coins}{DONE_STYLE:#}"))
     }
 
-    /// A call of the reader's own to try, signed and ready.
+    /// Prints a signed call for the reader to try.
     pub(super) fn invitation(&mut self, address: SocketAddr, sample: &SampleApp) -> anyhow::Result<()> {
         let (path, body) = sample.present(Environment::Live, "BillNo_124", 100, SigningKey::RightKey);
         self.step(INVITATION)?;
-        // White space in JSON means nothing, so the lines can be pasted into a shell as they stand.
+        // JSON ignores white space, so the wrapped lines can be pasted into a shell as they are.
         self.line(format_args!("{INDENT}curl -d '"))?;
         self.json(INDENT, REQUEST_STYLE, &body)?;
         self.line(format_args!("{INDENT}' 'http://{address}{path}'"))?;
@@ -127,7 +127,7 @@ impl Printer {
         if args.keep {
             self.line(tr!(
                 self.lang,
-                "\nThe orders are kept. To prove the books:",
+                "\nThe orders are kept. To verify the books:",
                 "\n订单已保留。核对账目："
             ))?;
             self.line(format_args!("{INDENT}pactolus audit --store {store}"))?;
@@ -135,7 +135,7 @@ impl Printer {
         self.line(tr!(self.lang, "\nA bank of your own: pactolus init", "\n建立您自己的服务：pactolus init"))
     }
 
-    /// `json` within the columns; `first` stands before its first line.
+    /// Prints wrapped JSON with a prefix on its first line.
     fn json(&mut self, first: &str, style: Style, json: &str) -> anyhow::Result<()> {
         let mut before = first;
         for line in wrap(json, COLUMNS - INDENT.len()) {
@@ -146,11 +146,11 @@ impl Printer {
     }
 
     fn line(&mut self, line: impl Display) -> anyhow::Result<()> {
-        writeln!(self.out, "{line}").context("stdout cannot be written to")
+        writeln!(self.out, "{line}").context("cannot write to stdout")
     }
 }
 
-/// `json` in lines of at most `columns`, broken after commas where it can be.
+/// Wraps JSON to `columns`, after commas where possible.
 fn wrap(json: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();

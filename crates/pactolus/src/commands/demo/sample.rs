@@ -1,4 +1,4 @@
-//! The sample values of the vendor's pages, as one app with one player.
+//! The vendor's published sample values: one app with one player.
 
 use pactolus_protocol::{
     AccessToken, AppSecret, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
@@ -6,7 +6,7 @@ use pactolus_protocol::{
 use pactolus_server::{AppSettings, LoginMode, Settings};
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
-/// The app, its keys, and its player.
+/// The sample app, its keys, and its player.
 pub(super) struct SampleApp {
     pub(super) caller: Caller,
     pub(super) operator_token: AccessToken,
@@ -16,7 +16,6 @@ pub(super) struct SampleApp {
     wrong_key: MidasKey,
 }
 
-/// Which key signs a call.
 #[derive(Clone, Copy)]
 pub(super) enum SigningKey {
     RightKey,
@@ -44,7 +43,7 @@ impl SampleApp {
         }
     }
 
-    /// A bank for the sample app.
+    /// Settings of a bank with the sample app.
     pub(super) fn settings(&self) -> Settings {
         let app = AppSettings {
             login: LoginMode::Open,
@@ -60,7 +59,7 @@ impl SampleApp {
         Settings { apps: vec![app], ..Settings::new(self.operator_token.clone()) }
     }
 
-    /// A present's path with its query, and its signed body.
+    /// A present call: its path with the query, and its signed body.
     pub(super) fn present(
         &self,
         environment: Environment,
@@ -81,12 +80,12 @@ impl SampleApp {
         (path, signed_body(&call, environment, key, Some((&self.session_key, &self.access_token))))
     }
 
-    /// The path at which the operator looks after the player's session.
+    /// Operator API path of the player's session.
     pub(super) fn session_path(&self) -> String {
         format!("/api/v1/apps/{}/players/{}/session", self.caller.appid, self.caller.openid)
     }
 
-    /// The path at which the operator looks at the player's account.
+    /// Operator API path of the player's account.
     pub(super) fn account_path(&self, environment: Environment) -> String {
         let Caller { appid, openid, zone_id, .. } = &self.caller;
         format!("/api/v1/apps/{appid}/accounts?env={environment}&openid={openid}&zone_id={zone_id}")

@@ -1,4 +1,4 @@
-//! What the demo calls, and what has to come back: a bank that answers otherwise fails the demo.
+//! Script of the demo: its calls and the replies it expects. Any other reply fails the demo.
 
 use anyhow::{Context as _, ensure};
 use hyper::StatusCode;
@@ -11,7 +11,7 @@ use super::sample::SigningKey::{self, RightKey, WrongKey};
 use crate::cli::i18n::BilingualText;
 use crate::http::HttpClient;
 
-/// A present, and what it has to bring.
+/// A present call and its expected errcode.
 struct DemoCall {
     title: BilingualText,
     environment: Environment,
@@ -33,7 +33,7 @@ const CALLS: [DemoCall; 4] = [
     },
     DemoCall {
         title: BilingualText {
-            en: "The same in the sandbox, which has its own coins and bill numbers.",
+            en: "The same in the sandbox, which has separate coins and bill numbers.",
             zh: "在沙箱中同样赠送：沙箱有独立的游戏币和订单号。",
         },
         environment: Sandbox,
@@ -43,8 +43,8 @@ const CALLS: [DemoCall; 4] = [
     },
     DemoCall {
         title: BilingualText {
-            en: "The first again, as after a lost reply: no coin is given twice.",
-            zh: "重发第一个请求，如同响应丢失之后：不会重复发放。",
+            en: "A replay of the first, as after a lost reply: nothing is given twice.",
+            zh: "重放第一个请求，如同响应丢失之后：不会重复发放。",
         },
         environment: Live,
         bill_no: "BillNo_123",
@@ -64,17 +64,17 @@ const CALLS: [DemoCall; 4] = [
 ];
 
 const LOGIN: BilingualText = BilingualText {
-    en: "The player logs in: the studio tells the bank the session key.",
-    zh: "玩家登录：由游戏方把 session_key 告知服务。",
+    en: "The player logs in: the studio pushes the session key to the bank.",
+    zh: "玩家登录：由游戏方把 session_key 推送给服务。",
 };
 
 const BALANCES: BilingualText =
-    BilingualText { en: "What the player has now.", zh: "玩家现在的余额。" };
+    BilingualText { en: "The player's balances.", zh: "玩家现在的余额。" };
 
-/// The coins of every gift.
+/// Coins per gift.
 const COINS: u64 = 233;
 
-/// Plays the demo against a bank without orders.
+/// Runs the script against an empty bank.
 pub(super) async fn run_script(
     sample: &SampleApp,
     http: &HttpClient,
@@ -94,7 +94,7 @@ async fn log_in(sample: &SampleApp, http: &HttpClient, show: &mut Printer) -> an
     let authorization = format!("Authorization: Bearer {}", sample.operator_token.expose());
     show.request(&format!("PUT {path}"), Some(&authorization), &body)?;
     let response = http.put_as_operator(&path, &sample.operator_token, &body).await?;
-    ensure!(response.status == StatusCode::OK, "the bank did not take the session: {}", response.body);
+    ensure!(response.status == StatusCode::OK, "the bank did not accept the session: {}", response.body);
     show.reply(ReplyOutcome::Done, &response.body)
 }
 
@@ -109,7 +109,7 @@ async fn present(
     show.request(&format!("POST {path}"), None, &body)?;
     let reply = http.post(&path, &body).await?.body;
     let errcode = field(&reply, "errcode")?.as_i64();
-    ensure!(errcode == Some(step.errcode), "the bank had to answer {}, not {reply}", step.errcode);
+    ensure!(errcode == Some(step.errcode), "expected errcode {}, but the bank replied {reply}", step.errcode);
     show.reply(if step.errcode == 0 { ReplyOutcome::Done } else { ReplyOutcome::Refused }, &reply)
 }
 
@@ -118,14 +118,14 @@ async fn balances(sample: &SampleApp, http: &HttpClient, show: &mut Printer) -> 
     for environment in Environment::ALL {
         let account =
             http.get_as_operator(&sample.account_path(environment), &sample.operator_token).await?.body;
-        let balance = field(&account, "balance")?.as_u64().context("the balance is no number")?;
+        let balance = field(&account, "balance")?.as_u64().context("the balance is not a number")?;
         show.balance(environment, balance)?;
-        ensure!(balance == COINS, "the player has to have {COINS} coins");
+        ensure!(balance == COINS, "expected a balance of {COINS} coins");
     }
     Ok(())
 }
 
 fn field(json: &str, name: &str) -> anyhow::Result<Value> {
-    let mut value: Value = serde_json::from_str(json).context("the bank's answer is not JSON")?;
+    let mut value: Value = serde_json::from_str(json).context("the bank's reply is not JSON")?;
     Ok(value.get_mut(name).map(Value::take).unwrap_or_default())
 }

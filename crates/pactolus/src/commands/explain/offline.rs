@@ -1,4 +1,4 @@
-//! A request alone: searched for the mistakes that make its signatures.
+//! Offline diagnosis: searches a request for the known mistakes that produce its signatures.
 
 use std::fs;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use crate::cli::i18n::{BilingualText, Lang, tr};
 use crate::cli::output::OutputFormat;
 use crate::config::Config;
 
-/// A request that was refused.
+/// A refused request.
 pub(super) struct OfflineRequest {
     pub(super) file: PathBuf,
     pub(super) path: CallPath,
@@ -27,14 +27,14 @@ pub(super) struct OfflineRequest {
     pub(super) session_key: Option<String>,
 }
 
-/// What is to be said of one signature.
+/// The finding for one signature.
 struct DiagnosedSignature {
     parameter: Parameter,
     finding: SignatureFinding,
     signed_text: String,
 }
 
-/// Searches `request`, and prints what was found.
+/// Diagnoses `request` and prints the findings.
 pub(super) fn explain(
     config: &Config,
     request: &OfflineRequest,
@@ -62,7 +62,7 @@ pub(super) fn explain(
         OutputFormat::Text => text(&mut io::stdout(), &explained, wrong.as_ref(), lang),
         OutputFormat::Json => json(&mut io::stdout(), &explained, wrong.as_ref()),
     };
-    Ok(printed.context("stdout cannot be written to")?)
+    Ok(printed.context("cannot write to stdout")?)
 }
 
 /// The app that the body names.
@@ -72,7 +72,7 @@ fn find_app<'c>(config: &'c Config, evidence: &Evidence<'_>) -> anyhow::Result<&
     app.ok_or_else(|| anyhow!("the configuration has no app {appid:?}, which the body names"))
 }
 
-/// What there is to say of the signatures that were sent and whose keys are known.
+/// Findings for each signature in the request whose key is known.
 fn explain_signatures(
     evidence: &Evidence<'_>,
     keys: &AppKeys<'_>,
@@ -95,7 +95,7 @@ fn explain_signatures(
     explained
 }
 
-/// Why the bank would refuse the parameters before it looks at a signature.
+/// The error of the parameters, which the bank checks before the signatures.
 fn parameter_error(kind: CallKind, bytes: &[u8]) -> Option<ErrorReply> {
     let body = Body::parse(bytes).ok()?;
     match kind {
@@ -130,11 +130,7 @@ fn text(
     for parameter in [Parameter::Sig, Parameter::MpSig] {
         if explained.iter().all(|explained| explained.parameter != parameter) {
             let why = not_checked_reason(parameter).for_lang(lang);
-            writeln!(
-                out,
-                "{}",
-                tr!(lang, "{parameter}: not looked at; {why}", "{parameter}：未检查；{why}")
-            )?;
+            writeln!(out, "{}", tr!(lang, "{parameter}: not checked; {why}", "{parameter}：未检查；{why}"))?;
         }
     }
     Ok(())
@@ -143,7 +139,7 @@ fn text(
 fn not_checked_reason(parameter: Parameter) -> BilingualText {
     if parameter == Parameter::MpSig {
         BilingualText {
-            en: "it takes an mp_sig in the body and --session-key",
+            en: "this needs an mp_sig in the body and --session-key",
             zh: "需要请求体中有 mp_sig，并给出 --session-key",
         }
     } else {

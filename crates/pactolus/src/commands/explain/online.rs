@@ -1,4 +1,4 @@
-//! A running bank's own findings, by the operator API.
+//! Online diagnosis: the bank's own findings, from the operator API.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::operator::{self, OperatorClient};
 use crate::runtime;
 
-/// Asks the bank at `url` about the request `rid`, and prints what it tells.
+/// Queries the rejection `rid` at the bank, and prints it.
 pub(super) fn explain(
     config: &Config,
     url: Option<&str>,
@@ -29,7 +29,7 @@ pub(super) fn explain(
         OutputFormat::Text => text(&mut io::stdout(), &rejection, lang),
         OutputFormat::Json => writeln!(io::stdout(), "{rejection}"),
     };
-    Ok(printed.context("stdout cannot be written to")?)
+    Ok(printed.context("cannot write to stdout")?)
 }
 
 fn text(out: &mut impl Write, rejection: &Value, lang: Lang) -> io::Result<()> {

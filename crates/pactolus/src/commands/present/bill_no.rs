@@ -1,4 +1,4 @@
-//! The bill numbers of a campaign: made of its name and the player, so that the same row has the same number for ever.
+//! Bill numbers of a campaign, derived from its name and the player, so that a row has the same number in every run.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,29 +6,29 @@ use std::str::FromStr;
 use pactolus_types::{BillNo, InvalidText, OpenId, ZoneId};
 use sha2::{Digest as _, Sha256};
 
-/// The name of a campaign: 1 to 36 of the characters that a bill number may hold.
+/// Name of a campaign: 1 to 36 of the characters that a bill number may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CampaignName(String);
 
-/// 26 digits of 5 bits are 130 bits of a digest. Two of a hundred million players meet in them with a chance of one in
-/// 2^77; they would be told by the bank, which refuses the second as another order.
+/// 26 digits of 5 bits are 130 bits of a digest. Among a hundred million players, two collide with a probability of
+/// one in 2^77. The bank would refuse the second as a different order.
 const DIGITS: usize = 26;
 
-/// Goes before what is digested, so that another scheme can never make the same numbers.
+/// Domain separator of the digest: another scheme can never derive the same numbers.
 const DIGEST_DOMAIN: &str = "pactolus campaign 1";
 
 impl CampaignName {
-    /// The number of the `nth` gift, the first being 1, to a player in a zone.
+    /// The number of the `nth` gift (from 1) to a player in a zone.
     ///
-    /// It does not depend on the coins: a row whose coins were changed is the same gift, which is given once.
+    /// It does not depend on the coins: a row with edited coins is the same gift, and is given once.
     pub(crate) fn bill_no(&self, openid: &OpenId, zone_id: &ZoneId, nth: u32) -> BillNo {
-        // No part can hold the separator, so no two gifts have one text.
+        // No part can hold the separator, so the text is unique per gift.
         let text = format!("{DIGEST_DOMAIN}\0{}\0{openid}\0{zone_id}\0{nth}", self.0);
         BillNo::new(&format!("{}-{}", self.0, base32(&Sha256::digest(text)))).expect("the name was tried")
     }
 }
 
-/// The first 130 bits in base 32, without the letters that are taken for digits.
+/// The first 130 bits in base 32, without letters that look like digits.
 fn base32(digest: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let bit = |at: usize| usize::from(digest[at / 8] >> (7 - at % 8) & 1);
@@ -62,7 +62,7 @@ mod tests {
         campaign.bill_no(&openid.parse().unwrap(), &zone.parse().unwrap(), nth).to_string()
     }
 
-    /// These stand in results files and in banks: they must never change.
+    /// Results files and banks hold these numbers: they must never change.
     #[test]
     fn bill_no_is_stable_across_versions() {
         assert_eq!(bill_no("spring", "player-1", "1", 1), "spring-gyaf5e8ax1sy3qy2nsgct9g06r");

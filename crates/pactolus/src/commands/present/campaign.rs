@@ -1,8 +1,8 @@
-//! A campaign under way: gifts sent in the file's order, a bounded number at once, each with a row of results.
+//! A running campaign: sends gifts in file order, with bounded concurrency, and appends each outcome to the results.
 //!
-//! The slot of a gift is free again only when its row is on disk. So when the process is killed, the gifts that were
-//! sent and have no row are among the first [`CONCURRENCY_MAX`] that lack one, and the next run sends exactly those as
-//! gifts that may have been sent before.
+//! Invariant: a slot is released only after the row of its gift is on disk. So after a kill, the gifts that were sent
+//! and have no row are among the first [`CONCURRENCY_MAX`] without one. The next run retries exactly these as gifts
+//! that may have been sent before.
 
 use std::io;
 use std::sync::Arc;
@@ -18,50 +18,49 @@ use super::plan::GiftReader;
 use super::progress::{OutcomeCounts, Progress};
 use super::results::{Entry, ResultsFile, ResultsIndex};
 
-/// The most gifts that may be sent at once.
+/// Maximum number of gifts in flight.
 pub(crate) const CONCURRENCY_MAX: usize = 256;
 
-/// After so many refusals without a gift between them, the others would hardly fare better.
+/// After this many consecutive refusals the campaign stops: the remaining gifts would hardly fare better.
 const CONSECUTIVE_REFUSALS_MAX: u64 = 100;
 
-/// How a campaign is run.
 pub(crate) struct SendLimits {
-    /// How many gifts are sent at once: 1 to [`CONCURRENCY_MAX`].
+    /// Gifts in flight: 1 to [`CONCURRENCY_MAX`].
     pub(crate) concurrency: usize,
-    /// How many are begun in a second, if that is bounded.
+    /// Rate limit in gifts per second.
     pub(crate) rate: Option<u32>,
 }
 
-/// What a campaign stands on.
+/// A campaign, ready to run.
 pub(crate) struct Campaign<'a> {
     pub(crate) client: Client,
     pub(crate) gifts: GiftReader<'a>,
-    /// What earlier runs have written down.
+    /// Outcomes of earlier runs.
     pub(crate) recorded: ResultsIndex,
-    /// Whether there was an earlier run.
+    /// Whether an earlier run created the results file.
     pub(crate) is_resumed: bool,
     pub(crate) limits: SendLimits,
 }
 
-/// Why a campaign has not given every gift.
+/// Why a campaign stopped before every gift was given.
 #[derive(Debug)]
 pub(crate) enum StopReason {
-    /// It was told to.
+    /// A signal stopped it.
     Interrupted,
-    /// Every other gift would meet the same.
+    /// Every other gift would fail the same way.
     AppMisconfigured(String),
-    /// So many were refused, one after the other.
+    /// Too many consecutive refusals.
     ConsecutiveRefusals(String),
-    /// The bank does not answer.
+    /// The bank does not respond.
     Unreachable(String),
-    /// All were tried and some refused, the last one for this.
+    /// All gifts were tried and some were refused; the reason of the last refusal.
     Refused(String),
-    /// The results can no longer be written, or the rows no longer be read.
+    /// The results file cannot be written, or the rows cannot be read.
     Io(io::Error),
 }
 
 impl Campaign<'_> {
-    /// Gives what is left; what came of it, and why not of all.
+    /// Gives the remaining gifts. Returns the counts, and the reason if not all are given.
     pub(crate) async fn run(
         self,
         results: ResultsFile,
@@ -132,14 +131,14 @@ impl Campaign<'_> {
     }
 }
 
-/// Waits for a slot, and then for the time.
+/// Waits for a slot, then for the rate limit.
 async fn acquire_slot(slots: &Arc<Semaphore>, ticker: &mut Ticker) -> tokio::sync::OwnedSemaphorePermit {
-    let slot = Arc::clone(slots).acquire_owned().await.expect("nobody closes the slots");
+    let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
     ticker.tick().await;
     slot
 }
 
-/// Sends one gift and hands its row on; nothing if the row cannot be written any more.
+/// Sends one gift and passes its row to the writer; `None` if the writer is gone.
 async fn send_and_record(
     client: Client,
     line: u64,
@@ -153,15 +152,15 @@ async fn send_and_record(
     rows.send(Entry { line, present, sent, _slot: slot }).await.ok().map(|()| result)
 }
 
-/// Looks at what comes back, and says when it is no use to go on.
+/// Counts outcomes, and decides when the campaign has to stop.
 struct FailureMonitor {
     tally: OutcomeCounts,
     stop_reason: Option<StopReason>,
-    /// Why the last one was refused that was.
+    /// Reason of the last refusal.
     last_refusal: Option<String>,
     consecutive_refusals: u64,
     consecutive_unanswered: u64,
-    /// When no slot brings an answer, nobody answers.
+    /// The campaign stops after this many consecutive calls without a response: one per slot.
     unanswered_max: u64,
 }
 
@@ -204,7 +203,7 @@ impl FailureMonitor {
     }
 }
 
-/// Evenly spaced moments to begin something.
+/// Rate limiter: evenly spaced start times.
 struct Ticker {
     interval: Duration,
     next: Option<Instant>,
@@ -216,7 +215,7 @@ impl Ticker {
         Self { interval: every, next: None }
     }
 
-    /// The next moment. Those that were missed are made up for only as far as timers are late: the rate is a bound.
+    /// Waits for the next start time. It catches up only for the slack of timers, so the rate is an upper bound.
     async fn tick(&mut self) {
         const TIMER_SLACK: Duration = Duration::from_millis(10);
         if self.interval.is_zero() {

@@ -1,4 +1,4 @@
-//! Before anything is sent: what is about to be given, and whether that is meant.
+//! Preview and confirmation, before any gift is sent.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::cli::i18n::{Lang, tr};
 use crate::cli::table::Table;
 use crate::connect::Connection;
 
-/// What is about to be given: the totals, and the first gifts.
+/// The preview: totals, and the first gifts.
 pub(super) fn preview(plan: &Plan, connection: &Connection, lang: Lang) -> String {
     let (left, coins, rows) = (plan.remaining(), plan.coins_remaining, plan.rows);
     let mut text = tr!(
@@ -26,7 +26,7 @@ pub(super) fn preview(plan: &Plan, connection: &Connection, lang: Lang) -> Strin
     if plan.applied > 0 {
         let given = plan.applied;
         text +=
-            &tr!(lang, "{given} of {rows} rows are given already\n", "{rows} 行中已有 {given} 行发放完毕\n");
+            &tr!(lang, "{given} of {rows} rows are already given\n", "{rows} 行中已有 {given} 行发放完毕\n");
     }
     let mut table = Table::new(["line", "openid", "zone_id", "present_counts", "bill_no"]);
     for (line, present) in &plan.sample {
@@ -46,7 +46,7 @@ pub(super) fn preview(plan: &Plan, connection: &Connection, lang: Lang) -> Strin
     text
 }
 
-/// Asks whether to go on, unless it was said before.
+/// Asks for confirmation, unless `--yes` is given.
 pub(super) fn confirm(args: &BatchArgs, from: &Path, lang: Lang) -> Result<(), CliError> {
     if args.yes {
         return Ok(());
@@ -54,15 +54,15 @@ pub(super) fn confirm(args: &BatchArgs, from: &Path, lang: Lang) -> Result<(), C
     if from == Path::new("-") || !io::stdin().is_terminal() {
         let said = tr!(
             lang,
-            "there is nobody to ask; say --yes to give without asking",
-            "无法询问确认；请加 --yes 直接发放"
+            "cannot ask for confirmation without a terminal; add --yes to skip it",
+            "没有终端，无法询问确认；请加 --yes 跳过确认"
         );
         return Err(CliError::message(ExitCode::NoneApplied, said));
     }
     eprint!("{}", tr!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
-    io::stderr().flush().context("stderr cannot be written to")?;
+    io::stderr().flush().context("cannot write to stderr")?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("stdin cannot be read")?;
+    io::stdin().lock().read_line(&mut answer).context("cannot read stdin")?;
     if ["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What fuzzing promises of the files of campaigns.
+//! Fuzz targets of gift files and results files.
 
 pub use super::results::fuzzing::results;
 pub use super::source::fuzzing::gifts;

@@ -1,4 +1,4 @@
-//! What became of one gift, in the words of the results file, which are the same in every language.
+//! Outcome of one gift. Its names in the results file are the same in every language.
 
 use pactolus_client::{
     AppliedBy, AttemptFailure, CallError, Client, Coins, ErrorCode, ErrorSource, OrderOutcome as Known,
@@ -7,23 +7,22 @@ use pactolus_client::{
 
 use crate::cli::exit::error_chain;
 
-/// What became of a gift.
+/// Outcome of a gift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GiftOutcome {
     /// Given by this run.
     Applied,
-    /// Given before this run: the very same order was there already.
+    /// An idempotent replay: given before this run, by the same order.
     Replayed,
     /// Refused, and not given.
     Refused,
-    /// Not given, because the bank could not be asked; a later run may.
+    /// Not given, because the bank was unreachable; a later run retries it.
     NotSent,
-    /// Nobody knows yet whether it is given; a later run finds out.
+    /// It is unknown whether it was given; a later run finds out.
     Unknown,
 }
 
 impl GiftOutcome {
-    /// Its name in the results file.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Applied => "given",
@@ -34,13 +33,12 @@ impl GiftOutcome {
         }
     }
 
-    /// The outcome with this name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         let all = [Self::Applied, Self::Replayed, Self::Refused, Self::NotSent, Self::Unknown];
         all.into_iter().find(|outcome| outcome.name() == name)
     }
 
-    /// What it means for a later run.
+    /// The status that a later run derives from this outcome.
     pub(crate) const fn status(self) -> GiftStatus {
         match self {
             Self::Applied | Self::Replayed => GiftStatus::Applied,
@@ -50,45 +48,45 @@ impl GiftOutcome {
     }
 }
 
-/// What the results say of a gift, the strongest word first.
+/// Recorded status of a gift. Of several rows the first in this order wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum GiftStatus {
-    /// It is given.
+    /// Given.
     Applied,
-    /// Its number gave something else, or to another player.
+    /// The bill number was used for other coins or another player.
     Conflict,
-    /// It was sent, and nobody knows what became of it.
+    /// Sent, with an unknown outcome.
     Unknown,
-    /// It is not given.
+    /// Not given.
     NotApplied,
-    /// Nothing.
+    /// No row.
     Missing,
 }
 
-/// What came of sending a gift.
+/// Result of sending a gift.
 #[derive(Debug)]
 pub(crate) struct SendResult {
     pub(crate) outcome: GiftOutcome,
     pub(crate) balance: Option<Coins>,
-    /// Why it is not given.
+    /// Why it was not given.
     pub(crate) detail: String,
-    /// Whether every other gift would meet the same.
+    /// Whether every other gift would fail the same way.
     pub(crate) app_misconfigured: bool,
 }
 
-/// What a number means that was used before, where the bank does not say by which order.
+/// Origin of a bill number. It decides what a bare "number used" reply means, which does not name the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BillNoOrigin {
-    /// It is somebody else's: this gift was not sent before.
+    /// From the user: the reply means another order, because this gift was not sent before.
     Supplied,
-    /// It is this gift's own: nobody else makes such a number.
+    /// Derived from the campaign: the reply means this gift, because only this gift has the number.
     Derived,
-    /// It is this gift's own, which may have been sent before.
+    /// This gift's own, from an attempt that may have reached the bank.
     MaybeSent,
 }
 
-/// Sends a gift, and says what came of it.
+/// Sends a gift.
 pub(crate) async fn send(client: &Client, present: &PresentRequest, origin: BillNoOrigin) -> SendResult {
     let presented = match origin {
         BillNoOrigin::Supplied | BillNoOrigin::Derived => client.present(present).await,
@@ -129,7 +127,7 @@ pub(crate) async fn send(client: &Client, present: &PresentRequest, origin: Bill
     }
 }
 
-/// Whether it is the app's set-up that is wrong, and not this gift.
+/// Whether the error comes from the app's settings, not from this gift.
 fn is_app_misconfigured(error: &PresentError) -> bool {
     let PresentError::Call(call) = error else { return false };
     match &**call {

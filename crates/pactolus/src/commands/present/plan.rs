@@ -1,7 +1,7 @@
-//! What is to be given: every row checked before the first is sent.
+//! The plan of a campaign: every row is checked before the first gift is sent.
 //!
-//! Memory: for each row the digests of its player and, if the file has numbers, of its number, some 80 bytes
-//! each while the table grows: a million rows take 100 MB at the most.
+//! Memory: per row the hash of its player, and of its bill number if the file has one. While the table grows that is
+//! some 80 bytes each: a million rows take at most 100 MB.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,7 +15,7 @@ use super::row::{GiftRow, RowDefaults};
 use super::source::{GiftFile, GiftFileError};
 use crate::cli::i18n::{Lang, tr};
 
-/// How many rows are shown before anything is sent.
+/// Rows shown in the preview.
 const SAMPLE_ROWS: usize = 5;
 
 /// Whether a file may have several rows of one player in one zone.
@@ -25,37 +25,37 @@ pub(crate) enum DuplicatePolicy {
     Allow,
 }
 
-/// What is to be given.
+/// Totals of a checked file.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// All rows.
+    /// Number of rows.
     pub(crate) rows: u64,
-    /// The coins of all rows.
+    /// Coins of all rows.
     pub(crate) coins: u128,
-    /// The rows that are given already, as the results say.
+    /// Rows already given, by the results file.
     pub(crate) applied: u64,
-    /// The coins of the others.
+    /// Coins of the remaining rows.
     pub(crate) coins_remaining: u128,
-    /// The first of the others.
+    /// First remaining rows, with their line numbers.
     pub(crate) sample: Vec<(u64, PresentRequest)>,
 }
 
 impl Plan {
-    /// How many rows are to be sent.
+    /// Number of rows to send.
     pub(crate) const fn remaining(&self) -> u64 {
         self.rows - self.applied
     }
 }
 
-/// Why there is no plan.
+/// Why a file has no plan.
 pub(crate) enum PlanError {
     /// The file cannot be read.
     Io(io::Error),
-    /// So much is wrong with it; all of it was said.
+    /// The file has this many problems, all reported.
     Invalid(u64),
 }
 
-/// The rows of a file as gifts, in its order, each with the number that it has in every run.
+/// Reads the rows of a file as gifts, in file order, each with the bill number that it has in every run.
 pub(crate) struct GiftReader<'a> {
     pub(crate) source: &'a GiftFile,
     pub(crate) defaults: &'a RowDefaults,
@@ -64,7 +64,7 @@ pub(crate) struct GiftReader<'a> {
 }
 
 impl GiftReader<'_> {
-    /// Checks every row, says all that is wrong through `complain`, and sums up.
+    /// Checks every row, passes each problem to `report`, and sums up.
     pub(crate) fn plan(
         &self,
         earlier: &ResultsIndex,
@@ -109,7 +109,7 @@ impl GiftReader<'_> {
                     line.number,
                     &tr!(
                         lang,
-                        "{openid} in zone {zone_id} is in line {first} too; if that is meant, --allow-duplicates",
+                        "{openid} in zone {zone_id} is in line {first} too; if both are meant, add --allow-duplicates",
                         "区 {zone_id} 的 {openid} 已在第 {first} 行；如确需重复，请加 --allow-duplicates"
                     ),
                 );
@@ -124,7 +124,7 @@ impl GiftReader<'_> {
                         line.number,
                         &tr!(
                             lang,
-                            "bill_no {bill_no} is in line {first} too; one number makes one order",
+                            "bill_no {bill_no} is in line {first} too; each gift needs its own number",
                             "订单号 {bill_no} 已在第 {first} 行；一个订单号只能对应一笔订单"
                         ),
                     );
@@ -143,8 +143,8 @@ impl GiftReader<'_> {
                     line.number,
                     &tr!(
                         lang,
-                        "bill_no {bill_no} gave other coins, or to another player, as the results say; \
-                         what was given cannot be changed",
+                        "the results file records bill_no {bill_no} with other coins or another player; \
+                         a gift that was given cannot be changed",
                         "结果文件显示订单号 {bill_no} 已发放，但数量或玩家不同；已发放的内容不能更改"
                     ),
                 ),
@@ -153,13 +153,13 @@ impl GiftReader<'_> {
         if wrong == 0 { Ok(plan) } else { Err(PlanError::Invalid(wrong)) }
     }
 
-    /// The gifts, each with its line and with whose its number is: one that the campaign made is nobody else's.
+    /// The gifts, each with its line number and the origin of its bill number.
     ///
-    /// A file that has changed since it was checked may hold a row that is none any more; that ends the walk.
+    /// Fails at a row that became invalid because the file changed after the check.
     pub(crate) fn walk(
         &self,
     ) -> io::Result<impl Iterator<Item = io::Result<(u64, PresentRequest, BillNoOrigin)>>> {
-        let changed = || io::Error::other("it has changed since it was checked");
+        let changed = || io::Error::other("the file changed after the check");
         let lines = self.source.lines(self.defaults, self.lang).map_err(|error| match error {
             GiftFileError::Io(error) => error,
             GiftFileError::Header(_) => changed(),
@@ -186,14 +186,14 @@ fn player_key(row: &GiftRow) -> [u8; 16] {
     hash(&[row.player.openid.as_str(), row.player.zone_id.as_str()])
 }
 
-/// What was met, how often, and where first.
+/// Counts keys, and remembers the line of each key's first row.
 #[derive(Default)]
 struct DuplicateCounter(HashMap<[u8; 16], (u32, u32)>);
 
 impl DuplicateCounter {
-    /// Counts another; how often it was met with this one, and the line of the first.
+    /// Counts a row. Returns the number of rows with this key so far, and the line of the first.
     fn count(&mut self, what: [u8; 16], line: u64) -> (u32, u32) {
-        // A file of more lines than fit is some hundred gigabytes long.
+        // A file with more lines is some hundred gigabytes long.
         let line = u32::try_from(line).unwrap_or(u32::MAX);
         let (times, first) = self.0.entry(what).or_insert((0, line));
         *times += 1;

@@ -1,4 +1,4 @@
-//! How far a campaign is: a bar on a terminal, and nothing where there is none.
+//! Progress of a campaign: a bar on a terminal, and nothing elsewhere.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use super::outcome::GiftOutcome;
 use crate::cli::i18n::{Lang, tr};
 
-/// How many gifts came to what.
+/// Number of gifts per outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OutcomeCounts {
     pub(crate) applied: u64,
@@ -18,7 +18,6 @@ pub(crate) struct OutcomeCounts {
 }
 
 impl OutcomeCounts {
-    /// Counts one more.
     pub(crate) fn add(&mut self, outcome: GiftOutcome) {
         *match outcome {
             GiftOutcome::Applied => &mut self.applied,
@@ -29,12 +28,12 @@ impl OutcomeCounts {
         } += 1;
     }
 
-    /// How many were tried.
+    /// Number of gifts tried.
     pub(crate) const fn attempted(&self) -> u64 {
         self.applied + self.replayed + self.refused + self.not_sent + self.unknown
     }
 
-    /// The counts that are not zero, in the reader's language.
+    /// The counts above zero, localized.
     pub(crate) fn localized(&self, lang: Lang) -> String {
         let Self { applied: given, replayed: given_before, refused, not_sent, unknown } = *self;
         let mut parts = vec![tr!(lang, "given {given}", "已发放 {given}")];
@@ -46,21 +45,21 @@ impl OutcomeCounts {
         part(given_before, tr!(lang, "given before {given_before}", "此前已发放 {given_before}"));
         part(refused, tr!(lang, "refused {refused}", "被拒绝 {refused}"));
         part(not_sent, tr!(lang, "not sent {not_sent}", "未发送 {not_sent}"));
-        part(unknown, tr!(lang, "not known {unknown}", "结果未知 {unknown}"));
+        part(unknown, tr!(lang, "unknown {unknown}", "结果未知 {unknown}"));
         parts.join(tr!(lang, ", ", "，").as_str())
     }
 }
 
-/// A bar, if stderr is a terminal.
+/// A progress bar, if stderr is a terminal.
 pub(crate) struct Progress {
     bar: ProgressBar,
     lang: Lang,
 }
 
 impl Progress {
-    /// A bar of `length` gifts.
+    /// A bar for `length` gifts.
     pub(crate) fn new(length: u64, lang: Lang) -> Self {
-        // Two lines, so that in a narrow window the bar shrinks and the counts are cut off, and nothing wraps.
+        // Two lines: in a narrow window the bar shrinks and the counts are truncated, and nothing wraps.
         let template = tr!(
             lang,
             "{{wide_bar}} {{pos}}/{{len}} {{rate}}/s, {{eta}} left\n{{wide_msg}}",
@@ -70,25 +69,25 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
         // The library's own rate has four decimals.
         let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-            // What cannot be written is not shown; there is nobody to tell.
+            // A failed write only leaves the rate out of the bar.
             let _ = write!(out, "{:.0}", state.per_sec());
         });
         bar.set_style(style.progress_chars("=> "));
         Self { bar, lang }
     }
 
-    /// Shows where it is.
+    /// Updates the position and the counts.
     pub(crate) fn update(&self, tally: &OutcomeCounts) {
         self.bar.set_position(tally.attempted());
         self.bar.set_message(tally.localized(self.lang));
     }
 
-    /// Says something above the bar, or on stderr where there is none.
+    /// Prints a line above the bar, or on stderr without one.
     pub(crate) fn println(&self, words: &str) {
         self.bar.suspend(|| eprintln!("{words}"));
     }
 
-    /// Leaves the bar as it is.
+    /// Leaves the bar on the screen.
     pub(crate) fn finish(&self) {
         self.bar.abandon();
     }
@@ -107,7 +106,7 @@ mod tests {
         {
             tally.add(outcome);
         }
-        assert_eq!(tally.localized(Lang::En), "given 2, refused 1, not known 1");
+        assert_eq!(tally.localized(Lang::En), "given 2, refused 1, unknown 1");
         assert_eq!(tally.localized(Lang::Zh), "已发放 2，被拒绝 1，结果未知 1");
         assert_eq!(tally.attempted(), 4);
     }

@@ -1,8 +1,8 @@
-//! The file of results: a row for each gift that was tried, appended and synced before its slot is free again.
+//! The results file: one row per gift tried, appended and fsynced before the slot of the gift is released.
 //!
-//! It is what a campaign goes on from. So at most as many gifts as are sent at once can have been given without a row
-//! here, and those are the first ones that lack one.
-//! A row is one write of one line; a line that was cut off by a crash is cut off when the file is opened again.
+//! A campaign resumes from it. So at most as many gifts as are in flight can be given without a row here, and they
+//! are the first ones without a row. A row is one line. Opening the file truncates a torn last line, as a crash may
+//! leave it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -20,49 +20,49 @@ use super::outcome::{GiftOutcome, GiftStatus, SendResult};
 const HEADER: [&str; 9] =
     ["line", "bill_no", "openid", "zone_id", "present_counts", "outcome", "balance", "detail", "at"];
 
-/// Goes before the name of the bank, in the header's last column, so that one campaign is of one bank.
+/// Prefix of the bank's label in the last column of the header: a results file belongs to one bank.
 const BANK_PREFIX: &str = "of ";
 
-/// How many rows are synced together at most: those that wait while the last ones are synced.
+/// Maximum number of rows per fsync (group commit): the rows that arrive during the last fsync.
 const BATCH_MAX: usize = 1024;
 
-/// A file of results, held by this process alone.
+/// A results file, locked by this process.
 pub(crate) struct ResultsFile {
     path: PathBuf,
     file: File,
 }
 
-/// What a file of results says of each gift in it: by its number, what it is to give to whom, and what became of it.
+/// Index of a results file: per bill number the recorded status, and the hash of player and coins.
 ///
-/// 33 bytes each, sorted, so that a million take 33 MB.
+/// 33 bytes each, sorted: a million gifts take 33 MB.
 #[derive(Debug, Default)]
 pub(crate) struct ResultsIndex(Vec<(Hash, GiftStatus, Hash)>);
 
 type Hash = [u8; 16];
 
-/// Why a file of results cannot be used.
+/// Why a results file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResultsError {
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Another process writes it.
+    /// Another process holds the lock.
     #[error("another process is writing it")]
     InUse,
-    /// It begins with something else than the header of such a file.
-    #[error("it is no file of results")]
+    /// The header is not that of a results file.
+    #[error("it is not a results file")]
     BadHeader,
-    /// It belongs to the campaign of another bank, app or environment.
-    #[error("it is of another bank, app or environment: {0}")]
+    /// The file belongs to another bank, app or environment.
+    #[error("it belongs to another bank, app or environment: {0}")]
     OtherBank(String),
-    /// A line of it cannot be read.
-    #[error("line {0} is no row of results")]
+    /// A row cannot be read.
+    #[error("line {0} is not a results row")]
     InvalidRow(u64),
 }
 
 impl ResultsFile {
-    /// Opens the results at `path` of the bank called `bank`, or makes them; what they say.
+    /// Opens or creates the results file of the bank with the label `bank`, and reads its index.
     ///
-    /// Whether there were some before is whether an earlier run may have sent what has no row.
+    /// The flag says whether the file existed: then an earlier run may have sent gifts that have no row.
     pub(crate) fn open(path: &Path, bank: &str) -> Result<(Self, ResultsIndex, bool), ResultsError> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         file.try_lock().map_err(|error| match error {
@@ -79,7 +79,7 @@ impl ResultsFile {
         Ok((results, earlier, true))
     }
 
-    /// What is in the results at `path`, without holding them; nothing if there are none.
+    /// Reads the index without locking the file; empty if there is no file.
     pub(crate) fn peek(path: &Path, bank: &str) -> Result<ResultsIndex, ResultsError> {
         match File::open(path) {
             Ok(file) if file.metadata()?.len() > 0 => Self { path: path.to_owned(), file }.read_index(bank),
@@ -94,12 +94,12 @@ impl ResultsFile {
         header.push(format!("{BANK_PREFIX}{bank}"));
         self.file.write_all(&line(&header)?)?;
         self.file.sync_all()?;
-        // The name is in its folder; without this a power cut may forget the file with all in it.
+        // A file's name is durable only after an fsync of its folder; without it, a power cut may lose the file.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
-    /// Cuts off what follows the last line end, and says where the file ends then.
+    /// Truncates a torn last line. Returns the length of the file.
     fn truncate_torn_line(&mut self) -> io::Result<u64> {
         const BLOCK: u64 = 4096;
         let length = self.file.metadata()?.len();
@@ -128,7 +128,7 @@ impl ResultsFile {
         ResultsIndex::read(BufReader::new(&self.file), self.file.metadata()?.len(), bank)
     }
 
-    /// Begins to write what comes through the channel; the thread ends when nobody can send any more, or on an error.
+    /// Starts the writer thread. It ends when all senders are dropped, or on an I/O error.
     pub(crate) fn spawn_writer(
         self,
         capacity: usize,
@@ -157,14 +157,14 @@ impl ResultsFile {
             }
             self.file.write_all(&bytes)?;
             self.file.sync_data()?;
-            // Only now are their slots free.
+            // The rows are durable: this releases their slots.
             batch.clear();
         }
         Ok(())
     }
 }
 
-/// A gift that was tried, and the slot in which it was sent.
+/// A row to write. It holds the slot of its gift until it is durable.
 pub(crate) struct Entry {
     pub(crate) line: u64,
     pub(crate) present: PresentRequest,
@@ -177,7 +177,7 @@ impl Entry {
         let PresentRequest { player, coins, bill_no } = &self.present;
         let SendResult { outcome, balance, detail, .. } = &self.sent;
         let balance = balance.map(|coins| coins.to_string()).unwrap_or_default();
-        // One row is one line, whatever a bank writes.
+        // A bank's text must not break the rule that a row is one line.
         let detail = detail.replace(char::is_control, " ");
         line(&[
             self.line.to_string(),
@@ -218,9 +218,9 @@ fn check_header(header: &[u8], bank: &str) -> Result<(), ResultsError> {
 }
 
 impl ResultsIndex {
-    /// What results say that end at the byte `last`, of the bank called `bank`.
+    /// Reads the index from the first `last` bytes of the results.
     fn read(results: impl BufRead, last: u64, bank: &str) -> Result<Self, ResultsError> {
-        // A row that is being written meanwhile, or was cut off, is no row yet.
+        // A torn row, or one being appended meanwhile, does not count yet.
         let mut lines = results.split(b'\n').enumerate();
         let header = lines.next().and_then(|(_, line)| line.ok()).unwrap_or_default();
         check_header(&header, bank)?;
@@ -244,13 +244,13 @@ impl ResultsIndex {
                 .status();
             earlier.push((hash(&[&record[1]]), recorded, hash(&[&record[2], &record[3], &record[4]])));
         }
-        // Of several rows of one gift the strongest word counts: what was given once is given.
+        // Of several rows of one gift the strongest status wins: a gift that was given once is given.
         earlier.sort_unstable();
         earlier.dedup_by(|(later, ..), (kept, ..)| later == kept);
         Ok(Self(earlier))
     }
 
-    /// What is said of `present`.
+    /// The recorded status of `present`.
     pub(crate) fn status(&self, present: &PresentRequest) -> GiftStatus {
         let PresentRequest { player, coins, bill_no } = present;
         let number = hash(&[bill_no.as_str()]);
@@ -264,7 +264,7 @@ impl ResultsIndex {
     }
 }
 
-/// 128 bits of a digest: of a million gifts, two meet in them with a chance of one in 2^88.
+/// 128 bits of a digest: among a million gifts, two collide with a probability of one in 2^88.
 pub(crate) fn hash(parts: &[&str]) -> Hash {
     let digest: [u8; 32] = Sha256::digest(parts.join("\0")).into();
     *digest.first_chunk().expect("a digest has 32 bytes")
@@ -272,7 +272,7 @@ pub(crate) fn hash(parts: &[&str]) -> Hash {
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing {
-    //! What fuzzing promises of files of results.
+    //! Fuzz target of results files.
 
     use std::sync::Arc;
 
@@ -288,8 +288,8 @@ pub(super) mod fuzzing {
     const VALID: &str = "it keeps the rule";
     const BANK: &str = "http://bank.example";
 
-    /// Any file is read or refused; and what was written of a gift is what is known of it, whatever a bank has said:
-    /// of several rows the strongest, and of a row that was cut off nothing.
+    /// Any file is read or refused. The index returns the strongest status written for a gift, whatever text the bank
+    /// sent, and ignores a torn row.
     pub fn results(bytes: &[u8]) {
         let _ = ResultsIndex::read(bytes, bytes.len() as u64, BANK);
         let mut choices = Choices::new(bytes);
@@ -315,7 +315,7 @@ pub(super) mod fuzzing {
         }
         let known = ResultsIndex::read(&*file, file.len() as u64, BANK).expect("it was written as one");
         assert_agrees(&known, &written);
-        // Cut off anywhere behind the header, as a crash may leave it.
+        // A crash may truncate the file anywhere behind the header.
         let start = written.first().map_or(file.len(), |(.., end)| *end);
         let cut = usize::try_from(cut).unwrap_or(0) % (file.len() - start + 1) + start;
         let whole = file[..cut].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);

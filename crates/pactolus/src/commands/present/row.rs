@@ -1,6 +1,6 @@
-//! One row of a file of gifts: its columns by the header's names, each value in a type that cannot hold a bad one.
+//! A row of a gift file: columns found by the header's names, values parsed into valid types.
 //!
-//! What is wrong is said all at once, in the reader's language; a session key is never shown.
+//! All problems of a row are reported at once, localized. A session key is never shown.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use super::bill_no::CampaignName;
 use crate::cli::i18n::{Lang, tr};
 use crate::config::closest_match;
 
-/// A column that a file may have.
+/// A column of a gift file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
     OpenId,
@@ -29,7 +29,7 @@ impl Column {
     const ALL: [Self; 6] =
         [Self::OpenId, Self::ZoneId, Self::PresentCounts, Self::BillNo, Self::SessionKey, Self::UserIp];
 
-    /// The name in the header, which is the wire's.
+    /// The name in the header, equal to the parameter on the wire.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::OpenId => "openid",
@@ -48,7 +48,7 @@ impl fmt::Display for Column {
     }
 }
 
-/// What stands for a column that a file does not have, or a cell that is empty.
+/// Values for missing columns and empty cells.
 #[derive(Clone, Debug)]
 pub(crate) struct RowDefaults {
     pub(crate) zone_id: ZoneId,
@@ -57,12 +57,12 @@ pub(crate) struct RowDefaults {
     pub(crate) pf: Pf,
 }
 
-/// Where each column of a file is.
+/// Position of each column in a file.
 #[derive(Debug)]
 pub(crate) struct ColumnMap([Option<usize>; Column::ALL.len()]);
 
 impl ColumnMap {
-    /// The columns that a header names, or everything that is wrong with it.
+    /// Maps the header's columns, or returns all problems.
     pub(crate) fn from_header(
         header: &StringRecord,
         defaults: &RowDefaults,
@@ -80,22 +80,22 @@ impl ColumnMap {
         if columns.index(Column::OpenId).is_none() {
             wrong.push(tr!(
                 lang,
-                "the column openid is missing; the first line has to name the columns",
+                "the column openid is missing; the first line must name the columns",
                 "缺少 openid 列；第一行必须是列名"
             ));
         }
         if columns.index(Column::PresentCounts).is_none() && defaults.coins.is_none() {
             wrong.push(tr!(
                 lang,
-                "the column present_counts is missing; add it, or say --coins for all",
+                "the column present_counts is missing; add it, or set --coins for all rows",
                 "缺少 present_counts 列；请添加该列，或用 --coins 统一指定"
             ));
         }
         if columns.index(Column::BillNo).is_none() && defaults.campaign.is_none() {
             wrong.push(tr!(
                 lang,
-                "the column bill_no is missing; say --campaign NAME, and the numbers are made of it",
-                "缺少 bill_no 列；请用 --campaign 名称，订单号将由它生成"
+                "the column bill_no is missing; add it, or derive the numbers with --campaign NAME",
+                "缺少 bill_no 列；请添加该列，或用 --campaign 名称 生成订单号"
             ));
         }
         if wrong.is_empty() { Ok(columns) } else { Err(wrong) }
@@ -107,7 +107,7 @@ impl ColumnMap {
 }
 
 fn duplicate_column(name: &str, lang: Lang) -> String {
-    tr!(lang, "the column {name} is there twice", "{name} 列出现了两次")
+    tr!(lang, "the column {name} appears twice", "{name} 列出现了两次")
 }
 
 fn unknown_column(name: &str, lang: Lang) -> String {
@@ -118,14 +118,14 @@ fn unknown_column(name: &str, lang: Lang) -> String {
         }
         None => tr!(
             lang,
-            "unknown column {name:?}; known are {}",
+            "unknown column {name:?}; known columns are {}",
             "未知的列 {name:?}；可用的列有 {}",
             known.join(", ")
         ),
     }
 }
 
-/// What a row says, before it has a number.
+/// A parsed row, before a bill number is derived.
 #[derive(Debug)]
 pub(crate) struct GiftRow {
     pub(crate) player: Player,
@@ -134,7 +134,7 @@ pub(crate) struct GiftRow {
 }
 
 impl GiftRow {
-    /// What `record` says, or everything that is wrong with it.
+    /// Parses a record, or returns all problems.
     pub(crate) fn parse(
         record: &StringRecord,
         columns: &ColumnMap,
@@ -165,7 +165,7 @@ impl GiftRow {
         }
     }
 
-    /// The gift, with the number that the row has or the campaign makes.
+    /// The gift, with the bill number of the row, else one derived from the campaign.
     pub(crate) fn into_present(self, campaign: Option<&CampaignName>, nth: u32) -> PresentRequest {
         let Self { player, coins, bill_no } = self;
         let derived = || campaign.map(|campaign| campaign.bill_no(&player.openid, &player.zone_id, nth));
@@ -174,7 +174,7 @@ impl GiftRow {
     }
 }
 
-/// The cells of one row, and what is wrong with them.
+/// A record being parsed, with the problems so far.
 struct RawRow<'a> {
     record: &'a StringRecord,
     columns: &'a ColumnMap,
@@ -183,7 +183,7 @@ struct RawRow<'a> {
 }
 
 impl RawRow<'_> {
-    /// The value in `column`; nothing if there is none, or if it is wrong, which is then noted.
+    /// Parses a cell; `None` if it is empty, or invalid, which is recorded.
     fn parse<T>(&mut self, column: Column, rule: impl FnOnce(&str) -> Result<T, CellError>) -> Option<T> {
         let text = self.columns.index(column).and_then(|index| self.record.get(index));
         let text = text.filter(|text| !text.is_empty())?;
@@ -196,7 +196,7 @@ impl RawRow<'_> {
         }
     }
 
-    /// The value, or a note that there is none, unless it is noted already that it is wrong.
+    /// Records an empty required cell, unless the column already has a problem.
     fn require<T>(&mut self, column: Column, value: Option<T>) -> Option<T> {
         let name = column.name();
         if value.is_none() && !self.errors.iter().any(|wrong| wrong.starts_with(name)) {
@@ -206,7 +206,7 @@ impl RawRow<'_> {
     }
 }
 
-/// Why a cell has no value.
+/// Why a cell is invalid.
 enum CellError {
     Text(InvalidText),
     NotANumber,
@@ -220,7 +220,7 @@ fn parse_amount(text: &str) -> Result<Amount, CellError> {
     if !is_number {
         return Err(CellError::NotANumber);
     }
-    // Digits that no u64 holds are too many coins as well.
+    // Digits beyond u64 are too many coins, not an invalid number.
     Amount::new(text.parse().unwrap_or(u64::MAX)).map_err(CellError::Amount)
 }
 
@@ -324,11 +324,11 @@ mod tests {
         let wrong = columns(&["open_id", "zone_id", "zone_id", "name"], &without).unwrap_err();
         let expected = [
             "unknown column \"open_id\"; did you mean openid?",
-            "the column zone_id is there twice",
-            "unknown column \"name\"; known are openid, zone_id, present_counts, bill_no, session_key, user_ip",
-            "the column openid is missing; the first line has to name the columns",
-            "the column present_counts is missing; add it, or say --coins for all",
-            "the column bill_no is missing; say --campaign NAME, and the numbers are made of it",
+            "the column zone_id appears twice",
+            "unknown column \"name\"; known columns are openid, zone_id, present_counts, bill_no, session_key, user_ip",
+            "the column openid is missing; the first line must name the columns",
+            "the column present_counts is missing; add it, or set --coins for all rows",
+            "the column bill_no is missing; add it, or derive the numbers with --campaign NAME",
         ];
         assert_eq!(wrong, expected);
     }

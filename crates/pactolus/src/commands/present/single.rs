@@ -1,4 +1,4 @@
-//! One gift: one call, whose number is shown before it is sent.
+//! A single gift: one call, whose bill number is printed before it is sent.
 
 use pactolus_client::{Player, PresentRequest};
 use pactolus_types::{Amount, BillNo, OpenId};
@@ -13,11 +13,11 @@ use crate::cli::table::Table;
 use crate::connect::Connection;
 use crate::runtime;
 
-/// What one gift takes.
+/// Arguments of a single gift.
 #[derive(clap::Args)]
 #[command(next_help_heading = "One gift")]
 pub(super) struct SingleArgs {
-    /// The player who gets coins
+    /// Player who gets the coins
     #[arg(
         long,
         value_name = "OPENID",
@@ -26,18 +26,19 @@ pub(super) struct SingleArgs {
         requires = "coins"
     )]
     pub(super) openid: Option<OpenId>,
-    /// The order's number; without it a new one is made, and shown before anything is sent
+    /// Bill number; default: a new one, printed before anything is sent
     #[arg(long, value_name = "NUMBER", conflicts_with = "input")]
     bill_no: Option<BillNo>,
-    /// The player's session key, for banks that want `mp_sig`
+    /// The player's session key, for banks that require `mp_sig`
     #[arg(long, value_name = "KEY", conflicts_with = "input")]
     session_key: Option<String>,
-    /// The number may have been sent before for this very gift: where the bank only says that it was used, that is done
+    /// Retry of an earlier attempt with this bill number: if the bank only replies that the number was used, the gift
+    /// counts as given
     #[arg(long, requires = "bill_no")]
     resume: bool,
 }
 
-/// Gives `coins` to the player, and prints what came of it.
+/// Gives `coins` to the player, and prints the outcome.
 pub(super) fn run(
     args: &super::Args,
     openid: OpenId,
@@ -67,8 +68,8 @@ pub(super) fn run(
             ExitCode::Unknown,
             tr!(
                 lang,
-                "it is not known whether the gift is given: {detail}; ask with --bill-no {bill_no} --resume",
-                "不清楚赠币是否已发放：{detail}；请加 --bill-no {bill_no} --resume 再次运行以确认"
+                "the outcome is unknown: {detail}; to find out, run the command again with --bill-no {bill_no} --resume",
+                "结果未知：{detail}；请加 --bill-no {bill_no} --resume 再次运行以确认"
             ),
         ),
     }

@@ -1,6 +1,6 @@
-//! A file of gifts, read row by row as often as it is needed.
+//! A gift file, read row by row, in several passes.
 //!
-//! Standard input is kept in a temporary file first: the rows are all checked before the first is sent.
+//! Standard input is spooled to a temporary file: all rows are checked before the first gift is sent.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
@@ -11,28 +11,28 @@ use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use super::row::{ColumnMap, GiftRow, RowDefaults};
 use crate::cli::i18n::{Lang, tr};
 
-/// Where rows come from.
+/// A file of gifts.
 pub(crate) struct GiftFile {
     name: String,
     file: File,
 }
 
-/// A row, by its line in the file; the header is line 1.
+/// A row with its line number; the header is line 1.
 pub(crate) struct SourceLine {
     pub(crate) number: u64,
     pub(crate) row: Result<GiftRow, Vec<String>>,
 }
 
-/// Why no row can be read at all.
+/// Why no row can be read.
 pub(crate) enum GiftFileError {
     /// The file cannot be read.
     Io(io::Error),
-    /// The header is wrong, in these ways.
+    /// Problems of the header.
     Header(Vec<String>),
 }
 
 impl GiftFile {
-    /// The file at `path`; `-` is standard input.
+    /// Opens the file; `-` is standard input.
     pub(crate) fn open(path: &Path, lang: Lang) -> io::Result<Self> {
         if path == Path::new("-") {
             let mut file = tempfile::tempfile()?;
@@ -42,12 +42,12 @@ impl GiftFile {
         Ok(Self { name: path.display().to_string(), file: File::open(path)? })
     }
 
-    /// What messages call it.
+    /// Name of the file in messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its rows, from the first on. One walk at a time: they share a place in the file.
+    /// All rows. Only one iterator at a time: they share the file position.
     pub(crate) fn lines<'a>(
         &'a self,
         defaults: &'a RowDefaults,
@@ -58,7 +58,7 @@ impl GiftFile {
     }
 }
 
-/// The rows of a file that is read from its beginning.
+/// The rows of a file, read from its start.
 fn lines<'a>(
     file: impl Read + 'a,
     defaults: &'a RowDefaults,
@@ -92,7 +92,7 @@ fn header_error(error: csv::Error, lang: Lang) -> GiftFileError {
     }
 }
 
-/// The line of a row that is none, and why; or that the file cannot be read.
+/// Line number and problem of a malformed row; an I/O error if the file cannot be read.
 fn row_error(error: csv::Error, lang: Lang) -> io::Result<(u64, String)> {
     let line = error.position().map_or(0, csv::Position::line);
     match error.into_kind() {
@@ -113,7 +113,7 @@ fn row_error(error: csv::Error, lang: Lang) -> io::Result<(u64, String)> {
     }
 }
 
-/// The file of results beside a file of gifts, or in the working directory for standard input.
+/// Path of the results file: beside the input, or in the working directory for standard input.
 pub(crate) fn default_results_path(path: &Path, name: &str) -> PathBuf {
     let folder = if path == Path::new("-") { None } else { path.parent() };
     folder.unwrap_or(Path::new("")).join(format!("{name}.results.csv"))
@@ -121,7 +121,7 @@ pub(crate) fn default_results_path(path: &Path, name: &str) -> PathBuf {
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing {
-    //! What fuzzing promises of files of gifts.
+    //! Fuzz target of gift files.
 
     use pactolus_fuzz_support::Choices;
     use pactolus_protocol::Pf;
@@ -132,8 +132,7 @@ pub(super) mod fuzzing {
     const VALID: &str = "it keeps the rule";
     const OPENID_CHARS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
-    /// Any file is read to its end, a line for each row; and rows that were written as CSV are the gifts that they
-    /// were.
+    /// Any file is read to its end, with a line number for each row. Gifts written as CSV are read back unchanged.
     pub fn gifts(bytes: &[u8]) {
         let mut choices = Choices::new(bytes);
         let lang = choices.one_of(&[Lang::En, Lang::Zh]);
@@ -169,7 +168,7 @@ pub(super) mod fuzzing {
         check_round_trip(&mut choices, &defaults, lang);
     }
 
-    /// Rows as a spreadsheet writes them: a header, cells in quotes where they need them, any line ends.
+    /// CSV as spreadsheets write it: a header, optional quotes, LF or CRLF.
     fn check_round_trip(choices: &mut Choices<'_>, defaults: &RowDefaults, lang: Lang) {
         let terminator = choices.one_of(&[csv::Terminator::Any(b'\n'), csv::Terminator::CRLF]);
         let quotes = choices.one_of(&[csv::QuoteStyle::Necessary, csv::QuoteStyle::Always]);

@@ -1,4 +1,4 @@
-//! At the end of a campaign: what came of it, in words, as JSON, and as an exit code.
+//! Summary of a campaign: as text, as JSON, and as an exit code.
 
 use std::path::Path;
 
@@ -11,7 +11,6 @@ use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
 
-/// The summary.
 pub(super) fn print(
     output: OutputFormat,
     plan: &Plan,
@@ -51,7 +50,7 @@ pub(super) fn print(
     output::print(text)
 }
 
-/// How it ended, as an exit code says it: all, some, or none.
+/// The exit code: all gifts given, some, or none.
 pub(super) fn exit_result(
     plan: &Plan,
     tally: &OutcomeCounts,
@@ -64,22 +63,22 @@ pub(super) fn exit_result(
     }
     let why = match shortfall {
         None => String::new(),
-        Some(StopReason::Interrupted) => tr!(lang, "; stopped as it was told", "；已按要求停止"),
+        Some(StopReason::Interrupted) => tr!(lang, "; interrupted", "；已中断"),
         Some(StopReason::AppMisconfigured(detail)) => tr!(
             lang,
-            "; stopped, because every other gift would meet the same: {detail}",
+            "; stopped, because every other gift would fail the same way: {detail}",
             "；已停止，因为其余赠币也会遇到同样的问题：{detail}"
         ),
         Some(StopReason::ConsecutiveRefusals(detail)) => tr!(
             lang,
-            "; stopped, because so many were refused in a row, the last one with: {detail}",
+            "; stopped after too many refusals in a row, the last one: {detail}",
             "；连续被拒绝过多，已停止，最后一次的原因：{detail}"
         ),
         Some(StopReason::Unreachable(detail)) => {
             tr!(
                 lang,
-                "; stopped, because the bank does not answer: {detail}",
-                "；对方没有响应，已停止：{detail}"
+                "; stopped, because the bank does not respond: {detail}",
+                "；服务端没有响应，已停止：{detail}"
             )
         }
         Some(StopReason::Refused(detail)) => {
@@ -88,7 +87,7 @@ pub(super) fn exit_result(
         Some(StopReason::Io(error)) => tr!(lang, "; stopped: {error}", "；已停止：{error}"),
     };
     let (rows, again) =
-        (plan.rows, tr!(lang, "the same command goes on with the rest", "重新运行同一命令即可继续其余部分"));
+        (plan.rows, tr!(lang, "run the same command again for the rest", "重新运行同一命令即可继续其余部分"));
     let kind = if given == 0 { ExitCode::NoneApplied } else { ExitCode::SomeApplied };
     let said = tr!(
         lang,
