@@ -1,10 +1,10 @@
-//! The audit: walks the journal from its beginning and proves that the books follow from it.
+//! The audit: walks the journal from its start and proves that the books follow from it.
 //!
-//! For every order: the chain of digests holds, its bill number leads to it and to no other, and the rule makes of
-//! the account's order before it exactly what the journal says.
+//! For every order: the chain of digests holds, its bill number leads to it alone, and the rule, applied to the
+//! account's order before it, gives exactly the journalled effect.
 //! For every account: its row is its last order, and all accounts together have as many orders as the journal, so
-//! that no order is missing from a chain.
-//! Memory is bounded: what was before an order is read from where the order says it stands.
+//! no order is missing from a chain.
+//! Memory is bounded: the state before an order is read from where its links point.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,6 @@ use crate::journal::{Checkpoint, Position};
 use crate::state::{LookupError, StoreState};
 use crate::views::ViewError;
 
-/// Why an audit cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuditError {
     #[error(transparent)]
@@ -29,8 +28,8 @@ pub(crate) enum AuditError {
     Journal(#[from] OpenError),
 }
 
-/// Audits the books as they are when it begins; orders posted meanwhile are left out. Proves too that their history
-/// begins with the one that `since` stands for.
+/// Audits the books as of its start; orders posted meanwhile are left out. Also proves that their history begins with
+/// `since`.
 pub(crate) fn audit(state: &StoreState, since: Option<HistoryDigest>) -> Result<Audit, AuditError> {
     let end = state.memtable.end();
     let mut auditor = Auditor { state, end, since, audit: Audit::default(), totals: BTreeMap::new() };
@@ -39,7 +38,7 @@ pub(crate) fn audit(state: &StoreState, since: Option<HistoryDigest>) -> Result<
             auditor.compare_accounts()?;
             auditor.compare_totals()?;
         }
-        // Damage is what an audit is to find.
+        // The audit reports damage as a finding.
         Err(AuditError::Journal(damage @ OpenError::Corrupt { .. })) => {
             auditor.audit.add_finding(damage.to_string());
         }
@@ -54,7 +53,7 @@ pub(crate) fn audit(state: &StoreState, since: Option<HistoryDigest>) -> Result<
 struct Auditor<'a> {
     state: &'a StoreState,
     end: Checkpoint,
-    /// What was noted earlier, until a batch ends with it.
+    /// The digest noted earlier, until a batch ends with it.
     since: Option<HistoryDigest>,
     audit: Audit,
     totals: BTreeMap<TotalKey, OrderTallies>,
@@ -83,8 +82,8 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// A digest covers the one before it, so where a batch ends with the digest that was noted, everything up to it is
-    /// what it was then.
+    /// A digest covers the one before it. So if a batch ends with the noted digest, the history up to it is
+    /// unchanged.
     fn match_digest(&mut self, mark: &Checkpoint) {
         if self.since == Some(mark.history()) {
             self.since = None;
@@ -141,12 +140,14 @@ impl Auditor<'_> {
         let mut orders = 0;
         for (account, row) in &newer {
             if self.entry(row.last)?.receipt.after != row.account {
-                self.audit
-                    .add_finding(format!("the account at position {} is not its last order's", row.last.0));
+                self.audit.add_finding(format!(
+                    "the account row at position {} differs from its last order",
+                    row.last.0
+                ));
             }
             orders += self.compare_account(*account, row.last)?;
         }
-        // Taken after the tail: what has left it since is here, and was seen there.
+        // Taken after the memtable: rows that have left it since are here, and were seen there.
         let written = self.state.views.accounts.runs().merge_all();
         let mut records = written.entries().map_err(ViewError::from)?;
         while let Some(record) = records.next().map_err(ViewError::from)? {
@@ -163,13 +164,13 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// Compares one account's row with its last order; says how many orders it had when the audit began.
+    /// Compares one account's row with its last order; returns the number of its orders when the audit began.
     fn compare_account(&mut self, account: Fingerprint, last: Position) -> Result<u64, AuditError> {
         let mut position = last;
         let mut entry = self.entry(last)?;
         if self.state.views.seed.account(&entry.receipt.order.account) != account {
             self.audit.add_finding(format!(
-                "the order at position {} is not of the account that leads to it",
+                "the order at position {} is of another account than its index entry",
                 last.0
             ));
         }
@@ -185,7 +186,7 @@ impl Auditor<'_> {
         Ok(entry.receipt.after.orders())
     }
 
-    /// Compares the sums per offer, zone and day that no newer order has changed.
+    /// Compares the totals per offer, zone and day that no newer order has changed.
     fn compare_totals(&mut self) -> Result<(), AuditError> {
         for (total, sums) in std::mem::take(&mut self.totals) {
             match self.state.total(&total)? {

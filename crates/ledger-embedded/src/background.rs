@@ -1,4 +1,4 @@
-//! Work that no request waits for: rows written to the views, runs of the views merged.
+//! Background work that no request waits for: flushes of the memtable, merges of runs.
 
 pub(crate) mod flusher;
 pub(crate) mod merger;

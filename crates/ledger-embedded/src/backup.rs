@@ -1,15 +1,16 @@
-//! Backups: a store's journal, copied while it is served, and made a store again.
+//! Online backup and restore: copies a store's journal while it is served, and makes a store of the copy.
 //!
-//! The journal is only ever appended to, and each frame vouches for all before it. So a copy of its whole frames, up
-//! to wherever the last one ends, is a state that the bank was in, and nobody has to be stopped to take it: not even
-//! the store's lock is asked for. What is copied is verified on the way, going out and coming back.
+//! The journal is append-only, and each frame's digest covers all frames before it. So a copy of its whole frames is
+//! a state that the store was in, and a backup stops no writer and takes no lock. It verifies every frame, and so
+//! does a restore: damage that another whole frame follows is refused by file and offset. Damage in the last frames,
+//! with nothing whole after it, ends the copy as a torn write does; in a backup the manifest reveals it.
 //!
 //! ```text
-//! pactolus-backup   the format's version, how many orders there are, and the digest that vouches for them
+//! pactolus-backup   manifest: the format's version, the number of orders, and their digest
 //! journal/          as in the store
 //! ```
 //!
-//! Tokens and logins are not in it. Clients ask for another token, and players log in again.
+//! Tokens and logins are not in it. Clients request another token, and players log in again.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -30,61 +31,61 @@ use crate::journal::{Checkpoint, Journal, Position};
 const MANIFEST_FILE: &str = "pactolus-backup";
 const MANIFEST_HEADER: &str = "Pactolus backup, format 1";
 
-/// How often damage is looked at again in a journal that may be written meanwhile. A frame that was half there when it
-/// was read looks like damage once the next one is there; a second look finds it whole.
+/// Reads of a frame that looks damaged. A store may be writing it: a frame read half written looks like damage once
+/// the next one follows; a second read finds it whole.
 const READ_ATTEMPTS: usize = 8;
 
-/// What was copied.
+/// A finished copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopySummary {
-    /// How many orders.
+    /// Number of orders.
     pub orders: u64,
-    /// How many bytes of the journal.
+    /// Bytes of the journal.
     pub bytes: u64,
-    /// What these orders are called.
+    /// Digest of these orders.
     pub history: HistoryDigest,
 }
 
-/// Why there is no copy.
+/// A backup or a restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The folder to read holds no journal of a store.
     #[error("there is no store in {}", .0.display())]
     NoStore(PathBuf),
-    /// The folder to read is no backup, or one that was not finished.
-    #[error("{} is no whole backup; one that was interrupted is of no use", .0.display())]
+    /// The folder to read is no backup, or an interrupted one.
+    #[error("{} is not a complete backup; an interrupted one cannot be restored", .0.display())]
     NotABackup(PathBuf),
-    /// The folder to write to has something in it.
+    /// The folder to write to is not empty.
     #[error("the folder {} is not empty; name another", .0.display())]
     NotEmpty(PathBuf),
-    /// The backup does not end where it says.
-    #[error("the backup {} ends after {found} orders, and has to have {expected}; take another", folder.display())]
+    /// The backup has fewer orders than its manifest says.
+    #[error("the backup {} ends after {found} of {expected} orders; take another", folder.display())]
     Truncated {
         /// The backup.
         folder: PathBuf,
-        /// How many orders it says that it has.
+        /// Number of orders expected.
         expected: u64,
-        /// How many there are.
+        /// Number of orders found.
         found: u64,
     },
-    /// There are fewer orders than were asked for.
-    #[error("the backup has {orders} orders, and was asked for {until}")]
+    /// The backup has fewer orders than requested.
+    #[error("the backup has {orders} orders, fewer than the {until} requested")]
     TooFewOrders {
-        /// How many it has.
+        /// Number of orders in the backup.
         orders: u64,
-        /// How many were asked for.
+        /// Number of orders requested.
         until: u64,
     },
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] OpenError),
-    /// The disk, or what it allows.
+    /// An I/O error.
     #[error("the files cannot be read or written")]
     Io(#[from] io::Error),
 }
 
-/// Copies the store in `store`, which may be open in another process, to the folder `to`, which must be empty or not
-/// be there. When this returns, the copy is durable.
+/// Copies the store in `store`, which may be open in another process, to the folder `to`, which must be empty or
+/// missing. The copy is durable on return.
 pub fn back_up(store: &Path, to: &Path) -> Result<CopySummary, BackupError> {
     let journal = open_journal(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
     create_empty_folder(to)?;
@@ -93,10 +94,10 @@ pub fn back_up(store: &Path, to: &Path) -> Result<CopySummary, BackupError> {
     Ok(CopySummary { orders: end.orders, bytes, history: end.history() })
 }
 
-/// Makes the store that a backup is of, with all its orders or the first `until`, in the folder `to`, which must be
-/// empty or not be there. When this returns, it is durable and can be opened; its views are made then.
+/// Restores a backup, with all its orders or the first `until`, as a store in the folder `to`, which must be empty or
+/// missing. The store is durable on return; its first opening builds the views.
 ///
-/// Whether the books are right is for an audit to say.
+/// Only an audit proves that the books are right.
 pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<CopySummary, BackupError> {
     let manifest = BackupManifest::read(backup)?;
     let journal = open_journal(backup)?.ok_or_else(|| BackupError::NotABackup(backup.to_owned()))?;
@@ -115,8 +116,8 @@ pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<CopySumma
     Ok(CopySummary { orders: end.orders, bytes, history: end.history() })
 }
 
-/// Shows every order of the store in `store`, which may be open in another process, in the order in which they were
-/// decided; how many there are.
+/// Shows every order of the store in `store`, which may be open in another process, in the order of their decisions.
+/// Returns their number.
 pub fn read_orders(
     store: &Path,
     mut show: impl FnMut(&Receipt) -> io::Result<()>,
@@ -131,28 +132,28 @@ pub fn read_orders(
     Ok(scan.checkpoint().orders)
 }
 
-/// What the orders of the store in `store`, which may be open in another process, are called.
+/// The digest of the orders of the store in `store`, which may be open in another process.
 ///
-/// Reads the last file of the journal, which begins with the digest of those before it. That they lead to it is for an
-/// audit to prove.
+/// Reads the last file of the journal, which begins with the digest of the files before it. An audit proves that they
+/// lead to it.
 pub fn digest(store: &Path) -> Result<HistoryDigest, BackupError> {
     let none = || BackupError::NoStore(store.to_owned());
     let journal = open_journal(store)?.ok_or_else(none)?;
     let last = journal.last_segment().ok_or_else(none)?;
     let mut scan = Scan::new(&journal, last.before);
     while matches!(step_with_retry(&mut scan)?, ScanStep::Frame) {}
-    // The last batch may be written and not synced yet. What is noted elsewhere must not be lost here.
+    // The last batch may be written and not synced. A digest noted elsewhere must not be lost here.
     scan.segment().file.sync_data()?;
     Ok(scan.checkpoint().history())
 }
 
-/// The journal of a store or a backup, as it is now; nothing if there is none.
+/// The present journal of a store or a backup, read-only; `None` if there is none.
 fn open_journal(folder: &Path) -> Result<Option<Journal>, OpenError> {
     let folder = folder.join("journal");
     if folder.is_dir() { Journal::open_read_only(&folder) } else { Ok(None) }
 }
 
-/// Copies whole frames, verified, to a journal in `folder`; where they end, and how many bytes they take.
+/// Copies whole frames, verified, to a journal in `folder`. Returns its end and its bytes.
 fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Checkpoint, u64), BackupError> {
     let mut copy = JournalCopy::create(folder)?;
     let mut scan = Scan::new(journal, Checkpoint::START);
@@ -162,13 +163,13 @@ fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Checkpo
             ScanStep::End | ScanStep::Torn => break,
             ScanStep::Frame => {
                 let after = *scan.checkpoint();
-                // The frame may be the first of a segment, whose header stands between the two marks.
+                // The frame may be the first of a segment, whose header stands between the two checkpoints.
                 let at = Position(after.position.0 - scan.frame().len() as u64);
                 match until {
                     Some(until) if after.orders > until => {
                         let before = Checkpoint { position: at, ..before };
                         let first = FrameBuilder::prefix(before, scan.frame(), until - before.orders);
-                        // Its digest vouches for what it counts, not for its writer's having counted right.
+                        // Its digest covers the number of orders that it claims, not that there are so many.
                         let first = first.ok_or_else(|| scan.corruption(at, "a batch's orders"))?;
                         copy.write_frame(scan.segment(), at, &first.bytes, first.after)?;
                     }
@@ -180,7 +181,7 @@ fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Checkpo
     copy.finish()
 }
 
-/// The next step. Damage is looked at again: it may be a frame that was being written.
+/// The next step. Reads again on damage, which may be a frame being written.
 fn step_with_retry(scan: &mut Scan<'_>) -> Result<ScanStep, OpenError> {
     for _ in 1..READ_ATTEMPTS {
         match scan.step() {
@@ -191,7 +192,7 @@ fn step_with_retry(scan: &mut Scan<'_>) -> Result<ScanStep, OpenError> {
     scan.step()
 }
 
-/// A journal that is being written from another's frames, file by file as they are there.
+/// A journal written from another journal's frames, with the same segments.
 struct JournalCopy {
     folder: PathBuf,
     segment: Segment,
@@ -223,7 +224,7 @@ impl JournalCopy {
     }
 }
 
-/// Makes a folder, unless there is one with something in it.
+/// Creates a folder, or accepts an empty one.
 fn create_empty_folder(folder: &Path) -> Result<(), BackupError> {
     fs::create_dir_all(folder)?;
     if fs::read_dir(folder)?.next().is_some() {
@@ -232,7 +233,7 @@ fn create_empty_folder(folder: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// What a backup says of itself. It is written last, so a backup that has one was finished.
+/// The manifest of a backup. It is written last, so a backup that has one is complete.
 struct BackupManifest {
     orders: u64,
     digest: String,
@@ -276,13 +277,13 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing {
-    //! What fuzzing promises of what a backup says of itself.
+    //! Fuzzed properties of a backup's manifest.
 
     use pactolus_fuzz_support::Choices;
 
     use super::{BackupManifest, Checkpoint, Position, hex};
 
-    /// What is written of a backup is read from it, and no text is too strange.
+    /// A written manifest reads back, and no text makes parsing panic.
     pub fn manifest(bytes: &[u8]) {
         if let Some(read) = std::str::from_utf8(bytes).ok().and_then(BackupManifest::parse) {
             assert!(!read.digest.contains('\n'));

@@ -1,11 +1,11 @@
-//! Bytes of the store: variable-length integers and short texts.
+//! Byte codec of the store: variable-length integers and short texts.
 //!
-//! Reading never panics; what cannot be read is `None`, and the caller says where it was.
+//! Decoding never panics. Malformed bytes are `None`, and the caller reports where they stand.
 
 /// The version of the store's files that this program writes, and the newest that it reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
-/// Appends `value` in seven-bit groups, the lowest first, the high bit saying that more follow (LEB128).
+/// Appends `value` as LEB128: seven-bit groups, lowest first, the high bit set on all but the last.
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
@@ -14,13 +14,13 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value.to_le_bytes()[0]);
 }
 
-/// Appends the bytes of a text, of which there are at most 2^64 − 1, their number first.
+/// Appends a text after its length in bytes.
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
     put_varint(out, text.len() as u64);
     out.extend_from_slice(text);
 }
 
-/// What is left to read.
+/// Cursor over the bytes left to read.
 pub(crate) struct ByteReader<'a>(&'a [u8]);
 
 impl<'a> ByteReader<'a> {
@@ -28,7 +28,6 @@ impl<'a> ByteReader<'a> {
         Self(bytes)
     }
 
-    /// All is read.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

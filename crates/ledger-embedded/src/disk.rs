@@ -1,7 +1,7 @@
-//! What the store asks of the disk that can be full: writes, and how much room is left.
+//! The disk: writes, which may find it full, and its capacity.
 //!
-//! It must never take an error of a sync for a full disk: what a sync that failed has left is not known, and a second
-//! one that seems to succeed proves nothing. Read next: `room`, what comes of a full disk.
+//! A sync error is never taken for a full disk: the state after a failed sync is unknown, and a second sync that
+//! seems to succeed proves nothing. Read next: `space`, the handling of a full disk.
 
 pub(crate) mod space;
 
@@ -10,13 +10,12 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-/// Why something was not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
-    /// There is no room; some of it may be there.
-    #[error("there is no room on the disk")]
+    /// The disk is full; a part may be written.
+    #[error("the disk is full")]
     DiskFull(#[source] io::Error),
-    /// It may or may not be there, and nobody knows whether what was there before still is.
+    /// It may or may not be written, and the bytes there before may be lost.
     #[error("writing failed")]
     Failed(#[source] io::Error),
 }
@@ -27,14 +26,14 @@ impl WriteError {
     }
 }
 
-/// What a write, or whatever else takes room, came to.
+/// The error of a write, or of another call that takes disk space.
 impl From<io::Error> for WriteError {
     fn from(error: io::Error) -> Self {
         if is_disk_full(&error) { Self::DiskFull(error) } else { Self::Failed(error) }
     }
 }
 
-/// For whoever acts the same on both.
+/// For callers that treat both alike.
 impl From<WriteError> for io::Error {
     fn from(error: WriteError) -> Self {
         match error {
@@ -43,31 +42,31 @@ impl From<WriteError> for io::Error {
     }
 }
 
-/// Whether an error of a write says that there is no room, or none for this user.
+/// Whether a write error says that the disk or the user's quota is full.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// What a sync came to. Its errors are failures, whatever they say.
+/// The result of a sync. Its errors are failures, whatever their kind.
 pub(crate) fn sync_result(result: io::Result<()>) -> Result<(), WriteError> {
     result.map_err(WriteError::Failed)
 }
 
-/// Makes durable what files and folders a folder holds; without this a power cut may forget a new one, with all in it.
+/// Makes the entries of a folder durable; without this a power cut may lose a new file with all its content.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The room of a file system, in bytes.
+/// Capacity of a file system, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
     pub(crate) free: u64,
     pub(crate) total: u64,
 }
 
-/// A disk: the machine's, or one that a test fills.
+/// A disk: the machine's, or a test's.
 pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
-    /// How much room there is where `folder` is; nothing where the file system does not say.
+    /// Capacity of the file system that holds `folder`; `None` if it does not report any.
     fn capacity(&self, folder: &Path) -> Option<Capacity> {
         let stats = rustix::fs::statvfs(folder).ok().filter(|told| told.f_blocks > 0)?;
         let [free, total] =
@@ -75,18 +74,16 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
         Some(Capacity { free, total })
     }
 
-    /// Opens a new file, or an old one without what was in it.
+    /// Creates a file, or truncates an existing one.
     fn create(&self, path: &Path) -> Result<File, WriteError> {
         Ok(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?)
     }
 
-    /// Writes all of `bytes` at `offset`.
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> Result<(), WriteError> {
         Ok(file.write_all_at(bytes, offset)?)
     }
 }
 
-/// The machine's disk.
 #[derive(Debug)]
 pub(crate) struct RealDisk;
 
@@ -97,7 +94,6 @@ impl Disk for RealDisk {}
 #[derive(Debug)]
 pub(crate) struct TestDisk {
     free: std::sync::atomic::AtomicU64,
-    /// Whether it says how much room it has.
     reports_capacity: bool,
 }
 
@@ -109,7 +105,7 @@ impl TestDisk {
         std::sync::Arc::new(Self { free: Self::TOTAL.into(), reports_capacity: says })
     }
 
-    /// From now on there is room for so many bytes.
+    /// Sets the free bytes.
     pub(crate) fn set_free(&self, free: u64) {
         self.free.store(free, std::sync::atomic::Ordering::SeqCst);
     }
@@ -122,7 +118,7 @@ impl Disk for TestDisk {
         self.reports_capacity.then_some(Capacity { free, total: Self::TOTAL })
     }
 
-    /// Like a disk that becomes full in the middle of a write, it leaves the first half of it there.
+    /// Like a disk that becomes full in the middle of a write, it writes the first half.
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> Result<(), WriteError> {
         use std::sync::atomic::Ordering::SeqCst;
         let taken = self.free.try_update(SeqCst, SeqCst, |free| free.checked_sub(bytes.len() as u64));
@@ -138,7 +134,7 @@ impl Disk for TestDisk {
 mod tests {
     use super::*;
 
-    /// A file system that finds room only when it syncs says with the same word that a sync failed.
+    /// A file system that allocates space only at a sync reports the failed sync with the same error kind.
     #[test]
     fn enospc_is_full_on_write_but_failure_on_sync() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);

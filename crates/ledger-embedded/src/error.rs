@@ -1,4 +1,4 @@
-//! Why a store cannot be opened, in words for an operator.
+//! Errors of opening a store, worded for an operator.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::disk::is_disk_full;
 use crate::kv::TableError;
 
-/// Why a store cannot be opened.
+/// The store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it open.
+    /// Another process holds its lock.
     #[error("the store {} is in use by another process; stop that process first, or name another folder", folder.display())]
     InUse {
         /// The store.
@@ -29,7 +29,7 @@ pub enum OpenError {
         /// Where it was found.
         file: PathBuf,
     },
-    /// Bytes that were once on disk have changed.
+    /// Synced bytes have changed.
     #[error("{} is damaged at offset {offset}: {what} cannot be read; restore the store from a backup", file.display())]
     Corrupt {
         /// The damaged file.
@@ -53,9 +53,9 @@ pub enum OpenError {
         /// The first file that is there.
         file: PathBuf,
     },
-    /// The journal ends before what its views hold.
+    /// The journal ends before its views do.
     #[error(
-        "the journal ends before what its views hold: its last file is missing or cut; restore the store from a backup"
+        "the journal ends before its views do: its last file is missing or cut; restore the store from a backup"
     )]
     JournalTruncated,
     /// The views cannot be opened. They hold nothing that the journal does not.
@@ -76,19 +76,19 @@ pub enum OpenError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// There is no room on the disk for what opening writes.
-    #[error("the disk of the store {} is full; make room and start again", folder.display())]
+    /// The disk is full, and opening has to write.
+    #[error("the disk of the store {} is full; free some space and start again", folder.display())]
     DiskFull {
         /// The store.
         folder: PathBuf,
     },
-    /// The disk, or what it allows.
+    /// An I/O error other than a full disk.
     #[error("the store's files cannot be read or written")]
     Io(#[from] io::Error),
 }
 
 impl OpenError {
-    /// Says that the disk of the store in `folder` is full where that is why it cannot be opened.
+    /// Turns an error caused by a full disk into [`OpenError::DiskFull`].
     pub(crate) fn or_disk_full(self, folder: &Path) -> Self {
         let causes =
             std::iter::successors(Some(&self as &(dyn std::error::Error + 'static)), |error| error.source());

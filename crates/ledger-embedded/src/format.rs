@@ -1,4 +1,4 @@
-//! The folder of a store: what is in it, who may open it, and how its books are brought back.
+//! The folder of a store: its layout, the version of its format, and its lock.
 //!
 //! ```text
 //! pactolus-store   the format's version, in words
@@ -6,7 +6,7 @@
 //! journal/         the truth
 //! views/           derived from the journal; may be removed while the store is closed
 //! records/         tokens, sessions and the like
-//! room             there for a moment, while room on a full disk is tried for
+//! room             probe write, there for a moment after the disk was full
 //! ```
 
 use std::fs::{File, TryLockError};
@@ -22,9 +22,9 @@ const FORMAT_TEMP_FILE: &str = "pactolus-store.new";
 const LOCK_FILE: &str = "lock";
 const FORMAT_PREFIX: &str = "Pactolus embedded store, format ";
 
-/// Takes hold of the folder: makes it if it is not there, and refuses one that is in use, or is something else.
+/// Locks the folder, after creating it if it is missing. Refuses a folder in use, and one with foreign files.
 ///
-/// The store is held as long as the file returned is open.
+/// The lock is held as long as the returned file is open.
 pub(crate) fn lock_folder(folder: &Path) -> Result<File, OpenError> {
     std::fs::create_dir_all(folder)?;
     // A relative folder's own parent may have no name.
@@ -53,7 +53,7 @@ pub(crate) fn lock_folder(folder: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Whether there is more in a folder than an interrupted [`hold`] leaves.
+/// Whether a folder holds more than an interrupted [`lock_folder`] leaves.
 fn has_foreign_files(folder: &Path) -> io::Result<bool> {
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name();
@@ -64,7 +64,7 @@ fn has_foreign_files(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Names the format, whole or not at all.
+/// Writes the format file atomically.
 fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
     let unnamed = folder.join(FORMAT_TEMP_FILE);
     let mut file = File::create(&unnamed)?;

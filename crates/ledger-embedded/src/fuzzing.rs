@@ -1,8 +1,8 @@
-//! What fuzz targets promise of this crate: each function takes any bytes, and panics when a promise is broken.
+//! Fuzzed properties of this crate: each function takes any bytes, and panics when its property is broken.
 //!
-//! The promise is always the same one: what was written comes back, and what the disk has made of it since is told as
-//! damage or is not there; nothing passes as an order that was not written as one.
-//! Read next: `fuzz/README.md`; `orders`, what the targets write.
+//! The property is always the same: written bytes read back; bytes that the disk has changed since are reported as
+//! damage or are missing; nothing passes as an order that was not written as one.
+//! Read next: `fuzz/README.md`; `orders`, the input of the targets.
 
 mod orders;
 
@@ -29,7 +29,7 @@ pub use crate::backup::fuzzing::manifest;
 pub use crate::views::fuzzing::views;
 
 thread_local! {
-    /// Where targets that need files have theirs.
+    /// Parent folder of the targets' files.
     static FOLDER: TempDir = TempDir::with_prefix("pactolus-fuzz-").expect("there is room for a folder");
 }
 
@@ -40,7 +40,7 @@ fn work_folder(name: &str) -> PathBuf {
     folder
 }
 
-/// An entry that can be read can be written and read again, wherever it stands; and no bytes are too strange.
+/// An entry that decodes also round-trips, wherever it stands, and no bytes make decoding panic.
 pub fn entry(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let position = Position(choices.number() >> 1);
@@ -60,7 +60,7 @@ pub fn entry(bytes: &[u8]) {
     assert_eq!(frame::read_entry(&framed, position.plus(1)), None, "it stands elsewhere");
 }
 
-/// A frame gives back the orders that it was made of; changed anywhere, it is none.
+/// A frame gives back its orders; changed anywhere, it is none.
 pub fn frame(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let change = (choices.number(), choices.byte());
@@ -97,7 +97,7 @@ pub fn frame(bytes: &[u8]) {
         let _ = read_frame(&frame.bytes[..at], &before);
         assert!(!frame::is_complete(&frame.bytes[..at], before.position), "a part of a frame is taken");
     }
-    // Bytes behind a right header are still bytes of anybody's.
+    // The bytes behind a right header are still untrusted.
     let rest = choices.rest();
     let _ = frame::is_complete(&frame_with_checksums(&before, rest, 1), before.position);
     if let Some((_, entries)) = read_frame(&frame_with_checksums(&before, rest, 1), &before) {
@@ -107,7 +107,7 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-/// The mark after a frame and its entries, if it follows `before` and all can be read.
+/// The checkpoint after a frame and its entries, if it follows `before` and all can be read.
 fn read_frame(bytes: &[u8], before: &Checkpoint) -> Option<(Checkpoint, Vec<(Position, Entry)>)> {
     let header = FrameHeader::read(bytes, before.position)?;
     let whole = bytes.get(..HEADER_BYTES.checked_add(header.payload_bytes)?)?;
@@ -116,7 +116,7 @@ fn read_frame(bytes: &[u8], before: &Checkpoint) -> Option<(Checkpoint, Vec<(Pos
     Some((after, entries.collect::<Option<_>>()?))
 }
 
-/// A frame whose checksums are right, and whose payload is anything.
+/// A frame with right checksums and any payload.
 fn frame_with_checksums(before: &Checkpoint, payload: &[u8], orders: u32) -> Vec<u8> {
     let mut bytes = b"PCTF".to_vec();
     bytes.extend_from_slice(&u32::try_from(payload.len()).expect("inputs are small").to_le_bytes());
@@ -131,8 +131,8 @@ fn frame_with_checksums(before: &Checkpoint, payload: &[u8], orders: u32) -> Vec
     bytes
 }
 
-/// A journal gives back its orders; cut anywhere, those before the cut; changed anywhere but in its last batch, it is
-/// refused; and whatever else its files hold, it is read or refused.
+/// A journal gives back its orders; cut anywhere, those before the cut; changed before its last batch, it is refused;
+/// changed in its last batch, that batch is cut off or refused; any other files are read or refused.
 pub fn journal(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let store = work_folder("journal-store");
@@ -140,7 +140,7 @@ pub fn journal(bytes: &[u8]) {
     fs::create_dir_all(&journal).expect("there is room for a folder");
     match choices.below(8) {
         0 => {
-            // Files of anybody's, the second one now and then.
+            // Arbitrary files, sometimes a second one.
             let second = choices.flag().then(|| (choices.number() >> 1, choices.bytes(1024)));
             let first = choices.rest();
             write_segment(&journal, 0, first);
@@ -150,7 +150,7 @@ pub fn journal(bytes: &[u8]) {
             let _ = read_all(&store);
         }
         1 => {
-            // A right header, and a frame behind it whose checksums say what they like.
+            // A right header, and behind it a frame with arbitrary counts under right checksums.
             let after = segment::first_frame(Checkpoint::START);
             let (orders, until) = (choices.byte(), u64::from(choices.byte()));
             let declared = choices.number();
@@ -172,7 +172,7 @@ pub fn journal(bytes: &[u8]) {
     }
 }
 
-/// A store whose journal has these orders, and what becomes of it when its files change.
+/// A store whose journal has these orders, and the result of reading it after its files change.
 fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
     let change = (choices.number(), choices.byte(), choices.flag());
     let per_segment = 1 + choices.below(4);
@@ -206,7 +206,7 @@ fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
         files.iter_mut().enumerate().rfind(|(_, (start, _))| *start <= at).expect("the first begins at 0");
     let offset = usize::try_from(at - *start).expect("inputs are small");
     if change.2 {
-        // Cut: only a file's end can be, and only the last one's without leaving a gap.
+        // Cut: only a file's end can be, and only the last file's without leaving a gap.
         bytes.truncate(offset);
         write_segment(journal, *start, bytes);
         let kept =
@@ -226,7 +226,7 @@ fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
         write_segment(journal, *start, bytes);
         match read_all(store) {
             Ok(read) => {
-                assert!(at >= last_start, "an answered batch was changed, and nobody says so");
+                assert!(at >= last_start, "a change in an answered batch is not detected");
                 assert_eq!(read, entries[..read.len()]);
             }
             Err(BackupError::Journal(OpenError::Io(error))) => panic!("the disk of this test: {error}"),
@@ -235,7 +235,7 @@ fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
     }
 }
 
-/// Every order of a store, or why they cannot be read.
+/// Every order of a store, or the error.
 fn read_all(store: &Path) -> Result<Vec<pactolus_ledger::Receipt>, BackupError> {
     let mut receipts = Vec::new();
     let count = backup::read_orders(store, |receipt| {
@@ -246,7 +246,7 @@ fn read_all(store: &Path) -> Result<Vec<pactolus_ledger::Receipt>, BackupError> 
     Ok(receipts)
 }
 
-/// A backup of a store is the store, or there is none; restored up to an order, it ends there.
+/// A backup of a store is the store, or fails; restored up to an order, it ends there.
 fn check_restore(store: &Path, until: u64) {
     let (to, back) = (work_folder("backup"), work_folder("restored"));
     let copied = backup::back_up(store, &to);
@@ -280,13 +280,13 @@ fn segment_header(before: &Checkpoint) -> Vec<u8> {
     bytes
 }
 
-/// An index finds each record that was put into it and no other; changed anywhere, it finds it still or says that it is
-/// damaged: it never says that a bill number is new that is not.
+/// An index finds each of its entries and no other. Changed anywhere, it still finds them or reports damage: it never
+/// says that a used bill number is new.
 pub fn index(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let folder = work_folder("index");
     if choices.below(4) == 0 {
-        // A file of anybody's under a right header.
+        // Arbitrary bytes under a right header.
         let (records, filter_bytes) = (choices.number(), choices.number());
         let wanted = fingerprint(&mut choices);
         let file = run_file(records, filter_bytes, choices.rest());
@@ -328,7 +328,7 @@ pub fn index(bytes: &[u8]) {
     if let Ok(index) = Index::open(Arc::new(RealDisk), &folder, &[1], 1024, filter_bytes) {
         for record in &records {
             match index.runs().find(record.fingerprint) {
-                Ok(found) => assert_eq!(found, Some(record.position), "it is lost, and nobody says so"),
+                Ok(found) => assert_eq!(found, Some(record.position), "it is lost without an error"),
                 Err(_) => assert_ne!(change.1, 0, "nothing was changed"),
             }
         }
@@ -352,14 +352,14 @@ fn fingerprint(choices: &mut Choices<'_>) -> Fingerprint {
     Fingerprint { high: choices.number(), low: choices.number() }
 }
 
-/// A fingerprint of two bytes, spread over all that there are, so that an input has room for more than a block.
+/// A fingerprint of two bytes, spread over the whole range, so that an input can fill more than a block.
 fn spread_fingerprint(choices: &mut Choices<'_>) -> Fingerprint {
     let bytes = [choices.byte(), choices.byte()];
     let high = u64::from(u16::from_le_bytes(bytes)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Fingerprint { high, low: high.rotate_left(32) }
 }
 
-/// A run whose header is right, and whose blocks and filter are anything.
+/// A run with a right header, and arbitrary blocks and filter.
 fn run_file(records: u64, filter_bytes: u64, rest: &[u8]) -> Vec<u8> {
     let crc = |bytes: &[u8]| {
         let mut hasher = crc32fast::Hasher::new();
@@ -389,8 +389,8 @@ mod tests {
 
     use super::*;
 
-    /// The bug: a frame's digest vouches for the number of orders that it says it has, not for there being so many.
-    /// The loss: `pactolus restore --until` panicked half way. The fix: it says where the backup is damaged.
+    /// The bug: a frame's digest covers the number of orders that it claims, not that there are so many.
+    /// The loss: `pactolus restore --until` panicked half way. The fix: it reports where the backup is damaged.
     #[test]
     fn overcounted_frame_is_corrupt() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
-//! An index: by a name's fingerprint, where the last order under that name stands in the journal.
+//! Index: maps a key's fingerprint to the journal position of the last order under that key.
 //!
-//! It is a list of sorted runs, newest first; of two records of one fingerprint the newer counts.
-//! Runs are added at the front and neighbours of about one size are merged into one, so that there are few, and each
-//! record is written again only about once for each fourfold growth.
+//! It is a list of sorted runs, newest first; of two entries of one fingerprint the newer counts. Each flush adds a
+//! run at the front. Neighbours of about one size are merged (compaction), so there are few runs, and each entry is
+//! rewritten only about once for each fourfold growth.
 
 mod error;
 mod filter;
@@ -22,24 +22,23 @@ use crate::disk::Disk;
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 
-/// How many runs of about one size are merged into one.
+/// Runs of about one size that are merged into one.
 const MERGE_FAN_IN: u8 = 4;
 
-/// An index that is open.
 #[derive(Debug)]
 pub(crate) struct Index {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-    /// Newest first. Whoever reads them takes them as they are at a moment.
+    /// Newest first. A reader takes a snapshot.
     runs: RwLock<Arc<[Arc<Run>]>>,
-    /// How many records a run has that needs no merging before others of its kind are there.
+    /// Entries of a run of the smallest size class: those of one flush.
     base_run_entries: u64,
     filter_bytes: u64,
 }
 
 impl Index {
-    /// Opens the index in `folder` that consists of the runs with these numbers, newest first, and removes what an
-    /// interrupted write has left there.
+    /// Opens the index in `folder` with the runs of these numbers, newest first, and removes the files of an
+    /// interrupted write.
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         folder: &Path,
@@ -66,21 +65,19 @@ impl Index {
         })
     }
 
-    /// The runs as they are now.
     pub(crate) fn runs(&self) -> Runs {
         Runs(Arc::clone(&self.runs.read().expect("nothing panics while it changes the runs")))
     }
 
-    /// Puts other runs in the place of those that are there.
     pub(crate) fn replace_runs(&self, runs: Runs) {
         let mut held = self.runs.write().expect("nothing panics while it changes the runs");
         let before = std::mem::replace(&mut *held, runs.0);
         drop(held);
-        // Closing files and letting go of filters takes a while, for which nobody should wait.
+        // Closing files and freeing filters takes a while, so no lock is held.
         drop(before);
     }
 
-    /// Writes a run of `count` records, sorted by fingerprint; it does not belong to the index yet.
+    /// Writes a run of `count` entries, sorted by fingerprint. It is not part of the index yet.
     pub(crate) fn write_run(
         &self,
         number: u64,
@@ -97,14 +94,14 @@ impl Index {
         Ok(Arc::new(writer.finish()?))
     }
 
-    /// A writer for `records` of the `all` that the index will have; filters share the room by records.
+    /// A writer for `records` of the `all` entries of the index; filters share the memory by entries.
     fn run_writer(&self, number: u64, records: u64, all: u64) -> Result<RunWriter, IndexError> {
         let share = u128::from(self.filter_bytes) * u128::from(records) / u128::from(all.max(1));
         let share = u64::try_from(share).expect("a share is not more than the whole");
         RunWriter::create(Arc::clone(&self.disk), &self.folder, number, records, share)
     }
 
-    /// Neighbours that are due to be merged, if there are any: the newest ones of about one size.
+    /// Neighbours that are due to be merged: the newest ones of about one size.
     pub(crate) fn next_merge(&self) -> Option<Merge> {
         let runs = self.runs().0;
         let size = |run: &Arc<Run>| (run.entries / self.base_run_entries).max(1).ilog(MERGE_FAN_IN.into());
@@ -113,12 +110,12 @@ impl Index {
     }
 }
 
-/// The runs of an index at a moment, newest first.
+/// A snapshot of the runs of an index, newest first.
 #[derive(Clone, Debug)]
 pub(crate) struct Runs(Arc<[Arc<Run>]>);
 
 impl Runs {
-    /// Where the last order under a name stands.
+    /// Position of the last order under a key.
     pub(crate) fn find(&self, fingerprint: Fingerprint) -> Result<Option<Position>, IndexError> {
         for run in self.0.iter().filter(|run| run.may_contain(fingerprint)) {
             if let Some(position) = run.find(fingerprint)? {
@@ -128,22 +125,20 @@ impl Runs {
         Ok(None)
     }
 
-    /// How many records they have together.
     fn entry_count(&self) -> u64 {
         self.0.iter().map(|run| run.entries).sum()
     }
 
-    /// Their numbers, newest first.
+    /// Run numbers, newest first.
     pub(crate) fn numbers(&self) -> impl ExactSizeIterator<Item = u64> {
         self.0.iter().map(|run| run.number)
     }
 
-    /// These and a newer one.
     pub(crate) fn with_newest(&self, newer: Arc<Run>) -> Self {
         Self(std::iter::once(newer).chain(self.0.iter().cloned()).collect())
     }
 
-    /// These with what a merge has made in the place of what it merged.
+    /// These, with the result of a merge in the place of its input.
     pub(crate) fn with_merged(&self, merge: &Merge, made: Arc<Run>) -> Self {
         let mut made = Some(made);
         let runs = self
@@ -153,7 +148,7 @@ impl Runs {
         Self(runs.collect())
     }
 
-    /// All records, by fingerprint, the newest of each.
+    /// All entries by fingerprint, the newest of each.
     pub(crate) fn merge_all(&self) -> Merge {
         Merge::new(self.0.to_vec())
     }

@@ -1,10 +1,10 @@
-//! The journal: the truth. Everything else in the store is a view of it that can be dropped and rebuilt.
+//! The write-ahead journal: the truth. The rest of the store is views of it that can be dropped and rebuilt.
 //!
-//! It is one stream of bytes, cut into files ([`segment`]), filled with batches ([`frame`]) of orders ([`entry`]).
-//! A [`Position`] in the stream names an order; nothing in the journal is ever changed or removed.
+//! It is one append-only stream of bytes, cut into files ([`segment`]), filled with batches ([`frame`]) of orders
+//! ([`entry`]). A [`Position`] in the stream names an order.
 //!
-//! A frame is written only after the frame before it was synced, so at most the last one can be torn; [`scan`]
-//! reads frames after a [`Checkpoint`] and tells a torn end from damage in the middle.
+//! A frame is written only after the frame before it was synced, so only the last one can be torn. [`scan`] reads the
+//! frames after a [`Checkpoint`]: an unreadable frame is damage if another whole frame follows, else a torn write.
 
 pub(crate) mod appender;
 pub(crate) mod entry;
@@ -26,16 +26,16 @@ use self::segment::{Segment, is_zero_from, read_available};
 use crate::disk::{Disk, sync_folder};
 use crate::error::OpenError;
 
-/// The files of the journal, for whoever reads entries.
+/// An open journal, for readers.
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
-    /// In order and without gaps. The writer adds one now and then; nobody holds the lock while reading a file.
+    /// In order and without gaps. The appender adds one now and then; no lock is held while a file is read.
     segments: RwLock<Vec<Arc<Segment>>>,
 }
 
 impl Journal {
-    /// Opens the journal in `folder`, and makes it if there is none.
+    /// Opens the journal in `folder`, or creates it.
     pub(crate) fn open(folder: &Path, disk: &dyn Disk) -> Result<Self, OpenError> {
         std::fs::create_dir_all(folder)?;
         let mut segments = open_segments(folder, Segment::open)?;
@@ -43,17 +43,17 @@ impl Journal {
             let first = Segment::create(disk, folder, Checkpoint::START).map_err(io::Error::from)?;
             segments.push(Arc::new(first));
         }
-        // Whoever made the last one may have been killed before the folder was synced: then a power cut would take it,
-        // with all that is appended to it from now on.
+        // The process that created the last file may have been killed before it synced the folder: then a power cut
+        // would lose the file, with all frames appended from now on.
         sync_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), segments: RwLock::new(segments) })
     }
 
-    /// Opens the files that the journal in `folder` has now, to read them; nothing if there is none.
+    /// Opens the present files of the journal in `folder` read-only; `None` if there are none.
     pub(crate) fn open_read_only(folder: &Path) -> Result<Option<Self>, OpenError> {
         let segments = open_segments(folder, Segment::open_read_only)?;
         let journal = Self { folder: folder.to_owned(), segments: RwLock::new(segments) };
-        let is_there = !journal.segments.read().expect("nobody else has it yet").is_empty();
+        let is_there = !journal.segments.read().expect("the lock is not shared yet").is_empty();
         Ok(is_there.then_some(journal))
     }
 
@@ -69,13 +69,12 @@ impl Journal {
         self.segments.read().expect("nothing panics while it adds a segment").last().cloned()
     }
 
-    /// The segment after `segment`.
     pub(crate) fn segment_after(&self, segment: &Segment) -> Option<Arc<Segment>> {
         let segments = self.segments.read().expect("nothing panics while it adds a segment");
         segments.iter().find(|next| next.before.position > segment.before.position).cloned()
     }
 
-    /// The entry at `position`, or what keeps it from being read.
+    /// Reads the entry at `position`.
     pub(crate) fn entry(&self, position: Position) -> Result<Entry, EntryReadError> {
         let segment = self.segment(position);
         let offset = segment.offset(position);
@@ -101,7 +100,7 @@ impl Journal {
     }
 }
 
-/// The files of a journal, in order, which have to follow on one another from its beginning.
+/// Opens the files of a journal in order; they have to follow on one another from its start.
 fn open_segments(
     folder: &Path,
     open: fn(PathBuf) -> Result<Segment, OpenError>,
@@ -112,7 +111,7 @@ fn open_segments(
         if let Some(last) = segments.last() {
             let end = last.before.position.0 + last.file.metadata()?.len();
             let start = segment.before.position;
-            // Where the sync failed that takes the zeros away, a power cut brings them back.
+            // If the sync after truncating the zeros failed, a power cut brings them back.
             if end != start.0 && (end < start.0 || !is_zero_from(last, last.offset(start))?) {
                 return Err(OpenError::SegmentGap { file: last.path.clone(), next: segment.path });
             }
@@ -124,7 +123,6 @@ fn open_segments(
     Ok(segments)
 }
 
-/// Why an entry cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EntryReadError {
     #[error("reading the journal failed")]

@@ -1,9 +1,8 @@
-//! A shelf: rows in redb, in one file, each with a checksum of its own.
+//! Key-value table: rows in redb, in one file, each with a checksum of its own.
 //!
-//! What is written is durable when the call returns, and a power cut at any moment leaves the rows as they were before
-//! a write or after it. redb takes no more writes once one has failed, until it is opened again. Where the reason was
-//! that there is no room, that is done here as soon as there is some; after any other it must not be done.
-//! Read next: `shelf/file`, how redb reads and writes.
+//! A write is durable on return, and a power cut at any moment leaves the rows as before a write or as after it. redb
+//! takes no more writes after a failed one until it is reopened. If the disk was full, the table reopens it as soon
+//! as there is space; after any other error it must not. Read next: `kv/file`, the storage backend of redb.
 
 mod file;
 
@@ -19,58 +18,55 @@ use self::file::{IoErrors, TableFile};
 use crate::disk::space::DiskSpace;
 use crate::disk::{Disk, sync_folder};
 
-/// How much room is tried for after there was none.
+/// Bytes of the probe write after the disk was full.
 const REOPEN_SPACE_BYTES: usize = 64 * 1024;
 
-/// How often it is tried to find no reader before it is opened again, and how long it is waited between two tries.
+/// Attempts to find no reader before a reopen, and the interval between them.
 const REOPEN_ATTEMPTS: usize = 100;
 const REOPEN_INTERVAL: Duration = Duration::from_millis(1);
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 const FILE_NAME: &str = "rows.redb";
-/// What the file is called until it is whole: redb takes a file for none of its own that it has only begun to make.
+/// Name of the file until it is whole: redb rejects a file that it has not finished creating.
 const TEMP_FILE_NAME: &str = "rows.new";
 const CRC_BYTES: usize = 4;
 
-/// What a shelf is.
 #[derive(Clone, Debug)]
 pub(crate) struct TableOptions {
     pub(crate) folder: PathBuf,
     pub(crate) cache_bytes: usize,
-    /// Whether every byte is looked at when it is opened. It takes as long as reading the file.
+    /// Whether opening verifies every byte, which takes as long as reading the file.
     pub(crate) verify: bool,
 }
 
-/// Rows by name. There is one who writes.
+/// Rows by key, with a single writer.
 pub(crate) struct RedbTable {
     options: TableOptions,
-    /// The file with the rows.
     path: PathBuf,
     space: Arc<DiskSpace>,
     table: RwLock<Option<OpenTable>>,
-    /// Whether it has to be opened again before anything is written.
+    /// Whether it has to be reopened before the next write.
     needs_reopen: AtomicBool,
-    /// Whether nothing is written any more.
+    /// Whether it refuses all writes.
     has_failed: AtomicBool,
 }
 
 struct OpenTable {
     database: Database,
-    /// What the file met that redb does not tell.
+    /// Errors of the file that redb does not report.
     io_errors: Arc<IoErrors>,
 }
 
-/// Why rows cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TableError {
-    /// There is no room. What was to be written may be there all the same once there is.
-    #[error("there is no room on the disk")]
+    /// The disk is full. The write may still take effect once there is space.
+    #[error("the disk is full")]
     DiskFull,
     /// Bytes that were once written have changed.
     #[error("{} is damaged: {what}", file.display())]
     Corrupt { file: PathBuf, what: &'static str },
-    /// It failed before, and has to be opened again by whoever opens the store.
-    #[error("it has failed before")]
+    /// It failed before; only reopening the store helps.
+    #[error("the table failed before; reopen the store")]
     AlreadyFailed,
     #[error("the storage engine failed")]
     Failed(#[source] Box<redb::Error>),
@@ -83,15 +79,16 @@ impl<E: Into<redb::Error>> From<E> for TableError {
 }
 
 impl RedbTable {
-    /// Opens the rows in the folder, and makes them where there are none.
+    /// Opens the table in the folder, or creates it.
     pub(crate) fn open(label: TableOptions, space: Arc<DiskSpace>) -> Result<Self, TableError> {
         std::fs::create_dir_all(&label.folder).map_err(redb::Error::from)?;
         let path = label.folder.join(FILE_NAME);
-        // Only where it is known not to be there: what is made takes the place of all that is.
+        // Only if the file is known to be missing: a new table replaces everything in the folder.
         if !path.try_exists().map_err(redb::Error::from)? {
             OpenTable::create(&label, space.disk(), &path)?;
         }
-        // Here, because whoever made it may have been killed before: then a power cut would take it, with all rows.
+        // Here, because the process that created it may have been killed before: then a power cut would lose all
+        // rows.
         sync_folder(&label.folder).map_err(redb::Error::from)?;
         let open = OpenTable::open(&path, &label, space.disk())?;
         let (is_stale, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -105,13 +102,13 @@ impl RedbTable {
         })
     }
 
-    /// Lets `read` look at the rows as they are now.
+    /// Reads from a snapshot of the rows.
     pub(crate) fn read<T, E: From<TableError>>(
         &self,
         read: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let open = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        // Only one that could not be opened again is not there.
+        // It is missing only after a failed reopen.
         let open = open.as_ref().ok_or(TableError::AlreadyFailed)?;
         catch_redb_panic(&self.path, || {
             let table = open.database.begin_read().map_err(TableError::from)?.open_table(ROWS);
@@ -119,7 +116,7 @@ impl RedbTable {
         })
     }
 
-    /// Gives names what they hold from now on, or nothing; when this returns, it is durable.
+    /// Sets or removes the values of keys; durable on return.
     pub(crate) fn write<'a>(
         &self,
         changes: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>,
@@ -153,7 +150,7 @@ impl RedbTable {
                 Ok(())
             })
         });
-        // What redb says of a write that found no room depends on what it tried afterwards.
+        // The error that redb reports for a full disk depends on its later calls.
         if written.is_err() && open.io_errors.only_disk_full() {
             self.space.record_enospc(REOPEN_SPACE_BYTES);
             return Err(TableError::DiskFull);
@@ -161,7 +158,7 @@ impl RedbTable {
         written
     }
 
-    /// Opens the rows as they are on disk, once there is room. Where that fails, there is nothing to read any more.
+    /// Reopens the table once there is disk space. If that fails, there is nothing to read any more.
     fn reopen_if_needed(&self) -> Result<(), TableError> {
         if !self.needs_reopen.load(Ordering::Relaxed) {
             return Ok(());
@@ -169,8 +166,7 @@ impl RedbTable {
         if self.space.has_enospc() {
             return Err(TableError::DiskFull);
         }
-        // Not waited for with `write`: while one waits, readers that come wait too, and one that looks at everything
-        // takes seconds.
+        // No blocking `write`: while it waits, new readers wait too, and a scan of everything takes seconds.
         let Some(mut open) = (0..REOPEN_ATTEMPTS).find_map(|_| {
             let open = self.table.try_write().ok();
             if open.is_none() {
@@ -188,8 +184,8 @@ impl RedbTable {
 }
 
 impl OpenTable {
-    /// Makes a file without rows, whole or not at all, in the place of whatever else is in the folder: one that was
-    /// begun, or what another engine kept there.
+    /// Creates a file without rows, atomically, and removes everything else in the folder: an unfinished file, or
+    /// those of another engine.
     fn create(label: &TableOptions, disk: &Arc<dyn Disk>, path: &Path) -> Result<(), TableError> {
         clear_folder(&label.folder).map_err(redb::Error::from)?;
         let unnamed = label.folder.join(TEMP_FILE_NAME);
@@ -197,7 +193,7 @@ impl OpenTable {
         Ok(std::fs::rename(&unnamed, path).map_err(redb::Error::from)?)
     }
 
-    /// Opens the file that is there, or that is about to be made.
+    /// Opens a file, or creates it.
     fn open(path: &Path, label: &TableOptions, disk: &Arc<dyn Disk>) -> Result<Self, TableError> {
         let found = Arc::new(IoErrors::default());
         let file = TableFile::open(path, Arc::clone(disk), Arc::clone(&found)).map_err(redb::Error::from)?;
@@ -210,47 +206,44 @@ impl OpenTable {
         }
     }
 
-    /// Makes changes, all of them or none.
+    /// Applies changes atomically.
     fn write(
         &self,
         change: impl FnOnce(&mut redb::Table<'_, &'static [u8], &'static [u8]>) -> Result<(), redb::StorageError>,
     ) -> Result<(), TableError> {
         let mut transaction = self.database.begin_write()?;
-        // Otherwise opening after a crash would read everything.
+        // Otherwise opening after a crash would read the whole file.
         transaction.set_quick_repair(true);
         change(&mut transaction.open_table(ROWS)?)?;
         Ok(transaction.commit()?)
     }
 }
 
-/// Does what needs the file's pages. Of pages that have changed since it wrote them redb may panic, which leaves nothing
-/// half done here.
+/// Runs `work` on the file's pages. redb may panic on pages that have changed since it wrote them, which leaves
+/// nothing half done here.
 fn catch_redb_panic<T, E: From<TableError>>(
     file: &Path,
     work: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    let what = "the storage engine cannot make sense of it";
+    let what = "the storage engine panicked on its pages";
     let damaged = || TableError::Corrupt { file: file.to_owned(), what };
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged().into()))
 }
 
-/// Removes what is in a folder.
 fn clear_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::remove_dir_all(folder)?;
     std::fs::create_dir(folder)
 }
 
-/// A name, and what it holds.
 pub(crate) type KeyValue = (Vec<u8>, Vec<u8>);
 
-/// The rows of a shelf at one moment.
+/// The rows of a table at one moment.
 pub(crate) struct Snapshot<'a> {
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
     path: &'a Path,
 }
 
 impl Snapshot<'_> {
-    /// What `name` holds.
     pub(crate) fn get(&self, name: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
         match ReadableTable::get(&self.table, name)? {
             Some(stored) => self.verify(name, stored.value()).map(|value| Some(value.to_vec())),
@@ -258,7 +251,7 @@ impl Snapshot<'_> {
         }
     }
 
-    /// Every name that begins with `prefix`, in order, and what it holds.
+    /// All rows whose keys begin with `prefix`, in order.
     pub(crate) fn scan_prefix(
         &self,
         prefix: &[u8],
@@ -274,7 +267,7 @@ impl Snapshot<'_> {
         Ok(rows.take_while(move |row| row.as_ref().map_or(true, |(name, _)| name.starts_with(&prefix))))
     }
 
-    /// The value in what is stored under `name`, if it is what was written there.
+    /// The value of a stored row, if its checksum is right.
     fn verify<'b>(&self, name: &[u8], stored: &'b [u8]) -> Result<&'b [u8], TableError> {
         let value =
             stored.split_first_chunk::<CRC_BYTES>().filter(|(crc, value)| **crc == checksum(name, value));
@@ -287,7 +280,7 @@ fn with_checksum(name: &[u8], value: &[u8]) -> Vec<u8> {
     [&checksum(name, value)[..], value].concat()
 }
 
-/// Of the name too, so that a value does not pass under another.
+/// Covers the key too, so that a value does not pass under another.
 fn checksum(name: &[u8], value: &[u8]) -> [u8; CRC_BYTES] {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(name);
@@ -334,8 +327,8 @@ mod tests {
         assert_eq!(names.unwrap(), [&b"a"[..], b"a-2"]);
     }
 
-    /// A file that was begun and never named is no shelf, and in nobody's way; nor is what another engine kept there,
-    /// which may be secrets in the clear.
+    /// An unfinished file is no table, and is replaced; so are the files of another engine, which may hold secrets in
+    /// the clear.
     #[test]
     fn unfinished_file_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
@@ -349,8 +342,8 @@ mod tests {
         assert_eq!(left.collect::<Vec<_>>(), [FILE_NAME]);
     }
 
-    /// Rows that cannot be looked for were taken for none, and new ones made in the place of all that was there: after an
-    /// error of the disk every login would have been gone. Now they are made only where there are none.
+    /// The bug: rows that could not be looked for counted as missing, and a new table replaced the whole folder. The
+    /// loss: every login, after a disk error. The fix: a table is created only if its file is known to be missing.
     #[test]
     fn unreadable_rows_are_never_recreated() {
         let folder = tempfile::tempdir().unwrap();
@@ -360,7 +353,7 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"is kept");
     }
 
-    /// Every byte of a value, one after the other; and with `verify` opening finds it.
+    /// Every byte of a value, one after the other; with `verify` opening detects it.
     #[test]
     fn changed_byte_is_detected() {
         let folder = tempfile::tempdir().unwrap();
@@ -397,7 +390,7 @@ mod tests {
             disk.set_free(free);
             let full = put(&shelf, "b", &vec![7; 100_000]);
             assert!(matches!(full, Err(TableError::DiskFull)), "{free}: {full:?}");
-            assert!(matches!(put(&shelf, "c", b"3"), Err(TableError::DiskFull)), "until a trial finds room");
+            assert!(matches!(put(&shelf, "c", b"3"), Err(TableError::DiskFull)), "until a probe finds space");
             assert_eq!(get(&shelf, "a").unwrap(), b"1", "what is there can be read meanwhile");
             disk.set_free(TestDisk::TOTAL);
             room.poll();

@@ -1,12 +1,13 @@
-//! The ledger on one machine.
+//! The embedded ledger: a store on one machine.
 //!
-//! A journal is the truth (`journal`); what can be looked up are views of it (`views`), written in bulk in the
-//! background, with the newest rows in memory (`books`). One thread decides and appends (`writer`), another writes
-//! the views (`flusher`). Opening reads the journal from where the views end (`store`).
+//! A write-ahead journal is the truth (`journal`). Look-ups read views of it (`views`), and the rows that the views
+//! do not hold yet (`memtable`). The writer decides orders in batches, the committer makes each batch durable with
+//! one sync (`write`), and the flusher writes the views (`background`). Opening recovers from the journal
+//! (`recovery`).
 //!
-//! No reply leaves before its order is synced to disk, and after a failed write or sync no more orders are taken
-//! until the store is opened again. A disk that is full is another thing: new orders are refused until there is room
-//! (`room`), and everything else goes on.
+//! No reply leaves before its order is synced to disk. After a failed write or sync the store refuses orders until it
+//! is reopened. A full disk is different: new orders are refused until there is space (`disk::space`), and everything
+//! else goes on.
 //!
 //! ```
 //! use pactolus_ledger::Ledger;

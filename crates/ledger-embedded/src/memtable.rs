@@ -1,10 +1,9 @@
-//! The tail: the rows of published orders that the views do not hold yet, in memory, and accounts that left it lately.
+//! The memtable: rows of published orders that the views do not hold yet, and a cache of accounts flushed lately.
 //!
-//! The rows of bill numbers and accounts are cut into shards by their fingerprints, each with a lock of its own, so
-//! that the one who publishes and the many who look up hardly ever meet. No two of the tail's locks are held at once,
-//! and none while a file is read or written.
+//! Rows of bill numbers and accounts are sharded by fingerprint, a lock for each shard, so the one publisher hardly
+//! ever contends with the many readers. No two of the memtable's locks are held at once, and none during file I/O.
 //!
-//! A row that leaves the tail was written to the views before, so whoever misses it here finds it there.
+//! A row leaves the memtable only after it was written to the views, so a reader that misses it here finds it there.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -17,47 +16,46 @@ use crate::journal::{Checkpoint, Position};
 use crate::rows::{AccountRow, OrderRow, RowSet, TotalRow, Totals};
 use crate::settings::EmbeddedSettings;
 
-/// How many shards there are: as many as six bits tell apart.
+/// Number of shards; six bits of a fingerprint choose one.
 const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 6;
 
-/// How many accounts are moved under a lock: some ten microseconds' worth.
+/// Accounts moved while a lock is held: some ten microseconds' worth.
 const RELEASE_CHUNK: usize = 128;
 
-/// The rows that the views do not hold yet.
 pub(crate) struct Memtable {
-    /// In the order of the fingerprints that they hold.
+    /// In the order of their fingerprints.
     shards: [RwLock<Shard>; SHARDS],
     totals: RwLock<MemtableTotals>,
-    /// Where the published part of the journal ends.
+    /// End of the published part of the journal.
     end: RwLock<Checkpoint>,
-    /// The position of `end`, for whoever needs no more of it.
+    /// The position of `end`, readable without its lock.
     published: AtomicU64,
-    /// How many orders were published since the last bulk was cut off.
+    /// Orders published since the last freeze.
     active_orders: AtomicUsize,
-    /// How many accounts that the views hold a shard keeps all the same, about.
+    /// Flushed accounts that a shard caches, about.
     flushed_max: usize,
 }
 
 #[derive(Default)]
 struct Shard {
-    /// Rows of orders since the last bulk was cut off.
+    /// Rows of orders since the last freeze.
     active: RowSet,
-    /// Rows that are being written to the views.
+    /// Rows being written to the views.
     frozen: Option<Arc<RowSet>>,
-    /// Accounts that the views hold; of one that is in the others too, the others have the newer row.
+    /// Cached accounts that the views hold. If `active` or `frozen` has one too, its row there is newer.
     flushed: FlushedAccounts,
-    /// No rows, and the memory of those before, for the next: to ask for so much at once takes longer than anybody
-    /// should wait who has an order to publish.
+    /// No rows, and the memory of flushed ones, for the next freeze: allocating so much at once would stall the
+    /// publisher.
     spare: RowSet,
 }
 
-/// Accounts of the last bulks that were written, kept because whoever just got coins is likely to be asked about
-/// again, and in the views an account takes two reads to find.
+/// Cache of accounts of the last flushes: an account that just got coins is likely to be read again, and takes two
+/// reads to find in the views.
 #[derive(Default)]
 struct FlushedAccounts {
     newer: FingerprintMap<AccountRow>,
-    /// Those before; forgotten when there are enough young ones.
+    /// The generation before; dropped when `newer` is large enough.
     older: FingerprintMap<AccountRow>,
 }
 
@@ -66,7 +64,7 @@ impl FlushedAccounts {
         self.newer.get(account).or_else(|| self.older.get(account))
     }
 
-    /// Returns what it forgets, so that hardly more than `max` accounts are kept.
+    /// Returns the accounts to drop, so that at most `max` and those of two flushes are cached.
     fn rotate(&mut self, max: usize) -> FingerprintMap<AccountRow> {
         if self.newer.len() < max / 2 {
             return FingerprintMap::default();
@@ -82,15 +80,14 @@ struct MemtableTotals {
     frozen: Arc<Totals>,
 }
 
-/// Rows on their way to the views.
+/// Immutable rows on their way to the views.
 pub(crate) struct FrozenRows {
-    /// In the order of the fingerprints that they hold.
+    /// In the order of their fingerprints.
     pub(crate) shards: Vec<Arc<RowSet>>,
     pub(crate) totals: Arc<Totals>,
 }
 
 impl Memtable {
-    /// The tail of an empty journal.
     pub(crate) fn new(settings: &EmbeddedSettings) -> Self {
         Self {
             flushed_max: settings.accounts_cached / SHARDS,
@@ -102,24 +99,23 @@ impl Memtable {
         }
     }
 
-    /// Where the published part of the journal ends.
+    /// End of the published part of the journal.
     pub(crate) fn end(&self) -> Checkpoint {
         *read_lock(&self.end)
     }
 
-    /// The position of [`Memtable::end`]: rows of all orders before it are seen by whoever looks them up afterwards.
+    /// The position of [`Memtable::end`]. Later look-ups see the rows of all orders before it.
     pub(crate) fn published(&self) -> Position {
         Position(self.published.load(Ordering::Acquire))
     }
 
-    /// Where the last order under a bill number stands, if it is in the tail.
+    /// Position of the last order under a bill number, if the memtable has it.
     pub(crate) fn bill(&self, bill: Fingerprint) -> Option<Position> {
         let shard = read_lock(self.shard(bill));
         let frozen = || shard.frozen.as_ref().and_then(|rows| rows.bills.get(&bill));
         shard.active.bills.get(&bill).or_else(frozen).copied()
     }
 
-    /// An account that is in the tail.
     pub(crate) fn account(&self, account: Fingerprint) -> Option<AccountRow> {
         let shard = read_lock(self.shard(account));
         let frozen = || shard.frozen.as_ref().and_then(|rows| rows.accounts.get(&account));
@@ -127,20 +123,19 @@ impl Memtable {
         shard.active.accounts.get(&account).or_else(frozen).or_else(written).copied()
     }
 
-    /// The sums of an offer, zone and day, if they are in the tail.
     pub(crate) fn total(&self, key: &TotalKey) -> Option<TotalRow> {
         let totals = read_lock(&self.totals);
         totals.active.get(key).or_else(|| totals.frozen.get(key)).copied()
     }
 
-    /// All sums that are in the tail, some of them twice: the newer counts more orders.
+    /// All wanted totals in the memtable. A key may come twice: the newer row counts more orders.
     pub(crate) fn totals(&self, wanted: impl Fn(&TotalKey) -> bool) -> Vec<(TotalKey, TotalRow)> {
         let totals = read_lock(&self.totals);
         let rows = totals.frozen.iter().chain(&totals.active).filter(|(key, _)| wanted(key));
         rows.map(|(key, row)| (*key, *row)).collect()
     }
 
-    /// The accounts that have changed since the last bulk that is in the views.
+    /// Accounts changed since the last flush that is in the views.
     pub(crate) fn changed_accounts(&self) -> FingerprintMap<AccountRow> {
         let mut changed = FingerprintMap::default();
         for shard in &self.shards {
@@ -151,10 +146,10 @@ impl Memtable {
         changed
     }
 
-    /// Makes rows of durable orders visible, the newest last, and then says that they reach up to `end`; tells how
-    /// many orders are gathered.
+    /// Publishes the rows of durable orders, the newest last, and then moves the end to `end`. Returns the number of
+    /// active orders.
     ///
-    /// There is one who publishes, and who cuts off bulks.
+    /// Only one thread publishes and freezes.
     pub(crate) fn publish(&self, rows: &[OrderRow], totals: &Totals, end: Checkpoint) -> usize {
         for row in rows {
             write_lock(self.shard(row.keys.bill)).active.bills.insert(row.keys.bill, row.position);
@@ -166,12 +161,12 @@ impl Memtable {
         self.active_orders.fetch_add(rows.len(), Ordering::Relaxed) + rows.len()
     }
 
-    /// How many orders are gathered and not cut off yet.
+    /// Orders published since the last freeze.
     pub(crate) fn active_orders(&self) -> usize {
         self.active_orders.load(Ordering::Relaxed)
     }
 
-    /// Cuts off what is gathered, to be written to the views. The bulk before has been let go of.
+    /// Freezes the active rows for a flush. The rows frozen before have been released.
     pub(crate) fn freeze(&self) -> FrozenRows {
         self.active_orders.store(0, Ordering::Relaxed);
         let freeze = |shard: &RwLock<Shard>| {
@@ -187,12 +182,12 @@ impl Memtable {
         FrozenRows { shards, totals: Arc::clone(&totals.frozen) }
     }
 
-    /// Lets go of a bulk, which the views hold now.
+    /// Releases frozen rows, which the views hold now.
     pub(crate) fn release_flushed(&self, frozen_rows: FrozenRows, throttle: &Throttle<'_>) {
         write_lock(&self.totals).frozen = Arc::default();
         for (shard, rows) in self.shards.iter().zip(frozen_rows.shards) {
-            // A few at a time, so that nobody waits for all. Those that are there already are not seen yet, because
-            // the frozen rows, which are the same, are looked at first.
+            // In chunks, so that no reader waits for all. Accounts moved so far are not seen here yet: a look-up
+            // tries the frozen rows, which are the same, first.
             let mut accounts = rows.accounts.iter();
             while accounts.len() > 0 {
                 write_lock(shard).flushed.newer.extend(accounts.by_ref().take(RELEASE_CHUNK));
@@ -202,7 +197,7 @@ impl Memtable {
             held.frozen = None;
             let forgotten = held.flushed.rotate(self.flushed_max);
             drop(held);
-            // Letting go of memory takes a while. Nobody holds the rows but who gave them here.
+            // Freeing memory takes a while, so no lock is held. This is the only reference to the rows.
             drop(forgotten);
             let mut rows = Arc::into_inner(rows).unwrap_or_default();
             rows.clear();
@@ -216,7 +211,7 @@ impl Memtable {
     }
 }
 
-/// Nothing panics under these locks, and no change leaves anything half done that a reader could take for true.
+/// Nothing panics under these locks, and no change is visible half done, so a poisoned lock is safe to use.
 fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The whole bank, read from the journal and from the records, or posted again from another's.
+//! Export and import of a store: its orders and records are read out, or another store's orders are posted.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use crate::journal::scan::{Scan, ScanStep};
 use crate::store::EmbeddedStore;
 
 impl EmbeddedStore {
-    /// Visits the orders that were published when it begins.
+    /// Visits the orders published when it begins.
     fn visit_orders(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), OpenError> {
         let end = self.state.memtable.end();
         let mut scan = Scan::new(&self.state.journal, Checkpoint::START);
@@ -52,7 +52,7 @@ impl Portable for EmbeddedStore {
         Box::pin(async move {
             let mut posts: Vec<_> =
                 receipts.iter().map(|receipt| (self.post(receipt.order.clone(), receipt.at), None)).collect();
-            // Each is queued when it is first asked: so they come one after the other, and wait together.
+            // A post queues when it is first polled: so they queue in order, and wait together.
             poll_fn(|context| {
                 for (post, answer) in &mut posts {
                     if let Poll::Ready(posted) = post.as_mut().poll(context) {

@@ -1,6 +1,6 @@
 //! Records: tokens, sessions and the like, each change durable before it is answered.
 //!
-//! A thread gathers the changes that queued up and syncs once for all of them.
+//! One thread gathers the queued changes and syncs once for all of them (group commit).
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -18,13 +18,12 @@ use crate::disk::space::DiskSpace;
 use crate::error::OpenError;
 use crate::kv::{RedbTable, Snapshot, TableError, TableOptions};
 
-/// The most changes that wait: the callers of more wait themselves.
+/// The most changes that queue; further callers wait (back-pressure).
 const QUEUE_MAX: usize = 4096;
 const BATCH_MAX: usize = 1024;
 
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
-/// A keeper of records.
 pub(crate) struct RecordStore {
     table: Arc<RedbTable>,
     space: Arc<DiskSpace>,
@@ -32,22 +31,22 @@ pub(crate) struct RecordStore {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// What the keeper is asked. It alone writes, so that what it looks at stays as it is until it has written.
+/// A change for the writer thread. Only that thread writes, so its reads stay valid until it has written.
 struct RecordRequest {
     write: RecordWrite,
     reply_to: oneshot::Sender<Result<PutOutcome, Unavailable>>,
 }
 
 enum RecordWrite {
-    /// Keep these.
+    /// Store these records.
     Put(Vec<RecordChange>),
-    /// Forget those of these that expired before a moment; one of them may have been put again since it was found.
+    /// Remove those of these keys that expired before a time; one may have been stored again since it was found.
     Expire(Vec<Vec<u8>>, UnixMillis),
 }
 
 impl RecordStore {
     pub(crate) fn open(folder: &Path, space: Arc<DiskSpace>) -> Result<Self, OpenError> {
-        // There may be gigabytes of them; each is looked at when it is read.
+        // There may be gigabytes of records; each is verified when it is read.
         let label = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: false };
         let records = RedbTable::open(label, Arc::clone(&space))
             .map_err(|source| OpenError::Records { folder: folder.to_owned(), source: Box::new(source) })?;
@@ -60,7 +59,7 @@ impl RecordStore {
         Ok(Self { table: records, space, queue, thread: Some(keeper) })
     }
 
-    /// Visits every record, until all are visited or the visitor breaks off.
+    /// Visits every record, until the visitor breaks.
     pub(crate) fn for_each(
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
@@ -98,36 +97,36 @@ impl RecordStore {
 
 impl Drop for RecordStore {
     fn drop(&mut self) {
-        // Without a sender the keeper comes to its end.
+        // Without a sender the writer thread ends.
         self.queue = mpsc::channel(1).0;
         if let Some(keeper) = self.thread.take()
             && keeper.join().is_err()
         {
-            tracing::error!("the keeper of records panicked");
+            tracing::error!("the records writer panicked");
         }
     }
 }
 
-/// Keeps what is asked for until nobody can ask any more.
+/// Executes queued requests until all senders are gone.
 fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<RecordRequest>) {
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
         let result = write_batch(records, &requests).map_err(|error| match error {
             TableError::DiskFull => Unavailable::DiskFull,
-            error => log_failure("keeping", &error),
+            error => log_failure("writing", &error),
         });
         let puts = match result {
             Ok(puts) => puts.into_iter().map(Ok).collect(),
             Err(unavailable) => vec![Err(unavailable); requests.len()],
         };
         for (request, put) in requests.drain(..).zip(puts) {
-            // Who asked may have gone.
+            // The caller may be gone.
             let _ = request.reply_to.send(put);
         }
     }
 }
 
-/// Does what `requests` ask in one batch, syncs once, and says what became of each.
+/// Executes `requests` as one batch with one sync; returns the outcome of each.
 fn write_batch(records: &RedbTable, requests: &[RecordRequest]) -> Result<Vec<PutOutcome>, TableError> {
     let (puts, last) = records.read(|records| decide(records, requests))?;
     if !last.is_empty() {
@@ -136,12 +135,12 @@ fn write_batch(records: &RedbTable, requests: &[RecordRequest]) -> Result<Vec<Pu
     Ok(puts)
 }
 
-/// What becomes of each of `requests`, and the names that change, with what they hold then.
+/// The outcome of each of `requests`, and the new values of the keys that change.
 fn decide<'a>(
     records: &Snapshot<'_>,
     requests: &'a [RecordRequest],
 ) -> Result<(Vec<PutOutcome>, PendingChanges<'a>), TableError> {
-    // A name is written once in a batch, as its last request leaves it: nothing orders two writes of one batch.
+    // A key is written once in a batch, with its last value: nothing orders two writes of one batch.
     let mut last = PendingChanges::new();
     let mut puts = Vec::with_capacity(requests.len());
     for request in requests {
@@ -172,10 +171,10 @@ fn decide<'a>(
     Ok((puts, last))
 }
 
-/// What names hold from now on; nothing if they are forgotten.
+/// New values by key; `None` removes the record.
 type PendingChanges<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
 
-/// Whether every record is what its change says that it was, the requests before it included.
+/// Whether the preconditions of all changes hold (compare-and-set), after the earlier requests of the batch.
 fn expectations_hold(
     records: &Snapshot<'_>,
     last: &PendingChanges<'_>,
@@ -210,12 +209,11 @@ fn decode_record(stored: &[u8]) -> Option<(UnixMillis, &[u8])> {
     Some((UnixMillis::new(u64::from_le_bytes(*expires_at)), value))
 }
 
-/// Why records cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum RecordReadError {
     #[error(transparent)]
     Table(#[from] TableError),
-    #[error("one of them is damaged")]
+    #[error("a record is damaged")]
     Corrupt,
 }
 
@@ -224,7 +222,7 @@ fn log_failure(doing: &str, error: &(dyn std::error::Error + 'static)) -> Unavai
     Unavailable::Failed
 }
 
-/// The names of the records that expired before `now`.
+/// The keys of the records that expired before `now`.
 fn find_expired(records: &Snapshot<'_>, now: UnixMillis) -> Result<Vec<Vec<u8>>, TableError> {
     let mut keys = Vec::new();
     for row in records.scan_prefix(&[])? {
@@ -256,7 +254,7 @@ impl Records for RecordStore {
         Box::pin(async move {
             let records = Arc::clone(&self.table);
             let (done, found) = oneshot::channel();
-            // Looking through millions of records takes a while, which a server's threads do not have.
+            // A sweep reads millions of records, which takes too long for a server's thread.
             std::thread::Builder::new()
                 .name("pactolus-sweep".into())
                 .spawn(move || done.send(records.read(|records| find_expired(records, now))).is_ok())

@@ -1,4 +1,7 @@
-//! Brings the books of a store back: opens its files, reads the journal from where the views end, and cuts a torn end off.
+//! Recovery: opens a store's files, scans the journal from the views' checkpoint, and cuts a torn end off.
+//!
+//! A bit flip in a frame that another whole frame follows is refused by file and offset. Damage in the last answered
+//! frames, with nothing whole after it, is cut off as a torn write.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -19,10 +22,10 @@ use crate::views::{ViewError, Views};
 use crate::write::committer::{CommitWorker, Committer};
 use crate::write::writer::Writer;
 
-/// Where in a segment its first frame begins.
+/// Offset of a segment's first frame.
 const FIRST_FRAME_OFFSET: u64 = HEADER_BYTES as u64;
 
-/// Opens the books and a writer that goes on where they end.
+/// Opens the state, and a writer that appends at its end.
 pub(crate) fn open(
     folder: &Path,
     settings: &EmbeddedSettings,
@@ -43,7 +46,7 @@ pub(crate) fn open(
     Ok((Arc::clone(&state), Writer::new(state, head, Committer::start(worker)?)))
 }
 
-/// Files the orders after `reached`, cuts a torn end off, and makes sure that what was read is durable.
+/// Adds the orders after `reached` to the memtable, cuts a torn end off, and makes the last frame durable.
 fn recover(
     state: &StoreState,
     flusher: &mut Flusher,
@@ -62,9 +65,8 @@ fn recover(
         let before = *scan.checkpoint();
         match scan.step()? {
             ScanStep::Frame => {
-                // Of the frames before this one, and of no more, it is sure that they are durable: the views must
-                // not get ahead of the journal.
-                // Without room in the views the rest of the journal would have to be held in memory.
+                // Only the frames before this one are surely durable, and the views must not get ahead of the
+                // journal. On a full disk the flush stalls, and memory would have to hold the rest of the journal.
                 if unflushed >= memtable_orders && !flusher.start_flush(before) && state.space.flush_stalled()
                 {
                     return Err(OpenError::DiskFull { folder: folder.to_owned() });
@@ -84,7 +86,7 @@ fn recover(
             ScanStep::Torn => {
                 let segment = scan.segment();
                 let offset = segment.offset(scan.checkpoint().position);
-                tracing::warn!(file = %segment.path.display(), offset, "cutting off a batch that was never finished");
+                tracing::warn!(file = %segment.path.display(), offset, "cutting off a torn batch at the journal's end");
                 segment.file.set_len(offset)?;
             }
             ScanStep::End => {
@@ -95,15 +97,15 @@ fn recover(
             }
         }
     }
-    // Where there was no frame, nothing has said yet how far the journal reaches.
+    // Without a frame, the journal's end is not published yet.
     state.memtable.publish(&[], &Totals::default(), *scan.checkpoint());
     make_durable(scan.segment(), scan.checkpoint().position, last)?;
     Ok(*scan.checkpoint())
 }
 
-/// Whether the journal comes by `mark`, after which there is no frame.
+/// Whether the journal passes through `mark`, after which there is no frame.
 ///
-/// Where zeros were written ahead, the file is longer than the journal, so its length does not tell.
+/// Preallocated zeros make the file longer than the journal, so its length does not tell.
 fn passes_through(journal: &Journal, mark: Checkpoint) -> Result<bool, OpenError> {
     let segment = journal.segment(mark.position);
     if segment.before == mark || segment.offset(mark.position) == segment.file.metadata()?.len() {
@@ -118,14 +120,14 @@ fn passes_through(journal: &Journal, mark: Checkpoint) -> Result<bool, OpenError
     Ok(*scan.checkpoint() == mark)
 }
 
-/// Makes sure that a segment is on disk up to `end`, where its last frame of so many bytes ends, if it has one.
+/// Makes a segment durable up to `end`, where its last frame of so many bytes ends, if it has one.
 ///
-/// What a process that was killed had written may be in the kernel's memory only; nobody may be told of it before it
-/// is not. If its sync failed, the kernel believes that it wrote it, and another sync would do nothing: so the last
-/// frame, which alone can be in doubt, is written again as it was read.
+/// The last write of a killed process may be in the page cache only, and must be durable before any reader sees it.
+/// If its sync failed, the kernel takes the pages for clean, and another sync does nothing. So the last frame, the
+/// only one in doubt, is written again as it was read.
 fn make_durable(segment: &Segment, end: Position, last_frame: Option<usize>) -> io::Result<()> {
     let start = last_frame.and_then(|bytes| segment.offset(end).checked_sub(bytes as u64));
-    // A frame in the file before was synced, or this one would not have been begun.
+    // A frame in an earlier file was synced before this file was begun.
     if let (Some(start), Some(bytes)) = (start.filter(|start| *start >= FIRST_FRAME_OFFSET), last_frame) {
         let mut frame = vec![0; bytes];
         segment.file.read_exact_at(&mut frame, start)?;

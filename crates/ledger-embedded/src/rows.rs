@@ -1,7 +1,7 @@
-//! The rows of the books: what orders make true, by the names they concern.
+//! Rows of the views: the effect of orders, by key.
 //!
-//! Every row says what is true now, never a difference, so that filing an order twice does no harm; where a row
-//! sums orders up, it says which is the last that it counts.
+//! A row states the current value, never a difference, so adding an order twice is idempotent. A row of totals names
+//! the last order that it counts.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,14 +11,14 @@ use pactolus_ledger::{Account, Order, OrderEffect, OrderTallies, TotalKey};
 use crate::fingerprint::{Fingerprint, FingerprintMap};
 use crate::journal::Position;
 
-/// The names that an order concerns, as fingerprints.
+/// The key hashes of an order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderKeys {
     pub(crate) bill: Fingerprint,
     pub(crate) account: Fingerprint,
 }
 
-/// What one order makes true under its names.
+/// The effect of one order on the rows of its keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderRow {
     pub(crate) keys: OrderKeys,
@@ -26,7 +26,7 @@ pub(crate) struct OrderRow {
     pub(crate) after: Account,
 }
 
-/// An account, and where its last order stands.
+/// An account, and the position of its last order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AccountRow {
     pub(crate) last: Position,
@@ -39,16 +39,16 @@ impl From<&OrderRow> for AccountRow {
     }
 }
 
-/// Rows by the fingerprints of their names.
+/// Rows by key hash.
 #[derive(Debug, Default)]
 pub(crate) struct RowSet {
-    /// Where the last order under a bill number stands: a save, present or pay, or the cancel of a pay.
+    /// Position of the last order under a bill number: a save, present or pay, or the cancel of a pay.
     pub(crate) bills: FingerprintMap<Position>,
     pub(crate) accounts: FingerprintMap<AccountRow>,
 }
 
 impl RowSet {
-    /// No rows yet, and room for those of so many orders.
+    /// Empty, with capacity for the rows of so many orders.
     pub(crate) fn with_capacity(orders: usize) -> Self {
         Self {
             bills: FingerprintMap::with_capacity_and_hasher(orders, <_>::default()),
@@ -56,32 +56,31 @@ impl RowSet {
         }
     }
 
-    /// Adds what an order makes true.
     pub(crate) fn add(&mut self, row: &OrderRow) {
         self.bills.insert(row.keys.bill, row.position);
         self.accounts.insert(row.keys.account, row.into());
     }
 
-    /// Lets go of all rows, and keeps their memory.
+    /// Removes all rows and keeps their memory.
     pub(crate) fn clear(&mut self) {
         self.bills.clear();
         self.accounts.clear();
     }
 }
 
-/// Sums per offer, zone and day.
+/// Totals per offer, zone and day.
 pub(crate) type Totals = HashMap<TotalKey, TotalRow, foldhash::quality::RandomState>;
 
-/// The sums of an offer, zone and day.
+/// The totals of an offer, zone and day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TotalRow {
-    /// The last order that is counted; none stands at the beginning of the journal.
+    /// The last order counted. No order stands at zero, the start of the journal.
     pub(crate) through: Position,
     pub(crate) sums: OrderTallies,
 }
 
-/// Counts an order that stands at `position`, if it is not counted yet; `before` tells what was summed up before
-/// these totals.
+/// Counts an order that stands at `position`, unless it is counted already. `before` looks up the totals before
+/// these.
 pub(crate) fn count<E>(
     totals: &mut Totals,
     order: &Order,

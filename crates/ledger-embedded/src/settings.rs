@@ -3,25 +3,27 @@
 /// Bounds of a store; the defaults suit a machine with 1 GiB to spare.
 #[derive(Clone, Debug)]
 pub struct EmbeddedSettings {
-    /// How many orders may wait for the writer; the callers of more wait themselves. At some 500 bytes each,
-    /// 16,384 take 8 MiB.
+    /// Orders that may queue for the writer; further callers wait. At some 500 bytes each, 16,384 take 8 MiB.
     pub queue_orders_max: usize,
-    /// How many orders are gathered in memory before they go to the views. At most three times as many are held,
-    /// at some 300 bytes each, and the accounts of as many: 393,216 take up to 400 MiB, and are read again in about
-    /// a second after a crash.
+    /// Orders that the memtable gathers before a flush. It takes at most some 1,100 bytes for each, 412 MiB for
+    /// 393,216, which are read again in about a second after a crash. The rows of four times as many orders can be
+    /// held: of twice as many active, and of twice as many frozen and being flushed. If each has its own account,
+    /// that is 4 × 141 bytes (hash-table slots of 25 for the bill number and 81 for the account, three in four used).
+    /// Accounts of flushed orders beyond `accounts_cached` bring it to 1,100. Tables grow by doubling, so other
+    /// values may take up to 1,700.
     pub memtable_orders: usize,
-    /// How many accounts are kept in memory beside those, at some 130 bytes each: a million take 130 MiB. Whoever is
-    /// not among them is looked for on disk.
+    /// Accounts cached in memory besides, at some 130 bytes each: a million take 130 MiB. Other accounts are read
+    /// from disk.
     pub accounts_cached: usize,
-    /// How large a file of the journal grows before the next one begins.
+    /// Size at which a journal file is full and the next one begins.
     pub segment_bytes: u64,
-    /// Room for the filters that say of a new bill number that it is new: the default is enough for sixty million
-    /// orders. With less, more new ones are looked for on disk.
+    /// Memory for the Bloom filters that rule out unused bill numbers: the default is enough for sixty million
+    /// orders. With less, more look-ups of new bill numbers read the disk.
     pub filter_bytes: u64,
-    /// How much room is left on the disk: with less, new orders and records are refused until there is more. Of a
-    /// small disk it is an eighth at most. What was taken before needs it to go on: three bulks of `memtable_orders` rows
-    /// in two indexes, at 26 bytes each, are 60 MiB, and the orders of the moment in which nobody looks some 10 MiB.
-    /// A merge of the views needs as much as it merges, and is put off while there is not so much beside this.
+    /// Disk space kept free, at most an eighth of the disk: with less free, new orders and records are refused.
+    /// Accepted orders need the reserve to be flushed: four times `memtable_orders` in two indexes, at 26 bytes an
+    /// entry, are 80 MiB, and the orders between two polls of the free space some 10 MiB. A merge needs as much space
+    /// as its input, and is deferred while that is not free beside the reserve.
     pub disk_reserve_bytes: u64,
 }
 

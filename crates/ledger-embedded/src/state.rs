@@ -1,7 +1,7 @@
-//! The books: the journal, its views on disk, and the tail of rows that the views do not hold yet.
+//! Store state: the journal, its views on disk, and the memtable of rows that the views do not hold yet.
 //!
-//! The committer alone adds to them; everybody reads. A row is looked for in the tail first, and then in the views,
-//! so that a reader sees an order as soon as it is published and never before it is durable.
+//! Only the committer adds to it; every thread reads. A look-up tries the memtable first and then the views, so a
+//! reader sees an order as soon as it is published, and never before it is durable.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,6 @@ use crate::rows::{AccountRow, OrderKeys, TotalRow};
 use crate::settings::EmbeddedSettings;
 use crate::views::{ViewError, Views};
 
-/// What a store holds.
 pub(crate) struct StoreState {
     pub(crate) journal: Arc<Journal>,
     pub(crate) views: Views,
@@ -30,14 +29,13 @@ pub(crate) struct StoreState {
     failed: AtomicBool,
 }
 
-/// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LookupError {
     #[error(transparent)]
     View(#[from] ViewError),
     #[error(transparent)]
     Journal(#[from] EntryReadError),
-    #[error("the order at position {} of the journal is not of the name that led to it", .0.0)]
+    #[error("the journal's order at position {} has another key than its index entry", .0.0)]
     KeyMismatch(Position),
 }
 
@@ -51,13 +49,13 @@ impl StoreState {
         Self { journal, views, memtable: Memtable::new(settings), space, failed: AtomicBool::new(false) }
     }
 
-    /// Takes no more orders until the store is opened again. A full disk is no reason (`room`).
+    /// Refuses orders until the store is reopened. A full disk is no reason (`disk::space`).
     ///
-    /// After a failed write or sync nobody knows what is on disk but who reads it anew; a second try that seems to
-    /// succeed proves nothing.
+    /// After a failed write or sync only a fresh read of the disk tells its state; a second try that seems to succeed
+    /// proves nothing.
     pub(crate) fn fail(&self, error: &(dyn std::error::Error + 'static)) {
         if !self.failed.swap(true, Ordering::AcqRel) {
-            tracing::error!(error, "the store failed and takes no more orders until it is opened again");
+            tracing::error!(error, "the store failed and refuses orders until it is reopened");
         }
     }
 
@@ -65,15 +63,14 @@ impl StoreState {
         if self.failed.load(Ordering::Acquire) { Err(Unavailable::Failed) } else { Ok(()) }
     }
 
-    /// The fingerprints of the names that an order concerns.
     pub(crate) fn order_keys(&self, order: &Order) -> OrderKeys {
         let seed = self.views.seed;
         OrderKeys { bill: seed.bill(&order.bill()), account: seed.account(&order.account) }
     }
 
-    /// What is published under an order's names.
+    /// Looks up the published rows of an order's keys.
     pub(crate) fn look_up(&self, account: &AccountKey, keys: OrderKeys) -> Result<Lookup, LookupError> {
-        // Asked first, so that what is missed below was published later and stands at this position or after it.
+        // Read first: an order that the look-ups below miss was published later, at this position or after it.
         let seen = self.memtable.published();
         Ok(Lookup {
             as_of: seen,
@@ -91,7 +88,7 @@ impl StoreState {
         Ok(AccountRow { last, account: receipt.after })
     }
 
-    /// Where the last published order of an account stands, and the account after it.
+    /// The published account, and the position of its last order.
     fn find_account(
         &self,
         key: &AccountKey,
@@ -100,12 +97,12 @@ impl StoreState {
         if let Some(row) = self.memtable.account(account) {
             return Ok(Some(row));
         }
-        // Taken after the tail was looked at: what has left it since is here.
+        // Taken after the memtable was read: rows that have left it since are here.
         let last = self.views.accounts.runs().find(account).map_err(ViewError::from)?;
         last.map(|last| self.read_account_row(key, last)).transpose()
     }
 
-    /// Where the last published order under a bill number stands.
+    /// Position of the last published order under a bill number.
     pub(crate) fn find_bill(&self, bill: Fingerprint) -> Result<Option<Position>, LookupError> {
         match self.memtable.bill(bill) {
             Some(position) => Ok(Some(position)),
@@ -113,7 +110,7 @@ impl StoreState {
         }
     }
 
-    /// The sums of an offer, zone and day.
+    /// The totals of an offer, zone and day.
     pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, LookupError> {
         match self.memtable.total(key) {
             Some(row) => Ok(Some(row)),
@@ -121,7 +118,7 @@ impl StoreState {
         }
     }
 
-    /// What the bill number made whose last order stands at `position`; `read` reads orders.
+    /// The entry of the bill number whose last order stands at `position`; `read` reads orders.
     pub(crate) fn bill_entry_with(
         bill: &BillKey,
         position: Position,
@@ -137,24 +134,22 @@ impl StoreState {
         }
     }
 
-    /// The published account.
     pub(crate) fn account(&self, key: &AccountKey) -> Result<Account, LookupError> {
         let row = self.find_account(key, self.views.seed.account(key))?;
         Ok(row.map_or_else(Account::default, |row| row.account))
     }
 
-    /// What a bill number made.
     pub(crate) fn bill_entry(&self, bill: &BillKey) -> Result<Option<BillEntry>, LookupError> {
         let last = self.find_bill(self.views.seed.bill(bill))?;
         last.map(|last| self.bill_entry_at(bill, last)).transpose()
     }
 
-    /// What a bill number made whose last published order stands at `last`.
+    /// The entry of the bill number whose last published order stands at `last`.
     pub(crate) fn bill_entry_at(&self, bill: &BillKey, last: Position) -> Result<BillEntry, LookupError> {
         Self::bill_entry_with(bill, last, |position| self.journal.entry(position))
     }
 
-    /// A page of an account's chain of orders.
+    /// A page of an account's orders, newest first.
     pub(crate) fn statement(
         &self,
         key: &AccountKey,
@@ -166,7 +161,7 @@ impl StoreState {
         };
         let mut next = match after {
             None => Some(row.last),
-            // A cursor comes from outside: it has to name an order of this account that is not newer than the last.
+            // A cursor is untrusted: it has to name an order of this account that is not newer than the last.
             Some(cursor) => Some(Position(cursor.get())).filter(|position| {
                 *position <= row.last
                     && matches!(self.journal.entry(*position), Ok(entry) if entry.receipt.order.account == *key)
@@ -181,7 +176,7 @@ impl StoreState {
         Ok(StatementPage { receipts, next: next.map(|position| Cursor::new(position.0)) })
     }
 
-    /// The sums of an environment for some days, in the order of their keys.
+    /// The totals of an environment for a range of days, in the order of their keys.
     pub(crate) fn totals(
         &self,
         app: AppId,
@@ -189,7 +184,7 @@ impl StoreState {
         from: Day,
         to: Day,
     ) -> Result<Vec<Total>, LookupError> {
-        // The tail first: what leaves it meanwhile is then seen in the views, not lost between the two.
+        // The memtable first: rows that leave it meanwhile are then in the views, not lost between the two.
         let newer = self.memtable.totals(|key| key.app == app && key.environment == environment);
         let mut rows = BTreeMap::new();
         for (key, row) in self.views.totals(app, environment)?.into_iter().chain(newer) {
@@ -203,12 +198,12 @@ impl StoreState {
     }
 }
 
-/// What was published under an order's names when they were looked up.
+/// The published rows of an order's keys at the time of the look-up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lookup {
-    /// All orders before this position are taken into account, and perhaps some after it.
+    /// Covers all orders before this position, and perhaps some after it.
     pub(crate) as_of: Position,
-    /// Where the last order under the bill number stands.
+    /// Position of the last order under the bill number.
     pub(crate) bill: Option<Position>,
     pub(crate) account: Option<AccountRow>,
 }

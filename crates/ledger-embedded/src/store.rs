@@ -1,4 +1,4 @@
-//! A store that is open: what a request does before it queues, and the `Ledger` and `Records` of this engine.
+//! An open store: the path of a request up to the queue, and the `Ledger` and `Records` of this engine.
 
 use std::fs::File;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::write::queue::{self, BatchQueue};
 use crate::write::request::{DecideOutcome, PostRequest, WriteRequest};
 use crate::{audit, format, recovery};
 
-/// A bank in a folder on this machine, open in this process alone.
+/// An embedded store, open in this process alone.
 ///
 /// Dropping it closes it.
 pub struct EmbeddedStore {
@@ -37,7 +37,7 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `folder`, or makes it where there is none.
+    /// Opens the store in `folder`, or creates it.
     pub fn open(folder: &Path, settings: &EmbeddedSettings) -> Result<Self, OpenError> {
         Self::open_with_disk(Arc::new(crate::disk::RealDisk), folder, settings)
             .map_err(|error| error.or_disk_full(folder))
@@ -59,15 +59,15 @@ impl EmbeddedStore {
         Ok(Self { state, records, queue, writer: Some(writer), _space_monitor: space_monitor, _lock: lock })
     }
 
-    /// Brings the views up to the end of the journal.
+    /// Flushes the memtable, so that the views reach the end of the journal.
     pub async fn flush_all(&self) -> Result<(), Unavailable> {
         self.submit(WriteRequest::FlushAll).await?;
         self.state.check()?;
         if self.state.space.flush_stalled() { Err(Unavailable::DiskFull) } else { Ok(()) }
     }
 
-    /// Audits the books, and proves that their history begins with the one that `since` stands for, a digest that an
-    /// audit, a backup or [`crate::backup::digest`] told earlier.
+    /// Audits the books, and proves that their history begins with `since`, the digest of an earlier audit, a backup
+    /// or [`crate::backup::digest`].
     pub fn audit_since(&self, since: Option<HistoryDigest>) -> BoxFuture<'_, Result<Audit, Unavailable>> {
         Box::pin(self.run_in_thread(move |books| {
             audit::audit(books, since).map_err(|error| {
@@ -77,8 +77,8 @@ impl EmbeddedStore {
         }))
     }
 
-    /// What becomes of an order while there is no room: one that was applied before is a replay, as ever. Nothing else
-    /// is said, since only the writer knows what is decided at this moment.
+    /// Answers an order while the disk is full: with its receipt if it is an idempotent replay, else `DiskFull`. It
+    /// gives no refusal, because only the writer knows all decided orders.
     fn replay_only(&self, order: &Order, lookup: &Lookup, now: UnixMillis) -> Result<Posted, PostError> {
         let Some(last) = lookup.bill else {
             return Err(Unavailable::DiskFull.into());
@@ -100,7 +100,7 @@ impl EmbeddedStore {
         answered.await.map_err(|_| Unavailable::Closed)
     }
 
-    /// Passes on what was read; what cannot be read fails the store.
+    /// Fails the store if the read failed.
     fn read_or_fail<T>(&self, read: Result<T, LookupError>) -> Result<T, Unavailable> {
         read.map_err(|error| {
             self.state.fail(&error);
@@ -108,7 +108,7 @@ impl EmbeddedStore {
         })
     }
 
-    /// Does long work in a thread of its own.
+    /// Runs long work in a thread of its own.
     async fn run_in_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&StoreState) -> Result<T, Unavailable> + Send + 'static,
@@ -125,7 +125,7 @@ impl EmbeddedStore {
 
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
-        // Without a sender the writer finishes what it has and comes to its end.
+        // Without a sender the writer drains its queue and ends.
         self.queue = queue::batch_queue(1).0;
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
@@ -205,7 +205,7 @@ impl Ledger for EmbeddedStore {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            // An error says that it is closed already.
+            // An error means that the store is closed already.
             let _ = self.submit(WriteRequest::Close).await;
         })
     }

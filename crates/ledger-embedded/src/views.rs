@@ -1,9 +1,9 @@
-//! The views on disk: an index of bill numbers, an index of accounts, and the sums per zone and day.
+//! Views on disk: an index of bill numbers, an index of accounts, and totals per zone and day.
 //!
-//! They reach up to a [`Checkpoint`] of the journal; the orders after it are in memory (`Memtable`).
-//! They are written in bulk: a run for each index, then the sums, and then the contents, which say what belongs to
-//! the views (`views/contents`). A crash in between leaves files that nothing refers to, which opening removes, and
-//! sums that are too new, which is harmless: the orders after the mark are filed again and change nothing.
+//! They reach up to a [`Checkpoint`] of the journal; the rows of later orders are in the memtable.
+//! A flush writes a run for each index, then the totals, and then the manifest, which lists the runs
+//! (`views/manifest`). A crash in between leaves unlisted files, which opening removes, and totals that are too new.
+//! Those are harmless: recovery adds the orders after the checkpoint again, idempotently.
 
 mod manifest;
 mod totals;
@@ -28,7 +28,6 @@ use crate::memtable::FrozenRows;
 use crate::rows::TotalRow;
 use crate::settings::EmbeddedSettings;
 
-/// The views of a store.
 pub(crate) struct Views {
     pub(crate) seed: Seed,
     pub(crate) bills: Index,
@@ -37,23 +36,22 @@ pub(crate) struct Views {
     folder: PathBuf,
     space: Arc<DiskSpace>,
     next_run: AtomicU64,
-    /// How far the views reach; held by whoever changes what belongs to them.
+    /// End of the views; locked while the manifest changes.
     reached: Mutex<Checkpoint>,
 }
 
-/// Why a view cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ViewError {
     #[error(transparent)]
     Index(#[from] IndexError),
-    #[error("the sums per zone and day cannot be read or written")]
+    #[error("the totals per zone and day cannot be read or written")]
     Totals(#[from] TableError),
     #[error("a row of the totals cannot be read")]
     CorruptTotal,
 }
 
 impl ViewError {
-    /// Whether it only says that there is no room on the disk; what the views hold is then what they held before.
+    /// Whether the disk was only full; the views are then unchanged.
     pub(crate) fn is_full(&self) -> bool {
         match self {
             Self::Index(error) => error.is_full(),
@@ -71,14 +69,12 @@ impl Views {
     ) -> Result<Self, ViewError> {
         std::fs::create_dir_all(folder).map_err(IndexError::from)?;
         let mut contents = Manifest::read(folder)?;
-        // Whoever saved them may have been killed before the folder was synced. What they do not name is removed now,
-        // and those before them may name it.
+        // The process that saved the manifest may have been killed before it synced the folder. Files that it does
+        // not list are removed now, and the manifest before it may list them.
         sync_folder(folder).map_err(IndexError::from)?;
         let totals = TotalsTable::open(&folder.join("totals"), Arc::clone(&space))?;
         if !totals.covers(contents.reached.position)? {
-            tracing::warn!(
-                "the sums per zone and day lack orders that the other views hold; all are made again"
-            );
+            tracing::warn!("the totals lack orders that the indexes hold; rebuilding the views");
             contents = contents.reset();
         }
         let index = |name, runs: &[u64]| {
@@ -100,17 +96,14 @@ impl Views {
         Ok(views)
     }
 
-    /// How far into the journal the views reach.
     pub(crate) fn reached(&self) -> Checkpoint {
         *self.lock_reached()
     }
 
-    /// The sums of one offer, zone and day.
     pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, ViewError> {
         self.totals.get(key)
     }
 
-    /// The sums of an app's environment.
     pub(crate) fn totals(
         &self,
         app: AppId,
@@ -119,9 +112,9 @@ impl Views {
         self.totals.in_environment(app, environment)
     }
 
-    /// Writes `bulk`, which brings the views up to `reached`; when this returns, both are durable.
+    /// Writes `frozen`, which brings the views up to `reached`; both are durable on return.
     ///
-    /// Where there is no room, the views are as they were before, and this may be tried again.
+    /// On a full disk the views are unchanged, and the call may be retried.
     pub(crate) fn write(
         &self,
         frozen: &FrozenRows,
@@ -133,7 +126,7 @@ impl Views {
         let added = if count == 0 {
             None
         } else {
-            // Shards come in the order of what they hold, so that each is sorted by itself, when its turn comes.
+            // Shards are in fingerprint order, so each is sorted by itself when its turn comes.
             let records = rows().flat_map(|rows| sorted_entries(&rows.bills, |position| *position));
             let bills = self.bills.write_run(self.next_run(), count, records, throttle)?;
             let count = rows().map(|rows| rows.accounts.len()).sum();
@@ -156,7 +149,7 @@ impl Views {
             bills = bills.with_newest(Arc::clone(bill_run));
             accounts = accounts.with_newest(Arc::clone(account_run));
         }
-        // Made durable before they are looked into, so that what finds no room has changed nothing.
+        // Durable before they are read, so that a full disk changes nothing.
         if let Err(error) = self.save_manifest(&reached, &bills, &accounts) {
             if error.is_full() {
                 discard_runs(added);
@@ -169,10 +162,10 @@ impl Views {
         Ok(())
     }
 
-    /// Merges what is due, until nothing is or it is told to give up.
+    /// Merges runs until no merge is due or `cancel` is set. Returns whether none was deferred.
     ///
-    /// For a while a merge needs room for all that it merges. Where there is not so much beside what is kept for
-    /// orders, it is put off: there is more to look into then, and nothing else. It says whether all was merged.
+    /// A merge needs as much disk space as its input. While that is not free beside the reserve, the merge is
+    /// deferred: look-ups then search more runs, and nothing else changes.
     pub(crate) fn merge(&self, cancel: &AtomicBool, throttle: &Throttle<'_>) -> Result<bool, ViewError> {
         for (index, is_bills) in [(&self.bills, true), (&self.accounts, false)] {
             while let Some(merge) = index.next_merge() {
@@ -209,7 +202,7 @@ impl Views {
         self.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Makes durable of what the views consist, and that they reach up to `reached`.
+    /// Makes the list of runs and the views' end durable.
     fn save_manifest(&self, reached: &Checkpoint, bills: &Runs, accounts: &Runs) -> Result<(), ViewError> {
         let contents = Manifest {
             seed: self.seed,
@@ -222,7 +215,7 @@ impl Views {
     }
 }
 
-/// Removes runs that nothing refers to.
+/// Removes unlisted runs.
 fn discard_runs(runs: Option<(Arc<Run>, Arc<Run>)>) {
     if let Some((bills, accounts)) = runs {
         bills.discard();
@@ -230,7 +223,7 @@ fn discard_runs(runs: Option<(Arc<Run>, Arc<Run>)>) {
     }
 }
 
-/// Records of rows, in the order of their fingerprints.
+/// Index entries of rows, sorted by fingerprint.
 fn sorted_entries<T>(rows: &FingerprintMap<T>, position: impl Fn(&T) -> Position) -> Vec<IndexEntry> {
     let record = |(fingerprint, row): (&Fingerprint, &T)| IndexEntry {
         fingerprint: *fingerprint,
@@ -243,9 +236,9 @@ fn sorted_entries<T>(rows: &FingerprintMap<T>, position: impl Fn(&T) -> Position
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing {
-    //! What fuzzing promises of the views' own files.
+    //! Fuzzed properties of the views' own files.
 
-    /// Contents and rows are what was written, or are refused.
+    /// A manifest or a row reads back as written, or is refused.
     pub fn views(bytes: &[u8]) {
         super::manifest::fuzzing::manifest(bytes);
         super::totals::fuzzing::totals(bytes);

@@ -1,5 +1,5 @@
-//! From the queue to the disk, in the order in which an order passes: `request`, `queue`, `writer`, `batch` with
-//! `recent`, `committer`.
+//! The write path from the queue to the disk. An order passes `request`, `queue`, `writer`, `batch` with `recent`,
+//! and `committer`.
 
 pub(crate) mod batch;
 pub(crate) mod committer;

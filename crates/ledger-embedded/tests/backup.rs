@@ -1,4 +1,4 @@
-//! Backups of a store that is written meanwhile, and what becomes of them.
+//! Backups of a store while it is written, and restores of them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -26,14 +26,14 @@ fn present(bill: usize) -> Order {
     Order { account, bill_no: format!("bill-{bill}").parse().unwrap(), kind, memo: Memo::default() }
 }
 
-/// Files of the journal that end every few orders.
+/// Journal files that end every few orders.
 fn open(folder: &Path) -> EmbeddedStore {
     let settings =
         EmbeddedSettings { segment_bytes: 2000, memtable_orders: 50, ..EmbeddedSettings::default() };
     EmbeddedStore::open(folder, &settings).unwrap()
 }
 
-/// Posts orders, several at once, so that batches hold some.
+/// Posts orders concurrently, so that batches hold several.
 fn post(store: &EmbeddedStore, bills: std::ops::Range<usize>) {
     let next = AtomicUsize::new(bills.start);
     std::thread::scope(|scope| {
@@ -148,12 +148,12 @@ fn damaged_or_unfinished_backup_is_refused() {
     fs::write(&files[1], &middle).unwrap();
     let last = fs::read(files.last().unwrap()).unwrap();
     fs::write(files.last().unwrap(), &last[..last.len() - 1]).unwrap();
-    refused("and has to have 120; take another");
+    refused("of 120 orders; take another");
     fs::remove_file(files.last().unwrap()).unwrap();
-    refused("and has to have 120; take another");
+    refused("of 120 orders; take another");
     fs::write(files.last().unwrap(), &last).unwrap();
     fs::remove_file(backup.join("pactolus-backup")).unwrap();
-    refused("is no whole backup");
+    refused("is not a complete backup");
 }
 
 #[test]

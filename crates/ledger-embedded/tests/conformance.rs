@@ -1,6 +1,6 @@
-//! The embedded store passes the suite that every engine passes.
+//! The embedded store passes the conformance suite of all engines.
 //!
-//! Its bounds are so small that rows go to the views and files of the journal end every few orders.
+//! Its bounds are so small that flushes happen and journal files end every few orders.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pactolus_ledger::conformance::TestEngine;
@@ -10,7 +10,7 @@ use pollster::block_on;
 use tempfile::TempDir;
 
 struct EmbeddedBank {
-    /// None only while it is opened again.
+    /// `None` only during a reopen.
     store: Option<EmbeddedStore>,
     folder: TempDir,
 }

@@ -1,4 +1,4 @@
-//! What an audit since a digest proves of a history, and what an audit without one cannot.
+//! What an audit since a digest proves of a history, and an audit without one cannot.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -25,13 +25,13 @@ fn present(bill: usize, coins: u64) -> Order {
     Order { account, bill_no: format!("bill-{bill}").parse().unwrap(), kind, memo: Memo::default() }
 }
 
-/// Files of the journal that end every few orders.
+/// Journal files that end every few orders.
 fn open(folder: &Path) -> EmbeddedStore {
     let settings = EmbeddedSettings { segment_bytes: 300, ..EmbeddedSettings::default() };
     EmbeddedStore::open(folder, &settings).unwrap()
 }
 
-/// A closed store of twenty orders, each in a batch of its own, of so many coins each.
+/// A closed store of twenty orders, each in a batch of its own; `coins` gives the coins of each.
 fn closed_store(coins: impl Fn(usize) -> u64) -> TempDir {
     let folder = tempdir().unwrap();
     post_orders(folder.path(), 0..20, coins);
@@ -50,7 +50,7 @@ fn audit(folder: &Path, since: Option<HistoryDigest>) -> Audit {
     block_on(open(folder).audit_since(since)).unwrap()
 }
 
-/// The one finding of an audit since a digest that no longer stands for the first orders.
+/// Asserts that the one finding of an audit is that `since` does not stand for the first orders.
 #[track_caller]
 fn assert_history_mismatch(folder: &Path, since: HistoryDigest) {
     let audit = audit(folder, Some(since));
@@ -68,7 +68,7 @@ fn earlier_digests_stay_valid_as_orders_grow() {
         post_orders(folder.path(), bill..bill + 1, |_| 2);
         let history = audit(folder.path(), None).history.unwrap();
         assert_eq!(history.orders, bill as u64 + 1);
-        assert_eq!(digest(folder.path()).unwrap(), history, "what is told is what is proved");
+        assert_eq!(digest(folder.path()).unwrap(), history, "the digest read is the digest proved");
         told.push(history);
     }
     for since in told {
@@ -90,8 +90,8 @@ fn digest_is_readable_while_serving() {
     assert!(digest(&folder.path().join("nowhere")).is_err());
 }
 
-/// Somebody with the program writes the whole bank anew and leaves one gift larger. All checksums and digests are
-/// right, and so are all sums.
+/// An attacker with the program rewrites the whole bank with one gift larger. All checksums, digests and totals are
+/// right.
 #[test]
 fn only_the_digest_detects_rewritten_history() {
     let right = closed_store(|_| 2);
@@ -111,7 +111,7 @@ fn digest_detects_truncation_and_reordering() {
     assert_history_mismatch(whole.path(), HistoryDigest { orders: since.orders + 1, ..since });
     assert_history_mismatch(whole.path(), HistoryDigest { orders: since.orders - 1, ..since });
 
-    // Without the views nothing else tells that there were more orders.
+    // Without the views nothing else proves that there were more orders.
     let files = journal_files(whole.path());
     assert!(files.len() > 3, "{files:?}");
     fs::remove_file(files.last().unwrap()).unwrap();
@@ -156,7 +156,7 @@ fn audit_detects_changed_or_swapped_bytes() {
     fs::write(&files[one], flipped).unwrap();
     damaged("a flip");
 
-    // What follows the header of a file, put into another of the same length.
+    // The bytes after a file's header, put into another file of the same length.
     fs::write(&files[one], [&first[..64], &second[64..]].concat()).unwrap();
     fs::write(&files[other], [&second[..64], &first[64..]].concat()).unwrap();
     damaged("a swap");

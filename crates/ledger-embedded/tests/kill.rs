@@ -1,8 +1,8 @@
-//! `kill -9` in the middle of everything: of appending, of beginning a file of the journal, of writing the views.
+//! `kill -9` at any moment: during an append, a new journal file, a flush.
 //!
-//! A child process posts orders on a store with bounds so small that all of this happens every few orders, and tells
-//! each answer. The parent kills it after a while, again and again on the same store, and then looks for every order
-//! that was answered.
+//! A child process posts orders to a store with bounds so small that all of this happens every few orders, and prints
+//! each answer. The parent kills it after a while, again and again on the same store, and then looks for every
+//! answered order.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -76,12 +76,12 @@ fn kill_repeatedly() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // A different number of orders each round, so that the blow falls elsewhere each time.
+        // A different number of orders each round, so that the kill comes at another moment each time.
         let enough = 1 + round * 37 % 211;
         let mut acknowledged: Vec<usize> =
             lines.by_ref().take(enough).map(|line| line.unwrap().parse().unwrap()).collect();
         child.kill().unwrap();
-        // What it could still say before it died was answered as well. A line is one write, so none is cut.
+        // Orders printed before the kill were answered as well. A line is one write, so none is cut.
         acknowledged.extend(lines.map_while(Result::ok).map(|line| line.parse::<usize>().unwrap()));
         assert!(acknowledged.len() >= enough, "round {round}: the child died by itself");
         assert!(!child.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! What a crash, a cut or a damaged disk leaves, and what opening makes of it.
+//! Recovery from a crash, a cut or a damaged disk.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -15,7 +15,7 @@ use tempfile::{TempDir, tempdir};
 
 const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
-/// Every so many bytes of a file are tried: a prime, so that header, checksums and texts are all met.
+/// Every so many bytes of a file are tried: a prime, so that header, checksums and texts are all hit.
 const STRIDE: usize = 13;
 
 fn present(bill: usize) -> Order {
@@ -43,7 +43,7 @@ fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
     block_on(store.post(present(bill), NOW))
 }
 
-/// A store with `orders` orders, each in a batch of its own, as a crash leaves it: nothing was settled.
+/// A store with `orders` orders, each in a batch of its own, as a crash leaves it: nothing was flushed.
 fn crashed_store(orders: usize) -> TempDir {
     let live = tempdir().unwrap();
     let store = open(live.path()).unwrap();
@@ -72,7 +72,7 @@ fn journal_file(folder: &Path) -> PathBuf {
     folder.join("journal").join(format!("{:020}.journal", 0))
 }
 
-/// What was written to the journal, without the zeros that lie where more will be: an orderly end takes them away.
+/// The bytes of the journal without preallocated zeros, which closing truncates.
 fn journal_bytes(folder: &Path) -> Vec<u8> {
     let closed = tempdir().unwrap();
     copy_folder(folder, closed.path());
@@ -82,7 +82,7 @@ fn journal_bytes(folder: &Path) -> Vec<u8> {
     bytes
 }
 
-/// How many of the orders are there, which must be the first ones; and the books must be clean.
+/// Number of the orders that are there, which must be the first ones; and the books must be clean.
 fn recovered_orders(folder: &Path, posted: usize) -> usize {
     let store = open(folder).unwrap();
     let there = |bill: usize| block_on(store.order(present(bill).bill())).unwrap().is_some();
@@ -99,9 +99,9 @@ fn crash_loses_no_acknowledged_order() {
     assert_eq!(recovered_orders(crashed_store(10).path(), 10), 10);
 }
 
-/// The views reached exactly the end of a file of the journal when the process was killed.
-/// Opening took that place for a place in the next file, read its header as a batch, and refused a sound store.
-/// The mark now means the next file's first batch.
+/// The bug: the views reached exactly the end of a journal file when the process was killed. Opening took that
+/// position for one in the next file, and read its header as a batch. The loss: a sound store was refused. The fix:
+/// the checkpoint means the next file's first batch.
 #[test]
 fn views_ending_at_a_segment_end_recover() {
     let live = tempdir().unwrap();
@@ -132,7 +132,7 @@ fn truncated_last_batch_is_discarded() {
         bytes.resize(length + zeros, 0);
         fs::write(journal_file(cut.path()), &bytes).unwrap();
         assert_eq!(recovered_orders(cut.path(), 3), 2, "cut at {length}, and then {zeros} zeros");
-        // What was cut off is posted again and stays.
+        // The cut-off order is posted again and stays.
         {
             let store = open(cut.path()).unwrap();
             assert!(matches!(post(&store, 2), Ok(Posted::Applied(_))));
@@ -172,8 +172,7 @@ fn bit_flip_in_acknowledged_batch_is_located() {
                 assert_eq!(file, journal_file(damaged.path()));
                 assert!(found <= offset as u64, "{found} is named for {offset}");
             }
-            // The version of the format is in the header; a flip there can look like a newer one, but its checksum
-            // tells.
+            // A flip in the header's format version can look like a newer format, but its checksum reveals it.
             other => panic!("a flip at {offset} came to {other:?}"),
         }
     }
@@ -227,7 +226,7 @@ fn journal_shorter_than_views_is_refused() {
     assert!(matches!(open(folder.path()), Err(OpenError::JournalTruncated)));
 }
 
-/// An older copy of the journal's last file may be as long as a newer one, by the zeros that were written ahead.
+/// An older copy of the journal's last file may be as long as a newer one, because of preallocated zeros.
 #[test]
 fn zeros_before_the_views_end_are_refused() {
     let [older, newer] = [crashed_store(3), crashed_store(4)];
@@ -238,7 +237,7 @@ fn zeros_before_the_views_end_are_refused() {
     assert!(matches!(open(newer.path()), Err(OpenError::JournalTruncated)));
 }
 
-/// The process was killed right after the views were written: zeros follow where they end.
+/// The process was killed right after a flush: zeros follow the end of the views.
 #[test]
 fn zeros_after_the_views_end_are_accepted() {
     let folder = crashed_store(4);
@@ -249,8 +248,8 @@ fn zeros_after_the_views_end_are_accepted() {
     assert_eq!(recovered_orders(folder.path(), 4), 4);
 }
 
-/// The sync that took the zeros away before the next file was begun had failed, and a power cut brought them back.
-/// The store was refused, as one of whose journal a file is missing.
+/// The bug: the sync that truncates the zeros before the next file is begun had failed, and a power cut brought them
+/// back. The loss: the store was refused for a missing journal file.
 #[test]
 fn trailing_zeros_between_segments_are_no_gap() {
     let live = tempdir().unwrap();
@@ -387,8 +386,8 @@ fn records_survive_reopen_and_are_swept() {
     assert_eq!(block_on(store.get(key("b"))), Ok(Some(b"b".to_vec())));
 }
 
-/// Two logins of one player at once were two writes of one name in one batch, and nothing said which stays.
-/// The last one asked for stays.
+/// The bug: two logins of one player at once were two writes of one key in one batch, and nothing ordered them.
+/// The fix: the last one wins.
 #[test]
 fn concurrent_puts_keep_the_last() {
     let folder = tempdir().unwrap();
@@ -399,7 +398,7 @@ fn concurrent_puts_keep_the_last() {
         let expires_at = UnixMillis::new(10);
         store.put(vec![RecordChange { key, value, expires_at, precondition: Precondition::Any }])
     };
-    // The first fills the keeper's hands; the others queue up behind it in this order, and make one batch.
+    // The writer thread takes the first; the others queue up behind it in this order, and make one batch.
     let mut puts: Vec<_> = (0..200).map(put).collect();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     for put in &mut puts {

@@ -1,10 +1,10 @@
-//! The flusher: writes the tail's rows to the views in bulk, one bulk at a time.
+//! The flusher: writes the memtable's frozen rows to the views, one flush at a time.
 //!
-//! One thread writes, after everybody else (`calm`). Another then lets the rows out of the tail: it holds locks that
-//! requests wait for, so it must not wait for its turn while it does.
+//! One thread writes, at low priority (`throttle`). Another then releases the rows from the memtable: it holds locks
+//! that requests wait for, so it runs at normal priority.
 //!
-//! Where the disk has no room for a bulk, its rows stay in memory, where readers find them, and it is tried again
-//! after a pause, until it is there. No other bulk begins meanwhile, and nobody waits for this one.
+//! On a full disk the rows stay in memory, where readers find them, and the flush is retried at an interval until it
+//! succeeds. No other flush begins meanwhile, and no thread waits for this one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -18,10 +18,10 @@ use crate::journal::Checkpoint;
 use crate::memtable::FrozenRows;
 use crate::state::StoreState;
 
-/// How long a bulk that found no room waits for the next try.
+/// Interval between retries of a flush on a full disk.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The committer's hold on the flusher.
+/// The committer's handle to the flusher.
 pub(crate) struct Flusher {
     state: Arc<StoreState>,
     work: Option<SyncSender<(FrozenRows, Checkpoint)>>,
@@ -29,23 +29,22 @@ pub(crate) struct Flusher {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// How far the flusher is with its bulk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FlushState {
-    /// There is none, or it is in the views.
+    /// There is no flush, or it is complete.
     Idle,
-    /// It is being written.
+    /// Rows are being written or released.
     Busy,
-    /// There was no room for it; it is tried again now and then.
+    /// The disk was full; the flush is retried.
     Stalled,
-    /// It will never be written.
+    /// The flush will never complete.
     Failed,
 }
 
 struct FlushProgress {
     state: Mutex<FlushState>,
     changed: Condvar,
-    /// Whether somebody waits for the bulk.
+    /// Whether a thread waits for the flush.
     is_urgent: AtomicBool,
 }
 
@@ -55,7 +54,7 @@ impl FlushProgress {
         self.changed.notify_all();
     }
 
-    /// Waits while a bulk is being written, which takes no rest meanwhile.
+    /// Waits while a flush is busy; the flush is not throttled meanwhile.
     fn wait(&self) -> FlushState {
         self.is_urgent.store(true, Ordering::Relaxed);
         let mut state = self.lock();
@@ -71,7 +70,7 @@ impl FlushProgress {
     }
 }
 
-/// However the flusher ends, nobody waits for it any more.
+/// However the flusher ends, no thread waits for it any more.
 struct FailGuard(Arc<FlushProgress>);
 
 impl Drop for FailGuard {
@@ -81,7 +80,7 @@ impl Drop for FailGuard {
 }
 
 impl Flusher {
-    /// A bulk takes its time until half of `memtable_orders` are gathered for the next.
+    /// Starts the threads. A flush is throttled until half of `memtable_orders` are active.
     pub(crate) fn start(state: Arc<StoreState>, memtable_orders: usize) -> std::io::Result<Self> {
         let (work, bulks) = sync_channel(1);
         let progress = Arc::new(FlushProgress {
@@ -110,7 +109,7 @@ impl Flusher {
         let (flushed, told) = (Arc::clone(&state), Arc::clone(&progress));
         let flush = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
             lower_priority();
-            // When this ends, so does the other thread, which says so.
+            // When this thread ends, so does the release thread, which sets `Failed`.
             while let Ok((bulk, reached)) = bulks.recv() {
                 let throttle = Throttle::new(&is_waited_for);
                 if !write_with_retry(&flushed, &bulk, reached, &throttle, &bulks, &told)
@@ -123,32 +122,31 @@ impl Flusher {
         Ok(Self { state, work: Some(work), progress, threads: vec![flush, release_thread] })
     }
 
-    /// Whether no bulk is under way, so that one can begin.
+    /// Whether a flush can begin.
     pub(crate) fn is_idle(&self) -> bool {
         *self.progress.lock() == FlushState::Idle
     }
 
-    /// Waits while a bulk is being written; says whether there is none any more. One that found no room is not waited
-    /// for.
+    /// Waits while a flush is busy; returns whether there is none any more. It does not wait for a stalled flush.
     pub(crate) fn wait(&self) -> bool {
         self.progress.wait() == FlushState::Idle
     }
 
-    /// Begins to write all rows of the tail, which bring the views up to `reached`.
+    /// Starts a flush of all rows of the memtable, which brings the views up to `reached`.
     ///
-    /// Says whether it could; not after a bulk failed, nor while one waits for room.
+    /// Returns whether it started: not after a failed flush, nor while one is stalled.
     pub(crate) fn start_flush(&mut self, reached: Checkpoint) -> bool {
         if !self.wait() {
             return false;
         }
         let frozen = self.state.memtable.freeze();
         self.progress.set(FlushState::Busy);
-        // One that has ended says so itself.
+        // A flusher that has ended has set `Failed` itself.
         self.work.as_ref().is_some_and(|work| work.send((frozen, reached)).is_ok())
     }
 }
 
-/// Writes a bulk, as often as it takes; says whether it is written.
+/// Writes frozen rows, as often as it takes; returns whether they are written.
 fn write_with_retry(
     state: &StoreState,
     frozen: &FrozenRows,
@@ -160,13 +158,13 @@ fn write_with_retry(
     loop {
         match state.views.write(frozen, reached, throttle) {
             Ok(()) => {
-                // It is still on its way out of the tail, and that is waited for.
+                // The rows are still to be released from the memtable, and waiters wait for that.
                 progress.set(FlushState::Busy);
                 state.space.set_flush_stalled(false);
                 return true;
             }
             Err(error) if error.is_full() => {
-                // Said first, so that whoever is let go of below sees it.
+                // Set first, so that a waiter woken below sees it.
                 state.space.set_flush_stalled(true);
                 progress.set(FlushState::Stalled);
             }
@@ -176,7 +174,7 @@ fn write_with_retry(
                 return false;
             }
         }
-        // While one waits no other is sent, so all that can come is the end.
+        // No other flush is sent while one is stalled, so only the end can arrive.
         if !matches!(bulks.recv_timeout(RETRY_INTERVAL), Err(RecvTimeoutError::Timeout)) {
             return false;
         }

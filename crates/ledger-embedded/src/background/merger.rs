@@ -1,4 +1,4 @@
-//! The merger: a thread that merges runs of the views, so that there are few to look into.
+//! The merger: a thread that merges runs of the views, so that look-ups search few.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,13 +8,13 @@ use std::thread::JoinHandle;
 use crate::background::throttle::{Throttle, lower_priority};
 use crate::state::StoreState;
 
-/// How many bulks of rows may be written while one merge goes on; the next waits. A merge of everything takes longest.
+/// Flushes that may complete during one merge; the next waits. A merge of everything takes longest.
 const BACKLOG_MAX: usize = 16;
 
-/// The flusher's hold on the merger.
+/// The flusher's handle to the merger.
 pub(crate) struct Merger {
     flushes: Option<SyncSender<()>>,
-    /// How many bulks were written since the merge that goes on began.
+    /// Flushes completed since the present merge began.
     backlog: Arc<AtomicUsize>,
     cancel: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -34,7 +34,7 @@ impl Merger {
                 let is_behind = || waiting.load(Ordering::Relaxed) > 0;
                 let is_deferred = match state.views.merge(&cancelled, &Throttle::new(&is_behind)) {
                     Ok(is_done) => !is_done,
-                    // What was made of it is removed; the runs are as they were.
+                    // The partial result is removed; the runs are unchanged.
                     Err(error) if error.is_full() => true,
                     Err(error) => {
                         state.fail(&error);
@@ -42,7 +42,7 @@ impl Merger {
                     }
                 };
                 if is_deferred && !was_deferred {
-                    tracing::warn!("the disk has no room to merge files of the views; look-ups take longer");
+                    tracing::warn!("merges are deferred for lack of disk space; look-ups take longer");
                 }
                 was_deferred = is_deferred;
             }
@@ -50,7 +50,7 @@ impl Merger {
         Ok(Self { flushes: Some(bulks), backlog: behind, cancel, thread: Some(thread) })
     }
 
-    /// Says that a bulk of rows was written; waits when the merger is far behind.
+    /// Notifies of a completed flush; waits when the merger is far behind (back-pressure).
     pub(crate) fn flush_completed(&self) {
         self.backlog.fetch_add(1, Ordering::Relaxed);
         // Without a merger the store has failed.

@@ -1,28 +1,28 @@
-//! Work in the background that must not keep anybody waiting.
+//! Throttle for background work that must not delay requests.
 //!
-//! Writing a bulk of rows and merging runs take a core for a while now and then, and nobody waits for them. Run as
-//! others are, they have their turns like those who answer requests, and the last percent of requests waits for tens
-//! of milliseconds. So their threads run after others, and take their time ([`Throttle`]).
+//! A flush or a merge takes a core for a while, and no request waits for it. At normal priority it would compete with
+//! the threads that answer requests, and the slowest percent of requests would wait for tens of milliseconds. So
+//! these threads lower their priority and rest now and then ([`Throttle`]).
 //!
-//! That cannot keep orders waiting for ever. It is a share and no ban: beside a thread that never rests, one of these
-//! still gets a tenth of a core. And where memory is at its bound, the committer waits for the bulk that is being
-//! written, the writer for the committer, and all requests for the writer: then these threads are the only ones that
-//! have anything to do. While they run they hold no lock that a request or the writer asks for, but for the moment in
-//! which the views put new runs in the place of old ones: rows leave the tail on a thread that runs as others do.
+//! That cannot starve orders. A low priority is a share and no ban: beside a thread that never rests, one of these
+//! still gets a tenth of a core. If memory is at its bound, the committer waits for the flush, the writer for the
+//! committer, and all requests for the writer: then these threads alone have work. While they run they hold no lock
+//! that a request or the writer takes, but for the moment in which the views swap their runs: rows leave the memtable
+//! on a thread of normal priority.
 
 use std::cell::Cell;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long background work goes on before it rests, and how long it rests then: a fifth of a core is enough for it to
-/// be done with a bulk before the next is gathered, where orders come at half of what is possible.
+/// Time that background work runs before it rests, and time of the rest: a fifth of a core is enough to complete a
+/// flush before the next is due, at half of the highest order rate.
 const WORK_SLICE: Duration = Duration::from_millis(1);
 const SLEEP_SLICE: Duration = Duration::from_millis(4);
 
-/// How many steps are taken between two looks at the clock: some tens of microseconds.
+/// Steps between two reads of the clock: some tens of microseconds.
 const STEPS_PER_CLOCK_READ: u32 = 16;
 
-/// The pace of background work, which is a long row of small steps: it rests now and then, unless it is waited for.
+/// The pace of background work, a long sequence of small steps: it rests now and then, unless it is urgent.
 pub(crate) struct Throttle<'a> {
     is_urgent: &'a dyn Fn() -> bool,
     resumed_at: Cell<Instant>,
@@ -30,12 +30,12 @@ pub(crate) struct Throttle<'a> {
 }
 
 impl<'a> Throttle<'a> {
-    /// Work that begins now, and does not rest while somebody waits for it.
+    /// Work that begins now, and does not rest while it is urgent.
     pub(crate) fn new(is_urgent: &'a dyn Fn() -> bool) -> Self {
         Self { is_urgent, resumed_at: Cell::new(Instant::now()), steps: Cell::new(0) }
     }
 
-    /// Said after each step. No lock that anybody else asks for may be held then.
+    /// Called after each step, without any lock that another thread takes.
     pub(crate) fn step(&self) {
         self.steps.set(self.steps.get() + 1);
         if self.steps.get() < STEPS_PER_CLOCK_READ {
@@ -51,20 +51,20 @@ impl<'a> Throttle<'a> {
     }
 }
 
-/// Between 0, how everybody runs, and 19, after everybody else.
+/// Niceness, from 0 (normal) to 19 (lowest priority).
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-/// From now on the calling thread runs after others, where the system lets it.
+/// Lowers the priority of the calling thread, if the system lets it.
 #[cfg(target_os = "linux")]
 pub(crate) fn lower_priority() {
-    // What other systems take for the process is on Linux the calling thread.
+    // On Linux a process's priority in this call is that of the calling thread.
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "a background thread runs as others do");
+        tracing::debug!(%error, "a background thread runs at normal priority");
     }
 }
 
-/// Elsewhere there is no such thing for a thread alone.
+/// Other systems have no such call for a single thread.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn run_after_others() {}
 

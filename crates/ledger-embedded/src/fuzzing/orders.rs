@@ -1,4 +1,4 @@
-//! What the targets write: orders that a bank could have decided, and the frames of them.
+//! Input of the targets: orders that a bank could have decided, and their frames.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::journal::{Checkpoint, Position};
 const VALID: &str = "it keeps the rule";
 const WORD_CHARS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/// A frame and what is in it.
+/// A frame and its entries.
 pub(super) struct FrameCase {
     pub(super) entries: Vec<(Position, Entry)>,
     /// None where there are no entries.
@@ -47,7 +47,7 @@ pub(super) fn frame_case(choices: &mut Choices<'_>, before: Checkpoint) -> Frame
     FrameCase { entries, frame: frame.finish() }
 }
 
-/// Panics where an entry cannot be written and read again.
+/// Panics if an entry does not round-trip.
 pub(super) fn assert_round_trip(position: Position, entry: &Entry) {
     let mut bytes = Vec::new();
     entry::encode(&mut bytes, &entry.receipt.order, &entry.receipt.effect(), entry.links, position);
@@ -86,7 +86,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
     };
     let text = |choices: &mut Choices<'_>| {
         let mut text = choices.text(1024);
-        // What is no UTF-8 grows when it is replaced.
+        // Invalid UTF-8 grows when it is replaced.
         while text.len() > Memo::BYTES_MAX {
             text.pop();
         }

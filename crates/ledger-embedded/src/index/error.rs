@@ -1,11 +1,10 @@
-//! Why an index cannot be read or written.
+//! Errors of reading or writing an index.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::disk::WriteError;
 
-/// Why an index cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IndexError {
     #[error("reading the views failed")]
@@ -17,7 +16,7 @@ pub(crate) enum IndexError {
 }
 
 impl IndexError {
-    /// Whether it only says that there is no room on the disk.
+    /// Whether the disk was only full.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self, Self::Write(error) if error.is_full())
     }

@@ -1,22 +1,21 @@
-//! A filter: says of most fingerprints that are not in a run that they are not, without looking.
+//! Bloom filter of a run: rules out most fingerprints that the run does not hold, without a read.
 //!
 //! It is a split-block Bloom filter (Putze, Sanders and Singler; Parquet has the same): a fingerprint's high half
-//! chooses a block of 32 bytes, and one bit in each of the block's eight words stands for it, so that asking touches
-//! one line of the processor's cache.
+//! chooses a block of 32 bytes, and one bit in each of the block's eight words stands for it, so a look-up touches
+//! one cache line.
 
 use crate::fingerprint::Fingerprint;
 
-/// Bits for each record where there is room: of a thousand fingerprints that are not there, two are missed, and each
-/// costs a read.
+/// Bits per entry, if there is memory: two in a thousand absent fingerprints are false positives, which cost a read
+/// each.
 pub(super) const BITS_PER_ENTRY_MAX: u64 = 16;
 
 const WORDS: usize = 8;
 const BLOCK_BYTES: usize = WORDS * 4;
 
-/// The fingerprints of a run, as bits.
 #[derive(Debug)]
 pub(super) struct Filter {
-    /// Blocks of eight little-endian words. None says of everything that it may be there.
+    /// Blocks of eight little-endian words. Without a block nothing is ruled out.
     bytes: Vec<u8>,
 }
 
@@ -28,7 +27,6 @@ impl Filter {
         Self { bytes: vec![0; usize::try_from(bytes).expect("a filter fits into memory")] }
     }
 
-    /// A filter of bytes that [`Filter::bytes`] gave.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         Self { bytes }
     }
@@ -63,7 +61,7 @@ impl Filter {
     }
 }
 
-/// The bit of each word that stands for a fingerprint.
+/// The bits of a fingerprint, one in each word.
 fn bits(fingerprint: Fingerprint) -> [u32; WORDS] {
     std::array::from_fn(|word| 1 << ((fingerprint.low >> (5 * word)) & 31))
 }
@@ -102,6 +100,6 @@ mod tests {
     #[test]
     fn smaller_filter_has_more_false_positives() {
         assert!(false_positives(&filled(75_000)) > false_positives(&filled(u64::MAX)));
-        assert_eq!(false_positives(&filled(0)), 100_000, "without room everything may be there");
+        assert_eq!(false_positives(&filled(0)), 100_000, "an empty filter rules nothing out");
     }
 }

@@ -1,4 +1,4 @@
-//! Merging runs: one walk over all of them, by fingerprint; of one fingerprint the newest record.
+//! Merge of runs: one pass over all of them by fingerprint; the newest entry of each fingerprint stays.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,12 +20,12 @@ impl Merge {
         self.0.iter().any(|merged| merged.number == run.number)
     }
 
-    /// How large the file of all is at most.
+    /// The most bytes of the merged file.
     pub(crate) fn bytes_max(&self) -> u64 {
         self.0.iter().map(|run| run.bytes_max()).sum()
     }
 
-    /// Writes one run of all, or nothing if it is told to give up meanwhile.
+    /// Writes the merged run; `None` if `cancel` is set meanwhile.
     pub(crate) fn write(
         &self,
         index: &Index,
@@ -46,7 +46,7 @@ impl Merge {
         Ok(Some(Arc::new(writer.finish()?)))
     }
 
-    /// Removes the files of the runs, which nothing refers to any more; whoever has them open can still read them.
+    /// Removes the files of the merged runs, which are unlisted now; open readers can still read them.
     pub(crate) fn remove_files(&self) -> Result<(), IndexError> {
         for run in &self.0 {
             std::fs::remove_file(&run.path)?;
@@ -54,7 +54,7 @@ impl Merge {
         Ok(())
     }
 
-    /// All records, in the order of their fingerprints.
+    /// All entries by fingerprint.
     pub(crate) fn entries(&self) -> Result<MergeIter<'_>, IndexError> {
         let mut heads = Vec::with_capacity(self.0.len());
         for run in &self.0 {
@@ -67,17 +67,16 @@ impl Merge {
     }
 }
 
-/// A walk over runs. There are few, so the least of their next records is found by looking at each.
+/// Iterator over the entries of runs. There are few runs, so a linear search finds the least next entry.
 pub(crate) struct MergeIter<'a>(Vec<RunHead<'a>>);
 
-/// The next record of a run, and what comes after it.
+/// The next entry of a run, and the reader behind it.
 struct RunHead<'a> {
     entry: IndexEntry,
     reader: RunReader<'a>,
 }
 
 impl MergeIter<'_> {
-    /// The next record, or nothing after the last.
     pub(crate) fn next(&mut self) -> Result<Option<IndexEntry>, IndexError> {
         // Of equal ones `min_by_key` takes the first, which is the newest.
         let Some(least) = self.0.iter().map(|head| head.entry).min_by_key(|record| record.fingerprint) else {

@@ -1,15 +1,15 @@
-//! A run: a file of records sorted by fingerprint, written once and never changed.
+//! Index run: a file of entries sorted by fingerprint, written once and never changed.
 //!
 //! ```text
 //! run    = header [4096] · block* · filter
-//! header = magic "PCTINDEX" · format u32 · run u64 · records u64 · filter's bytes u64 · filter's crc u32 · crc u32
-//! block  = record [170] · crc u32 · 12 bytes of nothing           all are full but the last, which ends in zeros
-//! record = fingerprint, high u64 and low u64 · position u64
+//! header = magic "PCTINDEX" · format u32 · run u64 · entries u64 · filter's bytes u64 · filter's crc u32 · crc u32
+//! block  = entry [170] · crc u32 · 12 bytes of nothing            all are full but the last, which ends in zeros
+//! entry  = fingerprint, high u64 and low u64 · position u64
 //! ```
 //!
 //! Integers are little-endian. Checksums start with the run's number and the block's, so that bytes in a wrong place
-//! do not pass: a record that is missed would let a bill number be used twice.
-//! Fingerprints are spread evenly, so a record's block is guessed and hardly ever missed by more than one.
+//! do not pass: an entry that is missed would let a bill number be used twice.
+//! Fingerprints are uniform, so interpolation guesses an entry's block and hardly ever misses it by more than one.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -23,7 +23,7 @@ use crate::disk::{Disk, sync_folder, sync_result};
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 
-/// Where the last order under a name stands, by the name's fingerprint.
+/// Position of the last order under a key, by the key's fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexEntry {
     pub(crate) fingerprint: Fingerprint,
@@ -51,14 +51,13 @@ const BLOCK_CRC_AT: usize = ENTRIES_PER_BLOCK * ENTRY_BYTES;
 const MAGIC: [u8; 8] = *b"PCTINDEX";
 const HEADER_CRC_AT: usize = 40;
 
-/// How much is written at once, and how much between two syncs: one sync of everything at the end would keep the
-/// disk from the journal for long.
+/// Bytes of one write, and bytes between two syncs: one sync of everything at the end would keep the disk from the
+/// journal for long.
 const WRITE_BYTES: usize = 64 * BLOCK_BYTES;
 const SYNC_BYTES: u64 = 4 * 1024 * 1024;
-/// How much is read at once by whoever reads all.
+/// Blocks of one read in a scan of the whole run.
 const READ_BLOCKS: u64 = 64;
 
-/// An open run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) number: u64,
@@ -73,7 +72,7 @@ impl Run {
         folder.join(format!("{number:016}.run"))
     }
 
-    /// Opens a run that was finished.
+    /// Opens a finished run.
     pub(super) fn open(folder: &Path, number: u64) -> Result<Self, IndexError> {
         let path = Self::path(folder, number);
         let file = File::open(&path)?;
@@ -90,7 +89,7 @@ impl Run {
         let filter_at =
             blocks(records).checked_add(1).and_then(|blocks| blocks.checked_mul(BLOCK_BYTES as u64));
         let filter_at = filter_at.ok_or_else(|| damaged(0))?;
-        // No room is made for what the file cannot hold.
+        // Allocates no more than the file can hold.
         let length = file.metadata()?.len();
         if filter_at.checked_add(filter_bytes).is_none_or(|end| end > length) {
             return Err(damaged(0));
@@ -104,24 +103,24 @@ impl Run {
         Ok(Self { number, entries: records, path, file, filter })
     }
 
-    /// How large its file is at most.
+    /// The most bytes of its file.
     pub(super) fn bytes_max(&self) -> u64 {
         BLOCK_BYTES as u64 * (1 + blocks(self.entries)) + self.entries * BITS_PER_ENTRY_MAX / 8
     }
 
-    /// Removes the file of a run that nothing refers to.
+    /// Removes the file of an unlisted run.
     pub(crate) fn discard(&self) {
         discard(&self.path);
     }
 
-    /// Whether there may be a record with this fingerprint; most often it says no where there is none.
+    /// Whether the run may hold this fingerprint; false positives are rare.
     pub(super) fn may_contain(&self, fingerprint: Fingerprint) -> bool {
         self.filter.may_contain(fingerprint)
     }
 
-    /// The position recorded for a fingerprint, by reading the file.
+    /// Searches the file for the position of a fingerprint.
     pub(super) fn find(&self, fingerprint: Fingerprint) -> Result<Option<Position>, IndexError> {
-        // The blocks that may hold it, and what stands before and after them.
+        // The blocks that may hold it, and the high halves that bound them.
         let (mut from, mut to) = (0, blocks(self.entries));
         let (mut after, mut before) = (0, u64::MAX);
         let mut bytes = [0; BLOCK_BYTES];
@@ -145,7 +144,7 @@ impl Run {
         Ok(None)
     }
 
-    /// Fills `bytes` with whole blocks from `first` on, and verifies them.
+    /// Reads whole blocks from `first` on into `bytes`, and verifies them.
     fn read_blocks(&self, first: u64, bytes: &mut [u8]) -> Result<(), IndexError> {
         let offset = BLOCK_BYTES as u64 * (1 + first);
         self.file.read_exact_at(bytes, offset)?;
@@ -158,14 +157,13 @@ impl Run {
         Ok(())
     }
 
-    /// How many records a block holds.
     fn entries_in(&self, block: u64) -> usize {
         let left = self.entries - block * ENTRIES_PER_BLOCK as u64;
         usize::try_from(left).unwrap_or(usize::MAX).min(ENTRIES_PER_BLOCK)
     }
 }
 
-/// How many blocks so many records fill.
+/// Number of blocks that so many entries fill.
 fn blocks(records: u64) -> u64 {
     records.div_ceil(ENTRIES_PER_BLOCK as u64)
 }
@@ -186,17 +184,17 @@ fn crc(run: u64, block: u64, bytes: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Removes the file of a run that nothing refers to. Where that fails, it takes room until the views are opened again.
+/// Removes the file of an unlisted run. If that fails, it takes disk space until the views are reopened.
 fn discard(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
-        tracing::warn!(file = %path.display(), %error, "a file of the views that is of no use cannot be removed");
+        tracing::warn!(file = %path.display(), %error, "cannot remove an unlisted file of the views");
     }
 }
 
-/// Reads all records of a run, in order.
+/// Reads all entries of a run, in order.
 pub(crate) struct RunReader<'a> {
     run: &'a Run,
-    /// Blocks that were read, and where in them the next record is.
+    /// The blocks read last, and the place of the next entry in them.
     bytes: Vec<u8>,
     block: u64,
     at: usize,
@@ -208,7 +206,6 @@ impl<'a> RunReader<'a> {
         Self { run, bytes: Vec::new(), block: 0, at: 0, next_read: 0 }
     }
 
-    /// The next record, or nothing after the last.
     pub(super) fn next(&mut self) -> Result<Option<IndexEntry>, IndexError> {
         let all = blocks(self.run.entries);
         if self.block < self.next_read && self.at == self.run.entries_in(self.block) {
@@ -242,7 +239,7 @@ impl Drop for TempPath {
     }
 }
 
-/// A file that is appended to, and synced now and then.
+/// A file that is appended to, and synced every [`SYNC_BYTES`].
 struct RunFile {
     disk: Arc<dyn Disk>,
     file: File,
@@ -262,19 +259,18 @@ impl RunFile {
     }
 }
 
-/// A run while it is written.
 pub(super) struct RunWriter {
     number: u64,
     path: TempPath,
     output: RunFile,
     entries: u64,
     filter: Filter,
-    /// Whole blocks that are not written yet, and then the one that is filled.
+    /// Whole blocks to be written, and then the one being filled.
     bytes: Vec<u8>,
 }
 
 impl RunWriter {
-    /// A run in `folder` for about `records` records, with a filter of at most `filter_bytes_max`.
+    /// A run in `folder` for about `records` entries, with a filter of at most `filter_bytes_max`.
     pub(super) fn create(
         disk: Arc<dyn Disk>,
         folder: &Path,
@@ -292,7 +288,7 @@ impl RunWriter {
         Ok(Self { number, path, output, entries: 0, filter, bytes })
     }
 
-    /// Adds a record, whose fingerprint is greater than that of the one before.
+    /// Adds an entry, whose fingerprint must be greater than that of the one before.
     pub(super) fn add(&mut self, record: IndexEntry) -> Result<(), IndexError> {
         self.filter.insert(record.fingerprint);
         record.encode(&mut self.bytes);
@@ -313,14 +309,13 @@ impl RunWriter {
         if self.bytes.len() == WRITE_BYTES { self.write() } else { Ok(()) }
     }
 
-    /// Writes the blocks that are not written yet.
     fn write(&mut self) -> Result<(), IndexError> {
         self.output.append(&self.bytes)?;
         self.bytes.clear();
         Ok(())
     }
 
-    /// The finished run, which is durable.
+    /// The finished, durable run.
     pub(super) fn finish(mut self) -> Result<Run, IndexError> {
         if !self.entries.is_multiple_of(ENTRIES_PER_BLOCK as u64) {
             self.end_block()?;
@@ -342,7 +337,7 @@ impl RunWriter {
         let RunFile { disk, file, .. } = output;
         disk.write(&file, &header, 0)?;
         sync_result(file.sync_all())?;
-        let path = path.0.take().expect("nobody else finishes it");
+        let path = path.0.take().expect("it is finished once");
         sync_result(sync_folder(path.parent().unwrap_or(Path::new("."))))?;
         Ok(Run { number, entries: records, path, file, filter })
     }

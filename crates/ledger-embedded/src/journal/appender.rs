@@ -1,4 +1,4 @@
-//! The end of the journal: where the next frame stands, and what appends it.
+//! The end of the journal: the cursor of the next frame, and the appender.
 
 use std::io;
 use std::sync::Arc;
@@ -9,38 +9,38 @@ use super::position::{Checkpoint, Position};
 use super::segment::{self, Segment};
 use crate::disk::{Disk, WriteError, sync_result};
 
-/// Where the next frame will stand, for whoever fills frames.
+/// Position of the next frame, for the writer.
 #[derive(Debug)]
 pub(crate) struct AppendCursor {
     end: Checkpoint,
-    /// Where the last segment begins.
+    /// Start of the last segment.
     segment_start: Position,
     segment_bytes: u64,
 }
 
 impl AppendCursor {
-    /// Goes on after `end`, the end of `journal`.
+    /// A cursor at `end`, the end of `journal`.
     pub(crate) fn new(journal: &Journal, end: Checkpoint, segment_bytes: u64) -> Self {
         Self { end, segment_start: journal.segment(end.position).before.position, segment_bytes }
     }
 
-    /// Goes on after `end`, where `journal` was cut back to.
+    /// Moves back to `end`, to which `journal` was truncated.
     pub(crate) fn rewind(&mut self, journal: &Journal, end: Checkpoint) {
         *self = Self::new(journal, end, self.segment_bytes);
     }
 
-    /// The end of what was filled so far.
+    /// End of the frames filled so far.
     pub(crate) fn position(&self) -> Position {
         self.end.position
     }
 
-    /// A frame to fill, in `room`; the first after a full segment will begin a new one.
+    /// Begins a frame, encoded into `buffer`; after a full segment it is the first of a new one.
     pub(crate) fn begin_frame(&self, buffer: Vec<u8>) -> FrameBuilder {
         let is_full = self.end.position.0 - self.segment_start.0 >= self.segment_bytes;
         FrameBuilder::new(if is_full { segment::first_frame(self.end) } else { self.end }, buffer)
     }
 
-    /// Goes on after `frame`.
+    /// Moves behind `frame`.
     pub(crate) fn advance(&mut self, frame: &Frame) {
         if frame.before.position != self.end.position {
             self.segment_start = self.end.position;
@@ -49,51 +49,50 @@ impl AppendCursor {
     }
 }
 
-/// The one who appends to the journal.
+/// Appends frames to the journal.
 ///
-/// A sync that makes a file longer writes more than what is synced: the file system's own journal too. So the file is
-/// made longer now and then, by zeros that frames are later written over. They are no part of the journal: it ends
-/// where only zeros follow. They are taken away before there is another file.
+/// A sync of a file that has grown also writes the file system's own journal. So the appender preallocates zeros, and
+/// frames overwrite them. The zeros are not part of the journal, which ends where only zeros follow. They are
+/// truncated before the next file is begun.
 #[derive(Debug)]
 pub(crate) struct Appender {
     disk: Arc<dyn Disk>,
     journal: Arc<Journal>,
     segment: Arc<Segment>,
     end: Checkpoint,
-    /// How long the segment's file is: what is after `end` is zeros.
+    /// Length of the segment's file; the bytes after `end` are zeros.
     file_bytes: u64,
 }
 
-/// How many zeros a file is made longer by: enough for a few thousand orders, and written in less than a millisecond.
+/// Zeros of one preallocation: enough for a few thousand orders, and written in less than a millisecond.
 const PREALLOCATE_BYTES: usize = 256 * 1024;
 
-/// How many of them are written at once. A larger write that fails halfway may be told as a shorter one, and what is
-/// tried again hides the failure.
+/// Zeros per write. A larger write that fails halfway may be reported as a short write, and a retry of the rest hides
+/// the failure.
 const PREALLOCATE_CHUNK_BYTES: usize = 64 * 1024;
 
 static ZEROS: [u8; PREALLOCATE_BYTES] = [0; PREALLOCATE_BYTES];
 
-/// Of frames that are longer, a few would use the zeros up, which then cost more than they save.
+/// Longer frames do not preallocate: a few would use the zeros up, which then cost more than they save.
 const PREALLOCATING_FRAME_BYTES_MAX: usize = PREALLOCATE_BYTES / 8;
 
 impl Appender {
-    /// Appends after `end`, which is where the journal ends and is durable.
+    /// Appends after `end`, the durable end of `journal`.
     pub(crate) fn new(disk: Arc<dyn Disk>, journal: Arc<Journal>, end: Checkpoint) -> io::Result<Self> {
         let segment = journal.segment(end.position);
         let length = segment.file.metadata()?.len();
         Ok(Self { disk, journal, segment, end, file_bytes: length })
     }
 
-    /// Where the journal ends.
     pub(crate) fn end(&self) -> Checkpoint {
         self.end
     }
 
-    /// Writes a frame; when this returns, it is durable.
+    /// Writes a frame and syncs it.
     ///
-    /// Where there is no room, nothing of it is there, and another frame may be appended at [`Appender::end`].
+    /// On a full disk nothing of the frame is left, and another may be appended at [`Appender::end`].
     /// After any other error the frame may or may not be there; nothing more may be appended until the journal is
-    /// opened again.
+    /// reopened.
     pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), WriteError> {
         if frame.before.position != self.end.position {
             self.roll_segment()?;
@@ -105,9 +104,9 @@ impl Appender {
         }
         if let Err(error) = self.disk.write(&self.segment.file, &frame.bytes, at) {
             if error.is_full() {
-                // What was written of it was not synced and never will be, so nobody was told of it. The cut itself
-                // needs no sync: if it is lost, what comes back is a torn end, which opening cuts off; and the next
-                // frame's sync makes both durable.
+                // The partial frame was not synced and never will be, so no caller was answered. The truncation needs
+                // no sync: if it is lost, opening finds a torn end and cuts it off; and the next frame's sync makes
+                // both durable.
                 self.truncate(at)?;
             }
             return Err(error);
@@ -118,7 +117,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Makes the file longer by zeros, as far as there is room for them. The next sync makes them durable.
+    /// Extends the file by zeros, as far as there is disk space. The next sync makes them durable.
     fn preallocate(&mut self) -> Result<(), WriteError> {
         for part in ZEROS.chunks(PREALLOCATE_CHUNK_BYTES) {
             match self.disk.write(&self.segment.file, part, self.file_bytes) {
@@ -130,7 +129,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Takes away the zeros that no frame was written over.
+    /// Truncates the zeros that no frame has overwritten.
     pub(crate) fn release_preallocated(&mut self) -> Result<(), WriteError> {
         let end = self.segment.offset(self.end.position);
         if self.file_bytes > end {
@@ -140,18 +139,17 @@ impl Appender {
         Ok(())
     }
 
-    /// Goes on in a new file. The one before ends where the journal ended, which is durable before there is another.
+    /// Begins a new file. The one before ends where the journal ended, durably, before the next one exists.
     fn roll_segment(&mut self) -> Result<(), WriteError> {
         self.release_preallocated()?;
         self.segment =
             self.journal.add_segment(Segment::create(&*self.disk, &self.journal.folder, self.end)?);
-        // Even if there is no room for the frame, the file is there, and the next one goes into it.
+        // Even if the disk is full for the frame, the file exists, and the next frame goes into it.
         self.end = self.segment.first_frame();
         self.file_bytes = self.segment.offset(self.end.position);
         Ok(())
     }
 
-    /// Makes the file end at `length`.
     fn truncate(&mut self, length: u64) -> Result<(), WriteError> {
         self.segment.file.set_len(length).map_err(WriteError::Failed)?;
         self.file_bytes = length;

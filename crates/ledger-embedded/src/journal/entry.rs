@@ -1,4 +1,4 @@
-//! An entry: one receipt as the journal keeps it, and where the orders stand that it follows.
+//! Journal entry: one receipt, and links to the orders that it follows.
 
 use std::time::Duration;
 
@@ -13,17 +13,16 @@ use crate::codec::{ByteReader, put_text, put_varint};
 /// One order in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The order and what it did.
     pub(crate) receipt: Receipt,
     pub(crate) links: Links,
 }
 
-/// Where the orders stand that an order follows.
+/// Positions of the orders that an order follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Links {
-    /// The order before it of the same account; an account's statement is this chain.
+    /// The account's order before it; an account's statement is this chain.
     pub(crate) previous: Option<Position>,
-    /// Of a cancel, the pay that it gives back.
+    /// For a cancel, the pay that it gives back.
     pub(crate) pay: Option<Position>,
 }
 
@@ -39,12 +38,12 @@ const WITH_LIMITS: u8 = 0b0001_0000;
 const VALID_BITS: u8 = KIND_MASK | SANDBOX | WITH_MEMO | WITH_LIMITS;
 
 impl Entry {
-    /// The most bytes that [`encode`] makes of an entry: five names of at most 64 bytes and their lengths (325), two
+    /// The most bytes of an encoded entry: five names of at most 64 bytes and their lengths (325), two
     /// parts of a memo of at most 1,024 and their lengths (2,052), fourteen integers of at most 10 bytes (140), and
     /// the byte before them all.
     pub(crate) const BYTES_MAX: usize = 2518;
 
-    /// Reads what [`encode`] wrote for an entry at `position`.
+    /// Decodes an entry that stands at `position`.
     pub(crate) fn decode(bytes: &[u8], position: Position) -> Option<Self> {
         let mut reader = ByteReader::new(bytes);
         let head = reader.byte()?;
@@ -87,7 +86,7 @@ impl Entry {
     }
 }
 
-/// Appends the bytes of an entry that will stand at `position`.
+/// Encodes an entry that will stand at `position`.
 pub(crate) fn encode(
     out: &mut Vec<u8>,
     order: &Order,
@@ -138,20 +137,19 @@ pub(crate) fn encode(
     }
 }
 
-/// Appends the limits of a gift; where there is none, 0, which no limit is.
+/// Encodes the limits of a gift; 0, which no limit can be, stands for none.
 fn put_limits(out: &mut Vec<u8>, limits: GiftLimits) {
     put_varint(out, limits.per_order.map_or(0, Amount::get));
     put_varint(out, limits.per_day.map_or(0, Amount::get));
 }
 
-/// Reads what [`put_limits`] wrote.
 fn read_limits(reader: &mut ByteReader<'_>) -> Option<GiftLimits> {
     let [per_order, per_day] = [Coins::new(reader.varint()?)?, Coins::new(reader.varint()?)?];
     let limit = |coins: Coins| Amount::new(coins.get()).ok();
     Some(GiftLimits { per_order: limit(per_order), per_day: limit(per_day) })
 }
 
-/// Appends an account's sums; also a part of the account's row in its view.
+/// Encodes an account's sums.
 pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
     put_varint(out, account.saved().get());
     put_varint(out, account.presented().get());
@@ -166,7 +164,6 @@ pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
     }
 }
 
-/// Reads what [`put_account`] wrote.
 pub(crate) fn read_account(reader: &mut ByteReader<'_>) -> Option<Account> {
     let saved = Coins::new(reader.varint()?)?;
     let presented = Coins::new(reader.varint()?)?;

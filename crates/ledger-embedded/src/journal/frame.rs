@@ -1,14 +1,13 @@
-//! A frame: the entries of one batch, written and synced together.
+//! Journal frame: the entries of one batch, written and synced together.
 //!
 //! ```text
 //! frame  = magic "PCTF" · payload bytes u32 · orders before u64 · orders u32 · digest [32] · crc u32 · payload
 //! payload = entry*          entry = bytes u16 · crc u32 · body
 //! ```
 //!
-//! Integers are little-endian.
-//! The digest is BLAKE3 over the digest of the frame before, the header up to it, and the payload: each frame
-//! vouches for all before it.
-//! Both checksums start with the position of what they cover, so that bytes in a wrong place do not pass.
+//! Integers are little-endian. The digest is BLAKE3 over the digest of the frame before, the header up to it, and the
+//! payload: it covers all frames before it. Both checksums start with the position of their bytes, so that bytes in a
+//! wrong place do not pass.
 
 use pactolus_ledger::{Order, OrderEffect};
 
@@ -24,7 +23,6 @@ const CRC_AT: usize = 52;
 /// Bytes of an entry before its body.
 pub(crate) const ENTRY_HEADER_BYTES: usize = 6;
 
-/// A frame while it is filled.
 #[derive(Debug)]
 pub(crate) struct FrameBuilder {
     before: Checkpoint,
@@ -33,14 +31,14 @@ pub(crate) struct FrameBuilder {
 }
 
 impl FrameBuilder {
-    /// An empty frame that will stand at `before`; `bytes` is room to reuse.
+    /// An empty frame that will stand at `before`, encoded into `bytes`.
     pub(crate) fn new(before: Checkpoint, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
         Self { before, orders: 0, bytes }
     }
 
-    /// Adds an entry and says where it will stand.
+    /// Adds an entry and returns its position.
     pub(crate) fn add(&mut self, order: &Order, change: &OrderEffect, links: Links) -> Position {
         let at = self.bytes.len();
         let position = self.before.position.plus(at);
@@ -54,7 +52,7 @@ impl FrameBuilder {
         position
     }
 
-    /// The frame that stands at `before` and has the first `orders` entries of a whole one that stands there.
+    /// A frame at `before` with the first `orders` entries of `whole`, a frame that stands there.
     pub(crate) fn prefix(before: Checkpoint, whole: &[u8], orders: u64) -> Option<Frame> {
         let mut first = Self::new(before, Vec::new());
         while u64::from(first.orders) < orders {
@@ -71,7 +69,7 @@ impl FrameBuilder {
         entry_in(&self.bytes, self.before.position, position)
     }
 
-    /// The finished frame, or nothing if it has no entry.
+    /// The finished frame, or `None` if it has no entry.
     pub(crate) fn finish(mut self) -> Option<Frame> {
         if self.orders == 0 {
             return None;
@@ -95,7 +93,6 @@ impl FrameBuilder {
     }
 }
 
-/// A finished frame.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) before: Checkpoint,
@@ -104,7 +101,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// The entry that stands at `position`, if it is in this frame.
+    /// The entry at `position`, if it is in this frame.
     pub(crate) fn entry(&self, position: Position) -> Option<Entry> {
         entry_in(&self.bytes, self.before.position, position)
     }
@@ -116,7 +113,6 @@ fn entry_in(frame: &[u8], start: Position, position: Position) -> Option<Entry> 
     read_entry(frame.get(at..)?, position).map(|(entry, _)| entry)
 }
 
-/// The header of a frame that was read.
 pub(crate) struct FrameHeader {
     /// Bytes of the payload.
     pub(crate) payload_bytes: usize,
@@ -126,7 +122,7 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads a header that stands at `position`, if these bytes are one.
+    /// Reads a header that stands at `position`; `None` if the bytes are none.
     pub(crate) fn read(bytes: &[u8], position: Position) -> Option<Self> {
         let bytes = bytes.get(..HEADER_BYTES)?;
         let stored = u32::from_le_bytes(bytes[CRC_AT..].try_into().ok()?);
@@ -142,7 +138,7 @@ impl FrameHeader {
     }
 }
 
-/// The mark after the frame that `bytes` are, header and payload, if it is the one that follows `before`.
+/// The checkpoint after the frame `bytes`, header and payload, if it follows `before`.
 pub(crate) fn verify(header: &FrameHeader, bytes: &[u8], before: &Checkpoint) -> Option<Checkpoint> {
     if header.orders_before != before.orders || digest(before, bytes) != header.digest {
         return None;
@@ -154,10 +150,10 @@ pub(crate) fn verify(header: &FrameHeader, bytes: &[u8], before: &Checkpoint) ->
     })
 }
 
-/// Whether a whole frame stands at `position`, going by its own checksums alone.
+/// Whether a whole frame stands at `position`, by its own checksums alone.
 ///
-/// A frame is written only after the one before it was synced; so a frame that is whole says that everything
-/// before it was once on disk.
+/// A frame is written only after the one before it was synced; so a whole frame proves that everything before it was
+/// once on disk.
 pub(crate) fn is_complete(bytes: &[u8], position: Position) -> bool {
     let Some(header) = FrameHeader::read(bytes, position) else {
         return false;
@@ -170,7 +166,7 @@ pub(crate) fn is_complete(bytes: &[u8], position: Position) -> bool {
     header.orders > 0 && read == Some(header.orders)
 }
 
-/// The entries of a payload that stands at `position`; `None` where one cannot be read, and nothing after it.
+/// The entries of a payload that stands at `position`; an unreadable entry is `None`, and the last item.
 pub(crate) fn entries(payload: &[u8], position: Position) -> impl Iterator<Item = Option<(Position, Entry)>> {
     let mut at = 0;
     std::iter::from_fn(move || {

@@ -1,4 +1,7 @@
-//! Reading the journal from a mark to its end, and telling how it ends.
+//! Scan of the journal from a checkpoint to its end, which tells damage from a torn end.
+//!
+//! An unreadable frame before another whole frame was synced: it is refused by file and offset. Damage in the last
+//! answered frames, with nothing whole after it, looks the same as a torn write.
 
 use std::sync::Arc;
 
@@ -9,7 +12,7 @@ use super::position::{Checkpoint, Position};
 use super::segment::{Segment, is_zero_from, read_available};
 use crate::error::OpenError;
 
-/// A walk over the frames after a mark.
+/// A scan over the frames after a checkpoint.
 pub(crate) struct Scan<'a> {
     journal: &'a Journal,
     segment: Arc<Segment>,
@@ -17,31 +20,30 @@ pub(crate) struct Scan<'a> {
     frame: Vec<u8>,
 }
 
-/// What a step of the walk came to.
 pub(crate) enum ScanStep {
     /// A frame; its entries can be read until the next step.
     Frame,
     /// The journal ends here.
     End,
-    /// The journal ends here, and then there are bytes of a frame that was never finished.
+    /// The journal ends here, and unreadable bytes follow: a torn write, or damage in the last frames.
     Torn,
 }
 
 impl<'a> Scan<'a> {
-    /// Walks from `from`, a mark that was made when the journal reached it.
+    /// Scans from `from`, a checkpoint that was once the end of the journal.
     pub(crate) fn new(journal: &'a Journal, from: Checkpoint) -> Self {
         let segment = journal.segment(from.position);
-        // Where a segment begins, the one before it ended; the first frame comes after the header.
+        // The end of a segment is the start of the next, whose first frame comes after its header.
         let at = if segment.before == from { segment.first_frame() } else { from };
         Self { journal, segment, checkpoint: at, frame: Vec::new() }
     }
 
-    /// The mark after the last frame.
+    /// The checkpoint after the last frame.
     pub(crate) fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }
 
-    /// The segment in which the walk is.
+    /// The segment being scanned.
     pub(crate) fn segment(&self) -> &Segment {
         &self.segment
     }
@@ -61,7 +63,8 @@ impl<'a> Scan<'a> {
 
     /// Reads the next frame.
     ///
-    /// Damage is an error: bytes that are no frame, but were once synced, because a whole frame follows them.
+    /// Damage is an error: an unreadable frame that was once synced, because a whole frame or a later segment
+    /// follows.
     pub(crate) fn step(&mut self) -> Result<ScanStep, OpenError> {
         self.frame.clear();
         let offset = self.segment.offset(self.checkpoint.position);
@@ -91,15 +94,15 @@ impl<'a> Scan<'a> {
         Ok(ScanStep::Torn)
     }
 
-    /// Reads the frame at `offset` of a file of this length and verifies it; `None` if what is there does not follow
-    /// the last mark.
+    /// Reads and verifies the frame at `offset` of a file of this length; `None` if it does not follow the last
+    /// checkpoint.
     fn read_frame(&mut self, offset: u64, length: u64) -> Result<Option<Checkpoint>, OpenError> {
         self.frame.resize(HEADER_BYTES, 0);
         let read = read_available(&self.segment, &mut self.frame, offset)?;
         let Some(header) = FrameHeader::read(&self.frame[..read], self.checkpoint.position) else {
             return Ok(None);
         };
-        // No room is made for what the file does not hold: a header may say up to 4 GiB.
+        // Allocates no more than the file holds: a header may claim up to 4 GiB.
         if (HEADER_BYTES + header.payload_bytes) as u64 > length.saturating_sub(offset) {
             return Ok(None);
         }
@@ -114,7 +117,7 @@ impl<'a> Scan<'a> {
 
     /// Whether a whole frame stands anywhere after `offset`.
     ///
-    /// It was written after a sync of everything before it, so what is broken at `offset` was acknowledged.
+    /// It was written after a sync of everything before it, so an unreadable frame at `offset` was acknowledged.
     fn complete_frame_after(&self, offset: u64, length: u64) -> Result<bool, OpenError> {
         let mut rest = vec![0; usize::try_from(length - offset).unwrap_or(usize::MAX)];
         let read = read_available(&self.segment, &mut rest, offset)?;
@@ -122,7 +125,7 @@ impl<'a> Scan<'a> {
         Ok((1..read).any(|at| frame::is_complete(&rest[at..read], start.plus(at))))
     }
 
-    /// What is said of damage at `position`.
+    /// The error for damage at `position`.
     pub(crate) fn corruption(&self, position: Position, what: &'static str) -> OpenError {
         let offset = self.segment.offset(position);
         OpenError::Corrupt { file: self.segment.path.clone(), offset, what }

@@ -1,8 +1,8 @@
-//! A segment: one file of the journal, named by the position at which it begins.
+//! Journal segment: one file, named by the position at which it begins.
 //!
 //! ```text
 //! segment = magic "PCTSGMNT" · format u32 · start u64 · orders before u64 · digest before [32] · crc u32 · frame*
-//!           · zero*                         where frames will be written (`Appender`)
+//!           · zero*                         preallocated for frames (`Appender`)
 //! ```
 
 use std::fs::{File, OpenOptions};
@@ -27,20 +27,20 @@ const SUFFIX: &str = "journal";
 pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) file: File,
-    /// Where the file begins, and what is before it.
+    /// The checkpoint at which the file begins.
     pub(crate) before: Checkpoint,
 }
 
 impl Segment {
-    /// The mark at the first frame.
+    /// The checkpoint before the first frame.
     pub(crate) fn first_frame(&self) -> Checkpoint {
         first_frame(self.before)
     }
 
-    /// Makes the segment that begins at `before`; when this returns, it is durable.
+    /// Creates the segment that begins at `before`; it is durable on return.
     ///
-    /// It gets its name only when it is whole, so a segment always has a header. Where there is no room for it, nothing
-    /// of it is left.
+    /// It gets its name only when it is whole, so a segment always has a header. On a full disk nothing of it is
+    /// left.
     pub(crate) fn create(disk: &dyn Disk, folder: &Path, before: Checkpoint) -> Result<Self, WriteError> {
         let path = folder.join(format!("{:020}.{SUFFIX}", before.position.0));
         let unnamed = path.with_extension("new");
@@ -53,7 +53,7 @@ impl Segment {
         };
         let file = create().inspect_err(|error: &WriteError| {
             if error.is_full() {
-                // One that is left takes a little room until it is written again.
+                // A leftover takes a little space until it is written again.
                 let _ = std::fs::remove_file(&unnamed);
             }
         })?;
@@ -61,13 +61,13 @@ impl Segment {
         Ok(Self { path, file, before })
     }
 
-    /// Opens a segment that is there.
+    /// Opens an existing segment.
     pub(crate) fn open(path: PathBuf) -> Result<Self, OpenError> {
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         Self::from_file(path, file)
     }
 
-    /// Opens a segment that another process may be writing, or that lies where nobody may write.
+    /// Opens a segment that another process may be writing, or that must not be written.
     pub(crate) fn open_read_only(path: PathBuf) -> Result<Self, OpenError> {
         let file = File::open(&path)?;
         Self::from_file(path, file)
@@ -83,7 +83,7 @@ impl Segment {
         }
     }
 
-    /// The segments in `folder`, in order.
+    /// Paths of the segments in `folder`, in order.
     pub(crate) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(folder)? {
@@ -96,13 +96,13 @@ impl Segment {
         Ok(paths)
     }
 
-    /// The offset in this file of a position that is not before it.
+    /// Offset in this file of a position that is not before it.
     pub(crate) fn offset(&self, position: Position) -> u64 {
         position.0 - self.before.position.0
     }
 }
 
-/// The mark at the first frame of a segment that begins at `before`.
+/// The checkpoint before the first frame of a segment that begins at `before`.
 pub(crate) fn first_frame(before: Checkpoint) -> Checkpoint {
     Checkpoint { position: before.position.plus(HEADER_BYTES), ..before }
 }
@@ -134,7 +134,7 @@ fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Checkpo
     Ok(Some(Checkpoint { position, orders: u64_at(20), digest }))
 }
 
-/// Fills `bytes` from `offset` on as far as the file goes, and says how far.
+/// Fills `bytes` from `offset` on as far as the file goes; returns the number of bytes read.
 pub(crate) fn read_available(segment: &Segment, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
@@ -148,7 +148,7 @@ pub(crate) fn read_available(segment: &Segment, bytes: &mut [u8], offset: u64) -
     Ok(filled)
 }
 
-/// Whether nothing follows at `offset`, or nothing but zeros, which are written ahead of frames.
+/// Whether only preallocated zeros follow at `offset`, or nothing.
 pub(crate) fn is_zero_from(segment: &Segment, mut offset: u64) -> io::Result<bool> {
     let mut bytes = [0; 4096];
     loop {

@@ -1,6 +1,6 @@
-//! The file of a shelf, as redb reads and writes it.
+//! Storage backend of redb: the file of a table.
 //!
-//! It has no lock of its own: the store's folder has one.
+//! It takes no lock of its own: the store's folder has one.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,16 +13,16 @@ use redb::StorageBackend;
 
 use crate::disk::{Disk, WriteError};
 
-/// What the file met.
+/// Kinds of errors that the file met.
 #[derive(Debug, Default)]
 pub(super) struct IoErrors {
     disk_full: AtomicBool,
-    /// Anything but a write that found no room.
+    /// Any error but a full disk.
     other: AtomicBool,
 }
 
 impl IoErrors {
-    /// Whether a write found no room, and nothing else went wrong.
+    /// Whether the disk was full, and nothing else failed.
     pub(super) fn only_disk_full(&self) -> bool {
         self.disk_full.load(Ordering::Relaxed) && !self.other.load(Ordering::Relaxed)
     }
@@ -34,7 +34,6 @@ impl IoErrors {
     }
 }
 
-/// A file with rows.
 #[derive(Debug)]
 pub(super) struct TableFile {
     file: File,
@@ -43,7 +42,7 @@ pub(super) struct TableFile {
 }
 
 impl TableFile {
-    /// Opens it, or makes it without anything in it.
+    /// Opens the file, or creates it empty.
     pub(super) fn open(path: &Path, disk: Arc<dyn Disk>, found: Arc<IoErrors>) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         Ok(Self { file, disk, io_errors: found })
@@ -64,7 +63,7 @@ impl StorageBackend for TableFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        // Whatever it says: a sync that failed is never taken for a full disk.
+        // Whatever its kind, a sync error is never taken for a full disk.
         self.file.sync_data().map_err(|error| self.io_errors.record(WriteError::Failed(error)))
     }
 

@@ -37,7 +37,7 @@ fn present(bill: usize) -> Order {
     }
 }
 
-/// Files of the journal and bulks of the views that end every few orders.
+/// Journal files and flushes that end every few orders.
 fn open(disk: &Arc<TestDisk>, folder: &Path) -> Result<EmbeddedStore, OpenError> {
     let settings = EmbeddedSettings {
         segment_bytes: 4096,
@@ -53,12 +53,12 @@ fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {
     block_on(store.post(present(bill), NOW))
 }
 
-/// Waits until a store takes orders again, which it has to find out by itself.
+/// Waits until a store takes orders again, which it has to detect by itself.
 fn wait_until_ready(store: &EmbeddedStore) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while let Err(error) = block_on(store.ready()) {
         assert_eq!(error, Unavailable::DiskFull);
-        assert!(Instant::now() < deadline, "there is room, and the store does not find it");
+        assert!(Instant::now() < deadline, "the store does not detect the free space");
         std::thread::yield_now();
     }
 }
@@ -74,8 +74,8 @@ fn assert_holds_exactly(store: &EmbeddedStore, applied: &BTreeSet<usize>, asked:
     }
 }
 
-/// Posts orders from several threads, so that some are decided on top of one that finds no room, until as many are
-/// refused; which ones were applied.
+/// Posts orders from several threads, so that some are decided on top of one that finds the disk full, until
+/// `refusals` are refused; returns the applied ones.
 fn post_until_refused(store: &EmbeddedStore, next: &AtomicUsize, refusals: usize) -> Vec<usize> {
     let refused = AtomicUsize::new(0);
     let poster = || {
@@ -98,8 +98,8 @@ fn post_until_refused(store: &EmbeddedStore, next: &AtomicUsize, refusals: usize
     })
 }
 
-/// Nothing that was answered is lost and nothing that was refused is there, wherever the disk became full: in a batch,
-/// at a new file of the journal, or in the views.
+/// No answered order is lost and no refused one is there, wherever the disk became full: in a batch, at a new journal
+/// file, or in the views.
 #[test]
 fn full_disk_refuses_orders_until_space_returns() {
     let folder = tempdir().unwrap();
@@ -110,7 +110,7 @@ fn full_disk_refuses_orders_until_space_returns() {
         disk.set_free(500 + 1733 * round);
         applied.extend(post_until_refused(&store, &next, 10));
 
-        // While it is full, all that needs no room goes on.
+        // While it is full, everything that needs no space goes on.
         assert_eq!(block_on(store.ready()), Err(Unavailable::DiskFull));
         assert_holds_exactly(&store, &applied, next.load(Ordering::SeqCst));
         if let Some(bill) = applied.last() {
@@ -132,17 +132,17 @@ fn full_disk_refuses_orders_until_space_returns() {
     assert_holds_exactly(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
 }
 
-/// A process that ends while its disk is full leaves a store that opens, with all that was answered.
+/// A process that ends while its disk is full leaves a store that opens, with all answered orders.
 #[test]
 fn store_closed_on_full_disk_reopens() {
     let folder = tempdir().unwrap();
     let disk = TestDisk::new(false);
     let store = open(&disk, folder.path()).unwrap();
     let next = AtomicUsize::new(0);
-    // Room for some hundred orders, and for none of the bulks that are due: their rows are in memory alone.
+    // Space for some hundred orders, and for none of the flushes that are due: their rows are in memory alone.
     disk.set_free(7000);
     let applied = post_until_refused(&store, &next, 10).into_iter().collect();
-    assert_eq!(block_on(store.flush_all()), Err(Unavailable::DiskFull), "and nobody waits for the views");
+    assert_eq!(block_on(store.flush_all()), Err(Unavailable::DiskFull), "no flush is waited for");
     block_on(store.close());
     drop(store);
 
@@ -153,8 +153,7 @@ fn store_closed_on_full_disk_reopens() {
     assert_holds_exactly(&open(&disk, folder.path()).unwrap(), &applied, next.load(Ordering::SeqCst));
 }
 
-/// What was taken while there was room is brought into the views with the room that is kept, and merges, which need
-/// more, are put off.
+/// Orders accepted while there was space are flushed into the reserve; merges, which need more, are deferred.
 #[test]
 fn disk_reserve_lets_accepted_orders_flush() {
     let folder = tempdir().unwrap();

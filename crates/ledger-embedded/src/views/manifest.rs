@@ -1,14 +1,14 @@
-//! The contents of the views: of which runs their indexes consist, and how far into the journal they reach.
+//! The manifest of the views: the runs of their indexes, and the checkpoint up to which they reach.
 //!
-//! It is one small file, replaced as a whole, so that the views are always as one moment left them.
+//! It is one small file, replaced atomically, so the views are always those of one moment.
 //!
 //! ```text
 //! contents = magic "PCTVIEWS" · format u32 · crc u32 · body
 //! body     = seed [16] · digest [32] · position · orders · next run · runs of bills · runs of accounts
 //! ```
 //!
-//! `format` and `crc` are little-endian, the crc being of the body; the other integers are variable-length, and
-//! a list begins with its length.
+//! `format` and `crc` are little-endian, and the crc is of the body; the other integers are variable-length, and a
+//! list begins with its length.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,10 @@ use crate::journal::{Checkpoint, Position};
 const MAGIC: [u8; 8] = *b"PCTVIEWS";
 const BODY_AT: usize = 16;
 
-/// What the views consist of.
 pub(super) struct Manifest {
     pub(super) seed: Seed,
     pub(super) reached: Checkpoint,
-    /// The number of the next run; numbers are not used twice.
+    /// Number of the next run; no number is used twice.
     pub(super) next_run: u64,
     /// The runs of each index, newest first.
     pub(super) bills: Vec<u64>,
@@ -34,7 +33,6 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Empty views.
     fn empty() -> Self {
         Self {
             seed: Seed::random(),
@@ -45,7 +43,7 @@ impl Manifest {
         }
     }
 
-    /// Of views of which nothing is made yet, after these.
+    /// Empty views with the same seed and run numbers, to be rebuilt.
     pub(super) fn reset(self) -> Self {
         Self { reached: Checkpoint::START, bills: Vec::new(), accounts: Vec::new(), ..self }
     }
@@ -54,7 +52,7 @@ impl Manifest {
         folder.join("contents")
     }
 
-    /// Reads what [`Manifest::save`] wrote last; where it never did, the views are empty.
+    /// Reads the manifest saved last; without one the views are empty.
     pub(super) fn read(folder: &Path) -> Result<Self, IndexError> {
         let path = Self::path(folder);
         match std::fs::read(&path) {
@@ -96,8 +94,7 @@ impl Manifest {
         [&MAGIC[..], &FORMAT_VERSION.to_le_bytes(), &crc, &body].concat()
     }
 
-    /// Puts these in the place of what was saved before; when this returns, they are durable. Where there is no room,
-    /// what was saved before is still in its place.
+    /// Replaces the manifest saved before; durable on return. On a full disk the one before is still in place.
     pub(super) fn save(&self, folder: &Path, disk: &dyn Disk) -> Result<(), IndexError> {
         let path = Self::path(folder);
         let unnamed = path.with_extension("new");
@@ -111,13 +108,13 @@ impl Manifest {
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing {
-    //! What fuzzing promises of contents.
+    //! Fuzzed properties of the manifest.
 
     use super::{MAGIC, Manifest};
     use crate::codec::FORMAT_VERSION;
 
-    /// Contents that can be read can be written and read again; and no bytes are too strange, whether their checksum
-    /// is right or wrong.
+    /// A manifest that decodes also round-trips, and no bytes make decoding panic, whether their checksum is right or
+    /// wrong.
     pub(in super::super) fn manifest(bytes: &[u8]) {
         let crc = crc32fast::hash(bytes).to_le_bytes();
         let sealed = [&MAGIC[..], &FORMAT_VERSION.to_le_bytes(), &crc, bytes].concat();

@@ -1,4 +1,4 @@
-//! The sums per offer, zone and day, on disk: rows in the order of their names and days.
+//! Totals per offer, zone and day on disk, in the order of their keys.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,18 +13,17 @@ use crate::journal::{Checkpoint, Position};
 use crate::kv::{RedbTable, TableError, TableOptions};
 use crate::rows::{TotalRow, Totals};
 
-/// There is a row for each zone and day with orders, and few of them change at a time.
+/// There is a row for each zone and day with orders, and few change at a time.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
-/// The name of the row that says how far the others reach. Theirs begin with an app's id, which is never empty.
+/// Key of the row that holds the position covered. Other keys begin with an app's id, which is never empty.
 const REACHED_KEY: [u8; 1] = [0];
 
-/// The rows of totals.
 pub(super) struct TotalsTable(RedbTable);
 
 impl TotalsTable {
     pub(super) fn open(folder: &Path, space: Arc<DiskSpace>) -> Result<Self, TableError> {
-        // They are few, and rebuilt when they are damaged.
+        // They are few, and rebuilt when damaged.
         let label = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: true };
         Ok(Self(RedbTable::open(label, space)?))
     }
@@ -36,7 +35,6 @@ impl TotalsTable {
         }
     }
 
-    /// The rows of an app's environment.
     pub(super) fn in_environment(
         &self,
         app: AppId,
@@ -56,14 +54,14 @@ impl TotalsTable {
         })
     }
 
-    /// Whether all orders before `reached` are counted, as [`TotalsTable::write`] said.
+    /// Whether all orders before `reached` are counted.
     pub(super) fn covers(&self, reached: Position) -> Result<bool, ViewError> {
         let row = self.0.read(|rows| rows.get(&REACHED_KEY))?;
         let written = row.and_then(|bytes| ByteReader::new(&bytes).varint());
         Ok(written.map_or(Checkpoint::START.position, Position) >= reached)
     }
 
-    /// Writes `totals`, with which all orders before `reached` are counted; when this returns, they are durable.
+    /// Writes `totals`, which count all orders before `reached`; durable on return.
     pub(super) fn write(&self, totals: &Totals, reached: Position) -> Result<(), ViewError> {
         let mut written = Vec::new();
         put_varint(&mut written, reached.0);
@@ -94,7 +92,7 @@ fn decode_row(bytes: &[u8]) -> Option<TotalRow> {
 
 // Keys: names ended by a zero byte, which no name can hold.
 
-/// What the keys of an app's environment begin with.
+/// Common key prefix of an app's environment.
 fn environment_prefix(app: AppId, environment: Environment) -> Vec<u8> {
     let mut key = Vec::new();
     put_name(&mut key, app.as_str());
@@ -113,7 +111,7 @@ fn encode_key(total: &TotalKey) -> Vec<u8> {
     key
 }
 
-/// The total that the rest of a key names, after what it begins with.
+/// Decodes the rest of a key, after its prefix.
 fn decode_key(app: AppId, environment: Environment, rest: &[u8]) -> Option<TotalKey> {
     let (names, day) = rest.split_last_chunk()?;
     let mut names =
@@ -135,13 +133,13 @@ fn put_name(out: &mut Vec<u8>, name: &str) {
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing {
-    //! What fuzzing promises of rows of totals.
+    //! Fuzzed properties of the totals.
 
     use pactolus_types::Environment;
 
     use super::{decode_key, decode_row, encode_key, encode_row, environment_prefix};
 
-    /// A row or a key that can be read can be written and read again; and no bytes are too strange.
+    /// A row or a key that decodes also round-trips, and no bytes make decoding panic.
     pub(in super::super) fn totals(row: &[u8]) {
         if let Some(total) = decode_row(row) {
             assert_eq!(decode_row(&encode_row(&total)), Some(total));

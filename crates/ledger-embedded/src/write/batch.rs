@@ -1,7 +1,7 @@
-//! A draft: a batch while it is decided.
+//! Batch builder: decides the orders of one batch.
 //!
-//! A batch is drafted while the one before it is still written. So what an order finds is, in this order: what was
-//! decided lately, durable or not, and what its request has looked up among what is published.
+//! A batch is built while the one before it is still being written. So an order is decided against the orders decided
+//! lately, durable or not, and then against the published rows that its request looked up.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::state::{Lookup, LookupError, StoreState};
 use crate::write::recent::Recent;
 use crate::write::request::DecideOutcome;
 
-/// A batch that was decided: what it adds to the journal and to the books.
+/// A decided batch: its frame for the journal, and its rows for the memtable.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) frame: Frame,
@@ -27,11 +27,10 @@ pub(crate) struct Batch {
     pub(crate) totals: Totals,
 }
 
-/// A batch while it is decided.
 pub(crate) struct BatchBuilder<'a> {
     state: &'a StoreState,
     recent: &'a mut Recent,
-    /// Batches that were decided and may not be published yet, the oldest first.
+    /// Decided batches that may not be published yet, the oldest first.
     in_flight: &'a VecDeque<Arc<Batch>>,
     frame: FrameBuilder,
     rows: Vec<OrderRow>,
@@ -39,8 +38,7 @@ pub(crate) struct BatchBuilder<'a> {
 }
 
 impl<'a> BatchBuilder<'a> {
-    /// A draft on top of what is published and what was decided lately, for about so many orders, which will go
-    /// into `frame`.
+    /// A batch of about `orders` orders on top of the published and the recent ones, encoded into `frame`.
     pub(crate) fn new(
         state: &'a StoreState,
         recent: &'a mut Recent,
@@ -52,7 +50,7 @@ impl<'a> BatchBuilder<'a> {
         Self { state, recent, in_flight, frame, rows, totals: Totals::default() }
     }
 
-    /// Decides an order, and adds it if it applies. `known` is what its request has looked up.
+    /// Decides an order, and adds it if it applies. `lookup` is its request's look-up.
     pub(crate) fn decide(
         &mut self,
         order: &Order,
@@ -61,7 +59,7 @@ impl<'a> BatchBuilder<'a> {
         now: UnixMillis,
     ) -> Result<Result<DecideOutcome, Refusal>, LookupError> {
         let known = if lookup.as_of < self.recent.since() {
-            // It waited for so long that some of what happened since is no longer among what is recent.
+            // It queued so long that `recent` has dropped orders decided since its look-up.
             self.state.look_up(&order.account, keys)?
         } else {
             lookup
@@ -74,7 +72,7 @@ impl<'a> BatchBuilder<'a> {
             Err(refusal) => Err(refusal),
             Ok(Decision::Replay(receipt)) => Ok(DecideOutcome::Replayed(Box::new(receipt.clone()), account)),
             Ok(Decision::Apply(change)) => {
-                // A cancel applies only where the last order under its bill number is the pay.
+                // A cancel applies only if the last order under its bill number is the pay.
                 let pay = last.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
                 self.apply(order, keys, &change, Links { previous: row.map(|row| row.last), pay })?;
                 Ok(DecideOutcome::Applied(change))
@@ -82,7 +80,7 @@ impl<'a> BatchBuilder<'a> {
         })
     }
 
-    /// What the bill number made whose last order stands at `position`.
+    /// The entry of the bill number whose last order stands at `position`.
     fn bill_entry(&self, bill: &BillKey, position: Position) -> Result<BillEntry, LookupError> {
         StoreState::bill_entry_with(bill, position, |position| {
             let in_flight = || self.in_flight.iter().find_map(|batch| batch.frame.entry(position));
@@ -112,7 +110,7 @@ impl<'a> BatchBuilder<'a> {
         })
     }
 
-    /// The batch, or nothing if no order applied.
+    /// The batch, or `None` if no order applied.
     pub(crate) fn finish(self) -> Option<Batch> {
         Some(Batch { frame: self.frame.finish()?, rows: self.rows, totals: self.totals })
     }

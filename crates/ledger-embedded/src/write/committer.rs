@@ -1,25 +1,24 @@
-//! The committer: makes decided batches durable, then visible, and only then answers their callers.
+//! The committer: makes decided batches durable, publishes them, and only then replies.
 //!
-//! It has a thread of its own, so that the writer decides the next batch meanwhile. A small batch is not handed over:
-//! deciding the next takes less than a sync does, of which waking a thread takes a good part.
-//! Batches come in the order in which they were decided, and after a failed write or sync none is written any more.
+//! It has its own thread, so the writer decides the next batch meanwhile. A small batch is committed inline: deciding
+//! the next takes less than a sync, and waking a thread takes a good part of a sync.
+//! Batches commit in the order of their decisions. After a failed write or sync no batch is written any more.
 //!
-//! Where the disk has no room for a batch, its callers are refused, and so are those of every batch that was decided
-//! on top of it: that is one more *turn*. Each batch says in which turn it was decided, and one of a turn that is over
-//! is refused whole, even if it has nothing to write, because its answers may rest on what is not there. In which
-//! order that happens:
+//! If the disk is full, the committer refuses the callers of the batch and of every batch decided on top of it, and
+//! starts a new *epoch*. Each batch carries the epoch of its decision. A batch of a past epoch is refused whole, even
+//! if it has nothing to write, because its replies may rest on orders that do not exist. The steps, in order:
 //!
-//! 1. the journal is cut back to where the last whole frame ends (`Appender::append`);
-//! 2. that end is published, if it is another than before;
-//! 3. the turn is raised, with release;
+//! 1. the journal is truncated to the end of its last whole frame (`Appender::append`);
+//! 2. that end is published, if it has moved;
+//! 3. the epoch is incremented, with release;
 //! 4. the callers are refused.
 //!
-//! The writer asks for the turn, with acquire, before each batch. If it is another than that of its last batch, it
-//! begins again from what is published. That is the end of step 2: nothing can have been appended since, for whatever
-//! it handed over before is of a turn that is over, and what is of this one it has not decided yet. If the turn is
-//! raised while it decides, the batch carries the old one, and is refused when it comes here. So no frame is ever
-//! written but right after the one it was decided on, and a place in the journal is used again only when everything
-//! that named it is gone: rows are published, and so reach readers and views, after their frame is durable.
+//! The writer loads the epoch, with acquire, before each batch. If it has changed, the writer restarts from the
+//! published end. That is the end of step 2: nothing can have been appended since, because every batch handed over
+//! before is of a past epoch, and none of this epoch is decided yet. If the epoch advances during a decision, the
+//! batch carries the old one and is refused here. So a frame is only ever written right after the frame it was
+//! decided on. A position in the journal is reused only when every reference to it is gone: rows are published, and
+//! so reach readers and views, after their frame is durable.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -37,15 +36,14 @@ use crate::state::StoreState;
 use crate::write::batch::Batch;
 use crate::write::request::PostResult;
 
-/// An answer, and who waits for it.
+/// A reply, held back until its batch is durable.
 pub(crate) struct PendingReply {
     pub(crate) reply_to: oneshot::Sender<PostResult>,
     pub(crate) result: PostResult,
 }
 
-/// What the committer is asked.
 pub(crate) enum CommitRequest {
-    /// Make a batch of this turn durable, if there is one, and then give these answers.
+    /// Make a batch of this epoch durable, if there is one, and then send these replies.
     ///
     /// Refusals and replays wait too: they may rest on an order of this batch or one before it.
     Batch(Epoch, Option<Arc<Batch>>, Vec<PendingReply>),
@@ -53,34 +51,31 @@ pub(crate) enum CommitRequest {
     FlushAll(oneshot::Sender<()>),
 }
 
-/// The most orders of a batch that is not handed over: deciding one takes a microsecond or less, a sync a hundred and
-/// more.
+/// The most orders of a batch committed inline: deciding one takes a microsecond or less, a sync a hundred and more.
 const INLINE_BATCH_ORDERS_MAX: usize = 128;
 
-/// How often a batch found no room.
+/// Number of batches that found the disk full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
 
 impl Epoch {
-    /// None has yet.
     pub(crate) const FIRST: Self = Self(0);
 }
 
-/// The committer's state.
 pub(crate) struct CommitWorker {
     state: Arc<StoreState>,
     appender: Appender,
     flusher: Flusher,
-    /// How many orders the tail may gather before it is written to the views.
+    /// Active orders at which a flush starts.
     memtable_orders: usize,
-    /// Only raised here.
+    /// Incremented here only.
     epoch: Arc<AtomicU64>,
 }
 
-/// The writer's hold on the committer.
+/// The writer's handle to the committer.
 pub(crate) struct Committer {
     worker: Arc<Mutex<CommitWorker>>,
-    /// How much was handed over and is not done; only the writer adds to it.
+    /// Requests handed over and not done; only the writer increments it.
     in_flight: Arc<AtomicUsize>,
     epoch: Arc<AtomicU64>,
     work: Option<SyncSender<CommitRequest>>,
@@ -89,7 +84,7 @@ pub(crate) struct Committer {
 
 impl Committer {
     pub(crate) fn start(worker: CommitWorker) -> std::io::Result<Self> {
-        // Who is ahead waits: while one batch is written, one more is decided, and the rest queues up for the next.
+        // A rendezvous: while one batch is written, one more is decided, and the rest queues up for the next.
         let (work, handed_over) = sync_channel(0);
         let epoch = Arc::clone(&worker.epoch);
         let (committing, pending) = (Arc::new(Mutex::new(worker)), Arc::new(AtomicUsize::new(0)));
@@ -103,26 +98,26 @@ impl Committer {
         Ok(Self { worker: committing, in_flight: pending, epoch, work: Some(work), thread: Some(thread) })
     }
 
-    /// The turn in which a batch that is decided from now on is.
+    /// The epoch of a batch that is decided from now on.
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch(self.epoch.load(Ordering::Acquire))
     }
 
-    /// Carries out a commit after all those before it, or hands it over once it can be taken.
+    /// Executes a request after all earlier ones: inline, or in the committer's thread once it is free.
     pub(crate) fn submit(&self, commit: CommitRequest) {
-        // When nothing is pending, all that was handed over is done, and this is the next.
+        // With none in flight, all requests handed over are done, and this is the next.
         if commit.runs_inline() && self.in_flight.load(Ordering::Acquire) == 0 {
             lock_worker(&self.worker).execute(commit);
             return;
         }
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let work = self.work.as_ref().expect("it is there until it is dropped");
-        // A committer that is gone has panicked; who waits for it learns that from its dropped answers.
+        // A send fails only after the committer panicked; its callers see their reply channels dropped.
         let _ = work.send(commit);
     }
 }
 
-/// Held by one of two, who come one after the other.
+/// Not contended: the writer takes it only while no request is in flight.
 fn lock_worker(worker: &Mutex<CommitWorker>) -> MutexGuard<'_, CommitWorker> {
     worker.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -133,7 +128,7 @@ impl CommitRequest {
     }
 }
 
-/// Finishes what was handed over.
+/// Finishes the requests handed over.
 impl Drop for Committer {
     fn drop(&mut self) {
         self.work = None;
@@ -160,19 +155,19 @@ impl CommitWorker {
             CommitRequest::Batch(epoch, batch, answers) => {
                 let committed = self.commit(epoch, batch.as_deref());
                 for PendingReply { reply_to: to, result: answer } in answers {
-                    // Who asked may have gone; the order stands all the same.
+                    // The caller may be gone; the order stands.
                     let _ = to.send(committed.map_err(PostError::from).and(answer));
                 }
             }
             CommitRequest::FlushAll(done) => {
                 self.flush_all();
-                // Who asked may have gone.
+                // The caller may be gone.
                 let _ = done.send(());
             }
         }
     }
 
-    /// Makes a batch of `turn`, if there is one, durable and then visible.
+    /// Makes a batch of `epoch`, if there is one, durable and then visible.
     fn commit(&mut self, epoch: Epoch, batch: Option<&Batch>) -> Result<(), Unavailable> {
         self.state.check()?;
         if epoch.0 != self.epoch.load(Ordering::Relaxed) {
@@ -183,7 +178,7 @@ impl CommitWorker {
         };
         if self.state.space.flush_stalled() && self.state.memtable.active_orders() >= 2 * self.memtable_orders
         {
-            // Memory is at its bound, and nobody knows when the views have room again.
+            // The memtable is at its bound until the views get disk space.
             return Err(self.advance_epoch());
         }
         match self.appender.append(&batch.frame) {
@@ -198,7 +193,7 @@ impl CommitWorker {
             }
         }
         let unflushed = self.state.memtable.publish(&batch.rows, &batch.totals, batch.frame.after);
-        // A bulk begins when the tail is large enough; when it is twice that, this waits: memory is bounded.
+        // A flush starts at `memtable_orders`; at twice that, this waits for the flush before: memory is bounded.
         if unflushed >= 2 * self.memtable_orders
             || (unflushed >= self.memtable_orders && self.flusher.is_idle())
         {
@@ -207,15 +202,15 @@ impl CommitWorker {
         Ok(())
     }
 
-    /// Says that all that is decided and not written is refused (steps 2 and 3 above).
+    /// Refuses all that is decided and not written (steps 2 and 3 above).
     fn advance_epoch(&self) -> Unavailable {
         self.state.memtable.publish(&[], &Totals::default(), self.appender.end());
         self.epoch.fetch_add(1, Ordering::Release);
         Unavailable::DiskFull
     }
 
-    /// Brings the views up to the end of the journal, so that the next opening has nothing to read again, and the
-    /// journal's last file to the journal's end.
+    /// Flushes the memtable, so that the next opening has no order to recover, and truncates the journal's last file
+    /// to the journal's end.
     fn flush_all(&mut self) {
         if self.state.check().is_err() {
             return;

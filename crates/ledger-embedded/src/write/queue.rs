@@ -1,9 +1,9 @@
-//! The queue between those who ask and the writer, who takes what has gathered in it.
+//! Group-commit queue between request tasks and the writer thread.
 //!
-//! When to take is all that decides how large a batch is. A batch costs the machine about a hundred microseconds
-//! besides its orders: its write, its sync, the threads that wake for it. So after a large one the writer waits until
-//! three in four of those whom it answered could be back, or a millisecond is over. Whoever calls in a loop is back as
-//! soon as a core gets to it, and the fourth is served while the disk syncs. The decision with what was measured:
+//! The time of a receive decides the batch size. A batch costs the machine about a hundred microseconds besides its
+//! orders: its write, its sync, the threads that wake for it. So after a large batch the writer waits until three in
+//! four of the callers it answered could be back, or a millisecond is over. A caller in a loop is back as soon as it
+//! gets a core, and the fourth is served while the disk syncs. The decision and its measurements:
 //! `docs/decisions/0024-syncs.md`.
 
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendError;
 
-/// How many were taken where cores are busy; after fewer, what is there is taken at once. With so few that each wait for
-/// their answers, the cores would rest while more are waited for.
+/// Batch size above which the cores are busy; after a smaller batch the writer does not wait. With so few callers,
+/// each waiting for its reply, the cores would idle during the wait.
 const GATHER_ABOVE: usize = 32;
 
-/// How many gain no more by waiting for others: a microsecond of a batch's cost falls to each.
+/// Batch size above which waiting gains no more: a microsecond of a batch's cost falls to each order.
 const GATHER_MAX: usize = 100;
 
-/// How long after the last taking waiting is over: a few syncs of a quick disk, and less than one of a slow disk, during
-/// which enough gather anyway.
+/// Longest wait after the last batch: a few syncs of a fast disk, and less than one sync of a slow disk, during which
+/// enough requests queue up anyway.
 const GATHER_WAIT: Duration = Duration::from_millis(1);
 
-/// A queue with room for `max` requests.
+/// A queue with capacity for `max` requests.
 pub(crate) fn batch_queue<T>(max: usize) -> (BatchQueue<T>, BatchReceiver<T>) {
     with_gather_wait(max, GATHER_WAIT)
 }
@@ -43,47 +43,46 @@ fn with_gather_wait<T>(max: usize, patience: Duration) -> (BatchQueue<T>, BatchR
     (BatchQueue { sender, wakeup: bell }, queued)
 }
 
-/// The end where requests go in.
+/// The sending end.
 pub(crate) struct BatchQueue<T> {
     sender: mpsc::Sender<T>,
     wakeup: Arc<Wakeup>,
 }
 
-/// The end where they come out, for one thread.
+/// The receiving end, for one thread.
 pub(crate) struct BatchReceiver<T> {
     receiver: mpsc::Receiver<T>,
     wakeup: Arc<Wakeup>,
     gather_wait: Duration,
-    /// How many were taken last, and when.
+    /// Size and time of the last batch.
     last_count: usize,
     last_at: Instant,
 }
 
-/// Wakes who takes, once so many have queued up as it waits for.
+/// Wakes the writer when the queue reaches the batch size it waits for.
 #[derive(Default)]
 struct Wakeup {
-    /// Zero while it does not wait.
+    /// Zero while the writer does not wait.
     wake_at: AtomicUsize,
     thread: OnceLock<Thread>,
 }
 
 impl<T> BatchQueue<T> {
-    /// Puts a request in once there is room; an error if nobody will take it.
+    /// Enqueues a request, and waits while the queue is full. Fails once the queue is closed.
     pub(crate) async fn send(&self, request: T) -> Result<(), SendError<T>> {
         self.sender.send(request).await?;
         self.wakeup.notify(|| self.sender.max_capacity() - self.sender.capacity());
         Ok(())
     }
 
-    /// Whether nobody takes any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 }
 
 impl<T> BatchReceiver<T> {
-    /// Takes what has queued up, `max` at most, once there is something and more is not worth waiting for; tells how
-    /// many, which is none when the queue is closed.
+    /// Receives the queued requests, at least one and at most `max`, once more are not worth the wait. Returns their
+    /// number, which is zero when the queue is closed.
     pub(crate) fn recv_batch(&mut self, taken: &mut Vec<T>, max: usize) -> usize {
         if self.last_count > GATHER_ABOVE {
             self.gather();
@@ -93,12 +92,12 @@ impl<T> BatchReceiver<T> {
         self.last_count
     }
 
-    /// Takes no more than what is there.
+    /// Refuses further requests; those in the queue can still be received.
     pub(crate) fn close(&mut self) {
         self.receiver.close();
     }
 
-    /// Waits for more, if it is not too late.
+    /// Waits until enough requests are queued, or `gather_wait` is over.
     fn gather(&self) {
         let wanted = (self.receiver.len() + self.last_count * 3 / 4).min(GATHER_MAX);
         let until = self.last_at + self.gather_wait;
@@ -110,7 +109,7 @@ impl Wakeup {
     fn wait(&self, wanted: usize, until: Instant, queued: impl Fn() -> usize) {
         self.thread.get_or_init(thread::current);
         self.wake_at.store(wanted, Ordering::Relaxed);
-        // Either this sees what was put in, or who put it in sees that it is waited for.
+        // Paired with the fence in `notify`: either this sees the request, or its sender sees the wait.
         fence(Ordering::SeqCst);
         while queued() < wanted
             && let Some(left) = until.checked_duration_since(Instant::now())
@@ -144,7 +143,7 @@ mod tests {
         (0..count).for_each(|number| pollster::block_on(queue.send(number)).unwrap());
     }
 
-    /// Takes, and has another put so many in once they are waited for.
+    /// Receives a batch, while another thread sends `count` requests once the receiver waits.
     fn recv_while_sending(
         queued: &mut BatchReceiver<usize>,
         queue: &BatchQueue<usize>,

@@ -1,28 +1,28 @@
-//! The rows of the newest decided orders, published or not, for the writer alone.
+//! Rows of the newest decided orders, published or not, for the writer alone.
 //!
-//! A request looks its names up before it queues. What was decided since then is here, so that the writer need not
-//! look anywhere else.
+//! A request looks its keys up before it queues. The orders decided since then are here, so the writer need not look
+//! anywhere else.
 
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 use crate::rows::{AccountRow, OrderRow, RowSet};
 
-/// How many orders are gathered before older ones are forgotten: two of the largest batches, so that a request
-/// which does not wait long is seldom older.
+/// Orders per generation: two of the largest batches, so that the look-up of a request that does not queue long is
+/// seldom older.
 const GENERATION_ORDERS: usize = 8192;
 
 /// Rows of all orders that stand at [`Recent::since`] or after it.
 pub(crate) struct Recent {
-    /// Rows of orders from `turned` on.
+    /// Rows of orders from `rotated_at` on.
     newer: RowSet,
-    /// Rows of orders from `since` to `turned`.
+    /// Rows of orders from `since` to `rotated_at`.
     older: RowSet,
     since: Position,
     rotated_at: Position,
 }
 
 impl Recent {
-    /// Nothing yet; the next order will stand at `end` or after it.
+    /// Empty; the next order will stand at `end` or after it.
     pub(crate) fn new(end: Position) -> Self {
         Self {
             newer: RowSet::with_capacity(GENERATION_ORDERS),
@@ -32,27 +32,26 @@ impl Recent {
         }
     }
 
-    /// From where on every decided order is here.
+    /// Every order decided at this position or after it is here.
     pub(crate) fn since(&self) -> Position {
         self.since
     }
 
-    /// Where the last order under a bill number stands, if it is one of these.
+    /// Position of the last order under a bill number, if it is recent.
     pub(crate) fn bill(&self, bill: Fingerprint) -> Option<Position> {
         self.newer.bills.get(&bill).or_else(|| self.older.bills.get(&bill)).copied()
     }
 
-    /// The account after the last order of it that is one of these.
+    /// The account after its last recent order.
     pub(crate) fn account(&self, account: Fingerprint) -> Option<AccountRow> {
         self.newer.accounts.get(&account).or_else(|| self.older.accounts.get(&account)).copied()
     }
 
-    /// Adds an order.
     pub(crate) fn add(&mut self, row: &OrderRow) {
         self.newer.add(row);
     }
 
-    /// Forgets older orders once there are enough newer ones. Only `published` ones, which everybody can look up;
+    /// Drops the older generation once the newer is full. It drops only published orders, which every look-up finds;
     /// the next order will stand at `end`.
     pub(crate) fn rotate(&mut self, published: Position, end: Position) {
         if self.newer.bills.len() >= GENERATION_ORDERS && self.rotated_at <= published {

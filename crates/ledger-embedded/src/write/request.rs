@@ -1,4 +1,4 @@
-//! What passes through the queue: an order with what was looked up for it, and the answer that goes back.
+//! Messages of the write queue: an order with its look-up, and the reply.
 
 use pactolus_ledger::{Account, Order, OrderEffect, PostError, Receipt};
 use pactolus_types::UnixMillis;
@@ -7,17 +7,16 @@ use tokio::sync::oneshot;
 use crate::rows::OrderKeys;
 use crate::state::Lookup;
 
-/// What the writer is asked.
 pub(crate) enum WriteRequest {
     /// Decide an order.
     Post(PostRequest),
     /// Bring the views up to the end of the journal.
     FlushAll(oneshot::Sender<()>),
-    /// Finish what came before this, and end.
+    /// Finish the earlier requests, and end.
     Close(oneshot::Sender<()>),
 }
 
-/// An order, what its request has looked up, and who waits for the answer.
+/// An order, its request's look-up, and the reply channel.
 pub(crate) struct PostRequest {
     /// Boxed, because it moves through the queue and back.
     pub(crate) order: Box<Order>,
@@ -27,12 +26,12 @@ pub(crate) struct PostRequest {
     pub(crate) reply_to: oneshot::Sender<PostResult>,
 }
 
-/// What became of an order, which goes back to who asked.
+/// The order and its outcome, sent back to its request.
 pub(crate) type PostResult = Result<(Box<Order>, DecideOutcome), PostError>;
 
-/// What became of an order that is not refused.
+/// The outcome of an order that is not refused.
 pub(crate) enum DecideOutcome {
     Applied(OrderEffect),
-    /// The same order was applied before, with this receipt; the account is the one now.
+    /// An idempotent replay: the first receipt, and the account as it is now.
     Replayed(Box<Receipt>, Account),
 }

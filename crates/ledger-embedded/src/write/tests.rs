@@ -1,4 +1,4 @@
-//! What the writer decides on: requests whose look-ups are older than what was decided since.
+//! Decisions on requests whose look-ups are older than the orders decided since.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn present(number: usize) -> Order {
     }
 }
 
-/// Posts an order with what was looked up for it some time before.
+/// Posts an order with an earlier look-up.
 fn post(
     queue: &BatchQueue<WriteRequest>,
     books: &StoreState,
@@ -44,7 +44,7 @@ fn post(
     answered
 }
 
-/// Whether an order was applied now, and what its account has then.
+/// Whether an order was applied now, and the balance after it.
 fn outcome(answered: oneshot::Receiver<PostResult>) -> (bool, u64) {
     match answered.blocking_recv().unwrap().unwrap().1 {
         DecideOutcome::Applied(change) => (true, change.after.balance().get()),
@@ -52,8 +52,8 @@ fn outcome(answered: oneshot::Receiver<PostResult>) -> (bool, u64) {
     }
 }
 
-/// A request may look its names up, and then wait for its place in the queue while others with the same names
-/// come and go: a moment, or longer than what is recent reaches back.
+/// A request may look its keys up and then queue behind orders with the same keys: for a moment, or for longer than
+/// `Recent` reaches back.
 #[test]
 fn stale_lookup_sees_later_orders() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
-//! The writer: one thread that decides orders, in batches of what has queued up.
+//! The writer: one thread that decides queued orders in batches.
 //!
-//! Each order is decided against the books as the batches before and its own have left them, durable or not.
-//! The committer then makes the batch durable and answers; if it cannot, nobody is told what was decided. Where the
-//! disk was only full, the writer then begins again from what is published.
+//! Each order is decided against the state after all orders decided before it, durable or not. The committer then
+//! makes the batch durable and replies; if it cannot, no caller learns a decision. If the disk was only full, the
+//! writer restarts from the published state.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,29 +21,27 @@ use crate::write::request::{PostRequest, WriteRequest};
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
 const BATCH_ORDERS_MAX: usize = 4096;
 
-/// Room for the journal's bytes of an order; most need less.
+/// Buffer bytes for an order; most need less.
 const ORDER_BYTES: usize = 128;
 
-/// The writer's state.
 pub(crate) struct Writer {
     state: Arc<StoreState>,
     cursor: AppendCursor,
     committer: Committer,
     recent: Recent,
-    /// Batches that were decided and may not be published yet, the oldest first.
+    /// Decided batches that may not be published yet, the oldest first.
     in_flight: VecDeque<Arc<Batch>>,
-    /// In which turn of the committer's these were decided.
+    /// The committer's epoch in which these were decided.
     epoch: Epoch,
 }
 
 impl Writer {
-    /// A writer that goes on where the journal of `books` ends.
     pub(crate) fn new(state: Arc<StoreState>, head: AppendCursor, committer: Committer) -> Self {
         let recent = Recent::new(head.position());
         Self { state, cursor: head, committer, recent, in_flight: VecDeque::new(), epoch: Epoch::FIRST }
     }
 
-    /// Serves `queue` until it is closed or says to close.
+    /// Serves `queue` until it is closed or a request says to close.
     pub(crate) fn run(mut self, mut queue: BatchReceiver<WriteRequest>) {
         let mut taken = Vec::with_capacity(BATCH_ORDERS_MAX);
         let mut posts = Vec::with_capacity(BATCH_ORDERS_MAX);
@@ -60,7 +58,7 @@ impl Writer {
                         self.flush_all();
                         queue.close();
                         drop(self);
-                        // Who asked may have gone.
+                        // The caller may be gone.
                         let _ = done.send(());
                         return;
                     }
@@ -71,15 +69,15 @@ impl Writer {
         self.flush_all();
     }
 
-    /// Brings the views up to the end of the journal, and waits until they are.
+    /// Flushes the memtable, and waits for it.
     fn flush_all(&self) {
         let (done, settled) = oneshot::channel();
         self.committer.submit(CommitRequest::FlushAll(done));
-        // A committer that is gone cannot settle.
+        // A committer that panicked cannot flush.
         let _ = settled.blocking_recv();
     }
 
-    /// Decides `posts`, in order, hands them to the committer, and leaves the list empty.
+    /// Decides `posts` in order, hands the batch to the committer, and leaves the list empty.
     fn decide_batch(&mut self, posts: &mut Vec<PostRequest>) {
         if posts.is_empty() {
             return;
@@ -100,7 +98,7 @@ impl Writer {
             let answer = match draft.decide(&order, keys, lookup, now) {
                 Ok(decided) => decided.map(|outcome| (order, outcome)).map_err(PostError::from),
                 Err(error) => {
-                    // Nothing of this batch will be written: the committer looks before it writes.
+                    // Nothing of this batch will be written: the committer checks for a failure first.
                     self.state.fail(&error);
                     Err(Unavailable::Failed.into())
                 }
@@ -115,12 +113,12 @@ impl Writer {
         self.committer.submit(CommitRequest::Batch(epoch, batch, answers));
     }
 
-    /// Forgets what was decided and is not published: there was no room for it. The committer says why what is
-    /// published stays as it is meanwhile.
+    /// Drops the decided orders that are not published: the disk was full. The committer argues why the published
+    /// state does not change meanwhile.
     fn rewind_to_published(&mut self, epoch: Epoch) {
         let end = self.state.memtable.end();
         self.cursor.rewind(&self.state.journal, end);
-        // A request that has looked its names up earlier than this end has to look again.
+        // A look-up older than this end is repeated.
         self.recent = Recent::new(end.position);
         self.in_flight.clear();
         self.epoch = epoch;
