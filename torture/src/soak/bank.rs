@@ -23,7 +23,8 @@ const FILTER_BYTES: u64 = 4 << 20;
 const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// Upper bound of the bank's memory, from the documented sizes of its settings: 600 bytes a session, 300 a rate, 500
-/// a queued order, 130 an account, and for the memtable 400 MiB for 393,216 orders, 1,067 bytes each.
+/// a queued order, 130 an account, and for the memtable 1,067 an order (`EmbeddedSettings::memtable_orders` counts at
+/// most some 1,100).
 ///
 /// The redb caches for logins and totals add 20 MiB. The rest, 128 MiB, is for the program, its threads and
 /// connections, merges of runs, and memory that the allocator retains.
