@@ -25,7 +25,11 @@ fn translate_level(command: Command, name: &str) -> Command {
     let about = about(name).unwrap_or_default();
     let long_about: Resettable<StyledStr> =
         long_text(name).map(|text| format!("{about}\n\n{text}").into()).into();
-    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help("显示帮助");
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help);
+    let help = match long_text(name) {
+        Some(_) => help.help("显示帮助（用 --help 查看详情）").long_help("显示帮助（用 -h 查看摘要）"),
+        None => help.help("显示帮助"),
+    };
     let after = command.get_after_help().map(|text| after_help(name, &text.to_string()));
     let command = command
         .about(about)
@@ -181,8 +185,8 @@ session_key 和 access_token 时还显示 `mp_sig`。不发送请求，也不输
     (
         "explain",
         "\
-给出 errmsg 末尾的 rid 时，向服务查询；服务在内存中保留最近的拒绝记录。给出
---request 时离线诊断：用配置中的密钥，在请求中查找能得出其签名的已知错误。",
+给出 errmsg 末尾的 rid 时，向服务查询；服务保留最近的拒绝记录。给出 --request
+时离线诊断：用配置中的密钥，在请求中查找能得出其签名的已知错误。",
     ),
     (
         "audit",

@@ -19,8 +19,8 @@ use crate::config::{Config, EnvSnapshot};
 
 /// Diagnose why a Midas call was refused
 ///
-/// With the rid at the end of the errmsg, asks the bank, which keeps its newest rejections in memory. With --request,
-/// works offline: it searches the request for the known mistake that produces its signatures, with the keys of the
+/// With the rid at the end of the errmsg, asks the bank, which keeps its newest rejections. With --request, works
+/// offline: it searches the request for the known mistake that produces its signatures, with the keys of the
 /// configuration.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
