@@ -15,7 +15,7 @@ pub enum OpenError {
         /// The store.
         folder: PathBuf,
     },
-    /// The folder holds something else.
+    /// The folder holds foreign files.
     #[error("the folder {} is neither empty nor a Pactolus store; name another folder", folder.display())]
     NotAStore {
         /// The folder.
@@ -63,7 +63,7 @@ pub enum OpenError {
     Views {
         /// Where they are.
         folder: PathBuf,
-        /// What is wrong with them.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -72,7 +72,7 @@ pub enum OpenError {
     Records {
         /// Where they are.
         folder: PathBuf,
-        /// What the storage engine says.
+        /// The storage engine's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -120,7 +120,7 @@ fn passes_through(journal: &Journal, mark: Checkpoint) -> Result<bool, OpenError
     Ok(*scan.checkpoint() == mark)
 }
 
-/// Makes a segment durable up to `end`, where its last frame of so many bytes ends, if it has one.
+/// Makes a segment durable up to `end`. Its last frame, if any, ends there and has `last_frame` bytes.
 ///
 /// The last write of a killed process may be in the page cache only, and must be durable before any reader sees it.
 /// If its sync failed, the kernel takes the pages for clean, and another sync does nothing. So the last frame, the

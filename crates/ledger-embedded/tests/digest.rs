@@ -1,4 +1,4 @@
-//! What an audit since a digest proves of a history, and an audit without one cannot.
+//! An audit since a digest detects changes of history that an audit without one cannot.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;

@@ -178,7 +178,7 @@ pub(crate) fn entries(payload: &[u8], position: Position) -> impl Iterator<Item 
     })
 }
 
-/// The entry at the beginning of `bytes`, which stands at `position`, and how many bytes it takes.
+/// The entry at the start of `bytes`, which stands at `position`, and its length.
 pub(crate) fn read_entry(bytes: &[u8], position: Position) -> Option<(Entry, usize)> {
     let length = usize::from(u16::from_le_bytes(bytes.get(..2)?.try_into().ok()?));
     let stored = u32::from_le_bytes(bytes.get(2..ENTRY_HEADER_BYTES)?.try_into().ok()?);
