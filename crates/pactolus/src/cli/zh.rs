@@ -24,7 +24,7 @@ pub(super) fn translate(command: Command) -> Command {
 fn translate_level(command: Command, name: &str) -> Command {
     let about = about(name).unwrap_or_default();
     let long_about: Resettable<StyledStr> =
-        long_text(name).map(|text| format!("{about}\n\n{text}").into()).into();
+        long_text(name).map(|text| StyledStr::from(format!("{about}\n\n{text}"))).into();
     let help = Arg::new("help").short('h').long("help").action(ArgAction::Help);
     let help = match long_text(name) {
         Some(_) => help.help("显示帮助（用 --help 查看详情）").long_help("显示帮助（用 -h 查看摘要）"),
