@@ -62,12 +62,12 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     for target in targets {
         let ran = run_target(target, args, &programs)?;
         println!("{ran}");
-        let crashed = ran.crashed;
+        let found_crash = ran.crashed;
         runs.push(ran);
         if args.keep {
             minimize_corpus(target, &programs)?;
         }
-        if crashed {
+        if found_crash {
             break;
         }
     }
@@ -154,13 +154,19 @@ fn run_target(target: &'static FuzzTarget, args: &Args, programs: &Path) -> Resu
         .status()
         .map_err(|source| TaskError::Io { what: "cannot start the fuzzer", source })?;
     let took = started.elapsed();
-    let stats = FuzzerStats::parse(&String::from_utf8_lossy(&fs::read(&log).map_err(io)?));
-    let crashed = !status.success() || count_entries(&crashes).map_err(io)? > before;
+    let fuzzer_stats = FuzzerStats::parse(&String::from_utf8_lossy(&fs::read(&log).map_err(io)?));
+    let found_crash = !status.success() || count_entries(&crashes).map_err(io)? > before;
     // Git keeps no empty folder, and neither does this.
     if count_entries(&crashes).map_err(io)? == 0 {
         fs::remove_dir(&crashes).map_err(io)?;
     }
-    Ok(TargetRun { target: name, stats, elapsed: took.max(Duration::from_millis(1)), crashed, log })
+    Ok(TargetRun {
+        target: name,
+        stats: fuzzer_stats,
+        elapsed: took.max(Duration::from_millis(1)),
+        crashed: found_crash,
+        log,
+    })
 }
 
 /// Some targets write many files; a folder in memory makes them faster.

@@ -107,7 +107,7 @@ fn assert_retries_exhausted(error: &PresentError) {
         // The token was rejected twice within one call: by the injected fault, or because another call hit by the
         // fault has replaced the token meanwhile.
         CallError::Api { error: refused, .. } => {
-            assert!([40001, 42001].contains(&refused.errcode), "{error:?}")
+            assert!([40001, 42001].contains(&refused.errcode), "{error:?}");
         }
         CallError::RetriesExhausted { .. } | CallError::NoSession { .. } | CallError::NoToken { .. } => {
             panic!("{error:?}")

@@ -128,7 +128,7 @@ pub fn store_url(bytes: &[u8]) {
             }
             #[cfg(feature = "postgres")]
             Ok(url @ StoreUrl::Postgres(_)) => {
-                assert_eq!(url.clone().relative_to(Path::new("elsewhere")), url)
+                assert_eq!(url.clone().relative_to(Path::new("elsewhere")), url);
             }
             Err(error) => assert!(!error.to_string().is_empty()),
         }
