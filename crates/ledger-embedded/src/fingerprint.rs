@@ -6,21 +6,24 @@
 //! player another's coins.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use pactolus_ledger::{AccountKey, BillKey};
 use pactolus_types::{AppId, Environment};
 use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::random::FillRandom;
 
 /// What a store's fingerprints are keyed with.
 #[derive(Clone, Copy)]
 pub(crate) struct Seed(pub(crate) [u8; 16]);
 
 impl Seed {
-    /// A seed that nobody can guess: the standard library keys its maps with randomness of the operating system.
-    pub(crate) fn random() -> Self {
-        let [a, b] = [RandomState::new(), RandomState::new()].map(|keyed| keyed.hash_one(()).to_le_bytes());
-        Self(std::array::from_fn(|at| if at < 8 { a[at] } else { b[at - 8] }))
+    /// An unpredictable seed.
+    pub(crate) fn random(randomness: FillRandom) -> Self {
+        let mut seed = [0; 16];
+        randomness(&mut seed);
+        Self(seed)
     }
 
     /// The fingerprint of an account's name.

@@ -34,6 +34,7 @@ mod journal;
 mod kv;
 mod memtable;
 mod portable;
+mod random;
 mod records;
 mod recovery;
 mod rows;
@@ -44,5 +45,6 @@ mod views;
 mod write;
 
 pub use crate::error::OpenError;
+pub use crate::random::{FillRandom, os_random};
 pub use crate::settings::EmbeddedSettings;
 pub use crate::store::EmbeddedStore;

@@ -1,5 +1,7 @@
 //! Bounds of a store.
 
+use crate::random::{FillRandom, os_random};
+
 /// Bounds of a store; the defaults suit a machine with 1 GiB to spare.
 #[derive(Clone, Debug)]
 pub struct EmbeddedSettings {
@@ -25,6 +27,8 @@ pub struct EmbeddedSettings {
     /// entry, are 80 MiB, and the orders between two polls of the free space some 10 MiB. A merge needs as much space
     /// as its input, and is deferred while that is not free beside the reserve.
     pub disk_reserve_bytes: u64,
+    /// Draws the key of a new store's fingerprints.
+    pub randomness: FillRandom,
 }
 
 impl Default for EmbeddedSettings {
@@ -37,6 +41,7 @@ impl Default for EmbeddedSettings {
             segment_bytes: 256 * MIB,
             filter_bytes: 256 * MIB,
             disk_reserve_bytes: 128 * MIB,
+            randomness: os_random,
         }
     }
 }

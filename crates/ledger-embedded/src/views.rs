@@ -68,7 +68,7 @@ impl Views {
         space: Arc<DiskSpace>,
     ) -> Result<Self, ViewError> {
         std::fs::create_dir_all(folder).map_err(IndexError::from)?;
-        let mut contents = Manifest::read(folder)?;
+        let mut contents = Manifest::read(folder, settings.randomness)?;
         // The process that saved the manifest may have been killed before it synced the folder. Files that it does
         // not list are removed now, and the manifest before it may list them.
         sync_folder(folder).map_err(IndexError::from)?;

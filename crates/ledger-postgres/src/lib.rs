@@ -61,10 +61,11 @@ use crate::write::WriterPool;
 
 pub use migrate::{Distribution, MigrationReport, migrate};
 pub use open::OpenError;
+pub use random::{FillRandom, os_random};
 pub use url::{InvalidPostgresUrl, PostgresUrl};
 
 /// Limits of one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PostgresSettings {
     /// Transactions of orders in flight, each on its own connection. Three more connections serve reads and records.
     /// With two, one batch gathers and is decided while the other is written and synced. With more, batches get
@@ -76,6 +77,8 @@ pub struct PostgresSettings {
     /// Timeout of a call, after which it returns [`Unavailable::Unreachable`]. A writer may still apply the order
     /// afterwards; a retry returns its outcome.
     pub request_timeout: Duration,
+    /// Draws which rows of totals this node writes, and how long it backs off.
+    pub randomness: FillRandom,
 }
 
 impl Default for PostgresSettings {
@@ -84,6 +87,7 @@ impl Default for PostgresSettings {
             write_connections: NonZeroUsize::new(2).expect("it is not zero"),
             queue_orders_max: 16_384,
             request_timeout: Duration::from_millis(900),
+            randomness: os_random,
         }
     }
 }

@@ -1,8 +1,17 @@
-//! Non-cryptographic random numbers, for the choice of a totals partition and for backoff jitter.
+//! Randomness: the only place of this crate that asks the operating system for it.
 
-use std::hash::{BuildHasher as _, RandomState};
+/// Fills a buffer with random bytes. A setting, so that a test can repeat what a node chose.
+pub type FillRandom = fn(&mut [u8]);
 
-/// A random number. `RandomState` is seeded from the operating system and differs at every call.
-pub(crate) fn random() -> u64 {
-    RandomState::new().hash_one(())
+/// Fills `bytes` from the operating system's random generator.
+pub fn os_random(bytes: &mut [u8]) {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
+    getrandom::fill(bytes).expect("the operating system has randomness once it runs");
+}
+
+/// A random number.
+pub(crate) fn random_u64(randomness: FillRandom) -> u64 {
+    let mut bytes = [0; 8];
+    randomness(&mut bytes);
+    u64::from_le_bytes(bytes)
 }

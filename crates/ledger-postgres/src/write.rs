@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::PostgresSettings;
 use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId, PARTITIONS};
-use crate::random::random;
+use crate::random::random_u64;
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
 
@@ -70,7 +70,7 @@ impl WriterPool {
     pub(crate) async fn open(url: &PostgresUrl, settings: &PostgresSettings) -> Result<Self, DatabaseError> {
         // A row of totals is locked until the commit, so each writer has a totals partition of its own. The random
         // start makes an overlap with another node unlikely.
-        let first_part = i16::try_from(random() % 256).unwrap_or(0);
+        let first_part = i16::try_from(random_u64(settings.randomness) % 256).unwrap_or(0);
         let mut lanes = Vec::with_capacity(settings.write_connections.get());
         for number in 0..settings.write_connections.get() {
             let session = PgSession::open(url).await?;
@@ -78,7 +78,13 @@ impl WriterPool {
                 mpsc::channel(settings.queue_orders_max.div_ceil(settings.write_connections.get()));
             let away = Arc::new(AtomicBool::new(false));
             let totals_part = (first_part + i16::try_from(number).unwrap_or(0)) % PARTITIONS;
-            let lane = writer::BatchWriter::new(url.clone(), session, Arc::clone(&away), totals_part);
+            let lane = writer::BatchWriter::new(
+                url.clone(),
+                session,
+                Arc::clone(&away),
+                totals_part,
+                settings.randomness,
+            );
             tokio::spawn(lane.run(requests));
             lanes.push(WriterHandle { queue, unreachable: away });
         }

@@ -184,6 +184,7 @@ fn embedded(embedded: &mut Section<'_>) -> Option<EmbeddedSettings> {
         segment_bytes: segment_bytes?,
         filter_bytes: filter_bytes?,
         disk_reserve_bytes: disk_reserve_bytes?,
+        randomness: defaults.randomness,
     })
 }
 

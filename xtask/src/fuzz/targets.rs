@@ -79,7 +79,7 @@ mod tests {
         let tests: String = tests.collect();
         for name in names {
             assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name} has no program");
-            assert!(tests.contains(&format!("replay(\"{name}\", super::{name})")), "{name} has no test");
+            assert!(tests.contains(&format!("run_corpus(\"{name}\", super::{name})")), "{name} has no test");
             let program =
                 fs::read_to_string(workspace_root().join(format!("fuzz/fuzz_targets/{name}.rs"))).unwrap();
             assert!(program.contains(&format!("::fuzzing::{name}(bytes)")), "{name} runs another target");

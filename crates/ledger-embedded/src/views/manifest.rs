@@ -18,6 +18,7 @@ use crate::disk::{Disk, WriteError, sync_folder, sync_result};
 use crate::fingerprint::Seed;
 use crate::index::IndexError;
 use crate::journal::{Checkpoint, Position};
+use crate::random::FillRandom;
 
 const MAGIC: [u8; 8] = *b"PCTVIEWS";
 const BODY_AT: usize = 16;
@@ -33,9 +34,9 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    fn empty() -> Self {
+    fn empty(randomness: FillRandom) -> Self {
         Self {
-            seed: Seed::random(),
+            seed: Seed::random(randomness),
             reached: Checkpoint::START,
             next_run: 0,
             bills: Vec::new(),
@@ -53,11 +54,11 @@ impl Manifest {
     }
 
     /// Reads the manifest saved last; without one the views are empty.
-    pub(super) fn read(folder: &Path) -> Result<Self, IndexError> {
+    pub(super) fn read(folder: &Path, randomness: FillRandom) -> Result<Self, IndexError> {
         let path = Self::path(folder);
         match std::fs::read(&path) {
             Ok(bytes) => Self::decode(&bytes).ok_or(IndexError::Corrupt { file: path, offset: 0 }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::empty()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::empty(randomness)),
             Err(error) => Err(error.into()),
         }
     }

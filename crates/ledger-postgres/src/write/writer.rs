@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use super::batch::{self, BatchStatements};
 use super::{BatchResults, PostRequest, WriterMessage};
 use crate::error::{DatabaseError, ErrorAction};
-use crate::random::random;
+use crate::random::{FillRandom, random_u64};
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
 
@@ -43,6 +43,7 @@ pub(super) struct BatchWriter {
     /// False after a failed connection attempt.
     can_connect: bool,
     totals_part: i16,
+    randomness: FillRandom,
 }
 
 /// Whether the writer's loop goes on.
@@ -57,9 +58,10 @@ impl BatchWriter {
         url: PostgresUrl,
         session: PgSession<BatchStatements>,
         away: Arc<AtomicBool>,
-        sums_part: i16,
+        totals_part: i16,
+        randomness: FillRandom,
     ) -> Self {
-        Self { url, session: Some(session), unreachable: away, can_connect: true, totals_part: sums_part }
+        Self { url, session: Some(session), unreachable: away, can_connect: true, totals_part, randomness }
     }
 
     /// Serves `queue` until it is closed or a `Close` message arrives.
@@ -169,7 +171,7 @@ impl BatchWriter {
                 return Err(error);
             }
             error.log("a batch conflicted with another transaction and is retried");
-            sleep(backoff(attempts)).await;
+            sleep(backoff(attempts, self.randomness)).await;
         }
     }
 
@@ -233,6 +235,6 @@ fn reply_unavailable(replies: Vec<oneshot::Sender<Result<Posted, PostError>>>, u
 }
 
 /// Random backoff after attempt `attempts`: below 2 ms, then 4, 8 … 128 ms, so that colliding batches draw apart.
-fn backoff(attempts: u32) -> Duration {
-    Duration::from_micros(random() % (1000 << attempts.min(7)))
+fn backoff(attempts: u32, randomness: FillRandom) -> Duration {
+    Duration::from_micros(random_u64(randomness) % (1000 << attempts.min(7)))
 }

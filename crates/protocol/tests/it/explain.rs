@@ -39,7 +39,10 @@ fn dialect_is_a_mistake_only_under_strict() {
         match &sig {
             SignatureFinding::Verified(found) => assert_eq!(*found, Dialect::DOCUMENTED),
             found => {
-                assert!(matches!(found, SignatureFinding::Mistake(Mistake::Dialect(_))), "{dialect}: {found}");
+                assert!(
+                    matches!(found, SignatureFinding::Mistake(Mistake::Dialect(_))),
+                    "{dialect}: {found}"
+                );
             }
         }
         assert_eq!(sig, mp_sig);
