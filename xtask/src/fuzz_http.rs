@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::binaries::{self, BuildProfile};
-use crate::step::{CommandStep, TaskError, can_install_packages, succeeds, workspace_root};
+use crate::step::{CommandStep, TaskError, workspace_root};
+use crate::venv;
 
 /// Send a server requests generated from its OpenAPI document, and check its replies against the document.
 #[derive(clap::Args)]
@@ -33,8 +34,6 @@ impl Default for Args {
     }
 }
 
-const VENV_DIR: &str = "target/tools/schemathesis";
-const REQUIREMENTS: &str = "xtask/fuzz-http/requirements.txt";
 const SERVER_CONFIG: &str = "xtask/fuzz-http/pactolus.toml";
 const SCHEMATHESIS_CONFIG: &str = "xtask/fuzz-http/schemathesis.toml";
 /// Holds the store, the log, and the output of Schemathesis after a run.
@@ -42,7 +41,7 @@ const OUTPUT_DIR: &str = "target/fuzz-http";
 
 /// Serves a bank, sends requests, kills the server, and audits the store.
 pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
-    install()?;
+    venv::SCHEMATHESIS.install()?;
     binaries::build(BuildProfile::Dev)?;
     let folder = recreate_output_dir()
         .map_err(|source| TaskError::Io { what: "cannot create a folder for the server", source })?;
@@ -60,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
 
 fn run_schemathesis(args: &Args, base_url: &str) -> Result<(), TaskError> {
     let within = |path: &str| workspace_root().join(path).display().to_string();
-    let (schemathesis, requests) = (within(&format!("{VENV_DIR}/bin/st")), within(SCHEMATHESIS_CONFIG));
+    let (schemathesis, requests) = (venv::SCHEMATHESIS.program("st"), within(SCHEMATHESIS_CONFIG));
     let (document, examples) = (format!("{base_url}/api/v1/openapi.json"), args.examples.to_string());
     let seed = args.seed.to_string();
     CommandStep::new(
@@ -87,41 +86,6 @@ fn run_schemathesis(args: &Args, base_url: &str) -> Result<(), TaskError> {
     )
     .current_dir(OUTPUT_DIR)
     .run()
-}
-
-/// Installs Schemathesis unless the required versions are there.
-fn install() -> Result<(), TaskError> {
-    let installed = workspace_root().join(VENV_DIR).join("requirements.txt");
-    let required = workspace_root().join(REQUIREMENTS);
-    let read = |path: &Path| fs::read(path).ok();
-    if read(&installed).is_some_and(|installed| Some(installed) == read(&required)) {
-        return Ok(());
-    }
-    require_python()?;
-    CommandStep::new("set-up", "python3", &["-m", "venv", "--clear", VENV_DIR]).run()?;
-    let pip = format!("{VENV_DIR}/bin/pip");
-    CommandStep::new("set-up", &pip, &["install", "--quiet", "--requirement", REQUIREMENTS]).run()?;
-    fs::copy(required, installed)
-        .map(drop)
-        .map_err(|source| TaskError::Io { what: "cannot record the installed versions", source })
-}
-
-/// Python is not part of a Rust toolchain. Where packages may be installed, as in CI, this installs it.
-fn require_python() -> Result<(), TaskError> {
-    let works =
-        || succeeds("python3", &["-c", "import venv, ensurepip, sys; assert sys.version_info >= (3, 10)"]);
-    if works() {
-        return Ok(());
-    }
-    if can_install_packages() {
-        CommandStep::new("set-up", "apt-get", &["install", "-y", "python3-venv"]).run()?;
-        if works() {
-            return Ok(());
-        }
-    }
-    Err(TaskError::MissingTool {
-        what: "Python 3.10 or newer with venv (on Debian: apt-get install python3-venv)",
-    })
 }
 
 fn recreate_output_dir() -> io::Result<PathBuf> {

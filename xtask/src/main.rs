@@ -16,6 +16,7 @@ mod step;
 mod test;
 mod tool;
 mod torture;
+mod venv;
 
 use std::process::ExitCode;
 

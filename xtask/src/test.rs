@@ -7,13 +7,14 @@
 use std::process::{Command, Stdio};
 
 use crate::step::{CommandStep, TaskError};
-use crate::{fuzz_http, postgres, tool, torture};
+use crate::venv::CHECKERS;
+use crate::{fuzz_http, postgres, torture};
 
 /// Run every check, locally and in CI alike, and stop at the first that fails.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Prints the name of each step, and the command to repeat it alone if it fails.
-The first run also builds two tools into target/tools, which takes some five minutes.")]
+The first run also installs programs from PyPI into target/tools.")]
 pub(crate) struct Args {
     /// Also check dependencies for known vulnerabilities; fetches the advisory database
     #[arg(long)]
@@ -46,12 +47,16 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     fuzz_http::run(&fuzz_http::Args::default())?;
     torture::run_short()?;
 
-    tool::MACHETE.install()?;
-    CommandStep::new("unused dependencies", tool::MACHETE.path(), &["--skip-target-dir"]).run()?;
-    tool::DENY.install()?;
-    CommandStep::new("dependencies", tool::DENY.path(), &["check", "licenses", "bans", "sources"]).run()?;
+    check_dependencies(args)
+}
+
+fn check_dependencies(args: &Args) -> Result<(), TaskError> {
+    CHECKERS.install()?;
+    let [shear, deny] = ["cargo-shear", "cargo-deny"].map(|name| CHECKERS.program(name));
+    CommandStep::new("unused dependencies", &shear, &["--locked"]).run()?;
+    CommandStep::new("dependencies", &deny, &["check", "licenses", "bans", "sources"]).run()?;
     if args.advisories {
-        CommandStep::new("advisories", tool::DENY.path(), &["check", "advisories"]).run()?;
+        CommandStep::new("advisories", &deny, &["check", "advisories"]).run()?;
     }
     Ok(())
 }

@@ -13,15 +13,7 @@ pub(crate) struct Tool {
     path: &'static str,
 }
 
-/// Finds unused dependencies. Builds in about a minute.
-pub(crate) const MACHETE: Tool =
-    Tool { name: "cargo-machete", version: "0.9.2", path: "target/tools/bin/cargo-machete" };
-
-/// Checks licences, duplicates, sources and advisories of dependencies. Builds in about four minutes.
-pub(crate) const DENY: Tool =
-    Tool { name: "cargo-deny", version: "0.20.2", path: "target/tools/bin/cargo-deny" };
-
-/// Builds fuzz targets. Builds in about a minute.
+/// Builds programs for the fuzzer. Builds in about a minute.
 pub(crate) const FUZZ: Tool =
     Tool { name: "cargo-fuzz", version: "0.13.2", path: "target/tools/bin/cargo-fuzz" };
 
