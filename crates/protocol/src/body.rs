@@ -190,7 +190,7 @@ fn first_by_name<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> 
     [a, b].into_iter().flatten().min()
 }
 
-/// 90018. A parameter keeps its plain name. Any other key is quoted and cut to 64 characters, because it may be most
+/// Error 90018. A parameter keeps its plain name. Any other key is quoted and cut to 64 characters, because it may be most
 /// of a body.
 fn duplicate_field(key: &str) -> ErrorReply {
     if let Some(parameter) = Parameter::from_name(key) {
