@@ -103,7 +103,7 @@ pub(crate) fn measure_routes(
         Ok(measured)
     })?;
     let baseline = measured.first().cloned().unwrap_or_default();
-    let of_route = |(route, rounds): (&Route, Vec<RouteSample>)| {
+    let to_stats = |(route, rounds): (&Route, Vec<RouteSample>)| {
         let spread = |figure: fn(&RouteSample) -> f64| Spread::from_samples(rounds.iter().map(figure));
         let per_second =
             |rounds: &[RouteSample]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
@@ -120,16 +120,16 @@ pub(crate) fn measure_routes(
             rounds,
         }
     };
-    Ok(routes.iter().zip(measured).map(of_route).collect())
+    Ok(routes.iter().zip(measured).map(to_stats).collect())
 }
 
 impl HttpReport {
     fn table(&self) -> String {
         let mut table = MarkdownTable::new(&HEADINGS);
         for ConnectionStats { connections, routes } in &self.by_connections {
-            for of in routes {
-                let has_goal = of.route == Route::Present && *connections == 256;
-                table.push_row(&of.table_row(&connections.to_string(), if has_goal { "≥ 0.80" } else { "" }));
+            for stats in routes {
+                let has_goal = stats.route == Route::Present && *connections == 256;
+                table.push_row(&stats.table_row(&connections.to_string(), if has_goal { "≥ 0.80" } else { "" }));
             }
         }
         table.to_string()

@@ -235,18 +235,18 @@ impl PostgresReport {
             (LedgerSetup::OneNode, &self.one_node),
             (LedgerSetup::TwoNodes, &self.two_nodes),
         ];
-        for (subject, of) in rows {
+        for (subject, stats) in rows {
             table.push_row(&[
                 subject.name().to_owned(),
-                of.per_second.to_string(),
-                format!("{:.2}", of.over_by_hand),
+                stats.per_second.to_string(),
+                format!("{:.2}", stats.over_by_hand),
                 if matches!(subject, LedgerSetup::HandWritten) {
                     String::new()
                 } else {
                     "≥ 1.50".to_owned()
                 },
-                format_number(of.wal_bytes_per_order.median, 0),
-                format_number(of.round_trips_per_order.median, 3),
+                format_number(stats.wal_bytes_per_order.median, 0),
+                format_number(stats.round_trips_per_order.median, 3),
             ]);
         }
         let mut bytes = MarkdownTable::new(&["Row, indexes included", "Bytes"]);

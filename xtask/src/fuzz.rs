@@ -122,8 +122,8 @@ fn build() -> Result<PathBuf, TaskError> {
 /// The host's target triple.
 fn host_triple() -> Option<String> {
     let output = Command::new("rustc").arg("-vV").output().ok()?.stdout;
-    let told = String::from_utf8(output).ok()?;
-    told.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+    let version = String::from_utf8(output).ok()?;
+    version.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
 }
 
 /// Runs one target up to its limit of seconds or executions.
@@ -133,7 +133,7 @@ fn run_target(target: &'static FuzzTarget, args: &Args, programs: &Path) -> Resu
     let working_corpus = create_dir(&workspace_root().join(WORKING_CORPUS_DIR).join(name)).map_err(io)?;
     let crashes = workspace_root().join("fuzz/crashes").join(name);
     let log = create_dir(&workspace_root().join(LOG_DIR)).map_err(io)?.join(name);
-    let before = create_dir(&crashes).and_then(|kept| count_entries(&kept)).map_err(io)?;
+    let before = create_dir(&crashes).and_then(|folder| count_entries(&folder)).map_err(io)?;
     let limit_flag = match (args.seconds, args.executions) {
         (Some(seconds), _) => format!("-max_total_time={seconds}"),
         (None, bound) => format!("-runs={}", bound.unwrap_or(executions)),

@@ -163,7 +163,7 @@ mod tests {
     fn two_generators_do_not_collide() {
         let mut numbers: Vec<_> = [BillNoGenerator::new(), BillNoGenerator::new()]
             .iter()
-            .flat_map(|maker| (0..1000).map(|_| maker.next()))
+            .flat_map(|generator| (0..1000).map(|_| generator.next()))
             .collect();
         numbers.sort_unstable();
         numbers.dedup();

@@ -66,8 +66,8 @@ impl ClientBuilder {
 
     /// Timeouts, attempts and backoff of a call.
     #[must_use]
-    pub fn retry_policy(self, patience: RetryPolicy) -> Self {
-        Self { retry_policy: patience, ..self }
+    pub fn retry_policy(self, policy: RetryPolicy) -> Self {
+        Self { retry_policy: policy, ..self }
     }
 
     /// The clock for `ts`. Default: the machine's.
@@ -148,14 +148,14 @@ impl Client {
                 balance: Some(reply.balance),
                 applied_by: AppliedBy::ThisAttempt,
             }),
-            CallOutcome::Refused(refused, doubt) => match match_existing_order(&refused, doubt) {
-                OrderMatch::Same { order, applied_by: done_by } => {
+            CallOutcome::Refused(refused, prior) => match match_existing_order(&refused, prior) {
+                OrderMatch::Same { order, applied_by } => {
                     let balance = order.map(|order| order.balance);
-                    Ok(PresentReceipt { bill_no: *bill_no, balance, applied_by: done_by })
+                    Ok(PresentReceipt { bill_no: *bill_no, balance, applied_by })
                 }
                 OrderMatch::Mismatch(parameter) => Err(PresentError::BillNoTaken(parameter)),
                 OrderMatch::Unspecified => Err(PresentError::BillNoUsed),
-                OrderMatch::Unrelated => Err(to_call_error(refused, doubt).into()),
+                OrderMatch::Unrelated => Err(to_call_error(refused, prior).into()),
             },
             CallOutcome::Failed(error) => Err(error.into()),
         }
@@ -187,10 +187,10 @@ impl Client {
                 gifted_spent: Some(reply.used_gen_amt),
                 applied_by: AppliedBy::ThisAttempt,
             }),
-            CallOutcome::Refused(refused, doubt) => match match_existing_order(&refused, doubt) {
-                OrderMatch::Same { order, applied_by: done_by } => {
+            CallOutcome::Refused(refused, prior) => match match_existing_order(&refused, prior) {
+                OrderMatch::Same { order, applied_by } => {
                     let balance = order.map(|order| order.balance);
-                    Ok(PayReceipt { bill_no: *bill_no, balance, gifted_spent: None, applied_by: done_by })
+                    Ok(PayReceipt { bill_no: *bill_no, balance, gifted_spent: None, applied_by })
                 }
                 OrderMatch::Mismatch(parameter) => Err(PayError::BillNoTaken(parameter)),
                 OrderMatch::Unspecified => Err(PayError::BillNoUsed),
@@ -199,7 +199,7 @@ impl Client {
                 OrderMatch::Unrelated if refused.code() == Some(ErrorCode::BalanceNotEnough) => {
                     Err(PayError::BalanceNotEnough)
                 }
-                OrderMatch::Unrelated => Err(to_call_error(refused, doubt).into()),
+                OrderMatch::Unrelated => Err(to_call_error(refused, prior).into()),
             },
             CallOutcome::Failed(error) => Err(error.into()),
         }

@@ -133,7 +133,7 @@ async fn attempt_once<C: Call>(
     rejected_token: Option<AccessToken>,
     timeout: Duration,
 ) -> Result<(ReplyOutcome<C::Reply>, AccessToken), AttemptFailure> {
-    let until = Instant::now() + timeout;
+    let deadline = Instant::now() + timeout;
     let token = async {
         match rejected_token {
             Some(refused) => client.tokens.replace(&refused, &client.http, timeout).await,
@@ -141,13 +141,13 @@ async fn attempt_once<C: Call>(
         }
     };
     // The timeout also bounds the wait for another call's token refresh.
-    let token = match tokio::time::timeout_at(until, token).await {
+    let token = match tokio::time::timeout_at(deadline, token).await {
         Ok(token) => token.map_err(AttemptFailure::NoToken)?,
         Err(_) => {
             return Err(AttemptFailure::NoToken(TokenError::Transport(TransportError::TimedOut(timeout))));
         }
     };
-    let remaining = until.saturating_duration_since(Instant::now());
+    let remaining = deadline.saturating_duration_since(Instant::now());
     if remaining.is_zero() {
         return Err(AttemptFailure::DeadlineExceeded);
     }

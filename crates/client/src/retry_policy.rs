@@ -63,17 +63,17 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_its_maximum() {
-        let patience = RetryPolicy::default();
-        let least = |tries| patience.backoff(tries, &ConstantRandomness(0)).as_millis();
+        let policy = RetryPolicy::default();
+        let least = |tries| policy.backoff(tries, &ConstantRandomness(0)).as_millis();
         assert_eq!([1, 2, 3, 6, 7, 40, u32::MAX].map(least), [50, 100, 200, 1600, 2500, 2500, 2500]);
     }
 
     #[test]
     fn backoff_jitter_stays_within_bounds() {
-        let patience = RetryPolicy::default();
+        let policy = RetryPolicy::default();
         for byte in [1, 77, 255] {
-            let pause = patience.backoff(1, &ConstantRandomness(byte));
-            assert!((50..=100).contains(&pause.as_millis()), "{pause:?}");
+            let backoff = policy.backoff(1, &ConstantRandomness(byte));
+            assert!((50..=100).contains(&backoff.as_millis()), "{backoff:?}");
         }
     }
 }

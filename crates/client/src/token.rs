@@ -91,11 +91,11 @@ impl TokenCache {
             }
             TokenState::Missing => {
                 let count_before = self.refresh_count.load(Ordering::Acquire);
-                let mut turn = self.refresh_lock.lock().await;
+                let mut refresh_state = self.refresh_lock.lock().await;
                 if let TokenState::Valid(token) | TokenState::Expiring(token) = self.state() {
                     return Ok(token);
                 }
-                self.refresh_once(&mut turn, count_before, http, RefreshMode::WhenExpired, timeout).await
+                self.refresh_once(&mut refresh_state, count_before, http, RefreshMode::WhenExpired, timeout).await
             }
         }
     }
@@ -122,15 +122,15 @@ impl TokenCache {
             return Ok(token);
         }
         // The bank has issued the token that it rejects again; only a forced refresh brings another.
-        let seen = self.refresh_count.load(Ordering::Acquire);
-        self.refresh_once(&mut refresh_state, seen, http, RefreshMode::Force, timeout).await
+        let count_after = self.refresh_count.load(Ordering::Acquire);
+        self.refresh_once(&mut refresh_state, count_after, http, RefreshMode::Force, timeout).await
     }
 
     fn state(&self) -> TokenState {
         let cached = self.cached.read().expect("no panic under this lock");
         let now = Instant::now();
         match &*cached {
-            Some(held) if now < held.refresh_at => TokenState::Valid(held.token.clone()),
+            Some(token) if now < token.refresh_at => TokenState::Valid(token.token.clone()),
             Some(held) if now < held.expires_at => TokenState::Expiring(held.token.clone()),
             Some(_) | None => TokenState::Missing,
         }

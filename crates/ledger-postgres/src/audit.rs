@@ -172,20 +172,20 @@ impl<'a> Auditor<'a> {
             self.audit.orders += 1;
             let key = TotalKey::for_order(&receipt.order, receipt.at);
             self.totals.entry(key).or_default().add(receipt.order.kind, receipt.coins);
-            let led = targets.get(&BillId::derive(&bill));
-            let (leads_here, earlier) = match receipt.order.kind {
+            let target = targets.get(&BillId::derive(&bill));
+            let (refers_here, earlier) = match receipt.order.kind {
                 OrderKind::Cancel { .. } => {
                     self.cancel_count += 1;
-                    let leads_here = led.is_some_and(|led| led.account == *id && led.cancel == Some(number));
-                    let pay = led.and_then(|led| pays.get(&(led.account, led.number))).cloned();
+                    let leads_here = target.is_some_and(|led| led.account == *id && led.cancel == Some(number));
+                    let pay = target.and_then(|led| pays.get(&(led.account, led.number))).cloned();
                     (leads_here, pay.map(|receipt| BillEntry { receipt, cancel: None }))
                 }
                 OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
                     self.bill_count += 1;
-                    (led.is_some_and(|led| led.account == *id && led.number == number), None)
+                    (target.is_some_and(|led| led.account == *id && led.number == number), None)
                 }
             };
-            if !leads_here {
+            if !refers_here {
                 self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
             }
             match decide(before, earlier.as_ref(), &receipt.order, receipt.at) {

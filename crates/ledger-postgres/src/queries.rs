@@ -49,8 +49,8 @@ impl PreparedStatements for QueryStatements {
             GROUP BY offer, zone, day";
         let (account, bill, orders) =
             try_join!(client.prepare(&account), client.prepare(bill), client.prepare(&orders))?;
-        let (statement, sums) = try_join!(client.prepare(&statement), client.prepare(totals))?;
-        Ok(Self { account, bill, orders, statement, totals: sums })
+        let (statement, totals) = try_join!(client.prepare(&statement), client.prepare(totals))?;
+        Ok(Self { account, bill, orders, statement, totals })
     }
 }
 
@@ -68,9 +68,9 @@ impl Queries {
 
     /// Health check: `SELECT 1`.
     pub(crate) async fn ping(&self) -> Result<(), DatabaseError> {
-        let ask =
+        let ping =
             async |session: &PgSession<QueryStatements>| Ok(session.client.batch_execute("SELECT 1").await?);
-        self.shared.with(ask, self.timeout).await
+        self.shared.with(ping, self.timeout).await
     }
 
     pub(crate) async fn account(&self, key: &AccountKey) -> Result<Account, DatabaseError> {
@@ -95,7 +95,7 @@ impl Queries {
                 return Ok(None);
             }
             let entry =
-                read_bill_entries(client, &statements.orders, &rows).await?.pop().map(|(_, filed)| filed);
+                read_bill_entries(client, &statements.orders, &rows).await?.pop().map(|(_, entry)| entry);
             if entry.as_ref().is_some_and(|filed| filed.receipt.order.bill() != bill) {
                 return Err(DatabaseError::Corrupt("two bill numbers have one id"));
             }

@@ -54,15 +54,15 @@ impl RecordBatcher {
     }
 
     pub(crate) async fn get(&self, key: RecordKey) -> Result<Option<Vec<u8>>, Unavailable> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, result) = oneshot::channel();
         self.gets.send((key, answer)).await.map_err(|_| Unavailable::Closed)?;
-        answered.await.map_err(|_| Unavailable::Closed)?
+        result.await.map_err(|_| Unavailable::Closed)?
     }
 
     pub(crate) async fn put(&self, changes: Vec<RecordChange>) -> Result<PutOutcome, Unavailable> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, result) = oneshot::channel();
         self.puts.send((changes, answer)).await.map_err(|_| Unavailable::Closed)?;
-        answered.await.map_err(|_| Unavailable::Closed)?
+        result.await.map_err(|_| Unavailable::Closed)?
     }
 }
 
@@ -196,7 +196,7 @@ async fn put_with_retry(
         attempts += 1;
         let error = match put(session, requests).await {
             Ok(puts) => return Ok(puts),
-            Err(trouble) => trouble,
+            Err(error) => error,
         };
         if error.action() == ErrorAction::Reconnect {
             return Err(error);

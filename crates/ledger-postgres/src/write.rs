@@ -71,36 +71,36 @@ impl WriterPool {
         // A row of totals is locked until the commit, so each writer has a totals partition of its own. The random
         // start makes an overlap with another node unlikely.
         let first_part = i16::try_from(random_u64(settings.randomness) % 256).unwrap_or(0);
-        let mut lanes = Vec::with_capacity(settings.write_connections.get());
+        let mut writers = Vec::with_capacity(settings.write_connections.get());
         for number in 0..settings.write_connections.get() {
             let session = PgSession::open(url).await?;
             let (queue, requests) =
                 mpsc::channel(settings.queue_orders_max.div_ceil(settings.write_connections.get()));
-            let away = Arc::new(AtomicBool::new(false));
+            let unreachable = Arc::new(AtomicBool::new(false));
             let totals_part = (first_part + i16::try_from(number).unwrap_or(0)) % PARTITIONS;
-            let lane = writer::BatchWriter::new(
+            let writer = writer::BatchWriter::new(
                 url.clone(),
                 session,
-                Arc::clone(&away),
+                Arc::clone(&unreachable),
                 totals_part,
                 settings.randomness,
             );
-            tokio::spawn(lane.run(requests));
-            lanes.push(WriterHandle { queue, unreachable: away });
+            tokio::spawn(writer.run(requests));
+            writers.push(WriterHandle { queue, unreachable });
         }
-        Ok(Self(lanes))
+        Ok(Self(writers))
     }
 
     pub(crate) async fn post(&self, order: Order, now: UnixMillis) -> Result<Posted, PostError> {
         let pending = PendingOrder::new(order, now);
-        let lane = &self.0[usize::from(pending.account.part().unsigned_abs()) % self.0.len()];
+        let writer = &self.0[usize::from(pending.account.part().unsigned_abs()) % self.0.len()];
         // Fail fast: the caller can do something else, and a queue without a consumer would only fill up.
-        if lane.unreachable.load(Ordering::Relaxed) {
+        if writer.unreachable.load(Ordering::Relaxed) {
             return Err(Unavailable::Unreachable.into());
         }
         let (reply, result) = oneshot::channel();
         let request = WriterMessage::Post(PostRequest { pending, reply });
-        lane.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
+        writer.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
         result.await.map_err(|_| Unavailable::Closed)?
     }
 
@@ -114,7 +114,7 @@ impl WriterPool {
 
     /// Health check from the last known state of the writers, without a query.
     pub(crate) fn check(&self) -> Result<(), Unavailable> {
-        if self.0.iter().any(|lane| lane.queue.is_closed()) {
+        if self.0.iter().any(|writer| writer.queue.is_closed()) {
             return Err(Unavailable::Closed);
         }
         if self.0.iter().any(|lane| lane.unreachable.load(Ordering::Relaxed)) {
@@ -125,15 +125,15 @@ impl WriterPool {
 
     /// Graceful shutdown: accepts no more orders, and waits until the accepted ones are answered.
     pub(crate) async fn close(&self) {
-        let mut ends = Vec::new();
-        for lane in &self.0 {
+        let mut drains = Vec::new();
+        for writer in &self.0 {
             let (done, drained) = oneshot::channel();
             // A send error means that the writer has already stopped.
-            if lane.queue.send(WriterMessage::Close(done)).await.is_ok() {
-                ends.push(drained);
+            if writer.queue.send(WriterMessage::Close(done)).await.is_ok() {
+                drains.push(drained);
             }
         }
-        for ended in ends {
+        for ended in drains {
             let _ = ended.await;
         }
     }

@@ -111,9 +111,9 @@ pub fn decide<'a>(
             (coins, gifted, after.ok_or_else(|| Refusal::BalanceNotEnough(account.balance()))?)
         }
         (OrderKind::Cancel { .. }, None) => return Err(Refusal::PayNotFound),
-        (OrderKind::Cancel { window }, Some(filed)) => {
-            let pay = pay_to_cancel(&filed.receipt, order)?;
-            if let Some(cancel) = &filed.cancel {
+        (OrderKind::Cancel { window }, Some(entry)) => {
+            let pay = pay_to_cancel(&entry.receipt, order)?;
+            if let Some(cancel) = &entry.cancel {
                 return Ok(Decision::Replay(cancel));
             }
             if now.saturating_since(pay.at) > window {

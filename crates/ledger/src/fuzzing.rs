@@ -168,13 +168,13 @@ impl OracleAccount {
 
 impl Oracle {
     fn post(&mut self, order: &Order, now: UnixMillis) -> Result<ExpectedPost, Refusal> {
-        let mut sums = self.accounts.get(&order.account).copied().unwrap_or_default();
+        let mut account = self.accounts.get(&order.account).copied().unwrap_or_default();
         let earlier = self.bills.get(&order.bill());
         let coins = order.kind.amount().map_or(0, Amount::get);
         let mut moved = (coins, 0);
         match (order.kind, earlier) {
-            (OrderKind::Cancel { window }, made) => {
-                let made = made.ok_or(Refusal::PayNotFound)?;
+            (OrderKind::Cancel { window }, bill) => {
+                let made = bill.ok_or(Refusal::PayNotFound)?;
                 let OrderKind::Pay(paid) = made.order.kind else {
                     return Err(Refusal::PayMismatch(Mismatch::Kind));
                 };
@@ -187,8 +187,8 @@ impl Oracle {
                 if u128::from(now.get()) > u128::from(made.at) + window.as_millis() {
                     return Err(Refusal::PastCancelWindow);
                 }
-                sums.spent -= paid.get();
-                sums.gifted += made.gifted;
+                account.spent -= paid.get();
+                account.gifted += made.gifted;
                 moved = (paid.get(), made.gifted);
             }
             (_, Some(made)) => {
@@ -200,39 +200,39 @@ impl Oracle {
                     None => Ok(ExpectedPost::Replayed { receipt_index: made.receipt_index }),
                 };
             }
-            (OrderKind::Save(_), None) => sums.topped_up += coins,
+            (OrderKind::Save(_), None) => account.topped_up += coins,
             (OrderKind::Present(gift), None) => {
                 let Gift { amount, limits: GiftLimits { per_order, per_day } } = gift;
                 if let Some(max) = per_order.filter(|max| amount > *max) {
                     return Err(Refusal::GiftTooLarge(max));
                 }
-                let today = (now.get() / DAY_MS).max(sums.day);
-                let before = if today == sums.day { sums.daily_gifts } else { 0 };
+                let today = (now.get() / DAY_MS).max(account.day);
+                let before = if today == account.day { account.daily_gifts } else { 0 };
                 if let Some(max) = per_day {
                     let left = Coins::new(max.get().saturating_sub(before)).expect(VALID);
                     if coins > left.get() {
                         return Err(Refusal::DailyGiftsTooLarge { max, left });
                     }
-                    (sums.day, sums.daily_gifts) = (today, before + coins);
+                    (account.day, account.daily_gifts) = (today, before + coins);
                 }
-                sums.given += coins;
-                sums.gifted += coins;
+                account.given += coins;
+                account.gifted += coins;
                 moved = (coins, coins);
             }
             (OrderKind::Pay(_), None) => {
-                if coins > sums.balance() {
-                    return Err(Refusal::BalanceNotEnough(Coins::new(sums.balance()).expect(VALID)));
+                if coins > account.balance() {
+                    return Err(Refusal::BalanceNotEnough(Coins::new(account.balance()).expect(VALID)));
                 }
-                moved = (coins, coins.min(sums.gifted));
-                sums.spent += coins;
-                sums.gifted -= moved.1;
+                moved = (coins, coins.min(account.gifted));
+                account.spent += coins;
+                account.gifted -= moved.1;
             }
         }
-        if sums.topped_up + sums.given > COINS_MAX {
+        if account.topped_up + account.given > COINS_MAX {
             return Err(Refusal::TooManyCoins);
         }
-        sums.orders += 1;
-        self.record(order, now, sums, moved);
+        account.orders += 1;
+        self.record(order, now, account, moved);
         Ok(ExpectedPost::Applied { coins: moved.0, gifted: moved.1 })
     }
 
@@ -301,23 +301,23 @@ fn assert_final_state(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
         }
         assert!(actual.iter().eq(account_receipts), "a statement is the account's orders, newest first");
     }
-    for (bill, made) in &oracle.bills {
+    for (bill, oracle_bill) in &oracle.bills {
         let entry = poll_ready(bank.order(*bill)).expect(READ).expect("it was applied");
-        assert_eq!(entry.receipt, receipts[made.receipt_index]);
-        assert_eq!(entry.cancel.as_ref(), made.cancel_index.map(|nth| &receipts[nth]));
+        assert_eq!(entry.receipt, receipts[oracle_bill.receipt_index]);
+        assert_eq!(entry.cancel.as_ref(), oracle_bill.cancel_index.map(|nth| &receipts[nth]));
     }
     for app in ["wx1", "wx2"] {
         let app = app.parse().expect(VALID);
         for environment in Environment::ALL {
-            let told = poll_ready(bank.totals(app, environment, Day::MIN, Day::MAX)).expect(READ);
-            let told = told.iter().map(|total| {
+            let actual_totals = poll_ready(bank.totals(app, environment, Day::MIN, Day::MAX)).expect(READ);
+            let told = actual_totals.iter().map(|total| {
                 let tallies = total.tallies.by_kind().map(|(_, tally)| (tally.orders, tally.coins));
                 (total.key.offer, u64::from(total.key.day.get()), tallies)
             });
             let expected =
                 oracle.totals.iter().filter(|((key, _), _)| (key.app, key.environment) == (app, environment));
-            let ours = expected.map(|((key, day), tallies)| (key.offer, *day, *tallies));
-            assert!(told.eq(ours), "the totals equal the sums of the orders");
+            let expected_totals = expected.map(|((key, day), tallies)| (key.offer, *day, *tallies));
+            assert!(told.eq(expected_totals), "the totals equal the sums of the orders");
         }
     }
     let audit = poll_ready(bank.audit()).expect(READ);

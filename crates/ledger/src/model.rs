@@ -97,7 +97,7 @@ impl ModelState {
                 let entry = self.bills.get(&receipt.order.bill());
                 let earlier = match receipt.order.kind {
                     OrderKind::Cancel { .. } => {
-                        entry.map(|filed| BillEntry { cancel: None, ..filed.clone() })
+                        entry.map(|entry| BillEntry { cancel: None, ..entry.clone() })
                     }
                     OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => None,
                 };

@@ -42,38 +42,38 @@ impl fmt::Display for GrantType {
 
 impl Credentials {
     /// Reads a query. Errors, in this order: 41002 and 41004 for a missing value, 40002, 40013, 40125.
-    pub fn from_query(query: Query<'_>, wanted: GrantType) -> Result<Self, ErrorReply> {
+    pub fn from_query(query: Query<'_>, expected: GrantType) -> Result<Self, ErrorReply> {
         let value = |name| query.get(name);
         Self::check(
             value("grant_type").as_deref(),
-            wanted,
+            expected,
             value("appid").as_deref(),
             value("secret").as_deref(),
         )
     }
 
     /// The query with the credentials. It holds the secret, so it must never be logged.
-    pub fn to_query(&self, wanted: GrantType) -> String {
+    pub fn to_query(&self, grant_type: GrantType) -> String {
         let pairs = [
-            query::pair("grant_type", &wanted.to_string()),
+            query::pair("grant_type", &grant_type.to_string()),
             query::pair("appid", self.appid.as_str()),
             query::pair("secret", self.secret.expose()),
         ];
         pairs.join("&")
     }
 
-    pub(crate) fn write(&self, wanted: GrantType, object: ObjectWriter) -> ObjectWriter {
+    pub(crate) fn write(&self, grant_type: GrantType, object: ObjectWriter) -> ObjectWriter {
         object
-            .text("grant_type", &wanted.to_string())
+            .text("grant_type", &grant_type.to_string())
             .text("appid", self.appid.as_str())
             .text("secret", self.secret.expose())
     }
 
     /// Reads a body, with the errors of a query; before them 47001, if a value is not a string.
-    pub(crate) fn from_body(body: &Body<'_>, wanted: GrantType) -> Result<Self, ErrorReply> {
+    pub(crate) fn from_body(body: &Body<'_>, expected: GrantType) -> Result<Self, ErrorReply> {
         let (grant_type, appid, secret) =
             (text(body, "grant_type")?, text(body, "appid")?, text(body, "secret")?);
-        Self::check(grant_type, wanted, appid, secret)
+        Self::check(grant_type, expected, appid, secret)
     }
 
     fn check(

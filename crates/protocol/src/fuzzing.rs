@@ -366,12 +366,12 @@ fn check_explanation(
         output.push(format!("{finding} {finding:?} {} {}", finding.name(), finding.fix()));
     }
     output.push(format!("{:?} {evidence:?}", evidence.parameters()));
-    let told = output.join(" ");
+    let shown = output.join(" ");
     let sent = String::from_utf8_lossy(json);
     for secret in [LIVE_KEY, SANDBOX_KEY, APP_SECRET, SESSION_KEY, PREVIOUS_SESSION_KEY, TOKEN] {
         // A secret that the caller sent may be shown; escapes can hide one in any body.
         let was_sent = sent.contains(secret) || sent.contains('\\');
-        assert!(was_sent || !told.contains(secret), "a secret is shown");
+        assert!(was_sent || !shown.contains(secret), "a secret is shown");
     }
 }
 

@@ -70,8 +70,8 @@ pub(crate) async fn respond<B: RequestBody>(
             log_success(rid, &head.method, path.as_str());
             json(reply)
         }
-        Err(refusal) => {
-            let refusal = Box::pin(rejections::record(bank, rid, path, head, trace, refusal)).await;
+        Err(error) => {
+            let refusal = Box::pin(rejections::record(bank, rid, path, head, trace, error)).await;
             reject(rid, &head.method, path.as_str(), &refusal)
         }
     }

@@ -45,11 +45,11 @@ pub(crate) async fn record(
     path: CallPath,
     head: &Parts,
     trace: RequestTrace,
-    refusal: ErrorReply,
+    error: ErrorReply,
 ) -> ErrorReply {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let report = diagnose::diagnose(bank, path, host, &trace, &refusal).await;
-    let reply = report.apply_to(path.environment, refusal);
+    let report = diagnose::diagnose(bank, path, host, &trace, &error).await;
+    let reply = report.apply_to(path.environment, error);
     let redactor = Redactor::new(bank, &trace);
     let rejection = Rejection {
         rid,

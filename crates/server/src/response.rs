@@ -24,8 +24,8 @@ use crate::state::AppState;
 pub(crate) struct ErrorResponse(ErrorReply);
 
 impl<R: Into<ErrorReply>> From<R> for ErrorResponse {
-    fn from(refusal: R) -> Self {
-        Self(refusal.into())
+    fn from(error: R) -> Self {
+        Self(error.into())
     }
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn platform_middleware(
             log_success(rid, &method, &path);
             response
         }
-        Some(ErrorResponse(refusal)) => reject(rid, &method, &path, &refusal),
+        Some(ErrorResponse(error)) => reject(rid, &method, &path, &error),
     }
 }
 
@@ -81,11 +81,11 @@ pub(crate) fn reject<B: From<Vec<u8>>>(
     rid: Rid,
     method: &Method,
     path: &str,
-    refusal: &ErrorReply,
+    error: &ErrorReply,
 ) -> Response<B> {
-    let errcode = refusal.code().code();
-    tracing::info!(%rid, %method, path, errcode, reason = %refusal, "rejected");
-    let mut response = json(error_to_json(refusal, rid));
+    let errcode = error.code().code();
+    tracing::info!(%rid, %method, path, errcode, reason = %error, "rejected");
+    let mut response = json(error_to_json(error, rid));
     response.extensions_mut().insert(RejectionMarker);
     response
 }
@@ -98,7 +98,7 @@ pub(crate) async fn buffer_body(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     match read_body(body).await {
         Ok(body) => next.run(Request::from_parts(head, Body::from(body))).await,
-        Err(refusal) => ErrorResponse(refusal).into_response(),
+        Err(error) => ErrorResponse(error).into_response(),
     }
 }
 

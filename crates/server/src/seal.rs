@@ -109,9 +109,9 @@ fn decode_hex(text: &[u8], bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey>
 
 fn decode_base64(text: &str, bytes: &mut [u8; 32]) -> Result<(), InvalidMasterKey> {
     // The decoder needs space for whole groups of four digits.
-    let mut room = Zeroizing::new([0; 33]);
-    let length = BASE64.decode_slice(text, &mut *room).map_err(|_| InvalidMasterKey)?;
-    bytes.copy_from_slice(room.get(..length).filter(|_| length == 32).ok_or(InvalidMasterKey)?);
+    let mut buffer = Zeroizing::new([0; 33]);
+    let length = BASE64.decode_slice(text, &mut *buffer).map_err(|_| InvalidMasterKey)?;
+    bytes.copy_from_slice(buffer.get(..length).filter(|_| length == 32).ok_or(InvalidMasterKey)?);
     Ok(())
 }
 

@@ -153,10 +153,10 @@ fn spawn_connection(
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move {
-            let (paths, timer, standing) = &*shared;
-            standing.mark_busy()?;
+            let (paths, timer, state) = &*shared;
+            state.mark_busy()?;
             let response = paths.serve(request, timer).await?;
-            standing.mark_idle(request_kind(&response));
+            state.mark_idle(request_kind(&response));
             Ok::<_, NoReply>(response)
         }
     });

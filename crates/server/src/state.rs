@@ -64,11 +64,11 @@ impl AppState {
     /// A bank with these settings on this backend.
     pub fn new(
         settings: Settings,
-        store: Backend,
+        backend: Backend,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
     ) -> Arc<Self> {
-        Self::build(settings, store, clock, None, random)
+        Self::build(settings, backend, clock, None, random)
     }
 
     /// A bank whose clock the operator API can set.

@@ -31,10 +31,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 impl Cluster {
     /// Starts a server with `extra_settings`, lines for `postgresql.conf`.
     pub fn start(extra_settings: &str) -> Self {
-        let programs = find_bin_dir();
+        let bin_dir = find_bin_dir();
         let folder = temp_dir();
         let data = folder.path().join("data");
-        run(as_postgres_user(&programs.join("initdb")).arg("-D").arg(&data).args([
+        run(as_postgres_user(&bin_dir.join("initdb")).arg("-D").arg(&data).args([
             "-U",
             "postgres",
             "-A",
@@ -44,7 +44,7 @@ impl Cluster {
             "--locale=C",
             "--no-sync",
         ]));
-        Self::start_in(programs, folder, data, extra_settings)
+        Self::start_in(bin_dir, folder, data, extra_settings)
     }
 
     /// Starts a streaming standby of this server; `name` is its `application_name`.
@@ -60,7 +60,7 @@ impl Cluster {
         Self::start_in(self.bin_dir.clone(), folder, data, "synchronous_standby_names = ''")
     }
 
-    fn start_in(programs: PathBuf, folder: TempDir, data: PathBuf, extra_settings: &str) -> Self {
+    fn start_in(bin_dir: PathBuf, folder: TempDir, data: PathBuf, extra_settings: &str) -> Self {
         let port = free_port();
         let file = data.join("postgresql.conf");
         let defaults = fs::read_to_string(&file).expect("initdb wrote it");
@@ -68,19 +68,19 @@ impl Cluster {
         fs::write(&file, format!("{defaults}\n{POSTGRESQL_CONF}\nport = {port}\n{extra_settings}\n"))
             .expect("it can be changed");
         let folder = folder.keep();
-        let keeper = as_postgres_user(Path::new("sh"))
+        let supervisor = as_postgres_user(Path::new("sh"))
             .args([
                 "-c",
                 "cat >/dev/null; \"$1/pg_ctl\" -D \"$2/data\" -m immediate stop; rm -rf \"$2\"",
                 "keeper",
             ])
-            .args([&programs, &folder])
+            .args([&bin_dir, &folder])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell can be started");
-        let cluster = Self { bin_dir: programs, port, data_dir: data, supervisor: keeper };
+        let cluster = Self { bin_dir, port, data_dir: data, supervisor };
         cluster.restart();
         cluster
     }
@@ -175,8 +175,8 @@ impl Drop for Cluster {
 
 /// Programs folder of the newest installed PostgreSQL.
 fn find_bin_dir() -> PathBuf {
-    let of_debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
-    let mut versions: Vec<(u32, PathBuf)> = of_debian
+    let debian_versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let mut versions: Vec<(u32, PathBuf)> = debian_versions
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
         .filter(|(_, folder)| folder.join("initdb").exists())
         .collect();

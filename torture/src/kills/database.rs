@@ -72,7 +72,7 @@ struct DatabaseKills<'a> {
     random: Rng,
     tally: Tally,
     /// Faults of the database alone, without kills of nodes.
-    kills: u64,
+    faults: u64,
 }
 
 pub(crate) fn run(kills: u64, options: &Options, folder: &Path) -> anyhow::Result<Tally> {
@@ -91,20 +91,20 @@ pub(crate) fn run(kills: u64, options: &Options, folder: &Path) -> anyhow::Resul
         harness: Arc::new(harness),
         random: Rng::with_seed(options.seed),
         tally: Tally::new("PostgreSQL with two nodes"),
-        kills: 0,
+        faults: 0,
     };
     runtime.block_on(log_in(&attack.operator()))?;
     let mut ledger = ExpectedLedger::default();
     let bound = options.budget(kills);
     let mut rounds = 0;
-    while bound.should_continue(attack.kills) {
+    while bound.should_continue(attack.faults) {
         rounds += 1;
-        let kills = KILLS_PER_ROUND.min(kills.saturating_sub(attack.kills).max(1));
+        let kills = KILLS_PER_ROUND.min(kills.saturating_sub(attack.faults).max(1));
         attack
             .run_round(&runtime, rounds, kills, &mut ledger)
-            .with_context(|| format!("round {rounds}, after {} kills", attack.kills))
+            .with_context(|| format!("round {rounds}, after {} kills", attack.faults))
             .inspect_err(|_| attack.copy_store(folder))?;
-        eprintln!("kills: {} of the database", attack.kills);
+        eprintln!("kills: {} of the database", attack.faults);
     }
     runtime.block_on(ledger.check_closed_accounts(&attack.operator()))?;
     attack.tally.orders = ledger.orders();
@@ -174,7 +174,7 @@ impl DatabaseKills<'_> {
     }
 
     fn inject_fault(&mut self) -> anyhow::Result<()> {
-        let turn = usize::try_from(self.kills)? % FAULT_SEQUENCE.len();
+        let turn = usize::try_from(self.faults)? % FAULT_SEQUENCE.len();
         let fault = FAULT_SEQUENCE[turn];
         let chosen = self.random.u32(..1000);
         match fault {
@@ -195,7 +195,7 @@ impl DatabaseKills<'_> {
             }
         }
         self.tally.count_injection(fault.name());
-        self.kills += 1;
+        self.faults += 1;
         Ok(())
     }
 

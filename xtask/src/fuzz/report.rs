@@ -66,13 +66,13 @@ impl fmt::Display for TargetRun {
 pub(super) fn table(runs: &[TargetRun]) -> String {
     let mut table =
         MarkdownTable::new(&["Target", "Executions", "Per second", "Branches covered", "Crashes"]);
-    for ran in runs {
+    for run in runs {
         table.push_row(&[
-            format!("`{}`", ran.target),
-            format_number(to_f64(ran.stats.executions), 0),
-            format_number(ran.per_second(), 0),
-            format_number(to_f64(ran.stats.branches), 0),
-            u8::from(ran.crashed).to_string(),
+            format!("`{}`", run.target),
+            format_number(to_f64(run.stats.executions), 0),
+            format_number(run.per_second(), 0),
+            format_number(to_f64(run.stats.branches), 0),
+            u8::from(run.crashed).to_string(),
         ]);
     }
     let executions: u64 = runs.iter().map(|ran| ran.stats.executions).sum();

@@ -106,7 +106,7 @@ async fn order_exist_is_success_only_after_own_attempt() {
     for (answers, expected) in cases {
         let host = VendorHost::start(answers, &[TOKEN]).await;
         match (host.client().present(&gift(&player("one"), "number", 5)).await, expected) {
-            (Ok(presented), Ok(done_by)) => assert_eq!(presented.applied_by, done_by, "{answers:?}"),
+            (Ok(presented), Ok(applied_by)) => assert_eq!(presented.applied_by, applied_by, "{answers:?}"),
             (Err(PresentError::BillNoUsed), Err(())) => {}
             (other, _) => panic!("{answers:?}: {other:?}"),
         }

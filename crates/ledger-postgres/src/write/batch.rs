@@ -67,7 +67,7 @@ impl PreparedStatements for BatchStatements {
             client.prepare(READ_BILLS),
             client.prepare(&read_orders),
         )?;
-        let (insert_accounts, update_accounts, insert_bills, cancel_bills, insert_orders, add_sums) = try_join!(
+        let (insert_accounts, update_accounts, insert_bills, cancel_bills, insert_orders, add_totals) = try_join!(
             biased;
             client.prepare(INSERT_ACCOUNTS),
             client.prepare(UPDATE_ACCOUNTS),
@@ -85,7 +85,7 @@ impl PreparedStatements for BatchStatements {
             insert_bills,
             cancel_bills,
             insert_orders,
-            add_totals: add_sums,
+            add_totals,
         })
     }
 }
@@ -151,7 +151,7 @@ pub(crate) async fn post(
     totals_part: i16,
 ) -> Result<Vec<Result<Posted, PostError>>, DatabaseError> {
     let mut state = read(session, orders).await?;
-    let decided = orders.iter().map(|asked| Ok(state.decide(asked)?.map_err(PostError::from)));
+    let decided = orders.iter().map(|pending| Ok(state.decide(pending)?.map_err(PostError::from)));
     let results = decided.collect::<Result<Vec<_>, DatabaseError>>()?;
     write(session, &state, totals_part).await?;
     Ok(results)
@@ -163,7 +163,7 @@ async fn read(
     orders: &[PendingOrder],
 ) -> Result<BatchState, DatabaseError> {
     let PgSession { client, statements, .. } = session;
-    let mut accounts: Vec<_> = orders.iter().map(|asked| asked.account).collect();
+    let mut accounts: Vec<_> = orders.iter().map(|pending| pending.account).collect();
     accounts.sort_unstable();
     accounts.dedup();
     let account_parts: Vec<_> = accounts.iter().map(|id| id.part()).collect();
@@ -326,13 +326,13 @@ async fn write(
     let bills = state.changed_bills();
     let (new_bills, cancelled_bills) = bill_columns(&bills);
     let mut orders = OrderColumns::default();
-    let mut sums: BTreeMap<TotalKey, OrderTallies> = BTreeMap::new();
+    let mut totals: BTreeMap<TotalKey, OrderTallies> = BTreeMap::new();
     for applied in state.applied() {
         orders.add(applied.account, &applied.receipt);
         let Receipt { order, at, coins, .. } = &applied.receipt;
-        sums.entry(TotalKey::for_order(order, *at)).or_default().add(order.kind, *coins);
+        totals.entry(TotalKey::for_order(order, *at)).or_default().add(order.kind, *coins);
     }
-    let sum_columns = total_columns(&sums, totals_part);
+    let total_columns = total_columns(&totals, totals_part);
 
     // Pipelined: sent in this order, and executed one after the other; if one fails, the commit rolls back.
     let commit = async { Ok(client.batch_execute("COMMIT").await?) };
@@ -343,7 +343,7 @@ async fn write(
         execute(client, &statements.insert_bills, new_bills.parameters(), bills.new.len()),
         execute(client, &statements.cancel_bills, cancelled_bills.parameters(), bills.cancelled.len()),
         execute(client, &statements.insert_orders, orders.parameters(), state.applied().len()),
-        execute(client, &statements.add_totals, sum_columns.parameters(), sums.len()),
+        execute(client, &statements.add_totals, total_columns.parameters(), totals.len()),
         commit,
     )?;
     Ok(())

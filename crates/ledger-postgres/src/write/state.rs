@@ -146,7 +146,7 @@ impl BatchState {
         let mut changed: Vec<_> = self
             .accounts
             .iter()
-            .filter(|(_, drafted)| has_changed(drafted))
+            .filter(|(_, state)| has_changed(state))
             .map(|(id, drafted)| (*id, drafted))
             .collect();
         changed.sort_unstable_by_key(|(id, _)| *id);
@@ -219,8 +219,8 @@ mod tests {
     /// Within one batch, a replay also meets an account without a row, and that is correct.
     #[test]
     fn batch_may_contain_an_order_and_its_replay() {
-        let mut draft = BatchState::default();
-        assert!(matches!(draft.decide(&present("first")), Ok(Ok(Posted::Applied(_)))));
-        assert!(matches!(draft.decide(&present("first")), Ok(Ok(Posted::Replayed { .. }))));
+        let mut state = BatchState::default();
+        assert!(matches!(state.decide(&present("first")), Ok(Ok(Posted::Applied(_)))));
+        assert!(matches!(state.decide(&present("first")), Ok(Ok(Posted::Replayed { .. }))));
     }
 }

@@ -57,11 +57,11 @@ impl BatchWriter {
     pub(super) fn new(
         url: PostgresUrl,
         session: PgSession<BatchStatements>,
-        away: Arc<AtomicBool>,
+        unreachable: Arc<AtomicBool>,
         totals_part: i16,
         randomness: FillRandom,
     ) -> Self {
-        Self { url, session: Some(session), unreachable: away, can_connect: true, totals_part, randomness }
+        Self { url, session: Some(session), unreachable, can_connect: true, totals_part, randomness }
     }
 
     /// Serves `queue` until it is closed or a `Close` message arrives.
@@ -75,7 +75,7 @@ impl BatchWriter {
                     // Skipped: the caller timed out with an unknown outcome, and repeats the order.
                     WriterMessage::Post(post) if post.reply.is_closed() => {}
                     WriterMessage::Post(post) => posts.push(post),
-                    WriterMessage::Batch(asked, answer) => batches.push((asked, answer)),
+                    WriterMessage::Batch(orders, reply) => batches.push((orders, reply)),
                     WriterMessage::Close(done) => {
                         queue.close();
                         shutdown = Some(done);
@@ -134,9 +134,9 @@ impl BatchWriter {
             },
         };
         self.can_connect = true;
-        let results = self.post_with_retry(&session, orders).await.map_err(|trouble| {
-            trouble.log("posting a batch of orders failed, or its outcome is unknown");
-            (trouble.action(), trouble.unavailable())
+        let results = self.post_with_retry(&session, orders).await.map_err(|error| {
+            error.log("posting a batch of orders failed, or its outcome is unknown");
+            (error.action(), error.unavailable())
         });
         match results {
             Err((ErrorAction::Reconnect, unavailable)) => Err(unavailable),
@@ -159,7 +159,7 @@ impl BatchWriter {
             let posted = batch::post(session, orders, self.totals_part);
             let error = match timeout(BATCH_TIMEOUT, posted).await.unwrap_or(Err(DatabaseError::Timeout)) {
                 Ok(answers) => return Ok(answers),
-                Err(trouble) => trouble,
+                Err(error) => error,
             };
             if error.action() == ErrorAction::Reconnect {
                 return Err(error);

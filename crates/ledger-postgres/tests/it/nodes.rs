@@ -176,15 +176,15 @@ impl LoadReport {
         assert!(self.applied.values().all(|times| *times == 1), "an order was applied twice");
         let mut reads = JoinSet::new();
         // A sample is enough, because the audit checks every order.
-        let some = self.acknowledged.len().div_ceil(500).max(1);
-        let sample: Vec<_> = self.acknowledged.iter().copied().step_by(some).collect();
+        let step = self.acknowledged.len().div_ceil(500).max(1);
+        let sample: Vec<_> = self.acknowledged.iter().copied().step_by(step).collect();
         for bill in sample {
             let order = order(bill);
             let entry = node.order(order.bill()).await.unwrap();
             reads.spawn(async move {
-                let filed = entry.unwrap_or_else(|| panic!("{order:?} was acknowledged and is missing"));
+                let entry = entry.unwrap_or_else(|| panic!("{order:?} was acknowledged and is missing"));
                 let is_cancel = matches!(order.kind, OrderKind::Cancel { .. });
-                assert_eq!(if is_cancel { filed.cancel.unwrap() } else { filed.receipt }.order, order);
+                assert_eq!(if is_cancel { entry.cancel.unwrap() } else { entry.receipt }.order, order);
             });
         }
         reads.join_all().await;

@@ -34,9 +34,9 @@ fn online_backup_restores_to_any_order() {
     for number in 0..3 {
         present_five(&folder, &bank, "one", &format!("n{number}"));
     }
-    let told = successful_stdout(folder.run(&["backup", "--to", "backup"]));
-    assert!(told.starts_with("backup: backed up; orders: 3, bytes: "), "{told}");
-    assert!(told.contains("\ndigest: 3-"), "{told}");
+    let stdout = successful_stdout(folder.run(&["backup", "--to", "backup"]));
+    assert!(stdout.starts_with("backup: backed up; orders: 3, bytes: "), "{stdout}");
+    assert!(stdout.contains("\ndigest: 3-"), "{stdout}");
     present_five(&folder, &bank, "two", "n3");
 
     let told =

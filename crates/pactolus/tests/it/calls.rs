@@ -123,8 +123,8 @@ fn sign_shows_the_text_but_no_key() {
          mp_sig_text: access_token=***&{pairs}&sig={sig}&ts=1507530737&zone_id=1{ending}&session_key=***\nmp_sig: {mp_sig}\n"
     );
     assert_eq!((ended.code, &*ended.stderr, &*ended.stdout), (Some(0), "", &*expected));
-    let told = folder.run(&[&usual[..], &["--output", "json"]].concat()).stdout;
-    let told: Value = serde_json::from_str(&told).unwrap();
+    let output = folder.run(&[&usual[..], &["--output", "json"]].concat()).stdout;
+    let told: Value = serde_json::from_str(&output).unwrap();
     assert_eq!((&told["sig"], &told["mp_sig"]), (&sig.into(), &Value::Null));
 }
 

@@ -262,10 +262,10 @@ fn nothing_is_sent_before_confirmation() {
     assert!(dry.stderr.contains("2 gifts of 10 coins"), "{}", dry.stderr);
     assert_eq!(dry.stdout, "rows 2: given 0, not sent 2\n");
     assert!(!folder.path().join("spring.results.csv").exists());
-    let unasked = run(&folder, &bank, &["--coins", "5"]);
-    assert_eq!((unasked.code, &*unasked.stdout), (Some(8), ""));
+    let unconfirmed = run(&folder, &bank, &["--coins", "5"]);
+    assert_eq!((unconfirmed.code, &*unconfirmed.stdout), (Some(8), ""));
     assert!(
-        unasked
+        unconfirmed
             .stderr
             .ends_with("error: cannot ask for confirmation without a terminal; add --yes to skip it\n")
     );

@@ -52,8 +52,8 @@ async fn explain_by_rid_asks_the_bank() {
     assert_no_secret(&ended.stdout);
 
     let ended = folder.run(&["explain", rid, "--url", &url, "--output", "json"]);
-    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((&told["rid"], &told["findings"][0]["finding"]), (&rid.into(), &FINDING.into()));
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&report["rid"], &report["findings"][0]["finding"]), (&rid.into(), &FINDING.into()));
 
     let ended = folder.run(&["explain", "00000000-00000000-00000000", "--url", &url]);
     assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
@@ -85,9 +85,9 @@ fn offline_request_is_diagnosed() {
     assert_eq!(ended.stdout, format!("sig: {right}\nmp_sig: {right}\n"));
 
     let ended = explain(&[&[PATH, "--output", "json"][..], &session].concat());
-    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(told["sig"]["name"], "other-environment");
-    assert_eq!((&told["mp_sig"]["name"], &told["parameters"]), (&"other-path".into(), &Value::Null));
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report["sig"]["name"], "other-environment");
+    assert_eq!((&report["mp_sig"]["name"], &report["parameters"]), (&"other-path".into(), &Value::Null));
     assert_no_secret(&ended.stdout);
 
     folder.write("body.json", &BODY.replace("233", "0"));

@@ -99,9 +99,9 @@ async fn killed_node_loses_no_order() {
     shared.acknowledged.close();
     let mut done: BTreeMap<usize, usize> = BTreeMap::new();
     let mut acknowledged = Vec::new();
-    for told in clients.join_all().await {
-        told.done.into_iter().for_each(|(number, times)| *done.entry(number).or_default() += times);
-        acknowledged.extend(told.acknowledged);
+    for report in clients.join_all().await {
+        report.done.into_iter().for_each(|(number, times)| *done.entry(number).or_default() += times);
+        acknowledged.extend(report.acknowledged);
     }
     assert!(done.values().all(|times| *times == 1), "each gift succeeds once");
 

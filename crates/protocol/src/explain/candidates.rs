@@ -35,9 +35,9 @@ pub(super) fn find(
 
 fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mut Search) -> SearchFlow {
     for dialect in DialectPolicy::Lenient.accepted() {
-        let Some(recipe) = case.valid_scheme(dialect) else { continue };
+        let Some(scheme) = case.valid_scheme(dialect) else { continue };
         let is_accepted = dialects.accepted().any(|accepted| accepted == dialect);
-        search.try_scheme_in(SignatureEncoding::Hex, &recipe, || {
+        search.try_scheme_in(SignatureEncoding::Hex, &scheme, || {
             if is_accepted {
                 SignatureFinding::Verified(dialect)
             } else {
@@ -62,9 +62,9 @@ fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mu
 /// The valid schemes of the accepted dialects, without duplicate texts.
 fn base_schemes<'a>(case: &SignatureCase<'a>, dialects: DialectPolicy) -> Vec<SigningScheme<'a>> {
     let mut bases: Vec<SigningScheme<'a>> = Vec::new();
-    for recipe in dialects.accepted().filter_map(|dialect: Dialect| case.valid_scheme(dialect)) {
-        if bases.iter().all(|base| base.pairs != recipe.pairs) {
-            bases.push(recipe);
+    for scheme in dialects.accepted().filter_map(|dialect: Dialect| case.valid_scheme(dialect)) {
+        if bases.iter().all(|base| base.pairs != scheme.pairs) {
+            bases.push(scheme);
         }
     }
     bases
@@ -251,8 +251,8 @@ fn try_functions(base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     for function in [HmacMd5, HmacSha1, Md5, Sha1, Sha256, KeyAndTextSwapped] {
         search.try_scheme(&SigningScheme { function, ..base.clone() }, || Mistake::Function(function))?;
     }
-    for tail in ["\n", "\r\n"] {
-        search.try_scheme(&SigningScheme { suffix: tail, ..base.clone() }, || Mistake::LineEnd)?;
+    for suffix in ["\n", "\r\n"] {
+        search.try_scheme(&SigningScheme { suffix, ..base.clone() }, || Mistake::LineEnd)?;
     }
     search.try_scheme_in(SignatureEncoding::Base64, base, || SignatureFinding::Mistake(Mistake::Base64))
 }

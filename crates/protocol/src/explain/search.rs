@@ -33,14 +33,14 @@ pub(super) struct Search {
 impl Search {
     /// A search for the scheme of signature `text`; `None` if no hash function has its length.
     pub(super) fn for_signature(text: &str) -> Option<Self> {
-        let (sent, writing) = match decode_hex(text) {
+        let (signature, encoding) = match decode_hex(text) {
             Some(bytes) => (bytes, SignatureEncoding::Hex),
             None => (decode_base64(text)?, SignatureEncoding::Base64),
         };
         // MD5, SHA-1, SHA-256.
-        [16, 20, 32].contains(&sent.len()).then(|| Self {
-            signature: sent,
-            encoding: writing,
+        [16, 20, 32].contains(&signature.len()).then(|| Self {
+            signature,
+            encoding,
             work_left: WORK_BYTES_MAX,
             text: Zeroizing::default(),
         })
@@ -49,36 +49,36 @@ impl Search {
     /// Breaks with `mistake` if the scheme reproduces the signature in hex.
     pub(super) fn try_scheme(
         &mut self,
-        recipe: &SigningScheme<'_>,
+        scheme: &SigningScheme<'_>,
         mistake: impl FnOnce() -> Mistake,
     ) -> SearchFlow {
-        self.try_scheme_in(SignatureEncoding::Hex, recipe, || SignatureFinding::Mistake(mistake()))
+        self.try_scheme_in(SignatureEncoding::Hex, scheme, || SignatureFinding::Mistake(mistake()))
     }
 
     /// Breaks with `finding` if the scheme reproduces the signature in the given encoding.
     pub(super) fn try_scheme_in(
         &mut self,
-        writing: SignatureEncoding,
-        recipe: &SigningScheme<'_>,
+        encoding: SignatureEncoding,
+        scheme: &SigningScheme<'_>,
         finding: impl FnOnce() -> SignatureFinding,
     ) -> SearchFlow {
-        if writing != self.encoding || digest_bytes(recipe.function) != self.signature.len() {
+        if encoding != self.encoding || digest_bytes(scheme.function) != self.signature.len() {
             return SearchFlow::Continue(());
         }
-        let Some(work_left) = self.work_left.checked_sub(recipe.work_bytes()) else {
+        let Some(work_left) = self.work_left.checked_sub(scheme.work_bytes()) else {
             return SearchFlow::Break(SignatureFinding::WorkLimitReached);
         };
         self.work_left = work_left;
-        if recipe.digest(&mut self.text).ct_eq(&self.signature).into() {
+        if scheme.digest(&mut self.text).ct_eq(&self.signature).into() {
             return SearchFlow::Break(finding());
         }
         SearchFlow::Continue(())
     }
 
     /// The scheme's signature in hex.
-    pub(super) fn sign_hex(&mut self, recipe: &SigningScheme<'_>) -> String {
-        self.work_left = self.work_left.saturating_sub(recipe.work_bytes());
-        encode_hex(&recipe.digest(&mut self.text))
+    pub(super) fn sign_hex(&mut self, scheme: &SigningScheme<'_>) -> String {
+        self.work_left = self.work_left.saturating_sub(scheme.work_bytes());
+        encode_hex(&scheme.digest(&mut self.text))
     }
 }
 

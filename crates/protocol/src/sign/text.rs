@@ -83,7 +83,7 @@ impl SignedText {
         body: &'b Body<'_>,
         dialect: Dialect,
         proof: impl Fn(Parameter) -> Option<&'b str>,
-        ending: &str,
+        suffix: &str,
     ) {
         self.0.clear();
         let signed = |field| signed_value(field, path.kind, dialect.selection);
@@ -103,7 +103,7 @@ impl SignedText {
         for (key, value) in others {
             self.write_undocumented_pair(key, value, dialect);
         }
-        for part in ["&org_loc=", path.as_str(), ending] {
+        for part in ["&org_loc=", path.as_str(), suffix] {
             self.0.push_str(part);
         }
     }

@@ -53,9 +53,9 @@ fn parameter_table_says_required_and_optional() {
         for parameter in Parameter::ALL.iter().copied() {
             let mut fields = sample(kind);
             fields.insert(parameter.name().to_owned(), json!([]));
-            let told = read_kind(kind, &fields).map_err(|refusal| refusal.to_string());
+            let result = read_kind(kind, &fields).map_err(|refusal| refusal.to_string());
             let is_read = kind.documents(parameter) || matches!(parameter, Parameter::Sig | Parameter::MpSig);
-            assert_eq!(told.is_err(), is_read, "{kind} {parameter} {told:?}");
+            assert_eq!(result.is_err(), is_read, "{kind} {parameter} {result:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ const SHARED_TTL: Duration = Duration::from_secs(1);
 
 pub(super) struct ReadCache<K, V> {
     cache: Cache<K, CachedValue<V>>,
-    sharing: RecordAccess,
+    access: RecordAccess,
 }
 
 #[derive(Clone)]
@@ -28,12 +28,12 @@ struct CachedValue<V> {
 
 impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
     pub(super) fn new(capacity: usize, sharing: RecordAccess) -> Self {
-        Self { cache: Cache::new(capacity), sharing }
+        Self { cache: Cache::new(capacity), access: sharing }
     }
 
     /// The cached value, if it is fresh.
     pub(super) fn get(&self, key: &K) -> Option<V> {
-        self.cache.get(key).filter(CachedValue::is_fresh).map(|held| held.value)
+        self.cache.get(key).filter(CachedValue::is_fresh).map(|entry| entry.value)
     }
 
     /// The cached value, or else the value that `read` loads.
@@ -45,7 +45,7 @@ impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
         // The guard keeps this read from overwriting a newer value.
         let guard = loop {
             match self.cache.get_value_or_guard_async(key).await {
-                Ok(held) if held.is_fresh() => return Ok(Some(held.value)),
+                Ok(entry) if entry.is_fresh() => return Ok(Some(entry.value)),
                 Ok(old) => drop(self.cache.remove_if(key, |held| held.read_at == old.read_at)),
                 Err(guard) => break guard,
             }
@@ -64,7 +64,7 @@ impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
     }
 
     fn read_time(&self) -> Option<Instant> {
-        match self.sharing {
+        match self.access {
             RecordAccess::Exclusive => None,
             RecordAccess::Shared => Some(Instant::now()),
         }

@@ -63,8 +63,8 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     pub(crate) fn new(vault: Arc<Vault>, capacity: usize) -> Self {
-        let held = ReadCache::new(capacity, vault.sharing());
-        Self { cache: held, vault, locks: KeyedLocks::new() }
+        let cache = ReadCache::new(capacity, vault.access());
+        Self { cache, vault, locks: KeyedLocks::new() }
     }
 
     /// Stores a new session in place of the current one.
@@ -92,20 +92,20 @@ impl Sessions {
         session: &Arc<Session>,
         other: Vec<SealedChange>,
     ) -> Result<PutOutcome, Unavailable> {
-        let kept = StoredSession {
+        let stored = StoredSession {
             session_key: Zeroizing::new(session.key.expose().to_owned()),
             good_from_ms: session.valid_from.get(),
             good_until_ms: session.valid_until.get(),
         };
         let _replacing = self.locks.lock((appid, openid)).await;
-        let former = self.vault.get(session_record_key(appid, openid)).await?;
+        let current = self.vault.get(session_record_key(appid, openid)).await?;
         // An unreadable session is not archived: the new login repairs the record.
-        let before = former.as_ref().and_then(|former| decode(former).ok());
-        let before = before.filter(|before| !before.key.matches(session.key.expose()));
+        let archived = current.as_ref().and_then(|former| decode(former).ok());
+        let before = archived.filter(|before| !before.key.matches(session.key.expose()));
         let before = before.map(|before| self.archive_change(appid, openid, &before, session.valid_from));
         let expires_at = session.valid_until.saturating_add(RETENTION);
-        let former = former.map_or(Precondition::Absent, vault::VaultRecord::expected);
-        let change = self.vault.change(session_record_key(appid, openid), &kept, expires_at, former);
+        let former = current.map_or(Precondition::Absent, vault::VaultRecord::expected);
+        let change = self.vault.change(session_record_key(appid, openid), &stored, expires_at, former);
         let put = self.vault.put(other.into_iter().chain(before).chain([change]).collect()).await?;
         if put == PutOutcome::Stored {
             self.cache.insert((appid, openid), Arc::clone(session));
@@ -132,8 +132,8 @@ impl Sessions {
     /// The current and the previous session, as far as they are remembered.
     pub(crate) async fn history(&self, appid: AppId, openid: OpenId) -> Result<SessionHistory, Unavailable> {
         let current = self.find(appid, openid).await?;
-        let kept = self.vault.get(previous_session_key(appid, openid)).await?;
-        let previous = kept.and_then(|kept| {
+        let stored = self.vault.get(previous_session_key(appid, openid)).await?;
+        let previous = stored.and_then(|kept| {
             let kept: StoredPreviousSession = kept.value()?;
             let key = SessionKey::new(&kept.session_key).ok()?;
             Some(PreviousSession { key, replaced_at: UnixMillis::new(kept.replaced_at_ms) })
@@ -150,11 +150,11 @@ impl Sessions {
     }
 
     async fn load(&self, appid: AppId, openid: OpenId) -> Result<Option<Arc<Session>>, Unavailable> {
-        let kept = async {
+        let stored = async {
             let kept = self.vault.get(session_record_key(appid, openid)).await?;
             kept.as_ref().map(decode).transpose().map(|session| session.map(Arc::new))
         };
-        self.cache.get_or_load(&(appid, openid), kept).await
+        self.cache.get_or_load(&(appid, openid), stored).await
     }
 
     /// The change that archives a session replaced at `now`.
@@ -166,18 +166,18 @@ impl Sessions {
         now: UnixMillis,
     ) -> SealedChange {
         let session_key = Zeroizing::new(before.key.expose().to_owned());
-        let kept = StoredPreviousSession { session_key, replaced_at_ms: now.get() };
+        let stored = StoredPreviousSession { session_key, replaced_at_ms: now.get() };
         self.vault.change(
             previous_session_key(appid, openid),
-            &kept,
+            &stored,
             now.saturating_add(RETENTION),
             Precondition::Any,
         )
     }
 }
 
-fn decode(kept: &vault::VaultRecord) -> Result<Session, Unavailable> {
-    let kept: StoredSession = kept.value().ok_or(Unavailable::Failed)?;
+fn decode(stored: &vault::VaultRecord) -> Result<Session, Unavailable> {
+    let kept: StoredSession = stored.value().ok_or(Unavailable::Failed)?;
     Ok(Session {
         key: SessionKey::new(&kept.session_key).map_err(|_| Unavailable::Failed)?,
         valid_from: UnixMillis::new(kept.good_from_ms),

@@ -69,7 +69,7 @@ impl Tokens {
         Self {
             static_digests: apps.clone().flat_map(fixed).collect(),
             secret_digests: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
-            cache: ReadCache::new(capacity, vault.sharing()),
+            cache: ReadCache::new(capacity, vault.access()),
             vault,
             random,
             rotation_lock: Mutex::new(()),
@@ -165,11 +165,11 @@ impl Tokens {
     }
 
     async fn load(&self, digest: Digest) -> Result<Option<StoredToken>, Unavailable> {
-        let kept = async {
+        let stored = async {
             let kept = self.vault.get(token_key(&digest)).await?;
             Ok(kept.as_ref().and_then(vault::VaultRecord::value))
         };
-        self.cache.get_or_load(&digest, kept).await
+        self.cache.get_or_load(&digest, stored).await
     }
 
     fn change(&self, digest: &Digest, token: &StoredToken) -> SealedChange {

@@ -65,8 +65,8 @@ impl ConnectionLimiter {
     pub(crate) async fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         let address = network_prefix(address);
         loop {
-            if let Some(taken) = self.try_acquire(address) {
-                return taken.ok();
+            if let Some(outcome) = self.try_acquire(address) {
+                return outcome.ok();
             }
             // A connection that becomes idle does not signal `released`.
             let _ = timeout(RETRY_INTERVAL, self.released.notified()).await;
@@ -75,25 +75,25 @@ impl ConnectionLimiter {
 
     /// Takes a permit, or starts an eviction to free one.
     fn try_acquire(self: &Arc<Self>, address: IpAddr) -> Option<Result<ConnectionPermit, PerAddressLimit>> {
-        let mut open = self.lock();
+        let mut state = self.lock();
         if self
             .per_address_max
-            .is_some_and(|max| open.per_address.get(&address).is_some_and(|has| *has >= max))
+            .is_some_and(|max| state.per_address.get(&address).is_some_and(|count| *count >= max))
         {
             tracing::debug!(%address, "closing a connection: its address is at its limit");
             return Some(Err(PerAddressLimit));
         }
-        if open.connections.len() >= self.max {
-            if open.evicting == 0 {
-                open.evict_idle(self.max);
+        if state.connections.len() >= self.max {
+            if state.evicting == 0 {
+                state.evict_idle(self.max);
             }
             return None;
         }
-        let id = open.next_id;
-        open.next_id += 1;
+        let id = state.next_id;
+        state.next_id += 1;
         let state = Arc::new(ConnectionState::new(self.epoch));
-        open.connections.insert(id, Arc::clone(&state));
-        *open.per_address.entry(address).or_default() += 1;
+        state.connections.insert(id, Arc::clone(&state));
+        *state.per_address.entry(address).or_default() += 1;
         Some(Ok(ConnectionPermit { limiter: Arc::clone(self), id, address, state }))
     }
 
@@ -116,27 +116,27 @@ impl LimiterState {
     /// Evicts the connections that have been idle longest, unauthenticated ones first. Authenticated ones stay while
     /// some connections are new, because those will be idle in a moment.
     fn evict_idle(&mut self, max: usize) {
-        if self.full_logged_at.is_none_or(|told| told.elapsed() >= LOG_INTERVAL) {
+        if self.full_logged_at.is_none_or(|logged_at| logged_at.elapsed() >= LOG_INTERVAL) {
             self.full_logged_at = Some(Instant::now());
             tracing::warn!(
                 connections_max = max,
                 "connection limit reached: each new connection evicts an idle one"
             );
         }
-        let some_are_new = self.connections.values().any(|standing| standing.is_new());
-        let resting = self.connections.values().filter_map(|standing| {
+        let some_are_new = self.connections.values().any(|connection| connection.is_new());
+        let idle = self.connections.values().filter_map(|standing| {
             let since = standing.idle_since()?;
             let authenticated = standing.authenticated.load(Ordering::Relaxed);
             (!authenticated || !some_are_new).then_some((authenticated, since, standing))
         });
-        let mut resting: Vec<_> = resting.collect();
-        let enough = (resting.len() / SCANNED_PER_EVICTION).max(1);
-        if enough < resting.len() {
-            resting.select_nth_unstable_by_key(enough - 1, |(proven, since, _)| (*proven, *since));
+        let mut resting: Vec<_> = idle.collect();
+        let count = (resting.len() / SCANNED_PER_EVICTION).max(1);
+        if count < resting.len() {
+            resting.select_nth_unstable_by_key(count - 1, |(authenticated, since, _)| (*authenticated, *since));
         }
-        let closed =
-            resting.iter().take(enough).filter(|(_, since, standing)| standing.try_evict(*since)).count();
-        self.evicting = closed;
+        let evicted =
+            resting.iter().take(count).filter(|(_, since, standing)| standing.try_evict(*since)).count();
+        self.evicting = evicted;
     }
 }
 
@@ -164,7 +164,7 @@ impl ConnectionPermit {
 
     /// Spawns the task that serves `connection` and holds this permit until it ends.
     pub(crate) fn spawn(self, connection: impl Future<Output = ()> + Send + 'static) {
-        let standing = self.state();
+        let state = self.state();
         let task = tokio::spawn(async move {
             // Dropped after the connection: the slot is free once the socket is.
             let permit = self;
@@ -172,24 +172,24 @@ impl ConnectionPermit {
             connection.await;
         });
         // Set once, here.
-        let _ = standing.task.set(task.abort_handle());
+        let _ = state.task.set(task.abort_handle());
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut open = self.limiter.lock();
-        open.connections.remove(&self.id);
+        let mut state = self.limiter.lock();
+        state.connections.remove(&self.id);
         if self.state.is_evicted() {
-            open.evicting = open.evicting.saturating_sub(1);
+            state.evicting = state.evicting.saturating_sub(1);
         }
-        if let Some(has) = open.per_address.get_mut(&self.address) {
+        if let Some(has) = state.per_address.get_mut(&self.address) {
             *has -= 1;
             if *has == 0 {
-                open.per_address.remove(&self.address);
+                state.per_address.remove(&self.address);
             }
         }
-        drop(open);
+        drop(state);
         self.limiter.released.notify_one();
     }
 }

@@ -82,10 +82,10 @@ impl ConnectionState {
     /// Only the task that records both may call it.
     pub(crate) fn is_quiescent(&self, min_idle: Duration) -> bool {
         let now = millis_since(self.epoch);
-        let rests = self
+        let is_idle = self
             .idle_since()
             .is_some_and(|since| u128::from(now.saturating_sub(since)) >= min_idle.as_millis());
-        rests && self.reply_flushed.load(Ordering::Relaxed)
+        is_idle && self.reply_flushed.load(Ordering::Relaxed)
     }
 
     pub(super) fn idle_since(&self) -> Option<u64> {
@@ -105,11 +105,11 @@ impl ConnectionState {
     pub(super) fn try_evict(&self, since: u64) -> bool {
         // The connection is a moment old: its task handle is not set yet.
         let Some(task) = self.task.get() else { return false };
-        let closed = self.state.compare_exchange(since, EVICTED, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if closed {
+        let evicted = self.state.compare_exchange(since, EVICTED, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if evicted {
             task.abort();
         }
-        closed
+        evicted
     }
 }
 

@@ -80,8 +80,8 @@ impl<S: Write + Unpin> Write for WriteTimeoutStream<S> {
         match Pin::new(&mut this.stream).poll_write(context, bytes) {
             Poll::Ready(written) => Poll::Ready(written),
             Poll::Pending => {
-                let late = this.deadline.get_or_insert_with(|| Box::pin(sleep(this.timeout)));
-                ready!(late.as_mut().poll(context));
+                let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(this.timeout)));
+                ready!(deadline.as_mut().poll(context));
                 Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "the client did not read the reply in time",

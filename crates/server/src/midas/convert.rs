@@ -11,48 +11,48 @@ use pactolus_types::{BillNo, Coins};
 
 use super::verify::VerifiedCall;
 
-pub(crate) fn present(signed: &VerifiedCall<Present>) -> Order {
+pub(crate) fn present(verified: &VerifiedCall<Present>) -> Order {
     let limits =
-        GiftLimits { per_order: signed.app.present_max, per_day: signed.app.present_max_per_player_per_day };
+        GiftLimits { per_order: verified.app.present_max, per_day: verified.app.present_max_per_player_per_day };
     Order {
-        account: caller_account(signed),
-        bill_no: signed.call.bill_no,
-        kind: OrderKind::Present(Gift { amount: signed.call.present_counts, limits }),
+        account: caller_account(verified),
+        bill_no: verified.call.bill_no,
+        kind: OrderKind::Present(Gift { amount: verified.call.present_counts, limits }),
         memo: Memo::default(),
     }
 }
 
-pub(crate) fn pay(signed: &VerifiedCall<Pay>) -> Order {
+pub(crate) fn pay(verified: &VerifiedCall<Pay>) -> Order {
     let text = |text: &Option<pactolus_protocol::FreeText>| {
         text.as_ref().map_or("", |text| text.as_str()).to_owned()
     };
-    let memo = Memo::new(&text(&signed.call.pay_item), &text(&signed.call.app_remark));
+    let memo = Memo::new(&text(&verified.call.pay_item), &text(&verified.call.app_remark));
     Order {
-        account: caller_account(signed),
-        bill_no: signed.call.bill_no,
-        kind: OrderKind::Pay(signed.call.amt),
+        account: caller_account(verified),
+        bill_no: verified.call.bill_no,
+        kind: OrderKind::Pay(verified.call.amt),
         memo: memo.expect("the wire's texts are no longer than a memo's"),
     }
 }
 
-pub(crate) fn cancel_pay(signed: &VerifiedCall<CancelPay>) -> Order {
+pub(crate) fn cancel_pay(verified: &VerifiedCall<CancelPay>) -> Order {
     Order {
-        account: caller_account(signed),
-        bill_no: signed.call.bill_no,
-        kind: OrderKind::Cancel { window: signed.app.cancel_window },
+        account: caller_account(verified),
+        bill_no: verified.call.bill_no,
+        kind: OrderKind::Cancel { window: verified.app.cancel_window },
         memo: Memo::default(),
     }
 }
 
-pub(crate) fn account_key(signed: &VerifiedCall<GetBalance>) -> AccountKey {
-    caller_account(signed)
+pub(crate) fn account_key(verified: &VerifiedCall<GetBalance>) -> AccountKey {
+    caller_account(verified)
 }
 
-fn caller_account<C: Call>(signed: &VerifiedCall<C>) -> AccountKey {
-    let caller = signed.call.caller();
+fn caller_account<C: Call>(verified: &VerifiedCall<C>) -> AccountKey {
+    let caller = verified.call.caller();
     AccountKey {
         app: caller.appid,
-        environment: signed.environment,
+        environment: verified.environment,
         offer: caller.offer_id,
         player: caller.openid,
         zone: caller.zone_id,
@@ -79,7 +79,7 @@ pub(crate) fn replay_error(bill_no: BillNo, account: &Account) -> ErrorReply {
 pub(crate) fn post_error(error: PostError, amount: Parameter) -> ErrorReply {
     match error {
         PostError::Unavailable(error) => unavailable_error(error),
-        PostError::Refused(Refused::BillNoTaken(differs)) => match mismatched_parameter(differs, amount) {
+        PostError::Refused(Refused::BillNoTaken(mismatch)) => match mismatched_parameter(mismatch, amount) {
             Some(parameter) => ErrorReply::order_mismatch(parameter),
             None => ErrorReply::with_detail(
                 ErrorCode::OrderExist,
@@ -131,8 +131,8 @@ pub(crate) fn unavailable_error(error: Unavailable) -> ErrorReply {
 }
 
 /// The wire parameter of a mismatch; `None` if the call itself differs.
-fn mismatched_parameter(differs: Mismatch, amount: Parameter) -> Option<Parameter> {
-    match differs {
+fn mismatched_parameter(mismatch: Mismatch, amount: Parameter) -> Option<Parameter> {
+    match mismatch {
         Mismatch::Player => Some(Parameter::OpenId),
         Mismatch::Zone => Some(Parameter::ZoneId),
         Mismatch::Offer => Some(Parameter::OfferId),

@@ -74,8 +74,8 @@ impl ActiveRule {
             return false;
         }
         self.requests = self.requests.wrapping_add(1);
-        let drawn = splitmix64(self.rule.seed, self.requests).is_multiple_of(self.rule.one_in.get());
-        drawn && self.rule.times.is_none_or(|times| self.hits < times.get())
+        let is_hit = splitmix64(self.rule.seed, self.requests).is_multiple_of(self.rule.one_in.get());
+        is_hit && self.rule.times.is_none_or(|times| self.hits < times.get())
     }
 }
 
@@ -102,8 +102,8 @@ impl FaultRules {
 
     /// Replaces the rules of an app and resets their counters.
     pub(crate) fn set(&self, appid: AppId, rules: impl IntoIterator<Item = Rule>) {
-        if let Some(mut armed) = self.lock(appid) {
-            *armed = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
+        if let Some(mut rules) = self.lock(appid) {
+            *rules = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
         }
     }
 
@@ -113,21 +113,21 @@ impl FaultRules {
 
     /// The fault of the first rule that hits a request.
     fn pick(&self, appid: AppId, call: SandboxCall) -> Option<Fault> {
-        let mut armed = self.lock(appid)?;
+        let mut rules = self.lock(appid)?;
         let mut first = None;
         // Every rule counts every request of its call, so that none depends on the rules before it.
-        for (index, rule) in armed.iter_mut().enumerate() {
+        for (index, rule) in rules.iter_mut().enumerate() {
             if rule.observe(call) && first.is_none() {
                 first = Some(index);
             }
         }
-        let rule = &mut armed[first?];
+        let rule = &mut rules[first?];
         rule.hits += 1;
         Some(rule.rule.fault)
     }
 
     /// Held while rules are counted or copied, never across an await.
     fn lock(&self, appid: AppId) -> Option<MutexGuard<'_, Vec<ActiveRule>>> {
-        self.0.get(&appid).map(|armed| armed.lock().expect("nothing panics while it holds the lock"))
+        self.0.get(&appid).map(|rules| rules.lock().expect("nothing panics while it holds the lock"))
     }
 }

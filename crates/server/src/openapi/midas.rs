@@ -13,7 +13,7 @@ use super::reply_schema;
 use crate::operator::field::TextValue;
 
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let refusal = schemas.register("Refusal".to_owned(), reply_schema::error());
+    let error = schemas.register("Refusal".to_owned(), reply_schema::error());
     CallPath::all()
         .map(|path| {
             let CallPath { kind, environment } = path;
@@ -30,7 +30,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                     "schema": value_schema(Parameter::AccessToken),
                 }],
                 "requestBody": { "required": true, "content": { "application/json": { "schema": body } } },
-                "responses": reply_schema::responses(&reply, &refusal),
+                "responses": reply_schema::responses(&reply, &error),
             });
             Operation { method: "post", path: path.as_str(), object }
         })

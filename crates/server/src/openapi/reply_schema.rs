@@ -38,10 +38,10 @@ pub(super) fn error() -> Value {
 }
 
 /// A wire path always answers with status 200. The body is `done` or an error reply.
-pub(super) fn responses(done: &Value, refusal: &Value) -> Value {
+pub(super) fn responses(done: &Value, error: &Value) -> Value {
     json!({ "200": {
         "description": "Success, or an error with an `errcode` other than 0.",
-        "content": { "application/json": { "schema": { "oneOf": [done, refusal] } } },
+        "content": { "application/json": { "schema": { "oneOf": [done, error] } } },
     } })
 }
 

@@ -107,8 +107,8 @@ impl IntoResponse for PostedOrder {
 fn problem(error: PostError, bill_no: BillNo) -> Problem {
     match error {
         PostError::Unavailable(error) => error.into(),
-        PostError::Refused(Refusal::BillNoTaken(differs)) => {
-            let field = mismatched_field(differs);
+        PostError::Refused(Refusal::BillNoTaken(mismatch)) => {
+            let field = mismatched_field(mismatch);
             Problem::conflict(
                 field,
                 format!("the order with bill_no {bill_no} has another {field}; nothing changed"),
@@ -131,8 +131,8 @@ fn problem(error: PostError, bill_no: BillNo) -> Problem {
 }
 
 /// The field of [`NewOrder`] that differs; the offer is the app's.
-fn mismatched_field(differs: Mismatch) -> &'static str {
-    match differs {
+fn mismatched_field(mismatch: Mismatch) -> &'static str {
+    match mismatch {
         Mismatch::Player => "openid",
         Mismatch::Zone => "zone_id",
         Mismatch::Offer => "offer_id",

@@ -118,12 +118,12 @@ impl FromStr for PageCursor {
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let read = || {
             let (cursor, check) = text.split_at_checked(16)?;
-            let mark = Self {
+            let cursor = Self {
                 cursor: Cursor::new(u64::from_str_radix(cursor, 16).ok()?),
                 checksum: u32::from_str_radix(check, 16).ok()?,
             };
             // A cursor has one spelling.
-            (mark.to_string() == text).then_some(mark)
+            (cursor.to_string() == text).then_some(cursor)
         };
         read().ok_or("is not the `next` of a page")
     }
@@ -147,8 +147,8 @@ pub(super) mod fuzzing {
 
     /// A cursor round-trips, has one spelling and belongs to one account.
     pub(in crate::operator) fn page_cursors(bytes: &[u8]) {
-        if let Some(mark) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageCursor>().ok()) {
-            assert_eq!(mark.to_string().as_bytes(), bytes, "a cursor has two spellings");
+        if let Some(cursor) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageCursor>().ok()) {
+            assert_eq!(cursor.to_string().as_bytes(), bytes, "a cursor has two spellings");
         }
         let account = AccountKey {
             app: "wx1234567".parse().expect("it keeps the rule"),

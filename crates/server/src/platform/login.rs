@@ -49,9 +49,9 @@ pub(crate) async fn check_session(
     let now = bank.now();
     let token = AccessToken::from_query(query(&request))?;
     let appid = bank.tokens.authenticate(&token, now).await?;
-    let asked = SessionCheck::from_query(query(&request))?;
-    let session = bank.sessions.get(appid, asked.openid, now).await.map_err(as_invalid_signature)?;
-    asked.verify(&session.key)?;
+    let check = SessionCheck::from_query(query(&request))?;
+    let session = bank.sessions.get(appid, check.openid, now).await.map_err(as_invalid_signature)?;
+    check.verify(&session.key)?;
     Ok(json(ok_json()))
 }
 
@@ -71,11 +71,11 @@ impl From<LoginCodeError> for ErrorReply {
 }
 
 /// The call has one errcode for a wrong session key and for an expired one.
-fn as_invalid_signature(refusal: ErrorReply) -> ErrorReply {
-    match (refusal.code(), refusal.detail()) {
+fn as_invalid_signature(error: ErrorReply) -> ErrorReply {
+    match (error.code(), error.detail()) {
         (ErrorCode::NoSession, Some(detail)) => {
             ErrorReply::with_detail(ErrorCode::InvalidSignature, detail.to_owned())
         }
-        _ => refusal,
+        _ => error,
     }
 }

@@ -27,10 +27,10 @@ pub(super) struct DiagnosisReport {
 
 impl DiagnosisReport {
     /// The reply in `environment`. A live reply says no more than the contract requires.
-    pub(super) fn apply_to(&self, environment: Environment, refusal: ErrorReply) -> ErrorReply {
+    pub(super) fn apply_to(&self, environment: Environment, error: ErrorReply) -> ErrorReply {
         match (environment, &self.signature_hint) {
-            (Environment::Sandbox, Some(words)) => ErrorReply::with_detail(refusal.code(), words.clone()),
-            (Environment::Sandbox, None) | (Environment::Live, _) => refusal,
+            (Environment::Sandbox, Some(words)) => ErrorReply::with_detail(error.code(), words.clone()),
+            (Environment::Sandbox, None) | (Environment::Live, _) => error,
         }
     }
 
@@ -45,25 +45,25 @@ pub(super) async fn diagnose(
     path: CallPath,
     host: Option<&str>,
     trace: &RequestTrace,
-    refusal: &ErrorReply,
+    error: &ErrorReply,
 ) -> DiagnosisReport {
     let mut report = DiagnosisReport::default();
     let Some(token) = &trace.token else { return report };
-    if let ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired = refusal.code() {
+    if let ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired = error.code() {
         diagnose_token(bank, token, &mut report).await;
     }
     let (Some(app), Some(body)) = (&trace.app, &trace.body) else { return report };
     let Ok(evidence) = Evidence::read(path, token, body) else { return report };
     let evidence = evidence.with_host(host);
     report.parameters = Some(evidence.parameters());
-    match refusal.code() {
+    match error.code() {
         ErrorCode::SigError => {
             report.signed_text = Some(evidence.sig_text());
-            diagnose_signature(bank, app, &evidence, Evidence::explain_sig, refusal, &mut report).await;
+            diagnose_signature(bank, app, &evidence, Evidence::explain_sig, error, &mut report).await;
         }
         ErrorCode::MpSigError => {
             report.signed_text = Some(evidence.mp_sig_text());
-            diagnose_signature(bank, app, &evidence, Evidence::explain_mp_sig, refusal, &mut report).await;
+            diagnose_signature(bank, app, &evidence, Evidence::explain_mp_sig, error, &mut report).await;
         }
         ErrorCode::NoSession => {
             diagnose_session(&session_history(bank, app.appid, &evidence).await, bank.now(), &mut report);
@@ -91,7 +91,7 @@ async fn diagnose_signature<'a>(
     app: &AppSettings,
     evidence: &Evidence<'a>,
     search: SignatureSearch<'a>,
-    refusal: &ErrorReply,
+    error: &ErrorReply,
     report: &mut DiagnosisReport,
 ) {
     if evidence.path().environment == Environment::Live
@@ -114,13 +114,13 @@ async fn diagnose_signature<'a>(
     };
     let finding = search(evidence, &keys, app.dialects);
     // Without a finding, the reply keeps its own detail, such as that the signature is malformed.
-    if finding != SignatureFinding::Unknown || refusal.detail().is_none() {
+    if finding != SignatureFinding::Unknown || error.detail().is_none() {
         report.signature_hint = Some(finding.to_string());
     }
     report.add(finding.name(), finding.to_string(), &finding.fix());
     if let (SignatureFinding::Mistake(Mistake::OldSessionKey), Some(before)) = (&finding, &history.previous) {
-        let words = format!("a newer login replaced this session at {}", format_utc(before.replaced_at));
-        report.add("login-replaced", words, "use the session key of the newest login");
+        let explanation = format!("a newer login replaced this session at {}", format_utc(before.replaced_at));
+        report.add("login-replaced", explanation, "use the session key of the newest login");
     }
 }
 

@@ -28,11 +28,11 @@ const ANONYMOUS_DIVISOR: usize = 8;
 
 impl RejectionLog {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let (kept, bytes) = (limits.rejections_max, limits.rejections_bytes_max);
-        let (kept_of_strangers, bytes_of_strangers) = (kept / ANONYMOUS_DIVISOR, bytes / ANONYMOUS_DIVISOR);
+        let (entries, bytes) = (limits.rejections_max, limits.rejections_bytes_max);
+        let (anonymous_entries, anonymous_bytes) = (entries / ANONYMOUS_DIVISOR, bytes / ANONYMOUS_DIVISOR);
         Self {
-            app_ring: Mutex::new(Ring::new(kept - kept_of_strangers, bytes - bytes_of_strangers)),
-            anonymous_ring: Mutex::new(Ring::new(kept_of_strangers, bytes_of_strangers)),
+            app_ring: Mutex::new(Ring::new(entries - anonymous_entries, bytes - anonymous_bytes)),
+            anonymous_ring: Mutex::new(Ring::new(anonymous_entries, anonymous_bytes)),
             search_budget: Mutex::new(TokenBucket::full(limits.diagnoses_per_second)),
             share_budget: Mutex::new(TokenBucket::full(SHARED_PER_SECOND)),
         }

@@ -125,7 +125,7 @@ mod tests {
 
     /// Nodes of an earlier version write and read this form.
     #[test]
-    fn what_was_kept_is_read_and_kept_again_as_it_was() {
+    fn stored_form_round_trips() {
         let whole = r#"{"rid":"59db17f1-01234567-89abcdef","at_ms":1507530737000,"appid":"wx1234567","env":"sandbox","method":"POST","path":"/cgi-bin/midas/sandbox/present","errcode":90010,"errmsg":"signature invalid rid: 59db17f1-01234567-89abcdef","parameters":[{"name":"openid","form":"a string","value":"player","documented":true},{"name":"x","form":"a number","documented":false}],"more_parameters":2,"signed_text":"a=1&b=***","findings":[{"name":"sorted","finding":"w","fix":"f"}]}"#;
         let least = r#"{"rid":"59db17f1-01234567-89abcdef","at_ms":1507530737000,"env":"sandbox","method":"POST","path":"/cgi-bin/midas/sandbox/present","errcode":90010,"errmsg":"signature invalid rid: 59db17f1-01234567-89abcdef","parameters":[],"more_parameters":0,"findings":[]}"#;
         for kept in [whole, least] {

@@ -90,8 +90,8 @@ fn record_key() -> RecordKey {
 
 fn decode(stored: Option<&[u8]>) -> Result<Vec<KeyId>, Unavailable> {
     let Some(stored) = stored else { return Ok(Vec::new()) };
-    let kept: StoredKeyIds = serde_json::from_slice(stored).map_err(|_| Unavailable::Failed)?;
-    kept.keys.iter().map(|id| id.parse().map_err(|_| Unavailable::Failed)).collect()
+    let stored: StoredKeyIds = serde_json::from_slice(stored).map_err(|_| Unavailable::Failed)?;
+    stored.keys.iter().map(|id| id.parse().map_err(|_| Unavailable::Failed)).collect()
 }
 
 async fn write(
@@ -99,8 +99,8 @@ async fn write(
     keys: &[KeyId],
     former: Precondition,
 ) -> Result<PutOutcome, Unavailable> {
-    let kept = StoredKeyIds { keys: keys.iter().map(ToString::to_string).collect() };
-    let value = serde_json::to_vec(&kept).expect("texts have a form in JSON");
+    let stored = StoredKeyIds { keys: keys.iter().map(ToString::to_string).collect() };
+    let value = serde_json::to_vec(&stored).expect("texts have a form in JSON");
     let change = RecordChange {
         key: record_key(),
         value: RecordValue(value),

@@ -46,7 +46,7 @@ fn sealed_format_is_stable() {
 }
 
 #[test]
-fn a_master_key_is_32_bytes_in_hex_or_base64() {
+fn master_key_is_32_bytes_in_hex_or_base64() {
     let id = MasterKey::new(COUNTING_HEX).unwrap().id();
     assert_eq!(MasterKey::new(&COUNTING_HEX.to_uppercase()).unwrap().id(), id);
     assert_eq!(MasterKey::new("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap().id(), id);
@@ -161,11 +161,11 @@ fn inspect_classifies_and_reseal_updates() {
     ];
     for (record, found) in cases {
         assert_eq!(ring.inspect(&record), found);
-        let anew = ring.reseal(&OsRandomness, record.clone());
+        let resealed = ring.reseal(&OsRandomness, record.clone());
         match found {
-            SealStatus::LostKey(_) | SealStatus::Damaged => assert!(anew.is_none()),
+            SealStatus::LostKey(_) | SealStatus::Damaged => assert!(resealed.is_none()),
             SealStatus::NoSecret | SealStatus::Current | SealStatus::Plaintext | SealStatus::OldKey(_) => {
-                let anew = anew.unwrap();
+                let anew = resealed.unwrap();
                 assert_eq!(ring.inspect(&anew), SealStatus::Current);
                 assert!(anew.precondition.holds(Some(&record.value.0)) && !anew.precondition.holds(None));
             }
@@ -176,26 +176,26 @@ fn inspect_classifies_and_reseal_updates() {
 #[test]
 fn check_keys_rejects_missing_keys() {
     let store = Model::new();
-    let admit = |numbers: &[u8]| block_on(keyring(numbers).check_keys(&store));
+    let check = |numbers: &[u8]| block_on(keyring(numbers).check_keys(&store));
     let missing = |numbers: &[u8]| {
         let ids = numbers.iter().map(|number| key(*number).id()).collect();
         Err(KeyCheckError::MissingKeys(ids))
     };
-    assert_eq!(admit(&[]), Ok(()), "nothing was ever sealed");
-    assert_eq!(admit(&[1]), Ok(()));
-    assert_eq!(admit(&[]), missing(&[1]));
-    assert_eq!(admit(&[2]), missing(&[1]));
-    assert_eq!(admit(&[2, 1]), Ok(()));
-    assert_eq!(admit(&[1]), missing(&[2]));
-    assert_eq!(admit(&[3]), missing(&[1, 2]));
-    assert_eq!(admit(&[1, 2]), Ok(()));
+    assert_eq!(check(&[]), Ok(()), "nothing was ever sealed");
+    assert_eq!(check(&[1]), Ok(()));
+    assert_eq!(check(&[]), missing(&[1]));
+    assert_eq!(check(&[2]), missing(&[1]));
+    assert_eq!(check(&[2, 1]), Ok(()));
+    assert_eq!(check(&[1]), missing(&[2]));
+    assert_eq!(check(&[3]), missing(&[1, 2]));
+    assert_eq!(check(&[1, 2]), Ok(()));
     block_on(keyring(&[2, 1]).retire_old_keys(&store)).unwrap();
-    assert_eq!(admit(&[2]), Ok(()));
-    let words = admit(&[]).unwrap_err().to_string();
+    assert_eq!(check(&[2]), Ok(()));
+    let words = check(&[]).unwrap_err().to_string();
     assert!(words.contains(&key(2).id().to_string()) && words.contains("--drop-unreadable"), "{words}");
     // It outlives every sweep.
     block_on(store.sweep(UnixMillis::new(4_102_444_800_000))).unwrap();
-    assert_eq!(admit(&[1]), missing(&[2]));
+    assert_eq!(check(&[1]), missing(&[2]));
 }
 
 #[test]

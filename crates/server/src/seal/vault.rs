@@ -107,12 +107,12 @@ impl Vault {
         key: RecordKey,
         value: &impl Serialize,
         expires_at: UnixMillis,
-        former: Precondition,
+        precondition: Precondition,
     ) -> SealedChange {
         let mut bytes = Zeroizing::new(Vec::with_capacity(VALUE_BYTES));
         serde_json::to_writer(&mut *bytes, value).expect("texts and numbers have a form in JSON");
         let value = self.keys.seal(&*self.random, &key, &bytes);
-        SealedChange(RecordChange { key, value, expires_at, precondition: former })
+        SealedChange(RecordChange { key, value, expires_at, precondition })
     }
 
     /// Applies all changes or none.
@@ -129,7 +129,7 @@ impl Vault {
         }
     }
 
-    pub(crate) fn sharing(&self) -> RecordAccess {
+    pub(crate) fn access(&self) -> RecordAccess {
         self.records.access()
     }
 }

@@ -65,9 +65,9 @@ async fn checks_run_in_contract_order() {
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90011, "sig error: it must be 64 hex digits").await;
     body["sig"] = right["sig"].clone();
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90011, "sig error").await;
-    let mut nobody = gift("b", 5);
-    nobody.caller.openid = "stranger".parse().unwrap();
-    let mut body: Value = serde_json::from_str(&sign(&nobody, LIVE)).unwrap();
+    let mut stranger = gift("b", 5);
+    stranger.caller.openid = "stranger".parse().unwrap();
+    let mut body: Value = serde_json::from_str(&sign(&stranger, LIVE)).unwrap();
     body["mp_sig"] = "00".into();
     let nobody = "no session: the player is not logged in";
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90010, nobody).await;

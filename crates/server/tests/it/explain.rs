@@ -448,8 +448,8 @@ async fn fetch_rejection(bank: &TestBank, reply: &Value) -> Value {
 }
 
 #[track_caller]
-fn assert_no_secret(told: &Value) {
-    let told = told.to_string();
+fn assert_no_secret(shown: &Value) {
+    let told = shown.to_string();
     for secret in
         [MIDAS_KEY, SANDBOX_KEY, SECRET, OPERATOR, TOKEN, SESSION_KEY, OLD_SESSION_KEY, "OTHERTOKEN"]
     {
@@ -464,13 +464,13 @@ fn assert_finding(
     case: &MistakeCase,
     made: &str,
     (code, bare): (i64, &str),
-    (reply, told): &(Value, Value),
+    (reply, rejection): &(Value, Value),
 ) {
     let words = case.words.replace("OTHERPATH", &client.other().path(case.sample));
     let words = words.replace("GETBALANCE", &client.path(case.sample).replace("/pay", "/getbalance"));
     let words = words.replace("OTHER", client.other().0.as_str());
-    let finding = &told["findings"][0];
-    assert_eq!((&finding["name"], &finding["finding"]), (&case.name.into(), &words.clone().into()), "{told}");
+    let finding = &rejection["findings"][0];
+    assert_eq!((&finding["name"], &finding["finding"]), (&case.name.into(), &words.clone().into()), "{rejection}");
     assert!(!finding["fix"].as_str().unwrap().is_empty());
     if client.is_live() {
         let is_hex = made.len() == 64 && made.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -508,8 +508,8 @@ async fn every_mistake_in_mp_sig_is_named() {
             let mp_sig = (case.make)(client, &sig);
             let refused = send_refused(&bank, client, case.sample, case.extra, &sig, &mp_sig).await;
             assert_finding(client, case, &mp_sig, (90009, "mp_sig error"), &refused);
-            let told = refused.1.to_string();
-            assert!(!told.contains(&sig), "a correct signature is shown in full: {told}");
+            let rejection = refused.1.to_string();
+            assert!(!rejection.contains(&sig), "a correct signature is shown in full: {rejection}");
             assert!(refused.1["signed_text"].as_str().unwrap().contains(&format!("&sig={}…&", &sig[..8])));
         }
     }
@@ -529,9 +529,9 @@ async fn swapped_signatures_are_named() {
     let client = SigningClient(Environment::Sandbox);
     let sig = client.sign(PRESENT, PRESENT.1);
     let mp_sig = client.mp_sign(PRESENT, &mp_pairs(PRESENT.1, &sig));
-    let (reply, told) = send_refused(&bank, client, PRESENT, "", &mp_sig, &sig).await;
+    let (reply, rejection) = send_refused(&bank, client, PRESENT, "", &mp_sig, &sig).await;
     assert_refused(&reply, 90011, "sig error: sig and mp_sig stand in each other's place");
-    assert_eq!(told["findings"][0]["name"], "signatures-swapped");
+    assert_eq!(rejection["findings"][0]["name"], "signatures-swapped");
 }
 
 #[tokio::test]
@@ -544,10 +544,10 @@ async fn forged_signature_matches_no_mistake() {
         let flipped = format!("{}{last:x}", &right[..63]);
         for forged in [flipped, "0".repeat(64), hmac("guess", client.text(PRESENT, PRESENT.1))] {
             for (sig, code, bare) in [(&forged, 90011, "sig error"), (&right, 90009, "mp_sig error")] {
-                let (reply, told) = send_refused(&bank, client, PRESENT, "", sig, &forged).await;
+                let (reply, rejection) = send_refused(&bank, client, PRESENT, "", sig, &forged).await;
                 let words = "no known mistake makes this signature";
-                assert_eq!(told["findings"][0]["finding"], words);
-                assert_eq!(told["findings"][0]["name"], "no-known-mistake");
+                assert_eq!(rejection["findings"][0]["finding"], words);
+                assert_eq!(rejection["findings"][0]["name"], "no-known-mistake");
                 let bare = if client.is_live() { bare.to_owned() } else { format!("{bare}: {words}") };
                 assert_refused(&reply, code, &bare);
             }
@@ -568,9 +568,9 @@ async fn strict_app_rejection_names_the_dialect() {
         (PRESENT, r#","user_ip":"""#, PRESENT.1.to_owned(), "without-empty"),
     ] {
         let sig = client.sign(sample, &pairs);
-        let (reply, told) = send_refused(&bank, client, sample, extra, &sig, &"0".repeat(64)).await;
+        let (reply, rejection) = send_refused(&bank, client, sample, extra, &sig, &"0".repeat(64)).await;
         assert_refused(&reply, 90011, &format!("sig error: signed in the dialect {dialect}, {only}"));
-        assert_eq!(told["findings"][0]["name"], "dialect");
+        assert_eq!(rejection["findings"][0]["name"], "dialect");
     }
 }
 

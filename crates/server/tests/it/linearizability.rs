@@ -233,22 +233,22 @@ fn checker_rejects_impossible_histories() {
         response,
     };
     let gift = Invocation::Present { bill: 1, coins: 5 };
-    let given = Response::Done { balance: Some(5), gifted_used: None };
+    let presented = Response::Done { balance: Some(5), gifted_used: None };
     let balances = |balance| Response::Balance { balance, gifted: balance, received: balance, spent: 0 };
     // Concurrent calls may take either order. Sequential ones have only one.
     assert!(is_linearizable(&[
-        event(0, 3, gift, given.clone()),
+        event(0, 3, gift, presented.clone()),
         event(1, 2, Invocation::Balance, balances(0))
     ]));
     assert!(is_linearizable(&[
-        event(0, 3, gift, given.clone()),
+        event(0, 3, gift, presented.clone()),
         event(1, 2, Invocation::Balance, balances(5))
     ]));
     assert!(!is_linearizable(&[
-        event(0, 1, gift, given.clone()),
+        event(0, 1, gift, presented.clone()),
         event(2, 3, Invocation::Balance, balances(0))
     ]));
     // A present that is applied twice, and coins out of nowhere.
-    assert!(!is_linearizable(&[event(0, 1, gift, given.clone()), event(2, 3, gift, given.clone())]));
-    assert!(!is_linearizable(&[event(0, 3, gift, given), event(1, 2, Invocation::Balance, balances(6))]));
+    assert!(!is_linearizable(&[event(0, 1, gift, presented.clone()), event(2, 3, gift, presented.clone())]));
+    assert!(!is_linearizable(&[event(0, 3, gift, presented), event(1, 2, Invocation::Balance, balances(6))]));
 }

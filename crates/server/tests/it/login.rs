@@ -256,8 +256,8 @@ async fn session_check_verifies_the_signature() {
     let forms = "invalid signature: it must be 64 hex digits";
     assert_refused(&check_session(&bank, PLAYER, &right[1..]).await, 87009, forms);
     assert_refused(&check_session(&bank, PLAYER, "").await, 87009, forms);
-    let nobody = "invalid signature: the player is not logged in";
-    assert_refused(&check_session(&bank, "stranger", &right).await, 87009, nobody);
+    let not_logged_in = "invalid signature: the player is not logged in";
+    assert_refused(&check_session(&bank, "stranger", &right).await, 87009, not_logged_in);
 
     let code = issue_code(&bank, PLAYER).await;
     let (_, key) = log_in(&bank, &code).await;
@@ -287,9 +287,9 @@ async fn session_check_errors_follow_contract_order() {
         assert_refused(&get(&bank, &format!("/wxa/checksession?{query}")).await, errcode, words);
     }
     let path = format!("/cgi-bin/token?grant_type=client_credential&appid={APPID}&secret={SECRET}");
-    let given = get(&bank, &path).await;
+    let issued = get(&bank, &path).await;
     bank.clock.advance(Duration::from_secs(7200));
-    let query = format!("access_token={}", given["access_token"].as_str().unwrap());
+    let query = format!("access_token={}", issued["access_token"].as_str().unwrap());
     let expired = get(&bank, &format!("/wxa/checksession?{query}")).await;
     assert_refused(&expired, 42001, "access_token expired");
 }

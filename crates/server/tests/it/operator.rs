@@ -67,8 +67,8 @@ async fn errors_are_problem_details() {
     for (method, path, body, status, detail) in cases {
         let (found, problem) = bank.operator_request(method, &path, body).await;
         assert_eq!((found.as_u16(), &problem["status"]), (status, &status.into()), "{path}: {problem}");
-        let told = problem["detail"].as_str().unwrap();
-        assert!(told.contains(detail), "{path}: {told}");
+        let found_detail = problem["detail"].as_str().unwrap();
+        assert!(found_detail.contains(detail), "{path}: {found_detail}");
     }
     for expires_in in ["0", "31622401"] {
         let body = format!(r#"{{"session_key":"{key}","expires_in":{expires_in}}}"#);

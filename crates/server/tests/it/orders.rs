@@ -86,8 +86,8 @@ async fn bill_no_conflict_names_the_field() {
 async fn operator_and_app_share_bill_numbers() {
     let bank = TestBank::start().await;
     bank.present(&gift("app", 233)).await;
-    let (status, told) = post_order(&bank, &order("app", "present", 233)).await;
-    assert_eq!((status, &told["replayed"]), (StatusCode::OK, &true.into()));
+    let (status, reply) = post_order(&bank, &order("app", "present", 233)).await;
+    assert_eq!((status, &reply["replayed"]), (StatusCode::OK, &true.into()));
     post_order(&bank, &order("operator", "present", 5)).await;
     let told = bank.present(&gift("operator", 5)).await;
     assert_eq!((&told["errcode"], &told["balance"]), (&90012.into(), &238.into()));
@@ -136,7 +136,7 @@ async fn invalid_field_is_named() {
         );
         assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{problem}");
     }
-    let told = [
+    let unnamed = [
         (with_field(&good, "kind", "pay"), "kind: unknown variant `pay`, expected `save` or `present`"),
         (with_field(&good, "coins", -1), "coins: invalid value: integer `-1`"),
         (with_field(&good, "coins", 1.5), "coins: invalid type: floating point `1.5`"),
@@ -146,7 +146,7 @@ async fn invalid_field_is_named() {
         (json!({ "kind": "save" }), "missing field `env`"),
         (json!(["present", "live", PLAYER, "1", "b", 7, "", ""]), "the body must be a JSON object"),
     ];
-    for (order, detail) in told {
+    for (order, detail) in unnamed {
         let (status, problem) = post_order(&bank, &order).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
@@ -173,10 +173,10 @@ async fn refused_overflow_frees_the_bill_no() {
 async fn bill_no_shows_its_order_and_cancel() {
     let bank = TestBank::start().await;
     post_order(&bank, &order("top|up*@1", "save", 10)).await;
-    let (status, told) = get_order(&bank, "top%7Cup%2A%401", "?env=live").await;
-    assert_eq!((status, &told["cancel"]), (StatusCode::OK, &Value::Null));
+    let (status, body) = get_order(&bank, "top%7Cup%2A%401", "?env=live").await;
+    assert_eq!((status, &body["cancel"]), (StatusCode::OK, &Value::Null));
     assert_eq!(
-        (&told["receipt"]["kind"], &told["receipt"]["bill_no"]),
+        (&body["receipt"]["kind"], &body["receipt"]["bill_no"]),
         (&"save".into(), &"top|up*@1".into())
     );
 

@@ -74,10 +74,10 @@ async fn refused_token_is_explained() {
     };
     let finding = async |bank: &TestBank, token: &str| {
         let reply = bank.post(&format!("{PATH}?access_token={token}"), "").await;
-        let (status, told) = fetch_rejection(bank, &reply).await;
+        let (status, rejection) = fetch_rejection(bank, &reply).await;
         assert_eq!(status, StatusCode::OK);
-        assert!(!told.to_string().contains(token), "{told}");
-        let finding = &told["findings"][0];
+        assert!(!rejection.to_string().contains(token), "{rejection}");
+        let finding = &rejection["findings"][0];
         (
             reply["errcode"].as_i64().unwrap(),
             finding["name"].as_str().unwrap().to_owned(),
@@ -177,21 +177,21 @@ async fn newest_rejections_are_retained() {
         StatusCode::OK,
         "unauthenticated rejections do not evict an app's"
     );
-    let kept = async |replies: &[Value]| {
+    let is_retained = async |replies: &[Value]| {
         let mut kept = Vec::new();
         for reply in replies {
             kept.push(fetch_rejection(&bank, reply).await.0 == StatusCode::OK);
         }
         kept
     };
-    let retained_of_strangers = kept(&strangers).await;
+    let retained_of_strangers = is_retained(&strangers).await;
     assert_eq!(retained_of_strangers.iter().filter(|kept| **kept).count(), 125);
 
     let mut replies = Vec::new();
     for _ in 0..10_000 {
         replies.push(bank.post(WITH_TOKEN, "{}").await);
     }
-    let kept = kept(&replies).await;
+    let kept = is_retained(&replies).await;
     assert_eq!(kept.iter().filter(|kept| **kept).count(), 875);
     assert!(kept[10_000 - 875..].iter().all(|kept| *kept), "the newest are retained");
     assert_eq!(fetch_rejection(&bank, &known).await.0, StatusCode::NOT_FOUND);

@@ -33,8 +33,8 @@ fn string_field(reply: &Value, field: &str) -> String {
 }
 
 async fn fetch_stable(bank: &TestBank) -> String {
-    let asked = serde_json::json!({ "grant_type": "client_credential", "appid": APPID, "secret": SECRET });
-    string_field(&bank.post("/cgi-bin/stable_token", asked.to_string()).await, "access_token")
+    let request = serde_json::json!({ "grant_type": "client_credential", "appid": APPID, "secret": SECRET });
+    string_field(&bank.post("/cgi-bin/stable_token", request.to_string()).await, "access_token")
 }
 
 async fn fetch_token(bank: &TestBank) -> String {
@@ -197,12 +197,12 @@ async fn moved_login_record_is_rejected() {
         drop::<Arc<_>>(store);
 
         let robbed = start_bank(&place, digits).await;
-        let told = fetch_token(&robbed).await;
+        let token = fetch_token(&robbed).await;
         assert_eq!(
-            present(&robbed, thief, SESSION_KEY, &told, &format!("t{moved_is_good}")).await["errcode"],
+            present(&robbed, thief, SESSION_KEY, &token, &format!("t{moved_is_good}")).await["errcode"],
             0
         );
-        let reply = present(&robbed, victim, SESSION_KEY, &told, &format!("v{moved_is_good}")).await;
+        let reply = present(&robbed, victim, SESSION_KEY, &token, &format!("v{moved_is_good}")).await;
         assert_eq!(reply["errcode"], if moved_is_good { 0 } else { -1 });
         robbed.shut_down().await;
     }

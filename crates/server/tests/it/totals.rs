@@ -110,8 +110,8 @@ async fn total_may_exceed_json_safe_integers() {
     let max = (1_u64 << 53) - 1;
     post_order(&bank, "save", "1_a", "a", max).await;
     post_order(&bank, "save", "1_b", "b", max).await;
-    let (_, told) = totals(&bank, "env=live&from=2017-10-09&to=2017-10-09").await;
-    assert_eq!(told["totals"][0]["save"], json!({ "orders": 2, "coins": (2 * max).to_string() }));
+    let (_, totals_body) = totals(&bank, "env=live&from=2017-10-09&to=2017-10-09").await;
+    assert_eq!(totals_body["totals"][0]["save"], json!({ "orders": 2, "coins": (2 * max).to_string() }));
 }
 
 #[tokio::test]

@@ -41,10 +41,10 @@ async fn fetch_token(bank: &TestBank) -> String {
 }
 
 async fn fetch_stable(bank: &TestBank, refresh: bool) -> String {
-    let asked = serde_json::json!({
+    let request = serde_json::json!({
         "grant_type": "client_credential", "appid": APPID, "secret": SECRET, "force_refresh": refresh,
     });
-    bank.post("/cgi-bin/stable_token", asked.to_string()).await["access_token"].as_str().unwrap().to_owned()
+    bank.post("/cgi-bin/stable_token", request.to_string()).await["access_token"].as_str().unwrap().to_owned()
 }
 
 /// The reply to a live present, signed with this token and the sample's session.
@@ -110,11 +110,11 @@ async fn code_is_single_use_across_nodes() {
         let path = format!(
             "/sns/jscode2session?appid={APPID}&secret={SECRET}&js_code={code}&grant_type=authorization_code"
         );
-        let shown = (0..6).map(|number| get(if number % 2 == 0 { one } else { two }, &path));
-        let told = futures_util::future::join_all(shown).await;
-        let used = told.iter().filter(|told| told.get("session_key").is_some()).count();
-        assert_eq!(used, 1, "round {round}: {told:?}");
-        assert_eq!(told.iter().filter(|told| told["errcode"] == 40163).count(), 5, "round {round}: {told:?}");
+        let logins = (0..6).map(|number| get(if number % 2 == 0 { one } else { two }, &path));
+        let replies = futures_util::future::join_all(logins).await;
+        let used = replies.iter().filter(|told| told.get("session_key").is_some()).count();
+        assert_eq!(used, 1, "round {round}: {replies:?}");
+        assert_eq!(replies.iter().filter(|told| told["errcode"] == 40163).count(), 5, "round {round}: {replies:?}");
     }
 }
 

@@ -97,7 +97,7 @@ impl Tokens {
         for _ in 0..ATTEMPTS_MAX {
             let read = self.vault.get(stable_key(app.appid)).await?;
             let stored: Option<StoredStableToken> = read.as_ref().and_then(vault::VaultRecord::value);
-            let mut forced = stored.as_ref().map(|kept| kept.forced).unwrap_or_default();
+            let mut forced = stored.as_ref().map(|stored| stored.forced).unwrap_or_default();
             let living = stored.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
             let replaces = match (refresh, forced.decide(now)) {
                 (RefreshMode::WhenExpired, _) | (RefreshMode::Force, RefreshDecision::TooSoon) => false,
@@ -118,9 +118,9 @@ impl Tokens {
                     (put == PutOutcome::Stored).then_some(new)
                 }
             };
-            if let Some(told) = issued {
-                let expires_in = UnixMillis::new(told.good_until_ms).saturating_since(now);
-                return Ok(TokenReply { access_token: told.derive_token(app), expires_in });
+            if let Some(current) = issued {
+                let expires_in = UnixMillis::new(current.good_until_ms).saturating_since(now);
+                return Ok(TokenReply { access_token: current.derive_token(app), expires_in });
             }
         }
         Err(Unavailable::Busy.into())
@@ -142,7 +142,7 @@ impl Tokens {
         now: UnixMillis,
     ) -> Result<PutOutcome, Unavailable> {
         let good_until = UnixMillis::new(new.good_until_ms);
-        let good = |kept: &StoredStableToken, until: UnixMillis, replaced| {
+        let entry = |kept: &StoredStableToken, until: UnixMillis, replaced| {
             let token = StoredToken {
                 appid: app.appid.to_string(),
                 secret: new.secret,
@@ -151,8 +151,8 @@ impl Tokens {
             };
             (digest(kept.derive_token(app).expose()), token)
         };
-        let ended = living.map(|kept| good(&kept, now, true));
-        let tokens = ended.into_iter().chain([good(new, good_until, false)]).collect();
+        let ended = living.map(|kept| entry(&kept, now, true));
+        let tokens = ended.into_iter().chain([entry(new, good_until, false)]).collect();
         // Outlives the day, because the record holds the day's count.
         let expires_at = good_until.saturating_add(RETENTION);
         let naming = self.vault.change(stable_key(app.appid), new, expires_at, former);

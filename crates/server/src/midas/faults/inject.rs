@@ -46,8 +46,8 @@ pub(crate) async fn inject<B: RequestBody>(
     tracing::warn!(%rid, path = path.as_str(), %fault, "injecting a fault");
     match fault {
         Fault::Answer(code) => {
-            let refusal = ErrorReply::with_detail(code, "a fault rule of the sandbox");
-            let refusal = rejections::record(bank, rid, path, head, RequestTrace::default(), refusal).await;
+            let error = ErrorReply::with_detail(code, "a fault rule of the sandbox");
+            let refusal = rejections::record(bank, rid, path, head, RequestTrace::default(), error).await;
             Ok(reject(rid, &head.method, path.as_str(), &refusal))
         }
         Fault::Delay(delay) => {
