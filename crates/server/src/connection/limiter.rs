@@ -91,10 +91,10 @@ impl ConnectionLimiter {
         }
         let id = state.next_id;
         state.next_id += 1;
-        let state = Arc::new(ConnectionState::new(self.epoch));
-        state.connections.insert(id, Arc::clone(&state));
+        let connection = Arc::new(ConnectionState::new(self.epoch));
+        state.connections.insert(id, Arc::clone(&connection));
         *state.per_address.entry(address).or_default() += 1;
-        Some(Ok(ConnectionPermit { limiter: Arc::clone(self), id, address, state }))
+        Some(Ok(ConnectionPermit { limiter: Arc::clone(self), id, address, state: connection }))
     }
 
     /// Resolves when all connections have closed. No other task may wait for a permit meanwhile.

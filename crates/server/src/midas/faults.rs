@@ -102,8 +102,8 @@ impl FaultRules {
 
     /// Replaces the rules of an app and resets their counters.
     pub(crate) fn set(&self, appid: AppId, rules: impl IntoIterator<Item = Rule>) {
-        if let Some(mut rules) = self.lock(appid) {
-            *rules = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
+        if let Some(mut active) = self.lock(appid) {
+            *active = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
         }
     }
 
