@@ -129,7 +129,9 @@ impl HttpReport {
         for ConnectionStats { connections, routes } in &self.by_connections {
             for stats in routes {
                 let has_goal = stats.route == Route::Present && *connections == 256;
-                table.push_row(&stats.table_row(&connections.to_string(), if has_goal { "≥ 0.80" } else { "" }));
+                table.push_row(
+                    &stats.table_row(&connections.to_string(), if has_goal { "≥ 0.80" } else { "" }),
+                );
             }
         }
         table.to_string()

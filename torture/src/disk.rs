@@ -73,38 +73,38 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
         flips::probe(folder);
         std::process::exit(0);
     }
-    let injector = arguments.strikes.unwrap_or(options.pick(1000, 40));
+    let fault_count = arguments.strikes.unwrap_or(options.pick(1000, 40));
     let kinds = match arguments.only {
         Some(kind) => vec![kind],
         None => vec![FaultKind::Write, FaultKind::Sync, FaultKind::Short, FaultKind::Flips, FaultKind::Full],
     };
-    let mut found = DiskStats::default();
+    let mut stats = DiskStats::default();
     let shares = kinds.len();
     for kind in kinds {
-        let bound = options.share(shares).budget(injector);
-        let mut struck = 0;
-        while bound.should_continue(struck) {
-            let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(struck);
+        let bound = options.share(shares).budget(fault_count);
+        let mut injected = 0;
+        while bound.should_continue(injected) {
+            let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(injected);
             let outcome = match kind {
-                FaultKind::Write => inject_error(Fault::Write, seed, &mut found),
-                FaultKind::Sync => inject_error(Fault::Sync, seed, &mut found),
-                FaultKind::Short => inject_short_writes(seed, &mut found),
-                FaultKind::Flips => flips::inject(seed, &mut found.flips),
-                FaultKind::Full => fill_disk(seed, &mut found),
+                FaultKind::Write => inject_error(Fault::Write, seed, &mut stats),
+                FaultKind::Sync => inject_error(Fault::Sync, seed, &mut stats),
+                FaultKind::Short => inject_short_writes(seed, &mut stats),
+                FaultKind::Flips => flips::inject(seed, &mut stats.flips),
+                FaultKind::Full => fill_disk(seed, &mut stats),
             };
             let name = format!("{kind:?}").to_lowercase();
             outcome.with_context(|| {
                 format!(
-                    "fault {struck} of {name}; to repeat it: cargo xtask torture disk --seed {} --only {name} \
+                    "fault {injected} of {name}; to repeat it: cargo xtask torture disk --seed {} --only {name} \
                      --strikes {}",
                     options.seed,
-                    struck + 1
+                    injected + 1
                 )
             })?;
-            struck += 1;
+            injected += 1;
         }
     }
-    ReportSection::new("disk", found.table(), &found)
+    ReportSection::new("disk", stats.table(), &stats)
 }
 
 /// A store on its own disk.
@@ -154,7 +154,7 @@ impl Fixture {
 
 /// A write or sync error. The part of the store that saw it accepts nothing more until the store is reopened. Every
 /// acknowledged order is there after the reopen, with or without a power cut in between.
-fn inject_error(fault: Fault, seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
+fn inject_error(fault: Fault, seed: u64, stats: &mut DiskStats) -> anyhow::Result<()> {
     let mut fixture = Fixture::new(seed)?;
     let store = fixture.open()?;
     let _ = fixture.run_workload(&store);
@@ -163,7 +163,7 @@ fn inject_error(fault: Fault, seed: u64, found: &mut DiskStats) -> anyhow::Resul
     let _ = fixture.run_workload(&store);
     let injections = fixture.disk.clear_faults();
     for injection in &injections {
-        *(if fault == Fault::Write { &mut found.write_errors } else { &mut found.sync_errors }) += 1;
+        *(if fault == Fault::Write { &mut stats.write_errors } else { &mut stats.sync_errors }) += 1;
         if injection.path.starts_with("records") {
             // A later put may be refused; an acknowledged one must survive.
             for _ in 0..4 {
@@ -190,28 +190,28 @@ fn inject_error(fault: Fault, seed: u64, found: &mut DiskStats) -> anyhow::Resul
     // Reads and acknowledgements since then must not rest on bytes that are only in the page cache.
     fixture.disk.restart_after_power_cut(fixture.random.u64(..));
     fixture.checker.check(&fixture.open()?).context("after the power was cut")?;
-    found.acknowledged += fixture.checker.stats().acknowledged;
+    stats.acknowledged += fixture.checker.stats().acknowledged;
     Ok(())
 }
 
 /// Short writes: the writer continues with the rest of the bytes, and no call fails.
-fn inject_short_writes(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
+fn inject_short_writes(seed: u64, stats: &mut DiskStats) -> anyhow::Result<()> {
     let mut fixture = Fixture::new(seed)?;
     fixture.disk.inject_fault(Fault::ShortWrite, fixture.random.u64(..40), true);
     let store = fixture.open()?;
     fixture.run_workload(&store).context("a short write must not be an error")?;
     fixture.checker.check(&store)?;
     drop(store);
-    found.short_writes += fixture.disk.clear_faults().len() as u64;
+    stats.short_writes += fixture.disk.clear_faults().len() as u64;
     fixture.disk.restart_after_power_cut(fixture.random.u64(..));
     fixture.checker.check(&fixture.open()?)?;
-    found.acknowledged += fixture.checker.stats().acknowledged;
+    stats.acknowledged += fixture.checker.stats().acknowledged;
     Ok(())
 }
 
 /// A disk that is full for a while. Orders are refused, every read succeeds, and the store recovers by itself once
 /// space is free.
-fn fill_disk(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
+fn fill_disk(seed: u64, stats: &mut DiskStats) -> anyhow::Result<()> {
     let mut fixture = Fixture::new(seed)?;
     let store = fixture.open()?;
     fixture.disk.set_free_bytes(Some(fixture.random.u64(..FREE_BYTES_MAX)));
@@ -220,23 +220,23 @@ fn fill_disk(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
     for _ in 0..3 {
         let order = fixture.checker.orders.next_order(&mut fixture.random);
         if fixture.checker.post(&store, &order, fixture.checker.orders.now()).is_err() {
-            found.refused_for_room += 1;
+            stats.refused_for_room += 1;
         }
         for account in OrdersWorkload::accounts() {
             block_on(store.account(account)).context("an account cannot be read on a full disk")?;
         }
     }
     fixture.disk.set_free_bytes(None);
-    let room = Instant::now();
-    let again = wait_until(|| {
+    let freed_at = Instant::now();
+    let recovered = wait_until(|| {
         let order = fixture.checker.orders.next_order(&mut fixture.random);
         let now = fixture.checker.orders.now();
         let posted = fixture.checker.post(&store, &order, now);
         posted.is_ok() && fixture.checker.records.put(&store, &mut fixture.random).is_ok()
     });
-    ensure!(again, "no order is accepted {} s after space was freed", RECOVERY_TIMEOUT.as_secs());
-    let took = u64::try_from(room.elapsed().as_millis()).unwrap_or(u64::MAX);
-    found.again_ms_max = found.again_ms_max.max(took);
+    ensure!(recovered, "no order is accepted {} s after space was freed", RECOVERY_TIMEOUT.as_secs());
+    let took = u64::try_from(freed_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+    stats.again_ms_max = stats.again_ms_max.max(took);
     if let Err(error) = fixture.run_workload(&store) {
         bail!("orders are refused after space was freed: {error}");
     }
@@ -244,8 +244,8 @@ fn fill_disk(seed: u64, found: &mut DiskStats) -> anyhow::Result<()> {
     drop(store);
     fixture.disk.restart_after_power_cut(fixture.random.u64(..));
     fixture.checker.check(&fixture.open()?)?;
-    found.full += 1;
-    found.acknowledged += fixture.checker.stats().acknowledged;
+    stats.full += 1;
+    stats.acknowledged += fixture.checker.stats().acknowledged;
     Ok(())
 }
 

@@ -217,9 +217,7 @@ impl FuseDisk {
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<std::ops::Range<u64>>)> {
         let state = self.state();
         let files = state.tree.files().into_iter();
-        files
-            .filter_map(|(path, id)| Some((path, state.tree.create_file(id)?.current.allocated_ranges())))
-            .collect()
+        files.filter_map(|(path, id)| Some((path, state.tree.file(id)?.current.allocated_ranges()))).collect()
     }
 
     /// Flips a bit of a file that has not been opened since the restart.
@@ -237,7 +235,7 @@ impl Image {
             let path = folder.join(path);
             std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
             let file = std::fs::File::create(path)?;
-            let Some(content) = self.0.create_file(id).map(|file| &file.current) else { continue };
+            let Some(content) = self.0.file(id).map(|file| &file.current) else { continue };
             file.set_len(content.length())?;
             for range in content.allocated_ranges() {
                 let count = usize::try_from(range.end - range.start).expect("a page");

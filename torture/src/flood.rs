@@ -64,7 +64,7 @@ struct FloodReport {
 struct AttackReport {
     attack: FloodAttack,
     /// Attack actions; the unit depends on the attack.
-    strikes: u64,
+    injector: u64,
     /// Honest calls meanwhile, all of them answered.
     answered: u64,
     latency: Latency,
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     let connections = arguments.connections.unwrap_or(options.pick(10_000, 1000));
     let rounds = arguments.rounds.unwrap_or(options.pick(7, 1));
     let per_second = arguments.per_second.unwrap_or(options.pick(2000, 100)).max(1);
-    let lasting = Duration::from_secs(arguments.seconds.unwrap_or(options.pick(10, 2)).max(1));
+    let duration = Duration::from_secs(arguments.seconds.unwrap_or(options.pick(10, 2)).max(1));
     let connections_max = connections + SPARE_CONNECTIONS;
     // The attack on more connections than the limit has a fifth more.
     attackers::raise_file_limit(connections + connections / 5 + SPARE_CONNECTIONS)?;
@@ -99,18 +99,18 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     let mut honest = HonestClients::log_in(node.address, per_second)?;
 
     eprintln!("flood: {per_second} presents a second, without and with {connections} idle connections");
-    honest.send_presents(lasting)?;
+    honest.send_presents(duration)?;
     let mut each_kib = Vec::new();
     let measured = measure_interleaved(rounds, &[Scenario::WithoutIdle, Scenario::WithIdle], |subject| {
         let before = ResourceUsage::of_process(node.pid())?.memory_bytes;
-        let resting = (*subject == Scenario::WithIdle)
+        let idle = (*subject == Scenario::WithIdle)
             .then(|| attackers::open_idle_connections(node.address, connections))
             .transpose()?;
-        let latency = honest.send_presents(lasting)?.summarize();
-        if let Some(resting) = resting {
+        let latency = honest.send_presents(duration)?.summarize();
+        if let Some(idle) = idle {
             let more = ResourceUsage::of_process(node.pid())?.memory_bytes.saturating_sub(before);
-            each_kib.push(to_f64(more) / 1024.0 / to_f64(resting.len() as u64));
-            drop(resting);
+            each_kib.push(to_f64(more) / 1024.0 / to_f64(idle.len() as u64));
+            drop(idle);
             ensure!(wait_until_idle(node.pid(), QUIESCE_TIMEOUT)?, "the bank does not become idle");
         }
         Ok(latency)
@@ -120,13 +120,13 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
     for attack in FloodAttack::ALL {
         eprintln!("flood: {}", attack.description());
         let attacker = attack.start(node.address, connections, options.seed);
-        let waits = honest.send_presents(lasting)?;
+        let waits = honest.send_presents(duration)?;
         let memory_bytes = ResourceUsage::of_process(node.pid())?.memory_bytes;
         let answered = waits.count() as u64;
-        let strikes = attacker.stop()?;
-        eprintln!("  {strikes} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
-        ensure!(strikes > 0, "the attack had no effect: {}", attack.description());
-        attacks.push(AttackReport { attack, strikes, answered, latency: waits.summarize(), memory_bytes });
+        let injector = attacker.stop()?;
+        eprintln!("  {injector} strikes; the bank holds {:.0} MiB", mebibytes(memory_bytes));
+        ensure!(injector > 0, "the attack had no effect: {}", attack.description());
+        attacks.push(AttackReport { attack, injector, answered, latency: waits.summarize(), memory_bytes });
     }
 
     let peak_memory_bytes = ResourceUsage::of_process(node.pid())?.peak_bytes;
@@ -204,7 +204,7 @@ impl FloodReport {
         for attacked in &self.attacks {
             row(
                 format!("{}: strikes", attacked.attack.description()),
-                format_number(to_f64(attacked.strikes), 0),
+                format_number(to_f64(attacked.injector), 0),
                 "",
             );
             row(

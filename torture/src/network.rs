@@ -166,8 +166,8 @@ impl NetworkAttack<'_> {
         }
         clients.stop().await?;
         // The last stalled requests may arrive while the outcomes are resolved.
-        for strikes in &self.injectors {
-            strikes.set_enabled(false);
+        for injector in &self.injectors {
+            injector.set_enabled(false);
         }
         resolve_unknown(harness, &test_accounts, random).await?;
         let operator = Operator { http: &harness.http, bank: self.nodes[0].address };
@@ -175,6 +175,6 @@ impl NetworkAttack<'_> {
     }
 
     fn faults_injected(&self) -> u64 {
-        self.injectors.iter().map(|strikes| strikes.total()).sum()
+        self.injectors.iter().map(|injector| injector.total()).sum()
     }
 }

@@ -68,12 +68,12 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
             break;
         }
         let mut store = StoreUnderTest::new(number, options)?;
-        let (mut here, most) = (0, CUTS_PER_STORE[store.random.usize(..4)]);
+        let (mut cut, cuts_max) = (0, CUTS_PER_STORE[store.random.usize(..4)]);
         let outcome = loop {
-            if here == most || !bound.should_continue(found.cuts) {
+            if cut == cuts_max || !bound.should_continue(found.cuts) {
                 break store.check().context("after the last cut");
             }
-            here += 1;
+            cut += 1;
             if let Err(error) = store.cut_power(&mut found) {
                 break Err(error);
             }
@@ -82,8 +82,8 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
             let folder = workspace().join(format!("target/torture/power-{}-{number}", options.seed));
             store.image.export(&folder)?;
             let what = format!(
-                "store {number}, cut {here}: the surviving files are in {}; to repeat it: \
-                 cargo xtask torture power --seed {} --store {number} --cuts {here}",
+                "store {number}, cut {cut}: the surviving files are in {}; to repeat it: \
+                 cargo xtask torture power --seed {} --store {number} --cuts {cut}",
                 folder.display(),
                 options.seed
             );
@@ -161,8 +161,8 @@ impl StoreUnderTest {
         self.disk.cancel_power_cut();
         let store = opened.context("the store cannot be opened")?;
         self.checker.check(&store)?;
-        let most = [8, 40, 120, 400][self.random.usize(..4)];
-        self.disk.cut_power_after(self.random.u64(..most));
+        let cuts_max = [8, 40, 120, 400][self.random.usize(..4)];
+        self.disk.cut_power_after(self.random.u64(..cuts_max));
         self.run_workload(&store);
         if self.disk.power_cut().is_some() {
             return Ok(Phase::Working);

@@ -122,9 +122,9 @@ pub(crate) fn run(arguments: &Args, options: &Options) -> anyhow::Result<ReportS
 
 fn soak(config: &SoakConfig, options: &Options, folder: &Path) -> anyhow::Result<ReportSection> {
     let bank = Bank::new(folder, &options.pactolus, &bank::config())?;
-    let beside = options.into.clone().unwrap_or_else(|| workspace().join("target/torture"));
-    fs::create_dir_all(&beside)?;
-    let csv = beside.join(options.pick("soak.csv", "soak-short.csv"));
+    let output_dir = options.into.clone().unwrap_or_else(|| workspace().join("target/torture"));
+    fs::create_dir_all(&output_dir)?;
+    let csv = output_dir.join(options.pick("soak.csv", "soak-short.csv"));
     let minutes = format_number(config.duration.as_secs_f64() / 60.0, 1);
     eprintln!("soak: {minutes} minutes, {} calls a second; samples: {}", config.rate, csv.display());
 
@@ -143,8 +143,9 @@ fn soak(config: &SoakConfig, options: &Options, folder: &Path) -> anyhow::Result
     let svg = plot::draw(&title, &report.summary(), &results.samples, &results.kills);
     let wrong = report.failures();
     let kept = options.report_dir().filter(|_| wrong.is_empty());
-    let picture = save_plot(kept.unwrap_or(beside).join(options.pick("soak.svg", "soak-short.svg")), &svg)?;
-    eprintln!("  plot: {}", picture.display());
+    let plot_path =
+        save_plot(kept.unwrap_or(output_dir).join(options.pick("soak.svg", "soak-short.svg")), &svg)?;
+    eprintln!("  plot: {}", plot_path.display());
     let part = ReportSection::new("soak", report.table(), &report)?;
     if !wrong.is_empty() {
         bail!("{}\n{}", wrong.join("\n"), part.table);
@@ -190,15 +191,15 @@ struct SoakResults {
 }
 
 impl<'a> Soak<'a> {
-    fn start(setting: &'a SoakConfig, bank: &'a Bank, today: &str, csv: Csv) -> anyhow::Result<Self> {
-        let life = bank.serve()?;
+    fn start(config: &'a SoakConfig, bank: &'a Bank, today: &str, csv: Csv) -> anyhow::Result<Self> {
+        let node = bank.serve()?;
         let load =
-            Load::start(setting.plan, GameClient::new(today), life.address, setting.rate, setting.duration)?;
+            Load::start(config.plan, GameClient::new(today), node.address, config.rate, config.duration)?;
         let begun = Instant::now();
         Ok(Self {
-            config: setting,
+            config,
             bank,
-            node: life,
+            node,
             load,
             started: begun,
             csv,
@@ -275,8 +276,8 @@ impl<'a> Soak<'a> {
         let pid = self.node.pid();
         let held = ResourceUsage::of_process(pid)?;
         let CpuTime { user_s, system_s } = CpuTime::of_process(pid)?;
-        let (looked, spent) = std::mem::replace(&mut self.last_cpu, (Instant::now(), user_s + system_s));
-        let share = (user_s + system_s - spent) / looked.elapsed().as_secs_f64().max(1e-3);
+        let (sampled_at, spent) = std::mem::replace(&mut self.last_cpu, (Instant::now(), user_s + system_s));
+        let share = (user_s + system_s - spent) / sampled_at.elapsed().as_secs_f64().max(1e-3);
         let mut stats = self.load.state.take_stats();
         let sample = Sample {
             at_s: self.started.elapsed().as_secs_f64(),
@@ -401,32 +402,32 @@ impl Trend {
 }
 
 impl SoakReport {
-    fn new(setting: &SoakConfig, soaked: &SoakResults, orders: Reconciliation, audited: u64) -> Self {
-        let SoakConfig { rules, plan, .. } = setting;
-        let SoakResults { samples, slow_calls: slow, kill_windows: windows, kills: marks, .. } = soaked;
+    fn new(config: &SoakConfig, results: &SoakResults, orders: Reconciliation, audited: u64) -> Self {
+        let SoakConfig { rules, plan, .. } = config;
+        let SoakResults { samples, slow_calls: slow, kill_windows: windows, kills: marks, .. } = results;
         let struck = |how| marks.iter().filter(|mark| mark.method == how).count();
-        let in_peace = || samples.iter().filter(|sample| !overlaps_kill(sample, setting, windows));
+        let in_peace = || samples.iter().filter(|sample| !overlaps_kill(sample, config, windows));
         let findings = judge(samples, slow, windows, rules);
         let longest_seen = samples.iter().map(|sample| sample.latency.longest_ms).fold(0.0, f64::max);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a wait")]
         let longest_seen = longest_seen.min(to_f64(SLOW_CALL_MS)) as u64;
         let outside = slow.iter().map(|call| call.unexcused_wait_ms(windows)).max();
         let mut troubles = BTreeMap::new();
-        for (_, trouble) in &soaked.failures {
+        for (_, trouble) in &results.failures {
             *troubles.entry(trouble.name()).or_default() += 1;
         }
         let is_outside = |at: u64| !windows.iter().any(|window| window.contains(at));
         Self {
-            seconds: setting.duration.as_secs_f64(),
+            seconds: config.duration.as_secs_f64(),
             seed: plan.seed,
-            calls_per_second: setting.rate,
+            calls_per_second: config.rate,
             connections: plan.workers,
             players: plan.players,
-            calls: OpKind::ALL.into_iter().map(|kind| (kind.name(), soaked.calls[kind as usize])).collect(),
+            calls: OpKind::ALL.into_iter().map(|kind| (kind.name(), results.calls[kind as usize])).collect(),
             killed: struck(StopMethod::Kill),
             terminated: struck(StopMethod::Terminate),
-            down_s: Spread::from_samples(soaked.down_s.iter().copied()),
-            backups: soaked.backups,
+            down_s: Spread::from_samples(results.down_s.iter().copied()),
+            backups: results.backups,
             orders,
             audited,
             memory_bytes: Trend::from_samples(samples, |sample| sample.memory_bytes),
@@ -442,10 +443,10 @@ impl SoakReport {
                 .max()
                 .unwrap_or_default(),
             troubles,
-            troubles_outside_kills: soaked.failures.iter().filter(|(at, _)| is_outside(*at)).count(),
-            unexpected: soaked.unexpected,
-            unexpected_shown: soaked.unexpected_shown.clone(),
-            errors_logged: soaked.logged_errors.clone(),
+            troubles_outside_kills: results.failures.iter().filter(|(at, _)| is_outside(*at)).count(),
+            unexpected: results.unexpected,
+            unexpected_shown: results.unexpected_shown.clone(),
+            errors_logged: results.logged_errors.clone(),
             rules: rules.clone(),
             findings: findings.iter().map(Finding::to_string).collect(),
         }

@@ -95,7 +95,8 @@ impl TokenCache {
                 if let TokenState::Valid(token) | TokenState::Expiring(token) = self.state() {
                     return Ok(token);
                 }
-                self.refresh_once(&mut refresh_state, count_before, http, RefreshMode::WhenExpired, timeout).await
+                self.refresh_once(&mut refresh_state, count_before, http, RefreshMode::WhenExpired, timeout)
+                    .await
             }
         }
     }

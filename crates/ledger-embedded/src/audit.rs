@@ -84,8 +84,8 @@ impl Auditor<'_> {
 
     /// A digest covers the one before it. So if a batch ends with the noted digest, the history up to it is
     /// unchanged.
-    fn match_digest(&mut self, mark: &Checkpoint) {
-        if self.since == Some(mark.history()) {
+    fn match_digest(&mut self, checkpoint: &Checkpoint) {
+        if self.since == Some(checkpoint.history()) {
             self.since = None;
         }
     }
@@ -120,7 +120,7 @@ impl Auditor<'_> {
             }
         };
         match decide(&before, earlier.as_ref(), &receipt.order, receipt.at) {
-            Ok(Decision::Apply(right)) if right == receipt.effect() => {}
+            Ok(Decision::Apply(expected)) if expected == receipt.effect() => {}
             _ => self.audit.add_finding(format!("{bill} is not what the rule makes of the orders before it")),
         }
         Ok(())

@@ -168,10 +168,10 @@ fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Checkpo
                 match until {
                     Some(until) if after.orders > until => {
                         let before = Checkpoint { position: at, ..before };
-                        let first = FrameBuilder::prefix(before, scan.frame(), until - before.orders);
+                        let prefix = FrameBuilder::prefix(before, scan.frame(), until - before.orders);
                         // Its digest covers the number of orders that it claims, not that there are so many.
-                        let first = first.ok_or_else(|| scan.corruption(at, "a batch's orders"))?;
-                        copy.write_frame(scan.segment(), at, &first.bytes, first.after)?;
+                        let prefix = prefix.ok_or_else(|| scan.corruption(at, "a batch's orders"))?;
+                        copy.write_frame(scan.segment(), at, &prefix.bytes, prefix.after)?;
                     }
                     Some(_) | None => copy.write_frame(scan.segment(), at, scan.frame(), after)?,
                 }
@@ -248,10 +248,10 @@ impl BackupManifest {
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let mut value = |name| lines.next().and_then(|line| line.strip_prefix(name)).map(str::to_owned);
-        let words = value(MANIFEST_HEADER);
+        let header = value(MANIFEST_HEADER);
         let orders = value("orders ").and_then(|orders| orders.parse().ok());
         let digest = value("digest ");
-        match (words.as_deref(), orders, digest) {
+        match (header.as_deref(), orders, digest) {
             (Some(""), Some(orders), Some(digest)) => Some(Self { orders, digest }),
             _ => None,
         }
@@ -263,11 +263,11 @@ fn format_manifest(end: &Checkpoint) -> String {
 }
 
 fn write_manifest(folder: &Path, end: &Checkpoint) -> io::Result<()> {
-    let unnamed = folder.join(format!("{MANIFEST_FILE}.new"));
-    let mut file = File::create(&unnamed)?;
+    let temp_path = folder.join(format!("{MANIFEST_FILE}.new"));
+    let mut file = File::create(&temp_path)?;
     file.write_all(format_manifest(end).as_bytes())?;
     file.sync_all()?;
-    fs::rename(&unnamed, folder.join(MANIFEST_FILE))?;
+    fs::rename(&temp_path, folder.join(MANIFEST_FILE))?;
     sync_folder(folder)
 }
 

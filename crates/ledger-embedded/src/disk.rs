@@ -68,7 +68,7 @@ pub(crate) struct Capacity {
 pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     /// Capacity of the file system that holds `folder`; `None` if it does not report any.
     fn capacity(&self, folder: &Path) -> Option<Capacity> {
-        let stats = rustix::fs::statvfs(folder).ok().filter(|told| told.f_blocks > 0)?;
+        let stats = rustix::fs::statvfs(folder).ok().filter(|stats| stats.f_blocks > 0)?;
         let [free, total] =
             [stats.f_bavail, stats.f_blocks].map(|blocks| blocks.saturating_mul(stats.f_frsize));
         Some(Capacity { free, total })
@@ -101,8 +101,8 @@ pub(crate) struct TestDisk {
 impl TestDisk {
     pub(crate) const TOTAL: u64 = 1 << 30;
 
-    pub(crate) fn new(says: bool) -> std::sync::Arc<Self> {
-        std::sync::Arc::new(Self { free: Self::TOTAL.into(), reports_capacity: says })
+    pub(crate) fn new(reports_capacity: bool) -> std::sync::Arc<Self> {
+        std::sync::Arc::new(Self { free: Self::TOTAL.into(), reports_capacity })
     }
 
     /// Sets the free bytes.

@@ -43,8 +43,8 @@ pub(crate) fn lock_folder(folder: &Path) -> Result<File, OpenError> {
     if is_new {
         write_format(folder, &format)?;
     }
-    let words = std::fs::read_to_string(&format)?;
-    match words.trim_end().strip_prefix(FORMAT_PREFIX).map(str::parse::<u32>) {
+    let text = std::fs::read_to_string(&format)?;
+    match text.trim_end().strip_prefix(FORMAT_PREFIX).map(str::parse::<u32>) {
         Some(Ok(found)) if found <= FORMAT_VERSION => Ok(lock),
         Some(Ok(found)) => Err(OpenError::NewerFormat { found, file: format }),
         Some(Err(_)) | None => {

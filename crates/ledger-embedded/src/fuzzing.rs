@@ -69,20 +69,20 @@ pub fn frame(bytes: &[u8]) {
         orders: choices.number() >> 1,
         digest: std::array::from_fn(|at| u8::try_from(at).expect("32 of them")),
     };
-    let made = orders::frame_case(&mut choices, before);
-    let Some(frame) = made.frame else { return };
+    let case = orders::frame_case(&mut choices, before);
+    let Some(frame) = case.frame else { return };
     let read = read_frame(&frame.bytes, &before).expect("it is a frame");
-    assert_eq!((&read.0, &read.1), (&frame.after, &made.entries));
-    for (position, entry) in &made.entries {
+    assert_eq!((&read.0, &read.1), (&frame.after, &case.entries));
+    for (position, entry) in &case.entries {
         assert_eq!(frame.entry(*position).as_ref(), Some(entry));
     }
     assert!(frame::is_complete(&frame.bytes, before.position));
-    for count in 1..=made.entries.len() {
+    for count in 1..=case.entries.len() {
         let first = FrameBuilder::prefix(before, &frame.bytes, count as u64).expect("it has so many");
         let read = read_frame(&first.bytes, &before).expect("it is a frame");
-        assert_eq!((read.0, &*read.1), (first.after, &made.entries[..count]));
+        assert_eq!((read.0, &*read.1), (first.after, &case.entries[..count]));
     }
-    assert!(FrameBuilder::prefix(before, &frame.bytes, made.entries.len() as u64 + 1).is_none());
+    assert!(FrameBuilder::prefix(before, &frame.bytes, case.entries.len() as u64 + 1).is_none());
 
     // Elsewhere, or after other orders, it is none.
     assert!(read_frame(&frame.bytes, &Checkpoint { position: before.position.plus(1), ..before }).is_none());
@@ -177,7 +177,7 @@ fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
     let change = (choices.number(), choices.byte(), choices.flag());
     let per_segment = 1 + choices.below(4);
     let (mut end, mut files) = (Checkpoint::START, Vec::<(u64, Vec<u8>)>::new());
-    let (mut entries, mut marks) = (Vec::new(), Vec::new());
+    let (mut entries, mut checkpoints) = (Vec::new(), Vec::new());
     for nth in 0..6 {
         if choices.is_exhausted() {
             break;
@@ -186,14 +186,14 @@ fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
             files.push((end.position.0, segment_header(&end)));
             end = segment::first_frame(end);
         }
-        let made = orders::frame_case(choices, end);
-        let Some(Frame { after, bytes, .. }) = made.frame else { break };
+        let case = orders::frame_case(choices, end);
+        let Some(Frame { after, bytes, .. }) = case.frame else { break };
         files.last_mut().expect("there is one").1.extend_from_slice(&bytes);
-        entries.extend(made.entries.into_iter().map(|(_, entry)| entry.receipt));
-        marks.push((end.position.0, after));
+        entries.extend(case.entries.into_iter().map(|(_, entry)| entry.receipt));
+        checkpoints.push((end.position.0, after));
         end = after;
     }
-    let Some((last_start, _)) = marks.last().copied() else { return };
+    let Some((last_start, _)) = checkpoints.last().copied() else { return };
     for (position, bytes) in &files {
         write_segment(journal, *position, bytes);
     }
@@ -209,8 +209,10 @@ fn check_damage(choices: &mut Choices<'_>, store: &Path, journal: &Path) {
         // Cut: only a file's end can be, and only the last file's without leaving a gap.
         bytes.truncate(offset);
         write_segment(journal, *start, bytes);
-        let kept =
-            marks.iter().rfind(|(_, after)| after.position.0 <= at).map_or(0, |(_, after)| after.orders);
+        let kept = checkpoints
+            .iter()
+            .rfind(|(_, after)| after.position.0 <= at)
+            .map_or(0, |(_, after)| after.orders);
         match read_all(store) {
             Ok(read) => {
                 assert_eq!(read.len() as u64, kept, "all before the cut, and nothing else");
@@ -396,8 +398,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [store, backup, restored] = ["store", "backup", "restored"].map(|name| folder.path().join(name));
         let after = segment::first_frame(Checkpoint::START);
-        let made = orders::frame_case(&mut Choices::new(&[0, 1]), after).frame.expect("one order");
-        let frame = frame_with_checksums(&after, &made.bytes[HEADER_BYTES..], 5);
+        let case = orders::frame_case(&mut Choices::new(&[0, 1]), after).frame.expect("one order");
+        let frame = frame_with_checksums(&after, &case.bytes[HEADER_BYTES..], 5);
         fs::create_dir_all(store.join("journal")).unwrap();
         write_segment(&store.join("journal"), 0, &[&segment_header(&Checkpoint::START)[..], &frame].concat());
         assert_eq!(backup::back_up(&store, &backup).unwrap().orders, 5);

@@ -43,7 +43,7 @@ impl Index {
         disk: Arc<dyn Disk>,
         folder: &Path,
         numbers: &[u64],
-        unit: usize,
+        base_run_entries: usize,
         filter_bytes: u64,
     ) -> Result<Self, IndexError> {
         std::fs::create_dir_all(folder)?;
@@ -55,14 +55,8 @@ impl Index {
                 std::fs::remove_file(path)?;
             }
         }
-        let unit = u64::try_from(unit).unwrap_or(u64::MAX).max(1);
-        Ok(Self {
-            disk,
-            folder: folder.to_owned(),
-            runs: RwLock::new(runs),
-            base_run_entries: unit,
-            filter_bytes,
-        })
+        let base_run_entries = u64::try_from(base_run_entries).unwrap_or(u64::MAX).max(1);
+        Ok(Self { disk, folder: folder.to_owned(), runs: RwLock::new(runs), base_run_entries, filter_bytes })
     }
 
     pub(crate) fn runs(&self) -> Runs {
@@ -70,9 +64,9 @@ impl Index {
     }
 
     pub(crate) fn replace_runs(&self, runs: Runs) {
-        let mut held = self.runs.write().expect("nothing panics while it changes the runs");
-        let before = std::mem::replace(&mut *held, runs.0);
-        drop(held);
+        let mut current = self.runs.write().expect("nothing panics while it changes the runs");
+        let before = std::mem::replace(&mut *current, runs.0);
+        drop(current);
         // Closing files and freeing filters takes a while, so no lock is held.
         drop(before);
     }
@@ -105,8 +99,10 @@ impl Index {
     pub(crate) fn next_merge(&self) -> Option<Merge> {
         let runs = self.runs().0;
         let size = |run: &Arc<Run>| (run.entries / self.base_run_entries).max(1).ilog(MERGE_FAN_IN.into());
-        let same = runs.chunk_by(|a, b| size(a) == size(b)).find(|same| same.len() >= MERGE_FAN_IN.into())?;
-        Some(Merge::new(same.to_vec()))
+        let neighbours = runs
+            .chunk_by(|a, b| size(a) == size(b))
+            .find(|neighbours| neighbours.len() >= MERGE_FAN_IN.into())?;
+        Some(Merge::new(neighbours.to_vec()))
     }
 }
 
@@ -139,12 +135,12 @@ impl Runs {
     }
 
     /// These, with the result of a merge in the place of its input.
-    pub(crate) fn with_merged(&self, merge: &Merge, made: Arc<Run>) -> Self {
-        let mut made = Some(made);
+    pub(crate) fn with_merged(&self, merge: &Merge, merged: Arc<Run>) -> Self {
+        let mut merged = Some(merged);
         let runs = self
             .0
             .iter()
-            .filter_map(|run| if merge.contains(run) { made.take() } else { Some(Arc::clone(run)) });
+            .filter_map(|run| if merge.contains(run) { merged.take() } else { Some(Arc::clone(run)) });
         Self(runs.collect())
     }
 

@@ -80,26 +80,19 @@ impl<E: Into<redb::Error>> From<E> for TableError {
 
 impl RedbTable {
     /// Opens the table in the folder, or creates it.
-    pub(crate) fn open(label: TableOptions, space: Arc<DiskSpace>) -> Result<Self, TableError> {
-        std::fs::create_dir_all(&label.folder).map_err(redb::Error::from)?;
-        let path = label.folder.join(FILE_NAME);
+    pub(crate) fn open(options: TableOptions, space: Arc<DiskSpace>) -> Result<Self, TableError> {
+        std::fs::create_dir_all(&options.folder).map_err(redb::Error::from)?;
+        let path = options.folder.join(FILE_NAME);
         // Only if the file is known to be missing: a new table replaces everything in the folder.
         if !path.try_exists().map_err(redb::Error::from)? {
-            OpenTable::create(&label, space.disk(), &path)?;
+            OpenTable::create(&options, space.disk(), &path)?;
         }
         // Here, because the process that created it may have been killed before: then a power cut would lose all
         // rows.
-        sync_folder(&label.folder).map_err(redb::Error::from)?;
-        let open = OpenTable::open(&path, &label, space.disk())?;
-        let (is_stale, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self {
-            options: label,
-            path,
-            space,
-            table: RwLock::new(Some(open)),
-            needs_reopen: is_stale,
-            has_failed,
-        })
+        sync_folder(&options.folder).map_err(redb::Error::from)?;
+        let open = OpenTable::open(&path, &options, space.disk())?;
+        let (needs_reopen, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { options, path, space, table: RwLock::new(Some(open)), needs_reopen, has_failed })
     }
 
     /// Reads from a snapshot of the rows.
@@ -141,10 +134,10 @@ impl RedbTable {
         let open = open.as_ref().ok_or(TableError::AlreadyFailed)?;
         let written = catch_redb_panic(&self.path, || {
             open.write(|table| {
-                for (name, value) in changes {
+                for (key, value) in changes {
                     match value {
-                        Some(value) => drop(table.insert(name, &*with_checksum(name, value))?),
-                        None => drop(table.remove(name)?),
+                        Some(value) => drop(table.insert(key, &*with_checksum(key, value))?),
+                        None => drop(table.remove(key)?),
                     }
                 }
                 Ok(())
@@ -186,22 +179,23 @@ impl RedbTable {
 impl OpenTable {
     /// Creates a file without rows, atomically, and removes everything else in the folder: an unfinished file, or
     /// those of another engine.
-    fn create(label: &TableOptions, disk: &Arc<dyn Disk>, path: &Path) -> Result<(), TableError> {
-        clear_folder(&label.folder).map_err(redb::Error::from)?;
-        let unnamed = label.folder.join(TEMP_FILE_NAME);
-        Self::open(&unnamed, label, disk)?.write(|_| Ok(()))?;
-        Ok(std::fs::rename(&unnamed, path).map_err(redb::Error::from)?)
+    fn create(options: &TableOptions, disk: &Arc<dyn Disk>, path: &Path) -> Result<(), TableError> {
+        clear_folder(&options.folder).map_err(redb::Error::from)?;
+        let temp_path = options.folder.join(TEMP_FILE_NAME);
+        Self::open(&temp_path, options, disk)?.write(|_| Ok(()))?;
+        Ok(std::fs::rename(&temp_path, path).map_err(redb::Error::from)?)
     }
 
     /// Opens a file, or creates it.
     fn open(path: &Path, label: &TableOptions, disk: &Arc<dyn Disk>) -> Result<Self, TableError> {
-        let found = Arc::new(IoErrors::default());
-        let file = TableFile::open(path, Arc::clone(disk), Arc::clone(&found)).map_err(redb::Error::from)?;
+        let io_errors = Arc::new(IoErrors::default());
+        let file =
+            TableFile::open(path, Arc::clone(disk), Arc::clone(&io_errors)).map_err(redb::Error::from)?;
         let mut builder = Builder::new();
         builder.set_cache_size(label.cache_bytes).set_check_integrity_on_open(label.verify);
         match catch_redb_panic(path, || Ok(builder.create_with_backend(file)?)) {
-            Ok(database) => Ok(Self { database, io_errors: found }),
-            Err(_) if found.only_disk_full() => Err(TableError::DiskFull),
+            Ok(database) => Ok(Self { database, io_errors }),
+            Err(_) if io_errors.only_disk_full() => Err(TableError::DiskFull),
             Err(error) => Err(error),
         }
     }
@@ -244,9 +238,9 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
-    pub(crate) fn get(&self, name: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
-        match ReadableTable::get(&self.table, name)? {
-            Some(stored) => self.verify(name, stored.value()).map(|value| Some(value.to_vec())),
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        match ReadableTable::get(&self.table, key)? {
+            Some(stored) => self.verify(key, stored.value()).map(|value| Some(value.to_vec())),
             None => Ok(None),
         }
     }
@@ -258,8 +252,8 @@ impl Snapshot<'_> {
     ) -> Result<impl Iterator<Item = Result<KeyValue, TableError>>, TableError> {
         let rows = ReadableTable::range(&self.table, prefix..)?;
         let rows = rows.map(|row| {
-            let (name, stored) = row?;
-            let name = name.value().to_vec();
+            let (key, stored) = row?;
+            let name = key.value().to_vec();
             let value = self.verify(&name, stored.value())?.to_vec();
             Ok((name, value))
         });
@@ -268,22 +262,22 @@ impl Snapshot<'_> {
     }
 
     /// The value of a stored row, if its checksum is right.
-    fn verify<'b>(&self, name: &[u8], stored: &'b [u8]) -> Result<&'b [u8], TableError> {
+    fn verify<'b>(&self, key: &[u8], stored: &'b [u8]) -> Result<&'b [u8], TableError> {
         let value =
-            stored.split_first_chunk::<CRC_BYTES>().filter(|(crc, value)| **crc == checksum(name, value));
+            stored.split_first_chunk::<CRC_BYTES>().filter(|(crc, value)| **crc == checksum(key, value));
         let what = "the checksum of a row is wrong";
         value.map(|(_, value)| value).ok_or_else(|| TableError::Corrupt { file: self.path.to_owned(), what })
     }
 }
 
-fn with_checksum(name: &[u8], value: &[u8]) -> Vec<u8> {
-    [&checksum(name, value)[..], value].concat()
+fn with_checksum(key: &[u8], value: &[u8]) -> Vec<u8> {
+    [&checksum(key, value)[..], value].concat()
 }
 
 /// Covers the key too, so that a value does not pass under another.
-fn checksum(name: &[u8], value: &[u8]) -> [u8; CRC_BYTES] {
+fn checksum(key: &[u8], value: &[u8]) -> [u8; CRC_BYTES] {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(name);
+    hasher.update(key);
     hasher.update(value);
     hasher.finalize().to_le_bytes()
 }
@@ -297,16 +291,16 @@ mod tests {
     use crate::settings::EmbeddedSettings;
 
     fn open_table(folder: &Path, disk: Arc<dyn Disk>, verify: bool) -> Result<RedbTable, TableError> {
-        let room = Arc::new(DiskSpace::new(disk, folder, &EmbeddedSettings::default()));
-        RedbTable::open(TableOptions { folder: folder.to_owned(), cache_bytes: 1 << 20, verify }, room)
+        let space = Arc::new(DiskSpace::new(disk, folder, &EmbeddedSettings::default()));
+        RedbTable::open(TableOptions { folder: folder.to_owned(), cache_bytes: 1 << 20, verify }, space)
     }
 
-    fn get(shelf: &RedbTable, name: &str) -> Option<Vec<u8>> {
-        shelf.read(|rows| rows.get(name.as_bytes())).unwrap()
+    fn get(table: &RedbTable, name: &str) -> Option<Vec<u8>> {
+        table.read(|rows| rows.get(name.as_bytes())).unwrap()
     }
 
-    fn put(shelf: &RedbTable, name: &str, value: &[u8]) -> Result<(), TableError> {
-        shelf.write([(name.as_bytes(), Some(value))])
+    fn put(table: &RedbTable, key: &str, value: &[u8]) -> Result<(), TableError> {
+        table.write([(key.as_bytes(), Some(value))])
     }
 
     #[test]
@@ -314,8 +308,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = || open_table(folder.path(), Arc::new(RealDisk), false).unwrap();
         let first = open();
-        for name in ["b", "a-1", "a-2", "a"] {
-            put(&first, name, name.as_bytes()).unwrap();
+        for key in ["b", "a-1", "a-2", "a"] {
+            put(&first, key, key.as_bytes()).unwrap();
         }
         first.write([(b"a-1" as &[u8], None)]).unwrap();
         drop(first);
@@ -335,9 +329,9 @@ mod tests {
         fs::write(folder.path().join(TEMP_FILE_NAME), [0; 5000]).unwrap();
         fs::create_dir(folder.path().join("keyspaces")).unwrap();
         fs::write(folder.path().join("keyspaces/0"), "a session key").unwrap();
-        let shelf = open_table(folder.path(), Arc::new(RealDisk), true).unwrap();
-        put(&shelf, "a", b"1").unwrap();
-        assert_eq!(get(&shelf, "a").unwrap(), b"1");
+        let table = open_table(folder.path(), Arc::new(RealDisk), true).unwrap();
+        put(&table, "a", b"1").unwrap();
+        assert_eq!(get(&table, "a").unwrap(), b"1");
         let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(left.collect::<Vec<_>>(), [FILE_NAME]);
     }
@@ -381,21 +375,21 @@ mod tests {
     fn writes_resume_once_disk_has_space() {
         let folder = tempfile::tempdir().unwrap();
         let disk = TestDisk::new(false);
-        let room =
+        let space =
             Arc::new(DiskSpace::new(Arc::clone(&disk) as _, folder.path(), &EmbeddedSettings::default()));
-        let label = TableOptions { folder: folder.path().to_owned(), cache_bytes: 1 << 20, verify: false };
-        let shelf = RedbTable::open(label, Arc::clone(&room)).unwrap();
-        put(&shelf, "a", b"1").unwrap();
+        let options = TableOptions { folder: folder.path().to_owned(), cache_bytes: 1 << 20, verify: false };
+        let table = RedbTable::open(options, Arc::clone(&space)).unwrap();
+        put(&table, "a", b"1").unwrap();
         for free in [0, 100, 5000, 20_000] {
             disk.set_free(free);
-            let full = put(&shelf, "b", &vec![7; 100_000]);
+            let full = put(&table, "b", &vec![7; 100_000]);
             assert!(matches!(full, Err(TableError::DiskFull)), "{free}: {full:?}");
-            assert!(matches!(put(&shelf, "c", b"3"), Err(TableError::DiskFull)), "until a probe finds space");
-            assert_eq!(get(&shelf, "a").unwrap(), b"1", "what is there can be read meanwhile");
+            assert!(matches!(put(&table, "c", b"3"), Err(TableError::DiskFull)), "until a probe finds space");
+            assert_eq!(get(&table, "a").unwrap(), b"1", "what is there can be read meanwhile");
             disk.set_free(TestDisk::TOTAL);
-            room.poll();
-            put(&shelf, "c", b"3").unwrap();
-            assert_eq!(get(&shelf, "c").unwrap(), b"3");
+            space.poll();
+            put(&table, "c", b"3").unwrap();
+            assert_eq!(get(&table, "c").unwrap(), b"3");
         }
     }
 }

@@ -69,8 +69,8 @@ impl FlushedAccounts {
         if self.newer.len() < max / 2 {
             return FingerprintMap::default();
         }
-        let young = std::mem::take(&mut self.newer);
-        std::mem::replace(&mut self.older, young)
+        let newer = std::mem::take(&mut self.newer);
+        std::mem::replace(&mut self.older, newer)
     }
 }
 
@@ -119,8 +119,8 @@ impl Memtable {
     pub(crate) fn account(&self, account: Fingerprint) -> Option<AccountRow> {
         let shard = read_lock(self.shard(account));
         let frozen = || shard.frozen.as_ref().and_then(|rows| rows.accounts.get(&account));
-        let written = || shard.flushed.get(&account);
-        shard.active.accounts.get(&account).or_else(frozen).or_else(written).copied()
+        let flushed = || shard.flushed.get(&account);
+        shard.active.accounts.get(&account).or_else(frozen).or_else(flushed).copied()
     }
 
     pub(crate) fn total(&self, key: &TotalKey) -> Option<TotalRow> {
@@ -193,12 +193,12 @@ impl Memtable {
                 write_lock(shard).flushed.newer.extend(accounts.by_ref().take(RELEASE_CHUNK));
                 throttle.step();
             }
-            let mut held = write_lock(shard);
-            held.frozen = None;
-            let forgotten = held.flushed.rotate(self.flushed_max);
-            drop(held);
+            let mut guard = write_lock(shard);
+            guard.frozen = None;
+            let dropped = guard.flushed.rotate(self.flushed_max);
+            drop(guard);
             // Freeing memory takes a while, so no lock is held. This is the only reference to the rows.
-            drop(forgotten);
+            drop(dropped);
             let mut rows = Arc::into_inner(rows).unwrap_or_default();
             rows.clear();
             write_lock(shard).spare = rows;

@@ -47,16 +47,16 @@ enum RecordWrite {
 impl RecordStore {
     pub(crate) fn open(folder: &Path, space: Arc<DiskSpace>) -> Result<Self, OpenError> {
         // There may be gigabytes of records; each is verified when it is read.
-        let label = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: false };
-        let records = RedbTable::open(label, Arc::clone(&space))
+        let options = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: false };
+        let records = RedbTable::open(options, Arc::clone(&space))
             .map_err(|source| OpenError::Records { folder: folder.to_owned(), source: Box::new(source) })?;
         let records = Arc::new(records);
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
         let writer_table = Arc::clone(&records);
-        let keeper = std::thread::Builder::new()
+        let writer = std::thread::Builder::new()
             .name("pactolus-records".into())
             .spawn(move || run_writer(&writer_table, requests))?;
-        Ok(Self { table: records, space, queue, thread: Some(keeper) })
+        Ok(Self { table: records, space, queue, thread: Some(writer) })
     }
 
     /// Visits every record, until the visitor breaks.
@@ -67,9 +67,9 @@ impl RecordStore {
         self.table
             .read(|records| {
                 for row in records.scan_prefix(&[])? {
-                    let (name, stored) = row?;
+                    let (key, stored) = row?;
                     let (expires_at, value) = decode_record(&stored).ok_or(RecordReadError::Corrupt)?;
-                    let name = String::from_utf8(name).map_err(|_| RecordReadError::Corrupt)?;
+                    let name = String::from_utf8(key).map_err(|_| RecordReadError::Corrupt)?;
                     let change = RecordChange {
                         key: RecordKey::from_name(name),
                         value: RecordValue(value.to_vec()),
@@ -99,8 +99,8 @@ impl Drop for RecordStore {
     fn drop(&mut self) {
         // Without a sender the writer thread ends.
         self.queue = mpsc::channel(1).0;
-        if let Some(keeper) = self.thread.take()
-            && keeper.join().is_err()
+        if let Some(writer) = self.thread.take()
+            && writer.join().is_err()
         {
             tracing::error!("the records writer panicked");
         }
@@ -115,24 +115,24 @@ fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<RecordRequest>) {
             TableError::DiskFull => Unavailable::DiskFull,
             error => log_failure("writing", &error),
         });
-        let puts = match result {
-            Ok(puts) => puts.into_iter().map(Ok).collect(),
+        let outcomes = match result {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(unavailable) => vec![Err(unavailable); requests.len()],
         };
-        for (request, put) in requests.drain(..).zip(puts) {
+        for (request, outcome) in requests.drain(..).zip(outcomes) {
             // The caller may be gone.
-            let _ = request.reply_to.send(put);
+            let _ = request.reply_to.send(outcome);
         }
     }
 }
 
 /// Executes `requests` as one batch with one sync; returns the outcome of each.
 fn write_batch(records: &RedbTable, requests: &[RecordRequest]) -> Result<Vec<PutOutcome>, TableError> {
-    let (puts, last) = records.read(|records| decide(records, requests))?;
-    if !last.is_empty() {
-        records.write(last.iter().map(|(name, stored)| (*name, stored.as_deref())))?;
+    let (outcomes, pending) = records.read(|records| decide(records, requests))?;
+    if !pending.is_empty() {
+        records.write(pending.iter().map(|(key, stored)| (*key, stored.as_deref())))?;
     }
-    Ok(puts)
+    Ok(outcomes)
 }
 
 /// The outcome of each of `requests`, and the new values of the keys that change.
@@ -141,55 +141,55 @@ fn decide<'a>(
     requests: &'a [RecordRequest],
 ) -> Result<(Vec<PutOutcome>, PendingChanges<'a>), TableError> {
     // A key is written once in a batch, with its last value: nothing orders two writes of one batch.
-    let mut last = PendingChanges::new();
-    let mut puts = Vec::with_capacity(requests.len());
+    let mut pending = PendingChanges::new();
+    let mut outcomes = Vec::with_capacity(requests.len());
     for request in requests {
-        let mut put = PutOutcome::Stored;
+        let mut outcome = PutOutcome::Stored;
         match &request.write {
             RecordWrite::Put(changes) => {
-                if !expectations_hold(records, &last, changes)? {
-                    put = PutOutcome::Conflict;
+                if !preconditions_hold(records, &pending, changes)? {
+                    outcome = PutOutcome::Conflict;
                 }
-                for change in changes.iter().filter(|_| put == PutOutcome::Stored) {
+                for change in changes.iter().filter(|_| outcome == PutOutcome::Stored) {
                     let mut bytes = change.expires_at.get().to_le_bytes().to_vec();
                     bytes.extend_from_slice(&change.value.0);
-                    last.insert(change.key.as_str().as_bytes(), Some(bytes));
+                    pending.insert(change.key.as_str().as_bytes(), Some(bytes));
                 }
             }
             RecordWrite::Expire(keys, now) => {
                 for key in keys {
-                    if !last.contains_key(&**key)
+                    if !pending.contains_key(&**key)
                         && records.get(key)?.is_some_and(|stored| is_expired(&stored, *now))
                     {
-                        last.insert(key, None);
+                        pending.insert(key, None);
                     }
                 }
             }
         }
-        puts.push(put);
+        outcomes.push(outcome);
     }
-    Ok((puts, last))
+    Ok((outcomes, pending))
 }
 
 /// New values by key; `None` removes the record.
 type PendingChanges<'a> = HashMap<&'a [u8], Option<Vec<u8>>>;
 
 /// Whether the preconditions of all changes hold (compare-and-set), after the earlier requests of the batch.
-fn expectations_hold(
+fn preconditions_hold(
     records: &Snapshot<'_>,
-    last: &PendingChanges<'_>,
+    pending: &PendingChanges<'_>,
     changes: &[RecordChange],
 ) -> Result<bool, TableError> {
-    for RecordChange { key, precondition: former, .. } in changes {
-        let name = key.as_str().as_bytes();
-        let holds = match (former, last.get(name)) {
+    for RecordChange { key, precondition, .. } in changes {
+        let key = key.as_str().as_bytes();
+        let holds = match (precondition, pending.get(key)) {
             (Precondition::Any, _) => true,
             (_, Some(stored)) => {
-                former.holds(stored.as_deref().and_then(decode_record).map(|(_, value)| value))
+                precondition.holds(stored.as_deref().and_then(decode_record).map(|(_, value)| value))
             }
             (_, None) => {
-                let stored = records.get(name)?;
-                former.holds(stored.as_deref().and_then(decode_record).map(|(_, value)| value))
+                let stored = records.get(key)?;
+                precondition.holds(stored.as_deref().and_then(decode_record).map(|(_, value)| value))
             }
         };
         if !holds {

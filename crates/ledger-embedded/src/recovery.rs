@@ -40,10 +40,10 @@ pub(crate) fn open(
     let state = Arc::new(StoreState::new(Arc::clone(&journal), views, space, settings));
     let mut flusher = Flusher::start(Arc::clone(&state), settings.memtable_orders)?;
     let end = recover(&state, &mut flusher, reached, settings.memtable_orders, folder)?;
-    let head = AppendCursor::new(&journal, end, settings.segment_bytes);
+    let cursor = AppendCursor::new(&journal, end, settings.segment_bytes);
     let appender = Appender::new(disk, journal, end)?;
     let worker = CommitWorker::new(Arc::clone(&state), appender, flusher, settings.memtable_orders);
-    Ok((Arc::clone(&state), Writer::new(state, head, Committer::start(worker)?)))
+    Ok((Arc::clone(&state), Writer::new(state, cursor, Committer::start(worker)?)))
 }
 
 /// Adds the orders after `reached` to the memtable, cuts a torn end off, and makes the last frame durable.
@@ -106,18 +106,18 @@ fn recover(
 /// Whether the journal passes through `mark`, after which there is no frame.
 ///
 /// Preallocated zeros make the file longer than the journal, so its length does not tell.
-fn passes_through(journal: &Journal, mark: Checkpoint) -> Result<bool, OpenError> {
-    let segment = journal.segment(mark.position);
-    if segment.before == mark || segment.offset(mark.position) == segment.file.metadata()?.len() {
+fn passes_through(journal: &Journal, checkpoint: Checkpoint) -> Result<bool, OpenError> {
+    let segment = journal.segment(checkpoint.position);
+    if segment.before == checkpoint || segment.offset(checkpoint.position) == segment.file.metadata()?.len() {
         return Ok(true);
     }
     let mut scan = Scan::new(journal, segment.before);
-    while scan.checkpoint().position < mark.position {
+    while scan.checkpoint().position < checkpoint.position {
         if !matches!(scan.step()?, ScanStep::Frame) {
             return Ok(false);
         }
     }
-    Ok(*scan.checkpoint() == mark)
+    Ok(*scan.checkpoint() == checkpoint)
 }
 
 /// Makes a segment durable up to `end`. Its last frame, if any, ends there and has `last_frame` bytes.

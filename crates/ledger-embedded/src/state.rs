@@ -71,9 +71,9 @@ impl StoreState {
     /// Looks up the published rows of an order's keys.
     pub(crate) fn look_up(&self, account: &AccountKey, keys: OrderKeys) -> Result<Lookup, LookupError> {
         // Read first: an order that the look-ups below miss was published later, at this position or after it.
-        let seen = self.memtable.published();
+        let as_of = self.memtable.published();
         Ok(Lookup {
-            as_of: seen,
+            as_of,
             bill: self.find_bill(keys.bill)?,
             account: self.find_account(account, keys.account)?,
         })

@@ -69,8 +69,8 @@ impl EmbeddedStore {
     /// Audits the books, and proves that their history begins with `since`, the digest of an earlier audit, a backup
     /// or [`crate::backup::digest`].
     pub fn audit_since(&self, since: Option<HistoryDigest>) -> BoxFuture<'_, Result<Audit, Unavailable>> {
-        Box::pin(self.run_in_thread(move |books| {
-            audit::audit(books, since).map_err(|error| {
+        Box::pin(self.run_in_thread(move |state| {
+            audit::audit(state, since).map_err(|error| {
                 tracing::error!("the audit cannot go on: {error}");
                 Unavailable::Failed
             })
@@ -83,9 +83,9 @@ impl EmbeddedStore {
         let Some(last) = lookup.bill else {
             return Err(Unavailable::DiskFull.into());
         };
-        let filed = self.read_or_fail(self.state.bill_entry_at(&order.bill(), last))?;
+        let entry = self.read_or_fail(self.state.bill_entry_at(&order.bill(), last))?;
         let account = lookup.account.map_or_else(Account::default, |row| row.account);
-        match decide(&account, Some(&filed), order, now) {
+        match decide(&account, Some(&entry), order, now) {
             Ok(Decision::Replay(receipt)) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
             Ok(Decision::Apply(_)) | Err(_) => Err(Unavailable::DiskFull.into()),
         }
@@ -181,9 +181,9 @@ impl Ledger for EmbeddedStore {
         from: Day,
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
-        Box::pin(self.run_in_thread(move |books| {
-            books.totals(app, environment, from, to).map_err(|error| {
-                books.fail(&error);
+        Box::pin(self.run_in_thread(move |state| {
+            state.totals(app, environment, from, to).map_err(|error| {
+                state.fail(&error);
                 Unavailable::Failed
             })
         }))

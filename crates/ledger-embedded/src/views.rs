@@ -68,31 +68,31 @@ impl Views {
         space: Arc<DiskSpace>,
     ) -> Result<Self, ViewError> {
         std::fs::create_dir_all(folder).map_err(IndexError::from)?;
-        let mut contents = Manifest::read(folder, settings.randomness)?;
+        let mut manifest = Manifest::read(folder, settings.randomness)?;
         // The process that saved the manifest may have been killed before it synced the folder. Files that it does
         // not list are removed now, and the manifest before it may list them.
         sync_folder(folder).map_err(IndexError::from)?;
         let totals = TotalsTable::open(&folder.join("totals"), Arc::clone(&space))?;
-        if !totals.covers(contents.reached.position)? {
+        if !totals.covers(manifest.reached.position)? {
             tracing::warn!("the totals lack orders that the indexes hold; rebuilding the views");
-            contents = contents.reset();
+            manifest = manifest.reset();
         }
-        let index = |name, runs: &[u64]| {
+        let index = |key, runs: &[u64]| {
             let disk = Arc::clone(space.disk());
-            Index::open(disk, &folder.join(name), runs, settings.memtable_orders, settings.filter_bytes / 2)
+            Index::open(disk, &folder.join(key), runs, settings.memtable_orders, settings.filter_bytes / 2)
         };
         let views = Self {
-            bills: index("bills", &contents.bills)?,
-            accounts: index("accounts", &contents.accounts)?,
+            bills: index("bills", &manifest.bills)?,
+            accounts: index("accounts", &manifest.accounts)?,
             totals,
-            seed: contents.seed,
+            seed: manifest.seed,
             folder: folder.to_owned(),
-            next_run: AtomicU64::new(contents.next_run),
-            reached: Mutex::new(contents.reached),
+            next_run: AtomicU64::new(manifest.next_run),
+            reached: Mutex::new(manifest.reached),
             space,
         };
         // The seed must be the same from now on.
-        contents.save(folder, &**views.space.disk())?;
+        manifest.save(folder, &**views.space.disk())?;
         Ok(views)
     }
 
@@ -127,11 +127,11 @@ impl Views {
             None
         } else {
             // Shards are in fingerprint order, so each is sorted by itself when its turn comes.
-            let records = rows().flat_map(|rows| sorted_entries(&rows.bills, |position| *position));
-            let bills = self.bills.write_run(self.next_run(), count, records, throttle)?;
+            let entries = rows().flat_map(|rows| sorted_entries(&rows.bills, |position| *position));
+            let bills = self.bills.write_run(self.next_run(), count, entries, throttle)?;
             let count = rows().map(|rows| rows.accounts.len()).sum();
-            let records = rows().flat_map(|rows| sorted_entries(&rows.accounts, |row| row.last));
-            match self.accounts.write_run(self.next_run(), count, records, throttle) {
+            let entries = rows().flat_map(|rows| sorted_entries(&rows.accounts, |row| row.last));
+            match self.accounts.write_run(self.next_run(), count, entries, throttle) {
                 Ok(accounts) => Some((bills, accounts)),
                 Err(error) => {
                     bills.discard();
@@ -143,7 +143,7 @@ impl Views {
             discard_runs(added);
             return Err(error);
         }
-        let mut held = self.lock_reached();
+        let mut reached_guard = self.lock_reached();
         let (mut bills, mut accounts) = (self.bills.runs(), self.accounts.runs());
         if let Some((bill_run, account_run)) = &added {
             bills = bills.with_newest(Arc::clone(bill_run));
@@ -158,7 +158,7 @@ impl Views {
         }
         self.bills.replace_runs(bills);
         self.accounts.replace_runs(accounts);
-        *held = reached;
+        *reached_guard = reached;
         Ok(())
     }
 
@@ -172,22 +172,22 @@ impl Views {
                 if !self.space.fits(merge.bytes_max()) {
                     return Ok(false);
                 }
-                let Some(made) = merge.write(index, self.next_run(), cancel, throttle)? else {
+                let Some(merged) = merge.write(index, self.next_run(), cancel, throttle)? else {
                     return Ok(true);
                 };
-                let held = self.lock_reached();
+                let reached_guard = self.lock_reached();
                 let (mut bills, mut accounts) = (self.bills.runs(), self.accounts.runs());
                 let changed = if is_bills { &mut bills } else { &mut accounts };
-                *changed = changed.with_merged(&merge, Arc::clone(&made));
+                *changed = changed.with_merged(&merge, Arc::clone(&merged));
                 let changed = changed.clone();
-                if let Err(error) = self.save_manifest(&held, &bills, &accounts) {
+                if let Err(error) = self.save_manifest(&reached_guard, &bills, &accounts) {
                     if error.is_full() {
-                        made.discard();
+                        merged.discard();
                     }
                     return Err(error);
                 }
                 index.replace_runs(changed);
-                drop(held);
+                drop(reached_guard);
                 merge.remove_files()?;
             }
         }
@@ -204,14 +204,14 @@ impl Views {
 
     /// Makes the list of runs and the views' end durable.
     fn save_manifest(&self, reached: &Checkpoint, bills: &Runs, accounts: &Runs) -> Result<(), ViewError> {
-        let contents = Manifest {
+        let manifest = Manifest {
             seed: self.seed,
             reached: *reached,
             next_run: self.next_run.load(Ordering::Relaxed),
             bills: bills.numbers().collect(),
             accounts: accounts.numbers().collect(),
         };
-        Ok(contents.save(&self.folder, &**self.space.disk())?)
+        Ok(manifest.save(&self.folder, &**self.space.disk())?)
     }
 }
 
@@ -229,9 +229,9 @@ fn sorted_entries<T>(rows: &FingerprintMap<T>, position: impl Fn(&T) -> Position
         fingerprint: *fingerprint,
         position: position(row),
     };
-    let mut records: Vec<_> = rows.iter().map(record).collect();
-    records.sort_unstable_by_key(|record| record.fingerprint);
-    records
+    let mut entries: Vec<_> = rows.iter().map(record).collect();
+    entries.sort_unstable_by_key(|record| record.fingerprint);
+    entries
 }
 
 #[cfg(any(test, fuzzing))]

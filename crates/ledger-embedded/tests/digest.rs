@@ -63,15 +63,15 @@ fn assert_history_mismatch(folder: &Path, since: HistoryDigest) {
 #[test]
 fn earlier_digests_stay_valid_as_orders_grow() {
     let folder = tempdir().unwrap();
-    let mut told = vec![audit(folder.path(), None).history.unwrap()];
+    let mut digests = vec![audit(folder.path(), None).history.unwrap()];
     for bill in 0..12 {
         post_orders(folder.path(), bill..bill + 1, |_| 2);
         let history = audit(folder.path(), None).history.unwrap();
         assert_eq!(history.orders, bill as u64 + 1);
         assert_eq!(digest(folder.path()).unwrap(), history, "the digest read is the digest proved");
-        told.push(history);
+        digests.push(history);
     }
-    for since in told {
+    for since in digests {
         let audit = audit(folder.path(), Some(since));
         assert!(audit.is_clean(), "{since}: {audit:?}");
     }
@@ -85,8 +85,8 @@ fn digest_is_readable_while_serving() {
         block_on(store.post(present(bill, 1), NOW)).unwrap();
         assert_eq!(digest(folder.path()).unwrap().orders, bill as u64 + 1);
     }
-    let told = digest(folder.path()).unwrap();
-    assert_eq!(block_on(store.audit()).unwrap().history, Some(told));
+    let digests = digest(folder.path()).unwrap();
+    assert_eq!(block_on(store.audit()).unwrap().history, Some(digests));
     assert!(digest(&folder.path().join("nowhere")).is_err());
 }
 

@@ -176,7 +176,8 @@ impl<'a> Auditor<'a> {
             let (refers_here, earlier) = match receipt.order.kind {
                 OrderKind::Cancel { .. } => {
                     self.cancel_count += 1;
-                    let leads_here = target.is_some_and(|led| led.account == *id && led.cancel == Some(number));
+                    let leads_here =
+                        target.is_some_and(|led| led.account == *id && led.cancel == Some(number));
                     let pay = target.and_then(|led| pays.get(&(led.account, led.number))).cloned();
                     (leads_here, pay.map(|receipt| BillEntry { receipt, cancel: None }))
                 }

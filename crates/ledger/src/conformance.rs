@@ -122,8 +122,8 @@ fn any_order() -> impl Strategy<Value = Order> {
 
 fn any_op() -> impl Strategy<Value = EngineOp> {
     let delay = prop_oneof![24 => 0..5_u64, 8 => 0..200_u64, 1 => Just(86_400)].prop_map(Duration::from_secs);
-    let post_op = (any_order(), delay)
-        .prop_map(|(order, delay)| EngineOp::Post { order: Box::new(order), delay });
+    let post_op =
+        (any_order(), delay).prop_map(|(order, delay)| EngineOp::Post { order: Box::new(order), delay });
     prop_oneof![30 => post_op, 1 => Just(EngineOp::Reopen), 1 => Just(EngineOp::Flush)]
 }
 
@@ -314,12 +314,7 @@ fn record(name: &str) -> RecordKey {
 }
 
 fn change(name: &str, value: &[u8], precondition: Precondition) -> RecordChange {
-    RecordChange {
-        key: record(name),
-        value: RecordValue(value.to_vec()),
-        expires_at: NOW,
-        precondition,
-    }
+    RecordChange { key: record(name), value: RecordValue(value.to_vec()), expires_at: NOW, precondition }
 }
 
 fn must_equal(bytes: &[u8]) -> Precondition {

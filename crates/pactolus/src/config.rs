@@ -97,8 +97,8 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     let limits = top.table("limits", limits);
     let embedded = top.table("embedded", embedded);
     let postgres = top.table("postgres", postgres);
-    let bank = Settings { operator_token: operator_token?, apps: apps?, keys: keys?, limits: limits? };
-    Some(Config { listen: listen?, store: store?, embedded: embedded?, postgres: postgres?, server: bank })
+    let server = Settings { operator_token: operator_token?, apps: apps?, keys: keys?, limits: limits? };
+    Some(Config { listen: listen?, store: store?, embedded: embedded?, postgres: postgres?, server })
 }
 
 fn seal(seal: &mut Section<'_>) -> Option<Keyring> {

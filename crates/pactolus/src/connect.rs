@@ -88,12 +88,12 @@ impl Connection {
     /// A client of the operator API, which only a Pactolus bank has.
     pub(crate) fn operator(&self, lang: Lang) -> Result<OperatorClient, CliError> {
         let token = self.operator_token.clone().ok_or_else(|| {
-            let said = tr!(
+            let message = tr!(
                 lang,
                 "the profile has no operator_token, which the operator API of a Pactolus bank needs",
                 "配置档缺少 operator_token，无法访问 Pactolus 的运维接口"
             );
-            CliError::message(ExitCode::Config, said)
+            CliError::message(ExitCode::Config, message)
         })?;
         Ok(OperatorClient::new(operator::resolve_address(self.url.as_str())?, token))
     }
@@ -130,12 +130,12 @@ impl ConnectArgs {
             Environment::Sandbox => (profile.sandbox_midas_key, "sandbox_midas_key"),
         };
         let key = key.ok_or_else(|| {
-            let said = tr!(
+            let message = tr!(
                 lang,
                 "the profile has no {name}, which signs {environment} calls",
                 "配置档缺少 {name}，无法为 {environment} 环境的调用签名"
             );
-            CliError::message(ExitCode::Config, said)
+            CliError::message(ExitCode::Config, message)
         })?;
         let app = app_constructor(environment)(profile.appid, profile.offer_id, profile.app_secret, key);
         Ok(Connection {
@@ -166,12 +166,12 @@ impl ConnectArgs {
         };
         let index = chosen.ok_or_else(|| {
             let known = known.join(", ");
-            let said = tr!(
+            let message = tr!(
                 lang,
                 "name the app with --app; the configuration has {known}",
                 "请用 --app 指定应用；配置中有 {known}"
             );
-            CliError::message(ExitCode::Config, said)
+            CliError::message(ExitCode::Config, message)
         })?;
         let settings = apps.swap_remove(index);
         let key = match environment {
@@ -195,12 +195,12 @@ impl ConnectArgs {
 
     fn environment(&self, default: Option<Environment>, lang: Lang) -> Result<Environment, CliError> {
         self.env.or(default).ok_or_else(|| {
-            let said = tr!(
+            let message = tr!(
                 lang,
                 "name the environment: --env live or --env sandbox",
                 "请指明环境：--env live（正式）或 --env sandbox（沙箱）"
             );
-            CliError::message(ExitCode::Config, said)
+            CliError::message(ExitCode::Config, message)
         })
     }
 }
@@ -223,12 +223,12 @@ fn profile_path(name: &str, lang: Lang) -> Result<PathBuf, CliError> {
     let is_name = !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if !is_name {
-        let said = tr!(
+        let message = tr!(
             lang,
             "the profile name {name:?} must consist of letters, digits, - and _",
             "配置档名 {name:?} 只能由字母、数字、- 和 _ 组成"
         );
-        return Err(CliError::message(ExitCode::Config, said));
+        return Err(CliError::message(ExitCode::Config, message));
     }
     let folder = profiles_folder().ok_or_else(|| {
         let said = tr!(

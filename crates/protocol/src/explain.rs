@@ -119,12 +119,8 @@ impl<'a> Evidence<'a> {
     fn explain(&self, kind: SignatureKind, keys: &AppKeys<'_>, dialects: DialectPolicy) -> SignatureFinding {
         let search = self.raw_text(kind.parameter()).and_then(Search::for_signature);
         let decoded = keys.session.map(scheme::decode_session_key);
-        let case = scheme::SignatureCase {
-            evidence: self,
-            keys,
-            kind,
-            decoded_session_key: decoded.as_ref(),
-        };
+        let case =
+            scheme::SignatureCase { evidence: self, keys, kind, decoded_session_key: decoded.as_ref() };
         match (search, case.key(kind)) {
             (Some(mut search), Some(_)) => candidates::find(&case, dialects, &mut search),
             (None, _) | (_, None) => SignatureFinding::Unknown,

@@ -39,8 +39,8 @@ impl Checker {
         let mut all = BTreeMap::new();
         let names: Vec<OrderId> = self.log().acknowledged.keys().copied().collect();
         for name in names {
-            let filed = block_on(store.order(name.bill)).ok();
-            all.insert(format!("order {}", name.bill), filed.map(|filed| format!("{filed:?}")));
+            let entry = block_on(store.order(name.bill)).ok();
+            all.insert(format!("order {}", name.bill), entry.map(|filed| format!("{filed:?}")));
         }
         for (number, account) in OrdersWorkload::accounts().enumerate() {
             let is = block_on(store.account(account)).ok();
@@ -70,7 +70,7 @@ impl Baseline<'_> {
                 Some(answer) => {
                     // A lost order reads as no order, as a pay without its cancel, or as an account without it.
                     let lacks_cancel = answer.strip_suffix("cancel: None })").is_some_and(|pay| {
-                        self.answers.get(&what).is_some_and(|right| right.starts_with(pay))
+                        self.answers.get(&what).is_some_and(|expected| expected.starts_with(pay))
                     });
                     let is_gone = answer == "None" || lacks_cancel || !what.starts_with("order");
                     differences.only_missing &= is_gone;

@@ -67,7 +67,7 @@ pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
         }
     }
     let end = journal_end(&folder)?;
-    let right = fixture.checker.baseline(&store);
+    let baseline = fixture.checker.baseline(&store);
     // The disk at this moment. A close would flush the views up to the end of the journal.
     let image = fixture.disk.image();
     fixture.disk.cut_power();
@@ -85,7 +85,7 @@ pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
         let range = ranges[fixture.random.usize(..ranges.len())].clone();
         let (offset, bit) = (fixture.random.u64(range), fixture.random.u32(..8));
         fixture.disk.flip_bit(path, offset, bit);
-        let place = if !path.starts_with("journal") || last.is_after(path, offset) {
+        let position = if !path.starts_with("journal") || last.is_after(path, offset) {
             FlipPosition::Before
         } else if end.is_after(path, offset) {
             FlipPosition::Within
@@ -100,7 +100,7 @@ pub(super) fn inject(seed: u64, flips: &mut FlipStats) -> anyhow::Result<()> {
             continue;
         }
         let opened = EmbeddedStore::open(&fixture.disk.folder(), &settings());
-        classify(opened, path, offset, place, &right, outcomes)
+        classify(opened, path, offset, position, &baseline, outcomes)
             .with_context(|| format!("bit {bit} of byte {offset} of {} was flipped", path.display()))?;
     }
     Ok(())
@@ -169,8 +169,8 @@ fn classify(
     opened: Result<EmbeddedStore, OpenError>,
     path: &Path,
     offset: u64,
-    place: FlipPosition,
-    right: &Baseline,
+    position: FlipPosition,
+    baseline: &Baseline,
     outcomes: &mut FlipOutcomes,
 ) -> anyhow::Result<()> {
     let store = match opened {
@@ -186,8 +186,8 @@ fn classify(
     };
     let audit = block_on(store.audit());
     let is_clean = audit.as_ref().is_ok_and(Audit::is_clean);
-    let differences = right.compare(&store);
-    if place != FlipPosition::Before && !differences.mismatches.is_empty() && is_clean {
+    let differences = baseline.compare(&store);
+    if position != FlipPosition::Before && !differences.mismatches.is_empty() && is_clean {
         ensure!(differences.only_missing, "{:?}", differences.mismatches);
         outcomes.cut_off += 1;
         return Ok(());
@@ -205,7 +205,7 @@ fn classify(
     } else if differences.failed_reads > 0 {
         outcomes.failed += 1;
     } else {
-        ensure!(!path.starts_with("journal") || place == FlipPosition::After, "the flip is undetected");
+        ensure!(!path.starts_with("journal") || position == FlipPosition::After, "the flip is undetected");
         outcomes.harmless += 1;
     }
     Ok(())

@@ -38,7 +38,7 @@ impl DiskState {
 
     fn resolve_file(&self, inode: INodeNo) -> Result<(NodeId, &File), Errno> {
         let id = self.resolve_node(inode)?;
-        Ok((id, self.tree.create_file(id).ok_or(Errno::EISDIR)?))
+        Ok((id, self.tree.file(id).ok_or(Errno::EISDIR)?))
     }
 
     fn resolve_folder(&self, inode: INodeNo) -> Result<(NodeId, &Folder), Errno> {
@@ -150,7 +150,7 @@ impl DiskState {
     fn sync(&mut self, inode: INodeNo) -> Result<(), Errno> {
         let id = self.resolve_node(inode)?;
         self.unsynced_write_ends.remove(&id);
-        if self.tree.create_file(id).is_some() && self.fault_triggers(Fault::Sync, Operation::Sync, id) {
+        if self.tree.file(id).is_some() && self.fault_triggers(Fault::Sync, Operation::Sync, id) {
             let mut survival = Survival::new(self.random.u64(..), self.operations);
             self.tree.fail_sync(id, &mut survival).ok_or(Errno::EIO)?;
             return Err(Errno::EIO);

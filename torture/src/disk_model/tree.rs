@@ -86,7 +86,7 @@ impl Tree {
         self.nodes.get(&id)
     }
 
-    pub(super) fn create_file(&self, id: NodeId) -> Option<&File> {
+    pub(super) fn file(&self, id: NodeId) -> Option<&File> {
         match &self.nodes.get(&id)?.kind {
             NodeKind::File(file) => Some(file),
             NodeKind::Folder(_) => None,
@@ -203,7 +203,7 @@ impl Tree {
     fn walk(&self, folder: NodeId, path: &Path, visit: &mut impl FnMut(&Path, NodeId)) {
         for (name, id) in self.folder(folder).into_iter().flat_map(|folder| &folder.current) {
             let path = path.join(name);
-            if self.create_file(*id).is_some() {
+            if self.file(*id).is_some() {
                 visit(&path, *id);
             } else {
                 self.walk(*id, &path, visit);
@@ -214,7 +214,7 @@ impl Tree {
     pub(super) fn allocated_bytes(&self) -> u64 {
         self.files()
             .iter()
-            .filter_map(|(_, id)| self.create_file(*id))
+            .filter_map(|(_, id)| self.file(*id))
             .map(|file| file.current.allocated_bytes())
             .sum()
     }
@@ -326,7 +326,7 @@ mod tests {
         tree.sync(a).unwrap();
         let read = |tree: &Tree| match tree.files().as_slice() {
             [] => String::new(),
-            [(_, id)] => String::from_utf8(tree.create_file(*id).unwrap().current.read(0, 9)).unwrap(),
+            [(_, id)] => String::from_utf8(tree.file(*id).unwrap().current.read(0, 9)).unwrap(),
             _ => panic!("there is one file"),
         };
         assert_eq!(distinct_outcomes(&tree, read), ["", "coins"]);
@@ -345,7 +345,7 @@ mod tests {
         tree.rename(50, Tree::ROOT, "a.new".as_ref(), "a".as_ref()).unwrap();
         let read = |tree: &Tree| {
             let (_, id) = &tree.files()[0];
-            (file_names(tree), tree.create_file(*id).unwrap().current.read(0, 9))
+            (file_names(tree), tree.file(*id).unwrap().current.read(0, 9))
         };
         let [lost, kept] =
             distinct_outcomes(&tree, read).try_into().unwrap_or_else(|_| panic!("there are two"));
@@ -361,10 +361,10 @@ mod tests {
             tree.sync(Tree::ROOT).unwrap();
             tree.apply_change(3, a, ChangeKind::Write { offset: 0, bytes: b"coins".to_vec() }).unwrap();
             tree.fail_sync(a, &mut Survival::new(seed, 3)).unwrap();
-            assert_eq!(tree.create_file(a).unwrap().current.read(0, 9), b"coins");
+            assert_eq!(tree.file(a).unwrap().current.read(0, 9), b"coins");
             tree.sync(a).unwrap();
             let left = tree.after_power_cut(&mut Survival::new(seed, 3));
-            left.create_file(left.files()[0].1).unwrap().current.read(0, 9)
+            left.file(left.files()[0].1).unwrap().current.read(0, 9)
         };
         let all: Vec<_> = (0..100).map(after).collect();
         assert!(all.contains(&b"coins".to_vec()) && all.contains(&b"".to_vec()));

@@ -93,8 +93,8 @@ impl FloodAttack {
 
     /// Starts the attack with at most about `connections` connections.
     pub(super) fn start(self, address: SocketAddr, connections: usize, seed: u64) -> Attacker {
-        let goes_on = Arc::new(AtomicBool::new(true));
-        let thread_running = Arc::clone(&goes_on);
+        let running = Arc::new(AtomicBool::new(true));
+        let thread_running = Arc::clone(&running);
         let thread = std::thread::spawn(move || {
             let mut garbage = Rng::with_seed(seed);
             let mut strikes = 0;
@@ -129,7 +129,7 @@ impl FloodAttack {
                 }
             }
         });
-        Attacker { running: goes_on, thread }
+        Attacker { running, thread }
     }
 
     /// One attack on a new connection.
@@ -172,7 +172,7 @@ fn slowloris(
     connections: usize,
     text: &[u8],
     at_once: usize,
-    goes_on: &AtomicBool,
+    running: &AtomicBool,
 ) -> u64 {
     let mut streams: Vec<(TcpStream, usize)> = Vec::new();
     let mut strikes = 0;
@@ -182,7 +182,7 @@ fn slowloris(
         stream.set_nonblocking(true)?;
         Ok((stream, at_once))
     };
-    while goes_on.load(Ordering::Relaxed) {
+    while running.load(Ordering::Relaxed) {
         if streams.len() < connections {
             streams.extend(open());
             continue;
@@ -196,12 +196,12 @@ fn slowloris(
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => {
-                    if let Ok(anew) = open() {
-                        (*stream, *sent) = anew;
+                    if let Ok(reopened) = open() {
+                        (*stream, *sent) = reopened;
                     }
                 }
             }
-            if !goes_on.load(Ordering::Relaxed) {
+            if !running.load(Ordering::Relaxed) {
                 break;
             }
         }
@@ -213,12 +213,12 @@ fn slowloris(
 fn flood_without_reading(
     address: SocketAddr,
     connections: usize,
-    goes_on: &AtomicBool,
+    running: &AtomicBool,
 ) -> std::io::Result<u64> {
     let request = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: bank\r\n\r\n".repeat(100);
     let mut streams: Vec<TcpStream> = Vec::new();
     let mut strikes = 0;
-    while goes_on.load(Ordering::Relaxed) {
+    while running.load(Ordering::Relaxed) {
         if streams.len() < connections {
             let stream = TcpStream::connect(address)?;
             stream.set_nonblocking(true)?;

@@ -110,50 +110,50 @@ pub(crate) fn check_linearizable(opening: &Account, events: &[Event]) -> Result<
     };
     let mut tried = HashSet::from([(start.done.clone(), start.account.clone())]);
     let mut furthest = start.clone();
-    let mut left = vec![start];
-    let mut why = LinearizeFailure::NoLinearization;
-    while let Some(mut place) = left.pop() {
-        let open = candidate_calls(events, &mut place);
+    let mut stack = vec![start];
+    let mut failure = LinearizeFailure::NoLinearization;
+    while let Some(mut state) = stack.pop() {
+        let open = candidate_calls(events, &mut state);
         let Some(first_answer) = open.iter().map(|(at, _)| *at).min() else { return Ok(()) };
-        if place.answered > furthest.answered {
-            furthest = place.clone();
+        if state.answered > furthest.answered {
+            furthest = state.clone();
         }
         if tried.len() > STATES_MAX {
-            why = LinearizeFailure::StateLimit;
+            failure = LinearizeFailure::StateLimit;
             break;
         }
         // The stack is last in, first out: the earliest answer is tried first, and calls of unknown outcome last.
-        let mut go_on = |call: usize, account: Account, answered: usize| {
-            let (done, latest_sent) = (place.done.with(call), place.latest_sent_at.max(events[call].sent_at));
+        let mut push_state = |call: usize, account: Account, answered: usize| {
+            let (done, latest_sent) = (state.done.with(call), state.latest_sent_at.max(events[call].sent_at));
             if tried.insert((done.clone(), account.clone())) {
-                left.push(SearchState {
+                stack.push(SearchState {
                     done,
                     account,
-                    first_open: place.first_open,
+                    first_open: state.first_open,
                     latest_sent_at: latest_sent,
                     answered,
                 });
             }
         };
-        for call in unknown.iter().copied().filter(|call| !place.done.contains(*call)) {
+        for call in unknown.iter().copied().filter(|call| !state.done.contains(*call)) {
             let EventOutcome::Unknown { before } = events[call].outcome else { continue };
-            if events[call].sent_at < first_answer && place.latest_sent_at < before {
-                let mut account = place.account.clone();
+            if events[call].sent_at < first_answer && state.latest_sent_at < before {
+                let mut account = state.account.clone();
                 account.apply(events[call].invocation);
-                if account != place.account {
-                    go_on(call, account, place.answered);
+                if account != state.account {
+                    push_state(call, account, state.answered);
                 }
             }
         }
         for (_, call) in open.iter().rev().copied() {
             let EventOutcome::Answered { response: told, .. } = events[call].outcome else { continue };
-            let mut account = place.account.clone();
+            let mut account = state.account.clone();
             if account.apply(events[call].invocation) == told {
-                go_on(call, account, place.answered + 1);
+                push_state(call, account, state.answered + 1);
             }
         }
     }
-    Err(Box::new(linearize_error(why, events, furthest)))
+    Err(Box::new(linearize_error(failure, events, furthest)))
 }
 
 /// The calls of unknown outcome that the recorded answers do not rule out.
@@ -162,7 +162,7 @@ pub(crate) fn check_linearizable(opening: &Account, events: &[Event]) -> Result<
 /// had that effect. If a call was answered as a replay, the effect came from the same order, sent before that answer.
 /// Without this filter the search would repeatedly guess outcomes that the answers determine.
 fn applicable_unknown_calls(events: &[Event]) -> Vec<usize> {
-    let mut settled: HashMap<Effect, Option<(Invocation, Tick)>> = HashMap::new();
+    let mut known_effects: HashMap<Effect, Option<(Invocation, Tick)>> = HashMap::new();
     for event in events {
         let (Some(does), EventOutcome::Answered { response, answered_at: at }) =
             (event.invocation.effect(), event.outcome.clone())
@@ -170,40 +170,40 @@ fn applicable_unknown_calls(events: &[Event]) -> Vec<usize> {
             continue;
         };
         if response.is_applied() {
-            settled.insert(does, None);
+            known_effects.insert(does, None);
         } else if response.is_replay() {
-            let known = settled.entry(does).or_insert(Some((event.invocation, at)));
+            let known = known_effects.entry(does).or_insert(Some((event.invocation, at)));
             if let Some((_, first)) = known {
                 *first = at.min(*first);
             }
         }
     }
-    let may_have_done = |event: &Event| match (&event.outcome, event.invocation.effect()) {
-        (EventOutcome::Unknown { .. }, Some(does)) => match settled.get(&does) {
+    let may_have_applied = |event: &Event| match (&event.outcome, event.invocation.effect()) {
+        (EventOutcome::Unknown { .. }, Some(does)) => match known_effects.get(&does) {
             Some(None) => false,
             Some(Some((order, by))) => *order == event.invocation && event.sent_at < *by,
             None => true,
         },
         _ => false,
     };
-    (0..events.len()).filter(|at| may_have_done(&events[*at])).collect()
+    (0..events.len()).filter(|at| may_have_applied(&events[*at])).collect()
 }
 
 /// The answered calls that may be next, with their answer ticks, the earliest answer first.
-fn candidate_calls(events: &[Event], place: &mut SearchState) -> Vec<(Tick, usize)> {
+fn candidate_calls(events: &[Event], state: &mut SearchState) -> Vec<(Tick, usize)> {
     let is_open =
-        |at: usize| matches!(events[at].outcome, EventOutcome::Answered { .. }) && !place.done.contains(at);
-    while place.first_open < events.len() && !is_open(place.first_open) {
-        place.first_open += 1;
+        |at: usize| matches!(events[at].outcome, EventOutcome::Answered { .. }) && !state.done.contains(at);
+    while state.first_open < events.len() && !is_open(state.first_open) {
+        state.first_open += 1;
     }
     let mut first_answer = Tick::MAX;
     let mut open = Vec::new();
-    for (call, event) in events.iter().enumerate().skip(place.first_open) {
+    for (call, event) in events.iter().enumerate().skip(state.first_open) {
         if event.sent_at > first_answer {
             break;
         }
         if let EventOutcome::Answered { answered_at: at, .. } = event.outcome
-            && !place.done.contains(call)
+            && !state.done.contains(call)
         {
             first_answer = first_answer.min(at);
             open.push((at, call));
@@ -213,7 +213,7 @@ fn candidate_calls(events: &[Event], place: &mut SearchState) -> Vec<(Tick, usiz
     open
 }
 
-fn linearize_error(why: LinearizeFailure, events: &[Event], mut furthest: SearchState) -> LinearizeError {
+fn linearize_error(failure: LinearizeFailure, events: &[Event], mut furthest: SearchState) -> LinearizeError {
     let open = candidate_calls(events, &mut furthest);
     let chosen = |is_chosen: &dyn Fn(usize) -> bool| {
         (0..events.len()).filter(|at| is_chosen(*at)).map(|at| events[at].clone()).collect()
@@ -223,7 +223,7 @@ fn linearize_error(why: LinearizeFailure, events: &[Event], mut furthest: Search
             || matches!(events[at].outcome, EventOutcome::Unknown { .. }) && !furthest.done.contains(at)
     };
     LinearizeError {
-        failure: why,
+        failure,
         longest_prefix: chosen(&|at| furthest.done.contains(at)),
         candidates: chosen(&is_open),
         account: furthest.account,

@@ -139,7 +139,7 @@ impl ProxiedConnection {
         self.client.set_nodelay(true)?;
         self.upstream.set_nodelay(true)?;
         let (mut request_buffer, mut answered) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
-        let (mut turn, mut exchanges) = (ExchangePhase::Receiving, 0);
+        let (mut phase, mut exchanges) = (ExchangePhase::Receiving, 0);
         let (mut fault, mut at) = self.next_fault(exchanges);
         loop {
             tokio::select! {
@@ -148,8 +148,8 @@ impl ProxiedConnection {
                     if bytes.is_empty() {
                         return Ok(());
                     }
-                    if turn == ExchangePhase::Receiving {
-                        (turn, exchanges) = (ExchangePhase::Sending, exchanges + 1);
+                    if phase == ExchangePhase::Receiving {
+                        (phase, exchanges) = (ExchangePhase::Sending, exchanges + 1);
                     }
                     match fault {
                         NetworkFault::CutInRequest if self.is_due(exchanges, at) => {
@@ -170,7 +170,7 @@ impl ProxiedConnection {
                     if bytes.is_empty() {
                         return Ok(());
                     }
-                    turn = ExchangePhase::Receiving;
+                    phase = ExchangePhase::Receiving;
                     if !self.is_due(exchanges, at) {
                         self.client.write_all(bytes).await?;
                         continue;

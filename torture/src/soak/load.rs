@@ -182,11 +182,12 @@ impl Load {
         let pacer = Arc::clone(&shared);
         std::thread::spawn(move || pacer.run_pacer());
         let worker_state = Arc::clone(&shared);
-        let lanes = std::thread::spawn(move || {
+        let workers = std::thread::spawn(move || {
             runtime.block_on(async {
                 let lanes = usize::try_from(worker_state.plan.workers)?;
-                let run =
-                    |lane| tokio::spawn(Worker::new(lane, Arc::clone(&worker_state), receiver.clone()).run());
+                let run = |worker| {
+                    tokio::spawn(Worker::new(worker, Arc::clone(&worker_state), receiver.clone()).run())
+                };
                 let tasks: Vec<_> = (0..lanes).map(run).collect();
                 let mut ended = Vec::new();
                 for task in tasks {
@@ -195,7 +196,7 @@ impl Load {
                 Ok(ended)
             })
         });
-        Ok(Self { state: shared, address: sender, workers: lanes })
+        Ok(Self { state: shared, address: sender, workers })
     }
 
     /// Publishes the bank's address to the workers, or that it is down.

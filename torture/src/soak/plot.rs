@@ -59,20 +59,20 @@ struct Series<'a> {
 
 impl Scale {
     /// From 0 to at least `most`, with four to six gridlines at round numbers.
-    fn linear(most: f64) -> Self {
-        let rough = most.max(1.0) * 1.08 / 5.0;
+    fn linear(max: f64) -> Self {
+        let rough = max.max(1.0) * 1.08 / 5.0;
         let power = 10_f64.powf(rough.log10().floor());
         let every =
             [1.0, 2.0, 2.5, 5.0, 10.0].map(|part| part * power).into_iter().find(|step| *step >= rough);
         let every = every.unwrap_or(rough);
-        Self::Linear { to: (most * 1.08 / every).ceil().max(1.0) * every, step: every }
+        Self::Linear { to: (max * 1.08 / every).ceil().max(1.0) * every, step: every }
     }
 
     /// For positive values.
-    fn log10(least: f64, most: f64) -> Self {
+    fn log10(least: f64, max: f64) -> Self {
         let power = |value: f64| value.max(1e-3).log10();
         #[expect(clippy::cast_possible_truncation, reason = "powers of ten are few")]
-        let (from, to) = (power(least).floor() as i32, power(most).ceil() as i32);
+        let (from, to) = (power(least).floor() as i32, power(max).ceil() as i32);
         Self::Log10 { from, to: to.max(from + 1) }
     }
 
@@ -105,8 +105,8 @@ pub(super) fn draw(title: &str, verdict: &str, samples: &[Sample], kills: &[Kill
     let top = |panel: u8| TOP + f64::from(panel) * (PANEL_HEIGHT + PANEL_GAP);
 
     let memory = series("memory", "#2563eb", &samples, 2.0, |sample| mebibytes(sample.memory_bytes), "MiB");
-    let most = max_value(&[&memory]);
-    picture.push_panel(top(0), "Memory of the process, MiB", Scale::linear(most), &[memory], kills);
+    let max = max_value(&[&memory]);
+    picture.push_panel(top(0), "Memory of the process, MiB", Scale::linear(max), &[memory], kills);
     let handles = series("file handles", "#0f766e", &samples, 2.0, |sample| to_f64(sample.handles), "");
     let threads = series("threads", "#b45309", &samples, 2.0, |sample| to_f64(sample.threads), "");
     let most_held = self::max_value(&[&handles, &threads]);
@@ -138,8 +138,8 @@ pub(super) fn draw(title: &str, verdict: &str, samples: &[Sample], kills: &[Kill
 /// Merges samples down to about [`POINTS_MAX`]. A point has the maxima of its samples and the p50 of the middle one.
 fn downsample(samples: &[Sample]) -> Vec<Sample> {
     let of_one = samples.len().div_ceil(POINTS_MAX).max(1);
-    let lives = samples.chunk_by(|one, next| one.run_no == next.run_no);
-    let most = |some: &[Sample]| {
+    let runs = samples.chunk_by(|one, next| one.run_no == next.run_no);
+    let max = |some: &[Sample]| {
         let mut point = some[some.len() / 2].clone();
         for sample in some {
             point.memory_bytes = point.memory_bytes.max(sample.memory_bytes);
@@ -150,7 +150,7 @@ fn downsample(samples: &[Sample]) -> Vec<Sample> {
         }
         point
     };
-    lives.flat_map(|life| life.chunks(of_one)).map(most).collect()
+    runs.flat_map(|run| run.chunks(of_one)).map(max).collect()
 }
 
 fn series<'a>(
@@ -161,9 +161,9 @@ fn series<'a>(
     of: fn(&Sample) -> f64,
     unit: &str,
 ) -> Series<'a> {
-    let lives = samples.chunk_by(|one, next| one.run_no == next.run_no);
+    let runs = samples.chunk_by(|one, next| one.run_no == next.run_no);
     let parts: Vec<Vec<_>> =
-        lives.map(|life| life.iter().map(|sample| (sample.at_s, of(sample))).collect()).collect();
+        runs.map(|run| run.iter().map(|sample| (sample.at_s, of(sample))).collect()).collect();
     let last = parts.last().and_then(|part: &Vec<(f64, f64)>| part.last()).map_or(0.0, |(_, value)| *value);
     let decimals = usize::from(unit == "ms" && last < 10.0);
     let last = format!("{} {unit}", format_number(last, decimals)).trim_end().to_owned();

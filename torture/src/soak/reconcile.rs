@@ -126,9 +126,9 @@ const ORDER_BIT: u8 = 1;
 const CANCEL_BIT: u8 = 2;
 
 impl<'a> Reconciler<'a> {
-    pub(super) fn new(plan: Plan, lanes: &'a [WorkerOrders]) -> Self {
-        let found = lanes.iter().map(|lane| vec![0; lane.statuses.len()]).collect();
-        Self { plan, workers: lanes, found, result: Reconciliation::default() }
+    pub(super) fn new(plan: Plan, workers: &'a [WorkerOrders]) -> Self {
+        let found = workers.iter().map(|worker| vec![0; worker.statuses.len()]).collect();
+        Self { plan, workers, found, result: Reconciliation::default() }
     }
 
     /// Adds an exported order; `player` resolves its openid.
@@ -136,7 +136,7 @@ impl<'a> Reconciler<'a> {
         let Some((worker, number)) = parse_bill_no(&exported.bill_no) else {
             return self.result.unasked += 1;
         };
-        let found = self.found.get_mut(worker).and_then(|lane| lane.get_mut(number));
+        let found = self.found.get_mut(worker).and_then(|worker| worker.get_mut(number));
         let Some(found) = found else { return self.result.unasked += 1 };
         let sent = self.plan.order(worker, number);
         let (is, expected) = match (&*exported.kind, sent.kind) {
@@ -157,8 +157,8 @@ impl<'a> Reconciler<'a> {
 
     /// Result after the last exported order.
     pub(super) fn finish(mut self) -> Reconciliation {
-        for (lane, found) in self.workers.iter().zip(&self.found) {
-            for (status, found) in lane.statuses.iter().zip(found) {
+        for (worker, found) in self.workers.iter().zip(&self.found) {
+            for (status, found) in worker.statuses.iter().zip(found) {
                 let expected = match status {
                     OrderStatus::Pending | OrderStatus::Refused => 0,
                     OrderStatus::Applied => ORDER_BIT,
@@ -174,8 +174,8 @@ impl<'a> Reconciler<'a> {
 
 /// The worker and the number in a bill number.
 fn parse_bill_no(bill_no: &str) -> Option<(WorkerId, usize)> {
-    let (lane, number) = bill_no.strip_prefix("soak-")?.split_once('-')?;
-    Some((lane.parse().ok()?, number.parse().ok()?))
+    let (worker, number) = bill_no.strip_prefix("soak-")?.split_once('-')?;
+    Some((worker.parse().ok()?, number.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -184,8 +184,8 @@ mod tests {
 
     const PLAN: Plan = Plan { seed: 1, workers: 2, players: 10 };
 
-    fn export_row(lane: WorkerId, number: usize, kind: &str) -> ExportRow {
-        let sent = PLAN.order(lane, number);
+    fn export_row(worker: WorkerId, number: usize, kind: &str) -> ExportRow {
+        let sent = PLAN.order(worker, number);
         ExportRow {
             kind: kind.to_owned(),
             bill_no: sent.bill_no.to_string(),
@@ -201,13 +201,13 @@ mod tests {
         (first(SoakOrderKind::Pay), first(SoakOrderKind::Present))
     }
 
-    fn reconcile(fates: &[(usize, OrderStatus)], rows: &[ExportRow]) -> Reconciliation {
-        let mut lane = vec![OrderStatus::Refused; 20];
-        for (number, fate) in fates {
-            lane[*number] = *fate;
+    fn reconcile(statuses: &[(usize, OrderStatus)], rows: &[ExportRow]) -> Reconciliation {
+        let mut worker = vec![OrderStatus::Refused; 20];
+        for (number, status) in statuses {
+            worker[*number] = *status;
         }
-        let lanes = [WorkerOrders::default(), WorkerOrders { statuses: lane }];
-        let mut check = Reconciler::new(PLAN, &lanes);
+        let workers = [WorkerOrders::default(), WorkerOrders { statuses: worker }];
+        let mut check = Reconciler::new(PLAN, &workers);
         for row in rows {
             check.add(row, |openid| openid.parse().ok());
         }
@@ -217,16 +217,19 @@ mod tests {
     #[test]
     fn acknowledged_orders_are_found_once() {
         let (pay, present) = pay_and_present();
-        let fates = [(pay, OrderStatus::Cancelled), (present, OrderStatus::Applied)];
+        let statuses = [(pay, OrderStatus::Cancelled), (present, OrderStatus::Applied)];
         let rows =
             [export_row(1, present, "present"), export_row(1, pay, "pay"), export_row(1, pay, "cancel")];
-        assert_eq!(reconcile(&fates, &rows), Reconciliation { acknowledged: 3, ..Reconciliation::default() });
         assert_eq!(
-            reconcile(&fates, &rows[..2]),
+            reconcile(&statuses, &rows),
+            Reconciliation { acknowledged: 3, ..Reconciliation::default() }
+        );
+        assert_eq!(
+            reconcile(&statuses, &rows[..2]),
             Reconciliation { acknowledged: 3, lost: 1, ..Reconciliation::default() }
         );
         assert_eq!(
-            reconcile(&fates, &[]),
+            reconcile(&statuses, &[]),
             Reconciliation { acknowledged: 3, lost: 3, ..Reconciliation::default() }
         );
     }

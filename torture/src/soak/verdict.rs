@@ -186,7 +186,7 @@ fn find_stall(slow: &[CallTiming], windows: &[KillWindow], rules: &Rules) -> Opt
 
 /// Growth in the longest run; `None` if that is shorter than [`Rules::telling_life_s`].
 pub(super) fn growth(samples: &[Sample], rules: &Rules, of: fn(&Sample) -> u64) -> Option<Growth> {
-    let longest = samples.chunk_by(|one, next| one.run_no == next.run_no).max_by_key(|life| life.len())?;
+    let longest = samples.chunk_by(|one, next| one.run_no == next.run_no).max_by_key(|run| run.len())?;
     if longest.last()?.at_s - longest.first()?.at_s < rules.telling_life_s {
         return None;
     }

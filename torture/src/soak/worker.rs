@@ -158,7 +158,7 @@ impl Worker {
             },
             OpKind::WrongSignature => self.send_wrong_signature(&next, &player).await?,
             OpKind::Statement => self.expect_status(kind, &[200], |_| calls::statement(&player)).await?,
-            OpKind::Totals => self.expect_status(kind, &[200], |lane| lane.game().totals()).await?,
+            OpKind::Totals => self.expect_status(kind, &[200], |worker| worker.game().totals()).await?,
             OpKind::CheckSession => {
                 let answered = self
                     .call_until_answered(kind, |lane| calls::check_session(&player, &lane.load.token()))
@@ -179,7 +179,7 @@ impl Worker {
         self.orders.statuses.push(OrderStatus::Pending);
         let kind = if sent.kind == SoakOrderKind::Pay { OpKind::Pay } else { OpKind::Present };
         let answered = self
-            .call_until_answered(kind, |lane| lane.game().order(sent, player, &lane.load.token()))
+            .call_until_answered(kind, |worker| worker.game().order(sent, player, &worker.load.token()))
             .await?;
         let reply = match sent.kind {
             SoakOrderKind::Present => {
@@ -214,7 +214,7 @@ impl Worker {
         let sent = self.load.plan.order(self.number, number);
         let player = self.player_for(&sent);
         let kind = OpKind::CancelPay;
-        let cancel = |lane: &Self| lane.game().cancel(sent.bill_no, &player, &lane.load.token());
+        let cancel = |worker: &Self| worker.game().cancel(sent.bill_no, &player, &worker.load.token());
         let answered = self.call_until_answered(kind, cancel).await?;
         match parse_signed_reply::<CancelPay>(&answered, |reply| reply.bill_no == sent.bill_no) {
             ParsedReply::Done => self.orders.statuses[number] = OrderStatus::Cancelled,
@@ -233,13 +233,13 @@ impl Worker {
         let player = self.player_for(&sent);
         let kind = OpKind::Repeat;
         let answered = self
-            .call_until_answered(kind, |lane| lane.game().order(&sent, &player, &lane.load.token()))
+            .call_until_answered(kind, |worker| worker.game().order(&sent, &player, &worker.load.token()))
             .await?;
-        let said = match sent.kind {
+        let reply = match sent.kind {
             SoakOrderKind::Present => parse_signed_reply::<Present>(&answered, |_| true),
             SoakOrderKind::Pay => parse_signed_reply::<Pay>(&answered, |_| true),
         };
-        match said {
+        match reply {
             ParsedReply::Refused(refused) if is_replay(&refused, &sent) => {}
             other => self.report_unexpected(kind, &other),
         }
@@ -248,8 +248,9 @@ impl Worker {
 
     async fn get_balance(&mut self, player: &PlayerSession) -> anyhow::Result<OpKind> {
         let kind = OpKind::GetBalance;
-        let answered =
-            self.call_until_answered(kind, |lane| lane.game().balance(player, &lane.load.token())).await?;
+        let answered = self
+            .call_until_answered(kind, |worker| worker.game().balance(player, &worker.load.token()))
+            .await?;
         match parse_signed_reply::<GetBalance>(&answered, |reply| reply.balance <= reply.save_sum) {
             ParsedReply::Done => {}
             other => self.report_unexpected(kind, &other),
@@ -260,7 +261,9 @@ impl Worker {
     async fn send_wrong_signature(&mut self, sent: &SoakOrder, player: &PlayerSession) -> anyhow::Result<()> {
         let kind = OpKind::WrongSignature;
         let answered = self
-            .call_until_answered(kind, |lane| lane.game().wrong_signature(sent, player, &lane.load.token()))
+            .call_until_answered(kind, |worker| {
+                worker.game().wrong_signature(sent, player, &worker.load.token())
+            })
             .await?;
         match parse_signed_reply::<Present>(&answered, |_| true) {
             ParsedReply::Refused(refused) if refused.code() == Some(ErrorCode::SigError) => {
@@ -297,11 +300,11 @@ impl Worker {
             (kind, PlayerSession { number, openid, key })
         } else {
             let kind = OpKind::Login;
-            let answered = self.call_until_answered(kind, |lane| lane.game().login(number)).await?;
+            let answered = self.call_until_answered(kind, |worker| worker.game().login(number)).await?;
             let login: Option<LoginBody> = serde_json::from_slice(&answered.body).ok();
-            let read = |told: LoginBody| {
+            let read = |login: LoginBody| {
                 let (openid, key) =
-                    (OpenId::new(&told.openid).ok()?, SessionKey::new(&told.session_key).ok()?);
+                    (OpenId::new(&login.openid).ok()?, SessionKey::new(&login.session_key).ok()?);
                 Some(PlayerSession { number, openid, key })
             };
             let Some(player) = login.and_then(read) else {
@@ -350,8 +353,8 @@ impl Worker {
         }
     }
 
-    fn report_unexpected(&self, kind: OpKind, said: &ParsedReply) {
-        let words = match said {
+    fn report_unexpected(&self, kind: OpKind, reply: &ParsedReply) {
+        let words = match reply {
             ParsedReply::Done => "success".to_owned(),
             ParsedReply::Refused(refused) => format!("errcode {}: {}", refused.errcode, refused.errmsg),
             ParsedReply::Malformed(status) => format!("a malformed answer with status {status}"),

@@ -64,12 +64,12 @@ impl Harness {
         invocation: Invocation,
         random: &mut Rng,
     ) -> anyhow::Result<Option<Response>> {
-        let tried = {
+        let outcome = {
             let _open = self.in_flight.read().await;
             let bank = self.pick_node(random);
             let open = test_account.history.record_invocation(&self.clock, invocation);
-            let tried = call(&self.http, bank, test_account.id, invocation, self.timeout).await?;
-            match tried {
+            let outcome = call(&self.http, bank, test_account.id, invocation, self.timeout).await?;
+            match outcome {
                 AttemptOutcome::Answered(response) => {
                     test_account.history.record_response(&self.clock, open, response);
                 }
@@ -77,31 +77,31 @@ impl Harness {
                 // `record_invocation` has recorded the unknown outcome already.
                 AttemptOutcome::Unknown => {}
             }
-            tried
+            outcome
         };
-        let mut plan = test_account.generator();
+        let mut generator = test_account.generator();
         let is_order = invocation != Invocation::Balance;
-        match tried {
-            AttemptOutcome::Answered(told) => {
+        match outcome {
+            AttemptOutcome::Answered(response) => {
                 self.counters.count(Counter::Answered);
-                if told.is_applied() {
+                if response.is_applied() {
                     self.counters.count(Counter::Acknowledged);
                 }
-                if is_conclusive(invocation, told) && plan.unknown.remove(&invocation) {
+                if is_conclusive(invocation, response) && generator.unknown.remove(&invocation) {
                     self.counters.count(Counter::Resolved);
                 }
                 if matches!(
-                    told,
+                    response,
                     Response::Presented { .. } | Response::Paid { .. } | Response::Replayed { .. }
                 ) {
-                    plan.applied.push(invocation);
+                    generator.applied.push(invocation);
                 }
-                Ok(Some(told))
+                Ok(Some(response))
             }
             AttemptOutcome::Unknown => {
                 self.counters.count(Counter::Unknown);
                 if is_order {
-                    plan.unknown.insert(invocation);
+                    generator.unknown.insert(invocation);
                 }
                 Ok(None)
             }

@@ -60,24 +60,24 @@ impl ExpectedLedger {
     ) -> anyhow::Result<()> {
         let mut totals: BTreeMap<(Environment, String), [Total; 4]> = BTreeMap::new();
         for test_account in test_accounts {
-            let name = test_account.id;
+            let id = test_account.id;
             let events = test_account.history.events();
-            let context = || format!("{name:?}");
+            let context = || format!("{id:?}");
             check_linearizable(&test_account.opening, &events).with_context(context)?;
             tally.histories += 1;
             tally.calls_explained += u64::try_from(events.len())?;
-            let receipts = operator.statement(name).await?;
-            let sums = operator.account_summary(name).await?;
-            let made = check_statement(&test_account, &events, &receipts, sums).with_context(context)?;
+            let receipts = operator.statement(id).await?;
+            let sums = operator.account_summary(id).await?;
+            let applied = check_statement(&test_account, &events, &receipts, sums).with_context(context)?;
             self.orders += sums.orders;
-            let of_zone = totals.entry((name.environment, name.zone())).or_default();
+            let of_zone = totals.entry((id.environment, id.zone())).or_default();
             for receipt in &receipts {
                 of_zone[kind_index(receipt.kind)].add(Total { orders: 1, coins: receipt.coins });
             }
             self.closed_accounts.push(ClosedAccount {
-                id: name,
+                id,
                 summary: sums,
-                applied: made.into_iter().take(REMEMBERED_ORDERS).collect(),
+                applied: applied.into_iter().take(REMEMBERED_ORDERS).collect(),
             });
         }
         let [from, to] = operator.days_around_today().await?;
@@ -95,12 +95,12 @@ impl ExpectedLedger {
         let mut random = Rng::with_seed(self.orders);
         for _ in 0..REPLAYS_PER_ROUND {
             let closed = &self.closed_accounts[random.usize(..self.closed_accounts.len())];
-            let Some(made) = random.choice(&closed.applied) else { continue };
-            let tried = call(&harness.http, operator.bank, closed.id, *made, ANSWER_TIMEOUT).await?;
+            let Some(applied) = random.choice(&closed.applied) else { continue };
+            let tried = call(&harness.http, operator.bank, closed.id, *applied, ANSWER_TIMEOUT).await?;
             let balance = closed.summary.balance;
             ensure!(
                 matches!(tried, AttemptOutcome::Answered(Response::Replayed { balance: told }) if told == balance),
-                "a retry of {made:?} of {:?}, with the balance {balance}, is {tried:?}",
+                "a retry of {applied:?} of {:?}, with the balance {balance}, is {tried:?}",
                 closed.id
             );
         }
@@ -137,7 +137,7 @@ fn check_statement(
     sums: AccountSummary,
 ) -> anyhow::Result<Vec<Invocation>> {
     let mut account = Account::default();
-    let mut made: BTreeMap<Invocation, (usize, &Receipt)> = BTreeMap::new();
+    let mut applied: BTreeMap<Invocation, (usize, &Receipt)> = BTreeMap::new();
     for (position, receipt) in receipts.iter().enumerate() {
         let context = || format!("statement, order {}: {receipt:?}", position + 1);
         if receipt.kind == OrderKind::Save {
@@ -158,7 +158,11 @@ fn check_statement(
                 | Response::Balances(_) => false,
             };
             ensure!(is_right, "{} breaks the contract: {response:?}", context());
-            ensure!(made.insert(invocation, (position, receipt)).is_none(), "{} is there twice", context());
+            ensure!(
+                applied.insert(invocation, (position, receipt)).is_none(),
+                "{} is there twice",
+                context()
+            );
         }
         let (ours, theirs) = (account.balances(), receipt.after);
         ensure!(
@@ -174,15 +178,18 @@ fn check_statement(
         last.is_none_or(|last| last == sums),
         "the statement ends with {last:?}; the account has {sums:?}"
     );
-    check_responses(events, &made)?;
-    Ok(made
+    check_responses(events, &applied)?;
+    Ok(applied
         .into_keys()
         .filter(|asked| matches!(asked, Invocation::Present { .. } | Invocation::Pay { .. }))
         .collect())
 }
 
 /// Every acknowledged order is in the statement, with the acknowledged balance, in a possible real-time order.
-fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receipt)>) -> anyhow::Result<()> {
+fn check_responses(
+    events: &[Event],
+    applied: &BTreeMap<Invocation, (usize, &Receipt)>,
+) -> anyhow::Result<()> {
     let mut first_sent: BTreeMap<Invocation, Tick> = BTreeMap::new();
     let mut spans = Vec::new();
     for event in events {
@@ -193,7 +200,7 @@ fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receip
             Response::Cancelled | Response::Replayed { .. } => None,
             Response::Conflict | Response::Refused { .. } | Response::Balances(_) => continue,
         };
-        let Some((position, receipt)) = made.get(&event.invocation) else { bail!("lost: {event}") };
+        let Some((position, receipt)) = applied.get(&event.invocation) else { bail!("lost: {event}") };
         ensure!(
             balance.is_none_or(|balance| balance == receipt.after.balance),
             "{event}, and the receipt says {receipt:?}"
@@ -201,7 +208,7 @@ fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receip
         // It was applied after its first sending and before this answer.
         spans.push((*position, *first, at));
     }
-    for (order, (_, receipt)) in made {
+    for (order, (_, receipt)) in applied {
         ensure!(first_sent.contains_key(order), "{receipt:?} was never asked for");
     }
     spans.sort_unstable();
@@ -218,8 +225,8 @@ fn check_responses(events: &[Event], made: &BTreeMap<Invocation, (usize, &Receip
 }
 
 /// The call that this receipt implies.
-fn invocation_for(name: AccountId, receipt: &Receipt) -> anyhow::Result<Invocation> {
-    let bill = name.parse_bill_no(&receipt.bill_no).context("it is not one of the account's bill numbers")?;
+fn invocation_for(id: AccountId, receipt: &Receipt) -> anyhow::Result<Invocation> {
+    let bill = id.parse_bill_no(&receipt.bill_no).context("it is not one of the account's bill numbers")?;
     let coins = receipt.coins;
     Ok(match receipt.kind {
         OrderKind::Present => Invocation::Present { bill, coins },

@@ -22,10 +22,10 @@ pub(crate) async fn resolve_unknown(
 ) -> anyhow::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     for test_account in test_accounts {
-        let (world, seat, random) = (Arc::clone(harness), Arc::clone(test_account), random.fork());
+        let (harness, test_account, random) = (Arc::clone(harness), Arc::clone(test_account), random.fork());
         tasks.spawn(async move {
-            let name = seat.id;
-            Resolver { harness: world, test_account: seat, random }
+            let name = test_account.id;
+            Resolver { harness, test_account, random }
                 .resolve_account()
                 .await
                 .with_context(|| format!("{name:?}"))
@@ -45,12 +45,12 @@ struct Resolver {
 
 impl Resolver {
     async fn resolve_account(mut self) -> anyhow::Result<()> {
-        let doubtful = self.test_account.generator().unknown.clone();
-        for order in doubtful.iter().filter(|order| matches!(order, Invocation::Present { .. })) {
+        let unknown = self.test_account.generator().unknown.clone();
+        for order in unknown.iter().filter(|order| matches!(order, Invocation::Present { .. })) {
             self.retry_until_conclusive(*order).await?;
         }
         // A cancel is conclusive only once its pay is.
-        for order in &doubtful {
+        for order in &unknown {
             let pay = match order {
                 Invocation::Pay { .. } => Some(*order),
                 Invocation::Cancel { bill } => self.test_account.generator().find_pay(*bill),
@@ -60,7 +60,7 @@ impl Resolver {
                 self.retry_until_conclusive(pay).await?;
             }
         }
-        for order in doubtful.iter().filter(|order| matches!(order, Invocation::Cancel { .. })) {
+        for order in unknown.iter().filter(|order| matches!(order, Invocation::Cancel { .. })) {
             self.retry_until_conclusive(*order).await?;
         }
         self.retry_until_answered(Invocation::Balance).await?;

@@ -82,23 +82,23 @@ impl Drop for FailGuard {
 impl Flusher {
     /// Starts the threads. A flush is throttled until half of `memtable_orders` are active.
     pub(crate) fn start(state: Arc<StoreState>, memtable_orders: usize) -> std::io::Result<Self> {
-        let (work, bulks) = sync_channel(1);
+        let (work, flushes) = sync_channel(1);
         let progress = Arc::new(FlushProgress {
             state: Mutex::new(FlushState::Idle),
             changed: Condvar::new(),
             is_urgent: AtomicBool::new(false),
         });
-        let is_waited_for = {
-            let (books, progress) = (Arc::clone(&state), Arc::clone(&progress));
+        let is_urgent = {
+            let (state, progress) = (Arc::clone(&state), Arc::clone(&progress));
             move || {
                 progress.is_urgent.load(Ordering::Relaxed)
-                    || books.memtable.active_orders() >= memtable_orders / 2
+                    || state.memtable.active_orders() >= memtable_orders / 2
             }
         };
         let merger = Merger::start(Arc::clone(&state))?;
         let (written, written_bulks) = sync_channel(1);
         let (release_state, progress_handle) = (Arc::clone(&state), FailGuard(Arc::clone(&progress)));
-        let release_is_urgent = is_waited_for.clone();
+        let release_is_urgent = is_urgent.clone();
         let release_thread = std::thread::Builder::new().name("pactolus-thaw".into()).spawn(move || {
             for frozen in written_bulks {
                 release_state.memtable.release_flushed(frozen, &Throttle::new(&release_is_urgent));
@@ -106,14 +106,14 @@ impl Flusher {
                 progress_handle.0.set(FlushState::Idle);
             }
         })?;
-        let (flushed, told) = (Arc::clone(&state), Arc::clone(&progress));
+        let (flushed, flush_progress) = (Arc::clone(&state), Arc::clone(&progress));
         let flush = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
             lower_priority();
             // When this thread ends, so does the release thread, which sets `Failed`.
-            while let Ok((bulk, reached)) = bulks.recv() {
-                let throttle = Throttle::new(&is_waited_for);
-                if !write_with_retry(&flushed, &bulk, reached, &throttle, &bulks, &told)
-                    || written.send(bulk).is_err()
+            while let Ok((frozen, reached)) = flushes.recv() {
+                let throttle = Throttle::new(&is_urgent);
+                if !write_with_retry(&flushed, &frozen, reached, &throttle, &flushes, &flush_progress)
+                    || written.send(frozen).is_err()
                 {
                     return;
                 }
@@ -152,7 +152,7 @@ fn write_with_retry(
     frozen: &FrozenRows,
     reached: Checkpoint,
     throttle: &Throttle<'_>,
-    bulks: &Receiver<(FrozenRows, Checkpoint)>,
+    flushes: &Receiver<(FrozenRows, Checkpoint)>,
     progress: &FlushProgress,
 ) -> bool {
     loop {
@@ -175,7 +175,7 @@ fn write_with_retry(
             }
         }
         // No other flush is sent while one is stalled, so only the end can arrive.
-        if !matches!(bulks.recv_timeout(RETRY_INTERVAL), Err(RecvTimeoutError::Timeout)) {
+        if !matches!(flushes.recv_timeout(RETRY_INTERVAL), Err(RecvTimeoutError::Timeout)) {
             return false;
         }
     }

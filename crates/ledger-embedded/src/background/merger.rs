@@ -22,10 +22,10 @@ pub(crate) struct Merger {
 
 impl Merger {
     pub(crate) fn start(state: Arc<StoreState>) -> std::io::Result<Self> {
-        let (bulks, written) = sync_channel::<()>(BACKLOG_MAX);
+        let (flushes, written) = sync_channel::<()>(BACKLOG_MAX);
         let cancel = Arc::new(AtomicBool::new(false));
-        let behind = Arc::new(AtomicUsize::new(0));
-        let (cancelled, waiting) = (Arc::clone(&cancel), Arc::clone(&behind));
+        let backlog = Arc::new(AtomicUsize::new(0));
+        let (cancelled, waiting) = (Arc::clone(&cancel), Arc::clone(&backlog));
         let thread = std::thread::Builder::new().name("pactolus-merge".into()).spawn(move || {
             lower_priority();
             let mut was_deferred = false;
@@ -47,14 +47,14 @@ impl Merger {
                 was_deferred = is_deferred;
             }
         })?;
-        Ok(Self { flushes: Some(bulks), backlog: behind, cancel, thread: Some(thread) })
+        Ok(Self { flushes: Some(flushes), backlog, cancel, thread: Some(thread) })
     }
 
     /// Notifies of a completed flush; waits when the merger is far behind (back-pressure).
     pub(crate) fn flush_completed(&self) {
         self.backlog.fetch_add(1, Ordering::Relaxed);
         // Without a merger the store has failed.
-        let _ = self.flushes.as_ref().map(|bulks| bulks.send(()));
+        let _ = self.flushes.as_ref().map(|flushes| flushes.send(()));
     }
 }
 

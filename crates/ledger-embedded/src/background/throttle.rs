@@ -66,7 +66,7 @@ pub(crate) fn lower_priority() {
 
 /// Other systems have no such call for a single thread.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn run_after_others() {}
+pub(crate) fn lower_priority() {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -76,11 +76,11 @@ mod tests {
     fn only_the_calling_thread_is_niced() {
         let nice = || rustix::process::getpriority_process(None).unwrap();
         let before = nice();
-        let calm = std::thread::spawn(move || {
+        let niced = std::thread::spawn(move || {
             lower_priority();
             nice()
         });
-        assert_eq!(calm.join().unwrap(), NICE.max(before));
+        assert_eq!(niced.join().unwrap(), NICE.max(before));
         assert_eq!(nice(), before);
     }
 }

@@ -82,8 +82,8 @@ impl DiskSpace {
         self.set_reason(ENOSPC);
     }
 
-    pub(crate) fn set_flush_stalled(&self, wait: bool) {
-        if wait { self.set_reason(FLUSH_STALLED) } else { self.clear_reason(FLUSH_STALLED) }
+    pub(crate) fn set_flush_stalled(&self, is_stalled: bool) {
+        if is_stalled { self.set_reason(FLUSH_STALLED) } else { self.clear_reason(FLUSH_STALLED) }
     }
 
     /// Whether so many bytes can be written without touching the reserve.

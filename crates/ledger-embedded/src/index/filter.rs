@@ -21,8 +21,8 @@ pub(super) struct Filter {
 
 impl Filter {
     /// An empty filter for about `records` fingerprints, of about `bytes_max` bytes at most.
-    pub(super) fn with_capacity(records: u64, bytes_max: u64) -> Self {
-        let bytes = (records * BITS_PER_ENTRY_MAX).div_ceil(8).min(bytes_max);
+    pub(super) fn with_capacity(entries: u64, bytes_max: u64) -> Self {
+        let bytes = (entries * BITS_PER_ENTRY_MAX).div_ceil(8).min(bytes_max);
         let bytes = bytes.next_multiple_of(BLOCK_BYTES as u64);
         Self { bytes: vec![0; usize::try_from(bytes).expect("a filter fits into memory")] }
     }

@@ -33,11 +33,11 @@ impl Merge {
         cancel: &AtomicBool,
         throttle: &Throttle<'_>,
     ) -> Result<Option<Arc<Run>>, IndexError> {
-        let records = self.0.iter().map(|run| run.entries).sum();
-        let mut writer = index.run_writer(number, records, index.runs().entry_count())?;
-        let mut records = self.entries()?;
-        while let Some(record) = records.next()? {
-            writer.add(record)?;
+        let entries = self.0.iter().map(|run| run.entries).sum();
+        let mut writer = index.run_writer(number, entries, index.runs().entry_count())?;
+        let mut entries = self.entries()?;
+        while let Some(entry) = entries.next()? {
+            writer.add(entry)?;
             throttle.step();
             if cancel.load(Ordering::Relaxed) {
                 return Ok(None);
@@ -59,8 +59,8 @@ impl Merge {
         let mut heads = Vec::with_capacity(self.0.len());
         for run in &self.0 {
             let mut reader = RunReader::new(run);
-            if let Some(record) = reader.next()? {
-                heads.push(RunHead { entry: record, reader });
+            if let Some(entry) = reader.next()? {
+                heads.push(RunHead { entry, reader });
             }
         }
         Ok(MergeIter(heads))
@@ -79,7 +79,7 @@ struct RunHead<'a> {
 impl MergeIter<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<IndexEntry>, IndexError> {
         // Of equal ones `min_by_key` takes the first, which is the newest.
-        let Some(least) = self.0.iter().map(|head| head.entry).min_by_key(|record| record.fingerprint) else {
+        let Some(least) = self.0.iter().map(|head| head.entry).min_by_key(|entry| entry.fingerprint) else {
             return Ok(None);
         };
         let mut at = 0;

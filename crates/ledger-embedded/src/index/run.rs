@@ -84,10 +84,10 @@ impl Run {
         if !is_this || crc(number, 0, &header[..HEADER_CRC_AT]) != u32_at(&header, HEADER_CRC_AT) {
             return Err(damaged(0));
         }
-        let (records, filter_bytes) = (u64_at(&header, 20), u64_at(&header, 28));
+        let (entries, filter_bytes) = (u64_at(&header, 20), u64_at(&header, 28));
         let filter_crc = u32_at(&header, 36);
         let filter_at =
-            blocks(records).checked_add(1).and_then(|blocks| blocks.checked_mul(BLOCK_BYTES as u64));
+            blocks(entries).checked_add(1).and_then(|blocks| blocks.checked_mul(BLOCK_BYTES as u64));
         let filter_at = filter_at.ok_or_else(|| damaged(0))?;
         // Allocates no more than the file can hold.
         let length = file.metadata()?.len();
@@ -100,7 +100,7 @@ impl Run {
             return Err(damaged(filter_at));
         }
         let filter = Filter::from_bytes(bytes);
-        Ok(Self { number, entries: records, path, file, filter })
+        Ok(Self { number, entries, path, file, filter })
     }
 
     /// The most bytes of its file.
@@ -129,16 +129,16 @@ impl Run {
             let share = share / (u128::from(before - after) + 1);
             let guess = from + u64::try_from(share).expect("it is less than there are blocks");
             self.read_blocks(guess, &mut bytes)?;
-            let records = &bytes.as_chunks().0[..self.entries_in(guess)];
-            let [first, last] = [0, records.len() - 1].map(|at| IndexEntry::decode(&records[at]).fingerprint);
+            let entries = &bytes.as_chunks().0[..self.entries_in(guess)];
+            let [first, last] = [0, entries.len() - 1].map(|at| IndexEntry::decode(&entries[at]).fingerprint);
             if fingerprint < first {
                 (to, before) = (guess, first.high);
             } else if fingerprint > last {
                 (from, after) = (guess + 1, last.high);
             } else {
                 let found =
-                    records.binary_search_by_key(&fingerprint, |bytes| IndexEntry::decode(bytes).fingerprint);
-                return Ok(found.ok().map(|at| IndexEntry::decode(&records[at]).position));
+                    entries.binary_search_by_key(&fingerprint, |bytes| IndexEntry::decode(bytes).fingerprint);
+                return Ok(found.ok().map(|at| IndexEntry::decode(&entries[at]).position));
             }
         }
         Ok(None)
@@ -164,8 +164,8 @@ impl Run {
 }
 
 /// Number of blocks that so many entries fill.
-fn blocks(records: u64) -> u64 {
-    records.div_ceil(ENTRIES_PER_BLOCK as u64)
+fn blocks(entries: u64) -> u64 {
+    entries.div_ceil(ENTRIES_PER_BLOCK as u64)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -275,13 +275,13 @@ impl RunWriter {
         disk: Arc<dyn Disk>,
         folder: &Path,
         number: u64,
-        records: u64,
+        entries: u64,
         filter_bytes_max: u64,
     ) -> Result<Self, IndexError> {
         let path = Run::path(folder, number);
         let file = disk.create(&path)?;
         let path = TempPath(Some(path));
-        let filter = Filter::with_capacity(records, filter_bytes_max);
+        let filter = Filter::with_capacity(entries, filter_bytes_max);
         let bytes = Vec::with_capacity(WRITE_BYTES);
         // The header comes last.
         let output = RunFile { disk, file, written: BLOCK_BYTES as u64, synced: 0 };
@@ -289,9 +289,9 @@ impl RunWriter {
     }
 
     /// Adds an entry, whose fingerprint must be greater than that of the one before.
-    pub(super) fn add(&mut self, record: IndexEntry) -> Result<(), IndexError> {
-        self.filter.insert(record.fingerprint);
-        record.encode(&mut self.bytes);
+    pub(super) fn add(&mut self, entry: IndexEntry) -> Result<(), IndexError> {
+        self.filter.insert(entry.fingerprint);
+        entry.encode(&mut self.bytes);
         self.entries += 1;
         if self.entries.is_multiple_of(ENTRIES_PER_BLOCK as u64) {
             self.end_block()?;

@@ -43,9 +43,9 @@ pub(super) struct TableFile {
 
 impl TableFile {
     /// Opens the file, or creates it empty.
-    pub(super) fn open(path: &Path, disk: Arc<dyn Disk>, found: Arc<IoErrors>) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, disk: Arc<dyn Disk>, io_errors: Arc<IoErrors>) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(Self { file, disk, io_errors: found })
+        Ok(Self { file, disk, io_errors })
     }
 }
 

@@ -24,8 +24,8 @@ pub(super) struct TotalsTable(RedbTable);
 impl TotalsTable {
     pub(super) fn open(folder: &Path, space: Arc<DiskSpace>) -> Result<Self, TableError> {
         // They are few, and rebuilt when damaged.
-        let label = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: true };
-        Ok(Self(RedbTable::open(label, space)?))
+        let options = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: true };
+        Ok(Self(RedbTable::open(options, space)?))
     }
 
     pub(super) fn get(&self, total: &TotalKey) -> Result<Option<TotalRow>, ViewError> {

@@ -58,22 +58,22 @@ impl<'a> BatchBuilder<'a> {
         lookup: Lookup,
         now: UnixMillis,
     ) -> Result<Result<DecideOutcome, Refusal>, LookupError> {
-        let known = if lookup.as_of < self.recent.since() {
+        let lookup = if lookup.as_of < self.recent.since() {
             // It queued so long that `recent` has dropped orders decided since its look-up.
             self.state.look_up(&order.account, keys)?
         } else {
             lookup
         };
-        let last = self.recent.bill(keys.bill).or(known.bill);
-        let row = self.recent.account(keys.account).or(known.account);
-        let earlier = last.map(|last| self.bill_entry(&order.bill(), last)).transpose()?;
+        let last_bill = self.recent.bill(keys.bill).or(lookup.bill);
+        let row = self.recent.account(keys.account).or(lookup.account);
+        let earlier = last_bill.map(|last_bill| self.bill_entry(&order.bill(), last_bill)).transpose()?;
         let account = row.map_or_else(Account::default, |row| row.account);
         Ok(match decide(&account, earlier.as_ref(), order, now) {
             Err(refusal) => Err(refusal),
             Ok(Decision::Replay(receipt)) => Ok(DecideOutcome::Replayed(Box::new(receipt.clone()), account)),
             Ok(Decision::Apply(change)) => {
                 // A cancel applies only if the last order under its bill number is the pay.
-                let pay = last.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
+                let pay = last_bill.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
                 self.apply(order, keys, &change, Links { previous: row.map(|row| row.last), pay })?;
                 Ok(DecideOutcome::Applied(change))
             }

@@ -87,15 +87,15 @@ impl Committer {
         // A rendezvous: while one batch is written, one more is decided, and the rest queues up for the next.
         let (work, handed_over) = sync_channel(0);
         let epoch = Arc::clone(&worker.epoch);
-        let (committing, pending) = (Arc::new(Mutex::new(worker)), Arc::new(AtomicUsize::new(0)));
-        let (shared, done) = (Arc::clone(&committing), Arc::clone(&pending));
+        let (worker, in_flight) = (Arc::new(Mutex::new(worker)), Arc::new(AtomicUsize::new(0)));
+        let (shared, done) = (Arc::clone(&worker), Arc::clone(&in_flight));
         let thread = std::thread::Builder::new().name("pactolus-commit".into()).spawn(move || {
-            for commit in handed_over {
-                lock_worker(&shared).execute(commit);
+            for request in handed_over {
+                lock_worker(&shared).execute(request);
                 done.fetch_sub(1, Ordering::Release);
             }
         })?;
-        Ok(Self { worker: committing, in_flight: pending, epoch, work: Some(work), thread: Some(thread) })
+        Ok(Self { worker, in_flight, epoch, work: Some(work), thread: Some(thread) })
     }
 
     /// The epoch of a batch that is decided from now on.
@@ -104,16 +104,16 @@ impl Committer {
     }
 
     /// Executes a request after all earlier ones: inline, or in the committer's thread once it is free.
-    pub(crate) fn submit(&self, commit: CommitRequest) {
+    pub(crate) fn submit(&self, request: CommitRequest) {
         // With none in flight, all requests handed over are done, and this is the next.
-        if commit.runs_inline() && self.in_flight.load(Ordering::Acquire) == 0 {
-            lock_worker(&self.worker).execute(commit);
+        if request.runs_inline() && self.in_flight.load(Ordering::Acquire) == 0 {
+            lock_worker(&self.worker).execute(request);
             return;
         }
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let work = self.work.as_ref().expect("it is there until it is dropped");
         // A send fails only after the committer panicked; its callers see their reply channels dropped.
-        let _ = work.send(commit);
+        let _ = work.send(request);
     }
 }
 
@@ -150,8 +150,8 @@ impl CommitWorker {
         Self { state, appender, flusher, memtable_orders, epoch: Arc::default() }
     }
 
-    fn execute(&mut self, commit: CommitRequest) {
-        match commit {
+    fn execute(&mut self, request: CommitRequest) {
+        match request {
             CommitRequest::Batch(epoch, batch, answers) => {
                 let committed = self.commit(epoch, batch.as_deref());
                 for PendingReply { reply_to: to, result: answer } in answers {

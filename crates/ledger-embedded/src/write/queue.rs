@@ -30,17 +30,17 @@ pub(crate) fn batch_queue<T>(max: usize) -> (BatchQueue<T>, BatchReceiver<T>) {
     with_gather_wait(max, GATHER_WAIT)
 }
 
-fn with_gather_wait<T>(max: usize, patience: Duration) -> (BatchQueue<T>, BatchReceiver<T>) {
+fn with_gather_wait<T>(max: usize, gather_wait: Duration) -> (BatchQueue<T>, BatchReceiver<T>) {
     let (sender, receiver) = mpsc::channel(max);
-    let bell = Arc::new(Wakeup::default());
-    let queued = BatchReceiver {
+    let wakeup = Arc::new(Wakeup::default());
+    let receiver = BatchReceiver {
         receiver,
-        wakeup: Arc::clone(&bell),
-        gather_wait: patience,
+        wakeup: Arc::clone(&wakeup),
+        gather_wait,
         last_count: 0,
         last_at: Instant::now(),
     };
-    (BatchQueue { sender, wakeup: bell }, queued)
+    (BatchQueue { sender, wakeup }, receiver)
 }
 
 /// The sending end.
@@ -106,12 +106,12 @@ impl<T> BatchReceiver<T> {
 }
 
 impl Wakeup {
-    fn wait(&self, wanted: usize, until: Instant, queued: impl Fn() -> usize) {
+    fn wait(&self, wanted: usize, until: Instant, receiver: impl Fn() -> usize) {
         self.thread.get_or_init(thread::current);
         self.wake_at.store(wanted, Ordering::Relaxed);
         // Paired with the fence in `notify`: either this sees the request, or its sender sees the wait.
         fence(Ordering::SeqCst);
-        while queued() < wanted
+        while receiver() < wanted
             && let Some(left) = until.checked_duration_since(Instant::now())
             && !left.is_zero()
         {
@@ -120,15 +120,15 @@ impl Wakeup {
         self.wake_at.store(0, Ordering::Relaxed);
     }
 
-    fn notify(&self, queued: impl Fn() -> usize) {
+    fn notify(&self, receiver: impl Fn() -> usize) {
         fence(Ordering::SeqCst);
-        let rings_at = self.wake_at.load(Ordering::Relaxed);
-        if rings_at > 0
-            && queued() >= rings_at
+        let wake_at = self.wake_at.load(Ordering::Relaxed);
+        if wake_at > 0
+            && receiver() >= wake_at
             && self.wake_at.swap(0, Ordering::Relaxed) > 0
-            && let Some(taker) = self.thread.get()
+            && let Some(thread) = self.thread.get()
         {
-            taker.unpark();
+            thread.unpark();
         }
     }
 }
@@ -145,7 +145,7 @@ mod tests {
 
     /// Receives a batch, while another thread sends `count` requests once the receiver waits.
     fn recv_while_sending(
-        queued: &mut BatchReceiver<usize>,
+        receiver: &mut BatchReceiver<usize>,
         queue: &BatchQueue<usize>,
         count: usize,
     ) -> usize {
@@ -156,50 +156,50 @@ mod tests {
                 }
                 send(queue, count);
             });
-            queued.recv_batch(&mut Vec::new(), 1000)
+            receiver.recv_batch(&mut Vec::new(), 1000)
         })
     }
 
     #[test]
     fn small_batch_is_followed_at_once() {
-        let (queue, mut queued) = with_gather_wait(1000, NEVER);
+        let (queue, mut receiver) = with_gather_wait(1000, NEVER);
         for count in [1, GATHER_ABOVE, 1] {
             send(&queue, count);
-            assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), count);
+            assert_eq!(receiver.recv_batch(&mut Vec::new(), 1000), count);
         }
     }
 
     #[test]
     fn large_batch_waits_for_three_quarters() {
-        let (queue, mut queued) = with_gather_wait(1000, NEVER);
+        let (queue, mut receiver) = with_gather_wait(1000, NEVER);
         send(&queue, 40);
-        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 40);
+        assert_eq!(receiver.recv_batch(&mut Vec::new(), 1000), 40);
         send(&queue, 5);
-        assert_eq!(recv_while_sending(&mut queued, &queue, 30), 35);
-        assert_eq!(recv_while_sending(&mut queued, &queue, 26), 26);
+        assert_eq!(recv_while_sending(&mut receiver, &queue, 30), 35);
+        assert_eq!(recv_while_sending(&mut receiver, &queue, 26), 26);
     }
 
     #[test]
     fn gathering_stops_at_the_maximum() {
-        let (queue, mut queued) = with_gather_wait(1000, NEVER);
+        let (queue, mut receiver) = with_gather_wait(1000, NEVER);
         send(&queue, 500);
-        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 500);
-        assert_eq!(recv_while_sending(&mut queued, &queue, GATHER_MAX), GATHER_MAX);
+        assert_eq!(receiver.recv_batch(&mut Vec::new(), 1000), 500);
+        assert_eq!(recv_while_sending(&mut receiver, &queue, GATHER_MAX), GATHER_MAX);
     }
 
     #[test]
     fn gathering_times_out() {
-        let (queue, mut queued) = with_gather_wait(1000, Duration::from_millis(1));
+        let (queue, mut receiver) = with_gather_wait(1000, Duration::from_millis(1));
         send(&queue, 40);
-        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 40);
+        assert_eq!(receiver.recv_batch(&mut Vec::new(), 1000), 40);
         send(&queue, 1);
-        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 1);
+        assert_eq!(receiver.recv_batch(&mut Vec::new(), 1000), 1);
     }
 
     #[test]
     fn closed_queue_yields_nothing() {
-        let (queue, mut queued) = with_gather_wait::<usize>(1000, NEVER);
+        let (queue, mut receiver) = with_gather_wait::<usize>(1000, NEVER);
         drop(queue);
-        assert_eq!(queued.recv_batch(&mut Vec::new(), 1000), 0);
+        assert_eq!(receiver.recv_batch(&mut Vec::new(), 1000), 0);
     }
 }

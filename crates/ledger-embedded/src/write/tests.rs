@@ -31,14 +31,14 @@ fn present(number: usize) -> Order {
 /// Posts an order with an earlier look-up.
 fn post(
     queue: &BatchQueue<WriteRequest>,
-    books: &StoreState,
+    state: &StoreState,
     number: usize,
-    known: Lookup,
+    lookup: Lookup,
 ) -> oneshot::Receiver<PostResult> {
     let order = Box::new(present(number));
     let (answer, answered) = oneshot::channel();
-    let names = books.order_keys(&order);
-    let post = PostRequest { order, keys: names, lookup: known, now: UnixMillis::new(1), reply_to: answer };
+    let keys = state.order_keys(&order);
+    let post = PostRequest { order, keys, lookup, now: UnixMillis::new(1), reply_to: answer };
     pollster::block_on(queue.send(WriteRequest::Post(post)))
         .unwrap_or_else(|_| panic!("the writer is there"));
     answered
@@ -59,23 +59,23 @@ fn stale_lookup_sees_later_orders() {
     let folder = tempfile::tempdir().unwrap();
     let settings =
         EmbeddedSettings { memtable_orders: 5000, accounts_cached: 0, ..EmbeddedSettings::default() };
-    let room = Arc::new(DiskSpace::new(Arc::new(disk::RealDisk), folder.path(), &settings));
-    let (books, writer) = recovery::open(folder.path(), &settings, room).unwrap();
+    let space = Arc::new(DiskSpace::new(Arc::new(disk::RealDisk), folder.path(), &settings));
+    let (state, writer) = recovery::open(folder.path(), &settings, space).unwrap();
     let (queue, requests) = queue::batch_queue(16);
     let running = std::thread::spawn(move || writer.run(requests));
 
     let look_up = |number| {
         let order = present(number);
-        books.look_up(&order.account, books.order_keys(&order)).unwrap()
+        state.look_up(&order.account, state.order_keys(&order)).unwrap()
     };
     let [first, second] = [look_up(0), look_up(10)];
-    let posted = |number, known| outcome(post(&queue, &books, number, known));
+    let posted = |number, lookup| outcome(post(&queue, &state, number, lookup));
     assert_eq!(posted(0, look_up(0)), (true, 1));
     assert_eq!(posted(0, first), (false, 1), "the bill number was used a moment ago");
     assert_eq!(posted(10, second), (true, 2), "the account got a coin a moment ago");
 
     let more = 20..20 + 3 * 8192;
-    let answers = more.clone().map(|number| post(&queue, &books, number, look_up(number)));
+    let answers = more.clone().map(|number| post(&queue, &state, number, look_up(number)));
     assert!(answers.collect::<Vec<_>>().into_iter().all(|answered| outcome(answered).0));
     let of_player_0 = 2 + more.clone().filter(|number| number % 10 == 0).count() as u64;
     assert_eq!(posted(0, first), (false, of_player_0), "the bill number was used long ago");

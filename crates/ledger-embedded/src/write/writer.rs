@@ -36,9 +36,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(state: Arc<StoreState>, head: AppendCursor, committer: Committer) -> Self {
-        let recent = Recent::new(head.position());
-        Self { state, cursor: head, committer, recent, in_flight: VecDeque::new(), epoch: Epoch::FIRST }
+    pub(crate) fn new(state: Arc<StoreState>, cursor: AppendCursor, committer: Committer) -> Self {
+        let recent = Recent::new(cursor.position());
+        Self { state, cursor, committer, recent, in_flight: VecDeque::new(), epoch: Epoch::FIRST }
     }
 
     /// Serves `queue` until it is closed or a request says to close.
@@ -71,10 +71,10 @@ impl Writer {
 
     /// Flushes the memtable, and waits for it.
     fn flush_all(&self) {
-        let (done, settled) = oneshot::channel();
+        let (done, flushed) = oneshot::channel();
         self.committer.submit(CommitRequest::FlushAll(done));
         // A committer that panicked cannot flush.
-        let _ = settled.blocking_recv();
+        let _ = flushed.blocking_recv();
     }
 
     /// Decides `posts` in order, hands the batch to the committer, and leaves the list empty.
@@ -92,10 +92,11 @@ impl Writer {
         }
         self.recent.rotate(published, self.cursor.position());
         let frame = self.cursor.begin_frame(Vec::with_capacity(posts.len() * ORDER_BYTES));
-        let mut draft = BatchBuilder::new(&self.state, &mut self.recent, &self.in_flight, frame, posts.len());
+        let mut batch_builder =
+            BatchBuilder::new(&self.state, &mut self.recent, &self.in_flight, frame, posts.len());
         let mut answers = Vec::with_capacity(posts.len());
         for PostRequest { order, keys, lookup, now, reply_to: to } in posts.drain(..) {
-            let answer = match draft.decide(&order, keys, lookup, now) {
+            let answer = match batch_builder.decide(&order, keys, lookup, now) {
                 Ok(decided) => decided.map(|outcome| (order, outcome)).map_err(PostError::from),
                 Err(error) => {
                     // Nothing of this batch will be written: the committer checks for a failure first.
@@ -105,7 +106,7 @@ impl Writer {
             };
             answers.push(PendingReply { reply_to: to, result: answer });
         }
-        let batch = draft.finish().map(Arc::new);
+        let batch = batch_builder.finish().map(Arc::new);
         if let Some(batch) = &batch {
             self.cursor.advance(&batch.frame);
             self.in_flight.push_back(Arc::clone(batch));

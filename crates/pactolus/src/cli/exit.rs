@@ -102,13 +102,13 @@ impl CliError {
 
     /// The message and its causes, each after a colon. Causes stay in English: they are for debugging.
     pub(crate) fn localized(&self, lang: Lang) -> String {
-        let words = match lang {
+        let text = match lang {
             Lang::En => self.to_string(),
             Lang::Zh => self.zh_text(),
         };
         match self.source() {
-            Some(cause) => format!("{words}: {}", error_chain(cause)),
-            None => words,
+            Some(cause) => format!("{text}: {}", error_chain(cause)),
+            None => text,
         }
     }
 

@@ -345,8 +345,8 @@ fn long_text(name: &str) -> Option<&'static str> {
 }
 
 fn argument_help(command: &str, id: &str) -> Option<&'static str> {
-    let of = |command: &str| ARGUMENTS.iter().find(|(known, name, _)| *known == command && *name == id);
-    of(command).or_else(|| of("")).map(|(_, _, text)| *text)
+    let lookup = |command: &str| ARGUMENTS.iter().find(|(known, name, _)| *known == command && *name == id);
+    lookup(command).or_else(|| lookup("")).map(|(_, _, text)| *text)
 }
 
 #[cfg(test)]

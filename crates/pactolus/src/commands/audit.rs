@@ -52,13 +52,13 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
 
 /// A database can change a row without a trace, so a digest computed from its own rows would prove nothing.
 fn no_digest_error(url: &StoreUrl, lang: Lang) -> CliError {
-    let words = tr!(
+    let message = tr!(
         lang,
         "{url} keeps no history digest, so --since cannot be verified; omit --since, and archive the database's own \
          log",
         "{url} 不保存历史摘要，无法据此核对；请去掉 --since，并保留数据库自身的日志归档"
     );
-    CliError::message(ExitCode::Usage, words)
+    CliError::message(ExitCode::Usage, message)
 }
 
 fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io::Result<()> {

@@ -36,8 +36,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         CancelPayRequest { player: args.player.player(&connection)?, bill_no: args.bill_no, item: None };
     let cancelled = runtime::start()?.block_on(connection.client().cancel_pay(&cancel));
     let cancelled = cancelled.map_err(|error| {
-        let again = tr!(lang, "the same arguments", "同样的参数");
-        CliError::from_call(&error, (error.outcome(), error.retryable()), &again, lang)
+        let retry_args = tr!(lang, "the same arguments", "同样的参数");
+        CliError::from_call(&error, (error.outcome(), error.retryable()), &retry_args, lang)
     })?;
     let outcome =
         if cancelled.applied_by == AppliedBy::EarlierCall { "cancelled-before" } else { "cancelled" };

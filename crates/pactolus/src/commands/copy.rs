@@ -124,9 +124,9 @@ pub(crate) fn for_each_chunk<T: Send>(
         let (to, chunks) = sync_channel::<Vec<T>>(1);
         let reading = scope.spawn(move || send_chunks(&**from, read, &to));
         // An error drops the receiver, so the reader's next send fails and the reader stops.
-        let taken = chunks.into_iter().try_for_each(&mut take);
+        let imported = chunks.into_iter().try_for_each(&mut take);
         let done = reading.join().map_err(|_| anyhow!("the reader thread panicked"))?;
-        taken?;
+        imported?;
         done.context("the source store cannot be read")?;
         Ok(())
     })

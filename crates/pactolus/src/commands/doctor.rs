@@ -115,13 +115,13 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
 }
 
 fn to_json(finding: &CheckResult) -> serde_json::Value {
-    let CheckResult { level, subject: about, message: words, fix } = finding;
-    json!({ "level": level.name(), "about": about, "finding": words, "fix": fix })
+    let CheckResult { level, subject, message, fix } = finding;
+    json!({ "level": level.name(), "about": subject, "finding": message, "fix": fix })
 }
 
 fn to_text(finding: &CheckResult, lang: Lang) -> String {
-    let CheckResult { level, subject: about, message: words, fix } = finding;
-    let mut text = format!("{}  {about}: {words}\n", level.localized(lang));
+    let CheckResult { level, subject, message, fix } = finding;
+    let mut text = format!("{}  {subject}: {message}\n", level.localized(lang));
     if let Some(fix) = fix {
         text += &tr!(lang, "      fix: {fix}\n", "      处理方法：{fix}\n");
     }

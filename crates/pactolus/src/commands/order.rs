@@ -35,8 +35,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     match args.output {
         OutputFormat::Json => output::print(format_args!("{response}\n")),
         OutputFormat::Text => {
-            let made = [&response["receipt"], &response["cancel"]];
-            output::print(receipt_table(made.into_iter().filter(|receipt| **receipt != Value::Null)))
+            let receipts = [&response["receipt"], &response["cancel"]];
+            output::print(receipt_table(receipts.into_iter().filter(|receipt| **receipt != Value::Null)))
         }
     }
 }

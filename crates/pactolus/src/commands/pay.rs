@@ -65,8 +65,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let paid = runtime::start()?
         .block_on(async { if args.resume { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {
-        let again = format!("--bill-no {bill_no} --resume");
-        CliError::from_call(&error, (error.outcome(), error.retryable()), &again, lang)
+        let retry_args = format!("--bill-no {bill_no} --resume");
+        CliError::from_call(&error, (error.outcome(), error.retryable()), &retry_args, lang)
     })?;
     let outcome = if paid.applied_by == AppliedBy::EarlierCall { "paid-before" } else { "paid" };
     let text = |coins: Option<Coins>| coins.map(|coins| coins.to_string()).unwrap_or_default();

@@ -153,7 +153,7 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
         is_resumed,
         limits: SendLimits { concurrency, rate },
     };
-    let (tally, shortfall) = runtime::start()?.block_on(async {
+    let (counts, stop_reason) = runtime::start()?.block_on(async {
         let progress = Progress::new(plan.remaining(), lang);
         let shutdown = runtime::shutdown_signal_or_exit()?;
         let stop = async {
@@ -166,8 +166,8 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
         };
         Ok::<_, CliError>(campaign.run(results, stop, &progress).await)
     })?;
-    summary::print(args.output, &plan, &tally, Some(&path), lang)?;
-    summary::exit_result(&plan, &tally, shortfall, lang)
+    summary::print(args.output, &plan, &counts, Some(&path), lang)?;
+    summary::exit_result(&plan, &counts, stop_reason, lang)
 }
 
 /// Base name of the results file: the campaign's name, else the file's.

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
 /// Changes made, and the state of the store after them.
 #[derive(Default)]
 struct RotationReport {
-    resealed: u64,
+    reencrypted: u64,
     dropped: u64,
     /// Whether some records were plaintext before.
     had_unsealed: bool,
@@ -153,7 +153,7 @@ fn rotate_keys(
                 }
             }
         }
-        outcome.resealed += runtime.block_on(put_each(store, to_reseal)).map_err(interrupted_error)?;
+        outcome.reencrypted += runtime.block_on(put_each(store, to_reseal)).map_err(interrupted_error)?;
         outcome.dropped += runtime.block_on(put_each(store, to_drop)).map_err(interrupted_error)?;
         bar.inc(u64::try_from(read).unwrap_or(u64::MAX));
         Ok(())
@@ -216,15 +216,15 @@ fn spinner(lang: Lang) -> ProgressBar {
 }
 
 fn text(url: &StoreUrl, first: KeyId, outcome: &RotationReport, lang: Lang) -> String {
-    let RotationReport { resealed, dropped: forgotten, .. } = outcome;
+    let RotationReport { reencrypted: resealed, dropped, .. } = outcome;
     let current = outcome.count(SealStatus::Current);
     let mut text = tr!(
         lang,
         "{url}: re-encrypted: {resealed}; encrypted with the first key ({first}): {current}\n",
         "{url}：重新加密：{resealed}；以第一个主密钥（{first}）加密：{current}\n"
     );
-    if *forgotten > 0 {
-        text += &tr!(lang, "dropped: {forgotten}\n", "已丢弃：{forgotten}\n");
+    if *dropped > 0 {
+        text += &tr!(lang, "dropped: {dropped}\n", "已丢弃：{dropped}\n");
     }
     for (id, count) in outcome.older() {
         text += &tr!(lang, "still encrypted with key {id}: {count}\n", "仍以主密钥 {id} 加密：{count}\n");
@@ -269,7 +269,7 @@ fn json(url: &StoreUrl, first: KeyId, outcome: &RotationReport) -> serde_json::V
     json!({
         "store": url.to_string(),
         "key": first.to_string(),
-        "resealed": outcome.resealed,
+        "resealed": outcome.reencrypted,
         "forgotten": outcome.dropped,
         "current": outcome.count(SealStatus::Current),
         "older": counts(outcome.older()),
@@ -280,7 +280,7 @@ fn json(url: &StoreUrl, first: KeyId, outcome: &RotationReport) -> serde_json::V
 }
 
 fn incomplete_error(outcome: &RotationReport, lang: Lang) -> CliError {
-    let words = if outcome.lost().is_empty() && outcome.count(SealStatus::Damaged) == 0 {
+    let message = if outcome.lost().is_empty() && outcome.count(SealStatus::Damaged) == 0 {
         tr!(
             lang,
             "some records were written with an old key meanwhile; put the new key first on every node, then run it again",
@@ -293,5 +293,5 @@ fn incomplete_error(outcome: &RotationReport, lang: Lang) -> CliError {
             "部分记录无法解密；请找回对应的主密钥，或用 --drop-unreadable 丢弃它们"
         )
     };
-    CliError::message(ExitCode::Failed, words)
+    CliError::message(ExitCode::Failed, message)
 }

@@ -50,10 +50,10 @@ impl Reader<'_> {
     pub(super) fn report_unknown_variables(&self) {
         let known = self.sources.known_variables();
         for name in self.sources.unknown_variables(self.prefix) {
-            let of_a_profile = self.prefix == PREFIX && name.starts_with(PROFILE_PREFIX);
-            let is_others =
-                of_a_profile || name.starts_with(TEST_PREFIX) || self.sources.is_service_link(name);
-            if COMMAND_LINE_VARIABLES.contains(&name) || is_others {
+            let is_profile_variable = self.prefix == PREFIX && name.starts_with(PROFILE_PREFIX);
+            let is_foreign =
+                is_profile_variable || name.starts_with(TEST_PREFIX) || self.sources.is_service_link(name);
+            if COMMAND_LINE_VARIABLES.contains(&name) || is_foreign {
                 continue;
             }
             let message =

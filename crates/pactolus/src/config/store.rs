@@ -44,7 +44,7 @@ impl StoreUrl {
         match self {
             Self::Embedded(path) => Self::Embedded(folder.join(path)),
             #[cfg(feature = "postgres")]
-            elsewhere @ Self::Postgres(_) => elsewhere,
+            database @ Self::Postgres(_) => database,
         }
     }
 }

@@ -132,7 +132,8 @@ impl LimiterState {
         let mut resting: Vec<_> = idle.collect();
         let count = (resting.len() / SCANNED_PER_EVICTION).max(1);
         if count < resting.len() {
-            resting.select_nth_unstable_by_key(count - 1, |(authenticated, since, _)| (*authenticated, *since));
+            resting
+                .select_nth_unstable_by_key(count - 1, |(authenticated, since, _)| (*authenticated, *since));
         }
         let evicted =
             resting.iter().take(count).filter(|(_, since, standing)| standing.try_evict(*since)).count();

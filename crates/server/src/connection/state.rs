@@ -105,7 +105,8 @@ impl ConnectionState {
     pub(super) fn try_evict(&self, since: u64) -> bool {
         // The connection is a moment old: its task handle is not set yet.
         let Some(task) = self.task.get() else { return false };
-        let evicted = self.state.compare_exchange(since, EVICTED, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let evicted =
+            self.state.compare_exchange(since, EVICTED, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if evicted {
             task.abort();
         }

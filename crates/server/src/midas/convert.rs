@@ -12,8 +12,10 @@ use pactolus_types::{BillNo, Coins};
 use super::verify::VerifiedCall;
 
 pub(crate) fn present(verified: &VerifiedCall<Present>) -> Order {
-    let limits =
-        GiftLimits { per_order: verified.app.present_max, per_day: verified.app.present_max_per_player_per_day };
+    let limits = GiftLimits {
+        per_order: verified.app.present_max,
+        per_day: verified.app.present_max_per_player_per_day,
+    };
     Order {
         account: caller_account(verified),
         bill_no: verified.call.bill_no,

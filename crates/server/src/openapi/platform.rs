@@ -22,8 +22,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let token = schemas.register("TokenReply".to_owned(), reply_schema::infer(&token_reply()));
     let login = schemas.register("LoginReply".to_owned(), reply_schema::infer(&login_reply()));
     let checked = schemas.register("SessionCheckReply".to_owned(), reply_schema::infer(&ok_json()));
-    let [token, login, checked] =
-        [token, login, checked].map(|done| reply_schema::responses(&done, &error));
+    let [token, login, checked] = [token, login, checked].map(|done| reply_schema::responses(&done, &error));
 
     let mut code = credentials(GrantType::AuthorizationCode);
     code.push(("js_code", "The login code of the player.", text()));

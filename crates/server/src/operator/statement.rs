@@ -147,7 +147,8 @@ pub(super) mod fuzzing {
 
     /// A cursor round-trips, has one spelling and belongs to one account.
     pub(in crate::operator) fn page_cursors(bytes: &[u8]) {
-        if let Some(cursor) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageCursor>().ok()) {
+        if let Some(cursor) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<PageCursor>().ok())
+        {
             assert_eq!(cursor.to_string().as_bytes(), bytes, "a cursor has two spellings");
         }
         let account = AccountKey {

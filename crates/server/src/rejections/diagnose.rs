@@ -119,7 +119,8 @@ async fn diagnose_signature<'a>(
     }
     report.add(finding.name(), finding.to_string(), &finding.fix());
     if let (SignatureFinding::Mistake(Mistake::OldSessionKey), Some(before)) = (&finding, &history.previous) {
-        let explanation = format!("a newer login replaced this session at {}", format_utc(before.replaced_at));
+        let explanation =
+            format!("a newer login replaced this session at {}", format_utc(before.replaced_at));
         report.add("login-replaced", explanation, "use the session key of the newest login");
     }
 }

@@ -55,7 +55,8 @@ impl Ring {
 
 /// Approximate, in bytes.
 fn memory_bytes(rejection: &Rejection) -> usize {
-    let of_finding = |diagnosis: &Diagnosis| ITEM_OVERHEAD_BYTES + diagnosis.explanation.len() + diagnosis.fix.len();
+    let of_finding =
+        |diagnosis: &Diagnosis| ITEM_OVERHEAD_BYTES + diagnosis.explanation.len() + diagnosis.fix.len();
     let findings: usize = rejection.diagnoses.iter().map(of_finding).sum();
     let shown = rejection.parameters.iter().flat_map(|parameters| &parameters.parameters);
     let parameters: usize = shown

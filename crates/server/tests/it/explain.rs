@@ -470,7 +470,11 @@ fn assert_finding(
     let words = words.replace("GETBALANCE", &client.path(case.sample).replace("/pay", "/getbalance"));
     let words = words.replace("OTHER", client.other().0.as_str());
     let finding = &rejection["findings"][0];
-    assert_eq!((&finding["name"], &finding["finding"]), (&case.name.into(), &words.clone().into()), "{rejection}");
+    assert_eq!(
+        (&finding["name"], &finding["finding"]),
+        (&case.name.into(), &words.clone().into()),
+        "{rejection}"
+    );
     assert!(!finding["fix"].as_str().unwrap().is_empty());
     if client.is_live() {
         let is_hex = made.len() == 64 && made.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -114,7 +114,11 @@ async fn code_is_single_use_across_nodes() {
         let replies = futures_util::future::join_all(logins).await;
         let used = replies.iter().filter(|told| told.get("session_key").is_some()).count();
         assert_eq!(used, 1, "round {round}: {replies:?}");
-        assert_eq!(replies.iter().filter(|told| told["errcode"] == 40163).count(), 5, "round {round}: {replies:?}");
+        assert_eq!(
+            replies.iter().filter(|told| told["errcode"] == 40163).count(),
+            5,
+            "round {round}: {replies:?}"
+        );
     }
 }
 

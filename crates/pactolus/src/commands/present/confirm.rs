@@ -52,12 +52,12 @@ pub(super) fn confirm(args: &BatchArgs, from: &Path, lang: Lang) -> Result<(), C
         return Ok(());
     }
     if from == Path::new("-") || !io::stdin().is_terminal() {
-        let said = tr!(
+        let message = tr!(
             lang,
             "cannot ask for confirmation without a terminal; add --yes to skip it",
             "没有终端，无法询问确认；请加 --yes 跳过确认"
         );
-        return Err(CliError::message(ExitCode::NoneApplied, said));
+        return Err(CliError::message(ExitCode::NoneApplied, message));
     }
     eprint!("{}", tr!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
     io::stderr().flush().context("cannot write to stderr")?;

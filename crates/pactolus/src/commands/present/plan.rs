@@ -93,7 +93,7 @@ impl GiftReader<'_> {
             let line = line.map_err(PlanError::Io)?;
             plan.rows += 1;
             let row = match line.row {
-                Ok(wish) => wish,
+                Ok(row) => row,
                 Err(problems) => {
                     for words in &problems {
                         complain(line.number, words);

@@ -281,9 +281,9 @@ mod tests {
 
     #[test]
     fn columns_match_by_name_and_missing_have_defaults() {
-        let wish = parse_row(&["present_counts", "openid"], &["5", "one"]).unwrap();
-        assert_eq!((wish.coins.get(), wish.player.openid.as_str()), (5, "one"));
-        assert_eq!((wish.player.zone_id.as_str(), wish.bill_no), ("1", None));
+        let row = parse_row(&["present_counts", "openid"], &["5", "one"]).unwrap();
+        assert_eq!((row.coins.get(), row.player.openid.as_str()), (5, "one"));
+        assert_eq!((row.player.zone_id.as_str(), row.bill_no), ("1", None));
         let all = ["openid", "zone_id", "present_counts", "bill_no", "session_key", "user_ip"];
         let wish = parse_row(&all, &["one", "2_7", "5", "n|1", "V7Q38/i2KXaqrQyl2Yx9Hg==", "::1"]).unwrap();
         assert_eq!(wish.player.zone_id.as_str(), "2_7");

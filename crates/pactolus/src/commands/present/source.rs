@@ -149,10 +149,10 @@ pub(super) mod fuzzing {
         if let Ok(rows) = lines(rest, &defaults, lang) {
             let mut read = 0;
             for row in rows {
-                let SourceLine { number, row: wish } = row.expect("bytes in memory can be read");
+                let SourceLine { number, row } = row.expect("bytes in memory can be read");
                 read += 1;
                 assert!(read <= rest.len() && number <= rest.len() as u64 + 1, "it does not end");
-                match wish {
+                match row {
                     Ok(wish) => {
                         let gift = wish.into_present(defaults.campaign.as_ref(), 1);
                         assert!(gift.coins.get() > 0 && !gift.bill_no.as_str().is_empty());
@@ -188,9 +188,9 @@ pub(super) mod fuzzing {
         let file = writer.into_inner().expect("as above");
         let Ok(read) = lines(&*file, defaults, lang) else { panic!("a right header is refused") };
         let read = read.map(|row| {
-            let wish = row.expect("bytes in memory can be read").row.expect("a right row");
-            let bill_no = wish.bill_no.map(|bill_no| bill_no.to_string()).unwrap_or_default();
-            (bill_no, wish.player.openid.to_string(), wish.coins.get())
+            let row = row.expect("bytes in memory can be read").row.expect("a right row");
+            let bill_no = row.bill_no.map(|bill_no| bill_no.to_string()).unwrap_or_default();
+            (bill_no, row.player.openid.to_string(), row.coins.get())
         });
         assert!(read.eq(rows), "the gifts are others");
     }

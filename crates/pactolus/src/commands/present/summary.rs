@@ -19,7 +19,7 @@ pub(super) fn print(
     lang: Lang,
 ) -> Result<(), CliError> {
     let OutcomeCounts { applied: given, replayed: given_before, refused, not_sent, unknown } = *tally;
-    let untried = plan.remaining() - tally.attempted();
+    let not_attempted = plan.remaining() - tally.attempted();
     let text = match output {
         OutputFormat::Json => {
             let summary = json!({
@@ -28,7 +28,7 @@ pub(super) fn print(
                 "given": given,
                 "given_before": given_before + plan.applied,
                 "refused": refused,
-                "not_sent": not_sent + untried,
+                "not_sent": not_sent + not_attempted,
                 "unknown": unknown,
                 "results": results.map(|path| path.display().to_string()),
             });
@@ -37,7 +37,7 @@ pub(super) fn print(
         OutputFormat::Text => {
             let all = OutcomeCounts {
                 replayed: given_before + plan.applied,
-                not_sent: not_sent + untried,
+                not_sent: not_sent + not_attempted,
                 ..*tally
             };
             let mut text = tr!(lang, "rows {}: {}\n", "共 {} 行：{}\n", plan.rows, all.localized(lang));
@@ -54,14 +54,14 @@ pub(super) fn print(
 pub(super) fn exit_result(
     plan: &Plan,
     tally: &OutcomeCounts,
-    shortfall: Option<StopReason>,
+    stop_reason: Option<StopReason>,
     lang: Lang,
 ) -> Result<(), CliError> {
     let given = plan.applied + tally.applied + tally.replayed;
     if given == plan.rows {
         return Ok(());
     }
-    let why = match shortfall {
+    let why = match stop_reason {
         None => String::new(),
         Some(StopReason::Interrupted) => tr!(lang, "; interrupted", "；已中断"),
         Some(StopReason::AppMisconfigured(detail)) => tr!(
@@ -89,10 +89,10 @@ pub(super) fn exit_result(
     let (rows, again) =
         (plan.rows, tr!(lang, "run the same command again for the rest", "重新运行同一命令即可继续其余部分"));
     let kind = if given == 0 { ExitCode::NoneApplied } else { ExitCode::SomeApplied };
-    let said = tr!(
+    let message = tr!(
         lang,
         "{given} of {rows} gifts are given{why}; {again}",
         "{rows} 份赠币中已发放 {given} 份{why}；{again}"
     );
-    Err(CliError::message(kind, said))
+    Err(CliError::message(kind, message))
 }
