@@ -99,20 +99,20 @@ impl Flusher {
         let (written, written_bulks) = sync_channel(1);
         let (release_state, progress_handle) = (Arc::clone(&state), FailGuard(Arc::clone(&progress)));
         let release_is_urgent = is_urgent.clone();
-        let release_thread = std::thread::Builder::new().name("pactolus-thaw".into()).spawn(move || {
+        let release_thread = std::thread::Builder::new().name("pactolus-free".into()).spawn(move || {
             for frozen in written_bulks {
                 release_state.memtable.release_flushed(frozen, &Throttle::new(&release_is_urgent));
                 merger.flush_completed();
                 progress_handle.0.set(FlushState::Idle);
             }
         })?;
-        let (flushed, flush_progress) = (Arc::clone(&state), Arc::clone(&progress));
+        let (flusher_state, flush_progress) = (Arc::clone(&state), Arc::clone(&progress));
         let flush = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
             lower_priority();
             // When this thread ends, so does the release thread, which sets `Failed`.
             while let Ok((frozen, reached)) = flushes.recv() {
                 let throttle = Throttle::new(&is_urgent);
-                if !write_with_retry(&flushed, &frozen, reached, &throttle, &flushes, &flush_progress)
+                if !write_with_retry(&flusher_state, &frozen, reached, &throttle, &flushes, &flush_progress)
                     || written.send(frozen).is_err()
                 {
                     return;

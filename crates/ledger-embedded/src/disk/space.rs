@@ -151,7 +151,7 @@ pub(crate) struct SpaceMonitor {
 impl SpaceMonitor {
     pub(crate) fn start(space: Arc<DiskSpace>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(0);
-        let thread = std::thread::Builder::new().name("pactolus-room".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name("pactolus-space".into()).spawn(move || {
             while stopped.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 space.poll();
             }

@@ -7,19 +7,22 @@ use std::path::{Path, PathBuf};
 
 use crate::process::{Folder, Process};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 24] = [
     "",
     "audit",
     "backup",
     "balance",
     "cancelpay",
     "completions",
+    "copy",
     "demo",
+    "digest",
     "doctor",
     "explain",
     "export",
     "init",
     "man",
+    "migrate",
     "order",
     "pay",
     "present",
