@@ -1,9 +1,9 @@
-//! Fingerprints: sixteen bytes that stand for the name of an account, or for a bill number in its space.
+//! Fingerprints: 16-byte keyed hashes of account names and bill numbers.
 //!
-//! They are keyed with a seed that each store draws for itself, so that nobody can choose two names with one
-//! fingerprint; that any two of ten thousand million names have one by chance, the odds are one in 10^18.
-//! Whoever reads an order by a fingerprint compares the name all the same: then the store fails, rather than give a
-//! player another's coins.
+//! Each store draws its own key, so a caller cannot choose two names with one fingerprint. The odds that any two of
+//! ten thousand million names collide by chance are one in 10^18.
+//! A reader compares the name in the order that it finds. On a mismatch the store fails rather than give one player
+//! another's coins.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};

@@ -310,14 +310,14 @@ fn assert_final_state(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
         let app = app.parse().expect(VALID);
         for environment in Environment::ALL {
             let actual_totals = poll_ready(bank.totals(app, environment, Day::MIN, Day::MAX)).expect(READ);
-            let told = actual_totals.iter().map(|total| {
+            let actual = actual_totals.iter().map(|total| {
                 let tallies = total.tallies.by_kind().map(|(_, tally)| (tally.orders, tally.coins));
                 (total.key.offer, u64::from(total.key.day.get()), tallies)
             });
             let expected =
                 oracle.totals.iter().filter(|((key, _), _)| (key.app, key.environment) == (app, environment));
             let expected_totals = expected.map(|((key, day), tallies)| (key.offer, *day, *tallies));
-            assert!(told.eq(expected_totals), "the totals equal the sums of the orders");
+            assert!(actual.eq(expected_totals), "the totals equal the sums of the orders");
         }
     }
     let audit = poll_ready(bank.audit()).expect(READ);

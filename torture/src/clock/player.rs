@@ -217,7 +217,7 @@ impl ExpectedPlayer {
         invocation: Invocation,
     ) -> anyhow::Result<Response> {
         match call(&harness.http, operator.bank, ACCOUNT_ID, invocation, TIMEOUT).await? {
-            AttemptOutcome::Answered(told) => Ok(told),
+            AttemptOutcome::Answered(response) => Ok(response),
             tried @ (AttemptOutcome::Unknown | AttemptOutcome::NotSent) => {
                 bail!("{invocation:?} is not answered: {tried:?}")
             }

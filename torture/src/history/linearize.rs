@@ -54,8 +54,8 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sent_at: sent, invocation: asked, outcome } = self;
         match outcome {
-            EventOutcome::Answered { response: told, answered_at: at } => {
-                write!(f, "{sent}..{at} {asked:?}: {told:?}")
+            EventOutcome::Answered { response, answered_at: at } => {
+                write!(f, "{sent}..{at} {asked:?}: {response:?}")
             }
             EventOutcome::Unknown { before: Tick::MAX } => write!(f, "{sent}.. {asked:?}: unknown"),
             EventOutcome::Unknown { before } => write!(f, "{sent}..{before} {asked:?}: unknown"),
@@ -146,9 +146,9 @@ pub(crate) fn check_linearizable(opening: &Account, events: &[Event]) -> Result<
             }
         }
         for (_, call) in open.iter().rev().copied() {
-            let EventOutcome::Answered { response: told, .. } = events[call].outcome else { continue };
+            let EventOutcome::Answered { response, .. } = events[call].outcome else { continue };
             let mut account = state.account.clone();
-            if account.apply(events[call].invocation) == told {
+            if account.apply(events[call].invocation) == response {
                 push_state(call, account, state.answered + 1);
             }
         }

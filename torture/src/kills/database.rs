@@ -58,7 +58,7 @@ impl DatabaseFault {
         match self {
             Self::KillPostmaster => "kill -9 of the postmaster",
             Self::ImmediateShutdown => "immediate shutdown",
-            Self::KillBackend => "kill -9 of a backend, after which all begin anew",
+            Self::KillBackend => "kill -9 of a backend, which restarts them all",
             Self::TerminateBackend => "a backend terminated",
         }
     }

@@ -29,7 +29,7 @@ const TOP: f64 = 104.0;
 const PANEL_HEIGHT: f64 = 150.0;
 const PANEL_GAP: f64 = 64.0;
 
-/// More points than this cannot be told apart.
+/// More points than this cannot be distinguished.
 const POINTS_MAX: usize = 800;
 
 const INK: &str = "#1f2937";

@@ -99,7 +99,7 @@ impl ExpectedLedger {
             let tried = call(&harness.http, operator.bank, closed.id, *applied, ANSWER_TIMEOUT).await?;
             let balance = closed.summary.balance;
             ensure!(
-                matches!(tried, AttemptOutcome::Answered(Response::Replayed { balance: told }) if told == balance),
+                matches!(tried, AttemptOutcome::Answered(Response::Replayed { balance: replayed }) if replayed == balance),
                 "a retry of {applied:?} of {:?}, with the balance {balance}, is {tried:?}",
                 closed.id
             );

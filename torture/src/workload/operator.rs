@@ -135,9 +135,9 @@ impl Operator<'_> {
         (from, to): (&str, &str),
     ) -> anyhow::Result<[Total; 4]> {
         let path = format!("/api/v1/apps/{APPID}/totals?env={environment}&from={from}&to={to}");
-        let told = self.request(Method::GET, &path, None).await?;
+        let reply = self.request(Method::GET, &path, None).await?;
         let mut totals = [Total::default(); 4];
-        let days = told["totals"].as_array().context("the totals are no list")?;
+        let days = reply["totals"].as_array().context("the totals are no list")?;
         for day in days.iter().filter(|day| day["zone_id"] == zone) {
             for (total, kind) in totals.iter_mut().zip(["save", "present", "pay", "cancel"]) {
                 let orders = day[kind]["orders"].as_u64().context("a total counts no orders")?;

@@ -134,7 +134,7 @@ fn named_items_exist() {
             let exists = if let Some(function) = span.strip_suffix("()") {
                 let name = function.rsplit("::").next().unwrap();
                 code.contains(&format!("fn {name}(")) || code.contains(&format!("fn {name}<"))
-            } else if let Some(rule) = span.strip_suffix('!') {
+            } else if let Some(rule) = span.strip_suffix('!').filter(|rule| !rule.is_empty()) {
                 code.contains(&format!("macro_rules! {rule} "))
             } else if is_item(&span) {
                 span.split("::").all(|part| known.contains(part))

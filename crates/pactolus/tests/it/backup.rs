@@ -39,9 +39,9 @@ fn online_backup_restores_to_any_order() {
     assert!(stdout.contains("\ndigest: 3-"), "{stdout}");
     present_five(&folder, &bank, "two", "n3");
 
-    let told =
+    let restored =
         successful_stdout(folder.run(&["restore", "--from", "backup", "--store", "embedded:restored"]));
-    assert_eq!(told, "embedded:restored: restored, audit passed; orders: 3, accounts: 1\n");
+    assert_eq!(restored, "embedded:restored: restored, audit passed; orders: 3, accounts: 1\n");
     successful_stdout(folder.run(&["audit", "--store", "embedded:restored"]));
     let two = ["restore", "--from", "backup", "--store", "embedded:two", "--until", "2", "--output", "json"];
     assert_eq!(

@@ -124,8 +124,8 @@ fn sign_shows_the_text_but_no_key() {
     );
     assert_eq!((ended.code, &*ended.stderr, &*ended.stdout), (Some(0), "", &*expected));
     let output = folder.run(&[&usual[..], &["--output", "json"]].concat()).stdout;
-    let told: Value = serde_json::from_str(&output).unwrap();
-    assert_eq!((&told["sig"], &told["mp_sig"]), (&sig.into(), &Value::Null));
+    let signature: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!((&signature["sig"], &signature["mp_sig"]), (&sig.into(), &Value::Null));
 }
 
 #[test]

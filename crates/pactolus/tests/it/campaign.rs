@@ -247,7 +247,11 @@ fn invalid_row_blocks_the_whole_file() {
     folder.write("players.csv", "openid,zone_id,present_counts\none,1,50\n");
     let ended = run(&folder, &bank, &["--yes"]);
     assert_eq!(ended.code, Some(9));
-    assert!(ended.stderr.contains("players.csv:2: bill_no spring-"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("players.csv:2: the results file records bill_no spring-"),
+        "{}",
+        ended.stderr
+    );
     bank.stop();
     folder.audit(2);
 }

@@ -102,7 +102,7 @@ fn parse_with_scanner(bytes: &[u8]) -> ParseResult {
 fn assert_parsers_agree(bytes: &[u8]) {
     let shown = String::from_utf8_lossy(bytes);
     match (parse_with_serde(bytes), parse_with_scanner(bytes)) {
-        (Err((code, None)), Err((told, _))) => assert_eq!(told, code, "{shown}"),
+        (Err((code, None)), Err((actual, _))) => assert_eq!(actual, code, "{shown}"),
         (expected, seen) => assert_eq!(seen, expected, "{shown}"),
     }
     // The explanation of a signature parses the body a second time, in the order sent.

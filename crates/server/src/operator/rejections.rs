@@ -146,10 +146,10 @@ impl From<&Rejection> for RejectionDetails {
             findings: rejection
                 .diagnoses
                 .iter()
-                .map(|told| FindingDetails {
-                    name: told.name.clone(),
-                    finding: told.explanation.clone(),
-                    fix: told.fix.clone(),
+                .map(|diagnosis| FindingDetails {
+                    name: diagnosis.name.clone(),
+                    finding: diagnosis.explanation.clone(),
+                    fix: diagnosis.fix.clone(),
                 })
                 .collect(),
         }

@@ -108,8 +108,12 @@ impl From<StoredParameter> for RedactedParameter {
 }
 
 impl From<&Diagnosis> for StoredFinding {
-    fn from(told: &Diagnosis) -> Self {
-        Self { name: told.name.to_string(), finding: told.explanation.clone(), fix: told.fix.clone() }
+    fn from(diagnosis: &Diagnosis) -> Self {
+        Self {
+            name: diagnosis.name.to_string(),
+            finding: diagnosis.explanation.clone(),
+            fix: diagnosis.fix.clone(),
+        }
     }
 }
 

@@ -165,9 +165,11 @@ fn inspect_classifies_and_reseal_updates() {
         match found {
             SealStatus::LostKey(_) | SealStatus::Damaged => assert!(resealed.is_none()),
             SealStatus::NoSecret | SealStatus::Current | SealStatus::Plaintext | SealStatus::OldKey(_) => {
-                let anew = resealed.unwrap();
-                assert_eq!(ring.inspect(&anew), SealStatus::Current);
-                assert!(anew.precondition.holds(Some(&record.value.0)) && !anew.precondition.holds(None));
+                let resealed = resealed.unwrap();
+                assert_eq!(ring.inspect(&resealed), SealStatus::Current);
+                assert!(
+                    resealed.precondition.holds(Some(&record.value.0)) && !resealed.precondition.holds(None)
+                );
             }
         }
     }

@@ -69,8 +69,8 @@ async fn checks_run_in_contract_order() {
     stranger.caller.openid = "stranger".parse().unwrap();
     let mut body: Value = serde_json::from_str(&sign(&stranger, LIVE)).unwrap();
     body["mp_sig"] = "00".into();
-    let nobody = "no session: the player is not logged in";
-    refused(Method::POST, WITH_TOKEN, &body.to_string(), 90010, nobody).await;
+    let no_session = "no session: the player is not logged in";
+    refused(Method::POST, WITH_TOKEN, &body.to_string(), 90010, no_session).await;
     bank.log_in("stranger").await;
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90009, "mp_sig error: it must be 64 hex digits")
         .await;

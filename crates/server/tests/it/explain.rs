@@ -449,11 +449,11 @@ async fn fetch_rejection(bank: &TestBank, reply: &Value) -> Value {
 
 #[track_caller]
 fn assert_no_secret(shown: &Value) {
-    let told = shown.to_string();
+    let text = shown.to_string();
     for secret in
         [MIDAS_KEY, SANDBOX_KEY, SECRET, OPERATOR, TOKEN, SESSION_KEY, OLD_SESSION_KEY, "OTHERTOKEN"]
     {
-        assert!(!told.contains(secret), "{secret} in {told}");
+        assert!(!text.contains(secret), "{secret} in {text}");
     }
 }
 
@@ -522,9 +522,12 @@ async fn every_mistake_in_mp_sig_is_named() {
     let client = SigningClient(Environment::Live);
     let sig = client.sign(old.sample, old.sample.1);
     bank.clock.advance(Duration::from_secs(1));
-    let (_, told) = send_refused(&bank, client, old.sample, "", &sig, &(old.make)(client, &sig)).await;
-    assert_eq!(told["findings"][1]["name"], "login-replaced");
-    assert_eq!(told["findings"][1]["finding"], "a newer login replaced this session at 2017-10-09T06:32:17Z");
+    let (_, rejection) = send_refused(&bank, client, old.sample, "", &sig, &(old.make)(client, &sig)).await;
+    assert_eq!(rejection["findings"][1]["name"], "login-replaced");
+    assert_eq!(
+        rejection["findings"][1]["finding"],
+        "a newer login replaced this session at 2017-10-09T06:32:17Z"
+    );
 }
 
 #[tokio::test]

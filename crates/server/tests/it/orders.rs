@@ -89,8 +89,8 @@ async fn operator_and_app_share_bill_numbers() {
     let (status, reply) = post_order(&bank, &order("app", "present", 233)).await;
     assert_eq!((status, &reply["replayed"]), (StatusCode::OK, &true.into()));
     post_order(&bank, &order("operator", "present", 5)).await;
-    let told = bank.present(&gift("operator", 5)).await;
-    assert_eq!((&told["errcode"], &told["balance"]), (&90012.into(), &238.into()));
+    let order_reply = bank.present(&gift("operator", 5)).await;
+    assert_eq!((&order_reply["errcode"], &order_reply["balance"]), (&90012.into(), &238.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,9 +188,15 @@ async fn bill_no_shows_its_order_and_cancel() {
     assert_eq!(get_order(&bank, "p", "?env=live").await.1["cancel"], Value::Null);
     let cancelled = bank.call::<CancelPay>(Environment::Live, sign(&cancel, Environment::Live)).await;
     assert_eq!(cancelled["errcode"], 0);
-    let (_, told) = get_order(&bank, "p", "?env=live").await;
-    assert_eq!((&told["receipt"]["kind"], &told["cancel"]["kind"]), (&"pay".into(), &"cancel".into()));
-    assert_eq!((&told["cancel"]["coins"], &told["cancel"]["after"]["balance"]), (&4.into(), &10.into()));
+    let (_, order_reply) = get_order(&bank, "p", "?env=live").await;
+    assert_eq!(
+        (&order_reply["receipt"]["kind"], &order_reply["cancel"]["kind"]),
+        (&"pay".into(), &"cancel".into())
+    );
+    assert_eq!(
+        (&order_reply["cancel"]["coins"], &order_reply["cancel"]["after"]["balance"]),
+        (&4.into(), &10.into())
+    );
 
     let missing = [
         ("none", "?env=live", StatusCode::NOT_FOUND),

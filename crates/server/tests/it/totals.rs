@@ -122,7 +122,7 @@ async fn invalid_days_are_refused() {
         ("env=live&from=20170301&to=2017-03-01", "from is not a day"),
         ("env=live&from=1969-12-31&to=1970-01-01", "from is not a day"),
         ("env=live&from=2017-03-02&to=2017-03-01", "to is before from"),
-        ("env=live&from=2017-01-01&to=2018-01-02", "to is too late; at most 366 days"),
+        ("env=live&from=2017-01-01&to=2018-01-02", "to is too late; a query covers at most 366 days"),
         ("env=both&from=2017-01-01&to=2017-01-01", "env is neither"),
         ("env=live&from=2017-01-01", "missing field `to`"),
     ];

@@ -112,10 +112,10 @@ async fn code_is_single_use_across_nodes() {
         );
         let logins = (0..6).map(|number| get(if number % 2 == 0 { one } else { two }, &path));
         let replies = futures_util::future::join_all(logins).await;
-        let used = replies.iter().filter(|told| told.get("session_key").is_some()).count();
+        let used = replies.iter().filter(|reply| reply.get("session_key").is_some()).count();
         assert_eq!(used, 1, "round {round}: {replies:?}");
         assert_eq!(
-            replies.iter().filter(|told| told["errcode"] == 40163).count(),
+            replies.iter().filter(|reply| reply["errcode"] == 40163).count(),
             5,
             "round {round}: {replies:?}"
         );

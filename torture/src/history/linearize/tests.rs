@@ -97,7 +97,8 @@ fn double_apply_is_rejected() {
     let taken = answered_call(2, 3, PAY, Response::Paid { balance: 2, gifted: 3 });
     let before =
         [answered_call(0, 1, GIFT, presented(5)), taken, answered_call(4, 6, CANCEL, Response::Cancelled)];
-    let again = |told_again| [before.as_slice(), &[answered_call(5, 7, CANCEL, told_again)]].concat();
+    let again =
+        |second_response| [before.as_slice(), &[answered_call(5, 7, CANCEL, second_response)]].concat();
     assert_not_linearizable(&again(Response::Cancelled));
     assert_linearizable(&again(Response::Refused { errcode: ORDER_CANCELED }));
 }
