@@ -157,8 +157,10 @@ fn is_item(span: &str) -> bool {
         part.starts_with(|c: char| c.is_ascii_alphabetic())
             && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
-    let has_two_words =
-        |part: &str| part.contains('_') || part.chars().skip(1).any(|c| c.is_ascii_uppercase());
+    let has_two_words = |part: &str| {
+        let has_lowercase = part.chars().any(|c| c.is_ascii_lowercase());
+        part.contains('_') || has_lowercase && part.chars().skip(1).any(|c| c.is_ascii_uppercase())
+    };
     span.split("::").all(is_word) && (span.contains("::") || has_two_words(span))
 }
 
