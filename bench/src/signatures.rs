@@ -10,11 +10,12 @@ use anyhow::ensure;
 use hmac::{Hmac, KeyInit, Mac};
 use pactolus_protocol::sign::text::{masked_mp_sig_text, masked_sig_text};
 use pactolus_protocol::{Body, Call, Dialect, DialectPolicy, MpSig, Present, UnverifiedCall};
+use pactolus_test_support::sample::{ACCESS_TOKEN, MIDAS_KEY, SESSION_KEY};
 use serde::Serialize;
 use sha2::Sha256;
 
 use crate::suite::SuiteOptions;
-use crate::workload::{ACCESS_TOKEN, ENVIRONMENT, MIDAS_KEY, PresentWorkload, SESSION_KEY};
+use crate::workload::{ENVIRONMENT, PresentWorkload};
 use pactolus_reports::interleave::{Spread, measure_interleaved};
 use pactolus_reports::report::ReportSection;
 use pactolus_reports::table::{MarkdownTable, to_f64};

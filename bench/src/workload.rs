@@ -7,15 +7,9 @@ use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
 use pactolus_protocol::{
     AccessToken, Call, Caller, GetBalance, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
+use pactolus_test_support::sample::{APPID, OFFER_ID, TS, ZONE_ID, access_token, midas_key, session_key};
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 
-pub(crate) const APPID: &str = "wx1234567";
-pub(crate) const OFFER_ID: &str = "12345678";
-pub(crate) const ZONE_ID: &str = "1";
-pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
-/// The same for all players: the cost of a session does not depend on its key.
-pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
-pub(crate) const ACCESS_TOKEN: &str = "ACCESSTOKEN";
 /// The environment of all gifts.
 pub(crate) const ENVIRONMENT: Environment = Environment::Live;
 
@@ -40,14 +34,14 @@ impl PresentWorkload {
     pub(crate) fn for_players(players: u64) -> Self {
         Self {
             players: players.max(1),
-            midas_key: MidasKey::new(MIDAS_KEY).expect(VALID),
-            session_key: SessionKey::new(SESSION_KEY).expect(VALID),
-            access_token: AccessToken::new(ACCESS_TOKEN).expect(VALID),
+            midas_key: midas_key(ENVIRONMENT),
+            session_key: session_key(),
+            access_token: access_token(),
             appid: AppId::new(APPID).expect(VALID),
             offer_id: OfferId::new(OFFER_ID).expect(VALID),
             zone_id: ZoneId::new(ZONE_ID).expect(VALID),
             pf: Pf::new("android").expect(VALID),
-            ts: UnixSeconds::new(1_507_530_737).expect(VALID),
+            ts: UnixSeconds::new(TS).expect(VALID),
         }
     }
 

@@ -11,29 +11,15 @@ pub(crate) mod operator;
 pub(crate) mod resolve;
 pub(crate) mod tally;
 
+use pactolus_test_support::sample::CONFIG;
 use pactolus_types::Environment;
-
-pub(crate) const APPID: &str = "wx1234567";
-pub(crate) const OFFER: &str = "12345678";
-pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
-pub(crate) const SANDBOX_MIDAS_KEY: &str = "another-key-for-the-sandbox";
-/// One session key for all players; no check depends on it.
-pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
-pub(crate) const TOKEN: &str = "ACCESSTOKEN";
-pub(crate) const OPERATOR_TOKEN: &str = "OPERATORTOKEN";
-/// App secret, for the routes that need one.
-pub(crate) const APP_SECRET: &str = "APPSECRET";
 
 /// Panic message for values that always parse.
 pub(crate) const VALID: &str = "these values are valid";
 
 /// Configuration of a bank with the store `store`; `more` is appended to the app's section.
 pub(crate) fn config(store: &str, more: &str) -> String {
-    format!(
-        "listen = \"127.0.0.1:0\"\nstore = \"{store}\"\n\n[operator]\ntoken = \"{OPERATOR_TOKEN}\"\n\n[[apps]]\n\
-         appid = \"{APPID}\"\napp_secret = \"{APP_SECRET}\"\noffer_id = \"{OFFER}\"\nmidas_key = \"{MIDAS_KEY}\"\n\
-         sandbox_midas_key = \"{SANDBOX_MIDAS_KEY}\"\nstatic_access_tokens = [\"{TOKEN}\"]\n{more}"
-    )
+    format!("store = \"{store}\"\n{CONFIG}{more}")
 }
 
 /// Identity of an account: a player on one of the game's servers. Each round opens a new server.

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use pactolus_protocol::{Call, GetBalance, Present};
+use pactolus_test_support::sample::{ACCESS_TOKEN, APPID, ZONE_ID};
 use serde::Serialize;
 
 use crate::load::PreparedRequests;
 use crate::load::schedule::RequestSource;
-use crate::workload::{ACCESS_TOKEN, APPID, ENVIRONMENT, PresentWorkload, ZONE_ID};
+use crate::workload::{ENVIRONMENT, PresentWorkload};
 
 /// Bearer token of the measured server's operator API.
 pub(crate) const OPERATOR_TOKEN: &str = "operators-token";

@@ -11,15 +11,16 @@ use pactolus_ledger::{Ledger, Posted};
 use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl};
 use pactolus_protocol::{
-    AccessToken, AppSecret, Body, DialectPolicy, ErrorReply, MidasKey, MpSig, Present, UnverifiedCall,
+    AccessToken, AppSecret, Body, DialectPolicy, ErrorReply, MpSig, Present, UnverifiedCall,
 };
 use pactolus_server::{
     AppSettings, AppState, Backend, Clock, OsRandomness, Settings, SystemClock, router, serve, serve_routes,
 };
+use pactolus_test_support::sample::{APPID, OFFER_ID, access_token, midas_key};
 
 use super::route::{OPERATOR_TOKEN, Route};
 use crate::worker::send_message;
-use crate::workload::{self, ACCESS_TOKEN, APPID, ENVIRONMENT, MIDAS_KEY, OFFER_ID, PresentWorkload};
+use crate::workload::{self, ENVIRONMENT, PresentWorkload};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -72,13 +73,13 @@ fn serve_postgres(url: &PostgresUrl) -> anyhow::Result<()> {
 fn settings() -> anyhow::Result<Settings> {
     Ok(Settings {
         apps: vec![AppSettings {
-            static_access_tokens: vec![AccessToken::new(ACCESS_TOKEN)?],
+            static_access_tokens: vec![access_token()],
             ..AppSettings::new(
                 APPID.parse()?,
                 AppSecret::new("0123456789abcdef0123456789abcdef")?,
                 OFFER_ID.parse()?,
-                MidasKey::new(MIDAS_KEY)?,
-                MidasKey::new(MIDAS_KEY)?,
+                midas_key(ENVIRONMENT),
+                midas_key(ENVIRONMENT),
             )
         }],
         ..Settings::new(AccessToken::new(OPERATOR_TOKEN)?)

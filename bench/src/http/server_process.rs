@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
+use pactolus_test_support::sample::{APPID, SESSION_KEY};
 use serde::Serialize;
 
 use super::route::{Route, operator_request};
 use crate::load::{self, PreparedRequests};
 use crate::worker::WorkerProcess;
-use crate::workload::{APPID, PresentWorkload, SESSION_KEY};
+use crate::workload::PresentWorkload;
 use pactolus_reports::latency::Latency;
 use pactolus_reports::machine::process::{CpuTime, wait_until_idle};
 use pactolus_reports::table::to_f64;

@@ -5,25 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind};
+use pactolus_ledger::{Ledger, Order};
 use pactolus_ledger_embedded::backup::{BackupError, back_up, read_orders, restore};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
-use pactolus_types::{Amount, Environment, UnixMillis};
+use pactolus_test_support::files::files_in;
+use pactolus_test_support::orders::numbered_present;
+use pactolus_test_support::sample::NOW;
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
 
-const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
-
 fn present(bill: usize) -> Order {
-    let account = AccountKey {
-        app: "wx1234567".parse().unwrap(),
-        environment: Environment::Live,
-        offer: "12345678".parse().unwrap(),
-        player: format!("player-{}", bill % 3).parse().unwrap(),
-        zone: "1".parse().unwrap(),
-    };
-    let kind = OrderKind::Present(Amount::new(1).unwrap().into());
-    Order { account, bill_no: format!("bill-{bill}").parse().unwrap(), kind, memo: Memo::default() }
+    numbered_present(bill, 3, 1)
 }
 
 /// Journal files that end every few orders.
@@ -126,9 +118,7 @@ fn damaged_or_unfinished_backup_is_refused() {
     post(&store, 0..120);
     let backup = folders.path("backup");
     back_up(&folders.path("live"), &backup).unwrap();
-    let mut files: Vec<_> =
-        fs::read_dir(backup.join("journal")).unwrap().map(|file| file.unwrap().path()).collect();
-    files.sort();
+    let files = files_in(&backup.join("journal"));
     assert!(files.len() > 2);
 
     let mut tries = 0;

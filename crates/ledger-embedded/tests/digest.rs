@@ -4,26 +4,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pactolus_ledger::{AccountKey, Audit, HistoryDigest, Ledger, Memo, Order, OrderKind, Posted};
+use pactolus_ledger::{Audit, HistoryDigest, Ledger, Posted};
 use pactolus_ledger_embedded::backup::{back_up, digest, restore};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
-use pactolus_types::{Amount, Environment, UnixMillis};
+use pactolus_test_support::files::files_in;
+use pactolus_test_support::orders::numbered_present;
+use pactolus_test_support::sample::NOW;
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
-
-const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
-
-fn present(bill: usize, coins: u64) -> Order {
-    let account = AccountKey {
-        app: "wx1234567".parse().unwrap(),
-        environment: Environment::Live,
-        offer: "12345678".parse().unwrap(),
-        player: format!("player-{}", bill % 3).parse().unwrap(),
-        zone: "1".parse().unwrap(),
-    };
-    let kind = OrderKind::Present(Amount::new(coins).unwrap().into());
-    Order { account, bill_no: format!("bill-{bill}").parse().unwrap(), kind, memo: Memo::default() }
-}
 
 /// Journal files that end every few orders.
 fn open(folder: &Path) -> EmbeddedStore {
@@ -41,7 +29,7 @@ fn closed_store(coins: impl Fn(usize) -> u64) -> TempDir {
 fn post_orders(folder: &Path, bills: std::ops::Range<usize>, coins: impl Fn(usize) -> u64) {
     let store = open(folder);
     for bill in bills {
-        let posted = block_on(store.post(present(bill, coins(bill)), NOW));
+        let posted = block_on(store.post(numbered_present(bill, 3, coins(bill)), NOW));
         assert!(matches!(posted, Ok(Posted::Applied(_))), "{posted:?}");
     }
 }
@@ -82,7 +70,7 @@ fn digest_is_readable_while_serving() {
     let folder = tempdir().unwrap();
     let store = open(folder.path());
     for bill in 0..10 {
-        block_on(store.post(present(bill, 1), NOW)).unwrap();
+        block_on(store.post(numbered_present(bill, 3, 1), NOW)).unwrap();
         assert_eq!(digest(folder.path()).unwrap().orders, bill as u64 + 1);
     }
     let digests = digest(folder.path()).unwrap();
@@ -180,8 +168,5 @@ fn backup_and_restore_keep_the_digest() {
 }
 
 fn journal_files(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder.join("journal")).unwrap();
-    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.sort();
-    files
+    files_in(&folder.join("journal"))
 }

@@ -9,32 +9,15 @@ use std::path::Path;
 
 use pactolus_ledger::{AccountKey, Ledger};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore, backup};
+use pactolus_test_support::files::copy_folder;
+use pactolus_test_support::orders::account;
 use pactolus_types::Environment;
 use pollster::block_on;
 
 const DIGEST: &str = "9-78515a2bc2aaee407c784c4bb3e74bad74fd5e81072d3fd3f97f3fb10c5449d7";
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 fn balance(store: &EmbeddedStore, environment: Environment, player: usize) -> u64 {
-    let key = AccountKey {
-        app: "wx1234567".parse().unwrap(),
-        environment,
-        offer: "12345678".parse().unwrap(),
-        player: format!("player-{player}").parse().unwrap(),
-        zone: "1".parse().unwrap(),
-    };
+    let key = AccountKey { environment, ..account(&format!("player-{player}")) };
     block_on(store.account(key)).unwrap().balance().get()
 }
 
@@ -43,7 +26,7 @@ fn balance(store: &EmbeddedStore, environment: Environment, player: usize) -> u6
 fn store_of_format_1_opens() {
     for views in [true, false] {
         let folder = tempfile::tempdir().unwrap();
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/format-1"), folder.path());
+        copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/format-1"), folder.path());
         if !views {
             fs::remove_dir_all(folder.path().join("views")).unwrap();
         }

@@ -9,9 +9,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, Posted};
+use pactolus_ledger::{Ledger, Order, Posted};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
-use pactolus_types::{Amount, Environment, UnixMillis};
+use pactolus_test_support::orders::{self, pay, present};
+use pactolus_types::{Environment, UnixMillis};
 use pollster::block_on;
 
 const ROUNDS: usize = 100;
@@ -23,16 +24,10 @@ fn settings() -> EmbeddedSettings {
 
 /// Order `number` of `round`: gifts of one coin, and now and then a pay of one.
 fn order(round: usize, number: usize) -> Order {
-    let one = Amount::new(1).unwrap();
-    let kind = if number % 5 == 4 { OrderKind::Pay(one) } else { OrderKind::Present(one.into()) };
-    let account = AccountKey {
-        app: "wx1234567".parse().unwrap(),
-        environment: Environment::ALL[number % 2],
-        offer: "12345678".parse().unwrap(),
-        player: format!("player-{}", number % 7).parse().unwrap(),
-        zone: "1".parse().unwrap(),
-    };
-    Order { account, bill_no: format!("{round}-{number}").parse().unwrap(), kind, memo: Memo::default() }
+    let kind = if number % 5 == 4 { pay(1) } else { present(1) };
+    let mut order = orders::order(&format!("player-{}", number % 7), &format!("{round}-{number}"), kind);
+    order.account.environment = Environment::ALL[number % 2];
+    order
 }
 
 fn main() {

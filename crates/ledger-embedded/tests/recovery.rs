@@ -5,34 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pactolus_ledger::{
-    AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, Precondition, PutOutcome, RecordChange,
-    RecordKey, RecordValue, Records, Unavailable,
+    Ledger, Order, PostError, Posted, Precondition, PutOutcome, RecordChange, RecordKey, RecordValue,
+    Records, Unavailable,
 };
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore, OpenError};
-use pactolus_types::{Amount, Environment, UnixMillis};
+use pactolus_test_support::files::{copy_folder, files_in};
+use pactolus_test_support::orders::numbered_present;
+use pactolus_test_support::sample::NOW;
+use pactolus_types::UnixMillis;
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
-
-const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
 /// Every so many bytes of a file are tried: a prime, so that header, checksums and texts are all hit.
 const STRIDE: usize = 13;
 
 fn present(bill: usize) -> Order {
-    let account = AccountKey {
-        app: "wx1234567".parse().unwrap(),
-        environment: Environment::Live,
-        offer: "12345678".parse().unwrap(),
-        player: format!("player-{}", bill % 3).parse().unwrap(),
-        zone: "1".parse().unwrap(),
-    };
-    let bill_no = format!("bill-{bill}").parse().unwrap();
-    Order {
-        account,
-        bill_no,
-        kind: OrderKind::Present(Amount::new(1).unwrap().into()),
-        memo: Memo::default(),
-    }
+    numbered_present(bill, 3, 1)
 }
 
 fn open(folder: &Path) -> Result<EmbeddedStore, OpenError> {
@@ -53,19 +41,6 @@ fn crashed_store(orders: usize) -> TempDir {
     let crashed = tempdir().unwrap();
     copy_folder(live.path(), crashed.path());
     crashed
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn journal_file(folder: &Path) -> PathBuf {
@@ -285,9 +260,7 @@ fn missing_segment_is_refused() {
             post(&store, bill).unwrap();
         }
     }
-    let mut files: Vec<_> =
-        fs::read_dir(folder.path().join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
+    let files = files_in(&folder.path().join("journal"));
     assert!(files.len() > 3, "{files:?}");
     fs::rename(&files[1], folder.path().join("away")).unwrap();
     assert!(matches!(open(folder.path()), Err(OpenError::SegmentGap { .. })));

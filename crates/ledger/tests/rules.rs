@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{
-    Account, AccountKey, DailyGifts, Gift, GiftLimits, Ledger, Memo, Mismatch, Order, OrderKind, PostError,
-    Posted, Refusal,
+    Account, DailyGifts, Gift, GiftLimits, Ledger, Mismatch, OrderKind, PostError, Posted, Refusal,
 };
-use pactolus_types::{Amount, BillNo, Coins, Day, Environment, UnixMillis};
+use pactolus_test_support::orders::{order, pay, present, save};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use pollster::block_on;
 
 const WINDOW: Duration = Duration::from_secs(48 * 3600);
@@ -32,18 +32,6 @@ enum ExpectedResult {
 }
 use ExpectedResult::{Applied, Refused, Replayed};
 
-fn save(count: u64) -> OrderKind {
-    OrderKind::Save(Amount::new(count).unwrap())
-}
-
-fn present(count: u64) -> OrderKind {
-    OrderKind::Present(Amount::new(count).unwrap().into())
-}
-
-fn pay(count: u64) -> OrderKind {
-    OrderKind::Pay(Amount::new(count).unwrap())
-}
-
 /// A gift of `count` under limits per order and per day; 0 means no limit.
 fn limited_present(count: u64, per_order: u64, per_day: u64) -> OrderKind {
     let limits = GiftLimits { per_order: Amount::new(per_order).ok(), per_day: Amount::new(per_day).ok() };
@@ -52,17 +40,6 @@ fn limited_present(count: u64, per_order: u64, per_day: u64) -> OrderKind {
 
 const CANCEL: OrderKind = OrderKind::Cancel { window: WINDOW };
 const MAX: u64 = Coins::MAX.get();
-
-fn order(player: &str, bill_no: &str, kind: OrderKind) -> Order {
-    let account = AccountKey {
-        app: "wx1".parse().unwrap(),
-        environment: Environment::Live,
-        offer: "1".parse().unwrap(),
-        player: player.parse().unwrap(),
-        zone: "1".parse().unwrap(),
-    };
-    Order { account, bill_no: BillNo::new(bill_no).unwrap(), kind, memo: Memo::default() }
-}
 
 fn check(lines: &[(OrderLine, ExpectedResult)]) {
     let bank = Model::new();

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pactolus_ledger::{AccountKey, Gift, GiftLimits, Memo, Order, OrderKind};
-use pactolus_types::{Amount, AppId, Environment, UnixMillis};
+use pactolus_test_support::orders::{account, amount};
+use pactolus_test_support::sample::{APPID, NOW};
+use pactolus_types::{AppId, Environment, UnixMillis};
 
 const PLAYERS: usize = 4;
 const ZONES: [&str; 2] = ["1", "1_7"];
@@ -31,11 +33,11 @@ impl OrdersWorkload {
     pub(crate) fn now(&self) -> UnixMillis {
         let passed =
             TIME_STEP.saturating_mul(u32::try_from(self.next.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
-        UnixMillis::new(1_507_530_737_000).saturating_add(passed)
+        NOW.saturating_add(passed)
     }
 
     pub(crate) fn app() -> AppId {
-        "wx1234567".parse().expect("it is an app's id")
+        APPID.parse().expect("it is an app's id")
     }
 
     /// Every account of the workload.
@@ -48,9 +50,8 @@ impl OrdersWorkload {
             move |(player, environment, zone)| AccountKey {
                 app,
                 environment,
-                offer: "12345678".parse().expect("it is an offer's id"),
-                player: format!("player-{player}").parse().expect("it is a player's id"),
                 zone: zone.parse().expect("it is a zone"),
+                ..account(&format!("player-{player}"))
             },
         )
     }
@@ -95,8 +96,4 @@ impl OrdersWorkload {
             memo: Memo::new(&item, &remark).expect("they are short enough"),
         }
     }
-}
-
-fn amount(coins: u64) -> Amount {
-    Amount::new(coins).expect("a few coins")
 }

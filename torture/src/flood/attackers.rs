@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use fastrand::Rng;
+use pactolus_test_support::sample::ACCESS_TOKEN;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
-
-use crate::workload::TOKEN;
 
 /// Raises the limit of open files to the hard limit; fails if that is less than `files`.
 pub(super) fn raise_file_limit(files: usize) -> anyhow::Result<()> {
@@ -145,7 +144,7 @@ impl FloodAttack {
             }
             Self::EndlessBodies => {
                 let head = format!(
-                    "POST /cgi-bin/midas/present?access_token={TOKEN} HTTP/1.1\r\nhost: bank\r\n\
+                    "POST /cgi-bin/midas/present?access_token={ACCESS_TOKEN} HTTP/1.1\r\nhost: bank\r\n\
                      transfer-encoding: chunked\r\n\r\n"
                 );
                 stream.write_all(head.as_bytes())?;

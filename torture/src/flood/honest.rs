@@ -8,13 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use pactolus_protocol::{
-    AccessToken, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
-};
+use pactolus_protocol::{Call as _, Present, signed_body};
 use pactolus_reports::latency::LatencySamples;
+use pactolus_test_support::sample::{
+    self, ACCESS_TOKEN, APPID, OPERATOR_TOKEN, SESSION_KEY, ZONE_ID, access_token, midas_key, session_key,
+};
 use pactolus_types::{Amount, Environment};
-
-use crate::workload::{APPID, MIDAS_KEY, OFFER, OPERATOR_TOKEN, SESSION_KEY, TOKEN};
 
 /// Clients, each with a thread, a player and a connection.
 const CALLERS: u64 = 16;
@@ -115,24 +114,16 @@ fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
 /// HTTP request of present `number`, to the caller's own player.
 fn present_request(caller: usize, number: u64) -> anyhow::Result<String> {
     let call = Present {
-        caller: Caller {
-            openid: format!("player-{caller}").parse()?,
-            appid: APPID.parse()?,
-            offer_id: OFFER.parse()?,
-            ts: UnixSeconds::new(1_507_530_737)?,
-            zone_id: "1".parse()?,
-            pf: Pf::new("android")?,
-            user_ip: None,
-        },
+        caller: sample::caller(&format!("player-{caller}"), ZONE_ID),
         present_counts: Amount::new(1)?,
         bill_no: format!("honest-{number}").parse()?,
     };
-    let (key, session) = (MidasKey::new(MIDAS_KEY)?, SessionKey::new(SESSION_KEY)?);
-    let token = AccessToken::new(TOKEN)?;
-    let body = signed_body(&call, Environment::Live, &key, Some((&session, &token)));
-    let path = Present::path(Environment::Live);
+    let environment = Environment::Live;
+    let (midas_key, session_key, token) = (midas_key(environment), session_key(), access_token());
+    let body = signed_body(&call, environment, &midas_key, Some((&session_key, &token)));
+    let path = Present::path(environment);
     Ok(format!(
-        "POST {path}?access_token={TOKEN} HTTP/1.1\r\nhost: bank\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path}?access_token={ACCESS_TOKEN} HTTP/1.1\r\nhost: bank\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     ))
 }

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
+use pactolus_test_support::proxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::workload::tally::Tally;
 
@@ -97,25 +98,17 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Accepts connections for as long as the runtime lives, and returns the listening address.
     pub(crate) async fn start(self) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        tokio::spawn(async move {
-            let mut seeds = Rng::with_seed(self.seed);
-            while let Ok((client, _)) = listener.accept().await {
-                let (random, to, injector) = (seeds.fork(), self.upstream, Arc::clone(&self.injector));
-                let exchanges_max = self.exchanges_max;
-                tokio::spawn(async move {
-                    // Without a listener upstream, the client is disconnected at once.
-                    if let Ok(upstream) = TcpStream::connect(to).await {
-                        let mut connection =
-                            ProxiedConnection { client, upstream, injector, exchanges_max, random };
-                        // An error means that one side has closed the connection, which ends it too.
-                        let _ = connection.relay().await;
-                    }
-                });
+        let mut seeds = Rng::with_seed(self.seed);
+        proxy::start(self.upstream, move |client, upstream| {
+            let (random, injector) = (seeds.fork(), Arc::clone(&self.injector));
+            let exchanges_max = self.exchanges_max;
+            async move {
+                let mut connection = ProxiedConnection { client, upstream, injector, exchanges_max, random };
+                // An error means that one side has closed the connection, which ends it too.
+                let _ = connection.relay().await;
             }
-        });
-        Ok(address)
+        })
+        .await
     }
 }
 

@@ -7,11 +7,11 @@ use pactolus_protocol::{
     AccessToken, AppSecret, Call, Caller, CancelPay, Credentials, FreeText, GetBalance, GrantType, MidasKey,
     Pay, Pf, Present, RefreshMode, SessionKey, StableTokenRequest, UnixSeconds, signed_body,
 };
+use pactolus_test_support::sample::{APP_SECRET, APPID, MIDAS_KEY, OFFER_ID, SANDBOX_MIDAS_KEY, TS};
 use pactolus_types::{AppId, BillNo, OfferId, OpenId, ZoneId};
 
 use super::connection::{ApiRequest, CallerRole};
 use super::reconcile::{SoakOrder, SoakOrderKind, environment};
-use crate::workload::{APP_SECRET, APPID, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OpKind {
@@ -164,7 +164,7 @@ impl GameClient {
         let appid = AppId::new(APPID).expect(VALID);
         Self {
             appid,
-            offer: OfferId::new(OFFER).expect(VALID),
+            offer: OfferId::new(OFFER_ID).expect(VALID),
             credentials: Credentials { appid, secret: AppSecret::new(APP_SECRET).expect(VALID) },
             live_key: key(MIDAS_KEY),
             sandbox_key: key(SANDBOX_MIDAS_KEY),
@@ -245,7 +245,7 @@ impl GameClient {
             openid: player.openid,
             appid: self.appid,
             offer_id: self.offer,
-            ts: UnixSeconds::new(1_507_530_737).expect(VALID),
+            ts: UnixSeconds::new(TS).expect(VALID),
             zone_id: ZoneId::new(&zone(player.number)).expect(VALID),
             pf: Pf::new("android").expect(VALID),
             user_ip: None,

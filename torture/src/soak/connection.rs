@@ -8,10 +8,9 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Method, header};
 use hyper_util::rt::TokioIo;
+use pactolus_test_support::sample::OPERATOR_TOKEN;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-
-use crate::workload::OPERATOR_TOKEN;
 
 pub(super) struct ApiRequest {
     pub(super) method: Method,

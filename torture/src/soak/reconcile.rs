@@ -2,6 +2,7 @@
 //!
 //! An order is identified by its worker and its number there. Everything else about it follows from the seed.
 
+use pactolus_test_support::random::SplitMix64;
 use pactolus_types::{Amount, BillNo, Environment};
 use serde::Serialize;
 
@@ -85,10 +86,7 @@ pub(super) fn environment(player: u64) -> Environment {
 }
 
 fn splitmix64(number: u64) -> u64 {
-    let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    SplitMix64::new(number).next_u64()
 }
 
 /// A worker's orders at the end.

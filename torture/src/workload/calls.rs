@@ -7,13 +7,14 @@ use anyhow::{Context as _, bail, ensure};
 use hyper::Method;
 use pactolus_protocol::reply::parse_reply;
 use pactolus_protocol::{
-    AccessToken, BalanceReply, Call, Caller, CancelPay, CancelPayReply, GetBalance, MidasKey, Pay, PayReply,
-    Pf, Present, PresentReply, ReplyOutcome, SessionKey, UnixSeconds, signed_body,
+    BalanceReply, Call, CancelPay, CancelPayReply, GetBalance, Pay, PayReply, Present, PresentReply,
+    ReplyOutcome, signed_body,
 };
-use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+use pactolus_test_support::sample::{access_token, caller, midas_key, session_key};
+use pactolus_types::{Amount, BillNo, Environment};
 
 use super::http::{HttpClient, SendError};
-use super::{APPID, AccountId, MIDAS_KEY, OFFER, SANDBOX_MIDAS_KEY, SESSION_KEY, TOKEN, VALID};
+use super::{AccountId, VALID};
 use crate::history::account::{Balances, Invocation, Response};
 
 /// Outcome of one attempt.
@@ -34,7 +35,7 @@ pub(crate) async fn call(
     invocation: Invocation,
     timeout: Duration,
 ) -> anyhow::Result<AttemptOutcome> {
-    let caller = caller(name);
+    let caller = caller(&name.openid(), &name.zone());
     let bill_no = |bill| BillNo::new(&name.bill_no(bill)).expect(VALID);
     let amount = |coins| Amount::new(coins).expect(VALID);
     let to = Endpoint { http, bank, environment: name.environment, timeout };
@@ -65,13 +66,7 @@ struct Endpoint<'a> {
 
 impl Endpoint<'_> {
     async fn send<C: Call<Reply: ToResponse>>(&self, call: &C) -> anyhow::Result<AttemptOutcome> {
-        let midas_key = match self.environment {
-            Environment::Live => MIDAS_KEY,
-            Environment::Sandbox => SANDBOX_MIDAS_KEY,
-        };
-        let midas_key = MidasKey::new(midas_key).expect(VALID);
-        let session_key = SessionKey::new(SESSION_KEY).expect(VALID);
-        let token = AccessToken::new(TOKEN).expect(VALID);
+        let (midas_key, session_key, token) = (midas_key(self.environment), session_key(), access_token());
         let path = format!("{}?access_token={}", C::path(self.environment), token.expose());
         let body = signed_body(call, self.environment, &midas_key, Some((&session_key, &token)));
         let response = match self.http.send(self.bank, Method::POST, &path, body, self.timeout).await {
@@ -131,17 +126,5 @@ impl ToResponse for BalanceReply {
             bail!("impossible sums: {sums:?}");
         }
         Ok(Response::Balances(sums))
-    }
-}
-
-fn caller(name: AccountId) -> Caller {
-    Caller {
-        openid: OpenId::new(&name.openid()).expect(VALID),
-        appid: AppId::new(APPID).expect(VALID),
-        offer_id: OfferId::new(OFFER).expect(VALID),
-        ts: UnixSeconds::new(1_507_530_737).expect(VALID),
-        zone_id: ZoneId::new(&name.zone()).expect(VALID),
-        pf: Pf::new("android").expect(VALID),
-        user_ip: None,
     }
 }

@@ -11,8 +11,7 @@ use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-
-use super::OPERATOR_TOKEN;
+use pactolus_test_support::sample::OPERATOR_TOKEN;
 
 /// HTTP client. Clones share their connections.
 #[derive(Clone)]

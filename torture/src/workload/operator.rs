@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use hyper::Method;
+use pactolus_test_support::sample::{APPID, SESSION_KEY};
 use pactolus_types::Environment;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::AccountId;
 use super::http::HttpClient;
-use super::{APPID, AccountId, SESSION_KEY};
 
 /// Operator of one node.
 pub(crate) struct Operator<'a> {

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use pactolus_client::{
-    AccessToken, Amount, App, AppSecret, BaseUrl, BillNo, Client, ClientBuilder, MidasKey, OpenId, Player,
-    PresentRequest, SessionKey,
+    Amount, App, AppSecret, BaseUrl, BillNo, Client, ClientBuilder, MidasKey, OpenId, Player, PresentRequest,
+    SessionKey,
 };
 use pactolus_ledger::model::Model;
 use pactolus_server::{AppSettings, AppState, Backend, OsRandomness, Settings, SystemClock, serve};
+use pactolus_test_support::sample::{
+    APPID, MIDAS_KEY, OFFER_ID, OPERATOR_TOKEN, SESSION_KEY, operator_token,
+};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
-pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
 const LIVE_KEY: &str = "a-key-for-live-calls";
-const OPERATOR: &str = "OPERATORTOKEN";
 
 /// A bank served until the test ends.
 pub(crate) struct TestBank {
@@ -26,13 +26,13 @@ pub(crate) struct TestBank {
 impl TestBank {
     pub(crate) async fn start() -> Self {
         let app = AppSettings::new(
-            "wx1234567".parse().unwrap(),
+            APPID.parse().unwrap(),
             AppSecret::new(SECRET).unwrap(),
-            "12345678".parse().unwrap(),
+            OFFER_ID.parse().unwrap(),
             MidasKey::new(LIVE_KEY).unwrap(),
             MidasKey::new(MIDAS_KEY).unwrap(),
         );
-        let settings = Settings { apps: vec![app], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
+        let settings = Settings { apps: vec![app], ..Settings::new(operator_token()) };
         let store = Backend::from_engine(Arc::new(Model::new()));
         let bank = AppState::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -57,8 +57,8 @@ impl TestBank {
     /// Sends a request to the operator API and returns the JSON of the reply.
     pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> Value {
         let request = format!(
-            "{method} /api/v1/apps/wx1234567{path} HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\
-             Authorization: Bearer {OPERATOR}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} /api/v1/apps/{APPID}{path} HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\
+             Authorization: Bearer {OPERATOR_TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len(),
         );
         let mut stream = TcpStream::connect(self.address).await.unwrap();
@@ -85,8 +85,8 @@ impl TestBank {
 /// A client of the sample app's sandbox at `url`.
 pub(crate) fn sandbox(url: &str) -> ClientBuilder {
     let app = App::sandbox(
-        "wx1234567".parse().unwrap(),
-        "12345678".parse().unwrap(),
+        APPID.parse().unwrap(),
+        OFFER_ID.parse().unwrap(),
         AppSecret::new(SECRET).unwrap(),
         MidasKey::new(MIDAS_KEY).unwrap(),
     );

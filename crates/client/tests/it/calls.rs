@@ -4,6 +4,7 @@ use pactolus_client::{
     Amount, App, AppSecret, AppliedBy, BaseUrl, CallError, CancelPayError, CancelPayRequest, Client,
     ErrorSource, MidasKey, OrderOutcome, Parameter, PayError, PayRequest, PresentError,
 };
+use pactolus_test_support::sample::{APPID, OFFER_ID};
 
 use crate::bank::{SECRET, TestBank, gift, player};
 
@@ -77,8 +78,8 @@ async fn error_names_its_source() {
     assert!(matches!(error, CancelPayError::PayNotFound), "{error:?}");
 
     let wrong_key = App::sandbox(
-        "wx1234567".parse().unwrap(),
-        "12345678".parse().unwrap(),
+        APPID.parse().unwrap(),
+        OFFER_ID.parse().unwrap(),
         AppSecret::new(SECRET).unwrap(),
         MidasKey::new("not-the-key").unwrap(),
     );

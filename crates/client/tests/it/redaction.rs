@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use pactolus_test_support::sample::{MIDAS_KEY, SESSION_KEY};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::bank::{MIDAS_KEY, SECRET, SESSION_KEY, gift, player};
+use crate::bank::{SECRET, gift, player};
 use crate::vendor::{TOKEN, VendorHost};
 
 #[derive(Clone, Default)]

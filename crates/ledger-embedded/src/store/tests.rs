@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pactolus_ledger::{
-    AccountKey, Ledger as _, Memo, Order, OrderKind, PostError, Posted, Precondition, PutOutcome,
-    RecordChange, RecordKey, RecordValue, Records as _, Unavailable,
+    Ledger as _, Order, PostError, Posted, Precondition, PutOutcome, RecordChange, RecordKey, RecordValue,
+    Records as _, Unavailable,
 };
-use pactolus_types::{Amount, Environment, UnixMillis};
+use pactolus_test_support::orders::numbered_present;
+use pactolus_test_support::sample::NOW;
+use pactolus_types::UnixMillis;
 use pollster::block_on;
 use tempfile::tempdir;
 
@@ -19,22 +21,10 @@ use crate::error::OpenError;
 use crate::settings::EmbeddedSettings;
 use crate::store::EmbeddedStore;
 
-const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 const FULL: PostError = PostError::Unavailable(Unavailable::DiskFull);
 
 fn present(bill: usize) -> Order {
-    Order {
-        account: AccountKey {
-            app: "wx1234567".parse().unwrap(),
-            environment: Environment::Live,
-            offer: "12345678".parse().unwrap(),
-            player: format!("player-{}", bill % 7).parse().unwrap(),
-            zone: "1".parse().unwrap(),
-        },
-        bill_no: format!("bill-{bill}").parse().unwrap(),
-        kind: OrderKind::Present(Amount::new(1).unwrap().into()),
-        memo: Memo::default(),
-    }
+    numbered_present(bill, 7, 1)
 }
 
 /// Journal files and flushes that end every few orders.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
-use pactolus_types::{Amount, Environment, UnixMillis};
+use pactolus_ledger::Order;
+use pactolus_test_support::orders::numbered_present;
+use pactolus_types::UnixMillis;
 use tokio::sync::oneshot;
 
 use super::queue::{self, BatchQueue};
@@ -14,18 +15,7 @@ use crate::state::{Lookup, StoreState};
 use crate::{disk, recovery};
 
 fn present(number: usize) -> Order {
-    Order {
-        account: AccountKey {
-            app: "wx1234567".parse().unwrap(),
-            environment: Environment::Live,
-            offer: "12345678".parse().unwrap(),
-            player: format!("player-{}", number % 10).parse().unwrap(),
-            zone: "1".parse().unwrap(),
-        },
-        bill_no: format!("bill-{number}").parse().unwrap(),
-        kind: OrderKind::Present(Amount::new(1).unwrap().into()),
-        memo: Memo::default(),
-    }
+    numbered_present(number, 10, 1)
 }
 
 /// Posts an order with an earlier look-up.

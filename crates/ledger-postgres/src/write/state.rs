@@ -177,22 +177,13 @@ impl BatchState {
 
 #[cfg(test)]
 mod tests {
-    use pactolus_ledger::Memo;
-    use pactolus_types::{Amount, Environment, UnixMillis};
+    use pactolus_test_support::orders;
+    use pactolus_types::UnixMillis;
 
     use super::*;
 
     fn present(bill: &str) -> PendingOrder {
-        let account = AccountKey {
-            app: "wx1234567".parse().unwrap(),
-            environment: Environment::Live,
-            offer: "12345678".parse().unwrap(),
-            player: "player".parse().unwrap(),
-            zone: "1".parse().unwrap(),
-        };
-        let kind = OrderKind::Present(Amount::new(5).unwrap().into());
-        let order = Order { account, bill_no: bill.parse().unwrap(), kind, memo: Memo::default() };
-        PendingOrder::new(order, UnixMillis::new(1))
+        PendingOrder::new(orders::order("player", bill, orders::present(5)), UnixMillis::new(1))
     }
 
     /// The bug: the first order of an account reached two nodes at once. One node found no account row, waited, and

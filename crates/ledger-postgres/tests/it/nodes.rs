@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use pactolus_ledger::{AccountKey, Ledger, Memo, Order, OrderKind, PostError, Posted, Unavailable};
+use pactolus_ledger::{Ledger, Order, OrderKind, PostError, Posted, Unavailable};
 use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
-use pactolus_types::{Amount, Environment, UnixMillis};
+use pactolus_test_support::orders::{self, pay, present, save};
+use pactolus_test_support::sample::NOW;
+use pactolus_types::Environment;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
 /// Longer than any call may take, even on a machine that is busy with other tests.
 const HANG_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,22 +51,17 @@ impl Nodes {
 
 /// Order number `bill`: mostly small gifts, sometimes a pay, its cancel, or a top-up.
 pub(crate) fn order(bill: u64) -> Order {
-    let amount = |coins| Amount::new(coins).unwrap();
     let (bill_no, kind) = match bill % 8 {
-        0 => (bill, OrderKind::Save(amount(3))),
-        5 => (bill, OrderKind::Pay(amount(2))),
+        0 => (bill, save(3)),
+        5 => (bill, pay(2)),
         // Cancels the pay just before it.
         6 => (bill - 1, OrderKind::Cancel { window: Duration::from_secs(3600) }),
-        _ => (bill, OrderKind::Present(amount(1 + bill % 5).into())),
+        _ => (bill, present(1 + bill % 5)),
     };
-    let account = AccountKey {
-        app: "wx1234567".parse().unwrap(),
-        environment: Environment::ALL[usize::from((bill / 8).is_multiple_of(2))],
-        offer: "12345678".parse().unwrap(),
-        player: format!("player-{}", bill / 8 % PLAYERS).parse().unwrap(),
-        zone: "1".parse().unwrap(),
-    };
-    Order { account, bill_no: format!("bill-{bill_no}").parse().unwrap(), kind, memo: Memo::default() }
+    let player = format!("player-{}", bill / 8 % PLAYERS);
+    let mut order = orders::order(&player, &format!("bill-{bill_no}"), kind);
+    order.account.environment = Environment::ALL[usize::from((bill / 8).is_multiple_of(2))];
+    order
 }
 
 /// Answers that clients got.

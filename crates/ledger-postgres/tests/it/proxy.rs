@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pactolus_test_support::proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 pub(crate) struct FlakyProxy {
@@ -16,22 +17,12 @@ pub(crate) struct FlakyProxy {
 impl FlakyProxy {
     /// Forwards connections to a port of this machine.
     pub(crate) async fn start(target: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
         let (budget, watched) = watch::channel(0);
-        tokio::spawn(async move {
-            for number in 0_u64.. {
-                let (near, _) = listener.accept().await.unwrap();
-                let watched = watched.clone();
-                tokio::spawn(async move {
-                    // If nothing listens at the target, the client is disconnected at once.
-                    if let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await {
-                        relay(near, far, number, watched).await;
-                    }
-                });
-            }
+        let mut numbers = 0_u64..;
+        let address = proxy::start(([127, 0, 0, 1], target).into(), move |near, far| {
+            relay(near, far, numbers.next().unwrap(), watched.clone())
         });
-        Self { port, budget }
+        Self { port: address.await.unwrap().port(), budget }
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use pactolus_protocol::ReplyOutcome;
+use pactolus_test_support::files::files_in;
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
@@ -89,7 +90,7 @@ async fn damaged_journal_exits_1() {
 
 /// Flips one bit in the middle of the only file in `journal`.
 fn flip_one_bit(journal: &Path) {
-    let files: Vec<_> = fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = files_in(journal);
     let [file] = &files[..] else { panic!("one file, not {files:?}") };
     let mut bytes = fs::read(file).unwrap();
     let middle = bytes.len() / 2;

@@ -1,5 +1,6 @@
 //! Commands that make one call, or query the operator API, of a running bank.
 
+use pactolus_test_support::sample::{ACCESS_TOKEN, PRESENT_FIELDS, SESSION_KEY};
 use serde_json::Value;
 
 use crate::campaign;
@@ -109,10 +110,9 @@ fn token_command_prints_only_the_token() {
 #[test]
 fn sign_shows_the_text_but_no_key() {
     let folder = campaign::folder_without_mp_sig();
-    let params = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123"}"#;
-    folder.write("params.json", params);
+    folder.write("params.json", &format!("{{{PRESENT_FIELDS}}}"));
     let usual = ["sign", "--env", "live", "--call", "present", "--body", "params.json"];
-    let session = ["--access-token", "ACCESSTOKEN", "--session-key", "V7Q38/i2KXaqrQyl2Yx9Hg=="];
+    let session = ["--access-token", ACCESS_TOKEN, "--session-key", SESSION_KEY];
     let ended = folder.run(&[&usual[..], &session].concat());
     let pairs = "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233";
     let sig = "c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef";

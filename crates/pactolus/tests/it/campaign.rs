@@ -5,6 +5,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
+use pactolus_test_support::random::SplitMix64;
+use pactolus_test_support::sample::operator_token;
+
 use crate::process::{Folder, Process, ProcessOutput, ServerProcess};
 
 /// Players of the killed campaign. `PACTOLUS_TEST_CAMPAIGN` overrides it.
@@ -52,18 +55,6 @@ fn is_given(outcome: &str) -> bool {
     outcome == "given" || outcome == "given-before"
 }
 
-/// A SplitMix64 generator.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
-    }
-}
-
 /// A server that keeps its address across restarts.
 struct FixedAddressServer<'a> {
     folder: &'a Folder,
@@ -82,7 +73,7 @@ impl<'a> FixedAddressServer<'a> {
 
     async fn set_faults(&self) {
         let path = "/api/v1/apps/wx1234567/faults";
-        let token = crate::gifts::operator_token();
+        let token = operator_token();
         let put = self.server.http.put_as_operator(path, &token, FAULTS).await.unwrap();
         assert_eq!(put.status, 200, "{}", put.body);
     }
@@ -99,7 +90,7 @@ impl<'a> FixedAddressServer<'a> {
 
 /// Polls the server's health until the condition holds.
 async fn wait_until(bank: &FixedAddressServer<'_>, mut condition: impl FnMut() -> bool) {
-    let token = crate::gifts::operator_token();
+    let token = operator_token();
     let mut unanswered = 0;
     while !condition() {
         // An idle connection may be closed under a request. If the server is down, the next ones fail too.
@@ -125,7 +116,7 @@ async fn killed_campaign_presents_each_player_once() {
     let mut bank = FixedAddressServer::start(&folder, "127.0.0.1:0");
     bank.set_faults().await;
 
-    let mut random = SplitMix64(SEED);
+    let mut random = SplitMix64::new(SEED);
     // A row of results takes at least 80 bytes, so all kills come before the last row.
     let step = players * 80 / (KILLS + 1);
     let mut bytes = 0;

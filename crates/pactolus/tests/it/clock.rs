@@ -1,8 +1,8 @@
 //! Manual clock of `pactolus serve`: for development only.
 
+use pactolus_test_support::sample::operator_token;
 use serde_json::Value;
 
-use crate::gifts::operator_token;
 use crate::process::{Folder, ServerProcess};
 
 /// A folder whose only app has this login mode.

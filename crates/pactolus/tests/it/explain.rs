@@ -1,27 +1,21 @@
 //! `pactolus explain`: a refused request looked up by its rid, and a request diagnosed offline.
 
+use pactolus_test_support::sample::{
+    ACCESS_TOKEN, APP_SECRET, MIDAS_KEY, OPERATOR_TOKEN, PRESENT_BODY, SANDBOX_MIDAS_KEY, SESSION_KEY,
+};
 use serde_json::Value;
 
 use crate::process::{Folder, ServerProcess};
 
 const PATH: &str = "/cgi-bin/midas/sandbox/present";
 
-/// The vendor's sample. Its signatures are of the documented keys, so they are valid on the live path only; the
-/// sandbox key differs.
-const BODY: &str = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
-
+/// Finding about [`PRESENT_BODY`], which is signed for the live path, with the live key.
 const FINDING: &str = "signed for the live environment, with its key and its path";
 
 const SIGNED_TEXT: &str = "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233&ts=1507530737&zone_id=1&org_loc=/cgi-bin/midas/sandbox/present&method=POST&secret=***";
 
-const SECRETS: [&str; 6] = [
-    "OPERATORTOKEN",
-    "APPSECRET",
-    "ACCESSTOKEN",
-    "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u",
-    "another-key-for-the-sandbox",
-    "V7Q38/i2KXaqrQyl2Yx9Hg==",
-];
+const SECRETS: [&str; 6] =
+    [OPERATOR_TOKEN, APP_SECRET, ACCESS_TOKEN, MIDAS_KEY, SANDBOX_MIDAS_KEY, SESSION_KEY];
 
 #[track_caller]
 fn assert_no_secret(printed: &str) {
@@ -34,7 +28,7 @@ fn assert_no_secret(printed: &str) {
 async fn explain_by_rid_asks_the_bank() {
     let folder = Folder::with_config();
     let bank = ServerProcess::serve(&folder);
-    let refused = bank.http.post(&format!("{PATH}?access_token=ACCESSTOKEN"), BODY).await.unwrap();
+    let refused = bank.http.post(&format!("{PATH}?access_token=ACCESSTOKEN"), PRESENT_BODY).await.unwrap();
     let reply: Value = serde_json::from_str(&refused.body).unwrap();
     let errmsg = reply["errmsg"].as_str().unwrap();
     let (before, rid) = errmsg.split_once(" rid: ").unwrap();
@@ -65,7 +59,7 @@ async fn explain_by_rid_asks_the_bank() {
 #[test]
 fn offline_request_is_diagnosed() {
     let folder = Folder::with_config();
-    folder.write("body.json", BODY);
+    folder.write("body.json", PRESENT_BODY);
     let alone = ["explain", "--request", "body.json", "--token", "ACCESSTOKEN", "--path"];
     let explain = |more: &[&str]| folder.run(&[&alone[..], more].concat());
 
@@ -90,7 +84,7 @@ fn offline_request_is_diagnosed() {
     assert_eq!((&report["mp_sig"]["name"], &report["parameters"]), (&"other-path".into(), &Value::Null));
     assert_no_secret(&ended.stdout);
 
-    folder.write("body.json", &BODY.replace("233", "0"));
+    folder.write("body.json", &PRESENT_BODY.replace("233", "0"));
     let ended = explain(&["/cgi-bin/midas/present"]);
     let parameters = "parameters: 90018 invalid parameter: present_counts is 0; it must be at least 1\n";
     assert!(ended.stdout.starts_with(parameters), "{}", ended.stdout);
@@ -100,8 +94,8 @@ fn offline_request_is_diagnosed() {
 #[test]
 fn unexplainable_request_gets_an_error() {
     let folder = Folder::with_config();
-    folder.write("body.json", BODY);
-    folder.write("other.json", &BODY.replace("wx1234567", "wx7654321"));
+    folder.write("body.json", PRESENT_BODY);
+    folder.write("other.json", &PRESENT_BODY.replace("wx1234567", "wx7654321"));
     folder.write("none.json", "[]");
     let present = "/cgi-bin/midas/present";
     let cases: [(&[&str], i32, &str); 7] = [

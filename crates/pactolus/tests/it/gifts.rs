@@ -1,11 +1,11 @@
 //! Gifts of the sample app, signed as its back end signs them, and the bank's replies.
 
 use pactolus_protocol::reply::parse_reply;
-use pactolus_protocol::{
-    AccessToken, Call as _, Caller, MidasKey, Pf, Present, PresentReply, ReplyOutcome, SessionKey,
-    UnixSeconds, signed_body,
+use pactolus_protocol::{AccessToken, Call as _, MidasKey, Present, PresentReply, ReplyOutcome, signed_body};
+use pactolus_test_support::sample::{
+    self, SESSION_KEY, ZONE_ID, access_token, midas_key, operator_token, session_key,
 };
-use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+use pactolus_types::{Amount, BillNo, Environment};
 use serde_json::Value;
 
 use crate::http::HttpClient;
@@ -15,8 +15,8 @@ use crate::http::HttpClient;
 pub(crate) struct Player(pub(crate) usize);
 
 impl Player {
-    fn openid(self) -> OpenId {
-        OpenId::new(&format!("player-{}", self.0)).unwrap()
+    fn openid(self) -> String {
+        format!("player-{}", self.0)
     }
 
     /// Sets the player's session through the operator API.
@@ -45,40 +45,21 @@ pub(crate) struct Gift {
     pub(crate) coins: u64,
 }
 
-pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
-
-pub(crate) fn operator_token() -> AccessToken {
-    AccessToken::new("OPERATORTOKEN").unwrap()
-}
-
 impl Gift {
     /// The path with its query, and the signed body.
     pub(crate) fn request(&self) -> (String, String) {
-        let midas_key = match self.environment {
-            Environment::Live => "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u",
-            Environment::Sandbox => "another-key-for-the-sandbox",
-        };
-        self.request_with(&MidasKey::new(midas_key).unwrap(), &AccessToken::new("ACCESSTOKEN").unwrap())
+        self.request_with(&midas_key(self.environment), &access_token())
     }
 
     /// [`Gift::request`] with another key and token.
     pub(crate) fn request_with(&self, midas_key: &MidasKey, token: &AccessToken) -> (String, String) {
         let present = Present {
-            caller: Caller {
-                openid: self.player.openid(),
-                appid: AppId::new("wx1234567").unwrap(),
-                offer_id: OfferId::new("12345678").unwrap(),
-                ts: UnixSeconds::new(1_507_530_737).unwrap(),
-                zone_id: ZoneId::new("1").unwrap(),
-                pf: Pf::new("android").unwrap(),
-                user_ip: None,
-            },
+            caller: sample::caller(&self.player.openid(), ZONE_ID),
             present_counts: Amount::new(self.coins).unwrap(),
             bill_no: BillNo::new(&self.bill_no).unwrap(),
         };
-        let session_key = SessionKey::new(SESSION_KEY).unwrap();
         let path = format!("{}?access_token={}", Present::path(self.environment), token.expose());
-        (path, signed_body(&present, self.environment, midas_key, Some((&session_key, token))))
+        (path, signed_body(&present, self.environment, midas_key, Some((&session_key(), token))))
     }
 
     /// Sends the gift. An error means that no reply came.

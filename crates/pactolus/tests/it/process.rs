@@ -11,27 +11,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use pactolus_test_support::sample::CONFIG;
 use tempfile::TempDir;
 
 use crate::http::HttpClient;
 
 /// Timeout of every wait for the executable. Far longer than anything takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Configuration with the sample's values. Port 0 lets tests run in parallel.
-const CONFIG: &str = r#"listen = "127.0.0.1:0"
-
-[operator]
-token = "OPERATORTOKEN"
-
-[[apps]]
-appid = "wx1234567"
-app_secret = "APPSECRET"
-offer_id = "12345678"
-midas_key = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u"
-sandbox_midas_key = "another-key-for-the-sandbox"
-static_access_tokens = ["ACCESSTOKEN"]
-"#;
 
 /// Working folder, removed on drop.
 pub(crate) struct Folder(TempDir);

@@ -1,13 +1,13 @@
 //! Master keys as an operator rotates them: from none to the first, from one to the next, and after a loss.
 
-use std::path::Path;
-
 use pactolus_protocol::ReplyOutcome;
 use pactolus_test_postgres::{Database, query_scalar};
+use pactolus_test_support::files::any_file_contains;
+use pactolus_test_support::sample::SESSION_KEY;
 use pactolus_types::Environment;
 use serde_json::{Value, json};
 
-use crate::gifts::{Gift, Player, SESSION_KEY};
+use crate::gifts::{Gift, Player};
 use crate::process::{Folder, ProcessOutput, ServerProcess};
 
 /// 32 bytes in hex. One repeated digit would be refused as a placeholder, so `1`s alternate with it.
@@ -38,16 +38,6 @@ fn parse_report(ended: &ProcessOutput) -> Value {
 
 fn rotate_keys(folder: &Folder, more: &[&str]) -> ProcessOutput {
     folder.run(&[&["rotate-keys", "--output", "json"], more].concat())
-}
-
-/// Whether some file under `folder` contains this text.
-fn any_file_contains(folder: &Path, text: &str) -> bool {
-    folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).any(|path| {
-        if path.is_dir() {
-            return any_file_contains(&path, text);
-        }
-        std::fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
-    })
 }
 
 async fn present_succeeds(bank: &ServerProcess, player: usize, bill_no: &str) -> bool {

@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use pactolus_protocol::{AccessToken, ReplyOutcome};
+use pactolus_protocol::ReplyOutcome;
+use pactolus_test_support::sample::operator_token;
 use pactolus_types::Environment;
 
 use crate::gifts::{Gift, Player};
@@ -16,8 +17,7 @@ async fn serve_prints_its_port_and_stops_on_sigterm() {
     let folder = Folder::with_config();
     let bank = ServerProcess::serve(&folder);
     assert_ne!(bank.address.port(), 0);
-    let token = AccessToken::new("OPERATORTOKEN").unwrap();
-    let ready = bank.http.get_as_operator("/readyz", &token).await.unwrap();
+    let ready = bank.http.get_as_operator("/readyz", &operator_token()).await.unwrap();
     assert_eq!((ready.status.as_u16(), &*ready.body), (200, "ok\n"));
     let ended = bank.stop();
     assert_eq!(ended.code, Some(0));

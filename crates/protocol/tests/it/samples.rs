@@ -1,9 +1,11 @@
 //! Sample values of the vendor's example, and bodies signed in any dialect.
 
-use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Dialect, MidasKey, SessionKey, sign};
+use pactolus_protocol::{Body, CallKind, CallPath, Dialect, MidasKey, sign};
+use pactolus_test_support::sample;
+pub(crate) use pactolus_test_support::sample::{
+    PRESENT_FIELDS as PRESENT, access_token as token, session_key,
+};
 use pactolus_types::Environment;
-
-pub(crate) const PRESENT: &str = r#""openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123""#;
 
 pub(crate) const PAY: &str = r#""openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","amt":5,"bill_no":"Pay*|@1","pay_item":"宝剑 (small)","app_remark":"a/b first buy!~""#;
 
@@ -12,15 +14,7 @@ pub(crate) const LIVE_PRESENT: CallPath =
 pub(crate) const LIVE_PAY: CallPath = CallPath { kind: CallKind::Pay, environment: Environment::Live };
 
 pub(crate) fn midas_key() -> MidasKey {
-    MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u").unwrap()
-}
-
-pub(crate) fn session_key() -> SessionKey {
-    SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").unwrap()
-}
-
-pub(crate) fn token() -> AccessToken {
-    AccessToken::new("ACCESSTOKEN").unwrap()
+    sample::midas_key(Environment::Live)
 }
 
 /// A body of `fields` with both signatures in `dialect`.

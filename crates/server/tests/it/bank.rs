@@ -12,28 +12,23 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use pactolus_ledger::{Ledger, Records};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_protocol::{
-    AccessToken, AppSecret, Call, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
-};
+use pactolus_protocol::{AccessToken, AppSecret, Call, Caller, MidasKey, Present, signed_body};
 use pactolus_server::{
     AppSettings, AppState, Backend, Clock, ClockChange, Keyring, Limits, ManualClock, OsRandomness, Settings,
     Shutdown, SystemClock, serve,
+};
+use pactolus_test_support::sample::{self, ZONE_ID, access_token, session_key};
+pub(crate) use pactolus_test_support::sample::{
+    ACCESS_TOKEN as TOKEN, APPID, MIDAS_KEY, NOW as START, OFFER_ID as OFFER, OPENID as PLAYER, SESSION_KEY,
 };
 use pactolus_types::{Amount, Environment, UnixMillis};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-pub(crate) const APPID: &str = "wx1234567";
-pub(crate) const OFFER: &str = "12345678";
-pub(crate) const PLAYER: &str = "odkx20ENSNa2w5y3g_qOkOvBNM1g";
-pub(crate) const MIDAS_KEY: &str = "zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u";
 pub(crate) const SANDBOX_KEY: &str = "sandboxsandboxsandboxsandboxsand";
-pub(crate) const SESSION_KEY: &str = "V7Q38/i2KXaqrQyl2Yx9Hg==";
-pub(crate) const TOKEN: &str = "ACCESSTOKEN";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const OPERATOR: &str = "operators-token";
-pub(crate) const START: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
 /// A clock that moves only on `advance`.
 pub(crate) struct TestClock(Arc<ManualClock>);
@@ -70,7 +65,7 @@ pub(crate) type StoreGuard = Box<dyn std::any::Any + Send + Sync>;
 /// The documented sample's app, with a secret and a sandbox key chosen here.
 pub(crate) fn sample_app() -> AppSettings {
     AppSettings {
-        static_access_tokens: vec![AccessToken::new(TOKEN).unwrap()],
+        static_access_tokens: vec![access_token()],
         ..AppSettings::new(
             APPID.parse().unwrap(),
             AppSecret::new(SECRET).unwrap(),
@@ -257,15 +252,7 @@ impl Drop for TestBank {
 }
 
 pub(crate) fn caller() -> Caller {
-    Caller {
-        openid: PLAYER.parse().unwrap(),
-        appid: APPID.parse().unwrap(),
-        offer_id: OFFER.parse().unwrap(),
-        ts: UnixSeconds::new(1_507_530_737).unwrap(),
-        zone_id: "1".parse().unwrap(),
-        pf: Pf::new("android").unwrap(),
-        user_ip: None,
-    }
+    sample::caller(PLAYER, ZONE_ID)
 }
 
 /// The documented request with this bill number and this count of coins.
@@ -285,8 +272,7 @@ pub(crate) fn sign<C: Call>(call: &C, environment: Environment) -> String {
 }
 
 pub(crate) fn sign_with<C: Call>(call: &C, environment: Environment, midas_key: &MidasKey) -> String {
-    let (session_key, token) = (SessionKey::new(SESSION_KEY).unwrap(), AccessToken::new(TOKEN).unwrap());
-    signed_body(call, environment, midas_key, Some((&session_key, &token)))
+    signed_body(call, environment, midas_key, Some((&session_key(), &access_token())))
 }
 
 /// Asserts the errcode and errmsg of a refusal, and that a request id follows.

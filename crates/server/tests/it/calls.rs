@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pactolus_protocol::{CancelPay, FreeText, GetBalance, Pay, Present};
+use pactolus_test_support::sample::PRESENT_BODY;
 use pactolus_types::{Amount, Environment};
 
 use crate::bank::{TestBank, assert_refused, caller, gift, sign};
@@ -27,13 +28,11 @@ fn cancel(bill_no: &str) -> CancelPay {
 #[tokio::test]
 async fn documented_present_applies_once() {
     let bank = TestBank::start().await;
-    // The vendor's sample byte for byte, with signatures of the documented keys.
-    let body = r#"{"openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123","sig":"c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef","mp_sig":"523537261e0205eda7a7ed2a6e3d7333badc94cc2eb591f733559f3608bbe0af"}"#;
     let path = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
-    let (_, _, reply) = bank.send(hyper::Method::POST, path, &[], body).await;
+    let (_, _, reply) = bank.send(hyper::Method::POST, path, &[], PRESENT_BODY).await;
     assert_eq!(&*reply, br#"{"errcode":0,"errmsg":"ok","balance":233,"bill_no":"BillNo_123"}"#);
 
-    let again = bank.post(path, body).await;
+    let again = bank.post(path, PRESENT_BODY).await;
     assert_refused(&again, 90012, "order exist");
     assert_eq!((&again["balance"], &again["bill_no"]), (&233.into(), &"BillNo_123".into()));
     assert_eq!((bank.balance(LIVE).await, bank.balance(SANDBOX).await), (233, 0));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pactolus_test_support::files::files_in;
 use tempfile::TempDir;
 
 use crate::bank::{Engine, StoreGuard, open_in};
@@ -28,16 +29,6 @@ impl ReopenableStore {
 
     /// All bytes on disk.
     pub(crate) fn raw_bytes(&self) -> Vec<u8> {
-        let (mut folders, mut raw) = (vec![self.0.path().to_owned()], Vec::new());
-        while let Some(folder) = folders.pop() {
-            for entry in folder.read_dir().unwrap().map(Result::unwrap) {
-                if entry.file_type().unwrap().is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    raw.extend(std::fs::read(entry.path()).unwrap());
-                }
-            }
-        }
-        raw
+        files_in(self.0.path()).iter().flat_map(|file| std::fs::read(file).unwrap()).collect()
     }
 }

@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use hyper::{Method, StatusCode};
 use pactolus_protocol::DialectPolicy;
 use pactolus_server::AppSettings;
+use pactolus_test_support::sample::PRESENT_FIELDS;
 use pactolus_types::Environment;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -26,7 +27,7 @@ const SESSION_BYTES: [u8; 16] =
 
 /// A present: its JSON fields, and its signed pairs.
 const PRESENT: (&str, &str) = (
-    r#""openid":"odkx20ENSNa2w5y3g_qOkOvBNM1g","appid":"wx1234567","offer_id":"12345678","ts":1507530737,"zone_id":"1","pf":"android","present_counts":233,"bill_no":"BillNo_123""#,
+    PRESENT_FIELDS,
     "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233&ts=1507530737&zone_id=1",
 );
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use pactolus_protocol::{AppSecret, MidasKey, MpSig, signed_body};
 use pactolus_server::AppSettings;
+use pactolus_test_support::files::any_file_contains;
 use pactolus_types::Environment;
 use serde_json::{Value, json};
 
@@ -229,7 +230,7 @@ async fn token_survives_restart_but_not_new_secret() {
     assert_eq!(present(&bank, &stored, "a").await["errcode"], 0);
     assert_eq!(bank.post(PATH, forced_request().to_string()).await["errcode"], 45009);
     bank.shut_down().await;
-    assert_not_on_disk(folder.path(), &stored);
+    assert!(!any_file_contains(folder.path(), &stored), "the store holds the token in plaintext");
 
     let other = "ffffffffffffffffffffffffffffffff";
     let bank =
@@ -242,18 +243,4 @@ async fn token_survives_restart_but_not_new_secret() {
     assert_ne!(token, stored);
     assert_eq!(left, 7200);
     bank.shut_down().await;
-}
-
-/// Asserts that no file of the store holds the token in plaintext.
-fn assert_not_on_disk(folder: &std::path::Path, token: &str) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            assert_not_on_disk(&path, token);
-        } else {
-            let bytes = std::fs::read(&path).unwrap();
-            let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
-            assert!(!found, "{} holds the token", path.display());
-        }
-    }
 }

@@ -1,0 +1,48 @@
+//! Ledger orders of the sample app's players.
+
+use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
+use pactolus_types::{Amount, Environment};
+
+use crate::VALID;
+use crate::sample::{APPID, OFFER_ID, ZONE_ID};
+
+/// Live account of a player in the documented zone.
+pub fn account(player: &str) -> AccountKey {
+    AccountKey {
+        app: APPID.parse().expect(VALID),
+        environment: Environment::Live,
+        offer: OFFER_ID.parse().expect(VALID),
+        player: player.parse().expect(VALID),
+        zone: ZONE_ID.parse().expect(VALID),
+    }
+}
+
+/// An amount of at least one coin.
+pub fn amount(coins: u64) -> Amount {
+    Amount::new(coins).expect(VALID)
+}
+
+/// A top-up.
+pub fn save(coins: u64) -> OrderKind {
+    OrderKind::Save(amount(coins))
+}
+
+/// A gift without limits.
+pub fn present(coins: u64) -> OrderKind {
+    OrderKind::Present(amount(coins).into())
+}
+
+/// A pay.
+pub fn pay(coins: u64) -> OrderKind {
+    OrderKind::Pay(amount(coins))
+}
+
+/// An order of [`account`] without a memo.
+pub fn order(player: &str, bill_no: &str, kind: OrderKind) -> Order {
+    Order { account: account(player), bill_no: bill_no.parse().expect(VALID), kind, memo: Memo::default() }
+}
+
+/// Present `bill-{bill}` to `player-{bill % players}`.
+pub fn numbered_present(bill: usize, players: usize, coins: u64) -> Order {
+    order(&format!("player-{}", bill % players), &format!("bill-{bill}"), present(coins))
+}
