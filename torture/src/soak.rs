@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use pactolus_reports::interleave::Spread;
+use pactolus_reports::latency::STALL;
 use pactolus_reports::machine::process::{CpuTime, ResourceUsage};
 use pactolus_reports::report::{ReportSection, today};
 use pactolus_reports::table::{MarkdownTable, format_number, mebibytes, to_f64};
@@ -67,9 +68,6 @@ const HOURS_MAX: f64 = 20.0;
 
 /// Longest time to work off the backlog of calls that came due while the bank was down.
 const CATCH_UP_TIME: Duration = Duration::from_secs(5);
-
-/// Shorter waits are counted but not kept individually.
-const SLOW_CALL_MS: u64 = 100;
 
 /// A backup starts in the middle of every second run of the process, and in the last run.
 const RUNS_PER_BACKUP: usize = 2;
@@ -409,8 +407,9 @@ impl SoakReport {
         let in_peace = || samples.iter().filter(|sample| !overlaps_kill(sample, config, windows));
         let findings = judge(samples, slow, windows, rules);
         let longest_seen = samples.iter().map(|sample| sample.latency.longest_ms).fold(0.0, f64::max);
+        // Longer waits are in `slow`, one by one.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a wait")]
-        let longest_seen = longest_seen.min(to_f64(SLOW_CALL_MS)) as u64;
+        let longest_seen = longest_seen.min(STALL.as_secs_f64() * 1e3) as u64;
         let outside = slow.iter().map(|call| call.unexcused_wait_ms(windows)).max();
         let mut troubles = BTreeMap::new();
         for (_, trouble) in &results.failures {
