@@ -6,7 +6,7 @@
 //! No finding holds a key, a token or a signature.
 //!
 //! To add a mistake: its variant and its texts in `explain/mistake.rs`, its change of a signing scheme in
-//! `explain/candidates.rs`, and a request with the mistake in the server's `tests/it/explain.rs`.
+//! `explain/candidates.rs`, and a request with the mistake in the server's `tests/it/explain/sig_mistakes.rs`.
 //! Read next: `explain/scheme.rs` for the making of a signature, `explain/candidates.rs` for the mistakes.
 
 use std::borrow::Cow;
