@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use pactolus_protocol::reply::ApiError;
 use pactolus_protocol::{
-    self as wire, AccessToken, BalanceReply, Caller, ErrorCode, ExistingOrder, Parameter, UnixSeconds,
+    self as wire, AccessToken, BalanceReply, ErrorCode, ExistingOrder, Parameter, UnixSeconds,
 };
 use pactolus_types::BillNo;
 use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::base_url::BaseUrl;
+use crate::client_inner::ClientInner;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BalanceError, CancelPayError, PayError, PresentError, TokenError};
 use crate::http::HttpClient;
@@ -31,15 +32,6 @@ use crate::token::{TokenCache, TokenSource};
 /// Dropping the future of a call leaves its outcome unknown, like a lost reply.
 #[derive(Clone)]
 pub struct Client(pub(crate) Arc<ClientInner>);
-
-pub(crate) struct ClientInner {
-    pub(crate) app: App,
-    pub(crate) http: HttpClient,
-    pub(crate) tokens: TokenCache,
-    pub(crate) retry_policy: RetryPolicy,
-    pub(crate) random: Arc<dyn Randomness>,
-    clock: Arc<dyn Clock>,
-}
 
 /// Builder of a [`Client`]. Everything but the app has a default.
 pub struct ClientBuilder {
@@ -142,7 +134,7 @@ impl Client {
             present_counts: *coins,
             bill_no: *bill_no,
         };
-        match self.0.call(player, call_at, Some(*bill_no), prior).await {
+        match self.call(player, call_at, Some(*bill_no), prior).await {
             CallOutcome::Success(reply) => Ok(PresentReceipt {
                 bill_no: *bill_no,
                 balance: Some(reply.balance),
@@ -180,7 +172,7 @@ impl Client {
             pay_item: item.clone(),
             app_remark: remark.clone(),
         };
-        match self.0.call(player, call_at, Some(*bill_no), prior).await {
+        match self.call(player, call_at, Some(*bill_no), prior).await {
             CallOutcome::Success(reply) => Ok(PayReceipt {
                 bill_no: *bill_no,
                 balance: Some(reply.balance),
@@ -213,7 +205,7 @@ impl Client {
             bill_no: *bill_no,
             pay_item: item.clone(),
         };
-        match self.0.call(player, call_at, Some(*bill_no), PriorAttempt::None).await {
+        match self.call(player, call_at, Some(*bill_no), PriorAttempt::None).await {
             CallOutcome::Success(reply) => {
                 Ok(CancelPayReceipt { bill_no: reply.bill_no, applied_by: AppliedBy::ThisAttempt })
             }
@@ -232,7 +224,7 @@ impl Client {
     /// A player's balance and totals.
     pub async fn get_balance(&self, player: &Player) -> Result<BalanceReply, BalanceError> {
         let call_at = |ts| wire::GetBalance { caller: self.0.caller(player, ts) };
-        match self.0.call(player, call_at, None, PriorAttempt::None).await {
+        match self.call(player, call_at, None, PriorAttempt::None).await {
             CallOutcome::Success(reply) => Ok(reply),
             CallOutcome::Refused(refused, prior) => Err(to_call_error(refused, prior).into()),
             CallOutcome::Failed(error) => Err(error.into()),
@@ -242,26 +234,6 @@ impl Client {
     /// The current access token, fetched if there is none. One attempt.
     pub async fn access_token(&self) -> Result<AccessToken, TokenError> {
         self.0.tokens.get(&self.0.http, self.0.retry_policy.attempt_timeout).await
-    }
-}
-
-impl ClientInner {
-    /// `ts`: the clock in seconds, at least 1.
-    pub(crate) fn now(&self) -> UnixSeconds {
-        let seconds = self.clock.now().seconds();
-        UnixSeconds::new(seconds.max(1)).expect("u64 milliseconds in seconds are in range")
-    }
-
-    fn caller(&self, player: &Player, ts: UnixSeconds) -> Caller {
-        Caller {
-            openid: player.openid,
-            appid: self.app.appid(),
-            offer_id: self.app.offer_id,
-            ts,
-            zone_id: player.zone_id,
-            pf: player.pf,
-            user_ip: player.user_ip,
-        }
     }
 
     async fn call<C: wire::Call>(
@@ -275,11 +247,11 @@ impl ClientInner {
         let span = tracing::debug_span!(
             "midas",
             call = %C::KIND,
-            environment = %self.app.environment,
+            environment = %self.0.app.environment,
             openid = %player.openid,
             bill_no = bill_no.map(tracing::field::display),
         );
-        call_with_retries(self, template, prior).instrument(span).await
+        call_with_retries(&self.0, template, prior).instrument(span).await
     }
 }
 

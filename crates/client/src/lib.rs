@@ -73,6 +73,7 @@ mod bill_no;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod client;
+mod client_inner;
 mod clock;
 mod error;
 #[cfg(any(test, fuzzing))]

@@ -10,7 +10,7 @@ use pactolus_protocol::{AccessToken, Call, ErrorCode, ReplyOutcome, SessionKey, 
 use pactolus_types::Environment;
 use tokio::time::Instant;
 
-use crate::client::ClientInner;
+use crate::client_inner::ClientInner;
 use crate::error::{AttemptFailure, CallError, OrderOutcome, TokenError, is_token_error};
 use crate::http::TransportError;
 use crate::requests::AppliedBy;
