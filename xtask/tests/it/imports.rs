@@ -23,14 +23,16 @@ type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 #[test]
 fn files_of_a_crate_have_no_import_circle() {
+    let mut checked = 0;
     for name in CRATES {
         let imports = imports_of(name);
-        assert!(imports.values().any(|targets| !targets.is_empty()), "{name}: no import was found to check");
+        checked += imports.values().map(BTreeSet::len).sum::<usize>();
         if let Some(circle) = find_circle(&imports) {
             let circle: Vec<_> = circle.iter().map(|module| module.join("/")).collect();
             panic!("{name}: {}", circle.join(" -> "));
         }
     }
+    assert!(checked > 0, "no import was found to check");
 }
 
 fn imports_of(name: &str) -> Imports {
