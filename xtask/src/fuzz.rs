@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long)]
     executions: Option<u64>,
     /// Seed of the generated inputs
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = DEFAULT_SEED)]
     seed: u32,
     /// Minimize the corpus afterwards: fuzz/corpus gets the few inputs that cover most
     #[arg(long)]
@@ -42,6 +42,8 @@ pub(crate) struct Args {
     #[arg(long)]
     into: Option<PathBuf>,
 }
+
+const DEFAULT_SEED: u32 = 1;
 
 /// Resource limits of a fuzzer process. An input that needs more is a bug.
 const RESOURCE_LIMITS: [&str; 4] =
@@ -88,6 +90,7 @@ fn rerun_command(args: &Args) -> String {
     words.extend(args.targets.iter().cloned());
     words.extend(args.seconds.map(|seconds| format!("--seconds {seconds}")));
     words.extend(args.executions.map(|executions| format!("--executions {executions}")));
+    words.extend((args.seed != DEFAULT_SEED).then(|| format!("--seed {}", args.seed)));
     words.join(" ")
 }
 
@@ -227,4 +230,33 @@ fn create_dir(folder: &Path) -> io::Result<PathBuf> {
 
 fn count_entries(folder: &Path) -> io::Result<usize> {
     Ok(fs::read_dir(folder)?.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn command_of(words: &[&str]) -> String {
+        let words = ["fuzz"].iter().chain(words);
+        rerun_command(&Cli::try_parse_from(words).unwrap().args)
+    }
+
+    #[test]
+    fn rerun_command_keeps_targets_limits_and_seed() {
+        assert_eq!(command_of(&[]), "cargo xtask fuzz");
+        assert_eq!(command_of(&["--seed", "1"]), "cargo xtask fuzz");
+        assert_eq!(
+            command_of(&["--seed", "7", "body", "--seconds", "45"]),
+            "cargo xtask fuzz body --seconds 45 --seed 7"
+        );
+        assert_eq!(command_of(&["--executions", "9"]), "cargo xtask fuzz --executions 9");
+    }
 }
