@@ -160,6 +160,7 @@ impl From<&Rejection> for RejectionDetails {
 #[derive(Serialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(transparent)]
+#[schemars(rename = "Shown")]
 pub(crate) struct RejectionJson(RejectionDetails);
 
 pub(crate) async fn get(
