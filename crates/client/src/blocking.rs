@@ -57,6 +57,11 @@ impl Client {
         self.runtime.block_on(self.client.cancel_pay(cancel))
     }
 
+    /// See [`Client::retry_cancel_pay`](crate::Client::retry_cancel_pay).
+    pub fn retry_cancel_pay(&self, cancel: &CancelPayRequest) -> Result<CancelPayReceipt, CancelPayError> {
+        self.runtime.block_on(self.client.retry_cancel_pay(cancel))
+    }
+
     /// See [`Client::get_balance`](crate::Client::get_balance).
     pub fn get_balance(&self, player: &Player) -> Result<BalanceReply, BalanceError> {
         self.runtime.block_on(self.client.get_balance(player))

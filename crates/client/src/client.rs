@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pactolus_protocol::reply::ApiError;
 use pactolus_protocol::{
-    self as wire, AccessToken, BalanceReply, ErrorCode, ExistingOrder, Parameter, UnixSeconds,
+    self as wire, AccessToken, BalanceReply, CallKind, ErrorCode, ExistingOrder, Parameter, UnixSeconds,
 };
 use pactolus_types::BillNo;
 use tracing::Instrument as _;
@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::base_url::BaseUrl;
 use crate::client_inner::ClientInner;
 use crate::clock::{Clock, SystemClock};
-use crate::error::{BalanceError, CancelPayError, PayError, PresentError, TokenError};
+use crate::error::{BalanceError, CancelPayError, OrderOutcome, PayError, PresentError, TokenError};
 use crate::http::HttpClient;
 use crate::random::{OsRandomness, Randomness};
 use crate::requests::{
@@ -140,14 +140,14 @@ impl Client {
                 balance: Some(reply.balance),
                 applied_by: AppliedBy::ThisAttempt,
             }),
-            CallOutcome::Refused(refused, prior) => match match_existing_order(&refused, prior) {
+            CallOutcome::Refused(refused, prior) => match match_existing_order(&refused, *bill_no, prior) {
                 OrderMatch::Same { order, applied_by } => {
                     let balance = order.map(|order| order.balance);
                     Ok(PresentReceipt { bill_no: *bill_no, balance, applied_by })
                 }
                 OrderMatch::Mismatch(parameter) => Err(PresentError::BillNoTaken(parameter)),
                 OrderMatch::Unspecified => Err(PresentError::BillNoUsed),
-                OrderMatch::Unrelated => Err(to_call_error(refused, prior).into()),
+                OrderMatch::Unrelated => Err(to_call_error(CallKind::Present, refused, prior).into()),
             },
             CallOutcome::Failed(error) => Err(error.into()),
         }
@@ -179,19 +179,17 @@ impl Client {
                 gifted_spent: Some(reply.used_gen_amt),
                 applied_by: AppliedBy::ThisAttempt,
             }),
-            CallOutcome::Refused(refused, prior) => match match_existing_order(&refused, prior) {
+            CallOutcome::Refused(refused, prior) => match match_existing_order(&refused, *bill_no, prior) {
                 OrderMatch::Same { order, applied_by } => {
                     let balance = order.map(|order| order.balance);
                     Ok(PayReceipt { bill_no: *bill_no, balance, gifted_spent: None, applied_by })
                 }
                 OrderMatch::Mismatch(parameter) => Err(PayError::BillNoTaken(parameter)),
                 OrderMatch::Unspecified => Err(PayError::BillNoUsed),
-                // The bank looks up the bill number before it looks at the balance, so no earlier attempt was
-                // applied either.
-                OrderMatch::Unrelated if refused.code() == Some(ErrorCode::BalanceNotEnough) => {
+                OrderMatch::Unrelated if is_definite(&refused, ErrorCode::BalanceNotEnough, prior) => {
                     Err(PayError::BalanceNotEnough)
                 }
-                OrderMatch::Unrelated => Err(to_call_error(refused, prior).into()),
+                OrderMatch::Unrelated => Err(to_call_error(CallKind::Pay, refused, prior).into()),
             },
             CallOutcome::Failed(error) => Err(error.into()),
         }
@@ -199,24 +197,43 @@ impl Client {
 
     /// Gives back the coins of a pay, once. A pay that was cancelled before is a success, with its [`AppliedBy`].
     pub async fn cancel_pay(&self, cancel: &CancelPayRequest) -> Result<CancelPayReceipt, CancelPayError> {
+        self.do_cancel_pay(cancel, PriorAttempt::None).await
+    }
+
+    /// Retries a cancelpay that an earlier call may have applied: a refusal then leaves its outcome unknown.
+    pub async fn retry_cancel_pay(
+        &self,
+        cancel: &CancelPayRequest,
+    ) -> Result<CancelPayReceipt, CancelPayError> {
+        self.do_cancel_pay(cancel, PriorAttempt::EarlierCall).await
+    }
+
+    async fn do_cancel_pay(
+        &self,
+        cancel: &CancelPayRequest,
+        prior: PriorAttempt,
+    ) -> Result<CancelPayReceipt, CancelPayError> {
         let CancelPayRequest { player, bill_no, item } = cancel;
         let call_at = |ts| wire::CancelPay {
             caller: self.0.caller(player, ts),
             bill_no: *bill_no,
             pay_item: item.clone(),
         };
-        match self.call(player, call_at, Some(*bill_no), PriorAttempt::None).await {
+        match self.call(player, call_at, Some(*bill_no), prior).await {
             CallOutcome::Success(reply) => {
                 Ok(CancelPayReceipt { bill_no: reply.bill_no, applied_by: AppliedBy::ThisAttempt })
             }
-            CallOutcome::Refused(refused, prior) => match refused.code() {
-                Some(ErrorCode::OrderCanceled) => {
+            CallOutcome::Refused(refused, prior) => {
+                if refused.code() == Some(ErrorCode::OrderCanceled) {
                     Ok(CancelPayReceipt { bill_no: *bill_no, applied_by: prior.applied_by() })
+                } else if is_definite(&refused, ErrorCode::OrderNotExist, prior) {
+                    Err(CancelPayError::PayNotFound)
+                } else if is_definite(&refused, ErrorCode::OrderConfirmed, prior) {
+                    Err(CancelPayError::TooLate)
+                } else {
+                    Err(to_call_error(CallKind::CancelPay, refused, prior).into())
                 }
-                Some(ErrorCode::OrderNotExist) => Err(CancelPayError::PayNotFound),
-                Some(ErrorCode::OrderConfirmed) => Err(CancelPayError::TooLate),
-                _ => Err(to_call_error(refused, prior).into()),
-            },
+            }
             CallOutcome::Failed(error) => Err(error.into()),
         }
     }
@@ -226,7 +243,9 @@ impl Client {
         let call_at = |ts| wire::GetBalance { caller: self.0.caller(player, ts) };
         match self.call(player, call_at, None, PriorAttempt::None).await {
             CallOutcome::Success(reply) => Ok(reply),
-            CallOutcome::Refused(refused, prior) => Err(to_call_error(refused, prior).into()),
+            CallOutcome::Refused(refused, prior) => {
+                Err(to_call_error(CallKind::GetBalance, refused, prior).into())
+            }
             CallOutcome::Failed(error) => Err(error.into()),
         }
     }
@@ -267,11 +286,18 @@ enum OrderMatch {
     Unrelated,
 }
 
-fn match_existing_order(refused: &ApiError, prior: PriorAttempt) -> OrderMatch {
+/// Whether the refusal has this code, and no earlier attempt is in doubt: then the order is not applied. After such an
+/// attempt the same code is a [`CallError::Api`](crate::CallError) with an unknown outcome (`refusal`).
+fn is_definite(refused: &ApiError, code: ErrorCode, prior: PriorAttempt) -> bool {
+    refused.code() == Some(code) && prior.outcome() == OrderOutcome::NotApplied
+}
+
+fn match_existing_order(refused: &ApiError, bill_no: BillNo, prior: PriorAttempt) -> OrderMatch {
     if refused.code() != Some(ErrorCode::OrderExist) {
         return OrderMatch::Unrelated;
     }
-    match (refused.mismatched_parameter(), refused.existing, prior) {
+    let existing = refused.existing.filter(|order| order.bill_no == bill_no);
+    match (refused.mismatched_parameter(), existing, prior) {
         (Some(parameter), ..) => OrderMatch::Mismatch(parameter),
         (None, Some(order), _) => OrderMatch::Same { order: Some(order), applied_by: prior.applied_by() },
         (None, None, PriorAttempt::EarlierCall | PriorAttempt::EarlierAttempt) => {

@@ -27,7 +27,8 @@ pub enum ErrorSource {
 pub enum OrderOutcome {
     /// It was not applied, and will not be.
     NotApplied,
-    /// It may have been applied, by this call or an earlier one. Sending the same order again is safe and finds out.
+    /// It may have been applied, by this call or an earlier one. Keep the bill number: a new one could apply it twice.
+    /// Sending the same order again is safe and finds out, if the host says which order has a number.
     Unknown,
 }
 
@@ -37,8 +38,8 @@ pub enum PresentError {
     /// The bill number belongs to another order, which differs in this parameter. Nothing was given.
     #[error("the bill number belongs to another order, which has a different {0}")]
     BillNoTaken(Parameter),
-    /// The bill number was used before this call, and the bank does not say for which order. If it may have been this
-    /// one, [`retry_present`](crate::Client::retry_present) treats it as applied.
+    /// The bill number was used before this call, and the bank does not say for which order: it may have been this
+    /// one, so a new number could give twice. [`retry_present`](crate::Client::retry_present) treats it as applied.
     #[error("the bill number was used before, and the bank does not say for which order")]
     BillNoUsed,
     /// An error that any call may return.
@@ -49,14 +50,15 @@ pub enum PresentError {
 /// Why a pay failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PayError {
-    /// The player has fewer coins than the pay takes.
+    /// The player has fewer coins than the pay takes. After an attempt without a reply this is a
+    /// [`CallError::Api`] with an unknown outcome: that attempt may have taken the coins.
     #[error("the player has fewer coins than the pay takes")]
     BalanceNotEnough,
     /// The bill number belongs to another order, which differs in this parameter. Nothing was taken.
     #[error("the bill number belongs to another order, which has a different {0}")]
     BillNoTaken(Parameter),
-    /// The bill number was used before this call, and the bank does not say for which order. If it may have been this
-    /// one, [`retry_pay`](crate::Client::retry_pay) treats it as applied.
+    /// The bill number was used before this call, and the bank does not say for which order: it may have been this
+    /// one, so a new number could take twice. [`retry_pay`](crate::Client::retry_pay) treats it as applied.
     #[error("the bill number was used before, and the bank does not say for which order")]
     BillNoUsed,
     /// An error that any call may return.
@@ -67,7 +69,8 @@ pub enum PayError {
 /// Why a cancelpay failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CancelPayError {
-    /// This player has no pay with this bill number.
+    /// This player has no pay with this bill number. After an attempt without a reply this and [`TooLate`](Self::TooLate)
+    /// are a [`CallError::Api`] with an unknown outcome.
     #[error("there is no such pay")]
     PayNotFound,
     /// The pay is too old to be cancelled.
@@ -282,7 +285,7 @@ fn error_source_of(refused: &ApiError) -> ErrorSource {
 }
 
 macro_rules! order_error_methods {
-    ($($error:ident { $($variant:ident => $source:ident),* })*) => {
+    ($($error:ident { $($variant:ident => $source:ident, $outcome:ident;)* })*) => {
         $(impl $error {
             /// Whether the same call, unchanged, may succeed later.
             pub fn retryable(&self) -> bool {
@@ -303,7 +306,7 @@ macro_rules! order_error_methods {
             /// State of the order.
             pub fn outcome(&self) -> OrderOutcome {
                 match self {
-                    $(Self::$variant { .. } => OrderOutcome::NotApplied,)*
+                    $(Self::$variant { .. } => OrderOutcome::$outcome,)*
                     Self::Call(error) => error.outcome(),
                 }
             }
@@ -317,11 +320,21 @@ macro_rules! order_error_methods {
     };
 }
 
-// Each variant is the bank's decision on this very order, so the order is known not to be applied.
+// The reasons: `refusal`.
 order_error_methods! {
-    PresentError { BillNoTaken => Caller, BillNoUsed => Caller }
-    PayError { BalanceNotEnough => Player, BillNoTaken => Caller, BillNoUsed => Caller }
-    CancelPayError { PayNotFound => Caller, TooLate => Caller }
+    PresentError {
+        BillNoTaken => Caller, NotApplied;
+        BillNoUsed => Caller, Unknown;
+    }
+    PayError {
+        BalanceNotEnough => Player, NotApplied;
+        BillNoTaken => Caller, NotApplied;
+        BillNoUsed => Caller, Unknown;
+    }
+    CancelPayError {
+        PayNotFound => Caller, NotApplied;
+        TooLate => Caller, NotApplied;
+    }
 }
 
 impl BalanceError {

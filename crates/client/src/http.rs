@@ -57,8 +57,11 @@ impl TransportError {
         match self {
             Self::Unreachable(_) => false,
             Self::ConnectionLost(_) | Self::TimedOut(_) | Self::InvalidReply(_) => true,
-            // A 4xx is the gateway's own refusal. After a 5xx the gateway does not know how far the request got.
-            Self::Status(status) => status.is_server_error(),
+            // A 3xx or 4xx is the gateway's own refusal. After a 5xx or 408 the gateway does not know how far the
+            // request got, and any 2xx is an acknowledgement.
+            Self::Status(status) => {
+                status.is_server_error() || status.is_success() || *status == StatusCode::REQUEST_TIMEOUT
+            }
         }
     }
 
@@ -68,7 +71,11 @@ impl TransportError {
             Self::Unreachable(_) | Self::ConnectionLost(_) | Self::TimedOut(_) | Self::InvalidReply(_) => {
                 true
             }
-            Self::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Status(status) => {
+                let is_transient =
+                    [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status);
+                status.is_server_error() || is_transient
+            }
         }
     }
 }

@@ -80,6 +80,7 @@ mod error;
 pub mod fuzzing;
 mod http;
 mod random;
+mod refusal;
 mod requests;
 mod retry;
 mod retry_policy;

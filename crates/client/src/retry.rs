@@ -6,13 +6,16 @@
 use std::time::Duration;
 
 use pactolus_protocol::reply::{ApiError, parse_reply};
-use pactolus_protocol::{AccessToken, Call, ErrorCode, ReplyOutcome, SessionKey, UnixSeconds, signed_body};
+use pactolus_protocol::{
+    AccessToken, Call, CallKind, ErrorCode, ReplyOutcome, SessionKey, UnixSeconds, signed_body,
+};
 use pactolus_types::Environment;
 use tokio::time::Instant;
 
 use crate::client_inner::ClientInner;
 use crate::error::{AttemptFailure, CallError, OrderOutcome, TokenError, is_token_error};
 use crate::http::TransportError;
+use crate::refusal::{Evidence, evidence, refusal_outcome};
 use crate::requests::AppliedBy;
 
 /// Whether the order may have been applied before.
@@ -29,7 +32,8 @@ pub(crate) enum PriorAttempt {
 }
 
 impl PriorAttempt {
-    fn outcome(self) -> OrderOutcome {
+    /// State of the order after an attempt that applied nothing.
+    pub(crate) fn outcome(self) -> OrderOutcome {
         match self {
             Self::None => OrderOutcome::NotApplied,
             Self::InFlight | Self::EarlierCall | Self::EarlierAttempt => OrderOutcome::Unknown,
@@ -37,19 +41,18 @@ impl PriorAttempt {
     }
 
     /// The state after one more failed attempt.
-    fn after_failure(self, failure: &AttemptFailure) -> Self {
-        let code = match failure {
-            AttemptFailure::Transient(refused) => refused.code(),
+    fn after_failure(self, call: CallKind, failure: &AttemptFailure) -> Self {
+        let evidence = match failure {
+            AttemptFailure::Transport(error) if error.may_have_applied() => Evidence::Inconclusive,
+            AttemptFailure::Transient(refused) => evidence(call, refused),
             AttemptFailure::Transport(_) | AttemptFailure::NoToken(_) | AttemptFailure::DeadlineExceeded => {
-                None
+                Evidence::AttemptRefused
             }
         };
-        if may_have_applied(failure) {
-            Self::EarlierAttempt
-        } else if code == Some(ErrorCode::OrderProcessing) && self == Self::None {
-            Self::InFlight
-        } else {
-            self
+        match (evidence, self) {
+            (Evidence::Inconclusive, _) => Self::EarlierAttempt,
+            (Evidence::InFlight, Self::None) => Self::InFlight,
+            (Evidence::InFlight | Evidence::AttemptRefused | Evidence::OtherOrder, _) => self,
         }
     }
 
@@ -110,7 +113,7 @@ pub(crate) async fn call_with_retries<C: Call>(
             }
             Err(failure) => failure,
         };
-        prior = prior.after_failure(&failure);
+        prior = prior.after_failure(C::KIND, &failure);
         let backoff = policy.backoff(attempts, &*client.random);
         let is_last = !is_retryable(&failure)
             || attempts >= policy.attempts_max.get()
@@ -161,16 +164,6 @@ async fn attempt_once<C: Call>(
     Ok((answer, token))
 }
 
-/// Whether the bank may have applied the order in this attempt.
-fn may_have_applied(failure: &AttemptFailure) -> bool {
-    match failure {
-        AttemptFailure::Transport(error) => error.may_have_applied(),
-        // The bank returns the other retryable codes before it evaluates the order.
-        AttemptFailure::Transient(refused) => refused.code() == Some(ErrorCode::SystemError),
-        AttemptFailure::NoToken(_) | AttemptFailure::DeadlineExceeded => false,
-    }
-}
-
 fn is_retryable(failure: &AttemptFailure) -> bool {
     match failure {
         AttemptFailure::Transport(error) => error.retryable(),
@@ -186,8 +179,8 @@ fn error_chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The error of a refusal for which the operation has no variant.
-pub(crate) fn to_call_error(refused: ApiError, prior: PriorAttempt) -> CallError {
-    let outcome = prior.outcome();
+pub(crate) fn to_call_error(call: CallKind, refused: ApiError, prior: PriorAttempt) -> CallError {
+    let outcome = refusal_outcome(call, &refused, prior);
     if refused.code() == Some(ErrorCode::NoSession) {
         CallError::NoSession { outcome }
     } else {

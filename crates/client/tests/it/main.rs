@@ -4,6 +4,7 @@
 mod bank;
 mod calls;
 mod chaos;
+mod outcomes;
 mod proxy;
 mod redaction;
 mod token;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use pactolus_client::OrderOutcome;
 use pactolus_ledger::ImportError;
 use pactolus_server::KeyCheckError;
-use pactolus_types::AppId;
+use pactolus_types::{AppId, BillNo};
 
 use crate::cli::i18n::{Lang, tr};
 use crate::config::{ConfigError, InvalidStoreUrl, StoreUrl};
@@ -136,6 +136,20 @@ impl CliError {
                 Self::message(ExitCode::Refused, tr!(lang, "refused: {why}", "被拒绝：{why}"))
             }
         }
+    }
+
+    /// The error of a used bill number, if the bank does not say for which order: only the user knows whether this
+    /// order was sent before.
+    pub(crate) fn number_used(why: &str, bill_no: BillNo, lang: Lang) -> Self {
+        Self::message(
+            ExitCode::Unknown,
+            tr!(
+                lang,
+                "the outcome is unknown: {why}; if this very order was sent as {bill_no} before, run the command again \
+                 with --resume; take another number only if it never was",
+                "结果未知：{why}；如果这笔订单曾以 {bill_no} 发送过，请加 --resume 再次运行；只有确定从未发送过，才可换用新的订单号"
+            ),
+        )
     }
 
     fn zh_text(&self) -> String {

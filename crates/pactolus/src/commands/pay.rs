@@ -1,13 +1,13 @@
 //! `pactolus pay`: takes coins from a player, once per bill number.
 
 use anyhow::anyhow;
-use pactolus_client::{AppliedBy, Coins, PayRequest};
+use pactolus_client::{AppliedBy, Coins, PayError, PayRequest};
 use pactolus_protocol::FreeText;
 use pactolus_types::{Amount, BillNo};
 use serde_json::json;
 
 use crate::cli::args::{self, parse_amount};
-use crate::cli::exit::CliError;
+use crate::cli::exit::{CliError, error_chain};
 use crate::cli::i18n::Lang;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
@@ -65,6 +65,9 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let paid = runtime::start()?
         .block_on(async { if args.resume { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {
+        if matches!(error, PayError::BillNoUsed) {
+            return CliError::number_used(&error_chain(&error), bill_no, lang);
+        }
         let retry_args = format!("--bill-no {bill_no} --resume");
         CliError::from_call(&error, (error.outcome(), error.retryable()), &retry_args, lang)
     })?;

@@ -187,7 +187,7 @@ impl FailureMonitor {
             GiftOutcome::Applied | GiftOutcome::Replayed => {
                 (self.consecutive_refusals, self.consecutive_unanswered) = (0, 0);
             }
-            GiftOutcome::Refused => {
+            GiftOutcome::Refused | GiftOutcome::NumberUsed => {
                 self.consecutive_refusals += 1;
                 self.last_refusal = Some(sent.detail.clone());
             }

@@ -20,6 +20,9 @@ pub(crate) enum GiftOutcome {
     NotSent,
     /// It is unknown whether it was given; a later run finds out.
     Unknown,
+    /// Its bill number was used before, and the bank does not say for which order. A later run sends it again as a new
+    /// gift: that it was sent before is for the user to say.
+    NumberUsed,
 }
 
 impl GiftOutcome {
@@ -30,11 +33,13 @@ impl GiftOutcome {
             Self::Refused => "refused",
             Self::NotSent => "not-sent",
             Self::Unknown => "unknown",
+            Self::NumberUsed => "number-used",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Applied, Self::Replayed, Self::Refused, Self::NotSent, Self::Unknown];
+        let all =
+            [Self::Applied, Self::Replayed, Self::Refused, Self::NotSent, Self::Unknown, Self::NumberUsed];
         all.into_iter().find(|outcome| outcome.name() == name)
     }
 
@@ -42,7 +47,7 @@ impl GiftOutcome {
     pub(crate) const fn status(self) -> GiftStatus {
         match self {
             Self::Applied | Self::Replayed => GiftStatus::Applied,
-            Self::Refused | Self::NotSent => GiftStatus::NotApplied,
+            Self::Refused | Self::NotSent | Self::NumberUsed => GiftStatus::NotApplied,
             Self::Unknown => GiftStatus::Unknown,
         }
     }
@@ -58,7 +63,7 @@ pub(crate) enum GiftStatus {
     Conflict,
     /// Sent, with an unknown outcome.
     Unknown,
-    /// Not given.
+    /// Not given, as far as this file knows.
     NotApplied,
     /// No row.
     Missing,
@@ -78,7 +83,8 @@ pub(crate) struct SendResult {
 /// Origin of a bill number. It decides what a bare "number used" reply means, which does not name the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BillNoOrigin {
-    /// From the user: the reply means another order, because this gift was not sent before.
+    /// From the user: the reply proves nothing. Another order may have the number, or this very gift, sent from another
+    /// machine or with a results file that is lost.
     Supplied,
     /// Derived from the campaign: the reply means this gift, because only this gift has the number.
     Derived,
@@ -113,6 +119,7 @@ pub(crate) async fn send(client: &Client, present: &PresentRequest, origin: Bill
         }
         Err(error) => {
             let outcome = match error.outcome() {
+                Known::Unknown if matches!(error, PresentError::BillNoUsed) => GiftOutcome::NumberUsed,
                 Known::Unknown => GiftOutcome::Unknown,
                 Known::NotApplied if error.retryable() => GiftOutcome::NotSent,
                 Known::NotApplied => GiftOutcome::Refused,

@@ -24,7 +24,7 @@ impl OutcomeCounts {
             GiftOutcome::Replayed => &mut self.replayed,
             GiftOutcome::Refused => &mut self.refused,
             GiftOutcome::NotSent => &mut self.not_sent,
-            GiftOutcome::Unknown => &mut self.unknown,
+            GiftOutcome::Unknown | GiftOutcome::NumberUsed => &mut self.unknown,
         } += 1;
     }
 

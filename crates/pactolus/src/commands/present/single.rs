@@ -64,6 +64,7 @@ pub(super) fn run(
             ExitCode::Unreachable,
             tr!(lang, "the gift is not given: {detail}", "赠币没有发放：{detail}"),
         ),
+        GiftOutcome::NumberUsed => Err(CliError::number_used(&detail, bill_no, lang)),
         GiftOutcome::Unknown => failure(
             ExitCode::Unknown,
             tr!(
