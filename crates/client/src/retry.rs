@@ -88,25 +88,26 @@ pub(crate) async fn call_with_retries<C: Call>(
 ) -> CallOutcome<C::Reply> {
     let policy = &client.retry_policy;
     let deadline = Instant::now() + policy.call_timeout;
-    let mut refused_token: Option<AccessToken> = None;
-    let mut token_replaced = false;
+    let mut token_use = TokenUse::default();
     let mut attempts = 0;
     loop {
         attempts += 1;
         let timeout = policy.attempt_timeout.min(deadline.saturating_duration_since(Instant::now()));
-        let failure = match attempt_once(client, &template, refused_token.take(), timeout).await {
+        let failure = match attempt_once(client, &template, &mut token_use, timeout).await {
             Ok((ReplyOutcome::Success(reply), _)) => return CallOutcome::Success(reply),
             Ok((ReplyOutcome::Refused(refused), token)) => {
-                if is_token_error(&refused) && !token_replaced {
+                if is_token_error(&refused) && !token_use.is_replaced {
                     tracing::debug!(errcode = refused.errcode, "access token rejected; fetching another");
-                    refused_token = Some(token);
-                    token_replaced = true;
-                    continue;
-                }
-                if !refused.code().is_some_and(ErrorCode::retryable) {
+                    token_use.rejected = Some(token);
+                    match token_use.replacement_error.take() {
+                        Some(error) => AttemptFailure::NoToken(error),
+                        None => continue,
+                    }
+                } else if refused.code().is_some_and(ErrorCode::retryable) {
+                    AttemptFailure::Transient(refused)
+                } else {
                     return CallOutcome::Refused(refused, prior);
                 }
-                AttemptFailure::Transient(refused)
             }
             Err(AttemptFailure::NoToken(source)) if !source.retryable() => {
                 return CallOutcome::Failed(CallError::NoToken { source, outcome: prior.outcome() });
@@ -130,26 +131,61 @@ pub(crate) async fn call_with_retries<C: Call>(
     }
 }
 
+/// Replacement of a rejected access token, over the attempts of one call.
+#[derive(Default)]
+struct TokenUse {
+    /// The token that the next attempt has to replace.
+    rejected: Option<AccessToken>,
+    /// Why the last attempt could not replace it, and went on with it.
+    replacement_error: Option<TokenError>,
+    /// A replacement was obtained; a second rejection is final.
+    is_replaced: bool,
+}
+
+impl TokenUse {
+    /// The token of an attempt. A rejected one is replaced.
+    ///
+    /// If that fails for now, the old token is used while its lifetime lasts: a bank that rejects its own token and
+    /// does not issue another is failing, and may accept it again. `timeout` leaves half of the attempt for the call.
+    async fn token(&mut self, client: &ClientInner, timeout: Duration) -> Result<AccessToken, TokenError> {
+        let Some(rejected) = self.rejected.take() else {
+            return within(timeout, client.tokens.get(&client.http, timeout)).await;
+        };
+        let timeout = timeout / 2;
+        match within(timeout, client.tokens.replace(&rejected, &client.http, timeout)).await {
+            Ok(token) => {
+                self.is_replaced = true;
+                Ok(token)
+            }
+            Err(error) if error.retryable() && client.tokens.is_unexpired(&rejected) => {
+                self.replacement_error = Some(error);
+                Ok(rejected)
+            }
+            Err(error) => {
+                self.rejected = Some(rejected);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The token, within a timeout that also bounds the wait for another call's refresh.
+async fn within(
+    timeout: Duration,
+    token: impl Future<Output = Result<AccessToken, TokenError>>,
+) -> Result<AccessToken, TokenError> {
+    let timed_out = || Err(TokenError::Transport(TransportError::TimedOut(timeout)));
+    tokio::time::timeout(timeout, token).await.unwrap_or_else(|_| timed_out())
+}
+
 async fn attempt_once<C: Call>(
     client: &ClientInner,
     template: &CallTemplate<'_, impl Fn(UnixSeconds) -> C>,
-    rejected_token: Option<AccessToken>,
+    token_use: &mut TokenUse,
     timeout: Duration,
 ) -> Result<(ReplyOutcome<C::Reply>, AccessToken), AttemptFailure> {
     let deadline = Instant::now() + timeout;
-    let token = async {
-        match rejected_token {
-            Some(refused) => client.tokens.replace(&refused, &client.http, timeout).await,
-            None => client.tokens.get(&client.http, timeout).await,
-        }
-    };
-    // The timeout also bounds the wait for another call's token refresh.
-    let token = match tokio::time::timeout_at(deadline, token).await {
-        Ok(token) => token.map_err(AttemptFailure::NoToken)?,
-        Err(_) => {
-            return Err(AttemptFailure::NoToken(TokenError::Transport(TransportError::TimedOut(timeout))));
-        }
-    };
+    let token = token_use.token(client, timeout).await.map_err(AttemptFailure::NoToken)?;
     let remaining = deadline.saturating_duration_since(Instant::now());
     if remaining.is_zero() {
         return Err(AttemptFailure::DeadlineExceeded);

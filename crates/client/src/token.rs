@@ -1,18 +1,19 @@
 //! Access token cache: one call fetches the token, all calls use it.
 //!
-//! The first call that finds the token close to expiry refreshes it; the others keep using it meanwhile. If the token
-//! is missing, expired or rejected, calls queue on `refresh_lock`. The next holder takes the token that the previous
-//! one fetched, or fetches one. `refresh_lock` is the only lock of this crate that is held across an await: the
-//! awaited request has a timeout and takes no lock, so there is no deadlock.
+//! The first call that finds the token close to expiry starts a task that refreshes it. The call waits for the task a
+//! moment; it never fails because of it, and the task goes on if the call is cancelled. The others keep using the old
+//! token meanwhile. If the token is missing, expired or rejected, calls queue on `refresh_lock`. The next holder takes
+//! the token that the previous one fetched, or fetches one. `refresh_lock` is the only lock of this crate that is held
+//! across an await: the awaited request has a timeout and takes no lock, so there is no deadlock.
 
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use pactolus_protocol::reply::ReplyOutcome;
 use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_PATH};
 use pactolus_protocol::{AccessToken, Credentials, GrantType, RefreshMode, StableTokenRequest, TokenReply};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::error::TokenError;
@@ -33,14 +34,21 @@ pub enum TokenSource {
 /// Maximum lead of a refresh before expiry.
 const REFRESH_LEAD_MAX: Duration = Duration::from_secs(300);
 
-/// Backoff after a failed early refresh, while the token is still valid.
+/// Time between two early refreshes, while the token is still valid.
 const REFRESH_BACKOFF: Duration = Duration::from_secs(10);
 
-pub(crate) struct TokenCache {
+/// Maximum wait of a call for its early refresh; a quarter of its timeout if that is shorter.
+const EARLY_REFRESH_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Access token cache. Clones share it.
+#[derive(Clone)]
+pub(crate) struct TokenCache(Arc<CacheInner>);
+
+struct CacheInner {
     source: TokenSource,
     credentials: Credentials,
     cached: RwLock<Option<CachedToken>>,
-    refresh_lock: Mutex<RefreshState>,
+    refresh_lock: Arc<Mutex<RefreshState>>,
     /// Finished refreshes, failed ones included.
     refresh_count: AtomicU64,
 }
@@ -66,32 +74,32 @@ enum TokenState {
 
 impl TokenCache {
     pub(crate) fn new(source: TokenSource, credentials: Credentials) -> Self {
-        Self {
+        Self(Arc::new(CacheInner {
             source,
             credentials,
             cached: RwLock::default(),
-            refresh_lock: Mutex::default(),
+            refresh_lock: Arc::default(),
             refresh_count: AtomicU64::new(0),
-        }
+        }))
     }
 
     /// The cached token, fetched if it is missing or expired.
     pub(crate) async fn get(&self, http: &HttpClient, timeout: Duration) -> Result<AccessToken, TokenError> {
-        if let TokenSource::Fixed(token) = &self.source {
+        if let TokenSource::Fixed(token) = &self.0.source {
             return Ok(token.clone());
         }
         match self.state() {
             TokenState::Valid(token) => Ok(token),
             TokenState::Expiring(token) => {
                 // Another call may hold the lock; the old token is still valid, so do not wait for it.
-                if let Ok(mut refresh_state) = self.refresh_lock.try_lock() {
-                    self.refresh_early(&mut refresh_state, http, timeout).await;
+                if let Ok(refresh_state) = Arc::clone(&self.0.refresh_lock).try_lock_owned() {
+                    self.refresh_early(refresh_state, http, timeout).await;
                 }
                 Ok(self.current().unwrap_or(token))
             }
             TokenState::Missing => {
-                let count_before = self.refresh_count.load(Ordering::Acquire);
-                let mut refresh_state = self.refresh_lock.lock().await;
+                let count_before = self.0.refresh_count.load(Ordering::Acquire);
+                let mut refresh_state = self.0.refresh_lock.lock().await;
                 if let TokenState::Valid(token) | TokenState::Expiring(token) = self.state() {
                     return Ok(token);
                 }
@@ -108,11 +116,11 @@ impl TokenCache {
         http: &HttpClient,
         timeout: Duration,
     ) -> Result<AccessToken, TokenError> {
-        if let TokenSource::Fixed(_) = &self.source {
+        if let TokenSource::Fixed(_) = &self.0.source {
             return Err(TokenError::FixedTokenRejected);
         }
-        let count_before = self.refresh_count.load(Ordering::Acquire);
-        let mut refresh_state = self.refresh_lock.lock().await;
+        let count_before = self.0.refresh_count.load(Ordering::Acquire);
+        let mut refresh_state = self.0.refresh_lock.lock().await;
         if let Some(token) = self.current().filter(|token| !token.matches(rejected.expose())) {
             return Ok(token);
         }
@@ -123,12 +131,12 @@ impl TokenCache {
             return Ok(token);
         }
         // The bank has issued the token that it rejects again; only a forced refresh brings another.
-        let count_after = self.refresh_count.load(Ordering::Acquire);
+        let count_after = self.0.refresh_count.load(Ordering::Acquire);
         self.refresh_once(&mut refresh_state, count_after, http, RefreshMode::Force, timeout).await
     }
 
     fn state(&self) -> TokenState {
-        let cached = self.cached.read().expect("no panic under this lock");
+        let cached = self.0.cached.read().expect("no panic under this lock");
         let now = Instant::now();
         match &*cached {
             Some(token) if now < token.refresh_at => TokenState::Valid(token.token.clone()),
@@ -138,21 +146,39 @@ impl TokenCache {
     }
 
     fn current(&self) -> Option<AccessToken> {
-        let cached = self.cached.read().expect("no panic under this lock");
+        let cached = self.0.cached.read().expect("no panic under this lock");
         cached.as_ref().map(|held| held.token.clone())
     }
 
-    async fn refresh_early(&self, refresh_state: &mut RefreshState, http: &HttpClient, timeout: Duration) {
-        let count_before = self.refresh_count.load(Ordering::Acquire);
-        if let Err(error) =
-            self.refresh_once(refresh_state, count_before, http, RefreshMode::WhenExpired, timeout).await
-        {
-            tracing::warn!(%error, "access token refresh failed; the old token is still valid");
-            let mut cached = self.cached.write().expect("no panic under this lock");
-            if let Some(held) = &mut *cached {
-                held.refresh_at = held.expires_at.min(Instant::now() + REFRESH_BACKOFF);
-            }
+    /// Whether this is the cached token, and its lifetime is not over.
+    pub(crate) fn is_unexpired(&self, token: &AccessToken) -> bool {
+        let cached = self.0.cached.read().expect("no panic under this lock");
+        let is_unexpired = |held: &CachedToken| Instant::now() < held.expires_at;
+        cached.as_ref().is_some_and(|held| is_unexpired(held) && held.token.matches(token.expose()))
+    }
+
+    /// Refreshes the token in a task of its own, and waits for it a moment.
+    ///
+    /// The backoff starts before the request, so neither a failure nor a cancelled call brings the next one sooner.
+    async fn refresh_early(
+        &self,
+        mut refresh_state: OwnedMutexGuard<RefreshState>,
+        http: &HttpClient,
+        timeout: Duration,
+    ) {
+        if let Some(held) = &mut *self.0.cached.write().expect("no panic under this lock") {
+            held.refresh_at = held.expires_at.min(Instant::now() + REFRESH_BACKOFF);
         }
+        let (cache, http) = (self.clone(), http.clone());
+        let task = tokio::spawn(async move {
+            let count_before = cache.0.refresh_count.load(Ordering::Acquire);
+            let mode = RefreshMode::WhenExpired;
+            let refreshed = cache.refresh_once(&mut refresh_state, count_before, &http, mode, timeout).await;
+            if let Err(error) = refreshed {
+                tracing::warn!(%error, "access token refresh failed; the old token is still valid");
+            }
+        });
+        let _ = tokio::time::timeout(EARLY_REFRESH_WAIT_MAX.min(timeout / 4), task).await;
     }
 
     /// Fetches a token, or returns the error of a refresh that failed since `count_before`.
@@ -164,13 +190,13 @@ impl TokenCache {
         mode: RefreshMode,
         timeout: Duration,
     ) -> Result<AccessToken, TokenError> {
-        if self.refresh_count.load(Ordering::Acquire) > count_before
+        if self.0.refresh_count.load(Ordering::Acquire) > count_before
             && let Some(error) = &refresh_state.last_error
         {
             return Err(error.clone());
         }
         let result = self.fetch(http, mode, timeout).await;
-        self.refresh_count.fetch_add(1, Ordering::Release);
+        self.0.refresh_count.fetch_add(1, Ordering::Release);
         refresh_state.last_error = result.as_ref().err().cloned();
         let reply = result?;
         let now = Instant::now();
@@ -180,7 +206,7 @@ impl TokenCache {
             refresh_at: now + reply.expires_in.saturating_sub(lead),
             expires_at: now + reply.expires_in,
         };
-        *self.cached.write().expect("no panic under this lock") = Some(cached);
+        *self.0.cached.write().expect("no panic under this lock") = Some(cached);
         tracing::debug!(expires_in_s = reply.expires_in.as_secs(), "access token fetched");
         Ok(reply.access_token)
     }
@@ -191,13 +217,13 @@ impl TokenCache {
         mode: RefreshMode,
         timeout: Duration,
     ) -> Result<TokenReply, TokenError> {
-        let json = match &self.source {
+        let json = match &self.0.source {
             TokenSource::Stable => {
-                let request = StableTokenRequest { credentials: self.credentials.clone(), refresh: mode };
+                let request = StableTokenRequest { credentials: self.0.credentials.clone(), refresh: mode };
                 http.post(STABLE_TOKEN_PATH, request.to_json(), timeout).await?
             }
             TokenSource::Plain => {
-                let query = self.credentials.to_query(GrantType::ClientCredential);
+                let query = self.0.credentials.to_query(GrantType::ClientCredential);
                 http.get(&format!("{TOKEN_PATH}?{query}"), timeout).await?
             }
             TokenSource::Fixed(_) => return Err(TokenError::FixedTokenRejected),

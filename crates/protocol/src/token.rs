@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
@@ -27,6 +28,13 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_secs(7200);
 /// How long a token stays valid after the next one is issued, as documented by the vendor.
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(300);
 
+/// Least lifetime that a client takes from a reply. A shorter one would make each call fetch a token; a token that
+/// ends earlier is rejected with 42001, and then replaced.
+pub const TOKEN_LIFETIME_MIN: Duration = Duration::from_secs(10);
+
+/// Greatest lifetime that a client takes from a reply: 30 days, far from the end of any clock.
+pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
 impl AccessToken {
     /// Reads the token of a call. Errors: 41001 if the query has none, 40001 if it is malformed.
     pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
@@ -45,7 +53,8 @@ impl AccessToken {
 pub struct TokenReply {
     /// The token.
     pub access_token: AccessToken,
-    /// Its remaining lifetime; whole seconds on the wire.
+    /// Its remaining lifetime; whole seconds on the wire. Parsed, it lies between [`TOKEN_LIFETIME_MIN`] and
+    /// [`TOKEN_LIFETIME_MAX`].
     pub expires_in: Duration,
 }
 
@@ -68,9 +77,20 @@ impl TokenReply {
         let access_token =
             AccessToken::new(&fields.access_token).map_err(|_| InvalidReply::Field("access_token"))?;
         let expires_in =
-            fields.expires_in.map(Duration::from_secs).ok_or(InvalidReply::Field("expires_in"))?;
+            fields.expires_in.as_ref().and_then(lifetime).ok_or(InvalidReply::Field("expires_in"))?;
         Ok(ReplyOutcome::Success(Self { access_token, expires_in }))
     }
+}
+
+/// A number of seconds, also as a text, as token servers of studios send it; clamped.
+fn lifetime(expires_in: &Value) -> Option<Duration> {
+    let seconds = match expires_in {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let (min, max) = (TOKEN_LIFETIME_MIN.as_secs_f64(), TOKEN_LIFETIME_MAX.as_secs_f64());
+    Duration::try_from_secs_f64(seconds.clamp(min, max)).ok()
 }
 
 #[derive(Default, Deserialize)]
@@ -79,7 +99,7 @@ struct TokenFields<'a> {
     errcode: i32,
     errmsg: Cow<'a, str>,
     access_token: Cow<'a, str>,
-    expires_in: Option<u64>,
+    expires_in: Option<Value>,
 }
 
 #[cfg(test)]
@@ -104,6 +124,35 @@ mod tests {
         let Ok(ReplyOutcome::Success(read)) = TokenReply::parse(&json) else { panic!("not done") };
         assert!(read.access_token.matches("A\"\\TOKEN"));
         assert_eq!(read.expires_in, TOKEN_LIFETIME);
+    }
+
+    /// The bug: 2^63 seconds from now are no `Instant`, so a client panicked; other forms were refused, or made each
+    /// call fetch a token. The loss: no call at all. The fix: clamped as it is parsed.
+    #[test]
+    fn lifetime_is_clamped() {
+        let parse = |expires_in: &str| {
+            let json = format!(r#"{{"access_token":"A","expires_in":{expires_in}}}"#);
+            match TokenReply::parse(json.as_bytes()) {
+                Ok(ReplyOutcome::Success(reply)) => Ok(reply.expires_in.as_secs()),
+                Ok(ReplyOutcome::Refused(refused)) => panic!("{refused:?}"),
+                Err(error) => Err(error),
+            }
+        };
+        let max = TOKEN_LIFETIME_MAX.as_secs();
+        for long in
+            ["9223372036854775808", "18446744073709551615", "1e300", "99999999999999999999", r#""inf""#]
+        {
+            assert_eq!(parse(long), Ok(max), "{long}");
+        }
+        for short in ["0", "-1", "-9223372036854775808", "9", "0.5", "-1e300", r#""0""#] {
+            assert_eq!(parse(short), Ok(10), "{short}");
+        }
+        for whole in ["7200", "7200.0", r#""7200""#, r#"" 7200 ""#] {
+            assert_eq!(parse(whole), Ok(7200), "{whole}");
+        }
+        for other in ["null", "true", "[]", "{}", r#""soon""#, r#""NaN""#, r#""""#] {
+            assert_eq!(parse(other), Err(InvalidReply::Field("expires_in")), "{other}");
+        }
     }
 
     #[test]

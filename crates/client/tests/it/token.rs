@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pactolus_client::{AccessToken, TokenError, TokenSource};
+use pactolus_client::{AccessToken, OrderOutcome, TokenError, TokenSource};
 use tokio::task::JoinSet;
 
 use crate::bank::{SECRET, gift, player, sandbox};
-use crate::vendor::{TOKEN, VendorHost};
+use crate::vendor::{HANG, TOKEN, VendorHost};
 
 const DONE: &str = r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"number"}"#;
 const SECOND: &str = r#"{"access_token":"SECOND","expires_in":7200}"#;
@@ -124,4 +124,76 @@ async fn wrong_secret_is_not_retried() {
     let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     assert!(!error.retryable());
     assert_eq!(host.requests().len(), 2, "no retry");
+}
+
+/// The bug: a replacement that failed made the call go on as if it had succeeded, and a second rejection was final. The
+/// loss: a gift that is not given although the token endpoint is back within the deadline. The fix: the old token is
+/// used meanwhile, and each further attempt tries the replacement again.
+#[tokio::test]
+async fn broken_replacement_is_tried_again() {
+    const REJECTED: &str = r#"{"errcode":40001,"errmsg":"invalid credential"}"#;
+    for broken in ["500", "<html>", r#"{"errcode":-1,"errmsg":"system error"}"#] {
+        // The bank accepts the old token again.
+        let host = VendorHost::start(&[REJECTED, DONE], &[TOKEN, broken]).await;
+        host.client().present(&gift(&player("one"), "number", 5)).await.unwrap();
+        assert_eq!(token_events(&host), ["ask", "call with FIRST", "ask", "call with FIRST"], "{broken}");
+
+        // The bank issues another token after all.
+        let host = VendorHost::start(&[REJECTED, REJECTED, DONE], &[TOKEN, broken, SECOND]).await;
+        host.client().present(&gift(&player("one"), "number", 5)).await.unwrap();
+        let expected = ["ask", "call with FIRST", "ask", "call with FIRST", "ask", "call with SECOND"];
+        assert_eq!(token_events(&host), expected, "{broken}");
+
+        // Neither: the error says why there is no token.
+        let host = VendorHost::start(&[REJECTED], &[TOKEN, broken]).await;
+        let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(
+            (error.to_string(), cause),
+            ("gave up after 3 tries".to_owned(), "cannot obtain an access token".to_owned())
+        );
+        assert_eq!(error.outcome(), OrderOutcome::NotApplied);
+    }
+}
+
+/// The bug: the early refresh ran within the caller's attempt, so a token endpoint that hangs failed a call whose token
+/// was valid, and a cancelled call dropped the backoff. The loss: every call fails or waits for five minutes. The fix: a
+/// task of its own, for which the call waits a moment.
+#[tokio::test]
+async fn hanging_early_refresh_delays_one_call() {
+    let host = VendorHost::start(&[DONE], &[TOKEN, HANG]).await;
+    let client = host.client();
+    let call = || async { client.present(&gift(&player("one"), "number", 5)).await.unwrap() };
+    call().await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(7000)).await;
+    tokio::time::resume();
+    // A caller that goes away does not bring the next refresh sooner.
+    let cancelled = tokio::time::timeout(Duration::from_millis(100), call()).await;
+    assert!(cancelled.is_err(), "it waits for the refresh");
+    for _ in 0..3 {
+        call().await;
+    }
+    let expected = ["ask", "call with FIRST", "ask", "call with FIRST", "call with FIRST", "call with FIRST"];
+    assert_eq!(token_events(&host), expected);
+    // The hanging refresh ends; then the next one is due, and its call goes on with the old token too.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(20)).await;
+    tokio::time::resume();
+    call().await;
+    call().await;
+    assert_eq!(token_events(&host)[6..], ["call with FIRST", "ask", "call with FIRST"]);
+}
+
+#[tokio::test]
+async fn any_lifetime_of_a_token_is_usable() {
+    for expires_in in ["9223372036854775808", "18446744073709551615", "0", "-5", r#""7200""#] {
+        let token = format!(r#"{{"access_token":"FIRST","expires_in":{expires_in}}}"#);
+        let host = VendorHost::start(&[DONE], &[&token]).await;
+        let client = host.client();
+        for _ in 0..2 {
+            client.present(&gift(&player("one"), "number", 5)).await.unwrap();
+        }
+        assert_eq!(token_events(&host), ["ask", "call with FIRST", "call with FIRST"], "{expires_in}");
+    }
 }

@@ -36,6 +36,9 @@ struct ReplyScript {
 pub(crate) const BAD_GATEWAY: &str = "502";
 pub(crate) const NOT_FOUND: &str = "404";
 
+/// A script line that stands for no reply at all.
+pub(crate) const HANG: &str = "hang";
+
 const ORDER_EXIST: &str = r#"{"errcode":90012,"errmsg":"order exist"}"#;
 const BUSY: &str = r#"{"errcode":-1,"errmsg":"system error"}"#;
 const DONE: &str = r#"{"errcode":0,"errmsg":"ok","balance":5,"bill_no":"number"}"#;
@@ -69,12 +72,15 @@ async fn serve_script(State(script): State<Arc<ReplyScript>>, uri: Uri, body: By
     let body = String::from_utf8(body.into()).unwrap();
     script.requests.lock().unwrap().push((uri.to_string(), body));
     if uri.path().contains("token") {
-        return respond(next_reply(&script.tokens));
+        return respond(next_reply(&script.tokens)).await;
     }
-    respond(next_reply(&script.replies).to_owned())
+    respond(next_reply(&script.replies).to_owned()).await
 }
 
-fn respond(line: String) -> Response {
+async fn respond(line: String) -> Response {
+    if line == HANG {
+        std::future::pending::<()>().await;
+    }
     match line.parse::<StatusCode>() {
         Ok(status) => status.into_response(),
         Err(_) => line.into_response(),
