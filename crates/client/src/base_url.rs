@@ -10,6 +10,7 @@ use hyper::Uri;
 pub struct BaseUrl(String);
 
 /// Why a text is not a base URL.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBaseUrl {
     /// It is not of the form `http://host` or `https://host`.

@@ -19,11 +19,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{BalanceError, CancelPayError, OrderOutcome, PayError, PresentError, TokenError};
 use crate::http::HttpClient;
 use crate::random::{OsRandomness, Randomness};
+use crate::refusal::{PriorAttempt, owned_rid, to_call_error};
 use crate::requests::{
     AppliedBy, CancelPayReceipt, CancelPayRequest, PayReceipt, PayRequest, Player, PresentReceipt,
     PresentRequest,
 };
-use crate::retry::{CallOutcome, CallTemplate, PriorAttempt, call_with_retries, to_call_error};
+use crate::retry::{CallOutcome, CallTemplate, call_with_retries};
 use crate::retry_policy::RetryPolicy;
 use crate::token::{TokenCache, TokenSource};
 
@@ -145,8 +146,10 @@ impl Client {
                     let balance = order.map(|order| order.balance);
                     Ok(PresentReceipt { bill_no: *bill_no, balance, applied_by })
                 }
-                OrderMatch::Mismatch(parameter) => Err(PresentError::BillNoTaken(parameter)),
-                OrderMatch::Unspecified => Err(PresentError::BillNoUsed),
+                OrderMatch::Mismatch(parameter) => {
+                    Err(PresentError::BillNoTaken { parameter, rid: owned_rid(&refused) })
+                }
+                OrderMatch::Unspecified => Err(PresentError::BillNoUsed { rid: owned_rid(&refused) }),
                 OrderMatch::Unrelated => Err(to_call_error(CallKind::Present, refused, prior).into()),
             },
             CallOutcome::Failed(error) => Err(error.into()),
@@ -184,10 +187,12 @@ impl Client {
                     let balance = order.map(|order| order.balance);
                     Ok(PayReceipt { bill_no: *bill_no, balance, gifted_spent: None, applied_by })
                 }
-                OrderMatch::Mismatch(parameter) => Err(PayError::BillNoTaken(parameter)),
-                OrderMatch::Unspecified => Err(PayError::BillNoUsed),
+                OrderMatch::Mismatch(parameter) => {
+                    Err(PayError::BillNoTaken { parameter, rid: owned_rid(&refused) })
+                }
+                OrderMatch::Unspecified => Err(PayError::BillNoUsed { rid: owned_rid(&refused) }),
                 OrderMatch::Unrelated if is_definite(&refused, ErrorCode::BalanceNotEnough, prior) => {
-                    Err(PayError::BalanceNotEnough)
+                    Err(PayError::BalanceNotEnough { rid: owned_rid(&refused) })
                 }
                 OrderMatch::Unrelated => Err(to_call_error(CallKind::Pay, refused, prior).into()),
             },
@@ -227,9 +232,9 @@ impl Client {
                 if refused.code() == Some(ErrorCode::OrderCanceled) {
                     Ok(CancelPayReceipt { bill_no: *bill_no, applied_by: prior.applied_by() })
                 } else if is_definite(&refused, ErrorCode::OrderNotExist, prior) {
-                    Err(CancelPayError::PayNotFound)
+                    Err(CancelPayError::PayNotFound { rid: owned_rid(&refused) })
                 } else if is_definite(&refused, ErrorCode::OrderConfirmed, prior) {
-                    Err(CancelPayError::TooLate)
+                    Err(CancelPayError::TooLate { rid: owned_rid(&refused) })
                 } else {
                     Err(to_call_error(CallKind::CancelPay, refused, prior).into())
                 }

@@ -4,10 +4,15 @@
 //! balance, which moves none), whether to retry (`retryable`), and what happened (`Display`).
 //! No error holds a key, a token or a body.
 
-use pactolus_protocol::reply::ApiError;
+use pactolus_protocol::reply::{ApiError, InvalidReply};
 use pactolus_protocol::{ErrorCode, Parameter};
 
 use crate::http::TransportError;
+
+mod code;
+
+use code::error_source_of;
+pub(crate) use code::is_token_error;
 
 /// The side that has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,49 +38,77 @@ pub enum OrderOutcome {
 }
 
 /// Why a present failed.
+#[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PresentError {
     /// The bill number belongs to another order, which differs in this parameter. Nothing was given.
-    #[error("the bill number belongs to another order, which has a different {0}")]
-    BillNoTaken(Parameter),
+    #[error("the bill number belongs to another order, which has a different {parameter}")]
+    BillNoTaken {
+        /// The first parameter that differs.
+        parameter: Parameter,
+        /// The request id.
+        rid: Option<Box<str>>,
+    },
     /// The bill number was used before this call, and the bank does not say for which order: it may have been this
     /// one, so a new number could give twice. [`retry_present`](crate::Client::retry_present) treats it as applied.
     #[error("the bill number was used before, and the bank does not say for which order")]
-    BillNoUsed,
+    BillNoUsed {
+        /// The request id.
+        rid: Option<Box<str>>,
+    },
     /// An error that any call may return.
     #[error(transparent)]
     Call(Box<CallError>),
 }
 
 /// Why a pay failed.
+#[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PayError {
     /// The player has fewer coins than the pay takes. After an attempt without a reply this is a
     /// [`CallError::Api`] with an unknown outcome: that attempt may have taken the coins.
     #[error("the player has fewer coins than the pay takes")]
-    BalanceNotEnough,
+    BalanceNotEnough {
+        /// The request id.
+        rid: Option<Box<str>>,
+    },
     /// The bill number belongs to another order, which differs in this parameter. Nothing was taken.
-    #[error("the bill number belongs to another order, which has a different {0}")]
-    BillNoTaken(Parameter),
+    #[error("the bill number belongs to another order, which has a different {parameter}")]
+    BillNoTaken {
+        /// The first parameter that differs.
+        parameter: Parameter,
+        /// The request id.
+        rid: Option<Box<str>>,
+    },
     /// The bill number was used before this call, and the bank does not say for which order: it may have been this
     /// one, so a new number could take twice. [`retry_pay`](crate::Client::retry_pay) treats it as applied.
     #[error("the bill number was used before, and the bank does not say for which order")]
-    BillNoUsed,
+    BillNoUsed {
+        /// The request id.
+        rid: Option<Box<str>>,
+    },
     /// An error that any call may return.
     #[error(transparent)]
     Call(Box<CallError>),
 }
 
 /// Why a cancelpay failed.
+#[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CancelPayError {
     /// This player has no pay with this bill number. After an attempt without a reply this and [`TooLate`](Self::TooLate)
     /// are a [`CallError::Api`] with an unknown outcome.
     #[error("there is no such pay")]
-    PayNotFound,
+    PayNotFound {
+        /// The request id.
+        rid: Option<Box<str>>,
+    },
     /// The pay is too old to be cancelled.
     #[error("the pay is too old to be cancelled")]
-    TooLate,
+    TooLate {
+        /// The request id.
+        rid: Option<Box<str>>,
+    },
     /// An error that any call may return.
     #[error(transparent)]
     Call(Box<CallError>),
@@ -93,6 +126,7 @@ impl From<CallError> for BalanceError {
 }
 
 /// An error that any call may return.
+#[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The player has no valid session: log the player in, and call with the new session key.
@@ -100,6 +134,8 @@ pub enum CallError {
     NoSession {
         /// State of the order.
         outcome: OrderOutcome,
+        /// The request id.
+        rid: Option<Box<str>>,
     },
     /// The bank refused the call. It would refuse it again, unless it rejected the access token.
     #[error("the bank refused it: {} {}", .error.errcode, .error.errmsg)]
@@ -117,8 +153,20 @@ pub enum CallError {
         /// State of the order.
         outcome: OrderOutcome,
     },
-    /// The last attempt failed: the deadline or `attempts_max` was reached, or the failure is not retryable.
-    #[error("gave up after {attempts} tries")]
+    /// The last attempt failed, and another would fail the same way: the base URL does not lead to a bank, or a gateway
+    /// refuses the call.
+    #[error("the call failed, and would fail again")]
+    NotRetryable {
+        /// Attempts made.
+        attempts: u32,
+        /// Failure of the last attempt.
+        #[source]
+        failure: AttemptFailure,
+        /// State of the order.
+        outcome: OrderOutcome,
+    },
+    /// The last attempt failed: the deadline or `attempts_max` was reached.
+    #[error("gave up after {attempts} {}", if *.attempts == 1 { "try" } else { "tries" })]
     RetriesExhausted {
         /// Attempts made.
         attempts: u32,
@@ -131,6 +179,7 @@ pub enum CallError {
 }
 
 /// Why one attempt failed. Another attempt may succeed.
+#[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AttemptFailure {
     /// There was no reply.
@@ -148,6 +197,7 @@ pub enum AttemptFailure {
 }
 
 /// Why there is no access token.
+#[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TokenError {
     /// There was no reply.
@@ -161,19 +211,23 @@ pub enum TokenError {
     FixedTokenRejected,
 }
 
-/// 40014: the vendor's host also uses it for a malformed token, where Pactolus uses 40001.
-pub(crate) const INVALID_ACCESS_TOKEN: i32 = 40014;
-
-/// Whether the bank rejected the token, so that another may be accepted.
-pub(crate) fn is_token_error(refused: &ApiError) -> bool {
-    match refused.code() {
-        Some(ErrorCode::InvalidCredential | ErrorCode::AccessTokenExpired) => true,
-        Some(_) => false,
-        None => refused.errcode == INVALID_ACCESS_TOKEN,
-    }
-}
-
 impl TokenError {
+    /// Whether another attempt of the same call is worth while.
+    pub(crate) fn worth_another_attempt(&self) -> bool {
+        match self {
+            Self::Transport(error) => error.worth_another_attempt(),
+            Self::Api(_) | Self::FixedTokenRejected => self.retryable(),
+        }
+    }
+
+    /// The request id, if the bank replied.
+    pub fn rid(&self) -> Option<&str> {
+        match self {
+            Self::Api(refused) => refused.rid(),
+            Self::Transport(_) | Self::FixedTokenRejected => None,
+        }
+    }
+
     /// Whether another request for a token may succeed.
     pub fn retryable(&self) -> bool {
         match self {
@@ -199,13 +253,57 @@ impl TransportError {
         match self {
             Self::Unreachable(_) | Self::ConnectionLost(_) | Self::TimedOut(_) => ErrorSource::Network,
             Self::Status(status) if status.is_server_error() => ErrorSource::Bank,
+            // A bank of another version.
+            Self::InvalidReply(InvalidReply::Field(_)) => ErrorSource::Bank,
             // No bank replies like this: the base URL points elsewhere.
-            Self::Status(_) | Self::InvalidReply(_) => ErrorSource::Caller,
+            Self::Status(_) | Self::InvalidReply(InvalidReply::NotAReply) => ErrorSource::Caller,
+        }
+    }
+}
+
+impl AttemptFailure {
+    /// Whether the same call, unchanged, may succeed later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Transport(error) => error.retryable(),
+            Self::Transient(_) | Self::DeadlineExceeded => true,
+            Self::NoToken(error) => error.retryable(),
+        }
+    }
+
+    /// The side that has to act.
+    pub fn error_source(&self) -> ErrorSource {
+        match self {
+            Self::Transport(error) => error.error_source(),
+            Self::Transient(refused) => error_source_of(refused),
+            Self::NoToken(error) => error.error_source(),
+            Self::DeadlineExceeded => ErrorSource::Bank,
+        }
+    }
+
+    /// The request id, if the bank replied.
+    pub fn rid(&self) -> Option<&str> {
+        match self {
+            Self::Transient(refused) => refused.rid(),
+            Self::NoToken(error) => error.rid(),
+            Self::Transport(_) | Self::DeadlineExceeded => None,
         }
     }
 }
 
 impl CallError {
+    /// The request id at the end of the bank's last message, if it replied. The bank's log has it too.
+    pub fn rid(&self) -> Option<&str> {
+        match self {
+            Self::NoSession { rid, .. } => rid.as_deref(),
+            Self::Api { error: refused, .. } => refused.rid(),
+            Self::NoToken { source, .. } => source.rid(),
+            Self::RetriesExhausted { last_failure: last, .. } | Self::NotRetryable { failure: last, .. } => {
+                last.rid()
+            }
+        }
+    }
+
     /// Whether the same call, unchanged, may succeed later.
     pub fn retryable(&self) -> bool {
         match self {
@@ -213,11 +311,9 @@ impl CallError {
             // Another process has replaced the token by then, and this client fetches the new one.
             Self::Api { error: refused, .. } => is_token_error(refused),
             Self::NoToken { source, .. } => source.retryable(),
-            Self::RetriesExhausted { last_failure: last, .. } => match last {
-                AttemptFailure::Transport(error) => error.retryable(),
-                AttemptFailure::Transient(_) | AttemptFailure::DeadlineExceeded => true,
-                AttemptFailure::NoToken(error) => error.retryable(),
-            },
+            Self::RetriesExhausted { last_failure: last, .. } | Self::NotRetryable { failure: last, .. } => {
+                last.retryable()
+            }
         }
     }
 
@@ -227,66 +323,35 @@ impl CallError {
             Self::NoSession { .. } => ErrorSource::Player,
             Self::Api { error: refused, .. } => error_source_of(refused),
             Self::NoToken { source, .. } => source.error_source(),
-            Self::RetriesExhausted { last_failure: last, .. } => match last {
-                AttemptFailure::Transport(error) => error.error_source(),
-                AttemptFailure::Transient(refused) => error_source_of(refused),
-                AttemptFailure::NoToken(error) => error.error_source(),
-                AttemptFailure::DeadlineExceeded => ErrorSource::Bank,
-            },
+            Self::RetriesExhausted { last_failure: last, .. } | Self::NotRetryable { failure: last, .. } => {
+                last.error_source()
+            }
         }
     }
 
     /// State of the order.
     pub const fn outcome(&self) -> OrderOutcome {
         match self {
-            Self::NoSession { outcome }
+            Self::NoSession { outcome, .. }
             | Self::Api { outcome, .. }
             | Self::NoToken { outcome, .. }
+            | Self::NotRetryable { outcome, .. }
             | Self::RetriesExhausted { outcome, .. } => *outcome,
         }
-    }
-}
-
-/// The side that has to act, by the code alone.
-fn error_source_of(refused: &ApiError) -> ErrorSource {
-    match refused.code() {
-        Some(ErrorCode::SystemError | ErrorCode::OrderProcessing) => ErrorSource::Bank,
-        Some(
-            ErrorCode::NoSession
-            | ErrorCode::BalanceNotEnough
-            | ErrorCode::InvalidCode
-            | ErrorCode::CodeUsed
-            | ErrorCode::InvalidSignature,
-        ) => ErrorSource::Player,
-        Some(
-            ErrorCode::InvalidCredential
-            | ErrorCode::InvalidGrantType
-            | ErrorCode::InvalidAppId
-            | ErrorCode::InvalidAppSecret
-            | ErrorCode::AccessTokenMissing
-            | ErrorCode::AppIdMissing
-            | ErrorCode::AppSecretMissing
-            | ErrorCode::AccessTokenExpired
-            | ErrorCode::RequirePost
-            | ErrorCode::EmptyPostData
-            | ErrorCode::QuotaReached
-            | ErrorCode::DataFormat
-            | ErrorCode::OrderNotExist
-            | ErrorCode::MpSigError
-            | ErrorCode::SigError
-            | ErrorCode::OrderExist
-            | ErrorCode::OrderConfirmed
-            | ErrorCode::OrderCanceled
-            | ErrorCode::NoPrivilege
-            | ErrorCode::InvalidParameter,
-        )
-        | None => ErrorSource::Caller,
     }
 }
 
 macro_rules! order_error_methods {
     ($($error:ident { $($variant:ident => $source:ident, $outcome:ident;)* })*) => {
         $(impl $error {
+            /// The request id at the end of the bank's last message, if it replied. The bank's log has it too.
+            pub fn rid(&self) -> Option<&str> {
+                match self {
+                    $(Self::$variant { rid, .. } => rid.as_deref(),)*
+                    Self::Call(error) => error.rid(),
+                }
+            }
+
             /// Whether the same call, unchanged, may succeed later.
             pub fn retryable(&self) -> bool {
                 match self {
@@ -338,6 +403,11 @@ order_error_methods! {
 }
 
 impl BalanceError {
+    /// The request id at the end of the bank's last message, if it replied. The bank's log has it too.
+    pub fn rid(&self) -> Option<&str> {
+        self.0.rid()
+    }
+
     /// Whether the same call, unchanged, may succeed later.
     pub fn retryable(&self) -> bool {
         self.0.retryable()

@@ -13,6 +13,7 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder}
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use pactolus_protocol::reply::InvalidReply;
 use rustls::ClientConfig;
 
 use crate::base_url::BaseUrl;
@@ -32,6 +33,7 @@ pub(crate) struct HttpClient {
 }
 
 /// Why an attempt got no reply.
+#[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
     /// Connecting failed, so the bank has not seen the request.
@@ -48,7 +50,7 @@ pub enum TransportError {
     Status(StatusCode),
     /// The reply's body is not a reply to the call.
     #[error("the reply {0}")]
-    InvalidReply(pactolus_protocol::reply::InvalidReply),
+    InvalidReply(InvalidReply),
 }
 
 impl TransportError {
@@ -65,12 +67,21 @@ impl TransportError {
         }
     }
 
+    /// Whether another attempt of the same call is worth while: a gateway may reply with a page of its own only while
+    /// the bank restarts.
+    pub(crate) fn worth_another_attempt(&self) -> bool {
+        self.retryable() || matches!(self, Self::InvalidReply(_))
+    }
+
     /// Whether the same request, sent again, may get a reply.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::ConnectionLost(_) | Self::TimedOut(_) | Self::InvalidReply(_) => {
-                true
-            }
+            // No bank replies like this: the base URL points elsewhere.
+            Self::InvalidReply(InvalidReply::NotAReply) => false,
+            Self::Unreachable(_)
+            | Self::ConnectionLost(_)
+            | Self::TimedOut(_)
+            | Self::InvalidReply(InvalidReply::Field(_)) => true,
             Self::Status(status) => {
                 let is_transient =
                     [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status);

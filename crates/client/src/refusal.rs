@@ -27,12 +27,59 @@
 use pactolus_protocol::reply::ApiError;
 use pactolus_protocol::{CallKind, ErrorCode};
 
-use crate::error::OrderOutcome;
-use crate::retry::PriorAttempt;
+use crate::error::{AttemptFailure, CallError, OrderOutcome};
+use crate::requests::AppliedBy;
+
+/// Whether the order may have been applied before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PriorAttempt {
+    /// No earlier attempt can have been applied.
+    None,
+    /// 90016: an order with this number is in flight, and the bank does not say which.
+    InFlight,
+    /// The caller says that an earlier call may have been applied.
+    EarlierCall,
+    /// An earlier attempt of this call may have been applied.
+    EarlierAttempt,
+}
+
+impl PriorAttempt {
+    /// State of the order after an attempt that applied nothing.
+    pub(crate) const fn outcome(self) -> OrderOutcome {
+        match self {
+            Self::None => OrderOutcome::NotApplied,
+            Self::InFlight | Self::EarlierCall | Self::EarlierAttempt => OrderOutcome::Unknown,
+        }
+    }
+
+    /// The state after one more failed attempt.
+    pub(crate) fn after_failure(self, call: CallKind, failure: &AttemptFailure) -> Self {
+        let evidence = match failure {
+            AttemptFailure::Transport(error) if error.may_have_applied() => Evidence::Inconclusive,
+            AttemptFailure::Transient(refused) => evidence(call, refused),
+            AttemptFailure::Transport(_) | AttemptFailure::NoToken(_) | AttemptFailure::DeadlineExceeded => {
+                Evidence::AttemptRefused
+            }
+        };
+        match (evidence, self) {
+            (Evidence::Inconclusive, _) => Self::EarlierAttempt,
+            (Evidence::InFlight, Self::None) => Self::InFlight,
+            (Evidence::InFlight | Evidence::AttemptRefused | Evidence::OtherOrder, _) => self,
+        }
+    }
+
+    /// The creator of an order that exists.
+    pub(crate) fn applied_by(self) -> AppliedBy {
+        match self {
+            Self::None | Self::InFlight | Self::EarlierCall => AppliedBy::EarlierCall,
+            Self::EarlierAttempt => AppliedBy::EarlierAttempt,
+        }
+    }
+}
 
 /// What a refusal proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Evidence {
+enum Evidence {
     /// The number belongs to another order.
     OtherOrder,
     /// This attempt applied nothing. Earlier attempts stay as they are.
@@ -47,7 +94,7 @@ pub(crate) enum Evidence {
 /// order.
 const PLATFORM_CODES: std::ops::RangeInclusive<i32> = 40_000..=49_999;
 
-pub(crate) fn evidence(call: CallKind, refused: &ApiError) -> Evidence {
+fn evidence(call: CallKind, refused: &ApiError) -> Evidence {
     let Some(code) = refused.code() else {
         let is_platform = PLATFORM_CODES.contains(&refused.errcode);
         return if is_platform { Evidence::AttemptRefused } else { Evidence::Inconclusive };
@@ -86,10 +133,25 @@ pub(crate) fn evidence(call: CallKind, refused: &ApiError) -> Evidence {
 }
 
 /// State of the order after a final refusal.
-pub(crate) fn refusal_outcome(call: CallKind, refused: &ApiError, prior: PriorAttempt) -> OrderOutcome {
+fn refusal_outcome(call: CallKind, refused: &ApiError, prior: PriorAttempt) -> OrderOutcome {
     match evidence(call, refused) {
         Evidence::OtherOrder => OrderOutcome::NotApplied,
         Evidence::AttemptRefused => prior.outcome(),
         Evidence::InFlight | Evidence::Inconclusive => OrderOutcome::Unknown,
+    }
+}
+
+/// The request id, for an error that does not hold the reply.
+pub(crate) fn owned_rid(refused: &ApiError) -> Option<Box<str>> {
+    refused.rid().map(Into::into)
+}
+
+/// The error of a refusal for which the operation has no variant.
+pub(crate) fn to_call_error(call: CallKind, refused: ApiError, prior: PriorAttempt) -> CallError {
+    let outcome = refusal_outcome(call, &refused, prior);
+    if refused.code() == Some(ErrorCode::NoSession) {
+        CallError::NoSession { outcome, rid: owned_rid(&refused) }
+    } else {
+        CallError::Api { error: refused, outcome }
     }
 }

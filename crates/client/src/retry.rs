@@ -6,64 +6,14 @@
 use std::time::Duration;
 
 use pactolus_protocol::reply::{ApiError, parse_reply};
-use pactolus_protocol::{
-    AccessToken, Call, CallKind, ErrorCode, ReplyOutcome, SessionKey, UnixSeconds, signed_body,
-};
+use pactolus_protocol::{AccessToken, Call, ErrorCode, ReplyOutcome, SessionKey, UnixSeconds, signed_body};
 use pactolus_types::Environment;
 use tokio::time::Instant;
 
 use crate::client_inner::ClientInner;
-use crate::error::{AttemptFailure, CallError, OrderOutcome, TokenError, is_token_error};
+use crate::error::{AttemptFailure, CallError, TokenError, is_token_error};
 use crate::http::TransportError;
-use crate::refusal::{Evidence, evidence, refusal_outcome};
-use crate::requests::AppliedBy;
-
-/// Whether the order may have been applied before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PriorAttempt {
-    /// No earlier attempt can have been applied.
-    None,
-    /// 90016: an order with this number is in flight, and the bank does not say which.
-    InFlight,
-    /// The caller says that an earlier call may have been applied.
-    EarlierCall,
-    /// An earlier attempt of this call may have been applied.
-    EarlierAttempt,
-}
-
-impl PriorAttempt {
-    /// State of the order after an attempt that applied nothing.
-    pub(crate) fn outcome(self) -> OrderOutcome {
-        match self {
-            Self::None => OrderOutcome::NotApplied,
-            Self::InFlight | Self::EarlierCall | Self::EarlierAttempt => OrderOutcome::Unknown,
-        }
-    }
-
-    /// The state after one more failed attempt.
-    fn after_failure(self, call: CallKind, failure: &AttemptFailure) -> Self {
-        let evidence = match failure {
-            AttemptFailure::Transport(error) if error.may_have_applied() => Evidence::Inconclusive,
-            AttemptFailure::Transient(refused) => evidence(call, refused),
-            AttemptFailure::Transport(_) | AttemptFailure::NoToken(_) | AttemptFailure::DeadlineExceeded => {
-                Evidence::AttemptRefused
-            }
-        };
-        match (evidence, self) {
-            (Evidence::Inconclusive, _) => Self::EarlierAttempt,
-            (Evidence::InFlight, Self::None) => Self::InFlight,
-            (Evidence::InFlight | Evidence::AttemptRefused | Evidence::OtherOrder, _) => self,
-        }
-    }
-
-    /// The creator of an order that exists.
-    pub(crate) fn applied_by(self) -> AppliedBy {
-        match self {
-            Self::None | Self::InFlight | Self::EarlierCall => AppliedBy::EarlierCall,
-            Self::EarlierAttempt => AppliedBy::EarlierAttempt,
-        }
-    }
-}
+use crate::refusal::PriorAttempt;
 
 pub(crate) enum CallOutcome<R> {
     /// Applied by the last attempt.
@@ -109,16 +59,19 @@ pub(crate) async fn call_with_retries<C: Call>(
                     return CallOutcome::Refused(refused, prior);
                 }
             }
-            Err(AttemptFailure::NoToken(source)) if !source.retryable() => {
+            Err(AttemptFailure::NoToken(source)) if !source.worth_another_attempt() => {
                 return CallOutcome::Failed(CallError::NoToken { source, outcome: prior.outcome() });
             }
             Err(failure) => failure,
         };
         prior = prior.after_failure(C::KIND, &failure);
         let backoff = policy.backoff(attempts, &*client.random);
-        let is_last = !is_retryable(&failure)
-            || attempts >= policy.attempts_max.get()
-            || Instant::now() + backoff >= deadline;
+        if !worth_another_attempt(&failure) {
+            tracing::debug!(attempts, failure = %error_chain(&failure), "attempt failed for good");
+            let outcome = prior.outcome();
+            return CallOutcome::Failed(CallError::NotRetryable { attempts, failure, outcome });
+        }
+        let is_last = attempts >= policy.attempts_max.get() || Instant::now() + backoff >= deadline;
         tracing::debug!(attempts, failure = %error_chain(&failure), is_last, "attempt failed");
         if is_last {
             return CallOutcome::Failed(CallError::RetriesExhausted {
@@ -157,7 +110,7 @@ impl TokenUse {
                 self.is_replaced = true;
                 Ok(token)
             }
-            Err(error) if error.retryable() && client.tokens.is_unexpired(&rejected) => {
+            Err(error) if error.worth_another_attempt() && client.tokens.is_unexpired(&rejected) => {
                 self.replacement_error = Some(error);
                 Ok(rejected)
             }
@@ -200,10 +153,10 @@ async fn attempt_once<C: Call>(
     Ok((answer, token))
 }
 
-fn is_retryable(failure: &AttemptFailure) -> bool {
+fn worth_another_attempt(failure: &AttemptFailure) -> bool {
     match failure {
-        AttemptFailure::Transport(error) => error.retryable(),
-        AttemptFailure::NoToken(error) => error.retryable(),
+        AttemptFailure::Transport(error) => error.worth_another_attempt(),
+        AttemptFailure::NoToken(error) => error.worth_another_attempt(),
         AttemptFailure::Transient(_) | AttemptFailure::DeadlineExceeded => true,
     }
 }
@@ -212,14 +165,4 @@ fn is_retryable(failure: &AttemptFailure) -> bool {
 fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// The error of a refusal for which the operation has no variant.
-pub(crate) fn to_call_error(call: CallKind, refused: ApiError, prior: PriorAttempt) -> CallError {
-    let outcome = refusal_outcome(call, &refused, prior);
-    if refused.code() == Some(ErrorCode::NoSession) {
-        CallError::NoSession { outcome }
-    } else {
-        CallError::Api { error: refused, outcome }
-    }
 }

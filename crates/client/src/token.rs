@@ -20,6 +20,7 @@ use crate::error::TokenError;
 use crate::http::{HttpClient, TransportError};
 
 /// The source of access tokens.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default)]
 pub enum TokenSource {
     /// The app's stable token, shared by all its processes. The choice for more than one process.

@@ -70,9 +70,14 @@ impl TokenReply {
     /// Parses the reply's body, for a client.
     pub fn parse(json: &[u8]) -> Result<ReplyOutcome<Self>, InvalidReply> {
         let fields: TokenFields<'_> = serde_json::from_slice(json).map_err(|_| InvalidReply::NotAReply)?;
-        if fields.errcode != 0 {
-            let errmsg = fields.errmsg.into_owned();
-            return Ok(ReplyOutcome::Refused(ApiError { errcode: fields.errcode, errmsg, existing: None }));
+        match fields.errcode {
+            // JSON of another service.
+            None if fields.access_token.is_empty() => return Err(InvalidReply::NotAReply),
+            None | Some(0) => {}
+            Some(errcode) => {
+                let errmsg = fields.errmsg.into_owned();
+                return Ok(ReplyOutcome::Refused(ApiError { errcode, errmsg, existing: None }));
+            }
         }
         let access_token =
             AccessToken::new(&fields.access_token).map_err(|_| InvalidReply::Field("access_token"))?;
@@ -96,7 +101,7 @@ fn lifetime(expires_in: &Value) -> Option<Duration> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TokenFields<'a> {
-    errcode: i32,
+    errcode: Option<i32>,
     errmsg: Cow<'a, str>,
     access_token: Cow<'a, str>,
     expires_in: Option<Value>,
@@ -161,6 +166,8 @@ mod tests {
         let Ok(ReplyOutcome::Refused(refused)) = TokenReply::parse(json) else { panic!("not refused") };
         assert_eq!(refused.code(), Some(ErrorCode::InvalidAppSecret));
         assert_eq!(TokenReply::parse(b"[").unwrap_err(), InvalidReply::NotAReply);
-        assert_eq!(TokenReply::parse(b"{}").unwrap_err(), InvalidReply::Field("access_token"));
+        assert_eq!(TokenReply::parse(b"{}").unwrap_err(), InvalidReply::NotAReply);
+        let empty = TokenReply::parse(br#"{"errcode":0}"#);
+        assert_eq!(empty.unwrap_err(), InvalidReply::Field("access_token"));
     }
 }

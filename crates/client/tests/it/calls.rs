@@ -43,7 +43,7 @@ async fn bill_no_of_another_order_is_a_mismatch() {
             [client.present(&other).await, client.retry_present(&other).await].map(Result::unwrap_err)
         {
             assert!(
-                matches!(error, PresentError::BillNoTaken(parameter) if parameter == differs),
+                matches!(error, PresentError::BillNoTaken { parameter, .. } if parameter == differs),
                 "{error:?}"
             );
             assert_eq!(
@@ -62,7 +62,7 @@ async fn error_names_its_source() {
     let (client, here) = (bank.client(), bank.log_in("here").await);
     let poor = PayRequest::new(here.clone(), Amount::new(1).unwrap(), "pay".parse().unwrap());
     let error = client.pay(&poor).await.unwrap_err();
-    assert!(matches!(error, PayError::BalanceNotEnough), "{error:?}");
+    assert!(matches!(error, PayError::BalanceNotEnough { .. }), "{error:?}");
     assert_eq!(
         (error.error_source(), error.outcome(), error.retryable()),
         (ErrorSource::Player, OrderOutcome::NotApplied, false)
@@ -70,12 +70,12 @@ async fn error_names_its_source() {
 
     let error = client.present(&gift(&player("away"), "gift", 1)).await.unwrap_err();
     let PresentError::Call(call) = &error else { panic!("{error:?}") };
-    assert!(matches!(**call, CallError::NoSession { outcome: OrderOutcome::NotApplied }), "{error:?}");
+    assert!(matches!(**call, CallError::NoSession { outcome: OrderOutcome::NotApplied, .. }), "{error:?}");
     assert_eq!((error.error_source(), error.retryable()), (ErrorSource::Player, false));
 
     let cancel = CancelPayRequest { player: here.clone(), bill_no: "none".parse().unwrap(), item: None };
     let error = client.cancel_pay(&cancel).await.unwrap_err();
-    assert!(matches!(error, CancelPayError::PayNotFound), "{error:?}");
+    assert!(matches!(error, CancelPayError::PayNotFound { .. }), "{error:?}");
 
     let wrong_key = App::sandbox(
         APPID.parse().unwrap(),

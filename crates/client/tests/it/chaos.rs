@@ -109,8 +109,6 @@ fn assert_retries_exhausted(error: &PresentError) {
         CallError::Api { error: refused, .. } => {
             assert!([40001, 42001].contains(&refused.errcode), "{error:?}");
         }
-        CallError::RetriesExhausted { .. } | CallError::NoSession { .. } | CallError::NoToken { .. } => {
-            panic!("{error:?}")
-        }
+        _ => panic!("{error:?}"),
     }
 }

@@ -116,7 +116,7 @@ async fn order_exist_is_success_only_after_own_attempt() {
         let host = VendorHost::start(answers, &[TOKEN]).await;
         match (host.client().present(&gift(&player("one"), "number", 5)).await, expected) {
             (Ok(presented), Ok(applied_by)) => assert_eq!(presented.applied_by, applied_by, "{answers:?}"),
-            (Err(PresentError::BillNoUsed), Err(())) => {}
+            (Err(PresentError::BillNoUsed { .. }), Err(())) => {}
             (other, _) => panic!("{answers:?}: {other:?}"),
         }
     }
@@ -166,14 +166,14 @@ async fn failed_call_reports_the_order_outcome() {
     );
     let foreign_order = VendorHost::start(&[processing, ORDER_EXIST], &[TOKEN]).await;
     let error = foreign_order.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
-    assert!(matches!(error, PresentError::BillNoUsed), "{error:?}");
+    assert!(matches!(error, PresentError::BillNoUsed { .. }), "{error:?}");
 
     // An unknown outcome survives a refusal that says nothing about the order.
     let session = r#"{"errcode":90010,"errmsg":"no session"}"#;
     let over = VendorHost::start(&[BUSY, session], &[TOKEN]).await;
     let error = over.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
     let PresentError::Call(call) = error else { panic!("{error:?}") };
-    assert!(matches!(*call, CallError::NoSession { outcome: OrderOutcome::Unknown }), "{call:?}");
+    assert!(matches!(*call, CallError::NoSession { outcome: OrderOutcome::Unknown, .. }), "{call:?}");
 
     let not_a_bank = VendorHost::start(&[NOT_FOUND], &[TOKEN]).await;
     let error = not_a_bank.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
@@ -222,11 +222,67 @@ async fn pay_and_cancel_recognise_their_own_replay() {
     );
     let used = VendorHost::start(&[ORDER_EXIST], &[TOKEN]).await;
     let error = used.client().pay(&pay).await.unwrap_err();
-    assert!(matches!(error, PayError::BillNoUsed), "{error:?}");
+    assert!(matches!(error, PayError::BillNoUsed { .. }), "{error:?}");
     assert_eq!(used.client().retry_pay(&pay).await.unwrap().applied_by, AppliedBy::EarlierCall);
 
     let cancelled = r#"{"errcode":90015,"errmsg":"order has been canceled"}"#;
     let host = VendorHost::start(&[BUSY, cancelled], &[TOKEN]).await;
     let cancel = CancelPayRequest { player: player("one"), bill_no: "number".parse().unwrap(), item: None };
     assert_eq!(host.client().cancel_pay(&cancel).await.unwrap().applied_by, AppliedBy::EarlierAttempt);
+}
+
+/// The bug: a 404 ended as "gave up after 1 tries", and a reply that is no bank's counted as retryable. The loss: hours
+/// of retries against a wrong base URL. The fix: an error that says so.
+#[tokio::test]
+async fn wrong_base_url_is_not_retryable() {
+    for (line, text) in [
+        ("404", "the call failed, and would fail again"),
+        ("302", "the call failed, and would fail again"),
+        ("<html>", "gave up after 3 tries"),
+        (r#"{"message":"hello"}"#, "gave up after 3 tries"),
+    ] {
+        let host = VendorHost::start(&[line], &[TOKEN]).await;
+        let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+        assert_eq!(error.to_string(), text, "{line}");
+        assert_eq!((error.error_source(), error.retryable()), (ErrorSource::Caller, false), "{line}");
+
+        // The same at the token endpoint, where a wrong base URL shows first.
+        let host = VendorHost::start(&[DONE], &[line]).await;
+        let error = host.client().access_token().await.unwrap_err();
+        assert_eq!((error.error_source(), error.retryable()), (ErrorSource::Caller, false), "{line}");
+        let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+        assert_eq!((error.error_source(), error.retryable()), (ErrorSource::Caller, false), "{line}");
+    }
+    // A bank whose reply lacks a field of this version.
+    let host = VendorHost::start(&[r#"{"errcode":0,"errmsg":"ok"}"#], &[TOKEN]).await;
+    let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    assert_eq!((error.error_source(), error.retryable()), (ErrorSource::Bank, true));
+}
+
+/// Each error that follows from a reply has the request id of it.
+#[tokio::test]
+async fn errors_carry_the_request_id() {
+    const RID: &str = "59db17f1-01234567-89abcdef";
+    for errcode in [-1, 40097, 45009, 90000, 90009, 90010, 90011, 90012, 90013, 90014, 90017, 90018, 91234] {
+        let reply: &'static str = format!(r#"{{"errcode":{errcode},"errmsg":"words rid: {RID}"}}"#).leak();
+        let host = VendorHost::start(&[reply], &[TOKEN]).await;
+        let client = host.client();
+        let error = client.present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+        assert_eq!(error.rid(), Some(RID), "{error:?}");
+        let pay = PayRequest::new(player("one"), Amount::new(5).unwrap(), "number".parse().unwrap());
+        let error = client.pay(&pay).await.unwrap_err();
+        assert_eq!(error.rid(), Some(RID), "{error:?}");
+        let cancel =
+            CancelPayRequest { player: player("one"), bill_no: "number".parse().unwrap(), item: None };
+        let error = client.cancel_pay(&cancel).await.unwrap_err();
+        assert_eq!(error.rid(), Some(RID), "{error:?}");
+        let error = client.get_balance(&player("one")).await.unwrap_err();
+        assert_eq!(error.rid(), Some(RID), "{error:?}");
+        let host = VendorHost::start(&[DONE], &[reply]).await;
+        assert_eq!(host.client().access_token().await.unwrap_err().rid(), Some(RID));
+    }
+    let mismatch = r#"{"errcode":90012,"errmsg":"order exist: openid differs from that of the order with this bill_no rid: 59db17f1-01234567-89abcdef"}"#;
+    let host = VendorHost::start(&[mismatch], &[TOKEN]).await;
+    let error = host.client().present(&gift(&player("one"), "number", 5)).await.unwrap_err();
+    assert!(matches!(error, PresentError::BillNoTaken { .. }) && error.rid() == Some(RID), "{error:?}");
 }

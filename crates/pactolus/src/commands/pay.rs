@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let paid = runtime::start()?
         .block_on(async { if args.resume { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {
-        if matches!(error, PayError::BillNoUsed) {
+        if matches!(error, PayError::BillNoUsed { .. }) {
             return CliError::number_used(&error_chain(&error), bill_no, lang);
         }
         let retry_args = format!("--bill-no {bill_no} --resume");

@@ -36,6 +36,14 @@ impl ApiError {
         ErrorCode::from_code(self.errcode)
     }
 
+    /// The request id at the end of the message, by which the bank's log finds the request.
+    pub fn rid(&self) -> Option<&str> {
+        let (words, rid) = self.errmsg.rsplit_once("rid:")?;
+        let (rid, is_word) = (rid.trim(), words.is_empty() || words.ends_with([' ', ',', '[', '(']));
+        let is_rid = !rid.is_empty() && rid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (is_word && is_rid).then_some(rid)
+    }
+
     /// The parameter that differs in the existing order. Pactolus names it; the vendor's host does not.
     pub fn mismatched_parameter(&self) -> Option<Parameter> {
         let detail = self.errmsg.strip_prefix(ErrorCode::OrderExist.errmsg())?.strip_prefix(": ")?;
@@ -102,3 +110,26 @@ macro_rules! raw_reply {
 }
 
 raw_reply!(balance, gen_balance, save_amt, save_sum, cost_sum, present_sum, used_gen_amt);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rid_is_the_end_of_the_message() {
+        for (errmsg, rid) in [
+            ("sig error rid: 59db17f1-01234567-89abcdef", Some("59db17f1-01234567-89abcdef")),
+            ("sig error rid:59db17f1-01234567-89abcdef ", Some("59db17f1-01234567-89abcdef")),
+            ("sig error, rid: a rid: b", Some("b")),
+            ("rid: 1", Some("1")),
+            ("grid: 1", None),
+            ("sig error rid: ", None),
+            ("sig error rid: 1 and more", None),
+            ("sig error", None),
+            ("", None),
+        ] {
+            let error = ApiError { errcode: 90011, errmsg: errmsg.to_owned(), existing: None };
+            assert_eq!(error.rid(), rid, "{errmsg}");
+        }
+    }
+}

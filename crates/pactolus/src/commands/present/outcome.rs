@@ -2,7 +2,7 @@
 
 use pactolus_client::{
     AppliedBy, AttemptFailure, CallError, Client, Coins, ErrorCode, ErrorSource, OrderOutcome as Known,
-    PresentError, PresentRequest, TransportError,
+    PresentError, PresentRequest,
 };
 
 use crate::cli::exit::error_chain;
@@ -99,7 +99,7 @@ pub(crate) async fn send(client: &Client, present: &PresentRequest, origin: Bill
         BillNoOrigin::MaybeSent => client.retry_present(present).await,
     };
     match presented {
-        Err(PresentError::BillNoUsed) if origin == BillNoOrigin::Derived => SendResult {
+        Err(PresentError::BillNoUsed { .. }) if origin == BillNoOrigin::Derived => SendResult {
             outcome: GiftOutcome::Replayed,
             balance: None,
             detail: String::new(),
@@ -119,7 +119,7 @@ pub(crate) async fn send(client: &Client, present: &PresentRequest, origin: Bill
         }
         Err(error) => {
             let outcome = match error.outcome() {
-                Known::Unknown if matches!(error, PresentError::BillNoUsed) => GiftOutcome::NumberUsed,
+                Known::Unknown if matches!(error, PresentError::BillNoUsed { .. }) => GiftOutcome::NumberUsed,
                 Known::Unknown => GiftOutcome::Unknown,
                 Known::NotApplied if error.retryable() => GiftOutcome::NotSent,
                 Known::NotApplied => GiftOutcome::Refused,
@@ -142,10 +142,11 @@ fn is_app_misconfigured(error: &PresentError) -> bool {
         CallError::Api { error: refused, .. } => {
             matches!(refused.code(), Some(ErrorCode::SigError | ErrorCode::NoPrivilege))
         }
-        CallError::RetriesExhausted {
-            last_failure: AttemptFailure::Transport(error @ TransportError::Status(_)),
-            ..
-        } => error.error_source() == ErrorSource::Caller,
-        CallError::RetriesExhausted { .. } | CallError::NoSession { .. } => false,
+        CallError::NotRetryable { failure, .. } => failure.error_source() == ErrorSource::Caller,
+        CallError::RetriesExhausted { last_failure: AttemptFailure::Transport(error), .. } => {
+            !error.retryable() && error.error_source() == ErrorSource::Caller
+        }
+        // `RetriesExhausted` and `NoSession`; a variant of a later version concerns this gift until it is listed here.
+        _ => false,
     }
 }
