@@ -1,6 +1,7 @@
 //! Base URL of a bank: the part of a URL before the paths of the calls.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use hyper::Uri;
@@ -53,6 +54,24 @@ impl BaseUrl {
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
 
+    /// Whether connections are encrypted.
+    pub fn is_https(&self) -> bool {
+        let uri: Uri = self.0.parse().expect("a base URL is a URI");
+        uri.scheme_str() == Some("https")
+    }
+
+    /// Whether it is `http` to a host that is not this machine: secrets, tokens and orders cross a network in plaintext.
+    pub fn is_remote_plaintext(&self) -> bool {
+        let uri: Uri = self.0.parse().expect("a base URL is a URI");
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let is_local = host.parse::<IpAddr>().map_or_else(
+            |_| name == "localhost" || name.ends_with(".localhost"),
+            |address| address.to_canonical().is_loopback(),
+        );
+        !self.is_https() && !is_local
+    }
+
     /// The URL without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -82,6 +101,34 @@ impl fmt::Display for BaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plaintext_is_remote_unless_on_loopback() {
+        for local in [
+            "http://127.0.0.1:8790",
+            "http://127.9.9.9",
+            "http://[::1]:8790",
+            "http://[::ffff:127.0.0.1]",
+            "http://LOCALHOST:1/x",
+            "http://localhost.",
+            "http://bank.localhost",
+            "https://bank.example",
+            "HTTPS://10.0.0.5",
+        ] {
+            assert!(!BaseUrl::new(local).unwrap().is_remote_plaintext(), "{local}");
+        }
+        for remote in [
+            "http://bank:8790",
+            "HTTP://bank",
+            "http://10.0.0.5",
+            "http://0.0.0.0:8790",
+            "http://[fe80::1]",
+            "http://localhost.example",
+            "http://notlocalhost",
+        ] {
+            assert!(BaseUrl::new(remote).unwrap().is_remote_plaintext(), "{remote}");
+        }
+    }
 
     #[test]
     fn base_url_accepts_scheme_host_and_prefix_only() {

@@ -3,6 +3,7 @@
 //! Each call interprets the replies to its own order. Read next: `retry`, the loop that makes the attempts.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use pactolus_protocol::reply::ApiError;
@@ -10,6 +11,7 @@ use pactolus_protocol::{
     self as wire, AccessToken, BalanceReply, CallKind, ErrorCode, ExistingOrder, Parameter, UnixSeconds,
 };
 use pactolus_types::BillNo;
+use rustls::RootCertStore;
 use tracing::Instrument as _;
 
 use crate::app::App;
@@ -26,6 +28,7 @@ use crate::requests::{
 };
 use crate::retry::{CallOutcome, CallTemplate, call_with_retries};
 use crate::retry_policy::RetryPolicy;
+use crate::roots::{CaFileError, add_ca_file, web_roots};
 use crate::token::{TokenCache, TokenSource};
 
 /// Calls one bank for one app in one environment. Clones share connections and the access token.
@@ -35,11 +38,13 @@ use crate::token::{TokenCache, TokenSource};
 pub struct Client(pub(crate) Arc<ClientInner>);
 
 /// Builder of a [`Client`]. Everything but the app has a default.
+#[derive(Clone)]
 pub struct ClientBuilder {
     app: App,
     base_url: BaseUrl,
     token: TokenSource,
     retry_policy: RetryPolicy,
+    roots: RootCertStore,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
 }
@@ -55,6 +60,12 @@ impl ClientBuilder {
     #[must_use]
     pub fn token(self, token: TokenSource) -> Self {
         Self { token, ..self }
+    }
+
+    /// Trusts the certificates of a PEM file too, besides the web's root certificates. May be called several times.
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Result<Self, CaFileError> {
+        add_ca_file(&mut self.roots, path.as_ref())?;
+        Ok(self)
     }
 
     /// Timeouts, attempts and backoff of a call.
@@ -75,10 +86,13 @@ impl ClientBuilder {
         Self { random, ..self }
     }
 
-    /// Builds the client. It connects on first use.
+    /// Builds the client. It connects on first use. A plaintext base URL that leaves the machine is logged.
     pub fn build(self) -> Client {
-        let Self { app, base_url, token, retry_policy, clock, random } = self;
-        let http = HttpClient::new(base_url, retry_policy.attempt_timeout);
+        let Self { app, base_url, token, retry_policy, roots, clock, random } = self;
+        if base_url.is_remote_plaintext() {
+            tracing::warn!(%base_url, "the secret and the tokens cross the network unencrypted; use https");
+        }
+        let http = HttpClient::new(base_url, retry_policy.attempt_timeout, roots);
         let tokens = TokenCache::new(token, app.credentials.clone());
         Client(Arc::new(ClientInner { app, http, tokens, retry_policy, random, clock }))
     }
@@ -92,6 +106,7 @@ impl Client {
             base_url: BaseUrl::default(),
             token: TokenSource::default(),
             retry_policy: RetryPolicy::default(),
+            roots: web_roots(),
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandomness),
         }

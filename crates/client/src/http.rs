@@ -9,12 +9,12 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use pactolus_protocol::reply::InvalidReply;
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::base_url::BaseUrl;
 
@@ -92,13 +92,13 @@ impl TransportError {
 }
 
 impl HttpClient {
-    pub(crate) fn new(base_url: BaseUrl, connect_timeout: Duration) -> Self {
+    pub(crate) fn new(base_url: BaseUrl, connect_timeout: Duration, roots: RootCertStore) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(connect_timeout));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config())
+            .with_tls_config(tls_config(roots))
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -162,11 +162,10 @@ async fn read_reply(
         .map_err(|error| TransportError::ConnectionLost(error.into()))
 }
 
-/// TLS with the web's root certificates, compiled in: a client in a bare container has no others.
-fn tls_config() -> ClientConfig {
+fn tls_config(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has the suites of both versions")
-        .with_webpki_roots()
+        .with_root_certificates(roots)
         .with_no_client_auth()
 }

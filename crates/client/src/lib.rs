@@ -61,8 +61,10 @@
 //! [`OrderOutcome::Unknown`], call [`Client::retry_present`] with the same request, now or after a restart, until the
 //! state is known. The feature `blocking` adds a client for programs without an async runtime.
 //!
-//! Spans and events go to `tracing` at level `debug`; a failed early token refresh is logged at `warn`. None holds a
-//! key, a token, a signature or a body.
+//! Spans and events go to `tracing` at level `debug`; a failed early token refresh, and a plaintext base URL that leaves
+//! the machine, are logged at `warn`. None holds a key, a token, a signature or a body.
+//!
+//! The proxy variables of the environment (`HTTPS_PROXY` and the like) are not read.
 //!
 //! To add a call: its types in `pactolus-protocol`, its request and receipt in `requests`, its error in `error`, the
 //! method that interprets its replies in `client`, and its blocking form in `blocking`.
@@ -84,6 +86,7 @@ mod refusal;
 mod requests;
 mod retry;
 mod retry_policy;
+mod roots;
 mod token;
 
 pub use app::App;
@@ -102,6 +105,7 @@ pub use requests::{
     PresentRequest,
 };
 pub use retry_policy::RetryPolicy;
+pub use roots::CaFileError;
 pub use token::TokenSource;
 
 pub use pactolus_protocol::reply::ApiError;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use pactolus_client::{App, BaseUrl, Client, RetryPolicy, TokenSource};
+use pactolus_client::{App, BaseUrl, Client, ClientBuilder, RetryPolicy, TokenSource};
 use pactolus_protocol::{AccessToken, MidasKey, Pf};
 use pactolus_types::{AppId, Environment};
 
 use crate::cli::args::DEFAULT_CONFIG;
-use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::exit::{CliError, ExitCode, error_chain};
 use crate::cli::i18n::{Lang, tr};
 use crate::config::{Config, EnvSnapshot, Profile};
 use crate::operator::{self, OperatorClient};
@@ -58,9 +58,11 @@ pub(crate) struct Connection {
     pub(crate) url: BaseUrl,
     pub(crate) app: App,
     pub(crate) pf: Pf,
-    pub(crate) token: TokenSource,
     pub(crate) operator_token: Option<AccessToken>,
     timeout: Option<Duration>,
+    /// With the certificates to trust.
+    builder: ClientBuilder,
+    lang: Lang,
 }
 
 /// Profile used when none is named.
@@ -78,9 +80,19 @@ impl Connection {
     /// A client with this call timeout, unless `--timeout` overrides it.
     pub(crate) fn client_with_timeout(&self, timeout: Duration) -> Client {
         let deadline = self.timeout.unwrap_or(timeout);
-        Client::builder(self.app.clone())
-            .base_url(self.url.clone())
-            .token(self.token.clone())
+        if self.url.is_remote_plaintext() {
+            let url = &self.url;
+            eprintln!(
+                "{}",
+                tr!(
+                    self.lang,
+                    "warning: {url} is not encrypted: the secret and the tokens cross the network in plaintext; use https",
+                    "警告：{url} 未加密，密钥和 access_token 将以明文在网络上传输；请使用 https"
+                )
+            );
+        }
+        self.builder
+            .clone()
             .retry_policy(RetryPolicy { call_timeout: deadline, ..RetryPolicy::default() })
             .build()
     }
@@ -138,13 +150,17 @@ impl ConnectArgs {
             CliError::message(ExitCode::Config, message)
         })?;
         let app = app_constructor(environment)(profile.appid, profile.offer_id, profile.app_secret, key);
+        let url = self.url.clone().unwrap_or(profile.url);
+        let token = profile.access_token.map_or(TokenSource::Stable, TokenSource::Fixed);
+        let builder = Client::builder(app.clone()).base_url(url.clone()).token(token);
         Ok(Connection {
-            url: self.url.clone().unwrap_or(profile.url),
+            builder: trust_ca_file(builder, profile.ca_file, &url, lang)?,
+            url,
             app,
             pf: profile.pf,
-            token: profile.access_token.map_or(TokenSource::Stable, TokenSource::Fixed),
             operator_token: profile.operator_token,
             timeout: self.timeout(),
+            lang,
         })
     }
 
@@ -179,13 +195,16 @@ impl ConnectArgs {
             Environment::Sandbox => settings.sandbox_midas_key,
         };
         let pf = settings.pf.first().copied().expect("a configuration without a platform is refused");
+        let app = app_constructor(environment)(settings.appid, settings.offer_id, settings.app_secret, key);
+        let builder = Client::builder(app.clone()).base_url(url.clone());
         Ok(Connection {
+            builder: trust_ca_file(builder, None, &url, lang)?,
             url,
-            app: app_constructor(environment)(settings.appid, settings.offer_id, settings.app_secret, key),
+            app,
             pf,
-            token: TokenSource::Stable,
             operator_token: Some(config.server.operator_token),
             timeout: self.timeout(),
+            lang,
         })
     }
 
@@ -203,6 +222,28 @@ impl ConnectArgs {
             CliError::message(ExitCode::Config, message)
         })
     }
+}
+
+/// Variable that names a CA file, as OpenSSL and curl read it. The profile's `ca_file` comes before it.
+const CA_FILE_VARIABLE: &str = "SSL_CERT_FILE";
+
+/// Trusts the CA file of the profile, else of the environment. Without TLS neither is read.
+fn trust_ca_file(
+    builder: ClientBuilder,
+    ca_file: Option<PathBuf>,
+    url: &BaseUrl,
+    lang: Lang,
+) -> Result<ClientBuilder, CliError> {
+    let from_variable =
+        || std::env::var_os(CA_FILE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let Some(path) = ca_file.or_else(from_variable).filter(|_| url.is_https()) else { return Ok(builder) };
+    builder.ca_file(&path).map_err(|error| {
+        let (path, why) = (path.display(), error_chain(&error));
+        CliError::message(
+            ExitCode::Config,
+            tr!(lang, "the CA file {path} {why}", "CA 证书文件 {path} 无法使用：{why}"),
+        )
+    })
 }
 
 fn url_host(address: std::net::IpAddr) -> String {

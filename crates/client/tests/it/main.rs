@@ -7,6 +7,7 @@ mod chaos;
 mod outcomes;
 mod proxy;
 mod redaction;
+mod tls;
 mod token;
 mod vectors;
 mod vendor;

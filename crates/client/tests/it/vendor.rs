@@ -94,7 +94,7 @@ fn next_reply<T: Clone>(script: &Mutex<VecDeque<T>>) -> T {
 
 pub(crate) const TOKEN: &str = r#"{"access_token":"FIRST","expires_in":7200}"#;
 
-fn fast_retry_policy() -> RetryPolicy {
+pub(crate) fn fast_retry_policy() -> RetryPolicy {
     RetryPolicy {
         attempts_max: 3.try_into().unwrap(),
         backoff_min: Duration::from_millis(1),

@@ -2,7 +2,7 @@
 //!
 //! A profile is read like a configuration: all problems at once, no secret in a message, unknown keys refused.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pactolus_client::BaseUrl;
 use pactolus_protocol::{AccessToken, AppSecret, MidasKey, Pf};
@@ -31,6 +31,8 @@ pub(crate) struct Profile {
     pub(crate) midas_key: Option<MidasKey>,
     /// Key that signs sandbox calls.
     pub(crate) sandbox_midas_key: Option<MidasKey>,
+    /// PEM file of certificates to trust besides the web's roots.
+    pub(crate) ca_file: Option<PathBuf>,
     /// Platform parameter of the calls.
     pub(crate) pf: Pf,
     /// A fixed access token, instead of one requested from the bank.
@@ -57,6 +59,7 @@ pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
     let app_secret = top.required("app_secret", secret(AppSecret::new));
     let midas_key = top.optional("midas_key", None, optional(secret(MidasKey::new)));
     let sandbox_midas_key = top.optional("sandbox_midas_key", None, optional(secret(MidasKey::new)));
+    let ca_file = top.optional("ca_file", None, optional(path));
     let pf = top.optional("pf", super::android_pf(), text(Pf::new));
     let access_token = top.optional("access_token", None, optional(secret(AccessToken::new)));
     let operator_token = top.optional("operator_token", None, optional(secret(AccessToken::new)));
@@ -68,10 +71,19 @@ pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
         app_secret: app_secret?,
         midas_key: midas_key?,
         sandbox_midas_key: sandbox_midas_key?,
+        ca_file: ca_file?,
         pf: pf?,
         access_token: access_token?,
         operator_token: operator_token?,
     })
+}
+
+/// A file; a relative path is taken from the profile's folder.
+fn path(given: &RawValue<'_>) -> Result<PathBuf, ParseError> {
+    match given.text()? {
+        "" => Err(ParseError::new("is empty; it must be a path".to_owned())),
+        path => Ok(given.base_folder().join(path)),
+    }
 }
 
 /// An optional setting: without a value it is `None`.

@@ -25,4 +25,5 @@ mod nodes;
 mod process;
 mod seal;
 mod serve;
+mod tls;
 mod vendor;

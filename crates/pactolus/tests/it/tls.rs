@@ -1,0 +1,139 @@
+//! TLS of the command line: a private authority from the profile and from `SSL_CERT_FILE`, and the causes of failures.
+//!
+//! The bug: only the web's roots were trusted, and a plaintext address said nothing. The loss: no bank behind a private
+//! authority could be called, and secrets crossed networks unnoticed. The fix: `ca_file`, `SSL_CERT_FILE`, a warning.
+
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::process::{Folder, Process, ProcessOutput};
+
+/// A host with a certificate for `name`, which answers until the test ends. Returns its port and the certificate.
+fn start_tls_host(name: &str) -> (u16, String) {
+    let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap();
+    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let stream = rustls::StreamOwned::new(connection, stream.unwrap());
+            // A client that refuses the certificate ends the connection.
+            std::thread::spawn(move || answer(stream).ok());
+        }
+    });
+    (port, to_pem(certified.cert.der()))
+}
+
+fn to_pem(der: &[u8]) -> String {
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
+}
+
+/// Reads one request, and issues a token.
+fn answer(stream: impl Read + Write) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    let length = head.to_lowercase().split_once("content-length: ").unwrap().1.to_owned();
+    let length: u64 = length.split_once("\r\n").unwrap().0.parse().unwrap();
+    stream.by_ref().take(length).read_to_end(&mut Vec::new())?;
+    let json = r#"{"access_token":"TOKEN","expires_in":7200}"#;
+    let stream = stream.get_mut();
+    write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{json}", json.len())?;
+    stream.flush()
+}
+
+/// A folder with a profile for `url`.
+fn folder_with_profile(url: &str, more: &str) -> Folder {
+    let folder = Folder::empty();
+    std::fs::create_dir(folder.path().join("pactolus")).unwrap();
+    folder.write(
+        "pactolus/default.toml",
+        &format!(
+            "url = \"{url}\"\nenv = \"sandbox\"\nappid = \"wx1234567\"\noffer_id = \"12345678\"\n\
+             app_secret = \"APPSECRET\"\nsandbox_midas_key = \"a-key\"\n{more}"
+        ),
+    );
+    folder
+}
+
+fn token(folder: &Folder, variables: &[(&str, &str)]) -> ProcessOutput {
+    let mut command = folder.command(&["token", "--timeout", "1"]);
+    command.env_remove("SSL_CERT_FILE").envs(variables.iter().copied());
+    Process::start(command).wait()
+}
+
+#[test]
+fn private_authority_is_trusted() {
+    let (port, pem) = start_tls_host("localhost");
+    let url = format!("https://localhost:{port}");
+
+    // A relative path is taken from the profile's folder.
+    let by_profile = folder_with_profile(&url, "ca_file = \"ca.pem\"\n");
+    by_profile.write("pactolus/ca.pem", &pem);
+    let ended = token(&by_profile, &[]);
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), "TOKEN\n", ""));
+
+    let by_variable = folder_with_profile(&url, "");
+    by_variable.write("ca.pem", &pem);
+    let ended = token(&by_variable, &[("SSL_CERT_FILE", "ca.pem")]);
+    assert_eq!((ended.code, &*ended.stdout, &*ended.stderr), (Some(0), "TOKEN\n", ""));
+
+    let ended = token(&by_variable, &[]);
+    assert_eq!(ended.code, Some(12), "{}", ended.stderr);
+    assert!(ended.stderr.contains("invalid peer certificate: UnknownIssuer"), "{}", ended.stderr);
+}
+
+#[test]
+fn tls_failures_name_their_cause() {
+    let (port, pem) = start_tls_host("bank.example");
+    let folder = folder_with_profile(&format!("https://localhost:{port}"), "ca_file = \"ca.pem\"\n");
+    folder.write("pactolus/ca.pem", &pem);
+    let ended = token(&folder, &[]);
+    assert_eq!(ended.code, Some(12), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not valid for name \"localhost\""), "{}", ended.stderr);
+
+    folder.write("pactolus/ca.pem", "no certificate\n");
+    let ended = token(&folder, &[]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("ca.pem holds no certificate"), "{}", ended.stderr);
+    let absent = folder_with_profile("https://localhost", "ca_file = \"absent.pem\"\n");
+    let ended = token(&absent, &[]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("absent.pem cannot be read: No such file"), "{}", ended.stderr);
+
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ended = token(&folder_with_profile(&format!("https://{refused}"), ""), &[]);
+    assert!(ended.stderr.contains("Connection refused"), "{}", ended.stderr);
+}
+
+#[test]
+fn remote_plaintext_is_warned_of_once() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (host, warnings) in [("0.0.0.0", 1), ("127.0.0.1", 0), ("localhost", 0)] {
+        let folder = folder_with_profile(&format!("http://{host}:{port}"), "");
+        let ended = token(&folder, &[]);
+        assert_eq!(ended.stderr.matches("is not encrypted").count(), warnings, "{}", ended.stderr);
+        let ended = token(&folder, &[("LC_ALL", "zh_CN.UTF-8")]);
+        assert_eq!(ended.stderr.matches("未加密").count(), warnings, "{}", ended.stderr);
+        // A CA file that no connection needs is not read.
+        let ended = token(&folder, &[("SSL_CERT_FILE", "/absent.pem")]);
+        assert_eq!(ended.code, Some(12), "{}", ended.stderr);
+    }
+}
