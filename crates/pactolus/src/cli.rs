@@ -8,6 +8,7 @@ pub(crate) mod exit;
 pub(crate) mod i18n;
 pub(crate) mod output;
 pub(crate) mod receipts;
+pub(crate) mod secret;
 pub(crate) mod table;
 mod zh;
 
@@ -87,7 +88,7 @@ impl Cli {
         match self.command {
             Command::Demo(args) => demo::run(&args, lang),
             Command::Init(args) => init::run(&args, lang),
-            Command::Serve(args) => serve::run(&args),
+            Command::Serve(args) => serve::run(&args, lang),
             Command::Present(args) => present::run(&args, lang),
             Command::Pay(args) => pay::run(&args, lang),
             Command::Cancelpay(args) => cancelpay::run(&args, lang),

@@ -62,7 +62,8 @@ pub(crate) struct Connection {
     timeout: Option<Duration>,
     /// With the certificates to trust.
     builder: ClientBuilder,
-    lang: Lang,
+    /// Language of messages.
+    pub(crate) lang: Lang,
 }
 
 /// Profile used when none is named.

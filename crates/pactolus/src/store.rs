@@ -15,7 +15,9 @@ use pactolus_server::Backend;
 use zeroize::Zeroizing;
 
 use crate::cli::args::ConfigPath;
-use crate::cli::exit::CliError;
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, tr};
+use crate::cli::secret::{read_line, warn_of_ps};
 use crate::config::{Config, EnvSnapshot, PostgresSettings, StoreUrl};
 use crate::runtime;
 
@@ -24,24 +26,24 @@ use crate::runtime;
 pub(crate) struct StoreArgs {
     #[command(flatten)]
     config: ConfigPath,
-    /// Store, such as embedded:./data; default: the configuration's
+    /// Store, such as embedded:./data, or env:NAME, file:FILE, - for standard input; default: the configuration's
     #[arg(long, value_name = "URL")]
     store: Option<StoreArg>,
 }
 
 impl StoreArgs {
     /// The store on the command line, else the configuration's.
-    pub(crate) fn resolve(&self) -> Result<StoreUrl, CliError> {
+    pub(crate) fn resolve(&self, lang: Lang) -> Result<StoreUrl, CliError> {
         match &self.store {
-            Some(named) => named.url(),
+            Some(named) => named.url(lang),
             None => Ok(self.config()?.store),
         }
     }
 
     /// The same, for a command that needs the configuration in any case.
-    pub(crate) fn resolve_with_config(&self) -> Result<(StoreUrl, Config), CliError> {
+    pub(crate) fn resolve_with_config(&self, lang: Lang) -> Result<(StoreUrl, Config), CliError> {
         let config = self.config()?;
-        let url = self.store.as_ref().map_or(Ok(config.store.clone()), StoreArg::url)?;
+        let url = self.store.as_ref().map_or(Ok(config.store.clone()), |named| named.url(lang))?;
         Ok((url, config))
     }
 
@@ -50,8 +52,9 @@ impl StoreArgs {
     }
 }
 
-/// A store URL as given. It is parsed after the command line, because an error of clap would print it, and it may
-/// hold a password.
+/// A store URL as given: the URL itself, or `env:NAME`, `file:FILE`, `-` for a line of standard input.
+///
+/// It is parsed after the command line, because an error of clap would print it, and it may hold a password.
 #[derive(Clone)]
 pub(crate) struct StoreArg(Zeroizing<String>);
 
@@ -65,9 +68,42 @@ impl FromStr for StoreArg {
 
 impl StoreArg {
     /// Parses the URL. A relative folder is taken from the working directory.
-    pub(crate) fn url(&self) -> Result<StoreUrl, CliError> {
-        self.0.parse().map_err(CliError::StoreUrl)
+    pub(crate) fn url(&self, lang: Lang) -> Result<StoreUrl, CliError> {
+        let given = self.0.as_str();
+        let text = if given == "-" {
+            read_line(Path::new("-"), lang)?
+        } else if let Some(file) = given.strip_prefix("file:") {
+            read_line(Path::new(file), lang)?
+        } else if let Some(name) = given.strip_prefix("env:") {
+            variable(name, lang)?
+        } else {
+            if holds_password(given) {
+                warn_of_ps("postgres://…", "env:NAME, file:FILE, -", lang);
+            }
+            self.0.clone()
+        };
+        text.parse().map_err(CliError::StoreUrl)
     }
+}
+
+fn variable(name: &str, lang: Lang) -> Result<Zeroizing<String>, CliError> {
+    let value = std::env::var_os(name).and_then(|value| value.into_string().ok()).map(Zeroizing::new);
+    value.ok_or_else(|| {
+        let message =
+            tr!(lang, "the environment variable {name} is not set to a text", "环境变量 {name} 未设置为文本");
+        CliError::message(ExitCode::Usage, message)
+    })
+}
+
+/// Whether the URL of a database holds a password, before its host or as a parameter.
+fn holds_password(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = location.split('/').next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let is_password = |pair: &str| pair.strip_prefix("password=").is_some_and(|value| !value.is_empty());
+    user.split_once(':').is_some_and(|(_, password)| !password.is_empty())
+        || query.split('&').any(is_password)
 }
 
 /// Settings of every engine.

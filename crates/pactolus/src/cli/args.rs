@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use pactolus_client::BillNoGenerator;
-use pactolus_protocol::SessionKey;
 use pactolus_types::{Amount, BillNo};
 
 use crate::cli::i18n::{Lang, tr};
@@ -39,9 +37,4 @@ pub(crate) fn bill_no_or_new(requested: Option<BillNo>, lang: Lang) -> BillNo {
         eprintln!("{}", tr!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
         bill_no
     })
-}
-
-/// Parses a session key. The error never shows it.
-pub(crate) fn parse_session_key(text: Option<&str>) -> anyhow::Result<Option<SessionKey>> {
-    text.map(|text| SessionKey::new(text).map_err(|error| anyhow!("--session-key {error}"))).transpose()
 }

@@ -253,7 +253,7 @@ pactolus migrate。登录与令牌保持加密，因此副本需要相同的主�
 ];
 
 /// The text of each argument. An entry without a command holds for all commands with that argument.
-const ARGUMENTS: [(&str, &str, &str); 68] = [
+const ARGUMENTS: [(&str, &str, &str); 71] = [
     ("", "lang", "帮助和消息的语言：en 或 zh；默认取自系统区域设置"),
     ("", "log", "日志范围：error、warn、info、debug 或 模块=级别，以逗号分隔；也可用 RUST_LOG"),
     ("", "log_format", "日志格式"),
@@ -271,13 +271,18 @@ const ARGUMENTS: [(&str, &str, &str); 68] = [
     ("", "openid", "玩家"),
     ("", "zone", "区服"),
     ("", "session_key", "玩家的 session_key，用于要求 mp_sig 的服务"),
-    ("", "store", "存储，如 embedded:./data；默认取自配置"),
+    ("", "session_key_file", "session_key 所在文件；- 表示标准输入；默认取环境变量 PACTOLUS_SESSION_KEY"),
+    ("", "store", "存储，如 embedded:./data；也可写 env:变量名、file:文件 或 -（标准输入）；默认取自配置"),
     ("demo", "listen", "监听地址；默认 127.0.0.1:8790，若被占用则另选空闲端口"),
     ("demo", "keep", "结束时保留订单目录"),
     ("demo", "exit", "最后一步之后退出"),
     ("init", "force", "覆盖已有的配置文件；其中的密钥将丢失"),
     ("serve", "listen", "监听地址，替代配置中的地址；端口 0 表示任意空闲端口"),
-    ("serve", "store", "存储，如 embedded:./data，替代配置中的存储"),
+    (
+        "serve",
+        "store",
+        "存储，如 embedded:./data，替代配置中的存储；也可写 env:变量名、file:文件 或 -（标准输入）",
+    ),
     (
         "serve",
         "clock",
@@ -285,8 +290,8 @@ const ARGUMENTS: [(&str, &str, &str); 68] = [
     ),
     ("serve", "migrate", "先在 PostgreSQL 上创建或升级数据表"),
     ("migrate", "distribute", "再将数据表分布到多台机器；citus：用 create_distributed_table 按分区分布"),
-    ("copy", "from", "要复制的存储，如 embedded:./data"),
-    ("copy", "to", "目标存储，如 postgres://host/database"),
+    ("copy", "from", "要复制的存储，如 embedded:./data；也可写 env:变量名、file:文件 或 -（标准输入）"),
+    ("copy", "to", "目标存储，如 postgres://host/database；也可写 env:变量名、file:文件 或 -（标准输入）"),
     (
         "rotate-keys",
         "drop_unreadable",
@@ -316,11 +321,17 @@ const ARGUMENTS: [(&str, &str, &str); 68] = [
     ("sign", "call", "调用"),
     ("sign", "body", "参数文件（JSON）；- 表示标准输入"),
     ("sign", "access_token", "请求中的 access_token，由 mp_sig 覆盖"),
+    (
+        "sign",
+        "access_token_file",
+        "access_token 所在文件；- 表示标准输入；默认取环境变量 PACTOLUS_ACCESS_TOKEN",
+    ),
     ("explain", "rid", "请求编号，见 errmsg 末尾"),
     ("explain", "url", "服务地址，仅限 http://；默认取配置中的地址"),
     ("explain", "request", "含有被拒绝的请求体的文件，须逐字节一致"),
     ("explain", "path", "请求的路径"),
     ("explain", "token", "请求中的 access_token"),
+    ("explain", "token_file", "access_token 所在文件；- 表示标准输入；默认取环境变量 PACTOLUS_ACCESS_TOKEN"),
     ("explain", "session_key", "玩家的 session_key；没有则不检查 mp_sig"),
     ("audit", "since", "同时核对：到此前记下的这一摘要为止，订单未被改动"),
     ("backup", "to", "要创建的目录，须不存在或为空"),

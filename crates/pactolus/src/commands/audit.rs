@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 /// Audits the store and prints the findings. Fails if there are any.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
-    let url = args.store.resolve()?;
+    let url = args.store.resolve(lang)?;
     if args.since.is_some() && store::embedded_folder(&url).is_err() {
         return Err(no_digest_error(&url, lang));
     }

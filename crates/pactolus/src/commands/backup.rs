@@ -50,7 +50,7 @@ pub(crate) struct RestoreArgs {
 
 /// Backs up the store.
 pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), CliError> {
-    let url = args.store.resolve()?;
+    let url = args.store.resolve(lang)?;
     let CopySummary { orders, bytes, history } = backup::back_up(store::embedded_folder(&url)?, &args.to)
         .map_err(|error| backup_error(&error, lang))?;
     let to = args.to.display();
@@ -74,7 +74,7 @@ pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), CliError> {
 
 /// Restores the store.
 pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), CliError> {
-    let url = args.store.url()?;
+    let url = args.store.url(lang)?;
     let folder = store::embedded_folder(&url)?;
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(backup_error(&BackupError::NotEmpty(folder.to_owned()), lang));

@@ -29,10 +29,10 @@ use crate::{runtime, store};
 /// tokens stay encrypted, so the copy needs the same master keys.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Store to copy, such as embedded:./data
+    /// Store to copy, such as embedded:./data, or env:NAME, file:FILE, - for standard input
     #[arg(long, value_name = "URL")]
     from: StoreArg,
-    /// Target store, such as postgres://host/database
+    /// Target store, such as postgres://host/database, or env:NAME, file:FILE, - for standard input
     #[arg(long, value_name = "URL")]
     to: StoreArg,
 }
@@ -45,7 +45,7 @@ const ATTEMPTS_MAX: u32 = 30;
 
 /// Copies the store, audits both, and prints the counts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
-    let (from_url, to_url) = (args.from.url()?, args.to.url()?);
+    let (from_url, to_url) = (args.from.url(lang)?, args.to.url(lang)?);
     if store::is_empty(&from_url) {
         return Err(CliError::StoreNotFound(from_url));
     }

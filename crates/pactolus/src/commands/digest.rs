@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 /// Prints the digest alone, for scripts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
-    let url = args.store.resolve()?;
+    let url = args.store.resolve(lang)?;
     let history =
         backup::digest(store::embedded_folder(&url)?).map_err(|error| backup_error(&error, lang))?;
     match args.output {

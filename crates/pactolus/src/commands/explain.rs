@@ -8,13 +8,13 @@ mod online;
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
-use pactolus_protocol::{CallPath, InvalidSecret, Rid};
+use pactolus_protocol::{CallPath, Rid};
 
 use crate::cli::args::ConfigPath;
-use crate::cli::exit::CliError;
-use crate::cli::i18n::{BilingualText, Lang};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{BilingualText, Lang, tr};
 use crate::cli::output::OutputFormat;
+use crate::cli::secret::{ACCESS_TOKEN_VARIABLE, access_token_forms, read_access_token, read_session_key};
 use crate::config::{Config, EnvSnapshot};
 
 /// Diagnose why a Midas call was refused
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", requires = "rid")]
     url: Option<String>,
     /// File with the body of the refused request, byte for byte
-    #[arg(long, value_name = "FILE", requires = "path", requires = "token")]
+    #[arg(long, value_name = "FILE", requires = "path")]
     request: Option<PathBuf>,
     /// Path the request was sent to
     #[arg(long, value_parser = parse_call_path, requires = "request")]
@@ -40,9 +40,15 @@ pub(crate) struct Args {
     /// Access token in the query of the request
     #[arg(long, requires = "request")]
     token: Option<String>,
+    /// File of the access token, or - for standard input; default: the variable PACTOLUS_ACCESS_TOKEN
+    #[arg(long, value_name = "FILE", requires = "request", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
     /// The player's session key; without it `mp_sig` is not checked
     #[arg(long, value_name = "KEY", requires = "request")]
     session_key: Option<String>,
+    /// File of the session key, or - for standard input; default: the variable PACTOLUS_SESSION_KEY
+    #[arg(long, value_name = "FILE", requires = "request", conflicts_with = "session_key")]
+    session_key_file: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigPath,
     /// Output format
@@ -53,7 +59,7 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   pactolus explain 59db17f1-01234567-89abcdef
-  pactolus explain --request body.json --token TOKEN \\
+  pactolus explain --request body.json --token-file token.txt \\
     --path /cgi-bin/midas/present";
 
 const FIX_LABEL: BilingualText = BilingualText { en: "  fix: ", zh: "  处理方法：" };
@@ -63,14 +69,27 @@ const SIGNED_TEXT_LABEL: BilingualText =
 /// Diagnoses the call and prints the findings. They are in English, in the words of the protocol's errmsgs.
 pub(crate) fn run(args: Args, lang: Lang) -> Result<(), CliError> {
     let config = Config::read(&args.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
-    match (args.rid, args.request, args.path, args.token) {
+    match (args.rid, args.request, args.path) {
         (Some(rid), ..) => online::explain(&config, args.url.as_deref(), rid, args.output, lang),
-        (None, Some(file), Some(path), Some(token)) => {
-            let request = offline::OfflineRequest { file, path, token, session_key: args.session_key };
+        (None, Some(file), Some(path)) => {
+            let token = access_token_forms("--token", args.token.as_deref(), args.token_file.as_deref());
+            let token = read_access_token(&token, lang)?.ok_or_else(|| no_token(lang))?;
+            let (key, key_file) = (args.session_key.as_deref(), args.session_key_file.as_deref());
+            let session_key = read_session_key(key, key_file, lang)?;
+            let request = offline::OfflineRequest { file, path, token, session_key };
             offline::explain(&config, &request, args.output, lang)
         }
         (None, ..) => unreachable!("clap refuses these combinations"),
     }
+}
+
+fn no_token(lang: Lang) -> CliError {
+    let message = tr!(
+        lang,
+        "--request needs the access token: --token-file, {ACCESS_TOKEN_VARIABLE} or --token",
+        "--request 需要 access_token：--token-file、{ACCESS_TOKEN_VARIABLE} 或 --token"
+    );
+    CliError::message(ExitCode::Usage, message)
 }
 
 fn parse_call_path(text: &str) -> Result<CallPath, String> {
@@ -78,9 +97,4 @@ fn parse_call_path(text: &str) -> Result<CallPath, String> {
         let known: Vec<_> = CallPath::all().map(CallPath::as_str).collect();
         format!("it must be one of {}", known.join(", "))
     })
-}
-
-/// Parses a secret of the command line. The error never shows it.
-fn parse_secret<T>(name: &str, text: &str, parse: fn(&str) -> Result<T, InvalidSecret>) -> anyhow::Result<T> {
-    parse(text).map_err(|error| anyhow!("{name} {error}"))
 }

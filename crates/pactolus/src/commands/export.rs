@@ -59,7 +59,7 @@ enum ExportFormat {
 
 /// Exports the data.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
-    let url = args.store.resolve()?;
+    let url = args.store.resolve(lang)?;
     let folder = store::embedded_folder(&url)?;
     let out: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(File::create_new(path).with_context(|| {

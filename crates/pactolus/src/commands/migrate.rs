@@ -32,7 +32,7 @@ pub(crate) enum DistributionEngine {
 
 /// Migrates the store, and prints its schema version.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
-    let url = args.store.resolve()?;
+    let url = args.store.resolve(lang)?;
     let done = runtime::start()?.block_on(migrate(&url, args.distribute))?;
     let done = match done {
         MigrateOutcome::NotNeeded => tr!(lang, "needs no tables", "不需要数据表"),

@@ -42,7 +42,7 @@ pub(crate) struct Args {
 
 /// Re-encrypts the records and counts them. Fails unless all are encrypted with the first key.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
-    let (url, config) = args.store.resolve_with_config()?;
+    let (url, config) = args.store.resolve_with_config(lang)?;
     let keys = config.server.keys;
     let Some(first) = keys.primary().map(pactolus_server::MasterKey::id) else {
         return Err(CliError::message(

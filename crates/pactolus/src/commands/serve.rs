@@ -11,6 +11,7 @@ use pactolus_server::{
 
 use crate::cli::args::ConfigPath;
 use crate::cli::exit::CliError;
+use crate::cli::i18n::Lang;
 use crate::commands::migrate;
 use crate::config::{Config, EnvSnapshot};
 use crate::runtime;
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     /// Listen address; overrides the configuration; port 0 is any free port
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Store, such as embedded:./data; overrides the configuration
+    /// Store, such as embedded:./data, or env:NAME, file:FILE, - for standard input; overrides the configuration
     #[arg(long, value_name = "URL")]
     store: Option<StoreArg>,
     /// First create or upgrade the tables of a store on PostgreSQL
@@ -64,11 +65,11 @@ Examples:
   pactolus serve --migrate --store postgres://host/database";
 
 /// Serves until a shutdown signal.
-pub(crate) fn run(args: &Args) -> Result<(), CliError> {
+pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let mut config = Config::read(&args.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
     config.listen = args.listen.unwrap_or(config.listen);
     if let Some(store) = &args.store {
-        config.store = store.url()?;
+        config.store = store.url(lang)?;
     }
     if args.clock == ClockKind::Manual {
         require_development_apps(&config.server.apps)?;

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use pactolus_protocol::sign::{self, Dialect, text};
-use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter};
+use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter, SessionKey};
 use serde_json::json;
 
-use crate::cli::args::parse_session_key;
-use crate::cli::exit::CliError;
+use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
+use crate::cli::secret::{SecretForms, access_token_forms, read_access_token};
 use crate::connect::ConnectArgs;
 
 /// Show the signed text and the signature of a call
@@ -30,11 +30,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
     /// Access token of the query, which `mp_sig` covers
-    #[arg(long, value_name = "TOKEN", requires = "session_key")]
+    #[arg(long, value_name = "TOKEN")]
     access_token: Option<String>,
+    /// File of the access token, or - for standard input; default: the variable PACTOLUS_ACCESS_TOKEN
+    #[arg(long, value_name = "FILE", conflicts_with = "access_token")]
+    access_token_file: Option<PathBuf>,
     /// The player's session key, which signs `mp_sig`
-    #[arg(long, value_name = "KEY", requires = "access_token")]
+    #[arg(long, value_name = "KEY")]
     session_key: Option<String>,
+    /// File of the session key, or - for standard input; default: the variable PACTOLUS_SESSION_KEY
+    #[arg(long, value_name = "FILE", conflicts_with = "session_key")]
+    session_key_file: Option<PathBuf>,
     #[command(flatten)]
     connect: ConnectArgs,
     /// Output format
@@ -64,6 +70,7 @@ impl From<CallName> for CallKind {
 /// Signs the call and prints the texts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
+    let session = read_session(args, lang)?;
     let file = args.body.display();
     let bytes =
         read_input(&args.body).with_context(|| tr!(lang, "{file} cannot be read", "无法读取 {file}"))?;
@@ -76,9 +83,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         ("sig_text", text::masked_sig_text(path, &body, Dialect::DOCUMENTED)),
         (Parameter::Sig.name(), sig.clone()),
     ];
-    let session_key = parse_session_key(args.session_key.as_deref())?;
-    if let (Some(key), Some(token)) = (session_key, &args.access_token) {
-        let token = AccessToken::new(token).map_err(|error| anyhow!("--access-token {error}"))?;
+    if let Some((token, key)) = session {
         let mp_sig = sign::mp_sig(path, &body, Dialect::DOCUMENTED, &sig, &token, &key);
         shown.push(("mp_sig_text", text::masked_mp_sig_text(path, &body, Dialect::DOCUMENTED, &sig)));
         shown.push((Parameter::MpSig.name(), mp_sig.to_string()));
@@ -95,6 +100,26 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
             let lines = shown.into_iter().map(|(name, text)| format!("{name}: {text}\n"));
             output::print(lines.collect::<Vec<_>>().concat())
         }
+    }
+}
+
+/// Token and session key, if both are given. One alone is an error, unless it is a variable's.
+fn read_session(args: &Args, lang: Lang) -> Result<Option<(AccessToken, SessionKey)>, CliError> {
+    let token =
+        access_token_forms("--access-token", args.access_token.as_deref(), args.access_token_file.as_deref());
+    let key = SecretForms::session_key(args.session_key.as_deref(), args.session_key_file.as_deref());
+    let is_named = token.is_named() || key.is_named();
+    match (read_access_token(&token, lang)?, key.read(SessionKey::new, lang)?) {
+        (Some(token), Some(key)) => Ok(Some((token, key))),
+        (Some(_), None) | (None, Some(_)) if is_named => {
+            let message = tr!(
+                lang,
+                "mp_sig needs both the access token and the session key",
+                "mp_sig 同时需要 access_token 和 session_key"
+            );
+            Err(CliError::message(ExitCode::Usage, message))
+        }
+        (Some(_) | None, _) => Ok(None),
     }
 }
 

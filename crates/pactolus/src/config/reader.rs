@@ -20,8 +20,14 @@ pub(super) const PROFILE_PREFIX: &str = "PACTOLUS_PROFILE_";
 const TEST_PREFIX: &str = "PACTOLUS_TEST_";
 
 /// Variables of command-line options.
-const COMMAND_LINE_VARIABLES: [&str; 4] =
-    ["PACTOLUS_CONFIG", "PACTOLUS_LOG", "PACTOLUS_LOG_FORMAT", "PACTOLUS_PROFILE"];
+const COMMAND_LINE_VARIABLES: [&str; 6] = [
+    "PACTOLUS_ACCESS_TOKEN",
+    "PACTOLUS_CONFIG",
+    "PACTOLUS_LOG",
+    "PACTOLUS_LOG_FORMAT",
+    "PACTOLUS_PROFILE",
+    "PACTOLUS_SESSION_KEY",
+];
 
 pub(super) fn line(text: &str, span: &Range<usize>) -> Location {
     let lines_before = text.bytes().take(span.start).filter(|byte| *byte == b'\n').count();

@@ -24,6 +24,7 @@ mod load;
 mod nodes;
 mod process;
 mod seal;
+mod secrets;
 mod serve;
 mod tls;
 mod vendor;

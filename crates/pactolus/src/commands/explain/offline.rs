@@ -13,7 +13,7 @@ use pactolus_protocol::{
 use pactolus_server::AppSettings;
 use serde_json::json;
 
-use super::{FIX_LABEL, SIGNED_TEXT_LABEL, parse_secret};
+use super::{FIX_LABEL, SIGNED_TEXT_LABEL};
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{BilingualText, Lang, tr};
 use crate::cli::output::OutputFormat;
@@ -23,8 +23,8 @@ use crate::config::Config;
 pub(super) struct OfflineRequest {
     pub(super) file: PathBuf,
     pub(super) path: CallPath,
-    pub(super) token: String,
-    pub(super) session_key: Option<String>,
+    pub(super) token: AccessToken,
+    pub(super) session_key: Option<SessionKey>,
 }
 
 /// The finding for one signature.
@@ -43,17 +43,14 @@ pub(super) fn explain(
 ) -> Result<(), CliError> {
     let bytes =
         fs::read(&request.file).with_context(|| format!("{} cannot be read", request.file.display()))?;
-    let token = parse_secret("--token", &request.token, AccessToken::new)?;
-    let session = request.session_key.as_deref();
-    let session = session.map(|key| parse_secret("--session-key", key, SessionKey::new)).transpose()?;
-    let evidence = Evidence::read(request.path, &token, &bytes)
+    let evidence = Evidence::read(request.path, &request.token, &bytes)
         .map_err(|refusal| anyhow!("{}", refusal_text(&refusal)))?;
     let app = find_app(config, &evidence)?;
     let keys = AppKeys {
         live: &app.midas_key,
         sandbox: &app.sandbox_midas_key,
         app_secret: &app.app_secret,
-        session: session.as_ref(),
+        session: request.session_key.as_ref(),
         previous_session: None,
     };
     let explained = explain_signatures(&evidence, &keys, app);

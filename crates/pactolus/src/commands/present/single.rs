@@ -1,14 +1,17 @@
 //! A single gift: one call, whose bill number is printed before it is sent.
 
+use std::path::PathBuf;
+
 use pactolus_client::{Player, PresentRequest};
 use pactolus_types::{Amount, BillNo, OpenId};
 use serde_json::json;
 
 use super::outcome::{BillNoOrigin, GiftOutcome, SendResult, send};
-use crate::cli::args::{self, parse_session_key};
+use crate::cli::args;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
+use crate::cli::secret::read_session_key;
 use crate::cli::table::Table;
 use crate::connect::Connection;
 use crate::runtime;
@@ -32,6 +35,9 @@ pub(super) struct SingleArgs {
     /// The player's session key, for banks that require `mp_sig`
     #[arg(long, value_name = "KEY", conflicts_with = "input")]
     session_key: Option<String>,
+    /// File of the session key, or - for standard input; default: the variable PACTOLUS_SESSION_KEY
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "session_key"])]
+    session_key_file: Option<PathBuf>,
     /// Retry of an earlier attempt with this bill number: if the bank only replies that the number was used, the gift
     /// counts as given
     #[arg(long, requires = "bill_no")]
@@ -46,7 +52,8 @@ pub(super) fn run(
     connection: &Connection,
     lang: Lang,
 ) -> Result<(), CliError> {
-    let session_key = parse_session_key(args.single.session_key.as_deref())?;
+    let (key, file) = (args.single.session_key.as_deref(), args.single.session_key_file.as_deref());
+    let session_key = read_session_key(key, file, lang)?;
     let player = Player { zone_id: args.zone, session_key, pf: connection.pf, ..Player::new(openid) };
     let bill_no = args::bill_no_or_new(args.single.bill_no, lang);
     let present = PresentRequest { player, coins, bill_no };
