@@ -112,7 +112,9 @@ fn sign_shows_the_text_but_no_key() {
     let folder = campaign::folder_without_mp_sig();
     folder.write("params.json", &format!("{{{PRESENT_FIELDS}}}"));
     let usual = ["sign", "--env", "live", "--call", "present", "--body", "params.json"];
-    let session = ["--access-token", ACCESS_TOKEN, "--session-key", SESSION_KEY];
+    folder.write("token.txt", &format!("{ACCESS_TOKEN}\n"));
+    folder.write("key.txt", &format!("{SESSION_KEY}\n"));
+    let session = ["--access-token-file", "token.txt", "--session-key-file", "key.txt"];
     let ended = folder.run(&[&usual[..], &session].concat());
     let pairs = "appid=wx1234567&bill_no=BillNo_123&offer_id=12345678&openid=odkx20ENSNa2w5y3g_qOkOvBNM1g&pf=android&present_counts=233";
     let sig = "c82c534ca46818722a8cbe0004020aea541333aefa7a780fb0bb45d9397da3ef";

@@ -60,7 +60,8 @@ async fn explain_by_rid_asks_the_bank() {
 fn offline_request_is_diagnosed() {
     let folder = Folder::with_config();
     folder.write("body.json", PRESENT_BODY);
-    let alone = ["explain", "--request", "body.json", "--token", "ACCESSTOKEN", "--path"];
+    folder.write("token.txt", "ACCESSTOKEN\n");
+    let alone = ["explain", "--request", "body.json", "--token-file", "token.txt", "--path"];
     let explain = |more: &[&str]| folder.run(&[&alone[..], more].concat());
 
     let ended = explain(&[PATH]);
@@ -98,7 +99,12 @@ fn unexplainable_request_gets_an_error() {
     folder.write("other.json", &PRESENT_BODY.replace("wx1234567", "wx7654321"));
     folder.write("none.json", "[]");
     let present = "/cgi-bin/midas/present";
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 8] = [
+        (
+            &["explain", "--request", "body.json", "--path", present],
+            2,
+            "--request needs the access token: --token-file, PACTOLUS_ACCESS_TOKEN or --token",
+        ),
         (&["explain"], 2, "the following required arguments were not provided"),
         (&["explain", "59DB17F1"], 2, "is not three groups of eight lowercase hex digits"),
         (&["explain", "--request", "body.json"], 2, "--path"),
@@ -130,5 +136,7 @@ fn unexplainable_request_gets_an_error() {
     }
     let ended = folder.run(&["explain", "--request", "body.json", "--token", "hunter 2", "--path", present]);
     assert_eq!(ended.code, Some(1));
-    assert_eq!(ended.stderr, "error: --token holds a character that is not visible ASCII\n");
+    let (warning, error) = ended.stderr.split_once('\n').unwrap();
+    assert!(warning.starts_with("warning: ps shows the secret in --token"), "{warning}");
+    assert_eq!(error, "error: --token holds a character that is not visible ASCII\n");
 }

@@ -22,7 +22,7 @@ fn run_with_input(mut command: Command, input: &str) -> ProcessOutput {
     ProcessOutput { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) }
 }
 
-fn sign<'a>(folder: &Folder, more: &[&'a str]) -> Command {
+fn sign(folder: &Folder, more: &[&str]) -> Command {
     let call = ["sign", "--env", "live", "--call", "getbalance", "--output", "json"];
     folder.command(&[&call[..], more].concat())
 }
