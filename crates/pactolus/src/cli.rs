@@ -22,7 +22,7 @@ use crate::commands::{
     audit, backup, balance, cancelpay, completions, copy, demo, digest, doctor, explain, export, init,
     migrate, order, pay, present, rotate_keys, serve, sign, statement, token,
 };
-use crate::logging;
+use crate::logging::{self, CommandKind};
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
 #[derive(Parser)]
@@ -82,9 +82,8 @@ impl Cli {
 
     /// Runs the command.
     pub(crate) fn run(self, lang: Lang) -> Result<(), CliError> {
-        // A server logs its events; every other command logs only problems.
-        let default_filter = if matches!(self.command, Command::Serve(_)) { "info" } else { "warn" };
-        logging::start(self.logging, default_filter);
+        let is_server = matches!(self.command, Command::Serve(_));
+        logging::start(self.logging, if is_server { CommandKind::Server } else { CommandKind::Other });
         match self.command {
             Command::Demo(args) => demo::run(&args, lang),
             Command::Init(args) => init::run(&args, lang),

@@ -25,10 +25,13 @@ pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let lang = Lang::detect(&arguments, |name| std::env::var_os(name));
     match cli::Cli::parse_from(lang, arguments).run(lang) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            logging::finish(None);
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
             let words = failure.localized(lang);
-            eprintln!("{}", tr!(lang, "error: {words}", "错误：{words}"));
+            logging::finish(Some(&tr!(lang, "error: {words}", "错误：{words}")));
             failure.exit_code().into()
         }
     }

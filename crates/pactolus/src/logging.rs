@@ -1,11 +1,22 @@
 //! Logs on stderr: text for people, or JSON for machines.
 //!
 //! Invariant: no log line holds a request body, a key or a token. Every log statement has to keep it.
+//! A server logs through a thread of its own: `logging/writer.rs`.
 
-use std::io::{self, IsTerminal as _};
+mod writer;
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+
+use self::writer::{DropNotice, LogWriter};
 
 /// Filter and format of the logs.
 #[derive(clap::Args)]
@@ -40,19 +51,101 @@ enum LogFormat {
     Json,
 }
 
-/// Starts logging. The filter is that of `args`, else `RUST_LOG`, else `default_filter`.
-pub(crate) fn start(args: Args, default_filter: &str) {
+/// Kind of command, which decides the default filter and the writer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommandKind {
+    /// Logs its events, and must go on when stderr is full, unread or closed.
+    Server,
+    /// Logs problems only, each before the command goes on.
+    Other,
+}
+
+/// The writer of a server's logs.
+static SERVER_WRITER: OnceLock<LogWriter> = OnceLock::new();
+
+/// Starts logging. The filter is that of `args`, else `RUST_LOG`, else the default of `kind`.
+pub(crate) fn start(args: Args, kind: CommandKind) {
+    let default_filter = if kind == CommandKind::Server { "info" } else { "warn" };
     let filter = match (args.log, std::env::var("RUST_LOG")) {
         (Some(LogFilter(text)), _) => EnvFilter::new(text),
         // All Rust programs share this variable, so it may hold directives that only another program understands.
         (None, Ok(text)) if !text.is_empty() => EnvFilter::builder().parse_lossy(text),
         (None, _) => EnvFilter::new(default_filter),
     };
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match args.log_format {
-        LogFormat::Text => logs.with_ansi(io::stderr().is_terminal() && !no_color()).init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
+    // The formatter would print its own errors by `eprintln!`, which panics when stderr is closed.
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    let ansi = io::stderr().is_terminal() && !no_color();
+    match (server_writer(kind, args.log_format), args.log_format) {
+        (Some(writer), LogFormat::Text) => logs.with_ansi(ansi).with_writer(writer).init(),
+        (Some(writer), LogFormat::Json) => logs.json().flatten_event(true).with_writer(writer).init(),
+        (None, LogFormat::Text) => logs.with_ansi(ansi).with_writer(io::stderr).init(),
+        (None, LogFormat::Json) => logs.json().flatten_event(true).with_writer(io::stderr).init(),
     }
+}
+
+/// The writer of a server. `None` for other commands, and if the system refuses a thread.
+fn server_writer(kind: CommandKind, format: LogFormat) -> Option<LogWriter> {
+    if kind != CommandKind::Server {
+        return None;
+    }
+    let notice: DropNotice = match format {
+        LogFormat::Text => drop_notice_text,
+        LogFormat::Json => drop_notice_json,
+    };
+    let writer = LogWriter::start(io::stderr(), notice).ok()?;
+    // The hook of the standard library writes to stderr itself, and waits for it.
+    std::panic::set_hook(Box::new(log_panic));
+    Some(SERVER_WRITER.get_or_init(|| writer).clone())
+}
+
+const DROP_MESSAGE: &str = "log lines were dropped: stderr did not take them";
+
+fn drop_notice_text(dropped: u64) -> String {
+    format!("{}  WARN {}: {DROP_MESSAGE} dropped={dropped}\n", timestamp(), module_path!())
+}
+
+fn drop_notice_json(dropped: u64) -> String {
+    let timestamp = timestamp();
+    let line = serde_json::json!({
+        "timestamp": timestamp, "level": "WARN", "message": DROP_MESSAGE, "dropped": dropped, "target": module_path!()
+    });
+    format!("{line}\n")
+}
+
+/// The time of a log line, in the formatter's own format.
+fn timestamp() -> String {
+    let mut text = String::new();
+    // A String takes everything; without a time the line is still of use.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
+}
+
+/// Logs a panic. Its text is logged only if it is a literal, because any other may hold a piece of the input.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or_default();
+    let mut location = String::new();
+    if let Some(place) = panic.location() {
+        let _ = write!(location, "{place}");
+    }
+    tracing::error!(location, thread = std::thread::current().name(), "panicked: {message}");
+}
+
+/// Longest wait for stderr at the end of a server, which may have no reader.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Prints the last words of the process on stderr, after every log line. Errors are ignored, because there is no
+/// other place to report them.
+pub(crate) fn finish(last_words: Option<&str>) {
+    let Some(writer) = SERVER_WRITER.get() else {
+        if let Some(words) = last_words {
+            let _ = writeln!(io::stderr(), "{words}");
+        }
+        return;
+    };
+    if let Some(words) = last_words {
+        writer.push(format!("{words}\n").as_bytes());
+    }
+    writer.flush(FLUSH_TIMEOUT);
 }
 
 /// Whether the terminal asks for no colours: <https://no-color.org>.

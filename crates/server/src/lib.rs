@@ -37,6 +37,7 @@ mod connection;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
+mod log_sampler;
 mod midas;
 mod openapi;
 mod operator;

@@ -28,7 +28,7 @@ use crate::body::RequestBody;
 use crate::connection::request_timeout::RequestTimer;
 use crate::rejections;
 use crate::rejections::rejection::RequestTrace;
-use crate::response::{json, log_success, reject, timeout_error};
+use crate::response::{Caller, json, log_success, reject, timeout_error};
 use crate::state::AppState;
 
 /// A request on one of the eight paths.
@@ -71,8 +71,9 @@ pub(crate) async fn respond<B: RequestBody>(
             json(reply)
         }
         Err(error) => {
+            let caller = if trace.app.is_some() { Caller::App } else { Caller::Stranger };
             let refusal = Box::pin(rejections::record(bank, rid, path, head, trace, error)).await;
-            reject(rid, &head.method, path.as_str(), &refusal)
+            reject(bank, caller, rid, &head.method, path.as_str(), &refusal)
         }
     }
 }

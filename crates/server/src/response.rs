@@ -17,6 +17,7 @@ use pactolus_protocol::reply::{CONTENT_TYPE, error_to_json};
 use pactolus_protocol::{ErrorCode, ErrorReply, Rid};
 
 use crate::body::read_body;
+use crate::log_sampler::LogSampler;
 use crate::state::AppState;
 
 /// An error reply. [`platform_middleware`] writes its body, because it knows the request id.
@@ -59,7 +60,9 @@ pub(crate) async fn platform_middleware(
             log_success(rid, &method, &path);
             response
         }
-        Some(ErrorResponse(error)) => reject(rid, &method, &path, &error),
+        Some(ErrorResponse(error)) => {
+            reject(&bank, Caller::from_platform_error(error.code()), rid, &method, &path, &error)
+        }
     }
 }
 
@@ -76,15 +79,53 @@ pub(crate) fn log_success(rid: Rid, method: &Method, path: &str) {
 #[derive(Clone)]
 pub(crate) struct RejectionMarker;
 
+/// Caller of a rejected request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// An app, by a valid token or secret.
+    App,
+    /// Anyone else. Their rejections are sampled in the log, so that a flood does not fill it.
+    Stranger,
+}
+
+impl Caller {
+    /// The caller of a token or login path, by the code of the rejection.
+    fn from_platform_error(code: ErrorCode) -> Self {
+        let is_authenticated = matches!(
+            code,
+            ErrorCode::QuotaReached
+                | ErrorCode::InvalidCode
+                | ErrorCode::CodeUsed
+                | ErrorCode::InvalidSignature
+                | ErrorCode::NoSession
+        );
+        if is_authenticated { Self::App } else { Self::Stranger }
+    }
+}
+
+/// Rejections of strangers per second that are logged.
+const STRANGERS_LOGGED_PER_SECOND: u64 = 10;
+
+/// Sampler of the strangers' rejections.
+pub(crate) fn stranger_sampler() -> LogSampler {
+    LogSampler::new(STRANGERS_LOGGED_PER_SECOND, |left_out| {
+        tracing::info!(left_out, "rejected, without a valid token; more than the log shows");
+    })
+}
+
 /// Logs a rejection and builds its response.
 pub(crate) fn reject<B: From<Vec<u8>>>(
+    bank: &AppState,
+    caller: Caller,
     rid: Rid,
     method: &Method,
     path: &str,
     error: &ErrorReply,
 ) -> Response<B> {
     let errcode = error.code().code();
-    tracing::info!(%rid, %method, path, errcode, reason = %error, "rejected");
+    if caller == Caller::App || bank.stranger_log.admits() {
+        tracing::info!(%rid, %method, path, errcode, reason = %error, "rejected");
+    }
     let mut response = json(error_to_json(error, rid));
     response.extensions_mut().insert(RejectionMarker);
     response

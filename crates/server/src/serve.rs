@@ -73,6 +73,7 @@ pub async fn serve_routes(
         }
     };
     sweeper.abort();
+    bank.stranger_log.end_window();
     bank.ledger.close().await;
     Ok(drained)
 }

@@ -15,10 +15,12 @@ use crate::auth::codes::LoginCodes;
 use crate::auth::sessions::{Session, Sessions};
 use crate::auth::tokens::Tokens;
 use crate::clock::{Clock, ManualClock};
+use crate::log_sampler::LogSampler;
 use crate::midas::faults::FaultRules;
 use crate::random::{Randomness, splitmix64};
 use crate::rate_limit::RateLimiter;
 use crate::rejections::log::RejectionLog;
+use crate::response::stranger_sampler;
 use crate::seal::vault::Vault;
 use crate::settings::{AppSettings, Limits, Settings};
 
@@ -52,6 +54,7 @@ pub struct AppState {
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) fault_rules: FaultRules,
     pub(crate) rejections: RejectionLog,
+    pub(crate) stranger_log: LogSampler,
     clock: Arc<dyn Clock>,
     /// The same clock, if it is a manual one.
     manual_clock: Option<Arc<ManualClock>>,
@@ -101,6 +104,7 @@ impl AppState {
             rate_limiter: RateLimiter::new(apps.values(), limits.rates_cached),
             fault_rules: FaultRules::new(apps.keys().copied()),
             rejections: RejectionLog::new(&limits),
+            stranger_log: stranger_sampler(),
             apps,
             operator_token,
             limits,

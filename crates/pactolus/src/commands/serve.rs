@@ -122,7 +122,10 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
             AppState::with_manual_clock(config.server, store, clock, random)
         }
     };
-    writeln!(io::stdout(), "listening on http://{address}").context("cannot write to stdout")?;
+    if let Err(error) = writeln!(io::stdout(), "listening on http://{address}") {
+        // A closed stdout or a full disk is no reason to refuse orders.
+        tracing::warn!(%error, "cannot write the address to stdout");
+    }
     match pactolus_server::serve(bank, listener, stop).await.context("the server failed")? {
         Shutdown::Clean => Ok(()),
         Shutdown::TimedOut => Err(CliError::ShutdownTimeout),

@@ -26,5 +26,6 @@ mod process;
 mod seal;
 mod secrets;
 mod serve;
+mod stderr;
 mod tls;
 mod vendor;

@@ -14,7 +14,7 @@ use crate::body::{RequestBody, read_body};
 use crate::midas::{IncomingCall, respond};
 use crate::rejections;
 use crate::rejections::rejection::RequestTrace;
-use crate::response::reject;
+use crate::response::{Caller, reject};
 use crate::state::AppState;
 
 /// The connection is to be closed without a reply.
@@ -48,7 +48,7 @@ pub(crate) async fn inject<B: RequestBody>(
         Fault::Answer(code) => {
             let error = ErrorReply::with_detail(code, "a fault rule of the sandbox");
             let refusal = rejections::record(bank, rid, path, head, RequestTrace::default(), error).await;
-            Ok(reject(rid, &head.method, path.as_str(), &refusal))
+            Ok(reject(bank, Caller::App, rid, &head.method, path.as_str(), &refusal))
         }
         Fault::Delay(delay) => {
             // Outside the request timeout: the call is answered, and only its reply is late.

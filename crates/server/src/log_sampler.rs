@@ -1,0 +1,76 @@
+//! Log sampler: bounds the log lines per second of an event that strangers can cause.
+//!
+//! The first events of a window of one second are logged, the others are counted, and one line at the window's end
+//! has the count. Windows are measured by the runtime's timer, because a manual clock may stand still.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Length of a window.
+pub(crate) const WINDOW: Duration = Duration::from_secs(1);
+
+/// A clone counts the same events.
+#[derive(Clone)]
+pub(crate) struct LogSampler {
+    /// Events of this window.
+    count: Arc<AtomicU64>,
+    /// Events per window that are logged.
+    logged_max: u64,
+    /// Logs the count of those that were not.
+    log_count: fn(u64),
+}
+
+impl LogSampler {
+    pub(crate) fn new(logged_max: u64, log_count: fn(u64)) -> Self {
+        Self { count: Arc::default(), logged_max, log_count }
+    }
+
+    /// Counts an event. Returns its number in the window, from 1.
+    pub(crate) fn count(&self) -> u64 {
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if number == 1 {
+            let sampler = self.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(WINDOW).await;
+                sampler.end_window();
+            });
+        }
+        number
+    }
+
+    /// Counts an event. Returns whether to log it.
+    pub(crate) fn admits(&self) -> bool {
+        self.count() <= self.logged_max
+    }
+
+    /// Logs the count of the events that were not logged.
+    pub(crate) fn end_window(&self) {
+        let left_out = self.count.swap(0, Ordering::Relaxed).saturating_sub(self.logged_max);
+        if left_out > 0 {
+            (self.log_count)(left_out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+
+    #[tokio::test(start_paused = true)]
+    async fn events_over_the_rate_are_counted() {
+        let sampler = LogSampler::new(10, |left_out| {
+            LEFT_OUT.fetch_add(left_out, Ordering::Relaxed);
+        });
+        let admitted = |sampler: &LogSampler| (0..2000).filter(|_| sampler.admits()).count();
+        assert_eq!(admitted(&sampler), 10);
+        // The paused timer moves on its own while every task waits: past the window's end first.
+        let _ = tokio::time::timeout(2 * WINDOW, std::future::pending::<()>()).await;
+        assert_eq!(LEFT_OUT.load(Ordering::Relaxed), 1990);
+        assert_eq!(admitted(&sampler), 10, "a new window");
+        sampler.end_window();
+        assert_eq!(LEFT_OUT.load(Ordering::Relaxed), 2 * 1990, "a shutdown ends the window early");
+    }
+}
