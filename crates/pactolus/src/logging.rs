@@ -133,6 +133,16 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 /// Longest wait for stderr at the end of a server, which may have no reader.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Longest wait for stderr when a second signal ends the process.
+const FLUSH_AT_ONCE_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Writes the queued log lines before the process ends at once.
+pub(crate) fn finish_at_once() {
+    if let Some(writer) = SERVER_WRITER.get() {
+        writer.flush(FLUSH_AT_ONCE_TIMEOUT);
+    }
+}
+
 /// Prints the last words of the process on stderr, after every log line. Errors are ignored, because there is no
 /// other place to report them.
 pub(crate) fn finish(last_words: Option<&str>) {

@@ -1,4 +1,9 @@
 //! Runtime of the commands: threads, the listening socket, limits of the system, and shutdown signals.
+//!
+//! Read next: `runtime/signals.rs`, the signals of a server.
+
+pub(crate) mod notify;
+pub(crate) mod signals;
 
 use std::io;
 use std::net::SocketAddr;

@@ -28,7 +28,8 @@ use crate::state::AppState;
 pub enum Shutdown {
     /// Every open request was answered.
     Clean,
-    /// Some requests were cut off at the shutdown timeout. An order among them may or may not have been applied.
+    /// Some requests were cut off at the shutdown timeout, and an order among them may or may not have been applied; or
+    /// the ledger did not close in time. The caller should end the process: a thread of the ledger may be stuck.
     TimedOut,
 }
 
@@ -65,17 +66,32 @@ pub async fn serve_routes(
     drop(listener);
     bank.drain();
     tracing::info!("shutting down: draining open requests");
+    let deadline = tokio::time::Instant::now() + bank.limits.shutdown_timeout;
     let drained = tokio::select! {
         () = connections.wait_until_empty() => Shutdown::Clean,
-        () = tokio::time::sleep(bank.limits.shutdown_timeout) => {
+        () = tokio::time::sleep_until(deadline) => {
             tracing::warn!("some requests were cut off: they took longer than the shutdown timeout");
             Shutdown::TimedOut
         }
     };
     sweeper.abort();
     bank.stranger_log.end_window();
-    bank.ledger.close().await;
-    Ok(drained)
+    Ok(if close_ledger(bank, deadline).await { drained } else { Shutdown::TimedOut })
+}
+
+/// Time to close the ledger when open requests took all of the shutdown timeout.
+const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+/// Closes the ledger before `deadline`. Returns whether it closed.
+async fn close_ledger(bank: Arc<AppState>, deadline: tokio::time::Instant) -> bool {
+    let deadline = deadline.max(tokio::time::Instant::now() + CLOSE_TIMEOUT_MIN);
+    let is_closed = tokio::time::timeout_at(deadline, bank.ledger.close()).await.is_ok();
+    if !is_closed {
+        tracing::warn!("the ledger did not close within the shutdown timeout; answered orders are safe");
+        // Dropping the ledger would wait for its threads.
+        std::mem::forget(bank);
+    }
+    is_closed
 }
 
 /// Interval between two sweeps of expired records.

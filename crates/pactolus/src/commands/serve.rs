@@ -14,14 +14,16 @@ use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
 use crate::commands::migrate;
 use crate::config::{Config, EnvSnapshot};
-use crate::runtime;
+use crate::runtime::notify::{ServiceState, notify};
+use crate::runtime::{self, signals};
 use crate::store::{self, EngineSettings, StoreArg};
 
 /// Serve the bank that the configuration describes
 ///
 /// Prints `listening on http://ADDRESS` once it accepts requests. On SIGTERM or Ctrl-C it shuts down gracefully: it
-/// accepts no new connections, answers the requests in flight, and exits with 0. It exits with 6 if some take longer
-/// than shutdown_timeout_s.
+/// accepts no new connections, answers the requests in flight, closes the store, and exits with 0. It exits with 6 if
+/// that takes longer than shutdown_timeout_s. A second signal ends it at once, with 143 or 130; answered orders are
+/// safe. SIGHUP is logged and ignored. Under systemd, Type=notify works.
 #[derive(clap::Args)]
 #[command(after_help = ENVIRONMENT_HELP)]
 pub(crate) struct Args {
@@ -74,12 +76,16 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     if args.clock == ClockKind::Manual {
         require_development_apps(&config.server.apps)?;
     }
-    runtime::start()?.block_on(async {
+    let runtime = runtime::start()?;
+    let served = runtime.block_on(async {
         if args.migrate {
             migrate::migrate(&config.store, None).await?;
         }
         serve(config, args.clock).await
-    })
+    });
+    // After a timeout a thread may be stuck, and the process must not wait for it.
+    runtime.shutdown_background();
+    served
 }
 
 /// A manual clock could extend sessions and cancel windows, so it is refused for apps in production.
@@ -91,7 +97,7 @@ fn require_development_apps(apps: &[AppSettings]) -> Result<(), CliError> {
 }
 
 async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
-    let stop = runtime::shutdown_signal()?;
+    let stop = signals::server_shutdown()?;
     let bounds = EngineSettings { embedded: config.embedded, postgres: config.postgres };
     let store = store::open(&config.store, &bounds).await?;
     if let Err(source) = config.server.keys.check_keys(&*store.records).await {
@@ -126,6 +132,11 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
         // A closed stdout or a full disk is no reason to refuse orders.
         tracing::warn!(%error, "cannot write the address to stdout");
     }
+    notify(ServiceState::Ready);
+    let stop = async {
+        stop.await;
+        notify(ServiceState::Stopping);
+    };
     match pactolus_server::serve(bank, listener, stop).await.context("the server failed")? {
         Shutdown::Clean => Ok(()),
         Shutdown::TimedOut => Err(CliError::ShutdownTimeout),

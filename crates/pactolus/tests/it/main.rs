@@ -26,6 +26,7 @@ mod process;
 mod seal;
 mod secrets;
 mod serve;
+mod signals;
 mod stderr;
 mod tls;
 mod vendor;

@@ -1,0 +1,55 @@
+//! Messages to the service manager: `Type=notify` of systemd, by the socket that `NOTIFY_SOCKET` names.
+//!
+//! Protocol: sd_notify(3). Without the variable nothing is sent. An error is logged, and the bank serves on.
+
+/// A state that systemd waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceState {
+    /// It takes orders.
+    Ready,
+    /// It drains open requests.
+    Stopping,
+}
+
+impl ServiceState {
+    #[cfg(unix)]
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Ready => "READY=1",
+            Self::Stopping => "STOPPING=1",
+        }
+    }
+}
+
+/// Sends `state` to the service manager, if there is one.
+#[cfg(unix)]
+pub(crate) fn notify(state: ServiceState) {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else { return };
+    if let Err(error) = send(&socket, state.message()) {
+        tracing::warn!(%error, ?state, "cannot notify the service manager by NOTIFY_SOCKET");
+    }
+}
+
+/// Other systems have no such socket.
+#[cfg(not(unix))]
+pub(crate) fn notify(_: ServiceState) {}
+
+#[cfg(unix)]
+fn send(socket: &std::ffi::OsStr, message: &str) -> std::io::Result<()> {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    // A leading `@` stands for the zero byte of an abstract socket.
+    let address = match socket.as_bytes().split_first() {
+        #[cfg(target_os = "linux")]
+        Some((b'@', name)) => {
+            use std::os::linux::net::SocketAddrExt as _;
+            SocketAddr::from_abstract_name(name)?
+        }
+        _ => SocketAddr::from_pathname(socket)?,
+    };
+    let datagram = UnixDatagram::unbound()?;
+    // A manager that does not read must not stop the bank.
+    datagram.set_nonblocking(true)?;
+    datagram.send_to_addr(message.as_bytes(), &address)?;
+    Ok(())
+}

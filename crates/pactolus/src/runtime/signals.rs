@@ -1,0 +1,107 @@
+//! Signals of a server: the first SIGTERM or Ctrl-C starts the shutdown, a second one ends the process at once, and
+//! SIGHUP is logged and ignored.
+//!
+//! A thread with a runtime of its own waits for them, so that a second signal works even when every worker thread is
+//! stuck on a dead disk.
+
+use std::io;
+
+use anyhow::Context as _;
+use tokio::sync::oneshot;
+
+use crate::cli::exit::CliError;
+use crate::logging;
+
+/// Exit codes of a process that a signal ended, by convention of shells: 128 and the signal's number.
+const EXIT_SIGINT: i32 = 130;
+const EXIT_SIGTERM: i32 = 143;
+
+/// A future that resolves on the first signal.
+///
+/// The handlers are installed by the call itself, so no signal is lost before the future is polled.
+pub(crate) fn server_shutdown() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
+    let (shutdown_tx, shutdown_rx) = oneshot::channel();
+    let (ready_tx, ready_rx) = std::sync::mpsc::sync_channel(1);
+    let wait = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(ready_tx.send(Err(error))),
+        };
+        runtime.block_on(async move {
+            let signals = Signals::install();
+            let mut signals = match signals {
+                Ok(signals) => signals,
+                Err(error) => return drop(ready_tx.send(Err(error))),
+            };
+            let _ = ready_tx.send(Ok(()));
+            signals.shutdown().await;
+            // The receiver is gone if the server has failed.
+            let _ = shutdown_tx.send(());
+            let exit_code = signals.shutdown().await;
+            tracing::warn!("a second signal ends the process at once; open requests are cut off");
+            logging::finish_at_once();
+            std::process::exit(exit_code);
+        });
+    };
+    let context = "cannot install the handlers of the shutdown signals";
+    std::thread::Builder::new().name("pactolus-signal".into()).spawn(wait).context(context)?;
+    ready_rx.recv().context(context)?.context(context)?;
+    Ok(async move {
+        let _ = shutdown_rx.await;
+    })
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn install() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal to shut down. Returns its exit code.
+    async fn shutdown(&mut self) -> i32 {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return EXIT_SIGINT,
+                _ = self.terminate.recv() => return EXIT_SIGTERM,
+                _ = self.hangup.recv() => {
+                    tracing::info!("SIGHUP is ignored: there is nothing to reload; restart to apply another configuration");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    terminate: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn install() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_c, ctrl_shutdown};
+        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_shutdown()? })
+    }
+
+    /// Waits for a signal to shut down. Returns its exit code.
+    async fn shutdown(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => EXIT_SIGINT,
+            _ = self.terminate.recv() => EXIT_SIGTERM,
+        }
+    }
+}

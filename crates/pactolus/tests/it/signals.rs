@@ -1,0 +1,90 @@
+//! Signals of `pactolus serve`, and its messages to the service manager.
+//!
+//! The bug: a second SIGTERM or Ctrl-C was ignored, so an operator had to wait for the shutdown timeout or kill it;
+//! SIGHUP, which logrotate and a closing terminal send, ended the bank without draining. Now a second signal ends it
+//! at once, and SIGHUP is logged and ignored.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::{Duration, Instant};
+
+use crate::gifts::operator_token;
+use crate::process::{Folder, ServerProcess};
+
+/// Far longer than anything takes on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A bank in shutdown that waits for the body of a request.
+fn draining_bank(folder: &Folder) -> (ServerProcess, TcpStream) {
+    let mut serve = folder.command(&["serve"]);
+    serve.env("PACTOLUS_LIMITS_SHUTDOWN_TIMEOUT_S", "300").env("PACTOLUS_LIMITS_REQUEST_TIMEOUT_S", "300");
+    let bank = ServerProcess::start(serve);
+    let mut caller = TcpStream::connect(bank.address).unwrap();
+    let path = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
+    write!(caller, "POST {path} HTTP/1.1\r\nHost: bank\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+        .unwrap();
+    caller.read_exact(&mut [0; 25]).unwrap();
+    bank.process.terminate();
+    let start = Instant::now();
+    while TcpStream::connect(bank.address).is_ok() {
+        assert!(start.elapsed() < TIMEOUT, "connections are still accepted");
+    }
+    (bank, caller)
+}
+
+#[test]
+fn second_signal_ends_the_process_at_once() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let folder = Folder::with_config();
+        let (bank, _caller) = draining_bank(&folder);
+        bank.process.signal("-HUP");
+        bank.process.signal(signal);
+        let ended = bank.process.wait();
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(ended.stderr.contains("a second signal ends the process at once"), "{}", ended.stderr);
+        folder.audit(0);
+    }
+}
+
+#[tokio::test]
+async fn hangup_is_logged_and_ignored() {
+    let folder = Folder::with_config();
+    let bank = ServerProcess::serve(&folder);
+    bank.process.signal("-HUP");
+    let ready = bank.http.get_as_operator("/readyz", &operator_token()).await.unwrap();
+    assert_eq!(ready.status, 200);
+    let ended = bank.stop();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("SIGHUP is ignored"), "{}", ended.stderr);
+}
+
+#[test]
+fn service_manager_hears_ready_and_stopping() {
+    let folder = Folder::with_config();
+    let path = folder.path().join("notify.sock");
+    let name = format!("pactolus-test-{}", std::process::id());
+    let by_path = UnixDatagram::bind(&path).unwrap();
+    let by_name = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    for (socket, variable) in [(by_path, path.display().to_string()), (by_name, format!("@{name}"))] {
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let mut serve = folder.command(&["serve"]);
+        serve.env("NOTIFY_SOCKET", &variable);
+        let bank = ServerProcess::start(serve);
+        assert_eq!(receive(&socket), "READY=1", "{variable}");
+        assert_eq!(bank.stop().code, Some(0));
+        assert_eq!(receive(&socket), "STOPPING=1", "{variable}");
+    }
+    let mut serve = folder.command(&["serve"]);
+    serve.env("NOTIFY_SOCKET", "/nowhere/notify.sock");
+    let ended = ServerProcess::start(serve).stop();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("cannot notify the service manager"), "{}", ended.stderr);
+}
+
+fn receive(socket: &UnixDatagram) -> String {
+    let mut bytes = [0; 100];
+    let length = socket.recv(&mut bytes).unwrap();
+    String::from_utf8(bytes[..length].to_vec()).unwrap()
+}
