@@ -23,6 +23,7 @@ use crate::commands::{
     migrate, order, pay, present, rotate_keys, serve, sign, statement, token,
 };
 use crate::logging::{self, CommandKind};
+use crate::runtime;
 
 /// A coin bank for games that speaks WeChat's Midas virtual-payment protocol.
 #[derive(Parser)]
@@ -82,6 +83,10 @@ impl Cli {
 
     /// Runs the command.
     pub(crate) fn run(self, lang: Lang) -> Result<(), CliError> {
+        // Shell completions and man pages are for every user of the machine.
+        if !matches!(self.command, Command::Completions(_) | Command::Man(_)) {
+            runtime::make_new_files_private();
+        }
         let is_server = matches!(self.command, Command::Serve(_));
         logging::start(self.logging, if is_server { CommandKind::Server } else { CommandKind::Other });
         match self.command {

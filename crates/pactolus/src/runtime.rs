@@ -46,6 +46,18 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), C
     bind().map_err(|source| CliError::Listen { address, source })
 }
 
+/// Makes every file that this process creates accessible to its owner only: 0600, and folders 0700. Stores, backups,
+/// results of campaigns and configurations hold keys, logins or players' orders.
+#[cfg(unix)]
+pub(crate) fn make_new_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Windows gives new files the permissions of their folder.
+#[cfg(windows)]
+pub(crate) fn make_new_files_private() {}
+
 /// Open files reserved for everything but connections: files of an embedded store, database connections, logs.
 const RESERVED_FILES: usize = 512;
 
