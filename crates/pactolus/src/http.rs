@@ -38,6 +38,11 @@ impl HttpClient {
         self.send(self.request(Method::POST, path), body).await
     }
 
+    /// GETs `path` without a token.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<HttpResponse> {
+        self.send(self.request(Method::GET, path), "").await
+    }
+
     /// GETs `path` with the operator token.
     pub(crate) async fn get_as_operator(
         &self,

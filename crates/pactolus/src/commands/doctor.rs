@@ -3,6 +3,7 @@
 //! It changes nothing, and may run while the bank is served. Read next: [`checks`].
 
 mod checks;
+mod permissions;
 
 use serde_json::json;
 

@@ -107,7 +107,7 @@ fn doctor_reports_problems() {
     assert_eq!(found.code, Some(1));
     for words in [
         "good  clock: the system clock is plausible\n",
-        "bad   configuration: pactolus.toml holds keys and is readable by other users\n",
+        "bad   configuration: pactolus.toml holds keys and is accessible to other users\n",
         "      fix: chmod 600 pactolus.toml\n",
         "note  store: no store at embedded:data yet\n",
         "note  seal: players' session keys are plaintext in the store: ",

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use pactolus_protocol::{AccessToken, MidasKey, ReplyOutcome};
 use pactolus_types::Environment;
 
-use crate::gifts::{Gift, Player, operator_token};
+use crate::gifts::{Gift, Player};
 use crate::http::HttpClient;
 use crate::process::Folder;
 
@@ -39,7 +39,7 @@ impl Bank {
     }
 
     async fn is_ready(&self) -> bool {
-        self.http.get_as_operator("/readyz", &operator_token()).await.unwrap().status == 200
+        self.http.get("/readyz").await.unwrap().status == 200
     }
 
     /// Sends SIGTERM. Returns the exit code.

@@ -1,14 +1,15 @@
 //! The doctor's checks. Each returns a finding, with a fix unless it passes.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use pactolus_protocol::MpSig;
 use pactolus_server::{AppSettings, Clock as _, Keyring, LoginMode, SystemClock};
 use tokio::net::TcpListener;
 
-use super::CheckResult;
+use super::{CheckResult, permissions};
 use crate::cli::i18n::{Lang, tr};
 use crate::config::{Config, StoreUrl};
 use crate::http::HttpClient;
@@ -34,29 +35,33 @@ pub(super) fn clock(lang: Lang) -> CheckResult {
 pub(super) fn configuration(path: &Path, lang: Lang) -> Vec<CheckResult> {
     let file = path.display();
     let mut findings = vec![CheckResult::pass("configuration", tr!(lang, "{file} is valid", "{file} 无误"))];
-    if others_can_read(path) {
+    let mode = permissions::mode(path);
+    if mode & permissions::OTHERS != 0 {
         findings.push(CheckResult::error(
             "configuration",
             tr!(
                 lang,
-                "{file} holds keys and is readable by other users",
-                "{file} 含有密钥，但其他用户可以读取"
+                "{file} holds keys and is accessible to other users",
+                "{file} 含有密钥，但其他用户可以访问"
             ),
             format!("chmod 600 {file}"),
         ));
+    } else if mode & permissions::GROUP != 0 {
+        findings.push(CheckResult::warning(
+            "configuration",
+            tr!(
+                lang,
+                "{file} holds keys and is accessible to its group",
+                "{file} 含有密钥，其所属组的用户可以访问"
+            ),
+            tr!(
+                lang,
+                "chmod 600 {file}, unless the group is the bank's own",
+                "若该组不是服务专用的组，请运行 chmod 600 {file}"
+            ),
+        ));
     }
     findings
-}
-
-#[cfg(unix)]
-fn others_can_read(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn others_can_read(_: &Path) -> bool {
-    false
 }
 
 /// The journal grows by some 130 bytes an order: 1 GiB is room for some seven million.
@@ -141,6 +146,8 @@ pub(super) fn seal(config: &Config, lang: Lang) -> CheckResult {
 
 fn check_disk(folder: &Path, url: &StoreUrl, lang: Lang) -> Vec<CheckResult> {
     let mut findings = vec![check_folder(folder, url, lang)];
+    findings.extend(permissions::check_writable(folder, url, lang));
+    findings.extend(permissions::check_private(folder, url, lang));
     let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     if let Ok(disk) = rustix::fs::statvfs(existing) {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -203,6 +210,9 @@ fn check_folder(folder: &Path, url: &StoreUrl, lang: Lang) -> CheckResult {
     }
 }
 
+/// Time for the listener to answer; a program that is not a bank may never do so.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Checks the listen address.
 pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
     let address = config.listen;
@@ -212,11 +222,23 @@ pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
             tr!(lang, "{address} is free; no bank listens there", "{address} 空闲；当前没有服务"),
         );
     }
-    let ready = HttpClient::new(address).get_as_operator("/readyz", &config.server.operator_token).await;
+    // Without a token: the listener may be any program.
+    let http = HttpClient::new(address);
+    let ready = tokio::time::timeout(READY_TIMEOUT, http.get("/readyz")).await;
+    let ready = ready.unwrap_or_else(|_| Err(anyhow::anyhow!("no response within {READY_TIMEOUT:?}")));
     match ready {
-        Ok(response) if response.status.is_success() => CheckResult::pass(
+        Ok(response) if response.status.is_success() && response.body == "ok\n" => CheckResult::pass(
             "port",
             tr!(lang, "the bank at {address} accepts orders", "{address} 的服务可以受理订单"),
+        ),
+        Ok(response) if response.status.as_u16() != 503 => CheckResult::error(
+            "port",
+            tr!(lang, "the server at {address} is not a bank", "{address} 的服务不是 Pactolus"),
+            tr!(
+                lang,
+                "stop that program, or set `listen` to another address",
+                "请停止该程序，或将 `listen` 改为其他地址"
+            ),
         ),
         Ok(response) => CheckResult::error(
             "port",
@@ -224,9 +246,13 @@ pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
                 lang,
                 "the server at {address} does not accept orders: {}",
                 "{address} 目前不受理订单：{}",
-                response.body.trim()
+                first_line(&response.body)
             ),
-            tr!(lang, "check its log, and restart it", "请查看日志并重新启动"),
+            tr!(
+                lang,
+                "remove the cause; its log has more. Restart it only if the store failed: after a full disk or a lost database it goes on by itself",
+                "请消除上述原因，详情见其日志。只有存储出错时才需要重新启动；磁盘恢复空间或数据库恢复连接后会自动继续"
+            ),
         ),
         Err(error) => CheckResult::error(
             "port",
@@ -242,6 +268,13 @@ pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
             ),
         ),
     }
+}
+
+/// The reason of a reply, without control characters: any program may have written it.
+fn first_line(body: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    let line = body.lines().next().unwrap_or_default();
+    line.chars().filter(|character| !character.is_control()).take(CHARS_MAX).collect()
 }
 
 /// Checks the settings of an app.
