@@ -11,7 +11,7 @@ use pactolus_ledger::{Ledger, Posted};
 use pactolus_ledger_embedded::EmbeddedStore;
 use pactolus_ledger_postgres::{PostgresStore, PostgresUrl};
 use pactolus_protocol::{
-    AccessToken, AppSecret, Body, DialectPolicy, ErrorReply, MpSig, Present, UnverifiedCall,
+    AppSecret, Body, DialectPolicy, ErrorReply, MpSig, OperatorToken, Present, UnverifiedCall,
 };
 use pactolus_server::{
     AppSettings, AppState, Backend, Clock, OsRandomness, Settings, SystemClock, router, serve, serve_routes,
@@ -82,7 +82,7 @@ fn settings() -> anyhow::Result<Settings> {
                 midas_key(ENVIRONMENT),
             )
         }],
-        ..Settings::new(AccessToken::new(OPERATOR_TOKEN)?)
+        ..Settings::new(OperatorToken::new(OPERATOR_TOKEN)?)
     })
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //! # use std::sync::Arc;
 //! # use pactolus_ledger::model::Model;
-//! # use pactolus_protocol::MpSig;
+//! # use pactolus_protocol::{MpSig, OperatorToken};
 //! # use pactolus_server::{AppSettings, AppState, Backend, Settings, serve};
 //! use pactolus_client::{
 //!     AccessToken, Amount, App, AppSecret, AppliedBy, BaseUrl, BillNoGenerator, Client, MidasKey, Player,
@@ -20,7 +20,7 @@
 //! # let (appid, offer_id) = ("wx1234567".parse()?, "12345678".parse()?);
 //! # let live_key = MidasKey::new("a-live-key")?;
 //! # let app = AppSettings { mp_sig: MpSig::Off, ..AppSettings::new(appid, secret, offer_id, live_key, key) };
-//! # let settings = Settings { apps: vec![app], ..Settings::new(AccessToken::new("OPERATORTOKEN")?) };
+//! # let settings = Settings { apps: vec![app], ..Settings::new(OperatorToken::new("OPERATORTOKEN")?) };
 //! # let bank = AppState::new(
 //! #     settings,
 //! #     Backend::from_engine(Arc::new(Model::new())),

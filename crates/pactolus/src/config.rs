@@ -31,7 +31,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pactolus_ledger_embedded::EmbeddedSettings;
-use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, Pf};
+use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
 use pactolus_server::{AppSettings, Keyring, Limits, LoginMode, MasterKey, Settings};
 use pactolus_types::{Amount, AppId, OfferId};
 
@@ -90,7 +90,7 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     let default_store = StoreUrl::default().relative_to(top.folder());
     let store = top.optional("store", default_store, store::store);
     let operator_token =
-        top.table("operator", |operator| operator.required("token", secret(AccessToken::new)));
+        top.table("operator", |operator| operator.required("token", secret(OperatorToken::new)));
     let keys = top.table("seal", seal);
     let mut duplicates = DuplicateCheck::default();
     let apps = top.tables("apps", |app_section| app(app_section, &mut duplicates));

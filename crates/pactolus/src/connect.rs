@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pactolus_client::{App, BaseUrl, Client, ClientBuilder, RetryPolicy, TokenSource};
-use pactolus_protocol::{AccessToken, MidasKey, Pf};
+use pactolus_protocol::{MidasKey, OperatorToken, Pf};
 use pactolus_types::{AppId, Environment};
 
 use crate::cli::args::DEFAULT_CONFIG;
@@ -58,7 +58,7 @@ pub(crate) struct Connection {
     pub(crate) url: BaseUrl,
     pub(crate) app: App,
     pub(crate) pf: Pf,
-    pub(crate) operator_token: Option<AccessToken>,
+    pub(crate) operator_token: Option<OperatorToken>,
     timeout: Option<Duration>,
     /// With the certificates to trust.
     builder: ClientBuilder,

@@ -12,7 +12,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use pactolus_protocol::AccessToken;
+use pactolus_protocol::OperatorToken;
 
 /// A client of one bank. Clones share its connection pool.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl HttpClient {
     pub(crate) async fn get_as_operator(
         &self,
         path: &str,
-        token: &AccessToken,
+        token: &OperatorToken,
     ) -> anyhow::Result<HttpResponse> {
         self.send(with_bearer_token(self.request(Method::GET, path), token), "").await
     }
@@ -56,7 +56,7 @@ impl HttpClient {
     pub(crate) async fn put_as_operator(
         &self,
         path: &str,
-        token: &AccessToken,
+        token: &OperatorToken,
         body: &str,
     ) -> anyhow::Result<HttpResponse> {
         self.send(with_bearer_token(self.request(Method::PUT, path), token), body).await
@@ -79,7 +79,7 @@ impl HttpClient {
 
 fn with_bearer_token(
     request: hyper::http::request::Builder,
-    token: &AccessToken,
+    token: &OperatorToken,
 ) -> hyper::http::request::Builder {
     request.header(AUTHORIZATION, format!("Bearer {}", token.expose()))
 }

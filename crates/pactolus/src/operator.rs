@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use anyhow::{Context as _, anyhow};
-use pactolus_protocol::AccessToken;
+use pactolus_protocol::OperatorToken;
 use serde_json::Value;
 
 use crate::http::{HttpClient, HttpResponse};
@@ -12,11 +12,11 @@ use crate::http::{HttpClient, HttpResponse};
 pub(crate) struct OperatorClient {
     http: HttpClient,
     address: SocketAddr,
-    token: AccessToken,
+    token: OperatorToken,
 }
 
 impl OperatorClient {
-    pub(crate) fn new(bank: SocketAddr, token: AccessToken) -> Self {
+    pub(crate) fn new(bank: SocketAddr, token: OperatorToken) -> Self {
         Self { http: HttpClient::new(bank), address: bank, token }
     }
 

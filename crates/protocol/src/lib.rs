@@ -89,7 +89,7 @@ pub use query::Query;
 pub use reply::{BalanceReply, CancelPayReply, PayReply, PresentReply, Reply, ReplyOutcome};
 pub use request::signed_body;
 pub use rid::Rid;
-pub use secret::{AccessToken, AppSecret, InvalidSecret, LoginCode, MidasKey, SessionKey};
+pub use secret::{AccessToken, AppSecret, InvalidSecret, LoginCode, MidasKey, OperatorToken, SessionKey};
 pub use sign::{Dialect, DialectPolicy, MpSig, Signature, UnverifiedCall};
 pub use token::{RefreshMode, StableTokenRequest, TokenReply};
 pub use values::{FreeText, InvalidValue, Pf, UnixSeconds};

@@ -75,6 +75,22 @@ secret! {
 }
 
 secret! {
+    /// The bearer token of the operator API.
+    ///
+    /// 12 to 512 visible ASCII characters.
+    OperatorToken(SecretText), |text| {
+        check_visible_ascii(text, 512)?;
+        let min = OperatorToken::CHARS_MIN;
+        if text.len() < min { Err(InvalidSecret::TooShort { min }) } else { Ok(()) }
+    }
+}
+
+impl OperatorToken {
+    /// Fewest characters: 12 random letters and digits have 62 bits, too many to guess over a network.
+    pub const CHARS_MIN: usize = 12;
+}
+
+secret! {
     /// A login code, which a player's client got to log in with, for one use or for many.
     ///
     /// 1 to 128 visible ASCII characters.
@@ -108,6 +124,11 @@ pub enum InvalidSecret {
         /// Maximum number of characters.
         max: usize,
     },
+    /// It has fewer characters than the kind needs.
+    TooShort {
+        /// Minimum number of characters.
+        min: usize,
+    },
     /// It holds a space, a control character or a non-ASCII character.
     NotVisibleAscii,
     /// It is not 16 bytes in base64.
@@ -119,6 +140,7 @@ impl fmt::Display for InvalidSecret {
         match self {
             Self::Empty => f.write_str("is empty"),
             Self::TooLong { max } => write!(f, "is longer than {max} characters"),
+            Self::TooShort { min } => write!(f, "is shorter than {min} characters"),
             Self::NotVisibleAscii => f.write_str("holds a character that is not visible ASCII"),
             Self::NotASessionKey => f.write_str("is not 16 bytes in base64 (24 characters, the last two ==)"),
         }
@@ -220,6 +242,7 @@ mod tests {
         <SessionKey as AmbiguousIfImpl<_>>::assert_unambiguous();
         <AppSecret as AmbiguousIfImpl<_>>::assert_unambiguous();
         <AccessToken as AmbiguousIfImpl<_>>::assert_unambiguous();
+        <OperatorToken as AmbiguousIfImpl<_>>::assert_unambiguous();
         <LoginCode as AmbiguousIfImpl<_>>::assert_unambiguous();
         <crate::sign::Signature as AmbiguousIfImpl<_>>::assert_unambiguous();
     }
@@ -250,13 +273,16 @@ mod tests {
 
     #[test]
     fn each_secret_type_enforces_its_format() {
-        use InvalidSecret::{Empty, NotASessionKey, NotVisibleAscii, TooLong};
+        use InvalidSecret::{Empty, NotASessionKey, NotVisibleAscii, TooLong, TooShort};
         assert_eq!(MidasKey::new("").err(), Some(Empty));
         assert_eq!(AppSecret::new("a b").err(), Some(NotVisibleAscii));
         assert_eq!(AppSecret::new("宝").err(), Some(NotVisibleAscii));
         assert_eq!(AppSecret::new(&"x".repeat(129)).err(), Some(TooLong { max: 128 }));
         assert_eq!(AccessToken::new(&"x".repeat(513)).err(), Some(TooLong { max: 512 }));
         assert!(AccessToken::new(&"x".repeat(512)).is_ok());
+        assert_eq!(OperatorToken::new(&"x".repeat(11)).err(), Some(TooShort { min: 12 }));
+        assert_eq!(OperatorToken::new(&"x".repeat(513)).err(), Some(TooLong { max: 512 }));
+        assert!(OperatorToken::new(&"x".repeat(12)).is_ok());
         for bad in
             ["", "==", "V7Q38/i2KXaqrQyl2Yx9H===", "V7Q38/i2KXaqrQyl2Yx9Hg=", "V7Q38-i2KXaqrQyl2Yx9Hg=="]
         {

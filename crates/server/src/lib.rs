@@ -13,11 +13,11 @@
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! use std::sync::Arc;
 //! use pactolus_ledger::model::Model;
-//! use pactolus_protocol::AccessToken;
+//! use pactolus_protocol::OperatorToken;
 //! use pactolus_server::{AppState, OsRandomness, Settings, Backend, SystemClock, serve};
 //!
 //! let store = Backend::from_engine(Arc::new(Model::new()));
-//! let settings = Settings::new(AccessToken::new("an-operators-token")?);
+//! let settings = Settings::new(OperatorToken::new("an-operators-token")?);
 //! let bank = AppState::new(settings, store, Arc::new(SystemClock), Arc::new(OsRandomness));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! serve(bank, listener, async {}).await?;

@@ -17,6 +17,7 @@ pub(crate) mod rejections;
 pub(crate) mod sessions;
 pub(crate) mod statement;
 pub(crate) mod totals;
+pub(crate) mod wrong_tokens;
 
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ pub(crate) async fn authorize(State(bank): State<Arc<AppState>>, request: Reques
                 Problem::unavailable(detail).into_response()
             })
         }
-        Some(_) => Problem::unauthorized("the bearer token is not the operator's").into_response(),
+        Some(_) => bank.wrong_operator_tokens.refuse().await.into_response(),
         None => Problem::unauthorized("the header `Authorization: Bearer <operator token>` is missing")
             .into_response(),
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, Pf};
+use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
 use pactolus_types::{Amount, AppId, Environment, OfferId};
 
 use crate::seal::Keyring;
@@ -12,7 +12,7 @@ use crate::seal::Keyring;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Bearer token of the operator API.
-    pub operator_token: AccessToken,
+    pub operator_token: OperatorToken,
     /// The apps, no appid twice.
     pub apps: Vec<AppSettings>,
     /// Master keys that seal sessions and tokens in the store.
@@ -23,7 +23,7 @@ pub struct Settings {
 
 impl Settings {
     /// A bank without apps and without a master key, with the default limits.
-    pub fn new(operator_token: AccessToken) -> Self {
+    pub fn new(operator_token: OperatorToken) -> Self {
         Self { operator_token, apps: Vec::new(), keys: Keyring::default(), limits: Limits::default() }
     }
 }

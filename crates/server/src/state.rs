@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pactolus_ledger::{Ledger, Records};
 use pactolus_protocol::login::SESSION_LIFETIME;
-use pactolus_protocol::{AccessToken, Rid, SessionKey};
+use pactolus_protocol::{OperatorToken, Rid, SessionKey};
 use pactolus_types::{AppId, UnixMillis};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -17,6 +17,7 @@ use crate::auth::tokens::Tokens;
 use crate::clock::{Clock, ManualClock};
 use crate::log_sampler::LogSampler;
 use crate::midas::faults::FaultRules;
+use crate::operator::wrong_tokens::WrongTokenLimiter;
 use crate::random::{Randomness, splitmix64};
 use crate::rate_limit::RateLimiter;
 use crate::rejections::log::RejectionLog;
@@ -43,7 +44,7 @@ impl Backend {
 /// State that all requests share.
 pub struct AppState {
     pub(crate) apps: HashMap<AppId, Arc<AppSettings>>,
-    pub(crate) operator_token: AccessToken,
+    pub(crate) operator_token: OperatorToken,
     pub(crate) limits: Limits,
     pub(crate) ledger: Arc<dyn Ledger>,
     /// For rejections and the sweep; sessions and tokens go through the vault.
@@ -55,6 +56,7 @@ pub struct AppState {
     pub(crate) fault_rules: FaultRules,
     pub(crate) rejections: RejectionLog,
     pub(crate) stranger_log: LogSampler,
+    pub(crate) wrong_operator_tokens: WrongTokenLimiter,
     clock: Arc<dyn Clock>,
     /// The same clock, if it is a manual one.
     manual_clock: Option<Arc<ManualClock>>,
@@ -105,6 +107,7 @@ impl AppState {
             fault_rules: FaultRules::new(apps.keys().copied()),
             rejections: RejectionLog::new(&limits),
             stranger_log: stranger_sampler(),
+            wrong_operator_tokens: WrongTokenLimiter::new(),
             apps,
             operator_token,
             limits,

@@ -2,7 +2,7 @@
 //!
 //! [`PRESENT_BODY`] verifies with these keys, so no value here can change.
 
-use pactolus_protocol::{AccessToken, Caller, MidasKey, Pf, SessionKey, UnixSeconds};
+use pactolus_protocol::{AccessToken, Caller, MidasKey, OperatorToken, Pf, SessionKey, UnixSeconds};
 use pactolus_types::{Environment, UnixMillis};
 
 use crate::VALID;
@@ -73,8 +73,8 @@ pub fn access_token() -> AccessToken {
 }
 
 /// [`OPERATOR_TOKEN`], parsed.
-pub fn operator_token() -> AccessToken {
-    AccessToken::new(OPERATOR_TOKEN).expect(VALID)
+pub fn operator_token() -> OperatorToken {
+    OperatorToken::new(OPERATOR_TOKEN).expect(VALID)
 }
 
 /// Parameters of a player's calls on Android at [`TS`], without an IP address.

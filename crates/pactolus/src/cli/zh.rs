@@ -137,8 +137,8 @@ const LONG_TEXTS: [(&str, &str); 19] = [
         "\
 开始受理请求时输出 `listening on http://ADDRESS`。收到 SIGTERM 或 Ctrl-C 后平滑
 停止：不再接受新连接，处理完进行中的请求，关闭存储，以退出码 0 结束。若超过
-shutdown_timeout_s 仍未完成，则退出码为 6。收到第二个信号立即结束，退出码为 143 或
-130；已答复的订单不会丢失。SIGHUP 只记入日志，不予处理。支持 systemd 的
+shutdown_timeout_s 仍未完成，则退出码为 6。收到第二个信号立即结束，退出码为 143
+或 130；已答复的订单不会丢失。SIGHUP 只记入日志，不予处理。支持 systemd 的
 Type=notify。",
     ),
     (

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use pactolus_client::BaseUrl;
-use pactolus_protocol::{AccessToken, AppSecret, MidasKey, Pf};
+use pactolus_protocol::{AccessToken, AppSecret, MidasKey, OperatorToken, Pf};
 use pactolus_types::{AppId, Environment, OfferId};
 
 use super::parse::{choice, secret, text};
@@ -38,7 +38,7 @@ pub(crate) struct Profile {
     /// A fixed access token, instead of one requested from the bank.
     pub(crate) access_token: Option<AccessToken>,
     /// Token of the operator API, if the bank is a Pactolus.
-    pub(crate) operator_token: Option<AccessToken>,
+    pub(crate) operator_token: Option<OperatorToken>,
 }
 
 impl Profile {
@@ -62,7 +62,7 @@ pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
     let ca_file = top.optional("ca_file", None, optional(path));
     let pf = top.optional("pf", super::android_pf(), text(Pf::new));
     let access_token = top.optional("access_token", None, optional(secret(AccessToken::new)));
-    let operator_token = top.optional("operator_token", None, optional(secret(AccessToken::new)));
+    let operator_token = top.optional("operator_token", None, optional(secret(OperatorToken::new)));
     Some(Profile {
         url: url?,
         env: env?,

@@ -149,7 +149,7 @@ fn variable_overrides_the_file() {
     let config = ConfigFixture::new(&minimal_with_app_settings("pf = [\"android\"]"))
         .variable("PACTOLUS_LISTEN", "0.0.0.0:80")
         .variable("PACTOLUS_STORE", "embedded:here")
-        .variable("PACTOLUS_OPERATOR_TOKEN", "other-token")
+        .variable("PACTOLUS_OPERATOR_TOKEN", "other-operator-token")
         .variable("PACTOLUS_APPS_0_MIDAS_KEY", "other-key")
         .variable("PACTOLUS_APPS_0_PF", "web, android")
         .variable("PACTOLUS_APPS_0_MP_SIG", "off")
@@ -157,7 +157,7 @@ fn variable_overrides_the_file() {
         .config();
     assert_eq!(config.listen.to_string(), "0.0.0.0:80");
     assert_eq!(config.store.to_string(), "embedded:here");
-    assert!(config.server.operator_token.matches("other-token"));
+    assert!(config.server.operator_token.matches("other-operator-token"));
     assert!(config.server.apps[0].midas_key.matches("other-key"));
     assert_eq!(config.server.apps[0].pf, [Pf::new("web").unwrap(), android_pf()]);
     assert_eq!(config.server.apps[0].mp_sig, MpSig::Off);

@@ -1,7 +1,7 @@
 //! `pactolus init`: fresh keys, readable by their owner only, and ready to serve.
 
 use pactolus_protocol::reply::parse_reply;
-use pactolus_protocol::{AccessToken, MidasKey, Present, ReplyOutcome, TokenReply};
+use pactolus_protocol::{MidasKey, OperatorToken, Present, ReplyOutcome, TokenReply};
 use pactolus_types::Environment;
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ async fn init_config_serves_a_present() {
     let bank = ServerProcess::start(folder.command(&["serve", "--listen", "127.0.0.1:0"]));
 
     // The steps of a game's back end: get a token, set the player's session, sign a present.
-    let operator_token = AccessToken::new(setting(&config, "token")).unwrap();
+    let operator_token = OperatorToken::new(setting(&config, "token")).unwrap();
     let secret = setting(&config, "app_secret");
     let query = format!("grant_type=client_credential&appid=wx1234567&secret={secret}");
     let token = bank.http.get_as_operator(&format!("/cgi-bin/token?{query}"), &operator_token).await.unwrap();
@@ -110,13 +110,13 @@ fn init_writes_to_the_given_path() {
 fn init_token_opens_the_operator_api() {
     let folder = Folder::empty();
     assert_eq!(folder.run(&["init"]).code, Some(0));
-    let token = AccessToken::new(setting(&folder.read("pactolus.toml"), "token")).unwrap();
+    let token = OperatorToken::new(setting(&folder.read("pactolus.toml"), "token")).unwrap();
     let bank = ServerProcess::start(folder.command(&["serve", "--listen", "127.0.0.1:0"]));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let path = "/api/v1/apps/wx1234567/accounts?env=live&openid=stranger";
     let account = runtime.block_on(bank.http.get_as_operator(path, &token)).unwrap();
     let account: Value = serde_json::from_str(&account.body).unwrap();
     assert_eq!((&account["balance"], &account["orders"]), (&0.into(), &0.into()));
-    let wrong = AccessToken::new("wrong").unwrap();
+    let wrong = OperatorToken::new("wrong-operator-token").unwrap();
     assert_eq!(runtime.block_on(bank.http.get_as_operator(path, &wrong)).unwrap().status, 401);
 }

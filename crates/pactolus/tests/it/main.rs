@@ -22,6 +22,7 @@ mod init;
 mod kill;
 mod load;
 mod nodes;
+mod operator_token;
 mod permissions;
 mod process;
 mod seal;

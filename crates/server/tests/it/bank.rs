@@ -12,7 +12,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use pactolus_ledger::{Ledger, Records};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_protocol::{AccessToken, AppSecret, Call, Caller, MidasKey, Present, signed_body};
+use pactolus_protocol::{AppSecret, Call, Caller, MidasKey, OperatorToken, Present, signed_body};
 use pactolus_server::{
     AppSettings, AppState, Backend, Clock, ClockChange, Keyring, Limits, ManualClock, OsRandomness, Settings,
     Shutdown, SystemClock, serve,
@@ -102,13 +102,13 @@ impl TestBank {
 
     /// A bank on an open store, with these apps and no logins.
     pub(crate) async fn on_store(store: Arc<dyn Engine>, apps: Vec<AppSettings>, limits: Limits) -> Self {
-        let settings = Settings { apps, limits, ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
+        let settings = Settings { apps, limits, ..Settings::new(OperatorToken::new(OPERATOR).unwrap()) };
         Self::with_settings(store, settings).await
     }
 
     /// A bank of one app on an open store that seals with these keys.
     pub(crate) async fn with_keyring(store: Arc<dyn Engine>, app: AppSettings, keys: Keyring) -> Self {
-        let operator_token = AccessToken::new(OPERATOR).unwrap();
+        let operator_token = OperatorToken::new(OPERATOR).unwrap();
         Self::with_settings(store, Settings { apps: vec![app], keys, ..Settings::new(operator_token) }).await
     }
 
@@ -133,7 +133,7 @@ impl TestBank {
     pub(crate) async fn on_system_clock() -> Self {
         let (store, store_guard) = crate::engine::open().await;
         let settings =
-            Settings { apps: vec![sample_app()], ..Settings::new(AccessToken::new(OPERATOR).unwrap()) };
+            Settings { apps: vec![sample_app()], ..Settings::new(OperatorToken::new(OPERATOR).unwrap()) };
         let bank = AppState::new(settings, backend(&store), Arc::new(SystemClock), Arc::new(OsRandomness));
         let unused_clock = Arc::new(ManualClock::starting_at(START));
         let mut bank = Self::spawn_server(bank, unused_clock, store).await;

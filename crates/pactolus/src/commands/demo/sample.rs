@@ -1,7 +1,8 @@
 //! The vendor's published sample values: one app with one player.
 
 use pactolus_protocol::{
-    AccessToken, AppSecret, Call as _, Caller, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
+    AccessToken, AppSecret, Call as _, Caller, MidasKey, OperatorToken, Pf, Present, SessionKey, UnixSeconds,
+    signed_body,
 };
 use pactolus_server::{AppSettings, LoginMode, Settings};
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
@@ -9,7 +10,7 @@ use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId
 /// The sample app, its keys, and its player.
 pub(super) struct SampleApp {
     pub(super) caller: Caller,
-    pub(super) operator_token: AccessToken,
+    pub(super) operator_token: OperatorToken,
     pub(super) access_token: AccessToken,
     pub(super) session_key: SessionKey,
     midas_key: MidasKey,
@@ -35,7 +36,7 @@ impl SampleApp {
                 pf: Pf::new("android").expect(VALID),
                 user_ip: None,
             },
-            operator_token: AccessToken::new("OPERATORTOKEN").expect(VALID),
+            operator_token: OperatorToken::new("OPERATORTOKEN").expect(VALID),
             access_token: AccessToken::new("ACCESSTOKEN").expect(VALID),
             session_key: SessionKey::new("V7Q38/i2KXaqrQyl2Yx9Hg==").expect(VALID),
             midas_key: MidasKey::new("zNLgAGgqsEWJOg1nFVaO5r7fAlIQxr1u").expect(VALID),
