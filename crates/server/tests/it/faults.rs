@@ -78,6 +78,25 @@ async fn close_before_applies_nothing() {
     assert_eq!(present(&bank, "b").await, json!({"errcode":0,"errmsg":"ok","balance":5,"bill_no":"b"}));
 }
 
+/// The bug: `close_before` read the body without a deadline, so a body that never came held its connection, and a
+/// shutdown, for as long as the client liked. The request timeout now ends it.
+#[tokio::test]
+async fn close_before_ends_at_request_timeout() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { request_timeout: Duration::from_millis(200), ..Limits::default() };
+    let bank = TestBank::on_store(open_in(folder.path()), vec![sample_app()], limits).await;
+    set_faults(&bank, json!([{ "call": "present", "fault": "close_before" }])).await;
+    let mut stream = TcpStream::connect(bank.base.trim_start_matches("http://")).await.unwrap();
+    let head = format!("POST {PATH} HTTP/1.1\r\nhost: bank\r\ncontent-length: 500\r\n\r\n{{");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut reply)).await;
+    // Closing with an unread body may reset the connection.
+    assert!(closed.is_ok(), "the connection stays open");
+    assert!(reply.is_empty(), "{reply:?}");
+    bank.shut_down().await;
+}
+
 #[tokio::test]
 async fn close_after_applies_once() {
     let bank = TestBank::start().await;

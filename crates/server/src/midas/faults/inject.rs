@@ -1,5 +1,6 @@
 //! Fault injection around the replies of sandbox calls.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -59,7 +60,7 @@ pub(crate) async fn inject<B: RequestBody>(
         Fault::CloseBefore => {
             // Closing a socket with unread bytes sometimes resets it, which would make a client's test
             // nondeterministic.
-            let _ = read_body(incoming.body).await;
+            let _ = incoming.timer.timeout(pin!(read_body(incoming.body))).await;
             Err(ReplyDropped)
         }
         Fault::CloseAfter => {
