@@ -68,7 +68,13 @@ enum Command {
 impl Cli {
     /// Parses the arguments. On an error, and for `--help` or `--version`, prints the text and exits the process.
     pub(crate) fn parse_from(lang: Lang, arguments: Vec<OsString>) -> Self {
-        let matches = Self::localized_command(lang).get_matches_from(arguments);
+        let command = Self::localized_command(lang);
+        let matches = command.clone().get_matches_from(arguments);
+        // The help ends the process.
+        let matches = match zh::requested_help(&matches) {
+            Some(arguments) if lang == Lang::Zh => command.get_matches_from(arguments),
+            Some(_) | None => matches,
+        };
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
@@ -105,10 +111,7 @@ impl Cli {
             Command::Restore(args) => backup::restore(&args, lang),
             Command::Export(args) => export::run(&args, lang),
             Command::Doctor(args) => doctor::run(&args, lang),
-            Command::Completions(args) => {
-                completions::completions(&args, Self::localized_command(lang));
-                Ok(())
-            }
+            Command::Completions(args) => completions::completions(&args, Self::localized_command(lang)),
             Command::Man(args) => completions::man(&args, Self::localized_command(lang), lang),
             Command::Audit(args) => audit::run(&args, lang),
             Command::Digest(args) => digest::run(&args, lang),

@@ -6,7 +6,7 @@
 mod writer;
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 use self::writer::{DropNotice, LogWriter};
+use crate::cli::output;
 
 /// Filter and format of the logs.
 #[derive(clap::Args)]
@@ -41,8 +42,20 @@ pub(crate) struct Args {
 #[derive(Clone)]
 struct LogFilter(String);
 
-fn parse_filter(text: &str) -> Result<LogFilter, tracing_subscriber::filter::ParseError> {
-    EnvFilter::try_new(text).map(|_| LogFilter(text.to_owned()))
+fn parse_filter(text: &str) -> Result<LogFilter, String> {
+    if let Some(unknown) = text.split(',').find(|directive| !has_level(directive)) {
+        return Err(format!(
+            "{unknown:?} is no level; use error, warn, info, debug, trace, off or module=level"
+        ));
+    }
+    EnvFilter::try_new(text).map(|_| LogFilter(text.to_owned())).map_err(|error| error.to_string())
+}
+
+/// Whether a directive sets a level. [`EnvFilter`] takes any other word for the name of a module, and logs nothing
+/// else: a misspelled level would silence the log.
+fn has_level(directive: &str) -> bool {
+    let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+    level.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok()
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -69,7 +82,7 @@ pub(crate) fn start(args: Args, kind: CommandKind) {
     let filter = match (args.log, std::env::var("RUST_LOG")) {
         (Some(LogFilter(text)), _) => EnvFilter::new(text),
         // All Rust programs share this variable, so it may hold directives that only another program understands.
-        (None, Ok(text)) if !text.is_empty() => EnvFilter::builder().parse_lossy(text),
+        (None, Ok(text)) if text.split(',').any(has_level) => EnvFilter::builder().parse_lossy(text),
         (None, _) => EnvFilter::new(default_filter),
     };
     // The formatter would print its own errors by `eprintln!`, which panics when stderr is closed.
@@ -148,7 +161,7 @@ pub(crate) fn finish_at_once() {
 pub(crate) fn finish(last_words: Option<&str>) {
     let Some(writer) = SERVER_WRITER.get() else {
         if let Some(words) = last_words {
-            let _ = writeln!(io::stderr(), "{words}");
+            output::eprintln(words);
         }
         return;
     };
@@ -161,4 +174,21 @@ pub(crate) fn finish(last_words: Option<&str>) {
 /// Whether the terminal asks for no colours: <https://no-color.org>.
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bug: `--log verbose` was taken for a module of this name, and silenced everything else. An operator who
+    /// wanted more of the log had none of it. The fix: a word that is no level is refused.
+    #[test]
+    fn unknown_level_is_refused() {
+        for good in ["info", "WARN", "off", "pactolus_server=debug", "warn,pactolus_server=trace,hyper=off"] {
+            assert!(parse_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["verbose", "warning", "all", "info,verbose", "pactolus_server", "pactolus_server=loud"] {
+            assert!(parse_filter(bad).is_err(), "{bad}");
+        }
+    }
 }

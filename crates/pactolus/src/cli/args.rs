@@ -6,6 +6,7 @@ use pactolus_client::BillNoGenerator;
 use pactolus_types::{Amount, BillNo};
 
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 
 /// Path of the configuration when none is given.
 pub(crate) const DEFAULT_CONFIG: &str = "pactolus.toml";
@@ -34,7 +35,7 @@ pub(crate) fn parse_amount(text: &str) -> Result<Amount, String> {
 pub(crate) fn bill_no_or_new(requested: Option<BillNo>, lang: Lang) -> BillNo {
     requested.unwrap_or_else(|| {
         let bill_no = BillNoGenerator::new().next();
-        eprintln!("{}", tr!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
+        output::eprintln(tr!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
         bill_no
     })
 }

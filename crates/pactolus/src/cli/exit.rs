@@ -267,8 +267,8 @@ impl ExitCode {
             ),
             Self::SomeApplied => tr!(
                 lang,
-                "some gifts are given; run the same command again for the rest",
-                "部分赠币已发放；重新运行同一命令即可补发其余部分"
+                "some gifts are given; the message says how to give the rest",
+                "部分赠币已发放；补发其余部分的方法见提示信息"
             ),
             Self::NoneApplied => tr!(lang, "no gift is given", "没有发放任何赠币"),
             Self::Input => {
@@ -279,8 +279,8 @@ impl ExitCode {
             }
             Self::Unknown => tr!(
                 lang,
-                "the outcome is unknown; run the same command again to find out",
-                "结果未知；重新运行同一命令即可确认"
+                "the outcome is unknown; run the command of the message, which\n      keeps the bill number, to find out (--bill-no NUMBER --resume)",
+                "结果未知；请运行提示信息中的命令确认，它沿用同一订单号\n      （--bill-no NUMBER --resume）"
             ),
             Self::Unreachable => {
                 tr!(lang, "the bank is unreachable, and no coins moved", "无法连接服务端，游戏币没有变动")
@@ -289,14 +289,30 @@ impl ExitCode {
     }
 }
 
-impl From<ExitCode> for std::process::ExitCode {
-    fn from(kind: ExitCode) -> Self {
-        kind.as_u8().into()
-    }
+/// Exit code of a process that SIGPIPE ended, by convention of shells.
+pub(crate) const EXIT_SIGPIPE: u8 = 141;
+
+/// The exit code of a command whose reader closed stdout or stderr early.
+///
+/// The codes about coins stay: a script has to know what happened to a gift, whether or not its output was read.
+pub(crate) fn code_of_closed_output(code: u8) -> u8 {
+    let about_coins = [
+        ExitCode::SomeApplied,
+        ExitCode::NoneApplied,
+        ExitCode::Refused,
+        ExitCode::Unknown,
+        ExitCode::Unreachable,
+    ];
+    if about_coins.iter().any(|kind| kind.as_u8() == code) { code } else { EXIT_SIGPIPE }
 }
 
 /// The table of exit codes, one a line.
 pub(crate) fn exit_code_table(lang: Lang) -> String {
     let failures = ExitCode::ALL.map(|kind| format!("\n  {:<2}  {}", kind.as_u8(), kind.description(lang)));
-    tr!(lang, "  0   done{}", "  0   完成{}", failures.concat())
+    tr!(
+        lang,
+        "  0   done{}\n  141 the reader of the output closed it",
+        "  0   完成{}\n  141 输出的读取方已提前关闭",
+        failures.concat()
+    )
 }

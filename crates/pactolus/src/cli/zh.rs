@@ -2,8 +2,12 @@
 //!
 //! The English texts stand beside the declarations. Tests compare the two: none may be missing here or left over.
 
+mod help;
+
 use clap::builder::{Resettable, StyledStr};
 use clap::{Arg, ArgAction, Command};
+
+pub(super) use help::requested_help;
 
 const HELP_TEMPLATE: &str = "\
 {before-help}{about-with-newline}
@@ -15,10 +19,11 @@ const HELP_TEMPLATE: &str = "\
 pub(super) fn translate(command: Command) -> Command {
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version).help("显示版本");
     let command = command.disable_version_flag(true).arg(version.help_heading("选项"));
-    translate_level(command, "").mut_subcommands(|command| {
+    let command = translate_level(command, "").mut_subcommands(|command| {
         let name = command.get_name().to_owned();
         translate_level(command, &name)
-    })
+    });
+    command.subcommand(help::command())
 }
 
 fn translate_level(command: Command, name: &str) -> Command {

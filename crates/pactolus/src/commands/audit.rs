@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
-use crate::cli::output::OutputFormat;
+use crate::cli::output::{self, OutputFormat};
 use crate::config::StoreUrl;
 use crate::store::{self, StoreArgs};
 
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
     let audit = store::audit(&url, args.since)?.context("the audit did not complete")?;
     let printed = match args.output {
-        OutputFormat::Text => text(&mut io::stdout(), &url, &audit, lang),
-        OutputFormat::Json => json(&mut io::stdout(), &url, &audit),
+        OutputFormat::Text => text(&mut output::stdout(), &url, &audit, lang),
+        OutputFormat::Json => json(&mut output::stdout(), &url, &audit),
     };
     printed.context("cannot write to stdout")?;
     if audit.is_clean() { Ok(()) } else { Err(CliError::AuditFailed) }

@@ -106,7 +106,7 @@ fn audit_restored(folder: &Path, lang: Lang) -> Result<u64, CliError> {
     let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()), None)?;
     let audit = audit.with_context(|| tr!(lang, "the audit did not complete", "审计未能完成"))?;
     for finding in &audit.findings {
-        eprintln!("{finding}");
+        output::eprintln(finding);
     }
     if audit.is_clean() { Ok(audit.accounts) } else { Err(CliError::AuditFailed) }
 }

@@ -1,7 +1,6 @@
 //! `pactolus completions` and `pactolus man`: shell completions and manual pages, generated from the tree of
 //! commands.
 
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -9,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 
 /// Print a completion script for a shell
 #[derive(clap::Args)]
@@ -26,8 +26,11 @@ pub(crate) struct ManArgs {
 }
 
 /// Prints the completion script.
-pub(crate) fn completions(args: &CompletionsArgs, mut command: clap::Command) {
-    clap_complete::generate(args.shell, &mut command, "pactolus", &mut io::stdout());
+pub(crate) fn completions(args: &CompletionsArgs, mut command: clap::Command) -> Result<(), CliError> {
+    // The generator panics on a failed write, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "pactolus", &mut script);
+    output::print(String::from_utf8_lossy(&script))
 }
 
 /// Writes a page for the program and one for each command.

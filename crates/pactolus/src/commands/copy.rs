@@ -5,7 +5,6 @@
 //! follow the orders, still encrypted: the copy needs the same master keys. At the end the copy audits both stores
 //! and compares their numbers of orders and accounts.
 
-use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -18,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 use crate::config::StoreUrl;
 use crate::store::StoreArg;
 use crate::{runtime, store};
@@ -96,8 +96,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         to.orders,
         to.accounts
     );
-    writeln!(io::stdout(), "{copied}").context("cannot write to stdout")?;
-    Ok(())
+    output::print(format_args!("{copied}\n"))
 }
 
 /// A progress bar on stderr if that is a terminal.

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 use crate::store::{self, StoreArgs};
 
 /// Export orders or accounts of an embedded store, by day
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
             let path = path.display();
             tr!(lang, "{path} cannot be written", "无法写入 {path}")
         })?),
-        None => Box::new(io::stdout().lock()),
+        None => Box::new(output::stdout()),
     };
     let mut lines = RowWriter { out: BufWriter::new(out), format: args.format };
     let days = args.from..=args.to.unwrap_or(args.from);

@@ -1,11 +1,8 @@
 //! `pactolus migrate`: schema migrations of a store on PostgreSQL.
 
-use std::io::{self, Write as _};
-
-use anyhow::Context as _;
-
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 use crate::config::StoreUrl;
 use crate::runtime;
 use crate::store::StoreArgs;
@@ -53,8 +50,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
             )
         }
     };
-    writeln!(io::stdout(), "{url} {done}").context("cannot write to stdout")?;
-    Ok(())
+    output::print(format_args!("{url} {done}\n"))
 }
 
 /// The outcome of a migration.

@@ -27,7 +27,7 @@ use pactolus_types::{Amount, ZoneId};
 use crate::cli::args::parse_amount;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
-use crate::cli::output::OutputFormat;
+use crate::cli::output::{self, OutputFormat};
 use crate::connect::{ConnectArgs, Connection};
 use crate::runtime;
 use bill_no::CampaignName;
@@ -135,14 +135,14 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
     if args.batch.dry_run {
         let earlier = ResultsFile::peek(&path, &connection.label()).map_err(results_error)?;
         let plan = build_plan(&gifts, &earlier, lang)?;
-        eprint!("{}", confirm::preview(&plan, connection, lang));
+        output::eprint(confirm::preview(&plan, connection, lang));
         return summary::print(args.output, &plan, &OutcomeCounts::default(), None, lang);
     }
     let (results, earlier, is_resumed) =
         ResultsFile::open(&path, &connection.label()).map_err(results_error)?;
     let plan = build_plan(&gifts, &earlier, lang)?;
     if plan.remaining() > 0 {
-        eprint!("{}", confirm::preview(&plan, connection, lang));
+        output::eprint(confirm::preview(&plan, connection, lang));
         confirm::confirm(&args.batch, from, lang)?;
     }
     let (concurrency, rate) = (usize::from(args.batch.concurrency).min(CONCURRENCY_MAX), args.batch.rate);
@@ -181,7 +181,7 @@ fn results_name(args: &Args, from: &Path) -> String {
 
 fn build_plan(gifts: &GiftReader<'_>, earlier: &ResultsIndex, lang: Lang) -> Result<Plan, CliError> {
     let name = gifts.source.name();
-    match gifts.plan(earlier, |words| eprintln!("{words}")) {
+    match gifts.plan(earlier, |words| output::eprintln(words)) {
         Ok(plan) => Ok(plan),
         Err(PlanError::Io(error)) => Err(anyhow::Error::new(error)
             .context(tr!(lang, "{name} cannot be read", "无法读取 {name}"))

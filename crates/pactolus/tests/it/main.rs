@@ -23,6 +23,7 @@ mod kill;
 mod load;
 mod nodes;
 mod operator_token;
+mod output;
 mod permissions;
 mod process;
 mod seal;

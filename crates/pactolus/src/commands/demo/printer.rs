@@ -13,6 +13,7 @@ use pactolus_types::Environment;
 use super::Args;
 use super::sample::{SampleApp, SigningKey};
 use crate::cli::i18n::{BilingualText, Lang, tr};
+use crate::cli::output;
 use crate::config::{DEFAULT_LISTEN, StoreUrl};
 
 const COLUMNS: usize = 80;
@@ -146,7 +147,9 @@ impl Printer {
     }
 
     fn line(&mut self, line: impl Display) -> anyhow::Result<()> {
-        writeln!(self.out, "{line}").context("cannot write to stdout")
+        let written = writeln!(self.out, "{line}");
+        output::note_closed(&written);
+        written.context("cannot write to stdout")
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{FIX_LABEL, SIGNED_TEXT_LABEL};
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{BilingualText, Lang, tr};
-use crate::cli::output::OutputFormat;
+use crate::cli::output::{self, OutputFormat};
 use crate::config::Config;
 
 /// A refused request.
@@ -56,8 +56,8 @@ pub(super) fn explain(
     let explained = explain_signatures(&evidence, &keys, app);
     let wrong = parameter_error(request.path.kind, &bytes);
     let printed = match output {
-        OutputFormat::Text => text(&mut io::stdout(), &explained, wrong.as_ref(), lang),
-        OutputFormat::Json => json(&mut io::stdout(), &explained, wrong.as_ref()),
+        OutputFormat::Text => text(&mut output::stdout(), &explained, wrong.as_ref(), lang),
+        OutputFormat::Json => json(&mut output::stdout(), &explained, wrong.as_ref()),
     };
     Ok(printed.context("cannot write to stdout")?)
 }

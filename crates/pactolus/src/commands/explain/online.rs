@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{FIX_LABEL, SIGNED_TEXT_LABEL};
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
-use crate::cli::output::OutputFormat;
+use crate::cli::output::{self, OutputFormat};
 use crate::config::Config;
 use crate::operator::{self, OperatorClient};
 use crate::runtime;
@@ -26,8 +26,8 @@ pub(super) fn explain(
     let operator = OperatorClient::new(bank, config.server.operator_token.clone());
     let rejection = runtime::start()?.block_on(operator.get(&format!("/api/v1/rejections/{rid}")))?;
     let printed = match output {
-        OutputFormat::Text => text(&mut io::stdout(), &rejection, lang),
-        OutputFormat::Json => writeln!(io::stdout(), "{rejection}"),
+        OutputFormat::Text => text(&mut output::stdout(), &rejection, lang),
+        OutputFormat::Json => writeln!(output::stdout(), "{rejection}"),
     };
     Ok(printed.context("cannot write to stdout")?)
 }

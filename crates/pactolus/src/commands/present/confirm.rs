@@ -1,6 +1,6 @@
 //! Preview and confirmation, before any gift is sent.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use super::BatchArgs;
 use super::plan::Plan;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 use crate::cli::table::Table;
 use crate::connect::Connection;
 
@@ -59,8 +60,7 @@ pub(super) fn confirm(args: &BatchArgs, from: &Path, lang: Lang) -> Result<(), C
         );
         return Err(CliError::message(ExitCode::NoneApplied, message));
     }
-    eprint!("{}", tr!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
-    io::stderr().flush().context("cannot write to stderr")?;
+    output::eprint(tr!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).context("cannot read stdin")?;
     if ["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()) {

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::outcome::GiftOutcome;
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 
 /// Number of gifts per outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl Progress {
 
     /// Prints a line above the bar, or on stderr without one.
     pub(crate) fn println(&self, words: &str) {
-        self.bar.suspend(|| eprintln!("{words}"));
+        self.bar.suspend(|| output::eprintln(words));
     }
 
     /// Leaves the bar on the screen.
