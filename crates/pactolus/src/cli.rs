@@ -157,6 +157,9 @@ Exit codes:
 }
 
 #[cfg(test)]
+mod flag_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -2,6 +2,7 @@
 //!
 //! The target comes from a profile, or from the configuration of a bank on this machine.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,42 +11,46 @@ use pactolus_client::{App, BaseUrl, Client, ClientBuilder, RetryPolicy, TokenSou
 use pactolus_protocol::{MidasKey, OperatorToken, Pf};
 use pactolus_types::{AppId, Environment};
 
-use crate::cli::args::DEFAULT_CONFIG;
+use crate::cli::args::{CONFIG_VARIABLE, DEFAULT_CONFIG};
 use crate::cli::exit::{CliError, ExitCode, error_chain};
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 use crate::config::{Config, EnvSnapshot, Profile};
 use crate::operator::{self, OperatorClient};
 
-/// Target of a call.
+/// The bank, the app and its keys: for every command that uses the keys.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Target bank")]
-pub(crate) struct ConnectArgs {
+pub(crate) struct TargetArgs {
     /// Environment: live (players' real coins) or sandbox (test coins); required unless the profile sets it
     #[arg(long, value_name = "live|sandbox", value_parser = environment_parser(), hide_possible_values = true)]
     env: Option<Environment>,
     /// Profile with the bank's address, the app and its keys: NAME.toml in ~/.config/pactolus (or
-    /// $XDG_CONFIG_HOME/pactolus); default: the profile `default` if it exists, else the configuration of a bank on
-    /// this machine
-    #[arg(long, value_name = "NAME", env = "PACTOLUS_PROFILE", hide_env_values = true)]
+    /// $XDG_CONFIG_HOME/pactolus); default: the variable PACTOLUS_PROFILE, else the profile `default` if it exists,
+    /// else the configuration of a bank on this machine
+    #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// App to call for; required if the configuration has several
     #[arg(long, value_name = "APPID", conflicts_with = "profile")]
     app: Option<AppId>,
+    /// Configuration of a bank on this machine, instead of a profile; default: the variable PACTOLUS_CONFIG, else
+    /// pactolus.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    config: Option<PathBuf>,
+}
+
+/// Target of a call: for every command that calls a bank.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Target bank")]
+pub(crate) struct ConnectArgs {
+    #[command(flatten)]
+    target: TargetArgs,
     /// Address of the bank; overrides the profile and the configuration
     #[arg(long, value_name = "URL")]
     url: Option<BaseUrl>,
     /// Timeout of a call with its retries, in seconds; default: 10, in a campaign 60
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3600))]
     timeout: Option<u16>,
-    /// Configuration of a bank on this machine, instead of a profile; default: pactolus.toml
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "PACTOLUS_CONFIG",
-        hide_env_values = true,
-        conflicts_with = "profile"
-    )]
-    config: Option<PathBuf>,
 }
 
 fn environment_parser() -> impl TypedValueParser<Value = Environment> {
@@ -66,11 +71,13 @@ pub(crate) struct Connection {
     pub(crate) lang: Lang,
 }
 
+const PROFILE_VARIABLE: &str = "PACTOLUS_PROFILE";
+
 /// Profile used when none is named.
 const DEFAULT_PROFILE: &str = "default";
 
 /// Default timeout of an interactive call.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Connection {
     /// A client for one interactive call.
@@ -83,14 +90,11 @@ impl Connection {
         let deadline = self.timeout.unwrap_or(timeout);
         if self.url.is_remote_plaintext() {
             let url = &self.url;
-            eprintln!(
-                "{}",
-                tr!(
-                    self.lang,
-                    "warning: {url} is not encrypted: the secret and the tokens cross the network in plaintext; use https",
-                    "警告：{url} 未加密，密钥和 access_token 将以明文在网络上传输；请使用 https"
-                )
-            );
+            output::eprintln(tr!(
+                self.lang,
+                "warning: {url} is not encrypted: the secret and the tokens cross the network in plaintext; use https",
+                "警告：{url} 未加密，密钥和 access_token 将以明文在网络上传输；请使用 https"
+            ));
         }
         self.builder
             .clone()
@@ -108,7 +112,8 @@ impl Connection {
             );
             CliError::message(ExitCode::Config, message)
         })?;
-        Ok(OperatorClient::new(operator::resolve_address(self.url.as_str())?, token))
+        let bank = operator::resolve_address(self.url.as_str(), lang)?;
+        Ok(OperatorClient::new(bank, token, self.timeout.unwrap_or(CALL_TIMEOUT)))
     }
 
     /// Label of the bank in results files: environment, app, address.
@@ -120,23 +125,93 @@ impl Connection {
 impl ConnectArgs {
     /// Resolves the target from the arguments, the environment and the files.
     pub(crate) fn resolve(&self, lang: Lang) -> Result<Connection, CliError> {
-        let variables = EnvSnapshot::capture();
-        let profile = match (&self.profile, &self.config) {
-            (Some(name), _) => Some(profile_path(name, lang)?),
-            (None, Some(_)) => None,
-            // `--app` selects an app of a configuration, so it rules out the default profile.
-            (None, None) if self.app.is_some() => None,
-            (None, None) => profile_path(DEFAULT_PROFILE, lang).ok().filter(|path| path.exists()),
-        };
-        if let Some(path) = profile {
-            let profile = Profile::read(&path, &variables).map_err(CliError::Config)?;
-            return self.connection_from_profile(profile, lang);
-        }
-        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
-        self.connection_from_config(Config::read(path, &variables).map_err(CliError::Config)?, lang)
+        let mut connection = self.target.resolve_at(self.url.as_ref(), lang)?;
+        connection.timeout = self.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+        Ok(connection)
+    }
+}
+
+/// Where the keys of a target are.
+#[derive(Debug, PartialEq, Eq)]
+enum TargetSource {
+    Profile(String),
+    Config(PathBuf),
+    /// Neither is named.
+    Default,
+}
+
+impl TargetArgs {
+    /// Resolves the target from the arguments, the environment and the files, with the address that they name.
+    pub(crate) fn resolve(&self, lang: Lang) -> Result<Connection, CliError> {
+        self.resolve_at(None, lang)
     }
 
-    fn connection_from_profile(&self, profile: Profile, lang: Lang) -> Result<Connection, CliError> {
+    /// Resolves the target, at `url` if it is given.
+    fn resolve_at(&self, url: Option<&BaseUrl>, lang: Lang) -> Result<Connection, CliError> {
+        let variables = EnvSnapshot::capture();
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let profile = match self.source(set, lang)? {
+            TargetSource::Profile(name) => Some(profile_path(&name, lang)?),
+            TargetSource::Config(path) => return self.resolve_config(&path, url, &variables, lang),
+            // `--app` selects an app of a configuration, so it rules out the default profile.
+            TargetSource::Default if self.app.is_some() => None,
+            TargetSource::Default => profile_path(DEFAULT_PROFILE, lang).ok().filter(|path| path.exists()),
+        };
+        let Some(path) = profile else {
+            return self.resolve_config(Path::new(DEFAULT_CONFIG), url, &variables, lang);
+        };
+        let profile = Profile::read(&path, &variables).map_err(CliError::Config)?;
+        self.connection_from_profile(profile, url, lang)
+    }
+
+    /// The command line overrides the environment. Two variables that name two targets are refused.
+    fn source(
+        &self,
+        set: impl Fn(&'static str) -> Option<OsString>,
+        lang: Lang,
+    ) -> Result<TargetSource, CliError> {
+        if let Some(name) = &self.profile {
+            return Ok(TargetSource::Profile(name.clone()));
+        }
+        if let Some(path) = &self.config {
+            return Ok(TargetSource::Config(path.clone()));
+        }
+        let usage = |text| CliError::message(ExitCode::Usage, text);
+        match (set(PROFILE_VARIABLE), set(CONFIG_VARIABLE)) {
+            (Some(_), Some(_)) => Err(usage(tr!(
+                lang,
+                "the variables {PROFILE_VARIABLE} and {CONFIG_VARIABLE} name two banks; choose one with --profile or \
+                 --config",
+                "环境变量 {PROFILE_VARIABLE} 和 {CONFIG_VARIABLE} 指向两个服务；请用 --profile 或 --config 选定一个"
+            ))),
+            (Some(_), None) if self.app.is_some() => Err(usage(tr!(
+                lang,
+                "--app selects an app of a configuration, and the variable {PROFILE_VARIABLE} names a profile; name \
+                 the configuration with --config",
+                "--app 用于选择配置中的应用，而环境变量 {PROFILE_VARIABLE} 指定了配置档；请用 --config 指定配置"
+            ))),
+            (Some(name), None) => Ok(TargetSource::Profile(name.to_string_lossy().into_owned())),
+            (None, Some(path)) => Ok(TargetSource::Config(path.into())),
+            (None, None) => Ok(TargetSource::Default),
+        }
+    }
+
+    fn resolve_config(
+        &self,
+        path: &Path,
+        url: Option<&BaseUrl>,
+        variables: &EnvSnapshot,
+        lang: Lang,
+    ) -> Result<Connection, CliError> {
+        self.connection_from_config(Config::read(path, variables).map_err(CliError::Config)?, url, lang)
+    }
+
+    fn connection_from_profile(
+        &self,
+        profile: Profile,
+        url: Option<&BaseUrl>,
+        lang: Lang,
+    ) -> Result<Connection, CliError> {
         let environment = self.environment(profile.env, lang)?;
         let (key, name) = match environment {
             Environment::Live => (profile.midas_key, "midas_key"),
@@ -151,7 +226,7 @@ impl ConnectArgs {
             CliError::message(ExitCode::Config, message)
         })?;
         let app = app_constructor(environment)(profile.appid, profile.offer_id, profile.app_secret, key);
-        let url = self.url.clone().unwrap_or(profile.url);
+        let url = url.cloned().unwrap_or(profile.url);
         let token = profile.access_token.map_or(TokenSource::Stable, TokenSource::Fixed);
         let builder = Client::builder(app.clone()).base_url(url.clone()).token(token);
         Ok(Connection {
@@ -160,20 +235,24 @@ impl ConnectArgs {
             app,
             pf: profile.pf,
             operator_token: profile.operator_token,
-            timeout: self.timeout(),
+            timeout: None,
             lang,
         })
     }
 
-    fn connection_from_config(&self, config: Config, lang: Lang) -> Result<Connection, CliError> {
+    fn connection_from_config(
+        &self,
+        config: Config,
+        url: Option<&BaseUrl>,
+        lang: Lang,
+    ) -> Result<Connection, CliError> {
         let environment = self.environment(None, lang)?;
         let listen = config.listen;
-        let url = self.url.clone().unwrap_or_else(|| {
-            // A wildcard address includes the loopback address.
-            let host =
-                if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { url_host(listen.ip()) };
-            BaseUrl::new(&format!("http://{host}:{}", listen.port())).expect("an address is a host")
-        });
+        // A wildcard address includes the loopback address.
+        let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { url_host(listen.ip()) };
+        let own_url =
+            || BaseUrl::new(&format!("http://{host}:{}", listen.port())).expect("an address is a host");
+        let url = url.cloned().unwrap_or_else(own_url);
         let mut apps = config.server.apps;
         let known: Vec<_> = apps.iter().map(|app| app.appid.to_string()).collect();
         let chosen = match self.app {
@@ -204,13 +283,9 @@ impl ConnectArgs {
             app,
             pf,
             operator_token: Some(config.server.operator_token),
-            timeout: self.timeout(),
+            timeout: None,
             lang,
         })
-    }
-
-    fn timeout(&self) -> Option<Duration> {
-        self.timeout.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     fn environment(&self, default: Option<Environment>, lang: Lang) -> Result<Environment, CliError> {
@@ -290,4 +365,39 @@ pub(crate) fn profiles_folder() -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| set("HOME").map(|home| Path::new(&home).join(".config")))?;
     Some(base.join("pactolus"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bug: a variable counted as an argument of the command line. `PACTOLUS_CONFIG`, which a machine with a bank
+    /// exports, made `--profile` a usage error. The fix: the command line overrides the variables.
+    #[test]
+    fn command_line_overrides_variables() {
+        let profile = || TargetSource::Profile("p".to_owned());
+        let config = || TargetSource::Config("c.toml".into());
+        let of = |profile: Option<&str>, config: Option<&str>, app: Option<&str>, set: &[(&str, &str)]| {
+            let target = TargetArgs {
+                env: None,
+                profile: profile.map(str::to_owned),
+                app: app.map(|app| app.parse().unwrap()),
+                config: config.map(PathBuf::from),
+            };
+            let set = |name: &'static str| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+            };
+            target.source(set, Lang::En).map_err(|error| error.exit_code())
+        };
+        let both = [("PACTOLUS_PROFILE", "p"), ("PACTOLUS_CONFIG", "c.toml")];
+        assert_eq!(of(Some("p"), None, None, &[("PACTOLUS_CONFIG", "other")]), Ok(profile()));
+        assert_eq!(of(Some("p"), None, None, &[("PACTOLUS_PROFILE", "other")]), Ok(profile()));
+        assert_eq!(of(None, Some("c.toml"), None, &both), Ok(config()));
+        assert_eq!(of(None, None, None, &both[..1]), Ok(profile()));
+        assert_eq!(of(None, None, None, &both[1..]), Ok(config()));
+        assert_eq!(of(None, None, Some("wx1"), &both[1..]), Ok(config()));
+        assert_eq!(of(None, None, None, &[]), Ok(TargetSource::Default));
+        assert_eq!(of(None, None, None, &both), Err(ExitCode::Usage));
+        assert_eq!(of(None, None, Some("wx1"), &both[..1]), Err(ExitCode::Usage));
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pactolus_client::Player;
 use pactolus_types::{OpenId, ZoneId};
 
+use crate::cli::exit::CliError;
 use crate::cli::secret::read_session_key;
 use crate::connect::Connection;
 
@@ -27,7 +28,7 @@ pub(crate) struct PlayerArgs {
 
 impl PlayerArgs {
     /// The player, with the platform (`pf`) of the connection.
-    pub(crate) fn player(&self, connection: &Connection) -> anyhow::Result<Player> {
+    pub(crate) fn player(&self, connection: &Connection) -> Result<Player, CliError> {
         let (key, file) = (self.session_key.as_deref(), self.session_key_file.as_deref());
         let session_key = read_session_key(key, file, connection.lang)?;
         Ok(Player { zone_id: self.zone, session_key, pf: connection.pf, ..Player::new(self.openid) })

@@ -1,7 +1,7 @@
 //! Opens the store that a URL names.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 #[cfg(feature = "postgres")]
@@ -14,7 +14,7 @@ use pactolus_ledger_postgres::PostgresStore;
 use pactolus_server::Backend;
 use zeroize::Zeroizing;
 
-use crate::cli::args::ConfigPath;
+use crate::cli::args::{DEFAULT_CONFIG, config_variable};
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::secret::{read_line, warn_of_ps};
@@ -24,8 +24,9 @@ use crate::runtime;
 /// Store argument of commands that open a store without serving it.
 #[derive(clap::Args)]
 pub(crate) struct StoreArgs {
-    #[command(flatten)]
-    config: ConfigPath,
+    /// Configuration file; default: the variable PACTOLUS_CONFIG, else pactolus.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Store, such as embedded:./data, or env:NAME, file:FILE, - for standard input; default: the configuration's
     #[arg(long, value_name = "URL")]
     store: Option<StoreArg>,
@@ -34,9 +35,17 @@ pub(crate) struct StoreArgs {
 impl StoreArgs {
     /// The store on the command line, else the configuration's.
     pub(crate) fn resolve(&self, lang: Lang) -> Result<StoreUrl, CliError> {
-        match &self.store {
-            Some(named) => named.url(lang),
-            None => Ok(self.config()?.store),
+        match (&self.store, &self.config) {
+            (Some(_), Some(_)) => Err(CliError::message(
+                ExitCode::Usage,
+                tr!(
+                    lang,
+                    "--store names the store, so --config would have no effect; omit one of them",
+                    "--store 已指定存储，--config 不起作用；请去掉其中一个"
+                ),
+            )),
+            (Some(named), None) => named.url(lang),
+            (None, _) => Ok(self.config()?.store),
         }
     }
 
@@ -48,7 +57,9 @@ impl StoreArgs {
     }
 
     fn config(&self) -> Result<Config, CliError> {
-        Config::read(&self.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)
+        let named = self.config.clone().or_else(config_variable);
+        let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+        Config::read(&path, &EnvSnapshot::capture()).map_err(CliError::Config)
     }
 }
 

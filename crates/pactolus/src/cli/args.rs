@@ -1,15 +1,25 @@
 //! Arguments shared by several commands.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use pactolus_client::BillNoGenerator;
-use pactolus_types::{Amount, BillNo};
+use pactolus_types::{Amount, BillNo, Environment};
 
+use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
 
 /// Path of the configuration when none is given.
 pub(crate) const DEFAULT_CONFIG: &str = "pactolus.toml";
+
+/// Variable that names the configuration.
+pub(crate) const CONFIG_VARIABLE: &str = "PACTOLUS_CONFIG";
+
+/// Path of the configuration that the environment names.
+pub(crate) fn config_variable() -> Option<PathBuf> {
+    std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
 
 /// Path of the configuration, for every command that reads or writes it.
 #[derive(clap::Args)]
@@ -19,7 +29,7 @@ pub(crate) struct ConfigPath {
         long,
         value_name = "FILE",
         default_value = DEFAULT_CONFIG,
-        env = "PACTOLUS_CONFIG",
+        env = CONFIG_VARIABLE,
         hide_env_values = true
     )]
     pub(crate) config: PathBuf,
@@ -32,10 +42,30 @@ pub(crate) fn parse_amount(text: &str) -> Result<Amount, String> {
 }
 
 /// Returns the requested bill number, or generates one and prints it before anything is sent.
-pub(crate) fn bill_no_or_new(requested: Option<BillNo>, lang: Lang) -> BillNo {
-    requested.unwrap_or_else(|| {
-        let bill_no = BillNoGenerator::new().next();
-        output::eprintln(tr!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
-        bill_no
-    })
+///
+/// A generated number is lost with the output. A script that then repeats its command would make a second order of
+/// real coins, so without a terminal a live order needs a number that the script knows.
+pub(crate) fn bill_no_or_new(
+    requested: Option<BillNo>,
+    environment: Environment,
+    lang: Lang,
+) -> Result<BillNo, CliError> {
+    if let Some(bill_no) = requested {
+        return Ok(bill_no);
+    }
+    if environment == Environment::Live && !io::stdin().is_terminal() {
+        return Err(CliError::message(
+            ExitCode::Usage,
+            tr!(
+                lang,
+                "without a terminal, a live order needs --bill-no NUMBER: keep the number, and repeat the command with \
+                 it and --resume if the outcome is unknown",
+                "没有终端时，正式环境的订单须给出 --bill-no NUMBER：请保存该订单号；若结果未知，请用同一订单号并加 \
+                 --resume 再次运行"
+            ),
+        ));
+    }
+    let bill_no = BillNoGenerator::new().next();
+    output::eprintln(tr!(lang, "bill number: {bill_no}", "订单号：{bill_no}"));
+    Ok(bill_no)
 }

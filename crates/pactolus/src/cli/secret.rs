@@ -5,12 +5,13 @@
 use std::io::{self, BufRead as _};
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use pactolus_protocol::{AccessToken, InvalidSecret, SessionKey};
 use zeroize::Zeroizing;
 
-use crate::cli::exit::CliError;
+use crate::cli::exit::{CliError, ExitCode, error_chain};
 use crate::cli::i18n::{Lang, tr};
+use crate::cli::output;
 
 /// Variable of a player's session key.
 pub(crate) const SESSION_KEY_VARIABLE: &str = "PACTOLUS_SESSION_KEY";
@@ -44,20 +45,22 @@ impl<'a> SecretForms<'a> {
         &self,
         parse: fn(&str) -> Result<T, InvalidSecret>,
         lang: Lang,
-    ) -> anyhow::Result<Option<T>> {
+    ) -> Result<Option<T>, CliError> {
         let Self { flag, variable, value, file } = self;
         let (name, text) = if let Some(value) = value {
             warn_of_ps(flag, &format!("{flag}-file, {variable}"), lang);
             ((*flag).to_owned(), Zeroizing::new((*value).to_owned()))
         } else if let Some(file) = file {
-            (format!("{flag}-file {}", file.display()), read_line(file, lang)?)
+            let text = read_line(file, lang)
+                .map_err(|error| CliError::message(ExitCode::Input, error_chain(error.as_ref())))?;
+            (format!("{flag}-file {}", file.display()), text)
         } else {
             match std::env::var_os(variable).filter(|value| !value.is_empty()) {
                 None => return Ok(None),
                 Some(value) => ((*variable).to_owned(), Zeroizing::new(value.to_string_lossy().into_owned())),
             }
         };
-        parse(&text).map(Some).map_err(|error| anyhow!("{name} {error}"))
+        parse(&text).map(Some).map_err(|error| CliError::message(ExitCode::Usage, format!("{name} {error}")))
     }
 }
 
@@ -66,7 +69,7 @@ pub(crate) fn read_session_key(
     value: Option<&str>,
     file: Option<&Path>,
     lang: Lang,
-) -> anyhow::Result<Option<SessionKey>> {
+) -> Result<Option<SessionKey>, CliError> {
     SecretForms::session_key(value, file).read(SessionKey::new, lang)
 }
 
@@ -84,7 +87,7 @@ pub(crate) fn read_access_token(
     forms: &SecretForms<'_>,
     lang: Lang,
 ) -> Result<Option<AccessToken>, CliError> {
-    Ok(forms.read(AccessToken::new, lang)?)
+    forms.read(AccessToken::new, lang)
 }
 
 /// The first line of a file, or the next line of standard input for `-`.
@@ -102,12 +105,9 @@ pub(crate) fn read_line(file: &Path, lang: Lang) -> anyhow::Result<Zeroizing<Str
 
 /// Warns that `flag` shows its secret to every user of the machine.
 pub(crate) fn warn_of_ps(flag: &str, instead: &str, lang: Lang) {
-    eprintln!(
-        "{}",
-        tr!(
-            lang,
-            "warning: ps shows the secret in {flag} to other users of this machine; use {instead}",
-            "警告：本机其他用户可用 ps 看到 {flag} 中的密钥；请改用 {instead}"
-        )
-    );
+    output::eprintln(tr!(
+        lang,
+        "warning: ps shows the secret in {flag} to other users of this machine; use {instead}",
+        "警告：本机其他用户可用 ps 看到 {flag} 中的密钥；请改用 {instead}"
+    ));
 }

@@ -29,22 +29,22 @@ pub(crate) struct Args {
     #[arg(value_name = "RID", required_unless_present = "request", conflicts_with = "request")]
     rid: Option<Rid>,
     /// Address of the bank, http:// only; default: the configuration's
-    #[arg(long, value_name = "URL", requires = "rid")]
+    #[arg(long, value_name = "URL", requires = "rid", conflicts_with = "request")]
     url: Option<String>,
     /// File with the body of the refused request, byte for byte
     #[arg(long, value_name = "FILE", requires = "path")]
     request: Option<PathBuf>,
     /// Path the request was sent to
-    #[arg(long, value_parser = parse_call_path, requires = "request")]
+    #[arg(long, value_parser = parse_call_path, requires = "request", conflicts_with = "rid")]
     path: Option<CallPath>,
     /// Access token in the query of the request
-    #[arg(long, requires = "request")]
+    #[arg(long, requires = "request", conflicts_with = "rid")]
     token: Option<String>,
     /// File of the access token, or - for standard input; default: the variable PACTOLUS_ACCESS_TOKEN
     #[arg(long, value_name = "FILE", requires = "request", conflicts_with = "token")]
     token_file: Option<PathBuf>,
     /// The player's session key; without it `mp_sig` is not checked
-    #[arg(long, value_name = "KEY", requires = "request")]
+    #[arg(long, value_name = "KEY", requires = "request", conflicts_with = "rid")]
     session_key: Option<String>,
     /// File of the session key, or - for standard input; default: the variable PACTOLUS_SESSION_KEY
     #[arg(long, value_name = "FILE", requires = "request", conflicts_with = "session_key")]

@@ -16,7 +16,7 @@ use pactolus_ledger::{Account, AccountKey, Receipt};
 use pactolus_ledger_embedded::backup;
 use serde_json::json;
 
-use crate::cli::exit::CliError;
+use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
 use crate::store::{self, StoreArgs};
@@ -60,6 +60,12 @@ enum ExportFormat {
 
 /// Exports the data.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
+    let days = args.from..=args.to.unwrap_or(args.from);
+    if days.is_empty() {
+        let (from, to) = (days.start(), days.end());
+        let message = tr!(lang, "--from {from} is later than --to {to}", "--from {from} 晚于 --to {to}");
+        return Err(CliError::message(ExitCode::Usage, message));
+    }
     let url = args.store.resolve(lang)?;
     let folder = store::embedded_folder(&url)?;
     let out: Box<dyn Write> = match &args.out {
@@ -70,7 +76,6 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         None => Box::new(output::stdout()),
     };
     let mut lines = RowWriter { out: BufWriter::new(out), format: args.format };
-    let days = args.from..=args.to.unwrap_or(args.from);
     let within = |receipt: &Receipt| day(receipt).is_some_and(|day| days.contains(&day));
     let written = match args.what {
         Dataset::Orders => export_orders(folder, within, &mut lines),

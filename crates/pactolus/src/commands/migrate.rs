@@ -1,6 +1,6 @@
 //! `pactolus migrate`: schema migrations of a store on PostgreSQL.
 
-use crate::cli::exit::CliError;
+use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
 use crate::config::StoreUrl;
@@ -30,6 +30,14 @@ pub(crate) enum DistributionEngine {
 /// Migrates the store, and prints its schema version.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let url = args.store.resolve(lang)?;
+    if let (Some(_), StoreUrl::Embedded(_)) = (args.distribute, &url) {
+        let message = tr!(
+            lang,
+            "{url} has no tables to distribute; omit --distribute",
+            "{url} 没有可分布的数据表；请去掉 --distribute"
+        );
+        return Err(CliError::message(ExitCode::Usage, message));
+    }
     let done = runtime::start()?.block_on(migrate(&url, args.distribute))?;
     let done = match done {
         MigrateOutcome::NotNeeded => tr!(lang, "needs no tables", "不需要数据表"),

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let (appid, env) = (connection.app.appid(), connection.app.environment());
     let path = format!("/api/v1/apps/{appid}/orders/{}?env={env}", percent_encode(args.bill_no.as_str()));
-    let response = runtime::start()?.block_on(connection.operator(lang)?.get(&path))?;
+    let response = runtime::start()?.block_on(connection.operator(lang)?.get(&path, lang))?;
     match args.output {
         OutputFormat::Json => output::print(format_args!("{response}\n")),
         OutputFormat::Text => {

@@ -1,13 +1,12 @@
 //! `pactolus pay`: takes coins from a player, once per bill number.
 
-use anyhow::anyhow;
 use pactolus_client::{AppliedBy, Coins, PayError, PayRequest};
 use pactolus_protocol::FreeText;
 use pactolus_types::{Amount, BillNo};
 use serde_json::json;
 
 use crate::cli::args::{self, parse_amount};
-use crate::cli::exit::{CliError, error_chain};
+use crate::cli::exit::{CliError, ExitCode, error_chain};
 use crate::cli::i18n::Lang;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
@@ -26,7 +25,7 @@ pub(crate) struct Args {
     /// Number of coins
     #[arg(long, value_name = "COINS", value_parser = parse_amount)]
     coins: Amount,
-    /// Bill number; default: a new one, printed before anything is sent
+    /// Bill number; default: a new one, printed before anything is sent; required for a live pay without a terminal
     #[arg(long, value_name = "NUMBER")]
     bill_no: Option<BillNo>,
     /// Purpose of the pay, recorded with the order
@@ -51,16 +50,13 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let text = |name, text: &Option<String>| {
         let text = text.as_deref().filter(|text| !text.is_empty());
-        text.map(|text| FreeText::new(text).map_err(|error| anyhow!("--{name} {error}"))).transpose()
+        let usage = |error| CliError::message(ExitCode::Usage, format!("--{name} {error}"));
+        text.map(|text| FreeText::new(text).map_err(usage)).transpose()
     };
-    let bill_no = args::bill_no_or_new(args.bill_no, lang);
-    let pay = PayRequest {
-        player: args.player.player(&connection)?,
-        coins: args.coins,
-        bill_no,
-        item: text("item", &args.item)?,
-        remark: text("remark", &args.remark)?,
-    };
+    let (player, item, remark) =
+        (args.player.player(&connection)?, text("item", &args.item)?, text("remark", &args.remark)?);
+    let bill_no = args::bill_no_or_new(args.bill_no, connection.app.environment(), lang)?;
+    let pay = PayRequest { player, coins: args.coins, bill_no, item, remark };
     let client = connection.client();
     let paid = runtime::start()?
         .block_on(async { if args.resume { client.retry_pay(&pay).await } else { client.pay(&pay).await } });

@@ -18,10 +18,11 @@ mod single;
 mod source;
 mod summary;
 
+use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use pactolus_types::{Amount, ZoneId};
 
 use crate::cli::args::parse_amount;
@@ -72,28 +73,28 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Many gifts")]
 struct BatchArgs {
     /// CSV file of gifts, or - for standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "openid")]
     input: Option<PathBuf>,
     /// Derive each bill number from this name, the player and the zone: sending the file twice gives once
-    #[arg(long, value_name = "NAME", requires = "input")]
+    #[arg(long, value_name = "NAME", requires = "input", conflicts_with = "openid")]
     campaign: Option<CampaignName>,
     /// Treat several rows of one player in one zone as several gifts, not as a mistake
-    #[arg(long, requires = "input")]
+    #[arg(long, requires = "input", conflicts_with = "openid")]
     allow_duplicates: bool,
     /// Results file; default: beside the input, named after the campaign or the file
-    #[arg(long, value_name = "FILE", requires = "input")]
+    #[arg(long, value_name = "FILE", requires = "input", conflicts_with = "openid")]
     results: Option<PathBuf>,
-    /// Gifts in flight, 1 to 256
-    #[arg(long, value_name = "GIFTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
-    concurrency: u16,
+    /// Gifts in flight, 1 to 256; default: 16
+    #[arg(long, value_name = "GIFTS", requires = "input", conflicts_with = "openid", value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: Option<u16>,
     /// Rate limit, in gifts per second
-    #[arg(long, value_name = "GIFTS", requires = "input", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "GIFTS", requires = "input", conflicts_with = "openid", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
     /// Check the file and preview the gifts, without sending any
-    #[arg(long, requires = "input")]
+    #[arg(long, requires = "input", conflicts_with = "openid")]
     dry_run: bool,
     /// Skip the confirmation, for scripts
-    #[arg(long, requires = "input")]
+    #[arg(long, requires = "input", conflicts_with = "openid")]
     yes: bool,
 }
 
@@ -102,6 +103,9 @@ Examples:
   pactolus present --env live --openid odkx20ENSNa2w5y3g_qOkOvBNM1g --coins 233
   pactolus present --env live --input players.csv --campaign spring --dry-run
   pactolus present --env live --input players.csv --campaign spring --rate 500";
+
+/// Gifts in flight without `--concurrency`.
+const CONCURRENCY_DEFAULT: usize = 16;
 
 /// A gift of a campaign has a longer timeout than an interactive call, so a campaign survives a restart of the bank.
 const GIFT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -117,8 +121,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
 }
 
 fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) -> Result<(), CliError> {
-    let source = GiftFile::open(from, lang)
-        .with_context(|| tr!(lang, "{} cannot be read", "无法读取 {}", from.display()))?;
+    let source =
+        GiftFile::open(from, lang).map_err(|error| unreadable_error(&from.display(), &error, lang))?;
     let path =
         args.batch.results.clone().unwrap_or_else(|| default_results_path(from, &results_name(args, from)));
     let defaults = RowDefaults {
@@ -143,9 +147,10 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
     let plan = build_plan(&gifts, &earlier, lang)?;
     if plan.remaining() > 0 {
         output::eprint(confirm::preview(&plan, connection, lang));
-        confirm::confirm(&args.batch, from, lang)?;
+        confirm::confirm(&args.batch, from, &plan, lang)?;
     }
-    let (concurrency, rate) = (usize::from(args.batch.concurrency).min(CONCURRENCY_MAX), args.batch.rate);
+    let concurrency = args.batch.concurrency.map_or(CONCURRENCY_DEFAULT, usize::from).min(CONCURRENCY_MAX);
+    let rate = args.batch.rate;
     let campaign = campaign::Campaign {
         client: connection.client_with_timeout(GIFT_TIMEOUT),
         gifts,
@@ -183,9 +188,7 @@ fn build_plan(gifts: &GiftReader<'_>, earlier: &ResultsIndex, lang: Lang) -> Res
     let name = gifts.source.name();
     match gifts.plan(earlier, |words| output::eprintln(words)) {
         Ok(plan) => Ok(plan),
-        Err(PlanError::Io(error)) => Err(anyhow::Error::new(error)
-            .context(tr!(lang, "{name} cannot be read", "无法读取 {name}"))
-            .into()),
+        Err(PlanError::Io(error)) => Err(unreadable_error(&name, &error, lang)),
         Err(PlanError::Invalid(count)) => Err(CliError::message(
             ExitCode::Input,
             tr!(
@@ -197,13 +200,17 @@ fn build_plan(gifts: &GiftReader<'_>, earlier: &ResultsIndex, lang: Lang) -> Res
     }
 }
 
+fn unreadable_error(name: &impl Display, error: &io::Error, lang: Lang) -> CliError {
+    CliError::message(
+        ExitCode::Input,
+        tr!(lang, "{name} cannot be read: {error}", "无法读取 {name}：{error}"),
+    )
+}
+
 fn results_file_error(path: &Path, error: ResultsError, lang: Lang) -> CliError {
     let path = path.display();
     let why = match error {
-        ResultsError::Io(error) => {
-            let context = tr!(lang, "the results file {path} cannot be used", "无法使用结果文件 {path}");
-            return anyhow::Error::new(error).context(context).into();
-        }
+        ResultsError::Io(error) => error.to_string(),
         ResultsError::InUse => tr!(lang, "another process is writing it", "另一个进程正在写入"),
         ResultsError::BadHeader => tr!(lang, "it is not a results file", "它不是结果文件"),
         ResultsError::OtherBank(bank) => {

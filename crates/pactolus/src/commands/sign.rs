@@ -5,7 +5,6 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use pactolus_protocol::sign::{self, Dialect, text};
 use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter, SessionKey};
@@ -15,7 +14,7 @@ use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::secret::{SecretForms, access_token_forms, read_access_token};
-use crate::connect::ConnectArgs;
+use crate::connect::TargetArgs;
 
 /// Show the signed text and the signature of a call
 ///
@@ -42,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "session_key")]
     session_key_file: Option<PathBuf>,
     #[command(flatten)]
-    connect: ConnectArgs,
+    target: TargetArgs,
     /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
@@ -69,12 +68,13 @@ impl From<CallName> for CallKind {
 
 /// Signs the call and prints the texts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
-    let connection = args.connect.resolve(lang)?;
+    let connection = args.target.resolve(lang)?;
     let session = read_session(args, lang)?;
     let file = args.body.display();
-    let bytes =
-        read_input(&args.body).with_context(|| tr!(lang, "{file} cannot be read", "无法读取 {file}"))?;
-    let body = Body::parse(&bytes).map_err(|refusal| anyhow!("{file}: {refusal}"))?;
+    let invalid = |text| CliError::message(ExitCode::Input, text);
+    let bytes = read_input(&args.body)
+        .map_err(|error| invalid(tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}")))?;
+    let body = Body::parse(&bytes).map_err(|refusal| invalid(format!("{file}: {refusal}")))?;
     let path = CallPath { kind: args.call.into(), environment: connection.app.environment() };
 
     let sig = sign::sig(path, &body, Dialect::DOCUMENTED, connection.app.midas_key()).to_string();

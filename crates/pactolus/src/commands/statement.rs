@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let (appid, env) = (connection.app.appid(), connection.app.environment());
     let (openid, zone) = (args.openid, percent_encode(args.zone.as_str()));
     let path = format!("/api/v1/apps/{appid}/statement?env={env}&openid={openid}&zone_id={zone}");
-    let orders = runtime::start()?.block_on(fetch_orders(&connection.operator(lang)?, &path, args.limit))?;
+    let orders =
+        runtime::start()?.block_on(fetch_orders(&connection.operator(lang)?, &path, args.limit, lang))?;
     match args.output {
         OutputFormat::Json => {
             output::print(orders.iter().map(|order| format!("{order}\n")).collect::<Vec<_>>().concat())
@@ -50,12 +51,18 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
 }
 
-async fn fetch_orders(operator: &OperatorClient, path: &str, limit: u32) -> anyhow::Result<Vec<Value>> {
+async fn fetch_orders(
+    operator: &OperatorClient,
+    path: &str,
+    limit: u32,
+    lang: Lang,
+) -> Result<Vec<Value>, CliError> {
     let mut orders = Vec::new();
     let mut after = String::new();
     let mut left = limit;
     loop {
-        let mut page = operator.get(&format!("{path}&limit={}{after}", left.min(PAGE_ORDERS_MAX))).await?;
+        let page = format!("{path}&limit={}{after}", left.min(PAGE_ORDERS_MAX));
+        let mut page = operator.get(&page, lang).await?;
         let Value::Array(newer) = page["orders"].take() else { return Ok(orders) };
         left = left.saturating_sub(u32::try_from(newer.len()).unwrap_or(u32::MAX));
         orders.extend(newer);

@@ -74,7 +74,7 @@ balance  gen_balance  save_amt  save_sum  cost_sum  present_sum
     let statement = bank.stdout("statement", &one);
     assert_eq!(statement.lines().count(), 4, "{statement}");
     let missing = bank.run("order", &["no|thing"]);
-    assert_eq!(missing.code, Some(1));
+    assert_eq!(missing.code, Some(10));
     assert!(missing.stderr.contains("the bank refused the request: "), "{}", missing.stderr);
     bank.server.stop();
 }

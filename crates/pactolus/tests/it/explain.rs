@@ -50,7 +50,7 @@ async fn explain_by_rid_asks_the_bank() {
     assert_eq!((&report["rid"], &report["findings"][0]["finding"]), (&rid.into(), &FINDING.into()));
 
     let ended = folder.run(&["explain", "00000000-00000000-00000000", "--url", &url]);
-    assert_eq!((ended.code, &*ended.stdout), (Some(1), ""));
+    assert_eq!((ended.code, &*ended.stdout), (Some(10), ""));
     assert!(
         ended.stderr.starts_with("error: the bank refused the request: no rejection with this rid is kept")
     );
@@ -115,17 +115,17 @@ fn unexplainable_request_gets_an_error() {
         ),
         (
             &["explain", "--request", "other.json", "--token", "T", "--path", present],
-            1,
+            9,
             "has no app \"wx7654321\"",
         ),
         (
             &["explain", "--request", "none.json", "--token", "T", "--path", present],
-            1,
+            9,
             "47001 data format error",
         ),
         (
             &["explain", "--request", "absent.json", "--token", "T", "--path", present],
-            1,
+            9,
             "absent.json cannot be read",
         ),
     ];
@@ -135,7 +135,7 @@ fn unexplainable_request_gets_an_error() {
         assert!(ended.stderr.contains(words), "{arguments:?}: {}", ended.stderr);
     }
     let ended = folder.run(&["explain", "--request", "body.json", "--token", "hunter 2", "--path", present]);
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(2));
     let (warning, error) = ended.stderr.split_once('\n').unwrap();
     assert!(warning.starts_with("warning: ps shows the secret in --token"), "{warning}");
     assert_eq!(error, "error: --token holds a character that is not visible ASCII\n");

@@ -16,6 +16,7 @@ mod config;
 mod copy;
 mod demo;
 mod explain;
+mod flags;
 mod gifts;
 mod help;
 mod init;

@@ -14,7 +14,7 @@ use pactolus_server::AppSettings;
 use serde_json::json;
 
 use super::{FIX_LABEL, SIGNED_TEXT_LABEL};
-use crate::cli::exit::CliError;
+use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{BilingualText, Lang, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::config::Config;
@@ -41,11 +41,13 @@ pub(super) fn explain(
     output: OutputFormat,
     lang: Lang,
 ) -> Result<(), CliError> {
-    let bytes =
-        fs::read(&request.file).with_context(|| format!("{} cannot be read", request.file.display()))?;
+    let invalid = |text| CliError::message(ExitCode::Input, text);
+    let file = request.file.display();
+    let bytes = fs::read(&request.file)
+        .map_err(|error| invalid(tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}")))?;
     let evidence = Evidence::read(request.path, &request.token, &bytes)
-        .map_err(|refusal| anyhow!("{}", refusal_text(&refusal)))?;
-    let app = find_app(config, &evidence)?;
+        .map_err(|refusal| invalid(refusal_text(&refusal)))?;
+    let app = find_app(config, &evidence).map_err(|error| invalid(error.to_string()))?;
     let keys = AppKeys {
         live: &app.midas_key,
         sandbox: &app.sandbox_midas_key,

@@ -11,6 +11,7 @@ use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::config::Config;
+use crate::connect::CALL_TIMEOUT;
 use crate::operator::{self, OperatorClient};
 use crate::runtime;
 
@@ -22,9 +23,9 @@ pub(super) fn explain(
     output: OutputFormat,
     lang: Lang,
 ) -> Result<(), CliError> {
-    let bank = url.map_or(Ok(config.listen), operator::resolve_address)?;
-    let operator = OperatorClient::new(bank, config.server.operator_token.clone());
-    let rejection = runtime::start()?.block_on(operator.get(&format!("/api/v1/rejections/{rid}")))?;
+    let bank = url.map_or(Ok(config.listen), |url| operator::resolve_address(url, lang))?;
+    let operator = OperatorClient::new(bank, config.server.operator_token.clone(), CALL_TIMEOUT);
+    let rejection = runtime::start()?.block_on(operator.get(&format!("/api/v1/rejections/{rid}"), lang))?;
     let printed = match output {
         OutputFormat::Text => text(&mut output::stdout(), &rejection, lang),
         OutputFormat::Json => writeln!(output::stdout(), "{rejection}"),

@@ -48,17 +48,19 @@ pub(super) fn preview(plan: &Plan, connection: &Connection, lang: Lang) -> Strin
 }
 
 /// Asks for confirmation, unless `--yes` is given.
-pub(super) fn confirm(args: &BatchArgs, from: &Path, lang: Lang) -> Result<(), CliError> {
+pub(super) fn confirm(args: &BatchArgs, from: &Path, plan: &Plan, lang: Lang) -> Result<(), CliError> {
     if args.yes {
         return Ok(());
     }
+    // Gifts of earlier runs stay given.
+    let kind = if plan.applied > 0 { ExitCode::SomeApplied } else { ExitCode::NoneApplied };
     if from == Path::new("-") || !io::stdin().is_terminal() {
         let message = tr!(
             lang,
             "cannot ask for confirmation without a terminal; add --yes to skip it",
             "没有终端，无法询问确认；请加 --yes 跳过确认"
         );
-        return Err(CliError::message(ExitCode::NoneApplied, message));
+        return Err(CliError::message(kind, message));
     }
     output::eprint(tr!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
     let mut answer = String::new();
@@ -66,5 +68,15 @@ pub(super) fn confirm(args: &BatchArgs, from: &Path, lang: Lang) -> Result<(), C
     if ["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()) {
         return Ok(());
     }
-    Err(CliError::message(ExitCode::NoneApplied, tr!(lang, "nothing was given", "没有发放任何赠币")))
+    let (given, rows) = (plan.applied, plan.rows);
+    let message = if given == 0 {
+        tr!(lang, "nothing was given", "没有发放任何赠币")
+    } else {
+        tr!(
+            lang,
+            "this run gave nothing; {given} of {rows} gifts were given before",
+            "本次没有发放；{rows} 份赠币中已有 {given} 份此前发放"
+        )
+    };
+    Err(CliError::message(kind, message))
 }

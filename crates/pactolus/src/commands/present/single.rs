@@ -29,7 +29,7 @@ pub(super) struct SingleArgs {
         requires = "coins"
     )]
     pub(super) openid: Option<OpenId>,
-    /// Bill number; default: a new one, printed before anything is sent
+    /// Bill number; default: a new one, printed before anything is sent; required for a live gift without a terminal
     #[arg(long, value_name = "NUMBER", conflicts_with = "input")]
     bill_no: Option<BillNo>,
     /// The player's session key, for banks that require `mp_sig`
@@ -40,7 +40,7 @@ pub(super) struct SingleArgs {
     session_key_file: Option<PathBuf>,
     /// Retry of an earlier attempt with this bill number: if the bank only replies that the number was used, the gift
     /// counts as given
-    #[arg(long, requires = "bill_no")]
+    #[arg(long, requires = "bill_no", conflicts_with = "input")]
     resume: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn run(
     let (key, file) = (args.single.session_key.as_deref(), args.single.session_key_file.as_deref());
     let session_key = read_session_key(key, file, lang)?;
     let player = Player { zone_id: args.zone, session_key, pf: connection.pf, ..Player::new(openid) };
-    let bill_no = args::bill_no_or_new(args.single.bill_no, lang);
+    let bill_no = args::bill_no_or_new(args.single.bill_no, connection.app.environment(), lang)?;
     let present = PresentRequest { player, coins, bill_no };
     let number = if args.single.resume { BillNoOrigin::MaybeSent } else { BillNoOrigin::Supplied };
     let sent = runtime::start()?.block_on(send(&connection.client(), &present, number));

@@ -19,7 +19,7 @@ pub(super) fn print(
     lang: Lang,
 ) -> Result<(), CliError> {
     let OutcomeCounts { applied: given, replayed: given_before, refused, not_sent, unknown } = *tally;
-    let not_attempted = plan.remaining() - tally.attempted();
+    let not_attempted = plan.remaining().saturating_sub(tally.attempted());
     let text = match output {
         OutputFormat::Json => {
             let summary = json!({
@@ -61,6 +61,7 @@ pub(super) fn exit_result(
     if given == plan.rows {
         return Ok(());
     }
+    let next = next_step(stop_reason.as_ref(), lang);
     let why = match stop_reason {
         None => String::new(),
         Some(StopReason::Interrupted) => tr!(lang, "; interrupted", "；已中断"),
@@ -86,13 +87,36 @@ pub(super) fn exit_result(
         }
         Some(StopReason::Io(error)) => tr!(lang, "; stopped: {error}", "；已停止：{error}"),
     };
-    let (rows, again) =
-        (plan.rows, tr!(lang, "run the same command again for the rest", "重新运行同一命令即可继续其余部分"));
-    let kind = if given == 0 { ExitCode::NoneApplied } else { ExitCode::SomeApplied };
+    let rows = plan.rows;
+    let kind = match (given, tally.unknown) {
+        (0, 0) => ExitCode::NoneApplied,
+        (0, _) => ExitCode::Unknown,
+        _ => ExitCode::SomeApplied,
+    };
     let message = tr!(
         lang,
-        "{given} of {rows} gifts are given{why}; {again}",
-        "{rows} 份赠币中已发放 {given} 份{why}；{again}"
+        "{given} of {rows} gifts are given{why}; {next}",
+        "{rows} 份赠币中已发放 {given} 份{why}；{next}"
     );
     Err(CliError::message(kind, message))
+}
+
+/// What the user has to do for the rest. After a refusal the same command alone is refused again.
+fn next_step(stop_reason: Option<&StopReason>, lang: Lang) -> String {
+    match stop_reason {
+        None | Some(StopReason::Interrupted | StopReason::Unreachable(_)) => {
+            tr!(lang, "run the same command again for the rest", "重新运行同一命令即可继续其余部分")
+        }
+        Some(StopReason::Refused(_) | StopReason::ConsecutiveRefusals(_)) => tr!(
+            lang,
+            "the results file has the reason of each refusal; the same command is refused again until its cause is \
+             corrected, and then gives the rest",
+            "每笔被拒绝的原因见结果文件；消除原因之前，重新运行仍会被拒绝；消除之后，同一命令会补发其余部分"
+        ),
+        Some(StopReason::AppMisconfigured(_) | StopReason::Io(_)) => tr!(
+            lang,
+            "correct the cause, then run the same command again for the rest",
+            "请先消除原因，然后重新运行同一命令补发其余部分"
+        ),
+    }
 }
