@@ -73,6 +73,14 @@ fn replay_counts_only_for_own_bill_no() {
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
     assert_eq!(resumed.stdout, "rows 1: given 0, given before 1\nresults: numbers.results.csv\n");
 
+    // The bug: a run that sent nothing left a header, and the next one reported numbers used by others as given. The
+    // players got nothing. The fix: the header is written just before the first gift is sent.
+    std::fs::remove_file(folder.path().join("numbers.results.csv")).unwrap();
+    let unconfirmed = present(&folder, host, &numbers[..2]);
+    assert_eq!(unconfirmed.code, Some(8), "{}", unconfirmed.stderr);
+    let fresh = present(&folder, host, &numbers);
+    assert_eq!(fresh.code, Some(8), "{}", fresh.stderr);
+
     let one = ["--openid", "one", "--coins", "5", "--bill-no", "n1"];
     let fresh = present(&folder, host, &one);
     assert_eq!(fresh.code, Some(11), "{}", fresh.stderr);

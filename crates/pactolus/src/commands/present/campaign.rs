@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::outcome::{BillNoOrigin, GiftOutcome, GiftStatus, SendResult, send};
 use super::plan::GiftReader;
 use super::progress::{OutcomeCounts, Progress};
-use super::results::{Entry, ResultsFile, ResultsIndex};
+use super::results::{Entry, ResultsFile, ResultsIndex, ResultsWriter};
 
 /// Maximum number of gifts in flight.
 pub(crate) const CONCURRENCY_MAX: usize = 256;
@@ -68,12 +68,9 @@ impl Campaign<'_> {
         progress: &Progress,
     ) -> (OutcomeCounts, Option<StopReason>) {
         let mut monitor = FailureMonitor::new(self.limits.concurrency);
-        let (rows, writing) = match results.spawn_writer(CONCURRENCY_MAX) {
-            Ok(writing) => writing,
-            Err(error) => return (monitor.tally, Some(StopReason::Io(error))),
-        };
+        let mut results = ResultsWriter::new(results);
         let mut calls = JoinSet::new();
-        let sent = self.send_all(rows, stop, &mut calls, &mut monitor, progress).await;
+        let sent = self.send_all(&mut results, stop, &mut calls, &mut monitor, progress).await;
         if let Err(error) = sent {
             monitor.stop_reason.get_or_insert(StopReason::Io(error));
         }
@@ -81,8 +78,7 @@ impl Campaign<'_> {
             monitor.observe(sent.ok().flatten(), progress);
         }
         progress.finish();
-        let written = writing.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
-        if let Err(error) = written {
+        if let Err(error) = results.finish() {
             monitor.stop_reason = Some(StopReason::Io(error));
         }
         (monitor.tally, monitor.stop_reason.or(monitor.last_refusal.map(StopReason::Refused)))
@@ -90,7 +86,7 @@ impl Campaign<'_> {
 
     async fn send_all(
         &self,
-        rows: mpsc::Sender<Entry>,
+        results: &mut ResultsWriter,
         stop: impl Future<Output = ()>,
         calls: &mut JoinSet<Option<SendResult>>,
         monitor: &mut FailureMonitor,
@@ -125,7 +121,8 @@ impl Campaign<'_> {
             if monitor.stop_reason.is_some() {
                 return Ok(());
             }
-            calls.spawn(send_and_record(self.client.clone(), line, present, number, slot, rows.clone()));
+            let rows = results.sender(CONCURRENCY_MAX)?;
+            calls.spawn(send_and_record(self.client.clone(), line, present, number, slot, rows));
         }
         Ok(())
     }

@@ -1,21 +1,27 @@
 //! The results file: one row per gift tried, appended and fsynced before the slot of the gift is released.
 //!
 //! A campaign resumes from it. So at most as many gifts as are in flight can be given without a row here, and they
-//! are the first ones without a row. A row is one line. Opening the file truncates a torn last line, as a crash may
-//! leave it.
+//! are the first ones without a row. A row is one line.
+//!
+//! Invariant: the file is changed just before the first gift is sent, never earlier. So a file that is no results file
+//! stays as it is, and a header means that gifts may have been sent. Then a torn last line, as a crash may leave it, is
+//! truncated.
+//! Read next: `index`, what is recorded of each gift.
+
+mod index;
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use csv::{StringRecord, Writer};
+use csv::Writer;
 use jiff::Timestamp;
 use pactolus_client::{Clock as _, PresentRequest, SystemClock};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::outcome::{GiftOutcome, GiftStatus, SendResult};
+use super::outcome::SendResult;
+pub(crate) use index::{ResultsIndex, hash};
 
 const HEADER: [&str; 9] =
     ["line", "bill_no", "openid", "zone_id", "present_counts", "outcome", "balance", "detail", "at"];
@@ -30,15 +36,9 @@ const BATCH_MAX: usize = 1024;
 pub(crate) struct ResultsFile {
     path: PathBuf,
     file: File,
+    /// The header line of this bank.
+    header: Vec<u8>,
 }
-
-/// Index of a results file: per bill number the recorded status, and the hash of player and coins.
-///
-/// 33 bytes each, sorted: a million gifts take 33 MB.
-#[derive(Debug, Default)]
-pub(crate) struct ResultsIndex(Vec<(Hash, GiftStatus, Hash)>);
-
-type Hash = [u8; 16];
 
 /// Why a results file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,47 +60,62 @@ pub(crate) enum ResultsError {
 }
 
 impl ResultsFile {
-    /// Opens or creates the results file of the bank with the label `bank`, and reads its index.
+    /// Opens or creates the results file of the bank with the label `bank`, locks it, and reads its index. It writes
+    /// nothing.
     ///
-    /// The flag says whether the file existed: then an earlier run may have sent gifts that have no row.
+    /// The flag says whether the file has a header: then an earlier run may have sent gifts that have no row.
     pub(crate) fn open(path: &Path, bank: &str) -> Result<(Self, ResultsIndex, bool), ResultsError> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => ResultsError::InUse,
             TryLockError::Error(error) => error.into(),
         })?;
-        let mut results = Self { path: path.to_owned(), file };
-        let end = results.truncate_torn_line()?;
-        if end == 0 {
-            results.write_header(bank)?;
-            return Ok((results, ResultsIndex::default(), false));
-        }
+        let mut results = Self { path: path.to_owned(), file, header: header(bank)? };
+        let is_resumed = !results.has_torn_header()?;
         let earlier = results.read_index(bank)?;
-        Ok((results, earlier, true))
+        Ok((results, earlier, is_resumed))
     }
 
     /// Reads the index without locking the file; empty if there is no file.
     pub(crate) fn peek(path: &Path, bank: &str) -> Result<ResultsIndex, ResultsError> {
         match File::open(path) {
-            Ok(file) if file.metadata()?.len() > 0 => Self { path: path.to_owned(), file }.read_index(bank),
-            Ok(_) => Ok(ResultsIndex::default()),
+            Ok(file) => Self { path: path.to_owned(), file, header: header(bank)? }.read_index(bank),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ResultsIndex::default()),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn write_header(&mut self, bank: &str) -> io::Result<()> {
-        let mut header: Vec<_> = HEADER.iter().map(ToString::to_string).collect();
-        header.push(format!("{BANK_PREFIX}{bank}"));
-        self.file.write_all(&line(&header)?)?;
+    /// Whether the file is empty, or holds a part of the header only.
+    fn has_torn_header(&mut self) -> io::Result<bool> {
+        let length = self.header.len();
+        let mut start = Vec::with_capacity(length);
+        self.file.seek(SeekFrom::Start(0))?;
+        (&self.file).take(length as u64).read_to_end(&mut start)?;
+        Ok(start.len() < length && self.header.starts_with(&start))
+    }
+
+    fn read_index(&mut self, bank: &str) -> Result<ResultsIndex, ResultsError> {
+        if self.has_torn_header()? {
+            return Ok(ResultsIndex::default());
+        }
+        self.file.seek(SeekFrom::Start(0))?;
+        ResultsIndex::read(BufReader::new(&self.file), self.file.metadata()?.len(), bank)
+    }
+
+    /// Makes the file ready for rows: writes the header, or truncates a torn last line.
+    fn begin(&mut self) -> io::Result<()> {
+        if !self.has_torn_header()? {
+            return self.truncate_torn_line();
+        }
+        self.file.set_len(0)?;
+        self.file.write_all(&self.header)?;
         self.file.sync_all()?;
         // A file's name is durable only after an fsync of its folder; without it, a power cut may lose the file.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
-    /// Truncates a torn last line. Returns the length of the file.
-    fn truncate_torn_line(&mut self) -> io::Result<u64> {
+    fn truncate_torn_line(&mut self) -> io::Result<()> {
         const BLOCK: u64 = 4096;
         let length = self.file.metadata()?.len();
         let mut end = length;
@@ -120,19 +135,11 @@ impl ResultsFile {
             self.file.set_len(end)?;
             self.file.sync_all()?;
         }
-        Ok(end)
-    }
-
-    fn read_index(&mut self, bank: &str) -> Result<ResultsIndex, ResultsError> {
-        self.file.seek(SeekFrom::Start(0))?;
-        ResultsIndex::read(BufReader::new(&self.file), self.file.metadata()?.len(), bank)
+        Ok(())
     }
 
     /// Starts the writer thread. It ends when all senders are dropped, or on an I/O error.
-    pub(crate) fn spawn_writer(
-        self,
-        capacity: usize,
-    ) -> io::Result<(mpsc::Sender<Entry>, JoinHandle<io::Result<()>>)> {
+    fn spawn_writer(self, capacity: usize) -> io::Result<(mpsc::Sender<Entry>, JoinHandle<io::Result<()>>)> {
         let (sender, entries) = mpsc::channel(capacity);
         let thread = std::thread::Builder::new().name("pactolus-results".into());
         let thread = thread.spawn(move || self.write_loop(entries))?;
@@ -161,6 +168,46 @@ impl ResultsFile {
             batch.clear();
         }
         Ok(())
+    }
+}
+
+/// Appends the outcomes of a run. It begins with the first gift, so a run that sends nothing leaves no header.
+pub(crate) enum ResultsWriter {
+    Idle(Box<ResultsFile>),
+    Running(mpsc::Sender<Entry>, JoinHandle<io::Result<()>>),
+    Failed,
+}
+
+impl ResultsWriter {
+    pub(crate) fn new(file: ResultsFile) -> Self {
+        Self::Idle(Box::new(file))
+    }
+
+    /// The sender of rows. The first call changes the file, and starts the thread with a queue of `capacity` rows.
+    pub(crate) fn sender(&mut self, capacity: usize) -> io::Result<mpsc::Sender<Entry>> {
+        *self = match std::mem::replace(self, Self::Failed) {
+            Self::Idle(mut file) => {
+                file.begin()?;
+                let (sender, thread) = file.spawn_writer(capacity)?;
+                Self::Running(sender, thread)
+            }
+            other => other,
+        };
+        match self {
+            Self::Running(sender, _) => Ok(sender.clone()),
+            Self::Idle(_) | Self::Failed => Err(io::Error::other("the results file cannot be written")),
+        }
+    }
+
+    /// Waits for the last row. All clones of the sender must be dropped.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Running(sender, thread) => {
+                drop(sender);
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))
+            }
+            Self::Idle(_) | Self::Failed => Ok(()),
+        }
     }
 }
 
@@ -194,80 +241,16 @@ impl Entry {
     }
 }
 
+/// The header line of the bank with the label `bank`.
+fn header(bank: &str) -> io::Result<Vec<u8>> {
+    let names = HEADER.iter().map(ToString::to_string);
+    line(&names.chain([format!("{BANK_PREFIX}{bank}")]).collect::<Vec<_>>())
+}
+
 fn line(cells: &[String]) -> io::Result<Vec<u8>> {
     let mut writer = Writer::from_writer(Vec::new());
     writer.write_record(cells)?;
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
-}
-
-fn check_header(header: &[u8], bank: &str) -> Result<(), ResultsError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(header);
-    let mut record = StringRecord::new();
-    let is_record = reader.read_record(&mut record).unwrap_or(false);
-    let of = record.get(HEADER.len()).and_then(|last| last.strip_prefix(BANK_PREFIX));
-    match of {
-        Some(of) if is_record && record.iter().zip(HEADER).all(|(cell, name)| cell == name) => {
-            if of == bank {
-                Ok(())
-            } else {
-                Err(ResultsError::OtherBank(of.to_owned()))
-            }
-        }
-        Some(_) | None => Err(ResultsError::BadHeader),
-    }
-}
-
-impl ResultsIndex {
-    /// Reads the index from the first `last` bytes of the results.
-    fn read(results: impl BufRead, last: u64, bank: &str) -> Result<Self, ResultsError> {
-        // A torn row, or one being appended meanwhile, does not count yet.
-        let mut lines = results.split(b'\n').enumerate();
-        let header = lines.next().and_then(|(_, line)| line.ok()).unwrap_or_default();
-        check_header(&header, bank)?;
-        let mut earlier = Vec::new();
-        let mut record = StringRecord::new();
-        let mut at = header.len() as u64 + 1;
-        for (index, line) in lines {
-            let mut line = line?;
-            at += line.len() as u64 + 1;
-            if at > last {
-                break;
-            }
-            line.push(b'\n');
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&*line);
-            let is_row = reader.read_record(&mut record).unwrap_or(false) && record.len() == HEADER.len() + 1;
-            if !is_row {
-                return Err(ResultsError::InvalidRow(index as u64 + 1));
-            }
-            let recorded = GiftOutcome::from_name(&record[5])
-                .ok_or(ResultsError::InvalidRow(index as u64 + 1))?
-                .status();
-            earlier.push((hash(&[&record[1]]), recorded, hash(&[&record[2], &record[3], &record[4]])));
-        }
-        // Of several rows of one gift the strongest status wins: a gift that was given once is given.
-        earlier.sort_unstable();
-        earlier.dedup_by(|(later, ..), (kept, ..)| later == kept);
-        Ok(Self(earlier))
-    }
-
-    /// The recorded status of `present`.
-    pub(crate) fn status(&self, present: &PresentRequest) -> GiftStatus {
-        let PresentRequest { player, coins, bill_no } = present;
-        let number = hash(&[bill_no.as_str()]);
-        let found = self.0.binary_search_by(|(known, ..)| known.cmp(&number)).ok().map(|at| self.0[at]);
-        let ours = || hash(&[player.openid.as_str(), player.zone_id.as_str(), &coins.to_string()]);
-        match found {
-            None => GiftStatus::Missing,
-            Some((_, GiftStatus::Applied, order)) if order != ours() => GiftStatus::Conflict,
-            Some((_, recorded, _)) => recorded,
-        }
-    }
-}
-
-/// 128 bits of a digest: among a million gifts, two collide with a probability of one in 2^88.
-pub(crate) fn hash(parts: &[&str]) -> Hash {
-    let digest: [u8; 32] = Sha256::digest(parts.join("\0")).into();
-    *digest.first_chunk().expect("a digest has 32 bytes")
 }
 
 #[cfg(any(test, fuzzing))]
@@ -281,9 +264,8 @@ pub(super) mod fuzzing {
     use pactolus_protocol::Pf;
     use tokio::sync::Semaphore;
 
-    use super::{
-        BANK_PREFIX, Entry, GiftOutcome, GiftStatus, HEADER, PresentRequest, ResultsIndex, SendResult, line,
-    };
+    use super::{Entry, PresentRequest, ResultsIndex, SendResult, header};
+    use crate::commands::present::outcome::{GiftOutcome, GiftStatus};
 
     const VALID: &str = "it keeps the rule";
     const BANK: &str = "http://bank.example";
@@ -294,8 +276,7 @@ pub(super) mod fuzzing {
         let _ = ResultsIndex::read(bytes, bytes.len() as u64, BANK);
         let mut choices = Choices::new(bytes);
         let cut = choices.number();
-        let header = HEADER.iter().map(ToString::to_string).chain([format!("{BANK_PREFIX}{BANK}")]);
-        let mut file = line(&header.collect::<Vec<_>>()).expect("a Vec takes every write");
+        let mut file = header(BANK).expect("a Vec takes every write");
         let (mut written, slots) = (Vec::new(), Arc::new(Semaphore::new(64)));
         while !choices.is_exhausted() && written.len() < 8 {
             let outcome = choices.one_of(&[
