@@ -22,6 +22,7 @@ const ONE_GIFT: &[&[&str]] =
 const MANY_GIFTS: &[&[&str]] = &[
     &["--campaign", "spring"],
     &["--allow-duplicates"],
+    &["--ignore-unknown-columns"],
     &["--results", "r.csv"],
     &["--concurrency", "4"],
     &["--rate", "10"],

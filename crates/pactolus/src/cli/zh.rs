@@ -260,7 +260,7 @@ pactolus migrate。登录与令牌保持加密，因此副本需要相同的主�
 ];
 
 /// The text of each argument. An entry without a command holds for all commands with that argument.
-const ARGUMENTS: [(&str, &str, &str); 75] = [
+const ARGUMENTS: [(&str, &str, &str); 76] = [
     ("", "lang", "帮助和消息的语言：en 或 zh；默认取自系统区域设置"),
     ("", "log", "日志范围：error、warn、info、debug 或 模块=级别，以逗号分隔；也可用 RUST_LOG"),
     ("", "log_format", "日志格式"),
@@ -315,6 +315,7 @@ const ARGUMENTS: [(&str, &str, &str); 75] = [
     ("present", "input", "赠币文件（CSV）；- 表示标准输入"),
     ("present", "campaign", "活动名称：订单号由它、玩家和区服生成，同一文件发送两次也只发放一次"),
     ("present", "allow_duplicates", "同一区服中同一玩家的多行视为多笔赠币，而非错误"),
+    ("present", "ignore_unknown_columns", "忽略赠币用不到的列，如游戏自身导出的其他列"),
     ("present", "results", "结果文件；默认放在赠币文件旁，以活动或文件命名"),
     ("present", "concurrency", "同时在途的赠币数，1 到 256；默认 16"),
     ("present", "rate", "速率上限：每秒发送的赠币数"),

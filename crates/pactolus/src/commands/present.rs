@@ -33,10 +33,10 @@ use crate::connect::{ConnectArgs, Connection};
 use crate::runtime;
 use bill_no::CampaignName;
 use campaign::{CONCURRENCY_MAX, SendLimits};
-use plan::{DuplicatePolicy, GiftReader, Plan, PlanError};
+use plan::{DuplicatePolicy, GiftReader, PROBLEMS_SHOWN_MAX, Plan, PlanError};
 use progress::{OutcomeCounts, Progress};
 use results::{ResultsError, ResultsFile, ResultsIndex};
-use row::RowDefaults;
+use row::{RowDefaults, UnknownColumns};
 use source::{GiftFile, default_results_path};
 
 /// Give coins to one player, or to all players in a file
@@ -71,6 +71,7 @@ pub(crate) struct Args {
 /// Arguments of a campaign.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Many gifts")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct BatchArgs {
     /// CSV file of gifts, or - for standard input
     #[arg(long, value_name = "FILE", conflicts_with = "openid")]
@@ -81,6 +82,9 @@ struct BatchArgs {
     /// Treat several rows of one player in one zone as several gifts, not as a mistake
     #[arg(long, requires = "input", conflicts_with = "openid")]
     allow_duplicates: bool,
+    /// Ignore columns that no gift has, such as those of a game's own export
+    #[arg(long, requires = "input", conflicts_with = "openid")]
+    ignore_unknown_columns: bool,
     /// Results file; default: beside the input, named after the campaign or the file
     #[arg(long, value_name = "FILE", requires = "input", conflicts_with = "openid")]
     results: Option<PathBuf>,
@@ -130,6 +134,11 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
         coins: args.coins,
         campaign: args.batch.campaign.clone(),
         pf: connection.pf,
+        unknown_columns: if args.batch.ignore_unknown_columns {
+            UnknownColumns::Ignore
+        } else {
+            UnknownColumns::Refuse
+        },
     };
     let duplicates =
         if args.batch.allow_duplicates { DuplicatePolicy::Allow } else { DuplicatePolicy::Refuse };
@@ -169,7 +178,10 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
                 "正在停止：已发出的赠币会处理完；再按一次 Ctrl-C 立即结束"
             ));
         };
-        Ok::<_, CliError>(campaign.run(results, stop, &progress).await)
+        tokio::select! {
+            done = campaign.run(results, stop, &progress) => Ok::<_, CliError>(done),
+            never = progress.print_lines(output::eprintln) => match never {},
+        }
     })?;
     summary::print(args.output, &plan, &counts, Some(&path), lang)?;
     summary::exit_result(&plan, &counts, stop_reason, lang)
@@ -189,14 +201,20 @@ fn build_plan(gifts: &GiftReader<'_>, earlier: &ResultsIndex, lang: Lang) -> Res
     match gifts.plan(earlier, |words| output::eprintln(words)) {
         Ok(plan) => Ok(plan),
         Err(PlanError::Io(error)) => Err(unreadable_error(&name, &error, lang)),
-        Err(PlanError::Invalid(count)) => Err(CliError::message(
-            ExitCode::Input,
-            tr!(
-                lang,
-                "{name} is invalid, and nothing was sent; problems: {count}",
-                "{name} 有误，没有发放任何赠币；问题数：{count}"
-            ),
-        )),
+        Err(PlanError::Invalid(count)) => {
+            if count > PROBLEMS_SHOWN_MAX {
+                let more = count - PROBLEMS_SHOWN_MAX;
+                output::eprintln(tr!(lang, "… and {more} more problems", "……另有 {more} 个问题"));
+            }
+            Err(CliError::message(
+                ExitCode::Input,
+                tr!(
+                    lang,
+                    "{name} is invalid, and nothing was sent; problems: {count}",
+                    "{name} 有误，没有发放任何赠币；问题数：{count}"
+                ),
+            ))
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn folder_without_mp_sig() -> Folder {
 }
 
 /// `pactolus present` of `players.csv` in the sandbox of the server at `address`.
-fn present_command(folder: &Folder, address: SocketAddr, more: &[&str]) -> Command {
+pub(crate) fn present_command(folder: &Folder, address: SocketAddr, more: &[&str]) -> Command {
     let url = format!("http://{address}");
     let usual =
         ["present", "--env", "sandbox", "--url", &url, "--input", "players.csv", "--campaign", "spring"];
@@ -56,18 +56,18 @@ fn is_given(outcome: &str) -> bool {
 }
 
 /// A server that keeps its address across restarts.
-struct FixedAddressServer<'a> {
+pub(crate) struct FixedAddressServer<'a> {
     folder: &'a Folder,
-    server: ServerProcess,
+    pub(crate) server: ServerProcess,
 }
 
 impl<'a> FixedAddressServer<'a> {
-    fn start(folder: &'a Folder, listen: &str) -> Self {
+    pub(crate) fn start(folder: &'a Folder, listen: &str) -> Self {
         let server = ServerProcess::start(folder.command(&["serve", "--listen", listen]));
         Self { folder, server }
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.server.address
     }
 
@@ -101,7 +101,7 @@ async fn wait_until(bank: &FixedAddressServer<'_>, mut condition: impl FnMut() -
 }
 
 /// Waits until the results file has this size.
-async fn wait_for_results(folder: &Folder, bytes: u64, bank: &FixedAddressServer<'_>) {
+pub(crate) async fn wait_for_results(folder: &Folder, bytes: u64, bank: &FixedAddressServer<'_>) {
     let path = folder.path().join("spring.results.csv");
     wait_until(bank, || fs::metadata(&path).is_ok_and(|file| file.len() >= bytes)).await;
 }
@@ -182,7 +182,7 @@ async fn run_to_completion(folder: &Folder, bank: &FixedAddressServer<'_>) -> se
     panic!("some gifts are not given after {RUNS_MAX} runs");
 }
 
-fn run(folder: &Folder, bank: &ServerProcess, more: &[&str]) -> ProcessOutput {
+pub(crate) fn run(folder: &Folder, bank: &ServerProcess, more: &[&str]) -> ProcessOutput {
     Process::start(present_command(folder, bank.address, more)).wait()
 }
 
@@ -210,11 +210,11 @@ fn rerun_of_a_file_presents_once() {
 fn invalid_row_blocks_the_whole_file() {
     let folder = folder_without_mp_sig();
     let bank = ServerProcess::serve(&folder);
-    folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\na b,1,0\ntwo,1\none,1,7\n,,\n");
+    folder.write("players.csv", "openid,zone_id,present_counts\none,1,5\na b,1,0\ntwo,1\none,1,7\n,2,\n,,\n");
     let ended = run(&folder, &bank, &["--yes"]);
     assert_eq!((ended.code, &*ended.stdout), (Some(9), ""));
     let expected = [
-        "players.csv:3: openid holds ' '; 1 to 64 digits, letters or any of _- are allowed",
+        "players.csv:3: openid \"a b\" holds ' '; 1 to 64 digits, letters or any of _- are allowed",
         "players.csv:3: present_counts is 0; it must be at least 1",
         "players.csv:4: has 2 cells where the header has 3",
         "players.csv:5: one in zone 1 is in line 2 too; if both are meant, add --allow-duplicates",
@@ -323,9 +323,6 @@ fn results_file_is_bound_to_one_bank_and_writer() {
     folder.write("spring.results.csv", &whole[..whole.len() - 5]);
     let again = run(&folder, &bank, &["--yes"]);
     assert_eq!(again.stdout, "rows 1: given 0, given before 1\nresults: spring.results.csv\n");
-    folder.write("spring.results.csv", "something,else\n");
-    let other = run(&folder, &bank, &["--yes"]);
-    assert!(other.stderr.contains("it is not a results file"), "{}", other.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

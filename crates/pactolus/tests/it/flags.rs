@@ -14,7 +14,7 @@ fn present(folder: &Folder, bank: &ServerProcess, more: &[&str]) -> ProcessOutpu
 fn campaign_flags_are_refused_for_one_gift() {
     let folder = campaign::folder_without_mp_sig();
     let bank = ServerProcess::serve(&folder);
-    let flags: [&[&str]; 7] = [
+    let flags: [&[&str]; 8] = [
         &["--dry-run"],
         &["--yes"],
         &["--campaign", "spring"],
@@ -22,6 +22,7 @@ fn campaign_flags_are_refused_for_one_gift() {
         &["--rate", "5"],
         &["--concurrency", "4"],
         &["--allow-duplicates"],
+        &["--ignore-unknown-columns"],
     ];
     for flag in flags {
         let one = ["--env", "sandbox", "--openid", "one", "--coins", "5"];

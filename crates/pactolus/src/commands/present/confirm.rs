@@ -29,6 +29,10 @@ pub(super) fn preview(plan: &Plan, connection: &Connection, lang: Lang) -> Strin
         text +=
             &tr!(lang, "{given} of {rows} rows are already given\n", "{rows} 行中已有 {given} 行发放完毕\n");
     }
+    if !plan.ignored_columns.is_empty() {
+        let names = plan.ignored_columns.join(", ");
+        text += &tr!(lang, "ignored columns: {names}\n", "忽略的列：{names}\n");
+    }
     let mut table = Table::new(["line", "openid", "zone_id", "present_counts", "bill_no"]);
     for (line, present) in &plan.sample {
         let player = &present.player;

@@ -18,6 +18,9 @@ use crate::cli::i18n::{Lang, tr};
 /// Rows shown in the preview.
 const SAMPLE_ROWS: usize = 5;
 
+/// Problems of a file that are printed one by one; the rest is counted.
+pub(crate) const PROBLEMS_SHOWN_MAX: u64 = 50;
+
 /// Whether a file may have several rows of one player in one zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DuplicatePolicy {
@@ -38,12 +41,14 @@ pub(crate) struct Plan {
     pub(crate) coins_remaining: u128,
     /// First remaining rows, with their line numbers.
     pub(crate) sample: Vec<(u64, PresentRequest)>,
+    /// Columns of the file that are ignored, quoted.
+    pub(crate) ignored_columns: Vec<String>,
 }
 
 impl Plan {
     /// Number of rows to send.
     pub(crate) const fn remaining(&self) -> u64 {
-        self.rows - self.applied
+        self.rows.saturating_sub(self.applied)
     }
 }
 
@@ -51,7 +56,7 @@ impl Plan {
 pub(crate) enum PlanError {
     /// The file cannot be read.
     Io(io::Error),
-    /// The file has this many problems, all reported.
+    /// The file has this many problems; the first [`PROBLEMS_SHOWN_MAX`] are reported.
     Invalid(u64),
 }
 
@@ -64,7 +69,7 @@ pub(crate) struct GiftReader<'a> {
 }
 
 impl GiftReader<'_> {
-    /// Checks every row, passes each problem to `report`, and sums up.
+    /// Checks every row, passes the first problems to `report`, and sums up.
     pub(crate) fn plan(
         &self,
         earlier: &ResultsIndex,
@@ -75,12 +80,17 @@ impl GiftReader<'_> {
         let mut wrong = 0;
         let mut complain = |line: u64, words: &str| {
             wrong += 1;
-            report(&format!("{name}:{line}: {words}"));
+            if wrong <= PROBLEMS_SHOWN_MAX {
+                report(&format!("{name}:{line}: {words}"));
+            }
         };
         let mut plan = Plan::default();
         let (mut players, mut numbers) = (DuplicateCounter::default(), DuplicateCounter::default());
         let lines = match self.source.lines(self.defaults, lang) {
-            Ok(lines) => lines,
+            Ok(lines) => {
+                plan.ignored_columns = lines.ignored;
+                lines.rows
+            }
             Err(GiftFileError::Io(error)) => return Err(PlanError::Io(error)),
             Err(GiftFileError::Header(problems)) => {
                 for words in &problems {
@@ -155,17 +165,17 @@ impl GiftReader<'_> {
 
     /// The gifts, each with its line number and the origin of its bill number.
     ///
-    /// Fails at a row that became invalid because the file changed after the check.
+    /// The copy of the file that was checked has no invalid row; one that became invalid is an I/O error.
     pub(crate) fn walk(
         &self,
     ) -> io::Result<impl Iterator<Item = io::Result<(u64, PresentRequest, BillNoOrigin)>>> {
-        let changed = || io::Error::other("the file changed after the check");
+        let changed = || io::Error::other("the copy of the file changed after the check");
         let lines = self.source.lines(self.defaults, self.lang).map_err(|error| match error {
             GiftFileError::Io(error) => error,
             GiftFileError::Header(_) => changed(),
         })?;
         let mut players = DuplicateCounter::default();
-        Ok(lines.map(move |line| {
+        Ok(lines.rows.map(move |line| {
             let line = line?;
             let row = line.row.map_err(|_| changed())?;
             let nth = match self.duplicates {

@@ -1,6 +1,9 @@
-//! Progress of a campaign: a bar on a terminal, and nothing elsewhere.
+//! Progress of a campaign: a bar on a terminal, and a line every half minute elsewhere.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::fmt::Write;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
@@ -51,9 +54,13 @@ impl OutcomeCounts {
     }
 }
 
+/// Interval of the lines without a terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(30);
+
 /// A progress bar, if stderr is a terminal.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    tally: Cell<OutcomeCounts>,
     lang: Lang,
 }
 
@@ -74,13 +81,28 @@ impl Progress {
             let _ = write!(out, "{:.0}", state.per_sec());
         });
         bar.set_style(style.progress_chars("=> "));
-        Self { bar, lang }
+        Self { bar, tally: Cell::default(), lang }
     }
 
     /// Updates the position and the counts.
     pub(crate) fn update(&self, tally: &OutcomeCounts) {
+        self.tally.set(*tally);
         self.bar.set_position(tally.attempted());
         self.bar.set_message(tally.localized(self.lang));
+    }
+
+    /// Passes a line to `print` every [`LINE_INTERVAL`], if there is no terminal for the bar. It never ends.
+    pub(crate) async fn print_lines(&self, print: impl Fn(String)) -> Infallible {
+        let mut ticks = tokio::time::interval(LINE_INTERVAL);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            if self.bar.is_hidden() {
+                let tally = self.tally.get();
+                let (done, all) = (tally.attempted(), self.bar.length().unwrap_or_default());
+                print(format!("{done}/{all}: {}", tally.localized(self.lang)));
+            }
+        }
     }
 
     /// Prints a line above the bar, or on stderr without one.
@@ -97,6 +119,16 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn line_is_printed_every_half_minute() {
+        let progress = Progress::new(1000, Lang::En);
+        progress.update(&OutcomeCounts { applied: 120, refused: 3, ..OutcomeCounts::default() });
+        let lines = std::cell::RefCell::new(Vec::new());
+        let printing = progress.print_lines(|line| lines.borrow_mut().push(line));
+        assert!(tokio::time::timeout(Duration::from_secs(65), printing).await.is_err());
+        assert_eq!(lines.into_inner(), ["123/1000: given 120, refused 3"; 2]);
+    }
 
     #[test]
     fn counts_of_zero_are_omitted() {

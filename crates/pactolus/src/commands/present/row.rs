@@ -1,8 +1,10 @@
 //! A row of a gift file: columns found by the header's names, values parsed into valid types.
 //!
-//! All problems of a row are reported at once, localized. A session key is never shown.
+//! All problems of a row are reported at once, localized, with the refused value. A session key is never shown.
 
-use std::fmt;
+mod columns;
+mod rewrite;
+
 use std::net::IpAddr;
 
 use csv::StringRecord;
@@ -12,117 +14,25 @@ use pactolus_types::{Amount, BillNo, InvalidAmount, InvalidText, OpenId, TextPro
 
 use super::bill_no::CampaignName;
 use crate::cli::i18n::{Lang, tr};
-use crate::config::closest_match;
+use columns::shown;
+pub(crate) use columns::{Column, ColumnMap, is_blank};
+use rewrite::Rewrite;
 
-/// A column of a gift file.
+/// Whether a file may have columns that no gift has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Column {
-    OpenId,
-    ZoneId,
-    PresentCounts,
-    BillNo,
-    SessionKey,
-    UserIp,
+pub(crate) enum UnknownColumns {
+    Refuse,
+    Ignore,
 }
 
-impl Column {
-    const ALL: [Self; 6] =
-        [Self::OpenId, Self::ZoneId, Self::PresentCounts, Self::BillNo, Self::SessionKey, Self::UserIp];
-
-    /// The name in the header, equal to the parameter on the wire.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::OpenId => "openid",
-            Self::ZoneId => "zone_id",
-            Self::PresentCounts => "present_counts",
-            Self::BillNo => "bill_no",
-            Self::SessionKey => "session_key",
-            Self::UserIp => "user_ip",
-        }
-    }
-}
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Values for missing columns and empty cells.
+/// Values for missing columns and empty cells, and the treatment of unknown columns.
 #[derive(Clone, Debug)]
 pub(crate) struct RowDefaults {
     pub(crate) zone_id: ZoneId,
     pub(crate) coins: Option<Amount>,
     pub(crate) campaign: Option<CampaignName>,
     pub(crate) pf: Pf,
-}
-
-/// Position of each column in a file.
-#[derive(Debug)]
-pub(crate) struct ColumnMap([Option<usize>; Column::ALL.len()]);
-
-impl ColumnMap {
-    /// Maps the header's columns, or returns all problems.
-    pub(crate) fn from_header(
-        header: &StringRecord,
-        defaults: &RowDefaults,
-        lang: Lang,
-    ) -> Result<Self, Vec<String>> {
-        let mut columns = Self([None; Column::ALL.len()]);
-        let mut wrong = Vec::new();
-        for (index, name) in header.iter().enumerate() {
-            match Column::ALL.iter().position(|column| column.name() == name) {
-                Some(known) if columns.0[known].is_none() => columns.0[known] = Some(index),
-                Some(_) => wrong.push(duplicate_column(name, lang)),
-                None => wrong.push(unknown_column(name, lang)),
-            }
-        }
-        if columns.index(Column::OpenId).is_none() {
-            wrong.push(tr!(
-                lang,
-                "the column openid is missing; the first line must name the columns",
-                "缺少 openid 列；第一行必须是列名"
-            ));
-        }
-        if columns.index(Column::PresentCounts).is_none() && defaults.coins.is_none() {
-            wrong.push(tr!(
-                lang,
-                "the column present_counts is missing; add it, or set --coins for all rows",
-                "缺少 present_counts 列；请添加该列，或用 --coins 统一指定"
-            ));
-        }
-        if columns.index(Column::BillNo).is_none() && defaults.campaign.is_none() {
-            wrong.push(tr!(
-                lang,
-                "the column bill_no is missing; add it, or derive the numbers with --campaign NAME",
-                "缺少 bill_no 列；请添加该列，或用 --campaign 名称 生成订单号"
-            ));
-        }
-        if wrong.is_empty() { Ok(columns) } else { Err(wrong) }
-    }
-
-    fn index(&self, column: Column) -> Option<usize> {
-        self.0[column as usize]
-    }
-}
-
-fn duplicate_column(name: &str, lang: Lang) -> String {
-    tr!(lang, "the column {name} appears twice", "{name} 列出现了两次")
-}
-
-fn unknown_column(name: &str, lang: Lang) -> String {
-    let known = Column::ALL.map(Column::name);
-    match closest_match(name, known) {
-        Some(meant) => {
-            tr!(lang, "unknown column {name:?}; did you mean {meant}?", "未知的列 {name:?}；是否指 {meant}？")
-        }
-        None => tr!(
-            lang,
-            "unknown column {name:?}; known columns are {}",
-            "未知的列 {name:?}；可用的列有 {}",
-            known.join(", ")
-        ),
-    }
+    pub(crate) unknown_columns: UnknownColumns,
 }
 
 /// A parsed row, before a bill number is derived.
@@ -141,9 +51,12 @@ impl GiftRow {
         defaults: &RowDefaults,
         lang: Lang,
     ) -> Result<Self, Vec<String>> {
+        if let Some(problem) = columns.shape_error(record, lang) {
+            return Err(vec![problem]);
+        }
         let mut cells = RawRow { record, columns, lang, errors: Vec::new() };
         let openid = cells.parse(Column::OpenId, |text| OpenId::new(text).map_err(CellError::Text));
-        let zone_id = cells.parse(Column::ZoneId, |text| ZoneId::new(text).map_err(CellError::Text));
+        let zone_id = cells.parse(Column::ZoneId, parse_zone);
         let coins = cells.parse(Column::PresentCounts, parse_amount);
         let bill_no = cells.parse(Column::BillNo, |text| BillNo::new(text).map_err(CellError::Text));
         let session_key =
@@ -186,11 +99,22 @@ impl RawRow<'_> {
     /// Parses a cell; `None` if it is empty, or invalid, which is recorded.
     fn parse<T>(&mut self, column: Column, rule: impl FnOnce(&str) -> Result<T, CellError>) -> Option<T> {
         let text = self.columns.index(column).and_then(|index| self.record.get(index));
-        let text = text.filter(|text| !text.is_empty())?;
+        // Other spaces are no padding: a program put them there, and maybe more than them.
+        let text = text.map(|text| text.trim_matches([' ', '\t'])).filter(|text| !text.is_empty())?;
         match rule(text) {
             Ok(value) => Some(value),
             Err(bad) => {
-                self.errors.push(format!("{column} {}", bad.localized(self.lang)));
+                let problem = bad.localized(self.lang);
+                self.errors.push(match bad {
+                    CellError::SessionKey | CellError::Amount(InvalidAmount::Zero) => {
+                        format!("{column} {problem}")
+                    }
+                    _ => {
+                        let looks = Rewrite::of(text).map(|rewrite| rewrite.localized(self.lang));
+                        let looks = looks.map(|looks| tr!(self.lang, "; {looks}", "；{looks}"));
+                        format!("{column} {} {problem}{}", shown(text), looks.unwrap_or_default())
+                    }
+                });
                 None
             }
         }
@@ -210,9 +134,19 @@ impl RawRow<'_> {
 enum CellError {
     Text(InvalidText),
     NotANumber,
+    /// A zone such as `1.0`.
+    DecimalZone,
     Amount(InvalidAmount),
     SessionKey,
     Address,
+}
+
+/// A zone that no game server reads would take the coins silently.
+fn parse_zone(text: &str) -> Result<ZoneId, CellError> {
+    if Rewrite::is_whole_decimal(text) {
+        return Err(CellError::DecimalZone);
+    }
+    ZoneId::new(text).map_err(CellError::Text)
 }
 
 fn parse_amount(text: &str) -> Result<Amount, CellError> {
@@ -231,6 +165,11 @@ impl CellError {
             Self::NotANumber => {
                 tr!(lang, "is not a whole number of coins", "不是整数")
             }
+            Self::DecimalZone => tr!(
+                lang,
+                "is refused as a zone; if it is one, give its file alone, with --zone",
+                "不能用作区服；如确为区服，请将其单独成文件，并用 --zone 指定"
+            ),
             Self::Amount(InvalidAmount::Zero) => {
                 tr!(lang, "is 0; it must be at least 1", "为 0；至少为 1")
             }
@@ -267,6 +206,7 @@ mod tests {
             coins: None,
             campaign: Some("spring".parse().unwrap()),
             pf: Pf::new("android").unwrap(),
+            unknown_columns: UnknownColumns::Refuse,
         }
     }
 
@@ -299,19 +239,22 @@ mod tests {
         let all = ["openid", "zone_id", "present_counts", "bill_no", "session_key", "user_ip"];
         let wrong = parse_row(&all, &["a b", "宝", "1.5", "x y", "secret", "here"]).unwrap_err();
         let expected = [
-            "openid holds ' '; 1 to 64 digits, letters or any of _- are allowed",
-            "zone_id holds '宝'; 1 to 64 digits, letters or any of _-.:|*@ are allowed",
-            "present_counts is not a whole number of coins",
-            "bill_no holds ' '; 1 to 63 digits, letters or any of _-|*@ are allowed",
+            "openid \"a b\" holds ' '; 1 to 64 digits, letters or any of _- are allowed",
+            "zone_id \"宝\" holds '宝'; 1 to 64 digits, letters or any of _-.:|*@ are allowed",
+            "present_counts \"1.5\" is not a whole number of coins; it looks like a number that a program wrote as a decimal",
+            "bill_no \"x y\" holds ' '; 1 to 63 digits, letters or any of _-|*@ are allowed",
             "session_key is not 16 bytes in base64 (24 characters, the last two ==)",
-            "user_ip is neither an IPv4 nor an IPv6 address",
+            "user_ip \"here\" is neither an IPv4 nor an IPv6 address",
         ];
         assert_eq!(wrong, expected);
         for (count, words) in [
             ("", "present_counts is empty"),
             ("0", "present_counts is 0; it must be at least 1"),
-            ("-1", "present_counts is not a whole number of coins"),
-            ("99999999999999999999", "present_counts is too large; the most is 9007199254740991"),
+            ("-1", "present_counts \"-1\" is not a whole number of coins"),
+            (
+                "99999999999999999999",
+                "present_counts \"99999999999999999999\" is too large; the most is 9007199254740991",
+            ),
         ] {
             assert_eq!(parse_row(&["openid", "present_counts"], &["one", count]).unwrap_err(), [words]);
         }
@@ -325,7 +268,7 @@ mod tests {
         let expected = [
             "unknown column \"open_id\"; did you mean openid?",
             "the column zone_id appears twice",
-            "unknown column \"name\"; known columns are openid, zone_id, present_counts, bill_no, session_key, user_ip",
+            "unknown column \"name\"; known columns are openid, zone_id, present_counts, bill_no, session_key, user_ip; --ignore-unknown-columns ignores others",
             "the column openid is missing; the first line must name the columns",
             "the column present_counts is missing; add it, or set --coins for all rows",
             "the column bill_no is missing; add it, or derive the numbers with --campaign NAME",

@@ -1,15 +1,22 @@
 //! A gift file, read row by row, in several passes.
 //!
-//! Standard input is spooled to a temporary file: all rows are checked before the first gift is sent.
+//! Invariant: what is checked and confirmed is what is sent. The input is copied once to a nameless temporary file,
+//! and every pass reads the copy, so a change of the input between two passes has no effect.
+//! Read next: `dialect`, the separator and files of other formats; `newlines`, the numbers of the lines.
+
+mod dialect;
+mod newlines;
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
+use csv::{ErrorKind, ReaderBuilder, StringRecord};
 
-use super::row::{ColumnMap, GiftRow, RowDefaults};
+use super::row::{ColumnMap, GiftRow, RowDefaults, is_blank};
 use crate::cli::i18n::{Lang, tr};
+use dialect::Dialect;
+use newlines::NewlineReader;
 
 /// A file of gifts.
 pub(crate) struct GiftFile {
@@ -17,7 +24,14 @@ pub(crate) struct GiftFile {
     file: File,
 }
 
-/// A row with its line number; the header is line 1.
+/// The rows of a file.
+pub(crate) struct GiftLines<I> {
+    /// Columns that `--ignore-unknown-columns` ignores.
+    pub(crate) ignored: Vec<String>,
+    pub(crate) rows: I,
+}
+
+/// A row with its line number, from 1.
 pub(crate) struct SourceLine {
     pub(crate) number: u64,
     pub(crate) row: Result<GiftRow, Vec<String>>,
@@ -34,12 +48,13 @@ pub(crate) enum GiftFileError {
 impl GiftFile {
     /// Opens the file; `-` is standard input.
     pub(crate) fn open(path: &Path, lang: Lang) -> io::Result<Self> {
+        let mut file = tempfile::tempfile()?;
         if path == Path::new("-") {
-            let mut file = tempfile::tempfile()?;
             io::copy(&mut io::stdin().lock(), &mut file)?;
             return Ok(Self { name: tr!(lang, "standard input", "标准输入"), file });
         }
-        Ok(Self { name: path.display().to_string(), file: File::open(path)? })
+        io::copy(&mut File::open(path)?, &mut file)?;
+        Ok(Self { name: path.display().to_string(), file })
     }
 
     /// Name of the file in messages.
@@ -52,37 +67,51 @@ impl GiftFile {
         &'a self,
         defaults: &'a RowDefaults,
         lang: Lang,
-    ) -> Result<impl Iterator<Item = io::Result<SourceLine>> + 'a, GiftFileError> {
+    ) -> Result<GiftLines<impl Iterator<Item = io::Result<SourceLine>> + 'a>, GiftFileError> {
         (&self.file).rewind().map_err(GiftFileError::Io)?;
         lines(&self.file, defaults, lang)
     }
 }
 
-/// The rows of a file, read from its start.
+/// Bytes at the start of a file that tell its dialect.
+const HEAD_BYTES: u64 = 64 * 1024;
+
+/// The rows of a file, read from its start. Blank rows are no rows.
 fn lines<'a>(
-    file: impl Read + 'a,
+    mut file: impl Read + 'a,
     defaults: &'a RowDefaults,
     lang: Lang,
-) -> Result<impl Iterator<Item = io::Result<SourceLine>> + 'a, GiftFileError> {
-    let mut reader = ReaderBuilder::new().flexible(false).trim(Trim::All).from_reader(file);
-    let header = match reader.headers() {
-        Ok(header) => header.clone(),
-        Err(error) => return Err(header_error(error, lang)),
-    };
-    let columns = ColumnMap::from_header(&header, defaults, lang).map_err(GiftFileError::Header)?;
+) -> Result<GiftLines<impl Iterator<Item = io::Result<SourceLine>> + 'a>, GiftFileError> {
+    let mut head = Vec::new();
+    file.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(GiftFileError::Io)?;
+    let dialect = Dialect::detect(&head, lang).map_err(|problem| GiftFileError::Header(vec![problem]))?;
+    head.drain(..dialect.header_at);
+    let text = NewlineReader::new(io::Cursor::new(head).chain(file));
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(dialect.separator).from_reader(text);
     let mut record = StringRecord::new();
-    Ok(std::iter::from_fn(move || {
-        let wish = match reader.read_record(&mut record) {
-            Ok(false) => return None,
-            Ok(true) => GiftRow::parse(&record, &columns, defaults, lang),
-            Err(error) => match row_error(error, lang) {
-                Ok((number, words)) => return Some(Ok(SourceLine { number, row: Err(vec![words]) })),
-                Err(error) => return Some(Err(error)),
-            },
-        };
-        let number = record.position().map_or(0, csv::Position::line);
-        Some(Ok(SourceLine { number, row: wish }))
-    }))
+    while reader.read_record(&mut record).map_err(|error| header_error(error, lang))? && is_blank(&record) {}
+    let columns = ColumnMap::from_header(&record, defaults, lang).map_err(GiftFileError::Header)?;
+    let ignored = columns.ignored().to_vec();
+    let rows = std::iter::from_fn(move || {
+        loop {
+            let row = match reader.read_record(&mut record) {
+                Ok(false) => return None,
+                Ok(true) if is_blank(&record) => continue,
+                Ok(true) => GiftRow::parse(&record, &columns, defaults, lang),
+                Err(error) => match row_error(error, lang) {
+                    Ok((line, words)) => {
+                        let number = line + dialect.lines_before;
+                        return Some(Ok(SourceLine { number, row: Err(vec![words]) }));
+                    }
+                    Err(error) => return Some(Err(error)),
+                },
+            };
+            let number = record.position().map_or(0, csv::Position::line) + dialect.lines_before;
+            return Some(Ok(SourceLine { number, row }));
+        }
+    });
+    Ok(GiftLines { ignored, rows })
 }
 
 fn header_error(error: csv::Error, lang: Lang) -> GiftFileError {
@@ -96,17 +125,13 @@ fn header_error(error: csv::Error, lang: Lang) -> GiftFileError {
 fn row_error(error: csv::Error, lang: Lang) -> io::Result<(u64, String)> {
     let line = error.position().map_or(0, csv::Position::line);
     match error.into_kind() {
-        ErrorKind::UnequalLengths { expected_len, len, .. } => Ok((
+        ErrorKind::Utf8 { .. } => Ok((
             line,
             tr!(
                 lang,
-                "has {len} cells where the header has {expected_len}",
-                "有 {len} 个单元格，而表头有 {expected_len} 个"
+                "is not UTF-8 text, but GBK or another encoding; save the file as CSV UTF-8",
+                "不是 UTF-8 文本，而是 GBK 或其他编码；请另存为“CSV UTF-8”"
             ),
-        )),
-        ErrorKind::Utf8 { .. } => Ok((
-            line,
-            tr!(lang, "is not UTF-8 text; save the file as UTF-8", "不是 UTF-8 文本；请另存为 UTF-8"),
         )),
         ErrorKind::Io(error) => Err(error),
         other => Err(io::Error::other(format!("{other:?}"))),
@@ -126,8 +151,9 @@ pub(super) mod fuzzing {
     use pactolus_fuzz_support::Choices;
     use pactolus_protocol::Pf;
 
-    use super::{Lang, RowDefaults, SourceLine, lines};
+    use super::{GiftLines, Lang, RowDefaults, SourceLine, lines};
     use crate::commands::present::bill_no::CampaignName;
+    use crate::commands::present::row::UnknownColumns;
 
     const VALID: &str = "it keeps the rule";
     const OPENID_CHARS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -144,9 +170,10 @@ pub(super) mod fuzzing {
                 .flatten(),
             campaign: choices.flag().then(|| "spring".parse().expect(VALID)),
             pf: Pf::new("android").expect(VALID),
+            unknown_columns: choices.one_of(&[UnknownColumns::Refuse, UnknownColumns::Ignore]),
         };
         let rest = choices.clone().rest();
-        if let Ok(rows) = lines(rest, &defaults, lang) {
+        if let Ok(GiftLines { rows, .. }) = lines(rest, &defaults, lang) {
             let mut read = 0;
             for row in rows {
                 let SourceLine { number, row } = row.expect("bytes in memory can be read");
@@ -187,7 +214,7 @@ pub(super) mod fuzzing {
         }
         let file = writer.into_inner().expect("as above");
         let Ok(read) = lines(&*file, defaults, lang) else { panic!("a right header is refused") };
-        let read = read.map(|row| {
+        let read = read.rows.map(|row| {
             let row = row.expect("bytes in memory can be read").row.expect("a right row");
             let bill_no = row.bill_no.map(|bill_no| bill_no.to_string()).unwrap_or_default();
             (bill_no, row.player.openid.to_string(), row.coins.get())
