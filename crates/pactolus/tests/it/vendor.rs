@@ -65,6 +65,13 @@ fn replay_counts_only_for_own_bill_no() {
     let second = present(&folder, host, &numbers);
     assert_eq!((second.code, second.stdout.contains("unknown 1")), (Some(8), true), "{}", second.stdout);
 
+    // Nor is a row added after a run that ended: that run did not send it.
+    folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\ntwo,6,n2\n");
+    let added = present(&folder, host, &numbers);
+    assert_eq!(added.code, Some(8), "{}", added.stderr);
+    assert!(added.stdout.starts_with("rows 2: given 0, refused 2\n"), "{}", added.stdout);
+    folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\n");
+
     // Unless an interrupted run may have sent it: then the results file exists and lacks the row.
     let results = folder.read("numbers.results.csv");
     let header = results.split_inclusive('\n').next().unwrap();

@@ -37,7 +37,7 @@ pub(crate) struct Campaign<'a> {
     pub(crate) gifts: GiftReader<'a>,
     /// Outcomes of earlier runs.
     pub(crate) recorded: ResultsIndex,
-    /// Whether an earlier run created the results file.
+    /// Whether an earlier run was interrupted, so that some of its gifts may lack a row.
     pub(crate) is_resumed: bool,
     pub(crate) limits: SendLimits,
 }
@@ -78,7 +78,7 @@ impl Campaign<'_> {
             monitor.observe(sent.ok().flatten(), progress);
         }
         progress.finish();
-        if let Err(error) = results.finish() {
+        if let Err(error) = results.finish(!monitor.lacks_row && !monitor.resends) {
             monitor.stop_reason = Some(StopReason::Io(error));
         }
         (monitor.tally, monitor.stop_reason.or(monitor.last_refusal.map(StopReason::Refused)))
@@ -96,6 +96,8 @@ impl Campaign<'_> {
         let slots = Arc::new(Semaphore::new(self.limits.concurrency));
         let mut ticker = Ticker::new(self.limits.rate);
         let mut rows_missing = 0;
+        // Gifts of an interrupted run lack a row until they are sent once more.
+        monitor.resends = self.is_resumed;
         for gift in self.gifts.walk()? {
             let (line, present, number) = gift?;
             let recorded = self.recorded.status(&present);
@@ -107,6 +109,7 @@ impl Campaign<'_> {
             let number =
                 if may_be_sent || recorded == GiftStatus::Unknown { BillNoOrigin::MaybeSent } else { number };
             rows_missing += usize::from(lacks_row);
+            monitor.resends &= rows_missing <= CONCURRENCY_MAX;
             let slot = tokio::select! {
                 biased;
                 () = &mut stop => {
@@ -124,6 +127,7 @@ impl Campaign<'_> {
             let rows = results.sender(CONCURRENCY_MAX)?;
             calls.spawn(send_and_record(self.client.clone(), line, present, number, slot, rows));
         }
+        monitor.resends = false;
         Ok(())
     }
 }
@@ -157,6 +161,10 @@ struct FailureMonitor {
     last_refusal: Option<String>,
     consecutive_refusals: u64,
     consecutive_unanswered: u64,
+    /// Whether a gift of this run was sent, and its row was lost.
+    lacks_row: bool,
+    /// Whether a gift of an interrupted run may still be without a row.
+    resends: bool,
     /// The campaign stops after this many consecutive calls without a response: one per slot.
     unanswered_max: u64,
 }
@@ -169,12 +177,15 @@ impl FailureMonitor {
             last_refusal: None,
             consecutive_refusals: 0,
             consecutive_unanswered: 0,
+            lacks_row: false,
+            resends: false,
             unanswered_max: at_once as u64,
         }
     }
 
     fn observe(&mut self, sent: Option<SendResult>, progress: &Progress) {
         let Some(sent) = sent else {
+            self.lacks_row = true;
             self.stop_reason.get_or_insert(StopReason::Io(io::Error::other("the results cannot be written")));
             return;
         };

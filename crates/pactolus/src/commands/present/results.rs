@@ -5,7 +5,7 @@
 //!
 //! Invariant: the file is changed just before the first gift is sent, never earlier. So a file that is no results file
 //! stays as it is, and a header means that gifts may have been sent. Then a torn last line, as a crash may leave it, is
-//! truncated.
+//! truncated. A run that ends in order appends a row with the outcome `end`.
 //! Read next: `index`, what is recorded of each gift.
 
 mod index;
@@ -28,6 +28,9 @@ const HEADER: [&str; 9] =
 
 /// Prefix of the bank's label in the last column of the header: a results file belongs to one bank.
 const BANK_PREFIX: &str = "of ";
+
+/// Outcome of the row at the end of a run. Every gift that was sent before it has a row.
+const END: &str = "end";
 
 /// Maximum number of rows per fsync (group commit): the rows that arrive during the last fsync.
 const BATCH_MAX: usize = 1024;
@@ -63,7 +66,7 @@ impl ResultsFile {
     /// Opens or creates the results file of the bank with the label `bank`, locks it, and reads its index. It writes
     /// nothing.
     ///
-    /// The flag says whether the file has a header: then an earlier run may have sent gifts that have no row.
+    /// The flag says whether an earlier run was interrupted: then it may have sent gifts that have no row.
     pub(crate) fn open(path: &Path, bank: &str) -> Result<(Self, ResultsIndex, bool), ResultsError> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         file.try_lock().map_err(|error| match error {
@@ -71,9 +74,10 @@ impl ResultsFile {
             TryLockError::Error(error) => error.into(),
         })?;
         let mut results = Self { path: path.to_owned(), file, header: header(bank)? };
-        let is_resumed = !results.has_torn_header()?;
+        let has_header = !results.has_torn_header()?;
         let earlier = results.read_index(bank)?;
-        Ok((results, earlier, is_resumed))
+        let is_interrupted = has_header && !earlier.is_ended();
+        Ok((results, earlier, is_interrupted))
     }
 
     /// Reads the index without locking the file; empty if there is no file.
@@ -139,14 +143,17 @@ impl ResultsFile {
     }
 
     /// Starts the writer thread. It ends when all senders are dropped, or on an I/O error.
-    fn spawn_writer(self, capacity: usize) -> io::Result<(mpsc::Sender<Entry>, JoinHandle<io::Result<()>>)> {
+    fn spawn_writer(
+        self,
+        capacity: usize,
+    ) -> io::Result<(mpsc::Sender<Entry>, JoinHandle<io::Result<Self>>)> {
         let (sender, entries) = mpsc::channel(capacity);
         let thread = std::thread::Builder::new().name("pactolus-results".into());
         let thread = thread.spawn(move || self.write_loop(entries))?;
         Ok((sender, thread))
     }
 
-    fn write_loop(mut self, mut entries: mpsc::Receiver<Entry>) -> io::Result<()> {
+    fn write_loop(mut self, mut entries: mpsc::Receiver<Entry>) -> io::Result<Self> {
         let mut batch = Vec::new();
         while let Some(first) = entries.blocking_recv() {
             batch.push(first);
@@ -155,9 +162,7 @@ impl ResultsFile {
             {
                 batch.push(next);
             }
-            let now = SystemClock.now().get();
-            let at = i64::try_from(now).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-            let at = at.map(|at| at.to_string()).unwrap_or_default();
+            let at = now();
             let mut bytes = Vec::new();
             for entry in &batch {
                 bytes.extend(entry.line(&at)?);
@@ -167,14 +172,29 @@ impl ResultsFile {
             // The rows are durable: this releases their slots.
             batch.clear();
         }
-        Ok(())
+        Ok(self)
     }
+
+    /// Appends the row at the end of a run.
+    fn write_end(&mut self) -> io::Result<()> {
+        let mut cells = vec![String::new(); HEADER.len() + 1];
+        (cells[5], cells[8]) = (END.to_owned(), now());
+        self.file.write_all(&line(&cells)?)?;
+        self.file.sync_data()
+    }
+}
+
+/// The time as in the column `at`.
+fn now() -> String {
+    let at = i64::try_from(SystemClock.now().get()).ok();
+    let at = at.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    at.map(|at| at.to_string()).unwrap_or_default()
 }
 
 /// Appends the outcomes of a run. It begins with the first gift, so a run that sends nothing leaves no header.
 pub(crate) enum ResultsWriter {
     Idle(Box<ResultsFile>),
-    Running(mpsc::Sender<Entry>, JoinHandle<io::Result<()>>),
+    Running(mpsc::Sender<Entry>, JoinHandle<io::Result<ResultsFile>>),
     Failed,
 }
 
@@ -199,12 +219,19 @@ impl ResultsWriter {
         }
     }
 
-    /// Waits for the last row. All clones of the sender must be dropped.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    /// Waits for the last row, and ends the run if `is_complete`: if every gift that was sent has a row. All clones of
+    /// the sender must be dropped.
+    pub(crate) fn finish(self, is_complete: bool) -> io::Result<()> {
         match self {
             Self::Running(sender, thread) => {
                 drop(sender);
-                thread.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))
+                let file = thread.join().unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
+                let mut file = file?;
+                if is_complete {
+                    // Without this row the next run takes this one for interrupted, which is safe.
+                    let _ = file.write_end();
+                }
+                Ok(())
             }
             Self::Idle(_) | Self::Failed => Ok(()),
         }

@@ -6,7 +6,7 @@ use csv::StringRecord;
 use pactolus_client::PresentRequest;
 use sha2::{Digest as _, Sha256};
 
-use super::{BANK_PREFIX, HEADER, ResultsError};
+use super::{BANK_PREFIX, END, HEADER, ResultsError};
 use crate::commands::present::outcome::{GiftOutcome, GiftStatus};
 
 /// Longest header that is read. The label of a bank holds its address.
@@ -16,7 +16,11 @@ const HEADER_BYTES_MAX: u64 = 64 * 1024;
 ///
 /// 33 bytes each, sorted: a million gifts take 33 MB.
 #[derive(Debug, Default)]
-pub(crate) struct ResultsIndex(Vec<(Hash, GiftStatus, Hash)>);
+pub(crate) struct ResultsIndex {
+    gifts: Vec<(Hash, GiftStatus, Hash)>,
+    /// Whether the last row is that of a run that ended with no gift in flight.
+    is_ended: bool,
+}
 
 type Hash = [u8; 16];
 
@@ -45,7 +49,7 @@ impl ResultsIndex {
         check_header(&header, bank)?;
         // A torn row, or one being appended meanwhile, does not count yet.
         let lines = results.split(b'\n').enumerate();
-        let mut earlier = Vec::new();
+        let (mut earlier, mut is_ended) = (Vec::new(), false);
         let mut record = StringRecord::new();
         let mut at = header.len() as u64;
         for (index, line) in lines {
@@ -60,6 +64,10 @@ impl ResultsIndex {
             if !is_row {
                 return Err(ResultsError::InvalidRow(index as u64 + 2));
             }
+            is_ended = &record[5] == END;
+            if is_ended {
+                continue;
+            }
             let recorded = GiftOutcome::from_name(&record[5])
                 .ok_or(ResultsError::InvalidRow(index as u64 + 2))?
                 .status();
@@ -68,14 +76,20 @@ impl ResultsIndex {
         // Of several rows of one gift the strongest status wins: a gift that was given once is given.
         earlier.sort_unstable();
         earlier.dedup_by(|(later, ..), (kept, ..)| later == kept);
-        Ok(Self(earlier))
+        Ok(Self { gifts: earlier, is_ended })
+    }
+
+    /// Whether every gift that was sent has a row.
+    pub(crate) const fn is_ended(&self) -> bool {
+        self.is_ended
     }
 
     /// The recorded status of `present`.
     pub(crate) fn status(&self, present: &PresentRequest) -> GiftStatus {
         let PresentRequest { player, coins, bill_no } = present;
         let number = hash(&[bill_no.as_str()]);
-        let found = self.0.binary_search_by(|(known, ..)| known.cmp(&number)).ok().map(|at| self.0[at]);
+        let found = self.gifts.binary_search_by(|(known, ..)| known.cmp(&number));
+        let found = found.ok().map(|at| self.gifts[at]);
         let ours = || hash(&[player.openid.as_str(), player.zone_id.as_str(), &coins.to_string()]);
         match found {
             None => GiftStatus::Missing,
