@@ -10,6 +10,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod listen;
 mod load;
 mod nearest;
 mod parse;
@@ -35,6 +36,7 @@ use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, 
 use pactolus_server::{AppSettings, Keyring, Limits, LoginMode, MasterKey, Settings};
 use pactolus_types::{Amount, AppId, OfferId};
 
+pub(crate) use listen::parse_listen_address;
 pub(crate) use nearest::closest_match;
 pub(crate) use problem::ConfigError;
 pub(crate) use profile::Profile;
@@ -271,7 +273,8 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
 const MP_SIG_CHOICES: &[(&str, MpSig)] =
     &[("required", MpSig::Required), ("if-present", MpSig::IfPresent), ("off", MpSig::Off)];
 
-const LOGIN_CHOICES: &[(&str, LoginMode)] = &[("push", LoginMode::Push), ("open", LoginMode::Open)];
+const LOGIN_CHOICES: &[(&str, LoginMode)] =
+    &[("push", LoginMode::Push), ("open", LoginMode::Open), ("open-sandbox", LoginMode::OpenSandbox)];
 
 const DIALECTS_CHOICES: &[(&str, DialectPolicy)] =
     &[("lenient", DialectPolicy::Lenient), ("strict", DialectPolicy::Strict)];
@@ -293,8 +296,4 @@ fn parse_connections_per_address(count: u64) -> Result<usize, &'static str> {
 
 fn android_pf() -> Pf {
     Pf::new("android").expect("it keeps the rule of a platform")
-}
-
-fn parse_listen_address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(|_| "is not an address with a port; it must be like 127.0.0.1:8790 or [::]:8790")
 }

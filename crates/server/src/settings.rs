@@ -109,8 +109,10 @@ pub enum LoginMode {
     /// The operator pushes a session, or issues a one-time login code.
     #[default]
     Push,
-    /// Any code is a player: for development.
+    /// Any code is a player, in live and sandbox: for development.
     Open,
+    /// Codes as with [`LoginMode::Push`]; any other code is a player of the sandbox, whom live calls refuse.
+    OpenSandbox,
 }
 
 /// Limits of the server.

@@ -279,8 +279,9 @@ fn wrong_shapes_are_refused() {
     ]);
     ConfigFixture::new(&minimal_with_app_settings("pf = [\"android\", 1]"))
         .assert_refused(&["pactolus.toml:10: `pf` item 2 is an integer; it must be text in quotes"]);
-    ConfigFixture::new(&minimal_with_app_settings("login = \"closed\""))
-        .assert_refused(&["pactolus.toml:10: `login` is \"closed\"; it must be \"push\" or \"open\""]);
+    ConfigFixture::new(&minimal_with_app_settings("login = \"closed\"")).assert_refused(&[
+        "pactolus.toml:10: `login` is \"closed\"; it must be \"push\", \"open\" or \"open-sandbox\"",
+    ]);
     ConfigFixture::new(&minimal_with_app_settings("colour = \"gold\"")).assert_refused(&[
         "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
     ]);

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use pactolus_protocol::{AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Query, UnverifiedCall};
-use pactolus_types::{Environment, UnixMillis};
+use pactolus_types::{Environment, OpenId, UnixMillis};
 
 use super::IncomingCall;
+use crate::auth::open;
 use crate::body::{RequestBody, read_body};
 use crate::rejections::rejection::RequestTrace;
-use crate::settings::AppSettings;
+use crate::settings::{AppSettings, LoginMode};
 use crate::state::AppState;
 
 pub(crate) struct VerifiedCall<C> {
@@ -45,6 +46,11 @@ impl<C: Call> VerifiedCall<C> {
     }
 }
 
+/// Whether a player logged in by any code, which is for the sandbox only.
+fn is_sandbox_player(app: &AppSettings, openid: OpenId) -> bool {
+    app.login == LoginMode::OpenSandbox && open::is_sandbox_openid(openid)
+}
+
 async fn verify_body<C: Call>(
     bank: &AppState,
     app: &AppSettings,
@@ -72,6 +78,10 @@ async fn verify_body<C: Call>(
     // After `sig`: a caller who cannot sign must not use up the player's rate.
     bank.rate_limiter.check_player(app, environment, caller.openid, now)?;
     if unverified.needs_session() {
+        if environment == Environment::Live && is_sandbox_player(app, caller.openid) {
+            let detail = "the player logged in by an open code, which is for the sandbox only";
+            return Err(ErrorReply::with_detail(ErrorCode::NoSession, detail));
+        }
         let session = bank.sessions.get(app.appid, caller.openid, now).await?;
         unverified.verify_mp_sig(&session.key, token, app.dialects)?;
     }

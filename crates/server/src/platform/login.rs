@@ -26,16 +26,26 @@ pub(crate) async fn jscode2session(
     let app = authenticate_app(&bank, &credentials)?;
     let code = LoginCode::from_query(query(&request))?;
     let session = bank.new_session();
-    let session_key = session.key.clone();
+    let mut session_key = session.key.clone();
     let openid = match app.login {
         LoginMode::Open => {
             let openid = open::openid_for_code(app.appid, &code);
             bank.sessions.put(app.appid, openid, session).await.map_err(convert::unavailable_error)?;
             openid
         }
-        LoginMode::Push => {
+        LoginMode::Push | LoginMode::OpenSandbox => {
             let used = bank.login_codes.redeem(app.appid, &code, session, &bank.sessions, bank.now()).await;
-            used.map_err(ErrorReply::from)?
+            match used {
+                Err(LoginCodeError::Unknown) if app.login == LoginMode::OpenSandbox => {
+                    let openid = open::sandbox_openid_for_code(app.appid, &code);
+                    let session = bank.new_session();
+                    session_key = session.key.clone();
+                    let put = bank.sessions.put(app.appid, openid, session).await;
+                    put.map_err(convert::unavailable_error)?;
+                    openid
+                }
+                used => used.map_err(ErrorReply::from)?,
+            }
         }
     };
     Ok(json(LoginReply { openid, session_key }.to_json()))

@@ -12,7 +12,8 @@ use pactolus_types::Environment;
 use serde_json::Value;
 
 use crate::bank::{
-    APPID, MIDAS_KEY, PLAYER, SECRET, SESSION_KEY, TOKEN, TestBank, assert_refused, gift, sample_app,
+    APPID, MIDAS_KEY, PLAYER, SANDBOX_KEY, SECRET, SESSION_KEY, TOKEN, TestBank, assert_refused, gift,
+    sample_app,
 };
 
 fn open_login_app() -> AppSettings {
@@ -53,6 +54,31 @@ async fn present(bank: &TestBank, openid: &str, session_key: &str, bill_no: &str
     let live = Environment::Live;
     let body = signed_body(&call, live, &MidasKey::new(MIDAS_KEY).unwrap(), Some((&key, &token)));
     bank.call::<Present>(live, body).await
+}
+
+/// The bug: `login = "open"` let anyone in to live as well, so a bank could not serve testers in its sandbox and
+/// players in live at once. With `open-sandbox` any code is a player of the sandbox, and live wants an issued one.
+#[tokio::test]
+async fn open_sandbox_login_is_refused_live() {
+    let app = AppSettings { login: LoginMode::OpenSandbox, ..sample_app() };
+    let bank = TestBank::with_app(app).await;
+    let (first, _) = log_in(&bank, "any-code").await;
+    let (tester, tester_key) = log_in(&bank, "any-code").await;
+    assert_eq!(first, tester, "a code is one player");
+    let refusal = "no session: the player logged in by an open code, which is for the sandbox only";
+    assert_refused(&present(&bank, &tester, &tester_key, "live").await, 90010, refusal);
+    let mut call = gift("sandbox", 1);
+    call.caller.openid = tester.parse().unwrap();
+    let (key, token) = (SessionKey::new(&tester_key).unwrap(), AccessToken::new(TOKEN).unwrap());
+    let sandbox = Environment::Sandbox;
+    let body = signed_body(&call, sandbox, &MidasKey::new(SANDBOX_KEY).unwrap(), Some((&key, &token)));
+    assert_eq!(bank.call::<Present>(sandbox, body).await["errcode"], 0);
+
+    let code = issue_code(&bank, PLAYER).await;
+    let (player, session_key) = log_in(&bank, &code).await;
+    assert_eq!(player, PLAYER);
+    assert_eq!(present(&bank, PLAYER, &session_key, "issued").await["errcode"], 0);
+    assert_refused(&login(&bank, &code).await, 40163, "code been used");
 }
 
 fn signature(session_key: &str) -> String {

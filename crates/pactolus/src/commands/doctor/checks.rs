@@ -295,11 +295,11 @@ pub(super) fn app(app: &AppSettings, lang: Lang) -> Vec<CheckResult> {
     if app.login == LoginMode::Open {
         findings.push(CheckResult::warning(
             "app",
-            tr!(lang, "{appid} accepts any login code", "{appid} 接受任意登录码"),
+            tr!(lang, "{appid} accepts any login code, in live too", "{appid} 接受任意登录码，包括正式环境"),
             tr!(
                 lang,
-                "set login = \"push\", except for development",
-                "除开发用途外，请设置 login = \"push\""
+                "set login = \"push\", or \"open-sandbox\" for testers; \"open\" is for development",
+                "请设置 login = \"push\"，供测试者使用时设为 \"open-sandbox\"；\"open\" 仅供开发"
             ),
         ));
     }
