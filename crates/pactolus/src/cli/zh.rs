@@ -260,7 +260,7 @@ pactolus migrate。登录与令牌保持加密，因此副本需要相同的主�
 ];
 
 /// The text of each argument. An entry without a command holds for all commands with that argument.
-const ARGUMENTS: [(&str, &str, &str); 76] = [
+const ARGUMENTS: [(&str, &str, &str); 77] = [
     ("", "lang", "帮助和消息的语言：en 或 zh；默认取自系统区域设置"),
     ("", "log", "日志范围：error、warn、info、debug 或 模块=级别，以逗号分隔；也可用 RUST_LOG"),
     ("", "log_format", "日志格式"),
@@ -299,6 +299,7 @@ const ARGUMENTS: [(&str, &str, &str); 76] = [
         "clock",
         "时钟：system 为系统时钟；manual 从当前时间开始并静止，由 POST /api/v1/clock 拨动，仅供开发，要求每个应用都设置 login = \"open\"",
     ),
+    ("serve", "wait", "等待尚未启动的数据库，最多若干秒；仅限 PostgreSQL 上的存储"),
     ("serve", "migrate", "先在 PostgreSQL 上创建或升级数据表"),
     ("migrate", "distribute", "再将数据表分布到多台机器；citus：用 create_distributed_table 按分区分布"),
     ("copy", "from", "要复制的存储，如 embedded:./data；也可写 env:变量名、file:文件 或 -（标准输入）"),

@@ -1,19 +1,22 @@
 //! `pactolus serve`: runs the bank until a shutdown signal.
 
+mod wait;
+
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use pactolus_server::{
-    AppSettings, AppState, Clock as _, LoginMode, ManualClock, OsRandomness, Shutdown, SystemClock,
+    AppSettings, AppState, Backend, Clock as _, LoginMode, ManualClock, OsRandomness, Shutdown, SystemClock,
 };
 
 use crate::cli::args::ConfigPath;
 use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
 use crate::commands::migrate;
-use crate::config::{Config, EnvSnapshot};
+use crate::config::{Config, EnvSnapshot, parse_listen_address};
 use crate::runtime::notify::{ServiceState, notify};
 use crate::runtime::{self, signals};
 use crate::store::{self, EngineSettings, StoreArg};
@@ -30,7 +33,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigPath,
     /// Listen address; overrides the configuration; port 0 is any free port
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_listen_address)]
     listen: Option<SocketAddr>,
     /// Store, such as embedded:./data, or env:NAME, file:FILE, - for standard input; overrides the configuration
     #[arg(long, value_name = "URL")]
@@ -38,6 +41,9 @@ pub(crate) struct Args {
     /// First create or upgrade the tables of a store on PostgreSQL
     #[arg(long)]
     migrate: bool,
+    /// Wait this long for a database that is not up yet; needs a store on PostgreSQL
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    wait: u32,
     /// Clock of the bank; manual is for development, and needs login = "open" for every app
     #[arg(long, value_name = "CLOCK", default_value = "system")]
     clock: ClockKind,
@@ -78,10 +84,12 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
     let runtime = runtime::start()?;
     let served = runtime.block_on(async {
-        if args.migrate {
-            migrate::migrate(&config.store, None).await?;
-        }
-        serve(config, args.clock).await
+        let mut stop = Box::pin(signals::server_shutdown()?);
+        let store = tokio::select! {
+            opened = open_store(&config, args) => opened?,
+            () = &mut stop => return Ok(()),
+        };
+        serve(config, store, args.clock, stop).await
     });
     // After a timeout a thread may be stuck, and the process must not wait for it.
     runtime.shutdown_background();
@@ -96,10 +104,26 @@ fn require_development_apps(apps: &[AppSettings]) -> Result<(), CliError> {
     }
 }
 
-async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
-    let stop = signals::server_shutdown()?;
-    let bounds = EngineSettings { embedded: config.embedded, postgres: config.postgres };
-    let store = store::open(&config.store, &bounds).await?;
+/// Opens the store, after the migration if it is asked for. A store on PostgreSQL may need some time to come up.
+async fn open_store(config: &Config, args: &Args) -> Result<Backend, CliError> {
+    let bounds = EngineSettings { embedded: config.embedded.clone(), postgres: config.postgres.clone() };
+    let is_database = store::embedded_folder(&config.store).is_err();
+    let wait = if is_database { Duration::from_secs(args.wait.into()) } else { Duration::ZERO };
+    wait::until_open(wait, async || {
+        if args.migrate {
+            migrate::migrate(&config.store, None).await?;
+        }
+        store::open(&config.store, &bounds).await
+    })
+    .await
+}
+
+async fn serve(
+    mut config: Config,
+    store: Backend,
+    clock: ClockKind,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CliError> {
     if let Err(source) = config.server.keys.check_keys(&*store.records).await {
         store.ledger.close().await;
         return Err(CliError::MissingMasterKey { store: config.store, source });
@@ -110,7 +134,7 @@ async fn serve(mut config: Config, clock: ClockKind) -> Result<(), CliError> {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; use them for development only");
     }
     for app in config.server.apps.iter().filter(|app| app.login == LoginMode::Open) {
-        tracing::warn!(appid = %app.appid, "this app accepts any login code; use this for development only");
+        tracing::warn!(appid = %app.appid, "this app accepts any login code, in live too; use this for development only");
     }
     if config.server.keys.primary().is_none() {
         tracing::warn!(

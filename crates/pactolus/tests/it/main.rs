@@ -36,3 +36,4 @@ mod signals;
 mod stderr;
 mod tls;
 mod vendor;
+mod wait;

@@ -10,6 +10,10 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
+use pactolus_test_postgres::Cluster;
+use pactolus_types::Environment;
+
+use crate::gifts::{Gift, Player};
 use crate::process::{Folder, ServerProcess};
 
 /// Far longer than anything takes on a busy machine.
@@ -86,4 +90,23 @@ fn receive(socket: &UnixDatagram) -> String {
     let mut bytes = [0; 100];
     let length = socket.recv(&mut bytes).unwrap();
     String::from_utf8(bytes[..length].to_vec()).unwrap()
+}
+
+/// The bug: closing the ledger had no bound, so a frozen database held the shutdown for ever.
+#[tokio::test]
+async fn frozen_database_does_not_hold_the_shutdown() {
+    let cluster = Cluster::start("");
+    let folder = Folder::with_config();
+    let mut serve = folder.command(&["serve", "--migrate", "--store", &cluster.url()]);
+    serve.env("PACTOLUS_LIMITS_SHUTDOWN_TIMEOUT_S", "1").env("PACTOLUS_LIMITS_REQUEST_TIMEOUT_S", "1");
+    let bank = ServerProcess::start(serve);
+    Player(0).log_in(&bank.http).await;
+    cluster.signal_all("STOP");
+    let gift =
+        Gift { environment: Environment::Live, player: Player(0), bill_no: "frozen".to_owned(), coins: 1 };
+    let reply = gift.send(&bank.http).await;
+    let ended = bank.stop();
+    cluster.signal_all("CONT");
+    assert_eq!(ended.code, Some(6), "{reply:?} {}", ended.stderr);
+    assert!(ended.stderr.contains("did not close within the shutdown timeout"), "{}", ended.stderr);
 }
