@@ -21,7 +21,17 @@ pub(crate) struct LogSampler {
     log_count: fn(u64),
 }
 
+/// Rejections of strangers per second that are logged.
+const STRANGERS_LOGGED_PER_SECOND: u64 = 10;
+
 impl LogSampler {
+    /// A sampler of rejections without a valid token.
+    pub(crate) fn of_strangers() -> Self {
+        Self::new(STRANGERS_LOGGED_PER_SECOND, |left_out| {
+            tracing::info!(left_out, "rejected, without a valid token; more than the log shows");
+        })
+    }
+
     pub(crate) fn new(logged_max: u64, log_count: fn(u64)) -> Self {
         Self { count: Arc::default(), logged_max, log_count }
     }

@@ -17,7 +17,6 @@ use pactolus_protocol::reply::{CONTENT_TYPE, error_to_json};
 use pactolus_protocol::{ErrorCode, ErrorReply, Rid};
 
 use crate::body::read_body;
-use crate::log_sampler::LogSampler;
 use crate::state::AppState;
 
 /// An error reply. [`platform_middleware`] writes its body, because it knows the request id.
@@ -101,16 +100,6 @@ impl Caller {
         );
         if is_authenticated { Self::App } else { Self::Stranger }
     }
-}
-
-/// Rejections of strangers per second that are logged.
-const STRANGERS_LOGGED_PER_SECOND: u64 = 10;
-
-/// Sampler of the strangers' rejections.
-pub(crate) fn stranger_sampler() -> LogSampler {
-    LogSampler::new(STRANGERS_LOGGED_PER_SECOND, |left_out| {
-        tracing::info!(left_out, "rejected, without a valid token; more than the log shows");
-    })
 }
 
 /// Logs a rejection and builds its response.

@@ -21,7 +21,6 @@ use crate::operator::wrong_tokens::WrongTokenLimiter;
 use crate::random::{Randomness, splitmix64};
 use crate::rate_limit::RateLimiter;
 use crate::rejections::log::RejectionLog;
-use crate::response::stranger_sampler;
 use crate::seal::vault::Vault;
 use crate::settings::{AppSettings, Limits, Settings};
 
@@ -106,7 +105,7 @@ impl AppState {
             rate_limiter: RateLimiter::new(apps.values(), limits.rates_cached),
             fault_rules: FaultRules::new(apps.keys().copied()),
             rejections: RejectionLog::new(&limits),
-            stranger_log: stranger_sampler(),
+            stranger_log: LogSampler::of_strangers(),
             wrong_operator_tokens: WrongTokenLimiter::new(),
             apps,
             operator_token,
