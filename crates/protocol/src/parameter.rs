@@ -101,6 +101,14 @@ impl Parameter {
         }
     }
 
+    /// The first parameter whose pair `text` holds: `&`, its name and `=`.
+    ///
+    /// A signed text with such a value reads in two ways: as the value, and as a value and further parameters.
+    pub fn absorbed_in(text: &str) -> Option<Self> {
+        let name = |part: &str| part.split_once('=').and_then(|(name, _)| Self::from_name(name));
+        text.split('&').skip(1).find_map(name)
+    }
+
     /// Whether it is a token or a signature, and so not one of a call's parameters.
     pub const fn is_proof(self) -> bool {
         matches!(self, Self::AccessToken | Self::MpSig | Self::Sig)
@@ -129,6 +137,18 @@ mod tests {
             assert_eq!(*parameter as usize, number);
             assert_eq!(Parameter::from_name(parameter.name()), Some(*parameter));
             assert_eq!(parameter.next_pair(), format!("&{parameter}="));
+        }
+    }
+
+    #[test]
+    fn absorbed_pair_is_found_anywhere() {
+        for parameter in Parameter::ALL {
+            for text in [format!("&{parameter}="), format!("x&y=1&&{parameter}=2&ts=3")] {
+                assert_eq!(Parameter::absorbed_in(&text), Some(*parameter), "{text}");
+            }
+            for text in [format!("{parameter}="), format!("a&{parameter}"), format!("a& {parameter}=")] {
+                assert_eq!(Parameter::absorbed_in(&text), None, "{text}");
+            }
         }
     }
 }

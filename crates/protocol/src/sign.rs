@@ -159,7 +159,7 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
     /// Verifies `sig`, and returns its dialect. Error: 90011.
     pub fn verify_sig(&self, key: &MidasKey, dialects: DialectPolicy) -> Result<Dialect, ErrorReply> {
         let write = |dialect, text: &mut SignedText| text.write_sig(self.path, self.body, dialect);
-        first_matching_dialect(self.sig, dialects, write, |text| {
+        first_matching_dialect(self.sig, self.dialects(dialects), write, |text| {
             Signature::compute(key.mac(), text, key.expose())
         })
         .map_err(|error| error.to_error_reply(ErrorCode::SigError))
@@ -180,11 +180,16 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
         let write = |dialect, text: &mut SignedText| {
             text.write_mp_sig(self.path, self.body, dialect, self.sig, token.expose());
         };
-        first_matching_dialect(mp_sig, dialects, write, |text| {
+        first_matching_dialect(mp_sig, self.dialects(dialects), write, |text| {
             Signature::compute(key.mac(), text, key.expose())
         })
         .map(Some)
         .map_err(|error| error.to_error_reply(ErrorCode::MpSigError))
+    }
+
+    /// The accepted dialects, without those whose text could stand for another body too.
+    fn dialects(&self, dialects: DialectPolicy) -> impl Iterator<Item = Dialect> {
+        dialects.accepted().filter(|dialect| text::reads_in_one_way(self.body, C::KIND, *dialect))
     }
 }
 
@@ -215,14 +220,14 @@ impl SignatureError {
 /// total is below 600 KiB hashed. A text that was tried before is not hashed again.
 fn first_matching_dialect(
     expected: &str,
-    dialects: DialectPolicy,
+    dialects: impl Iterator<Item = Dialect>,
     write: impl Fn(Dialect, &mut SignedText),
     sign: impl Fn(&str) -> Signature,
 ) -> Result<Dialect, SignatureError> {
     let sent = Signature::parse(expected).ok_or(SignatureError::NotHex)?;
     let mut tried: Vec<SignedText> = Vec::new();
     let mut text = SignedText::preallocated();
-    for dialect in dialects.accepted() {
+    for dialect in dialects {
         write(dialect, &mut text);
         if tried.contains(&text) {
             continue;
@@ -230,9 +235,7 @@ fn first_matching_dialect(
         if sign(text.as_str()).matches(&sent) {
             return Ok(dialect);
         }
-        if dialects == DialectPolicy::Lenient {
-            tried.push(text.clone());
-        }
+        tried.push(text.clone());
     }
     Err(SignatureError::Mismatch)
 }

@@ -7,6 +7,8 @@ use std::num::NonZeroU64;
 
 use pactolus_types::Coins;
 
+use crate::parameter::Parameter;
+
 /// Why a value is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidValue {
@@ -16,6 +18,8 @@ pub enum InvalidValue {
     Pf,
     /// Empty, or longer than 1,024 bytes.
     FreeText,
+    /// It holds `&`, the name of this parameter and `=`, so that a signed text would read in two ways.
+    AbsorbsParameter(Parameter),
 }
 
 impl fmt::Display for InvalidValue {
@@ -24,6 +28,10 @@ impl fmt::Display for InvalidValue {
             Self::UnixSeconds => write!(f, "is not unix seconds; it must be 1 to {}", Coins::MAX),
             Self::Pf => write!(f, "is not 1 to {} digits, letters or any of _-", Pf::MAX),
             Self::FreeText => write!(f, "is not 1 to {} bytes", FreeText::MAX),
+            Self::AbsorbsParameter(parameter) => write!(
+                f,
+                "holds &{parameter}= in its text, which the signed text could not tell from the parameter {parameter}"
+            ),
         }
     }
 }
@@ -93,7 +101,10 @@ impl fmt::Debug for Pf {
     }
 }
 
-/// The caller's note on a pay, `pay_item` or `app_remark`: 1 to 1,024 bytes of any text.
+/// The caller's note on a pay, `pay_item` or `app_remark`: 1 to 1,024 bytes of text.
+///
+/// Invariant: no text holds `&`, a parameter's name and `=`. Nothing is escaped in a signed text, so one signature
+/// would cover a second order too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FreeText(Box<str>);
 
@@ -101,12 +112,14 @@ impl FreeText {
     /// Maximum length in bytes of UTF-8: enough for a sentence, and a bound on the bytes that a signature hashes.
     pub const MAX: usize = 1024;
 
-    /// Checks the length of `text`.
+    /// Checks the length of `text`, and that it holds no pair of a parameter.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
-        if (1..=Self::MAX).contains(&text.len()) {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidValue::FreeText)
+        if !(1..=Self::MAX).contains(&text.len()) {
+            return Err(InvalidValue::FreeText);
+        }
+        match Parameter::absorbed_in(text) {
+            None => Ok(Self(text.into())),
+            Some(parameter) => Err(InvalidValue::AbsorbsParameter(parameter)),
         }
     }
 
@@ -134,5 +147,7 @@ mod tests {
         assert!(FreeText::new(&"x".repeat(1024)).is_ok());
         assert_eq!(FreeText::new(&"x".repeat(1025)), Err(InvalidValue::FreeText));
         assert_eq!(FreeText::new(""), Err(InvalidValue::FreeText));
+        assert!(FreeText::new("a&b=c&bill_no").is_ok());
+        assert_eq!(FreeText::new("&sig=0"), Err(InvalidValue::AbsorbsParameter(Parameter::Sig)));
     }
 }

@@ -13,6 +13,7 @@ use super::search::{Search, SearchFlow, SignatureEncoding};
 use super::{Parameter, SignatureFinding};
 use crate::call::CallPath;
 use crate::secret::SessionKey;
+use crate::sign::text::reads_in_one_way;
 use crate::sign::{Dialect, DialectPolicy};
 
 mod order;
@@ -37,11 +38,14 @@ fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mu
     for dialect in DialectPolicy::Lenient.accepted() {
         let Some(scheme) = case.valid_scheme(dialect) else { continue };
         let is_accepted = dialects.accepted().any(|accepted| accepted == dialect);
+        let evidence = case.evidence;
         search.try_scheme_in(SignatureEncoding::Hex, &scheme, || {
-            if is_accepted {
+            if !is_accepted {
+                SignatureFinding::Mistake(Mistake::Dialect(dialect))
+            } else if reads_in_one_way(&evidence.body, evidence.path.kind, dialect) {
                 SignatureFinding::Verified(dialect)
             } else {
-                SignatureFinding::Mistake(Mistake::Dialect(dialect))
+                SignatureFinding::Mistake(Mistake::AmbiguousField)
             }
         })?;
     }

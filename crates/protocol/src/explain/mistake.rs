@@ -66,6 +66,8 @@ pub enum Mistake {
     EscapesSigned,
     /// The app is strict, and the signature uses another dialect than the documented one.
     Dialect(Dialect),
+    /// The dialect signs undocumented fields, and the pair of one could stand for other parameters.
+    AmbiguousField,
     /// Values are signed percent-encoded, a space as `%20`.
     PercentEncoded,
     /// A hash function other than HMAC-SHA256.
@@ -170,6 +172,7 @@ impl Mistake {
             Self::Quoted => "quoted",
             Self::EscapesSigned => "escapes-signed",
             Self::Dialect(_) => "dialect",
+            Self::AmbiguousField => "ambiguous-field",
             Self::PercentEncoded => "percent-encoded",
             Self::Function(_) => "function",
             Self::LineEnd => "line-end",
@@ -233,6 +236,7 @@ impl Mistake {
             Self::Quoted => "sign the text without the quotes",
             Self::EscapesSigned => "sign the text itself, not how JSON escapes it",
             Self::Dialect(_) => "sign as documented, or set dialects = \"lenient\" for the app",
+            Self::AmbiguousField => "sign the documented parameters alone, without undocumented fields",
             Self::PercentEncoded => "sign values as they are, without encoding them",
             Self::Function(HashFunction::KeyAndTextSwapped) => "swap them: HMAC-SHA256(key, text)",
             Self::Function(_) => "use HMAC-SHA256, keyed with the key",
@@ -287,6 +291,9 @@ impl fmt::Display for Mistake {
                     f,
                     "signed in the dialect {dialect}, but this app accepts only the documented one"
                 );
+            }
+            Self::AmbiguousField => {
+                "signed with an undocumented field whose `&` and `=` could stand for another parameter"
             }
             Self::PercentEncoded => "values signed percent-encoded",
             Self::Function(function) => return write!(f, "signed with {function}"),

@@ -127,7 +127,7 @@ fn pairs(
         let is_order = ["bill_no", "present_counts", "amt"].contains(&&**key);
         let is_signed = match dialect.selection {
             Selection::Documented => is_documented,
-            Selection::EveryField => !["sig", "mp_sig", "access_token"].contains(&&**key),
+            Selection::EveryField => !PROOFS.contains(&&**key),
             Selection::WithoutEmpty => is_documented && (is_order || !is_empty),
         };
         if is_signed {
@@ -186,11 +186,32 @@ pub(super) fn mp_sig(
 
 /// The first accepted dialect that reproduces the signature `sent`.
 pub(super) fn dialect(
+    path: CallPath,
+    fields: &[(String, ReferenceValue)],
     dialects: DialectPolicy,
     sent: &str,
     sign: impl Fn(Dialect) -> String,
 ) -> Option<Dialect> {
-    dialects.accepted().find(|dialect| sign(*dialect).eq_ignore_ascii_case(sent))
+    let reads_in_one_way = |dialect: &Dialect| {
+        let is_ambiguous = |(key, value): &(String, ReferenceValue)| {
+            let is_checked = documented(path.kind).contains(&&**key) || PROOFS.contains(&&**key);
+            let absorbs = matches!(value, ReferenceValue::Text(text) if absorbs_parameter(text));
+            !is_checked
+                && !matches!(value, ReferenceValue::Nested)
+                && (key.contains(['&', '=']) || absorbs && dialect.encoding == Encoding::Raw)
+        };
+        dialect.selection != Selection::EveryField || !fields.iter().any(is_ambiguous)
+    };
+    dialects.accepted().filter(reads_in_one_way).find(|dialect| sign(*dialect).eq_ignore_ascii_case(sent))
+}
+
+const PROOFS: [&str; 3] = ["sig", "mp_sig", "access_token"];
+
+/// Whether a raw text could stand for a parameter that follows it.
+pub(super) fn absorbs_parameter(text: &str) -> bool {
+    let others = ["amt", "present_counts"];
+    let names = documented(CallKind::Pay).iter().chain(&PROOFS).chain(&others);
+    names.into_iter().any(|name| text.contains(&format!("&{name}=")))
 }
 
 /// RFC 2104, for keys of at most one block (64 bytes).

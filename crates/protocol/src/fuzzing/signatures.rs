@@ -43,7 +43,7 @@ pub(super) fn check_against_reference<C: Call>(path: CallPath, json: &[u8], dial
     let fields = reference::fields(json).expect("the body is accepted");
     let (midas_key, session_key, token) = (midas_key(path.environment), session_key(), token());
     let sig = reference::text_field(&fields, "sig").expect("it was read");
-    let expected = reference::dialect(dialects, sig, |dialect| {
+    let expected = reference::dialect(path, &fields, dialects, sig, |dialect| {
         reference::sig(path, &fields, dialect, midas_key.expose())
     });
     let verified = received.verify_sig(&midas_key, dialects);
@@ -55,7 +55,7 @@ pub(super) fn check_against_reference<C: Call>(path: CallPath, json: &[u8], dial
     match reference::text_field(&fields, "mp_sig") {
         None => assert_eq!(verified, Ok(None), "there is none"),
         Some(mp_sig) => {
-            let right = reference::dialect(dialects, mp_sig, |dialect| {
+            let right = reference::dialect(path, &fields, dialects, mp_sig, |dialect| {
                 reference::mp_sig(path, &fields, dialect, sig, TOKEN, SESSION_KEY)
             });
             assert_eq!(verified.as_ref().ok(), right.map(Some).as_ref(), "mp_sig");

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::dialect::{Dialect, Selection};
+use super::dialect::{Dialect, Encoding, Selection};
 use crate::body::{Body, Field};
 use crate::call::{CallKind, CallPath};
 use crate::parameter::Parameter;
@@ -124,6 +124,24 @@ impl fmt::Debug for SignedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignedText({} bytes)", self.0.len())
     }
+}
+
+/// Whether a text of `dialect` reads in one way, as this body of a valid call.
+///
+/// The values of documented parameters are checked when the call is read. An undocumented field may have any key and
+/// any value; with `&` and `=` in them, its pair could stand for the pairs of other parameters.
+pub(crate) fn reads_in_one_way(body: &Body<'_>, kind: CallKind, dialect: Dialect) -> bool {
+    if dialect.selection != Selection::EveryField {
+        return true;
+    }
+    // A form encoder escapes both characters in a value, never in a key.
+    let is_ambiguous = |field: Field<'_>| {
+        let absorbs = |text| dialect.encoding == Encoding::Raw && Parameter::absorbed_in(text).is_some();
+        field.value.scalar().is_some_and(|text| field.key.contains(['&', '=']) || absorbs(text))
+    };
+    let is_undocumented = |parameter: &Parameter| !kind.documents(*parameter) && !parameter.is_proof();
+    let of_other_calls = Parameter::ALL.iter().copied().filter(is_undocumented);
+    !body.others().chain(of_other_calls.filter_map(|parameter| body.parameter(parameter))).any(is_ambiguous)
 }
 
 /// The value of a field, if the selection covers it.

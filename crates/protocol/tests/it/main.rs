@@ -9,4 +9,5 @@ mod parameters;
 mod properties;
 mod replies;
 mod samples;
+mod unambiguous;
 mod vectors;

@@ -23,7 +23,8 @@ fn bill_no() -> impl Strategy<Value = BillNo> {
 }
 
 fn free_text() -> impl Strategy<Value = FreeText> {
-    prop_oneof![r"[ -~]{1,40}", r"\PC{1,40}", r"(?s).{1,40}"].prop_map(|text| FreeText::new(&text).unwrap())
+    prop_oneof![r"[ -~]{1,40}", r"\PC{1,40}", r"(?s).{1,40}"]
+        .prop_filter_map("it holds a parameter's pair", |text| FreeText::new(&text).ok())
 }
 
 fn caller() -> impl Strategy<Value = Caller> {

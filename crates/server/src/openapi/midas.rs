@@ -76,7 +76,7 @@ fn value_schema(parameter: Parameter) -> Value {
         Parameter::Amt | Parameter::PresentCounts | Parameter::Ts => {
             json!({ "type": "integer", "minimum": 1, "maximum": Coins::MAX.get() })
         }
-        Parameter::AppRemark | Parameter::PayItem => json!({ "type": "string", "maxLength": FreeText::MAX }),
+        Parameter::AppRemark | Parameter::PayItem => free_text_schema(),
         Parameter::AppId => text(AppId::schema()),
         Parameter::BillNo => text(BillNo::schema()),
         Parameter::MpSig | Parameter::Sig => json!({ "type": "string", "pattern": "^[0-9A-Fa-f]{64}$" }),
@@ -88,6 +88,13 @@ fn value_schema(parameter: Parameter) -> Value {
         }
         Parameter::ZoneId => text(ZoneId::schema()),
     }
+}
+
+/// Text without another parameter's pair.
+fn free_text_schema() -> Value {
+    let names: Vec<_> = Parameter::ALL.iter().map(|parameter| parameter.name()).collect();
+    let pair = format!("&({})=", names.join("|"));
+    json!({ "type": "string", "maxLength": FreeText::MAX, "not": { "pattern": pair } })
 }
 
 fn parameter_description(parameter: Parameter) -> &'static str {

@@ -4,6 +4,7 @@
 //! Nothing here signs with the bank's code. Texts are written out and hashed, so the mistakes are the client's own.
 //! Read next: `explain/sig_mistakes.rs`, the mistakes.
 
+mod keys;
 mod mistakes;
 mod mp_sig_mistakes;
 mod sig_mistakes;
@@ -108,7 +109,7 @@ fn assert_finding(
 async fn every_mistake_in_sig_is_named() {
     let bank = start_after_two_logins(sample_app()).await;
     for client in Environment::ALL.map(SigningClient) {
-        for case in SIG_MISTAKES {
+        for case in SIG_MISTAKES.iter().chain(keys::SIG_MISTAKES) {
             // Live diagnoses are rate-limited.
             bank.clock.advance(Duration::from_secs(1));
             let sig = (case.make)(client, "");
@@ -125,7 +126,7 @@ async fn every_mistake_in_sig_is_named() {
 async fn every_mistake_in_mp_sig_is_named() {
     let bank = start_after_two_logins(sample_app()).await;
     for client in Environment::ALL.map(SigningClient) {
-        for case in MP_SIG_MISTAKES {
+        for case in MP_SIG_MISTAKES.iter().chain(keys::MP_SIG_MISTAKES) {
             bank.clock.advance(Duration::from_secs(1));
             let sig = client.sign(case.sample, case.sample.1);
             let mp_sig = (case.make)(client, &sig);
@@ -217,7 +218,7 @@ fn docs_list_exactly_the_tested_mistakes() {
     let documented: BTreeSet<_> = signatures.lines().filter_map(named).collect();
     // These have their own tests.
     let others = ["dialect", "signatures-swapped"];
-    let tested: BTreeSet<_> =
-        SIG_MISTAKES.iter().chain(MP_SIG_MISTAKES).map(|case| case.name).chain(others).collect();
+    let cases = [SIG_MISTAKES, MP_SIG_MISTAKES, keys::SIG_MISTAKES, keys::MP_SIG_MISTAKES];
+    let tested: BTreeSet<_> = cases.into_iter().flatten().map(|case| case.name).chain(others).collect();
     assert_eq!(documented, tested);
 }

@@ -12,6 +12,7 @@ mod engine;
 mod explain;
 mod faults;
 mod flow;
+mod forgery;
 mod limits;
 mod linearizability;
 mod login;
