@@ -200,7 +200,8 @@ impl Client {
             CallOutcome::Refused(refused, prior) => match match_existing_order(&refused, *bill_no, prior) {
                 OrderMatch::Same { order, applied_by } => {
                     let balance = order.map(|order| order.balance);
-                    Ok(PayReceipt { bill_no: *bill_no, balance, gifted_spent: None, applied_by })
+                    let gifted_spent = order.and_then(|order| order.used_gen_amt);
+                    Ok(PayReceipt { bill_no: *bill_no, balance, gifted_spent, applied_by })
                 }
                 OrderMatch::Mismatch(parameter) => {
                     Err(PayError::BillNoTaken { parameter, rid: owned_rid(&refused) })

@@ -121,7 +121,7 @@ pub struct PayReceipt {
     pub bill_no: BillNo,
     /// The player's coins. On a replay Pactolus sends them; the vendor's host does not.
     pub balance: Option<Coins>,
-    /// Gifted coins among those taken. `None` on a replay.
+    /// Gifted coins among those taken. On a replay Pactolus sends them; the vendor's host does not.
     pub gifted_spent: Option<Coins>,
     /// The attempt that applied the order.
     pub applied_by: AppliedBy,

@@ -151,6 +151,8 @@ pub struct ExistingOrder {
     pub bill_no: BillNo,
     /// The player's coins now.
     pub balance: Coins,
+    /// Gifted coins among those that the order took, if it is a pay.
+    pub used_gen_amt: Option<Coins>,
 }
 
 /// Follows the name of the parameter that differs from the existing order; clients parse it.

@@ -52,7 +52,11 @@ pub fn error_to_json(refusal: &ErrorReply, rid: Rid) -> Vec<u8> {
     match refusal.existing() {
         None => object.finish(),
         Some(order) => {
-            object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance).finish()
+            let object = object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance);
+            match order.used_gen_amt {
+                None => object.finish(),
+                Some(gifted) => object.number("used_gen_amt", gifted).finish(),
+            }
         }
     }
 }

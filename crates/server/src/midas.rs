@@ -109,7 +109,7 @@ async fn present(bank: &AppState, verified: &VerifiedCall<Present>) -> Result<Pr
         Posted::Applied(receipt) => {
             Ok(PresentReply { balance: receipt.after.balance(), bill_no: verified.call.bill_no })
         }
-        Posted::Replayed { account, .. } => Err(convert::replay_error(verified.call.bill_no, &account)),
+        Posted::Replayed { account, .. } => Err(convert::replay_error(verified.call.bill_no, &account, None)),
     }
 }
 
@@ -130,7 +130,9 @@ async fn pay(bank: &AppState, verified: &VerifiedCall<Pay>) -> Result<PayReply, 
             balance: receipt.after.balance(),
             used_gen_amt: receipt.gifted,
         }),
-        Posted::Replayed { account, .. } => Err(convert::replay_error(verified.call.bill_no, &account)),
+        Posted::Replayed { receipt, account } => {
+            Err(convert::replay_error(verified.call.bill_no, &account, Some(receipt.gifted)))
+        }
     }
 }
 

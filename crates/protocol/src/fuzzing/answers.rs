@@ -49,7 +49,8 @@ pub fn answers(bytes: &[u8]) {
     let refusal = if choices.flag() {
         ErrorReply::with_detail(code, detail)
     } else {
-        ErrorReply::replayed(ExistingOrder { bill_no, balance })
+        let used_gen_amt = (used_gen_amt <= balance).then_some(used_gen_amt);
+        ErrorReply::replayed(ExistingOrder { bill_no, balance, used_gen_amt })
     };
     let json = error_to_json(&refusal, rid);
     let Ok(ReplyOutcome::Refused(refused)) = parse_reply::<Present>(&json) else { panic!("it reads back") };

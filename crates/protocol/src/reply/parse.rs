@@ -78,7 +78,9 @@ pub fn parse_reply<C: Call>(json: &[u8]) -> Result<ReplyOutcome<C::Reply>, Inval
         return C::Reply::read(&fields).map(ReplyOutcome::Success);
     }
     let existing = match (fields.bill_no(), fields.balance()) {
-        (Ok(bill_no), Ok(balance)) => Some(ExistingOrder { bill_no, balance }),
+        (Ok(bill_no), Ok(balance)) => {
+            Some(ExistingOrder { bill_no, balance, used_gen_amt: fields.used_gen_amt().ok() })
+        }
         _ => None,
     };
     Ok(ReplyOutcome::Refused(ApiError { errcode: fields.errcode, errmsg: fields.errmsg, existing }))

@@ -83,8 +83,20 @@ fn error_reply_carries_detail_and_existing_order() {
             r#"{"errcode":90018,"errmsg":"invalid parameter: present_counts is 0; it must be at least 1 rid: 59db17f1-01234567-89abcdef"}"#,
         ),
         (
-            ErrorReply::replayed(ExistingOrder { bill_no: bill_no(), balance: coins(233) }),
+            ErrorReply::replayed(ExistingOrder {
+                bill_no: bill_no(),
+                balance: coins(233),
+                used_gen_amt: None,
+            }),
             r#"{"errcode":90012,"errmsg":"order exist rid: 59db17f1-01234567-89abcdef","bill_no":"BillNo_123","balance":233}"#,
+        ),
+        (
+            ErrorReply::replayed(ExistingOrder {
+                bill_no: bill_no(),
+                balance: coins(8),
+                used_gen_amt: Some(coins(0)),
+            }),
+            r#"{"errcode":90012,"errmsg":"order exist rid: 59db17f1-01234567-89abcdef","bill_no":"BillNo_123","balance":8,"used_gen_amt":0}"#,
         ),
         (
             ErrorReply::order_mismatch(Parameter::Amt),

@@ -72,9 +72,9 @@ pub(crate) fn balance_reply(account: &Account) -> BalanceReply {
     }
 }
 
-/// The reply to an idempotent replay.
-pub(crate) fn replay_error(bill_no: BillNo, account: &Account) -> ErrorReply {
-    ErrorReply::replayed(ExistingOrder { bill_no, balance: account.balance() })
+/// The reply to an idempotent replay of a present, or of a pay that took `used_gen_amt` gifted coins.
+pub(crate) fn replay_error(bill_no: BillNo, account: &Account, used_gen_amt: Option<Coins>) -> ErrorReply {
+    ErrorReply::replayed(ExistingOrder { bill_no, balance: account.balance(), used_gen_amt })
 }
 
 /// The reply to a failed post. `amount` is the wire parameter that holds the coins.

@@ -20,6 +20,7 @@ pub(super) fn error() -> Value {
     let existing = ExistingOrder {
         bill_no: BILL_NO.parse().expect("it keeps the rule of bill numbers"),
         balance: Coins::MAX,
+        used_gen_amt: Some(Coins::MAX),
     };
     let rid: Rid = "59db17f1-01234567-89abcdef".parse().expect("it is written like a request's id");
     let needed: Vec<_> =

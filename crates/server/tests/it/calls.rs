@@ -107,6 +107,42 @@ async fn pay_cancel_and_balance_agree() {
     assert_eq!(bank.balance(LIVE).await, 100);
 }
 
+/// Bug: the 90012 of a repeated pay lacked `used_gen_amt`. A studio whose first reply was lost never learnt the split
+/// of paid and gifted coins, and its revenue reports lacked the pay. The replay now carries that of the first reply.
+#[tokio::test]
+async fn replayed_pay_tells_the_gifted_part() {
+    let bank = TestBank::start().await;
+    bank.present(&gift("gift", 3)).await;
+    let top_up = serde_json::json!({
+        "kind": "save", "env": "live", "openid": crate::bank::PLAYER, "bill_no": "top-up", "coins": 10,
+    });
+    let path = format!("/api/v1/apps/{}/orders", crate::bank::APPID);
+    let (status, saved) = bank.operator_request(hyper::Method::POST, &path, top_up.to_string()).await;
+    assert_eq!(status, hyper::StatusCode::CREATED, "{saved}");
+    let pays = [("mixed", 5, 3), ("paid", 1, 0)];
+    for (bill_no, amt, gifted) in pays {
+        let paid = bank.call::<Pay>(LIVE, sign(&pay(bill_no, amt), LIVE)).await;
+        assert_eq!(paid["used_gen_amt"], gifted, "{paid}");
+    }
+    // Neither later orders nor a cancel change it.
+    for step in 0..2 {
+        for (bill_no, amt, gifted) in pays {
+            let again = bank.call::<Pay>(LIVE, sign(&pay(bill_no, amt), LIVE)).await;
+            assert_refused(&again, 90012, "order exist");
+            assert_eq!((&again["used_gen_amt"], &again["bill_no"]), (&gifted.into(), &bill_no.into()));
+            assert_eq!(again["balance"], bank.balance(LIVE).await);
+            let other = bank.call::<Pay>(LIVE, sign(&pay(bill_no, amt + 1), LIVE)).await;
+            assert!(other.get("used_gen_amt").is_none(), "only a replay has it: {other}");
+        }
+        if step == 0 {
+            bank.present(&gift("later", 7)).await;
+            assert_eq!(bank.call::<CancelPay>(LIVE, sign(&cancel("mixed"), LIVE)).await["errcode"], 0);
+        }
+    }
+    let replayed = bank.present(&gift("gift", 3)).await;
+    assert!(replayed.get("used_gen_amt").is_none(), "a present takes no coins: {replayed}");
+}
+
 #[tokio::test]
 async fn pay_is_cancellable_for_48_hours() {
     let bank = TestBank::start().await;
