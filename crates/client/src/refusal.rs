@@ -110,6 +110,7 @@ fn evidence(call: CallKind, refused: &ApiError) -> Evidence {
         ErrorCode::InvalidCredential
         | ErrorCode::InvalidGrantType
         | ErrorCode::InvalidAppId
+        | ErrorCode::InvalidUrl
         | ErrorCode::InvalidCode
         | ErrorCode::InvalidAppSecret
         | ErrorCode::CodeUsed

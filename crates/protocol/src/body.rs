@@ -14,6 +14,7 @@ use crate::parameter::Parameter;
 mod differential;
 mod field;
 mod scan;
+mod wrapping;
 
 pub(crate) use field::{Field, Value};
 use scan::{Member, Members, ScanError};
@@ -39,6 +40,10 @@ impl<'a> Body<'a> {
         if bytes.len() > BODY_BYTES_MAX {
             return Err(Self::too_large());
         }
+        Self::parse_object(bytes).map_err(|error| wrapping::name_wrapping(bytes, error))
+    }
+
+    fn parse_object(bytes: &'a [u8]) -> Result<Self, ErrorReply> {
         let text = as_text(bytes)?;
         let mut body = Self::empty();
         // Reported at the end, because a JSON syntax error anywhere takes precedence over both.
@@ -76,6 +81,16 @@ impl<'a> Body<'a> {
     /// 47001 for a body above [`BODY_BYTES_MAX`], for a reader that stops at the limit.
     pub fn too_large() -> ErrorReply {
         malformed(format!("the body is larger than {BODY_BYTES_MAX} bytes"))
+    }
+
+    /// 47001 for a body that its header calls compressed.
+    pub fn compressed() -> ErrorReply {
+        wrapping::compressed()
+    }
+
+    /// Whether a body is an HTML form in place of a JSON object.
+    pub fn is_form(bytes: &[u8]) -> bool {
+        wrapping::is_form(bytes)
     }
 
     /// A body of these parameters, given in any order.
@@ -131,6 +146,11 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Whether a body holds a parameter, with any value but an empty one.
+    pub fn holds(&self, parameter: Parameter) -> bool {
+        self.get(parameter).is_some_and(|value| *value != Value::Text("".into()))
+    }
+
     pub(crate) fn get(&self, parameter: Parameter) -> Option<&Value<'a>> {
         self.parameters[parameter as usize].as_ref()
     }
@@ -150,9 +170,10 @@ fn malformed(detail: impl Into<Cow<'static, str>>) -> ErrorReply {
     ErrorReply::with_detail(ErrorCode::DataFormat, detail)
 }
 
-/// Checks the whole body for UTF-8 once, so that every slice of it is text.
+/// Checks the whole body for UTF-8 once, so that every slice of it is text. A byte order mark is skipped.
 fn as_text(bytes: &[u8]) -> Result<&str, ErrorReply> {
-    std::str::from_utf8(bytes).map_err(|_| malformed("the body is not UTF-8"))
+    std::str::from_utf8(wrapping::without_byte_order_mark(bytes))
+        .map_err(|_| malformed("the body is not UTF-8"))
 }
 
 fn members(text: &str) -> Result<Members<'_>, ErrorReply> {
@@ -190,14 +211,12 @@ fn first_by_name<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> 
     [a, b].into_iter().flatten().min()
 }
 
-/// Error 90018. A parameter keeps its plain name. Any other key is quoted and cut to 64 characters, because it may be most
-/// of a body.
+/// Error 90018. Only a parameter is named: any other key is the caller's text, and errors are logged.
 fn duplicate_field(key: &str) -> ErrorReply {
-    if let Some(parameter) = Parameter::from_name(key) {
-        return ErrorReply::invalid_parameter(parameter, "is sent twice");
+    match Parameter::from_name(key) {
+        Some(parameter) => ErrorReply::invalid_parameter(parameter, "is sent twice"),
+        None => ErrorReply::with_detail(ErrorCode::InvalidParameter, "an undocumented field is sent twice"),
     }
-    let start: String = key.chars().take(64).collect();
-    ErrorReply::with_detail(ErrorCode::InvalidParameter, format!("{start:?} is sent twice"))
 }
 
 #[cfg(test)]
@@ -246,7 +265,21 @@ mod tests {
             (b"\"secret\"", 47001, "the body is not a JSON object"),
             (b"1507530737", 47001, "the body is not a JSON object"),
             (b"null", 47001, "the body is not a JSON object"),
-            (b"\xef\xbb\xbf{}", 47001, "the body is not JSON at line"),
+            (b"\xef\xbb\xbf", 47001, "the body ends before its JSON does"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf{}", 47001, "the body is not JSON at line"),
+            (b"\xff\xfe{\x00}\x00", 47001, "the body is not UTF-8"),
+            (b"\x1f\x8b\x08\x00\x00", 47001, "the body is compressed; send one JSON object"),
+            (b"\x78\x9c\xab\x56", 47001, "the body is compressed; send one JSON object"),
+            (b"\x28\xb5\x2f\xfd\x04", 47001, "the body is compressed; send one JSON object"),
+            (
+                b"--x\r\nContent-Disposition: form-data; name=\"openid\"\r\n\r\na\r\n--x--\r\n",
+                47001,
+                "the body is a multipart form; send one JSON object",
+            ),
+            (b"openid=a", 47001, "the body is a form; send one JSON object"),
+            (b"a%5Bb%5D=\xff", 47001, "the body is a form; send one JSON object"),
+            (b"[a]=1", 47001, "the body is not a JSON object"),
+            (b"--", 47001, "the body is not JSON at line"),
             (b"{} {}", 47001, "something follows the JSON object in the body"),
             (b"{\"a\":1},", 47001, "something follows the JSON object in the body"),
             (b"{\"a\":01}", 47001, "the body is not JSON at line"),
@@ -254,13 +287,13 @@ mod tests {
             (b"{'a':1}", 47001, "the body is not JSON at line"),
             (b"{\"a\":NaN}", 47001, "the body is not JSON at line"),
             (b"{1:1}", 47001, "the body is not JSON at line"),
-            (b"a=1&b=2", 47001, "the body is not JSON at line"),
+            (b"a=1&b=2", 47001, "the body is a form; send one JSON object"),
             (b"{\"a\":\"\n\"}", 47001, "the body is not JSON at line"),
             (br#"{"a":"\ud83d"}"#, 47001, "a string of the body has a lone surrogate"),
             (br#"{"a":"\ude00\ud83d"}"#, 47001, "a string of the body has a lone surrogate"),
             (br#"{"sig":1,"sig":1}"#, 90018, "sig is sent twice"),
             (br#"{"sig":1,"s\u0069g":2}"#, 90018, "sig is sent twice"),
-            (br#"{"x y":1,"a":[],"x y":2}"#, 90018, "\"x y\" is sent twice"),
+            (br#"{"x y":1,"a":[],"x y":2}"#, 90018, "an undocumented field is sent twice"),
         ];
         for (bytes, code, detail) in cases {
             let refusal = Body::parse(bytes).expect_err(detail);
@@ -268,6 +301,14 @@ mod tests {
             assert_eq!(refusal.code().code(), *code, "{detail}");
             assert!(actual.starts_with(detail), "{actual}, not {detail}");
         }
+    }
+
+    #[test]
+    fn byte_order_mark_is_skipped() {
+        let sent = b"\xef\xbb\xbf{\"a\":1}";
+        let body = Body::parse(sent).unwrap();
+        assert_eq!(body.field("a"), Some(&Value::Number("1".into())));
+        assert_eq!(Body::raw_fields(sent).unwrap(), [("a".into(), "1")]);
     }
 
     #[test]

@@ -50,6 +50,8 @@ error_codes! {
     InvalidAppId = 40013, "invalid appid";
     /// The login code was never issued, or has expired.
     InvalidCode = 40029, "invalid code";
+    /// No call has this path and method.
+    InvalidUrl = 40066, "invalid url";
     /// Not the app's secret.
     InvalidAppSecret = 40125, "invalid appsecret";
     /// The login code has been used.
@@ -110,6 +112,7 @@ impl ErrorCode {
             | Self::InvalidGrantType
             | Self::InvalidAppId
             | Self::InvalidCode
+            | Self::InvalidUrl
             | Self::InvalidAppSecret
             | Self::CodeUsed
             | Self::AccessTokenMissing

@@ -12,6 +12,7 @@ use crate::json::ObjectWriter;
 use crate::query::Query;
 use crate::secret::{LoginCode, SessionKey};
 use crate::sign::Signature;
+use crate::values::WithoutInput;
 
 /// GET endpoint that exchanges a login code for a session.
 pub const LOGIN_PATH: &str = "/sns/jscode2session";
@@ -70,7 +71,8 @@ impl SessionCheck {
             return Err(invalid("sig_method must be hmac_sha256".to_owned()));
         }
         let openid = query.get("openid").ok_or_else(|| invalid("openid is missing".to_owned()))?;
-        let openid = OpenId::new(&openid).map_err(|error| invalid(format!("openid {error}")))?;
+        let openid =
+            OpenId::new(&openid).map_err(|error| invalid(format!("openid {}", WithoutInput(error))))?;
         let signature = query.get("signature").as_deref().and_then(Signature::parse);
         let signature = signature.ok_or_else(|| {
             ErrorReply::with_detail(ErrorCode::InvalidSignature, "it must be 64 hex digits")
@@ -152,7 +154,7 @@ mod tests {
             ("sig_method=hmac_sha256&signature=0", "invalid parameter: openid is missing"),
             (
                 "sig_method=hmac_sha256&openid=a%20b",
-                "invalid parameter: openid holds ' '; 1 to 64 digits, letters or any of _- are allowed",
+                "invalid parameter: openid holds a space; 1 to 64 digits, letters or any of _- are allowed",
             ),
             ("sig_method=hmac_sha256&openid=a", "invalid signature: it must be 64 hex digits"),
         ];

@@ -39,13 +39,48 @@ impl AccessToken {
     /// Reads the token of a call. Errors: 41001 if the query has none, 40001 if it is malformed.
     pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
         let text = query.get("access_token").ok_or(ErrorCode::AccessTokenMissing)?;
-        Self::new(&text).map_err(|_| ErrorCode::InvalidCredential.into())
+        Self::new(&text).map_err(|_| Self::invalid(query))
+    }
+
+    /// 40001 for the token of a query that is no valid one; its detail says so if a placeholder stands in its place.
+    pub fn invalid(query: Query<'_>) -> ErrorReply {
+        match query.get("access_token") {
+            Some(text) if is_placeholder(&text) => ErrorReply::with_detail(
+                ErrorCode::InvalidCredential,
+                format!(
+                    "it is a placeholder or an unset variable, not a token; request one from {TOKEN_PATH}"
+                ),
+            ),
+            Some(_) | None => ErrorCode::InvalidCredential.into(),
+        }
     }
 
     /// The query of a call. It holds the token, so it must never be logged.
     pub fn to_query(&self) -> String {
         query::pair("access_token", self.expose())
     }
+}
+
+/// Whether a text is a placeholder of a document, or what a program writes for a value that it does not have.
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "access_token",
+        "accesstoken",
+        "access-token",
+        "your_access_token",
+        "token",
+        "undefined",
+        "null",
+        "none",
+        "nil",
+        "nan",
+        "false",
+        "object object",
+        "object promise",
+        "s",
+    ];
+    let word = text.trim_matches(|c: char| "{}<>[]()$%#\"' ".contains(c));
+    WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// The reply to a request for a token.
@@ -118,6 +153,32 @@ mod tests {
         assert_eq!(code("x=1").unwrap_err(), ErrorCode::AccessTokenMissing);
         assert_eq!(code("access_token=").unwrap_err(), ErrorCode::AccessTokenMissing);
         assert_eq!(code("access_token=a%00").unwrap_err(), ErrorCode::InvalidCredential);
+    }
+
+    #[test]
+    fn placeholder_is_named() {
+        let placeholders = [
+            "ACCESS_TOKEN",
+            "{access_token}",
+            "$%7Baccess_token%7D",
+            "%3Caccess_token%3E",
+            "undefined",
+            "null",
+            "None",
+            "%5Bobject+Object%5D",
+            "%25s",
+            "YOUR_ACCESS_TOKEN",
+        ];
+        for text in placeholders {
+            let refusal = AccessToken::invalid(Query::new(&format!("access_token={text}")));
+            let detail =
+                "it is a placeholder or an unset variable, not a token; request one from /cgi-bin/token";
+            assert_eq!(refusal.detail(), Some(detail), "{text}");
+        }
+        for text in ["", "a", "80_undefined", "0123456789abcdef"] {
+            let refusal = AccessToken::invalid(Query::new(&format!("access_token={text}")));
+            assert_eq!((refusal.code(), refusal.detail()), (ErrorCode::InvalidCredential, None), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
-use pactolus_types::Coins;
+use pactolus_types::{Coins, InvalidText, TextProblem};
 
 use crate::parameter::Parameter;
 
@@ -37,6 +37,23 @@ impl fmt::Display for InvalidValue {
 }
 
 impl std::error::Error for InvalidValue {}
+
+/// The problem of a text, without any character of it: errors are logged, and a log holds no text of a body.
+pub(crate) struct WithoutInput(pub(crate) InvalidText);
+
+impl fmt::Display for WithoutInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InvalidText { max, allowed, problem } = self.0;
+        let what = match problem {
+            TextProblem::Character(' ') => "holds a space",
+            TextProblem::Character(c) if c.is_control() => "holds a control character",
+            TextProblem::Character(c) if c.is_ascii() => "holds a character that is not allowed",
+            TextProblem::Character(_) => "holds a character outside ASCII",
+            TextProblem::Empty | TextProblem::TooLong(_) => return self.0.fmt(f),
+        };
+        write!(f, "{what}; 1 to {max} digits, letters or any of {allowed} are allowed")
+    }
+}
 
 /// The caller's clock, `ts`: whole seconds since 1970, at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

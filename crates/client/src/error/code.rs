@@ -18,6 +18,7 @@ pub(crate) fn is_token_error(refused: &ApiError) -> bool {
             ErrorCode::SystemError
             | ErrorCode::InvalidGrantType
             | ErrorCode::InvalidAppId
+            | ErrorCode::InvalidUrl
             | ErrorCode::InvalidCode
             | ErrorCode::InvalidAppSecret
             | ErrorCode::CodeUsed
@@ -60,6 +61,7 @@ pub(super) fn error_source_of(refused: &ApiError) -> ErrorSource {
             ErrorCode::InvalidCredential
             | ErrorCode::InvalidGrantType
             | ErrorCode::InvalidAppId
+            | ErrorCode::InvalidUrl
             | ErrorCode::InvalidAppSecret
             | ErrorCode::AccessTokenMissing
             | ErrorCode::AppIdMissing

@@ -40,6 +40,59 @@ async fn flags_override_environment_and_file() {
     assert!(!folder.path().join("data").exists());
 }
 
+/// Bug: the errmsg of a duplicate key echoed 64 bytes of it, and the log keeps errmsgs. So a caller could put any text,
+/// and a client by a slip a session key, into the log. An error now shows no text of a body.
+#[tokio::test]
+async fn log_holds_no_text_of_a_body() {
+    const MARK: &str = "callers-text-\u{a7}";
+    let folder = Folder::with_config();
+    let bank = ServerProcess::start(folder.command(&["serve", "--log-format", "json", "--log", "debug"]));
+    let (path, right) = gift("of-a-body").request();
+    let fields = [
+        "openid",
+        "appid",
+        "offer_id",
+        "ts",
+        "zone_id",
+        "pf",
+        "user_ip",
+        "present_counts",
+        "bill_no",
+        "sig",
+        "mp_sig",
+        "app_remark",
+        "pay_item",
+        "access_token",
+    ];
+    let mut bodies = vec![
+        format!(r#"{{"{MARK}":1,"{MARK}":2}}"#),
+        format!(r#"{{"{MARK}":1,"sig":1,"{MARK}":2,"sig":2}}"#),
+        format!(r#"{{"{MARK}" 1}}"#),
+        format!("{MARK}=1&openid=2"),
+        format!("\"{MARK}\""),
+        MARK.to_owned(),
+        format!(r#"{{"openid":"\ud800 {MARK}"}}"#),
+    ];
+    let pay = path.replace("present", "pay");
+    for field in fields {
+        for value in [format!("\"{MARK}\""), format!("\"x&pf={MARK}\""), format!("[\"{MARK}\"]")] {
+            let mut body: serde_json::Value = serde_json::from_str(&right).unwrap();
+            body["amt"] = 1.into();
+            body[field] = serde_json::from_str(&value).unwrap();
+            bodies.push(body.to_string());
+        }
+    }
+    for path in [&*path, &pay, "/cgi-bin/stable_token", "/cgi-bin/token", "/sns/jscode2session"] {
+        for body in &bodies {
+            let reply = bank.http.post(path, body).await.unwrap();
+            assert!(!reply.body.contains("callers-text") && !reply.body.contains('\u{a7}'), "{}", reply.body);
+        }
+    }
+    let ended = bank.stop();
+    assert!(ended.stderr.lines().count() > bodies.len(), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("callers-text") && !ended.stderr.contains('\u{a7}'), "{}", ended.stderr);
+}
+
 #[tokio::test]
 async fn json_logs_hold_no_secret() {
     let folder = Folder::with_config();

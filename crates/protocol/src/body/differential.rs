@@ -17,13 +17,17 @@ use super::{Body, Value};
 /// The fields sorted by key, or the error code with its detail. `None` for a detail that is not compared.
 type ParseResult = Result<Vec<(String, String)>, (i32, Option<String>)>;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 fn parse_with_serde(bytes: &[u8]) -> ParseResult {
     if bytes.is_empty() {
         return Err((44002, None));
     }
     let malformed = |words: &str| Err((47001, Some(words.to_owned())));
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return malformed("the body is not UTF-8");
+        // What looks like a form or like compressed bytes is named as such.
+        return if bytes.starts_with(b"{") { malformed("the body is not UTF-8") } else { Err((47001, None)) };
     };
     let mut json = serde_json::Deserializer::from_str(text);
     let raw = match json.deserialize_map(RawFieldVisitor) {
@@ -66,7 +70,7 @@ fn parse_with_serde(bytes: &[u8]) -> ParseResult {
 fn duplicate_message(key: &str) -> String {
     match crate::Parameter::from_name(key) {
         Some(parameter) => format!("{parameter} is sent twice"),
-        None => format!("{:?} is sent twice", key.chars().take(64).collect::<String>()),
+        None => "an undocumented field is sent twice".to_owned(),
     }
 }
 
@@ -107,6 +111,7 @@ fn assert_parsers_agree(bytes: &[u8]) {
     }
     // The explanation of a signature parses the body a second time, in the order sent.
     let written = Body::raw_fields(bytes).map(|pairs| pairs.len()).ok();
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let raw = std::str::from_utf8(bytes).ok().and_then(|text| {
         let mut json = serde_json::Deserializer::from_str(text);
         let raw = json.deserialize_map(RawFieldVisitor).ok()?;

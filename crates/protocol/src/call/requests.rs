@@ -14,7 +14,7 @@ use crate::body::{Body, Value};
 use crate::error::ErrorReply;
 use crate::parameter::Parameter;
 use crate::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
-use crate::values::{FreeText, InvalidValue, Pf, UnixSeconds};
+use crate::values::{FreeText, InvalidValue, Pf, UnixSeconds, WithoutInput};
 
 /// The common parameters: the caller and the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Call for Present {
         Ok(Self {
             caller: Caller::read(&reader)?,
             present_counts: reader.required(Parameter::PresentCounts, amount)?,
-            bill_no: reader.required(Parameter::BillNo, BillNo::new)?,
+            bill_no: reader.required(Parameter::BillNo, |text| BillNo::new(text).map_err(WithoutInput))?,
         })
     }
 }
@@ -138,7 +138,7 @@ impl Call for Pay {
         Ok(Self {
             caller: Caller::read(&reader)?,
             amt: reader.required(Parameter::Amt, amount)?,
-            bill_no: reader.required(Parameter::BillNo, BillNo::new)?,
+            bill_no: reader.required(Parameter::BillNo, |text| BillNo::new(text).map_err(WithoutInput))?,
             pay_item: reader.optional(Parameter::PayItem, FreeText::new)?,
             app_remark: reader.optional(Parameter::AppRemark, FreeText::new)?,
         })
@@ -168,7 +168,7 @@ impl Call for CancelPay {
         let reader = ParameterReader::new(body);
         Ok(Self {
             caller: Caller::read(&reader)?,
-            bill_no: reader.required(Parameter::BillNo, BillNo::new)?,
+            bill_no: reader.required(Parameter::BillNo, |text| BillNo::new(text).map_err(WithoutInput))?,
             pay_item: reader.optional(Parameter::PayItem, FreeText::new)?,
         })
     }
@@ -186,11 +186,11 @@ impl RequestFields for CancelPay {
 impl Caller {
     fn read(reader: &ParameterReader<'_, '_>) -> Result<Self, ErrorReply> {
         Ok(Self {
-            openid: reader.required(Parameter::OpenId, OpenId::new)?,
-            appid: reader.required(Parameter::AppId, AppId::new)?,
-            offer_id: reader.required(Parameter::OfferId, OfferId::new)?,
+            openid: reader.required(Parameter::OpenId, |text| OpenId::new(text).map_err(WithoutInput))?,
+            appid: reader.required(Parameter::AppId, |text| AppId::new(text).map_err(WithoutInput))?,
+            offer_id: reader.required(Parameter::OfferId, |text| OfferId::new(text).map_err(WithoutInput))?,
             ts: reader.required(Parameter::Ts, unix_seconds)?,
-            zone_id: reader.required(Parameter::ZoneId, ZoneId::new)?,
+            zone_id: reader.required(Parameter::ZoneId, |text| ZoneId::new(text).map_err(WithoutInput))?,
             pf: reader.required(Parameter::Pf, Pf::new)?,
             user_ip: reader.optional(Parameter::UserIp, address)?,
         })

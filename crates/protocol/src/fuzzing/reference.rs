@@ -30,6 +30,7 @@ pub(super) fn fields(bytes: &[u8]) -> Result<Vec<(String, ReferenceValue)>, Erro
     if bytes.len() > 16 * 1024 {
         return Err(ErrorCode::DataFormat);
     }
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let RawPairs(pairs) = serde_json::from_slice(bytes).map_err(|_| ErrorCode::DataFormat)?;
     let mut fields = Vec::new();
     for (key, raw) in pairs {

@@ -4,6 +4,7 @@ use crate::body::{Body, Value};
 use crate::credentials::{Credentials, GrantType};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
+use crate::query::Query;
 
 /// POST endpoint of stable access tokens.
 pub const STABLE_TOKEN_PATH: &str = "/cgi-bin/stable_token";
@@ -40,6 +41,19 @@ impl StableTokenRequest {
             }
         };
         Ok(Self { credentials: Credentials::from_body(body, GrantType::ClientCredential)?, refresh })
+    }
+
+    /// Reads a form, or a query: the same parameters and errors as a body's, all of them text.
+    pub fn from_query(query: Query<'_>) -> Result<Self, ErrorReply> {
+        let refresh = match query.get("force_refresh").as_deref() {
+            None | Some("false" | "null") => RefreshMode::WhenExpired,
+            Some("true") => RefreshMode::Force,
+            Some(_) => {
+                let detail = "force_refresh must be true or false";
+                return Err(ErrorReply::with_detail(ErrorCode::DataFormat, detail));
+            }
+        };
+        Ok(Self { credentials: Credentials::from_query(query, GrantType::ClientCredential)?, refresh })
     }
 
     /// The request's body, for a client. It holds the secret, so it must never be logged.

@@ -296,7 +296,7 @@ async fn session_check_errors_follow_contract_order() {
     let bank = TestBank::start().await;
     let invalid = "invalid credential, access_token is invalid or not latest";
     let method = "invalid parameter: sig_method must be hmac_sha256";
-    let openid = "invalid parameter: openid holds ' '; 1 to 64 digits, letters or any of _- are allowed";
+    let openid = "invalid parameter: openid holds a space; 1 to 64 digits, letters or any of _- are allowed";
     let cases = [
         (String::new(), 41001, "access_token missing"),
         ("access_token=guess".to_owned(), 40001, invalid),

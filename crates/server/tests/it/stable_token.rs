@@ -182,7 +182,7 @@ async fn stable_token_errors_follow_contract_order() {
         ("", 44002, "empty post data"),
         ("[]", 47001, "data format error: the body is not a JSON object"),
         (&large, 47001, "data format error: the body is larger than 16384 bytes"),
-        (r#"{"secret":"a","secret":"b"}"#, 90018, "invalid parameter: \"secret\" is sent twice"),
+        (r#"{"secret":"a","secret":"b"}"#, 90018, "invalid parameter: an undocumented field is sent twice"),
     ];
     for (body, errcode, words) in unread {
         assert_refused(&bank.post(PATH, body.to_owned()).await, errcode, words);
