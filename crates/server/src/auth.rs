@@ -5,6 +5,7 @@ pub(crate) mod codes;
 mod locks;
 pub(crate) mod open;
 pub(crate) mod sessions;
+pub(crate) mod token_place;
 pub(crate) mod tokens;
 
 use sha2::{Digest as _, Sha256};

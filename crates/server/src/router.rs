@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Response};
+use axum::extract::State;
+use axum::http::{Method, Request, Response};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse as _;
 use axum::routing::{any, get, post, put};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -20,6 +22,7 @@ use crate::operator::problem::Problem;
 use crate::operator::{
     accounts, clock, codes, faults as rules, orders, rejections, sessions, statement, totals,
 };
+use crate::platform::paths;
 use crate::state::AppState;
 use crate::{health, midas, openapi, operator, platform, response};
 
@@ -37,13 +40,19 @@ impl RequestRouter {
     /// Answers a request under the connection's timer. An error closes the connection without a response.
     pub(crate) async fn serve(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         timer: &RequestTimer,
     ) -> Result<Response<Either<Full<Bytes>, Body>>, ReplyDropped> {
+        paths::merge_slashes(&mut request);
         // `CallPath` has the eight paths. They take every method, because their reply to a wrong method is a Midas
         // error too.
         if let Some(path) = CallPath::parse(request.uri().path()) {
             return Ok(midas::serve(&self.bank, path, request, timer).await?.map(Either::Left));
+        }
+        // A handler of GET takes HEAD too, and a HEAD must not issue a token. hyper drops the body.
+        if request.method() == Method::HEAD && paths::is_vendors(request.uri().path()) {
+            let refused = paths::refuse(&self.bank, request.method(), request.uri().path());
+            return Ok(refused.map(Either::Right));
         }
         let answered: Result<_, Infallible> = self.routes.call(request).await;
         let Ok(response) = answered;
@@ -54,14 +63,17 @@ impl RequestRouter {
 /// Every route of `bank` but the Midas calls.
 pub fn router(bank: Arc<AppState>) -> Router {
     let logins = Router::new()
-        .route("/cgi-bin/token", get(platform::token))
+        .route("/cgi-bin/token", get(platform::token).post(platform::token))
         .route("/cgi-bin/stable_token", any(platform::stable_token))
-        .route("/sns/jscode2session", get(platform::login::jscode2session))
+        .route(
+            "/sns/jscode2session",
+            get(platform::login::jscode2session).post(platform::login::jscode2session),
+        )
         .route_layer(from_fn(response::run_to_completion))
         .route_layer(from_fn(response::buffer_body));
 
     let platform = Router::new()
-        .route("/wxa/checksession", get(platform::login::check_session))
+        .route("/wxa/checksession", get(platform::login::check_session).post(platform::login::check_session))
         .merge(logins)
         .layer(from_fn_with_state(Arc::clone(&bank), response::platform_middleware));
 
@@ -91,7 +103,21 @@ pub fn router(bank: Arc<AppState>) -> Router {
     platform
         .merge(operator)
         .merge(health)
-        .fallback(async || Problem::not_found("this bank has no such path"))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
         .with_state(bank)
+}
+
+async fn unknown_path(State(bank): State<Arc<AppState>>, request: Request<Body>) -> Response<Body> {
+    if paths::is_vendors(request.uri().path()) {
+        return paths::refuse(&bank, request.method(), request.uri().path());
+    }
+    Problem::not_found("this bank has no such path").into_response()
+}
+
+async fn wrong_method(State(bank): State<Arc<AppState>>, request: Request<Body>) -> Response<Body> {
+    if paths::is_vendors(request.uri().path()) {
+        return paths::refuse(&bank, request.method(), request.uri().path());
+    }
+    Problem::method_not_allowed().into_response()
 }

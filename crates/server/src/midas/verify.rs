@@ -6,12 +6,15 @@
 
 use std::sync::Arc;
 
-use axum::http::Method;
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use pactolus_protocol::{AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Query, UnverifiedCall};
 use pactolus_types::{Environment, OpenId, UnixMillis};
 
 use super::IncomingCall;
 use crate::auth::open;
+use crate::auth::token_place::{self, TokenPlace};
 use crate::body::{RequestBody, read_body};
 use crate::rejections::rejection::RequestTrace;
 use crate::settings::{AppSettings, LoginMode};
@@ -34,14 +37,19 @@ impl<C: Call> VerifiedCall<C> {
         if head.method != Method::POST {
             return Err(ErrorCode::RequirePost.into());
         }
-        let token = AccessToken::from_query(Query::new(head.uri.query().unwrap_or_default()))?;
-        let token = trace.token.insert(token);
-        let appid = bank.tokens.authenticate(token, now).await?;
+        let query = Query::new(head.uri.query().unwrap_or_default());
+        let token = match AccessToken::from_query(query) {
+            Ok(token) => trace.token.insert(token),
+            Err(error) => return Err(Box::pin(explain_missing_token(error, head, body)).await),
+        };
+        let authenticated = bank.tokens.authenticate(token, now).await;
+        let appid = authenticated.map_err(|error| token_place::name_placeholder(error, query))?;
         let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
         trace.app = Some(Arc::clone(&app));
         bank.rate_limiter.check_app(&app, path.environment, now)?;
         let bytes = trace.body.insert(read_body(body).await?);
-        let call = verify_body(bank, &app, path.environment, token, bytes, now).await?;
+        let verified = verify_body(bank, &app, path.environment, token, bytes, now).await;
+        let call = verified.map_err(|error| name_encoding(error, &head.headers))?;
         Ok(Self { call, environment: path.environment, app, received_at: now })
     }
 }
@@ -49,6 +57,24 @@ impl<C: Call> VerifiedCall<C> {
 /// Whether a player logged in by any code, which is for the sandbox only.
 fn is_sandbox_player(app: &AppSettings, openid: OpenId) -> bool {
     app.login == LoginMode::OpenSandbox && open::is_sandbox_openid(openid)
+}
+
+/// Says where a token is that the query lacks.
+#[cold]
+async fn explain_missing_token<B: RequestBody>(error: ErrorReply, head: &Parts, body: B) -> ErrorReply {
+    let place = match TokenPlace::of_head(head) {
+        TokenPlace::Nowhere if error.code() == ErrorCode::AccessTokenMissing => {
+            read_body(body).await.map_or(TokenPlace::Nowhere, |bytes| TokenPlace::of_body(&bytes))
+        }
+        place => place,
+    };
+    place.explain(error)
+}
+
+/// 47001 names the compression of a body that its header declares.
+fn name_encoding(error: ErrorReply, headers: &HeaderMap) -> ErrorReply {
+    let is_compressed = headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    if is_compressed && error.code() == ErrorCode::DataFormat { Body::compressed() } else { error }
 }
 
 async fn verify_body<C: Call>(

@@ -32,20 +32,19 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         ("signature", "HMAC-SHA256 of the empty text by the player's session key, in hex.", text()),
         ("sig_method", "The signature method.", json!({ "const": "hmac_sha256" })),
     ];
-    vec![
-        get_operation(
-            TOKEN_PATH,
-            "Issue an access token; the one before stays valid for a while",
-            credentials(GrantType::ClientCredential),
-            &token,
-        ),
+    let issue = "Issue an access token; the one before stays valid for a while";
+    let queries = [
+        query_operations(TOKEN_PATH, issue, credentials(GrantType::ClientCredential), &token),
+        query_operations(LOGIN_PATH, "Log a player in by a code", code, &login),
+        query_operations(CHECK_SESSION_PATH, "Check a player's session key", check, &checked),
+    ];
+    let others = [
         stable_token(&token),
-        get_operation(LOGIN_PATH, "Log a player in by a code", code, &login),
-        get_operation(CHECK_SESSION_PATH, "Check a player's session key", check, &checked),
         health("/healthz", "Whether the process answers", &["200"]),
         health("/readyz", "Whether the bank takes orders; if not, the reason", &["200", "503"]),
         document(),
-    ]
+    ];
+    queries.into_iter().flatten().chain(others).collect()
 }
 
 fn text() -> Value {
@@ -60,17 +59,18 @@ fn credentials(wanted: GrantType) -> Vec<RequiredParam> {
     ]
 }
 
-fn get_operation(
+/// A call by GET, and the same by POST. A POST may send the parameters as a form in place of the query.
+fn query_operations(
     path: &'static str,
     summary: &str,
     parameters: Vec<RequiredParam>,
     responses: &Value,
-) -> Operation {
+) -> [Operation; 2] {
     let parameter = |(name, about, schema)| json!({ "name": name, "in": "query", "required": true, "description": about, "schema": schema });
     let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
     let object =
         json!({ "tags": ["platform"], "summary": summary, "parameters": parameters, "responses": responses });
-    Operation { method: "get", path, object }
+    ["get", "post"].map(|method| Operation { method, path, object: object.clone() })
 }
 
 fn stable_token(responses: &Value) -> Operation {

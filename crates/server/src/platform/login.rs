@@ -9,9 +9,11 @@ use pactolus_protocol::{
     AccessToken, Credentials, ErrorCode, ErrorReply, GrantType, LoginCode, LoginReply, SessionCheck,
 };
 
-use super::{authenticate_app, query};
+use super::authenticate_app;
+use super::parameters::QueryOrForm;
 use crate::auth::codes::LoginCodeError;
 use crate::auth::open;
+use crate::auth::token_place::{self, TokenPlace};
 use crate::midas::convert;
 use crate::response::{ErrorResponse, json};
 use crate::settings::LoginMode;
@@ -22,9 +24,10 @@ pub(crate) async fn jscode2session(
     State(bank): State<Arc<AppState>>,
     request: Request,
 ) -> Result<Response, ErrorResponse> {
-    let credentials = Credentials::from_query(query(&request), GrantType::AuthorizationCode)?;
+    let parameters = QueryOrForm::read(request).await?;
+    let credentials = Credentials::from_query(parameters.query(), GrantType::AuthorizationCode)?;
     let app = authenticate_app(&bank, &credentials)?;
-    let code = LoginCode::from_query(query(&request))?;
+    let code = LoginCode::from_query(parameters.query())?;
     let session = bank.new_session();
     let mut session_key = session.key.clone();
     let openid = match app.login {
@@ -57,9 +60,13 @@ pub(crate) async fn check_session(
     request: Request,
 ) -> Result<Response, ErrorResponse> {
     let now = bank.now();
-    let token = AccessToken::from_query(query(&request))?;
-    let appid = bank.tokens.authenticate(&token, now).await?;
-    let check = SessionCheck::from_query(query(&request))?;
+    let (head, body) = request.into_parts();
+    let token_place = TokenPlace::of_head(&head);
+    let parameters = QueryOrForm::read(Request::from_parts(head, body)).await?;
+    let token = AccessToken::from_query(parameters.query()).map_err(|error| token_place.explain(error))?;
+    let authenticated = bank.tokens.authenticate(&token, now).await;
+    let appid = authenticated.map_err(|error| token_place::name_placeholder(error, parameters.query()))?;
+    let check = SessionCheck::from_query(parameters.query())?;
     let session = bank.sessions.get(appid, check.openid, now).await.map_err(as_invalid_signature)?;
     check.verify(&session.key)?;
     Ok(json(ok_json()))

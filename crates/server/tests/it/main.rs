@@ -13,6 +13,7 @@ mod explain;
 mod faults;
 mod flow;
 mod forgery;
+mod habits;
 mod limits;
 mod linearizability;
 mod login;
