@@ -67,6 +67,25 @@ async fn live_stable_token_is_returned_again() {
     assert_refused(&present(&bank, &first, "c").await, 42001, "access_token expired");
 }
 
+/// Bug: a token that was made while the bank's clock was a year ahead lived a year, `expires_in` said so, and no
+/// `force_refresh` replaced it. Clients cache a token for `expires_in`. It is never above 7,200 s now, and a refresh that
+/// is dated in the future holds up none.
+#[tokio::test]
+async fn token_of_a_clock_ahead_can_be_replaced() {
+    let bank = TestBank::with_app(app_without_mp_sig()).await;
+    bank.clock.advance(Duration::from_secs(365 * 24 * 3600));
+    let (ahead, _) = request_token(&bank, forced_request()).await;
+    let path = "/api/v1/clock";
+    let put_right = json!({ "now_ms": START.get() }).to_string();
+    assert_eq!(bank.operator_request(Method::POST, path, put_right).await.0, StatusCode::OK);
+    assert_eq!(current_token(&bank).await, (ahead.clone(), 7200));
+    let (replaced, left) = request_token(&bank, forced_request()).await;
+    assert_ne!(replaced, ahead);
+    assert_eq!(left, 7200);
+    assert_refused(&present(&bank, &ahead, "a").await, 40001, INVALID);
+    assert_eq!(present(&bank, &replaced, "b").await["errcode"], 0);
+}
+
 #[tokio::test]
 async fn forced_refresh_revokes_the_token() {
     let bank = TestBank::with_app(app_without_mp_sig()).await;

@@ -61,7 +61,9 @@ enum RefreshDecision {
 impl ForcedRefresh {
     fn decide(self, now: UnixMillis) -> RefreshDecision {
         let last = self.last_ms.map(UnixMillis::new);
-        if last.is_some_and(|last| now.saturating_since(last) < FORCED_INTERVAL_MIN) {
+        // A clock that was ahead dates a refresh in the future; that one must not hold up the next.
+        let too_soon = |last| now >= last && now.saturating_since(last) < FORCED_INTERVAL_MIN;
+        if last.is_some_and(too_soon) {
             return RefreshDecision::TooSoon;
         }
         let today = last.is_some_and(|last| last.get() / DAY_MS == now.get() / DAY_MS);
@@ -119,7 +121,9 @@ impl Tokens {
                 }
             };
             if let Some(current) = issued {
-                let expires_in = UnixMillis::new(current.good_until_ms).saturating_since(now);
+                // A token that was made while the clock was ahead may live longer.
+                let left = UnixMillis::new(current.good_until_ms).saturating_since(now);
+                let expires_in = left.min(TOKEN_LIFETIME);
                 return Ok(TokenReply { access_token: current.derive_token(app), expires_in });
             }
         }
@@ -177,6 +181,20 @@ fn stable_key(appid: AppId) -> RecordKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refresh_dated_in_the_future_holds_up_none() {
+        let (now, ahead) = (UnixMillis::new(19_000 * DAY_MS), UnixMillis::new(19_400 * DAY_MS));
+        let forced = ForcedRefresh { last_ms: Some(ahead.get()), times: FORCED_PER_DAY_MAX };
+        let counted = ForcedRefresh { last_ms: Some(now.get()), times: 1 };
+        assert_eq!(forced.decide(now), RefreshDecision::Allowed(counted));
+        // On the same day the count goes on.
+        let later = UnixMillis::new(now.get() + 1000);
+        assert_eq!(
+            ForcedRefresh { last_ms: Some(later.get()), ..forced }.decide(now),
+            RefreshDecision::QuotaExceeded
+        );
+    }
 
     #[test]
     fn forced_refresh_is_limited_by_day_and_interval() {
