@@ -10,7 +10,7 @@ use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH};
 use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_PATH};
 use pactolus_protocol::{CallPath, ErrorCode, ErrorReply};
 
-use crate::response::reject;
+use crate::response::{Caller, reject};
 use crate::state::AppState;
 
 /// First segments of the vendor's paths.
@@ -67,7 +67,7 @@ fn root_offset(path: &str) -> Option<usize> {
 pub(crate) fn refuse(bank: &AppState, method: &Method, path: &str) -> Response {
     let rid = bank.next_rid(bank.now());
     let shown: String = path.chars().take(PATH_CHARS_MAX).collect();
-    reject(rid, method, &shown, &refusal(path))
+    reject(bank, Caller::Stranger, rid, method, &shown, &refusal(path))
 }
 
 fn refusal(path: &str) -> ErrorReply {
