@@ -34,7 +34,7 @@ use std::time::Duration;
 use pactolus_ledger_embedded::EmbeddedSettings;
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
 use pactolus_server::{AppSettings, Keyring, Limits, LoginMode, MasterKey, Settings};
-use pactolus_types::{Amount, AppId, OfferId};
+use pactolus_types::{Amount, AppId, OfferId, ZoneId};
 
 pub(crate) use listen::parse_listen_address;
 pub(crate) use nearest::closest_match;
@@ -221,6 +221,8 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
     let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG_CHOICES));
     let dialects = app.optional("dialects", DialectPolicy::Lenient, choice(DIALECTS_CHOICES));
     let pf = app.optional("pf", vec![android_pf()], list(text(Pf::new)));
+    let zones = app.optional("zones", Vec::new(), list(text(ZoneId::new)));
+    let ts_window = app.optional("ts_window_s", None, limit(parse_ts_window));
     let login = app.optional("login", LoginMode::Push, choice(LOGIN_CHOICES));
     let static_access_tokens =
         app.optional("static_access_tokens", Vec::new(), list(secret(AccessToken::new)));
@@ -260,6 +262,8 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
         mp_sig: mp_sig?,
         dialects: dialects?,
         pf: pf?,
+        zones: zones?,
+        ts_window: ts_window?,
         login: login?,
         static_access_tokens: static_access_tokens?,
         cancel_window: cancel_window?,
@@ -281,6 +285,12 @@ const DIALECTS_CHOICES: &[(&str, DialectPolicy)] =
 
 /// Maximum of the cancel window: a year, so that a wrong unit is found.
 const CANCEL_WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// A window of `ts`: a second to a day, so that a wrong unit is found.
+fn parse_ts_window(seconds: u64) -> Result<Duration, &'static str> {
+    let window = (1..=24 * 3600).contains(&seconds).then(|| Duration::from_secs(seconds));
+    window.ok_or("must be 1 to 86400 seconds, or \"off\"")
+}
 
 /// A rate, in calls per second.
 fn parse_rate(count: u64) -> Result<NonZeroU32, &'static str> {

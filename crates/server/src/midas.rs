@@ -7,6 +7,7 @@
 
 pub(crate) mod convert;
 pub(crate) mod faults;
+pub(crate) mod freshness;
 pub(crate) mod verify;
 
 use std::pin::pin;
@@ -104,6 +105,7 @@ async fn handle<C: Call, B: RequestBody>(
 }
 
 async fn present(bank: &AppState, verified: &VerifiedCall<Present>) -> Result<PresentReply, ErrorReply> {
+    freshness::check_order(bank, verified, verified.call.bill_no).await?;
     let posted = bank.ledger.post(convert::present(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::PresentCounts))? {
         Posted::Applied(receipt) => {
@@ -117,12 +119,14 @@ async fn get_balance(
     bank: &AppState,
     verified: &VerifiedCall<GetBalance>,
 ) -> Result<BalanceReply, ErrorReply> {
+    freshness::check_time(verified)?;
     let account =
         bank.ledger.account(convert::account_key(verified)).await.map_err(convert::unavailable_error)?;
     Ok(convert::balance_reply(&account))
 }
 
 async fn pay(bank: &AppState, verified: &VerifiedCall<Pay>) -> Result<PayReply, ErrorReply> {
+    freshness::check_order(bank, verified, verified.call.bill_no).await?;
     let posted = bank.ledger.post(convert::pay(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::Amt))? {
         Posted::Applied(receipt) => Ok(PayReply {
@@ -140,6 +144,7 @@ async fn cancel_pay(
     bank: &AppState,
     verified: &VerifiedCall<CancelPay>,
 ) -> Result<CancelPayReply, ErrorReply> {
+    freshness::check_order(bank, verified, verified.call.bill_no).await?;
     let posted = bank.ledger.post(convert::cancel_pay(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::BillNo))? {
         Posted::Applied(_) => Ok(CancelPayReply { bill_no: verified.call.bill_no }),

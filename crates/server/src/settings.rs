@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
-use pactolus_types::{Amount, AppId, Environment, OfferId};
+use pactolus_types::{Amount, AppId, Environment, OfferId, ZoneId};
 
 use crate::seal::Keyring;
 
@@ -47,6 +47,10 @@ pub struct AppSettings {
     pub dialects: DialectPolicy,
     /// Platforms that a call may name.
     pub pf: Vec<Pf>,
+    /// Zones that a call may name; empty for any.
+    pub zones: Vec<ZoneId>,
+    /// Most that `ts` may differ from the bank's clock, before or after it; `None` is unlimited.
+    pub ts_window: Option<Duration>,
     /// How its players log in.
     pub login: LoginMode,
     /// Access tokens that never expire, for development.
@@ -68,7 +72,7 @@ impl AppSettings {
     pub const CANCEL_WINDOW: Duration = Duration::from_secs(48 * 3600);
 
     /// An app with its ids and keys, and defaults for the rest: the documented checks in every known dialect,
-    /// Android, pushed logins, the vendor's cancel window, and no limits.
+    /// Android, any zone and any `ts`, pushed logins, the vendor's cancel window, and no limits.
     pub fn new(
         appid: AppId,
         app_secret: AppSecret,
@@ -85,6 +89,8 @@ impl AppSettings {
             mp_sig: MpSig::Required,
             dialects: DialectPolicy::Lenient,
             pf: vec![Pf::new("android").expect("it is a valid platform")],
+            zones: Vec::new(),
+            ts_window: None,
             login: LoginMode::Push,
             static_access_tokens: Vec::new(),
             cancel_window: Self::CANCEL_WINDOW,

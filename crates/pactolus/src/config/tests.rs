@@ -283,7 +283,7 @@ fn wrong_shapes_are_refused() {
         "pactolus.toml:10: `login` is \"closed\"; it must be \"push\", \"open\" or \"open-sandbox\"",
     ]);
     ConfigFixture::new(&minimal_with_app_settings("colour = \"gold\"")).assert_refused(&[
-        "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
+        "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, zones, ts_window_s, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
     ]);
 }
 
@@ -317,6 +317,13 @@ fn limit_is_a_number_or_off() {
     assert_eq!(app.rate_limit_per_second, NonZeroU32::new(10));
     assert_eq!(app.rate_limit_per_player_per_second, Some(NonZeroU32::MAX));
     assert_eq!((app.present_max, app.present_max_per_player_per_day), (None, None));
+    assert!(app.zones.is_empty() && app.ts_window.is_none());
+    let config =
+        ConfigFixture::new(&minimal_with_app_settings("zones = [\"1\", \"S2_a\"]\nts_window_s = 300"))
+            .config();
+    let app = &config.server.apps[0];
+    assert_eq!(app.zones, ["1", "S2_a"].map(|zone| zone.parse().unwrap()));
+    assert_eq!(app.ts_window, Some(Duration::from_secs(300)));
     let config = ConfigFixture::new(MINIMAL).variable("PACTOLUS_APPS_0_PRESENT_MAX", "233").config();
     assert_eq!(config.server.apps[0].present_max, Amount::new(233).ok());
 
@@ -327,6 +334,14 @@ fn limit_is_a_number_or_off() {
         ("rate_limit_per_player_per_second", "4294967296", rate),
         ("rate_limit_per_second", "-1", &format!("is \"-1\"; {number}")),
         ("rate_limit_per_second", "\"10/s\"", &format!("is text; {number}")),
+        ("ts_window_s", "0", "must be 1 to 86400 seconds, or \"off\""),
+        ("ts_window_s", "300000", "must be 1 to 86400 seconds, or \"off\""),
+        ("zones", "\"1\"", "is text; it must be a list in brackets"),
+        (
+            "zones",
+            "[\"1\", \"a b\"]",
+            "item 2 holds ' '; 1 to 64 digits, letters or any of _-.:|*@ are allowed",
+        ),
         ("present_max", "0", "is 0; it must be at least 1"),
         ("present_max", "false", &format!("is a boolean; {number}")),
         ("present_max_per_player_per_day", "9007199254740992", "is too large; the most is 9007199254740991"),

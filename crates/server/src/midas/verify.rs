@@ -91,6 +91,9 @@ async fn verify_body<C: Call>(
     if !app.pf.contains(&caller.pf) {
         return Err(ErrorReply::invalid_parameter(Parameter::Pf, "is not a platform of this app"));
     }
+    if !app.zones.is_empty() && !app.zones.contains(&caller.zone_id) {
+        return Err(ErrorReply::invalid_parameter(Parameter::ZoneId, "is not a zone of this app"));
+    }
     if caller.appid != app.appid {
         return Err(ErrorReply::with_detail(
             ErrorCode::NoPrivilege,

@@ -13,6 +13,7 @@ use super::log::lock;
 use super::rejection::{Diagnosis, RequestTrace};
 use crate::auth::sessions::SessionHistory;
 use crate::auth::tokens::status::TokenStatus;
+use crate::midas::freshness::is_in_milliseconds;
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
@@ -71,7 +72,39 @@ pub(super) async fn diagnose(
         // The errcode and its detail need no diagnosis.
         _ => {}
     }
+    diagnose_time(app, error.code(), &evidence, bank.now(), &mut report);
     report
+}
+
+/// A `ts` in milliseconds, or outside the app's window.
+fn diagnose_time(
+    app: &AppSettings,
+    code: ErrorCode,
+    evidence: &Evidence<'_>,
+    now: UnixMillis,
+    report: &mut DiagnosisReport,
+) {
+    let Some(ts) = evidence.raw_text(Parameter::Ts).and_then(|ts| ts.parse::<u64>().ok()) else { return };
+    if is_in_milliseconds(ts) {
+        let words = "ts is in milliseconds, a thousand times too large";
+        report.add("ts-in-milliseconds", words.to_owned(), "send and sign whole seconds since 1970");
+        if let Some(hint) = &mut report.signature_hint {
+            hint.push_str("; ");
+            hint.push_str(words);
+        }
+        return;
+    }
+    let window = app.ts_window.filter(|window| ts.abs_diff(now.seconds()) > window.as_secs());
+    if let (Some(window), ErrorCode::InvalidParameter) = (window, code) {
+        let sent = format_utc(UnixMillis::new(ts.saturating_mul(1000)));
+        let words = format!(
+            "ts is {sent}, and the bank's clock is {}; this app takes a difference of {} s",
+            format_utc(now),
+            window.as_secs()
+        );
+        let fix = "sign each request when it is sent, and keep the clocks in step (NTP)";
+        report.add("ts-outside-window", words, fix);
+    }
 }
 
 /// The sessions of the player that the body names.
