@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use crate::bank::{APPID, SECRET, TestBank, assert_refused, gift, sample_app, sign};
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 const LIVE: Environment = Environment::Live;
 const PATH: &str = "/cgi-bin/midas/present";
 const WITH_TOKEN: &str = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
@@ -167,7 +169,7 @@ async fn wrapping_of_a_body_is_skipped_or_named() {
     let multipart_header = [("content-type", "multipart/form-data; boundary=b")];
     let brotli = [("content-encoding", "br")];
     let plain = what("compressed") + " as plain text";
-    let cases: [(&[(&str, &str)], &[u8], &str); 5] = [
+    let cases: [(Headers<'_>, &[u8], &str); 5] = [
         (&form, b"openid=a&appid=b", &what("a form")),
         (&[], b"openid=a&appid=b", &what("a form")),
         (&multipart_header, multipart.as_bytes(), &what("a multipart form")),
@@ -183,7 +185,7 @@ async fn wrapping_of_a_body_is_skipped_or_named() {
 async fn misplaced_token_is_named() {
     let bank = TestBank::start().await;
     let body = sign(&gift("b", 5), LIVE).replacen('{', r#"{"access_token":"ACCESSTOKEN","#, 1);
-    let cases: [(&[(&str, &str)], &str, &str); 6] = [
+    let cases: [(Headers<'_>, &str, &str); 6] = [
         (&[("authorization", "Bearer ACCESSTOKEN")], "{}", "it is in the header Authorization; "),
         (&[("access_token", "ACCESSTOKEN")], "{}", "it is in a header; "),
         (&[("X-Access-Token", "ACCESSTOKEN")], "{}", "it is in a header; "),

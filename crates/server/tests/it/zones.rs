@@ -32,11 +32,10 @@ async fn only_listed_zones_are_taken() {
             let given = bank.call::<Present>(environment, sign(&gift, environment)).await;
             let read = bank.call::<GetBalance>(environment, sign(&balance, environment)).await;
             for reply in [given, read] {
-                match is_listed {
-                    true => assert_eq!(reply["balance"], 5, "{zone}: {reply}"),
-                    false => {
-                        assert_refused(&reply, 90018, "invalid parameter: zone_id is not a zone of this app")
-                    }
+                if is_listed {
+                    assert_eq!(reply["balance"], 5, "{zone}: {reply}");
+                } else {
+                    assert_refused(&reply, 90018, "invalid parameter: zone_id is not a zone of this app");
                 }
             }
         }
