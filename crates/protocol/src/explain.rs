@@ -24,6 +24,8 @@ mod mistake;
 mod redacted;
 mod scheme;
 mod search;
+#[cfg(test)]
+mod work_limit;
 
 pub use mistake::{HashFunction, Mistake, NumberForm, OrderForm, PathForm};
 pub use redacted::{RedactedParameter, RedactedParameters};

@@ -4,6 +4,7 @@
 //! Read next: `candidates/order.rs` and `candidates/values.rs` for the mistakes in the parameters.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use pactolus_types::Environment;
 
@@ -35,7 +36,9 @@ pub(super) fn find(
 }
 
 fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mut Search) -> SearchFlow {
+    let mut bases: Vec<SigningScheme<'_>> = Vec::new();
     for dialect in DialectPolicy::Lenient.accepted() {
+        search.charge(case.scheme_bytes(dialect))?;
         let Some(scheme) = case.valid_scheme(dialect) else { continue };
         let is_accepted = dialects.accepted().any(|accepted| accepted == dialect);
         let evidence = case.evidence;
@@ -48,30 +51,25 @@ fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mu
                 SignatureFinding::Mistake(Mistake::AmbiguousField)
             }
         })?;
-    }
-    // Clients of another dialect make the same mistakes in it.
-    for base in base_schemes(case, dialects) {
-        try_keys(case, &base, search)?;
-        try_paths(case, &base, search)?;
-        try_proofs(case, &base, search)?;
-        values::try_fields(case, &base, search)?;
-        order::try_orders(case, &base, search)?;
-        values::try_number_forms(case, &base, search)?;
-        values::try_text_forms(case, &base, search)?;
-        try_functions(&base, search)?;
-    }
-    SearchFlow::Continue(())
-}
-
-/// The valid schemes of the accepted dialects, without duplicate texts.
-fn base_schemes<'a>(case: &SignatureCase<'a>, dialects: DialectPolicy) -> Vec<SigningScheme<'a>> {
-    let mut bases: Vec<SigningScheme<'a>> = Vec::new();
-    for scheme in dialects.accepted().filter_map(|dialect: Dialect| case.valid_scheme(dialect)) {
-        if bases.iter().all(|base| base.pairs != scheme.pairs) {
+        // Clients of another dialect make the same mistakes in it. Each text counts once; the comparison of equal texts
+        // reads what was charged above.
+        if is_accepted && bases.iter().all(|base| *base.pairs != *scheme.pairs) {
             bases.push(scheme);
         }
     }
-    bases
+    for base in bases {
+        if search.is_of_right_form() {
+            try_keys(case, &base, search)?;
+            try_paths(case, &base, search)?;
+            try_proofs(case, &base, search)?;
+            values::try_fields(case, &base, search)?;
+            order::try_orders(case, &base, search)?;
+            values::try_number_forms(&base, search)?;
+            values::try_text_forms(case, &base, search)?;
+        }
+        try_functions(&base, search)?;
+    }
+    SearchFlow::Continue(())
 }
 
 /// Another key, or the right key used wrongly.
@@ -90,11 +88,10 @@ fn try_keys(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Sea
                 try_key_roles(key.expose().as_bytes(), base, search, || Mistake::SessionKeySignsSig)?;
             }
             if let Some(mp_sig) = case.evidence.raw_text(Parameter::MpSig)
-                && let Some(right) = case.valid_scheme_for(SignatureKind::MpSig, Dialect::DOCUMENTED)
+                && let Some(right) = documented_scheme(case, SignatureKind::MpSig, search)?
             {
-                search.try_scheme(&right.with_parameter(Parameter::Sig, mp_sig), || {
-                    Mistake::SignaturesSwapped
-                })?;
+                let swapped = search.with(&right, Parameter::Sig, mp_sig)?;
+                search.try_scheme(&swapped, || Mistake::SignaturesSwapped)?;
             }
         }
         SignatureKind::MpSig => {
@@ -110,7 +107,7 @@ fn try_keys(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Sea
                 let key = case.midas_key(environment);
                 try_key_roles(key, base, search, || Mistake::MidasKeySignsMpSig)?;
             }
-            if let Some(sig) = case.valid_scheme_for(SignatureKind::Sig, Dialect::DOCUMENTED) {
+            if let Some(sig) = documented_scheme(case, SignatureKind::Sig, search)? {
                 search.try_scheme(&sig, || Mistake::MidasKeySignsMpSig)?;
             }
         }
@@ -123,6 +120,16 @@ fn try_keys(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Sea
         search.try_scheme(&SigningScheme { key_label: label, ..base.clone() }, || Mistake::KeyName)?;
     }
     SearchFlow::Continue(())
+}
+
+/// The valid scheme of a signature in the documented dialect.
+fn documented_scheme<'a>(
+    case: &SignatureCase<'a>,
+    kind: SignatureKind,
+    search: &mut Search,
+) -> ControlFlow<SignatureFinding, Option<SigningScheme<'a>>> {
+    search.charge(case.scheme_bytes(Dialect::DOCUMENTED))?;
+    ControlFlow::Continue(case.valid_scheme_for(kind, Dialect::DOCUMENTED))
 }
 
 /// The other signature's key: in the HMAC, in the text, or both, under either label.
@@ -198,24 +205,24 @@ fn try_proofs(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut S
     match case.kind {
         SignatureKind::Sig => {
             for token in [Some(evidence.token.expose()), bodys_token].into_iter().flatten() {
-                let signed = base.with_parameter(Parameter::AccessToken, token);
+                let signed = search.with(base, Parameter::AccessToken, token)?;
                 search.try_scheme(&signed, || Mistake::ProofSigned(Parameter::AccessToken))?;
             }
-            search.try_scheme(&base.with_parameter(Parameter::Sig, ""), || {
-                Mistake::ProofSigned(Parameter::Sig)
-            })?;
+            let signed = search.with(base, Parameter::Sig, "")?;
+            search.try_scheme(&signed, || Mistake::ProofSigned(Parameter::Sig))?;
             for mp_sig in [Some(""), evidence.raw_text(Parameter::MpSig)].into_iter().flatten() {
-                let signed = base.with_parameter(Parameter::MpSig, mp_sig);
+                let signed = search.with(base, Parameter::MpSig, mp_sig)?;
                 search.try_scheme(&signed, || Mistake::ProofSigned(Parameter::MpSig))?;
             }
             // Signing the same parameter map twice leaves the first signatures in it.
-            let earlier = search.sign_hex(base);
-            let with_sig = base.with_parameter(Parameter::Sig, earlier.clone());
+            let earlier = search.sign_hex(base)?;
+            let with_sig = search.with(base, Parameter::Sig, earlier.clone())?;
             search.try_scheme(&with_sig, || Mistake::EarlierProofSigned(Parameter::Sig))?;
-            if let Some(right) = case.valid_scheme_for(SignatureKind::MpSig, Dialect::DOCUMENTED) {
-                let earlier = search.sign_hex(&right.with_parameter(Parameter::Sig, earlier));
+            if let Some(right) = documented_scheme(case, SignatureKind::MpSig, search)? {
+                let signed = search.with(&right, Parameter::Sig, earlier)?;
+                let earlier = search.sign_hex(&signed)?;
                 for signed in [with_sig, base.clone()] {
-                    let signed = signed.with_parameter(Parameter::MpSig, earlier.clone());
+                    let signed = search.with(&signed, Parameter::MpSig, earlier.clone())?;
                     search.try_scheme(&signed, || Mistake::EarlierProofSigned(Parameter::MpSig))?;
                 }
             }
@@ -224,25 +231,23 @@ fn try_proofs(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut S
             for missing in
                 [&[Parameter::AccessToken][..], &[Parameter::Sig], &[Parameter::AccessToken, Parameter::Sig]]
             {
-                let signed = missing
-                    .iter()
-                    .fold(base.clone(), |recipe, parameter| recipe.without_parameter(*parameter));
+                let signed = search.without(base, missing)?;
                 search.try_scheme(&signed, || Mistake::NotSigned(missing.to_vec()))?;
             }
             if let Some(token) = bodys_token {
-                search.try_scheme(&base.with_parameter(Parameter::AccessToken, token), || {
-                    Mistake::BodysAccessToken
-                })?;
+                let signed = search.with(base, Parameter::AccessToken, token)?;
+                search.try_scheme(&signed, || Mistake::BodysAccessToken)?;
             }
             let sig = evidence.raw_text(Parameter::Sig).unwrap_or_default();
+            search.charge(2 * sig.len())?;
             for sig in [sig.to_ascii_lowercase(), sig.to_ascii_uppercase()] {
-                search.try_scheme(&base.with_parameter(Parameter::Sig, sig), || Mistake::SigInOtherCase)?;
+                let signed = search.with(base, Parameter::Sig, sig)?;
+                search.try_scheme(&signed, || Mistake::SigInOtherCase)?;
             }
-            search.try_scheme(&base.with_parameter(Parameter::MpSig, ""), || {
-                Mistake::ProofSigned(Parameter::MpSig)
-            })?;
-            let earlier = search.sign_hex(base);
-            let signed = base.with_parameter(Parameter::MpSig, earlier);
+            let signed = search.with(base, Parameter::MpSig, "")?;
+            search.try_scheme(&signed, || Mistake::ProofSigned(Parameter::MpSig))?;
+            let earlier = search.sign_hex(base)?;
+            let signed = search.with(base, Parameter::MpSig, earlier)?;
             search.try_scheme(&signed, || Mistake::EarlierProofSigned(Parameter::MpSig))?;
         }
     }

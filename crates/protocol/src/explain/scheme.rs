@@ -4,6 +4,8 @@
 //! A scheme holds keys, so it has no `Debug`, and its text is zeroed on drop.
 
 use std::borrow::Cow;
+use std::ops::Deref;
+use std::rc::Rc;
 
 use hmac::Hmac;
 use md5::Md5;
@@ -15,8 +17,8 @@ use super::mistake::HashFunction;
 use super::{AppKeys, Evidence};
 use crate::parameter::Parameter;
 use crate::secret::SessionKey;
-use crate::sign::Dialect;
 use crate::sign::text::signed_value;
+use crate::sign::{Dialect, Encoding};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignatureKind {
@@ -53,11 +55,36 @@ pub(super) struct SignatureCase<'a> {
 /// A key and its value in a signed text.
 pub(super) type SignedPair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// All inputs of a signature.
+/// The pairs of a signed text, shared by the schemes that differ in other parts.
+#[derive(Clone)]
+pub(super) struct SharedPairs<'a>(Rc<Vec<SignedPair<'a>>>);
+
+impl<'a> SharedPairs<'a> {
+    pub(super) fn new(pairs: Vec<SignedPair<'a>>) -> Self {
+        #[cfg(test)]
+        work_done::add(pairs_bytes(&pairs));
+        Self(Rc::new(pairs))
+    }
+}
+
+impl<'a> Deref for SharedPairs<'a> {
+    type Target = [SignedPair<'a>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// Size of pairs in bytes of work: handling a pair costs about as much as hashing 64 bytes.
+fn pairs_bytes(pairs: &[SignedPair<'_>]) -> usize {
+    pairs.iter().map(|(key, value)| key.len() + value.len() + 64).sum()
+}
+
+/// All inputs of a signature. A clone costs no more than its path: the pairs are shared.
 #[derive(Clone)]
 pub(super) struct SigningScheme<'a> {
     /// In the order of the signed text.
-    pub(super) pairs: Vec<SignedPair<'a>>,
+    pub(super) pairs: SharedPairs<'a>,
     /// From `&org_loc=` to the key's label.
     pub(super) path_and_method: Cow<'a, str>,
     /// The name before the key at the end of the text.
@@ -91,6 +118,15 @@ impl<'a> SignatureCase<'a> {
         self.valid_scheme_for(self.kind, dialect)
     }
 
+    /// Upper bound of the cost of a valid scheme in `dialect`, in bytes hashed.
+    pub(super) fn scheme_bytes(&self, dialect: Dialect) -> usize {
+        // An escape takes three bytes for one. The token and `sig` are the pairs that a body lacks.
+        let growth = if dialect.encoding == Encoding::Raw { 1 } else { 3 };
+        let fields = self.evidence.body.fields();
+        let sizes = fields.map(|field| field.key.len() + field.value.scalar().map_or(0, str::len) + 64);
+        growth * (sizes.sum::<usize>() + self.evidence.token.expose().len() + 256)
+    }
+
     /// The valid scheme of `proof` in `dialect`; `None` if its key is not known.
     pub(super) fn valid_scheme_for(
         &self,
@@ -120,7 +156,7 @@ impl<'a> SignatureCase<'a> {
             sort_pairs(&mut pairs);
         }
         Some(SigningScheme {
-            pairs,
+            pairs: SharedPairs::new(pairs),
             path_and_method: Cow::Owned(path_and_method(self.evidence.path.as_str())),
             key_label: proof.key_label(),
             appended_key: key,
@@ -146,18 +182,9 @@ pub(super) fn path_and_method(path: &str) -> String {
 }
 
 impl<'a> SigningScheme<'a> {
-    pub(super) fn without_parameter(&self, parameter: Parameter) -> Self {
-        let mut other = self.clone();
-        other.pairs.retain(|(key, _)| *key != parameter.name());
-        other
-    }
-
-    /// The scheme with a parameter inserted in name order, or replaced.
-    pub(super) fn with_parameter(&self, parameter: Parameter, value: impl Into<Cow<'a, str>>) -> Self {
-        let mut other = self.without_parameter(parameter);
-        other.pairs.push(pair(parameter, value));
-        sort_pairs(&mut other.pairs);
-        other
+    /// The scheme with other pairs.
+    pub(super) fn with_pairs(&self, pairs: Vec<SignedPair<'a>>) -> Self {
+        Self { pairs: SharedPairs::new(pairs), ..self.clone() }
     }
 
     pub(super) fn contains(&self, parameter: Parameter) -> bool {
@@ -173,15 +200,25 @@ impl<'a> SigningScheme<'a> {
         Self { path_and_method: Cow::Owned(path_and_method(path)), ..self.clone() }
     }
 
-    /// Cost in bytes hashed. Building a pair costs about as much as hashing 64 bytes.
+    /// Cost of the digest in bytes hashed.
     pub(super) fn work_bytes(&self) -> usize {
-        let pairs: usize = self.pairs.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
         // An HMAC hashes two blocks for its key, and one block for the inner digest.
-        pairs + self.path_and_method.len() + self.key_label.len() + self.appended_key.len() + 3 * 64
+        self.pairs_bytes()
+            + self.path_and_method.len()
+            + self.key_label.len()
+            + self.appended_key.len()
+            + 3 * 64
+    }
+
+    /// Cost of copying or changing the pairs, in bytes hashed.
+    pub(super) fn pairs_bytes(&self) -> usize {
+        pairs_bytes(&self.pairs)
     }
 
     /// Makes the signature. `text` is a reused buffer.
     pub(super) fn digest(&self, text: &mut Zeroizing<Vec<u8>>) -> Vec<u8> {
+        #[cfg(test)]
+        work_done::add(self.work_bytes());
         text.clear();
         for (number, (key, value)) in self.pairs.iter().enumerate() {
             if number > 0 {
@@ -250,6 +287,25 @@ fn base64_digit(digit: u8) -> Option<u32> {
         _ => return None,
     };
     Some(u32::from(digit - first) + value)
+}
+
+/// Work done in a test, as opposed to work charged: bytes of pairs made, and bytes hashed.
+#[cfg(test)]
+pub(super) mod work_done {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(in crate::explain) fn add(bytes: usize) {
+        BYTES.set(BYTES.get() + bytes);
+    }
+
+    /// The work since the last call.
+    pub(in crate::explain) fn take() -> usize {
+        BYTES.replace(0)
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub(super) fn try_orders(
 ) -> SearchFlow {
     let written = &case.evidence.raw_fields;
     let kind = case.evidence.path.kind;
+    search.charge(3 * base.pairs_bytes() + 64 * written.len())?;
     let as_sent: Vec<&str> = written.iter().map(|(key, _)| &**key).collect();
     let [documented, in_the_example] = documented_orders(kind);
     for (order, form) in [
@@ -25,21 +26,22 @@ pub(super) fn try_orders(
         (documented, OrderForm::AsDocumented),
         (in_the_example, OrderForm::AsDocumented),
     ] {
-        let mut sorted = base.clone();
+        let mut pairs = search.copy_pairs(base, 1)?;
         // A body may hold a thousand fields: a linear search for each would take a million steps.
         let places: HashMap<_, _> = order.into_iter().zip(0..).collect();
-        sorted.pairs.sort_by_cached_key(|(key, _)| places.get(&**key).copied().unwrap_or(usize::MAX));
+        pairs.sort_by_cached_key(|(key, _)| places.get(&**key).copied().unwrap_or(usize::MAX));
+        let sorted = base.with_pairs(pairs);
         search.try_scheme(&sorted, || Mistake::Order(form))?;
         try_proof_positions(case.kind, &sorted, search, form)?;
     }
     try_proof_positions(case.kind, base, search, OrderForm::ProofsApart)?;
 
-    let mut descending = base.clone();
-    descending.pairs.sort_by(|a, b| Reverse(&a.0).cmp(&Reverse(&b.0)));
-    search.try_scheme(&descending, || Mistake::Order(OrderForm::Descending))?;
-    let mut underscore_last = base.clone();
-    underscore_last.pairs.sort_by_cached_key(|(key, _)| key.replace('_', "~"));
-    search.try_scheme(&underscore_last, || Mistake::Order(OrderForm::UnderscoreLast))?;
+    let mut descending = search.copy_pairs(base, 1)?;
+    descending.sort_by(|a, b| Reverse(&a.0).cmp(&Reverse(&b.0)));
+    search.try_scheme(&base.with_pairs(descending), || Mistake::Order(OrderForm::Descending))?;
+    let mut underscore_last = search.copy_pairs(base, 2)?;
+    underscore_last.sort_by_cached_key(|(key, _)| key.replace('_', "~"));
+    search.try_scheme(&base.with_pairs(underscore_last), || Mistake::Order(OrderForm::UnderscoreLast))?;
     try_suffix_sorted(case, base, search)
 }
 
@@ -71,15 +73,16 @@ fn try_proof_positions(
         let held = ordered.pairs.iter().find(|held| is(held, parameter)).cloned();
         held.unwrap_or_else(|| pair(parameter, ""))
     });
-    let mut others = ordered.pairs.clone();
+    let mut others = search.copy_pairs(ordered, 1)?;
     others.retain(|held| !proofs.iter().any(|parameter| is(held, *parameter)));
     for (before, after) in [
         (vec![], vec![token.clone(), sig.clone()]),
         (vec![], vec![sig.clone(), token.clone()]),
         (vec![token], vec![sig]),
     ] {
-        let pairs = [before, others.clone(), after].concat();
-        search.try_scheme(&SigningScheme { pairs, ..ordered.clone() }, || Mistake::Order(form))?;
+        search.charge(ordered.pairs_bytes())?;
+        let pairs = [&before, &others[..], &after].concat();
+        search.try_scheme(&ordered.with_pairs(pairs), || Mistake::Order(form))?;
     }
     SearchFlow::Continue(())
 }
@@ -87,18 +90,18 @@ fn try_proof_positions(
 /// Path, method and key sorted in as parameters.
 fn try_suffix_sorted(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     let Ok(key) = std::str::from_utf8(base.appended_key) else { return SearchFlow::Continue(()) };
-    let mut pairs = base.pairs.clone();
+    let mut pairs = search.copy_pairs(base, 1)?;
+    search.charge(4 * 64 + key.len())?;
     let label = base.key_label.trim_matches(['&', '=']);
     for (name, value) in [("org_loc", case.evidence.path.as_str()), ("method", "POST"), (label, key)] {
         pairs.push((Cow::Borrowed(name), Cow::Borrowed(value)));
     }
     super::super::scheme::sort_pairs(&mut pairs);
     let sorted = SigningScheme {
-        pairs,
         path_and_method: Cow::Borrowed(""),
         key_label: "",
         appended_key: b"",
-        ..base.clone()
+        ..base.with_pairs(pairs)
     };
     search.try_scheme(&sorted, || Mistake::Order(OrderForm::SuffixSorted))
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 
+use super::super::SignatureFinding;
 use super::super::mistake::{Mistake, NumberForm};
 use super::super::scheme::{SignatureCase, SignedPair, SigningScheme};
 use super::super::search::{Search, SearchFlow};
@@ -20,20 +22,22 @@ pub(super) fn try_fields(
     let (sent, absent): (Vec<_>, Vec<_>) =
         OPTIONAL.into_iter().partition(|parameter| base.contains(*parameter));
     for missing in subsets(&sent) {
-        let signed =
-            missing.iter().fold(base.clone(), |recipe, parameter| recipe.without_parameter(*parameter));
+        let signed = search.without(base, &missing)?;
         search.try_scheme(&signed, || Mistake::NotSigned(missing))?;
     }
     let needed = case.evidence.path.kind.parameters().filter(|(_, need)| *need == Presence::Required);
     for (parameter, _) in needed {
-        search.try_scheme(&base.without_parameter(parameter), || Mistake::NotSigned(vec![parameter]))?;
+        let signed = search.without(base, &[parameter])?;
+        search.try_scheme(&signed, || Mistake::NotSigned(vec![parameter]))?;
     }
     // A parameter of another call may still have been sent.
     let absent: Vec<_> =
         absent.into_iter().filter(|parameter| case.evidence.raw_text(*parameter).is_none()).collect();
     for added in subsets(&absent) {
-        let signed =
-            added.iter().fold(base.clone(), |recipe, parameter| recipe.with_parameter(*parameter, ""));
+        let mut signed = base.clone();
+        for parameter in &added {
+            signed = search.with(&signed, *parameter, "")?;
+        }
         search.try_scheme(&signed, || Mistake::NotSent(added))?;
     }
     SearchFlow::Continue(())
@@ -51,11 +55,7 @@ fn subsets(of: &[Parameter]) -> Vec<Vec<Parameter>> {
 }
 
 /// An integer signed as a float or in quotes.
-pub(super) fn try_number_forms(
-    _case: &SignatureCase<'_>,
-    base: &SigningScheme<'_>,
-    search: &mut Search,
-) -> SearchFlow {
+pub(super) fn try_number_forms(base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
     let integers: Vec<_> =
         Parameter::ALL.iter().copied().filter(|parameter| parameter.form() == JsonForm::Integer).collect();
     // The body was not validated, so the field may hold something else.
@@ -66,13 +66,16 @@ pub(super) fn try_number_forms(
     let held: Vec<_> = integers.into_iter().filter(holds_one).collect();
     for parameters in subsets(&held) {
         for (form, write) in number_forms() {
-            let mut signed = base.clone();
-            for (key, value) in &mut signed.pairs {
+            let mut pairs = search.copy_pairs(base, 2)?;
+            for (key, value) in &mut pairs {
                 if parameters.iter().any(|parameter| *key == parameter.name()) {
                     *value = Cow::Owned(write(value));
                 }
             }
-            search.try_scheme(&signed, || Mistake::Number { parameters: parameters.clone(), form })?;
+            search.try_scheme(&base.with_pairs(pairs), || Mistake::Number {
+                parameters: parameters.clone(),
+                form,
+            })?;
         }
     }
     SearchFlow::Continue(())
@@ -120,32 +123,42 @@ pub(super) fn try_text_forms(
     base: &SigningScheme<'_>,
     search: &mut Search,
 ) -> SearchFlow {
+    search.charge(64 * case.evidence.raw_fields.len())?;
     let written: HashMap<_, _> = case.evidence.raw_fields.iter().map(|(key, raw)| (&**key, *raw)).collect();
     let written = |key: &str| written.get(key).copied();
-    let as_json = map_values(base, |key, value| written(key).map_or_else(|| quote(value), str::to_owned));
+    let as_json =
+        map_values(base, search, |key, value| written(key).map_or_else(|| quote(value), str::to_owned))?;
     search.try_scheme(&as_json, || Mistake::Quoted)?;
-    let all_quoted = map_values(base, |_, value| quote(value));
+    let all_quoted = map_values(base, search, |_, value| quote(value))?;
     search.try_scheme(&all_quoted, || Mistake::Quoted)?;
 
-    let escaped = map_values(base, |key, value| {
+    let escaped = map_values(base, search, |key, value| {
         let inner = written(key).and_then(|raw| raw.strip_prefix('"')?.strip_suffix('"'));
         inner.unwrap_or(value).to_owned()
-    });
+    })?;
     search.try_scheme(&escaped, || Mistake::EscapesSigned)?;
     for slash in ["/", "\\/"] {
-        let escaped = map_values(base, |_, value| escape_non_ascii(value, slash));
+        let escaped = map_values(base, search, |_, value| escape_non_ascii(value, slash))?;
         search.try_scheme(&escaped, || Mistake::EscapesSigned)?;
     }
     for unescaped in [&b"-._~"[..], b"-._~!*'()"] {
-        let encoded = map_values(base, |_, value| percent_encode(value, unescaped));
+        let encoded = map_values(base, search, |_, value| percent_encode(value, unescaped))?;
         search.try_scheme(&encoded, || Mistake::PercentEncoded)?;
     }
     SearchFlow::Continue(())
 }
 
-fn map_values<'a>(base: &SigningScheme<'a>, change: impl Fn(&str, &str) -> String) -> SigningScheme<'a> {
+/// How much longer a text form is: JSON writes at most six bytes for one of the text.
+const TEXT_FORM_GROWTH: usize = 6;
+
+fn map_values<'a>(
+    base: &SigningScheme<'a>,
+    search: &mut Search,
+    change: impl Fn(&str, &str) -> String,
+) -> ControlFlow<SignatureFinding, SigningScheme<'a>> {
+    search.charge(TEXT_FORM_GROWTH * base.pairs_bytes())?;
     let changed = |(key, value): &SignedPair<'a>| (key.clone(), Cow::Owned(change(key, value)));
-    SigningScheme { pairs: base.pairs.iter().map(changed).collect(), ..base.clone() }
+    ControlFlow::Continue(base.with_pairs(base.pairs.iter().map(changed).collect()))
 }
 
 fn quote(text: &str) -> String {
