@@ -17,8 +17,12 @@ struct Mode {
     refused: &'static [&'static [&'static str]],
 }
 
-const ONE_GIFT: &[&[&str]] =
-    &[&["--bill-no", "n1"], &["--session-key", "K"], &["--bill-no", "n1", "--resume"]];
+const ONE_GIFT: &[&[&str]] = &[
+    &["--bill-no", "n1"],
+    &["--session-key", "K"],
+    &["--session-key-file", "k.txt"],
+    &["--bill-no", "n1", "--resume"],
+];
 const MANY_GIFTS: &[&[&str]] = &[
     &["--campaign", "spring"],
     &["--allow-duplicates"],
@@ -29,8 +33,13 @@ const MANY_GIFTS: &[&[&str]] = &[
     &["--dry-run"],
     &["--yes"],
 ];
-const OFFLINE: &[&[&str]] =
-    &[&["--path", "/cgi-bin/midas/present"], &["--token", "T"], &["--session-key", "K"]];
+const OFFLINE: &[&[&str]] = &[
+    &["--path", "/cgi-bin/midas/present"],
+    &["--token", "T"],
+    &["--token-file", "t.txt"],
+    &["--session-key", "K"],
+    &["--session-key-file", "k.txt"],
+];
 
 const MODES: [Mode; 4] = [
     Mode { base: &["present", "--openid", "one", "--coins", "5"], taken: ONE_GIFT, refused: MANY_GIFTS },
@@ -41,8 +50,13 @@ const MODES: [Mode; 4] = [
         refused: OFFLINE,
     },
     Mode {
-        base: &["explain", "--request", "b.json", "--path", "/cgi-bin/midas/present", "--token", "T"],
-        taken: &[&["--session-key", "K"]],
+        base: &["explain", "--request", "b.json", "--path", "/cgi-bin/midas/present"],
+        taken: &[
+            &["--token", "T"],
+            &["--token-file", "t.txt"],
+            &["--session-key", "K"],
+            &["--session-key-file", "k.txt"],
+        ],
         refused: &[&["--url", "http://127.0.0.1:1"]],
     },
 ];

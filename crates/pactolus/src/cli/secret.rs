@@ -25,7 +25,7 @@ pub(crate) struct SecretForms<'a> {
     pub(crate) flag: &'static str,
     pub(crate) variable: &'static str,
     pub(crate) value: Option<&'a str>,
-    /// `-` is standard input, of which each secret takes a line.
+    /// `-` is standard input: each secret takes one line of it.
     pub(crate) file: Option<&'a Path>,
 }
 

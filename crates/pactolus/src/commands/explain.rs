@@ -41,13 +41,13 @@ pub(crate) struct Args {
     #[arg(long, requires = "request", conflicts_with = "rid")]
     token: Option<String>,
     /// File of the access token, or - for standard input; default: the variable PACTOLUS_ACCESS_TOKEN
-    #[arg(long, value_name = "FILE", requires = "request", conflicts_with = "token")]
+    #[arg(long, value_name = "FILE", requires = "request", conflicts_with_all = ["rid", "token"])]
     token_file: Option<PathBuf>,
     /// The player's session key; without it `mp_sig` is not checked
     #[arg(long, value_name = "KEY", requires = "request", conflicts_with = "rid")]
     session_key: Option<String>,
     /// File of the session key, or - for standard input; default: the variable PACTOLUS_SESSION_KEY
-    #[arg(long, value_name = "FILE", requires = "request", conflicts_with = "session_key")]
+    #[arg(long, value_name = "FILE", requires = "request", conflicts_with_all = ["rid", "session_key"])]
     session_key_file: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigPath,

@@ -71,7 +71,7 @@ fn wrong_secret_names_its_source_only() {
     let body = ["--body", "body.json"];
     let token = ["--access-token-file", "key.txt"];
     let ended = Process::start(sign(&folder, &[&body[..], &token].concat())).wait();
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("--access-token-file key.txt holds"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("hunter"), "{}", ended.stderr);
 

@@ -59,17 +59,17 @@ fn replay_counts_only_for_own_bill_no() {
     folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\n");
     let numbers = ["--input", "numbers.csv", "--yes"];
     let first = present(&folder, host, &numbers);
-    assert_eq!(first.code, Some(8), "{}", first.stderr);
+    assert_eq!(first.code, Some(11), "{}", first.stderr);
     assert!(first.stdout.contains("unknown 1"), "{}", first.stdout);
     assert!(folder.read("numbers.results.csv").contains(",number-used,,\"the bill number was used before"));
     let second = present(&folder, host, &numbers);
-    assert_eq!((second.code, second.stdout.contains("unknown 1")), (Some(8), true), "{}", second.stdout);
+    assert_eq!((second.code, second.stdout.contains("unknown 1")), (Some(11), true), "{}", second.stdout);
 
     // Nor is a row added after a run that ended: that run did not send it.
     folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\ntwo,6,n2\n");
     let added = present(&folder, host, &numbers);
-    assert_eq!(added.code, Some(8), "{}", added.stderr);
-    assert!(added.stdout.starts_with("rows 2: given 0, refused 2\n"), "{}", added.stdout);
+    assert_eq!(added.code, Some(11), "{}", added.stderr);
+    assert!(added.stdout.starts_with("rows 2: given 0, unknown 2\n"), "{}", added.stdout);
     folder.write("numbers.csv", "openid,present_counts,bill_no\none,5,n1\n");
 
     // Unless an interrupted run may have sent it: then the results file exists and lacks the row.
@@ -86,7 +86,8 @@ fn replay_counts_only_for_own_bill_no() {
     let unconfirmed = present(&folder, host, &numbers[..2]);
     assert_eq!(unconfirmed.code, Some(8), "{}", unconfirmed.stderr);
     let fresh = present(&folder, host, &numbers);
-    assert_eq!(fresh.code, Some(8), "{}", fresh.stderr);
+    assert_eq!(fresh.code, Some(11), "{}", fresh.stderr);
+    assert!(fresh.stdout.contains("unknown 1"), "{}", fresh.stdout);
 
     let one = ["--openid", "one", "--coins", "5", "--bill-no", "n1"];
     let fresh = present(&folder, host, &one);
