@@ -50,8 +50,9 @@ const PAY: &str = r#""openid":"a","appid":"b","offer_id":"c","ts":1507530737,"zo
 
 #[test]
 fn largest_bodies_stay_within_the_work_limit() {
-    let many: String = (0..1500).map(|number| format!(r#","{number:x}":1"#)).collect();
-    let empty_keys: String = (0..900).map(|number| format!(r#","{number:x}":"""#)).collect();
+    let many: String = (0..1500).map(|number| format!(r#","{number:x}":1"#)).collect::<Vec<_>>().concat();
+    let empty_keys: String =
+        (0..900).map(|number| format!(r#","{number:x}":"""#)).collect::<Vec<_>>().concat();
     let escapes = format!(r#","pay_item":"{}""#, "\\u0001".repeat(1000));
     let wide = format!(r#","app_remark":"{}","pay_item":"{}""#, "宝".repeat(2000), "~ /".repeat(3000));
     let long_sig = format!(r#","x":"{}""#, "y".repeat(15_000));

@@ -95,13 +95,12 @@ fn served_paths() -> impl Iterator<Item = &'static str> {
     CallPath::all().map(CallPath::as_str).chain(PLATFORM_PATHS)
 }
 
-/// The served path with the fewest edits, under the same first segment if there is one.
+/// The served path with the fewest edits, of the same first segment if there is one.
 fn nearest(path: &str) -> &'static str {
     let path: String = path.chars().take(PATH_CHARS_MAX).collect::<String>().to_ascii_lowercase();
     let root = |path: &str| path.split('/').nth(1).map(str::to_owned);
-    served_paths()
-        .min_by_key(|served| (root(served) != root(&path), strsim::damerau_levenshtein(&path, served)))
-        .expect("there are served paths")
+    let distance = |served: &&str| (root(served) != root(&path), strsim::damerau_levenshtein(&path, served));
+    served_paths().min_by_key(distance).expect("there are served paths")
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ fn credentials(grant_type: &str) -> String {
     format!("grant_type={grant_type}&appid={APPID}&secret={SECRET}")
 }
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// A reply on a path of the vendor's: always 200 and JSON.
 async fn send(
     bank: &TestBank,
