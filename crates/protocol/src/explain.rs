@@ -27,7 +27,7 @@ mod search;
 #[cfg(test)]
 mod work_limit;
 
-pub use mistake::{HashFunction, Mistake, NumberForm, OrderForm, PathForm};
+pub use mistake::{HashFunction, KeyName, Mistake, NumberForm, OrderForm, PathForm};
 pub use redacted::{RedactedParameter, RedactedParameters};
 use scheme::SignatureKind;
 use search::Search;

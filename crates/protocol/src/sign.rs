@@ -131,10 +131,10 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
         let call = C::from_body(body)?;
         let sent = |parameter| ParameterReader::new(body).raw_text(parameter);
         // An empty signature is wrong, not missing: its own verification reports it.
-        let missing = |parameter| ErrorReply::invalid_parameter(parameter, "is missing");
+        let missing = |parameter| ParameterReader::new(body).missing(parameter);
         let sig = sent(Parameter::Sig)?.ok_or_else(|| missing(Parameter::Sig))?;
         let mp_sig = match mp_sig {
-            MpSig::Required => Some(sent(Parameter::MpSig)?.ok_or_else(|| missing(Parameter::MpSig))?),
+            MpSig::Required => Some(sent(Parameter::MpSig)?.ok_or_else(missing_mp_sig)?),
             MpSig::IfPresent => sent(Parameter::MpSig)?,
             MpSig::Off => None,
         };
@@ -197,6 +197,14 @@ impl<C: fmt::Debug> fmt::Debug for UnverifiedCall<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnverifiedCall").field("call", &self.call).finish_non_exhaustive()
     }
+}
+
+/// 90018 for a call without the player's signature, where the app requires it.
+fn missing_mp_sig() -> ErrorReply {
+    ErrorReply::invalid_parameter(
+        Parameter::MpSig,
+        "is missing; sign the call with the player's session key too, or set mp_sig = \"if-present\" for the app",
+    )
 }
 
 enum SignatureError {

@@ -25,7 +25,24 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
         parameter: Parameter,
         rule: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, ErrorReply> {
-        self.optional(parameter, rule)?.ok_or_else(|| ErrorReply::invalid_parameter(parameter, "is missing"))
+        self.optional(parameter, rule)?.ok_or_else(|| self.missing(parameter))
+    }
+
+    /// 90018 for a missing parameter. It says so if a field has the name in other letter case, as `openId`.
+    pub(crate) fn missing(&self, parameter: Parameter) -> ErrorReply {
+        let is_same_name = |key: &str| {
+            let letters = |name: &str| name.replace(['_', '-'], "").to_ascii_lowercase();
+            letters(key) == letters(parameter.name())
+        };
+        if self.body.others().any(|field| is_same_name(field.key)) {
+            return ErrorReply::invalid_parameter(
+                parameter,
+                format_args!(
+                    "is missing; a field has this name in another spelling, and only {parameter} is read"
+                ),
+            );
+        }
+        ErrorReply::invalid_parameter(parameter, "is missing")
     }
 
     /// A parameter that may be absent or empty.

@@ -17,6 +17,7 @@ use crate::secret::SessionKey;
 use crate::sign::text::reads_in_one_way;
 use crate::sign::{Dialect, DialectPolicy};
 
+mod keys;
 mod order;
 mod values;
 
@@ -66,6 +67,9 @@ fn try_candidates(case: &SignatureCase<'_>, dialects: DialectPolicy, search: &mu
             order::try_orders(case, &base, search)?;
             values::try_number_forms(&base, search)?;
             values::try_text_forms(case, &base, search)?;
+            keys::try_mixed_keys(case, &base, search)?;
+            values::try_other_times(&base, search)?;
+            values::try_name_cases(&base, search)?;
         }
         try_functions(&base, search)?;
     }

@@ -35,6 +35,15 @@ pub enum Mistake {
     OldSessionKey,
     /// The session key was decoded from base64.
     SessionKeyDecoded,
+    /// The HMAC is keyed with one of the app's keys, and the text ends with another.
+    KeysMixed {
+        /// The key of the HMAC.
+        hmac: KeyName,
+        /// The key at the end of the text.
+        text: KeyName,
+    },
+    /// The key has a line end or a space after it, as a file often has.
+    KeyWithLineEnd,
     /// The signed text does not end with the key.
     KeyNotInText,
     /// The signed text ends with the key under a wrong name.
@@ -60,6 +69,10 @@ pub enum Mistake {
         /// The form that is signed.
         form: NumberForm,
     },
+    /// The signed `ts` is some seconds from the one sent, or in another unit.
+    TsDiffers,
+    /// These parameters are signed under names in another letter case.
+    NameCase(Vec<Parameter>),
     /// Texts are signed with their JSON quotes.
     Quoted,
     /// Texts are signed with their JSON escapes.
@@ -76,6 +89,19 @@ pub enum Mistake {
     LineEnd,
     /// The signature is written in base64.
     Base64,
+}
+
+/// A key of an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyName {
+    /// The Midas key of an environment.
+    Midas(Environment),
+    /// The app's secret.
+    AppSecret,
+    /// The key of the player's session.
+    Session,
+    /// The key of the session before it.
+    PreviousSession,
 }
 
 /// A wrong form of the path.
@@ -110,6 +136,8 @@ pub enum OrderForm {
     ProofsApart,
     /// Path, method and key are sorted in.
     SuffixSorted,
+    /// Path and method are sorted in, and the key follows.
+    PathSorted,
 }
 
 /// A wrong form of an integer.
@@ -159,6 +187,8 @@ impl Mistake {
             Self::SignaturesSwapped => "signatures-swapped",
             Self::OldSessionKey => "old-session-key",
             Self::SessionKeyDecoded => "session-key-decoded",
+            Self::KeysMixed { .. } => "keys-mixed",
+            Self::KeyWithLineEnd => "key-with-line-end",
             Self::KeyNotInText => "key-not-in-text",
             Self::KeyName => "key-name",
             Self::ProofSigned(_) => "proof-signed",
@@ -169,6 +199,8 @@ impl Mistake {
             Self::NotSigned(_) => "not-signed",
             Self::NotSent(_) => "not-sent",
             Self::Number { .. } => "number-form",
+            Self::TsDiffers => "ts-differs",
+            Self::NameCase(_) => "name-case",
             Self::Quoted => "quoted",
             Self::EscapesSigned => "escapes-signed",
             Self::Dialect(_) => "dialect",
@@ -207,6 +239,10 @@ impl Mistake {
             Self::SessionKeyDecoded => {
                 "use the session key as the text it is, 24 characters, without decoding it"
             }
+            Self::KeysMixed { .. } => {
+                "use one key for both: the environment's Midas key for `sig`, the session key for `mp_sig`"
+            }
+            Self::KeyWithLineEnd => "strip the line end and spaces from the key after it is read",
             Self::KeyNotInText => "end the text with the key, besides keying the HMAC with it",
             Self::KeyName => {
                 "end the text of `sig` with `&secret=` and the key, that of `mp_sig` with `&session_key=`"
@@ -223,7 +259,7 @@ impl Mistake {
             Self::Order(OrderForm::UnderscoreLast) => {
                 "sort by bytes: `_` comes before the letters, so app_remark before appid"
             }
-            Self::Order(OrderForm::SuffixSorted) => {
+            Self::Order(OrderForm::SuffixSorted | OrderForm::PathSorted) => {
                 "sort the parameters alone; path, method and key always follow them, in this order"
             }
             Self::Order(OrderForm::ProofsApart) => "sort access_token and sig in with the other parameters",
@@ -233,6 +269,8 @@ impl Mistake {
             Self::NotSigned(_) => "sign every documented parameter that you send",
             Self::NotSent(_) => "send what you sign, or leave it out of both",
             Self::Number { .. } => "sign the digits as you send them; keep integers out of floating point",
+            Self::TsDiffers => "read the clock once for each request, and sign the very ts that you send",
+            Self::NameCase(_) => "sign the names as you send them, in lower case with `_`",
             Self::Quoted => "sign the text without the quotes",
             Self::EscapesSigned => "sign the text itself, not how JSON escapes it",
             Self::Dialect(_) => "sign as documented, or set dialects = \"lenient\" for the app",
@@ -266,6 +304,10 @@ impl fmt::Display for Mistake {
             Self::SignaturesSwapped => "sig and mp_sig stand in each other's place",
             Self::OldSessionKey => "signed with the session key of an earlier login",
             Self::SessionKeyDecoded => "signed with the session key decoded from base64",
+            Self::KeysMixed { hmac, text } => {
+                return write!(f, "signed with {hmac} while the text ends with {text}");
+            }
+            Self::KeyWithLineEnd => "signed with a line end or a space after the key",
             Self::KeyNotInText => "signed without the key at the end of the text",
             Self::KeyName => "signed with the key at the end of the text under another name",
             Self::ProofSigned(parameter) => return write!(f, "signed with {parameter} among the parameters"),
@@ -284,6 +326,10 @@ impl fmt::Display for Mistake {
             Self::Number { parameters, form } => {
                 return write!(f, "{} signed {form}", ParameterList(parameters));
             }
+            Self::TsDiffers => "ts signed with another value than sent",
+            Self::NameCase(parameters) => {
+                return write!(f, "{} signed under a name in other letter case", ParameterList(parameters));
+            }
             Self::Quoted => "texts signed with quotes around them",
             Self::EscapesSigned => "texts signed with JSON's escapes in them",
             Self::Dialect(dialect) => {
@@ -301,6 +347,17 @@ impl fmt::Display for Mistake {
             Self::Base64 => "written in base64",
         };
         f.write_str(message)
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Midas(environment) => write!(f, "the {environment} Midas key"),
+            Self::AppSecret => f.write_str("the app's secret"),
+            Self::Session => f.write_str("the session key"),
+            Self::PreviousSession => f.write_str("the session key of an earlier login"),
+        }
     }
 }
 
@@ -325,6 +382,7 @@ impl fmt::Display for OrderForm {
             Self::Descending => "parameters signed in descending order",
             Self::UnderscoreLast => "parameters sorted with `_` after the letters",
             Self::ProofsApart => "sig and access_token signed apart from the sorted parameters",
+            Self::PathSorted => "path and method sorted in with the parameters",
             Self::SuffixSorted => "path, method and key sorted in with the parameters",
         })
     }

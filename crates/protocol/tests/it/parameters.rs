@@ -66,7 +66,8 @@ fn missing_or_non_string_proof_is_invalid_parameter() {
         let mut fields = sample(CallKind::Present);
         fields.remove(proof);
         let missing = read::<Present>(&fields).unwrap_err();
-        assert_eq!(missing.to_string(), format!("invalid parameter: {proof} is missing"));
+        let words = missing.to_string();
+        assert!(words.starts_with(&format!("invalid parameter: {proof} is missing")), "{words}");
         fields.insert(proof.to_owned(), json!(5));
         let number = read::<Present>(&fields).unwrap_err();
         assert_eq!(
@@ -168,4 +169,21 @@ fn free_text_is_limited_by_length_only() {
     fields.insert("pay_item".to_owned(), json!("宝".repeat(400)));
     let refusal = read::<CancelPay>(&fields).unwrap_err();
     assert_eq!(refusal.to_string(), "invalid parameter: pay_item is not 1 to 1024 bytes");
+}
+
+#[test]
+fn missing_parameter_in_another_spelling_is_named() {
+    for (name, other) in
+        [("openid", "openId"), ("openid", "open_id"), ("zone_id", "zoneId"), ("sig", "Sig"), ("pf", "PF")]
+    {
+        let json =
+            format!("{{{PRESENT},\"sig\":\"a\"}}").replace(&format!("\"{name}\":"), &format!("\"{other}\":"));
+        let body = Body::parse(json.as_bytes()).unwrap();
+        let refusal =
+            UnverifiedCall::<Present>::read(Environment::Live, &body, MpSig::Off).unwrap_err().to_string();
+        let words = format!(
+            "invalid parameter: {name} is missing; a field has this name in another spelling, and only {name} is read"
+        );
+        assert_eq!(refusal, words);
+    }
 }

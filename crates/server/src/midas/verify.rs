@@ -9,7 +9,9 @@ use std::sync::Arc;
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
-use pactolus_protocol::{AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Query, UnverifiedCall};
+use pactolus_protocol::{
+    AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Pf, Query, UnverifiedCall,
+};
 use pactolus_types::{Environment, OpenId, UnixMillis};
 
 use super::IncomingCall;
@@ -89,7 +91,11 @@ async fn verify_body<C: Call>(
     let unverified = UnverifiedCall::<C>::read(environment, &body, app.mp_sig)?;
     let caller = unverified.call().caller();
     if !app.pf.contains(&caller.pf) {
-        return Err(ErrorReply::invalid_parameter(Parameter::Pf, "is not a platform of this app"));
+        let allowed: Vec<_> = app.pf.iter().map(Pf::as_str).collect();
+        return Err(ErrorReply::invalid_parameter(
+            Parameter::Pf,
+            format_args!("is not a platform of this app; it allows {}", allowed.join(", ")),
+        ));
     }
     if !app.zones.is_empty() && !app.zones.contains(&caller.zone_id) {
         return Err(ErrorReply::invalid_parameter(Parameter::ZoneId, "is not a zone of this app"));

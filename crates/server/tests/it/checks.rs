@@ -53,7 +53,7 @@ async fn checks_run_in_contract_order() {
     let zero = "invalid parameter: present_counts is 0; it must be at least 1";
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90018, zero).await;
     body["present_counts"] = 5.into();
-    let platform = "invalid parameter: pf is not a platform of this app";
+    let platform = "invalid parameter: pf is not a platform of this app; it allows android";
     refused(Method::POST, WITH_TOKEN, &body.to_string(), 90018, platform).await;
     body["pf"] = "android".into();
     let app = "no privilege: appid is not the app of the access_token";
@@ -129,7 +129,11 @@ async fn mp_sig_policy_is_set_per_app() {
     };
     let bank = TestBank::start().await;
     let missing = bank.call::<Present>(LIVE, unsigned("a")).await;
-    assert_refused(&missing, 90018, "invalid parameter: mp_sig is missing");
+    assert_refused(
+        &missing,
+        90018,
+        "invalid parameter: mp_sig is missing; sign the call with the player's session key too, or set mp_sig = \"if-present\" for the app",
+    );
 
     let bank =
         TestBank::with_app(pactolus_server::AppSettings { mp_sig: MpSig::IfPresent, ..sample_app() }).await;

@@ -115,7 +115,11 @@ async fn tokens_survive_restart_but_not_new_secret() {
     let bank = start(sample_app()).await;
     assert_eq!(bank.present(&gift("login", 1)).await["errcode"], 0, "the login survives the restart");
     let refused = present(&bank, &stored, "token").await;
-    assert_refused(&refused, 90018, "invalid parameter: mp_sig is missing");
+    assert_refused(
+        &refused,
+        90018,
+        "invalid parameter: mp_sig is missing; sign the call with the player's session key too, or set mp_sig = \"if-present\" for the app",
+    );
     bank.shut_down().await;
 
     let app_secret = AppSecret::new("ffffffffffffffffffffffffffffffff").unwrap();

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::super::mistake::{Mistake, OrderForm};
-use super::super::scheme::{SignatureCase, SignatureKind, SignedPair, SigningScheme, pair};
+use super::super::scheme::{SignatureCase, SignatureKind, SignedPair, SigningScheme, pair, sort_pairs};
 use super::super::search::{Search, SearchFlow};
 use crate::call::CallKind;
 use crate::parameter::Parameter;
@@ -87,21 +87,21 @@ fn try_proof_positions(
     SearchFlow::Continue(())
 }
 
-/// Path, method and key sorted in as parameters.
+/// Path and method sorted in as parameters, with the key or before it.
 fn try_suffix_sorted(case: &SignatureCase<'_>, base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
-    let Ok(key) = std::str::from_utf8(base.appended_key) else { return SearchFlow::Continue(()) };
     let mut pairs = search.copy_pairs(base, 1)?;
-    search.charge(4 * 64 + key.len())?;
-    let label = base.key_label.trim_matches(['&', '=']);
-    for (name, value) in [("org_loc", case.evidence.path.as_str()), ("method", "POST"), (label, key)] {
+    search.charge(4 * 64 + base.appended_key.len())?;
+    for (name, value) in [("org_loc", case.evidence.path.as_str()), ("method", "POST")] {
         pairs.push((Cow::Borrowed(name), Cow::Borrowed(value)));
     }
-    super::super::scheme::sort_pairs(&mut pairs);
-    let sorted = SigningScheme {
-        path_and_method: Cow::Borrowed(""),
-        key_label: "",
-        appended_key: b"",
-        ..base.with_pairs(pairs)
-    };
+    sort_pairs(&mut pairs);
+    let sorted = SigningScheme { path_and_method: Cow::Borrowed(""), ..base.with_pairs(pairs) };
+    search.try_scheme(&sorted, || Mistake::Order(OrderForm::PathSorted))?;
+
+    let Ok(key) = std::str::from_utf8(base.appended_key) else { return SearchFlow::Continue(()) };
+    let mut pairs = search.copy_pairs(&sorted, 1)?;
+    pairs.push((Cow::Borrowed(base.key_label.trim_matches(['&', '='])), Cow::Borrowed(key)));
+    sort_pairs(&mut pairs);
+    let sorted = SigningScheme { key_label: "", appended_key: b"", ..sorted.with_pairs(pairs) };
     search.try_scheme(&sorted, || Mistake::Order(OrderForm::SuffixSorted))
 }

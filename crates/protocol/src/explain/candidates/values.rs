@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use super::super::SignatureFinding;
 use super::super::mistake::{Mistake, NumberForm};
-use super::super::scheme::{SignatureCase, SignedPair, SigningScheme};
+use super::super::scheme::{SignatureCase, SignedPair, SigningScheme, sort_pairs};
 use super::super::search::{Search, SearchFlow};
 use crate::parameter::{JsonForm, Parameter, Presence};
 
@@ -115,6 +115,57 @@ fn format_exponent(digits: &str, letter: &str, width: usize, fraction: &str) -> 
     let exponent = digits.len().saturating_sub(1);
     let mantissa = if rest.is_empty() { format!("{first}{fraction}") } else { format!("{first}.{rest}") };
     format!("{mantissa}{letter}{exponent:0width$}")
+}
+
+/// Most seconds between two readings of the clock for one request.
+const CLOCK_READINGS_APART: u64 = 5;
+
+/// The clock read twice, once for the text and once for the body; or one of them in milliseconds.
+pub(super) fn try_other_times(base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
+    let sent = base.pairs.iter().find(|(key, _)| *key == Parameter::Ts.name());
+    let Some(sent) = sent.and_then(|(_, value)| value.parse::<u64>().ok()) else {
+        return SearchFlow::Continue(());
+    };
+    let apart =
+        (1..=CLOCK_READINGS_APART).flat_map(|seconds| [sent.checked_sub(seconds), sent.checked_add(seconds)]);
+    let in_other_unit = [sent.checked_mul(1000), Some(sent / 1000)];
+    for signed in apart.chain(in_other_unit).flatten() {
+        let changed = search.with(base, Parameter::Ts, signed.to_string())?;
+        search.try_scheme(&changed, || Mistake::TsDiffers)?;
+    }
+    SearchFlow::Continue(())
+}
+
+/// Names signed in camel case, such as `openId` and `zoneId`: one of them, then all.
+pub(super) fn try_name_cases(base: &SigningScheme<'_>, search: &mut Search) -> SearchFlow {
+    let is_held = |parameter: &Parameter| base.contains(*parameter) && !parameter.is_proof();
+    let held: Vec<_> = Parameter::ALL.iter().copied().filter(is_held).collect();
+    let renamed: Vec<_> =
+        held.into_iter().filter(|parameter| camel_case(*parameter) != parameter.name()).collect();
+    for parameters in renamed.iter().map(std::slice::from_ref).chain([&renamed[..]]) {
+        let mut pairs = search.copy_pairs(base, 2)?;
+        for (key, _) in &mut pairs {
+            if let Some(parameter) = parameters.iter().find(|parameter| *key == parameter.name()) {
+                *key = Cow::Owned(camel_case(*parameter));
+            }
+        }
+        sort_pairs(&mut pairs);
+        search.try_scheme(&base.with_pairs(pairs), || Mistake::NameCase(parameters.to_vec()))?;
+    }
+    SearchFlow::Continue(())
+}
+
+/// The name as a field of a class would be called.
+fn camel_case(parameter: Parameter) -> String {
+    match parameter {
+        Parameter::OpenId => "openId".to_owned(),
+        Parameter::AppId => "appId".to_owned(),
+        other => {
+            let mut words = other.name().split('_');
+            let first = words.next().unwrap_or_default().to_owned();
+            words.fold(first, |name, word| name + &word[..1].to_ascii_uppercase() + &word[1..])
+        }
+    }
 }
 
 /// Texts in quotes, with JSON escapes, or percent-encoded.
