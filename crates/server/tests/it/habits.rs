@@ -11,8 +11,6 @@ use serde_json::Value;
 
 use crate::bank::{APPID, SECRET, TestBank, assert_refused, gift, sample_app, sign};
 
-type Headers<'a> = &'a [(&'a str, &'a str)];
-
 const LIVE: Environment = Environment::Live;
 const PATH: &str = "/cgi-bin/midas/present";
 const WITH_TOKEN: &str = "/cgi-bin/midas/present?access_token=ACCESSTOKEN";
