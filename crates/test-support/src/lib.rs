@@ -10,6 +10,8 @@ pub mod orders;
 pub mod proxy;
 pub mod random;
 pub mod sample;
+#[cfg(feature = "tls")]
+pub mod tls_host;
 
 /// Panic message for values that always parse.
 const VALID: &str = "a valid sample";

@@ -3,61 +3,11 @@
 //! The bug: only the web's roots were trusted, and a plaintext address said nothing. The loss: no bank behind a private
 //! authority could be called, and secrets crossed networks unnoticed. The fix: `ca_file`, `SSL_CERT_FILE`, a warning.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use pactolus_test_support::tls_host;
 
 use crate::process::{Folder, Process, ProcessOutput};
-
-/// A host with a certificate for `name`, which answers until the test ends. Returns its port and the certificate.
-fn start_tls_host(name: &str) -> (u16, String) {
-    let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
-        .unwrap();
-    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-            let stream = rustls::StreamOwned::new(connection, stream.unwrap());
-            // A client that refuses the certificate ends the connection.
-            std::thread::spawn(move || answer(stream).ok());
-        }
-    });
-    (port, to_pem(certified.cert.der()))
-}
-
-fn to_pem(der: &[u8]) -> String {
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
-}
-
-/// Reads one request, and issues a token.
-fn answer(stream: impl Read + Write) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if stream.read_line(&mut head)? == 0 {
-            return Ok(());
-        }
-    }
-    let length = head.to_lowercase().split_once("content-length: ").unwrap().1.to_owned();
-    let length: u64 = length.split_once("\r\n").unwrap().0.parse().unwrap();
-    stream.by_ref().take(length).read_to_end(&mut Vec::new())?;
-    let json = r#"{"access_token":"TOKEN","expires_in":7200}"#;
-    let stream = stream.get_mut();
-    write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{json}", json.len())?;
-    stream.flush()
-}
 
 /// A folder with a profile for `url`.
 fn folder_with_profile(url: &str, more: &str) -> Folder {
@@ -81,7 +31,7 @@ fn token(folder: &Folder, variables: &[(&str, &str)]) -> ProcessOutput {
 
 #[test]
 fn private_authority_is_trusted() {
-    let (port, pem) = start_tls_host("localhost");
+    let (port, pem) = tls_host::start("localhost");
     let url = format!("https://localhost:{port}");
 
     // A relative path is taken from the profile's folder.
@@ -102,7 +52,7 @@ fn private_authority_is_trusted() {
 
 #[test]
 fn tls_failures_name_their_cause() {
-    let (port, pem) = start_tls_host("bank.example");
+    let (port, pem) = tls_host::start("bank.example");
     let folder = folder_with_profile(&format!("https://localhost:{port}"), "ca_file = \"ca.pem\"\n");
     folder.write("pactolus/ca.pem", &pem);
     let ended = token(&folder, &[]);
