@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
 
     // The server was killed without a graceful shutdown. The audit must pass even so.
     let pactolus = pactolus_binary().display().to_string();
-    CommandStep::new("audit", &pactolus, &["audit", "--config", SERVER_CONFIG, "--store", &store]).run()
+    CommandStep::new("audit", &pactolus, &["audit", "--store", &store]).run()
 }
 
 fn run_schemathesis(args: &Args, base_url: &str) -> Result<(), TaskError> {
