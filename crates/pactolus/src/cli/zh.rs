@@ -101,7 +101,7 @@ const SERVE_VARIABLES: &str = "\
   pactolus serve --migrate --store postgres://host/database";
 
 /// The first line of each command's help; the first entry is the program.
-const COMMANDS: [(&str, &str); 24] = [
+const COMMANDS: &[(&str, &str)] = &[
     ("", "兼容微信 Midas 虚拟支付协议的游戏币账户服务"),
     ("demo", "运行示例服务：正式与沙箱赠币、重放、伪造签名"),
     ("init", "生成带有全新密钥的 pactolus.toml，仅所有者可读"),
@@ -129,7 +129,7 @@ const COMMANDS: [(&str, &str); 24] = [
 ];
 
 /// The paragraphs after the first line, for `--help`. clap wraps lines at spaces only, so they are wrapped here.
-const LONG_TEXTS: [(&str, &str); 19] = [
+const LONG_TEXTS: &[(&str, &str)] = &[
     (
         "demo",
         "\
@@ -260,7 +260,7 @@ pactolus migrate。登录与令牌保持加密，因此副本需要相同的主�
 ];
 
 /// The text of each argument. An entry without a command holds for all commands with that argument.
-const ARGUMENTS: [(&str, &str, &str); 77] = [
+const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("", "lang", "帮助和消息的语言：en 或 zh；默认取自系统区域设置"),
     ("", "log", "日志范围：error、warn、info、debug 或 模块=级别，以逗号分隔；也可用 RUST_LOG"),
     ("", "log_format", "日志格式"),
@@ -406,7 +406,7 @@ mod tests {
             }
         }
         for (command, id, text) in ARGUMENTS {
-            assert!(used.contains(&Some(text)), "there is no {command} --{id}");
+            assert!(used.contains(&Some(*text)), "there is no {command} --{id}");
         }
         assert_eq!(program.get_subcommands().count() + 1, COMMANDS.len(), "a text of no command");
     }
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn long_texts_fit_80_columns() {
-        for (name, text) in LONG_TEXTS.into_iter().chain([("serve", SERVE_VARIABLES)]) {
+        for (name, text) in LONG_TEXTS.iter().copied().chain([("serve", SERVE_VARIABLES)]) {
             for line in text.lines() {
                 let columns: usize = line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
                 assert!(columns <= 80, "{name}: {columns} columns: {line}");
