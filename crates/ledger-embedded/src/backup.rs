@@ -112,6 +112,8 @@ pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<CopySumma
         let (folder, expected) = (backup.to_owned(), until.unwrap_or(manifest.orders));
         return Err(BackupError::Truncated { folder, expected, found: end.orders });
     }
+    // The copied files keep their formats.
+    format::raise(&disk::RealDisk, to, journal.format()).map_err(io::Error::from)?;
     drop(lock);
     Ok(CopySummary { orders: end.orders, bytes, history: end.history() })
 }
@@ -155,7 +157,7 @@ fn open_journal(folder: &Path) -> Result<Option<Journal>, OpenError> {
 
 /// Copies whole frames, verified, to a journal in `folder`. Returns its end and its bytes.
 fn copy(journal: &Journal, folder: &Path, until: Option<u64>) -> Result<(Checkpoint, u64), BackupError> {
-    let mut copy = JournalCopy::create(folder)?;
+    let mut copy = JournalCopy::create(folder, journal.segment(Position::default()).format)?;
     let mut scan = Scan::new(journal, Checkpoint::START);
     while until.is_none_or(|until| copy.end.orders < until) {
         let before = *scan.checkpoint();
@@ -200,16 +202,16 @@ struct JournalCopy {
 }
 
 impl JournalCopy {
-    fn create(folder: &Path) -> io::Result<Self> {
+    fn create(folder: &Path, format: u32) -> io::Result<Self> {
         fs::create_dir(folder)?;
-        let segment = Segment::create(&disk::RealDisk, folder, Checkpoint::START)?;
+        let segment = Segment::create(&disk::RealDisk, folder, Checkpoint::START, format)?;
         Ok(Self { folder: folder.to_owned(), end: segment.first_frame(), segment })
     }
 
     fn write_frame(&mut self, of: &Segment, at: Position, bytes: &[u8], after: Checkpoint) -> io::Result<()> {
         if of.before.position != self.segment.before.position {
             self.segment.file.sync_all()?;
-            self.segment = Segment::create(&disk::RealDisk, &self.folder, of.before)?;
+            self.segment = Segment::create(&disk::RealDisk, &self.folder, of.before, of.format)?;
         }
         self.segment.file.write_all_at(bytes, self.segment.offset(at))?;
         self.end = after;

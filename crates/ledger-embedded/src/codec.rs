@@ -2,8 +2,14 @@
 //!
 //! Decoding never panics. Malformed bytes are `None`, and the caller reports where they stand.
 
-/// The version of the store's files that this program writes, and the newest that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The first version of the journal. A store has it until an order needs a newer one (`journal/entry`).
+pub(crate) const FIRST_FORMAT: u32 = 1;
+
+/// The newest version of the journal that this program reads and writes.
+pub(crate) const FORMAT_VERSION: u32 = 2;
+
+/// The version of the views' manifest and index runs. Views of another version are damaged; they can be rebuilt.
+pub(crate) const VIEWS_VERSION: u32 = 1;
 
 /// Appends `value` as LEB128: seven-bit groups, lowest first, the high bit set on all but the last.
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {

@@ -1,7 +1,7 @@
 //! The folder of a store: its layout, the version of its format, and its lock.
 //!
 //! ```text
-//! pactolus-store   the format's version, in words
+//! pactolus-store   the format's version, in words: that of the newest order in the journal, or a newer one
 //! lock             held by the process that has the store open
 //! journal/         the truth
 //! views/           derived from the journal; may be removed while the store is closed
@@ -10,11 +10,11 @@
 //! ```
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
-use crate::codec::FORMAT_VERSION;
-use crate::disk::sync_folder;
+use crate::codec::{FIRST_FORMAT, FORMAT_VERSION};
+use crate::disk::{Disk, RealDisk, WriteError, sync_folder, sync_result};
 use crate::error::OpenError;
 
 const FORMAT_FILE: &str = "pactolus-store";
@@ -41,7 +41,7 @@ pub(crate) fn lock_folder(folder: &Path) -> Result<File, OpenError> {
         TryLockError::Error(error) => error.into(),
     })?;
     if is_new {
-        write_format(folder, &format)?;
+        raise(&RealDisk, folder, FIRST_FORMAT).map_err(io::Error::from)?;
     }
     let text = std::fs::read_to_string(&format)?;
     match text.trim_end().strip_prefix(FORMAT_PREFIX).map(str::parse::<u32>) {
@@ -64,12 +64,12 @@ fn has_foreign_files(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Writes the format file atomically.
-fn write_format(folder: &Path, format: &Path) -> io::Result<()> {
+/// Replaces the format file of the store in `folder`, atomically and durably.
+pub(crate) fn raise(disk: &dyn Disk, folder: &Path, format: u32) -> Result<(), WriteError> {
     let unnamed = folder.join(FORMAT_TEMP_FILE);
-    let mut file = File::create(&unnamed)?;
-    writeln!(file, "{FORMAT_PREFIX}{FORMAT_VERSION}")?;
-    file.sync_all()?;
-    std::fs::rename(&unnamed, format)?;
-    sync_folder(folder)
+    let file = disk.create(&unnamed)?;
+    disk.write(&file, format!("{FORMAT_PREFIX}{format}\n").as_bytes(), 0)?;
+    sync_result(file.sync_all())?;
+    std::fs::rename(&unnamed, folder.join(FORMAT_FILE))?;
+    sync_result(sync_folder(folder))
 }

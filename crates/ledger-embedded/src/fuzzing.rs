@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::background::throttle::Throttle;
 use crate::backup::{self, BackupError};
-use crate::codec::FORMAT_VERSION;
+use crate::codec::{FORMAT_VERSION, VIEWS_VERSION};
 use crate::disk::RealDisk;
 use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
@@ -372,7 +372,7 @@ fn run_file(records: u64, filter_bytes: u64, rest: &[u8]) -> Vec<u8> {
         hasher.finalize()
     };
     let mut file = b"PCTINDEX".to_vec();
-    file.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    file.extend_from_slice(&VIEWS_VERSION.to_le_bytes());
     for part in [1, records, filter_bytes] {
         file.extend_from_slice(&part.to_le_bytes());
     }

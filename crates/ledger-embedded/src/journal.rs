@@ -23,6 +23,7 @@ pub(crate) use self::position::{Checkpoint, Position};
 use self::entry::Entry;
 use self::frame::ENTRY_HEADER_BYTES;
 use self::segment::{Segment, is_zero_from, read_available};
+use crate::codec::FIRST_FORMAT;
 use crate::disk::{Disk, sync_folder};
 use crate::error::OpenError;
 
@@ -40,7 +41,8 @@ impl Journal {
         std::fs::create_dir_all(folder)?;
         let mut segments = open_segments(folder, Segment::open)?;
         if segments.is_empty() {
-            let first = Segment::create(disk, folder, Checkpoint::START).map_err(io::Error::from)?;
+            let first =
+                Segment::create(disk, folder, Checkpoint::START, FIRST_FORMAT).map_err(io::Error::from)?;
             segments.push(Arc::new(first));
         }
         // The process that created the last file may have been killed before it synced the folder: then a power cut
@@ -67,6 +69,12 @@ impl Journal {
     /// The last segment that was there when it was opened, or was added since.
     pub(crate) fn last_segment(&self) -> Option<Arc<Segment>> {
         self.segments.read().expect("nothing panics while it adds a segment").last().cloned()
+    }
+
+    /// The newest format of any file.
+    pub(crate) fn format(&self) -> u32 {
+        let segments = self.segments.read().expect("nothing panics while it adds a segment");
+        segments.iter().map(|segment| segment.format).max().unwrap_or(FIRST_FORMAT)
     }
 
     pub(crate) fn segment_after(&self, segment: &Segment) -> Option<Arc<Segment>> {

@@ -42,7 +42,7 @@ impl From<&OrderRow> for AccountRow {
 /// Rows by key hash.
 #[derive(Debug, Default)]
 pub(crate) struct RowSet {
-    /// Position of the last order under a bill number: a save, present or pay, or the cancel of a pay.
+    /// Position of the last order under a bill number: a save, present, pay or debit, or the cancel of a pay.
     pub(crate) bills: FingerprintMap<Position>,
     pub(crate) accounts: FingerprintMap<AccountRow>,
 }

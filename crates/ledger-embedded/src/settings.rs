@@ -7,14 +7,14 @@ use crate::random::{FillRandom, os_random};
 pub struct EmbeddedSettings {
     /// Orders that may queue for the writer; further callers wait. At some 500 bytes each, 16,384 take 8 MiB.
     pub queue_orders_max: usize,
-    /// Orders that the memtable gathers before a flush. It takes at most some 1,100 bytes for each, 412 MiB for
+    /// Orders that the memtable gathers before a flush. It takes at most some 1,200 bytes for each, 450 MiB for
     /// 393,216, which are read again in about a second after a crash. The rows of four times as many orders can be
     /// held: of twice as many active, and of twice as many frozen and being flushed. If each has its own account,
-    /// that is 4 × 141 bytes (hash-table slots of 25 for the bill number and 81 for the account, three in four used).
-    /// Accounts of flushed orders beyond `accounts_cached` bring it to 1,100. Tables grow by doubling, so other
-    /// values may take up to 1,700.
+    /// that is 4 × 152 bytes (hash-table slots of 25 for the bill number and 89 for the account, three in four used).
+    /// Accounts of flushed orders beyond `accounts_cached` bring it to 1,200. Tables grow by doubling, so other
+    /// values may take up to 1,850.
     pub memtable_orders: usize,
-    /// Accounts cached in memory besides, at some 130 bytes each: a million take 130 MiB. Other accounts are read
+    /// Accounts cached in memory besides, at some 140 bytes each: a million take 140 MiB. Other accounts are read
     /// from disk.
     pub accounts_cached: usize,
     /// Size at which a journal file is full and the next one begins.

@@ -28,6 +28,10 @@ use crate::memtable::FrozenRows;
 use crate::rows::TotalRow;
 use crate::settings::EmbeddedSettings;
 
+/// Folder of the totals. Another layout of their rows is in another folder, so that no build misreads them.
+const TOTALS_FOLDER: &str = "tallies";
+const OLD_TOTALS_FOLDER: &str = "totals";
+
 pub(crate) struct Views {
     pub(crate) seed: Seed,
     pub(crate) bills: Index,
@@ -72,7 +76,14 @@ impl Views {
         // The process that saved the manifest may have been killed before it synced the folder. Files that it does
         // not list are removed now, and the manifest before it may list them.
         sync_folder(folder).map_err(IndexError::from)?;
-        let totals = TotalsTable::open(&folder.join("totals"), Arc::clone(&space))?;
+        let totals = TotalsTable::open(&folder.join(TOTALS_FOLDER), Arc::clone(&space))?;
+        // Left by a build that kept them by day, or without debits. The table above is new then, and lacks all orders.
+        match std::fs::remove_dir_all(folder.join(OLD_TOTALS_FOLDER)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(IndexError::from(error).into());
+            }
+            Ok(()) | Err(_) => {}
+        }
         if !totals.covers(manifest.reached.position)? {
             tracing::warn!("the totals lack orders that the indexes hold; rebuilding the views");
             manifest = manifest.reset();

@@ -181,7 +181,7 @@ impl<'a> Auditor<'a> {
                     let pay = target.and_then(|led| pays.get(&(led.account, led.number))).cloned();
                     (leads_here, pay.map(|receipt| BillEntry { receipt, cancel: None }))
                 }
-                OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
+                OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
                     self.bill_count += 1;
                     (target.is_some_and(|led| led.account == *id && led.number == number), None)
                 }

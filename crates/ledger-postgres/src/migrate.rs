@@ -16,12 +16,12 @@ use crate::session::PgSession;
 use crate::url::PostgresUrl;
 
 /// SQL that upgrades each version to the next.
-const MIGRATIONS: [&str; 1] = [include_str!("migrate/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrate/0001.sql"), include_str!("migrate/0002.sql")];
 
 /// The schema version of this program.
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 
-const _: () = assert!(MIGRATIONS.len() == 1, "the version is the number of migrations");
+const _: () = assert!(MIGRATIONS.len() == 2, "the version is the number of migrations");
 
 /// The version row. Its row lock is the only lock taken, which works on every engine.
 const CREATE_META: [&str; 3] = [

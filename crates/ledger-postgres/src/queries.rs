@@ -43,7 +43,8 @@ impl PreparedStatements for QueryStatements {
         let bill = "SELECT id, account, number, cancel FROM pactolus.bills WHERE part = $1 AND id = $2";
         let totals = "\
             SELECT offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
-                sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text \
+                sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text, \
+                sum(debits)::bigint, sum(debited)::text \
             FROM pactolus.totals \
             WHERE part = ANY ($1::smallint[]) AND app = $2 AND environment = $3 AND day BETWEEN $4 AND $5 \
             GROUP BY offer, zone, day";
@@ -153,7 +154,8 @@ impl Queries {
 /// Query of all totals, per offer, zone and day, for [`read_all_totals`].
 pub(crate) const ALL_TOTALS: &str = "\
     SELECT app, environment, offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
-        sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text \
+        sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text, \
+        sum(debits)::bigint, sum(debited)::text \
     FROM pactolus.totals GROUP BY app, environment, offer, zone, day";
 
 /// Reads [`ALL_TOTALS`].
@@ -181,7 +183,13 @@ fn read_total(
         let tally = || Some(OrderTally { orders: u64::try_from(orders).ok()?, coins: coins.parse().ok()? });
         tally().ok_or(DatabaseError::Corrupt("a total is not a number of orders and coins"))
     };
-    let sums = OrderTallies { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
+    let sums = OrderTallies {
+        saves: tally()?,
+        presents: tally()?,
+        pays: tally()?,
+        cancels: tally()?,
+        debits: tally()?,
+    };
     let key = || {
         let day = Day::new(u32::try_from(day).ok()?);
         Some(TotalKey { app, environment, offer: offer.parse().ok()?, zone: zone.parse().ok()?, day })

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pactolus_ledger::{Account, AccountKey, DailyGifts, Gift, GiftLimits, Memo, Order, OrderKind, Receipt};
+use pactolus_ledger::{
+    Account, AccountKey, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
+    Shortfall,
+};
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use tokio_postgres::Row;
 
@@ -14,12 +17,12 @@ pub(crate) const NAME_COLUMNS: &str = "a.app, a.environment, a.offer, a.player, 
 
 /// Columns of an account's sums, in the order that [`account`] reads; the table alias is `a`.
 pub(crate) const BALANCE_COLUMNS: &str =
-    "a.saved, a.presented, a.spent, a.gifted, a.orders, a.counted_day, a.counted_coins";
+    "a.saved, a.presented, a.spent, a.gifted, a.orders, a.counted_day, a.counted_coins, a.debited";
 
 /// Columns of a receipt, in the order that [`receipt`] reads; the table alias is `o`.
 pub(crate) const RECEIPT_COLUMNS: &str = "o.saved_after, o.presented_after, o.spent_after, o.gifted_after, o.number, \
-    o.counted_day_after, o.counted_coins_after, o.kind, o.at_ms, o.coins, o.gifted, o.per_order_max, o.per_day_max, \
-    o.window_ms, o.bill_no, o.item, o.remark";
+    o.counted_day_after, o.counted_coins_after, o.debited_after, o.kind, o.at_ms, o.coins, o.gifted, o.per_order_max, o.per_day_max, \
+    o.window_ms, o.amount, o.take_available, o.paid_first, o.bill_no, o.item, o.remark";
 
 /// Converts to `bigint`. Coins and days are below 2^53, and 2^63 orders are out of reach.
 pub(crate) fn to_bigint(number: u64) -> i64 {
@@ -87,10 +90,12 @@ pub(crate) fn key(columns: &mut RowReader<'_>) -> Result<AccountKey, DatabaseErr
 pub(crate) fn account(columns: &mut RowReader<'_>) -> Result<Account, DatabaseError> {
     let [saved, presented, spent, gifted, orders]: [i64; 5] =
         [columns.read()?, columns.read()?, columns.read()?, columns.read()?, columns.read()?];
-    let (day, gift_coins): (Option<i64>, Option<i64>) = (columns.read()?, columns.read()?);
+    let (day, gift_coins, debited): (Option<i64>, Option<i64>, Option<i64>) =
+        (columns.read()?, columns.read()?, columns.read()?);
     let account = || {
         let orders = u64::try_from(orders).ok()?;
-        let account = Account::new(coins(saved)?, coins(presented)?, coins(spent)?, coins(gifted)?, orders)?;
+        let account = Account::new(coins(saved)?, coins(presented)?, coins(spent)?, coins(gifted)?, orders)?
+            .with_debited(coins(debited.unwrap_or_default())?)?;
         match (day, gift_coins) {
             (None, None) => Some(account),
             (Some(day), Some(counted)) => {
@@ -109,6 +114,8 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
     let (kind, at, coins_moved, gifted): (i16, i64, i64, i64) =
         (columns.read()?, columns.read()?, columns.read()?, columns.read()?);
     let [per_order, per_day, window]: [Option<i64>; 3] = [columns.read()?, columns.read()?, columns.read()?];
+    let (requested, available, first): (Option<i64>, Option<i16>, Option<i16>) =
+        (columns.read()?, columns.read()?, columns.read()?);
     let bill_no: &str = columns.read()?;
     let (item, remark): (Option<&str>, Option<&str>) = (columns.read()?, columns.read()?);
     let receipt = || {
@@ -120,6 +127,11 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
             }
             2 => OrderKind::Pay(amount(coins_moved)?),
             3 => OrderKind::Cancel { window: Duration::from_millis(u64::try_from(window?).ok()?) },
+            4 => OrderKind::Debit(Debit {
+                amount: amount(requested?)?,
+                shortfall: read_shortfall(available?)?,
+                first: read_coin_part(first?)?,
+            }),
             _ => return None,
         };
         let memo = Memo::new(item.unwrap_or_default(), remark.unwrap_or_default()).ok()?;
@@ -128,6 +140,28 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
         Some(Receipt { order, at, coins: coins(coins_moved)?, gifted: coins(gifted)?, after })
     };
     receipt().ok_or(DatabaseError::Corrupt("an order has invalid columns"))
+}
+
+fn shortfall_code(shortfall: Shortfall) -> i16 {
+    match shortfall {
+        Shortfall::Refuse => 0,
+        Shortfall::TakeAvailable => 1,
+    }
+}
+
+fn read_shortfall(code: i16) -> Option<Shortfall> {
+    [Shortfall::Refuse, Shortfall::TakeAvailable].into_iter().find(|rule| shortfall_code(*rule) == code)
+}
+
+fn coin_part_code(part: CoinPart) -> i16 {
+    match part {
+        CoinPart::Gifted => 0,
+        CoinPart::Paid => 1,
+    }
+}
+
+fn read_coin_part(code: i16) -> Option<CoinPart> {
+    [CoinPart::Gifted, CoinPart::Paid].into_iter().find(|part| coin_part_code(*part) == code)
 }
 
 /// Reads an optional limit; `None` if the stored value is invalid.
@@ -175,9 +209,13 @@ columns! {
         gifted_after: i64,
         day: Option<i64>,
         counted: Option<i64>,
+        debited: Option<i64>,
         per_order: Option<i64>,
         per_day: Option<i64>,
         window: Option<i64>,
+        amount: Option<i64>,
+        take_available: Option<i16>,
+        paid_first: Option<i16>,
         bill_no: &'a str,
         item: Option<&'a str>,
         remark: Option<&'a str>,
@@ -187,22 +225,32 @@ columns! {
 /// Inserts the rows of [`OrderColumns`].
 pub(crate) const INSERT_ORDERS: &str = "\
     INSERT INTO pactolus.orders (part, kind, account, number, at_ms, coins, gifted, saved_after, presented_after, \
-        spent_after, gifted_after, counted_day_after, counted_coins_after, per_order_max, per_day_max, window_ms, \
-        bill_no, item, remark) \
+        spent_after, gifted_after, counted_day_after, counted_coins_after, debited_after, per_order_max, per_day_max, \
+        window_ms, amount, take_available, paid_first, bill_no, item, remark) \
     SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], \
         $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
-        $14::bigint[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[])";
+        $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::smallint[], $20::smallint[], \
+        $21::text[], $22::text[], $23::text[])";
 
 impl<'a> OrderColumns<'a> {
     /// Adds an order of the account with this id.
     pub(crate) fn add(&mut self, account: AccountId, receipt: &'a Receipt) {
         let Receipt { order, at, coins, gifted, after } = receipt;
-        let (kind, limits, window) = match order.kind {
-            OrderKind::Save(_) => (0, GiftLimits::default(), None),
-            OrderKind::Present(gift) => (1, gift.limits, None),
-            OrderKind::Pay(_) => (2, GiftLimits::default(), None),
-            OrderKind::Cancel { window } => {
-                (3, GiftLimits::default(), Some(i64::try_from(window.as_millis()).unwrap_or(i64::MAX)))
+        let (mut limits, mut window, mut debit) = (GiftLimits::default(), None, None);
+        let kind = match order.kind {
+            OrderKind::Save(_) => 0,
+            OrderKind::Present(gift) => {
+                limits = gift.limits;
+                1
+            }
+            OrderKind::Pay(_) => 2,
+            OrderKind::Cancel { window: age } => {
+                window = Some(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+                3
+            }
+            OrderKind::Debit(requested) => {
+                debit = Some(requested);
+                4
             }
         };
         let limit = |limit: Option<Amount>| limit.map(|amount| to_bigint(amount.get()));
@@ -221,9 +269,13 @@ impl<'a> OrderColumns<'a> {
             to_bigint(after.gifted().get()),
             day,
             gift_coins,
+            debited_column(after),
             limit(limits.per_order),
             limit(limits.per_day),
             window,
+            debit.map(|debit| to_bigint(debit.amount.get())),
+            debit.map(|debit| shortfall_code(debit.shortfall)),
+            debit.map(|debit| coin_part_code(debit.first)),
             order.bill_no.as_str(),
             non_empty(order.memo.item()),
             non_empty(order.memo.remark()),
@@ -237,6 +289,11 @@ pub(crate) fn daily_gifts_columns(account: &Account) -> (Option<i64>, Option<i64
         DailyGifts { coins: Coins::ZERO, .. } => (None, None),
         DailyGifts { day, coins } => (Some(i64::from(day.get())), Some(to_bigint(coins.get()))),
     }
+}
+
+/// The account's sum of debits as a column; NULL for the majority of accounts, which never had one.
+pub(crate) fn debited_column(account: &Account) -> Option<i64> {
+    Some(account.debited()).filter(|debited| !debited.is_zero()).map(|debited| to_bigint(debited.get()))
 }
 
 fn non_empty(text: &str) -> Option<&str> {

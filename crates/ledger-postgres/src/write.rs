@@ -8,6 +8,7 @@
 
 pub(crate) mod batch;
 mod state;
+mod totals;
 mod writer;
 
 use std::sync::Arc;

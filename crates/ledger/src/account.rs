@@ -21,13 +21,14 @@ pub struct AccountKey {
 
 /// The balance of an account and the sums of its orders.
 ///
-/// Invariants: `balance = save_sum − cost_sum` and `save_sum = saved + presented` hold by construction, because the
-/// balance and `save_sum` are derived from the stored sums. Every constructor checks `gifted ≤ balance`.
+/// Invariants: `balance = save_sum − spent − debited` and `save_sum = saved + presented` hold by construction, because
+/// the balance and `save_sum` are derived from the stored sums. Every constructor checks `gifted ≤ balance`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Account {
     saved: Coins,
     presented: Coins,
     spent: Coins,
+    debited: Coins,
     gifted: Coins,
     orders: u64,
     daily_gifts: DailyGifts,
@@ -39,10 +40,19 @@ impl Account {
     /// `saved` and `presented` are all coins ever topped up and given. `spent` excludes cancelled pays.
     /// `gifted` is the gifted part of the balance. `orders` is the number of orders.
     pub fn new(saved: Coins, presented: Coins, spent: Coins, gifted: Coins, orders: u64) -> Option<Self> {
-        let daily_gifts = DailyGifts::default();
-        let account = Self { saved, presented, spent, gifted, orders, daily_gifts };
-        let balance = saved.checked_add(presented)?.checked_sub(spent)?;
-        (gifted <= balance && gifted <= presented).then_some(account)
+        let (debited, daily_gifts) = (Coins::ZERO, DailyGifts::default());
+        Self { saved, presented, spent, debited, gifted, orders, daily_gifts }.checked()
+    }
+
+    /// Sets the coins ever taken by debits, or returns `None` if no sequence of orders can produce these sums.
+    pub fn with_debited(self, debited: Coins) -> Option<Self> {
+        Self { debited, ..self }.checked()
+    }
+
+    fn checked(self) -> Option<Self> {
+        let received = self.saved.checked_add(self.presented)?;
+        let balance = received.checked_sub(self.spent)?.checked_sub(self.debited)?;
+        (self.gifted <= balance && self.gifted <= self.presented).then_some(self)
     }
 
     /// Sets the gifts that count towards a daily limit, or returns `None` if they exceed all gifts of the account.
@@ -52,7 +62,8 @@ impl Account {
 
     /// All coins: the paid plus the gifted part.
     pub fn balance(&self) -> Coins {
-        self.save_sum().checked_sub(self.spent).expect("no account spends more than it received")
+        let left = self.save_sum().checked_sub(self.spent).and_then(|left| left.checked_sub(self.debited));
+        left.expect("no account loses more than it received")
     }
 
     /// The part of the balance that was topped up.
@@ -85,6 +96,11 @@ impl Account {
         self.spent
     }
 
+    /// Coins ever taken by debits.
+    pub const fn debited(&self) -> Coins {
+        self.debited
+    }
+
     /// Gifts under a daily limit, on the last day that had one.
     pub const fn daily_gifts(&self) -> DailyGifts {
         self.daily_gifts
@@ -108,15 +124,14 @@ impl Account {
 
     /// The account after a top-up; `None` if a sum would exceed the maximum.
     pub(crate) fn save(&self, coins: Coins) -> Option<Self> {
-        let saved = self.saved.checked_add(coins)?;
-        self.after_order(saved, self.presented, self.spent, self.gifted)
+        Self { saved: self.saved.checked_add(coins)?, ..*self }.after_order()
     }
 
     /// The account after `gift` at `now`; `None` if a sum would exceed the maximum.
     pub(crate) fn present(&self, gift: Gift, now: UnixMillis) -> Option<Self> {
         let coins = gift.amount.coins();
-        let presented = self.presented.checked_add(coins)?;
-        let account = self.after_order(self.saved, presented, self.spent, self.gifted.checked_add(coins)?)?;
+        let (presented, gifted) = (self.presented.checked_add(coins)?, self.gifted.checked_add(coins)?);
+        let account = Self { presented, gifted, ..*self }.after_order()?;
         if gift.limits.per_day.is_none() {
             return Some(account);
         }
@@ -126,19 +141,24 @@ impl Account {
 
     /// The account after a pay of `coins`, `gifted` of them gifted; `None` if the balance is too low.
     pub(crate) fn pay(&self, coins: Coins, gifted: Coins) -> Option<Self> {
-        let spent = self.spent.checked_add(coins)?;
-        self.after_order(self.saved, self.presented, spent, self.gifted.checked_sub(gifted)?)
+        let (spent, gifted) = (self.spent.checked_add(coins)?, self.gifted.checked_sub(gifted)?);
+        Self { spent, gifted, ..*self }.after_order()
     }
 
     /// The account after the refund of a pay of `coins`, `gifted` of them gifted.
     pub(crate) fn cancel(&self, coins: Coins, gifted: Coins) -> Option<Self> {
-        let spent = self.spent.checked_sub(coins)?;
-        self.after_order(self.saved, self.presented, spent, self.gifted.checked_add(gifted)?)
+        let (spent, gifted) = (self.spent.checked_sub(coins)?, self.gifted.checked_add(gifted)?);
+        Self { spent, gifted, ..*self }.after_order()
+    }
+
+    /// The account after a debit that takes `coins`, `gifted` of them gifted.
+    pub(crate) fn debit(&self, coins: Coins, gifted: Coins) -> Option<Self> {
+        let (debited, gifted) = (self.debited.checked_add(coins)?, self.gifted.checked_sub(gifted)?);
+        Self { debited, gifted, ..*self }.after_order()
     }
 
     /// The account with these sums and one order more.
-    fn after_order(&self, saved: Coins, presented: Coins, spent: Coins, gifted: Coins) -> Option<Self> {
-        Self::new(saved, presented, spent, gifted, self.orders.checked_add(1)?)?
-            .with_daily_gifts(self.daily_gifts)
+    fn after_order(self) -> Option<Self> {
+        Self { orders: self.orders.checked_add(1)?, ..self }.checked()
     }
 }

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::account::{Account, AccountKey};
+use crate::debit::{CoinPart, Debit, Shortfall};
 use crate::decide::Refusal;
 use crate::engine::{Ledger, PostError, Posted};
 use crate::gift::{Gift, GiftLimits};
@@ -52,6 +53,11 @@ macro_rules! conformance_tests {
         #[test]
         fn concurrent_pays_never_overdraw() {
             $crate::conformance::concurrent_pays_never_overdraw(&$open());
+        }
+
+        #[test]
+        fn concurrent_debits_never_overdraw() {
+            $crate::conformance::concurrent_debits_never_overdraw(&$open());
         }
 
         #[test]
@@ -97,12 +103,17 @@ fn any_order() -> impl Strategy<Value = Order> {
         per_order: per_order.map(coins),
         per_day: per_day.map(coins),
     });
-    let kind = (0..8_u32, amount, limits).prop_map(|(kind, amount, limits)| {
+    let rules = (
+        prop_oneof![Just(Shortfall::Refuse), Just(Shortfall::TakeAvailable)],
+        prop_oneof![Just(CoinPart::Gifted), Just(CoinPart::Paid)],
+    );
+    let kind = (0..10_u32, amount, limits, rules).prop_map(|(kind, amount, limits, (shortfall, first))| {
         let amount = Amount::new(amount).expect("drawn in bounds");
         match kind {
             0 => OrderKind::Save(amount),
             1..=3 => OrderKind::Present(Gift { amount, limits }),
             4 | 5 => OrderKind::Pay(amount),
+            6 | 7 => OrderKind::Debit(Debit { amount, shortfall, first }),
             _ => OrderKind::Cancel { window: Duration::from_secs(100) },
         }
     });
@@ -171,7 +182,8 @@ fn assert_same_state(
     for key in accounts {
         let account = block_on(bank.account(*key)).expect("reads");
         assert_eq!(Ok(account), block_on(model.account(*key)), "{key:?}");
-        assert_eq!(account.balance(), account.save_sum().checked_sub(account.spent()).expect("no debt"));
+        let lost = account.spent().checked_add(account.debited()).expect("no more than was received");
+        assert_eq!(account.balance(), account.save_sum().checked_sub(lost).expect("no debt"));
         assert!(account.gifted() <= account.balance());
         assert_eq!(full_statement(bank, key, 3), full_statement(model, key, 1000), "{key:?}");
     }
@@ -269,6 +281,30 @@ pub fn concurrent_pays_never_overdraw(bank: &impl TestEngine) {
     }
     let account = block_on(bank.account(order("x", OrderKind::Pay(coins(1))).account)).expect("reads");
     assert_eq!((account.balance().get(), account.gifted().get()), (1, 0));
+    assert_clean(bank);
+}
+
+/// Concurrent debits, exact and of what is available: together they take the whole balance and never more.
+pub fn concurrent_debits_never_overdraw(bank: &impl TestEngine) {
+    let bank = bank.ledger();
+    block_on(bank.post(order("gift", OrderKind::Present(coins(50).into())), NOW)).expect("gives");
+    block_on(bank.post(order("top-up", OrderKind::Save(coins(50))), NOW)).expect("tops up");
+    let debit = |number| {
+        let shortfall = if number % 2 == 0 { Shortfall::Refuse } else { Shortfall::TakeAvailable };
+        OrderKind::Debit(Debit { amount: coins(15), shortfall, first: CoinPart::Gifted })
+    };
+    let answers = race(bank, |number| order(&format!("debit-{number}"), debit(number)));
+    let taken = answers.iter().filter_map(|answer| match answer {
+        Ok(Posted::Applied(receipt)) => Some(receipt.coins.get()),
+        Ok(Posted::Replayed { .. }) | Err(_) => None,
+    });
+    assert_eq!(taken.sum::<u64>(), 100, "{answers:?}");
+    for error in answers.into_iter().filter_map(Result::err) {
+        assert!(matches!(error, PostError::Refused(Refusal::BalanceNotEnough(_))), "{error:?}");
+    }
+    let account = block_on(bank.account(order("x", debit(0)).account)).expect("reads");
+    let sums = [account.balance(), account.gifted(), account.spent(), account.debited()];
+    assert_eq!(sums.map(Coins::get), [0, 0, 0, 100]);
     assert_clean(bank);
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use pactolus_types::{Amount, Coins, UnixMillis};
 
 use crate::account::{Account, AccountKey};
+use crate::debit::Debit;
 use crate::gift::Gift;
 use crate::order::{BillEntry, Order, OrderEffect, OrderKind, Receipt};
 
@@ -26,7 +27,7 @@ pub enum Refusal {
     /// The bill number belongs to a different order.
     #[error("the bill number belongs to an order with another {0}")]
     BillNoTaken(Mismatch),
-    /// The balance is below the amount of the pay.
+    /// The balance is below the amount of the pay or debit, or zero for a debit of what is available.
     #[error("the balance is {0}")]
     BalanceNotEnough(Coins),
     /// A sum of the account would exceed [`Coins::MAX`].
@@ -63,10 +64,14 @@ pub enum Mismatch {
     Zone,
     /// The offer.
     Offer,
-    /// Save, present or pay.
+    /// Save, present, pay or debit.
     Kind,
     /// The number of coins.
     Amount,
+    /// The shortfall rule of a debit.
+    Shortfall,
+    /// The coins that a debit takes first.
+    TakeFirst,
 }
 
 impl fmt::Display for Mismatch {
@@ -77,6 +82,8 @@ impl fmt::Display for Mismatch {
             Self::Offer => "offer",
             Self::Kind => "kind",
             Self::Amount => "amount",
+            Self::Shortfall => "shortfall rule",
+            Self::TakeFirst => "kind of coins to take first",
         })
     }
 }
@@ -89,7 +96,10 @@ pub fn decide<'a>(
     now: UnixMillis,
 ) -> Result<Decision<'a>, Refusal> {
     let (coins, gifted, after) = match (order.kind, earlier) {
-        (OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_), Some(entry)) => {
+        (
+            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_),
+            Some(entry),
+        ) => {
             return match order_mismatch(&entry.receipt.order, order) {
                 None => Ok(Decision::Replay(&entry.receipt)),
                 Some(mismatch) => Err(Refusal::BillNoTaken(mismatch)),
@@ -109,6 +119,12 @@ pub fn decide<'a>(
             let gifted = coins.min(account.gifted());
             let after = account.pay(coins, gifted);
             (coins, gifted, after.ok_or_else(|| Refusal::BalanceNotEnough(account.balance()))?)
+        }
+        (OrderKind::Debit(debit), None) => {
+            let balance = account.balance();
+            let taken = debit.take_from(balance, account.gifted());
+            let (coins, gifted) = taken.ok_or(Refusal::BalanceNotEnough(balance))?;
+            (coins, gifted, account.debit(coins, gifted).ok_or(Refusal::TooManyCoins)?)
         }
         (OrderKind::Cancel { .. }, None) => return Err(Refusal::PayNotFound),
         (OrderKind::Cancel { window }, Some(entry)) => {
@@ -146,7 +162,7 @@ fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Re
 fn pay_to_cancel<'a>(receipt: &'a Receipt, cancel: &Order) -> Result<&'a Receipt, Refusal> {
     match receipt.order.kind {
         OrderKind::Pay(_) => {}
-        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Cancel { .. } => {
+        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Cancel { .. } | OrderKind::Debit(_) => {
             return Err(Refusal::PayMismatch(Mismatch::Kind));
         }
     }
@@ -164,6 +180,19 @@ fn order_mismatch(earlier: &Order, order: &Order) -> Option<Mismatch> {
             let amounts = (earlier.kind.amount().map(Amount::get), order.kind.amount().map(Amount::get));
             (amounts.0 != amounts.1).then_some(Mismatch::Amount)
         })
+        .or_else(|| {
+            let OrderKind::Debit(earlier) = earlier.kind else { return None };
+            let OrderKind::Debit(debit) = order.kind else { return None };
+            debit_mismatch(earlier, debit)
+        })
+}
+
+/// First rule in which two debits differ: the receipt of one would mislead the caller of the other.
+fn debit_mismatch(earlier: Debit, debit: Debit) -> Option<Mismatch> {
+    if earlier.shortfall != debit.shortfall {
+        return Some(Mismatch::Shortfall);
+    }
+    (earlier.first != debit.first).then_some(Mismatch::TakeFirst)
 }
 
 fn account_mismatch(earlier: &AccountKey, account: &AccountKey) -> Option<Mismatch> {

@@ -13,6 +13,7 @@ use pactolus_fuzz_support::Choices;
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
+use crate::debit::{CoinPart, Debit, Shortfall};
 use crate::decide::{Mismatch, Refusal};
 use crate::engine::{BoxFuture, Ledger, PostError, Posted};
 use crate::gift::{Gift, GiftLimits};
@@ -87,7 +88,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
         zone: pick(names >> 4 & names >> 2, ["1_7", "1"]).parse().expect(VALID),
     };
     let bill_no = choices.one_of(&["a", "b", "c", "d", "e", "f", "g", "h"]).parse().expect(VALID);
-    let kind = match choices.below(5) {
+    let kind = match choices.below(6) {
         0 => OrderKind::Save(amount(choices)),
         1 => OrderKind::Present(amount(choices).into()),
         2 => {
@@ -96,6 +97,11 @@ fn order(choices: &mut Choices<'_>) -> Order {
             OrderKind::Present(Gift { amount: amount(choices), limits })
         }
         3 => OrderKind::Pay(amount(choices)),
+        4 => OrderKind::Debit(Debit {
+            amount: amount(choices),
+            shortfall: choices.one_of(&[Shortfall::Refuse, Shortfall::TakeAvailable]),
+            first: choices.one_of(&[CoinPart::Gifted, CoinPart::Paid]),
+        }),
         _ => OrderKind::Cancel { window: Duration::from_millis(choices.number()) },
     };
     let memo = if choices.flag() { Memo::new("sword", "") } else { Memo::new("", "") }.expect(VALID);
@@ -127,7 +133,7 @@ struct Oracle {
     bills: HashMap<BillKey, OracleBill>,
     applied_count: usize,
     /// Orders and coins by kind, per offer, server and day.
-    totals: BTreeMap<(AccountKey, u64), [(u64, u128); 4]>,
+    totals: BTreeMap<(AccountKey, u64), [(u64, u128); 5]>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,6 +141,7 @@ struct OracleAccount {
     topped_up: u64,
     given: u64,
     spent: u64,
+    debited: u64,
     /// The gifted part of the balance.
     gifted: u64,
     orders: u64,
@@ -162,7 +169,7 @@ const DAY_MS: u64 = 86_400_000;
 
 impl OracleAccount {
     fn balance(&self) -> u64 {
-        self.topped_up + self.given - self.spent
+        self.topped_up + self.given - self.spent - self.debited
     }
 }
 
@@ -195,7 +202,9 @@ impl Oracle {
                 let other_kind = (made.order.kind.name() != order.kind.name()).then_some(Mismatch::Kind);
                 let other_amount =
                     (made.order.kind.amount() != order.kind.amount()).then_some(Mismatch::Amount);
-                return match account_mismatch(&made.order, order).or(other_kind).or(other_amount) {
+                let other_rule = other_debit_rule(made.order.kind, order.kind);
+                let other = account_mismatch(&made.order, order).or(other_kind).or(other_amount);
+                return match other.or(other_rule) {
                     Some(part) => Err(Refusal::BillNoTaken(part)),
                     None => Ok(ExpectedPost::Replayed { receipt_index: made.receipt_index }),
                 };
@@ -227,6 +236,19 @@ impl Oracle {
                 account.spent += coins;
                 account.gifted -= moved.1;
             }
+            (OrderKind::Debit(debit), None) => {
+                let (balance, gifted) = (account.balance(), account.gifted);
+                if balance == 0 || (debit.shortfall == Shortfall::Refuse && coins > balance) {
+                    return Err(Refusal::BalanceNotEnough(Coins::new(balance).expect(VALID)));
+                }
+                let taken = coins.min(balance);
+                moved = match debit.first {
+                    CoinPart::Gifted => (taken, taken.min(gifted)),
+                    CoinPart::Paid => (taken, taken.saturating_sub(balance - gifted)),
+                };
+                account.debited += taken;
+                account.gifted -= moved.1;
+            }
         }
         if account.topped_up + account.given > COINS_MAX {
             return Err(Refusal::TooManyCoins);
@@ -245,6 +267,7 @@ impl Oracle {
             OrderKind::Present(_) => 1,
             OrderKind::Pay(_) => 2,
             OrderKind::Cancel { .. } => 3,
+            OrderKind::Debit(_) => 4,
         };
         // Every zone here is of server 1, and totals do not distinguish players.
         let server = AccountKey {
@@ -265,11 +288,21 @@ impl Oracle {
     /// Panics if `account` differs from the oracle's.
     fn assert_account(&self, key: &AccountKey, account: &Account) {
         let sums = self.accounts.get(key).copied().unwrap_or_default();
+        let (spent, debited) = (account.spent(), account.debited());
         let actual =
-            [account.saved(), account.presented(), account.spent(), account.gifted(), account.balance()];
-        let expected = [sums.topped_up, sums.given, sums.spent, sums.gifted, sums.balance()];
+            [account.saved(), account.presented(), spent, debited, account.gifted(), account.balance()];
+        let expected = [sums.topped_up, sums.given, sums.spent, sums.debited, sums.gifted, sums.balance()];
         assert_eq!((actual.map(Coins::get), account.orders()), (expected, sums.orders));
     }
+}
+
+/// First rule in which two debits differ.
+fn other_debit_rule(earlier: OrderKind, kind: OrderKind) -> Option<Mismatch> {
+    let (OrderKind::Debit(a), OrderKind::Debit(b)) = (earlier, kind) else { return None };
+    if a.shortfall != b.shortfall {
+        return Some(Mismatch::Shortfall);
+    }
+    (a.first != b.first).then_some(Mismatch::TakeFirst)
 }
 
 /// First field in which the accounts of two orders differ.

@@ -38,6 +38,7 @@ pub mod account;
 pub mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod debit;
 pub mod decide;
 pub mod engine;
 #[cfg(any(test, fuzzing))]
@@ -52,6 +53,7 @@ pub mod totals;
 
 pub use account::{Account, AccountKey};
 pub use audit::{Audit, AuditFinding};
+pub use debit::{CoinPart, Debit, Shortfall};
 pub use decide::{Decision, Mismatch, Refusal, decide};
 pub use engine::{BoxFuture, Cursor, Ledger, PostError, Posted, StatementPage, Unavailable};
 pub use gift::{DailyGifts, Gift, GiftLimits};

@@ -70,7 +70,7 @@ impl ModelState {
             OrderKind::Cancel { .. } => {
                 self.bills.entry(bill).and_modify(|entry| entry.cancel = Some(receipt));
             }
-            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
+            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
                 self.bills.insert(bill, BillEntry { receipt, cancel: None });
             }
         }
@@ -99,7 +99,9 @@ impl ModelState {
                     OrderKind::Cancel { .. } => {
                         entry.map(|entry| BillEntry { cancel: None, ..entry.clone() })
                     }
-                    OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => None,
+                    OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
+                        None
+                    }
                 };
                 if decide(&account, earlier.as_ref(), &receipt.order, receipt.at)
                     != Ok(Decision::Apply(receipt.effect()))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
+use crate::debit::Debit;
 use crate::gift::Gift;
 
 /// A requested change of an account, under a bill number.
@@ -42,24 +43,28 @@ pub enum OrderKind {
         /// Maximum age of the pay.
         window: Duration,
     },
+    /// Take coins back for the operator.
+    Debit(Debit),
 }
 
 impl OrderKind {
-    /// The kind's name: `save`, `present`, `pay` or `cancel`.
+    /// The kind's name: `save`, `present`, `pay`, `cancel` or `debit`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Save(_) => "save",
             Self::Present(_) => "present",
             Self::Pay(_) => "pay",
             Self::Cancel { .. } => "cancel",
+            Self::Debit(_) => "debit",
         }
     }
 
-    /// The requested coins; `None` for a cancel, which moves the coins of its pay.
+    /// The requested coins, of which a debit may move fewer; `None` for a cancel, which moves the coins of its pay.
     pub const fn amount(self) -> Option<Amount> {
         match self {
             Self::Save(amount) | Self::Pay(amount) => Some(amount),
             Self::Present(gift) => Some(gift.amount),
+            Self::Debit(debit) => Some(debit.amount),
             Self::Cancel { .. } => None,
         }
     }
@@ -163,7 +168,7 @@ impl Receipt {
 /// Entry of a bill number: its order and, for a cancelled pay, the cancel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillEntry {
-    /// The save, present or pay.
+    /// The save, present, pay or debit.
     pub receipt: Receipt,
     /// The cancel of the pay.
     pub cancel: Option<Receipt>,

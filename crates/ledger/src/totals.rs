@@ -58,6 +58,8 @@ pub struct OrderTallies {
     pub pays: OrderTally,
     /// Cancels.
     pub cancels: OrderTally,
+    /// Debits, with the coins that they took.
+    pub debits: OrderTally,
 }
 
 /// A number of orders and the coins they moved.
@@ -77,12 +79,19 @@ impl OrderTallies {
             OrderKind::Present(_) => self.presents.add(coins),
             OrderKind::Pay(_) => self.pays.add(coins),
             OrderKind::Cancel { .. } => self.cancels.add(coins),
+            OrderKind::Debit(_) => self.debits.add(coins),
         }
     }
 
     /// The tallies with the names of their kinds.
-    pub const fn by_kind(&self) -> [(&'static str, OrderTally); 4] {
-        [("save", self.saves), ("present", self.presents), ("pay", self.pays), ("cancel", self.cancels)]
+    pub const fn by_kind(&self) -> [(&'static str, OrderTally); 5] {
+        [
+            ("save", self.saves),
+            ("present", self.presents),
+            ("pay", self.pays),
+            ("cancel", self.cancels),
+            ("debit", self.debits),
+        ]
     }
 }
 

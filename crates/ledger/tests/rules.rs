@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{
-    Account, DailyGifts, Gift, GiftLimits, Ledger, Mismatch, OrderKind, PostError, Posted, Refusal,
+    Account, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Ledger, Mismatch, OrderKind, PostError, Posted,
+    Refusal, Shortfall,
 };
-use pactolus_test_support::orders::{order, pay, present, save};
+use pactolus_test_support::orders::{amount, debit, order, pay, present, save};
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 use pollster::block_on;
 
@@ -138,6 +139,70 @@ fn cancel_requires_its_pay_within_window() {
     ]);
 }
 
+/// A debit of what is available, paid coins first.
+fn debit_available(count: u64, first: CoinPart) -> OrderKind {
+    OrderKind::Debit(Debit { amount: amount(count), shortfall: Shortfall::TakeAvailable, first })
+}
+
+fn too_poor(balance: u64) -> ExpectedResult {
+    Refused(Refusal::BalanceNotEnough(Coins::new(balance).unwrap()))
+}
+
+#[test]
+fn debit_takes_gifts_first_and_never_below_zero() {
+    check(&[
+        ((0, "a", "d", debit(1)), too_poor(0)),
+        ((0, "a", "d", debit_available(1, CoinPart::Gifted)), too_poor(0)),
+        ((0, "a", "s", save(10)), Applied { balance: 10, gifted: 0 }),
+        ((0, "a", "p", present(4)), Applied { balance: 14, gifted: 4 }),
+        ((0, "a", "d", debit(15)), too_poor(14)),
+        ((0, "a", "d", debit(6)), Applied { balance: 8, gifted: 0 }),
+        ((0, "a", "q", present(3)), Applied { balance: 11, gifted: 3 }),
+        ((0, "a", "e", debit_available(9, CoinPart::Paid)), Applied { balance: 2, gifted: 2 }),
+        ((0, "a", "f", debit_available(9, CoinPart::Paid)), Applied { balance: 0, gifted: 0 }),
+        ((0, "a", "g", debit_available(9, CoinPart::Gifted)), too_poor(0)),
+        // A replay, although the balance is now too low.
+        ((0, "a", "d", debit(6)), Replayed { balance: 0 }),
+        ((0, "a", "f", debit_available(9, CoinPart::Paid)), Replayed { balance: 0 }),
+    ]);
+}
+
+#[test]
+fn debit_is_another_order_if_any_rule_differs() {
+    let taken = |mismatch| Refused(Refusal::BillNoTaken(mismatch));
+    check(&[
+        ((0, "a", "p", present(9)), Applied { balance: 9, gifted: 9 }),
+        ((0, "a", "d", debit(5)), Applied { balance: 4, gifted: 4 }),
+        ((0, "b", "d", debit(5)), taken(Mismatch::Player)),
+        ((0, "a", "d", pay(5)), taken(Mismatch::Kind)),
+        ((0, "a", "d", debit(4)), taken(Mismatch::Amount)),
+        ((0, "a", "d", debit_available(5, CoinPart::Gifted)), taken(Mismatch::Shortfall)),
+        (
+            (0, "a", "d", OrderKind::Debit(Debit { first: CoinPart::Paid, ..amount(5).into() })),
+            taken(Mismatch::TakeFirst),
+        ),
+        ((0, "a", "p", debit(9)), taken(Mismatch::Kind)),
+        // A debit is no pay.
+        ((0, "a", "d", CANCEL), Refused(Refusal::PayMismatch(Mismatch::Kind))),
+    ]);
+}
+
+/// `save + present + cancel − pay − debit` is the balance, and a debit leaves the coins spent as they are.
+#[test]
+fn debit_is_counted_apart_from_spending() {
+    let bank = Model::new();
+    let post = |bill_no, kind| block_on(bank.post(order("a", bill_no, kind), UnixMillis::new(0))).unwrap();
+    for (bill_no, kind) in [("s", save(20)), ("p", present(7)), ("1", pay(9)), ("2", pay(2)), ("d", debit(5))]
+    {
+        post(bill_no, kind);
+    }
+    let Posted::Applied(cancel) = post("1", CANCEL) else { panic!("the pay was not cancelled before") };
+    let account = cancel.after;
+    let sums = [account.save_sum(), account.spent(), account.debited(), account.balance()].map(Coins::get);
+    assert_eq!(sums, [27, 2, 5, 20]);
+    assert_eq!((account.gifted().get(), account.paid().get()), (7, 13), "the pay's gifts are back");
+}
+
 #[test]
 fn sums_never_exceed_the_maximum() {
     check(&[
@@ -197,7 +262,7 @@ fn gifts_respect_daily_limit() {
 
 #[test]
 fn all_small_histories_audit_clean() {
-    // All 4096 histories of four orders drawn from eight.
+    // All 10,000 histories of four orders drawn from ten.
     let candidates = [
         ("1", save(2)),
         ("1", present(2)),
@@ -207,11 +272,13 @@ fn all_small_histories_audit_clean() {
         ("2", pay(3)),
         ("2", CANCEL),
         ("3", pay(2)),
+        ("3", debit(2)),
+        ("4", debit_available(3, CoinPart::Paid)),
     ];
-    for history in 0..8_usize.pow(4) {
+    for history in 0..10_usize.pow(4) {
         let bank = Model::new();
         for step in 0..4 {
-            let (bill_no, kind) = candidates[history / 8_usize.pow(step) % 8];
+            let (bill_no, kind) = candidates[history / 10_usize.pow(step) % 10];
             let before = block_on(bank.account(order("a", "1", CANCEL).account)).unwrap();
             let posted = block_on(bank.post(order("a", bill_no, kind), UnixMillis::new(0)));
             let after = block_on(bank.account(order("a", "1", CANCEL).account)).unwrap();
@@ -242,7 +309,11 @@ fn impossible_account_is_rejected() {
         Account::new(Coins::MAX, coins(1), coins(0), coins(0), 1).is_none(),
         "received above the maximum"
     );
+    let account = Account::new(coins(9), coins(0), coins(4), coins(0), 1).unwrap();
+    assert!(account.with_debited(coins(5)).is_some());
+    assert!(account.with_debited(coins(6)).is_none(), "more taken than there was");
     let account = Account::new(coins(0), coins(5), coins(0), coins(5), 1).unwrap();
+    assert!(account.with_debited(coins(1)).is_none(), "gifted part above the balance");
     let daily_gifts = |count| DailyGifts { day: Day::new(1), coins: coins(count) };
     assert!(account.with_daily_gifts(daily_gifts(5)).is_some());
     assert!(account.with_daily_gifts(daily_gifts(6)).is_none(), "more gifts on one day than ever");

@@ -10,6 +10,7 @@ pub(crate) mod codes;
 pub(crate) mod extract;
 pub(crate) mod faults;
 pub(crate) mod field;
+mod new_order;
 pub(crate) mod orders;
 pub(crate) mod problem;
 mod receipt;

@@ -37,6 +37,11 @@ pub fn pay(coins: u64) -> OrderKind {
     OrderKind::Pay(amount(coins))
 }
 
+/// A debit that refuses a shortfall and takes gifted coins first.
+pub fn debit(coins: u64) -> OrderKind {
+    OrderKind::Debit(amount(coins).into())
+}
+
 /// An order of [`account`] without a memo.
 pub fn order(player: &str, bill_no: &str, kind: OrderKind) -> Order {
     Order { account: account(player), bill_no: bill_no.parse().expect(VALID), kind, memo: Memo::default() }

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pactolus_ledger::{AccountKey, Gift, GiftLimits, Memo, Order, OrderKind};
+use pactolus_ledger::{AccountKey, CoinPart, Debit, Gift, GiftLimits, Memo, Order, OrderKind, Shortfall};
 use pactolus_test_support::orders::{account, amount};
 use pactolus_test_support::sample::{APPID, NOW};
 use pactolus_types::{AppId, Environment, UnixMillis};
@@ -77,10 +77,16 @@ impl OrdersWorkload {
         let account = random.choice(Self::accounts().collect::<Vec<_>>()).expect("there are some");
         let coins = amount(random.u64(1..=30));
         let limits = GiftLimits { per_order: None, per_day: random.bool().then(|| amount(200)) };
-        let kind = match random.u8(..10) {
+        let debit = Debit {
+            amount: coins,
+            shortfall: if random.bool() { Shortfall::Refuse } else { Shortfall::TakeAvailable },
+            first: if random.bool() { CoinPart::Gifted } else { CoinPart::Paid },
+        };
+        let kind = match random.u8(..12) {
             0..3 => OrderKind::Save(coins),
             3..6 => OrderKind::Present(Gift { amount: coins, limits }),
-            _ => OrderKind::Pay(coins),
+            6..10 => OrderKind::Pay(coins),
+            _ => OrderKind::Debit(debit),
         };
         // Sometimes so long that the order is larger than a page.
         let remark = match random.u8(..20) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pactolus_fuzz_support::Choices;
 use pactolus_ledger::{
-    Account, AccountKey, DailyGifts, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind, Receipt,
+    Account, AccountKey, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind,
+    Receipt, Shortfall,
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
@@ -59,8 +60,13 @@ fn receipt(choices: &mut Choices<'_>) -> Receipt {
     let (coins, gifted) = (coins(choices), coins(choices));
     let change =
         OrderEffect { at: UnixMillis::new(choices.number()), coins, gifted, after: account(choices) };
-    // An order that names its coins moves as many.
-    let coins = order.kind.amount().map_or(coins, Amount::coins);
+    // An order that names its coins moves as many; a debit may take fewer.
+    let coins = match order.kind {
+        OrderKind::Cancel { .. } | OrderKind::Debit(_) => coins,
+        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
+            order.kind.amount().map_or(coins, Amount::coins)
+        }
+    };
     Receipt::new(order, OrderEffect { coins, ..change })
 }
 
@@ -73,7 +79,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
         zone: choices.word(64, WORD_CHARS).parse().expect(VALID),
     };
     let bill_no = choices.word(63, WORD_CHARS).parse().expect(VALID);
-    let kind = match choices.below(5) {
+    let kind = match choices.below(6) {
         0 => OrderKind::Save(amount(choices)),
         1 => OrderKind::Present(amount(choices).into()),
         2 => {
@@ -82,6 +88,11 @@ fn order(choices: &mut Choices<'_>) -> Order {
             OrderKind::Present(Gift { amount: amount(choices), limits })
         }
         3 => OrderKind::Pay(amount(choices)),
+        4 => OrderKind::Debit(Debit {
+            amount: amount(choices),
+            shortfall: choices.one_of(&[Shortfall::Refuse, Shortfall::TakeAvailable]),
+            first: choices.one_of(&[CoinPart::Gifted, CoinPart::Paid]),
+        }),
         _ => OrderKind::Cancel { window: Duration::from_millis(choices.number()) },
     };
     let text = |choices: &mut Choices<'_>| {
@@ -99,6 +110,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
 fn account(choices: &mut Choices<'_>) -> Account {
     let [saved, presented, spent, gifted] = [0; 4].map(|_| coins(choices));
     let account = Account::new(saved, presented, spent, gifted, choices.number()).unwrap_or_default();
+    let account = account.with_debited(coins(choices)).unwrap_or(account);
     let counted = DailyGifts {
         day: Day::new(u32::try_from(choices.number() >> 32).expect(VALID)),
         coins: coins(choices),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::error::IndexError;
 use super::filter::{BITS_PER_ENTRY_MAX, Filter};
-use crate::codec::FORMAT_VERSION;
+use crate::codec::VIEWS_VERSION;
 use crate::disk::{Disk, sync_folder, sync_result};
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
@@ -80,7 +80,7 @@ impl Run {
         let mut header = [0; BLOCK_BYTES];
         file.read_exact_at(&mut header, 0).map_err(|_| damaged(0))?;
         let is_this =
-            header[..8] == MAGIC && u32_at(&header, 8) == FORMAT_VERSION && u64_at(&header, 12) == number;
+            header[..8] == MAGIC && u32_at(&header, 8) == VIEWS_VERSION && u64_at(&header, 12) == number;
         if !is_this || crc(number, 0, &header[..HEADER_CRC_AT]) != u32_at(&header, HEADER_CRC_AT) {
             return Err(damaged(0));
         }
@@ -327,7 +327,7 @@ impl RunWriter {
         }
         let mut header = [0; BLOCK_BYTES];
         header[..8].copy_from_slice(&MAGIC);
-        header[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        header[8..12].copy_from_slice(&VIEWS_VERSION.to_le_bytes());
         header[12..20].copy_from_slice(&number.to_le_bytes());
         header[20..28].copy_from_slice(&records.to_le_bytes());
         header[28..36].copy_from_slice(&(filter.bytes().len() as u64).to_le_bytes());

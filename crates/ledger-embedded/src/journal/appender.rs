@@ -8,6 +8,7 @@ use super::frame::{Frame, FrameBuilder};
 use super::position::{Checkpoint, Position};
 use super::segment::{self, Segment};
 use crate::disk::{Disk, WriteError, sync_result};
+use crate::format;
 
 /// Position of the next frame, for the writer.
 #[derive(Debug)]
@@ -15,13 +16,16 @@ pub(crate) struct AppendCursor {
     end: Checkpoint,
     /// Start of the last segment.
     segment_start: Position,
+    /// Format of the last segment.
+    segment_format: u32,
     segment_bytes: u64,
 }
 
 impl AppendCursor {
     /// A cursor at `end`, the end of `journal`.
     pub(crate) fn new(journal: &Journal, end: Checkpoint, segment_bytes: u64) -> Self {
-        Self { end, segment_start: journal.segment(end.position).before.position, segment_bytes }
+        let last = journal.segment(end.position);
+        Self { end, segment_start: last.before.position, segment_format: last.format, segment_bytes }
     }
 
     /// Moves back to `end`, to which `journal` was truncated.
@@ -34,16 +38,19 @@ impl AppendCursor {
         self.end.position
     }
 
-    /// Begins a frame, encoded into `buffer`; after a full segment it is the first of a new one.
-    pub(crate) fn begin_frame(&self, buffer: Vec<u8>) -> FrameBuilder {
+    /// Begins a frame of orders of `format` or an older one, encoded into `buffer`. After a full segment, or one of an
+    /// older format, it is the first of a new segment.
+    pub(crate) fn begin_frame(&self, format: u32, buffer: Vec<u8>) -> FrameBuilder {
         let is_full = self.end.position.0 - self.segment_start.0 >= self.segment_bytes;
-        FrameBuilder::new(if is_full { segment::first_frame(self.end) } else { self.end }, buffer)
+        let rolls = is_full || format > self.segment_format;
+        FrameBuilder::new(if rolls { segment::first_frame(self.end) } else { self.end }, buffer)
     }
 
     /// Moves behind `frame`.
     pub(crate) fn advance(&mut self, frame: &Frame) {
         if frame.before.position != self.end.position {
             self.segment_start = self.end.position;
+            self.segment_format = self.segment_format.max(frame.format);
         }
         self.end = frame.after;
     }
@@ -95,8 +102,9 @@ impl Appender {
     /// reopened.
     pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), WriteError> {
         if frame.before.position != self.end.position {
-            self.roll_segment()?;
+            self.roll_segment(frame.format)?;
         }
+        debug_assert!(frame.format <= self.segment.format, "the cursor begins a segment for a newer format");
         let at = self.segment.offset(frame.before.position);
         let end = at + frame.bytes.len() as u64;
         if end > self.file_bytes && frame.bytes.len() <= PREALLOCATING_FRAME_BYTES_MAX {
@@ -139,11 +147,15 @@ impl Appender {
         Ok(())
     }
 
-    /// Begins a new file. The one before ends where the journal ended, durably, before the next one exists.
-    fn roll_segment(&mut self) -> Result<(), WriteError> {
+    /// Begins a new file, of `format` or that of the one before. The one before ends where the journal ended, durably,
+    /// before the next one exists. The store's folder names a newer format before a file has it.
+    fn roll_segment(&mut self, format: u32) -> Result<(), WriteError> {
         self.release_preallocated()?;
-        self.segment =
-            self.journal.add_segment(Segment::create(&*self.disk, &self.journal.folder, self.end)?);
+        let (folder, format) = (&self.journal.folder, format.max(self.segment.format));
+        if format > self.segment.format {
+            format::raise(&*self.disk, folder.parent().unwrap_or(folder), format)?;
+        }
+        self.segment = self.journal.add_segment(Segment::create(&*self.disk, folder, self.end, format)?);
         // Even if the disk is full for the frame, the file exists, and the next frame goes into it.
         self.end = self.segment.first_frame();
         self.file_bytes = self.segment.offset(self.end.position);

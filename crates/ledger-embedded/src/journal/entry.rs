@@ -1,14 +1,19 @@
 //! Journal entry: one receipt, and links to the orders that it follows.
+//!
+//! Entries of format 1 are saves, presents, pays and cancels. Format 2 adds debits, and the sum of an account's debits
+//! to every later order of it. A program of format 1 cannot read those, so the appender begins a segment of format 2
+//! before the first of them, and such a program refuses the store by name instead of taking it for damaged.
 
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, DailyGifts, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind, Receipt,
+    Account, AccountKey, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind,
+    Receipt, Shortfall,
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
 
 use super::position::Position;
-use crate::codec::{ByteReader, put_text, put_varint};
+use crate::codec::{ByteReader, FIRST_FORMAT, FORMAT_VERSION, put_text, put_varint};
 
 /// One order in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,22 +31,39 @@ pub(crate) struct Links {
     pub(crate) pay: Option<Position>,
 }
 
-// The first byte: the kind in the low bits, then three flags.
+// The first byte: the kind in three bits, then three flags. Bits 32 and 64 are free, and so are the kinds 16 and 19.
 const SAVE: u8 = 0;
 const PRESENT: u8 = 1;
 const PAY: u8 = 2;
 const CANCEL: u8 = 3;
-const KIND_MASK: u8 = 0b0000_0011;
+const LIMITED_PRESENT: u8 = 17;
+const DEBIT: u8 = 18;
+const KIND_MASK: u8 = 0b0001_0011;
 const SANDBOX: u8 = 0b0000_0100;
 const WITH_MEMO: u8 = 0b0000_1000;
-const WITH_LIMITS: u8 = 0b0001_0000;
-const VALID_BITS: u8 = KIND_MASK | SANDBOX | WITH_MEMO | WITH_LIMITS;
+/// The account after the order has a sum of debits.
+const DEBITED: u8 = 0b1000_0000;
+const VALID_BITS: u8 = KIND_MASK | SANDBOX | WITH_MEMO | DEBITED;
+
+// The byte of a debit's rules.
+const TAKE_AVAILABLE: u8 = 1;
+const PAID_FIRST: u8 = 2;
+
+/// The format of the entry of an order. The sum of an account's debits follows a debit, so it needs no look.
+pub(crate) const fn format(order: &Order) -> u32 {
+    match order.kind {
+        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Cancel { .. } => {
+            FIRST_FORMAT
+        }
+        OrderKind::Debit(_) => FORMAT_VERSION,
+    }
+}
 
 impl Entry {
     /// The most bytes of an encoded entry: five names of at most 64 bytes and their lengths (325), two
-    /// parts of a memo of at most 1,024 and their lengths (2,052), fourteen integers of at most 10 bytes (140), and
-    /// the byte before them all.
-    pub(crate) const BYTES_MAX: usize = 2518;
+    /// parts of a memo of at most 1,024 and their lengths (2,052), sixteen integers of at most 10 bytes (160), and
+    /// a byte before and after them.
+    pub(crate) const BYTES_MAX: usize = 2539;
 
     /// Decodes an entry that stands at `position`.
     pub(crate) fn decode(bytes: &[u8], position: Position) -> Option<Self> {
@@ -67,14 +89,18 @@ impl Entry {
         let at = UnixMillis::new(reader.varint()?);
         let coins = Coins::new(reader.varint()?)?;
         let gifted = Coins::new(reader.varint()?)?;
-        let after = read_account(&mut reader)?;
+        let after = read_account(&mut reader, head & DEBITED != 0)?;
         let amount = || Amount::new(coins.get()).ok();
         let kind = match head & KIND_MASK {
             SAVE => OrderKind::Save(amount()?),
-            PRESENT if head & WITH_LIMITS == 0 => OrderKind::Present(amount()?.into()),
-            PRESENT => OrderKind::Present(Gift { amount: amount()?, limits: read_limits(&mut reader)? }),
+            PRESENT => OrderKind::Present(amount()?.into()),
+            LIMITED_PRESENT => {
+                OrderKind::Present(Gift { amount: amount()?, limits: read_limits(&mut reader)? })
+            }
             PAY => OrderKind::Pay(amount()?),
-            _ => OrderKind::Cancel { window: Duration::from_millis(reader.varint()?) },
+            CANCEL => OrderKind::Cancel { window: Duration::from_millis(reader.varint()?) },
+            DEBIT => OrderKind::Debit(read_debit(&mut reader)?),
+            _ => return None,
         };
         let memo = if head & WITH_MEMO == 0 {
             Memo::default()
@@ -99,15 +125,18 @@ pub(crate) fn encode(
     let kind_bits = match kind {
         OrderKind::Save(_) => SAVE,
         OrderKind::Present(gift) if gift.limits == GiftLimits::default() => PRESENT,
-        OrderKind::Present(_) => PRESENT | WITH_LIMITS,
+        OrderKind::Present(_) => LIMITED_PRESENT,
         OrderKind::Pay(_) => PAY,
         OrderKind::Cancel { .. } => CANCEL,
+        OrderKind::Debit(_) => DEBIT,
     };
     let environment_bits = match account.environment {
         Environment::Live => 0,
         Environment::Sandbox => SANDBOX,
     };
-    out.push(kind_bits | environment_bits | if has_memo { WITH_MEMO } else { 0 });
+    let memo_bit = if has_memo { WITH_MEMO } else { 0 };
+    let debited_bit = if change.after.debited().is_zero() { 0 } else { DEBITED };
+    out.push(kind_bits | environment_bits | memo_bit | debited_bit);
     let back = |earlier: Option<Position>| earlier.map_or(0, |earlier| position.0 - earlier.0);
     put_varint(out, back(links.previous));
     if kind_bits == CANCEL {
@@ -129,6 +158,7 @@ pub(crate) fn encode(
         OrderKind::Present(gift) if gift.limits != GiftLimits::default() => {
             put_limits(out, gift.limits);
         }
+        OrderKind::Debit(debit) => put_debit(out, *debit),
         OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {}
     }
     if has_memo {
@@ -149,8 +179,30 @@ fn read_limits(reader: &mut ByteReader<'_>) -> Option<GiftLimits> {
     Some(GiftLimits { per_order: limit(per_order), per_day: limit(per_day) })
 }
 
+/// Encodes the request of a debit. The coins that it took stand before, and may be fewer.
+fn put_debit(out: &mut Vec<u8>, debit: Debit) {
+    put_varint(out, debit.amount.get());
+    let available = match debit.shortfall {
+        Shortfall::Refuse => 0,
+        Shortfall::TakeAvailable => TAKE_AVAILABLE,
+    };
+    let first = match debit.first {
+        CoinPart::Gifted => 0,
+        CoinPart::Paid => PAID_FIRST,
+    };
+    out.push(available | first);
+}
+
+fn read_debit(reader: &mut ByteReader<'_>) -> Option<Debit> {
+    let amount = Amount::new(reader.varint()?).ok()?;
+    let rules = reader.byte().filter(|rules| rules & !(TAKE_AVAILABLE | PAID_FIRST) == 0)?;
+    let shortfall = if rules & TAKE_AVAILABLE == 0 { Shortfall::Refuse } else { Shortfall::TakeAvailable };
+    let first = if rules & PAID_FIRST == 0 { CoinPart::Gifted } else { CoinPart::Paid };
+    Some(Debit { amount, shortfall, first })
+}
+
 /// Encodes an account's sums.
-pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
+fn put_account(out: &mut Vec<u8>, account: &Account) {
     put_varint(out, account.saved().get());
     put_varint(out, account.presented().get());
     put_varint(out, account.spent().get());
@@ -162,19 +214,27 @@ pub(crate) fn put_account(out: &mut Vec<u8>, account: &Account) {
     if !counted.coins.is_zero() {
         put_varint(out, u64::from(counted.day.get()));
     }
+    if !account.debited().is_zero() {
+        put_varint(out, account.debited().get());
+    }
 }
 
-pub(crate) fn read_account(reader: &mut ByteReader<'_>) -> Option<Account> {
+/// Decodes an account's sums; `has_debits` says that a sum of debits, which is not zero, is among them.
+fn read_account(reader: &mut ByteReader<'_>, has_debits: bool) -> Option<Account> {
     let saved = Coins::new(reader.varint()?)?;
     let presented = Coins::new(reader.varint()?)?;
     let spent = Coins::new(reader.varint()?)?;
     let gifted = Coins::new(reader.varint()?)?;
     let account = Account::new(saved, presented, spent, gifted, reader.varint()?)?;
-    match Coins::new(reader.varint()?)? {
-        Coins::ZERO => Some(account),
+    let account = match Coins::new(reader.varint()?)? {
+        Coins::ZERO => account,
         coins => {
             let day = Day::new(u32::try_from(reader.varint()?).ok()?);
-            account.with_daily_gifts(DailyGifts { day, coins })
+            account.with_daily_gifts(DailyGifts { day, coins })?
         }
+    };
+    if !has_debits {
+        return Some(account);
     }
+    account.with_debited(Coins::new(reader.varint()?).filter(|debited| !debited.is_zero())?)
 }

@@ -13,6 +13,7 @@ use pactolus_ledger::{Order, OrderEffect};
 
 use super::entry::{self, Entry, Links};
 use super::position::{Checkpoint, Position};
+use crate::codec::FIRST_FORMAT;
 
 /// Bytes of a frame before its payload.
 pub(crate) const HEADER_BYTES: usize = 56;
@@ -27,6 +28,8 @@ pub(crate) const ENTRY_HEADER_BYTES: usize = 6;
 pub(crate) struct FrameBuilder {
     before: Checkpoint,
     orders: u32,
+    /// The newest format of its entries.
+    format: u32,
     bytes: Vec<u8>,
 }
 
@@ -35,7 +38,7 @@ impl FrameBuilder {
     pub(crate) fn new(before: Checkpoint, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
-        Self { before, orders: 0, bytes }
+        Self { before, orders: 0, format: FIRST_FORMAT, bytes }
     }
 
     /// Adds an entry and returns its position.
@@ -49,6 +52,7 @@ impl FrameBuilder {
         header[..2].copy_from_slice(&length.to_le_bytes());
         header[2..].copy_from_slice(&crc(position, body).to_le_bytes());
         self.orders += 1;
+        self.format = self.format.max(entry::format(order));
         position
     }
 
@@ -89,7 +93,7 @@ impl FrameBuilder {
             orders: before.orders + u64::from(self.orders),
             digest,
         };
-        Some(Frame { before, after, bytes: self.bytes })
+        Some(Frame { before, after, format: self.format, bytes: self.bytes })
     }
 }
 
@@ -97,6 +101,8 @@ impl FrameBuilder {
 pub(crate) struct Frame {
     pub(crate) before: Checkpoint,
     pub(crate) after: Checkpoint,
+    /// The newest format of its entries, as far as they were added one by one.
+    pub(crate) format: u32,
     pub(crate) bytes: Vec<u8>,
 }
 

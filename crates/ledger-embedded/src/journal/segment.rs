@@ -29,6 +29,8 @@ pub(crate) struct Segment {
     pub(crate) file: File,
     /// The checkpoint at which the file begins.
     pub(crate) before: Checkpoint,
+    /// The format of its newest order, at most.
+    pub(crate) format: u32,
 }
 
 impl Segment {
@@ -37,16 +39,21 @@ impl Segment {
         first_frame(self.before)
     }
 
-    /// Creates the segment that begins at `before`; it is durable on return.
+    /// Creates the segment of this format that begins at `before`; it is durable on return.
     ///
     /// It gets its name only when it is whole, so a segment always has a header. On a full disk nothing of it is
     /// left.
-    pub(crate) fn create(disk: &dyn Disk, folder: &Path, before: Checkpoint) -> Result<Self, WriteError> {
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        folder: &Path,
+        before: Checkpoint,
+        format: u32,
+    ) -> Result<Self, WriteError> {
         let path = folder.join(format!("{:020}.{SUFFIX}", before.position.0));
         let unnamed = path.with_extension("new");
         let create = || {
             let file = disk.create(&unnamed)?;
-            disk.write(&file, &header(&before), 0)?;
+            disk.write(&file, &header(&before, format), 0)?;
             sync_result(file.sync_all())?;
             std::fs::rename(&unnamed, &path)?;
             Ok(file)
@@ -58,7 +65,7 @@ impl Segment {
             }
         })?;
         sync_result(sync_folder(folder))?;
-        Ok(Self { path, file, before })
+        Ok(Self { path, file, before, format })
     }
 
     /// Opens an existing segment.
@@ -76,9 +83,9 @@ impl Segment {
     fn from_file(path: PathBuf, file: File) -> Result<Self, OpenError> {
         let mut bytes = [0; HEADER_BYTES];
         let whole = file.read_exact_at(&mut bytes, 0).is_ok();
-        let before = if whole { read_header(&bytes, &path)? } else { None };
-        match before {
-            Some(before) => Ok(Self { path, file, before }),
+        let header = if whole { read_header(&bytes, &path)? } else { None };
+        match header {
+            Some((before, format)) => Ok(Self { path, file, before, format }),
             None => Err(OpenError::Corrupt { file: path, offset: 0, what: "the segment's header" }),
         }
     }
@@ -107,10 +114,10 @@ pub(crate) fn first_frame(before: Checkpoint) -> Checkpoint {
     Checkpoint { position: before.position.plus(HEADER_BYTES), ..before }
 }
 
-fn header(before: &Checkpoint) -> [u8; HEADER_BYTES] {
+fn header(before: &Checkpoint, format: u32) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(&MAGIC);
-    bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes[8..12].copy_from_slice(&format.to_le_bytes());
     bytes[12..20].copy_from_slice(&before.position.0.to_le_bytes());
     bytes[20..28].copy_from_slice(&before.orders.to_le_bytes());
     bytes[28..CRC_AT].copy_from_slice(&before.digest);
@@ -119,7 +126,8 @@ fn header(before: &Checkpoint) -> [u8; HEADER_BYTES] {
     bytes
 }
 
-fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Checkpoint>, OpenError> {
+/// The checkpoint before a segment, and its format; `None` if the bytes are no header.
+fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<(Checkpoint, u32)>, OpenError> {
     let u64_at = |at: usize| bytes[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or_default();
     let u32_at = |at: usize| bytes[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or_default();
     let position = Position(u64_at(12));
@@ -131,7 +139,7 @@ fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<Checkpo
         return Err(OpenError::NewerFormat { found: format, file: path.to_owned() });
     }
     let digest = bytes[28..CRC_AT].try_into().unwrap_or_default();
-    Ok(Some(Checkpoint { position, orders: u64_at(20), digest }))
+    Ok(Some((Checkpoint { position, orders: u64_at(20), digest }, format)))
 }
 
 /// Fills `bytes` from `offset` on as far as the file goes; returns the number of bytes read.

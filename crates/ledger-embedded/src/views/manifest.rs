@@ -13,7 +13,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::codec::{ByteReader, FORMAT_VERSION, put_varint};
+use crate::codec::{ByteReader, VIEWS_VERSION, put_varint};
 use crate::disk::{Disk, WriteError, sync_folder, sync_result};
 use crate::fingerprint::Seed;
 use crate::index::IndexError;
@@ -66,7 +66,7 @@ impl Manifest {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (head, body) = bytes.split_at_checked(BODY_AT)?;
         let is_whole = head[..8] == MAGIC
-            && head[8..12] == FORMAT_VERSION.to_le_bytes()
+            && head[8..12] == VIEWS_VERSION.to_le_bytes()
             && head[12..] == crc32fast::hash(body).to_le_bytes();
         let mut reader = ByteReader::new(body);
         let seed = Seed(reader.array()?);
@@ -92,7 +92,7 @@ impl Manifest {
             }
         }
         let crc = crc32fast::hash(&body).to_le_bytes();
-        [&MAGIC[..], &FORMAT_VERSION.to_le_bytes(), &crc, &body].concat()
+        [&MAGIC[..], &VIEWS_VERSION.to_le_bytes(), &crc, &body].concat()
     }
 
     /// Replaces the manifest saved before; durable on return. On a full disk the one before is still in place.
@@ -112,13 +112,13 @@ pub(super) mod fuzzing {
     //! Fuzzed properties of the manifest.
 
     use super::{MAGIC, Manifest};
-    use crate::codec::FORMAT_VERSION;
+    use crate::codec::VIEWS_VERSION;
 
     /// A manifest that decodes also round-trips, and no bytes make decoding panic, whether their checksum is right or
     /// wrong.
     pub(in super::super) fn manifest(bytes: &[u8]) {
         let crc = crc32fast::hash(bytes).to_le_bytes();
-        let sealed = [&MAGIC[..], &FORMAT_VERSION.to_le_bytes(), &crc, bytes].concat();
+        let sealed = [&MAGIC[..], &VIEWS_VERSION.to_le_bytes(), &crc, bytes].concat();
         for bytes in [bytes, &sealed] {
             let Some(read) = Manifest::decode(bytes) else { continue };
             let again = Manifest::decode(&read.encode()).expect("it was written as contents are");

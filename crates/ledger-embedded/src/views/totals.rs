@@ -86,7 +86,13 @@ fn decode_row(bytes: &[u8]) -> Option<TotalRow> {
     let through = Position(reader.varint()?);
     let mut tally =
         || Some(OrderTally { orders: reader.varint()?, coins: u128::from_le_bytes(reader.array()?) });
-    let sums = OrderTallies { saves: tally()?, presents: tally()?, pays: tally()?, cancels: tally()? };
+    let sums = OrderTallies {
+        saves: tally()?,
+        presents: tally()?,
+        pays: tally()?,
+        cancels: tally()?,
+        debits: tally()?,
+    };
     reader.is_empty().then_some(TotalRow { through, sums })
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
 
-use crate::journal::AppendCursor;
+use crate::journal::{AppendCursor, entry};
 use crate::state::StoreState;
 use crate::write::batch::{Batch, BatchBuilder};
 use crate::write::committer::{CommitRequest, Committer, Epoch, PendingReply};
@@ -91,7 +91,8 @@ impl Writer {
             self.in_flight.pop_front();
         }
         self.recent.rotate(published, self.cursor.position());
-        let frame = self.cursor.begin_frame(Vec::with_capacity(posts.len() * ORDER_BYTES));
+        let format = posts.iter().map(|post| entry::format(&post.order)).max().unwrap_or_default();
+        let frame = self.cursor.begin_frame(format, Vec::with_capacity(posts.len() * ORDER_BYTES));
         let mut batch_builder =
             BatchBuilder::new(&self.state, &mut self.recent, &self.in_flight, frame, posts.len());
         let mut answers = Vec::with_capacity(posts.len());

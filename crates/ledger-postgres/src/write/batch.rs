@@ -33,6 +33,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::PendingOrder;
 use super::state::{AccountState, BatchState, BillChanges};
+use super::totals::{ADD_TOTALS, total_columns};
 use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId};
 use crate::rows::{
@@ -107,16 +108,17 @@ pub(crate) const READ_BILLS: &str = "\
 
 const INSERT_ACCOUNTS: &str = "\
     INSERT INTO pactolus.accounts (part, id, app, environment, offer, player, zone, saved, presented, spent, gifted, \
-        orders, counted_day, counted_coins) \
+        orders, counted_day, counted_coins, debited) \
     SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], \
-        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])";
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], \
+        $15::bigint[])";
 
 const UPDATE_ACCOUNTS: &str = "\
     UPDATE pactolus.accounts a SET saved = k.saved, presented = k.presented, spent = k.spent, gifted = k.gifted, \
-        orders = k.orders, counted_day = k.day, counted_coins = k.counted \
+        orders = k.orders, counted_day = k.day, counted_coins = k.counted, debited = k.debited \
     FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], \
-        $8::bigint[], $9::bigint[], $10::bigint[]) \
-        AS k (part, id, before, saved, presented, spent, gifted, orders, day, counted) \
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \
+        AS k (part, id, before, saved, presented, spent, gifted, orders, day, counted, debited) \
     WHERE a.part = k.part AND a.id = k.id AND a.orders = k.before";
 
 const INSERT_BILLS: &str = "\
@@ -127,21 +129,6 @@ const CANCEL_BILLS: &str = "\
     UPDATE pactolus.bills b SET cancel = k.cancel \
     FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS k (part, id, cancel) \
     WHERE b.part = k.part AND b.id = k.id AND b.cancel IS NULL";
-
-const ADD_TOTALS: &str = "\
-    INSERT INTO pactolus.totals AS t (part, app, environment, day, offer, zone, saves, saved, presents, presented, \
-        pays, paid, cancels, cancelled) \
-    SELECT k.part, k.app, k.environment, k.day, k.offer, k.zone, k.saves, k.saved::numeric, k.presents, \
-        k.presented::numeric, k.pays, k.paid::numeric, k.cancels, k.cancelled::numeric \
-    FROM unnest($1::smallint[], $2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], \
-        $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::text[]) \
-        AS k (part, app, environment, day, offer, zone, saves, saved, presents, presented, pays, paid, cancels, \
-            cancelled) \
-    ON CONFLICT (part, app, environment, day, offer, zone) DO UPDATE SET \
-        saves = t.saves + excluded.saves, saved = t.saved + excluded.saved, \
-        presents = t.presents + excluded.presents, presented = t.presented + excluded.presented, \
-        pays = t.pays + excluded.pays, paid = t.paid + excluded.paid, \
-        cancels = t.cancels + excluded.cancels, cancelled = t.cancelled + excluded.cancelled";
 
 /// Posts a batch: decides its orders in sequence, and commits their effects. An error means that nothing was written,
 /// unless the connection was lost.
@@ -253,6 +240,7 @@ columns! {
         orders: i64,
         day: Option<i64>,
         counted: Option<i64>,
+        debited: Option<i64>,
     }
 }
 
@@ -269,6 +257,7 @@ columns! {
         orders: i64,
         day: Option<i64>,
         counted: Option<i64>,
+        debited: Option<i64>,
     }
 }
 
@@ -288,26 +277,6 @@ columns! {
         part: i16,
         id: BillId,
         cancel: Option<i64>,
-    }
-}
-
-columns! {
-    /// Totals to insert or add to.
-    SumColumns<'a> {
-        part: i16,
-        app: &'a str,
-        environment: i16,
-        day: i64,
-        offer: &'a str,
-        zone: &'a str,
-        saves: i64,
-        saved: String,
-        presents: i64,
-        presented: String,
-        pays: i64,
-        paid: String,
-        cancels: i64,
-        cancelled: String,
     }
 }
 
@@ -384,6 +353,7 @@ fn new_accounts<'a>(accounts: &[(AccountId, &'a AccountState)]) -> NewAccounts<'
             to_bigint(account.orders()),
             day,
             gift_coins,
+            rows::debited_column(account),
         ));
     }
     columns
@@ -404,6 +374,7 @@ fn changed_accounts(accounts: &[(AccountId, &AccountState)]) -> ChangedAccounts 
             to_bigint(account.orders()),
             day,
             gift_coins,
+            rows::debited_column(account),
         ));
     }
     columns
@@ -419,27 +390,4 @@ fn bill_columns(changes: &BillChanges) -> (NewBills, CancelledBills) {
         cancelled.push((change.bill.part(), change.bill, change.cancel.map(to_bigint)));
     }
     (new, cancelled)
-}
-
-fn total_columns(sums: &BTreeMap<TotalKey, OrderTallies>, part: i16) -> SumColumns<'_> {
-    let mut columns = SumColumns::default();
-    for (key, OrderTallies { saves, presents, pays, cancels }) in sums {
-        columns.push((
-            part,
-            key.app.as_str(),
-            environment_code(key.environment),
-            i64::from(key.day.get()),
-            key.offer.as_str(),
-            key.zone.as_str(),
-            to_bigint(saves.orders),
-            saves.coins.to_string(),
-            to_bigint(presents.orders),
-            presents.coins.to_string(),
-            to_bigint(pays.orders),
-            pays.coins.to_string(),
-            to_bigint(cancels.orders),
-            cancels.coins.to_string(),
-        ));
-    }
-    columns
 }

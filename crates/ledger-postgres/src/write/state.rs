@@ -128,7 +128,7 @@ impl BatchState {
                 let pay = self.bills.get_mut(&bill).expect("a cancel applies only to a pay that is there");
                 pay.entry.cancel = Some(receipt.clone());
             }
-            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
+            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
                 let entry = BillEntry { receipt: receipt.clone(), cancel: None };
                 self.bills.insert(bill, BillState { entry, row: BillRowState::Absent });
             }

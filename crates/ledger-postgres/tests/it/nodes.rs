@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use pactolus_ledger::{Ledger, Order, OrderKind, PostError, Posted, Unavailable};
 use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
-use pactolus_test_support::orders::{self, pay, present, save};
+use pactolus_test_support::orders::{self, debit, pay, present, save};
 use pactolus_test_support::sample::NOW;
 use pactolus_types::Environment;
 use tokio::sync::Semaphore;
@@ -49,13 +49,14 @@ impl Nodes {
     }
 }
 
-/// Order number `bill`: mostly small gifts, sometimes a pay, its cancel, or a top-up.
+/// Order number `bill`: mostly small gifts, sometimes a pay, its cancel, a debit, or a top-up.
 pub(crate) fn order(bill: u64) -> Order {
     let (bill_no, kind) = match bill % 8 {
         0 => (bill, save(3)),
         5 => (bill, pay(2)),
         // Cancels the pay just before it.
         6 => (bill - 1, OrderKind::Cancel { window: Duration::from_secs(3600) }),
+        7 => (bill, debit(1)),
         _ => (bill, present(1 + bill % 5)),
     };
     let player = format!("player-{}", bill / 8 % PLAYERS);
@@ -149,7 +150,7 @@ async fn post(node: &PostgresStore, bill: u64, report: &mut LoadReport) -> bool 
     match answer {
         Ok(Posted::Applied(_)) => *report.applied.entry(bill).or_default() += 1,
         Ok(Posted::Replayed { .. }) => {}
-        // A pay above the balance, or a cancel of a pay that does not exist.
+        // A pay or debit above the balance, or a cancel of a pay that does not exist.
         Err(PostError::Refused(_)) => return false,
         Err(PostError::Unavailable(unavailable)) => {
             assert_ne!(unavailable, Unavailable::Failed, "the store itself is healthy");

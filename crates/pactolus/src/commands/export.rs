@@ -134,7 +134,7 @@ const ORDER_COLUMNS: [&str; 13] = [
     "at", "kind", "bill_no", "appid", "env", "offer_id", "openid", "zone_id", "coins", "gifted", "item",
     "remark", "balance",
 ];
-const ACCOUNT_COLUMNS: [&str; 11] = [
+const ACCOUNT_COLUMNS: [&str; 12] = [
     "appid",
     "env",
     "offer_id",
@@ -145,6 +145,7 @@ const ACCOUNT_COLUMNS: [&str; 11] = [
     "saved",
     "presented",
     "spent",
+    "debited",
     "orders",
 ];
 
@@ -173,6 +174,7 @@ fn account_cells(key: &AccountKey, account: &Account) -> Vec<Cell> {
         account.saved().get(),
         account.presented().get(),
         account.spent().get(),
+        account.debited().get(),
         account.orders(),
     ];
     key_cells(key).into_iter().chain(sums.map(Cell::Number)).collect()

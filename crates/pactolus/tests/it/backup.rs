@@ -90,8 +90,8 @@ fn orders_and_accounts_are_exported_by_day() {
     assert!(export(&["orders", "--from", day]).contains(first));
     let accounts = export(&[&["accounts", "--format", "jsonl"], &ever[..]].concat());
     let expected = "\
-{\"appid\":\"wx1234567\",\"balance\":10,\"env\":\"sandbox\",\"gifted\":10,\"offer_id\":\"12345678\",\"openid\":\"one\",\"orders\":2,\"presented\":10,\"saved\":0,\"spent\":0,\"zone_id\":\"1\"}
-{\"appid\":\"wx1234567\",\"balance\":5,\"env\":\"sandbox\",\"gifted\":5,\"offer_id\":\"12345678\",\"openid\":\"two\",\"orders\":1,\"presented\":5,\"saved\":0,\"spent\":0,\"zone_id\":\"1\"}
+{\"appid\":\"wx1234567\",\"balance\":10,\"debited\":0,\"env\":\"sandbox\",\"gifted\":10,\"offer_id\":\"12345678\",\"openid\":\"one\",\"orders\":2,\"presented\":10,\"saved\":0,\"spent\":0,\"zone_id\":\"1\"}
+{\"appid\":\"wx1234567\",\"balance\":5,\"debited\":0,\"env\":\"sandbox\",\"gifted\":5,\"offer_id\":\"12345678\",\"openid\":\"two\",\"orders\":1,\"presented\":5,\"saved\":0,\"spent\":0,\"zone_id\":\"1\"}
 ";
     assert_eq!(accounts, expected);
     export(&[&["orders", "--out", "orders.csv"], &ever[..]].concat());

@@ -139,6 +139,7 @@ fn mismatched_parameter(mismatch: Mismatch, amount: Parameter) -> Option<Paramet
         Mismatch::Zone => Some(Parameter::ZoneId),
         Mismatch::Offer => Some(Parameter::OfferId),
         Mismatch::Amount => Some(amount),
-        Mismatch::Kind => None,
+        // Only debits differ in the last two, and no call of the wire is a debit.
+        Mismatch::Kind | Mismatch::Shortfall | Mismatch::TakeFirst => None,
     }
 }

@@ -30,11 +30,12 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             "The app's login mode is `open`: it accepts any code.",
         ),
         describe_handler(schemas, "get", ACCOUNTS, "Show an account", accounts::get),
-        describe_handler(schemas, "post", ORDERS, "Top up or give coins, once per bill number", orders::post)
+        describe_handler(schemas, "post", ORDERS, "Top up, give or take back coins, or cancel a pay, once per bill number", orders::post)
             .with_problem(
                 schemas,
                 409,
-                "The bill number belongs to another order; the problem names the field that differs.",
+                "The order is refused, and nothing changed: the bill number belongs to another order, the balance is \
+                 too low for a debit, or there is no pay to cancel. The problem names the field.",
             ),
         describe_handler(schemas, "get", ORDER, "Show the order recorded under a bill number", orders::get),
         describe_handler(schemas, "get", STATEMENT, "List a player's orders, newest first", statement::get),

@@ -73,6 +73,8 @@ pub(crate) struct AccountSums {
     presented: u64,
     /// Coins spent and not returned by a cancel.
     spent: u64,
+    /// Coins taken by debits.
+    debited: u64,
     /// Number of orders.
     orders: u64,
 }
@@ -86,6 +88,7 @@ impl From<&Account> for AccountSums {
             saved: account.saved().get(),
             presented: account.presented().get(),
             spent: account.spent().get(),
+            debited: account.debited().get(),
             orders: account.orders(),
         }
     }

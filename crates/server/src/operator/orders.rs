@@ -1,4 +1,4 @@
-//! Order endpoints: posts without a player's signature, and lookup by bill number.
+//! Order endpoints: posts without a player's signature, and lookup by bill number. Read next: `new_order`.
 //!
 //! They share the bill numbers of the app's own calls, so the operator can finish a present that a back end could
 //! not.
@@ -8,53 +8,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use pactolus_ledger::{BillKey, Memo, Mismatch, Order, OrderKind, PostError, Posted, Refusal};
-use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OpenId, ZoneId};
+use pactolus_ledger::{BillKey, Mismatch, PostError, Posted, Refusal};
+use pactolus_types::{AppId, BillNo, Coins, Environment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{account_key, default_zone};
 use super::extract::{JsonBody, Path, Query};
 use super::field::TextParam;
+use super::new_order::NewOrder;
 use super::problem::Problem;
 use super::receipt::ReceiptDetails;
 use super::{AppPath, find_app};
-use crate::settings::AppSettings;
 use crate::state::AppState;
-
-/// Coins to top up or to give.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewOrder {
-    kind: NewOrderKind,
-    env: TextParam<Environment>,
-    openid: TextParam<OpenId>,
-    /// Defaults to `1`, the zone of games without zones.
-    #[serde(default = "default_zone")]
-    zone_id: TextParam<ZoneId>,
-    /// Idempotency key: the same number again is the same order and changes nothing.
-    bill_no: TextParam<BillNo>,
-    #[schemars(range(min = 1, max = Coins::MAX.get()))]
-    coins: u64,
-    /// The item bought, for the record: at most 1,024 bytes.
-    #[serde(default)]
-    #[schemars(length(max = Memo::BYTES_MAX))]
-    item: String,
-    /// A note for the record: at most 1,024 bytes.
-    #[serde(default)]
-    #[schemars(length(max = Memo::BYTES_MAX))]
-    remark: String,
-}
-
-/// The kinds of orders that the operator may post.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum NewOrderKind {
-    /// Top up paid coins.
-    Save,
-    /// Give coins.
-    Present,
-}
 
 /// A posted order.
 #[derive(Serialize, JsonSchema)]
@@ -80,23 +45,6 @@ pub(crate) async fn post(
     Ok(PostedOrder { replayed, receipt: ReceiptDetails::from(&receipt) })
 }
 
-impl NewOrder {
-    fn to_order(&self, app: &AppSettings) -> Result<Order, Problem> {
-        let account = account_key(app, &self.env, &self.openid, &self.zone_id)?;
-        let bill_no = self.bill_no.parse("bill_no")?;
-        let amount = Amount::new(self.coins).map_err(|error| Problem::invalid("coins", error))?;
-        let kind = match self.kind {
-            NewOrderKind::Save => OrderKind::Save(amount),
-            NewOrderKind::Present => OrderKind::Present(amount.into()),
-        };
-        let memo = Memo::new(&self.item, &self.remark).map_err(|error| {
-            let too_long = if self.item.len() > Memo::BYTES_MAX { "item" } else { "remark" };
-            Problem::invalid(too_long, error)
-        })?;
-        Ok(Order { account, bill_no, kind, memo })
-    }
-}
-
 impl IntoResponse for PostedOrder {
     fn into_response(self) -> Response {
         let status = if self.replayed { StatusCode::OK } else { StatusCode::CREATED };
@@ -105,28 +53,54 @@ impl IntoResponse for PostedOrder {
 }
 
 fn problem(error: PostError, bill_no: BillNo) -> Problem {
-    match error {
-        PostError::Unavailable(error) => error.into(),
-        PostError::Refused(Refusal::BillNoTaken(mismatch)) => {
+    let refusal = match error {
+        PostError::Unavailable(error) => return error.into(),
+        PostError::Refused(refusal) => refusal,
+    };
+    match refusal {
+        Refusal::BillNoTaken(mismatch) => {
             let field = mismatched_field(mismatch);
             Problem::conflict(
                 field,
                 format!("the order with bill_no {bill_no} has another {field}; nothing changed"),
             )
         }
-        PostError::Refused(Refusal::TooManyCoins) => Problem::invalid(
+        Refusal::PayMismatch(Mismatch::Kind) => Problem::conflict(
+            "bill_no",
+            format!("the order with bill_no {bill_no} is not a pay; nothing changed"),
+        ),
+        Refusal::PayMismatch(mismatch) => {
+            let field = mismatched_field(mismatch);
+            Problem::conflict(
+                field,
+                format!("the pay with bill_no {bill_no} has another {field}; nothing changed"),
+            )
+        }
+        Refusal::PayNotFound => {
+            Problem::conflict("bill_no", format!("no pay has bill_no {bill_no}; nothing changed"))
+        }
+        Refusal::PastCancelWindow => Problem::conflict(
+            "bill_no",
+            format!("the pay with bill_no {bill_no} is older than the app's cancel window; nothing changed"),
+        ),
+        Refusal::BalanceNotEnough(Coins::ZERO) => {
+            Problem::conflict("coins", "the balance is 0, so there is nothing to take; nothing changed")
+        }
+        Refusal::BalanceNotEnough(balance) => Problem::conflict(
+            "coins",
+            format!(
+                "the balance is {balance}, and a debit never goes below 0; nothing changed. With \"shortfall\": \
+                 \"take_available\" it takes what is there"
+            ),
+        ),
+        Refusal::TooManyCoins => Problem::invalid(
             "coins",
             format_args!("is too large; the coins that the account ever received would pass {}", Coins::MAX),
         ),
-        // The other refusals are of limited gifts, pays and cancels, which the operator does not post.
-        PostError::Refused(
-            refusal @ (Refusal::GiftTooLarge(_)
-            | Refusal::DailyGiftsTooLarge { .. }
-            | Refusal::BalanceNotEnough(_)
-            | Refusal::PayNotFound
-            | Refusal::PayMismatch(_)
-            | Refusal::PastCancelWindow),
-        ) => Problem::conflict("kind", refusal.to_string()),
+        // Of limited gifts, which the operator does not post.
+        Refusal::GiftTooLarge(_) | Refusal::DailyGiftsTooLarge { .. } => {
+            Problem::conflict("kind", refusal.to_string())
+        }
     }
 }
 
@@ -138,6 +112,8 @@ fn mismatched_field(mismatch: Mismatch) -> &'static str {
         Mismatch::Offer => "offer_id",
         Mismatch::Kind => "kind",
         Mismatch::Amount => "coins",
+        Mismatch::Shortfall => "shortfall",
+        Mismatch::TakeFirst => "take_first",
     }
 }
 
@@ -157,7 +133,7 @@ pub(crate) struct EnvironmentQuery {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "FiledOrder")]
 pub(crate) struct OrderDetails {
-    /// The save, present or pay.
+    /// The save, present, pay or debit.
     receipt: ReceiptDetails,
     /// The cancel of the pay.
     cancel: Option<ReceiptDetails>,

@@ -1,7 +1,7 @@
 //! Receipts of the operator API.
 
 use pactolus_ledger::{OrderKind, Receipt};
-use pactolus_types::{AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
+use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ pub(crate) struct ReceiptDetails {
     coins: u64,
     /// Gifted part of `coins`.
     gifted: u64,
+    /// Coins requested. A debit may take fewer, and moves `coins`.
+    requested: u64,
     /// The item bought, as the caller noted it; may be empty.
     item: String,
     /// The caller's note; may be empty.
@@ -45,6 +47,8 @@ enum ReceiptKind {
     Pay,
     /// Returns the coins of a pay.
     Cancel,
+    /// Takes coins back for the operator.
+    Debit,
 }
 
 impl From<OrderKind> for ReceiptKind {
@@ -54,6 +58,7 @@ impl From<OrderKind> for ReceiptKind {
             OrderKind::Present(..) => Self::Present,
             OrderKind::Pay(..) => Self::Pay,
             OrderKind::Cancel { .. } => Self::Cancel,
+            OrderKind::Debit(..) => Self::Debit,
         }
     }
 }
@@ -71,6 +76,7 @@ impl From<&Receipt> for ReceiptDetails {
             kind: order.kind.into(),
             coins: receipt.coins.get(),
             gifted: receipt.gifted.get(),
+            requested: order.kind.amount().map_or(receipt.coins, Amount::coins).get(),
             item: order.memo.item().to_owned(),
             remark: order.memo.remark().to_owned(),
             at_ms: receipt.at.get(),

@@ -56,6 +56,8 @@ struct DayTotal {
     /// Pays, cancelled or not.
     pay: KindTotal,
     cancel: KindTotal,
+    /// Debits, with the coins that they took.
+    debit: KindTotal,
 }
 
 /// Totals of one kind of order.
@@ -106,6 +108,7 @@ impl From<&Total> for DayTotal {
             present: sums.presents.into(),
             pay: sums.pays.into(),
             cancel: sums.cancels.into(),
+            debit: sums.debits.into(),
         }
     }
 }

@@ -31,7 +31,7 @@ async fn account_shows_all_sums() {
     bank.present(&gift("b", 233)).await;
     let expected = json!({
         "appid": APPID, "env": "live", "offer_id": OFFER, "openid": PLAYER, "zone_id": "1", "balance": 233,
-        "paid": 0, "gifted": 233, "saved": 0, "presented": 233, "spent": 0, "orders": 1,
+        "paid": 0, "gifted": 233, "saved": 0, "presented": 233, "spent": 0, "debited": 0, "orders": 1,
     });
     assert_eq!(bank.account(Environment::Live).await, expected);
     let empty =

@@ -38,11 +38,11 @@ async fn replay_returns_the_first_receipt() {
     let (status, first) = post_order(&bank, &gift).await;
     assert_eq!(status, StatusCode::CREATED);
     let after = json!({
-        "balance": 7, "paid": 0, "gifted": 7, "saved": 0, "presented": 7, "spent": 0, "orders": 1,
+        "balance": 7, "paid": 0, "gifted": 7, "saved": 0, "presented": 7, "spent": 0, "debited": 0, "orders": 1,
     });
     let receipt = json!({
         "appid": APPID, "env": "live", "offer_id": OFFER, "openid": PLAYER, "zone_id": "1", "bill_no": "b",
-        "kind": "present", "coins": 7, "gifted": 7, "item": "sword", "remark": "after the outage",
+        "kind": "present", "coins": 7, "gifted": 7, "requested": 7, "item": "sword", "remark": "after the outage",
         "at_ms": START.get(), "after": after,
     });
     assert_eq!(first, json!({ "replayed": false, "receipt": receipt }));
@@ -137,7 +137,10 @@ async fn invalid_field_is_named() {
         assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{problem}");
     }
     let unnamed = [
-        (with_field(&good, "kind", "pay"), "kind: unknown variant `pay`, expected `save` or `present`"),
+        (
+            with_field(&good, "kind", "pay"),
+            "kind: unknown variant `pay`, expected one of `save`, `present`, `debit`, `cancel`",
+        ),
         (with_field(&good, "coins", -1), "coins: invalid value: integer `-1`"),
         (with_field(&good, "coins", 1.5), "coins: invalid type: floating point `1.5`"),
         (with_field(&good, "coins", "7"), "coins: invalid type: string"),
