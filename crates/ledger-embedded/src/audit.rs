@@ -4,45 +4,42 @@
 //! account's order before it, gives exactly the journalled effect.
 //! For every account: its row is its last order, and all accounts together have as many orders as the journal, so
 //! no order is missing from a chain.
+//! Damage is a finding and ends nothing that can be checked without the damaged bytes. After it the counts and the
+//! totals are not compared, because they lack the damaged orders.
 //! Memory is bounded: the state before an order is read from where its links point.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
-use pactolus_ledger::{Account, Audit, BillEntry, Decision, HistoryDigest, OrderTallies, TotalKey, decide};
+use pactolus_ledger::{Account, Audit, AuditFinding, BillEntry, Decision, HistoryDigest, OrderTallies, TotalKey, decide};
 
 use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
 use crate::journal::entry::Entry;
 use crate::journal::scan::{Scan, ScanStep};
-use crate::journal::{Checkpoint, Position};
+use crate::health::with_causes;
+use crate::journal::{AN_ORDER, Checkpoint, Position};
 use crate::state::{LookupError, StoreState};
 use crate::views::ViewError;
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AuditError {
-    #[error(transparent)]
-    Lookup(#[from] LookupError),
-    #[error(transparent)]
-    Views(#[from] ViewError),
-    #[error(transparent)]
-    Journal(#[from] OpenError),
-}
-
 /// Audits the books as of its start; orders posted meanwhile are left out. Also proves that their history begins with
 /// `since`.
-pub(crate) fn audit(state: &StoreState, since: Option<HistoryDigest>) -> Result<Audit, AuditError> {
+pub(crate) fn audit(state: &StoreState, since: Option<HistoryDigest>) -> Result<Audit, OpenError> {
     let end = state.memtable.end();
-    let mut auditor = Auditor { state, end, since, audit: Audit::default(), totals: BTreeMap::new() };
-    match auditor.walk_journal() {
-        Ok(()) => {
-            auditor.compare_accounts()?;
-            auditor.compare_totals()?;
+    let mut auditor = Auditor {
+        state,
+        end,
+        since,
+        audit: Audit::default(),
+        totals: BTreeMap::new(),
+        is_whole: true,
+        has_lost_orders: false,
+    };
+    if auditor.walk_journal()? {
+        auditor.compare_accounts();
+        if !auditor.has_lost_orders {
+            auditor.compare_totals();
         }
-        // The audit reports damage as a finding.
-        Err(AuditError::Journal(damage @ OpenError::Corrupt { .. })) => {
-            auditor.audit.add_finding(damage.to_string());
-        }
-        Err(error) => return Err(error),
     }
     if auditor.audit.is_clean() {
         auditor.audit.history = Some(end.history());
@@ -57,18 +54,36 @@ struct Auditor<'a> {
     since: Option<HistoryDigest>,
     audit: Audit,
     totals: BTreeMap<TotalKey, OrderTallies>,
+    /// Whether everything could be read so far.
+    is_whole: bool,
+    /// Whether an order of the journal could not be read.
+    has_lost_orders: bool,
 }
 
 impl Auditor<'_> {
-    fn walk_journal(&mut self) -> Result<(), AuditError> {
+    /// Checks every order; returns whether the walk reached the end.
+    fn walk_journal(&mut self) -> Result<bool, OpenError> {
         let mut scan = Scan::new(&self.state.journal, Checkpoint::START);
         self.match_digest(scan.checkpoint());
-        while scan.checkpoint().position < self.end.position && matches!(scan.step()?, ScanStep::Frame) {
-            self.match_digest(scan.checkpoint());
-            for entry in scan.entries() {
-                let (position, entry) = entry?;
-                self.check_order(position, &entry)?;
+        while scan.checkpoint().position < self.end.position {
+            match scan.step() {
+                Ok(ScanStep::Frame) => {
+                    for entry in scan.entries() {
+                        match entry {
+                            Ok((position, entry)) => self.check_order(position, &entry),
+                            Err(damage) => self.add_lost_order(&damage),
+                        }
+                    }
+                }
+                Ok(ScanStep::End | ScanStep::Torn) => break,
+                Err(damage @ OpenError::Corrupt { .. }) => {
+                    if !self.check_damaged(&mut scan, &damage) {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => return Err(error),
             }
+            self.match_digest(scan.checkpoint());
         }
         if *scan.checkpoint() != self.end {
             self.audit.add_finding("the journal ends before the orders that were acknowledged".to_owned());
@@ -79,7 +94,46 @@ impl Auditor<'_> {
                 "the history of the first {orders} orders is not the one that {since} stands for"
             ));
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Checks the readable orders of a damaged batch, and reports the others. Returns whether the walk can go on: not
+    /// if the batch's header is unreadable.
+    fn check_damaged(&mut self, scan: &mut Scan<'_>, damage: &OpenError) -> bool {
+        let Some(entries) = scan.step_over() else {
+            self.add_lost_order(damage);
+            return false;
+        };
+        if entries.iter().all(Result::is_ok) {
+            // The batch as a whole has changed: an order was taken out or put in.
+            self.add_lost_order(damage);
+        }
+        for entry in entries {
+            match entry {
+                Ok((position, entry)) => self.check_order(position, &entry),
+                Err(position) => self.add_lost_order(&scan.corruption(position, AN_ORDER)),
+            }
+        }
+        true
+    }
+
+    fn add_lost_order(&mut self, damage: &OpenError) {
+        self.has_lost_orders = true;
+        self.add_damage(damage);
+    }
+
+    /// Reports damage, each place once: many orders may need one that is damaged.
+    fn add_damage(&mut self, damage: &(dyn Error + 'static)) {
+        self.is_whole = false;
+        let finding = AuditFinding::from(with_causes(damage));
+        if !self.audit.findings.contains(&finding) {
+            self.audit.add_finding(finding);
+        }
+    }
+
+    /// What was read, or a finding.
+    fn read<T>(&mut self, read: Result<T, LookupError>) -> Option<T> {
+        read.map_err(|error| self.add_damage(&error)).ok()
     }
 
     /// A digest covers the one before it. So if a batch ends with the noted digest, the history up to it is
@@ -91,7 +145,7 @@ impl Auditor<'_> {
     }
 
     /// Checks one order against those before it.
-    fn check_order(&mut self, position: Position, entry: &Entry) -> Result<(), AuditError> {
+    fn check_order(&mut self, position: Position, entry: &Entry) {
         let receipt = &entry.receipt;
         let bill = receipt.order.bill();
         self.audit.orders += 1;
@@ -100,34 +154,30 @@ impl Auditor<'_> {
             .or_default()
             .add(receipt.order.kind, receipt.coins);
 
-        let last = self.state.find_bill(self.state.views.seed.bill(&bill))?;
-        if last != Some(position) && !self.is_cancelled_at(position, last)? {
+        let last = self.state.find_bill(self.state.views.seed.bill(&bill));
+        let leads_here = last.and_then(|last| Ok(last == Some(position) || self.is_cancelled_at(position, last)?));
+        if self.read(leads_here) == Some(false) {
             self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
         }
 
-        let earlier = match entry.links.pay {
-            Some(pay) => Some(BillEntry { receipt: self.entry(pay)?.receipt, cancel: None }),
-            None => None,
-        };
-        let before = match entry.links.previous {
-            None => Account::default(),
-            Some(previous) => {
-                let previous = self.entry(previous)?.receipt;
-                if previous.order.account != receipt.order.account {
-                    self.audit.add_finding(format!("{bill} follows an order of another account"));
-                }
-                previous.after
+        let earlier = entry.links.pay.map(|pay| self.entry(pay)).transpose();
+        let previous = entry.links.previous.map(|previous| self.entry(previous)).transpose();
+        let (Some(earlier), Some(previous)) = (self.read(earlier), self.read(previous)) else { return };
+        let earlier = earlier.map(|pay| BillEntry { receipt: pay.receipt, cancel: None });
+        let before = previous.map_or_else(Account::default, |previous| {
+            if previous.receipt.order.account != receipt.order.account {
+                self.audit.add_finding(format!("{bill} follows an order of another account"));
             }
-        };
+            previous.receipt.after
+        });
         match decide(&before, earlier.as_ref(), &receipt.order, receipt.at) {
             Ok(Decision::Apply(expected)) if expected == receipt.effect() => {}
             _ => self.audit.add_finding(format!("{bill} is not what the rule makes of the orders before it")),
         }
-        Ok(())
     }
 
     /// Whether the order at `last` is the cancel of the pay at `pay`.
-    fn is_cancelled_at(&self, pay: Position, last: Option<Position>) -> Result<bool, AuditError> {
+    fn is_cancelled_at(&self, pay: Position, last: Option<Position>) -> Result<bool, LookupError> {
         match last {
             Some(last) => Ok(self.entry(last)?.links.pay == Some(pay)),
             None => Ok(false),
@@ -135,37 +185,46 @@ impl Auditor<'_> {
     }
 
     /// Compares every account's row with the last of its orders, and their number with the journal's.
-    fn compare_accounts(&mut self) -> Result<(), AuditError> {
+    fn compare_accounts(&mut self) {
         let newer = self.state.memtable.changed_accounts();
         let mut orders = 0;
         for (account, row) in &newer {
-            if self.entry(row.last)?.receipt.after != row.account {
+            let last = self.entry(row.last);
+            if self.read(last).is_some_and(|last| last.receipt.after != row.account) {
                 self.audit.add_finding(format!(
                     "the account row at position {} differs from its last order",
                     row.last.0
                 ));
             }
-            orders += self.compare_account(*account, row.last)?;
+            orders += self.compare_account(*account, row.last);
         }
         // Taken after the memtable: rows that have left it since are here, and were seen there.
         let written = self.state.views.accounts.runs().merge_all();
-        let mut records = written.entries().map_err(ViewError::from)?;
-        while let Some(record) = records.next().map_err(ViewError::from)? {
+        let records = written.entries();
+        let mut records = self.read(records.map_err(|error| ViewError::from(error).into()));
+        while let Some(reader) = &mut records {
+            let record = reader.next().map_err(|error| ViewError::from(error).into());
+            // After a damaged block the rest of the run is not compared.
+            let Some(record) = self.read(record).flatten() else { break };
             if !newer.contains_key(&record.fingerprint) {
-                orders += self.compare_account(record.fingerprint, record.position)?;
+                orders += self.compare_account(record.fingerprint, record.position);
             }
         }
-        if orders != self.end.orders {
+        if self.is_whole && orders != self.end.orders {
             let journal_orders = self.end.orders;
             self.audit.add_finding(format!(
                 "the accounts have {orders} orders and the journal has {journal_orders}"
             ));
         }
-        Ok(())
     }
 
     /// Compares one account's row with its last order; returns the number of its orders when the audit began.
-    fn compare_account(&mut self, account: Fingerprint, last: Position) -> Result<u64, AuditError> {
+    fn compare_account(&mut self, account: Fingerprint, last: Position) -> u64 {
+        let found = self.try_compare_account(account, last);
+        self.read(found).unwrap_or_default()
+    }
+
+    fn try_compare_account(&mut self, account: Fingerprint, last: Position) -> Result<u64, LookupError> {
         let mut position = last;
         let mut entry = self.entry(last)?;
         if self.state.views.seed.account(&entry.receipt.order.account) != account {
@@ -186,15 +245,23 @@ impl Auditor<'_> {
         Ok(entry.receipt.after.orders())
     }
 
-    /// Compares the totals per offer, zone and day that no newer order has changed.
-    fn compare_totals(&mut self) -> Result<(), AuditError> {
-        for (total, sums) in std::mem::take(&mut self.totals) {
-            match self.state.total(&total)? {
-                Some(row) if row.through >= self.end.position || row.sums == sums => {}
-                _ => self.audit.add_finding(format!("the sums of {total:?} are not those of its orders")),
+    /// Compares the totals that no newer order has changed, and reports those that belong to no order.
+    fn compare_totals(&mut self) {
+        let totals = std::mem::take(&mut self.totals);
+        for (total, sums) in &totals {
+            let row = self.state.total(total);
+            match self.read(row) {
+                None => return,
+                Some(Some(row)) if row.through >= self.end.position || row.sums == *sums => {}
+                Some(_) => self.audit.add_finding(format!("the sums of {total:?} are not those of its orders")),
             }
         }
-        Ok(())
+        let rows = self.state.views.all_totals().map_err(LookupError::from);
+        for (total, row) in self.read(rows).unwrap_or_default() {
+            if row.through < self.end.position && !totals.contains_key(&total) {
+                self.audit.add_finding(format!("the totals have a row for {total:?}, which has no orders"));
+            }
+        }
     }
 
     fn entry(&self, position: Position) -> Result<Entry, LookupError> {

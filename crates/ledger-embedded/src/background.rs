@@ -2,4 +2,5 @@
 
 pub(crate) mod flusher;
 pub(crate) mod merger;
+pub(crate) mod supervisor;
 pub(crate) mod throttle;

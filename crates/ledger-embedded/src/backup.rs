@@ -2,8 +2,8 @@
 //!
 //! The journal is append-only, and each frame's digest covers all frames before it. So a copy of its whole frames is
 //! a state that the store was in, and a backup stops no writer and takes no lock. It verifies every frame, and so
-//! does a restore: damage that another whole frame follows is refused by file and offset. Damage in the last frames,
-//! with nothing whole after it, ends the copy as a torn write does; in a backup the manifest reveals it.
+//! does a restore: damage that the header of a later frame follows is refused by file and offset. Damage in the last
+//! frame ends the copy as a torn write does; in a backup the manifest reveals it.
 //!
 //! ```text
 //! pactolus-backup   manifest: the format's version, the number of orders, and their digest
@@ -19,14 +19,14 @@ use std::path::{Path, PathBuf};
 
 use pactolus_ledger::{HistoryDigest, Receipt};
 
-use crate::disk;
-use crate::disk::sync_folder;
+use crate::disk::{Disk, RealDisk, sync_folder};
 use crate::error::OpenError;
 use crate::format;
 use crate::journal::frame::FrameBuilder;
 use crate::journal::scan::{Scan, ScanStep};
 use crate::journal::segment::Segment;
 use crate::journal::{Checkpoint, Journal, Position};
+use crate::lock::StoreLock;
 
 const MANIFEST_FILE: &str = "pactolus-backup";
 const MANIFEST_HEADER: &str = "Pactolus backup, format 1";
@@ -87,9 +87,16 @@ pub enum BackupError {
 /// Copies the store in `store`, which may be open in another process, to the folder `to`, which must be empty or
 /// missing. The copy is durable on return.
 pub fn back_up(store: &Path, to: &Path) -> Result<CopySummary, BackupError> {
+    back_up_with_disk(&RealDisk, store, to)
+}
+
+fn back_up_with_disk(disk: &dyn Disk, store: &Path, to: &Path) -> Result<CopySummary, BackupError> {
     let journal = open_journal(store)?.ok_or_else(|| BackupError::NoStore(store.to_owned()))?;
     create_empty_folder(to)?;
     let (end, bytes) = copy(&journal, &to.join("journal"), None)?;
+    // The last batch may be written and not synced. A power cut would take it, and the store would go on with another
+    // history than the one that the manifest's digest stands for.
+    sync_journal_end(disk, &journal, &end)?;
     write_manifest(to, &end)?;
     Ok(CopySummary { orders: end.orders, bytes, history: end.history() })
 }
@@ -105,7 +112,8 @@ pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<CopySumma
         return Err(BackupError::TooFewOrders { orders: manifest.orders, until });
     }
     create_empty_folder(to)?;
-    let lock = format::lock_folder(to)?;
+    // Without its format file the folder is no store, so neither an interrupted restore nor a cut one opens.
+    let lock = StoreLock::take_unfinished(to)?;
     let (end, bytes) = copy(&journal, &to.join("journal"), until)?;
     let is_whole = until.is_some() || (end.orders == manifest.orders && hex(&end.digest) == manifest.digest);
     if !is_whole || until.is_some_and(|until| until != end.orders) {
@@ -113,7 +121,7 @@ pub fn restore(backup: &Path, to: &Path, until: Option<u64>) -> Result<CopySumma
         return Err(BackupError::Truncated { folder, expected, found: end.orders });
     }
     // The copied files keep their formats.
-    format::raise(&disk::RealDisk, to, journal.format()).map_err(io::Error::from)?;
+    format::raise(&RealDisk, to, journal.format()).map_err(io::Error::from)?;
     drop(lock);
     Ok(CopySummary { orders: end.orders, bytes, history: end.history() })
 }
@@ -144,9 +152,16 @@ pub fn digest(store: &Path) -> Result<HistoryDigest, BackupError> {
     let last = journal.last_segment().ok_or_else(none)?;
     let mut scan = Scan::new(&journal, last.before);
     while matches!(step_with_retry(&mut scan)?, ScanStep::Frame) {}
-    // The last batch may be written and not synced. A digest noted elsewhere must not be lost here.
-    scan.segment().file.sync_data()?;
+    // As for a backup: a digest noted elsewhere must not be lost here.
+    sync_journal_end(&RealDisk, &journal, scan.checkpoint())?;
     Ok(scan.checkpoint().history())
+}
+
+/// Makes the journal durable up to `end`, in which only the last batch may not be.
+fn sync_journal_end(disk: &dyn Disk, journal: &Journal, end: &Checkpoint) -> io::Result<()> {
+    let last = journal.segment(end.position);
+    journal.open_file(&last)?;
+    disk.sync_data(last.file()?)
 }
 
 /// The present journal of a store or a backup, read-only; `None` if there is none.
@@ -204,22 +219,22 @@ struct JournalCopy {
 impl JournalCopy {
     fn create(folder: &Path, format: u32) -> io::Result<Self> {
         fs::create_dir(folder)?;
-        let segment = Segment::create(&disk::RealDisk, folder, Checkpoint::START, format)?;
+        let segment = Segment::create(&RealDisk, folder, Checkpoint::START, format)?;
         Ok(Self { folder: folder.to_owned(), end: segment.first_frame(), segment })
     }
 
     fn write_frame(&mut self, of: &Segment, at: Position, bytes: &[u8], after: Checkpoint) -> io::Result<()> {
         if of.before.position != self.segment.before.position {
-            self.segment.file.sync_all()?;
-            self.segment = Segment::create(&disk::RealDisk, &self.folder, of.before, of.format)?;
+            self.segment.file()?.sync_all()?;
+            self.segment = Segment::create(&RealDisk, &self.folder, of.before, of.format)?;
         }
-        self.segment.file.write_all_at(bytes, self.segment.offset(at))?;
+        self.segment.file()?.write_all_at(bytes, self.segment.offset(at))?;
         self.end = after;
         Ok(())
     }
 
     fn finish(self) -> Result<(Checkpoint, u64), BackupError> {
-        self.segment.file.sync_all()?;
+        self.segment.file()?.sync_all()?;
         sync_folder(&self.folder)?;
         sync_folder(self.folder.parent().expect("it is a folder of the copy"))?;
         Ok((self.end, self.end.position.0))
@@ -296,5 +311,47 @@ pub(crate) mod fuzzing {
         let end = Checkpoint { position, orders, digest };
         let read = BackupManifest::parse(&super::format_manifest(&end)).expect("it was written as one");
         assert_eq!((read.orders, read.digest), (orders, hex(&digest)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use pactolus_ledger::Ledger as _;
+    use pactolus_test_support::orders::numbered_present;
+    use pactolus_test_support::sample::NOW;
+    use pollster::block_on;
+
+    use super::*;
+    use crate::disk::{DiskFault, TestDisk};
+    use crate::{EmbeddedSettings, EmbeddedStore};
+
+    /// The bug: a backup told the digest of a batch that the bank had written and not synced. The loss: after a power
+    /// cut the bank went on with another history, and `audit --since` took that for tampering. The fix: the backup
+    /// syncs the end of the journal before it writes the manifest.
+    #[test]
+    fn backup_syncs_the_journal_before_the_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let [live, backup, failed] = ["live", "backup", "failed"].map(|name| folder.path().join(name));
+        let settings = EmbeddedSettings { segment_bytes: 500, ..EmbeddedSettings::default() };
+        let store = EmbeddedStore::open(&live, &settings).unwrap();
+        for bill in 0..20 {
+            block_on(store.post(numbered_present(bill, 3, 1), NOW)).unwrap();
+        }
+        let disk = TestDisk::new(true);
+        back_up_with_disk(&*disk, &live, &backup).unwrap();
+        let last = Segment::list(&live.join("journal")).unwrap().pop().unwrap();
+        assert_eq!(disk.synced(), [fs::metadata(last).unwrap().ino()]);
+
+        // Without the sync there is no manifest.
+        disk.set_fault("backup", DiskFault::Io);
+        let run = {
+            let failed = failed.clone();
+            move || back_up_with_disk(&*disk, &live, &failed).map(|_| ())
+        };
+        let thread = std::thread::Builder::new().name("backup".into()).spawn(run).unwrap();
+        assert!(matches!(thread.join().unwrap(), Err(BackupError::Io(_))));
+        assert!(failed.join("journal").exists() && !failed.join(MANIFEST_FILE).exists());
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk::is_disk_full;
+use crate::disk::{is_disk_full, is_out_of_files};
 use crate::kv::TableError;
 
 /// The store cannot be opened.
@@ -67,6 +67,21 @@ pub enum OpenError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The views cannot be written, so opening cannot bring them up to the journal's end in bounded memory.
+    #[error("the views in {} cannot be written; mend the disk or the folder's permissions and start again", folder.display())]
+    ViewsNotWritten {
+        /// Where they are.
+        folder: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The process has too many open files.
+    #[error("too many open files (EMFILE) while opening the store {}; raise the limit of open files, ulimit -n or LimitNOFILE, and start again", folder.display())]
+    FileLimit {
+        /// The store.
+        folder: PathBuf,
+    },
     /// The records of tokens and sessions cannot be opened.
     #[error("the records of tokens and sessions in {} cannot be opened", folder.display())]
     Records {
@@ -88,14 +103,21 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Turns an error caused by a full disk into [`OpenError::DiskFull`].
-    pub(crate) fn or_disk_full(self, folder: &Path) -> Self {
+    /// Turns an error caused by a full disk into [`OpenError::DiskFull`], and one caused by the limit of open files into
+    /// [`OpenError::FileLimit`].
+    pub(crate) fn or_resource_limit(self, folder: &Path) -> Self {
         let causes =
             std::iter::successors(Some(&self as &(dyn std::error::Error + 'static)), |error| error.source());
         let is_full = |error: &(dyn std::error::Error + 'static)| {
             error.downcast_ref::<io::Error>().is_some_and(is_disk_full)
                 || matches!(error.downcast_ref(), Some(TableError::DiskFull))
         };
-        if causes.into_iter().any(is_full) { Self::DiskFull { folder: folder.to_owned() } } else { self }
+        if causes.into_iter().any(is_full) {
+            Self::DiskFull { folder: folder.to_owned() }
+        } else if is_out_of_files(&self) {
+            Self::FileLimit { folder: folder.to_owned() }
+        } else {
+            self
+        }
     }
 }

@@ -27,19 +27,13 @@ const FORMAT_PREFIX: &str = "Pactolus embedded store, format ";
 /// The lock is held as long as the returned file is open.
 pub(crate) fn lock_folder(folder: &Path) -> Result<File, OpenError> {
     std::fs::create_dir_all(folder)?;
-    // A relative folder's own parent may have no name.
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_folder(parent.unwrap_or(Path::new(".")))?;
+    sync_parent(folder)?;
     let format = folder.join(FORMAT_FILE);
     let is_new = !format.exists();
     if is_new && has_foreign_files(folder)? {
         return Err(OpenError::NotAStore { folder: folder.to_owned() });
     }
-    let lock = File::create(folder.join(LOCK_FILE))?;
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::InUse { folder: folder.to_owned() },
-        TryLockError::Error(error) => error.into(),
-    })?;
+    let lock = lock_file(folder)?;
     if is_new {
         raise(&RealDisk, folder, FIRST_FORMAT).map_err(io::Error::from)?;
     }
@@ -51,6 +45,38 @@ pub(crate) fn lock_folder(folder: &Path) -> Result<File, OpenError> {
             Err(OpenError::Corrupt { file: format, offset: 0, what: "the format's version" })
         }
     }
+}
+
+/// Locks the lock file of a folder, after creating it.
+pub(crate) fn lock_file(folder: &Path) -> Result<File, OpenError> {
+    let lock = File::create(folder.join(LOCK_FILE))?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse { folder: folder.to_owned() },
+        TryLockError::Error(error) => error.into(),
+    })?;
+    Ok(lock)
+}
+
+/// Makes the entry of a folder in its parent durable. A parent that this user must not list (mode 0711) cannot be
+/// opened; then the whole file system is synced.
+fn sync_parent(folder: &Path) -> io::Result<()> {
+    // A relative folder's own parent may have no name.
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match sync_folder(parent.unwrap_or(Path::new("."))) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => sync_file_system(folder),
+        synced => synced,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_: &Path) -> io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
 }
 
 /// Whether a folder holds more than an interrupted [`lock_folder`] leaves.

@@ -76,7 +76,15 @@ pub fn frame(bytes: &[u8]) {
     for (position, entry) in &case.entries {
         assert_eq!(frame.entry(*position).as_ref(), Some(entry));
     }
-    assert!(frame::is_complete(&frame.bytes, before.position));
+    // It is a later frame to every checkpoint before it.
+    let room = before.position.0 / 24;
+    let earlier = before.orders.checked_sub(1).filter(|_| room > 0);
+    if let Some(orders) = earlier {
+        let earlier = Checkpoint { position: Position(0), orders, digest: [0; 32] };
+        assert!(frame::is_later_header(&frame.bytes, before.position, &earlier));
+        assert!(!frame::is_later_header(&frame.bytes, before.position.plus(1), &earlier), "it stands elsewhere");
+    }
+    assert!(!frame::is_later_header(&frame.bytes, before.position, &before), "it is the next, not a later one");
     for count in 1..=case.entries.len() {
         let first = FrameBuilder::prefix(before, &frame.bytes, count as u64).expect("it has so many");
         let read = read_frame(&first.bytes, &before).expect("it is a frame");
@@ -93,13 +101,13 @@ pub fn frame(bytes: &[u8]) {
         let mut changed = frame.bytes.clone();
         changed[at] ^= with;
         assert!(read_frame(&changed, &before).is_none(), "a changed frame is taken");
-        let _ = frame::is_complete(&changed, before.position);
+        let _ = frame::salvage(&changed, before.position);
         let _ = read_frame(&frame.bytes[..at], &before);
-        assert!(!frame::is_complete(&frame.bytes[..at], before.position), "a part of a frame is taken");
     }
     // The bytes behind a right header are still untrusted.
     let rest = choices.rest();
-    let _ = frame::is_complete(&frame_with_checksums(&before, rest, 1), before.position);
+    let salvaged = frame::salvage(rest, before.position);
+    assert!(rest.is_empty() == salvaged.is_empty());
     if let Some((_, entries)) = read_frame(&frame_with_checksums(&before, rest, 1), &before) {
         for (position, entry) in &entries {
             orders::assert_round_trip(*position, entry);

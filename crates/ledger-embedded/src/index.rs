@@ -95,12 +95,12 @@ impl Index {
         RunWriter::create(Arc::clone(&self.disk), &self.folder, number, records, share)
     }
 
-    /// Neighbours that are due to be merged: the newest ones of about one size.
+    /// Neighbours that are due to be merged: the newest ones of about one size. Damaged runs are never merged.
     pub(crate) fn next_merge(&self) -> Option<Merge> {
         let runs = self.runs().0;
         let size = |run: &Arc<Run>| (run.entries / self.base_run_entries).max(1).ilog(MERGE_FAN_IN.into());
         let neighbours = runs
-            .chunk_by(|a, b| size(a) == size(b))
+            .chunk_by(|a, b| size(a) == size(b) && !a.is_damaged() && !b.is_damaged())
             .find(|neighbours| neighbours.len() >= MERGE_FAN_IN.into())?;
         Some(Merge::new(neighbours.to_vec()))
     }

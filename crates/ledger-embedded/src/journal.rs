@@ -4,10 +4,12 @@
 //! ([`entry`]). A [`Position`] in the stream names an order.
 //!
 //! A frame is written only after the frame before it was synced, so only the last one can be torn. [`scan`] reads the
-//! frames after a [`Checkpoint`]: an unreadable frame is damage if another whole frame follows, else a torn write.
+//! frames after a [`Checkpoint`]: an unreadable frame is damage if the header of a later frame follows, else a torn
+//! write. Segments behind the last one are opened when they are read, and a bounded number stays open (`files`).
 
 pub(crate) mod appender;
 pub(crate) mod entry;
+mod files;
 pub(crate) mod frame;
 pub(crate) mod position;
 pub(crate) mod scan;
@@ -15,24 +17,28 @@ pub(crate) mod segment;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 pub(crate) use self::appender::{AppendCursor, Appender};
 pub(crate) use self::position::{Checkpoint, Position};
 
 use self::entry::Entry;
+use self::files::SegmentFiles;
 use self::frame::ENTRY_HEADER_BYTES;
 use self::segment::{Segment, is_zero_from, read_available};
 use crate::codec::FIRST_FORMAT;
 use crate::disk::{Disk, sync_folder};
 use crate::error::OpenError;
 
+/// Word for a damaged entry.
+pub(crate) const AN_ORDER: &str = "an order";
+
 /// An open journal, for readers.
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
-    /// In order and without gaps. The appender adds one now and then; no lock is held while a file is read.
-    segments: RwLock<Vec<Arc<Segment>>>,
+    /// The appender adds one now and then; no lock is held while a file is read.
+    segments: SegmentFiles,
 }
 
 impl Journal {
@@ -48,52 +54,55 @@ impl Journal {
         // The process that created the last file may have been killed before it synced the folder: then a power cut
         // would lose the file, with all frames appended from now on.
         sync_folder(folder)?;
-        Ok(Self { folder: folder.to_owned(), segments: RwLock::new(segments) })
+        Ok(Self { folder: folder.to_owned(), segments: SegmentFiles::new(segments) })
     }
 
     /// Opens the present files of the journal in `folder` read-only; `None` if there are none.
     pub(crate) fn open_read_only(folder: &Path) -> Result<Option<Self>, OpenError> {
         let segments = open_segments(folder, Segment::open_read_only)?;
-        let journal = Self { folder: folder.to_owned(), segments: RwLock::new(segments) };
-        let is_there = !journal.segments.read().expect("the lock is not shared yet").is_empty();
-        Ok(is_there.then_some(journal))
+        let is_there = !segments.is_empty();
+        Ok(is_there.then(|| Self { folder: folder.to_owned(), segments: SegmentFiles::new(segments) }))
     }
 
     /// The segment that holds `position`, or where it would be if it is past the end.
     pub(crate) fn segment(&self, position: Position) -> Arc<Segment> {
-        let segments = self.segments.read().expect("nothing panics while it adds a segment");
-        let after = segments.partition_point(|segment| segment.before.position <= position);
-        Arc::clone(&segments[after.saturating_sub(1)])
+        self.segments.find(position)
+    }
+
+    /// Opens a segment's file if it is closed.
+    pub(crate) fn open_file(&self, segment: &Segment) -> io::Result<()> {
+        self.segments.open(segment)
     }
 
     /// The last segment that was there when it was opened, or was added since.
     pub(crate) fn last_segment(&self) -> Option<Arc<Segment>> {
-        self.segments.read().expect("nothing panics while it adds a segment").last().cloned()
+        self.segments.with(|segments| segments.last().cloned())
     }
 
     /// The newest format of any file.
     pub(crate) fn format(&self) -> u32 {
-        let segments = self.segments.read().expect("nothing panics while it adds a segment");
-        segments.iter().map(|segment| segment.format).max().unwrap_or(FIRST_FORMAT)
+        let newest = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.format).max();
+        self.segments.with(newest).unwrap_or(FIRST_FORMAT)
     }
 
     pub(crate) fn segment_after(&self, segment: &Segment) -> Option<Arc<Segment>> {
-        let segments = self.segments.read().expect("nothing panics while it adds a segment");
-        segments.iter().find(|next| next.before.position > segment.before.position).cloned()
+        self.segments.after(&segment.before)
     }
 
     /// Reads the entry at `position`.
     pub(crate) fn entry(&self, position: Position) -> Result<Entry, EntryReadError> {
         let segment = self.segment(position);
         let offset = segment.offset(position);
+        let failed = |source| EntryReadError::Io { file: segment.path.clone(), offset, source };
+        self.segments.open(&segment).map_err(failed)?;
         // Nearly every entry fits the first read.
         let mut bytes = [0; 512];
-        let read = read_available(&segment, &mut bytes, offset)?;
+        let read = read_available(&segment, &mut bytes, offset).map_err(failed)?;
         if let Some((entry, _)) = frame::read_entry(&bytes[..read], position) {
             return Ok(entry);
         }
         let mut bytes = [0; ENTRY_HEADER_BYTES + Entry::BYTES_MAX];
-        let read = read_available(&segment, &mut bytes, offset)?;
+        let read = read_available(&segment, &mut bytes, offset).map_err(failed)?;
         match frame::read_entry(&bytes[..read], position) {
             Some((entry, _)) => Ok(entry),
             None => Err(EntryReadError::NotAnEntry { file: segment.path.clone(), offset }),
@@ -102,8 +111,7 @@ impl Journal {
 
     fn add_segment(&self, segment: Segment) -> Arc<Segment> {
         let segment = Arc::new(segment);
-        let mut segments = self.segments.write().expect("nothing panics while it adds a segment");
-        segments.push(Arc::clone(&segment));
+        self.segments.push(Arc::clone(&segment));
         segment
     }
 }
@@ -117,12 +125,15 @@ fn open_segments(
     for path in Segment::list(folder)? {
         let segment = open(path)?;
         if let Some(last) = segments.last() {
-            let end = last.before.position.0 + last.file.metadata()?.len();
+            let end = last.before.position.0 + last.file_bytes()?;
             let start = segment.before.position;
             // If the sync after truncating the zeros failed, a power cut brings them back.
             if end != start.0 && (end < start.0 || !is_zero_from(last, last.offset(start))?) {
                 return Err(OpenError::SegmentGap { file: last.path.clone(), next: segment.path });
             }
+            let sealed = Arc::new(last.closed());
+            segments.pop();
+            segments.push(sealed);
         } else if segment.before != Checkpoint::START {
             return Err(OpenError::FirstSegmentMissing { file: segment.path });
         }
@@ -133,8 +144,14 @@ fn open_segments(
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EntryReadError {
-    #[error("reading the journal failed")]
-    Io(#[from] io::Error),
-    #[error("{} holds no order at offset {offset}", file.display())]
+    #[error("{} cannot be read at offset {offset}", file.display())]
+    Io {
+        file: PathBuf,
+        offset: u64,
+        #[source]
+        source: io::Error,
+    },
+    /// Worded as [`OpenError::Corrupt`] is.
+    #[error("{} is damaged at offset {offset}: {AN_ORDER} cannot be read; restore the store from a backup", file.display())]
     NotAnEntry { file: PathBuf, offset: u64 },
 }

@@ -72,6 +72,17 @@ pub(crate) enum TableError {
     Failed(#[source] Box<redb::Error>),
 }
 
+impl TableError {
+    /// Whether bytes that were once written have changed.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } => true,
+            Self::Failed(error) => matches!(**error, redb::Error::Corrupted(_)),
+            Self::DiskFull | Self::AlreadyFailed => false,
+        }
+    }
+}
+
 impl<E: Into<redb::Error>> From<E> for TableError {
     fn from(error: E) -> Self {
         Self::Failed(Box::new(error.into()))
@@ -173,6 +184,16 @@ impl RedbTable {
         *open = Some(OpenTable::open(&self.path, &self.options, self.space.disk())?);
         self.needs_reopen.store(false, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Closes the file. After a panic redb panics again when it is closed; that must not end the thread that drops a store.
+impl Drop for RedbTable {
+    fn drop(&mut self) {
+        let open = self.table.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if catch_unwind(AssertUnwindSafe(|| drop(open))).is_err() {
+            tracing::error!(file = %self.path.display(), "the storage engine panicked while it was closed");
+        }
     }
 }
 

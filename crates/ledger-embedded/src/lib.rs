@@ -29,9 +29,11 @@ mod fingerprint;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod health;
 mod index;
 mod journal;
 mod kv;
+mod lock;
 mod memtable;
 mod portable;
 mod random;

@@ -1,16 +1,18 @@
 //! Export and import of a store: its orders and records are read out, or another store's orders are posted.
 
-use std::future::poll_fn;
 use std::ops::ControlFlow;
-use std::task::Poll;
 
-use pactolus_ledger::portable::check_same_receipt;
-use pactolus_ledger::{BoxFuture, ImportError, Ledger as _, Portable, Receipt, RecordChange, Unavailable};
+use pactolus_ledger::{
+    BillKey, BoxFuture, ImportError, OrderEffect, Portable, PostError, Receipt, RecordChange, Unavailable,
+};
+use tokio::sync::oneshot;
 
 use crate::error::OpenError;
 use crate::journal::Checkpoint;
 use crate::journal::scan::{Scan, ScanStep};
 use crate::store::EmbeddedStore;
+use crate::write::request::{DecideOutcome, PostRequest, PostResult, WriteRequest};
+use crate::write::writer::BATCH_ORDERS_MAX;
 
 impl EmbeddedStore {
     /// Visits the orders published when it begins.
@@ -25,6 +27,49 @@ impl EmbeddedStore {
             }
         }
         Ok(())
+    }
+}
+
+/// The most orders of an import: four batches, so that the disk seldom waits for the next import.
+const IMPORT_ORDERS_MAX: usize = 4 * BATCH_ORDERS_MAX;
+
+/// An order that was handed to the writer, and its effect in the source.
+struct PendingImport {
+    expected: OrderEffect,
+    bill: BillKey,
+    answered: oneshot::Receiver<PostResult>,
+}
+
+impl EmbeddedStore {
+    /// The request that posts an order again. Its reply is awaited in `imports`.
+    fn prepare(&self, receipt: Receipt, imports: &mut Vec<PendingImport>) -> Result<PostRequest, Unavailable> {
+        self.state.check()?;
+        if self.state.space.is_full() {
+            return Err(Unavailable::DiskFull);
+        }
+        let expected = receipt.effect();
+        let Receipt { order, at: now, .. } = receipt;
+        let bill = order.bill();
+        let (post, answered) = self.prepare_post(Box::new(order), now)?;
+        imports.push(PendingImport { expected, bill, answered });
+        Ok(post)
+    }
+}
+
+/// Checks that an order has the effect that it has in the source.
+fn check_imported(expected: &OrderEffect, bill: BillKey, answer: PostResult) -> Result<(), ImportError> {
+    match answer {
+        Ok((_, DecideOutcome::Applied(effect))) if effect == *expected => Ok(()),
+        Ok((order, DecideOutcome::Replayed(receipt, _)))
+            if receipt.order == *order && receipt.effect() == *expected =>
+        {
+            Ok(())
+        }
+        Ok((_, DecideOutcome::Applied(_) | DecideOutcome::Replayed(..))) => {
+            Err(ImportError::ReceiptMismatch(Box::new(bill)))
+        }
+        Err(PostError::Refused(refusal)) => Err(ImportError::Refused { bill: Box::new(bill), refusal }),
+        Err(PostError::Unavailable(unavailable)) => Err(unavailable.into()),
     }
 }
 
@@ -48,26 +93,24 @@ impl Portable for EmbeddedStore {
         self.records.for_each(visit)
     }
 
+    fn import_orders_max(&self) -> usize {
+        IMPORT_ORDERS_MAX
+    }
+
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>> {
         Box::pin(async move {
-            let mut posts: Vec<_> =
-                receipts.iter().map(|receipt| (self.post(receipt.order.clone(), receipt.at), None)).collect();
-            // A post queues when it is first polled: so they queue in order, and wait together.
-            poll_fn(|context| {
-                for (post, answer) in &mut posts {
-                    if let Poll::Ready(posted) = post.as_mut().poll(context) {
-                        *answer = Some(posted);
-                    }
-                }
-                Poll::Ready(())
-            })
-            .await;
-            for (receipt, (post, answer)) in receipts.iter().zip(posts) {
-                let posted = match answer {
-                    Some(posted) => posted,
-                    None => post.await,
-                };
-                check_same_receipt(receipt, posted)?;
+            let mut imports = Vec::with_capacity(receipts.len());
+            let mut receipts = receipts.into_iter();
+            // While the writer decides a batch, this looks the next one up, and the committer writes the one before.
+            while receipts.len() > 0 {
+                let batch = receipts.by_ref().take(BATCH_ORDERS_MAX);
+                let posts = batch.map(|receipt| self.prepare(receipt, &mut imports));
+                let posts = posts.collect::<Result<Vec<_>, Unavailable>>()?;
+                self.queue(WriteRequest::Import(posts)).await?;
+            }
+            for PendingImport { expected, bill, answered } in imports {
+                let answer = answered.await.map_err(|_| self.queue_error())?;
+                check_imported(&expected, bill, answer)?;
             }
             Ok(())
         })

@@ -14,8 +14,10 @@ use pactolus_ledger::{
 use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::background::supervisor::SupervisedThread;
 use crate::disk::space::DiskSpace;
 use crate::error::OpenError;
+use crate::health::Health;
 use crate::kv::{RedbTable, Snapshot, TableError, TableOptions};
 
 /// The most changes that queue; further callers wait (back-pressure).
@@ -27,8 +29,9 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) struct RecordStore {
     table: Arc<RedbTable>,
     space: Arc<DiskSpace>,
+    health: Arc<Health>,
     queue: mpsc::Sender<RecordRequest>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: SupervisedThread,
 }
 
 /// A change for the writer thread. Only that thread writes, so its reads stay valid until it has written.
@@ -45,18 +48,18 @@ enum RecordWrite {
 }
 
 impl RecordStore {
-    pub(crate) fn open(folder: &Path, space: Arc<DiskSpace>) -> Result<Self, OpenError> {
+    pub(crate) fn open(folder: &Path, space: Arc<DiskSpace>, health: Arc<Health>) -> Result<Self, OpenError> {
         // There may be gigabytes of records; each is verified when it is read.
         let options = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: false };
         let records = RedbTable::open(options, Arc::clone(&space))
             .map_err(|source| OpenError::Records { folder: folder.to_owned(), source: Box::new(source) })?;
         let records = Arc::new(records);
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let writer_table = Arc::clone(&records);
-        let writer = std::thread::Builder::new()
-            .name("pactolus-records".into())
-            .spawn(move || run_writer(&writer_table, requests))?;
-        Ok(Self { table: records, space, queue, thread: Some(writer) })
+        let (writer_table, writer_health) = (Arc::clone(&records), Arc::clone(&health));
+        let thread = SupervisedThread::spawn("pactolus-records", &health, move || {
+            run_writer(&writer_table, &writer_health, requests);
+        })?;
+        Ok(Self { table: records, space, health, queue, thread })
     }
 
     /// Visits every record, until the visitor breaks.
@@ -82,7 +85,7 @@ impl RecordStore {
                 }
                 Ok(())
             })
-            .map_err(|error: RecordReadError| log_failure("reading", &error))
+            .map_err(|error: RecordReadError| refuse_read(&self.health, &error))
     }
 
     async fn submit(&self, write: RecordWrite) -> Result<PutOutcome, Unavailable> {
@@ -90,35 +93,27 @@ impl RecordStore {
             return Err(Unavailable::DiskFull);
         }
         let (done, reply) = oneshot::channel();
-        self.queue.send(RecordRequest { write, reply_to: done }).await.map_err(|_| Unavailable::Closed)?;
-        reply.await.map_err(|_| Unavailable::Closed)?
+        let ended = |health: &Health| health.check().err().unwrap_or(Unavailable::Closed);
+        self.queue.send(RecordRequest { write, reply_to: done }).await.map_err(|_| ended(&self.health))?;
+        reply.await.map_err(|_| ended(&self.health))?
     }
 }
 
 impl Drop for RecordStore {
     fn drop(&mut self) {
+        self.thread.expect_end();
         // Without a sender the writer thread ends.
         self.queue = mpsc::channel(1).0;
-        if let Some(writer) = self.thread.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the records writer panicked");
-        }
+        self.thread.join();
     }
 }
 
 /// Executes queued requests until all senders are gone.
-fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<RecordRequest>) {
+fn run_writer(records: &RedbTable, health: &Health, mut queue: mpsc::Receiver<RecordRequest>) {
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
-        let result = write_batch(records, &requests).map_err(|error| match error {
-            TableError::DiskFull => Unavailable::DiskFull,
-            error => log_failure("writing", &error),
-        });
-        let outcomes = match result {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(unavailable) => vec![Err(unavailable); requests.len()],
-        };
+        let outcomes = write_batch(records, health, &requests)
+            .unwrap_or_else(|unavailable| vec![Err(unavailable); requests.len()]);
         for (request, outcome) in requests.drain(..).zip(outcomes) {
             // The caller may be gone.
             let _ = request.reply_to.send(outcome);
@@ -126,11 +121,27 @@ fn run_writer(records: &RedbTable, mut queue: mpsc::Receiver<RecordRequest>) {
     }
 }
 
+type PutResult = Result<PutOutcome, Unavailable>;
+
 /// Executes `requests` as one batch with one sync; returns the outcome of each.
-fn write_batch(records: &RedbTable, requests: &[RecordRequest]) -> Result<Vec<PutOutcome>, TableError> {
-    let (outcomes, pending) = records.read(|records| decide(records, requests))?;
+fn write_batch(
+    records: &RedbTable,
+    health: &Health,
+    requests: &[RecordRequest],
+) -> Result<Vec<PutResult>, Unavailable> {
+    let decided = records.read(|records| Ok(decide(records, health, requests)));
+    let (outcomes, pending) = decided.map_err(|error: TableError| refuse_read(health, &error))?;
     if !pending.is_empty() {
-        records.write(pending.iter().map(|(key, stored)| (*key, stored.as_deref())))?;
+        let written = records.write(pending.iter().map(|(key, stored)| (*key, stored.as_deref())));
+        written.map_err(|error| match error {
+            TableError::DiskFull => Unavailable::DiskFull,
+            // The first failure is logged.
+            TableError::AlreadyFailed => Unavailable::RecordsFailed,
+            TableError::Corrupt { .. } | TableError::Failed(_) => {
+                health.fail_records(&error);
+                Unavailable::RecordsFailed
+            }
+        })?;
     }
     Ok(outcomes)
 }
@@ -138,37 +149,61 @@ fn write_batch(records: &RedbTable, requests: &[RecordRequest]) -> Result<Vec<Pu
 /// The outcome of each of `requests`, and the new values of the keys that change.
 fn decide<'a>(
     records: &Snapshot<'_>,
+    health: &Health,
     requests: &'a [RecordRequest],
-) -> Result<(Vec<PutOutcome>, PendingChanges<'a>), TableError> {
+) -> (Vec<PutResult>, PendingChanges<'a>) {
     // A key is written once in a batch, with its last value: nothing orders two writes of one batch.
     let mut pending = PendingChanges::new();
     let mut outcomes = Vec::with_capacity(requests.len());
     for request in requests {
-        let mut outcome = PutOutcome::Stored;
-        match &request.write {
-            RecordWrite::Put(changes) => {
-                if !preconditions_hold(records, &pending, changes)? {
-                    outcome = PutOutcome::Conflict;
-                }
-                for change in changes.iter().filter(|_| outcome == PutOutcome::Stored) {
-                    let mut bytes = change.expires_at.get().to_le_bytes().to_vec();
-                    bytes.extend_from_slice(&change.value.0);
-                    pending.insert(change.key.as_str().as_bytes(), Some(bytes));
-                }
-            }
-            RecordWrite::Expire(keys, now) => {
-                for key in keys {
-                    if !pending.contains_key(&**key)
-                        && records.get(key)?.is_some_and(|stored| is_expired(&stored, *now))
-                    {
-                        pending.insert(key, None);
-                    }
-                }
-            }
-        }
-        outcomes.push(outcome);
+        let outcome = match &request.write {
+            RecordWrite::Put(changes) => put(records, &mut pending, changes),
+            RecordWrite::Expire(keys, now) => expire(records, &mut pending, keys, *now),
+        };
+        // A damaged record refuses its own request alone.
+        outcomes.push(outcome.map_err(|error| refuse_read(health, &error)));
     }
-    Ok((outcomes, pending))
+    (outcomes, pending)
+}
+
+/// Adds `changes` to the pending ones, if their preconditions hold.
+fn put<'a>(
+    records: &Snapshot<'_>,
+    pending: &mut PendingChanges<'a>,
+    changes: &'a [RecordChange],
+) -> Result<PutOutcome, TableError> {
+    if !preconditions_hold(records, pending, changes)? {
+        return Ok(PutOutcome::Conflict);
+    }
+    for change in changes {
+        let mut bytes = change.expires_at.get().to_le_bytes().to_vec();
+        bytes.extend_from_slice(&change.value.0);
+        pending.insert(change.key.as_str().as_bytes(), Some(bytes));
+    }
+    Ok(PutOutcome::Stored)
+}
+
+/// Removes those of `keys` that are still expired.
+fn expire<'a>(
+    records: &Snapshot<'_>,
+    pending: &mut PendingChanges<'a>,
+    keys: &'a [Vec<u8>],
+    now: UnixMillis,
+) -> Result<PutOutcome, TableError> {
+    for key in keys {
+        if !pending.contains_key(&**key)
+            && records.get(key)?.is_some_and(|stored| is_expired(&stored, now))
+        {
+            pending.insert(key, None);
+        }
+    }
+    Ok(PutOutcome::Stored)
+}
+
+/// The reply to a request whose record cannot be read.
+fn refuse_read(health: &Health, error: &(dyn std::error::Error + 'static)) -> Unavailable {
+    health.report_damage(error);
+    Unavailable::Damaged
 }
 
 /// New values by key; `None` removes the record.
@@ -217,11 +252,6 @@ enum RecordReadError {
     Corrupt,
 }
 
-fn log_failure(doing: &str, error: &(dyn std::error::Error + 'static)) -> Unavailable {
-    tracing::error!(error, "{doing} records failed");
-    Unavailable::Failed
-}
-
 /// The keys of the records that expired before `now`.
 fn find_expired(records: &Snapshot<'_>, now: UnixMillis) -> Result<Vec<Vec<u8>>, TableError> {
     let mut keys = Vec::new();
@@ -238,10 +268,10 @@ impl Records for RecordStore {
     fn get(&self, key: RecordKey) -> BoxFuture<'_, Result<Option<Vec<u8>>, Unavailable>> {
         Box::pin(async move {
             let stored = self.table.read(|records| records.get(key.as_str().as_bytes()));
-            let Some(stored) = stored.map_err(|error| log_failure("reading", &error))? else {
+            let Some(stored) = stored.map_err(|error: TableError| refuse_read(&self.health, &error))? else {
                 return Ok(None);
             };
-            let (_, value) = decode_record(&stored).ok_or(Unavailable::Failed)?;
+            let (_, value) = decode_record(&stored).ok_or(Unavailable::Damaged)?;
             Ok(Some(value.to_vec()))
         })
     }
@@ -260,7 +290,7 @@ impl Records for RecordStore {
                 .spawn(move || done.send(records.read(|records| find_expired(records, now))).is_ok())
                 .map_err(|_| Unavailable::Busy)?;
             let found = found.await.map_err(|_| Unavailable::Failed)?;
-            let keys = found.map_err(|error| log_failure("reading", &error))?;
+            let keys = found.map_err(|error| refuse_read(&self.health, &error))?;
             let swept = keys.len() as u64;
             for some in keys.chunks(BATCH_MAX) {
                 let _ = self.submit(RecordWrite::Expire(some.to_vec(), now)).await?;

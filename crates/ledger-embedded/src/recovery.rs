@@ -1,7 +1,7 @@
 //! Recovery: opens a store's files, scans the journal from the views' checkpoint, and cuts a torn end off.
 //!
-//! A bit flip in a frame that another whole frame follows is refused by file and offset. Damage in the last answered
-//! frames, with nothing whole after it, is cut off as a torn write.
+//! A bit flip in a frame that the header of a later frame follows is refused by file and offset. Damage in the last
+//! answered frame is cut off as a torn write.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -12,12 +12,13 @@ use crate::background::flusher::Flusher;
 use crate::disk::space::DiskSpace;
 use crate::disk::sync_folder;
 use crate::error::OpenError;
+use crate::health::{Health, StoreFailure};
 use crate::journal::scan::{Scan, ScanStep};
 use crate::journal::segment::{HEADER_BYTES, Segment};
 use crate::journal::{AppendCursor, Appender, Checkpoint, Journal, Position};
 use crate::rows::{self, OrderRow, Totals};
 use crate::settings::EmbeddedSettings;
-use crate::state::{LookupError, StoreState};
+use crate::state::StoreState;
 use crate::views::{ViewError, Views};
 use crate::write::committer::{CommitWorker, Committer};
 use crate::write::writer::Writer;
@@ -30,6 +31,7 @@ pub(crate) fn open(
     folder: &Path,
     settings: &EmbeddedSettings,
     space: Arc<DiskSpace>,
+    health: Arc<Health>,
 ) -> Result<(Arc<StoreState>, Writer), OpenError> {
     let disk = Arc::clone(space.disk());
     let journal = Arc::new(Journal::open(&folder.join("journal"), &*disk)?);
@@ -37,7 +39,7 @@ pub(crate) fn open(
         .map_err(|error| view_error(folder, error))?;
     sync_folder(folder)?;
     let reached = views.reached();
-    let state = Arc::new(StoreState::new(Arc::clone(&journal), views, space, settings));
+    let state = Arc::new(StoreState::new(Arc::clone(&journal), views, space, health, settings));
     let mut flusher = Flusher::start(Arc::clone(&state), settings.memtable_orders)?;
     let end = recover(&state, &mut flusher, reached, settings.memtable_orders, folder)?;
     let cursor = AppendCursor::new(&journal, end, settings.segment_bytes);
@@ -55,7 +57,7 @@ fn recover(
     folder: &Path,
 ) -> Result<Checkpoint, OpenError> {
     let last = state.journal.segment(reached.position);
-    if last.offset(reached.position) > last.file.metadata()?.len() {
+    if last.offset(reached.position) > last.file_bytes()? {
         return Err(OpenError::JournalTruncated);
     }
     let mut scan = Scan::new(&state.journal, reached);
@@ -66,10 +68,9 @@ fn recover(
         match scan.step()? {
             ScanStep::Frame => {
                 // Only the frames before this one are surely durable, and the views must not get ahead of the
-                // journal. On a full disk the flush stalls, and memory would have to hold the rest of the journal.
-                if unflushed >= memtable_orders && !flusher.start_flush(before) && state.space.flush_stalled()
-                {
-                    return Err(OpenError::DiskFull { folder: folder.to_owned() });
+                // journal. Without a flush, memory would have to hold the rest of the journal.
+                if unflushed >= memtable_orders && !flusher.start_flush(before) {
+                    return Err(flush_error(state, folder));
                 }
                 last = Some(scan.frame().len());
                 rows.clear();
@@ -79,7 +80,10 @@ fn recover(
                     let (order, change) = (&entry.receipt.order, entry.receipt.effect());
                     rows.push(OrderRow { keys: state.order_keys(order), position, after: change.after });
                     let counted = rows::count(&mut totals, order, &change, position, |key| state.total(key));
-                    counted.map_err(|error| lookup_error(folder, error))?;
+                    if let Err(error) = counted {
+                        // As in `BatchBuilder::apply`.
+                        state.refuse(&error);
+                    }
                 }
                 unflushed = state.memtable.publish(&rows, &totals, *scan.checkpoint());
             }
@@ -87,7 +91,7 @@ fn recover(
                 let segment = scan.segment();
                 let offset = segment.offset(scan.checkpoint().position);
                 tracing::warn!(file = %segment.path.display(), offset, "cutting off a torn batch at the journal's end");
-                segment.file.set_len(offset)?;
+                segment.file()?.set_len(offset)?;
             }
             ScanStep::End => {
                 if last.is_none() && !passes_through(&state.journal, reached)? {
@@ -108,13 +112,17 @@ fn recover(
 /// Preallocated zeros make the file longer than the journal, so its length does not tell.
 fn passes_through(journal: &Journal, checkpoint: Checkpoint) -> Result<bool, OpenError> {
     let segment = journal.segment(checkpoint.position);
-    if segment.before == checkpoint || segment.offset(checkpoint.position) == segment.file.metadata()?.len() {
+    if segment.before == checkpoint || segment.offset(checkpoint.position) == segment.file_bytes()? {
         return Ok(true);
     }
     let mut scan = Scan::new(journal, segment.before);
     while scan.checkpoint().position < checkpoint.position {
-        if !matches!(scan.step()?, ScanStep::Frame) {
-            return Ok(false);
+        match scan.step() {
+            Ok(ScanStep::Frame) => {}
+            Ok(ScanStep::End | ScanStep::Torn) => return Ok(false),
+            // Damage behind the views refuses the orders that need it, and not the store: their keys are in the views.
+            Err(OpenError::Corrupt { .. }) if scan.step_over().is_some() => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(*scan.checkpoint() == checkpoint)
@@ -130,17 +138,22 @@ fn make_durable(segment: &Segment, end: Position, last_frame: Option<usize>) -> 
     // A frame in an earlier file was synced before this file was begun.
     if let (Some(start), Some(bytes)) = (start.filter(|start| *start >= FIRST_FRAME_OFFSET), last_frame) {
         let mut frame = vec![0; bytes];
-        segment.file.read_exact_at(&mut frame, start)?;
-        segment.file.write_all_at(&frame, start)?;
+        segment.file()?.read_exact_at(&mut frame, start)?;
+        segment.file()?.write_all_at(&frame, start)?;
     }
-    segment.file.sync_all()
+    segment.file()?.sync_all()
 }
 
-fn lookup_error(folder: &Path, error: LookupError) -> OpenError {
-    match error {
-        LookupError::View(error) => view_error(folder, error),
-        LookupError::Journal(_) | LookupError::KeyMismatch(_) => OpenError::JournalTruncated,
+/// Why a flush did not start.
+fn flush_error(state: &StoreState, folder: &Path) -> OpenError {
+    if state.space.is_full() {
+        return OpenError::DiskFull { folder: folder.to_owned() };
     }
+    if state.space.flush_stalled() {
+        return OpenError::FileLimit { folder: folder.to_owned() };
+    }
+    let failure = state.health.failure().unwrap_or_else(|| StoreFailure::new("the flusher ended"));
+    OpenError::ViewsNotWritten { folder: folder.join("views"), source: Box::new(failure) }
 }
 
 fn view_error(folder: &Path, error: ViewError) -> OpenError {

@@ -4,16 +4,18 @@
 //! reader sees an order as soon as it is published, and never before it is durable.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use pactolus_ledger::{
     Account, AccountKey, BillEntry, BillKey, Cursor, Order, StatementPage, Total, TotalKey, Unavailable,
 };
 use pactolus_types::{AppId, Day, Environment};
 
+use crate::disk::is_out_of_files;
 use crate::disk::space::DiskSpace;
 use crate::fingerprint::Fingerprint;
+use crate::health::Health;
 use crate::journal::entry::Entry;
 use crate::journal::{EntryReadError, Journal, Position};
 use crate::memtable::Memtable;
@@ -26,7 +28,7 @@ pub(crate) struct StoreState {
     pub(crate) views: Views,
     pub(crate) memtable: Memtable,
     pub(crate) space: Arc<DiskSpace>,
-    failed: AtomicBool,
+    pub(crate) health: Arc<Health>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +37,8 @@ pub(crate) enum LookupError {
     View(#[from] ViewError),
     #[error(transparent)]
     Journal(#[from] EntryReadError),
-    #[error("the journal's order at position {} has another key than its index entry", .0.0)]
-    KeyMismatch(Position),
+    #[error("{} is damaged at offset {offset}: the order there has another key than its index entry", file.display())]
+    KeyMismatch { file: PathBuf, offset: u64 },
 }
 
 impl StoreState {
@@ -44,23 +46,29 @@ impl StoreState {
         journal: Arc<Journal>,
         views: Views,
         space: Arc<DiskSpace>,
+        health: Arc<Health>,
         settings: &EmbeddedSettings,
     ) -> Self {
-        Self { journal, views, memtable: Memtable::new(settings), space, failed: AtomicBool::new(false) }
+        Self { journal, views, memtable: Memtable::new(settings), space, health }
     }
 
-    /// Refuses orders until the store is reopened. A full disk is no reason (`disk::space`).
-    ///
-    /// After a failed write or sync only a fresh read of the disk tells its state; a second try that seems to succeed
-    /// proves nothing.
+    /// Refuses orders until the store is reopened.
     pub(crate) fn fail(&self, error: &(dyn std::error::Error + 'static)) {
-        if !self.failed.swap(true, Ordering::AcqRel) {
-            tracing::error!(error, "the store failed and refuses orders until it is reopened");
-        }
+        self.health.fail(error);
     }
 
     pub(crate) fn check(&self) -> Result<(), Unavailable> {
-        if self.failed.load(Ordering::Acquire) { Err(Unavailable::Failed) } else { Ok(()) }
+        self.health.check()
+    }
+
+    /// The reply to a request whose look-up failed. Nothing else is affected.
+    pub(crate) fn refuse(&self, error: &LookupError) -> Unavailable {
+        if is_out_of_files(error) {
+            self.health.report_file_limit(error);
+            return Unavailable::Busy;
+        }
+        self.health.report_damage(error);
+        Unavailable::Damaged
     }
 
     pub(crate) fn order_keys(&self, order: &Order) -> OrderKeys {
@@ -83,9 +91,14 @@ impl StoreState {
     fn read_account_row(&self, key: &AccountKey, last: Position) -> Result<AccountRow, LookupError> {
         let receipt = self.journal.entry(last)?.receipt;
         if receipt.order.account != *key {
-            return Err(LookupError::KeyMismatch(last));
+            return Err(self.key_mismatch(last));
         }
         Ok(AccountRow { last, account: receipt.after })
+    }
+
+    fn key_mismatch(&self, position: Position) -> LookupError {
+        let segment = self.journal.segment(position);
+        LookupError::KeyMismatch { file: segment.path.clone(), offset: segment.offset(position) }
     }
 
     /// The published account, and the position of its last order.
@@ -120,13 +133,14 @@ impl StoreState {
 
     /// The entry of the bill number whose last order stands at `position`; `read` reads orders.
     pub(crate) fn bill_entry_with(
+        &self,
         bill: &BillKey,
         position: Position,
         read: impl Fn(Position) -> Result<Entry, EntryReadError>,
     ) -> Result<BillEntry, LookupError> {
         let last = read(position)?;
         if last.receipt.order.bill() != *bill {
-            return Err(LookupError::KeyMismatch(position));
+            return Err(self.key_mismatch(position));
         }
         match last.links.pay {
             None => Ok(BillEntry { receipt: last.receipt, cancel: None }),
@@ -146,7 +160,7 @@ impl StoreState {
 
     /// The entry of the bill number whose last published order stands at `last`.
     pub(crate) fn bill_entry_at(&self, bill: &BillKey, last: Position) -> Result<BillEntry, LookupError> {
-        Self::bill_entry_with(bill, last, |position| self.journal.entry(position))
+        self.bill_entry_with(bill, last, |position| self.journal.entry(position))
     }
 
     /// A page of an account's orders, newest first.

@@ -1,9 +1,7 @@
 //! An open store: the path of a request up to the queue, and the `Ledger` and `Records` of this engine.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use pactolus_ledger::{
     Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Decision, HistoryDigest, Ledger,
@@ -13,15 +11,18 @@ use pactolus_ledger::{
 use pactolus_types::{AppId, Day, Environment, UnixMillis};
 use tokio::sync::oneshot;
 
+use crate::background::supervisor::SupervisedThread;
 use crate::disk::Disk;
 use crate::disk::space::{DiskSpace, SpaceMonitor};
 use crate::error::OpenError;
+use crate::health::Health;
 use crate::records::RecordStore;
 use crate::settings::EmbeddedSettings;
-use crate::state::{Lookup, LookupError, StoreState};
+use crate::state::{LookupError, StoreState};
 use crate::write::queue::{self, BatchQueue};
-use crate::write::request::{DecideOutcome, PostRequest, WriteRequest};
-use crate::{audit, format, recovery};
+use crate::write::request::{DecideOutcome, PostRequest, PostResult, WriteRequest};
+use crate::lock::StoreLock;
+use crate::{audit, recovery};
 
 /// An embedded store, open in this process alone.
 ///
@@ -30,17 +31,17 @@ pub struct EmbeddedStore {
     pub(crate) state: Arc<StoreState>,
     pub(crate) records: RecordStore,
     queue: BatchQueue<WriteRequest>,
-    writer: Option<JoinHandle<()>>,
+    writer: SupervisedThread,
     _space_monitor: SpaceMonitor,
     /// Released last.
-    _lock: File,
+    _lock: StoreLock,
 }
 
 impl EmbeddedStore {
     /// Opens the store in `folder`, or creates it.
     pub fn open(folder: &Path, settings: &EmbeddedSettings) -> Result<Self, OpenError> {
         Self::open_with_disk(Arc::new(crate::disk::RealDisk), folder, settings)
-            .map_err(|error| error.or_disk_full(folder))
+            .map_err(|error| error.or_resource_limit(folder))
     }
 
     fn open_with_disk(
@@ -48,22 +49,26 @@ impl EmbeddedStore {
         folder: &Path,
         settings: &EmbeddedSettings,
     ) -> Result<Self, OpenError> {
-        let lock = format::lock_folder(folder)?;
+        let lock = StoreLock::take(folder)?;
+        let health = Arc::new(Health::new(folder));
         let space = Arc::new(DiskSpace::new(disk, folder, settings));
-        let records = RecordStore::open(&folder.join("records"), Arc::clone(&space))?;
-        let (state, writer) = recovery::open(folder, settings, Arc::clone(&space))?;
+        let records = RecordStore::open(&folder.join("records"), Arc::clone(&space), Arc::clone(&health))?;
+        let (state, writer) = recovery::open(folder, settings, Arc::clone(&space), Arc::clone(&health))?;
         let (queue, requests) = queue::batch_queue(settings.queue_orders_max);
-        let thread = std::thread::Builder::new().name("pactolus-writer".into());
-        let writer = thread.spawn(move || writer.run(requests))?;
-        let space_monitor = SpaceMonitor::start(space)?;
-        Ok(Self { state, records, queue, writer: Some(writer), _space_monitor: space_monitor, _lock: lock })
+        let writer = SupervisedThread::spawn("pactolus-writer", &health, move || writer.run(requests))?;
+        let space_monitor = SpaceMonitor::start(space, &health)?;
+        Ok(Self { state, records, queue, writer, _space_monitor: space_monitor, _lock: lock })
     }
 
     /// Flushes the memtable, so that the views reach the end of the journal.
     pub async fn flush_all(&self) -> Result<(), Unavailable> {
         self.submit(WriteRequest::FlushAll).await?;
         self.state.check()?;
-        if self.state.space.flush_stalled() { Err(Unavailable::DiskFull) } else { Ok(()) }
+        match (self.state.space.is_full(), self.state.space.flush_stalled()) {
+            (true, true) => Err(Unavailable::DiskFull),
+            (false, true) => Err(Unavailable::Busy),
+            (_, false) => Ok(()),
+        }
     }
 
     /// Audits the books, and proves that their history begins with `since`, the digest of an earlier audit, a backup
@@ -77,18 +82,18 @@ impl EmbeddedStore {
         }))
     }
 
-    /// Answers an order while the disk is full: with its receipt if it is an idempotent replay, else `DiskFull`. It
-    /// gives no refusal, because only the writer knows all decided orders.
-    fn replay_only(&self, order: &Order, lookup: &Lookup, now: UnixMillis) -> Result<Posted, PostError> {
-        let Some(last) = lookup.bill else {
-            return Err(Unavailable::DiskFull.into());
-        };
-        let entry = self.read_or_fail(self.state.bill_entry_at(&order.bill(), last))?;
-        let account = lookup.account.map_or_else(Account::default, |row| row.account);
-        match decide(&account, Some(&entry), order, now) {
-            Ok(Decision::Replay(receipt)) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
-            Ok(Decision::Apply(_)) | Err(_) => Err(Unavailable::DiskFull.into()),
-        }
+    /// Looks up everything that the writer needs for an order. The outcome arrives on the channel returned.
+    pub(crate) fn prepare_post(
+        &self,
+        order: Box<Order>,
+        now: UnixMillis,
+    ) -> Result<(PostRequest, oneshot::Receiver<PostResult>), Unavailable> {
+        let keys = self.state.order_keys(&order);
+        let lookup = self.read_or_refuse(self.state.look_up(&order.account, keys))?;
+        let earlier = lookup.bill.map(|last| self.state.bill_entry_at(&order.bill(), last)).transpose();
+        let earlier = self.read_or_refuse(earlier)?.map(Box::new);
+        let (reply_to, answered) = oneshot::channel();
+        Ok((PostRequest { order, keys, lookup, earlier, now, reply_to }, answered))
     }
 
     async fn submit(
@@ -96,17 +101,25 @@ impl EmbeddedStore {
         request: impl FnOnce(oneshot::Sender<()>) -> WriteRequest,
     ) -> Result<(), Unavailable> {
         let (done, answered) = oneshot::channel();
-        self.queue.send(request(done)).await.map_err(|_| Unavailable::Closed)?;
-        answered.await.map_err(|_| Unavailable::Closed)
+        self.queue(request(done)).await?;
+        answered.await.map_err(|_| self.queue_error())
     }
 
-    /// Fails the store if the read failed.
-    fn read_or_fail<T>(&self, read: Result<T, LookupError>) -> Result<T, Unavailable> {
-        read.map_err(|error| {
-            self.state.fail(&error);
-            Unavailable::Failed
-        })
+    /// Queues a request for the writer.
+    pub(crate) async fn queue(&self, request: WriteRequest) -> Result<(), Unavailable> {
+        self.queue.send(request).await.map_err(|_| self.queue_error())
     }
+
+    /// Why the writer does not answer: it has failed, or the store is closed.
+    pub(crate) fn queue_error(&self) -> Unavailable {
+        self.state.check().err().unwrap_or(Unavailable::Closed)
+    }
+
+    /// Refuses a request whose read failed, and nothing else.
+    pub(crate) fn read_or_refuse<T>(&self, read: Result<T, LookupError>) -> Result<T, Unavailable> {
+        read.map_err(|error| self.state.refuse(&error))
+    }
+
 
     /// Runs long work in a thread of its own.
     async fn run_in_thread<T: Send + 'static>(
@@ -123,15 +136,22 @@ impl EmbeddedStore {
     }
 }
 
+/// Answers an order while the disk is full: with its receipt if it is an idempotent replay, else `DiskFull`. It gives no
+/// refusal, because only the writer knows all decided orders.
+fn replay_only(post: &PostRequest) -> Result<Posted, PostError> {
+    let account = post.lookup.account.map_or_else(Account::default, |row| row.account);
+    match decide(&account, post.earlier.as_deref(), &post.order, post.now) {
+        Ok(Decision::Replay(receipt)) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
+        Ok(Decision::Apply(_)) | Err(_) => Err(Unavailable::DiskFull.into()),
+    }
+}
+
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
+        self.writer.expect_end();
         // Without a sender the writer drains its queue and ends.
         self.queue = queue::batch_queue(1).0;
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the writer panicked");
-        }
+        self.writer.join();
     }
 }
 
@@ -141,15 +161,12 @@ impl Ledger for EmbeddedStore {
         let order = Box::new(order);
         Box::pin(async move {
             self.state.check()?;
-            let keys = self.state.order_keys(&order);
-            let lookup = self.read_or_fail(self.state.look_up(&order.account, keys))?;
+            let (post, answered) = self.prepare_post(order, now)?;
             if self.state.space.is_full() {
-                return self.replay_only(&order, &lookup, now);
+                return replay_only(&post);
             }
-            let (answer, answered) = oneshot::channel();
-            let request = WriteRequest::Post(PostRequest { order, keys, lookup, now, reply_to: answer });
-            self.queue.send(request).await.map_err(|_| Unavailable::Closed)?;
-            let (order, outcome) = answered.await.map_err(|_| Unavailable::Closed)??;
+            self.queue(WriteRequest::Post(post)).await?;
+            let (order, outcome) = answered.await.map_err(|_| self.queue_error())??;
             Ok(match outcome {
                 DecideOutcome::Applied(change) => Posted::Applied(Receipt::new(*order, change)),
                 DecideOutcome::Replayed(receipt, account) => Posted::Replayed { receipt: *receipt, account },
@@ -158,11 +175,11 @@ impl Ledger for EmbeddedStore {
     }
 
     fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>> {
-        Box::pin(async move { self.read_or_fail(self.state.account(&key)) })
+        Box::pin(async move { self.read_or_refuse(self.state.account(&key)) })
     }
 
     fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>> {
-        Box::pin(async move { self.read_or_fail(self.state.bill_entry(&bill)) })
+        Box::pin(async move { self.read_or_refuse(self.state.bill_entry(&bill)) })
     }
 
     fn statement(
@@ -171,7 +188,7 @@ impl Ledger for EmbeddedStore {
         after: Option<Cursor>,
         limit: usize,
     ) -> BoxFuture<'_, Result<StatementPage, Unavailable>> {
-        Box::pin(async move { self.read_or_fail(self.state.statement(&key, after, limit)) })
+        Box::pin(async move { self.read_or_refuse(self.state.statement(&key, after, limit)) })
     }
 
     fn totals(
@@ -182,10 +199,7 @@ impl Ledger for EmbeddedStore {
         to: Day,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
         Box::pin(self.run_in_thread(move |state| {
-            state.totals(app, environment, from, to).map_err(|error| {
-                state.fail(&error);
-                Unavailable::Failed
-            })
+            state.totals(app, environment, from, to).map_err(|error| state.refuse(&error))
         }))
     }
 
@@ -195,16 +209,24 @@ impl Ledger for EmbeddedStore {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
         Box::pin(async move {
+            self.state.check()?;
             if self.queue.is_closed() {
                 return Err(Unavailable::Closed);
             }
-            self.state.check()?;
-            if self.state.space.is_full() { Err(Unavailable::DiskFull) } else { Ok(()) }
+            if self.state.space.is_full() {
+                return Err(Unavailable::DiskFull);
+            }
+            self.state.health.check_records()
         })
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.state.health.damage()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            self.writer.expect_end();
             // An error means that the store is closed already.
             let _ = self.submit(WriteRequest::Close).await;
         })
@@ -229,5 +251,7 @@ impl Records for EmbeddedStore {
     }
 }
 
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod tests;

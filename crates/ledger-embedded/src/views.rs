@@ -37,6 +37,9 @@ pub(crate) struct Views {
     pub(crate) bills: Index,
     pub(crate) accounts: Index,
     totals: TotalsTable,
+    /// Whether a row of the totals could not be read. They are not written any more, so the next opening finds that
+    /// they lack orders, and rebuilds them.
+    totals_damaged: AtomicBool,
     folder: PathBuf,
     space: Arc<DiskSpace>,
     next_run: AtomicU64,
@@ -52,6 +55,8 @@ pub(crate) enum ViewError {
     Totals(#[from] TableError),
     #[error("a row of the totals cannot be read")]
     CorruptTotal,
+    #[error("the totals in views/totals are damaged; the next start counts them again")]
+    TotalsDamaged,
 }
 
 impl ViewError {
@@ -60,7 +65,24 @@ impl ViewError {
         match self {
             Self::Index(error) => error.is_full(),
             Self::Totals(TableError::DiskFull) => true,
-            Self::Totals(_) | Self::CorruptTotal => false,
+            Self::Totals(_) | Self::CorruptTotal | Self::TotalsDamaged => false,
+        }
+    }
+
+    /// Whether a write may be retried: the views are unchanged.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Index(error) => error.is_transient(),
+            Self::Totals(_) | Self::CorruptTotal | Self::TotalsDamaged => self.is_full(),
+        }
+    }
+
+    /// Whether bytes that were once written have changed or cannot be read.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Index(error) => error.is_damage(),
+            Self::Totals(error) => error.is_damage(),
+            Self::CorruptTotal | Self::TotalsDamaged => true,
         }
     }
 }
@@ -76,7 +98,7 @@ impl Views {
         // The process that saved the manifest may have been killed before it synced the folder. Files that it does
         // not list are removed now, and the manifest before it may list them.
         sync_folder(folder).map_err(IndexError::from)?;
-        let totals = TotalsTable::open(&folder.join(TOTALS_FOLDER), Arc::clone(&space))?;
+        let totals = open_totals(&folder.join(TOTALS_FOLDER), &space)?;
         // Left by a build that kept them by day, or without debits. The table above is new then, and lacks all orders.
         match std::fs::remove_dir_all(folder.join(OLD_TOTALS_FOLDER)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -96,6 +118,7 @@ impl Views {
             bills: index("bills", &manifest.bills)?,
             accounts: index("accounts", &manifest.accounts)?,
             totals,
+            totals_damaged: AtomicBool::new(false),
             seed: manifest.seed,
             folder: folder.to_owned(),
             next_run: AtomicU64::new(manifest.next_run),
@@ -112,7 +135,23 @@ impl Views {
     }
 
     pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, ViewError> {
-        self.totals.get(key)
+        self.check_totals()?;
+        self.note_damage(self.totals.get(key))
+    }
+
+    /// The rows of the totals, of all apps.
+    pub(crate) fn all_totals(&self) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
+        self.check_totals()?;
+        self.note_damage(self.totals.all())
+    }
+
+    fn check_totals(&self) -> Result<(), ViewError> {
+        if self.totals_damaged.load(Ordering::Acquire) { Err(ViewError::TotalsDamaged) } else { Ok(()) }
+    }
+
+    /// Passes a read of the totals on, and notes if it failed.
+    pub(crate) fn note_damage<T>(&self, read: Result<T, ViewError>) -> Result<T, ViewError> {
+        read.inspect_err(|_| self.totals_damaged.store(true, Ordering::Release))
     }
 
     pub(crate) fn totals(
@@ -120,7 +159,8 @@ impl Views {
         app: AppId,
         environment: Environment,
     ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
-        self.totals.in_environment(app, environment)
+        self.check_totals()?;
+        self.note_damage(self.totals.in_environment(app, environment))
     }
 
     /// Writes `frozen`, which brings the views up to `reached`; both are durable on return.
@@ -150,7 +190,7 @@ impl Views {
                 }
             }
         };
-        if let Err(error) = self.totals.write(&frozen.totals, reached.position) {
+        if let Err(error) = self.write_totals(frozen, reached) {
             discard_runs(added);
             return Err(error);
         }
@@ -162,7 +202,7 @@ impl Views {
         }
         // Durable before they are read, so that a full disk changes nothing.
         if let Err(error) = self.save_manifest(&reached, &bills, &accounts) {
-            if error.is_full() {
+            if error.is_transient() {
                 discard_runs(added);
             }
             return Err(error);
@@ -171,6 +211,21 @@ impl Views {
         self.accounts.replace_runs(accounts);
         *reached_guard = reached;
         Ok(())
+    }
+
+    /// Writes the totals, unless they are damaged.
+    fn write_totals(&self, frozen: &FrozenRows, reached: Checkpoint) -> Result<(), ViewError> {
+        if self.check_totals().is_err() {
+            return Ok(());
+        }
+        match self.totals.write(&frozen.totals, reached.position) {
+            Err(error) if error.is_damage() => {
+                tracing::error!("the totals are damaged and are not written any more; the next start counts them again");
+                self.totals_damaged.store(true, Ordering::Release);
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     /// Merges runs until no merge is due or `cancel` is set. Returns whether none was deferred.
@@ -192,7 +247,7 @@ impl Views {
                 *changed = changed.with_merged(&merge, Arc::clone(&merged));
                 let changed = changed.clone();
                 if let Err(error) = self.save_manifest(&reached_guard, &bills, &accounts) {
-                    if error.is_full() {
+                    if error.is_transient() {
                         merged.discard();
                     }
                     return Err(error);
@@ -223,6 +278,18 @@ impl Views {
             accounts: accounts.numbers().collect(),
         };
         Ok(manifest.save(&self.folder, &**self.space.disk())?)
+    }
+}
+
+/// Opens the totals. Damaged ones are replaced by an empty table, and then counted again from the journal.
+fn open_totals(folder: &Path, space: &Arc<DiskSpace>) -> Result<TotalsTable, ViewError> {
+    match TotalsTable::open(folder, Arc::clone(space)) {
+        Err(error) if error.is_damage() => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the totals are damaged; rebuilding the views");
+            std::fs::remove_dir_all(folder).map_err(IndexError::from)?;
+            Ok(TotalsTable::open(folder, Arc::clone(space))?)
+        }
+        opened => Ok(opened?),
     }
 }
 

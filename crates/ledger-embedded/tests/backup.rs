@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pactolus_ledger::{Ledger, Order};
 use pactolus_ledger_embedded::backup::{BackupError, back_up, read_orders, restore};
-use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
+use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore, OpenError};
 use pactolus_test_support::files::files_in;
 use pactolus_test_support::orders::numbered_present;
 use pactolus_test_support::sample::NOW;
@@ -124,8 +124,14 @@ fn damaged_or_unfinished_backup_is_refused() {
     let mut tries = 0;
     let mut refused = |what: &str| {
         tries += 1;
-        let error = restore(&backup, &folders.path(&format!("restored-{tries}")), None).unwrap_err();
+        let restored = folders.path(&format!("restored-{tries}"));
+        let error = restore(&backup, &restored, None).unwrap_err();
         assert!(error.to_string().contains(what), "{error}");
+        // The bug: a restore that was refused because the backup is cut left a store that opened and lacked orders.
+        if restored.exists() {
+            let opened = EmbeddedStore::open(&restored, &EmbeddedSettings::default()).map(|_| ());
+            assert!(matches!(opened, Err(OpenError::NotAStore { .. })), "{what}: {opened:?}");
+        }
     };
     // A bit of a file in the middle, the last file cut, and missing.
     let middle = fs::read(&files[1]).unwrap();

@@ -280,6 +280,22 @@ fn second_open_is_refused() {
     open(folder.path()).unwrap();
 }
 
+/// The bug: with its lock file deleted, a served store was opened by a second process, and both wrote the journal.
+/// The fix: the folder is locked too.
+#[test]
+fn deleted_lock_file_admits_no_second_process() {
+    let folder = tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    for _ in 0..3 {
+        fs::remove_file(folder.path().join("lock")).unwrap();
+        let error = open(folder.path()).map(|_| ()).unwrap_err();
+        assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+        assert!(matches!(post(&store, 0), Ok(_)));
+    }
+    drop(store);
+    open(folder.path()).unwrap();
+}
+
 #[test]
 fn newer_format_is_refused_with_advice() {
     let folder = tempdir().unwrap();

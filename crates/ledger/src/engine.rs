@@ -52,8 +52,14 @@ pub trait Ledger: Send + Sync {
     /// every bill number has one order, and every account is the sum of its orders.
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>>;
 
-    /// Whether the engine can post orders now.
+    /// Whether the engine can post orders now, and store records.
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>>;
+
+    /// The damage found since the engine was opened, in one line for an operator. The engine refuses the orders that
+    /// need the damaged bytes, with [`Unavailable::Damaged`], and serves all others.
+    fn damage(&self) -> Option<String> {
+        None
+    }
 
     /// Graceful shutdown: accepts no more orders, finishes the accepted ones, and releases the store.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -103,6 +109,8 @@ impl PostError {
                 | Unavailable::Unreachable
                 | Unavailable::DiskFull
                 | Unavailable::Closed
+                | Unavailable::Damaged
+                | Unavailable::RecordsFailed
                 | Unavailable::Failed,
             ) => true,
         }
@@ -125,6 +133,13 @@ pub enum Unavailable {
     /// The engine was closed.
     #[error("the ledger is closed")]
     Closed,
+    /// Bytes on disk that this request needs are damaged. Requests that do not need them are served.
+    #[error("an order that this request needs is damaged on the ledger's disk")]
+    Damaged,
+    /// The records of tokens and sessions failed: they can be read, and no more be stored until the engine is
+    /// reopened. Orders are served.
+    #[error("the records of tokens and sessions failed; no login is stored until the bank is restarted")]
+    RecordsFailed,
     /// The store failed; the engine answers nothing more until it is reopened.
     #[error("the ledger's store failed")]
     Failed,

@@ -27,6 +27,11 @@ pub trait Portable: Ledger + Records {
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
     ) -> Result<(), Unavailable>;
 
+    /// The most orders of one import. More take memory, fewer take a sync or a transaction for less.
+    fn import_orders_max(&self) -> usize {
+        1000
+    }
+
     /// Posts orders in sequence, each at its time, and checks that each produces the same receipt again.
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>>;
 }

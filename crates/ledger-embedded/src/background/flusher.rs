@@ -9,10 +9,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::background::merger::Merger;
+use crate::background::supervisor::SupervisedThread;
 use crate::background::throttle::{Throttle, lower_priority};
 use crate::journal::Checkpoint;
 use crate::memtable::FrozenRows;
@@ -26,7 +26,7 @@ pub(crate) struct Flusher {
     state: Arc<StoreState>,
     work: Option<SyncSender<(FrozenRows, Checkpoint)>>,
     progress: Arc<FlushProgress>,
-    threads: Vec<JoinHandle<()>>,
+    threads: [SupervisedThread; 2],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ enum FlushState {
     Idle,
     /// Rows are being written or released.
     Busy,
-    /// The disk was full; the flush is retried.
+    /// The disk was full, or the process had no file descriptor; the flush is retried.
     Stalled,
     /// The flush will never complete.
     Failed,
@@ -99,7 +99,7 @@ impl Flusher {
         let (written, written_bulks) = sync_channel(1);
         let (release_state, progress_handle) = (Arc::clone(&state), FailGuard(Arc::clone(&progress)));
         let release_is_urgent = is_urgent.clone();
-        let release_thread = std::thread::Builder::new().name("pactolus-free".into()).spawn(move || {
+        let release_thread = SupervisedThread::spawn("pactolus-free", &state.health, move || {
             for frozen in written_bulks {
                 release_state.memtable.release_flushed(frozen, &Throttle::new(&release_is_urgent));
                 merger.flush_completed();
@@ -107,7 +107,7 @@ impl Flusher {
             }
         })?;
         let (flusher_state, flush_progress) = (Arc::clone(&state), Arc::clone(&progress));
-        let flush = std::thread::Builder::new().name("pactolus-flush".into()).spawn(move || {
+        let flush = SupervisedThread::spawn("pactolus-flush", &state.health, move || {
             lower_priority();
             // When this thread ends, so does the release thread, which sets `Failed`.
             while let Ok((frozen, reached)) = flushes.recv() {
@@ -119,7 +119,7 @@ impl Flusher {
                 }
             }
         })?;
-        Ok(Self { state, work: Some(work), progress, threads: vec![flush, release_thread] })
+        Ok(Self { state, work: Some(work), progress, threads: [flush, release_thread] })
     }
 
     /// Whether a flush can begin.
@@ -160,12 +160,17 @@ fn write_with_retry(
             Ok(()) => {
                 // The rows are still to be released from the memtable, and waiters wait for that.
                 progress.set(FlushState::Busy);
-                state.space.set_flush_stalled(false);
+                state.space.clear_flush_stalled();
                 return true;
             }
+            // The reason is set first, so that a waiter woken after it sees it.
             Err(error) if error.is_full() => {
-                // Set first, so that a waiter woken below sees it.
-                state.space.set_flush_stalled(true);
+                state.space.set_flush_stalled();
+                progress.set(FlushState::Stalled);
+            }
+            Err(error) if error.is_transient() => {
+                state.health.report_file_limit(&error);
+                state.space.set_flush_waits();
                 progress.set(FlushState::Stalled);
             }
             Err(error) => {
@@ -183,12 +188,9 @@ fn write_with_retry(
 
 impl Drop for Flusher {
     fn drop(&mut self) {
+        self.threads.iter().for_each(SupervisedThread::expect_end);
         self.work = None;
         self.progress.is_urgent.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("the flusher panicked");
-            }
-        }
+        self.threads.iter_mut().for_each(SupervisedThread::join);
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
+use crate::background::supervisor::SupervisedThread;
 use crate::background::throttle::{Throttle, lower_priority};
 use crate::state::StoreState;
 
@@ -17,7 +17,7 @@ pub(crate) struct Merger {
     /// Flushes completed since the present merge began.
     backlog: Arc<AtomicUsize>,
     cancel: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: SupervisedThread,
 }
 
 impl Merger {
@@ -26,7 +26,8 @@ impl Merger {
         let cancel = Arc::new(AtomicBool::new(false));
         let backlog = Arc::new(AtomicUsize::new(0));
         let (cancelled, waiting) = (Arc::clone(&cancel), Arc::clone(&backlog));
-        let thread = std::thread::Builder::new().name("pactolus-merge".into()).spawn(move || {
+        let health = Arc::clone(&state.health);
+        let thread = SupervisedThread::spawn("pactolus-merge", &health, move || {
             lower_priority();
             let mut was_deferred = false;
             for () in written {
@@ -35,7 +36,12 @@ impl Merger {
                 let is_deferred = match state.views.merge(&cancelled, &Throttle::new(&is_behind)) {
                     Ok(is_done) => !is_done,
                     // The partial result is removed; the runs are unchanged.
-                    Err(error) if error.is_full() => true,
+                    Err(error) if error.is_transient() => true,
+                    // A damaged run stays as it is; merges pass it over from now on.
+                    Err(error) if error.is_damage() => {
+                        state.health.report_damage(&error);
+                        false
+                    }
                     Err(error) => {
                         state.fail(&error);
                         return;
@@ -47,7 +53,7 @@ impl Merger {
                 was_deferred = is_deferred;
             }
         })?;
-        Ok(Self { flushes: Some(flushes), backlog, cancel, thread: Some(thread) })
+        Ok(Self { flushes: Some(flushes), backlog, cancel, thread })
     }
 
     /// Notifies of a completed flush; waits when the merger is far behind (back-pressure).
@@ -60,12 +66,9 @@ impl Merger {
 
 impl Drop for Merger {
     fn drop(&mut self) {
+        self.thread.expect_end();
         self.flushes = None;
         self.cancel.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the merger panicked");
-        }
+        self.thread.join();
     }
 }

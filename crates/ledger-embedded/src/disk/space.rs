@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::background::supervisor::SupervisedThread;
 use crate::disk::{Disk, WriteError};
+use crate::health::Health;
 use crate::settings::EmbeddedSettings;
 
 /// The reserve is at most this part of a disk, which may be smaller than its operator thought.
@@ -32,6 +33,8 @@ const PROBE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const BELOW_RESERVE: u8 = 1;
 const ENOSPC: u8 = 2;
 const FLUSH_STALLED: u8 = 4;
+/// A flush waits for file descriptors. The disk is not full then.
+const FLUSH_WAITS: u8 = 8;
 
 #[derive(Debug)]
 pub(crate) struct DiskSpace {
@@ -63,7 +66,7 @@ impl DiskSpace {
 
     /// Whether new orders and records are refused.
     pub(crate) fn is_full(&self) -> bool {
-        self.full_reasons.load(Ordering::Relaxed) != 0
+        self.full_reasons.load(Ordering::Relaxed) & !FLUSH_WAITS != 0
     }
 
     /// Whether a write failed with ENOSPC, and no probe has succeeded since.
@@ -71,9 +74,9 @@ impl DiskSpace {
         self.full_reasons.load(Ordering::Relaxed) & ENOSPC != 0
     }
 
-    /// Whether frozen rows wait in memory for disk space.
+    /// Whether frozen rows wait in memory, for disk space or for file descriptors.
     pub(crate) fn flush_stalled(&self) -> bool {
-        self.full_reasons.load(Ordering::Relaxed) & FLUSH_STALLED != 0
+        self.full_reasons.load(Ordering::Relaxed) & (FLUSH_STALLED | FLUSH_WAITS) != 0
     }
 
     /// Records that a write of about so many bytes failed with ENOSPC.
@@ -82,8 +85,20 @@ impl DiskSpace {
         self.set_reason(ENOSPC);
     }
 
-    pub(crate) fn set_flush_stalled(&self, is_stalled: bool) {
-        if is_stalled { self.set_reason(FLUSH_STALLED) } else { self.clear_reason(FLUSH_STALLED) }
+    /// Records that a flush waits for disk space.
+    pub(crate) fn set_flush_stalled(&self) {
+        self.set_reason(FLUSH_STALLED);
+    }
+
+    /// Records that a flush waits for file descriptors.
+    pub(crate) fn set_flush_waits(&self) {
+        self.full_reasons.fetch_or(FLUSH_WAITS, Ordering::Relaxed);
+    }
+
+    /// Records that no flush waits.
+    pub(crate) fn clear_flush_stalled(&self) {
+        self.full_reasons.fetch_and(!FLUSH_WAITS, Ordering::Relaxed);
+        self.clear_reason(FLUSH_STALLED);
     }
 
     /// Whether so many bytes can be written without touching the reserve.
@@ -145,28 +160,25 @@ impl DiskSpace {
 /// The thread that polls the free space. Dropping it ends it.
 pub(crate) struct SpaceMonitor {
     stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: SupervisedThread,
 }
 
 impl SpaceMonitor {
-    pub(crate) fn start(space: Arc<DiskSpace>) -> std::io::Result<Self> {
+    pub(crate) fn start(space: Arc<DiskSpace>, health: &Arc<Health>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(0);
-        let thread = std::thread::Builder::new().name("pactolus-space".into()).spawn(move || {
+        let thread = SupervisedThread::spawn("pactolus-space", health, move || {
             while stopped.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 space.poll();
             }
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread })
     }
 }
 
 impl Drop for SpaceMonitor {
     fn drop(&mut self) {
+        self.thread.expect_end();
         self.stop = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the disk space monitor panicked");
-        }
+        self.thread.join();
     }
 }

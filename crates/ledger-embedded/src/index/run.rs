@@ -15,11 +15,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::IndexError;
 use super::filter::{BITS_PER_ENTRY_MAX, Filter};
 use crate::codec::VIEWS_VERSION;
-use crate::disk::{Disk, sync_folder, sync_result};
+use crate::disk::{Disk, WriteError, sync_result};
 use crate::fingerprint::Fingerprint;
 use crate::journal::Position;
 
@@ -65,6 +66,8 @@ pub(crate) struct Run {
     pub(crate) path: PathBuf,
     file: File,
     filter: Filter,
+    /// Whether a read found damage. Merges pass a damaged run over.
+    is_damaged: AtomicBool,
 }
 
 impl Run {
@@ -100,7 +103,7 @@ impl Run {
             return Err(damaged(filter_at));
         }
         let filter = Filter::from_bytes(bytes);
-        Ok(Self { number, entries, path, file, filter })
+        Ok(Self { number, entries, path, file, filter, is_damaged: AtomicBool::new(false) })
     }
 
     /// The most bytes of its file.
@@ -111,6 +114,11 @@ impl Run {
     /// Removes the file of an unlisted run.
     pub(crate) fn discard(&self) {
         discard(&self.path);
+    }
+
+    /// Whether a read found damage.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
     }
 
     /// Whether the run may hold this fingerprint; false positives are rare.
@@ -146,8 +154,15 @@ impl Run {
 
     /// Reads whole blocks from `first` on into `bytes`, and verifies them.
     fn read_blocks(&self, first: u64, bytes: &mut [u8]) -> Result<(), IndexError> {
+        self.try_read_blocks(first, bytes).inspect_err(|_| self.is_damaged.store(true, Ordering::Relaxed))
+    }
+
+    fn try_read_blocks(&self, first: u64, bytes: &mut [u8]) -> Result<(), IndexError> {
         let offset = BLOCK_BYTES as u64 * (1 + first);
-        self.file.read_exact_at(bytes, offset)?;
+        self.file.read_exact_at(bytes, offset).map_err(|source| {
+            let file = self.path.clone();
+            IndexError::Read { file, offset, source }
+        })?;
         for (block, bytes) in (first..).zip(bytes.chunks_exact(BLOCK_BYTES)) {
             if crc(self.number, 1 + block, &bytes[..BLOCK_CRC_AT]) != u32_at(bytes, BLOCK_CRC_AT) {
                 let offset = BLOCK_BYTES as u64 * (1 + block);
@@ -237,6 +252,10 @@ impl Drop for TempPath {
             discard(path);
         }
     }
+}
+
+fn unfinished_folder(path: &TempPath) -> &Path {
+    path.0.as_deref().and_then(Path::parent).unwrap_or(Path::new("."))
 }
 
 /// A file that is appended to, and synced every [`SYNC_BYTES`].
@@ -337,8 +356,9 @@ impl RunWriter {
         let RunFile { disk, file, .. } = output;
         disk.write(&file, &header, 0)?;
         sync_result(file.sync_all())?;
+        let folder = File::open(unfinished_folder(&path)).map_err(WriteError::from)?;
+        sync_result(folder.sync_all())?;
         let path = path.0.take().expect("it is finished once");
-        sync_result(sync_folder(path.parent().unwrap_or(Path::new("."))))?;
-        Ok(Run { number, entries: records, path, file, filter })
+        Ok(Run { number, entries: records, path, file, filter, is_damaged: AtomicBool::new(false) })
     }
 }

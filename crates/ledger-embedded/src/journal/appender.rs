@@ -87,7 +87,7 @@ impl Appender {
     /// Appends after `end`, the durable end of `journal`.
     pub(crate) fn new(disk: Arc<dyn Disk>, journal: Arc<Journal>, end: Checkpoint) -> io::Result<Self> {
         let segment = journal.segment(end.position);
-        let length = segment.file.metadata()?.len();
+        let length = segment.file_bytes()?;
         Ok(Self { disk, journal, segment, end, file_bytes: length })
     }
 
@@ -97,7 +97,8 @@ impl Appender {
 
     /// Writes a frame and syncs it.
     ///
-    /// On a full disk nothing of the frame is left, and another may be appended at [`Appender::end`].
+    /// On a full disk, or if the next file cannot be opened, nothing of the frame is left, and another may be appended
+    /// at [`Appender::end`].
     /// After any other error the frame may or may not be there; nothing more may be appended until the journal is
     /// reopened.
     pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), WriteError> {
@@ -110,7 +111,7 @@ impl Appender {
         if end > self.file_bytes && frame.bytes.len() <= PREALLOCATING_FRAME_BYTES_MAX {
             self.preallocate()?;
         }
-        if let Err(error) = self.disk.write(&self.segment.file, &frame.bytes, at) {
+        if let Err(error) = self.disk.write(self.segment.file()?, &frame.bytes, at) {
             if error.is_full() {
                 // The partial frame was not synced and never will be, so no caller was answered. The truncation needs
                 // no sync: if it is lost, opening finds a torn end and cuts it off; and the next frame's sync makes
@@ -120,7 +121,7 @@ impl Appender {
             return Err(error);
         }
         self.file_bytes = self.file_bytes.max(end);
-        sync_result(self.segment.file.sync_data())?;
+        sync_result(self.segment.file()?.sync_data())?;
         self.end = frame.after;
         Ok(())
     }
@@ -128,7 +129,7 @@ impl Appender {
     /// Extends the file by zeros, as far as there is disk space. The next sync makes them durable.
     fn preallocate(&mut self) -> Result<(), WriteError> {
         for part in ZEROS.chunks(PREALLOCATE_CHUNK_BYTES) {
-            match self.disk.write(&self.segment.file, part, self.file_bytes) {
+            match self.disk.write(self.segment.file()?, part, self.file_bytes) {
                 Ok(()) => self.file_bytes += part.len() as u64,
                 Err(WriteError::DiskFull(_)) => return self.truncate(self.file_bytes),
                 Err(failed) => return Err(failed),
@@ -142,7 +143,7 @@ impl Appender {
         let end = self.segment.offset(self.end.position);
         if self.file_bytes > end {
             self.truncate(end)?;
-            sync_result(self.segment.file.sync_data())?;
+            sync_result(self.segment.file()?.sync_data())?;
         }
         Ok(())
     }
@@ -163,7 +164,7 @@ impl Appender {
     }
 
     fn truncate(&mut self, length: u64) -> Result<(), WriteError> {
-        self.segment.file.set_len(length).map_err(WriteError::Failed)?;
+        self.segment.file()?.set_len(length).map_err(WriteError::Failed)?;
         self.file_bytes = length;
         Ok(())
     }

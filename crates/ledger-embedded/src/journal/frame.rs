@@ -142,34 +142,71 @@ impl FrameHeader {
             digest: bytes[DIGEST_AT..CRC_AT].try_into().ok()?,
         })
     }
+
+    /// The checkpoint after the frame, if it stands at `before` and follows it, by what its header says alone.
+    pub(crate) fn claimed_end(&self, before: &Checkpoint) -> Option<Checkpoint> {
+        (self.orders_before == before.orders).then(|| Checkpoint {
+            position: before.position.plus(HEADER_BYTES + self.payload_bytes),
+            orders: before.orders + u64::from(self.orders),
+            digest: self.digest,
+        })
+    }
 }
 
 /// The checkpoint after the frame `bytes`, header and payload, if it follows `before`.
 pub(crate) fn verify(header: &FrameHeader, bytes: &[u8], before: &Checkpoint) -> Option<Checkpoint> {
-    if header.orders_before != before.orders || digest(before, bytes) != header.digest {
-        return None;
-    }
-    Some(Checkpoint {
-        position: before.position.plus(bytes.len()),
-        orders: before.orders + u64::from(header.orders),
-        digest: header.digest,
-    })
+    header.claimed_end(before).filter(|after| digest(before, bytes) == after.digest)
 }
 
-/// Whether a whole frame stands at `position`, by its own checksums alone.
+/// No entry has fewer bytes: its header (6), five names of a byte with their lengths (10), and more than eight others.
+const ENTRY_BYTES_MIN: u64 = 24;
+
+/// Whether `bytes` begin with the header of a frame that was written after the frame at `before`, and stand at
+/// `position`.
 ///
-/// A frame is written only after the one before it was synced; so a whole frame proves that everything before it was
-/// once on disk.
-pub(crate) fn is_complete(bytes: &[u8], position: Position) -> bool {
+/// A frame is written only after the one before it was synced. So such a header proves that everything before it was
+/// once on disk, whatever has become of it, and of its own payload.
+///
+/// A text of an order may look like a header if its author knows its position. That proves nothing: see
+/// "Forged frames" in `docs/threat-model.md`. A header counts orders and bytes as no text can without zero bytes.
+pub(crate) fn is_later_header(bytes: &[u8], position: Position, before: &Checkpoint) -> bool {
     let Some(header) = FrameHeader::read(bytes, position) else {
         return false;
     };
-    let Some(payload) = bytes.get(HEADER_BYTES..HEADER_BYTES + header.payload_bytes) else {
-        return false;
-    };
-    let read = entries(payload, position.plus(HEADER_BYTES))
-        .try_fold(0_u32, |count, entry| entry.map(|_| count + 1));
-    header.orders > 0 && read == Some(header.orders)
+    let room = position.0.saturating_sub(before.position.0);
+    let (orders, payload) = (u64::from(header.orders), header.payload_bytes as u64);
+    let counted = header.orders_before.checked_sub(before.orders);
+    orders > 0
+        && orders.saturating_mul(ENTRY_BYTES_MIN) <= payload
+        && counted.is_some_and(|counted| counted > 0 && counted.saturating_mul(ENTRY_BYTES_MIN) <= room)
+}
+
+/// The position of the first four bytes of a header in `bytes`.
+pub(crate) fn find_magic(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(MAGIC.len()).position(|four| four == MAGIC)
+}
+
+/// The readable entries of a payload that stands at `position`, and the positions of the unreadable ones: after one
+/// of those, the next readable entry is searched for.
+pub(crate) fn salvage(payload: &[u8], position: Position) -> Vec<Result<(Position, Entry), Position>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < payload.len() {
+        let start = position.plus(at);
+        if let Some((entry, length)) = read_entry(&payload[at..], start) {
+            found.push(Ok((start, entry)));
+            at += length;
+            continue;
+        }
+        found.push(Err(start));
+        let is_entry = |at: &usize| {
+            // Most lengths found at wrong places are too large, and need no checksum.
+            let is_short = payload.get(at + 1).is_some_and(|high| usize::from(*high) << 8 <= Entry::BYTES_MAX);
+            is_short && read_entry(&payload[*at..], position.plus(*at)).is_some()
+        };
+        at = (at + 1..payload.len()).find(is_entry).unwrap_or(payload.len());
+    }
+    found
 }
 
 /// The entries of a payload that stands at `position`; an unreadable entry is `None`, and the last item.

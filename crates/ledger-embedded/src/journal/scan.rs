@@ -1,16 +1,20 @@
 //! Scan of the journal from a checkpoint to its end, which tells damage from a torn end.
 //!
-//! An unreadable frame before another whole frame was synced: it is refused by file and offset. Damage in the last
-//! answered frames, with nothing whole after it, looks the same as a torn write.
+//! An unreadable frame before the header of a later frame was synced: it is refused by file and offset. Damage in the
+//! last answered frame, or in the headers of all later ones as well, looks the same as a torn write.
 
+use std::io;
 use std::sync::Arc;
 
-use super::Journal;
+use super::{AN_ORDER, Journal};
 use super::entry::Entry;
 use super::frame::{self, FrameHeader, HEADER_BYTES};
 use super::position::{Checkpoint, Position};
 use super::segment::{Segment, is_zero_from, read_available};
 use crate::error::OpenError;
+
+/// Bytes read at once in the search for a later header.
+const SEARCH_BYTES: usize = 1 << 20;
 
 /// A scan over the frames after a checkpoint.
 pub(crate) struct Scan<'a> {
@@ -25,7 +29,7 @@ pub(crate) enum ScanStep {
     Frame,
     /// The journal ends here.
     End,
-    /// The journal ends here, and unreadable bytes follow: a torn write, or damage in the last frames.
+    /// The journal ends here, and unreadable bytes follow: a torn write, or damage in the last frame.
     Torn,
 }
 
@@ -58,17 +62,18 @@ impl<'a> Scan<'a> {
         let payload = self.frame.get(HEADER_BYTES..).unwrap_or_default();
         let start = Position(self.checkpoint.position.0 - payload.len() as u64);
         frame::entries(payload, start)
-            .map(move |entry| entry.ok_or_else(|| self.corruption(start, "an order")))
+            .map(move |entry| entry.ok_or_else(|| self.corruption(start, AN_ORDER)))
     }
 
     /// Reads the next frame.
     ///
-    /// Damage is an error: an unreadable frame that was once synced, because a whole frame or a later segment
+    /// Damage is an error: an unreadable frame that was once synced, because a later frame's header or a later segment
     /// follows.
     pub(crate) fn step(&mut self) -> Result<ScanStep, OpenError> {
         self.frame.clear();
+        self.journal.open_file(&self.segment)?;
         let offset = self.segment.offset(self.checkpoint.position);
-        let length = self.segment.file.metadata()?.len();
+        let length = self.segment.file_bytes()?;
         if let Some(after) = self.read_frame(offset, length)? {
             self.checkpoint = after;
             return Ok(ScanStep::Frame);
@@ -88,10 +93,32 @@ impl<'a> Scan<'a> {
             self.segment = next;
             return self.step();
         }
-        if self.journal.segment_after(&self.segment).is_some() || self.complete_frame_after(offset, length)? {
-            return Err(self.corruption(self.checkpoint.position, "a batch"));
+        if self.journal.segment_after(&self.segment).is_some() || self.later_header_after(offset)? {
+            return Err(self.frame_damage());
         }
         Ok(ScanStep::Torn)
+    }
+
+    /// Steps over the damaged frame that the last step refused, and salvages its entries: the readable ones, and the
+    /// positions of the unreadable ones. `None` if its header is unreadable too.
+    pub(crate) fn step_over(&mut self) -> Option<Vec<Result<(Position, Entry), Position>>> {
+        let header = FrameHeader::read(&self.frame, self.checkpoint.position)?;
+        let after = header.claimed_end(&self.checkpoint)?;
+        let start = self.checkpoint.position.plus(HEADER_BYTES);
+        let salvaged = frame::salvage(self.frame.get(HEADER_BYTES..)?, start);
+        self.checkpoint = after;
+        Some(salvaged)
+    }
+
+    /// The error for the damaged frame read last: it names the first unreadable entry, if the header is readable.
+    fn frame_damage(&self) -> OpenError {
+        let start = self.checkpoint.position;
+        let payload = FrameHeader::read(&self.frame, start).and_then(|_| self.frame.get(HEADER_BYTES..));
+        let entries = payload.map(|payload| frame::salvage(payload, start.plus(HEADER_BYTES)));
+        match entries.into_iter().flatten().find_map(Result::err) {
+            Some(entry) => self.corruption(entry, AN_ORDER),
+            None => self.corruption(start, "a batch"),
+        }
     }
 
     /// Reads and verifies the frame at `offset` of a file of this length; `None` if it does not follow the last
@@ -115,14 +142,32 @@ impl<'a> Scan<'a> {
         Ok(frame::verify(&header, &self.frame, &self.checkpoint))
     }
 
-    /// Whether a whole frame stands anywhere after `offset`.
+    /// Whether the header of a later frame stands anywhere after `offset`.
     ///
     /// It was written after a sync of everything before it, so an unreadable frame at `offset` was acknowledged.
-    fn complete_frame_after(&self, offset: u64, length: u64) -> Result<bool, OpenError> {
-        let mut rest = vec![0; usize::try_from(length - offset).unwrap_or(usize::MAX)];
-        let read = read_available(&self.segment, &mut rest, offset)?;
-        let start = self.checkpoint.position;
-        Ok((1..read).any(|at| frame::is_complete(&rest[at..read], start.plus(at))))
+    fn later_header_after(&self, offset: u64) -> io::Result<bool> {
+        let mut bytes = vec![0; SEARCH_BYTES];
+        // The texts of the damaged frame itself are no evidence, as far as its header says where it ends.
+        let header = FrameHeader::read(&self.frame, self.checkpoint.position);
+        let frame_bytes = header.map_or(1, |header| (HEADER_BYTES + header.payload_bytes) as u64);
+        let mut from = offset + frame_bytes;
+        loop {
+            let read = read_available(&self.segment, &mut bytes, from)?;
+            let start = Position(self.segment.before.position.0 + from);
+            let mut at = 0;
+            while let Some(next) = frame::find_magic(&bytes[at..read]) {
+                at += next;
+                if frame::is_later_header(&bytes[at..read], start.plus(at), &self.checkpoint) {
+                    return Ok(true);
+                }
+                at += 1;
+            }
+            if read < bytes.len() {
+                return Ok(false);
+            }
+            // A header may stand across the end of these bytes.
+            from += (bytes.len() - HEADER_BYTES) as u64;
+        }
     }
 
     /// The error for damage at `position`.

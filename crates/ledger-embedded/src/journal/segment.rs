@@ -9,11 +9,13 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::frame::crc;
 use super::position::{Checkpoint, Position};
 use crate::codec::FORMAT_VERSION;
-use crate::disk::{Disk, WriteError, sync_folder, sync_result};
+use crate::disk::{Disk, WriteError, rename_durably, sync_result};
 use crate::error::OpenError;
 
 /// Bytes of a segment before its first frame.
@@ -22,18 +24,59 @@ const MAGIC: [u8; 8] = *b"PCTSGMNT";
 const CRC_AT: usize = 60;
 const SUFFIX: &str = "journal";
 
-/// An open file of the journal.
+/// A file of the journal. The last one is open; the journal opens and closes the others (`journal/files.rs`).
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) path: PathBuf,
-    pub(crate) file: File,
     /// The checkpoint at which the file begins.
     pub(crate) before: Checkpoint,
     /// The format of its newest order, at most.
     pub(crate) format: u32,
+    file: OnceLock<File>,
+    /// Tick of the last use.
+    used_at: AtomicU64,
 }
 
 impl Segment {
+    fn new(path: PathBuf, file: File, before: Checkpoint, format: u32) -> Self {
+        Self { path, before, format, file: OnceLock::from(file), used_at: AtomicU64::new(0) }
+    }
+
+    /// The same segment, without its open file. Holders of the open one can go on reading.
+    pub(crate) fn closed(&self) -> Self {
+        let used_at = AtomicU64::new(self.used_at());
+        Self { path: self.path.clone(), before: self.before, format: self.format, file: OnceLock::new(), used_at }
+    }
+
+    /// The file, opened read-only if it is closed.
+    pub(crate) fn file(&self) -> io::Result<&File> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        let file = File::open(&self.path)?;
+        Ok(self.file.get_or_init(|| file))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.file.get().is_some()
+    }
+
+    pub(crate) fn used_at(&self) -> u64 {
+        self.used_at.load(Ordering::Relaxed)
+    }
+
+    /// Notes a use. The cache line changes only once a tick.
+    pub(crate) fn mark_used(&self, tick: u64) {
+        if self.used_at() != tick {
+            self.used_at.store(tick, Ordering::Relaxed);
+        }
+    }
+
+    /// Length of the file, in bytes.
+    pub(crate) fn file_bytes(&self) -> io::Result<u64> {
+        Ok(self.file()?.metadata()?.len())
+    }
+
     /// The checkpoint before the first frame.
     pub(crate) fn first_frame(&self) -> Checkpoint {
         first_frame(self.before)
@@ -55,17 +98,16 @@ impl Segment {
             let file = disk.create(&unnamed)?;
             disk.write(&file, &header(&before, format), 0)?;
             sync_result(file.sync_all())?;
-            std::fs::rename(&unnamed, &path)?;
+            rename_durably(&unnamed, &path)?;
             Ok(file)
         };
         let file = create().inspect_err(|error: &WriteError| {
-            if error.is_full() {
+            if error.is_transient() {
                 // A leftover takes a little space until it is written again.
                 let _ = std::fs::remove_file(&unnamed);
             }
         })?;
-        sync_result(sync_folder(folder))?;
-        Ok(Self { path, file, before, format })
+        Ok(Self::new(path, file, before, format))
     }
 
     /// Opens an existing segment.
@@ -85,7 +127,7 @@ impl Segment {
         let whole = file.read_exact_at(&mut bytes, 0).is_ok();
         let header = if whole { read_header(&bytes, &path)? } else { None };
         match header {
-            Some((before, format)) => Ok(Self { path, file, before, format }),
+            Some((before, format)) => Ok(Self::new(path, file, before, format)),
             None => Err(OpenError::Corrupt { file: path, offset: 0, what: "the segment's header" }),
         }
     }
@@ -146,7 +188,7 @@ fn read_header(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Option<(Checkp
 pub(crate) fn read_available(segment: &Segment, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {
-        match segment.file.read_at(&mut bytes[filled..], offset + filled as u64) {
+        match segment.file()?.read_at(&mut bytes[filled..], offset + filled as u64) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -36,7 +36,7 @@ fn open(disk: &Arc<TestDisk>, folder: &Path) -> Result<EmbeddedStore, OpenError>
         ..EmbeddedSettings::default()
     };
     EmbeddedStore::open_with_disk(Arc::<TestDisk>::clone(disk), folder, &settings)
-        .map_err(|error| error.or_disk_full(folder))
+        .map_err(|error| error.or_resource_limit(folder))
 }
 
 fn post(store: &EmbeddedStore, bill: usize) -> Result<Posted, PostError> {

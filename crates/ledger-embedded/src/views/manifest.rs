@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::codec::{ByteReader, VIEWS_VERSION, put_varint};
-use crate::disk::{Disk, WriteError, sync_folder, sync_result};
+use crate::disk::{Disk, rename_durably, sync_result};
 use crate::fingerprint::Seed;
 use crate::index::IndexError;
 use crate::journal::{Checkpoint, Position};
@@ -102,8 +102,7 @@ impl Manifest {
         let file = disk.create(&unnamed)?;
         disk.write(&file, &self.encode(), 0)?;
         sync_result(file.sync_all())?;
-        std::fs::rename(&unnamed, &path).map_err(WriteError::from)?;
-        Ok(sync_result(sync_folder(folder))?)
+        Ok(rename_durably(&unnamed, &path)?)
     }
 }
 

@@ -54,6 +54,19 @@ impl TotalsTable {
         })
     }
 
+    /// All rows.
+    pub(super) fn all(&self) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
+        self.0.read(|rows| {
+            let rows = rows.scan_prefix(&[])?.filter(|row| !matches!(row, Ok((key, _)) if *key == REACHED_KEY));
+            let rows = rows.map(|row| {
+                let (key, bytes) = row?;
+                let total = decode_whole_key(&key).ok_or(ViewError::CorruptTotal)?;
+                Ok((total, decode_row(&bytes).ok_or(ViewError::CorruptTotal)?))
+            });
+            rows.collect()
+        })
+    }
+
     /// Whether all orders before `reached` are counted.
     pub(super) fn covers(&self, reached: Position) -> Result<bool, ViewError> {
         let row = self.0.read(|rows| rows.get(&REACHED_KEY))?;
@@ -132,6 +145,15 @@ fn decode_key(app: AppId, environment: Environment, rest: &[u8]) -> Option<Total
     names.next().is_none().then_some(total)
 }
 
+/// Decodes a key with its prefix.
+fn decode_whole_key(key: &[u8]) -> Option<TotalKey> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    let app = std::str::from_utf8(&key[..end]).ok()?.parse().ok()?;
+    let (environment, rest) = key[end + 1..].split_first()?;
+    let environment = [Environment::Live, Environment::Sandbox].into_iter().nth(usize::from(*environment))?;
+    decode_key(app, environment, rest)
+}
+
 fn put_name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(name.as_bytes());
     out.push(0);
@@ -157,6 +179,7 @@ pub(super) mod fuzzing {
             let rest =
                 written.strip_prefix(&*environment_prefix(app, environment)).expect("it is of this app");
             assert_eq!(rest, row, "two keys have one meaning");
+            assert_eq!(super::decode_whole_key(&written), Some(total));
         }
     }
 }

@@ -9,15 +9,14 @@ use std::sync::Arc;
 use pactolus_ledger::{
     Account, BillEntry, BillKey, Decision, Order, OrderEffect, OrderKind, Refusal, decide,
 };
-use pactolus_types::UnixMillis;
 
 use crate::journal::Position;
 use crate::journal::entry::Links;
 use crate::journal::frame::{Frame, FrameBuilder};
 use crate::rows::{self, OrderKeys, OrderRow, Totals};
-use crate::state::{Lookup, LookupError, StoreState};
+use crate::state::{LookupError, StoreState};
 use crate::write::recent::Recent;
-use crate::write::request::DecideOutcome;
+use crate::write::request::{DecideOutcome, PostRequest};
 
 /// A decided batch: its frame for the journal, and its rows for the memtable.
 #[derive(Debug)]
@@ -50,14 +49,14 @@ impl<'a> BatchBuilder<'a> {
         Self { state, recent, in_flight, frame, rows, totals: Totals::default() }
     }
 
-    /// Decides an order, and adds it if it applies. `lookup` is its request's look-up.
+    /// Decides an order, and adds it if it applies.
     pub(crate) fn decide(
         &mut self,
-        order: &Order,
-        keys: OrderKeys,
-        lookup: Lookup,
-        now: UnixMillis,
+        post: &PostRequest,
     ) -> Result<Result<DecideOutcome, Refusal>, LookupError> {
+        let PostRequest { order, keys, lookup, earlier, now, .. } = post;
+        let (keys, lookup, now) = (*keys, *lookup, *now);
+        let read_at = lookup.bill;
         let lookup = if lookup.as_of < self.recent.since() {
             // It queued so long that `recent` has dropped orders decided since its look-up.
             self.state.look_up(&order.account, keys)?
@@ -66,15 +65,24 @@ impl<'a> BatchBuilder<'a> {
         };
         let last_bill = self.recent.bill(keys.bill).or(lookup.bill);
         let row = self.recent.account(keys.account).or(lookup.account);
-        let earlier = last_bill.map(|last_bill| self.bill_entry(&order.bill(), last_bill)).transpose()?;
+        let read;
+        let earlier = match (last_bill, earlier) {
+            (None, _) => None,
+            (Some(_), Some(earlier)) if last_bill == read_at => Some(&**earlier),
+            // Decided since the request looked it up.
+            (Some(last_bill), _) => {
+                read = self.bill_entry(&order.bill(), last_bill)?;
+                Some(&read)
+            }
+        };
         let account = row.map_or_else(Account::default, |row| row.account);
-        Ok(match decide(&account, earlier.as_ref(), order, now) {
+        Ok(match decide(&account, earlier, order, now) {
             Err(refusal) => Err(refusal),
             Ok(Decision::Replay(receipt)) => Ok(DecideOutcome::Replayed(Box::new(receipt.clone()), account)),
             Ok(Decision::Apply(change)) => {
                 // A cancel applies only if the last order under its bill number is the pay.
                 let pay = last_bill.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
-                self.apply(order, keys, &change, Links { previous: row.map(|row| row.last), pay })?;
+                self.apply(order, keys, &change, Links { previous: row.map(|row| row.last), pay });
                 Ok(DecideOutcome::Applied(change))
             }
         })
@@ -82,7 +90,7 @@ impl<'a> BatchBuilder<'a> {
 
     /// The entry of the bill number whose last order stands at `position`.
     fn bill_entry(&self, bill: &BillKey, position: Position) -> Result<BillEntry, LookupError> {
-        StoreState::bill_entry_with(bill, position, |position| {
+        self.state.bill_entry_with(bill, position, |position| {
             let in_flight = || self.in_flight.iter().find_map(|batch| batch.frame.entry(position));
             match self.frame.entry(position).or_else(in_flight) {
                 Some(entry) => Ok(entry),
@@ -91,23 +99,22 @@ impl<'a> BatchBuilder<'a> {
         })
     }
 
-    fn apply(
-        &mut self,
-        order: &Order,
-        keys: OrderKeys,
-        change: &OrderEffect,
-        links: Links,
-    ) -> Result<(), LookupError> {
+    /// Adds an order. It cannot fail, so an order that cannot be read never leaves a batch half built.
+    fn apply(&mut self, order: &Order, keys: OrderKeys, change: &OrderEffect, links: Links) {
         let position = self.frame.add(order, change, links);
         let row = OrderRow { keys, position, after: change.after };
         self.recent.add(&row);
         self.rows.push(row);
-        rows::count(&mut self.totals, order, change, position, |key| {
+        let counted = rows::count(&mut self.totals, order, change, position, |key| {
             match self.in_flight.iter().rev().find_map(|batch| batch.totals.get(key)) {
                 Some(row) => Ok(Some(*row)),
                 None => self.state.total(key),
             }
-        })
+        });
+        if let Err(error) = counted {
+            // Damaged totals refuse no order: the views write none from now on, and the next opening counts them again.
+            self.state.refuse(&error);
+        }
     }
 
     /// The batch, or `None` if no order applied.

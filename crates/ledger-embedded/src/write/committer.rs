@@ -4,7 +4,7 @@
 //! the next takes less than a sync, and waking a thread takes a good part of a sync.
 //! Batches commit in the order of their decisions. After a failed write or sync no batch is written any more.
 //!
-//! If the disk is full, the committer refuses the callers of the batch and of every batch decided on top of it, and
+//! If the disk is full, or the next journal file cannot be opened (EMFILE), the committer refuses the callers of the batch and of every batch decided on top of it, and
 //! starts a new *epoch*. Each batch carries the epoch of its decision. A batch of a past epoch is refused whole, even
 //! if it has nothing to write, because its replies may rest on orders that do not exist. The steps, in order:
 //!
@@ -23,12 +23,12 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
 
 use crate::background::flusher::Flusher;
+use crate::background::supervisor::SupervisedThread;
 use crate::disk::WriteError;
 use crate::journal::Appender;
 use crate::rows::Totals;
@@ -54,7 +54,7 @@ pub(crate) enum CommitRequest {
 /// The most orders of a batch committed inline: deciding one takes a microsecond or less, a sync a hundred and more.
 const INLINE_BATCH_ORDERS_MAX: usize = 128;
 
-/// Number of batches that found the disk full.
+/// Number of batches that found the disk full or no file descriptor left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
 
@@ -70,6 +70,8 @@ pub(crate) struct CommitWorker {
     memtable_orders: usize,
     /// Incremented here only.
     epoch: Arc<AtomicU64>,
+    /// Why the last epoch ended; the batches decided in it are refused with this.
+    epoch_end: Unavailable,
 }
 
 /// The writer's handle to the committer.
@@ -79,7 +81,7 @@ pub(crate) struct Committer {
     in_flight: Arc<AtomicUsize>,
     epoch: Arc<AtomicU64>,
     work: Option<SyncSender<CommitRequest>>,
-    thread: Option<JoinHandle<()>>,
+    thread: SupervisedThread,
 }
 
 impl Committer {
@@ -87,15 +89,16 @@ impl Committer {
         // A rendezvous: while one batch is written, one more is decided, and the rest queues up for the next.
         let (work, handed_over) = sync_channel(0);
         let epoch = Arc::clone(&worker.epoch);
+        let health = Arc::clone(&worker.state.health);
         let (worker, in_flight) = (Arc::new(Mutex::new(worker)), Arc::new(AtomicUsize::new(0)));
         let (shared, done) = (Arc::clone(&worker), Arc::clone(&in_flight));
-        let thread = std::thread::Builder::new().name("pactolus-commit".into()).spawn(move || {
+        let thread = SupervisedThread::spawn("pactolus-commit", &health, move || {
             for request in handed_over {
                 lock_worker(&shared).execute(request);
                 done.fetch_sub(1, Ordering::Release);
             }
         })?;
-        Ok(Self { worker, in_flight, epoch, work: Some(work), thread: Some(thread) })
+        Ok(Self { worker, in_flight, epoch, work: Some(work), thread })
     }
 
     /// The epoch of a batch that is decided from now on.
@@ -131,12 +134,9 @@ impl CommitRequest {
 /// Finishes the requests handed over.
 impl Drop for Committer {
     fn drop(&mut self) {
+        self.thread.expect_end();
         self.work = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the committer panicked");
-        }
+        self.thread.join();
     }
 }
 
@@ -147,7 +147,7 @@ impl CommitWorker {
         flusher: Flusher,
         memtable_orders: usize,
     ) -> Self {
-        Self { state, appender, flusher, memtable_orders, epoch: Arc::default() }
+        Self { state, appender, flusher, memtable_orders, epoch: Arc::default(), epoch_end: Unavailable::DiskFull }
     }
 
     fn execute(&mut self, request: CommitRequest) {
@@ -171,21 +171,27 @@ impl CommitWorker {
     fn commit(&mut self, epoch: Epoch, batch: Option<&Batch>) -> Result<(), Unavailable> {
         self.state.check()?;
         if epoch.0 != self.epoch.load(Ordering::Relaxed) {
-            return Err(Unavailable::DiskFull);
+            return Err(self.epoch_end);
         }
         let Some(batch) = batch else {
             return Ok(());
         };
         if self.state.space.flush_stalled() && self.state.memtable.active_orders() >= 2 * self.memtable_orders
         {
-            // The memtable is at its bound until the views get disk space.
-            return Err(self.advance_epoch());
+            // The memtable is at its bound until the flush gets disk space or file descriptors.
+            let is_full = self.state.space.is_full();
+            return Err(self.advance_epoch(if is_full { Unavailable::DiskFull } else { Unavailable::Busy }));
         }
         match self.appender.append(&batch.frame) {
             Ok(()) => {}
             Err(WriteError::DiskFull(_)) => {
                 self.state.space.record_enospc(batch.frame.bytes.len());
-                return Err(self.advance_epoch());
+                return Err(self.advance_epoch(Unavailable::DiskFull));
+            }
+            Err(error @ WriteError::OutOfFiles(_)) => {
+                // The next journal file could not be created, and nothing is appended.
+                self.state.health.report_file_limit(&error);
+                return Err(self.advance_epoch(Unavailable::Busy));
             }
             Err(WriteError::Failed(error)) => {
                 self.state.fail(&error);
@@ -203,10 +209,11 @@ impl CommitWorker {
     }
 
     /// Refuses all that is decided and not written (steps 2 and 3 above).
-    fn advance_epoch(&self) -> Unavailable {
+    fn advance_epoch(&mut self, reason: Unavailable) -> Unavailable {
+        self.epoch_end = reason;
         self.state.memtable.publish(&[], &Totals::default(), self.appender.end());
         self.epoch.fetch_add(1, Ordering::Release);
-        Unavailable::DiskFull
+        reason
     }
 
     /// Flushes the memtable, so that the next opening has no order to recover, and truncates the journal's last file

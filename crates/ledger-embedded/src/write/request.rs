@@ -1,6 +1,6 @@
 //! Messages of the write queue: an order with its look-up, and the reply.
 
-use pactolus_ledger::{Account, Order, OrderEffect, PostError, Receipt};
+use pactolus_ledger::{Account, BillEntry, Order, OrderEffect, PostError, Receipt};
 use pactolus_types::UnixMillis;
 use tokio::sync::oneshot;
 
@@ -10,6 +10,8 @@ use crate::state::Lookup;
 pub(crate) enum WriteRequest {
     /// Decide an order.
     Post(PostRequest),
+    /// Decide these orders as one batch.
+    Import(Vec<PostRequest>),
     /// Bring the views up to the end of the journal.
     FlushAll(oneshot::Sender<()>),
     /// Finish the earlier requests, and end.
@@ -22,6 +24,8 @@ pub(crate) struct PostRequest {
     pub(crate) order: Box<Order>,
     pub(crate) keys: OrderKeys,
     pub(crate) lookup: Lookup,
+    /// The entry at `lookup.bill`, read by the request, so that the writer reads no file for a replay.
+    pub(crate) earlier: Option<Box<BillEntry>>,
     pub(crate) now: UnixMillis,
     pub(crate) reply_to: oneshot::Sender<PostResult>,
 }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::queue::{self, BatchQueue};
 use super::request::{DecideOutcome, PostRequest, PostResult, WriteRequest};
 use crate::disk::space::DiskSpace;
+use crate::health::Health;
 use crate::settings::EmbeddedSettings;
 use crate::state::{Lookup, StoreState};
 use crate::{disk, recovery};
@@ -28,7 +29,8 @@ fn post(
     let order = Box::new(present(number));
     let (answer, answered) = oneshot::channel();
     let keys = state.order_keys(&order);
-    let post = PostRequest { order, keys, lookup, now: UnixMillis::new(1), reply_to: answer };
+    let post =
+        PostRequest { order, keys, lookup, earlier: None, now: UnixMillis::new(1), reply_to: answer };
     pollster::block_on(queue.send(WriteRequest::Post(post)))
         .unwrap_or_else(|_| panic!("the writer is there"));
     answered
@@ -50,7 +52,8 @@ fn stale_lookup_sees_later_orders() {
     let settings =
         EmbeddedSettings { memtable_orders: 5000, accounts_cached: 0, ..EmbeddedSettings::default() };
     let space = Arc::new(DiskSpace::new(Arc::new(disk::RealDisk), folder.path(), &settings));
-    let (state, writer) = recovery::open(folder.path(), &settings, space).unwrap();
+    let health = Arc::new(Health::new(folder.path()));
+    let (state, writer) = recovery::open(folder.path(), &settings, space, health).unwrap();
     let (queue, requests) = queue::batch_queue(16);
     let running = std::thread::spawn(move || writer.run(requests));
 

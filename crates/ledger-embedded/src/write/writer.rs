@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pactolus_ledger::{PostError, Unavailable};
+use pactolus_ledger::PostError;
 use tokio::sync::oneshot;
 
 use crate::journal::{AppendCursor, entry};
@@ -19,7 +19,7 @@ use crate::write::recent::Recent;
 use crate::write::request::{PostRequest, WriteRequest};
 
 /// The most orders of one batch: at some 100 bytes each, a write of less than half a megabyte.
-const BATCH_ORDERS_MAX: usize = 4096;
+pub(crate) const BATCH_ORDERS_MAX: usize = 4096;
 
 /// Buffer bytes for an order; most need less.
 const ORDER_BYTES: usize = 128;
@@ -49,6 +49,10 @@ impl Writer {
             for request in taken.drain(..) {
                 match request {
                     WriteRequest::Post(post) => posts.push(post),
+                    WriteRequest::Import(mut orders) => {
+                        self.decide_batch(&mut posts);
+                        self.decide_batch(&mut orders);
+                    }
                     WriteRequest::FlushAll(done) => {
                         self.decide_batch(&mut posts);
                         self.committer.submit(CommitRequest::FlushAll(done));
@@ -96,14 +100,13 @@ impl Writer {
         let mut batch_builder =
             BatchBuilder::new(&self.state, &mut self.recent, &self.in_flight, frame, posts.len());
         let mut answers = Vec::with_capacity(posts.len());
-        for PostRequest { order, keys, lookup, now, reply_to: to } in posts.drain(..) {
-            let answer = match batch_builder.decide(&order, keys, lookup, now) {
+        for post in posts.drain(..) {
+            let decided = batch_builder.decide(&post);
+            let PostRequest { order, reply_to: to, .. } = post;
+            let answer = match decided {
                 Ok(decided) => decided.map(|outcome| (order, outcome)).map_err(PostError::from),
-                Err(error) => {
-                    // Nothing of this batch will be written: the committer checks for a failure first.
-                    self.state.fail(&error);
-                    Err(Unavailable::Failed.into())
-                }
+                // An order that it needs is damaged. It has changed nothing, and the others go on.
+                Err(error) => Err(self.state.refuse(&error).into()),
             };
             answers.push(PendingReply { reply_to: to, result: answer });
         }

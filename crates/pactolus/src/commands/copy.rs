@@ -5,16 +5,18 @@
 //! follow the orders, still encrypted: the copy needs the same master keys. At the end the copy audits both stores
 //! and compares their numbers of orders and accounts.
 
+mod progress;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use pactolus_ledger::{Audit, ImportError, Portable, PutOutcome, Receipt, RecordChange, Unavailable};
 use tokio::runtime::Runtime;
 
+use self::progress::CopyProgress;
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
@@ -37,8 +39,8 @@ pub(crate) struct Args {
     to: StoreArg,
 }
 
-/// Orders or records per chunk. One chunk is being imported, and two more are buffered.
-const CHUNK_ITEMS: usize = 1000;
+/// Records per chunk. One chunk is being imported, and two more are buffered.
+pub(crate) const CHUNK_RECORDS: usize = 1000;
 
 /// How often a chunk is tried while the target is unreachable, one second apart.
 const ATTEMPTS_MAX: u32 = 30;
@@ -54,26 +56,31 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let to = runtime.block_on(store::open_for_copy(&to_url))?;
 
     let orders = runtime.block_on(from.order_count()).context("the orders cannot be counted")?;
-    let bar = progress_bar(orders, lang);
+    let mut progress = CopyProgress::start(orders, lang);
     for_each_chunk(
         &from,
+        to.import_orders_max(),
         |from, visit| from.for_each_order(visit),
         |chunk| {
             let copied = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-            import_with_retry(&runtime, &*to, &chunk)?;
-            bar.inc(copied);
+            import_with_retry(&runtime, &*to, chunk)?;
+            progress.add(copied);
             Ok(())
         },
     )?;
-    bar.finish();
+    progress.finish();
     for_each_chunk(
         &from,
+        CHUNK_RECORDS,
         |from, visit| from.for_each_record(visit),
         |chunk| put_records(&runtime, &*to, &chunk),
     )?;
 
-    let audits =
-        [(&from_url, &from), (&to_url, &to)].map(|(url, store)| audit_store(&runtime, url, &**store));
+    let audits = std::thread::scope(|scope| {
+        let audits = [(&from_url, &from), (&to_url, &to)]
+            .map(|(url, store)| scope.spawn(|| audit_store(&runtime, url, &**store)));
+        audits.map(|audit| audit.join().unwrap_or_else(|_| Err(anyhow!("the audit panicked").into())))
+    });
     for store in [&from, &to] {
         runtime.block_on(store.close());
     }
@@ -99,29 +106,21 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     output::print(format_args!("{copied}\n"))
 }
 
-/// A progress bar on stderr if that is a terminal.
-fn progress_bar(count: u64, lang: Lang) -> ProgressBar {
-    let template = match lang {
-        Lang::En => "orders {wide_bar} {human_pos} of {human_len}, {eta} left",
-        Lang::Zh => "订单 {wide_bar} {human_pos}/{human_len}，剩余 {eta}",
-    };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(count).with_style(style)
-}
-
 /// Visits all items of one kind in a store.
 pub(crate) type VisitFn<T> =
     fn(&dyn Portable, &mut dyn FnMut(T) -> ControlFlow<()>) -> Result<(), Unavailable>;
 
-/// Reads items on a separate thread and passes them to `take` in chunks. An error of `take` stops the reader.
+/// Reads items on a separate thread and passes them to `take` in chunks of `items`. An error of `take` stops the
+/// reader.
 pub(crate) fn for_each_chunk<T: Send>(
     from: &Arc<dyn Portable>,
+    items: usize,
     read: VisitFn<T>,
     mut take: impl FnMut(Vec<T>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     std::thread::scope(|scope| {
         let (to, chunks) = sync_channel::<Vec<T>>(1);
-        let reading = scope.spawn(move || send_chunks(&**from, read, &to));
+        let reading = scope.spawn(move || send_chunks(&**from, items, read, &to));
         // An error drops the receiver, so the reader's next send fails and the reader stops.
         let imported = chunks.into_iter().try_for_each(&mut take);
         let done = reading.join().map_err(|_| anyhow!("the reader thread panicked"))?;
@@ -131,14 +130,19 @@ pub(crate) fn for_each_chunk<T: Send>(
     })
 }
 
-fn send_chunks<T>(from: &dyn Portable, read: VisitFn<T>, to: &SyncSender<Vec<T>>) -> Result<(), Unavailable> {
-    let mut chunk = Vec::with_capacity(CHUNK_ITEMS);
+fn send_chunks<T>(
+    from: &dyn Portable,
+    items: usize,
+    read: VisitFn<T>,
+    to: &SyncSender<Vec<T>>,
+) -> Result<(), Unavailable> {
+    let mut chunk = Vec::with_capacity(items);
     read(from, &mut |item| {
         chunk.push(item);
-        if chunk.len() < CHUNK_ITEMS {
+        if chunk.len() < items {
             return ControlFlow::Continue(());
         }
-        let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_ITEMS));
+        let full = std::mem::replace(&mut chunk, Vec::with_capacity(items));
         if to.send(full).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     // The receiver is gone if `take` failed.
@@ -147,20 +151,17 @@ fn send_chunks<T>(from: &dyn Portable, read: VisitFn<T>, to: &SyncSender<Vec<T>>
 }
 
 /// Imports orders, with retries while the target is unreachable or busy.
-fn import_with_retry(runtime: &Runtime, to: &dyn Portable, receipts: &[Receipt]) -> Result<(), CliError> {
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        match runtime.block_on(to.import(receipts.to_vec())) {
+fn import_with_retry(runtime: &Runtime, to: &dyn Portable, receipts: Vec<Receipt>) -> Result<(), CliError> {
+    for _ in 1..ATTEMPTS_MAX {
+        match runtime.block_on(to.import(receipts.clone())) {
             Ok(()) => return Ok(()),
-            Err(ImportError::Unavailable(Unavailable::Unreachable | Unavailable::Busy))
-                if attempts < ATTEMPTS_MAX =>
-            {
+            Err(ImportError::Unavailable(Unavailable::Unreachable | Unavailable::Busy)) => {
                 std::thread::sleep(Duration::from_secs(1));
             }
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(runtime.block_on(to.import(receipts))?)
 }
 
 /// Writes records unconditionally.

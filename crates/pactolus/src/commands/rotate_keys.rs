@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
-use crate::commands::copy::for_each_chunk;
+use crate::commands::copy::{CHUNK_RECORDS, for_each_chunk};
 use crate::config::StoreUrl;
 use crate::runtime;
 use crate::store::{self, StoreArgs};
@@ -180,7 +180,7 @@ fn for_each_record_chunk(
     store: &Arc<dyn Portable>,
     take: impl FnMut(Vec<RecordChange>) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    for_each_chunk(store, |store, visit| store.for_each_record(visit), take)
+    for_each_chunk(store, CHUNK_RECORDS, |store, visit| store.for_each_record(visit), take)
 }
 
 /// Writes each record by a compare-and-set of its own, all concurrently. Returns the number written. A conflict is

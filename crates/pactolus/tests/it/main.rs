@@ -14,6 +14,7 @@ mod campaign;
 mod clock;
 mod config;
 mod copy;
+mod damage;
 mod demo;
 mod explain;
 mod flags;

@@ -127,6 +127,12 @@ pub(crate) fn unavailable_error(error: Unavailable) -> ErrorReply {
         Unavailable::Unreachable => "the bank's database cannot be reached; repeat the same request",
         Unavailable::DiskFull => "the bank's disk is full; repeat the same request once there is room",
         Unavailable::Closed => "the bank is stopping; repeat the same request",
+        Unavailable::Damaged => {
+            "an order of this account or number is damaged on the bank's disk; repeat the same request once it is restored"
+        }
+        Unavailable::RecordsFailed => {
+            "the bank cannot store logins and tokens; repeat the same request once it is restarted"
+        }
         Unavailable::Failed => "the bank's store failed; repeat the same request once it is back",
     };
     ErrorReply::with_detail(ErrorCode::SystemError, detail)

@@ -231,6 +231,22 @@ pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
             "port",
             tr!(lang, "the bank at {address} accepts orders", "{address} 的服务可以受理订单"),
         ),
+        Ok(response) if response.status.is_success() && response.body.starts_with("degraded: ") => {
+            CheckResult::error(
+                "store",
+                tr!(
+                    lang,
+                    "the bank at {address} serves all orders but those that need damaged bytes; {}",
+                    "{address} 的服务可以受理订单，但需要读取已损坏数据的订单除外；{}",
+                    first_line(&response.body)
+                ),
+                tr!(
+                    lang,
+                    "run pactolus audit on a copy of the store, and restore the store from a backup",
+                    "请用存储的副本运行 pactolus audit，并从备份恢复存储"
+                ),
+            )
+        }
         Ok(response) if response.status.as_u16() != 503 => CheckResult::error(
             "port",
             tr!(lang, "the server at {address} is not a bank", "{address} 的服务不是 Pactolus"),
