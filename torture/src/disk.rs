@@ -169,7 +169,10 @@ fn inject_error(fault: Fault, seed: u64, stats: &mut DiskStats) -> anyhow::Resul
             for _ in 0..4 {
                 let _ = fixture.checker.records.put(&store, &mut fixture.random);
             }
-            ensure!(block_on(store.ready()).is_err(), "a store whose records failed reports that it is ready");
+            ensure!(
+                block_on(store.ready()).is_err(),
+                "a store whose records failed reports that it is ready"
+            );
         } else {
             let refused = wait_until(|| fixture.run_workload(&store) == Err(Unavailable::Failed));
             ensure!(refused, "after an error at {} orders are still accepted", injection.path.display());

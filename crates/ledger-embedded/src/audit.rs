@@ -11,13 +11,15 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use pactolus_ledger::{Account, Audit, AuditFinding, BillEntry, Decision, HistoryDigest, OrderTallies, TotalKey, decide};
+use pactolus_ledger::{
+    Account, Audit, AuditFinding, BillEntry, Decision, HistoryDigest, OrderTallies, TotalKey, decide,
+};
 
 use crate::error::OpenError;
 use crate::fingerprint::Fingerprint;
+use crate::health::with_causes;
 use crate::journal::entry::Entry;
 use crate::journal::scan::{Scan, ScanStep};
-use crate::health::with_causes;
 use crate::journal::{AN_ORDER, Checkpoint, Position};
 use crate::state::{LookupError, StoreState};
 use crate::views::ViewError;
@@ -155,7 +157,8 @@ impl Auditor<'_> {
             .add(receipt.order.kind, receipt.coins);
 
         let last = self.state.find_bill(self.state.views.seed.bill(&bill));
-        let leads_here = last.and_then(|last| Ok(last == Some(position) || self.is_cancelled_at(position, last)?));
+        let leads_here =
+            last.and_then(|last| Ok(last == Some(position) || self.is_cancelled_at(position, last)?));
         if self.read(leads_here) == Some(false) {
             self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
         }
@@ -253,7 +256,9 @@ impl Auditor<'_> {
             match self.read(row) {
                 None => return,
                 Some(Some(row)) if row.through >= self.end.position || row.sums == *sums => {}
-                Some(_) => self.audit.add_finding(format!("the sums of {total:?} are not those of its orders")),
+                Some(_) => {
+                    self.audit.add_finding(format!("the sums of {total:?} are not those of its orders"));
+                }
             }
         }
         let rows = self.state.views.all_totals().map_err(LookupError::from);

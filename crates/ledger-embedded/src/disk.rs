@@ -182,7 +182,9 @@ impl TestDisk {
         let faults = self.faults.lock().unwrap().clone();
         match faults.iter().find(|(name, _)| Some(*name) == thread.name()) {
             None => Ok(()),
-            Some((_, DiskFault::Io)) => Err(io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error())),
+            Some((_, DiskFault::Io)) => {
+                Err(io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error()))
+            }
             Some((name, DiskFault::Panic)) => panic!("a panic of this test in {name}"),
         }
     }

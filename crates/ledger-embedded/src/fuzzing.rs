@@ -82,9 +82,15 @@ pub fn frame(bytes: &[u8]) {
     if let Some(orders) = earlier {
         let earlier = Checkpoint { position: Position(0), orders, digest: [0; 32] };
         assert!(frame::is_later_header(&frame.bytes, before.position, &earlier));
-        assert!(!frame::is_later_header(&frame.bytes, before.position.plus(1), &earlier), "it stands elsewhere");
+        assert!(
+            !frame::is_later_header(&frame.bytes, before.position.plus(1), &earlier),
+            "it stands elsewhere"
+        );
     }
-    assert!(!frame::is_later_header(&frame.bytes, before.position, &before), "it is the next, not a later one");
+    assert!(
+        !frame::is_later_header(&frame.bytes, before.position, &before),
+        "it is the next, not a later one"
+    );
     for count in 1..=case.entries.len() {
         let first = FrameBuilder::prefix(before, &frame.bytes, count as u64).expect("it has so many");
         let read = read_frame(&first.bytes, &before).expect("it is a frame");

@@ -85,7 +85,10 @@ impl Health {
     /// Refuses further records until the store is reopened.
     pub(crate) fn fail_records(&self, error: &(dyn Error + 'static)) {
         if !self.records_failed.swap(true, Ordering::AcqRel) {
-            tracing::error!(error, "writing records failed; no token and no login is stored until the store is reopened");
+            tracing::error!(
+                error,
+                "writing records failed; no token and no login is stored until the store is reopened"
+            );
         }
     }
 

@@ -68,6 +68,9 @@ pub(crate) enum TableError {
     /// It failed before; only reopening the store helps.
     #[error("the table failed before; reopen the store")]
     AlreadyFailed,
+    /// An error of the file; the storage engine does not pass it on as a cause.
+    #[error("the storage engine cannot read or write its file")]
+    Io(#[source] std::io::Error),
     #[error("the storage engine failed")]
     Failed(#[source] Box<redb::Error>),
 }
@@ -78,14 +81,17 @@ impl TableError {
         match self {
             Self::Corrupt { .. } => true,
             Self::Failed(error) => matches!(**error, redb::Error::Corrupted(_)),
-            Self::DiskFull | Self::AlreadyFailed => false,
+            Self::DiskFull | Self::AlreadyFailed | Self::Io(_) => false,
         }
     }
 }
 
 impl<E: Into<redb::Error>> From<E> for TableError {
     fn from(error: E) -> Self {
-        Self::Failed(Box::new(error.into()))
+        match error.into() {
+            redb::Error::Io(error) => Self::Io(error),
+            error => Self::Failed(Box::new(error)),
+        }
     }
 }
 

@@ -42,7 +42,11 @@ struct PendingImport {
 
 impl EmbeddedStore {
     /// The request that posts an order again. Its reply is awaited in `imports`.
-    fn prepare(&self, receipt: Receipt, imports: &mut Vec<PendingImport>) -> Result<PostRequest, Unavailable> {
+    fn prepare(
+        &self,
+        receipt: Receipt,
+        imports: &mut Vec<PendingImport>,
+    ) -> Result<PostRequest, Unavailable> {
         self.state.check()?;
         if self.state.space.is_full() {
             return Err(Unavailable::DiskFull);

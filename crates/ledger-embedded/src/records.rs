@@ -137,7 +137,7 @@ fn write_batch(
             TableError::DiskFull => Unavailable::DiskFull,
             // The first failure is logged.
             TableError::AlreadyFailed => Unavailable::RecordsFailed,
-            TableError::Corrupt { .. } | TableError::Failed(_) => {
+            TableError::Corrupt { .. } | TableError::Io(_) | TableError::Failed(_) => {
                 health.fail_records(&error);
                 Unavailable::RecordsFailed
             }
@@ -191,9 +191,7 @@ fn expire<'a>(
     now: UnixMillis,
 ) -> Result<PutOutcome, TableError> {
     for key in keys {
-        if !pending.contains_key(&**key)
-            && records.get(key)?.is_some_and(|stored| is_expired(&stored, now))
-        {
+        if !pending.contains_key(&**key) && records.get(key)?.is_some_and(|stored| is_expired(&stored, now)) {
             pending.insert(key, None);
         }
     }

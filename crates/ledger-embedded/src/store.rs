@@ -16,12 +16,12 @@ use crate::disk::Disk;
 use crate::disk::space::{DiskSpace, SpaceMonitor};
 use crate::error::OpenError;
 use crate::health::Health;
+use crate::lock::StoreLock;
 use crate::records::RecordStore;
 use crate::settings::EmbeddedSettings;
 use crate::state::{LookupError, StoreState};
 use crate::write::queue::{self, BatchQueue};
 use crate::write::request::{DecideOutcome, PostRequest, PostResult, WriteRequest};
-use crate::lock::StoreLock;
 use crate::{audit, recovery};
 
 /// An embedded store, open in this process alone.
@@ -119,7 +119,6 @@ impl EmbeddedStore {
     pub(crate) fn read_or_refuse<T>(&self, read: Result<T, LookupError>) -> Result<T, Unavailable> {
         read.map_err(|error| self.state.refuse(&error))
     }
-
 
     /// Runs long work in a thread of its own.
     async fn run_in_thread<T: Send + 'static>(

@@ -220,7 +220,9 @@ impl Views {
         }
         match self.totals.write(&frozen.totals, reached.position) {
             Err(error) if error.is_damage() => {
-                tracing::error!("the totals are damaged and are not written any more; the next start counts them again");
+                tracing::error!(
+                    "the totals are damaged and are not written any more; the next start counts them again"
+                );
                 self.totals_damaged.store(true, Ordering::Release);
                 Ok(())
             }
@@ -285,7 +287,10 @@ impl Views {
 fn open_totals(folder: &Path, space: &Arc<DiskSpace>) -> Result<TotalsTable, ViewError> {
     match TotalsTable::open(folder, Arc::clone(space)) {
         Err(error) if error.is_damage() => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the totals are damaged; rebuilding the views");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the totals are damaged; rebuilding the views"
+            );
             std::fs::remove_dir_all(folder).map_err(IndexError::from)?;
             Ok(TotalsTable::open(folder, Arc::clone(space))?)
         }

@@ -174,7 +174,8 @@ fn damaged_order_fails_no_other_of_its_batch() {
     damage_order(folder.path(), "hurt-pay");
     let store = open(folder.path());
     for round in 0..20 {
-        let present = |player: usize| order(&format!("player-{player}"), &format!("b-{round}-{player}"), present(1));
+        let present =
+            |player: usize| order(&format!("player-{player}"), &format!("b-{round}-{player}"), present(1));
         let mut orders: Vec<_> = (0..PLAYERS).map(present).collect();
         orders.insert(PLAYERS / 2, cancel("hurt", "hurt-pay"));
         for (at, posted) in post_together(&store, orders).into_iter().enumerate() {
@@ -276,7 +277,8 @@ fn damaged_totals_are_counted_again() {
     let file = whole.path().join("views/totals/rows.redb");
     let sound = fs::read(&file).unwrap();
     let name = b"wx1234567";
-    let rows: Vec<_> = sound.windows(name.len()).enumerate().filter(|(_, at)| at == name).map(|(at, _)| at).collect();
+    let rows: Vec<_> =
+        sound.windows(name.len()).enumerate().filter(|(_, at)| at == name).map(|(at, _)| at).collect();
     assert!(!rows.is_empty());
     for at in rows.into_iter().flat_map(|at| [at + 1, at + 40]) {
         let mut bytes = sound.clone();

@@ -94,7 +94,10 @@ fn orders_of_another_store_are_named() {
     let folder = tempdir().unwrap();
     let store = open(folder.path());
     let other = receipts[0].order.account;
-    let own = pactolus_ledger::Order { account: other, ..order("x", "of-its-own", pactolus_test_support::orders::present(1)) };
+    let own = pactolus_ledger::Order {
+        account: other,
+        ..order("x", "of-its-own", pactolus_test_support::orders::present(1))
+    };
     block_on(store.post(own, NOW)).unwrap();
     let error = block_on(store.import(receipts)).unwrap_err();
     assert!(matches!(error, ImportError::ReceiptMismatch(_)), "{error:?}");

@@ -69,7 +69,12 @@ fn run_child(case: &str, folder: &Path, user: Option<u32>) {
 }
 
 fn settings() -> EmbeddedSettings {
-    EmbeddedSettings { memtable_orders: 50, segment_bytes: 300, accounts_cached: 0, ..EmbeddedSettings::default() }
+    EmbeddedSettings {
+        memtable_orders: 50,
+        segment_bytes: 300,
+        accounts_cached: 0,
+        ..EmbeddedSettings::default()
+    }
 }
 
 fn present(bill: usize) -> Order {
@@ -149,7 +154,10 @@ fn open_without_files(folder: &Path) {
             Ok(_) => break,
             Err(error) => {
                 let said = error.to_string();
-                assert!(said.contains("too many open files") && said.contains("ulimit -n"), "{files}: {said}");
+                assert!(
+                    said.contains("too many open files") && said.contains("ulimit -n"),
+                    "{files}: {said}"
+                );
                 refused += 1;
             }
         }

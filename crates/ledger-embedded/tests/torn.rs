@@ -47,7 +47,8 @@ impl CrashedStore {
         let folder = tempdir().unwrap();
         copy_folder(live.path(), folder.path());
         let bytes = fs::read(journal_file(folder.path())).unwrap();
-        let frames = bytes.windows(4).enumerate().filter(|(_, four)| four == b"PCTF").map(|(at, _)| at).collect();
+        let frames =
+            bytes.windows(4).enumerate().filter(|(_, four)| four == b"PCTF").map(|(at, _)| at).collect();
         Self { folder, bytes, frames }
     }
 
@@ -121,7 +122,9 @@ fn damage_in_the_last_frame_or_all_later_headers_is_torn() {
     let crashed = crashed_store();
     let last = crashed.frames[ORDERS - 1];
     let headers: Vec<_> = crashed.frames[ORDERS - 5..].iter().map(|frame| frame + 9).collect();
-    for (flips, left) in [(vec![order_byte(last)], ORDERS - 1), (vec![last + 9], ORDERS - 1), (headers, ORDERS - 5)] {
+    for (flips, left) in
+        [(vec![order_byte(last)], ORDERS - 1), (vec![last + 9], ORDERS - 1), (headers, ORDERS - 5)]
+    {
         let (store, _folder) = crashed.open_with_flips(&flips).unwrap();
         assert_eq!(block_on(store.audit()).unwrap().orders, left as u64);
     }
@@ -157,7 +160,8 @@ fn header_forged_in_a_memo_is_no_later_frame() {
     };
     let placeholder = "x".repeat(FRAME_HEADER_BYTES);
     let found = with_remark(&placeholder);
-    let at = found.bytes.windows(placeholder.len()).position(|window| window == placeholder.as_bytes()).unwrap();
+    let at =
+        found.bytes.windows(placeholder.len()).position(|window| window == placeholder.as_bytes()).unwrap();
     let forged = with_remark(&forged_header(at as u64, 3));
     assert_eq!(forged.frames.len(), 4, "the forged header stands in the journal");
     assert_eq!(forged.frames[3], at);

@@ -21,7 +21,9 @@ pub(crate) async fn readyz(State(bank): State<Arc<AppState>>) -> (StatusCode, St
         return (StatusCode::SERVICE_UNAVAILABLE, "the bank is stopping\n".to_owned());
     }
     match bank.ledger.ready().await {
-        Ok(()) => (StatusCode::OK, bank.ledger.damage().map_or("ok\n".to_owned(), |at| format!("degraded: {at}\n"))),
+        Ok(()) => {
+            (StatusCode::OK, bank.ledger.damage().map_or("ok\n".to_owned(), |at| format!("degraded: {at}\n")))
+        }
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
     }
 }

@@ -201,7 +201,8 @@ pub(crate) fn salvage(payload: &[u8], position: Position) -> Vec<Result<(Positio
         found.push(Err(start));
         let is_entry = |at: &usize| {
             // Most lengths found at wrong places are too large, and need no checksum.
-            let is_short = payload.get(at + 1).is_some_and(|high| usize::from(*high) << 8 <= Entry::BYTES_MAX);
+            let is_short =
+                payload.get(at + 1).is_some_and(|high| usize::from(*high) << 8 <= Entry::BYTES_MAX);
             is_short && read_entry(&payload[*at..], position.plus(*at)).is_some()
         };
         at = (at + 1..payload.len()).find(is_entry).unwrap_or(payload.len());

@@ -6,11 +6,11 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{AN_ORDER, Journal};
 use super::entry::Entry;
 use super::frame::{self, FrameHeader, HEADER_BYTES};
 use super::position::{Checkpoint, Position};
 use super::segment::{Segment, is_zero_from, read_available};
+use super::{AN_ORDER, Journal};
 use crate::error::OpenError;
 
 /// Bytes read at once in the search for a later header.
@@ -61,8 +61,7 @@ impl<'a> Scan<'a> {
     pub(crate) fn entries(&self) -> impl Iterator<Item = Result<(Position, Entry), OpenError>> {
         let payload = self.frame.get(HEADER_BYTES..).unwrap_or_default();
         let start = Position(self.checkpoint.position.0 - payload.len() as u64);
-        frame::entries(payload, start)
-            .map(move |entry| entry.ok_or_else(|| self.corruption(start, AN_ORDER)))
+        frame::entries(payload, start).map(move |entry| entry.ok_or_else(|| self.corruption(start, AN_ORDER)))
     }
 
     /// Reads the next frame.

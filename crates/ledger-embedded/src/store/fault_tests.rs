@@ -164,7 +164,10 @@ fn views_that_cannot_be_written_refuse_opening() {
         disk.set_fault("pactolus-flush", fault);
         let error = open(&disk, crashed.path()).map(|_| ()).unwrap_err();
         assert!(matches!(error, OpenError::ViewsNotWritten { .. }), "{error:?}");
-        assert!(error.to_string().contains("views cannot be written") || error.to_string().contains("cannot be written"));
+        assert!(
+            error.to_string().contains("views cannot be written")
+                || error.to_string().contains("cannot be written")
+        );
     }
     let store = open(&TestDisk::new(true), crashed.path()).unwrap();
     assert_eq!(block_on(store.audit()).unwrap().orders, 2400);

@@ -57,7 +57,8 @@ impl TotalsTable {
     /// All rows.
     pub(super) fn all(&self) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
         self.0.read(|rows| {
-            let rows = rows.scan_prefix(&[])?.filter(|row| !matches!(row, Ok((key, _)) if *key == REACHED_KEY));
+            let rows =
+                rows.scan_prefix(&[])?.filter(|row| !matches!(row, Ok((key, _)) if *key == REACHED_KEY));
             let rows = rows.map(|row| {
                 let (key, bytes) = row?;
                 let total = decode_whole_key(&key).ok_or(ViewError::CorruptTotal)?;

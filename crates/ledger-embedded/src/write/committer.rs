@@ -147,7 +147,14 @@ impl CommitWorker {
         flusher: Flusher,
         memtable_orders: usize,
     ) -> Self {
-        Self { state, appender, flusher, memtable_orders, epoch: Arc::default(), epoch_end: Unavailable::DiskFull }
+        Self {
+            state,
+            appender,
+            flusher,
+            memtable_orders,
+            epoch: Arc::default(),
+            epoch_end: Unavailable::DiskFull,
+        }
     }
 
     fn execute(&mut self, request: CommitRequest) {

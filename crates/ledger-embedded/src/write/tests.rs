@@ -29,8 +29,7 @@ fn post(
     let order = Box::new(present(number));
     let (answer, answered) = oneshot::channel();
     let keys = state.order_keys(&order);
-    let post =
-        PostRequest { order, keys, lookup, earlier: None, now: UnixMillis::new(1), reply_to: answer };
+    let post = PostRequest { order, keys, lookup, earlier: None, now: UnixMillis::new(1), reply_to: answer };
     pollster::block_on(queue.send(WriteRequest::Post(post)))
         .unwrap_or_else(|_| panic!("the writer is there"));
     answered

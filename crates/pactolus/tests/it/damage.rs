@@ -22,7 +22,10 @@ async fn damaged_order_degrades_the_bank() {
     let bank = ServerProcess::serve(&folder);
     for player in 0..3 {
         Player(player).log_in(&bank.http).await;
-        assert!(matches!(gift(player, &format!("sound-{player}")).send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
+        assert!(matches!(
+            gift(player, &format!("sound-{player}")).send(&bank.http).await,
+            Ok(ReplyOutcome::Success(_))
+        ));
     }
     assert!(matches!(gift(1, "damaged-bill").send(&bank.http).await, Ok(ReplyOutcome::Success(_))));
     assert_eq!(bank.stop().code, Some(0));

@@ -9,7 +9,7 @@ const HELP: &str = "help";
 const HELP_NAMED: &str = "command";
 
 pub(super) fn command() -> Command {
-    let names = COMMANDS.into_iter().map(|(name, _)| name).filter(|name| !name.is_empty());
+    let names = COMMANDS.iter().map(|(name, _)| name).filter(|name| !name.is_empty());
     let argument = Arg::new(HELP_NAMED).value_name("命令").help("命令").help_heading("参数");
     Command::new(HELP)
         .about("显示某个命令的帮助")
