@@ -18,7 +18,7 @@ use crate::session::PgSession;
 use crate::url::PostgresUrl;
 use crate::write::PendingOrder;
 
-/// Page size: rows in memory at once.
+/// Page size: rows in memory at once, and orders of one transaction of an import.
 const PAGE: usize = 1000;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -127,10 +127,14 @@ impl Portable for PostgresStore {
         self.block_on("reading records failed", for_each_record(&self.url, visit))
     }
 
+    fn import_orders_max(&self) -> usize {
+        PAGE * self.writers.writers()
+    }
+
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>> {
         Box::pin(async move {
             let request = |receipt: &Receipt| PendingOrder::new(receipt.order.clone(), receipt.at);
-            let results = self.writers.post_batch(receipts.iter().map(request).collect()).await?;
+            let results = self.writers.post_batches(receipts.iter().map(request).collect()).await?;
             let same =
                 receipts.iter().zip(results).map(|(receipt, posted)| check_same_receipt(receipt, posted));
             same.collect()

@@ -94,7 +94,7 @@ impl WriterPool {
 
     pub(crate) async fn post(&self, order: Order, now: UnixMillis) -> Result<Posted, PostError> {
         let pending = PendingOrder::new(order, now);
-        let writer = &self.0[usize::from(pending.account.part().unsigned_abs()) % self.0.len()];
+        let writer = &self.0[self.writer_of(&pending)];
         // Fail fast: the caller can do something else, and a queue without a consumer would only fill up.
         if writer.unreachable.load(Ordering::Relaxed) {
             return Err(Unavailable::Unreachable.into());
@@ -105,12 +105,43 @@ impl WriterPool {
         result.await.map_err(|_| Unavailable::Closed)?
     }
 
-    /// Posts orders in sequence in one transaction: all or none.
-    pub(crate) async fn post_batch(&self, orders: Vec<PendingOrder>) -> Result<BatchResults, Unavailable> {
-        let (reply, result) = oneshot::channel();
-        let request = WriterMessage::Batch(orders, reply);
-        self.0[0].queue.send(request).await.map_err(|_| Unavailable::Closed)?;
-        result.await.map_err(|_| Unavailable::Closed)?
+    /// Posts orders, those of one account in sequence, in one transaction for each writer. After an error some may be
+    /// posted.
+    pub(crate) async fn post_batches(&self, orders: Vec<PendingOrder>) -> Result<BatchResults, Unavailable> {
+        let mut results: Vec<_> = orders.iter().map(|_| None).collect();
+        let mut batches: Vec<(Vec<usize>, Vec<PendingOrder>)> = self.0.iter().map(|_| <_>::default()).collect();
+        for (at, order) in orders.into_iter().enumerate() {
+            let batch = &mut batches[self.writer_of(&order)];
+            batch.0.push(at);
+            batch.1.push(order);
+        }
+        // All are queued before the first is awaited, so the writers work at the same time.
+        let mut replies = Vec::with_capacity(batches.len());
+        for (writer, (places, orders)) in self.0.iter().zip(batches) {
+            if orders.is_empty() {
+                continue;
+            }
+            let (reply, result) = oneshot::channel();
+            writer.queue.send(WriterMessage::Batch(orders, reply)).await.map_err(|_| Unavailable::Closed)?;
+            replies.push((places, result));
+        }
+        for (places, result) in replies {
+            let posted = result.await.map_err(|_| Unavailable::Closed)??;
+            for (at, posted) in places.into_iter().zip(posted) {
+                results[at] = Some(posted);
+            }
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Number of writers.
+    pub(crate) fn writers(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All orders of an account go through one writer.
+    fn writer_of(&self, order: &PendingOrder) -> usize {
+        usize::from(order.account.part().unsigned_abs()) % self.0.len()
     }
 
     /// Health check from the last known state of the writers, without a query.

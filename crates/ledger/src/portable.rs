@@ -32,7 +32,7 @@ pub trait Portable: Ledger + Records {
         1000
     }
 
-    /// Posts orders in sequence, each at its time, and checks that each produces the same receipt again.
+    /// Posts orders, those of one account in sequence, each at its time, and checks that each produces the same receipt again.
     fn import(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), ImportError>>;
 }
 
