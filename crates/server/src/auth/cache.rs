@@ -36,6 +36,11 @@ impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
         self.cache.get(key).filter(CachedValue::is_fresh).map(|entry| entry.value)
     }
 
+    /// Whether a value is cached, fresh or not.
+    pub(super) fn was_cached(&self, key: &K) -> bool {
+        self.cache.get(key).is_some()
+    }
+
     /// The cached value, or else the value that `read` loads.
     pub(super) async fn get_or_load(
         &self,

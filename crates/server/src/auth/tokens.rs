@@ -1,10 +1,10 @@
 //! Access tokens: the app that a token authenticates, and its validity.
 //!
 //! A token is looked up, stored and cached by its digest, so neither the store nor the timing of a lookup reveals a
-//! valid token. Stable tokens are in [`stable`].
+//! valid token. Its MAC ([`mac`]) spares the look-up of a forged one. Stable tokens are in [`stable`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
@@ -15,9 +15,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+mod mac;
 pub(crate) mod stable;
 pub(crate) mod status;
 
+use self::mac::{LookupBudget, NONCE_BYTES, TokenMac, TokenOrigin};
 use super::cache::ReadCache;
 use super::{ATTEMPTS_MAX, Digest, digest, to_hex};
 use crate::random::Randomness;
@@ -33,6 +35,9 @@ pub(crate) struct Tokens {
     /// Digests of the app secrets. A token issued under another secret is invalid.
     secret_digests: HashMap<AppId, Digest>,
     cache: ReadCache<Digest, StoredToken>,
+    /// Empty until the first use.
+    mac: OnceLock<TokenMac>,
+    untagged_lookups: LookupBudget,
     vault: Arc<Vault>,
     random: Arc<dyn Randomness>,
     /// Held while a token is replaced, its write included: of two concurrent requests, one replaces the other's
@@ -70,6 +75,8 @@ impl Tokens {
             static_digests: apps.clone().flat_map(fixed).collect(),
             secret_digests: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
             cache: ReadCache::new(capacity, vault.access()),
+            mac: OnceLock::new(),
+            untagged_lookups: LookupBudget::default(),
             vault,
             random,
             rotation_lock: Mutex::new(()),
@@ -86,7 +93,7 @@ impl Tokens {
         if let Some(appid) = self.static_digests.get(&digest) {
             return Ok(*appid);
         }
-        let token = self.find(digest).await.map_err(|_| ErrorCode::SystemError)?;
+        let token = self.find_presented(token, digest, now).await.map_err(|_| ErrorCode::SystemError)?;
         let token = token.ok_or(ErrorCode::InvalidCredential)?;
         let appid = AppId::new(&token.appid).map_err(|_| ErrorCode::InvalidCredential)?;
         if self.secret_digests.get(&appid) != Some(&token.secret) {
@@ -102,7 +109,7 @@ impl Tokens {
     /// Issues a token for `appid`. The one before stays valid for [`TOKEN_OVERLAP`].
     pub(crate) async fn issue(&self, appid: AppId, now: UnixMillis) -> Result<AccessToken, Unavailable> {
         let secret = *self.secret_digests.get(&appid).ok_or(Unavailable::Closed)?;
-        let new = self.generate();
+        let new = self.generate(now).await?;
         let new_digest = digest(new.expose());
         let good_until = now.saturating_add(TOKEN_LIFETIME);
         let appid_text = appid.to_string();
@@ -156,6 +163,29 @@ impl Tokens {
         Ok(self.find(digest).await?.map(|token| (digest, token)))
     }
 
+    /// The record of a token that a caller presented. A forged token is not looked up.
+    async fn find_presented(
+        &self,
+        token: &AccessToken,
+        digest: Digest,
+        now: UnixMillis,
+    ) -> Result<Option<StoredToken>, Unavailable> {
+        if let Some(token) = self.cache.get(&digest) {
+            return Ok(Some(token));
+        }
+        match self.mac(now).await?.origin(token, now) {
+            TokenOrigin::Forged => return Ok(None),
+            TokenOrigin::MaybeEarlierBuild
+                if !self.cache.was_cached(&digest) && !self.untagged_lookups.take(now) =>
+            {
+                return Err(Unavailable::Busy);
+            }
+            TokenOrigin::Bank | TokenOrigin::MaybeEarlierBuild => {}
+        }
+        // Boxed: few requests miss the cache, and every future would carry its size.
+        Box::pin(self.load(digest)).await
+    }
+
     async fn find(&self, digest: Digest) -> Result<Option<StoredToken>, Unavailable> {
         match self.cache.get(&digest) {
             Some(token) => Ok(Some(token)),
@@ -177,10 +207,11 @@ impl Tokens {
         self.vault.change(token_key(digest), token, expires_at, Precondition::Any)
     }
 
-    fn generate(&self) -> AccessToken {
-        let mut bytes = Zeroizing::new([0; 32]);
-        self.random.fill(&mut *bytes);
-        AccessToken::new(&to_hex(&*bytes)).expect("hex digits make a token")
+    async fn generate(&self, now: UnixMillis) -> Result<AccessToken, Unavailable> {
+        let mac = self.mac(now).await?;
+        let mut nonce = Zeroizing::new([0; NONCE_BYTES]);
+        self.random.fill(&mut *nonce);
+        Ok(mac.token(&nonce))
     }
 }
 

@@ -25,16 +25,19 @@ pub(crate) enum RecordKind {
     Token,
     LatestToken,
     StableToken,
+    /// Key of the access tokens' MACs.
+    TokenMac,
 }
 
 impl RecordKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Session,
         Self::PreviousSession,
         Self::LoginCode,
         Self::Token,
         Self::LatestToken,
         Self::StableToken,
+        Self::TokenMac,
     ];
 
     const fn name(self) -> &'static str {
@@ -45,6 +48,7 @@ impl RecordKind {
             Self::Token => "token",
             Self::LatestToken => "latest-token",
             Self::StableToken => "stable-token",
+            Self::TokenMac => "token-mac",
         }
     }
 

@@ -13,6 +13,7 @@ mod engine;
 mod explain;
 mod faults;
 mod flow;
+mod forged_tokens;
 mod forgery;
 mod freshness;
 mod habits;

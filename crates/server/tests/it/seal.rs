@@ -80,8 +80,8 @@ fn contains(raw: &[u8], text: &str) -> bool {
 }
 
 /// Fields that occur only in the plaintext of the records, one for each kind of secret.
-const RECORD_FIELDS: [&str; 5] =
-    ["\"session_key\":", "\"replaced_at_ms\":", "\"used\":", "\"forced\":", "\"replaced\":"];
+const RECORD_FIELDS: [&str; 6] =
+    ["\"session_key\":", "\"replaced_at_ms\":", "\"used\":", "\"forced\":", "\"replaced\":", "\"mac_key\":"];
 
 #[tokio::test]
 async fn sealed_store_holds_no_usable_secret() {

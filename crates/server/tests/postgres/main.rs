@@ -12,6 +12,8 @@ mod checks;
 mod engine;
 #[path = "../it/flow.rs"]
 mod flow;
+#[path = "../it/forged_tokens.rs"]
+mod forged_tokens;
 #[path = "../it/linearizability.rs"]
 mod linearizability;
 mod nodes;

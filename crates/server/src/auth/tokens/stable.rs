@@ -1,8 +1,12 @@
 //! Stable tokens: one token per app, returned unchanged until it expires.
 //!
-//! The store holds no stable token, only a random nonce: the token is the HMAC of the nonce under the app's secret. A
-//! reader of the store without the secret learns no token, and a new secret makes a new token. Lookup is by digest,
-//! as for any token, in `auth/tokens.rs`.
+//! The store holds no stable token, only a random nonce: the token is derived from the HMAC of the nonce under the
+//! app's secret. A reader of the store without the secret learns no token, and a new secret makes a new token. Lookup
+//! is by digest, as for any token, in `auth/tokens.rs`.
+//!
+//! A token of a build before the MAC is the HMAC itself, and stays the app's token until it expires. The record tells
+//! the two apart by [`SecretDigests`]; an earlier build takes a record with a MAC for one of another secret, and makes
+//! a token of its own.
 //!
 //! Stable and ordinary tokens are separate chains: neither replaces the other.
 
@@ -14,8 +18,9 @@ use pactolus_protocol::token::TOKEN_LIFETIME;
 use pactolus_protocol::{AccessToken, RefreshMode, TokenReply};
 use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
+use super::mac::{NONCE_BYTES, TokenMac};
 use super::{RETENTION, StoredToken, Tokens};
 use crate::auth::{ATTEMPTS_MAX, Digest, digest, to_hex};
 use crate::seal::vault::{self, RecordKind};
@@ -33,10 +38,30 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 #[derive(Serialize, Deserialize)]
 struct StoredStableToken {
     nonce: [u8; 32],
-    /// Digest of the app secret that the token is derived with.
+    /// Digest of the app secret that the token is derived with, one of [`SecretDigests`].
     secret: Digest,
     good_until_ms: u64,
     forced: ForcedRefresh,
+}
+
+/// Digests of an app secret in the records of its stable token.
+struct SecretDigests {
+    /// Of a token without a MAC.
+    untagged: Digest,
+    /// Of a token with one.
+    tagged: Digest,
+}
+
+impl SecretDigests {
+    fn of(app: &AppSettings) -> Self {
+        let secret = app.app_secret.expose();
+        let tagged = Sha256::new().chain_update(b"with a MAC ").chain_update(secret).finalize();
+        Self { untagged: digest(secret), tagged: tagged.into() }
+    }
+
+    fn contain(&self, secret: &Digest) -> bool {
+        [&self.untagged, &self.tagged].contains(&secret)
+    }
 }
 
 /// Replacements of a token before its expiry.
@@ -94,13 +119,14 @@ impl Tokens {
         refresh: RefreshMode,
         now: UnixMillis,
     ) -> Result<TokenReply, StableTokenError> {
-        let secret = digest(app.app_secret.expose());
+        let (secrets, mac) = (SecretDigests::of(app), self.mac(now).await?);
         let _replacing = self.rotation_lock.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let read = self.vault.get(stable_key(app.appid)).await?;
             let stored: Option<StoredStableToken> = read.as_ref().and_then(vault::VaultRecord::value);
             let mut forced = stored.as_ref().map(|stored| stored.forced).unwrap_or_default();
-            let living = stored.filter(|kept| kept.secret == secret && now.get() < kept.good_until_ms);
+            let living =
+                stored.filter(|kept| secrets.contain(&kept.secret) && now.get() < kept.good_until_ms);
             let replaces = match (refresh, forced.decide(now)) {
                 (RefreshMode::WhenExpired, _) | (RefreshMode::Force, RefreshDecision::TooSoon) => false,
                 (RefreshMode::Force, RefreshDecision::QuotaExceeded) => {
@@ -114,9 +140,9 @@ impl Tokens {
             let issued = match (living, replaces) {
                 (Some(kept), false) => Some(kept),
                 (living, _) => {
-                    let new = self.generate_stable(secret, forced, now);
+                    let new = self.generate_stable(secrets.tagged, forced, now);
                     let former = read.map_or(Precondition::Absent, vault::VaultRecord::expected);
-                    let put = self.replace_stable(app, living, &new, former, now).await?;
+                    let put = self.replace_stable(app, mac, living, &new, former, now).await?;
                     (put == PutOutcome::Stored).then_some(new)
                 }
             };
@@ -124,7 +150,7 @@ impl Tokens {
                 // A token that was made while the clock was ahead may live longer.
                 let left = UnixMillis::new(current.good_until_ms).saturating_since(now);
                 let expires_in = left.min(TOKEN_LIFETIME);
-                return Ok(TokenReply { access_token: current.derive_token(app), expires_in });
+                return Ok(TokenReply { access_token: current.derive_token(app, mac), expires_in });
             }
         }
         Err(Unavailable::Busy.into())
@@ -140,20 +166,18 @@ impl Tokens {
     async fn replace_stable(
         &self,
         app: &AppSettings,
+        mac: &TokenMac,
         living: Option<StoredStableToken>,
         new: &StoredStableToken,
         former: Precondition,
         now: UnixMillis,
     ) -> Result<PutOutcome, Unavailable> {
         let good_until = UnixMillis::new(new.good_until_ms);
+        let secret = digest(app.app_secret.expose());
         let entry = |kept: &StoredStableToken, until: UnixMillis, replaced| {
-            let token = StoredToken {
-                appid: app.appid.to_string(),
-                secret: new.secret,
-                good_until_ms: until.get(),
-                replaced,
-            };
-            (digest(kept.derive_token(app).expose()), token)
+            let token =
+                StoredToken { appid: app.appid.to_string(), secret, good_until_ms: until.get(), replaced };
+            (digest(kept.derive_token(app, mac).expose()), token)
         };
         let ended = living.map(|kept| entry(&kept, now, true));
         let tokens = ended.into_iter().chain([entry(new, good_until, false)]).collect();
@@ -165,16 +189,21 @@ impl Tokens {
 }
 
 impl StoredStableToken {
-    fn derive_token(&self, app: &AppSettings) -> AccessToken {
+    fn derive_token(&self, app: &AppSettings, bank_mac: &TokenMac) -> AccessToken {
         let secret = app.app_secret.expose().as_bytes();
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
         mac.update(b"stable_token ");
         mac.update(&self.nonce);
-        AccessToken::new(&to_hex(&mac.finalize().into_bytes())).expect("hex digits make a token")
+        let derived: [u8; 32] = mac.finalize().into_bytes().into();
+        if self.secret == SecretDigests::of(app).untagged {
+            return AccessToken::new(&to_hex(&derived)).expect("hex digits make a token");
+        }
+        let (nonce, _) = derived.split_first_chunk::<NONCE_BYTES>().expect("a nonce is half of it");
+        bank_mac.token(nonce)
     }
 }
 
-fn stable_key(appid: AppId) -> RecordKey {
+pub(super) fn stable_key(appid: AppId) -> RecordKey {
     RecordKind::StableToken.key(&[appid.as_str()])
 }
 

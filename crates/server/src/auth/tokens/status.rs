@@ -32,7 +32,9 @@ impl Tokens {
         if self.static_digests.contains_key(&digest) {
             return Ok(TokenStatus::Valid);
         }
-        let Some(token) = self.find(digest).await? else { return Ok(TokenStatus::Unknown) };
+        let Some(token) = self.find_presented(token, digest, now).await? else {
+            return Ok(TokenStatus::Unknown);
+        };
         let secret = AppId::new(&token.appid).ok().and_then(|appid| self.secret_digests.get(&appid));
         let valid_until = UnixMillis::new(token.good_until_ms);
         Ok(match (secret == Some(&token.secret), now < valid_until, token.replaced) {
