@@ -18,6 +18,8 @@ pub enum InvalidValue {
     Pf,
     /// Empty, or longer than 1,024 bytes.
     FreeText,
+    /// It holds U+0000, which databases cannot store in a text.
+    Nul,
     /// It holds `&`, the name of this parameter and `=`, so that a signed text would read in two ways.
     AbsorbsParameter(Parameter),
 }
@@ -28,6 +30,7 @@ impl fmt::Display for InvalidValue {
             Self::UnixSeconds => write!(f, "is not unix seconds; it must be 1 to {}", Coins::MAX),
             Self::Pf => write!(f, "is not 1 to {} digits, letters or any of _-", Pf::MAX),
             Self::FreeText => write!(f, "is not 1 to {} bytes", FreeText::MAX),
+            Self::Nul => f.write_str("holds U+0000, which no text may hold"),
             Self::AbsorbsParameter(parameter) => write!(
                 f,
                 "holds &{parameter}= in its text, which the signed text could not tell from the parameter {parameter}"
@@ -118,9 +121,9 @@ impl fmt::Debug for Pf {
     }
 }
 
-/// The caller's note on a pay, `pay_item` or `app_remark`: 1 to 1,024 bytes of text.
+/// The caller's note on a pay, `pay_item` or `app_remark`: 1 to 1,024 bytes of text without U+0000.
 ///
-/// Invariant: no text holds `&`, a parameter's name and `=`. Nothing is escaped in a signed text, so one signature
+/// PostgreSQL cannot store U+0000, so it is refused on every engine. Invariant: no text holds `&`, a parameter's name and `=`. Nothing is escaped in a signed text, so one signature
 /// would cover a second order too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FreeText(Box<str>);
@@ -129,10 +132,13 @@ impl FreeText {
     /// Maximum length in bytes of UTF-8: enough for a sentence, and a bound on the bytes that a signature hashes.
     pub const MAX: usize = 1024;
 
-    /// Checks the length of `text`, and that it holds no pair of a parameter.
+    /// Checks the length of `text`, and that it holds neither U+0000 nor a pair of a parameter.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         if !(1..=Self::MAX).contains(&text.len()) {
             return Err(InvalidValue::FreeText);
+        }
+        if text.contains('\0') {
+            return Err(InvalidValue::Nul);
         }
         match Parameter::absorbed_in(text) {
             None => Ok(Self(text.into())),
@@ -164,6 +170,10 @@ mod tests {
         assert!(FreeText::new(&"x".repeat(1024)).is_ok());
         assert_eq!(FreeText::new(&"x".repeat(1025)), Err(InvalidValue::FreeText));
         assert_eq!(FreeText::new(""), Err(InvalidValue::FreeText));
+        for nul in ["\0", "a\0", "\0a", "剑\0剑"] {
+            assert_eq!(FreeText::new(nul), Err(InvalidValue::Nul), "{nul:?}");
+        }
+        assert!(FreeText::new("\u{1}\u{7f}\u{fffe}").is_ok(), "other control characters can be stored");
         assert!(FreeText::new("a&b=c&bill_no").is_ok());
         assert_eq!(FreeText::new("&sig=0"), Err(InvalidValue::AbsorbsParameter(Parameter::Sig)));
     }

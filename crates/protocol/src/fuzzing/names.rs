@@ -30,7 +30,8 @@ pub fn names(bytes: &[u8]) {
     noun!(ZoneId, "_-.:|*@", 64);
     noun!(BillNo, "_-|*@", 63);
     noun!(Pf, "_-", 32);
-    let is_free_text = (1..=1024).contains(&text.len()) && !reference::absorbs_parameter(text);
+    let is_free_text =
+        (1..=1024).contains(&text.len()) && !text.contains('\0') && !reference::absorbs_parameter(text);
     assert_eq!(FreeText::new(text).is_ok(), is_free_text);
 
     let is_visible =

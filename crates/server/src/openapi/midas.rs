@@ -90,11 +90,11 @@ fn value_schema(parameter: Parameter) -> Value {
     }
 }
 
-/// Text without another parameter's pair.
+/// Text without U+0000 and without another parameter's pair.
 fn free_text_schema() -> Value {
     let names: Vec<_> = Parameter::ALL.iter().map(|parameter| parameter.name()).collect();
-    let pair = format!("&({})=", names.join("|"));
-    json!({ "type": "string", "maxLength": FreeText::MAX, "not": { "pattern": pair } })
+    let refused = format!("\\x00|&({})=", names.join("|"));
+    json!({ "type": "string", "maxLength": FreeText::MAX, "not": { "pattern": refused } })
 }
 
 fn parameter_description(parameter: Parameter) -> &'static str {

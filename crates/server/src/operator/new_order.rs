@@ -38,13 +38,13 @@ pub(crate) struct NewOrder {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "FirstCoins")]
     take_first: Option<FirstCoins>,
-    /// The item bought, for the record: at most 1,024 bytes.
+    /// The item bought, for the record: at most 1,024 bytes, without U+0000.
     #[serde(default)]
-    #[schemars(length(max = Memo::BYTES_MAX))]
+    #[schemars(length(max = Memo::BYTES_MAX), regex(pattern = r"^[^\x00]*$"))]
     item: String,
-    /// A note for the record: at most 1,024 bytes.
+    /// A note for the record: at most 1,024 bytes, without U+0000.
     #[serde(default)]
-    #[schemars(length(max = Memo::BYTES_MAX))]
+    #[schemars(length(max = Memo::BYTES_MAX), regex(pattern = r"^[^\x00]*$"))]
     remark: String,
 }
 
@@ -93,11 +93,20 @@ impl NewOrder {
             NewOrderKind::Debit => OrderKind::Debit(self.debit()?),
             NewOrderKind::Cancel => OrderKind::Cancel { window: app.cancel_window },
         };
-        let memo = Memo::new(&self.item, &self.remark).map_err(|error| {
+        Ok(Order { account, bill_no, kind, memo: self.memo()? })
+    }
+
+    fn memo(&self) -> Result<Memo, Problem> {
+        // PostgreSQL cannot store it, and every engine takes the same orders.
+        for (field, text) in [("item", &self.item), ("remark", &self.remark)] {
+            if text.contains('\0') {
+                return Err(Problem::invalid(field, "holds U+0000, which no text may hold"));
+            }
+        }
+        Memo::new(&self.item, &self.remark).map_err(|error| {
             let too_long = if self.item.len() > Memo::BYTES_MAX { "item" } else { "remark" };
             Problem::invalid(too_long, error)
-        })?;
-        Ok(Order { account, bill_no, kind, memo })
+        })
     }
 
     fn amount(&self) -> Result<Amount, Problem> {

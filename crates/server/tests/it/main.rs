@@ -21,6 +21,7 @@ mod limits;
 mod linearizability;
 mod login;
 mod malformed;
+mod nul;
 mod openapi;
 mod operator;
 mod orders;

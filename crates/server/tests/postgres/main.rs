@@ -17,6 +17,8 @@ mod forged_tokens;
 #[path = "../it/linearizability.rs"]
 mod linearizability;
 mod nodes;
+#[path = "../it/nul.rs"]
+mod nul;
 #[path = "../it/operator.rs"]
 mod operator;
 #[path = "../it/race.rs"]
