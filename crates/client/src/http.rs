@@ -8,6 +8,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -24,6 +25,12 @@ const REPLY_BYTES_MAX: usize = 16 * 1024;
 /// Idle timeout of a pooled connection. It is shorter than a load balancer's, so that the other side seldom closes a
 /// connection while a request is being sent.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A reply with any status.
+pub(crate) struct HttpReply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
 
 /// HTTP client of one bank. Clones share a connection pool.
 #[derive(Clone, Debug)]
@@ -135,31 +142,54 @@ impl HttpClient {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Bytes, TransportError> {
-        let request = Request::builder()
+        let request = self.request(method, path_and_query);
+        let reply = self.exchange(request, body, REPLY_BYTES_MAX, timeout).await?;
+        if reply.status == StatusCode::OK {
+            Ok(reply.body)
+        } else {
+            Err(TransportError::Status(reply.status))
+        }
+    }
+
+    /// A request for JSON, to which headers may be added.
+    pub(crate) fn request(&self, method: Method, path_and_query: &str) -> Builder {
+        Request::builder()
             .method(method)
             .uri(format!("{}{path_and_query}", self.base_url))
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .expect("a base URL and an encoded query are a URI");
-        let reply = async { read_reply(self.client.request(request).await).await };
+    }
+
+    /// Sends one request, and reads a reply of any status and of at most `reply_bytes_max` bytes.
+    pub(crate) async fn exchange(
+        &self,
+        request: Builder,
+        body: Bytes,
+        reply_bytes_max: usize,
+        timeout: Duration,
+    ) -> Result<HttpReply, TransportError> {
+        let request = request.body(Full::new(body)).expect("a base URL and an encoded query are a URI");
+        let reply = async { read_reply(self.client.request(request).await, reply_bytes_max).await };
         tokio::time::timeout(timeout, reply).await.unwrap_or(Err(TransportError::TimedOut(timeout)))
     }
 }
 
 async fn read_reply(
     response: Result<Response<Incoming>, hyper_util::client::legacy::Error>,
-) -> Result<Bytes, TransportError> {
+    bytes_max: usize,
+) -> Result<HttpReply, TransportError> {
     let response = response.map_err(|error| {
         let connected = !error.is_connect();
         let error = Arc::new(error);
         if connected { TransportError::ConnectionLost(error) } else { TransportError::Unreachable(error) }
     })?;
-    if response.status() != StatusCode::OK {
-        return Err(TransportError::Status(response.status()));
+    let status = response.status();
+    let body = Limited::new(response.into_body(), bytes_max).collect().await;
+    match body {
+        Ok(body) => Ok(HttpReply { status, body: body.to_bytes() }),
+        // The status alone says enough of a page that is no bank's.
+        Err(_) if !status.is_success() => Err(TransportError::Status(status)),
+        Err(error) => Err(TransportError::ConnectionLost(error.into())),
     }
-    let body = Limited::new(response.into_body(), REPLY_BYTES_MAX).collect().await;
-    body.map(http_body_util::Collected::to_bytes)
-        .map_err(|error| TransportError::ConnectionLost(error.into()))
 }
 
 fn tls_config(roots: RootCertStore) -> ClientConfig {

@@ -66,6 +66,8 @@
 //!
 //! The proxy variables of the environment (`HTTPS_PROXY` and the like) are not read.
 //!
+//! The operator API of a Pactolus bank has a client of its own: [`operator`].
+//!
 //! To add a call: its types in `pactolus-protocol`, its request and receipt in `requests`, its error in `error`, the
 //! method that interprets its replies in `client`, and its blocking form in `blocking`.
 
@@ -81,6 +83,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
+pub mod operator;
 mod random;
 mod refusal;
 mod requests;
@@ -110,6 +113,7 @@ pub use token::TokenSource;
 
 pub use pactolus_protocol::reply::ApiError;
 pub use pactolus_protocol::{
-    AccessToken, AppSecret, BalanceReply, ErrorCode, FreeText, MidasKey, Parameter, Pf, SessionKey,
+    AccessToken, AppSecret, BalanceReply, ErrorCode, FreeText, LoginCode, MidasKey, OperatorToken, Parameter,
+    Pf, Rid, SessionKey,
 };
 pub use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};

@@ -45,19 +45,32 @@ impl TestBank {
         self.address
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The bank's OpenAPI document.
+    pub(crate) async fn openapi(&self) -> Value {
+        self.request("GET", "/api/v1/openapi.json", "").await
+    }
+
     /// A client of the sample app's sandbox.
     pub(crate) fn client(&self) -> Client {
         self.builder().build()
     }
 
     pub(crate) fn builder(&self) -> ClientBuilder {
-        sandbox(&format!("http://{}", self.address))
+        sandbox(&self.url())
     }
 
     /// Sends a request to the operator API and returns the JSON of the reply.
     pub(crate) async fn operate(&self, method: &str, path: &str, body: &str) -> Value {
+        self.request(method, &format!("/api/v1/apps/{APPID}{path}"), body).await
+    }
+
+    async fn request(&self, method: &str, path: &str, body: &str) -> Value {
         let request = format!(
-            "{method} /api/v1/apps/{APPID}{path} HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\
              Authorization: Bearer {OPERATOR_TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len(),
         );

@@ -4,9 +4,12 @@
 mod bank;
 mod calls;
 mod chaos;
+mod operator;
+mod operator_contract;
 mod outcomes;
 mod proxy;
 mod redaction;
+mod script;
 mod tls;
 mod token;
 mod vectors;
