@@ -1,6 +1,6 @@
 //! Minimal HTTP client: one bank, whole bodies, no hidden retries.
 //!
-//! The demo, the operator commands and the tests of this crate use it.
+//! The demo, the doctor and the tests of this crate use it. Every other command calls through `pactolus_client`.
 
 use std::net::SocketAddr;
 

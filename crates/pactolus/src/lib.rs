@@ -3,6 +3,7 @@
 //!
 //! Read next: `cli`, the commands and their help; `cli/exit`, the exit codes; then the file of a command.
 
+mod accounts;
 mod cli;
 mod commands;
 mod config;
@@ -11,7 +12,6 @@ mod connect;
 pub mod fuzzing;
 mod http;
 mod logging;
-mod operator;
 mod player;
 mod runtime;
 mod store;

@@ -41,6 +41,25 @@ pub(crate) fn parse_amount(text: &str) -> Result<Amount, String> {
     Amount::new(count).map_err(|error| format!("it {error}"))
 }
 
+/// How a command is repeated after an unknown outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repetition {
+    /// With the same bill number: the bank compares the orders.
+    SameNumber,
+    /// With the same bill number and `--resume`: the host may not say which order has the number.
+    WithResume,
+}
+
+impl Repetition {
+    /// The arguments that repeat the command.
+    pub(crate) fn arguments(self, bill_no: BillNo) -> String {
+        match self {
+            Self::SameNumber => format!("--bill-no {bill_no}"),
+            Self::WithResume => format!("--bill-no {bill_no} --resume"),
+        }
+    }
+}
+
 /// Returns the requested bill number, or generates one and prints it before anything is sent.
 ///
 /// A generated number is lost with the output. A script that then repeats its command would make a second order of
@@ -48,21 +67,29 @@ pub(crate) fn parse_amount(text: &str) -> Result<Amount, String> {
 pub(crate) fn bill_no_or_new(
     requested: Option<BillNo>,
     environment: Environment,
+    repetition: Repetition,
     lang: Lang,
 ) -> Result<BillNo, CliError> {
     if let Some(bill_no) = requested {
         return Ok(bill_no);
     }
     if environment == Environment::Live && !io::stdin().is_terminal() {
+        let (and_resume, and_resume_zh) = match repetition {
+            Repetition::SameNumber => ("", ""),
+            Repetition::WithResume => (" and --resume", "并加 --resume "),
+        };
         return Err(CliError::message(
             ExitCode::Usage,
-            tr!(
-                lang,
-                "without a terminal, a live order needs --bill-no NUMBER: keep the number, and repeat the command with \
-                 it and --resume if the outcome is unknown",
-                "没有终端时，正式环境的订单须给出 --bill-no NUMBER：请保存该订单号；若结果未知，请用同一订单号并加 \
-                 --resume 再次运行"
-            ),
+            match lang {
+                Lang::En => format!(
+                    "without a terminal, a live order needs --bill-no NUMBER: keep the number, and repeat the command \
+                     with it{and_resume} if the outcome is unknown"
+                ),
+                Lang::Zh => format!(
+                    "没有终端时，正式环境的订单须给出 --bill-no NUMBER：请保存该订单号；若结果未知，请用同一订单号\
+                     {and_resume_zh}再次运行"
+                ),
+            },
         ));
     }
     let bill_no = BillNoGenerator::new().next();

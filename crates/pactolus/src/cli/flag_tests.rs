@@ -41,14 +41,15 @@ const OFFLINE: &[&[&str]] = &[
     &["--session-key-file", "k.txt"],
 ];
 
-const MODES: [Mode; 4] = [
+/// Flags of a call to the bank, which the offline diagnosis does not make.
+const ONLINE: &[&[&str]] = &[&["--url", "http://127.0.0.1:1"], &["--timeout", "5"], &["--profile", "p"]];
+const LOGIN: &[&[&str]] =
+    &[&["--session-key", "K"], &["--session-key-file", "k.txt"], &["--expires-in", "60"]];
+
+const MODES: &[Mode] = &[
     Mode { base: &["present", "--openid", "one", "--coins", "5"], taken: ONE_GIFT, refused: MANY_GIFTS },
     Mode { base: &["present", "--input", "players.csv"], taken: MANY_GIFTS, refused: ONE_GIFT },
-    Mode {
-        base: &["explain", "59db17f1-01234567-89abcdef"],
-        taken: &[&["--url", "http://127.0.0.1:1"]],
-        refused: OFFLINE,
-    },
+    Mode { base: &["explain", "59db17f1-01234567-89abcdef"], taken: ONLINE, refused: OFFLINE },
     Mode {
         base: &["explain", "--request", "b.json", "--path", "/cgi-bin/midas/present"],
         taken: &[
@@ -57,16 +58,56 @@ const MODES: [Mode; 4] = [
             &["--session-key", "K"],
             &["--session-key-file", "k.txt"],
         ],
-        refused: &[&["--url", "http://127.0.0.1:1"]],
+        refused: ONLINE,
+    },
+    Mode {
+        base: &["session", "--openid", "one", "--login"],
+        taken: LOGIN,
+        refused: &[&["--code"], &["--end"]],
+    },
+    Mode {
+        base: &["session", "--openid", "one", "--code"],
+        taken: &[],
+        refused: &[&["--login"], &["--end"], LOGIN[0], LOGIN[1], LOGIN[2]],
+    },
+    Mode {
+        base: &["session", "--openid", "one", "--end"],
+        taken: &[],
+        refused: &[&["--login"], &["--code"], LOGIN[0], LOGIN[1], LOGIN[2]],
+    },
+    Mode { base: &["faults"], taken: &[&["--set", "rules.json"], &["--clear"]], refused: &[] },
+    Mode { base: &["faults", "--set", "rules.json"], taken: &[], refused: &[&["--clear"]] },
+    Mode { base: &["faults", "--clear"], taken: &[], refused: &[&["--set", "rules.json"]] },
+    Mode {
+        base: &["clock"],
+        taken: &[&["--set", "2017-10-09T06:32:17Z"], &["--advance", "-5"], &["--system-time"]],
+        refused: &[],
+    },
+    Mode {
+        base: &["clock", "--set", "2017-10-09T06:32:17Z"],
+        taken: &[],
+        refused: &[&["--advance", "5"], &["--system-time"]],
+    },
+    Mode {
+        base: &["clock", "--advance", "5"],
+        taken: &[],
+        refused: &[&["--set", "2017-10-09T06:32:17Z"], &["--system-time"]],
+    },
+    Mode {
+        base: &["clock", "--system-time"],
+        taken: &[],
+        refused: &[&["--set", "2017-10-09T06:32:17Z"], &["--advance", "5"]],
     },
 ];
 
 /// Flags of commands with modes that select a mode, or have an effect in every mode.
-const COMMON: [&str; 11] =
-    ["coins", "zone", "openid", "input", "request", "output", "env", "profile", "app", "timeout", "config"];
+const COMMON: [&str; 12] = [
+    "coins", "zone", "openid", "input", "request", "output", "env", "profile", "app", "timeout", "config",
+    "api",
+];
 
 /// Commands whose flags need no mode. A flag that depends on the store is refused when the command runs.
-const WITHOUT_MODES: [&str; 21] = [
+const WITHOUT_MODES: &[&str] = &[
     "demo",
     "init",
     "serve",
@@ -75,6 +116,10 @@ const WITHOUT_MODES: [&str; 21] = [
     "balance",
     "order",
     "statement",
+    "topup",
+    "gift",
+    "totals",
+    "rejections",
     "token",
     "sign",
     "migrate",
@@ -99,10 +144,10 @@ fn is_taken(arguments: &[&str]) -> bool {
 fn flag_of_another_mode_is_refused() {
     for Mode { base, taken, refused } in MODES {
         assert!(is_taken(base), "{base:?}");
-        for flag in taken {
+        for flag in *taken {
             assert!(is_taken(&[base, *flag].concat()), "{base:?} {flag:?}");
         }
-        for flag in refused {
+        for flag in *refused {
             assert!(!is_taken(&[base, *flag].concat()), "{base:?} {flag:?}");
         }
     }

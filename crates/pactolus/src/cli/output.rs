@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use serde::Serialize;
 
 use crate::cli::exit::CliError;
 
@@ -66,6 +67,11 @@ pub(crate) fn print(text: impl Display) -> Result<(), CliError> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// A value as one line of JSON.
+pub(crate) fn to_json_line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("no map has keys other than texts") + "\n"
 }
 
 /// Writes `text` to stderr. There is no other place to report that it cannot be written.

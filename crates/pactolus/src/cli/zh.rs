@@ -3,6 +3,7 @@
 //! The English texts stand beside the declarations. Tests compare the two: none may be missing here or left over.
 
 mod help;
+mod support;
 
 use clap::builder::{Resettable, StyledStr};
 use clap::{Arg, ArgAction, Command};
@@ -267,7 +268,6 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("", "config", "配置文件；默认取自环境变量 PACTOLUS_CONFIG，若没有则为 pactolus.toml"),
     ("init", "config", "配置文件"),
     ("serve", "config", "配置文件"),
-    ("explain", "config", "配置文件"),
     ("doctor", "config", "配置文件"),
     ("", "output", "输出格式：table 供人阅读，json 供脚本使用（各语言相同）"),
     ("", "env", "环境：live（正式）或 sandbox（沙箱）；除非配置档已指定，否则必填"),
@@ -340,7 +340,6 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
         "access_token 所在文件；- 表示标准输入；默认取环境变量 PACTOLUS_ACCESS_TOKEN",
     ),
     ("explain", "rid", "请求编号，见 errmsg 末尾"),
-    ("explain", "url", "服务地址，仅限 http://；默认取配置中的地址"),
     ("explain", "request", "含有被拒绝的请求体的文件，须逐字节一致"),
     ("explain", "path", "请求的路径"),
     ("explain", "token", "请求中的 access_token"),
@@ -360,16 +359,21 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("man", "to", "输出目录"),
 ];
 
+fn commands() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    COMMANDS.iter().chain(support::COMMANDS)
+}
+
 fn about(name: &str) -> Option<&'static str> {
-    COMMANDS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    commands().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 fn long_text(name: &str) -> Option<&'static str> {
-    LONG_TEXTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    LONG_TEXTS.iter().chain(support::LONG_TEXTS).find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 fn argument_help(command: &str, id: &str) -> Option<&'static str> {
-    let lookup = |command: &str| ARGUMENTS.iter().find(|(known, name, _)| *known == command && *name == id);
+    let all = || ARGUMENTS.iter().chain(support::ARGUMENTS);
+    let lookup = |command: &str| all().find(|(known, name, _)| *known == command && *name == id);
     lookup(command).or_else(|| lookup("")).map(|(_, _, text)| *text)
 }
 
@@ -405,10 +409,10 @@ mod tests {
                 used.insert(text);
             }
         }
-        for (command, id, text) in ARGUMENTS {
+        for (command, id, text) in ARGUMENTS.iter().chain(support::ARGUMENTS) {
             assert!(used.contains(&Some(*text)), "there is no {command} --{id}");
         }
-        assert_eq!(program.get_subcommands().count() + 1, COMMANDS.len(), "a text of no command");
+        assert_eq!(program.get_subcommands().count() + 1, commands().count(), "a text of no command");
     }
 
     #[test]
@@ -422,14 +426,15 @@ mod tests {
             let chinese = long_text(name).map(|text| paragraphs(text.to_owned()));
             assert_eq!(english, chinese, "{name}: paragraphs of the long text in English and in Chinese");
         }
-        for (name, _) in LONG_TEXTS {
+        for (name, _) in LONG_TEXTS.iter().chain(support::LONG_TEXTS) {
             assert!(program.find_subcommand(name).is_some(), "there is no command {name}");
         }
     }
 
     #[test]
     fn long_texts_fit_80_columns() {
-        for (name, text) in LONG_TEXTS.iter().copied().chain([("serve", SERVE_VARIABLES)]) {
+        let texts = LONG_TEXTS.iter().chain(support::LONG_TEXTS).copied();
+        for (name, text) in texts.chain([("serve", SERVE_VARIABLES)]) {
             for line in text.lines() {
                 let columns: usize = line.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
                 assert!(columns <= 80, "{name}: {columns} columns: {line}");

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let cancel =
         CancelPayRequest { player: args.player.player(&connection)?, bill_no: args.bill_no, item: None };
-    let cancelled = runtime::start()?.block_on(connection.client().cancel_pay(&cancel));
+    let cancelled = runtime::start()?.block_on(connection.client()?.cancel_pay(&cancel));
     let cancelled = cancelled.map_err(|error| {
         let retry_args = tr!(lang, "the same arguments", "同样的参数");
         CliError::from_call(&error, (error.outcome(), error.retryable()), &retry_args, lang)

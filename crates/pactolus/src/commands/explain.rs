@@ -10,12 +10,13 @@ use std::path::PathBuf;
 
 use pactolus_protocol::{CallPath, Rid};
 
-use crate::cli::args::ConfigPath;
+use crate::cli::args::{DEFAULT_CONFIG, config_variable};
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{BilingualText, Lang, tr};
 use crate::cli::output::OutputFormat;
 use crate::cli::secret::{ACCESS_TOKEN_VARIABLE, access_token_forms, read_access_token, read_session_key};
 use crate::config::{Config, EnvSnapshot};
+use crate::connect::BankArgs;
 
 /// Diagnose why a Midas call was refused
 ///
@@ -23,14 +24,17 @@ use crate::config::{Config, EnvSnapshot};
 /// offline: it searches the request for the known mistake that produces its signatures, with the keys of the
 /// configuration.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    // Offline, no bank is called.
+    mut_arg("profile", |argument| argument.conflicts_with("request")),
+    mut_arg("url", |argument| argument.conflicts_with("request")),
+    mut_arg("timeout", |argument| argument.conflicts_with("request"))
+)]
 pub(crate) struct Args {
     /// Request id, from the end of the errmsg
     #[arg(value_name = "RID", required_unless_present = "request", conflicts_with = "request")]
     rid: Option<Rid>,
-    /// Address of the bank, http:// only; default: the configuration's
-    #[arg(long, value_name = "URL", requires = "rid", conflicts_with = "request")]
-    url: Option<String>,
     /// File with the body of the refused request, byte for byte
     #[arg(long, value_name = "FILE", requires = "path")]
     request: Option<PathBuf>,
@@ -50,7 +54,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "request", conflicts_with_all = ["rid", "session_key"])]
     session_key_file: Option<PathBuf>,
     #[command(flatten)]
-    config: ConfigPath,
+    bank: BankArgs,
     /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
@@ -68,10 +72,12 @@ const SIGNED_TEXT_LABEL: BilingualText =
 
 /// Diagnoses the call and prints the findings. They are in English, in the words of the protocol's errmsgs.
 pub(crate) fn run(args: Args, lang: Lang) -> Result<(), CliError> {
-    let config = Config::read(&args.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
     match (args.rid, args.request, args.path) {
-        (Some(rid), ..) => online::explain(&config, args.url.as_deref(), rid, args.output, lang),
+        (Some(rid), ..) => online::explain(&args.bank.resolve(lang)?, rid, args.output),
         (None, Some(file), Some(path)) => {
+            let config = args.bank.config().or_else(config_variable);
+            let config = config.unwrap_or_else(|| DEFAULT_CONFIG.into());
+            let config = Config::read(&config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
             let token = access_token_forms("--token", args.token.as_deref(), args.token_file.as_deref());
             let token = read_access_token(&token, lang)?.ok_or_else(|| no_token(lang))?;
             let (key, key_file) = (args.session_key.as_deref(), args.session_key_file.as_deref());

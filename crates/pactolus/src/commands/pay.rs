@@ -5,7 +5,7 @@ use pactolus_protocol::FreeText;
 use pactolus_types::{Amount, BillNo};
 use serde_json::json;
 
-use crate::cli::args::{self, parse_amount};
+use crate::cli::args::{self, Repetition, parse_amount};
 use crate::cli::exit::{CliError, ExitCode, error_chain};
 use crate::cli::i18n::Lang;
 use crate::cli::output::{self, OutputFormat};
@@ -55,9 +55,9 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     };
     let (player, item, remark) =
         (args.player.player(&connection)?, text("item", &args.item)?, text("remark", &args.remark)?);
-    let bill_no = args::bill_no_or_new(args.bill_no, connection.app.environment(), lang)?;
+    let bill_no = args::bill_no_or_new(args.bill_no, connection.environment, Repetition::WithResume, lang)?;
     let pay = PayRequest { player, coins: args.coins, bill_no, item, remark };
-    let client = connection.client();
+    let client = connection.client()?;
     let paid = runtime::start()?
         .block_on(async { if args.resume { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {

@@ -11,9 +11,11 @@ mod confirm;
 pub(crate) mod fuzzing;
 mod outcome;
 mod plan;
+mod preflight;
 mod progress;
 mod results;
 mod row;
+mod sender;
 mod single;
 mod source;
 mod summary;
@@ -37,6 +39,7 @@ use plan::{DuplicatePolicy, GiftReader, PROBLEMS_SHOWN_MAX, Plan, PlanError};
 use progress::{OutcomeCounts, Progress};
 use results::{ResultsError, ResultsFile, ResultsIndex};
 use row::{RowDefaults, UnknownColumns};
+use sender::{Api, GiftSender};
 use source::{GiftFile, default_results_path};
 
 /// Give coins to one player, or to all players in a file
@@ -61,6 +64,10 @@ pub(crate) struct Args {
     single: single::SingleArgs,
     #[command(flatten)]
     batch: BatchArgs,
+    /// API: midas signs calls with the app's keys, and sends session keys; operator needs the operator token alone, and
+    /// the app's gift limits do not apply. Default: operator, if the target has its token and no session key is given
+    #[arg(long, value_name = "API", hide_possible_values = true)]
+    api: Option<Api>,
     #[command(flatten)]
     connect: ConnectArgs,
     /// Output format
@@ -148,26 +155,32 @@ fn present_batch(args: &Args, from: &Path, connection: &Connection, lang: Lang) 
     if args.batch.dry_run {
         let earlier = ResultsFile::peek(&path, &connection.label()).map_err(results_error)?;
         let plan = build_plan(&gifts, &earlier, lang)?;
-        output::eprint(confirm::preview(&plan, connection, lang));
+        let api = Api::choose(args.api, plan.has_call_parameters, connection)?;
+        output::eprint(confirm::preview(&plan, api, connection));
         return summary::print(args.output, &plan, &OutcomeCounts::default(), None, lang);
     }
     let (results, earlier, is_resumed) =
         ResultsFile::open(&path, &connection.label()).map_err(results_error)?;
     let plan = build_plan(&gifts, &earlier, lang)?;
-    if plan.remaining() > 0 {
-        output::eprint(confirm::preview(&plan, connection, lang));
+    let api = Api::choose(args.api, plan.has_call_parameters, connection)?;
+    let sender = GiftSender::new(api, connection, GIFT_TIMEOUT)?;
+    let runtime = runtime::start()?;
+    if let Some((_, first)) = plan.sample.first() {
+        output::eprint(confirm::preview(&plan, api, connection));
+        let checked = runtime.block_on(preflight::check(&sender, first, lang));
+        checked.map_err(|why| summary::setup_error(&plan, is_resumed, &why, lang))?;
         confirm::confirm(&args.batch, from, &plan, lang)?;
     }
     let concurrency = args.batch.concurrency.map_or(CONCURRENCY_DEFAULT, usize::from).min(CONCURRENCY_MAX);
     let rate = args.batch.rate;
     let campaign = campaign::Campaign {
-        client: connection.client_with_timeout(GIFT_TIMEOUT),
+        sender,
         gifts,
         recorded: earlier,
         is_resumed,
         limits: SendLimits { concurrency, rate },
     };
-    let (counts, stop_reason) = runtime::start()?.block_on(async {
+    let (counts, stop_reason) = runtime.block_on(async {
         let progress = Progress::new(plan.remaining(), lang);
         let shutdown = runtime::shutdown_signal_or_exit()?;
         let stop = async {
@@ -229,7 +242,16 @@ fn results_file_error(path: &Path, error: ResultsError, lang: Lang) -> CliError 
     let path = path.display();
     let why = match error {
         ResultsError::Io(error) => error.to_string(),
-        ResultsError::InUse => tr!(lang, "another process is writing it", "另一个进程正在写入"),
+        // No advice to name another file: a second run beside the first would send the same gifts.
+        ResultsError::InUse => {
+            let message = tr!(
+                lang,
+                "this campaign is running: another process is writing its results file {path}; wait until it ends, and \
+                 run the same command again only if it did not give everything",
+                "该活动正在运行：另一个进程正在写入其结果文件 {path}；请等待其结束，仅在未全部发放时再次运行同一命令"
+            );
+            return CliError::message(ExitCode::Input, message);
+        }
         ResultsError::BadHeader => tr!(lang, "it is not a results file", "它不是结果文件"),
         ResultsError::OtherBank(bank) => {
             tr!(

@@ -2,14 +2,14 @@
 //!
 //! It uses the target's keys and never prints them: `***` stands for a key in a signed text.
 
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use pactolus_protocol::sign::{self, Dialect, text};
 use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter, SessionKey};
 use serde_json::json;
 
+use super::read_file_or_stdin;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -72,12 +72,12 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let session = read_session(args, lang)?;
     let file = args.body.display();
     let invalid = |text| CliError::message(ExitCode::Input, text);
-    let bytes = read_input(&args.body)
+    let bytes = read_file_or_stdin(&args.body)
         .map_err(|error| invalid(tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}")))?;
     let body = Body::parse(&bytes).map_err(|refusal| invalid(format!("{file}: {refusal}")))?;
-    let path = CallPath { kind: args.call.into(), environment: connection.app.environment() };
+    let path = CallPath { kind: args.call.into(), environment: connection.environment };
 
-    let sig = sign::sig(path, &body, Dialect::DOCUMENTED, connection.app.midas_key()).to_string();
+    let sig = sign::sig(path, &body, Dialect::DOCUMENTED, connection.app()?.midas_key()).to_string();
     let mut shown = vec![
         ("path", path.to_string()),
         ("sig_text", text::masked_sig_text(path, &body, Dialect::DOCUMENTED)),
@@ -121,13 +121,4 @@ fn read_session(args: &Args, lang: Lang) -> Result<Option<(AccessToken, SessionK
         }
         (Some(_) | None, _) => Ok(None),
     }
-}
-
-fn read_input(path: &Path) -> io::Result<Vec<u8>> {
-    if path != Path::new("-") {
-        return std::fs::read(path);
-    }
-    let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

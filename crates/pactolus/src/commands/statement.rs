@@ -1,14 +1,14 @@
 //! `pactolus statement`: a player's orders, newest first, from the operator API.
 
+use pactolus_client::operator::{AccountId, OperatorClient, OperatorError, ReceiptDetails, StatementPage};
 use pactolus_types::{OpenId, ZoneId};
-use serde_json::Value;
 
+use crate::accounts;
 use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
-use crate::cli::output::{self, OutputFormat};
+use crate::cli::output::{self, OutputFormat, to_json_line};
 use crate::cli::receipts::receipt_table;
 use crate::connect::ConnectArgs;
-use crate::operator::{OperatorClient, percent_encode};
 use crate::runtime;
 
 /// List a player's orders, newest first
@@ -38,37 +38,38 @@ const PAGE_ORDERS_MAX: u32 = 100;
 /// Queries page by page and prints the orders.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
-    let (appid, env) = (connection.app.appid(), connection.app.environment());
-    let (openid, zone) = (args.openid, percent_encode(args.zone.as_str()));
-    let path = format!("/api/v1/apps/{appid}/statement?env={env}&openid={openid}&zone_id={zone}");
-    let orders =
-        runtime::start()?.block_on(fetch_orders(&connection.operator(lang)?, &path, args.limit, lang))?;
-    match args.output {
-        OutputFormat::Json => {
-            output::print(orders.iter().map(|order| format!("{order}\n")).collect::<Vec<_>>().concat())
+    let operator = connection.operator()?;
+    let account = connection.account(args.openid, args.zone);
+    let orders = runtime::start()?.block_on(async {
+        let orders = fetch_orders(&operator, &account, args.limit).await;
+        let orders = orders.map_err(|error| connection.bank.query_error(&error))?;
+        if orders.is_empty() {
+            return Err(accounts::not_found_error(&operator, &connection, &account).await);
         }
+        Ok(orders)
+    })?;
+    match args.output {
+        OutputFormat::Json => output::print(orders.iter().map(to_json_line).collect::<Vec<_>>().concat()),
         OutputFormat::Text => output::print(receipt_table(&orders)),
     }
 }
 
 async fn fetch_orders(
     operator: &OperatorClient,
-    path: &str,
+    account: &AccountId,
     limit: u32,
-    lang: Lang,
-) -> Result<Vec<Value>, CliError> {
+) -> Result<Vec<ReceiptDetails>, OperatorError> {
     let mut orders = Vec::new();
-    let mut after = String::new();
+    let mut after = None;
     let mut left = limit;
     loop {
-        let page = format!("{path}&limit={}{after}", left.min(PAGE_ORDERS_MAX));
-        let mut page = operator.get(&page, lang).await?;
-        let Value::Array(newer) = page["orders"].take() else { return Ok(orders) };
-        left = left.saturating_sub(u32::try_from(newer.len()).unwrap_or(u32::MAX));
-        orders.extend(newer);
-        match page["next"].as_str() {
-            Some(next) if left > 0 => after = format!("&after={next}"),
-            Some(_) | None => return Ok(orders),
+        let page = StatementPage { limit: Some(left.min(PAGE_ORDERS_MAX)), after };
+        let page = operator.statement(account, &page).await?;
+        left = left.saturating_sub(u32::try_from(page.orders.len()).unwrap_or(u32::MAX));
+        orders.extend(page.orders);
+        after = page.next;
+        if left == 0 || after.is_none() {
+            return Ok(orders);
         }
     }
 }

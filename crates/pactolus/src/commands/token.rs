@@ -25,7 +25,7 @@ pub(crate) struct Args {
 /// Requests the token and prints it.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
-    let token = runtime::start()?.block_on(connection.client().access_token());
+    let token = runtime::start()?.block_on(connection.client()?.access_token());
     let token = token.map_err(|error| {
         CliError::from_call(&error, (OrderOutcome::NotApplied, error.retryable()), "", lang)
     })?;

@@ -23,10 +23,10 @@ pub(crate) struct Profile {
     pub(crate) env: Option<Environment>,
     /// The mini game.
     pub(crate) appid: AppId,
-    /// Its coin.
-    pub(crate) offer_id: OfferId,
-    /// Secret that gets access tokens.
-    pub(crate) app_secret: AppSecret,
+    /// Its coin, for signed calls.
+    pub(crate) offer_id: Option<OfferId>,
+    /// Secret that gets access tokens, for signed calls.
+    pub(crate) app_secret: Option<AppSecret>,
     /// Key that signs live calls.
     pub(crate) midas_key: Option<MidasKey>,
     /// Key that signs sandbox calls.
@@ -55,8 +55,8 @@ pub(super) fn profile(top: &mut Section<'_>) -> Option<Profile> {
     let url = top.optional("url", BaseUrl::default(), text(BaseUrl::new));
     let env = top.optional("env", None, optional(choice(ENVIRONMENTS)));
     let appid = top.required("appid", text(AppId::new));
-    let offer_id = top.required("offer_id", text(OfferId::new));
-    let app_secret = top.required("app_secret", secret(AppSecret::new));
+    let offer_id = top.optional("offer_id", None, optional(text(OfferId::new)));
+    let app_secret = top.optional("app_secret", None, optional(secret(AppSecret::new)));
     let midas_key = top.optional("midas_key", None, optional(secret(MidasKey::new)));
     let sandbox_midas_key = top.optional("sandbox_midas_key", None, optional(secret(MidasKey::new)));
     let ca_file = top.optional("ca_file", None, optional(path));
@@ -113,6 +113,9 @@ mod tests {
         let profile = read(MINIMAL, &[]).unwrap();
         assert_eq!((profile.url, profile.env), (BaseUrl::default(), None));
         assert!(profile.midas_key.is_none() && profile.operator_token.is_none());
+        // Support calls the operator API alone, and holds no key of the app.
+        let support = read("appid = \"wx1234567\"\noperator_token = \"OPERATORTOKEN\"\n", &[]).unwrap();
+        assert!(support.operator_token.is_some() && support.app_secret.is_none());
     }
 
     #[test]

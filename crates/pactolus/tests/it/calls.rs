@@ -151,7 +151,7 @@ fn profile_selects_bank_and_app() {
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     let ended = run(&["balance", "--openid", "one", "--env", "live"]);
     assert_eq!(ended.code, Some(3));
-    assert_eq!(ended.stderr, "error: the profile has no midas_key, which signs live calls\n");
+    assert_eq!(ended.stderr, "error: the profile has no midas_key, which signed live calls need\n");
     let ended = run(&["order", "x"]);
     assert_eq!(ended.code, Some(3));
     assert!(ended.stderr.contains("operator_token"), "{}", ended.stderr);

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::process::{Folder, Process};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: &[&str] = &[
     "",
     "audit",
     "backup",
     "balance",
     "cancelpay",
+    "clock",
     "completions",
     "copy",
     "demo",
@@ -20,18 +21,24 @@ const COMMANDS: [&str; 24] = [
     "doctor",
     "explain",
     "export",
+    "faults",
+    "gift",
     "init",
     "man",
     "migrate",
     "order",
     "pay",
     "present",
+    "rejections",
     "rotate-keys",
     "restore",
     "serve",
+    "session",
     "sign",
     "statement",
     "token",
+    "topup",
+    "totals",
 ];
 
 fn golden_path(name: &str) -> PathBuf {
@@ -55,7 +62,7 @@ fn help_matches_golden_files() {
     let folder = Folder::empty();
     for lang in ["en", "zh"] {
         let mut all = Vec::new();
-        for command in COMMANDS {
+        for &command in COMMANDS {
             let mut arguments = vec!["--lang", lang];
             arguments.extend([command, "--help"].into_iter().filter(|argument| !argument.is_empty()));
             let ended = Process::start(folder.command(&arguments)).wait();

@@ -73,6 +73,32 @@ fn tls_failures_name_their_cause() {
     assert!(ended.stderr.contains("Connection refused"), "{}", ended.stderr);
 }
 
+/// The bug: commands of the operator spoke plain http only, so their token had to cross the network in plaintext.
+#[test]
+fn operator_commands_speak_tls() {
+    let (port, pem) = tls_host::start("localhost");
+    let operator = "operator_token = \"OPERATORTOKEN\"\nca_file = \"ca.pem\"\n";
+    let folder = folder_with_profile(&format!("https://localhost:{port}"), operator);
+    folder.write("pactolus/ca.pem", &pem);
+    folder.write("rules.json", "[]");
+    // The host answers each request, in the form of another API.
+    let set = ["faults", "--set", "rules.json", "--timeout", "1"];
+    let ended = folder.run(&set);
+    assert_eq!(ended.code, Some(10), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the reply is not one of a Pactolus bank's operator API"),
+        "{}",
+        ended.stderr
+    );
+    folder.write("pactolus/ca.pem", &tls_host::start("localhost").1);
+    let ended = folder.run(&set);
+    assert_eq!(ended.code, Some(12), "{}", ended.stderr);
+    assert!(ended.stderr.contains("invalid peer certificate"), "{}", ended.stderr);
+    let plain = folder_with_profile("http://0.0.0.0:1", "operator_token = \"OPERATORTOKEN\"\n");
+    let ended = plain.run(&["order", "n1", "--timeout", "1"]);
+    assert_eq!(ended.stderr.matches("is not encrypted").count(), 1, "{}", ended.stderr);
+}
+
 #[test]
 fn remote_plaintext_is_warned_of_once() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

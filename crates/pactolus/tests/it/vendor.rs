@@ -39,7 +39,7 @@ fn serve_one(mut stream: TcpStream) {
 
 fn present(folder: &Folder, host: SocketAddr, more: &[&str]) -> ProcessOutput {
     let url = format!("http://{host}");
-    folder.run(&[&["present", "--env", "live", "--url", &url], more].concat())
+    folder.run(&[&["present", "--api", "midas", "--env", "live", "--url", &url], more].concat())
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 
-use super::{COMMANDS, HELP_TEMPLATE};
+use super::{HELP_TEMPLATE, commands};
 
 const HELP: &str = "help";
 const HELP_NAMED: &str = "command";
 
 pub(super) fn command() -> Command {
-    let names = COMMANDS.iter().map(|(name, _)| name).filter(|name| !name.is_empty());
+    let names = commands().map(|(name, _)| name).filter(|name| !name.is_empty());
     let argument = Arg::new(HELP_NAMED).value_name("命令").help("命令").help_heading("参数");
     Command::new(HELP)
         .about("显示某个命令的帮助")

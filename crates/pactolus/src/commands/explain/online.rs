@@ -1,60 +1,48 @@
 //! Online diagnosis: the bank's own findings, from the operator API.
 
-use std::io::{self, Write};
-
-use anyhow::Context as _;
+use pactolus_client::operator::{ReceivedParameter, RejectionDetails};
 use pactolus_protocol::Rid;
-use serde_json::Value;
 
 use super::{FIX_LABEL, SIGNED_TEXT_LABEL};
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
-use crate::cli::output::{self, OutputFormat};
-use crate::config::Config;
-use crate::connect::CALL_TIMEOUT;
-use crate::operator::{self, OperatorClient};
+use crate::cli::output::{self, OutputFormat, to_json_line};
+use crate::connect::Bank;
 use crate::runtime;
 
 /// Queries the rejection `rid` at the bank, and prints it.
-pub(super) fn explain(
-    config: &Config,
-    url: Option<&str>,
-    rid: Rid,
-    output: OutputFormat,
-    lang: Lang,
-) -> Result<(), CliError> {
-    let bank = url.map_or(Ok(config.listen), |url| operator::resolve_address(url, lang))?;
-    let operator = OperatorClient::new(bank, config.server.operator_token.clone(), CALL_TIMEOUT);
-    let rejection = runtime::start()?.block_on(operator.get(&format!("/api/v1/rejections/{rid}"), lang))?;
-    let printed = match output {
-        OutputFormat::Text => text(&mut output::stdout(), &rejection, lang),
-        OutputFormat::Json => writeln!(output::stdout(), "{rejection}"),
-    };
-    Ok(printed.context("cannot write to stdout")?)
+pub(super) fn explain(bank: &Bank, rid: Rid, output: OutputFormat) -> Result<(), CliError> {
+    let rejection = runtime::start()?.block_on(bank.operator()?.rejection(rid));
+    let rejection = rejection.map_err(|error| bank.query_error(&error))?;
+    match output {
+        OutputFormat::Text => output::print(text(&rejection, bank.lang)),
+        OutputFormat::Json => output::print(to_json_line(&rejection)),
+    }
 }
 
-fn text(out: &mut impl Write, rejection: &Value, lang: Lang) -> io::Result<()> {
-    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    writeln!(out, "{} {}", word(&rejection["method"]), word(&rejection["path"]))?;
-    let (errcode, errmsg) = (&rejection["errcode"], word(&rejection["errmsg"]));
-    writeln!(out, "{}", tr!(lang, "answered: {errcode} {errmsg}", "返回：{errcode} {errmsg}"))?;
-    for finding in list(&rejection["findings"]) {
-        writeln!(out, "{}", word(&finding["finding"]))?;
-        writeln!(out, "{}{}", FIX_LABEL.for_lang(lang), word(&finding["fix"]))?;
+fn text(rejection: &RejectionDetails, lang: Lang) -> String {
+    let brief = &rejection.brief;
+    let (errcode, errmsg) = (brief.errcode, &brief.errmsg);
+    let mut lines = vec![
+        format!("{} {}", brief.method, brief.path),
+        tr!(lang, "answered: {errcode} {errmsg}", "返回：{errcode} {errmsg}"),
+    ];
+    for finding in &rejection.findings {
+        lines.push(finding.finding.clone());
+        lines.push(format!("{}{}", FIX_LABEL.for_lang(lang), finding.fix));
     }
-    if let Some(signed) = rejection["signed_text"].as_str() {
-        writeln!(out, "{}{signed}", SIGNED_TEXT_LABEL.for_lang(lang))?;
+    lines.extend(
+        rejection.signed_text.iter().map(|signed| format!("{}{signed}", SIGNED_TEXT_LABEL.for_lang(lang))),
+    );
+    lines.extend(rejection.parameters.iter().map(|parameter| received(parameter, lang)));
+    lines.join("\n") + "\n"
+}
+
+fn received(ReceivedParameter { name, form, value, .. }: &ReceivedParameter, lang: Lang) -> String {
+    match value {
+        Some(value) => {
+            tr!(lang, "received: {name} = {value} ({form})", "收到：{name} = {value}（{form}）")
+        }
+        None => tr!(lang, "received: {name} ({form}, not shown)", "收到：{name}（{form}，不显示）"),
     }
-    for parameter in list(&rejection["parameters"]) {
-        let (name, form) = (word(&parameter["name"]), word(&parameter["form"]));
-        let line = match parameter["value"].as_str() {
-            Some(value) => {
-                tr!(lang, "received: {name} = {value} ({form})", "收到：{name} = {value}（{form}）")
-            }
-            None => tr!(lang, "received: {name} ({form}, not shown)", "收到：{name}（{form}，不显示）"),
-        };
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
 }

@@ -8,15 +8,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_client::{Client, PresentRequest};
+use pactolus_client::PresentRequest;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::outcome::{BillNoOrigin, GiftOutcome, GiftStatus, SendResult, send};
+use super::outcome::{BillNoOrigin, GiftOutcome, GiftStatus, SendResult};
 use super::plan::GiftReader;
 use super::progress::{OutcomeCounts, Progress};
 use super::results::{Entry, ResultsFile, ResultsIndex, ResultsWriter};
+use super::sender::GiftSender;
 
 /// Maximum number of gifts in flight.
 pub(crate) const CONCURRENCY_MAX: usize = 256;
@@ -33,7 +34,7 @@ pub(crate) struct SendLimits {
 
 /// A campaign, ready to run.
 pub(crate) struct Campaign<'a> {
-    pub(crate) client: Client,
+    pub(crate) sender: GiftSender,
     pub(crate) gifts: GiftReader<'a>,
     /// Outcomes of earlier runs.
     pub(crate) recorded: ResultsIndex,
@@ -125,7 +126,7 @@ impl Campaign<'_> {
                 return Ok(());
             }
             let rows = results.sender(CONCURRENCY_MAX)?;
-            calls.spawn(send_and_record(self.client.clone(), line, present, number, slot, rows));
+            calls.spawn(send_and_record(self.sender.clone(), line, present, number, slot, rows));
         }
         monitor.resends = false;
         Ok(())
@@ -141,14 +142,14 @@ async fn acquire_slot(slots: &Arc<Semaphore>, ticker: &mut Ticker) -> tokio::syn
 
 /// Sends one gift and passes its row to the writer; `None` if the writer is gone.
 async fn send_and_record(
-    client: Client,
+    sender: GiftSender,
     line: u64,
     present: PresentRequest,
     number: BillNoOrigin,
     slot: tokio::sync::OwnedSemaphorePermit,
     rows: mpsc::Sender<Entry>,
 ) -> Option<SendResult> {
-    let sent = send(&client, &present, number).await;
+    let sent = sender.send(&present, number).await;
     let result = SendResult { detail: sent.detail.clone(), ..sent };
     rows.send(Entry { line, present, sent, _slot: slot }).await.ok().map(|()| result)
 }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 
 use super::BatchArgs;
 use super::plan::Plan;
+use super::sender::Api;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
@@ -14,16 +15,24 @@ use crate::cli::table::Table;
 use crate::connect::Connection;
 
 /// The preview: totals, and the first gifts.
-pub(super) fn preview(plan: &Plan, connection: &Connection, lang: Lang) -> String {
+pub(super) fn preview(plan: &Plan, api: Api, connection: &Connection) -> String {
+    let lang = connection.lang;
     let (left, coins, rows) = (plan.remaining(), plan.coins_remaining, plan.rows);
     let mut text = tr!(
         lang,
         "{left} gifts of {coins} coins in all, {} app {} at {}\n",
         "共 {left} 份赠币、{coins} 个游戏币，{} 环境，应用 {}，地址 {}\n",
-        connection.app.environment(),
-        connection.app.appid(),
-        connection.url
+        connection.environment,
+        connection.appid,
+        connection.bank.url
     );
+    if api == Api::Operator {
+        text += &tr!(
+            lang,
+            "sent as orders of the operator: without session keys, and the app's gift limits do not apply\n",
+            "以运维接口的订单发送：无需 session_key，也不受应用的赠币上限约束\n"
+        );
+    }
     if plan.applied > 0 {
         let given = plan.applied;
         text +=

@@ -1,11 +1,6 @@
 //! Outcome of one gift. Its names in the results file are the same in every language.
 
-use pactolus_client::{
-    AppliedBy, AttemptFailure, CallError, Client, Coins, ErrorCode, ErrorSource, OrderOutcome as Known,
-    PresentError, PresentRequest,
-};
-
-use crate::cli::exit::error_chain;
+use pactolus_client::{AppliedBy, Coins, OrderOutcome};
 
 /// Outcome of a gift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +75,27 @@ pub(crate) struct SendResult {
     pub(crate) app_misconfigured: bool,
 }
 
+impl SendResult {
+    /// A gift that is in the bank.
+    pub(crate) fn in_bank(applied_by: AppliedBy, balance: Option<Coins>) -> Self {
+        let outcome = match applied_by {
+            AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => GiftOutcome::Applied,
+            AppliedBy::EarlierCall => GiftOutcome::Replayed,
+        };
+        Self { outcome, balance, detail: String::new(), app_misconfigured: false }
+    }
+
+    /// A gift whose call failed for the reason `detail`.
+    pub(crate) fn failed(state: OrderOutcome, retryable: bool, detail: String) -> Self {
+        let outcome = match state {
+            OrderOutcome::Unknown => GiftOutcome::Unknown,
+            OrderOutcome::NotApplied if retryable => GiftOutcome::NotSent,
+            OrderOutcome::NotApplied => GiftOutcome::Refused,
+        };
+        Self { outcome, balance: None, detail, app_misconfigured: false }
+    }
+}
+
 /// Origin of a bill number. It decides what a bare "number used" reply means, which does not name the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BillNoOrigin {
@@ -90,63 +106,4 @@ pub(crate) enum BillNoOrigin {
     Derived,
     /// This gift's own, from an attempt that may have reached the bank.
     MaybeSent,
-}
-
-/// Sends a gift.
-pub(crate) async fn send(client: &Client, present: &PresentRequest, origin: BillNoOrigin) -> SendResult {
-    let presented = match origin {
-        BillNoOrigin::Supplied | BillNoOrigin::Derived => client.present(present).await,
-        BillNoOrigin::MaybeSent => client.retry_present(present).await,
-    };
-    match presented {
-        Err(PresentError::BillNoUsed { .. }) if origin == BillNoOrigin::Derived => SendResult {
-            outcome: GiftOutcome::Replayed,
-            balance: None,
-            detail: String::new(),
-            app_misconfigured: false,
-        },
-        Ok(presented) => {
-            let outcome = match presented.applied_by {
-                AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => GiftOutcome::Applied,
-                AppliedBy::EarlierCall => GiftOutcome::Replayed,
-            };
-            SendResult {
-                outcome,
-                balance: presented.balance,
-                detail: String::new(),
-                app_misconfigured: false,
-            }
-        }
-        Err(error) => {
-            let outcome = match error.outcome() {
-                Known::Unknown if matches!(error, PresentError::BillNoUsed { .. }) => GiftOutcome::NumberUsed,
-                Known::Unknown => GiftOutcome::Unknown,
-                Known::NotApplied if error.retryable() => GiftOutcome::NotSent,
-                Known::NotApplied => GiftOutcome::Refused,
-            };
-            SendResult {
-                outcome,
-                balance: None,
-                detail: error_chain(&error),
-                app_misconfigured: is_app_misconfigured(&error),
-            }
-        }
-    }
-}
-
-/// Whether the error comes from the app's settings, not from this gift.
-fn is_app_misconfigured(error: &PresentError) -> bool {
-    let PresentError::Call(call) = error else { return false };
-    match &**call {
-        CallError::NoToken { source, .. } => source.error_source() == ErrorSource::Caller,
-        CallError::Api { error: refused, .. } => {
-            matches!(refused.code(), Some(ErrorCode::SigError | ErrorCode::NoPrivilege))
-        }
-        CallError::NotRetryable { failure, .. } => failure.error_source() == ErrorSource::Caller,
-        CallError::RetriesExhausted { last_failure: AttemptFailure::Transport(error), .. } => {
-            !error.retryable() && error.error_source() == ErrorSource::Caller
-        }
-        // `RetriesExhausted` and `NoSession`; a variant of a later version concerns this gift until it is listed here.
-        _ => false,
-    }
 }

@@ -41,6 +41,10 @@ pub(crate) struct Plan {
     pub(crate) coins_remaining: u128,
     /// First remaining rows, with their line numbers.
     pub(crate) sample: Vec<(u64, PresentRequest)>,
+    /// Remaining rows that an earlier run sent without an answer.
+    pub(crate) unknown: u64,
+    /// Whether a row has a session key or an IP address, which only signed calls send.
+    pub(crate) has_call_parameters: bool,
     /// Columns of the file that are ignored, quoted.
     pub(crate) ignored_columns: Vec<String>,
 }
@@ -141,7 +145,11 @@ impl GiftReader<'_> {
                 }
             }
             plan.coins += u128::from(present.coins.get());
-            match earlier.status(&present) {
+            plan.has_call_parameters |=
+                present.player.session_key.is_some() || present.player.user_ip.is_some();
+            let status = earlier.status(&present);
+            plan.unknown += u64::from(status == GiftStatus::Unknown);
+            match status {
                 GiftStatus::Applied => plan.applied += 1,
                 GiftStatus::Missing | GiftStatus::NotApplied | GiftStatus::Unknown => {
                     plan.coins_remaining += u128::from(present.coins.get());

@@ -6,14 +6,15 @@ use pactolus_client::{Player, PresentRequest};
 use pactolus_types::{Amount, BillNo, OpenId};
 use serde_json::json;
 
-use super::outcome::{BillNoOrigin, GiftOutcome, SendResult, send};
-use crate::cli::args;
+use super::outcome::{BillNoOrigin, GiftOutcome, SendResult};
+use super::sender::{Api, GiftSender};
+use crate::cli::args::{self, Repetition};
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::secret::read_session_key;
 use crate::cli::table::Table;
-use crate::connect::Connection;
+use crate::connect::{CALL_TIMEOUT, Connection};
 use crate::runtime;
 
 /// Arguments of a single gift.
@@ -53,12 +54,18 @@ pub(super) fn run(
     lang: Lang,
 ) -> Result<(), CliError> {
     let (key, file) = (args.single.session_key.as_deref(), args.single.session_key_file.as_deref());
-    let session_key = read_session_key(key, file, lang)?;
+    // A key of the variable is a default, which orders of the operator do not need.
+    let is_named = key.is_some() || file.is_some();
+    let session_key =
+        if args.api == Some(Api::Operator) && !is_named { None } else { read_session_key(key, file, lang)? };
     let player = Player { zone_id: args.zone, session_key, pf: connection.pf, ..Player::new(openid) };
-    let bill_no = args::bill_no_or_new(args.single.bill_no, connection.app.environment(), lang)?;
+    let api = Api::choose(args.api, player.session_key.is_some(), connection)?;
+    let sender = GiftSender::new(api, connection, CALL_TIMEOUT)?;
+    let environment = connection.environment;
+    let bill_no = args::bill_no_or_new(args.single.bill_no, environment, Repetition::WithResume, lang)?;
     let present = PresentRequest { player, coins, bill_no };
     let number = if args.single.resume { BillNoOrigin::MaybeSent } else { BillNoOrigin::Supplied };
-    let sent = runtime::start()?.block_on(send(&connection.client(), &present, number));
+    let sent = runtime::start()?.block_on(sender.send(&present, number));
     print(args.output, &present, &sent)?;
     let SendResult { outcome, detail, .. } = sent;
     let failure = |kind, said| Err(CliError::message(kind, said));

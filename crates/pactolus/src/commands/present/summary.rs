@@ -101,6 +101,22 @@ pub(super) fn exit_result(
     Err(CliError::message(kind, message))
 }
 
+/// The error of a set-up that would fail every gift. This run sent nothing; what earlier runs gave stays given.
+pub(super) fn setup_error(plan: &Plan, is_resumed: bool, why: &str, lang: Lang) -> CliError {
+    let (given, rows) = (plan.applied, plan.rows);
+    let kind = match (given, plan.unknown) {
+        (0, 0) if !is_resumed => ExitCode::NoneApplied,
+        (0, _) => ExitCode::Unknown,
+        _ => ExitCode::SomeApplied,
+    };
+    let message = tr!(
+        lang,
+        "this run sent nothing, because every gift would fail: {why}; {given} of {rows} gifts were given before",
+        "本次没有发送，因为每笔赠币都会失败：{why}；{rows} 份赠币中此前已发放 {given} 份"
+    );
+    CliError::message(kind, message)
+}
+
 /// What the user has to do for the rest. After a refusal the same command alone is refused again.
 fn next_step(stop_reason: Option<&StopReason>, lang: Lang) -> String {
     match stop_reason {

@@ -1,0 +1,63 @@
+//! A query the way that the gifts go, before the first one: an error of the set-up is said before anything is sent.
+
+use pactolus_client::{BalanceError, CallError, ErrorCode, PresentRequest};
+
+use super::sender::GiftSender;
+use crate::cli::exit::error_chain;
+use crate::cli::i18n::{Lang, tr};
+
+/// Looks the first gift's player up. The error says why every gift would fail: an unreachable bank, a wrong address,
+/// app, key or token, or session keys that the bank requires and the file lacks.
+pub(super) async fn check(sender: &GiftSender, first: &PresentRequest, lang: Lang) -> Result<(), String> {
+    match sender {
+        GiftSender::Operator(sender) => {
+            let account = sender.client.account(&sender.account(first)).await;
+            account.map(|_| ()).map_err(|error| error_chain(&error))
+        }
+        GiftSender::Midas(client) => {
+            let Err(error) = client.get_balance(&first.player).await else { return Ok(()) };
+            let why = error_chain(&error);
+            match Concern::of(&error, first.player.session_key.is_some()) {
+                Concern::EveryGift => Err(why),
+                Concern::SessionKeys => Err(tr!(
+                    lang,
+                    "{why}; this bank requires the players' session keys: add a column session_key, or use an \
+                     operator token (--api operator), which needs none",
+                    "{why}；该服务要求玩家的 session_key：请添加 session_key 列，或使用无需 session_key 的运维令牌\
+                     （--api operator）"
+                )),
+                Concern::ThisPlayer => Ok(()),
+            }
+        }
+    }
+}
+
+/// The gifts that an error of the query concerns.
+#[derive(Debug, PartialEq, Eq)]
+enum Concern {
+    EveryGift,
+    /// Every gift without a session key.
+    SessionKeys,
+    /// This player only, such as an ended login.
+    ThisPlayer,
+}
+
+impl Concern {
+    fn of(BalanceError(error): &BalanceError, has_session_key: bool) -> Self {
+        match &**error {
+            CallError::NoSession { .. } if !has_session_key => Self::SessionKeys,
+            CallError::NoSession { .. } => Self::ThisPlayer,
+            CallError::Api { error: refused, .. } => match refused.code() {
+                Some(ErrorCode::SigError | ErrorCode::NoPrivilege) => Self::EveryGift,
+                Some(ErrorCode::MpSigError | ErrorCode::InvalidParameter)
+                    if !has_session_key && refused.errmsg.contains("mp_sig") =>
+                {
+                    Self::SessionKeys
+                }
+                _ => Self::ThisPlayer,
+            },
+            // The bank gave no answer, or no token.
+            _ => Self::EveryGift,
+        }
+    }
+}
