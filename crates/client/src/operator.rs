@@ -79,7 +79,8 @@ pub use clock::{ClockChange, ClockDetails, ClockKind};
 pub use error::{OperatorError, OperatorFailure, Problem, ProblemKind};
 pub use faults::{Fault, FaultRule, FaultRuleStatus, FaultyCall};
 pub use orders::{
-    NewOrder, NewOrderKind, OrderDetails, PostedOrder, ReceiptDetails, ReceiptKind, Statement, StatementPage,
+    CoinPart, Debit, NewOrder, NewOrderKind, OrderDetails, PostedOrder, ReceiptDetails, ReceiptKind,
+    Shortfall, Statement, StatementPage,
 };
 pub use rejections::{Finding, ReceivedParameter, RejectionBrief, RejectionDetails, RejectionList};
 pub use sessions::{IssuedCode, SessionDetails};

@@ -19,9 +19,9 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::cli::exit::{CliError, exit_code_table};
 use crate::cli::i18n::{Lang, tr};
 use crate::commands::{
-    audit, backup, balance, cancelpay, clock, completions, copy, demo, digest, doctor, explain, export,
-    faults, init, migrate, operator_order, order, pay, present, rejections, rotate_keys, serve, session,
-    sign, statement, token, totals,
+    audit, backup, balance, cancelpay, clock, completions, copy, debit, demo, digest, doctor, explain,
+    export, faults, init, migrate, operator_order, order, pay, present, rejections, rotate_keys, serve,
+    session, sign, statement, token, totals,
 };
 use crate::logging::{self, CommandKind};
 use crate::runtime;
@@ -52,6 +52,7 @@ enum Command {
     Statement(Box<statement::Args>),
     Topup(Box<operator_order::TopupArgs>),
     Gift(Box<operator_order::GiftArgs>),
+    Debit(Box<debit::Args>),
     Totals(Box<totals::Args>),
     Session(Box<session::Args>),
     Faults(Box<faults::Args>),
@@ -115,6 +116,7 @@ impl Cli {
             Command::Statement(args) => statement::run(&args, lang),
             Command::Topup(args) => operator_order::top_up(&args, lang),
             Command::Gift(args) => operator_order::give(&args, lang),
+            Command::Debit(args) => debit::run(&args, lang),
             Command::Totals(args) => totals::run(&args, lang),
             Command::Session(args) => session::run(&args, lang),
             Command::Faults(args) => faults::run(&args, lang),

@@ -10,6 +10,7 @@ pub(crate) mod cancelpay;
 pub(crate) mod clock;
 pub(crate) mod completions;
 pub(crate) mod copy;
+pub(crate) mod debit;
 pub(crate) mod demo;
 pub(crate) mod digest;
 pub(crate) mod doctor;

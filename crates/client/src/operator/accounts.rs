@@ -57,6 +57,9 @@ pub struct AccountSums {
     /// Coins spent and not returned by a cancel.
     #[serde(with = "number")]
     pub spent: Coins,
+    /// Coins taken by debits.
+    #[serde(with = "number")]
+    pub debited: Coins,
     /// Number of orders.
     pub orders: u64,
 }

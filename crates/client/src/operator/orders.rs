@@ -31,6 +31,59 @@ pub enum NewOrderKind {
     Save(Amount),
     /// Give coins. The app's limits on gifts do not apply to the operator.
     Present(Amount),
+    /// Take coins back, never below a balance of zero.
+    Debit(Debit),
+    /// Return the coins of the pay that has the bill number, within the app's cancel window.
+    Cancel,
+}
+
+/// Coins to take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Debit {
+    /// The coins to take.
+    pub coins: Amount,
+    /// The rule for a balance below `coins`.
+    pub shortfall: Shortfall,
+    /// The coins to take first; the rest comes from the others.
+    pub take_first: CoinPart,
+}
+
+/// Rule of a debit for a balance below its coins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shortfall {
+    /// Refuse the debit.
+    #[default]
+    Refuse,
+    /// Take the whole balance; refused if it is zero.
+    TakeAvailable,
+}
+
+impl Shortfall {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::TakeAvailable => "take_available",
+        }
+    }
+}
+
+/// A part of a balance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CoinPart {
+    /// Coins that were given, which a pay spends first.
+    #[default]
+    Gifted,
+    /// Coins that were topped up.
+    Paid,
+}
+
+impl CoinPart {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gifted => "gifted",
+            Self::Paid => "paid",
+        }
+    }
 }
 
 impl NewOrder {
@@ -46,6 +99,9 @@ impl NewOrder {
             NewOrderKind::Save(_) | NewOrderKind::Present(_) => {
                 &["openid", "zone_id", "offer_id", "kind", "coins"]
             }
+            // "coins" may be a low balance, which can rise.
+            NewOrderKind::Debit(_) => &["openid", "zone_id", "offer_id", "kind", "shortfall", "take_first"],
+            NewOrderKind::Cancel => &[],
         }
     }
 }
@@ -64,15 +120,25 @@ pub(super) struct NewOrderBody<'a> {
     bill_no: BillNo,
     #[serde(skip_serializing_if = "Option::is_none")]
     coins: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shortfall: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    take_first: Option<&'static str>,
     item: &'a str,
     remark: &'a str,
 }
 
 impl<'a> From<&'a NewOrder> for NewOrderBody<'a> {
-    fn from(NewOrder { account, bill_no, kind, item, remark }: &'a NewOrder) -> Self {
-        let (kind, coins) = match kind {
-            NewOrderKind::Save(coins) => ("save", Some(coins.get())),
-            NewOrderKind::Present(coins) => ("present", Some(coins.get())),
+    fn from(NewOrder { account, bill_no, kind: kind_of, item, remark }: &'a NewOrder) -> Self {
+        let (kind, coins) = match kind_of {
+            NewOrderKind::Save(coins) => ("save", Some(*coins)),
+            NewOrderKind::Present(coins) => ("present", Some(*coins)),
+            NewOrderKind::Debit(debit) => ("debit", Some(debit.coins)),
+            NewOrderKind::Cancel => ("cancel", None),
+        };
+        let debit = match kind_of {
+            NewOrderKind::Debit(debit) => Some(debit),
+            NewOrderKind::Save(_) | NewOrderKind::Present(_) | NewOrderKind::Cancel => None,
         };
         Self {
             kind,
@@ -80,7 +146,9 @@ impl<'a> From<&'a NewOrder> for NewOrderBody<'a> {
             openid: account.openid,
             zone_id: account.zone_id,
             bill_no: *bill_no,
-            coins,
+            coins: coins.map(Amount::get),
+            shortfall: debit.map(|debit| debit.shortfall.name()),
+            take_first: debit.map(|debit| debit.take_first.name()),
             item,
             remark,
         }
@@ -141,6 +209,9 @@ pub struct ReceiptDetails {
     /// Gifted part of `coins`.
     #[serde(with = "number")]
     pub gifted: Coins,
+    /// Coins requested. A debit may take fewer, and moves `coins`.
+    #[serde(with = "number")]
+    pub requested: Coins,
     /// The item bought, as the caller noted it; may be empty.
     pub item: String,
     /// The caller's note; may be empty.
@@ -165,6 +236,8 @@ pub enum ReceiptKind {
     Pay,
     /// Returns the coins of a pay.
     Cancel,
+    /// Takes coins back for the operator.
+    Debit,
     /// A kind of a later version.
     #[serde(other)]
     Other,
@@ -178,6 +251,7 @@ impl ReceiptKind {
             Self::Present => "present",
             Self::Pay => "pay",
             Self::Cancel => "cancel",
+            Self::Debit => "debit",
             Self::Other => "other",
         }
     }

@@ -99,6 +99,8 @@ pub struct DayTotal {
     pub pay: KindTotal,
     /// Cancels of pays.
     pub cancel: KindTotal,
+    /// Debits, with the coins that they took.
+    pub debit: KindTotal,
 }
 
 /// Totals of one kind of order.

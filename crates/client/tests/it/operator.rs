@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pactolus_client::operator::{
-    AccountId, ClockChange, Fault, FaultRule, FaultyCall, NewOrder, NewOrderKind, OperatorClient,
-    OperatorError, ProblemKind, StatementPage,
+    AccountId, ClockChange, CoinPart, Debit, Fault, FaultRule, FaultyCall, NewOrder, NewOrderKind,
+    OperatorClient, OperatorError, ProblemKind, Shortfall, StatementPage,
 };
 use pactolus_client::{
     Amount, AppliedBy, BaseUrl, Environment, ErrorSource, OperatorToken, OrderOutcome, RetryPolicy,
@@ -97,6 +97,39 @@ async fn refusals_have_their_kind() {
     assert_eq!((wrong.error_source(), wrong.retryable()), (ErrorSource::Caller, false));
     let printed = format!("{stranger:?} {wrong:?} {wrong}");
     assert!(!printed.contains("NOT-THE-OPERATORS"), "{printed}");
+}
+
+/// A debit takes what is there, or nothing; a pay of the player can be cancelled.
+#[tokio::test]
+async fn debit_takes_coins_back() {
+    let bank = TestBank::start().await;
+    let operator = client(&bank.url());
+    operator.post_order(&gift("n1", 5)).await.unwrap();
+    let debit = |bill_no: &str, coins, shortfall| {
+        let debit = Debit { coins: Amount::new(coins).unwrap(), shortfall, take_first: CoinPart::Gifted };
+        NewOrder::new(account("one"), bill_no.parse().unwrap(), NewOrderKind::Debit(debit))
+    };
+    let too_many = operator.post_order(&debit("d1", 6, Shortfall::Refuse)).await.unwrap_err();
+    assert_eq!(too_many.problem_kind(), Some(ProblemKind::Conflict));
+    assert_eq!(too_many.outcome(), OrderOutcome::NotApplied);
+    let some = operator.post_order(&debit("d1", 6, Shortfall::TakeAvailable)).await.unwrap().receipt;
+    assert_eq!((some.coins.get(), some.requested.get(), some.after.debited.get()), (5, 6, 5));
+    let again = operator.post_order(&debit("d1", 6, Shortfall::TakeAvailable)).await.unwrap();
+    assert_eq!((again.applied_by, again.receipt), (AppliedBy::EarlierCall, some));
+    let cancel = NewOrder::new(account("one"), "p1".parse().unwrap(), NewOrderKind::Cancel);
+    let no_pay = operator.post_order(&cancel).await.unwrap_err();
+    assert_eq!(no_pay.problem().unwrap().field.as_deref(), Some("bill_no"));
+}
+
+/// A low balance after an attempt without a reply proves nothing: that attempt may follow a gift.
+#[tokio::test]
+async fn refused_debit_after_a_lost_reply_is_unknown() {
+    let host = ScriptedHost::start(&[BUSY, TAKEN]).await;
+    let debit =
+        Debit { coins: Amount::new(5).unwrap(), shortfall: Shortfall::Refuse, take_first: CoinPart::Gifted };
+    let order = NewOrder::new(account("one"), "d1".parse().unwrap(), NewOrderKind::Debit(debit));
+    let error = client(&host.url).post_order(&order).await.unwrap_err();
+    assert_eq!((error.outcome(), host.requests()), (OrderOutcome::Unknown, 2));
 }
 
 const BUSY: &str = r#"503 {"type":"about:blank","title":"Service Unavailable","status":503,"detail":"busy","retryable":true}"#;

@@ -13,8 +13,8 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use pactolus_client::operator::{
-    AccountId, ClockChange, Fault, FaultRule, FaultyCall, IssuedCode, NewOrder, NewOrderKind, OperatorClient,
-    OperatorError, StatementPage,
+    AccountId, ClockChange, CoinPart, Debit, Fault, FaultRule, FaultyCall, IssuedCode, NewOrder,
+    NewOrderKind, OperatorClient, OperatorError, Shortfall, StatementPage,
 };
 use pactolus_client::{Amount, AppliedBy, BaseUrl, Environment, UnixMillis};
 use pactolus_test_support::sample::{APPID, OPENID, operator_token, session_key};
@@ -48,7 +48,11 @@ async fn call_everything(client: &OperatorClient, recorder: &Recorder) {
     let day = || "2017-10-09".parse().unwrap();
     assert_whole(client.account(&account).await, recorder);
     let coins = Amount::new(5).unwrap();
-    for kind in [NewOrderKind::Save(coins), NewOrderKind::Present(coins)] {
+    let debits = [(Shortfall::Refuse, CoinPart::Gifted), (Shortfall::TakeAvailable, CoinPart::Paid)];
+    let debits =
+        debits.map(|(shortfall, take_first)| NewOrderKind::Debit(Debit { coins, shortfall, take_first }));
+    let others = [NewOrderKind::Save(coins), NewOrderKind::Present(coins), NewOrderKind::Cancel];
+    for kind in others.into_iter().chain(debits) {
         let order = NewOrder::new(account, "n1".parse().unwrap(), kind);
         let posted = client.post_order(&order).await;
         let posted = posted.unwrap_or_else(|error| panic!("{error:?} to {}", recorder.last_sample()));

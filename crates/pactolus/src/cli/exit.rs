@@ -267,10 +267,10 @@ impl ExitCode {
             ),
             Self::SomeApplied => tr!(
                 lang,
-                "some gifts are given; the message says how to give the rest",
-                "部分赠币已发放；补发其余部分的方法见提示信息"
+                "some rows of a file are done; the message says how to do the rest",
+                "文件中的部分行已完成；完成其余部分的方法见提示信息"
             ),
-            Self::NoneApplied => tr!(lang, "no gift is given", "没有发放任何赠币"),
+            Self::NoneApplied => tr!(lang, "no row of a file is done", "文件中没有任何一行完成"),
             Self::Input => {
                 tr!(lang, "the input is invalid, and nothing was done", "输入有误，未做任何操作")
             }

@@ -33,6 +33,7 @@ const MANY_GIFTS: &[&[&str]] = &[
     &["--dry-run"],
     &["--yes"],
 ];
+const ONE_DEBIT: &[&[&str]] = &[&["--bill-no", "n1"], &["--item", "i"], &["--remark", "r"]];
 const OFFLINE: &[&[&str]] = &[
     &["--path", "/cgi-bin/midas/present"],
     &["--token", "T"],
@@ -49,6 +50,8 @@ const LOGIN: &[&[&str]] =
 const MODES: &[Mode] = &[
     Mode { base: &["present", "--openid", "one", "--coins", "5"], taken: ONE_GIFT, refused: MANY_GIFTS },
     Mode { base: &["present", "--input", "players.csv"], taken: MANY_GIFTS, refused: ONE_GIFT },
+    Mode { base: &["debit", "--openid", "one", "--coins", "5"], taken: ONE_DEBIT, refused: MANY_GIFTS },
+    Mode { base: &["debit", "players.csv"], taken: MANY_GIFTS, refused: ONE_DEBIT },
     Mode { base: &["explain", "59db17f1-01234567-89abcdef"], taken: ONLINE, refused: OFFLINE },
     Mode {
         base: &["explain", "--request", "b.json", "--path", "/cgi-bin/midas/present"],
@@ -101,9 +104,21 @@ const MODES: &[Mode] = &[
 ];
 
 /// Flags of commands with modes that select a mode, or have an effect in every mode.
-const COMMON: [&str; 12] = [
-    "coins", "zone", "openid", "input", "request", "output", "env", "profile", "app", "timeout", "config",
+const COMMON: [&str; 14] = [
+    "coins",
+    "zone",
+    "openid",
+    "input",
+    "request",
+    "output",
+    "env",
+    "profile",
+    "app",
+    "timeout",
+    "config",
     "api",
+    "take-available",
+    "paid-first",
 ];
 
 /// Commands whose flags need no mode. A flag that depends on the store is refused when the command runs.

@@ -12,7 +12,7 @@ use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
-use crate::connect::ConnectArgs;
+use crate::connect::{ConnectArgs, Connection};
 use crate::runtime;
 
 /// Top up a player's paid coins
@@ -63,44 +63,67 @@ struct OrderArgs {
     output: OutputFormat,
 }
 
+/// Names of the outcomes of an order: applied now, and applied before.
+#[derive(Clone, Copy)]
+pub(crate) struct OutcomeNames {
+    applied: &'static str,
+    replayed: &'static str,
+}
+
+impl OutcomeNames {
+    const TOPPED_UP: Self = Self { applied: "topped-up", replayed: "topped-up-before" };
+    const GIVEN: Self = Self { applied: "given", replayed: "given-before" };
+    pub(crate) const TAKEN: Self = Self { applied: "taken", replayed: "taken-before" };
+}
+
 /// Tops up coins.
 pub(crate) fn top_up(args: &TopupArgs, lang: Lang) -> Result<(), CliError> {
-    args.order.post(NewOrderKind::Save, ["topped-up", "topped-up-before"], lang)
+    args.order.post(NewOrderKind::Save, OutcomeNames::TOPPED_UP, lang)
 }
 
 /// Gives coins.
 pub(crate) fn give(args: &GiftArgs, lang: Lang) -> Result<(), CliError> {
-    args.order.post(NewOrderKind::Present, ["given", "given-before"], lang)
+    args.order.post(NewOrderKind::Present, OutcomeNames::GIVEN, lang)
 }
 
 impl OrderArgs {
-    /// Posts the order, and prints its outcome: one of `outcomes`, the second for a replay.
     fn post(
         &self,
         kind: fn(Amount) -> NewOrderKind,
-        outcomes: [&'static str; 2],
+        names: OutcomeNames,
         lang: Lang,
     ) -> Result<(), CliError> {
         let connection = self.connect.resolve(lang)?;
-        let operator = connection.operator()?;
-        let repetition = Repetition::SameNumber;
-        let bill_no = args::bill_no_or_new(self.bill_no, connection.environment, repetition, lang)?;
-        let order = NewOrder {
+        let account = connection.account(self.openid, self.zone);
+        let order = |bill_no| NewOrder {
             item: self.item.clone(),
             remark: self.remark.clone(),
-            ..NewOrder::new(connection.account(self.openid, self.zone), bill_no, kind(self.coins))
+            ..NewOrder::new(account, bill_no, kind(self.coins))
         };
-        let posted = runtime::start()?.block_on(operator.post_order(&order)).map_err(|error| {
-            let state = (error.outcome(), error.retryable());
-            CliError::from_call(&error, state, &repetition.arguments(bill_no), lang)
-        })?;
-        let [applied, replayed] = outcomes;
-        let outcome = match posted.applied_by {
-            AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => applied,
-            AppliedBy::EarlierCall => replayed,
-        };
-        print(&posted, outcome, self.output)
+        post(&connection, self.bill_no, order, names, self.output)
     }
+}
+
+/// Posts the order that `order` makes of the bill number, and prints its outcome.
+pub(crate) fn post(
+    connection: &Connection,
+    bill_no: Option<BillNo>,
+    order: impl FnOnce(BillNo) -> NewOrder,
+    names: OutcomeNames,
+    output: OutputFormat,
+) -> Result<(), CliError> {
+    let (operator, lang) = (connection.operator()?, connection.lang);
+    let repetition = Repetition::SameNumber;
+    let bill_no = args::bill_no_or_new(bill_no, connection.environment, repetition, lang)?;
+    let posted = runtime::start()?.block_on(operator.post_order(&order(bill_no))).map_err(|error| {
+        let state = (error.outcome(), error.retryable());
+        CliError::from_call(&error, state, &repetition.arguments(bill_no), lang)
+    })?;
+    let outcome = match posted.applied_by {
+        AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => names.applied,
+        AppliedBy::EarlierCall => names.replayed,
+    };
+    print(&posted, outcome, output)
 }
 
 /// Prints an order and its outcome.

@@ -59,7 +59,9 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let list = list.map_err(|error| bank.query_error(&error))?.rejections;
     let wanted = list.iter().filter(|rejection| args.is_wanted(rejection));
     let shown: Vec<_> = wanted.take(usize::try_from(args.limit).unwrap_or(usize::MAX)).collect();
-    if shown.is_empty() {
+    if list.is_empty() {
+        output::eprintln(tr!(lang, "the bank keeps no rejection", "服务没有保留任何拒绝记录"));
+    } else if shown.is_empty() {
         let looked = list.len();
         output::eprintln(tr!(
             lang,

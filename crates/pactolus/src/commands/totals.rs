@@ -108,7 +108,7 @@ async fn none_message(
     }
 }
 
-fn table(totals: &[DayTotal]) -> Table<10> {
+fn table(totals: &[DayTotal]) -> Table<12> {
     let mut table = Table::new([
         "day",
         "zone_id",
@@ -120,9 +120,11 @@ fn table(totals: &[DayTotal]) -> Table<10> {
         "paid",
         "cancels",
         "returned",
+        "debits",
+        "debited",
     ]);
     for total in totals {
-        let DayTotal { save, present, pay, cancel, .. } = total;
+        let DayTotal { save, present, pay, cancel, debit, .. } = total;
         table.push_row([
             total.day.to_string(),
             total.zone_id.to_string(),
@@ -134,6 +136,8 @@ fn table(totals: &[DayTotal]) -> Table<10> {
             pay.coins.to_string(),
             cancel.orders.to_string(),
             cancel.coins.to_string(),
+            debit.orders.to_string(),
+            debit.coins.to_string(),
         ]);
     }
     table

@@ -158,7 +158,7 @@ async fn killed_campaign_presents_each_player_once() {
     let actual: BTreeMap<String, (String, String)> = accounts
         .records()
         .map(|row| row.unwrap())
-        .map(|row| (row[3].to_owned(), (row[5].to_owned(), row[10].to_owned())))
+        .map(|row| (row[3].to_owned(), (row[5].to_owned(), row[11].to_owned())))
         .collect();
     let expected = (0..players).map(|number| {
         // Balance and count of orders.
@@ -229,7 +229,7 @@ fn invalid_row_blocks_the_whole_file() {
     assert_eq!(ended.stderr.lines().collect::<Vec<_>>(), expected);
     let chinese = run(&folder, &bank, &["--yes", "--lang", "zh"]);
     assert!(
-        chinese.stderr.ends_with("错误：players.csv 有误，没有发放任何赠币；问题数：6\n"),
+        chinese.stderr.ends_with("错误：players.csv 有误，没有发送任何订单；问题数：6\n"),
         "{}",
         chinese.stderr
     );
@@ -284,7 +284,7 @@ fn exit_code_reflects_partial_success() {
     let reason = "; the last refusal: the bank refused it: 90018 invalid parameter";
     assert!(some.stderr.contains(&format!("error: 1 of 2 gifts are given{reason}")), "{}", some.stderr);
     assert!(
-        some.stderr.ends_with("until its cause is corrected, and then gives the rest\n"),
+        some.stderr.ends_with("until its cause is corrected, and then does the rest\n"),
         "{}",
         some.stderr
     );
@@ -300,7 +300,7 @@ fn exit_code_reflects_partial_success() {
     assert_eq!(none.code, Some(8), "{}", none.stderr);
     assert!(
         none.stderr.contains(
-            "error: this run sent nothing, because every gift would fail: the bank refused it: 90011"
+            "error: this run sent nothing, because every row would fail: the bank refused it: 90011"
         )
     );
     assert_eq!(folder.read("spring.results.csv"), "");
@@ -349,7 +349,7 @@ async fn sigterm_finishes_gifts_in_flight() {
     campaign.terminate();
     let ended = campaign.wait();
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
-    assert!(ended.stderr.contains("stopping: waiting for gifts in flight"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("stopping: waiting for orders in flight"), "{}", ended.stderr);
     let rest = run(&folder, &bank.server, &["--yes"]);
     assert_eq!(rest.code, Some(0), "{}", rest.stderr);
     assert_eq!(bank.server.stop().code, Some(0));

@@ -16,6 +16,7 @@ const COMMANDS: &[&str] = &[
     "clock",
     "completions",
     "copy",
+    "debit",
     "demo",
     "digest",
     "doctor",

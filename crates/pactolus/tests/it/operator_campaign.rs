@@ -118,7 +118,7 @@ fn setup_error_is_met_before_the_first_row() {
         let ended = present(&folder, &url, api);
         assert_eq!(ended.code, Some(8), "{words}: {}", ended.stderr);
         assert!(
-            ended.stderr.contains("this run sent nothing, because every gift would fail"),
+            ended.stderr.contains("this run sent nothing, because every row would fail"),
             "{}",
             ended.stderr
         );

@@ -88,6 +88,64 @@ balance  gen_balance  save_amt  save_sum  cost_sum  present_sum
     bank.folder.audit(2);
 }
 
+/// The bug: an operator could give, and could not take back: 500 coins typed for 50 stayed.
+#[test]
+fn debit_takes_back_once() {
+    let bank = Bank::serve(&[]);
+    let one = ["--env", "live", "--openid", "one"];
+    let with = |command: &'static str, more: &[&'static str]| [&[command], &one[..], more].concat();
+    bank.stdout(&with("gift", &["--coins", "500", "--bill-no", "g1"]));
+    let debit = with("debit", &["--coins", "450", "--bill-no", "d1", "--remark", "500 were meant to be 50"]);
+    let shown = "\
+bill_no  openid  zone_id  coins  outcome  balance
+d1       one           1    450  taken         50
+";
+    assert_eq!(bank.stdout(&debit), shown);
+    assert_eq!(bank.json(&debit)[0]["outcome"], "taken-before");
+    let rest = with("debit", &["--coins", "60", "--bill-no", "d2"]);
+    bank.fails(&rest, 10, "the balance is 50");
+    let taken = &bank.json(&[&rest[..], &["--take-available"]].concat())[0]["receipt"];
+    assert_eq!((&taken["coins"], &taken["requested"]), (&50.into(), &60.into()));
+    bank.fails(&with("debit", &["--coins", "5"]), 2, "needs --bill-no NUMBER");
+    let orders = bank.json(&with("statement", &[]));
+    let kinds: Vec<_> = orders.iter().map(|order| order["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["debit", "debit", "present"]);
+    bank.server.stop();
+    bank.folder.audit(3);
+}
+
+/// The file of a campaign takes it back, once, through a second run, and results of debits are not those of gifts.
+#[test]
+fn file_of_debits_takes_back_a_campaign() {
+    let bank = Bank::serve(&[]);
+    bank.folder.write("players.csv", "openid,present_counts\none,5\ntwo,7\nthree,9\n");
+    let campaign = ["--env", "sandbox", "--campaign", "spring", "--yes"];
+    bank.run(&[&["present", "--input", "players.csv"], &campaign[..]].concat());
+    bank.stdout(&["debit", "--env", "sandbox", "--openid", "two", "--coins", "3", "--bill-no", "d1"]);
+    let debit = [&["debit", "players.csv"], &campaign[..]].concat();
+    let dry = bank.run(&[&debit[..], &["--dry-run"]].concat());
+    assert!(dry.stderr.starts_with("3 debits of 21 coins in all, sandbox app wx1234567"), "{}", dry.stderr);
+    let some = bank.run(&debit);
+    assert_eq!(some.code, Some(7), "{}", some.stderr);
+    assert_eq!(some.stdout, "rows 3: taken 2, refused 1\nresults: spring.debits.results.csv\n");
+    assert!(some.stderr.contains("error: 2 of 3 debits are taken; the last refusal: "), "{}", some.stderr);
+    let rest = bank.run(&[&debit[..], &["--take-available", "--output", "json"]].concat());
+    assert_eq!(rest.code, Some(0), "{}", rest.stderr);
+    let summary: Value = serde_json::from_str(&rest.stdout).unwrap();
+    assert_eq!((&summary["taken"], &summary["taken_before"]), (&1.into(), &2.into()), "{summary}");
+    let results = bank.folder.read("spring.debits.results.csv");
+    assert!(results.contains(",two,1,7,taken,0,took 4 of 7,"), "{results}");
+    let gifts = ["--results", "spring.results.csv"];
+    let mixed = bank.run(&[&debit[..], &gifts].concat());
+    assert_eq!(mixed.code, Some(9), "{}", mixed.stderr);
+    // Without the results file the bank knows the orders; the rule of a debit is part of its order.
+    std::fs::remove_file(bank.folder.path().join("spring.debits.results.csv")).unwrap();
+    let again = bank.run(&debit);
+    assert!(again.stdout.starts_with("rows 3: taken 0, taken before 2, refused 1\n"), "{}", again.stdout);
+    bank.server.stop();
+    bank.folder.audit(7);
+}
+
 #[test]
 fn balance_by_both_apis_is_the_same() {
     let bank = Bank::serve(&[]);

@@ -6,25 +6,32 @@ use std::str::FromStr;
 use pactolus_types::{BillNo, InvalidText, OpenId, ZoneId};
 use sha2::{Digest as _, Sha256};
 
+use super::kind::BatchKind;
+
 /// Name of a campaign: 1 to 36 of the characters that a bill number may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CampaignName(String);
+pub(crate) struct CampaignName {
+    name: String,
+    kind: BatchKind,
+}
 
 /// 26 digits of 5 bits are 130 bits of a digest. Among a hundred million players, two collide with a probability of
 /// one in 2^77. The bank would refuse the second as a different order.
 const DIGITS: usize = 26;
 
-/// Domain separator of the digest: another scheme can never derive the same numbers.
-const DIGEST_DOMAIN: &str = "pactolus campaign 1";
-
 impl CampaignName {
+    /// The same name for orders of this kind, which have other numbers.
+    pub(crate) fn of_kind(self, kind: BatchKind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// The number of the `nth` gift (from 1) to a player in a zone.
     ///
     /// It does not depend on the coins: a row with edited coins is the same gift, and is given once.
     pub(crate) fn bill_no(&self, openid: &OpenId, zone_id: &ZoneId, nth: u32) -> BillNo {
         // No part can hold the separator, so the text is unique per gift.
-        let text = format!("{DIGEST_DOMAIN}\0{}\0{openid}\0{zone_id}\0{nth}", self.0);
-        BillNo::new(&format!("{}-{}", self.0, base32(&Sha256::digest(text)))).expect("the name was tried")
+        let text = format!("{}\0{}\0{openid}\0{zone_id}\0{nth}", self.kind.digest_domain(), self.name);
+        BillNo::new(&format!("{}-{}", self.name, base32(&Sha256::digest(text)))).expect("the name was tried")
     }
 }
 
@@ -43,13 +50,13 @@ impl FromStr for CampaignName {
         let tried = BillNo::new(&format!("{name}-{}", "0".repeat(DIGITS)));
         let own = |error: InvalidText| InvalidText { max: BillNo::MAX - DIGITS - 1, ..error };
         tried.and_then(|_| BillNo::new(name)).map_err(own)?;
-        Ok(Self(name.to_owned()))
+        Ok(Self { name: name.to_owned(), kind: BatchKind::default() })
     }
 }
 
 impl fmt::Display for CampaignName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -66,6 +73,14 @@ mod tests {
     #[test]
     fn bill_no_is_stable_across_versions() {
         assert_eq!(bill_no("spring", "player-1", "1", 1), "spring-gyaf5e8ax1sy3qy2nsgct9g06r");
+    }
+
+    /// The debits of a campaign have numbers of their own, which must never change either.
+    #[test]
+    fn debits_have_stable_numbers_of_their_own() {
+        let debits = "spring".parse::<CampaignName>().unwrap().of_kind(BatchKind::Debits);
+        let number = debits.bill_no(&"player-1".parse().unwrap(), &"1".parse().unwrap(), 1);
+        assert_eq!(number.as_str(), "spring-7tfzdw3h4bks0wanj85eeq7maq");
     }
 
     #[test]

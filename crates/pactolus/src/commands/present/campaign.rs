@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::kind::BatchKind;
 use super::outcome::{BillNoOrigin, GiftOutcome, GiftStatus, SendResult};
 use super::plan::GiftReader;
 use super::progress::{OutcomeCounts, Progress};
@@ -68,7 +69,7 @@ impl Campaign<'_> {
         stop: impl Future<Output = ()>,
         progress: &Progress,
     ) -> (OutcomeCounts, Option<StopReason>) {
-        let mut monitor = FailureMonitor::new(self.limits.concurrency);
+        let mut monitor = FailureMonitor::new(self.limits.concurrency, self.sender.kind());
         let mut results = ResultsWriter::new(results);
         let mut calls = JoinSet::new();
         let sent = self.send_all(&mut results, stop, &mut calls, &mut monitor, progress).await;
@@ -171,9 +172,9 @@ struct FailureMonitor {
 }
 
 impl FailureMonitor {
-    fn new(at_once: usize) -> Self {
+    fn new(at_once: usize, kind: BatchKind) -> Self {
         Self {
-            tally: OutcomeCounts::default(),
+            tally: OutcomeCounts::of_kind(kind),
             stop_reason: None,
             last_refusal: None,
             consecutive_refusals: 0,
@@ -193,7 +194,7 @@ impl FailureMonitor {
         self.tally.add(sent.outcome);
         progress.update(&self.tally);
         match sent.outcome {
-            GiftOutcome::Applied | GiftOutcome::Replayed => {
+            GiftOutcome::Applied | GiftOutcome::Replayed | GiftOutcome::Taken | GiftOutcome::TakenBefore => {
                 (self.consecutive_refusals, self.consecutive_unanswered) = (0, 0);
             }
             GiftOutcome::Refused | GiftOutcome::NumberUsed => {
@@ -245,7 +246,10 @@ mod tests {
     fn stop_reason_after(
         outcomes: impl IntoIterator<Item = (GiftOutcome, bool)>,
     ) -> (u64, Option<StopReason>) {
-        let (mut monitor, progress) = (FailureMonitor::new(4), Progress::new(1, Lang::En));
+        let (mut monitor, progress) = {
+            let kind = BatchKind::Gifts;
+            (FailureMonitor::new(4, kind), Progress::new(1, kind, Lang::En))
+        };
         for (outcome, concerns_all) in outcomes {
             let sent = SendResult {
                 outcome,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::BatchArgs;
+use super::kind::BatchKind;
 use super::plan::Plan;
 use super::sender::Api;
 use crate::cli::exit::{CliError, ExitCode};
@@ -15,18 +15,18 @@ use crate::cli::table::Table;
 use crate::connect::Connection;
 
 /// The preview: totals, and the first gifts.
-pub(super) fn preview(plan: &Plan, api: Api, connection: &Connection) -> String {
+pub(super) fn preview(plan: &Plan, kind: BatchKind, api: Api, connection: &Connection) -> String {
     let lang = connection.lang;
-    let (left, coins, rows) = (plan.remaining(), plan.coins_remaining, plan.rows);
+    let to_do = kind.to_do(plan.remaining(), plan.coins_remaining, lang);
     let mut text = tr!(
         lang,
-        "{left} gifts of {coins} coins in all, {} app {} at {}\n",
-        "共 {left} 份赠币、{coins} 个游戏币，{} 环境，应用 {}，地址 {}\n",
+        "{to_do}, {} app {} at {}\n",
+        "{to_do}，{} 环境，应用 {}，地址 {}\n",
         connection.environment,
         connection.appid,
         connection.bank.url
     );
-    if api == Api::Operator {
+    if (kind, api) == (BatchKind::Gifts, Api::Operator) {
         text += &tr!(
             lang,
             "sent as orders of the operator: without session keys, and the app's gift limits do not apply\n",
@@ -34,9 +34,8 @@ pub(super) fn preview(plan: &Plan, api: Api, connection: &Connection) -> String 
         );
     }
     if plan.applied > 0 {
-        let given = plan.applied;
-        text +=
-            &tr!(lang, "{given} of {rows} rows are already given\n", "{rows} 行中已有 {given} 行发放完毕\n");
+        let (done, rows) = (plan.applied, plan.rows);
+        text += &tr!(lang, "{done} of {rows} rows are already done\n", "{rows} 行中已有 {done} 行完成\n");
     }
     if !plan.ignored_columns.is_empty() {
         let names = plan.ignored_columns.join(", ");
@@ -61,35 +60,33 @@ pub(super) fn preview(plan: &Plan, api: Api, connection: &Connection) -> String 
 }
 
 /// Asks for confirmation, unless `--yes` is given.
-pub(super) fn confirm(args: &BatchArgs, from: &Path, plan: &Plan, lang: Lang) -> Result<(), CliError> {
-    if args.yes {
+pub(super) fn confirm(
+    is_confirmed: bool,
+    from: &Path,
+    plan: &Plan,
+    kind: BatchKind,
+    lang: Lang,
+) -> Result<(), CliError> {
+    if is_confirmed {
         return Ok(());
     }
-    // Gifts of earlier runs stay given.
-    let kind = if plan.applied > 0 { ExitCode::SomeApplied } else { ExitCode::NoneApplied };
+    // Orders of earlier runs stay applied.
+    let code = if plan.applied > 0 { ExitCode::SomeApplied } else { ExitCode::NoneApplied };
     if from == Path::new("-") || !io::stdin().is_terminal() {
         let message = tr!(
             lang,
             "cannot ask for confirmation without a terminal; add --yes to skip it",
             "没有终端，无法询问确认；请加 --yes 跳过确认"
         );
-        return Err(CliError::message(kind, message));
+        return Err(CliError::message(code, message));
     }
-    output::eprint(tr!(lang, "Give them? [y/N] ", "确认发放？[y/N] "));
+    output::eprint(kind.question(lang));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).context("cannot read stdin")?;
     if ["y", "yes", "是"].contains(&answer.trim().to_lowercase().as_str()) {
         return Ok(());
     }
-    let (given, rows) = (plan.applied, plan.rows);
-    let message = if given == 0 {
-        tr!(lang, "nothing was given", "没有发放任何赠币")
-    } else {
-        tr!(
-            lang,
-            "this run gave nothing; {given} of {rows} gifts were given before",
-            "本次没有发放；{rows} 份赠币中已有 {given} 份此前发放"
-        )
-    };
-    Err(CliError::message(kind, message))
+    let done = kind.done_of(plan.applied, plan.rows, lang);
+    let message = tr!(lang, "this run sent nothing; {done}", "本次没有发送；{done}");
+    Err(CliError::message(code, message))
 }

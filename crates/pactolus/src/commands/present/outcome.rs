@@ -2,6 +2,8 @@
 
 use pactolus_client::{AppliedBy, Coins, OrderOutcome};
 
+use super::kind::BatchKind;
+
 /// Outcome of a gift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GiftOutcome {
@@ -9,7 +11,11 @@ pub(crate) enum GiftOutcome {
     Applied,
     /// An idempotent replay: given before this run, by the same order.
     Replayed,
-    /// Refused, and not given.
+    /// Taken by this run.
+    Taken,
+    /// An idempotent replay: taken before this run, by the same order.
+    TakenBefore,
+    /// Refused, and not applied.
     Refused,
     /// Not given, because the bank was unreachable; a later run retries it.
     NotSent,
@@ -25,6 +31,8 @@ impl GiftOutcome {
         match self {
             Self::Applied => "given",
             Self::Replayed => "given-before",
+            Self::Taken => "taken",
+            Self::TakenBefore => "taken-before",
             Self::Refused => "refused",
             Self::NotSent => "not-sent",
             Self::Unknown => "unknown",
@@ -33,15 +41,23 @@ impl GiftOutcome {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        let all =
-            [Self::Applied, Self::Replayed, Self::Refused, Self::NotSent, Self::Unknown, Self::NumberUsed];
+        let all = [
+            Self::Applied,
+            Self::Replayed,
+            Self::Taken,
+            Self::TakenBefore,
+            Self::Refused,
+            Self::NotSent,
+            Self::Unknown,
+            Self::NumberUsed,
+        ];
         all.into_iter().find(|outcome| outcome.name() == name)
     }
 
     /// The status that a later run derives from this outcome.
     pub(crate) const fn status(self) -> GiftStatus {
         match self {
-            Self::Applied | Self::Replayed => GiftStatus::Applied,
+            Self::Applied | Self::Replayed | Self::Taken | Self::TakenBefore => GiftStatus::Applied,
             Self::Refused | Self::NotSent | Self::NumberUsed => GiftStatus::NotApplied,
             Self::Unknown => GiftStatus::Unknown,
         }
@@ -77,10 +93,12 @@ pub(crate) struct SendResult {
 
 impl SendResult {
     /// A gift that is in the bank.
-    pub(crate) fn in_bank(applied_by: AppliedBy, balance: Option<Coins>) -> Self {
-        let outcome = match applied_by {
-            AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt => GiftOutcome::Applied,
-            AppliedBy::EarlierCall => GiftOutcome::Replayed,
+    pub(crate) fn in_bank(kind: BatchKind, applied_by: AppliedBy, balance: Option<Coins>) -> Self {
+        let outcome = match (kind, applied_by) {
+            (BatchKind::Gifts, AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt) => GiftOutcome::Applied,
+            (BatchKind::Gifts, AppliedBy::EarlierCall) => GiftOutcome::Replayed,
+            (BatchKind::Debits, AppliedBy::ThisAttempt | AppliedBy::EarlierAttempt) => GiftOutcome::Taken,
+            (BatchKind::Debits, AppliedBy::EarlierCall) => GiftOutcome::TakenBefore,
         };
         Self { outcome, balance, detail: String::new(), app_misconfigured: false }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::kind::BatchKind;
 use super::outcome::GiftOutcome;
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
@@ -14,6 +15,7 @@ use crate::cli::output;
 /// Number of gifts per outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OutcomeCounts {
+    pub(crate) kind: BatchKind,
     pub(crate) applied: u64,
     pub(crate) replayed: u64,
     pub(crate) refused: u64,
@@ -24,8 +26,8 @@ pub(crate) struct OutcomeCounts {
 impl OutcomeCounts {
     pub(crate) fn add(&mut self, outcome: GiftOutcome) {
         *match outcome {
-            GiftOutcome::Applied => &mut self.applied,
-            GiftOutcome::Replayed => &mut self.replayed,
+            GiftOutcome::Applied | GiftOutcome::Taken => &mut self.applied,
+            GiftOutcome::Replayed | GiftOutcome::TakenBefore => &mut self.replayed,
             GiftOutcome::Refused => &mut self.refused,
             GiftOutcome::NotSent => &mut self.not_sent,
             GiftOutcome::Unknown | GiftOutcome::NumberUsed => &mut self.unknown,
@@ -37,16 +39,21 @@ impl OutcomeCounts {
         self.applied + self.replayed + self.refused + self.not_sent + self.unknown
     }
 
+    /// No order of this kind yet.
+    pub(crate) fn of_kind(kind: BatchKind) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
     /// The counts above zero, localized.
     pub(crate) fn localized(&self, lang: Lang) -> String {
-        let Self { applied: given, replayed: given_before, refused, not_sent, unknown } = *self;
-        let mut parts = vec![tr!(lang, "given {given}", "已发放 {given}")];
+        let Self { kind, applied, replayed, refused, not_sent, unknown } = *self;
+        let mut parts = vec![kind.done(applied, lang)];
         let mut part = |count: u64, words: String| {
             if count > 0 {
                 parts.push(words);
             }
         };
-        part(given_before, tr!(lang, "given before {given_before}", "此前已发放 {given_before}"));
+        part(replayed, kind.done_before(replayed, lang));
         part(refused, tr!(lang, "refused {refused}", "被拒绝 {refused}"));
         part(not_sent, tr!(lang, "not sent {not_sent}", "未发送 {not_sent}"));
         part(unknown, tr!(lang, "unknown {unknown}", "结果未知 {unknown}"));
@@ -65,8 +72,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A bar for `length` gifts.
-    pub(crate) fn new(length: u64, lang: Lang) -> Self {
+    /// A bar for `length` orders.
+    pub(crate) fn new(length: u64, kind: BatchKind, lang: Lang) -> Self {
         // Two lines: in a narrow window the bar shrinks and the counts are truncated, and nothing wraps.
         let template = tr!(
             lang,
@@ -81,7 +88,7 @@ impl Progress {
             let _ = write!(out, "{:.0}", state.per_sec());
         });
         bar.set_style(style.progress_chars("=> "));
-        Self { bar, tally: Cell::default(), lang }
+        Self { bar, tally: Cell::new(OutcomeCounts::of_kind(kind)), lang }
     }
 
     /// Updates the position and the counts.
@@ -122,7 +129,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn line_is_printed_every_half_minute() {
-        let progress = Progress::new(1000, Lang::En);
+        let progress = Progress::new(1000, BatchKind::Gifts, Lang::En);
         progress.update(&OutcomeCounts { applied: 120, refused: 3, ..OutcomeCounts::default() });
         let lines = std::cell::RefCell::new(Vec::new());
         let printing = progress.print_lines(|line| lines.borrow_mut().push(line));

@@ -1,16 +1,18 @@
-//! The way of a gift to the bank: a signed call of the app, or an order of the operator API.
+//! The way of an order to the bank: a signed call of the app, or an order of the operator API.
 //!
 //! Both give the same order under the same bill number, so a file that was begun one way may be finished the other way.
 //! Invariant: a gift is sent under its own bill number only.
 
 use pactolus_client::operator::{
-    AccountId, NewOrder, NewOrderKind, OperatorClient, OperatorError, ProblemKind,
+    AccountId, CoinPart, Debit, NewOrder, NewOrderKind, OperatorClient, OperatorError, PostedOrder,
+    ProblemKind, Shortfall,
 };
 use pactolus_client::{
-    AppId, AttemptFailure, CallError, Client, Environment, ErrorCode, ErrorSource, PresentError,
+    Amount, AppId, AttemptFailure, CallError, Client, Environment, ErrorCode, ErrorSource, PresentError,
     PresentRequest,
 };
 
+use super::kind::BatchKind;
 use super::outcome::{BillNoOrigin, GiftOutcome, SendResult};
 use crate::cli::exit::{CliError, ExitCode, error_chain};
 use crate::cli::i18n::tr;
@@ -23,6 +25,49 @@ pub(crate) enum Api {
     Midas,
     /// Orders of the operator
     Operator,
+}
+
+/// The order that each row makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OrderRule {
+    /// A gift, by the API that is asked for.
+    Gift(Option<Api>),
+    /// A debit of the operator.
+    Debit(DebitRule),
+}
+
+/// The rule of a debit, beside its coins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DebitRule {
+    pub(crate) shortfall: Shortfall,
+    pub(crate) take_first: CoinPart,
+}
+
+impl OrderRule {
+    pub(crate) const fn kind(self) -> BatchKind {
+        match self {
+            Self::Gift(_) => BatchKind::Gifts,
+            Self::Debit(_) => BatchKind::Debits,
+        }
+    }
+
+    /// The API of the orders; `has_call_parameters` says whether a row has a parameter of a signed call.
+    pub(crate) fn api(self, has_call_parameters: bool, connection: &Connection) -> Result<Api, CliError> {
+        match self {
+            Self::Gift(asked) => Api::choose(asked, has_call_parameters, connection),
+            // A file that gave by signed calls takes back as it is.
+            Self::Debit(_) => Ok(Api::Operator),
+        }
+    }
+
+    const fn order_kind(self, coins: Amount) -> NewOrderKind {
+        match self {
+            Self::Gift(_) => NewOrderKind::Present(coins),
+            Self::Debit(DebitRule { shortfall, take_first }) => {
+                NewOrderKind::Debit(Debit { coins, shortfall, take_first })
+            }
+        }
+    }
 }
 
 impl Api {
@@ -58,6 +103,7 @@ pub(crate) enum GiftSender {
 /// Sends gifts as orders of the operator.
 #[derive(Clone)]
 pub(crate) struct OperatorSender {
+    rule: OrderRule,
     pub(super) client: OperatorClient,
     appid: AppId,
     environment: Environment,
@@ -66,6 +112,7 @@ pub(crate) struct OperatorSender {
 impl GiftSender {
     /// A sender whose calls have this timeout, unless `--timeout` overrides it.
     pub(crate) fn new(
+        rule: OrderRule,
         api: Api,
         connection: &Connection,
         timeout: std::time::Duration,
@@ -73,6 +120,7 @@ impl GiftSender {
         Ok(match api {
             Api::Midas => Self::Midas(connection.client_with_timeout(timeout)?),
             Api::Operator => Self::Operator(OperatorSender {
+                rule,
                 client: connection.bank.operator_with_timeout(timeout)?,
                 appid: connection.appid,
                 environment: connection.environment,
@@ -80,7 +128,15 @@ impl GiftSender {
         })
     }
 
-    /// Sends a gift.
+    /// The kind of its orders.
+    pub(crate) const fn kind(&self) -> BatchKind {
+        match self {
+            Self::Midas(_) => BatchKind::Gifts,
+            Self::Operator(sender) => sender.rule.kind(),
+        }
+    }
+
+    /// Sends an order.
     pub(crate) async fn send(&self, present: &PresentRequest, origin: BillNoOrigin) -> SendResult {
         match self {
             Self::Midas(client) => send_signed(client, present, origin).await,
@@ -98,10 +154,16 @@ impl OperatorSender {
 
     /// The bank compares a replay with its order, so the origin of the number does not matter.
     async fn send(&self, present: &PresentRequest) -> SendResult {
-        let kind = NewOrderKind::Present(present.coins);
-        let order = NewOrder::new(self.account(present), present.bill_no, kind);
+        let PresentRequest { coins: asked, bill_no, .. } = *present;
+        let order = NewOrder::new(self.account(present), bill_no, self.rule.order_kind(asked));
         match self.client.post_order(&order).await {
-            Ok(posted) => SendResult::in_bank(posted.applied_by, Some(posted.receipt.after.balance)),
+            Ok(PostedOrder { receipt, applied_by }) => {
+                let coins = receipt.coins;
+                let detail =
+                    if coins == asked.coins() { String::new() } else { format!("took {coins} of {asked}") };
+                let balance = Some(receipt.after.balance);
+                SendResult { detail, ..SendResult::in_bank(self.rule.kind(), applied_by, balance) }
+            }
             Err(error) => SendResult {
                 app_misconfigured: is_setup_error(&error),
                 ..SendResult::failed(error.outcome(), error.retryable(), error_chain(&error))
@@ -124,7 +186,9 @@ async fn send_signed(client: &Client, present: &PresentRequest, origin: BillNoOr
         BillNoOrigin::MaybeSent => client.retry_present(present).await,
     };
     let error = match presented {
-        Ok(presented) => return SendResult::in_bank(presented.applied_by, presented.balance),
+        Ok(presented) => {
+            return SendResult::in_bank(BatchKind::Gifts, presented.applied_by, presented.balance);
+        }
         Err(error) => error,
     };
     let failed = SendResult {

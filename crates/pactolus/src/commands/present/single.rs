@@ -7,7 +7,7 @@ use pactolus_types::{Amount, BillNo, OpenId};
 use serde_json::json;
 
 use super::outcome::{BillNoOrigin, GiftOutcome, SendResult};
-use super::sender::{Api, GiftSender};
+use super::sender::{Api, GiftSender, OrderRule};
 use crate::cli::args::{self, Repetition};
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
@@ -60,7 +60,7 @@ pub(super) fn run(
         if args.api == Some(Api::Operator) && !is_named { None } else { read_session_key(key, file, lang)? };
     let player = Player { zone_id: args.zone, session_key, pf: connection.pf, ..Player::new(openid) };
     let api = Api::choose(args.api, player.session_key.is_some(), connection)?;
-    let sender = GiftSender::new(api, connection, CALL_TIMEOUT)?;
+    let sender = GiftSender::new(OrderRule::Gift(args.api), api, connection, CALL_TIMEOUT)?;
     let environment = connection.environment;
     let bill_no = args::bill_no_or_new(args.single.bill_no, environment, Repetition::WithResume, lang)?;
     let present = PresentRequest { player, coins, bill_no };
@@ -70,7 +70,9 @@ pub(super) fn run(
     let SendResult { outcome, detail, .. } = sent;
     let failure = |kind, said| Err(CliError::message(kind, said));
     match outcome {
-        GiftOutcome::Applied | GiftOutcome::Replayed => Ok(()),
+        GiftOutcome::Applied | GiftOutcome::Replayed | GiftOutcome::Taken | GiftOutcome::TakenBefore => {
+            Ok(())
+        }
         GiftOutcome::Refused => {
             failure(ExitCode::Refused, tr!(lang, "the gift is refused: {detail}", "赠币被拒绝：{detail}"))
         }

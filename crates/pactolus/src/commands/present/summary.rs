@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::campaign::StopReason;
+use super::kind::BatchKind;
 use super::plan::Plan;
 use super::progress::OutcomeCounts;
 use crate::cli::exit::{CliError, ExitCode};
@@ -18,15 +19,16 @@ pub(super) fn print(
     results: Option<&Path>,
     lang: Lang,
 ) -> Result<(), CliError> {
-    let OutcomeCounts { applied: given, replayed: given_before, refused, not_sent, unknown } = *tally;
+    let OutcomeCounts { kind, applied, replayed, refused, not_sent, unknown } = *tally;
     let not_attempted = plan.remaining().saturating_sub(tally.attempted());
     let text = match output {
         OutputFormat::Json => {
+            let [done, done_before] = kind.count_names();
             let summary = json!({
                 "rows": plan.rows,
                 "coins": plan.coins.to_string(),
-                "given": given,
-                "given_before": given_before + plan.applied,
+                done: applied,
+                done_before: replayed + plan.applied,
                 "refused": refused,
                 "not_sent": not_sent + not_attempted,
                 "unknown": unknown,
@@ -36,7 +38,7 @@ pub(super) fn print(
         }
         OutputFormat::Text => {
             let all = OutcomeCounts {
-                replayed: given_before + plan.applied,
+                replayed: replayed + plan.applied,
                 not_sent: not_sent + not_attempted,
                 ..*tally
             };
@@ -50,15 +52,15 @@ pub(super) fn print(
     output::print(text)
 }
 
-/// The exit code: all gifts given, some, or none.
+/// The exit code: all rows done, some, or none.
 pub(super) fn exit_result(
     plan: &Plan,
     tally: &OutcomeCounts,
     stop_reason: Option<StopReason>,
     lang: Lang,
 ) -> Result<(), CliError> {
-    let given = plan.applied + tally.applied + tally.replayed;
-    if given == plan.rows {
+    let done = plan.applied + tally.applied + tally.replayed;
+    if done == plan.rows {
         return Ok(());
     }
     let next = next_step(stop_reason.as_ref(), lang);
@@ -67,8 +69,8 @@ pub(super) fn exit_result(
         Some(StopReason::Interrupted) => tr!(lang, "; interrupted", "；已中断"),
         Some(StopReason::AppMisconfigured(detail)) => tr!(
             lang,
-            "; stopped, because every other gift would fail the same way: {detail}",
-            "；已停止，因为其余赠币也会遇到同样的问题：{detail}"
+            "; stopped, because every other row would fail the same way: {detail}",
+            "；已停止，因为其余各行也会遇到同样的问题：{detail}"
         ),
         Some(StopReason::ConsecutiveRefusals(detail)) => tr!(
             lang,
@@ -87,34 +89,30 @@ pub(super) fn exit_result(
         }
         Some(StopReason::Io(error)) => tr!(lang, "; stopped: {error}", "；已停止：{error}"),
     };
-    let rows = plan.rows;
-    let kind = match (given, tally.unknown) {
+    let code = match (done, tally.unknown) {
         (0, 0) => ExitCode::NoneApplied,
         (0, _) => ExitCode::Unknown,
         _ => ExitCode::SomeApplied,
     };
-    let message = tr!(
-        lang,
-        "{given} of {rows} gifts are given{why}; {next}",
-        "{rows} 份赠币中已发放 {given} 份{why}；{next}"
-    );
-    Err(CliError::message(kind, message))
+    let done = tally.kind.done_of(done, plan.rows, lang);
+    let message = tr!(lang, "{done}{why}; {next}", "{done}{why}；{next}");
+    Err(CliError::message(code, message))
 }
 
-/// The error of a set-up that would fail every gift. This run sent nothing; what earlier runs gave stays given.
-pub(super) fn setup_error(plan: &Plan, is_resumed: bool, why: &str, lang: Lang) -> CliError {
-    let (given, rows) = (plan.applied, plan.rows);
-    let kind = match (given, plan.unknown) {
+/// The error of a set-up that would fail every row. This run sent nothing; orders of earlier runs stay applied.
+pub(super) fn setup_error(plan: &Plan, kind: BatchKind, is_resumed: bool, why: &str, lang: Lang) -> CliError {
+    let code = match (plan.applied, plan.unknown) {
         (0, 0) if !is_resumed => ExitCode::NoneApplied,
         (0, _) => ExitCode::Unknown,
         _ => ExitCode::SomeApplied,
     };
+    let done = kind.done_of(plan.applied, plan.rows, lang);
     let message = tr!(
         lang,
-        "this run sent nothing, because every gift would fail: {why}; {given} of {rows} gifts were given before",
-        "本次没有发送，因为每笔赠币都会失败：{why}；{rows} 份赠币中此前已发放 {given} 份"
+        "this run sent nothing, because every row would fail: {why}; {done}",
+        "本次没有发送，因为每一行都会失败：{why}；{done}"
     );
-    CliError::message(kind, message)
+    CliError::message(code, message)
 }
 
 /// What the user has to do for the rest. After a refusal the same command alone is refused again.
@@ -126,13 +124,13 @@ fn next_step(stop_reason: Option<&StopReason>, lang: Lang) -> String {
         Some(StopReason::Refused(_) | StopReason::ConsecutiveRefusals(_)) => tr!(
             lang,
             "the results file has the reason of each refusal; the same command is refused again until its cause is \
-             corrected, and then gives the rest",
-            "每笔被拒绝的原因见结果文件；消除原因之前，重新运行仍会被拒绝；消除之后，同一命令会补发其余部分"
+             corrected, and then does the rest",
+            "每笔被拒绝的原因见结果文件；消除原因之前，重新运行仍会被拒绝；消除之后，同一命令会完成其余部分"
         ),
         Some(StopReason::AppMisconfigured(_) | StopReason::Io(_)) => tr!(
             lang,
             "correct the cause, then run the same command again for the rest",
-            "请先消除原因，然后重新运行同一命令补发其余部分"
+            "请先消除原因，然后重新运行同一命令完成其余部分"
         ),
     }
 }
