@@ -76,16 +76,10 @@ pub fn frame(bytes: &[u8]) {
     for (position, entry) in &case.entries {
         assert_eq!(frame.entry(*position).as_ref(), Some(entry));
     }
-    // It is a later frame to every checkpoint before it.
-    let room = before.position.0 / 24;
-    let earlier = before.orders.checked_sub(1).filter(|_| room > 0);
-    if let Some(orders) = earlier {
-        let earlier = Checkpoint { position: Position(0), orders, digest: [0; 32] };
-        assert!(frame::is_later_header(&frame.bytes, before.position, &earlier));
-        assert!(
-            !frame::is_later_header(&frame.bytes, before.position.plus(1), &earlier),
-            "it stands elsewhere"
-        );
+    // It is a later frame to the start of the journal, if there is room for the orders before it.
+    let has_room = before.orders > 0 && before.orders <= before.position.0 / 27;
+    if has_room {
+        assert!(frame::is_later_header(&frame.bytes, before.position, &Checkpoint::START));
     }
     assert!(
         !frame::is_later_header(&frame.bytes, before.position, &before),
@@ -112,8 +106,7 @@ pub fn frame(bytes: &[u8]) {
     }
     // The bytes behind a right header are still untrusted.
     let rest = choices.rest();
-    let salvaged = frame::salvage(rest, before.position);
-    assert!(rest.is_empty() == salvaged.is_empty());
+    let _ = frame::salvage(rest, before.position);
     if let Some((_, entries)) = read_frame(&frame_with_checksums(&before, rest, 1), &before) {
         for (position, entry) in &entries {
             orders::assert_round_trip(*position, entry);

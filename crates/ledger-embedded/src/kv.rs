@@ -6,6 +6,7 @@
 
 mod file;
 
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -277,15 +278,30 @@ impl Snapshot<'_> {
         &self,
         prefix: &[u8],
     ) -> Result<impl Iterator<Item = Result<KeyValue, TableError>>, TableError> {
-        let rows = ReadableTable::range(&self.table, prefix..)?;
-        let rows = rows.map(|row| {
+        let rows = self.scan((Bound::Included(prefix), Bound::Unbounded))?;
+        let prefix = prefix.to_vec();
+        Ok(rows.take_while(move |row| row.as_ref().map_or(true, |(name, _)| name.starts_with(&prefix))))
+    }
+
+    /// All rows whose keys are greater than `key`, in order.
+    pub(crate) fn scan_after(
+        &self,
+        key: &[u8],
+    ) -> Result<impl Iterator<Item = Result<KeyValue, TableError>>, TableError> {
+        self.scan((Bound::Excluded(key), Bound::Unbounded))
+    }
+
+    fn scan(
+        &self,
+        keys: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> Result<impl Iterator<Item = Result<KeyValue, TableError>>, TableError> {
+        let rows = ReadableTable::range::<&[u8]>(&self.table, keys)?;
+        Ok(rows.map(|row| {
             let (key, stored) = row?;
             let name = key.value().to_vec();
             let value = self.verify(&name, stored.value())?.to_vec();
             Ok((name, value))
-        });
-        let prefix = prefix.to_vec();
-        Ok(rows.take_while(move |row| row.as_ref().map_or(true, |(name, _)| name.starts_with(&prefix))))
+        }))
     }
 
     /// The value of a stored row, if its checksum is right.

@@ -24,6 +24,9 @@ use crate::kv::{RedbTable, Snapshot, TableError, TableOptions};
 const QUEUE_MAX: usize = 4096;
 const BATCH_MAX: usize = 1024;
 
+/// Keys that a sweep holds at once: at some 100 bytes each, 2 MiB.
+const SWEEP_KEYS_MAX: usize = 16_384;
+
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 pub(crate) struct RecordStore {
@@ -86,6 +89,20 @@ impl RecordStore {
                 Ok(())
             })
             .map_err(|error: RecordReadError| refuse_read(&self.health, &error))
+    }
+
+    /// The first expired keys after `after`, found in a thread of its own: a sweep reads millions of records, which
+    /// takes too long for a server's thread.
+    async fn find_expired(&self, now: UnixMillis, after: Vec<u8>) -> Result<Vec<Vec<u8>>, Unavailable> {
+        let records = Arc::clone(&self.table);
+        let (done, found) = oneshot::channel();
+        let find = move || records.read(|records| find_expired(records, now, &after, SWEEP_KEYS_MAX));
+        std::thread::Builder::new()
+            .name("pactolus-sweep".into())
+            .spawn(move || done.send(find()).is_ok())
+            .map_err(|_| Unavailable::Busy)?;
+        let found = found.await.map_err(|_| Unavailable::Failed)?;
+        found.map_err(|error| refuse_read(&self.health, &error))
     }
 
     async fn submit(&self, write: RecordWrite) -> Result<PutOutcome, Unavailable> {
@@ -250,13 +267,21 @@ enum RecordReadError {
     Corrupt,
 }
 
-/// The keys of the records that expired before `now`.
-fn find_expired(records: &Snapshot<'_>, now: UnixMillis) -> Result<Vec<Vec<u8>>, TableError> {
+/// The first keys after `after` of records that expired before `now`, at most `max`.
+fn find_expired(
+    records: &Snapshot<'_>,
+    now: UnixMillis,
+    after: &[u8],
+    max: usize,
+) -> Result<Vec<Vec<u8>>, TableError> {
     let mut keys = Vec::new();
-    for row in records.scan_prefix(&[])? {
+    for row in records.scan_after(after)? {
         let (key, stored) = row?;
         if is_expired(&stored, now) {
             keys.push(key);
+            if keys.len() == max {
+                break;
+            }
         }
     }
     Ok(keys)
@@ -280,24 +305,56 @@ impl Records for RecordStore {
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
         Box::pin(async move {
-            let records = Arc::clone(&self.table);
-            let (done, found) = oneshot::channel();
-            // A sweep reads millions of records, which takes too long for a server's thread.
-            std::thread::Builder::new()
-                .name("pactolus-sweep".into())
-                .spawn(move || done.send(records.read(|records| find_expired(records, now))).is_ok())
-                .map_err(|_| Unavailable::Busy)?;
-            let found = found.await.map_err(|_| Unavailable::Failed)?;
-            let keys = found.map_err(|error| refuse_read(&self.health, &error))?;
-            let swept = keys.len() as u64;
-            for some in keys.chunks(BATCH_MAX) {
-                let _ = self.submit(RecordWrite::Expire(some.to_vec(), now)).await?;
+            let (mut swept, mut after) = (0, Vec::new());
+            loop {
+                let keys = self.find_expired(now, std::mem::take(&mut after)).await?;
+                swept += keys.len() as u64;
+                for some in keys.chunks(BATCH_MAX) {
+                    let _ = self.submit(RecordWrite::Expire(some.to_vec(), now)).await?;
+                }
+                match keys.into_iter().nth(SWEEP_KEYS_MAX - 1) {
+                    Some(last) => after = last,
+                    None => return Ok(swept),
+                }
             }
-            Ok(swept)
         })
     }
 
     fn access(&self) -> RecordAccess {
         RecordAccess::Exclusive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::disk::RealDisk;
+    use crate::settings::EmbeddedSettings;
+
+    /// The bug: a sweep held the keys of all expired records, which grow with the bank. The fix: it goes in steps.
+    #[test]
+    fn sweep_holds_a_bounded_number_of_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let space = DiskSpace::new(Arc::new(RealDisk), folder.path(), &EmbeddedSettings::default());
+        let health = Arc::new(Health::new(folder.path()));
+        let store = RecordStore::open(folder.path(), Arc::new(space), health).unwrap();
+        let expired = 2 * SWEEP_KEYS_MAX + 5;
+        let change = |number: usize| RecordChange {
+            key: RecordKey::new("session", &["wx1", &number.to_string()]),
+            value: RecordValue(Vec::new()),
+            expires_at: UnixMillis::new(if number < expired { 10 } else { 20 }),
+            precondition: Precondition::Any,
+        };
+        let changes = (0..expired + 7).map(change).collect();
+        assert_eq!(block_on(store.put(changes)), Ok(PutOutcome::Stored));
+        for max in [1, 100, SWEEP_KEYS_MAX] {
+            let found = store.table.read(|rows| find_expired(rows, UnixMillis::new(15), &[], max));
+            assert_eq!(found.unwrap().len(), max);
+        }
+        assert_eq!(block_on(store.sweep(UnixMillis::new(15))), Ok(expired as u64));
+        assert_eq!(block_on(store.sweep(UnixMillis::new(15))), Ok(0));
+        assert_eq!(block_on(store.sweep(UnixMillis::new(25))), Ok(7));
     }
 }

@@ -109,7 +109,8 @@ impl WriterPool {
     /// posted.
     pub(crate) async fn post_batches(&self, orders: Vec<PendingOrder>) -> Result<BatchResults, Unavailable> {
         let mut results: Vec<_> = orders.iter().map(|_| None).collect();
-        let mut batches: Vec<(Vec<usize>, Vec<PendingOrder>)> = self.0.iter().map(|_| <_>::default()).collect();
+        let mut batches: Vec<(Vec<usize>, Vec<PendingOrder>)> =
+            self.0.iter().map(|_| <_>::default()).collect();
         for (at, order) in orders.into_iter().enumerate() {
             let batch = &mut batches[self.writer_of(&order)];
             batch.0.push(at);
