@@ -15,6 +15,7 @@ use pactolus_ledger::{
     Account, Audit, AuditFinding, BillEntry, Decision, HistoryDigest, OrderTallies, Receipt, TotalKey, decide,
 };
 
+use crate::disk::is_out_of_files;
 use crate::error::OpenError;
 use crate::fingerprint::{Fingerprint, FingerprintMap};
 use crate::health::with_causes;
@@ -89,6 +90,11 @@ impl Auditor<'_> {
                         return Ok(false);
                     }
                 }
+                Err(OpenError::Io(error)) if !is_out_of_files(&error) => {
+                    let damage = scan.unreadable(error);
+                    self.add_lost_order(&damage);
+                    return Ok(false);
+                }
                 Err(error) => return Err(error),
             }
             self.match_digest(scan.checkpoint());
@@ -125,7 +131,7 @@ impl Auditor<'_> {
         true
     }
 
-    fn add_lost_order(&mut self, damage: &OpenError) {
+    fn add_lost_order(&mut self, damage: &(dyn Error + 'static)) {
         self.has_lost_orders = true;
         self.add_damage(damage);
     }
@@ -289,11 +295,16 @@ impl Auditor<'_> {
                 }
             }
         }
-        let rows = self.state.views.all_totals().map_err(LookupError::from);
-        for (total, row) in self.read(rows).unwrap_or_default() {
-            if row.through < self.end.position && !totals.contains_key(&total) {
-                self.audit.add_finding(format!("the totals have a row for {total:?}, which has no orders"));
+        let mut without_orders = Vec::new();
+        let walked = self.state.views.for_each_total(&mut |total, row| {
+            let is_older = row.through < self.end.position;
+            if is_older && !totals.contains_key(&total) && without_orders.len() < Audit::FINDINGS_MAX {
+                without_orders.push(total);
             }
+        });
+        self.read(walked.map_err(LookupError::from));
+        for total in without_orders {
+            self.audit.add_finding(format!("the totals have a row for {total:?}, which has no orders"));
         }
     }
 

@@ -327,7 +327,7 @@ mod tests {
     use crate::disk::{DiskFault, TestDisk};
     use crate::{EmbeddedSettings, EmbeddedStore};
 
-    /// The bug: a backup told the digest of a batch that the bank had written and not synced. The loss: after a power
+    /// The bug: a backup gave the digest of a batch that the bank had written and not synced. The loss: after a power
     /// cut the bank went on with another history, and `audit --since` took that for tampering. The fix: the backup
     /// syncs the end of the journal before it writes the manifest.
     #[test]

@@ -139,10 +139,10 @@ impl Views {
         self.note_damage(self.totals.get(key))
     }
 
-    /// The rows of the totals, of all apps.
-    pub(crate) fn all_totals(&self) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
+    /// Visits the rows of the totals, of all apps.
+    pub(crate) fn for_each_total(&self, visit: &mut dyn FnMut(TotalKey, TotalRow)) -> Result<(), ViewError> {
         self.check_totals()?;
-        self.note_damage(self.totals.all())
+        self.note_damage(self.totals.for_each(visit))
     }
 
     fn check_totals(&self) -> Result<(), ViewError> {

@@ -106,7 +106,7 @@ fn assert_others_are_served(store: &EmbeddedStore, round: usize) {
     assert_eq!(block_on(store.ready()), Ok(()), "the bank goes on");
 }
 
-/// Orders of one batch, some of which need the damage.
+/// Posts orders together, so that they share batches. Some need the damage.
 fn post_together(store: &EmbeddedStore, orders: Vec<Order>) -> Vec<Result<Posted, PostError>> {
     std::thread::scope(|scope| {
         let posts: Vec<_> = orders.into_iter().map(|order| scope.spawn(|| post(store, order))).collect();
@@ -289,4 +289,44 @@ fn damaged_totals_are_counted_again() {
         let audit = block_on(store.audit()).unwrap();
         assert!(audit.is_clean(), "{audit:?}");
     }
+}
+
+/// A disk that cannot read a file of the journal, as after a bad sector: here the file is a folder.
+#[test]
+fn unreadable_journal_file_refuses_its_orders_alone() {
+    let folder = tempdir().unwrap();
+    let settings = EmbeddedSettings { segment_bytes: 300, ..settings() };
+    let open = || EmbeddedStore::open(folder.path(), &settings).unwrap();
+    let store = open();
+    for bill in 0..10 * PLAYERS {
+        post(&store, numbered_present(bill, 10 * PLAYERS, 5)).unwrap();
+    }
+    drop(store);
+    let store = open();
+    let file = &files_in(&folder.path().join("journal"))[5];
+    fs::rename(file, folder.path().join("away")).unwrap();
+    fs::create_dir(file).unwrap();
+    let mut refused = 0;
+    for bill in 0..10 * PLAYERS {
+        let order = numbered_present(bill, 10 * PLAYERS, 5);
+        match block_on(store.order(order.bill())) {
+            Ok(found) => assert!(found.is_some()),
+            Err(error) => {
+                assert_eq!(error, Unavailable::Damaged);
+                assert_eq!(error_of(block_on(store.account(order.account))), DAMAGED);
+                refused += 1;
+            }
+        }
+        let new = order_after(bill);
+        assert!(matches!(post(&store, new), Ok(Posted::Applied(_))), "a new player");
+    }
+    assert!((1..10).contains(&refused), "{refused} orders of one small file");
+    assert_eq!(block_on(store.ready()), Ok(()));
+    let audit = block_on(store.audit()).unwrap();
+    let findings: Vec<_> = audit.findings.iter().map(ToString::to_string).collect();
+    assert!(findings.iter().any(|finding| finding.contains("cannot be read at offset")), "{findings:?}");
+}
+
+fn order_after(bill: usize) -> Order {
+    order(&format!("after-{bill}"), &format!("after-{bill}"), present(1))
 }

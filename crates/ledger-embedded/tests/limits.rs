@@ -21,7 +21,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const ORDERS: usize = 600;
 const PLAYERS: usize = 60;
 
-/// The user `nobody`, as on most systems; any other than root would do.
+/// An unprivileged user, by the number that most systems give it. Any other than root would do.
 const OTHER_USER: u32 = 65534;
 
 fn main() {
@@ -91,7 +91,7 @@ fn limit_files(files: u64) {
 }
 
 /// The bug: every file of the journal stayed open, so with a low limit the store failed after some hundred files, and
-/// told the operator to remove the views. The fix: sealed files are an LRU, and EMFILE refuses what needs a file.
+/// advised the operator to remove the views. The fix: sealed files are an LRU, and EMFILE refuses what needs a file.
 fn outlive_file_limit(folder: &Path) {
     limit_files(64);
     let store = EmbeddedStore::open(folder, &settings()).unwrap();

@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::frame::{self, FrameHeader, HEADER_BYTES};
 use super::position::{Checkpoint, Position};
 use super::segment::{Segment, is_zero_from, read_available};
-use super::{AN_ORDER, Journal};
+use super::{AN_ORDER, EntryReadError, Journal};
 use crate::error::OpenError;
 
 /// Bytes read at once in the search for a later header.
@@ -167,6 +167,12 @@ impl<'a> Scan<'a> {
             // A header may stand across the end of these bytes.
             from += (bytes.len() - HEADER_BYTES) as u64;
         }
+    }
+
+    /// The error for the frame that the last step could not read from disk.
+    pub(crate) fn unreadable(&self, source: io::Error) -> EntryReadError {
+        let offset = self.segment.offset(self.checkpoint.position);
+        EntryReadError::Io { file: self.segment.path.clone(), offset, source }
     }
 
     /// The error for damage at `position`.

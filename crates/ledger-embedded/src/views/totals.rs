@@ -54,17 +54,17 @@ impl TotalsTable {
         })
     }
 
-    /// All rows.
-    pub(super) fn all(&self) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
+    /// Visits all rows.
+    pub(super) fn for_each(&self, visit: &mut dyn FnMut(TotalKey, TotalRow)) -> Result<(), ViewError> {
         self.0.read(|rows| {
-            let rows =
-                rows.scan_prefix(&[])?.filter(|row| !matches!(row, Ok((key, _)) if *key == REACHED_KEY));
-            let rows = rows.map(|row| {
+            for row in rows.scan_prefix(&[])? {
                 let (key, bytes) = row?;
-                let total = decode_whole_key(&key).ok_or(ViewError::CorruptTotal)?;
-                Ok((total, decode_row(&bytes).ok_or(ViewError::CorruptTotal)?))
-            });
-            rows.collect()
+                if key != REACHED_KEY {
+                    let total = decode_whole_key(&key).ok_or(ViewError::CorruptTotal)?;
+                    visit(total, decode_row(&bytes).ok_or(ViewError::CorruptTotal)?);
+                }
+            }
+            Ok(())
         })
     }
 
