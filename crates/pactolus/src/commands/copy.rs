@@ -1,10 +1,11 @@
 //! `pactolus copy`: copies a whole bank from one store to another.
 //!
 //! The copy imports every order at its original time, and each has to have its original effect. Orders that are
-//! already there are idempotent replays, so an interrupted copy resumes by running again. Records (tokens, sessions)
+//! already there are compared and skipped, so an interrupted copy resumes by running again. Records (tokens, sessions)
 //! follow the orders, still encrypted: the copy needs the same master keys. At the end the copy audits both stores
 //! and compares their numbers of orders and accounts.
 
+mod existing;
 mod progress;
 
 use std::ops::ControlFlow;
@@ -56,19 +57,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let to = runtime.block_on(store::open_for_copy(&to_url))?;
 
     let orders = runtime.block_on(from.order_count()).context("the orders cannot be counted")?;
-    let mut progress = CopyProgress::start(orders, lang);
-    for_each_chunk(
-        &from,
-        to.import_orders_max(),
-        |from, visit| from.for_each_order(visit),
-        |chunk| {
-            let copied = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-            import_with_retry(&runtime, &*to, chunk)?;
-            progress.add(copied);
-            Ok(())
-        },
-    )?;
-    progress.finish();
+    copy_orders(&runtime, &from, &*to, CopyProgress::start(orders, lang))?;
     for_each_chunk(
         &from,
         CHUNK_RECORDS,
@@ -104,6 +93,34 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         to.accounts
     );
     output::print(format_args!("{copied}\n"))
+}
+
+/// Imports all orders, but those that an interrupted copy has imported.
+fn copy_orders(
+    runtime: &Runtime,
+    from: &Arc<dyn Portable>,
+    to: &dyn Portable,
+    mut progress: CopyProgress,
+) -> Result<(), CliError> {
+    std::thread::scope(|scope| {
+        let mut existing = existing::read(scope, to);
+        for_each_chunk(
+            from,
+            to.import_orders_max(),
+            |from, visit| from.for_each_order(visit),
+            |chunk| {
+                let copied = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+                let missing = existing.skip(chunk);
+                if !missing.is_empty() {
+                    import_with_retry(runtime, to, missing)?;
+                }
+                progress.add(copied);
+                Ok(())
+            },
+        )
+    })?;
+    progress.finish();
+    Ok(())
 }
 
 /// Visits all items of one kind in a store.
