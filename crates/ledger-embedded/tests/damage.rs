@@ -83,11 +83,10 @@ fn error_of<T>(result: Result<T, Unavailable>) -> Result<(), Unavailable> {
 }
 
 fn post_error(result: Result<Posted, PostError>) -> Result<(), Unavailable> {
-    match result {
-        Ok(_) => Ok(()),
-        Err(PostError::Unavailable(error)) => Err(error),
-        Err(PostError::Refused(refusal)) => panic!("refused: {refusal}"),
-    }
+    result.map(drop).map_err(|error| match error {
+        PostError::Unavailable(error) => error,
+        PostError::Refused(refusal) => panic!("refused: {refusal}"),
+    })
 }
 
 /// Every read and every kind of order of the sound players, with a new order each.

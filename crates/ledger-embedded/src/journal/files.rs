@@ -30,7 +30,7 @@ impl SegmentFiles {
         Self { segments: RwLock::new(segments), tick: AtomicU64::new(1), open_max: open_max() }
     }
 
-    /// Looks something up in the list, which is short of nothing but the segments added meanwhile.
+    /// Looks something up in the list.
     pub(super) fn with<T>(&self, look_up: impl FnOnce(&[Arc<Segment>]) -> T) -> T {
         look_up(&self.segments.read().expect("nothing panics while it changes the segments"))
     }
