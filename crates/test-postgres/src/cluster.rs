@@ -31,6 +31,12 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 impl Cluster {
     /// Starts a server with `extra_settings`, lines for `postgresql.conf`.
     pub fn start(extra_settings: &str) -> Self {
+        Self::start_with_files(extra_settings, &[])
+    }
+
+    /// Starts a server with these files in its data folder, such as certificates or another `pg_hba.conf`. The server
+    /// can be used over TCP at once if they let `postgres` in.
+    pub fn start_with_files(extra_settings: &str, files: &[(&str, &str)]) -> Self {
         let bin_dir = find_bin_dir();
         let folder = temp_dir();
         let data = folder.path().join("data");
@@ -44,6 +50,9 @@ impl Cluster {
             "--locale=C",
             "--no-sync",
         ]));
+        for (name, text) in files {
+            write_as_postgres_user(&data.join(name), text);
+        }
         Self::start_in(bin_dir, folder, data, extra_settings)
     }
 
@@ -192,7 +201,7 @@ fn find_bin_dir() -> PathBuf {
 }
 
 /// A folder owned by the server's user.
-fn temp_dir() -> TempDir {
+pub(crate) fn temp_dir() -> TempDir {
     let folder =
         tempfile::Builder::new().prefix("pactolus-postgres-").tempdir().expect("a folder can be made");
     if is_root() {
@@ -201,8 +210,17 @@ fn temp_dir() -> TempDir {
     folder
 }
 
+/// Writes a file that only the server's user can read, because a private key must be.
+fn write_as_postgres_user(file: &Path, text: &str) {
+    fs::write(file, text).expect("the data folder can be written");
+    run(Command::new("chmod").arg("600").arg(file));
+    if is_root() {
+        run(Command::new("chown").arg("postgres:").arg(file));
+    }
+}
+
 /// Runs `program` as the user `postgres` when the test runs as root, because PostgreSQL refuses to run as root.
-fn as_postgres_user(program: &Path) -> Command {
+pub(crate) fn as_postgres_user(program: &Path) -> Command {
     let mut command = if is_root() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
@@ -219,7 +237,7 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it listens").port()
 }

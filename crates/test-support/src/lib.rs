@@ -5,6 +5,8 @@
 //!
 //! Start with [`sample`], the app of the vendor's documentation, and [`orders`], orders of its players.
 
+#[cfg(feature = "tls")]
+pub mod authority;
 pub mod files;
 pub mod orders;
 pub mod proxy;
