@@ -23,7 +23,7 @@ use crate::queries::{ALL_TOTALS, read_all_totals};
 use crate::rows::{self, BALANCE_COLUMNS, NAME_COLUMNS, RECEIPT_COLUMNS, RowReader, to_bigint};
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
-use crate::write::batch::{READ_BILLS, read_orders};
+use crate::write::bills::{READ_BILLS, read_orders};
 
 /// Page size: accounts or orders in memory at once.
 const PAGE: i64 = 2000;

@@ -3,6 +3,8 @@
 use pactolus_ledger::Unavailable;
 use tokio_postgres::error::SqlState;
 
+use crate::tls::TlsError;
+
 /// Failure of a database operation.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
@@ -17,6 +19,11 @@ pub(crate) enum DatabaseError {
     /// A row holds values that no node writes.
     #[error("{0}")]
     Corrupt(&'static str),
+    /// Another version of this program migrated the tables while this node runs.
+    #[error("the tables have schema version {0}, which this program does not support")]
+    OtherSchema(i32),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Reaction to an error.
@@ -28,8 +35,11 @@ pub(crate) enum ErrorAction {
     GiveUp,
     /// The connection is lost, and the outcome of the transaction is unknown.
     Reconnect,
-    /// Nothing changed, and a retry would fail the same way.
-    Fail,
+    /// Nothing changed: the database refuses the data, or a row is damaged. A retry would fail the same way, and
+    /// orders that do not touch the data would pass.
+    Reject,
+    /// Nothing changed: the session's statements fail whatever the data. Another session may work.
+    Discard,
 }
 
 /// Constraints that concurrent transactions can violate, although each saw no conflicting row when it read.
@@ -40,8 +50,9 @@ const RACY_CONSTRAINTS: [&str; 5] =
 impl DatabaseError {
     pub(crate) fn action(&self) -> ErrorAction {
         let error = match self {
-            Self::Corrupt(_) => return ErrorAction::Fail,
-            Self::Timeout => return ErrorAction::Reconnect,
+            Self::Corrupt(_) => return ErrorAction::Reject,
+            Self::OtherSchema(_) => return ErrorAction::Discard,
+            Self::Timeout | Self::Tls(_) => return ErrorAction::Reconnect,
             Self::StaleRead => return ErrorAction::Retry,
             Self::Postgres(error) => error,
         };
@@ -54,7 +65,7 @@ impl DatabaseError {
             &SqlState::UNIQUE_VIOLATION => {
                 let name = db_error.constraint().unwrap_or_default();
                 let is_race = RACY_CONSTRAINTS.iter().any(|raced| name.starts_with(raced));
-                if is_race { ErrorAction::Retry } else { ErrorAction::Fail }
+                if is_race { ErrorAction::Retry } else { ErrorAction::Reject }
             }
             &SqlState::LOCK_NOT_AVAILABLE | &SqlState::QUERY_CANCELED => ErrorAction::GiveUp,
             // The server is a standby or became one: another host is the primary.
@@ -65,7 +76,12 @@ impl DatabaseError {
                 other if ["08", "53", "57P"].iter().any(|class| other.starts_with(class)) => {
                     ErrorAction::Reconnect
                 }
-                _ => ErrorAction::Fail,
+                // 22 data, 23 constraints, 44 check options, 54 limits, P0 raised by a trigger, XX00[12] damage.
+                "XX001" | "XX002" => ErrorAction::Reject,
+                other if ["22", "23", "44", "54", "P0"].iter().any(|class| other.starts_with(class)) => {
+                    ErrorAction::Reject
+                }
+                _ => ErrorAction::Discard,
             },
         }
     }
@@ -75,16 +91,7 @@ impl DatabaseError {
         match self.action() {
             ErrorAction::Retry | ErrorAction::GiveUp => Unavailable::Busy,
             ErrorAction::Reconnect => Unavailable::Unreachable,
-            ErrorAction::Fail => Unavailable::Failed,
-        }
-    }
-
-    /// Logs the error at the level of its action.
-    pub(crate) fn log(&self, operation: &str) {
-        match self.action() {
-            ErrorAction::Retry | ErrorAction::GiveUp => tracing::debug!("{operation}: {}", self.message()),
-            ErrorAction::Reconnect => tracing::warn!("{operation}: {}", self.message()),
-            ErrorAction::Fail => tracing::error!("{operation}: {}", self.message()),
+            ErrorAction::Reject | ErrorAction::Discard => Unavailable::Failed,
         }
     }
 
@@ -92,7 +99,9 @@ impl DatabaseError {
     pub(crate) fn message(&self) -> String {
         let error = match self {
             Self::Postgres(error) => error,
-            Self::Timeout | Self::StaleRead | Self::Corrupt(_) => return self.to_string(),
+            Self::Timeout | Self::StaleRead | Self::Corrupt(_) | Self::OtherSchema(_) | Self::Tls(_) => {
+                return self.to_string();
+            }
         };
         if let Some(db_error) = error.as_db_error() {
             return format!("{} (SQLSTATE {})", db_error.message(), db_error.code().code());

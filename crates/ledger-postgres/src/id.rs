@@ -8,6 +8,7 @@
 //! The first byte is the partition, the first column of every primary key.
 
 use std::error::Error;
+use std::fmt;
 
 use bytes::{BufMut as _, BytesMut};
 use pactolus_ledger::{AccountKey, BillKey, RecordKey};
@@ -31,6 +32,13 @@ macro_rules! id {
             /// The partition of the id, 0 to 255.
             pub(crate) fn part(self) -> i16 {
                 i16::from(self.0[0])
+            }
+        }
+
+        /// As PostgreSQL reads it.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:032x}", u128::from_be_bytes(self.0))
             }
         }
 

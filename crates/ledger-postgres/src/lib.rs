@@ -9,7 +9,7 @@
 //! Invariant: a node caches nothing that another node could change. Replication is left to the database: an order is
 //! as durable as its commit.
 //!
-//! Every statement of a request has a timeout. While the database is unreachable, calls fail within a second, queues
+//! An order that the database refuses fails alone. Every statement of a request has a timeout. While the database is unreachable, calls fail within a second, queues
 //! are bounded, and the node reconnects by itself. This is the only crate that contains SQL.
 //!
 //! ```no_run
@@ -29,6 +29,8 @@
 
 mod audit;
 mod error;
+mod export;
+mod failure_log;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod id;
@@ -37,9 +39,12 @@ mod open;
 mod portable;
 mod queries;
 mod random;
+mod readiness;
 mod records;
+mod requirements;
 mod rows;
 mod session;
+mod tls;
 mod url;
 mod write;
 
@@ -56,9 +61,12 @@ use tokio::runtime::Handle;
 
 use crate::error::DatabaseError;
 use crate::queries::Queries;
+use crate::readiness::ReadinessProbe;
 use crate::records::RecordBatcher;
+use crate::session::{Connector, PgSession};
 use crate::write::WriterPool;
 
+pub use export::{ExportError, export_accounts, export_orders};
 pub use migrate::{Distribution, MigrationReport, migrate};
 pub use open::OpenError;
 pub use random::{FillRandom, os_random};
@@ -67,7 +75,8 @@ pub use url::{InvalidPostgresUrl, PostgresUrl};
 /// Limits of one node.
 #[derive(Clone, Debug)]
 pub struct PostgresSettings {
-    /// Transactions of orders in flight, each on its own connection. Three more connections serve reads and records.
+    /// Transactions of orders in flight, each on its own connection. [`PostgresSettings::connections`] counts the
+    /// others.
     /// With two, one batch gathers and is decided while the other is written and synced. With more, batches get
     /// smaller, which costs more than it gains on a database with few cores.
     pub write_connections: NonZeroUsize,
@@ -92,14 +101,27 @@ impl Default for PostgresSettings {
     }
 }
 
+impl PostgresSettings {
+    /// Connections that a node needs: the writers', three for reads, two for records, one for readiness, and one for
+    /// an audit or a sweep.
+    pub fn connections(&self) -> usize {
+        self.write_connections.get()
+            + Queries::CONNECTIONS
+            + RecordBatcher::CONNECTIONS
+            + ReadinessProbe::CONNECTIONS
+            + 1
+    }
+}
+
 /// One node of a bank whose store is a PostgreSQL database.
 ///
 /// Its tasks run on the runtime that opened it. It can be called from any thread.
 pub struct PostgresStore {
-    url: PostgresUrl,
+    connector: Connector,
     writers: WriterPool,
     queries: Arc<Queries>,
     records: RecordBatcher,
+    readiness: Arc<ReadinessProbe>,
     request_timeout: Duration,
     runtime: Handle,
 }
@@ -107,14 +129,19 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Opens the bank in the database at `url`, which must be migrated.
     pub async fn open(url: &PostgresUrl, settings: &PostgresSettings) -> Result<Self, OpenError> {
-        migrate::check_schema(url).await?;
+        let session = PgSession::open_long_running(url).await?;
+        requirements::check(url, &session, settings).await?;
+        migrate::check_schema(&session.client).await?;
+        let connector = Connector { url: url.clone(), failures: Arc::default() };
+        let timeout = settings.request_timeout;
         Ok(Self {
-            writers: WriterPool::open(url, settings).await?,
-            queries: Arc::new(Queries::new(url.clone(), settings.request_timeout)),
-            records: RecordBatcher::start(url, settings.request_timeout),
-            request_timeout: settings.request_timeout,
+            writers: WriterPool::open(&connector, settings).await?,
+            queries: Arc::new(Queries::new(&connector, timeout)),
+            records: RecordBatcher::start(&connector, timeout),
+            readiness: Arc::new(ReadinessProbe::new(&connector, settings.randomness, timeout)),
+            request_timeout: timeout,
             runtime: Handle::current(),
-            url: url.clone(),
+            connector,
         })
     }
 
@@ -139,7 +166,7 @@ impl PostgresStore {
         Box::pin(async move {
             let result = task.await.map_err(|_| Unavailable::Closed)?;
             result.map_err(|error| {
-                error.log(operation);
+                self.connector.failures.report(operation, &error);
                 error.unavailable()
             })
         })
@@ -183,16 +210,16 @@ impl Ledger for PostgresStore {
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {
-        let url = self.url.clone();
+        let url = self.connector.url.clone();
         self.spawn("the audit failed", async move { audit::audit(&url).await })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), Unavailable>> {
-        let reads = Arc::clone(&self.queries);
-        let ping = self.spawn("pinging the database failed", async move { reads.ping().await });
+        let readiness = Arc::clone(&self.readiness);
         Box::pin(async move {
             self.writers.check()?;
-            ping.await
+            let probe = self.runtime.spawn(async move { readiness.check().await });
+            probe.await.map_err(|_| Unavailable::Closed)?
         })
     }
 
@@ -211,7 +238,7 @@ impl Records for PostgresStore {
     }
 
     fn sweep(&self, now: UnixMillis) -> BoxFuture<'_, Result<u64, Unavailable>> {
-        let url = self.url.clone();
+        let url = self.connector.url.clone();
         self.spawn("sweeping expired records failed", async move { records::sweep(&url, now).await })
     }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::OpenError;
 use crate::error::DatabaseError;
 use crate::id::PARTITIONS;
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
+use crate::{OpenError, PostgresSettings, requirements};
 
 /// SQL that upgrades each version to the next.
 const MIGRATIONS: [&str; 2] = [include_str!("migrate/0001.sql"), include_str!("migrate/0002.sql")];
@@ -74,10 +74,14 @@ pub async fn migrate(
     url: &PostgresUrl,
     distribution: Option<Distribution>,
 ) -> Result<MigrationReport, OpenError> {
-    let session = PgSession::open_long_running(url).await.map_err(OpenError::from)?;
+    let session = PgSession::open_long_running(url).await?;
+    requirements::check(url, &session, &PostgresSettings::default()).await?;
     let client = &session.client;
     create_meta(client).await?;
     let from = schema_version(client).await?;
+    if from > VERSION {
+        return Err(OpenError::SchemaTooNew { found: from });
+    }
     for (index, migration) in MIGRATIONS.iter().enumerate() {
         let to = i32::try_from(index + 1).expect("there are few migrations");
         let apply = async {
@@ -135,10 +139,8 @@ async fn schema_version(client: &Client) -> Result<i32, DatabaseError> {
 }
 
 /// Checks that the database has this program's schema version and partition count.
-pub(crate) async fn check_schema(url: &PostgresUrl) -> Result<(), OpenError> {
-    let session = PgSession::open_long_running(url).await?;
-    let result = session
-        .client
+pub(crate) async fn check_schema(client: &Client) -> Result<(), OpenError> {
+    let result = client
         .query_opt(
             "SELECT version, partitions, current_setting('fsync') FROM pactolus.meta WHERE part = 0",
             &[],

@@ -104,7 +104,7 @@ impl PostgresStore {
         work: impl Future<Output = Result<(), DatabaseError>>,
     ) -> Result<(), Unavailable> {
         self.runtime.block_on(work).map_err(|error| {
-            error.log(operation);
+            self.connector.failures.report(operation, &error);
             error.unavailable()
         })
     }
@@ -112,19 +112,19 @@ impl PostgresStore {
 
 impl Portable for PostgresStore {
     fn order_count(&self) -> BoxFuture<'_, Result<u64, Unavailable>> {
-        let url = self.url.clone();
+        let url = self.connector.url.clone();
         self.spawn("counting orders failed", async move { order_count(&url).await })
     }
 
     fn for_each_order(&self, visit: &mut dyn FnMut(Receipt) -> ControlFlow<()>) -> Result<(), Unavailable> {
-        self.block_on("reading orders failed", for_each_order(&self.url, visit))
+        self.block_on("reading orders failed", for_each_order(&self.connector.url, visit))
     }
 
     fn for_each_record(
         &self,
         visit: &mut dyn FnMut(RecordChange) -> ControlFlow<()>,
     ) -> Result<(), Unavailable> {
-        self.block_on("reading records failed", for_each_record(&self.url, visit))
+        self.block_on("reading records failed", for_each_record(&self.connector.url, visit))
     }
 
     fn import_orders_max(&self) -> usize {

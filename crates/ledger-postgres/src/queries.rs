@@ -1,9 +1,11 @@
 //! Read queries: accounts, bill numbers, statements and totals.
 //!
-//! All queries share one connection and are pipelined on it. Each is one statement; only a bill number takes a second
-//! one, for its orders. A statement sees exactly the transactions committed before it began.
+//! Queries are pipelined on three connections: accounts and bill numbers on one, statements on one, totals on one. So
+//! a slow read of many rows delays no balance. Each query is one statement; only a bill number takes a second one, for
+//! its orders. A statement sees exactly the transactions committed before it began.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{
@@ -18,29 +20,44 @@ use crate::id::{AccountId, BillId, PARTITIONS};
 use crate::rows::{
     self, BALANCE_COLUMNS, NAME_COLUMNS, RECEIPT_COLUMNS, RowReader, environment_code, to_bigint,
 };
-use crate::session::{PgSession, PreparedStatements, SharedSession};
-use crate::url::PostgresUrl;
-use crate::write::batch::{read_bill_entries, read_orders};
+use crate::session::{Connector, PgSession, PreparedStatements, REPORT_TIMEOUT, SharedSession};
+use crate::write::bills::{read_bill_entries, read_orders};
 
-pub(crate) struct QueryStatements {
+struct LookupStatements {
     account: Statement,
     bill: Statement,
     orders: Statement,
-    statement: Statement,
-    totals: Statement,
 }
 
-impl PreparedStatements for QueryStatements {
+impl PreparedStatements for LookupStatements {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         let account = format!(
             "SELECT {NAME_COLUMNS}, {BALANCE_COLUMNS} FROM pactolus.accounts a WHERE a.part = $1 AND a.id = $2"
         );
         let orders = read_orders();
+        let bill = "SELECT id, account, number, cancel FROM pactolus.bills WHERE part = $1 AND id = $2";
+        let (account, bill, orders) =
+            try_join!(client.prepare(&account), client.prepare(bill), client.prepare(&orders))?;
+        Ok(Self { account, bill, orders })
+    }
+}
+
+struct HistoryStatements(Statement);
+
+impl PreparedStatements for HistoryStatements {
+    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         let statement = format!(
             "SELECT {RECEIPT_COLUMNS} FROM pactolus.orders o \
              WHERE o.part = $1 AND o.account = $2 AND o.number < $3 ORDER BY o.number DESC LIMIT $4"
         );
-        let bill = "SELECT id, account, number, cancel FROM pactolus.bills WHERE part = $1 AND id = $2";
+        Ok(Self(client.prepare(&statement).await?))
+    }
+}
+
+struct TotalsStatements(Statement);
+
+impl PreparedStatements for TotalsStatements {
+    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         let totals = "\
             SELECT offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
                 sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text, \
@@ -48,35 +65,35 @@ impl PreparedStatements for QueryStatements {
             FROM pactolus.totals \
             WHERE part = ANY ($1::smallint[]) AND app = $2 AND environment = $3 AND day BETWEEN $4 AND $5 \
             GROUP BY offer, zone, day";
-        let (account, bill, orders) =
-            try_join!(client.prepare(&account), client.prepare(bill), client.prepare(&orders))?;
-        let (statement, totals) = try_join!(client.prepare(&statement), client.prepare(totals))?;
-        Ok(Self { account, bill, orders, statement, totals })
+        Ok(Self(client.prepare(totals).await?))
     }
 }
 
 /// Read queries of a node.
 pub(crate) struct Queries {
-    shared: SharedSession<QueryStatements>,
+    lookups: SharedSession<LookupStatements>,
+    history: SharedSession<HistoryStatements>,
+    totals: SharedSession<TotalsStatements>,
     timeout: Duration,
 }
 
 impl Queries {
-    /// Queries that fail with `Timeout` after `timeout`.
-    pub(crate) fn new(url: PostgresUrl, timeout: Duration) -> Self {
-        Self { shared: SharedSession::new(url), timeout }
-    }
+    /// Number of connections.
+    pub(crate) const CONNECTIONS: usize = 3;
 
-    /// Health check: `SELECT 1`.
-    pub(crate) async fn ping(&self) -> Result<(), DatabaseError> {
-        let ping =
-            async |session: &PgSession<QueryStatements>| Ok(session.client.batch_execute("SELECT 1").await?);
-        self.shared.with(ping, self.timeout).await
+    /// Queries that fail with `Timeout`: look-ups after `timeout`, statements and totals after [`REPORT_TIMEOUT`].
+    pub(crate) fn new(connector: &Connector, timeout: Duration) -> Self {
+        Self {
+            lookups: SharedSession::for_lookups(connector),
+            history: SharedSession::for_reports(connector),
+            totals: SharedSession::for_reports(connector),
+            timeout,
+        }
     }
 
     pub(crate) async fn account(&self, key: &AccountKey) -> Result<Account, DatabaseError> {
         let id = AccountId::derive(key);
-        let read = async |session: &PgSession<QueryStatements>| {
+        let read = |session: Arc<PgSession<LookupStatements>>| async move {
             let row = session.client.query_opt(&session.statements.account, &[&id.part(), &id]).await?;
             let Some(row) = row else { return Ok(Account::default()) };
             let mut columns = RowReader::new(&row);
@@ -85,12 +102,13 @@ impl Queries {
             }
             rows::account(&mut columns)
         };
-        self.shared.with(read, self.timeout).await
+        self.lookups.with(read, self.timeout).await
     }
 
     pub(crate) async fn order(&self, bill: BillKey) -> Result<Option<BillEntry>, DatabaseError> {
         let id = BillId::derive(&bill);
-        let read = async |PgSession { client, statements, .. }: &PgSession<QueryStatements>| {
+        let read = |session: Arc<PgSession<LookupStatements>>| async move {
+            let PgSession { client, statements, .. } = &*session;
             let rows = client.query(&statements.bill, &[&id.part(), &id]).await?;
             if rows.is_empty() {
                 return Ok(None);
@@ -102,7 +120,7 @@ impl Queries {
             }
             Ok(entry)
         };
-        self.shared.with(read, self.timeout).await
+        self.lookups.with(read, self.timeout).await
     }
 
     pub(crate) async fn statement(
@@ -115,9 +133,11 @@ impl Queries {
         let before = after.map_or(i64::MAX, |cursor| to_bigint(cursor.get()));
         // One row more, to detect a next page.
         let limit_plus_one = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-        let read = async |PgSession { client, statements, .. }: &PgSession<QueryStatements>| {
-            let rows =
-                client.query(&statements.statement, &[&id.part(), &id, &before, &limit_plus_one]).await?;
+        let read = |session: Arc<PgSession<HistoryStatements>>| async move {
+            let rows = session
+                .client
+                .query(&session.statements.0, &[&id.part(), &id, &before, &limit_plus_one])
+                .await?;
             let receipts = rows.iter().map(|row| rows::receipt(&mut RowReader::new(row), key));
             let mut receipts = receipts.collect::<Result<Vec<_>, DatabaseError>>()?;
             let more = receipts.len() > limit;
@@ -125,7 +145,7 @@ impl Queries {
             let next = receipts.last().filter(|_| more).map(|last| Cursor::new(last.after.orders()));
             Ok(StatementPage { receipts, next })
         };
-        self.shared.with(read, self.timeout).await
+        self.history.with(read, REPORT_TIMEOUT).await
     }
 
     pub(crate) async fn totals(
@@ -138,12 +158,14 @@ impl Queries {
         let parts: Vec<i16> = (0..PARTITIONS).collect();
         let (from, to) = (i64::from(from.get()), i64::from(to.get()));
         let environment_number = environment_code(environment);
-        let read = async |PgSession { client, statements, .. }: &PgSession<QueryStatements>| {
-            Ok(client
-                .query(&statements.totals, &[&parts, &app.as_str(), &environment_number, &from, &to])
+        let parts = &parts;
+        let read = |session: Arc<PgSession<TotalsStatements>>| async move {
+            Ok(session
+                .client
+                .query(&session.statements.0, &[parts, &app.as_str(), &environment_number, &from, &to])
                 .await?)
         };
-        let rows = self.shared.with(read, self.timeout).await?;
+        let rows = self.totals.with(read, REPORT_TIMEOUT).await?;
         // Sorted here, because the database may use another collation.
         let totals = rows.iter().map(|row| read_total(&mut RowReader::new(row), app, environment));
         let totals = totals.collect::<Result<BTreeMap<_, _>, DatabaseError>>()?;

@@ -5,6 +5,7 @@
 //! records, checks the preconditions, and writes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{PutOutcome, RecordChange, RecordKey, Unavailable};
@@ -18,7 +19,7 @@ use tokio_postgres::{Client, Statement};
 use crate::error::{DatabaseError, ErrorAction};
 use crate::id::{PARTITIONS, record_partition};
 use crate::rows::{RowReader, columns, to_bigint};
-use crate::session::{PgSession, PreparedStatements, SharedSession};
+use crate::session::{Connector, PgSession, PreparedStatements, SharedSession};
 use crate::url::PostgresUrl;
 
 /// Queue capacity, of reads and of changes each; above it, back-pressure makes callers wait.
@@ -45,11 +46,14 @@ pub(crate) struct RecordBatcher {
 }
 
 impl RecordBatcher {
-    pub(crate) fn start(url: &PostgresUrl, max_wait: Duration) -> Self {
+    /// Number of connections.
+    pub(crate) const CONNECTIONS: usize = 2;
+
+    pub(crate) fn start(connector: &Connector, max_wait: Duration) -> Self {
         let (gets, get_queue) = mpsc::channel(QUEUE_MAX);
         let (puts, put_queue) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(run_gets(SharedSession::new(url.clone()), max_wait, get_queue));
-        tokio::spawn(run_puts(SharedSession::new(url.clone()), put_queue));
+        tokio::spawn(run_gets(connector.clone(), max_wait, get_queue));
+        tokio::spawn(run_puts(connector.clone(), put_queue));
         Self { gets, puts }
     }
 
@@ -102,17 +106,19 @@ const GET: &str = "\
 
 /// Serves reads, one statement for each batch of queued requests.
 async fn run_gets(
-    shared: SharedSession<GetStatements>,
+    connector: Connector,
     max_wait: Duration,
     mut queue: mpsc::Receiver<(RecordKey, ReplySender<Option<Vec<u8>>>)>,
 ) {
+    let shared = SharedSession::<GetStatements>::for_lookups(&connector);
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut requests, BATCH_MAX).await > 0 {
         requests.retain(|(_, answer)| !answer.is_closed());
         let names: Vec<&str> = requests.iter().map(|(key, _)| key.as_str()).collect();
         let parts: Vec<i16> = requests.iter().map(|(key, _)| record_partition(key)).collect();
-        let read = async |session: &PgSession<GetStatements>| {
-            Ok(session.client.query(&session.statements.0, &[&parts, &names]).await?)
+        let (parts, names) = (&parts, &names);
+        let read = |session: Arc<PgSession<GetStatements>>| async move {
+            Ok(session.client.query(&session.statements.0, &[parts, names]).await?)
         };
         match shared.with(read, max_wait).await {
             Ok(rows) => {
@@ -123,7 +129,7 @@ async fn run_gets(
                 }
             }
             Err(error) => {
-                error.log("reading records failed");
+                connector.failures.report("reading records failed", &error);
                 for (_, answer) in requests.drain(..) {
                     let _ = answer.send(Err(error.unavailable()));
                 }
@@ -162,14 +168,17 @@ const UPDATE: &str = "\
 
 /// Serves changes, one transaction for each batch of queued requests.
 async fn run_puts(
-    shared: SharedSession<PutStatements>,
+    connector: Connector,
     mut queue: mpsc::Receiver<(Vec<RecordChange>, ReplySender<PutOutcome>)>,
 ) {
+    let shared = SharedSession::<PutStatements>::for_lookups(&connector);
     let mut requests = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut requests, BATCH_MAX).await > 0 {
         requests.retain(|(_, answer)| !answer.is_closed());
         let (changes, answers): (Vec<_>, Vec<_>) = requests.drain(..).unzip();
-        let put = async |session: &PgSession<PutStatements>| put_with_retry(session, &changes).await;
+        let changes = &changes;
+        let put =
+            |session: Arc<PgSession<PutStatements>>| async move { put_with_retry(&session, changes).await };
         match shared.with(put, PUT_TIMEOUT).await {
             Ok(puts) => {
                 for (answer, put) in answers.into_iter().zip(puts) {
@@ -177,7 +186,7 @@ async fn run_puts(
                 }
             }
             Err(error) => {
-                error.log("changing records failed, or the outcome is unknown");
+                connector.failures.report("changing records failed, or the outcome is unknown", &error);
                 for answer in answers {
                     let _ = answer.send(Err(error.unavailable()));
                 }
@@ -198,7 +207,8 @@ async fn put_with_retry(
             Ok(puts) => return Ok(puts),
             Err(error) => error,
         };
-        if error.action() == ErrorAction::Reconnect {
+        // The caller drops the session, and its open transaction with it.
+        if matches!(error.action(), ErrorAction::Reconnect | ErrorAction::Discard) {
             return Err(error);
         }
         timeout(PUT_TIMEOUT, session.client.batch_execute("ROLLBACK"))

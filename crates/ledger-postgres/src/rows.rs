@@ -52,6 +52,8 @@ pub(crate) fn environment_from_code(number: i16) -> Option<Environment> {
     }
 }
 
+const UNREADABLE: DatabaseError = DatabaseError::Corrupt("a column has no value, or another type");
+
 /// Reads the columns of a row in sequence.
 pub(crate) struct RowReader<'a> {
     row: &'a Row,
@@ -64,7 +66,7 @@ impl<'a> RowReader<'a> {
     }
 
     pub(crate) fn read<T: tokio_postgres::types::FromSql<'a>>(&mut self) -> Result<T, DatabaseError> {
-        let value = self.row.try_get(self.index)?;
+        let value = self.row.try_get(self.index).map_err(|_| UNREADABLE)?;
         self.index += 1;
         Ok(value)
     }

@@ -1,18 +1,27 @@
 //! Sessions: connections with their settings and prepared statements.
+//! Read next: `session/shared.rs`, a session with concurrent users.
+
+mod shared;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, NoTls, Socket};
 
 use crate::error::DatabaseError;
+use crate::failure_log::FailureLog;
+use crate::tls::TlsConnector;
 use crate::url::PostgresUrl;
 
-/// Timeout of opening a session: all hosts tried, all statements prepared.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) use shared::SharedSession;
+
+/// Timeout of opening a session: all hosts tried, all statements prepared. That takes some twenty round trips on a
+/// connection with TLS and a password. No caller waits for it longer than for its own call.
+pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Settings of every session. The database ends the transaction of a dead node after 5 seconds, so that its locks do
 /// not block others for longer.
@@ -34,6 +43,13 @@ const KEY_LOOKUP_SETTINGS: &str = ";
     SET enable_hashjoin = off;
     SET enable_mergejoin = off";
 
+/// Timeout of a statement or of totals. They may read many rows, and callers of single orders do not wait for them.
+pub(crate) const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Added to [`KEY_LOOKUP_SETTINGS`] for [`REPORT_TIMEOUT`].
+const REPORT_SETTINGS: &str = ";
+    SET statement_timeout = '10s'";
+
 /// For full scans, migrations and sweeps: no time limit except `lock_timeout`.
 const LONG_RUNNING_SETTINGS: &str = ";
     SET statement_timeout = 0;
@@ -44,10 +60,41 @@ pub(crate) trait PreparedStatements: Sized + Send + Sync + 'static {
     fn prepare(client: &Client) -> impl Future<Output = Result<Self, tokio_postgres::Error>> + Send;
 }
 
+/// Opens the sessions of a node.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    pub(crate) url: PostgresUrl,
+    pub(crate) failures: Arc<FailureLog>,
+}
+
+impl Connector {
+    /// A session for lookups by key.
+    pub(crate) async fn open<S: PreparedStatements>(&self) -> Result<PgSession<S>, DatabaseError> {
+        self.connect(KEY_LOOKUP_SETTINGS.to_owned()).await
+    }
+
+    /// A session for statements and totals.
+    async fn open_for_reports<S: PreparedStatements>(&self) -> Result<PgSession<S>, DatabaseError> {
+        self.connect(format!("{KEY_LOOKUP_SETTINGS}{REPORT_SETTINGS}")).await
+    }
+
+    async fn connect<S: PreparedStatements>(
+        &self,
+        extra_settings: String,
+    ) -> Result<PgSession<S>, DatabaseError> {
+        let session = connect(&self.url, &extra_settings).await?;
+        self.failures.connected();
+        Ok(session)
+    }
+}
+
 /// A connection and its prepared statements.
 pub(crate) struct PgSession<S = ()> {
     pub(crate) client: Client,
     pub(crate) statements: S,
+    pub(crate) is_encrypted: bool,
+    /// Set when its statements turn out unusable.
+    is_discarded: AtomicBool,
     driver: JoinHandle<()>,
 }
 
@@ -64,15 +111,15 @@ impl PreparedStatements for () {
     }
 }
 
-impl<S: PreparedStatements> PgSession<S> {
-    /// A session for lookups by key.
-    pub(crate) async fn open(url: &PostgresUrl) -> Result<Self, DatabaseError> {
-        connect(url, KEY_LOOKUP_SETTINGS).await
+impl<S> PgSession<S> {
+    /// Whether neither the connection is known to be lost nor the session was discarded.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.client.is_closed() && !self.is_discarded.load(Ordering::Relaxed)
     }
 
-    /// Whether the connection is known to be lost.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+    /// Lets no further call use the session.
+    fn discard(&self) {
+        self.is_discarded.store(true, Ordering::Relaxed);
     }
 }
 
@@ -88,17 +135,37 @@ async fn connect<S: PreparedStatements>(
     extra_settings: &str,
 ) -> Result<PgSession<S>, DatabaseError> {
     let opened = async {
-        let (client, connection) = url.config().connect(NoTls).await?;
-        let driver = tokio::spawn(async move {
-            // Callers waiting on this connection get the same error from the client.
-            let _ = connection.await;
-        });
-        let driver = AbortOnDrop(Some(driver));
+        let (client, driver, is_encrypted) = match url.tls().client_config()? {
+            None => {
+                let (client, driver) = start(url, NoTls).await?;
+                (client, driver, false)
+            }
+            Some(config) => {
+                let connector = TlsConnector::new(config);
+                let (client, driver) = start(url, connector.clone()).await?;
+                (client, driver, connector.is_encrypted())
+            }
+        };
         client.batch_execute(&format!("{SESSION_SETTINGS}{extra_settings}")).await?;
         let statements = S::prepare(&client).await?;
-        Ok(PgSession { client, statements, driver: driver.disarm() })
+        let is_discarded = AtomicBool::new(false);
+        Ok(PgSession { client, statements, is_encrypted, is_discarded, driver: driver.disarm() })
     };
     timeout(OPEN_TIMEOUT, opened).await.unwrap_or(Err(DatabaseError::Timeout))
+}
+
+/// Connects, and starts the task that drives the connection.
+async fn start<T>(url: &PostgresUrl, tls: T) -> Result<(Client, AbortOnDrop), DatabaseError>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = url.config().connect(tls).await?;
+    let driver = tokio::spawn(async move {
+        // Callers waiting on this connection get the same error from the client.
+        let _ = connection.await;
+    });
+    Ok((client, AbortOnDrop(Some(driver))))
 }
 
 /// Guard: aborts the driver task on drop, unless disarmed.
@@ -114,59 +181,6 @@ impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         if let Some(driver) = &self.0 {
             driver.abort();
-        }
-    }
-}
-
-/// A session with concurrent users, whose statements are pipelined.
-pub(crate) struct SharedSession<S> {
-    url: PostgresUrl,
-    /// Held while a session opens: one caller opens it, and the others wait for it, each with its own timeout. No
-    /// other lock is taken while this one is held.
-    current: Mutex<Option<Arc<PgSession<S>>>>,
-}
-
-impl<S: PreparedStatements> SharedSession<S> {
-    pub(crate) fn new(url: PostgresUrl) -> Self {
-        Self { url, current: Mutex::new(None) }
-    }
-
-    /// Runs `work` on the session, which is opened on demand. A timeout discards the session.
-    pub(crate) async fn with<T>(
-        &self,
-        work: impl AsyncFnOnce(&PgSession<S>) -> Result<T, DatabaseError>,
-        max_wait: Duration,
-    ) -> Result<T, DatabaseError> {
-        let mut used = None;
-        let result = async {
-            let session = self.session().await?;
-            used = Some(Arc::clone(&session));
-            work(&session).await
-        };
-        let done = timeout(max_wait, result).await.unwrap_or(Err(DatabaseError::Timeout));
-        if matches!(done, Err(DatabaseError::Timeout))
-            && let Some(session) = used
-        {
-            self.discard(&session).await;
-        }
-        done
-    }
-
-    async fn session(&self) -> Result<Arc<PgSession<S>>, DatabaseError> {
-        let mut current = self.current.lock().await;
-        if let Some(session) = current.as_ref().filter(|session| !session.is_closed()) {
-            return Ok(Arc::clone(session));
-        }
-        let session = Arc::new(PgSession::open(&self.url).await?);
-        *current = Some(Arc::clone(&session));
-        Ok(session)
-    }
-
-    /// Drops a session that timed out, unless another caller already replaced it.
-    async fn discard(&self, session: &Arc<PgSession<S>>) {
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
-            *current = None;
         }
     }
 }

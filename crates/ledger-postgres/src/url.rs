@@ -2,16 +2,24 @@
 //!
 //! Invariant: the password is never shown. `Display` and `Debug` show the user, the hosts and the database.
 
+mod tls_options;
+
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
+use crate::tls::{TlsMode, TlsSettings};
+
 /// Address of a database and the user to connect as.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(Config);
+pub struct PostgresUrl {
+    config: Config,
+    tls: TlsSettings,
+}
 
 /// Reason why a text is not a valid URL. It does not quote the text, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,16 +40,21 @@ pub enum InvalidPostgresUrl {
     /// It names no user.
     #[error("names no user; it must be like postgres://user:password@host:5432/database")]
     NoUser,
-    /// It asks for TLS.
+    /// Its `sslmode` is unknown.
+    #[error("has an unknown sslmode; it must be disable, prefer, require, verify-ca or verify-full")]
+    TlsMode,
+    /// The system's root certificates, without a check of the host's name.
     #[error(
-        "asks for TLS, which this program does not support; use a trusted host or tunnel, and sslmode=disable"
+        "has sslrootcert=system, which needs sslmode=verify-full: others have certificates of these roots too"
     )]
-    Tls,
+    SystemRoots,
+    /// A client certificate without its key, or the reverse.
+    #[error("has one of sslcert and sslkey; a client certificate needs both")]
+    ClientCertificate,
 }
 
-/// Connect timeout per host, unless the URL sets one. A caller waits for a second at most, and of two hosts the
-/// second needs time too.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
+/// Connect timeout per host, unless the URL sets one. Of two hosts, the second needs time too.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 impl FromStr for PostgresUrl {
     type Err = InvalidPostgresUrl;
@@ -53,18 +66,20 @@ impl FromStr for PostgresUrl {
         if text.matches('@').count() > 1 {
             return Err(InvalidPostgresUrl::UnescapedAt);
         }
+        let (text, tls) = tls_options::take(text)?;
         // The parse error is dropped: it may quote a part of the text.
-        let mut config = Config::from_str(text).map_err(|_| InvalidPostgresUrl::Malformed)?;
+        let mut config = Config::from_str(&text).map_err(|_| InvalidPostgresUrl::Malformed)?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(InvalidPostgresUrl::NoHost);
         }
         if config.get_user().is_none_or(str::is_empty) {
             return Err(InvalidPostgresUrl::NoUser);
         }
-        match config.get_ssl_mode() {
-            SslMode::Disable | SslMode::Prefer => config.ssl_mode(SslMode::Disable),
-            _ => return Err(InvalidPostgresUrl::Tls),
-        };
+        config.ssl_mode(match tls.mode {
+            TlsMode::Disable => SslMode::Disable,
+            TlsMode::Prefer => SslMode::Prefer,
+            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+        });
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -77,21 +92,45 @@ impl FromStr for PostgresUrl {
         config.keepalives_idle(Duration::from_secs(5));
         config.keepalives_interval(Duration::from_secs(2));
         config.keepalives_retries(3);
-        Ok(Self(config))
+        Ok(Self { config, tls })
     }
 }
 
 impl PostgresUrl {
     pub(crate) fn config(&self) -> &Config {
-        &self.0
+        &self.config
+    }
+
+    /// Whether connections to another machine may be plaintext.
+    pub fn may_be_plaintext(&self) -> bool {
+        match self.tls.mode {
+            TlsMode::Disable | TlsMode::Prefer => !self.is_local(),
+            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => false,
+        }
+    }
+
+    pub(crate) fn tls(&self) -> &TlsSettings {
+        &self.tls
+    }
+
+    /// Whether every host is this machine, so that plaintext crosses no network.
+    pub(crate) fn is_local(&self) -> bool {
+        let is_loopback = |host: &Host| match host {
+            Host::Tcp(name) if name == "localhost" => true,
+            Host::Tcp(name) => name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        };
+        self.config.get_hosts().iter().all(is_loopback)
+            && self.config.get_hostaddrs().iter().all(IpAddr::is_loopback)
     }
 
     /// The same server and user, with another database.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
-        let mut config = self.0.clone();
-        config.dbname(name);
-        Self(config)
+        let mut url = self.clone();
+        url.config.dbname(name);
+        url
     }
 }
 
@@ -99,11 +138,11 @@ impl PostgresUrl {
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;
-        if let Some(user) = self.0.get_user() {
+        if let Some(user) = self.config.get_user() {
             write!(f, "{user}@")?;
         }
-        let ports = self.0.get_ports();
-        for (index, host) in self.0.get_hosts().iter().enumerate() {
+        let ports = self.config.get_ports();
+        for (index, host) in self.config.get_hosts().iter().enumerate() {
             if index > 0 {
                 f.write_str(",")?;
             }
@@ -116,7 +155,7 @@ impl fmt::Display for PostgresUrl {
                 write!(f, ":{port}")?;
             }
         }
-        match self.0.get_dbname() {
+        match self.config.get_dbname() {
             Some(database) => write!(f, "/{database}"),
             None => Ok(()),
         }
@@ -167,6 +206,23 @@ mod tests {
         assert_eq!(refused("postgres://bank:p@ss@h/x"), InvalidPostgresUrl::UnescapedAt);
         assert_eq!(refused("postgres:///x"), InvalidPostgresUrl::NoHost);
         assert_eq!(refused("postgres://h/x"), InvalidPostgresUrl::NoUser);
-        assert_eq!(refused("postgres://bank@h/x?sslmode=require"), InvalidPostgresUrl::Tls);
+        assert_eq!(refused("postgres://bank@h/x?sslmode=on"), InvalidPostgresUrl::TlsMode);
+    }
+
+    #[test]
+    fn hosts_of_this_machine_are_local() {
+        let is_local = |text: &str| text.parse::<PostgresUrl>().unwrap().is_local();
+        for local in ["localhost", "127.0.0.1", "%2Frun%2Fpostgresql", "localhost,127.0.0.2"] {
+            assert!(is_local(&format!("postgres://bank@{local}/x")), "{local}");
+        }
+        for remote in ["db.example", "10.0.0.1", "localhost,db.example", "localhost.example"] {
+            let url = format!("postgres://bank@{remote}/x");
+            assert!(!is_local(&url), "{remote}");
+            let may_be_plaintext =
+                |options: &str| format!("{url}{options}").parse::<PostgresUrl>().unwrap().may_be_plaintext();
+            assert!(may_be_plaintext("") && may_be_plaintext("?sslmode=disable"));
+            assert!(!may_be_plaintext("?sslmode=require") && !may_be_plaintext("?sslmode=verify-full"));
+        }
+        assert!(!is_local("postgres://bank@localhost/x?hostaddr=10.0.0.1"));
     }
 }

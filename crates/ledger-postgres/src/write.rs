@@ -7,6 +7,7 @@
 //! `write/state.rs`, the decisions.
 
 pub(crate) mod batch;
+pub(crate) mod bills;
 mod state;
 mod totals;
 mod writer;
@@ -22,8 +23,7 @@ use crate::PostgresSettings;
 use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId, PARTITIONS};
 use crate::random::random_u64;
-use crate::session::PgSession;
-use crate::url::PostgresUrl;
+use crate::session::Connector;
 
 /// An order to decide, with the ids of its account and bill number.
 pub(crate) struct PendingOrder {
@@ -68,19 +68,22 @@ struct WriterHandle {
 
 impl WriterPool {
     /// Opens the writers, each with its own connection.
-    pub(crate) async fn open(url: &PostgresUrl, settings: &PostgresSettings) -> Result<Self, DatabaseError> {
+    pub(crate) async fn open(
+        connector: &Connector,
+        settings: &PostgresSettings,
+    ) -> Result<Self, DatabaseError> {
         // A row of totals is locked until the commit, so each writer has a totals partition of its own. The random
         // start makes an overlap with another node unlikely.
         let first_part = i16::try_from(random_u64(settings.randomness) % 256).unwrap_or(0);
         let mut writers = Vec::with_capacity(settings.write_connections.get());
         for number in 0..settings.write_connections.get() {
-            let session = PgSession::open(url).await?;
+            let session = connector.open().await?;
             let (queue, requests) =
                 mpsc::channel(settings.queue_orders_max.div_ceil(settings.write_connections.get()));
             let unreachable = Arc::new(AtomicBool::new(false));
             let totals_part = (first_part + i16::try_from(number).unwrap_or(0)) % PARTITIONS;
             let writer = writer::BatchWriter::new(
-                url.clone(),
+                connector.clone(),
                 session,
                 Arc::clone(&unreachable),
                 totals_part,

@@ -24,21 +24,22 @@
 //! decide an account's n-th order, one fails. The locks only make such conflicts rare. The keys are also the reason
 //! why the commit can be pipelined behind the writes without waiting for their results.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use pactolus_ledger::{BillEntry, OrderTallies, PostError, Posted, Receipt, TotalKey};
+use pactolus_ledger::{OrderTallies, PostError, Posted, Receipt, TotalKey};
 use tokio::try_join;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::PendingOrder;
+use super::bills::{READ_BILLS, read_bill_entries, read_orders};
 use super::state::{AccountState, BatchState, BillChanges};
 use super::totals::{ADD_TOTALS, total_columns};
 use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId};
 use crate::rows::{
-    self, BALANCE_COLUMNS, INSERT_ORDERS, NAME_COLUMNS, OrderColumns, RECEIPT_COLUMNS, RowReader, columns,
-    environment_code, to_bigint,
+    self, BALANCE_COLUMNS, INSERT_ORDERS, NAME_COLUMNS, OrderColumns, RowReader, columns, environment_code,
+    to_bigint,
 };
 use crate::session::{PgSession, PreparedStatements};
 
@@ -91,21 +92,6 @@ impl PreparedStatements for BatchStatements {
     }
 }
 
-/// Query of orders by partition, account and number, joined with the accounts' names.
-pub(crate) fn read_orders() -> String {
-    format!(
-        "SELECT o.account, {NAME_COLUMNS}, {RECEIPT_COLUMNS} FROM pactolus.orders o \
-         JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS k (part, account, number) \
-            ON o.part = k.part AND o.account = k.account AND o.number = k.number \
-         JOIN pactolus.accounts a ON a.part = o.part AND a.id = o.account"
-    )
-}
-
-/// Query of bill numbers by partition and id.
-pub(crate) const READ_BILLS: &str = "\
-    SELECT b.id, b.account, b.number, b.cancel FROM pactolus.bills b \
-    JOIN unnest($1::smallint[], $2::uuid[]) AS k (part, id) ON b.part = k.part AND b.id = k.id";
-
 const INSERT_ACCOUNTS: &str = "\
     INSERT INTO pactolus.accounts (part, id, app, environment, offer, player, zone, saved, presented, spent, gifted, \
         orders, counted_day, counted_coins, debited) \
@@ -137,10 +123,28 @@ pub(crate) async fn post(
     orders: &[PendingOrder],
     totals_part: i16,
 ) -> Result<Vec<Result<Posted, PostError>>, DatabaseError> {
+    post_until(session, orders, totals_part, "COMMIT").await
+}
+
+/// Does all that [`post`] does, and rolls it back.
+pub(crate) async fn rehearse(
+    session: &PgSession<BatchStatements>,
+    orders: &[PendingOrder],
+    totals_part: i16,
+) -> Result<(), DatabaseError> {
+    post_until(session, orders, totals_part, "ROLLBACK").await.map(drop)
+}
+
+async fn post_until(
+    session: &PgSession<BatchStatements>,
+    orders: &[PendingOrder],
+    totals_part: i16,
+    end: &str,
+) -> Result<Vec<Result<Posted, PostError>>, DatabaseError> {
     let mut state = read(session, orders).await?;
     let decided = orders.iter().map(|pending| Ok(state.decide(pending)?.map_err(PostError::from)));
     let results = decided.collect::<Result<Vec<_>, DatabaseError>>()?;
-    write(session, &state, totals_part).await?;
+    write(session, &state, totals_part, end).await?;
     Ok(results)
 }
 
@@ -181,47 +185,6 @@ async fn read(
         }
     }
     Ok(state)
-}
-
-/// Reads the orders that these bill rows refer to.
-pub(crate) async fn read_bill_entries(
-    client: &Client,
-    read_orders: &Statement,
-    bills: &[Row],
-) -> Result<Vec<(BillId, BillEntry)>, DatabaseError> {
-    let (mut parts, mut accounts, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-    let mut targets: Vec<(BillId, AccountId, i64, Option<i64>)> = Vec::with_capacity(bills.len());
-    for row in bills {
-        let mut columns = RowReader::new(row);
-        let (id, account, number, cancel) =
-            (columns.read()?, columns.read()?, columns.read()?, columns.read()?);
-        for number in [Some(number), cancel].into_iter().flatten() {
-            parts.push(AccountId::part(account));
-            accounts.push(account);
-            numbers.push(number);
-        }
-        targets.push((id, account, number, cancel));
-    }
-    let orders = client.query(read_orders, &[&parts, &accounts, &numbers]).await?;
-    let mut receipts: HashMap<(AccountId, i64), Receipt> = HashMap::with_capacity(orders.len());
-    for row in &orders {
-        let mut columns = RowReader::new(row);
-        let account = columns.read()?;
-        let key = rows::key(&mut columns)?;
-        let receipt = rows::receipt(&mut columns, &key)?;
-        receipts.insert((account, to_bigint(receipt.after.orders())), receipt);
-    }
-    let mut order = |account, number| {
-        receipts.remove(&(account, number)).ok_or(DatabaseError::Corrupt("a bill number leads to no order"))
-    };
-    targets
-        .into_iter()
-        .map(|(id, account, number, cancel)| {
-            let receipt = order(account, number)?;
-            let cancel = cancel.map(|cancel| order(account, cancel)).transpose()?;
-            Ok((id, BillEntry { receipt, cancel }))
-        })
-        .collect()
 }
 
 columns! {
@@ -280,15 +243,16 @@ columns! {
     }
 }
 
-/// Writes the changes of the batch, and commits.
+/// Writes the changes of the batch, and ends the transaction with the statement `end`.
 async fn write(
     session: &PgSession<BatchStatements>,
     state: &BatchState,
     totals_part: i16,
+    end: &str,
 ) -> Result<(), DatabaseError> {
     let PgSession { client, statements, .. } = session;
     if state.applied().is_empty() {
-        return Ok(client.batch_execute("COMMIT").await?);
+        return Ok(client.batch_execute(end).await?);
     }
     let accounts = state.changed_accounts();
     let (new_accounts, changed_accounts) = (new_accounts(&accounts.new), changed_accounts(&accounts.updated));
@@ -304,7 +268,7 @@ async fn write(
     let total_columns = total_columns(&totals, totals_part);
 
     // Pipelined: sent in this order, and executed one after the other; if one fails, the commit rolls back.
-    let commit = async { Ok(client.batch_execute("COMMIT").await?) };
+    let commit = async { Ok(client.batch_execute(end).await?) };
     try_join!(
         biased;
         execute(client, &statements.insert_accounts, new_accounts.parameters(), accounts.new.len()),

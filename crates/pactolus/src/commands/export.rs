@@ -1,10 +1,12 @@
-//! `pactolus export`: orders or accounts of an embedded store, by day, as CSV or JSON Lines.
+//! `pactolus export`: orders or accounts of a store, by day, as CSV or JSON Lines.
 //!
-//! It reads the journal, and may run while the store is served. Days are in UTC.
+//! It reads the journal of an embedded store, or one snapshot of a database, and may run while the store is served.
+//! Days are in UTC.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -14,18 +16,23 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use pactolus_ledger::{Account, AccountKey, Receipt};
 use pactolus_ledger_embedded::backup;
+#[cfg(feature = "postgres")]
+use pactolus_types::UnixMillis;
 use serde_json::json;
 
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
-use crate::store::{self, StoreArgs};
+use crate::config::StoreUrl;
+#[cfg(feature = "postgres")]
+use crate::runtime;
+use crate::store::StoreArgs;
 
-/// Export orders or accounts of an embedded store, by day
+/// Export orders or accounts, by day
 ///
-/// May run while the store is served. Orders come in the order in which the bank decided them. Accounts are those
-/// that changed in these days, in their state after the last order of these days; the export holds them in memory,
-/// some 500 bytes each.
+/// May run while the store is served. Orders come in the order in which the bank decided them; on PostgreSQL sorted by
+/// time. Accounts are those that changed in these days, in their state after the last order of these days. Of an
+/// embedded store, the export holds them in memory, some 500 bytes each.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Data to export
@@ -67,7 +74,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         return Err(CliError::message(ExitCode::Usage, message));
     }
     let url = args.store.resolve(lang)?;
-    let folder = store::embedded_folder(&url)?;
+    let source = ExportSource { store: &url, days: days.clone() };
     let out: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(File::create_new(path).with_context(|| {
             let path = path.display();
@@ -76,44 +83,88 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         None => Box::new(output::stdout()),
     };
     let mut lines = RowWriter { out: BufWriter::new(out), format: args.format };
-    let within = |receipt: &Receipt| day(receipt).is_some_and(|day| days.contains(&day));
     let written = match args.what {
-        Dataset::Orders => export_orders(folder, within, &mut lines),
-        Dataset::Accounts => export_accounts(folder, within, &mut lines),
+        Dataset::Orders => export_orders(&source, &mut lines),
+        Dataset::Accounts => export_accounts(&source, &mut lines),
     };
     written.with_context(|| tr!(lang, "the store {url} cannot be exported", "无法导出存储 {url}"))?;
     Ok(lines.out.flush().context("the export cannot be written")?)
 }
 
-fn export_orders(
-    store: &Path,
-    within: impl Fn(&Receipt) -> bool,
-    lines: &mut RowWriter,
-) -> anyhow::Result<()> {
-    lines.write_header(&ORDER_COLUMNS)?;
-    backup::read_orders(store, |receipt| {
-        if within(receipt) { lines.write_row(&ORDER_COLUMNS, &order_cells(receipt)) } else { Ok(()) }
-    })?;
-    Ok(())
+/// The orders of some days in a store.
+struct ExportSource<'a> {
+    store: &'a StoreUrl,
+    days: RangeInclusive<Date>,
 }
 
-fn export_accounts(
-    store: &Path,
-    within: impl Fn(&Receipt) -> bool,
-    lines: &mut RowWriter,
-) -> anyhow::Result<()> {
-    let mut accounts: BTreeMap<AccountKey, Account> = BTreeMap::new();
-    backup::read_orders(store, |receipt| {
-        if within(receipt) {
-            accounts.insert(receipt.order.account, receipt.after);
+impl ExportSource<'_> {
+    /// Shows the orders of these days.
+    fn read_orders(&self, show: &mut dyn FnMut(&Receipt) -> io::Result<()>) -> anyhow::Result<()> {
+        match self.store {
+            StoreUrl::Embedded(folder) => self.read_journal(folder, show),
+            #[cfg(feature = "postgres")]
+            StoreUrl::Postgres(database) => {
+                let orders = pactolus_ledger_postgres::export_orders(database, self.period(), show);
+                Ok(runtime::start()?.block_on(orders)?)
+            }
         }
-        Ok(())
-    })?;
-    lines.write_header(&ACCOUNT_COLUMNS)?;
-    for (key, after) in &accounts {
-        lines.write_row(&ACCOUNT_COLUMNS, &account_cells(key, after))?;
     }
-    Ok(())
+
+    /// Shows each account that changed in these days, after the last order of these days, sorted by key.
+    fn read_accounts(
+        &self,
+        show: &mut dyn FnMut(&AccountKey, &Account) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        match self.store {
+            StoreUrl::Embedded(folder) => {
+                let mut accounts: BTreeMap<AccountKey, Account> = BTreeMap::new();
+                self.read_journal(folder, &mut |receipt| {
+                    accounts.insert(receipt.order.account, receipt.after);
+                    Ok(())
+                })?;
+                Ok(accounts.iter().try_for_each(|(key, after)| show(key, after))?)
+            }
+            #[cfg(feature = "postgres")]
+            StoreUrl::Postgres(database) => {
+                let show = &mut |last: &Receipt| show(&last.order.account, &last.after);
+                let accounts = pactolus_ledger_postgres::export_accounts(database, self.period(), show);
+                Ok(runtime::start()?.block_on(accounts)?)
+            }
+        }
+    }
+
+    fn read_journal(
+        &self,
+        folder: &Path,
+        show: &mut dyn FnMut(&Receipt) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let is_within = |receipt: &Receipt| day(receipt).is_some_and(|day| self.days.contains(&day));
+        backup::read_orders(folder, |receipt| if is_within(receipt) { show(receipt) } else { Ok(()) })?;
+        Ok(())
+    }
+
+    /// From the begin of the first day to the end of the last.
+    #[cfg(feature = "postgres")]
+    fn period(&self) -> std::ops::Range<UnixMillis> {
+        let midnight = |day: Date| {
+            let at = Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()?;
+            u64::try_from(at.as_millisecond()).ok()
+        };
+        let start = midnight(*self.days.start()).unwrap_or(0);
+        // The last day that can be written is the last of all.
+        let end = self.days.end().tomorrow().ok().and_then(midnight).unwrap_or(i64::MAX.unsigned_abs());
+        UnixMillis::new(start)..UnixMillis::new(end)
+    }
+}
+
+fn export_orders(source: &ExportSource<'_>, lines: &mut RowWriter) -> anyhow::Result<()> {
+    lines.write_header(&ORDER_COLUMNS)?;
+    source.read_orders(&mut |receipt| lines.write_row(&ORDER_COLUMNS, &order_cells(receipt)))
+}
+
+fn export_accounts(source: &ExportSource<'_>, lines: &mut RowWriter) -> anyhow::Result<()> {
+    lines.write_header(&ACCOUNT_COLUMNS)?;
+    source.read_accounts(&mut |key, after| lines.write_row(&ACCOUNT_COLUMNS, &account_cells(key, after)))
 }
 
 fn timestamp(receipt: &Receipt) -> Option<Timestamp> {

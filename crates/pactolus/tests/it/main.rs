@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod copy;
 mod damage;
+mod database;
 mod demo;
 mod explain;
 mod flags;

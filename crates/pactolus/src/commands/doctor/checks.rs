@@ -72,8 +72,36 @@ pub(super) fn store(config: &Config, lang: Lang) -> Vec<CheckResult> {
     let url = &config.store;
     match store::embedded_folder(url) {
         Ok(folder) => check_disk(folder, url, lang),
-        Err(_) => vec![check_database(url, &config.server.keys, lang)],
+        Err(_) => {
+            let mut findings = vec![check_database(url, &config.server.keys, lang)];
+            findings.extend(check_encryption(url, lang));
+            findings
+        }
     }
+}
+
+/// Warns of a database on another machine whose connections may be plaintext.
+fn check_encryption(url: &StoreUrl, lang: Lang) -> Option<CheckResult> {
+    let is_exposed = match url {
+        StoreUrl::Embedded(_) => false,
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(database) => database.may_be_plaintext(),
+    };
+    is_exposed.then(|| {
+        CheckResult::warning(
+            "store",
+            tr!(
+                lang,
+                "connections to {url} may be plaintext, with players' session keys in them",
+                "与 {url} 的连接可能未加密，其中含有玩家的 session_key"
+            ),
+            tr!(
+                lang,
+                "set sslmode=verify-full in its URL, or sslmode=require at least",
+                "请在其 URL 中设置 sslmode=verify-full，至少 sslmode=require"
+            ),
+        )
+    })
 }
 
 /// Checks that the database responds, has this program's schema version, and needs no missing master key.
