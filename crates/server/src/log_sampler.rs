@@ -1,18 +1,21 @@
-//! Log sampler: bounds the log lines per second of an event that strangers can cause.
+//! Log sampler: bounds the log lines of an event that strangers or a lost store can cause any number of times.
 //!
-//! The first events of a window of one second are logged, the others are counted, and one line at the window's end
-//! has the count. Windows are measured by the runtime's timer, because a manual clock may stand still.
+//! The first events of a window are logged, the others are counted, and one line at the window's end has the count. Windows are measured by the runtime's timer, because a manual clock may stand still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Length of a window.
+/// Length of a window of events that strangers cause.
 pub(crate) const WINDOW: Duration = Duration::from_secs(1);
+
+/// Length of a window of calls that fail because the store does.
+const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 
 /// A clone counts the same events.
 #[derive(Clone)]
 pub(crate) struct LogSampler {
+    window: Duration,
     /// Events of this window.
     count: Arc<AtomicU64>,
     /// Events per window that are logged.
@@ -32,8 +35,17 @@ impl LogSampler {
         })
     }
 
+    /// A sampler of calls that are answered with -1. The store logs its failure itself.
+    pub(crate) fn of_failed_calls() -> Self {
+        let sampler = Self::new(1, |left_out| {
+            tracing::info!(left_out, "answered with -1; more than the log shows");
+        });
+        Self { window: FAILURE_WINDOW, ..sampler }
+    }
+
+    /// A sampler with windows of [`WINDOW`].
     pub(crate) fn new(logged_max: u64, log_count: fn(u64)) -> Self {
-        Self { count: Arc::default(), logged_max, log_count }
+        Self { window: WINDOW, count: Arc::default(), logged_max, log_count }
     }
 
     /// Counts an event. Returns its number in the window, from 1.
@@ -42,7 +54,7 @@ impl LogSampler {
         if number == 1 {
             let sampler = self.clone();
             tokio::spawn(async move {
-                tokio::time::sleep(WINDOW).await;
+                tokio::time::sleep(sampler.window).await;
                 sampler.end_window();
             });
         }

@@ -112,7 +112,12 @@ pub(crate) fn reject<B: From<Vec<u8>>>(
     error: &ErrorReply,
 ) -> Response<B> {
     let errcode = error.code().code();
-    if caller == Caller::App || bank.stranger_log.admits() {
+    let is_logged = if error.code() == ErrorCode::SystemError {
+        bank.failed_call_log.admits()
+    } else {
+        caller == Caller::App || bank.stranger_log.admits()
+    };
+    if is_logged {
         tracing::info!(%rid, %method, path, errcode, reason = %error, "rejected");
     }
     let mut response = json(error_to_json(error, rid));

@@ -76,6 +76,7 @@ pub async fn serve_routes(
     };
     sweeper.abort();
     bank.stranger_log.end_window();
+    bank.failed_call_log.end_window();
     bank.wrong_operator_tokens.log_count();
     Ok(if close_ledger(bank, deadline).await { drained } else { Shutdown::TimedOut })
 }

@@ -55,6 +55,7 @@ pub struct AppState {
     pub(crate) fault_rules: FaultRules,
     pub(crate) rejections: RejectionLog,
     pub(crate) stranger_log: LogSampler,
+    pub(crate) failed_call_log: LogSampler,
     pub(crate) wrong_operator_tokens: WrongTokenLimiter,
     clock: Arc<dyn Clock>,
     /// The same clock, if it is a manual one.
@@ -106,6 +107,7 @@ impl AppState {
             fault_rules: FaultRules::new(apps.keys().copied()),
             rejections: RejectionLog::new(&limits),
             stranger_log: LogSampler::of_strangers(),
+            failed_call_log: LogSampler::of_failed_calls(),
             wrong_operator_tokens: WrongTokenLimiter::new(),
             apps,
             operator_token,
