@@ -1,6 +1,7 @@
 //! Log sampler: bounds the log lines of an event that strangers or a lost store can cause any number of times.
 //!
-//! The first events of a window are logged, the others are counted, and one line at the window's end has the count. Windows are measured by the runtime's timer, because a manual clock may stand still.
+//! The first events of a window are logged, the others are counted, and one line at the window's end has the count.
+//! Windows are measured by the runtime's timer, because a manual clock may stand still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
