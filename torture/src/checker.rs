@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard};
 use anyhow::{Context as _, bail, ensure};
 use pactolus_ledger::{BillKey, Ledger, Order, OrderKind, PostError, Posted, Receipt, model::Model};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_types::{Day, Environment, UnixMillis};
+use pactolus_types::{Environment, UnixMillis};
 use pollster::block_on;
 
 pub(crate) use self::baseline::Baseline;
@@ -228,8 +228,9 @@ impl Checker {
         }
         for environment in Environment::ALL {
             let app = OrdersWorkload::app();
-            let is = block_on(store.totals(app, environment, Day::MIN, Day::MAX));
-            let right = block_on(model.totals(app, environment, Day::MIN, Day::MAX));
+            let periods = OrdersWorkload::hours();
+            let is = block_on(store.totals(app, environment, periods.clone()));
+            let right = block_on(model.totals(app, environment, periods));
             ensure_equal("the totals", &is, &right)?;
         }
         Ok(())

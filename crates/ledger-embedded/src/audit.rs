@@ -8,11 +8,10 @@
 //! totals are not compared, because they lack the damaged orders.
 //! Memory is bounded: the state before an order is read from where its links point.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
 use pactolus_ledger::{
-    Account, Audit, AuditFinding, BillEntry, Decision, HistoryDigest, OrderTallies, Receipt, TotalKey, decide,
+    Account, Audit, AuditFinding, BillEntry, DaySums, Decision, HistoryDigest, Receipt, decide,
 };
 
 use crate::disk::is_out_of_files;
@@ -34,7 +33,7 @@ pub(crate) fn audit(state: &StoreState, since: Option<HistoryDigest>) -> Result<
         end,
         since,
         audit: Audit::default(),
-        totals: BTreeMap::new(),
+        totals: DaySums::default(),
         is_whole: true,
         has_lost_orders: false,
         newest: FingerprintMap::default(),
@@ -57,7 +56,7 @@ struct Auditor<'a> {
     /// The digest noted earlier, until a batch ends with it.
     since: Option<HistoryDigest>,
     audit: Audit,
-    totals: BTreeMap<TotalKey, OrderTallies>,
+    totals: DaySums,
     /// Whether everything could be read so far.
     is_whole: bool,
     /// Whether an order of the journal could not be read.
@@ -162,11 +161,8 @@ impl Auditor<'_> {
     fn check_order(&mut self, position: Position, entry: &Entry) {
         let receipt = &entry.receipt;
         let bill = receipt.order.bill();
-        self.audit.orders += 1;
-        self.totals
-            .entry(TotalKey::for_order(&receipt.order, receipt.at))
-            .or_default()
-            .add(receipt.order.kind, receipt.coins);
+        self.audit.count_order(receipt.at);
+        self.totals.count(&receipt.order, receipt.at, receipt.coins);
 
         let last = self.state.find_bill(self.state.views.seed.bill(&bill));
         let leads_here =
@@ -282,29 +278,26 @@ impl Auditor<'_> {
         Ok(entry.receipt.after.orders())
     }
 
-    /// Compares the totals that no newer order has changed, and reports those that belong to no order.
+    /// Compares the totals of the days that no newer order has changed. Rows without orders differ too.
     fn compare_totals(&mut self) {
-        let totals = std::mem::take(&mut self.totals);
-        for (total, sums) in &totals {
-            let row = self.state.total(total);
-            match self.read(row) {
-                None => return,
-                Some(Some(row)) if row.through >= self.end.position || row.sums == *sums => {}
-                Some(_) => {
-                    self.audit.add_finding(format!("the sums of {total:?} are not those of its orders"));
-                }
-            }
-        }
-        let mut without_orders = Vec::new();
-        let walked = self.state.views.for_each_total(&mut |total, row| {
-            let is_older = row.through < self.end.position;
-            if is_older && !totals.contains_key(&total) && without_orders.len() < Audit::FINDINGS_MAX {
-                without_orders.push(total);
+        let (mut stored, mut newer) = (DaySums::default(), Vec::new());
+        let visited = self.state.visit_totals(None, |key, row| {
+            stored.add(&key, &row.sums);
+            if row.through >= self.end.position {
+                newer.push(key);
             }
         });
-        self.read(walked.map_err(LookupError::from));
-        for total in without_orders {
-            self.audit.add_finding(format!("the totals have a row for {total:?}, which has no orders"));
+        if self.read(visited).is_none() {
+            return;
+        }
+        let mut counted = std::mem::take(&mut self.totals);
+        for key in newer {
+            stored.remove_day(&key);
+            counted.remove_day(&key);
+        }
+        for day in counted.differences(&stored) {
+            self.audit
+                .add_finding(format!("the sums of the UTC day from {day:?} on are not those of its orders"));
         }
     }
 

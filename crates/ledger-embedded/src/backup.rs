@@ -18,6 +18,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use pactolus_ledger::{HistoryDigest, Receipt};
+use pactolus_types::UnixMillis;
 
 use crate::disk::{Disk, RealDisk, sync_folder};
 use crate::error::OpenError;
@@ -162,6 +163,20 @@ fn sync_journal_end(disk: &dyn Disk, journal: &Journal, end: &Checkpoint) -> io:
     let last = journal.segment(end.position);
     journal.open_file(&last)?;
     disk.sync_data(last.file()?)
+}
+
+/// The latest time of an order in the last file of the journal in `store`, which may be open in another process.
+pub fn latest_order(store: &Path) -> Result<Option<UnixMillis>, BackupError> {
+    let none = || BackupError::NoStore(store.to_owned());
+    let journal = open_journal(store)?.ok_or_else(none)?;
+    let mut scan = Scan::new(&journal, journal.last_segment().ok_or_else(none)?.before);
+    let mut latest = None;
+    while matches!(step_with_retry(&mut scan)?, ScanStep::Frame) {
+        for entry in scan.entries() {
+            latest = latest.max(Some(entry?.1.receipt.at));
+        }
+    }
+    Ok(latest)
 }
 
 /// The present journal of a store or a backup, read-only; `None` if there is none.

@@ -283,6 +283,14 @@ impl Snapshot<'_> {
         Ok(rows.take_while(move |row| row.as_ref().map_or(true, |(name, _)| name.starts_with(&prefix))))
     }
 
+    /// All rows from the key `first` on, in order.
+    pub(crate) fn scan_from(
+        &self,
+        first: &[u8],
+    ) -> Result<impl Iterator<Item = Result<KeyValue, TableError>>, TableError> {
+        self.scan((Bound::Included(first), Bound::Unbounded))
+    }
+
     /// All rows whose keys are greater than `key`, in order.
     pub(crate) fn scan_after(
         &self,

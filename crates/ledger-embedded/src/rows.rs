@@ -68,10 +68,10 @@ impl RowSet {
     }
 }
 
-/// Totals per offer, zone and day.
+/// Totals per offer, zone and quarter of an hour.
 pub(crate) type Totals = HashMap<TotalKey, TotalRow, foldhash::quality::RandomState>;
 
-/// The totals of an offer, zone and day.
+/// The totals of an offer, zone and quarter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TotalRow {
     /// The last order counted. No order stands at zero, the start of the journal.

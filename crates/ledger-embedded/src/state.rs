@@ -3,14 +3,15 @@
 //! Only the committer adds to it; every thread reads. A look-up tries the memtable first and then the views, so a
 //! reader sees an order as soon as it is published, and never before it is durable.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use pactolus_ledger::{
-    Account, AccountKey, BillEntry, BillKey, Cursor, Order, StatementPage, Total, TotalKey, Unavailable,
+    Account, AccountKey, BillEntry, BillKey, Cursor, Order, PeriodSums, Periods, StatementPage, Total,
+    TotalKey, Unavailable,
 };
-use pactolus_types::{AppId, Day, Environment};
+use pactolus_types::{AppId, Environment};
 
 use crate::disk::is_out_of_files;
 use crate::disk::space::DiskSpace;
@@ -21,7 +22,7 @@ use crate::journal::{EntryReadError, Journal, Position};
 use crate::memtable::Memtable;
 use crate::rows::{AccountRow, OrderKeys, TotalRow};
 use crate::settings::EmbeddedSettings;
-use crate::views::{ViewError, Views};
+use crate::views::{TotalsScope, ViewError, Views};
 
 pub(crate) struct StoreState {
     pub(crate) journal: Arc<Journal>,
@@ -123,7 +124,7 @@ impl StoreState {
         }
     }
 
-    /// The totals of an offer, zone and day.
+    /// The totals of an offer, zone and quarter.
     pub(crate) fn total(&self, key: &TotalKey) -> Result<Option<TotalRow>, LookupError> {
         match self.memtable.total(key) {
             Some(row) => Ok(Some(row)),
@@ -190,25 +191,43 @@ impl StoreState {
         Ok(StatementPage { receipts, next: next.map(|position| Cursor::new(position.0)) })
     }
 
-    /// The totals of an environment for a range of days, in the order of their keys.
+    /// The totals of an environment per offer, zone and period.
     pub(crate) fn totals(
         &self,
         app: AppId,
         environment: Environment,
-        from: Day,
-        to: Day,
+        periods: &Periods,
     ) -> Result<Vec<Total>, LookupError> {
+        let (from, to) = periods.span();
+        let mut sums = PeriodSums::new(periods);
+        self.visit_totals(Some(&TotalsScope { app, environment, from, to }), |key, row| {
+            sums.add(&key, &row.sums);
+        })?;
+        Ok(sums.into_totals())
+    }
+
+    /// Visits each published total of `scope`, or of all, once. Memory grows with the memtable alone.
+    pub(crate) fn visit_totals(
+        &self,
+        scope: Option<&TotalsScope>,
+        mut visit: impl FnMut(TotalKey, TotalRow),
+    ) -> Result<(), LookupError> {
         // The memtable first: rows that leave it meanwhile are then in the views, not lost between the two.
-        let newer = self.memtable.totals(|key| key.app == app && key.environment == environment);
-        let mut rows = BTreeMap::new();
-        for (key, row) in self.views.totals(app, environment)?.into_iter().chain(newer) {
-            let newest = rows.entry(key).or_insert(row);
+        let mut newer: HashMap<TotalKey, TotalRow> = HashMap::new();
+        for (key, row) in self.memtable.totals(|key| scope.is_none_or(|scope| scope.contains(key))) {
+            let newest = newer.entry(key).or_insert(row);
             if newest.through < row.through {
                 *newest = row;
             }
         }
-        let totals = rows.into_iter().map(|(key, row)| Total { key, tallies: row.sums });
-        Ok(totals.filter(|total| from <= total.key.day && total.key.day <= to).collect())
+        self.views.visit_totals(scope, |key, row| match newer.remove(&key) {
+            Some(newest) if newest.through > row.through => visit(key, newest),
+            Some(_) | None => visit(key, row),
+        })?;
+        for (key, row) in newer {
+            visit(key, row);
+        }
+        Ok(())
     }
 }
 

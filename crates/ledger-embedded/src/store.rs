@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use pactolus_ledger::{
     Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Decision, HistoryDigest, Ledger,
-    Order, PostError, Posted, PutOutcome, Receipt, RecordAccess, RecordChange, RecordKey, Records,
+    Order, Periods, PostError, Posted, PutOutcome, Receipt, RecordAccess, RecordChange, RecordKey, Records,
     StatementPage, Total, Unavailable, decide,
 };
-use pactolus_types::{AppId, Day, Environment, UnixMillis};
+use pactolus_types::{AppId, Environment, UnixMillis};
 use tokio::sync::oneshot;
 
 use crate::background::supervisor::SupervisedThread;
@@ -194,11 +194,10 @@ impl Ledger for EmbeddedStore {
         &self,
         app: AppId,
         environment: Environment,
-        from: Day,
-        to: Day,
+        periods: Periods,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
         Box::pin(self.run_in_thread(move |state| {
-            state.totals(app, environment, from, to).map_err(|error| state.refuse(&error))
+            state.totals(app, environment, &periods).map_err(|error| state.refuse(&error))
         }))
     }
 

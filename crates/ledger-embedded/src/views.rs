@@ -1,4 +1,4 @@
-//! Views on disk: an index of bill numbers, an index of accounts, and totals per zone and day.
+//! Views on disk: an index of bill numbers, an index of accounts, and totals per zone and quarter of an hour.
 //!
 //! They reach up to a [`Checkpoint`] of the journal; the rows of later orders are in the memtable.
 //! A flush writes a run for each index, then the totals, and then the manifest, which lists the runs
@@ -12,10 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pactolus_ledger::TotalKey;
-use pactolus_types::{AppId, Environment};
-
 use self::manifest::Manifest;
+pub(crate) use self::totals::TotalsScope;
 use self::totals::TotalsTable;
 use crate::background::throttle::Throttle;
 use crate::disk::space::DiskSpace;
@@ -27,6 +25,7 @@ use crate::kv::TableError;
 use crate::memtable::FrozenRows;
 use crate::rows::TotalRow;
 use crate::settings::EmbeddedSettings;
+use pactolus_ledger::TotalKey;
 
 /// Folder of the totals. Another layout of their rows is in another folder, so that no build misreads them.
 const TOTALS_FOLDER: &str = "tallies";
@@ -51,7 +50,7 @@ pub(crate) struct Views {
 pub(crate) enum ViewError {
     #[error(transparent)]
     Index(#[from] IndexError),
-    #[error("the totals per zone and day cannot be read or written")]
+    #[error("the totals per zone cannot be read or written")]
     Totals(#[from] TableError),
     #[error("a row of the totals cannot be read")]
     CorruptTotal,
@@ -139,12 +138,6 @@ impl Views {
         self.note_damage(self.totals.get(key))
     }
 
-    /// Visits the rows of the totals, of all apps.
-    pub(crate) fn for_each_total(&self, visit: &mut dyn FnMut(TotalKey, TotalRow)) -> Result<(), ViewError> {
-        self.check_totals()?;
-        self.note_damage(self.totals.for_each(visit))
-    }
-
     fn check_totals(&self) -> Result<(), ViewError> {
         if self.totals_damaged.load(Ordering::Acquire) { Err(ViewError::TotalsDamaged) } else { Ok(()) }
     }
@@ -154,13 +147,14 @@ impl Views {
         read.inspect_err(|_| self.totals_damaged.store(true, Ordering::Release))
     }
 
-    pub(crate) fn totals(
+    /// Visits the totals of `scope`, or all of them.
+    pub(crate) fn visit_totals(
         &self,
-        app: AppId,
-        environment: Environment,
-    ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
+        scope: Option<&TotalsScope>,
+        visit: impl FnMut(TotalKey, TotalRow),
+    ) -> Result<(), ViewError> {
         self.check_totals()?;
-        self.note_damage(self.totals.in_environment(app, environment))
+        self.note_damage(self.totals.visit(scope, visit))
     }
 
     /// Writes `frozen`, which brings the views up to `reached`; both are durable on return.

@@ -3,29 +3,27 @@
 //! Checked for every order: it has the next number of its account, the rule produces exactly its effect from the
 //! account before it, and its bill number refers to it. For every account: its row equals the account after its last
 //! order. There are as many bill numbers as orders that own one, and as many cancels as pays marked as cancelled. As
-//! every order's own bill number refers to it, no bill number is left over. The totals per offer, zone and day match
-//! the orders.
+//! every order's own bill number refers to it, no bill number is left over. The totals per offer, zone and quarter of
+//! an hour match the orders.
 //!
 //! One repeatable-read transaction reads the bank as of the start of the audit, so posting continues meanwhile.
 //! Memory is bounded: accounts and orders are merge-joined by key, one page at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use pactolus_ledger::{
-    Account, AccountKey, Audit, BillEntry, Decision, OrderKind, OrderTallies, Receipt, TotalKey, decide,
-};
+use pactolus_ledger::{Account, AccountKey, Audit, BillEntry, DaySums, Decision, OrderKind, Receipt, decide};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId};
-use crate::queries::{ALL_TOTALS, read_all_totals};
+use crate::queries::{TOTAL_ROW_COLUMNS, read_total_row};
 use crate::rows::{self, BALANCE_COLUMNS, NAME_COLUMNS, RECEIPT_COLUMNS, RowReader, to_bigint};
 use crate::session::PgSession;
 use crate::url::PostgresUrl;
 use crate::write::bills::{READ_BILLS, read_orders};
 
-/// Page size: accounts or orders in memory at once.
+/// Page size: accounts, orders or totals in memory at once.
 const PAGE: i64 = 2000;
 
 /// Audits the bank as of now.
@@ -50,14 +48,13 @@ struct AuditStatements {
     bills: Statement,
     pays: Statement,
     counts: Statement,
-    totals: Statement,
 }
 
 struct Auditor<'a> {
     client: &'a Client,
     statements: AuditStatements,
     audit: Audit,
-    totals: BTreeMap<TotalKey, OrderTallies>,
+    totals: DaySums,
     /// Orders that own a bill number; `cancel_count` counts the cancels.
     bill_count: u64,
     cancel_count: u64,
@@ -95,9 +92,8 @@ impl<'a> Auditor<'a> {
             bills: client.prepare(READ_BILLS).await?,
             pays: client.prepare(&read_orders()).await?,
             counts: client.prepare(COUNTS).await?,
-            totals: client.prepare(ALL_TOTALS).await?,
         };
-        let (audit, totals) = (Audit::default(), BTreeMap::new());
+        let (audit, totals) = (Audit::default(), DaySums::default());
         Ok(Self { client, statements, audit, totals, bill_count: 0, cancel_count: 0 })
     }
 
@@ -169,9 +165,8 @@ impl<'a> Auditor<'a> {
         for (id, before, receipt) in page {
             let bill = receipt.order.bill();
             let number = to_bigint(receipt.after.orders());
-            self.audit.orders += 1;
-            let key = TotalKey::for_order(&receipt.order, receipt.at);
-            self.totals.entry(key).or_default().add(receipt.order.kind, receipt.coins);
+            self.audit.count_order(receipt.at);
+            self.totals.count(&receipt.order, receipt.at, receipt.coins);
             let target = targets.get(&BillId::derive(&bill));
             let (refers_here, earlier) = match receipt.order.kind {
                 OrderKind::Cancel { .. } => {
@@ -274,15 +269,23 @@ impl<'a> Auditor<'a> {
     }
 
     async fn compare_totals(&mut self) -> Result<(), DatabaseError> {
-        let rows = self.client.query(&self.statements.totals, &[]).await?;
-        let mut stored = read_all_totals(&rows)?;
-        for (key, sums) in std::mem::take(&mut self.totals) {
-            if stored.remove(&key) != Some(sums) {
-                self.audit.add_finding(format!("the sums of {key:?} are not those of its orders"));
+        let cursor =
+            format!("DECLARE totals NO SCROLL CURSOR FOR SELECT {TOTAL_ROW_COLUMNS} FROM pactolus.totals");
+        self.client.batch_execute(&cursor).await?;
+        let mut stored = DaySums::default();
+        loop {
+            let rows = self.client.query(&format!("FETCH {PAGE} FROM totals"), &[]).await?;
+            for row in &rows {
+                let (key, tallies) = read_total_row(row)?;
+                stored.add(&key, &tallies);
+            }
+            if rows.is_empty() {
+                break;
             }
         }
-        for key in stored.keys() {
-            self.audit.add_finding(format!("there are sums of {key:?}, which has no orders"));
+        for day in self.totals.differences(&stored) {
+            self.audit
+                .add_finding(format!("the sums of the UTC day from {day:?} on are not those of its orders"));
         }
         Ok(())
     }

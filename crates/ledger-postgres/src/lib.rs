@@ -53,10 +53,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Ledger, Order, PostError, Posted,
-    PutOutcome, RecordAccess, RecordChange, RecordKey, Records, StatementPage, Total, Unavailable,
+    Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Ledger, Order, Periods, PostError,
+    Posted, PutOutcome, RecordAccess, RecordChange, RecordKey, Records, StatementPage, Total, Unavailable,
 };
-use pactolus_types::{AppId, Day, Environment, UnixMillis};
+use pactolus_types::{AppId, Environment, UnixMillis};
 use tokio::runtime::Handle;
 
 use crate::error::DatabaseError;
@@ -202,11 +202,10 @@ impl Ledger for PostgresStore {
         &self,
         app: AppId,
         environment: Environment,
-        from: Day,
-        to: Day,
+        periods: Periods,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
         let reads = Arc::clone(&self.queries);
-        self.spawn("reading totals failed", async move { reads.totals(app, environment, from, to).await })
+        self.spawn("reading totals failed", async move { reads.totals(app, environment, &periods).await })
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {

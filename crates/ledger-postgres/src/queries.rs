@@ -4,15 +4,16 @@
 //! a slow read of many rows delays no balance. Each query is one statement; only a bill number takes a second one, for
 //! its orders. A statement sees exactly the transactions committed before it began.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, BillEntry, BillKey, Cursor, OrderTallies, OrderTally, StatementPage, Total, TotalKey,
+    Account, AccountKey, BillEntry, BillKey, Cursor, OrderTallies, OrderTally, Periods, StatementPage, Total,
+    TotalKey,
 };
-use pactolus_types::{AppId, Day, Environment};
+use pactolus_types::{AppId, Environment, QuarterHour};
 use tokio::try_join;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::error::DatabaseError;
@@ -59,12 +60,13 @@ struct TotalsStatements(Statement);
 impl PreparedStatements for TotalsStatements {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         let totals = "\
-            SELECT offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
+            SELECT offer, zone, (width_bucket(quarter, $4::bigint[]) - 1)::bigint AS period, \
+                sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
                 sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text, \
                 sum(debits)::bigint, sum(debited)::text \
             FROM pactolus.totals \
-            WHERE part = ANY ($1::smallint[]) AND app = $2 AND environment = $3 AND day BETWEEN $4 AND $5 \
-            GROUP BY offer, zone, day";
+            WHERE part = ANY ($1::smallint[]) AND app = $2 AND environment = $3 AND quarter >= $5 AND quarter < $6 \
+            GROUP BY offer, zone, period";
         Ok(Self(client.prepare(totals).await?))
     }
 }
@@ -152,69 +154,70 @@ impl Queries {
         &self,
         app: AppId,
         environment: Environment,
-        from: Day,
-        to: Day,
+        periods: &Periods,
     ) -> Result<Vec<Total>, DatabaseError> {
         let parts: Vec<i16> = (0..PARTITIONS).collect();
-        let (from, to) = (i64::from(from.get()), i64::from(to.get()));
-        let environment_number = environment_code(environment);
-        let parts = &parts;
+        let quarter = |quarter: QuarterHour| i64::from(quarter.get());
+        let bounds: Vec<i64> = periods.bounds().iter().copied().map(quarter).collect();
+        let (first, end) = periods.span();
+        let (first, end) = (quarter(first), quarter(end));
+        let environment = environment_code(environment);
+        let (parts, bounds) = (&parts, &bounds);
         let read = |session: Arc<PgSession<TotalsStatements>>| async move {
-            Ok(session
-                .client
-                .query(&session.statements.0, &[parts, &app.as_str(), &environment_number, &from, &to])
-                .await?)
+            let parameters: [&(dyn ToSql + Sync); 6] =
+                [parts, &app.as_str(), &environment, bounds, &first, &end];
+            Ok(session.client.query(&session.statements.0, &parameters).await?)
         };
         let rows = self.totals.with(read, REPORT_TIMEOUT).await?;
+        let totals = rows.iter().map(|row| read_total(&mut RowReader::new(row)));
+        let mut totals = totals.collect::<Result<Vec<_>, DatabaseError>>()?;
         // Sorted here, because the database may use another collation.
-        let totals = rows.iter().map(|row| read_total(&mut RowReader::new(row), app, environment));
-        let totals = totals.collect::<Result<BTreeMap<_, _>, DatabaseError>>()?;
-        Ok(totals.into_iter().map(|(key, sums)| Total { key, tallies: sums }).collect())
+        totals.sort_unstable_by_key(|total| (total.offer, total.zone, total.period));
+        Ok(totals)
     }
 }
 
-/// Query of all totals, per offer, zone and day, for [`read_all_totals`].
-pub(crate) const ALL_TOTALS: &str = "\
-    SELECT app, environment, offer, zone, day, sum(saves)::bigint, sum(saved)::text, sum(presents)::bigint, \
-        sum(presented)::text, sum(pays)::bigint, sum(paid)::text, sum(cancels)::bigint, sum(cancelled)::text, \
-        sum(debits)::bigint, sum(debited)::text \
-    FROM pactolus.totals GROUP BY app, environment, offer, zone, day";
+/// Columns of a row of totals, for [`read_total_row`].
+pub(crate) const TOTAL_ROW_COLUMNS: &str = "app, environment, offer, zone, quarter, saves, saved::text, presents, \
+    presented::text, pays, paid::text, cancels, cancelled::text, debits, debited::text";
 
-/// Reads [`ALL_TOTALS`].
-pub(crate) fn read_all_totals(rows: &[Row]) -> Result<BTreeMap<TotalKey, OrderTallies>, DatabaseError> {
-    let read = |row| {
-        let mut columns = RowReader::new(row);
-        let (app, environment): (&str, i16) = (columns.read()?, columns.read()?);
-        let parse = || Some((app.parse().ok()?, rows::environment_from_code(environment)?));
-        let (app, environment) = parse().ok_or(INVALID_TOTAL_KEY)?;
-        read_total(&mut columns, app, environment)
+/// Reads [`TOTAL_ROW_COLUMNS`].
+pub(crate) fn read_total_row(row: &Row) -> Result<(TotalKey, OrderTallies), DatabaseError> {
+    let mut columns = RowReader::new(row);
+    let (app, environment): (&str, i16) = (columns.read()?, columns.read()?);
+    let (offer, zone, quarter): (&str, &str, i64) = (columns.read()?, columns.read()?, columns.read()?);
+    let key = || {
+        Some(TotalKey {
+            app: app.parse().ok()?,
+            environment: rows::environment_from_code(environment)?,
+            offer: offer.parse().ok()?,
+            zone: zone.parse().ok()?,
+            quarter: QuarterHour::new(u32::try_from(quarter).ok()?),
+        })
     };
-    rows.iter().map(read).collect()
+    Ok((key().ok_or(INVALID_TOTAL_KEY)?, read_tallies(&mut columns)?))
 }
 
 const INVALID_TOTAL_KEY: DatabaseError = DatabaseError::Corrupt("a total has an invalid key");
 
-fn read_total(
-    columns: &mut RowReader<'_>,
-    app: AppId,
-    environment: Environment,
-) -> Result<(TotalKey, OrderTallies), DatabaseError> {
-    let (offer, zone, day): (&str, &str, i64) = (columns.read()?, columns.read()?, columns.read()?);
+fn read_total(columns: &mut RowReader<'_>) -> Result<Total, DatabaseError> {
+    let (offer, zone, period): (&str, &str, i64) = (columns.read()?, columns.read()?, columns.read()?);
+    let key = || Some((offer.parse().ok()?, zone.parse().ok()?, usize::try_from(period).ok()?));
+    let (offer, zone, period) = key().ok_or(INVALID_TOTAL_KEY)?;
+    Ok(Total { offer, zone, period, tallies: read_tallies(columns)? })
+}
+
+fn read_tallies(columns: &mut RowReader<'_>) -> Result<OrderTallies, DatabaseError> {
     let mut tally = || -> Result<OrderTally, DatabaseError> {
         let (orders, coins): (i64, &str) = (columns.read()?, columns.read()?);
         let tally = || Some(OrderTally { orders: u64::try_from(orders).ok()?, coins: coins.parse().ok()? });
         tally().ok_or(DatabaseError::Corrupt("a total is not a number of orders and coins"))
     };
-    let sums = OrderTallies {
+    Ok(OrderTallies {
         saves: tally()?,
         presents: tally()?,
         pays: tally()?,
         cancels: tally()?,
         debits: tally()?,
-    };
-    let key = || {
-        let day = Day::new(u32::try_from(day).ok()?);
-        Some(TotalKey { app, environment, offer: offer.parse().ok()?, zone: zone.parse().ok()?, day })
-    };
-    Ok((key().ok_or(INVALID_TOTAL_KEY)?, sums))
+    })
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Memo, Order, OrderKind, Receipt,
-    Shortfall,
+    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order,
+    OrderKind, Receipt, Shortfall,
 };
-use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis, UtcOffset};
 use tokio_postgres::Row;
 
 use crate::error::DatabaseError;
@@ -22,7 +22,7 @@ pub(crate) const BALANCE_COLUMNS: &str =
 /// Columns of a receipt, in the order that [`receipt`] reads; the table alias is `o`.
 pub(crate) const RECEIPT_COLUMNS: &str = "o.saved_after, o.presented_after, o.spent_after, o.gifted_after, o.number, \
     o.counted_day_after, o.counted_coins_after, o.debited_after, o.kind, o.at_ms, o.coins, o.gifted, o.per_order_max, o.per_day_max, \
-    o.window_ms, o.amount, o.take_available, o.paid_first, o.bill_no, o.item, o.remark";
+    o.utc_offset_min, o.window_ms, o.amount, o.take_available, o.paid_first, o.bill_no, o.item, o.remark";
 
 /// Converts to `bigint`. Coins and days are below 2^53, and 2^63 orders are out of reach.
 pub(crate) fn to_bigint(number: u64) -> i64 {
@@ -115,7 +115,8 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
     let after = account(columns)?;
     let (kind, at, coins_moved, gifted): (i16, i64, i64, i64) =
         (columns.read()?, columns.read()?, columns.read()?, columns.read()?);
-    let [per_order, per_day, window]: [Option<i64>; 3] = [columns.read()?, columns.read()?, columns.read()?];
+    let (per_order, per_day): (Option<i64>, Option<i64>) = (columns.read()?, columns.read()?);
+    let (offset, window): (Option<i16>, Option<i64>) = (columns.read()?, columns.read()?);
     let (requested, available, first): (Option<i64>, Option<i16>, Option<i16>) =
         (columns.read()?, columns.read()?, columns.read()?);
     let bill_no: &str = columns.read()?;
@@ -124,7 +125,9 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
         let kind = match kind {
             0 => OrderKind::Save(amount(coins_moved)?),
             1 => {
-                let limits = GiftLimits { per_order: read_limit(per_order)?, per_day: read_limit(per_day)? };
+                let (per_order, days) = (read_limit(per_order)?, read_limit_days(offset)?);
+                let per_day = read_limit(per_day)?.map(|max| DailyLimit { max, days });
+                let limits = GiftLimits { per_order, per_day };
                 OrderKind::Present(Gift { amount: amount(coins_moved)?, limits })
             }
             2 => OrderKind::Pay(amount(coins_moved)?),
@@ -172,6 +175,20 @@ fn read_limit(number: Option<i64>) -> Option<Option<Amount>> {
     number.map_or(Some(None), |number| amount(number).map(Some))
 }
 
+/// Reads the days of a daily limit; `None` if the stored offset is invalid.
+fn read_limit_days(offset: Option<i16>) -> Option<LimitDays> {
+    offset
+        .map_or(Some(LimitDays::LegacyUtc), |minutes| UtcOffset::from_minutes(minutes).map(LimitDays::Local))
+}
+
+/// The column of [`read_limit_days`].
+fn offset_column(limit: DailyLimit) -> Option<i16> {
+    match limit.days {
+        LimitDays::Local(offset) => Some(offset.minutes()),
+        LimitDays::LegacyUtc => None,
+    }
+}
+
 /// Declares parallel arrays, one for each column of the rows that a statement writes.
 macro_rules! columns {
     ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)? { $($column:ident: $type:ty,)* }) => {
@@ -214,6 +231,7 @@ columns! {
         debited: Option<i64>,
         per_order: Option<i64>,
         per_day: Option<i64>,
+        utc_offset: Option<i16>,
         window: Option<i64>,
         amount: Option<i64>,
         take_available: Option<i16>,
@@ -228,11 +246,11 @@ columns! {
 pub(crate) const INSERT_ORDERS: &str = "\
     INSERT INTO pactolus.orders (part, kind, account, number, at_ms, coins, gifted, saved_after, presented_after, \
         spent_after, gifted_after, counted_day_after, counted_coins_after, debited_after, per_order_max, per_day_max, \
-        window_ms, amount, take_available, paid_first, bill_no, item, remark) \
+        utc_offset_min, window_ms, amount, take_available, paid_first, bill_no, item, remark) \
     SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], \
         $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
-        $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::smallint[], $20::smallint[], \
-        $21::text[], $22::text[], $23::text[])";
+        $14::bigint[], $15::bigint[], $16::bigint[], $17::smallint[], $18::bigint[], $19::bigint[], $20::smallint[], \
+        $21::smallint[], $22::text[], $23::text[], $24::text[])";
 
 impl<'a> OrderColumns<'a> {
     /// Adds an order of the account with this id.
@@ -273,7 +291,8 @@ impl<'a> OrderColumns<'a> {
             gift_coins,
             debited_column(after),
             limit(limits.per_order),
-            limit(limits.per_day),
+            limit(limits.per_day.map(|limit| limit.max)),
+            limits.per_day.and_then(offset_column),
             window,
             debit.map(|debit| to_bigint(debit.amount.get())),
             debit.map(|debit| shortfall_code(debit.shortfall)),

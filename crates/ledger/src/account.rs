@@ -1,6 +1,6 @@
 //! Account: the coins of one player in one zone of one offer and environment.
 
-use pactolus_types::{AppId, Coins, Day, Environment, OfferId, OpenId, UnixMillis, ZoneId};
+use pactolus_types::{AppId, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
 
 use crate::gift::{DailyGifts, Gift};
 
@@ -106,17 +106,6 @@ impl Account {
         self.daily_gifts
     }
 
-    /// The gifts that count towards the daily limit at `now`.
-    ///
-    /// The account's day never goes back with the clock. Otherwise two gifts decided around midnight, the later day's
-    /// first, would restart the earlier day with a full limit.
-    pub fn daily_gifts_at(&self, now: UnixMillis) -> DailyGifts {
-        match Day::from_time(now) {
-            today if today > self.daily_gifts.day => DailyGifts { day: today, coins: Coins::ZERO },
-            _ => self.daily_gifts,
-        }
-    }
-
     /// Number of orders. The next order gets this number plus one.
     pub const fn orders(&self) -> u64 {
         self.orders
@@ -132,10 +121,8 @@ impl Account {
         let coins = gift.amount.coins();
         let (presented, gifted) = (self.presented.checked_add(coins)?, self.gifted.checked_add(coins)?);
         let account = Self { presented, gifted, ..*self }.after_order()?;
-        if gift.limits.per_day.is_none() {
-            return Some(account);
-        }
-        let before = self.daily_gifts_at(now);
+        let Some(limit) = gift.limits.per_day else { return Some(account) };
+        let before = limit.count_at(self.daily_gifts, now);
         account.with_daily_gifts(DailyGifts { coins: before.coins.checked_add(coins)?, ..before })
     }
 

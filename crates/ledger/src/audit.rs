@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pactolus_types::UnixMillis;
+
 use crate::history::HistoryDigest;
 
 /// Result of an audit of a whole bank.
@@ -9,6 +11,8 @@ use crate::history::HistoryDigest;
 pub struct Audit {
     /// Orders checked.
     pub orders: u64,
+    /// The latest time of any order: later than now, if the clock was ahead once.
+    pub latest_order: Option<UnixMillis>,
     /// Accounts checked.
     pub accounts: u64,
     /// Digest of the verified orders; only of a clean audit, and only of an engine that chains its orders.
@@ -24,6 +28,12 @@ impl Audit {
     /// Whether the audit found no violation.
     pub const fn is_clean(&self) -> bool {
         self.findings.is_empty()
+    }
+
+    /// Counts an order decided at `at`.
+    pub fn count_order(&mut self, at: UnixMillis) {
+        self.orders = self.orders.saturating_add(1);
+        self.latest_order = self.latest_order.max(Some(at));
     }
 
     /// Adds a finding; dropped once [`Audit::FINDINGS_MAX`] are kept.

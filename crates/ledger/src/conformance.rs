@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Environment, QuarterHour, UnixMillis, UtcOffset};
 use pollster::block_on;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -16,10 +16,11 @@ use crate::account::{Account, AccountKey};
 use crate::debit::{CoinPart, Debit, Shortfall};
 use crate::decide::Refusal;
 use crate::engine::{Ledger, PostError, Posted};
-use crate::gift::{Gift, GiftLimits};
+use crate::gift::{DailyLimit, Gift, GiftLimits, LimitDays};
 use crate::model::Model;
 use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
 use crate::records::{Precondition, PutOutcome, RecordChange, RecordKey, RecordValue, Records};
+use crate::totals::Periods;
 
 /// A bank of the engine under test.
 pub trait TestEngine {
@@ -84,7 +85,7 @@ macro_rules! conformance_tests {
 
 #[derive(Clone, Debug)]
 enum EngineOp {
-    Post { order: Box<Order>, delay: Duration },
+    Post { order: Box<Order>, delay: Duration, ahead: Duration },
     Reopen,
     Flush,
 }
@@ -99,9 +100,16 @@ fn any_order() -> impl Strategy<Value = Order> {
         1 => Just((Some(8), None)),
         1 => Just((Some(8), Some(12))),
     ];
-    let limits = limits.prop_map(|(per_order, per_day): (Option<u64>, Option<u64>)| GiftLimits {
-        per_order: per_order.map(coins),
-        per_day: per_day.map(coins),
+    let days = prop_oneof![
+        2 => Just(local_days(0)),
+        1 => Just(local_days(480)),
+        1 => Just(local_days(-210)),
+        1 => Just(LimitDays::LegacyUtc),
+    ];
+    let limits = (limits, days).prop_map(|((per_order, per_day), days)| {
+        let (per_order, per_day): (Option<u64>, Option<u64>) = (per_order, per_day);
+        let per_day = per_day.map(|max| DailyLimit { max: coins(max), days });
+        GiftLimits { per_order: per_order.map(coins), per_day }
     });
     let rules = (
         prop_oneof![Just(Shortfall::Refuse), Just(Shortfall::TakeAvailable)],
@@ -131,10 +139,20 @@ fn any_order() -> impl Strategy<Value = Order> {
     })
 }
 
+fn local_days(minutes: i16) -> LimitDays {
+    LimitDays::Local(UtcOffset::from_minutes(minutes).expect("in range"))
+}
+
 fn any_op() -> impl Strategy<Value = EngineOp> {
     let delay = prop_oneof![24 => 0..5_u64, 8 => 0..200_u64, 1 => Just(86_400)].prop_map(Duration::from_secs);
-    let post_op =
-        (any_order(), delay).prop_map(|(order, delay)| EngineOp::Post { order: Box::new(order), delay });
+    // Sometimes the clock is a day or a year ahead for one order.
+    let ahead = prop_oneof![20 => Just(0), 1 => Just(1), 1 => Just(366)]
+        .prop_map(|days: u32| DAY.saturating_mul(days));
+    let post_op = (any_order(), delay, ahead).prop_map(|(order, delay, ahead)| EngineOp::Post {
+        order: Box::new(order),
+        delay,
+        ahead,
+    });
     prop_oneof![30 => post_op, 1 => Just(EngineOp::Reopen), 1 => Just(EngineOp::Flush)]
 }
 
@@ -148,16 +166,17 @@ pub fn matches_the_model<B: TestEngine>(open: impl Fn() -> B) {
     let steps = proptest::collection::vec(any_op(), 1..150);
     let run = TestRunner::new(config).run(&steps, |steps| {
         let (mut bank, model) = (open(), Model::new());
-        let mut now = UnixMillis::new(1_507_530_737_000);
+        let mut now = NOW;
         let (mut accounts, mut bills) = (HashSet::new(), HashSet::new());
         for step in steps {
             match step {
-                EngineOp::Post { order, delay: later } => {
+                EngineOp::Post { order, delay: later, ahead } => {
                     now = now.saturating_add(later);
+                    let at = now.saturating_add(ahead);
                     accounts.insert(order.account);
                     bills.insert(order.bill());
-                    let expected = block_on(model.post(Order::clone(&order), now));
-                    prop_assert_eq!(block_on(bank.ledger().post(*order, now)), expected);
+                    let expected = block_on(model.post(Order::clone(&order), at));
+                    prop_assert_eq!(block_on(bank.ledger().post(*order, at)), expected);
                 }
                 EngineOp::Reopen => bank.reopen(),
                 EngineOp::Flush => bank.flush_all(),
@@ -192,11 +211,20 @@ fn assert_same_state(
     }
     for app in ["wx1", "wx2", "wx3"].map(parse) {
         for environment in Environment::ALL {
-            let totals = block_on(bank.totals(app, environment, Day::MIN, Day::MAX));
-            assert_eq!(totals, block_on(model.totals(app, environment, Day::MIN, Day::MAX)));
+            for periods in [Periods::whole(), first_hours()] {
+                let totals = block_on(bank.totals(app, environment, periods.clone()));
+                assert_eq!(totals, block_on(model.totals(app, environment, periods)));
+            }
         }
     }
     assert_clean(bank);
+}
+
+/// Periods of one to three quarters from a little after the first orders on, one of them empty.
+fn first_hours() -> Periods {
+    let start = QuarterHour::from_time(NOW).get();
+    let bounds = [1, 2, 4, 4, 7, 96, 300].map(|quarters| QuarterHour::new(start.saturating_add(quarters)));
+    Periods::new(bounds.to_vec()).expect("in order")
 }
 
 fn assert_clean(bank: &dyn Ledger) {
@@ -311,7 +339,8 @@ pub fn concurrent_debits_never_overdraw(bank: &impl TestEngine) {
 /// More concurrent gifts than the daily limit allows: no more than allowed apply, also after a reopen.
 pub fn concurrent_gifts_respect_daily_limit<B: TestEngine>(open: impl Fn() -> B) {
     let mut bank = open();
-    let limits = GiftLimits { per_order: None, per_day: Some(coins(10)) };
+    let per_day = Some(DailyLimit { max: coins(10), days: local_days(480) });
+    let limits = GiftLimits { per_order: None, per_day };
     let gift = |bill_no: String| order(&bill_no, OrderKind::Present(Gift { amount: coins(3), limits }));
     let answers = race(bank.ledger(), |number| gift(format!("gift-{number}")));
     assert_eq!(count_applied(&answers), 3);

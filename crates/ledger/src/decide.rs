@@ -148,9 +148,10 @@ fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Re
     {
         return Err(Refusal::GiftTooLarge(max));
     }
-    if let Some(max) = gift.limits.per_day {
+    if let Some(limit) = gift.limits.per_day {
+        let (max, given) = (limit.max, limit.count_at(account.daily_gifts(), now).coins);
         // A limit that was lowered meanwhile may already be exceeded.
-        let left = max.coins().checked_sub(account.daily_gifts_at(now).coins).unwrap_or(Coins::ZERO);
+        let left = max.coins().checked_sub(given).unwrap_or(Coins::ZERO);
         if gift.amount.coins() > left {
             return Err(Refusal::DailyGiftsTooLarge { max, left });
         }

@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use pactolus_types::{AppId, Day, Environment, UnixMillis};
+use pactolus_types::{AppId, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
 use crate::decide::Refusal;
 use crate::order::{BillEntry, BillKey, Order, Receipt};
-use crate::totals::Total;
+use crate::totals::{Periods, Total};
 
 /// Boxed future: engines are chosen at run time, so the trait must be object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -38,14 +38,12 @@ pub trait Ledger: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<StatementPage, Unavailable>>;
 
-    /// The totals per offer, zone and day of an app's environment, sorted in that order, for the days `from` to `to`,
-    /// both included.
+    /// The totals per offer, zone and period of an app's environment, sorted in that order; only those with orders.
     fn totals(
         &self,
         app: AppId,
         environment: Environment,
-        from: Day,
-        to: Day,
+        periods: Periods,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>>;
 
     /// Verifies the whole bank: every order is the result of [`decide()`](crate::decide()) on the orders before it,

@@ -10,15 +10,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pactolus_fuzz_support::Choices;
-use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Environment, QuarterHour, UnixMillis, UtcOffset};
 
 use crate::account::{Account, AccountKey};
 use crate::debit::{CoinPart, Debit, Shortfall};
 use crate::decide::{Mismatch, Refusal};
 use crate::engine::{BoxFuture, Ledger, PostError, Posted};
-use crate::gift::{Gift, GiftLimits};
+use crate::gift::{DailyLimit, Gift, GiftLimits, LimitDays};
 use crate::model::Model;
 use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
+use crate::totals::Periods;
 
 /// For any orders in any sequence at any times, the bank decides as the oracle does, and its accounts, statements,
 /// totals and audit agree.
@@ -93,7 +94,11 @@ fn order(choices: &mut Choices<'_>) -> Order {
         1 => OrderKind::Present(amount(choices).into()),
         2 => {
             let limit = |choices: &mut Choices<'_>| choices.flag().then(|| amount(choices));
-            let limits = GiftLimits { per_order: limit(choices), per_day: limit(choices) };
+            let (per_order, per_day) = (limit(choices), limit(choices));
+            let days = [0, 480, -570, 345].map(|minutes| UtcOffset::from_minutes(minutes).expect(VALID));
+            let days = days.map(LimitDays::Local);
+            let days = choices.one_of(&[days[0], days[1], days[2], days[3], LimitDays::LegacyUtc]);
+            let limits = GiftLimits { per_order, per_day: per_day.map(|max| DailyLimit { max, days }) };
             OrderKind::Present(Gift { amount: amount(choices), limits })
         }
         3 => OrderKind::Pay(amount(choices)),
@@ -132,7 +137,7 @@ struct Oracle {
     accounts: HashMap<AccountKey, OracleAccount>,
     bills: HashMap<BillKey, OracleBill>,
     applied_count: usize,
-    /// Orders and coins by kind, per offer, server and day.
+    /// Orders and coins by kind, per offer, server and quarter of an hour.
     totals: BTreeMap<(AccountKey, u64), [(u64, u128); 5]>,
 }
 
@@ -166,10 +171,27 @@ enum ExpectedPost {
 
 const COINS_MAX: u64 = (1 << 53) - 1;
 const DAY_MS: u64 = 86_400_000;
+const QUARTER_MS: u64 = 900_000;
 
 impl OracleAccount {
     fn balance(&self) -> u64 {
         self.topped_up + self.given - self.spent - self.debited
+    }
+
+    /// The day to count on, and the coins counted on it so far.
+    fn count_at(&self, days: LimitDays, now: UnixMillis) -> (u64, u64) {
+        let today = match days {
+            LimitDays::LegacyUtc if self.day > now.get() / DAY_MS => self.day,
+            LimitDays::LegacyUtc => now.get() / DAY_MS,
+            LimitDays::Local(offset) => {
+                let shift = u64::from(offset.minutes().unsigned_abs()) * 60_000;
+                let local =
+                    if offset.minutes() < 0 { now.get().saturating_sub(shift) } else { now.get() + shift };
+                let today = local / DAY_MS;
+                if self.day == today + 1 { self.day } else { today }
+            }
+        };
+        (today, if today == self.day { self.daily_gifts } else { 0 })
     }
 }
 
@@ -215,9 +237,8 @@ impl Oracle {
                 if let Some(max) = per_order.filter(|max| amount > *max) {
                     return Err(Refusal::GiftTooLarge(max));
                 }
-                let today = (now.get() / DAY_MS).max(account.day);
-                let before = if today == account.day { account.daily_gifts } else { 0 };
-                if let Some(max) = per_day {
+                if let Some(DailyLimit { max, days }) = per_day {
+                    let (today, before) = account.count_at(days, now);
                     let left = Coins::new(max.get().saturating_sub(before)).expect(VALID);
                     if coins > left.get() {
                         return Err(Refusal::DailyGiftsTooLarge { max, left });
@@ -275,7 +296,7 @@ impl Oracle {
             zone: "1".parse().expect(VALID),
             ..order.account
         };
-        let tally = &mut self.totals.entry((server, now.get() / DAY_MS)).or_default()[kind];
+        let tally = &mut self.totals.entry((server, now.get() / QUARTER_MS)).or_default()[kind];
         *tally = (tally.0 + 1, tally.1 + u128::from(coins));
         let made =
             OracleBill { order: order.clone(), at: now.get(), gifted, receipt_index, cancel_index: None };
@@ -283,6 +304,16 @@ impl Oracle {
             .entry(order.bill())
             .and_modify(|made| made.cancel_index = Some(receipt_index))
             .or_insert(made);
+    }
+
+    /// A period for each quarter with orders.
+    fn quarters(&self) -> Periods {
+        let quarter = |at: u64| QuarterHour::new(u32::try_from(at).expect("far below the latest"));
+        let bounds = self.totals.keys().flat_map(|(_, at)| [quarter(*at), quarter(*at + 1)]);
+        let mut bounds: Vec<_> = bounds.chain([QuarterHour::MIN, QuarterHour::MAX]).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        Periods::new(bounds).expect("they are sorted")
     }
 
     /// Panics if `account` differs from the oracle's.
@@ -342,10 +373,11 @@ fn assert_final_state(bank: &Model, oracle: &Oracle, receipts: &[Receipt]) {
     for app in ["wx1", "wx2"] {
         let app = app.parse().expect(VALID);
         for environment in Environment::ALL {
-            let actual_totals = poll_ready(bank.totals(app, environment, Day::MIN, Day::MAX)).expect(READ);
+            let periods = oracle.quarters();
+            let actual_totals = poll_ready(bank.totals(app, environment, periods.clone())).expect(READ);
             let actual = actual_totals.iter().map(|total| {
                 let tallies = total.tallies.by_kind().map(|(_, tally)| (tally.orders, tally.coins));
-                (total.key.offer, u64::from(total.key.day.get()), tallies)
+                (total.offer, u64::from(periods.bounds()[total.period].get()), tallies)
             });
             let expected =
                 oracle.totals.iter().filter(|((key, _), _)| (key.app, key.environment) == (app, environment));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard};
 
-use pactolus_types::{AppId, Day, Environment, UnixMillis};
+use pactolus_types::{AppId, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
@@ -12,7 +12,7 @@ use crate::decide::{Decision, decide};
 use crate::engine::{BoxFuture, Cursor, Ledger, PostError, Posted, StatementPage, Unavailable};
 use crate::order::{BillEntry, BillKey, Order, OrderKind, Receipt};
 use crate::records::{PutOutcome, RecordAccess, RecordChange, RecordKey, Records};
-use crate::totals::{OrderTallies, Total, TotalKey};
+use crate::totals::{OrderTallies, PeriodSums, Periods, Total, TotalKey};
 
 /// A ledger and its records, in memory.
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ impl ModelState {
             audit.accounts = audit.accounts.saturating_add(1);
             let mut account = Account::default();
             for receipt in receipts {
-                audit.orders = audit.orders.saturating_add(1);
+                audit.count_order(receipt.at);
                 let entry = self.bills.get(&receipt.order.bill());
                 let earlier = match receipt.order.kind {
                     OrderKind::Cancel { .. } => {
@@ -148,16 +148,16 @@ impl Ledger for Model {
         &self,
         app: AppId,
         environment: Environment,
-        from: Day,
-        to: Day,
+        periods: Periods,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
         let state = self.state();
-        let wanted = |key: &TotalKey| {
-            key.app == app && key.environment == environment && from <= key.day && key.day <= to
-        };
-        let rows = state.totals.iter().filter(|(key, _)| wanted(key));
-        let totals = rows.map(|(key, sums)| Total { key: *key, tallies: *sums }).collect();
-        Box::pin(ready(Ok(totals)))
+        let mut sums = PeriodSums::new(&periods);
+        for (key, tallies) in &state.totals {
+            if key.app == app && key.environment == environment {
+                sums.add(key, tallies);
+            }
+        }
+        Box::pin(ready(Ok(sums.into_totals())))
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {

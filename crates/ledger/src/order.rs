@@ -59,7 +59,7 @@ impl OrderKind {
         }
     }
 
-    /// The requested coins, of which a debit may move fewer; `None` for a cancel, which moves the coins of its pay.
+    /// The requested coins; `None` for a cancel, which moves the coins of its pay. A debit may move fewer.
     pub const fn amount(self) -> Option<Amount> {
         match self {
             Self::Save(amount) | Self::Pay(amount) => Some(amount),

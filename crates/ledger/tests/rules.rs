@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use pactolus_ledger::model::Model;
 use pactolus_ledger::{
-    Account, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Ledger, Mismatch, OrderKind, PostError, Posted,
-    Refusal, Shortfall,
+    Account, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, Ledger, LimitDays, Mismatch,
+    OrderKind, PostError, Posted, Refusal, Shortfall,
 };
 use pactolus_test_support::orders::{amount, debit, order, pay, present, save};
-use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis, UtcOffset};
 use pollster::block_on;
 
 const WINDOW: Duration = Duration::from_secs(48 * 3600);
@@ -33,10 +33,26 @@ enum ExpectedResult {
 }
 use ExpectedResult::{Applied, Refused, Replayed};
 
-/// A gift of `count` under limits per order and per day; 0 means no limit.
+/// A gift of `count` under limits per order and per UTC day; 0 means no limit.
 fn limited_present(count: u64, per_order: u64, per_day: u64) -> OrderKind {
-    let limits = GiftLimits { per_order: Amount::new(per_order).ok(), per_day: Amount::new(per_day).ok() };
+    limited_present_on(LimitDays::Local(UtcOffset::UTC), count, per_order, per_day)
+}
+
+fn limited_present_on(days: LimitDays, count: u64, per_order: u64, per_day: u64) -> OrderKind {
+    let per_day = Amount::new(per_day).ok().map(|max| DailyLimit { max, days });
+    let limits = GiftLimits { per_order: Amount::new(per_order).ok(), per_day };
     OrderKind::Present(Gift { amount: Amount::new(count).unwrap(), limits })
+}
+
+fn local_days(hours: i16) -> LimitDays {
+    LimitDays::Local(UtcOffset::from_minutes(hours * 60).unwrap())
+}
+
+const DAY: u64 = 86_400;
+
+fn limit_exceeded(max: u64, left: u64) -> ExpectedResult {
+    let (max, left) = (Amount::new(max).unwrap(), Coins::new(left).unwrap());
+    Refused(Refusal::DailyGiftsTooLarge { max, left })
 }
 
 const CANCEL: OrderKind = OrderKind::Cancel { window: WINDOW };
@@ -139,7 +155,78 @@ fn cancel_requires_its_pay_within_window() {
     ]);
 }
 
-/// A debit of what is available, paid coins first.
+/// The bug: the machine's clock was a year ahead for a minute, and the account's count stood on that day for a year.
+/// The loss: a player who got gifts meanwhile got none until that day. The fix: a count of a day after tomorrow starts
+/// again.
+#[test]
+fn count_heals_after_the_clock_was_ahead() {
+    const YEAR: u64 = 366 * DAY;
+    for (ahead, hours) in [(YEAR, 0), (YEAR, 8), (YEAR, -11), (2 * DAY, 0), (3650 * DAY, 14)] {
+        let gift = |count| limited_present_on(local_days(hours), count, 0, 10);
+        let noon = 100 * DAY + 43_200;
+        check(&[
+            ((noon, "a", "1", gift(10)), Applied { balance: 10, gifted: 10 }),
+            ((noon + ahead, "a", "2", gift(10)), Applied { balance: 20, gifted: 20 }),
+            ((noon + ahead, "a", "3", gift(1)), limit_exceeded(10, 0)),
+            // Put right: at most one limit more, and the next day flows.
+            ((noon + 60, "a", "3", gift(10)), Applied { balance: 30, gifted: 30 }),
+            ((noon + 61, "a", "4", gift(1)), limit_exceeded(10, 0)),
+            ((noon + DAY, "a", "4", gift(10)), Applied { balance: 40, gifted: 40 }),
+            ((noon + DAY, "a", "5", gift(1)), limit_exceeded(10, 0)),
+        ]);
+    }
+}
+
+/// A clock that is a day ahead, or moves between two days, gives no day a second limit.
+#[test]
+fn clock_back_by_a_day_restarts_no_limit() {
+    for hours in [0, 8, -3] {
+        let gift = |count| limited_present_on(local_days(hours), count, 0, 10);
+        let midnight = 100 * DAY - u64::try_from(hours.max(0)).unwrap() * 3600
+            + u64::from(hours.min(0).unsigned_abs()) * 3600;
+        check(&[
+            ((midnight - 1, "a", "1", gift(10)), Applied { balance: 10, gifted: 10 }),
+            ((midnight, "a", "2", gift(10)), Applied { balance: 20, gifted: 20 }),
+            ((midnight - 1, "a", "3", gift(1)), limit_exceeded(10, 0)),
+            ((midnight, "a", "3", gift(1)), limit_exceeded(10, 0)),
+            ((midnight - DAY, "a", "3", gift(1)), limit_exceeded(10, 0)),
+            ((midnight + DAY - 1, "a", "3", gift(1)), limit_exceeded(10, 0)),
+            ((midnight + DAY, "a", "3", gift(10)), Applied { balance: 30, gifted: 30 }),
+            ((midnight, "a", "4", gift(1)), limit_exceeded(10, 0)),
+        ]);
+    }
+}
+
+/// The bug: days were those of UTC, so a player in Beijing got the new day's gift at 08:00.
+#[test]
+fn day_of_a_limit_is_local() {
+    let beijing = |count| limited_present_on(local_days(8), count, 0, 100);
+    // 2017-10-09T15:50:00Z is 23:50 in Beijing.
+    let before_midnight = 1_507_564_200;
+    check(&[
+        ((before_midnight, "a", "1", beijing(100)), Applied { balance: 100, gifted: 100 }),
+        ((before_midnight + 60, "a", "2", beijing(1)), limit_exceeded(100, 0)),
+        ((before_midnight + 1200, "a", "2", beijing(100)), Applied { balance: 200, gifted: 200 }),
+        // 08:01 in Beijing, another day in UTC.
+        ((before_midnight + 8 * 3600 + 660, "a", "3", beijing(1)), limit_exceeded(100, 0)),
+    ]);
+}
+
+/// Orders of earlier builds are audited and copied by the rule that decided them.
+#[test]
+fn earlier_rule_keeps_its_decisions() {
+    let gift = |count| limited_present_on(LimitDays::LegacyUtc, count, 0, 10);
+    check(&[
+        ((300 * DAY, "a", "1", gift(6)), Applied { balance: 6, gifted: 6 }),
+        ((DAY, "a", "2", gift(5)), limit_exceeded(10, 4)),
+        ((DAY, "a", "2", gift(4)), Applied { balance: 10, gifted: 10 }),
+        ((2 * DAY, "a", "3", gift(1)), limit_exceeded(10, 0)),
+        // The first gift under the new rule heals the account.
+        ((2 * DAY, "a", "3", limited_present(10, 0, 10)), Applied { balance: 20, gifted: 20 }),
+    ]);
+}
+
+/// A debit of what is available.
 fn debit_available(count: u64, first: CoinPart) -> OrderKind {
     OrderKind::Debit(Debit { amount: amount(count), shortfall: Shortfall::TakeAvailable, first })
 }
@@ -232,11 +319,6 @@ fn gift_respects_order_limit() {
 
 #[test]
 fn gifts_respect_daily_limit() {
-    const DAY: u64 = 86_400;
-    let limit_exceeded = |max, left| {
-        let (max, left) = (Amount::new(max).unwrap(), Coins::new(left).unwrap());
-        Refused(Refusal::DailyGiftsTooLarge { max, left })
-    };
     check(&[
         ((DAY, "a", "1", limited_present(6, 0, 10)), Applied { balance: 6, gifted: 6 }),
         ((DAY, "a", "2", limited_present(5, 0, 10)), limit_exceeded(10, 4)),

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use pactolus_ledger_embedded::EmbeddedSettings;
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
-use pactolus_server::{AppSettings, Keyring, Limits, LoginMode, MasterKey, Settings};
+use pactolus_server::{AppSettings, AppTimeZone, Keyring, Limits, LoginMode, MasterKey, Settings};
 use pactolus_types::{Amount, AppId, OfferId, ZoneId};
 
 pub(crate) use listen::parse_listen_address;
@@ -234,6 +234,7 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
     let present_max = app.optional("present_max", None, limit(Amount::new));
     let present_max_per_player_per_day =
         app.optional("present_max_per_player_per_day", None, limit(Amount::new));
+    let time_zone = app.optional("time_zone", AppTimeZone::UTC, text(parse_time_zone));
 
     if let Some(appid) = appid
         && !duplicates.appids.insert(appid)
@@ -271,6 +272,7 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
         rate_limit_per_player_per_second: rate_limit_per_player_per_second?,
         present_max: present_max?,
         present_max_per_player_per_day: present_max_per_player_per_day?,
+        time_zone: time_zone?,
     })
 }
 
@@ -290,6 +292,17 @@ const CANCEL_WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 fn parse_ts_window(seconds: u64) -> Result<Duration, &'static str> {
     let window = (1..=24 * 3600).contains(&seconds).then(|| Duration::from_secs(seconds));
     window.ok_or("must be 1 to 86400 seconds, or \"off\"")
+}
+
+/// A time zone by its IANA name.
+fn parse_time_zone(name: &str) -> Result<AppTimeZone, String> {
+    name.parse::<AppTimeZone>().map_err(|error| {
+        let names: Vec<_> = AppTimeZone::names().collect();
+        match closest_match(name, names.iter().map(String::as_str)) {
+            Some(meant) => format!("is {name:?}, which {error}; did you mean {meant:?}?"),
+            None => format!("is {name:?}, which {error}"),
+        }
+    })
 }
 
 /// A rate, in calls per second.

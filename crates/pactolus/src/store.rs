@@ -11,7 +11,7 @@ use pactolus_ledger::{Audit, HistoryDigest, Ledger as _, Portable, Unavailable};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 #[cfg(feature = "postgres")]
 use pactolus_ledger_postgres::PostgresStore;
-use pactolus_server::Backend;
+use pactolus_server::{AppSettings, Backend};
 use zeroize::Zeroizing;
 
 use crate::cli::args::{DEFAULT_CONFIG, config_variable};
@@ -47,6 +47,15 @@ impl StoreArgs {
             (Some(named), None) => named.url(lang),
             (None, _) => Ok(self.config()?.store),
         }
+    }
+
+    /// The same, with the apps of the configuration; with a store on the command line there are none.
+    pub(crate) fn resolve_with_apps(&self, lang: Lang) -> Result<(StoreUrl, Vec<AppSettings>), CliError> {
+        if self.store.is_some() {
+            return Ok((self.resolve(lang)?, Vec::new()));
+        }
+        let config = self.config()?;
+        Ok((config.store, config.server.apps))
     }
 
     /// The same, for a command that needs the configuration in any case.

@@ -51,6 +51,7 @@ mod seal;
 mod serve;
 mod settings;
 mod state;
+mod time_zone;
 
 pub use clock::{Clock, ClockChange, ClockOutOfRange, ManualClock, SystemClock};
 pub use random::{OsRandomness, Randomness};
@@ -61,3 +62,4 @@ pub use seal::{
 pub use serve::{Shutdown, serve, serve_routes};
 pub use settings::{AppSettings, Limits, LoginMode, Settings};
 pub use state::{AppState, Backend};
+pub use time_zone::{AppTimeZone, UnknownTimeZone};

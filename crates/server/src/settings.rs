@@ -7,6 +7,7 @@ use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, 
 use pactolus_types::{Amount, AppId, Environment, OfferId, ZoneId};
 
 use crate::seal::Keyring;
+use crate::time_zone::AppTimeZone;
 
 /// Settings of a bank.
 #[derive(Clone, Debug)]
@@ -63,8 +64,10 @@ pub struct AppSettings {
     pub rate_limit_per_player_per_second: Option<NonZeroU32>,
     /// Most coins of one present; `None` is unlimited.
     pub present_max: Option<Amount>,
-    /// Most coins that presents may give a player in a zone in one UTC day; `None` is unlimited.
+    /// Most coins that presents may give a player in a zone in one day; `None` is unlimited.
     pub present_max_per_player_per_day: Option<Amount>,
+    /// Time zone of the days of that limit and of the totals.
+    pub time_zone: AppTimeZone,
 }
 
 impl AppSettings {
@@ -72,7 +75,7 @@ impl AppSettings {
     pub const CANCEL_WINDOW: Duration = Duration::from_secs(48 * 3600);
 
     /// An app with its ids and keys, and defaults for the rest: the documented checks in every known dialect,
-    /// Android, any zone and any `ts`, pushed logins, the vendor's cancel window, and no limits.
+    /// Android, any zone and any `ts`, pushed logins, the vendor's cancel window, no limits, and UTC days.
     pub fn new(
         appid: AppId,
         app_secret: AppSecret,
@@ -98,6 +101,7 @@ impl AppSettings {
             rate_limit_per_player_per_second: None,
             present_max: None,
             present_max_per_player_per_day: None,
+            time_zone: AppTimeZone::UTC,
         }
     }
 

@@ -25,4 +25,4 @@ pub mod time;
 pub use coins::{Amount, Coins, InvalidAmount};
 pub use environment::{Environment, UnknownEnvironment};
 pub use text::{AppId, BillNo, InvalidText, OfferId, OpenId, TextProblem, ZoneId};
-pub use time::{Day, UnixMillis};
+pub use time::{Day, QuarterHour, UnixMillis, UtcOffset};

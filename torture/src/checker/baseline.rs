@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pactolus_ledger::{Ledger, PostError, Posted};
 use pactolus_ledger_embedded::EmbeddedStore;
-use pactolus_types::{Day, Environment};
+use pactolus_types::Environment;
 use pollster::block_on;
 
 use super::{Checker, OrderId, OrdersWorkload, PAGE_LEN, RecordsWorkload};
@@ -49,7 +49,8 @@ impl Checker {
             all.insert(format!("statement {number}"), page.map(|page| format!("{page:?}")));
         }
         for environment in Environment::ALL {
-            let totals = block_on(store.totals(OrdersWorkload::app(), environment, Day::MIN, Day::MAX)).ok();
+            let periods = OrdersWorkload::hours();
+            let totals = block_on(store.totals(OrdersWorkload::app(), environment, periods)).ok();
             all.insert(format!("totals {environment}"), totals.map(|totals| format!("{totals:?}")));
         }
         for (number, record) in RecordsWorkload::read_all(store).enumerate() {

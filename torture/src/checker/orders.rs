@@ -5,10 +5,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pactolus_ledger::{AccountKey, CoinPart, Debit, Gift, GiftLimits, Memo, Order, OrderKind, Shortfall};
+use pactolus_ledger::{
+    AccountKey, CoinPart, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order, OrderKind, Periods,
+    Shortfall,
+};
 use pactolus_test_support::orders::{account, amount};
 use pactolus_test_support::sample::{APPID, NOW};
-use pactolus_types::{AppId, Environment, UnixMillis};
+use pactolus_types::{AppId, Environment, QuarterHour, UnixMillis, UtcOffset};
 
 const PLAYERS: usize = 4;
 const ZONES: [&str; 2] = ["1", "1_7"];
@@ -38,6 +41,13 @@ impl OrdersWorkload {
 
     pub(crate) fn app() -> AppId {
         APPID.parse().expect("it is an app's id")
+    }
+
+    /// Periods of the totals: the first hours one by one, then everything after them.
+    pub(crate) fn hours() -> Periods {
+        let start = QuarterHour::from_time(NOW).get();
+        let bounds = (0..48).map(|hour| QuarterHour::new(start + 4 * hour)).chain([QuarterHour::MAX]);
+        Periods::new(bounds.collect()).expect("they are in order")
     }
 
     /// Every account of the workload.
@@ -76,7 +86,10 @@ impl OrdersWorkload {
         let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9).wrapping_add(number));
         let account = random.choice(Self::accounts().collect::<Vec<_>>()).expect("there are some");
         let coins = amount(random.u64(1..=30));
-        let limits = GiftLimits { per_order: None, per_day: random.bool().then(|| amount(200)) };
+        let offset = UtcOffset::from_minutes(random.choice([0, 480, 345]).expect("one of three"));
+        let days = LimitDays::Local(offset.expect("an offset of a time zone"));
+        let per_day = random.bool().then(|| DailyLimit { max: amount(200), days });
+        let limits = GiftLimits { per_order: None, per_day };
         let debit = Debit {
             amount: coins,
             shortfall: if random.bool() { Shortfall::Refuse } else { Shortfall::TakeAvailable },

@@ -35,7 +35,7 @@ pub(super) struct ExpectedPlayer {
     /// Every order with its first receipt.
     receipts: Vec<(Invocation, Receipt)>,
     pays: Vec<PayRecord>,
-    /// Latest day of a gift, and the coins given on it.
+    /// Day of the limit's count, and the coins given on it.
     gift_day: u64,
     gifted_today: u64,
 }
@@ -130,7 +130,8 @@ impl ExpectedPlayer {
         now: u64,
     ) -> anyhow::Result<()> {
         let today = now / DAY_MS;
-        if today > self.gift_day {
+        // A count of today or tomorrow goes on; an earlier day is over, and a later one was a wrong clock's.
+        if !(today..=today + 1).contains(&self.gift_day) {
             (self.gift_day, self.gifted_today) = (today, 0);
         }
         let order = Invocation::Present { bill: self.new_bill(), coins: PRESENT_COINS };

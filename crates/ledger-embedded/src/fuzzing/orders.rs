@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use pactolus_fuzz_support::Choices;
 use pactolus_ledger::{
-    Account, AccountKey, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind,
-    Receipt, Shortfall,
+    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order,
+    OrderEffect, OrderKind, Receipt, Shortfall,
 };
-use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis, UtcOffset};
 
 use crate::journal::entry::{self, Entry, Links};
 use crate::journal::frame::{Frame, FrameBuilder};
@@ -84,7 +84,11 @@ fn order(choices: &mut Choices<'_>) -> Order {
         1 => OrderKind::Present(amount(choices).into()),
         2 => {
             let limit = |choices: &mut Choices<'_>| choices.flag().then(|| amount(choices));
-            let limits = GiftLimits { per_order: limit(choices), per_day: limit(choices) };
+            let (per_order, per_day) = (limit(choices), limit(choices));
+            let minutes = i16::try_from(choices.number() % 3121).expect(VALID) - UtcOffset::MINUTES_MAX;
+            let local = LimitDays::Local(UtcOffset::from_minutes(minutes).expect(VALID));
+            let days = choices.one_of(&[local, LimitDays::LegacyUtc]);
+            let limits = GiftLimits { per_order, per_day: per_day.map(|max| DailyLimit { max, days }) };
             OrderKind::Present(Gift { amount: amount(choices), limits })
         }
         3 => OrderKind::Pay(amount(choices)),

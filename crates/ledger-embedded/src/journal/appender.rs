@@ -43,7 +43,8 @@ impl AppendCursor {
     pub(crate) fn begin_frame(&self, format: u32, buffer: Vec<u8>) -> FrameBuilder {
         let is_full = self.end.position.0 - self.segment_start.0 >= self.segment_bytes;
         let rolls = is_full || format > self.segment_format;
-        FrameBuilder::new(if rolls { segment::first_frame(self.end) } else { self.end }, buffer)
+        let before = if rolls { segment::first_frame(self.end) } else { self.end };
+        FrameBuilder::new(before, buffer).with_format(format)
     }
 
     /// Moves behind `frame`.

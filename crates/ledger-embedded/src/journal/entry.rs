@@ -1,16 +1,16 @@
 //! Journal entry: one receipt, and links to the orders that it follows.
 //!
-//! Entries of format 1 are saves, presents, pays and cancels. Format 2 adds debits, and the sum of an account's debits
-//! to every later order of it. A program of format 1 cannot read those, so the appender begins a segment of format 2
+//! Entries of format 1 are saves, presents, pays and cancels. Format 2 adds debits, the sum of an account's
+//! debits in every later order of it, and presents under a limit of local days. A program of format 1 cannot read those, so the appender begins a segment of format 2
 //! before the first of them, and such a program refuses the store by name instead of taking it for damaged.
 
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, CoinPart, DailyGifts, Debit, Gift, GiftLimits, Memo, Order, OrderEffect, OrderKind,
-    Receipt, Shortfall,
+    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order,
+    OrderEffect, OrderKind, Receipt, Shortfall,
 };
-use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis};
+use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis, UtcOffset};
 
 use super::position::Position;
 use crate::codec::{ByteReader, FIRST_FORMAT, FORMAT_VERSION, put_text, put_varint};
@@ -31,11 +31,13 @@ pub(crate) struct Links {
     pub(crate) pay: Option<Position>,
 }
 
-// The first byte: the kind in three bits, then three flags. Bits 32 and 64 are free, and so are the kinds 16 and 19.
+// The first byte: the kind in three bits, then three flags. Bits 32 and 64 are free, and so is the kind 19.
 const SAVE: u8 = 0;
 const PRESENT: u8 = 1;
 const PAY: u8 = 2;
 const CANCEL: u8 = 3;
+/// A present whose daily limit is of local days; its limits end with the offset from UTC.
+const LOCAL_PRESENT: u8 = 16;
 const LIMITED_PRESENT: u8 = 17;
 const DEBIT: u8 = 18;
 const KIND_MASK: u8 = 0b0001_0011;
@@ -52,10 +54,19 @@ const PAID_FIRST: u8 = 2;
 /// The format of the entry of an order. The sum of an account's debits follows a debit, so it needs no look.
 pub(crate) const fn format(order: &Order) -> u32 {
     match order.kind {
+        OrderKind::Present(Gift { limits, .. }) if local_offset(limits).is_some() => FORMAT_VERSION,
         OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Cancel { .. } => {
             FIRST_FORMAT
         }
         OrderKind::Debit(_) => FORMAT_VERSION,
+    }
+}
+
+/// The offset of a limit's local days.
+const fn local_offset(limits: GiftLimits) -> Option<UtcOffset> {
+    match limits.per_day {
+        Some(DailyLimit { days: LimitDays::Local(offset), .. }) => Some(offset),
+        Some(DailyLimit { days: LimitDays::LegacyUtc, .. }) | None => None,
     }
 }
 
@@ -97,6 +108,9 @@ impl Entry {
             LIMITED_PRESENT => {
                 OrderKind::Present(Gift { amount: amount()?, limits: read_limits(&mut reader)? })
             }
+            LOCAL_PRESENT => {
+                OrderKind::Present(Gift { amount: amount()?, limits: read_local_limits(&mut reader)? })
+            }
             PAY => OrderKind::Pay(amount()?),
             CANCEL => OrderKind::Cancel { window: Duration::from_millis(reader.varint()?) },
             DEBIT => OrderKind::Debit(read_debit(&mut reader)?),
@@ -125,6 +139,7 @@ pub(crate) fn encode(
     let kind_bits = match kind {
         OrderKind::Save(_) => SAVE,
         OrderKind::Present(gift) if gift.limits == GiftLimits::default() => PRESENT,
+        OrderKind::Present(gift) if local_offset(gift.limits).is_some() => LOCAL_PRESENT,
         OrderKind::Present(_) => LIMITED_PRESENT,
         OrderKind::Pay(_) => PAY,
         OrderKind::Cancel { .. } => CANCEL,
@@ -170,13 +185,36 @@ pub(crate) fn encode(
 /// Encodes the limits of a gift; 0, which no limit can be, stands for none.
 fn put_limits(out: &mut Vec<u8>, limits: GiftLimits) {
     put_varint(out, limits.per_order.map_or(0, Amount::get));
-    put_varint(out, limits.per_day.map_or(0, Amount::get));
+    put_varint(out, limits.per_day.map_or(0, |limit| limit.max.get()));
+    if let Some(offset) = local_offset(limits) {
+        put_varint(out, zigzag(offset.minutes()));
+    }
+}
+
+/// 0, -1, 1, -2 … as 0, 1, 2, 3 …
+fn zigzag(minutes: i16) -> u64 {
+    let twice = 2 * u64::from(minutes.unsigned_abs());
+    if minutes < 0 { twice - 1 } else { twice }
+}
+
+fn unzigzag(number: u64) -> Option<i16> {
+    let half = i16::try_from(number.div_ceil(2)).ok()?;
+    Some(if number.is_multiple_of(2) { half } else { -half })
+}
+
+/// Limits with a daily one of local days.
+fn read_local_limits(reader: &mut ByteReader<'_>) -> Option<GiftLimits> {
+    let limits = read_limits(reader)?;
+    let offset = UtcOffset::from_minutes(unzigzag(reader.varint()?)?)?;
+    let per_day = Some(DailyLimit { max: limits.per_day?.max, days: LimitDays::Local(offset) });
+    Some(GiftLimits { per_day, ..limits })
 }
 
 fn read_limits(reader: &mut ByteReader<'_>) -> Option<GiftLimits> {
     let [per_order, per_day] = [Coins::new(reader.varint()?)?, Coins::new(reader.varint()?)?];
     let limit = |coins: Coins| Amount::new(coins.get()).ok();
-    Some(GiftLimits { per_order: limit(per_order), per_day: limit(per_day) })
+    let per_day = limit(per_day).map(|max| DailyLimit { max, days: LimitDays::LegacyUtc });
+    Some(GiftLimits { per_order: limit(per_order), per_day })
 }
 
 /// Encodes the request of a debit. The coins that it took stand before, and may be fewer.

@@ -28,7 +28,7 @@ pub(crate) const ENTRY_HEADER_BYTES: usize = 6;
 pub(crate) struct FrameBuilder {
     before: Checkpoint,
     orders: u32,
-    /// The newest format of its entries.
+    /// At least the newest format of its entries.
     format: u32,
     bytes: Vec<u8>,
 }
@@ -39,6 +39,11 @@ impl FrameBuilder {
         bytes.clear();
         bytes.resize(HEADER_BYTES, 0);
         Self { before, orders: 0, format: FIRST_FORMAT, bytes }
+    }
+
+    /// The same, for entries of `format` or an older one.
+    pub(crate) fn with_format(self, format: u32) -> Self {
+        Self { format, ..self }
     }
 
     /// Adds an entry and returns its position.
@@ -101,7 +106,7 @@ impl FrameBuilder {
 pub(crate) struct Frame {
     pub(crate) before: Checkpoint,
     pub(crate) after: Checkpoint,
-    /// The newest format of its entries, as far as they were added one by one.
+    /// At least the newest format of its entries, if they were added one by one.
     pub(crate) format: u32,
     pub(crate) bytes: Vec<u8>,
 }

@@ -45,7 +45,13 @@ impl Segment {
     /// The same segment, without its open file. Holders of the open one can go on reading.
     pub(crate) fn closed(&self) -> Self {
         let used_at = AtomicU64::new(self.used_at());
-        Self { path: self.path.clone(), before: self.before, format: self.format, file: OnceLock::new(), used_at }
+        Self {
+            path: self.path.clone(),
+            before: self.before,
+            format: self.format,
+            file: OnceLock::new(),
+            used_at,
+        }
     }
 
     /// The file, opened read-only if it is closed.

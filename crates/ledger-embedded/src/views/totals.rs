@@ -1,10 +1,13 @@
-//! Totals per offer, zone and day on disk, in the order of their keys.
+//! Totals per offer, zone and quarter of an hour on disk.
+//!
+//! A key begins with app, environment and quarter, so that the rows of a range of days stand together. A row holds the
+//! kinds that have orders.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use pactolus_ledger::{OrderTallies, OrderTally, TotalKey};
-use pactolus_types::{AppId, Environment};
+use pactolus_types::{AppId, Environment, QuarterHour};
 
 use super::ViewError;
 use crate::codec::{ByteReader, put_varint};
@@ -13,7 +16,7 @@ use crate::journal::{Checkpoint, Position};
 use crate::kv::{RedbTable, TableError, TableOptions};
 use crate::rows::{TotalRow, Totals};
 
-/// There is a row for each zone and day with orders, and few change at a time.
+/// There is a row for each zone and quarter with orders, and few change at a time.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Key of the row that holds the position covered. Other keys begin with an app's id, which is never empty.
@@ -23,7 +26,7 @@ pub(super) struct TotalsTable(RedbTable);
 
 impl TotalsTable {
     pub(super) fn open(folder: &Path, space: Arc<DiskSpace>) -> Result<Self, TableError> {
-        // They are few, and rebuilt when damaged.
+        // They are rebuilt when damaged.
         let options = TableOptions { folder: folder.to_owned(), cache_bytes: CACHE_BYTES, verify: true };
         Ok(Self(RedbTable::open(options, space)?))
     }
@@ -35,33 +38,25 @@ impl TotalsTable {
         }
     }
 
-    pub(super) fn in_environment(
+    /// Visits the rows of `scope`, or all rows, in the order of their keys.
+    pub(super) fn visit(
         &self,
-        app: AppId,
-        environment: Environment,
-    ) -> Result<Vec<(TotalKey, TotalRow)>, ViewError> {
-        let prefix = environment_prefix(app, environment);
+        scope: Option<&TotalsScope>,
+        mut visit: impl FnMut(TotalKey, TotalRow),
+    ) -> Result<(), ViewError> {
+        let (first, end) = match scope {
+            Some(scope) => (scope.key_at(scope.from), scope.key_at(scope.to)),
+            None => (Vec::new(), vec![u8::MAX]),
+        };
         self.0.read(|rows| {
-            let rows = rows.scan_prefix(&prefix)?.map(|row| {
+            for row in rows.scan_from(&first)? {
                 let (key, bytes) = row?;
-                let names = key.strip_prefix(&*prefix).and_then(|names| decode_key(app, environment, names));
-                Ok((
-                    names.ok_or(ViewError::CorruptTotal)?,
-                    decode_row(&bytes).ok_or(ViewError::CorruptTotal)?,
-                ))
-            });
-            rows.collect()
-        })
-    }
-
-    /// Visits all rows.
-    pub(super) fn for_each(&self, visit: &mut dyn FnMut(TotalKey, TotalRow)) -> Result<(), ViewError> {
-        self.0.read(|rows| {
-            for row in rows.scan_prefix(&[])? {
-                let (key, bytes) = row?;
+                if key >= end {
+                    break;
+                }
                 if key != REACHED_KEY {
-                    let total = decode_whole_key(&key).ok_or(ViewError::CorruptTotal)?;
-                    visit(total, decode_row(&bytes).ok_or(ViewError::CorruptTotal)?);
+                    let total = decode_key(&key).zip(decode_row(&bytes)).ok_or(ViewError::CorruptTotal)?;
+                    visit(total.0, total.1);
                 }
             }
             Ok(())
@@ -85,12 +80,47 @@ impl TotalsTable {
     }
 }
 
+/// Rows of an app's environment, from a quarter up to another one.
+pub(crate) struct TotalsScope {
+    pub(crate) app: AppId,
+    pub(crate) environment: Environment,
+    pub(crate) from: QuarterHour,
+    /// The first quarter after the scope.
+    pub(crate) to: QuarterHour,
+}
+
+impl TotalsScope {
+    pub(crate) fn contains(&self, key: &TotalKey) -> bool {
+        key.app == self.app
+            && key.environment == self.environment
+            && (self.from..self.to).contains(&key.quarter)
+    }
+
+    /// The key before all rows of a quarter.
+    fn key_at(&self, quarter: QuarterHour) -> Vec<u8> {
+        key_prefix(self.app, self.environment, quarter)
+    }
+}
+
+/// `through`, a byte with a bit for each kind that has orders, and the orders and coins of these.
 fn encode_row(row: &TotalRow) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, row.through.0);
-    for (_, tally) in row.sums.by_kind() {
-        put_varint(&mut out, tally.orders);
-        out.extend_from_slice(&tally.coins.to_le_bytes());
+    let tallies = row.sums.by_kind();
+    let mask = tallies
+        .iter()
+        .rev()
+        .fold(0, |mask, (_, tally)| (mask << 1) | u8::from(*tally != OrderTally::default()));
+    out.push(mask);
+    for (_, OrderTally { orders, coins }) in
+        tallies.into_iter().filter(|(_, tally)| *tally != OrderTally::default())
+    {
+        put_varint(&mut out, orders);
+        let bytes = coins.to_le_bytes();
+        let (low, high) = bytes.split_at(8);
+        for half in [low, high] {
+            put_varint(&mut out, u64::from_le_bytes(half.try_into().expect("eight bytes")));
+        }
     }
     out
 }
@@ -98,61 +128,65 @@ fn encode_row(row: &TotalRow) -> Vec<u8> {
 fn decode_row(bytes: &[u8]) -> Option<TotalRow> {
     let mut reader = ByteReader::new(bytes);
     let through = Position(reader.varint()?);
-    let mut tally =
-        || Some(OrderTally { orders: reader.varint()?, coins: u128::from_le_bytes(reader.array()?) });
+    let mask = reader.byte().filter(|mask| *mask < 1 << 5)?;
+    let mut tally = |kind: u32| {
+        if (mask >> kind) & 1 == 0 {
+            return Some(OrderTally::default());
+        }
+        let orders = reader.varint()?;
+        let (low, high) = (reader.varint()?, reader.varint()?);
+        let tally = OrderTally { orders, coins: (u128::from(high) << 64) | u128::from(low) };
+        Some(tally).filter(|tally| *tally != OrderTally::default())
+    };
     let sums = OrderTallies {
-        saves: tally()?,
-        presents: tally()?,
-        pays: tally()?,
-        cancels: tally()?,
-        debits: tally()?,
+        saves: tally(0)?,
+        presents: tally(1)?,
+        pays: tally(2)?,
+        cancels: tally(3)?,
+        debits: tally(4)?,
     };
     reader.is_empty().then_some(TotalRow { through, sums })
 }
 
 // Keys: names ended by a zero byte, which no name can hold.
 
-/// Common key prefix of an app's environment.
-fn environment_prefix(app: AppId, environment: Environment) -> Vec<u8> {
+/// Common key prefix of an app's environment and a quarter.
+fn key_prefix(app: AppId, environment: Environment, quarter: QuarterHour) -> Vec<u8> {
     let mut key = Vec::new();
     put_name(&mut key, app.as_str());
     key.push(match environment {
         Environment::Live => 0,
         Environment::Sandbox => 1,
     });
+    key.extend_from_slice(&quarter.get().to_be_bytes());
     key
 }
 
 fn encode_key(total: &TotalKey) -> Vec<u8> {
-    let mut key = environment_prefix(total.app, total.environment);
+    let mut key = key_prefix(total.app, total.environment, total.quarter);
     put_name(&mut key, total.offer.as_str());
     put_name(&mut key, total.zone.as_str());
-    key.extend_from_slice(&total.day.get().to_be_bytes());
     key
 }
 
-/// Decodes the rest of a key, after its prefix.
-fn decode_key(app: AppId, environment: Environment, rest: &[u8]) -> Option<TotalKey> {
-    let (names, day) = rest.split_last_chunk()?;
-    let mut names =
-        names.strip_suffix(&[0])?.split(|byte| *byte == 0).map(|name| std::str::from_utf8(name).ok());
+fn decode_key(key: &[u8]) -> Option<TotalKey> {
+    let text = |name: &[u8]| std::str::from_utf8(name).ok().map(str::to_owned);
+    let (app, rest) = key.split_at(key.iter().position(|byte| *byte == 0)?);
+    let (head, names) = rest.split_first_chunk::<6>()?;
+    let environment = match head[1] {
+        0 => Environment::Live,
+        1 => Environment::Sandbox,
+        _ => return None,
+    };
+    let mut names = names.strip_suffix(&[0])?.split(|byte| *byte == 0).map(text);
     let total = TotalKey {
-        app,
+        app: text(app)?.parse().ok()?,
         environment,
+        quarter: QuarterHour::new(u32::from_be_bytes(head[2..].try_into().ok()?)),
         offer: names.next()??.parse().ok()?,
         zone: names.next()??.parse().ok()?,
-        day: pactolus_types::Day::new(u32::from_be_bytes(*day)),
     };
     names.next().is_none().then_some(total)
-}
-
-/// Decodes a key with its prefix.
-fn decode_whole_key(key: &[u8]) -> Option<TotalKey> {
-    let end = key.iter().position(|byte| *byte == 0)?;
-    let app = std::str::from_utf8(&key[..end]).ok()?.parse().ok()?;
-    let (environment, rest) = key[end + 1..].split_first()?;
-    let environment = [Environment::Live, Environment::Sandbox].into_iter().nth(usize::from(*environment))?;
-    decode_key(app, environment, rest)
 }
 
 fn put_name(out: &mut Vec<u8>, name: &str) {
@@ -164,23 +198,15 @@ fn put_name(out: &mut Vec<u8>, name: &str) {
 pub(super) mod fuzzing {
     //! Fuzzed properties of the totals.
 
-    use pactolus_types::Environment;
-
-    use super::{decode_key, decode_row, encode_key, encode_row, environment_prefix};
+    use super::{decode_key, decode_row, encode_key, encode_row};
 
     /// A row or a key that decodes also round-trips, and no bytes make decoding panic.
-    pub(in super::super) fn totals(row: &[u8]) {
-        if let Some(total) = decode_row(row) {
+    pub(in super::super) fn totals(bytes: &[u8]) {
+        if let Some(total) = decode_row(bytes) {
             assert_eq!(decode_row(&encode_row(&total)), Some(total));
         }
-        let app = "wx1234567".parse().expect("it keeps the rule");
-        for environment in Environment::ALL {
-            let Some(total) = decode_key(app, environment, row) else { continue };
-            let written = encode_key(&total);
-            let rest =
-                written.strip_prefix(&*environment_prefix(app, environment)).expect("it is of this app");
-            assert_eq!(rest, row, "two keys have one meaning");
-            assert_eq!(super::decode_whole_key(&written), Some(total));
+        if let Some(total) = decode_key(bytes) {
+            assert_eq!(encode_key(&total), bytes, "two keys have one meaning");
         }
     }
 }

@@ -8,16 +8,16 @@ use crate::rows::{columns, environment_code, to_bigint};
 
 /// Inserts the rows of [`SumColumns`], or adds them to those that exist.
 pub(super) const ADD_TOTALS: &str = "\
-    INSERT INTO pactolus.totals AS t (part, app, environment, day, offer, zone, saves, saved, presents, presented, \
+    INSERT INTO pactolus.totals AS t (part, app, environment, quarter, offer, zone, saves, saved, presents, presented, \
         pays, paid, cancels, cancelled, debits, debited) \
-    SELECT k.part, k.app, k.environment, k.day, k.offer, k.zone, k.saves, k.saved::numeric, k.presents, \
+    SELECT k.part, k.app, k.environment, k.quarter, k.offer, k.zone, k.saves, k.saved::numeric, k.presents, \
         k.presented::numeric, k.pays, k.paid::numeric, k.cancels, k.cancelled::numeric, k.debits, k.debited::numeric \
     FROM unnest($1::smallint[], $2::text[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], \
         $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::text[], \
         $15::bigint[], $16::text[]) \
-        AS k (part, app, environment, day, offer, zone, saves, saved, presents, presented, pays, paid, cancels, \
+        AS k (part, app, environment, quarter, offer, zone, saves, saved, presents, presented, pays, paid, cancels, \
             cancelled, debits, debited) \
-    ON CONFLICT (part, app, environment, day, offer, zone) DO UPDATE SET \
+    ON CONFLICT (part, app, environment, quarter, offer, zone) DO UPDATE SET \
         saves = t.saves + excluded.saves, saved = t.saved + excluded.saved, \
         presents = t.presents + excluded.presents, presented = t.presented + excluded.presented, \
         pays = t.pays + excluded.pays, paid = t.paid + excluded.paid, \
@@ -30,7 +30,7 @@ columns! {
         part: i16,
         app: &'a str,
         environment: i16,
-        day: i64,
+        quarter: i64,
         offer: &'a str,
         zone: &'a str,
         saves: i64,
@@ -53,7 +53,7 @@ pub(super) fn total_columns(sums: &BTreeMap<TotalKey, OrderTallies>, part: i16) 
             part,
             key.app.as_str(),
             environment_code(key.environment),
-            i64::from(key.day.get()),
+            i64::from(key.quarter.get()),
             key.offer.as_str(),
             key.zone.as_str(),
             to_bigint(saves.orders),

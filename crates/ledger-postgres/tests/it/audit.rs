@@ -26,10 +26,18 @@ async fn audit_detects_every_corruption() {
             "bill numbers",
         ),
         ("UPDATE pactolus.totals SET saved = saved + 1", "are not those of its orders"),
+        ("UPDATE pactolus.totals SET debited = debited + 1", "are not those of its orders"),
+        ("UPDATE pactolus.totals SET quarter = quarter + 1", "are not those of its orders"),
         (
-            "INSERT INTO pactolus.totals SELECT part, app, environment, day, offer, 'other', 0, 0, 0, 0, 0, 0, 0, 0 \
+            "UPDATE pactolus.accounts SET debited = 0 WHERE debited IS NOT NULL",
+            "is not the sum of its orders",
+        ),
+        ("UPDATE pactolus.orders SET amount = amount + 1 WHERE kind = 4", "is not what the rule makes"),
+        ("UPDATE pactolus.orders SET take_available = 2 WHERE kind = 4", "an order has invalid columns"),
+        (
+            "INSERT INTO pactolus.totals SELECT part, app, environment, quarter, offer, 'other', 0, 0, 0, 0, 0, 0, 0, 0 \
             FROM pactolus.totals LIMIT 1",
-            "which has no orders",
+            "are not those of its orders",
         ),
         ("UPDATE pactolus.orders SET kind = 9", "an order has invalid columns"),
         ("UPDATE pactolus.accounts SET gifted = saved + presented + 1", "sums that no orders can make"),

@@ -8,6 +8,7 @@ mod concurrency;
 mod conformance;
 mod distance;
 mod export;
+mod migrate;
 mod nodes;
 mod open;
 mod proxy;

@@ -252,7 +252,8 @@ pactolus migrate。登录与令牌保持加密，因此副本需要相同的主�
         "\
 可以在服务运行时使用。订单按服务裁决的顺序导出，在 PostgreSQL 上则按时间排序。
 账户是这些日期内有变动的账户，取其在这些日期的最后一笔订单之后的状态；导出嵌入式
-存储时保存在内存中，每个约 500 字节。",
+存储时保存在内存中，每个约 500 字节。日期按配置中各应用的 time_zone 计；以 --store
+指定存储时按 UTC 或 --time-zone 计。",
     ),
     (
         "doctor",
@@ -345,8 +346,9 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("restore", "store", "要创建的存储，如 embedded:./data，须不存在或为空"),
     ("restore", "until", "只恢复最早的若干笔订单，即恢复到当时的状态"),
     ("export", "what", "要导出的数据"),
-    ("export", "from", "起始日（UTC），如 2017-10-09"),
+    ("export", "from", "起始日，如 2017-10-09"),
     ("export", "to", "截止日；默认与起始日相同"),
+    ("export", "time_zone", "日期所用的时区，如 Asia/Shanghai；默认用各应用自己的时区"),
     ("export", "format", "文件格式"),
     ("export", "out", "要创建的文件，须不存在；默认输出到 stdout"),
     ("completions", "shell", "shell 类型"),

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use pactolus_ledger::{Audit, HistoryDigest};
+use pactolus_server::{Clock as _, SystemClock};
+use pactolus_types::UnixMillis;
 use serde_json::json;
 
 use crate::cli::exit::{CliError, ExitCode};
@@ -43,8 +46,8 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
     let audit = store::audit(&url, args.since)?.context("the audit did not complete")?;
     let printed = match args.output {
-        OutputFormat::Text => text(&mut output::stdout(), &url, &audit, lang),
-        OutputFormat::Json => json(&mut output::stdout(), &url, &audit),
+        OutputFormat::Text => text(&mut output::stdout(), &url, &audit, SystemClock.now(), lang),
+        OutputFormat::Json => json(&mut output::stdout(), &url, &audit, SystemClock.now()),
     };
     printed.context("cannot write to stdout")?;
     if audit.is_clean() { Ok(()) } else { Err(CliError::AuditFailed) }
@@ -61,11 +64,24 @@ fn no_digest_error(url: &StoreUrl, lang: Lang) -> CliError {
     CliError::message(ExitCode::Usage, message)
 }
 
-fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io::Result<()> {
+/// The time of the latest order, if it is ahead of `now`: the clock was or is wrong. The books are still right.
+fn ahead_of(audit: &Audit, now: UnixMillis) -> Option<String> {
+    let latest = audit.latest_order.filter(|latest| *latest > now)?;
+    let time = i64::try_from(latest.get()).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    Some(time.map_or_else(|| latest.to_string(), |time| time.to_string()))
+}
+
+fn text(
+    out: &mut impl Write,
+    store: &StoreUrl,
+    audit: &Audit,
+    now: UnixMillis,
+    lang: Lang,
+) -> io::Result<()> {
     for finding in &audit.findings {
         writeln!(out, "{finding}")?;
     }
-    let Audit { orders, accounts, history, findings } = audit;
+    let Audit { orders, accounts, history, findings, latest_order: _ } = audit;
     let outcome = match findings.len() {
         0 => tr!(lang, "audit passed", "账目无误"),
         count @ Audit::FINDINGS_MAX => {
@@ -79,13 +95,21 @@ fn text(out: &mut impl Write, store: &StoreUrl, audit: &Audit, lang: Lang) -> io
         "{store}：{outcome}；订单数：{orders}，账户数：{accounts}"
     );
     writeln!(out, "{line}")?;
+    if let Some(latest) = ahead_of(audit, now) {
+        let note = tr!(
+            lang,
+            "note: an order is dated {latest}, ahead of this machine's clock",
+            "注意：有订单的时间是 {latest}，晚于本机时钟"
+        );
+        writeln!(out, "{note}")?;
+    }
     match history {
         Some(history) => writeln!(out, "{}", tr!(lang, "digest: {history}", "摘要：{history}")),
         None => Ok(()),
     }
 }
 
-fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit, now: UnixMillis) -> io::Result<()> {
     let findings: Vec<_> = audit.findings.iter().map(ToString::to_string).collect();
     let outcome = json!({
         "store": store.to_string(),
@@ -94,13 +118,16 @@ fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit) -> io::Result<()>
         "accounts": audit.accounts,
         "digest": audit.history.map(|history| history.to_string()),
         "findings": findings,
+        "order_ahead_of_clock": ahead_of(audit, now),
     });
     writeln!(out, "{outcome}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Audit, Lang, StoreUrl, io, json};
+    use super::{Audit, Lang, StoreUrl, UnixMillis, io};
+
+    const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
     fn rendered(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
         let mut audit = Audit { orders: 3, accounts: 2, ..Audit::default() };
@@ -111,7 +138,22 @@ mod tests {
     }
 
     fn text(out: &mut Vec<u8>, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
-        super::text(out, store, audit, Lang::En)
+        super::text(out, store, audit, NOW, Lang::En)
+    }
+
+    fn json(out: &mut Vec<u8>, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
+        super::json(out, store, audit, NOW)
+    }
+
+    #[test]
+    fn order_ahead_of_the_clock_is_a_note() {
+        let at = |latest| Audit { orders: 3, accounts: 2, latest_order: Some(latest), ..Audit::default() };
+        let mut out = Vec::new();
+        text(&mut out, &StoreUrl::default(), &at(NOW)).unwrap();
+        text(&mut out, &StoreUrl::default(), &at(UnixMillis::new(NOW.get() + 1))).unwrap();
+        let passed = "embedded:./data: audit passed; orders: 3, accounts: 2\n";
+        let note = "note: an order is dated 2017-10-09T06:32:17.001Z, ahead of this machine's clock\n";
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{passed}{passed}{note}"));
     }
 
     #[test]
@@ -126,8 +168,7 @@ mod tests {
 
     #[test]
     fn json_output_has_the_same_findings() {
-        let clean =
-            r#"{"accounts":2,"clean":true,"digest":null,"findings":[],"orders":3,"store":"embedded:./data"}"#;
+        let clean = r#"{"accounts":2,"clean":true,"digest":null,"findings":[],"order_ahead_of_clock":null,"orders":3,"store":"embedded:./data"}"#;
         assert_eq!(rendered(json, 0), format!("{clean}\n"));
         let wrong = clean.replace("true", "false").replace("[]", r#"["finding 0"]"#);
         assert_eq!(rendered(json, 1), format!("{wrong}\n"));

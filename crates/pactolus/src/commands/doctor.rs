@@ -3,6 +3,7 @@
 //! It changes nothing, and may run while the bank is served. Read next: [`checks`].
 
 mod checks;
+mod dates;
 mod permissions;
 
 use serde_json::json;
@@ -92,6 +93,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         Ok(config) => {
             findings.extend(checks::configuration(path, lang));
             findings.extend(checks::store(&config, lang));
+            findings.extend(dates::check(&config, lang));
             findings.push(checks::seal(&config, lang));
             findings.push(runtime::start()?.block_on(checks::port(&config, lang)));
             findings.extend(config.server.apps.iter().flat_map(|app| checks::app(app, lang)));

@@ -1,11 +1,13 @@
 //! `pactolus export`: orders or accounts of a store, by day, as CSV or JSON Lines.
 //!
 //! It reads the journal of an embedded store, or one snapshot of a database, and may run while the store is served.
-//! Days are in UTC.
+//! Days are those of each app's time zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+#[cfg(feature = "postgres")]
+use std::ops::Range;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +15,10 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::Offset;
 use pactolus_ledger::{Account, AccountKey, Receipt};
 use pactolus_ledger_embedded::backup;
+use pactolus_server::{AppSettings, AppTimeZone};
+use pactolus_types::AppId;
 #[cfg(feature = "postgres")]
 use pactolus_types::UnixMillis;
 use serde_json::json;
@@ -32,12 +35,13 @@ use crate::store::StoreArgs;
 ///
 /// May run while the store is served. Orders come in the order in which the bank decided them; on PostgreSQL sorted by
 /// time. Accounts are those that changed in these days, in their state after the last order of these days. Of an
-/// embedded store, the export holds them in memory, some 500 bytes each.
+/// embedded store, the export holds them in memory, some 500 bytes each. Days are those of each app's time_zone in the
+/// configuration. With --store there is none, and they are in UTC, or in --time-zone.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Data to export
     what: Dataset,
-    /// First day, in UTC, such as 2017-10-09
+    /// First day, such as 2017-10-09
     #[arg(long, value_name = "DAY")]
     from: Date,
     /// Last day; default: the first day
@@ -49,6 +53,9 @@ pub(crate) struct Args {
     /// File to create; must not exist; default: stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Time zone of the days, such as Asia/Shanghai; default: each app's own
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<AppTimeZone>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -73,8 +80,9 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         let message = tr!(lang, "--from {from} is later than --to {to}", "--from {from} 晚于 --to {to}");
         return Err(CliError::message(ExitCode::Usage, message));
     }
-    let url = args.store.resolve(lang)?;
-    let source = ExportSource { store: &url, days: days.clone() };
+    let (url, apps) = args.store.resolve_with_apps(lang)?;
+    let zones = DayZones::new(args.time_zone.as_ref(), &apps);
+    let source = ExportSource { store: &url, days: days.clone(), zones };
     let out: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(File::create_new(path).with_context(|| {
             let path = path.display();
@@ -95,6 +103,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
 struct ExportSource<'a> {
     store: &'a StoreUrl,
     days: RangeInclusive<Date>,
+    zones: DayZones,
 }
 
 impl ExportSource<'_> {
@@ -104,7 +113,9 @@ impl ExportSource<'_> {
             StoreUrl::Embedded(folder) => self.read_journal(folder, show),
             #[cfg(feature = "postgres")]
             StoreUrl::Postgres(database) => {
-                let orders = pactolus_ledger_postgres::export_orders(database, self.period(), show);
+                let show =
+                    &mut |receipt: &Receipt| if self.includes(receipt) { show(receipt) } else { Ok(()) };
+                let orders = pactolus_ledger_postgres::export_orders(database, self.longest_period(), show);
                 Ok(runtime::start()?.block_on(orders)?)
             }
         }
@@ -126,9 +137,16 @@ impl ExportSource<'_> {
             }
             #[cfg(feature = "postgres")]
             StoreUrl::Postgres(database) => {
-                let show = &mut |last: &Receipt| show(&last.order.account, &last.after);
-                let accounts = pactolus_ledger_postgres::export_accounts(database, self.period(), show);
-                Ok(runtime::start()?.block_on(accounts)?)
+                let runtime = runtime::start()?;
+                for zone in self.zones.distinct() {
+                    let show = &mut |last: &Receipt| {
+                        let account = &last.order.account;
+                        if self.zones.of(account.app) == zone { show(account, &last.after) } else { Ok(()) }
+                    };
+                    let period = self.period(zone);
+                    runtime.block_on(pactolus_ledger_postgres::export_accounts(database, period, show))?;
+                }
+                Ok(())
             }
         }
     }
@@ -138,22 +156,29 @@ impl ExportSource<'_> {
         folder: &Path,
         show: &mut dyn FnMut(&Receipt) -> io::Result<()>,
     ) -> anyhow::Result<()> {
-        let is_within = |receipt: &Receipt| day(receipt).is_some_and(|day| self.days.contains(&day));
-        backup::read_orders(folder, |receipt| if is_within(receipt) { show(receipt) } else { Ok(()) })?;
+        backup::read_orders(folder, |receipt| if self.includes(receipt) { show(receipt) } else { Ok(()) })?;
         Ok(())
     }
 
-    /// From the begin of the first day to the end of the last.
+    fn includes(&self, receipt: &Receipt) -> bool {
+        self.zones.date(receipt).is_some_and(|day| self.days.contains(&day))
+    }
+
+    /// From the begin of the first day in the zone to the end of the last.
     #[cfg(feature = "postgres")]
-    fn period(&self) -> std::ops::Range<UnixMillis> {
-        let midnight = |day: Date| {
-            let at = Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()?;
-            u64::try_from(at.as_millisecond()).ok()
-        };
-        let start = midnight(*self.days.start()).unwrap_or(0);
+    fn period(&self, zone: &AppTimeZone) -> Range<UnixMillis> {
         // The last day that can be written is the last of all.
-        let end = self.days.end().tomorrow().ok().and_then(midnight).unwrap_or(i64::MAX.unsigned_abs());
-        UnixMillis::new(start)..UnixMillis::new(end)
+        let end = self.days.end().tomorrow().map(|after| zone.start_of_date(after));
+        zone.start_of_date(*self.days.start())..end.unwrap_or(UnixMillis::new(i64::MAX.unsigned_abs()))
+    }
+
+    /// The days in all of the zones.
+    #[cfg(feature = "postgres")]
+    fn longest_period(&self) -> Range<UnixMillis> {
+        let periods = || self.zones.distinct().into_iter().map(|zone| self.period(zone));
+        let start = periods().map(|period| period.start).min();
+        let end = periods().map(|period| period.end).max();
+        start.unwrap_or(UnixMillis::new(0))..end.unwrap_or(UnixMillis::new(0))
     }
 }
 
@@ -171,8 +196,40 @@ fn timestamp(receipt: &Receipt) -> Option<Timestamp> {
     Timestamp::from_millisecond(i64::try_from(receipt.at.get()).ok()?).ok()
 }
 
-fn day(receipt: &Receipt) -> Option<Date> {
-    timestamp(receipt).map(|at| Offset::UTC.to_datetime(at).date())
+/// Time zones of the days, by app.
+struct DayZones {
+    apps: HashMap<AppId, AppTimeZone>,
+    /// Zone of every other app.
+    other: AppTimeZone,
+}
+
+impl DayZones {
+    /// The zone of the command line for all apps, else that of each app, and UTC for unknown apps.
+    fn new(named: Option<&AppTimeZone>, apps: &[AppSettings]) -> Self {
+        let apps = if named.is_some() { &[][..] } else { apps };
+        let zones = apps.iter().map(|app| (app.appid, app.time_zone.clone()));
+        Self { apps: zones.collect(), other: named.cloned().unwrap_or(AppTimeZone::UTC) }
+    }
+
+    fn date(&self, receipt: &Receipt) -> Option<Date> {
+        self.of(receipt.order.account.app).date_at(receipt.at)
+    }
+
+    fn of(&self, app: AppId) -> &AppTimeZone {
+        self.apps.get(&app).unwrap_or(&self.other)
+    }
+
+    /// Each zone once.
+    #[cfg(feature = "postgres")]
+    fn distinct(&self) -> Vec<&AppTimeZone> {
+        let mut zones = vec![&self.other];
+        for zone in self.apps.values() {
+            if !zones.contains(&zone) {
+                zones.push(zone);
+            }
+        }
+        zones
+    }
 }
 
 /// A cell: a text, or a number.

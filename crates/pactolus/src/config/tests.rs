@@ -85,6 +85,7 @@ fn missing_settings_have_defaults() {
     assert_eq!(app.cancel_window, AppSettings::CANCEL_WINDOW);
     assert_eq!((app.rate_limit_per_second, app.rate_limit_per_player_per_second), (None, None));
     assert_eq!((app.present_max, app.present_max_per_player_per_day), (None, None));
+    assert_eq!(app.time_zone.name(), "UTC");
 }
 
 #[test]
@@ -283,7 +284,7 @@ fn wrong_shapes_are_refused() {
         "pactolus.toml:10: `login` is \"closed\"; it must be \"push\", \"open\" or \"open-sandbox\"",
     ]);
     ConfigFixture::new(&minimal_with_app_settings("colour = \"gold\"")).assert_refused(&[
-        "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, zones, ts_window_s, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day",
+        "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, mp_sig, dialects, pf, zones, ts_window_s, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day, time_zone",
     ]);
 }
 
@@ -329,6 +330,7 @@ fn limit_is_a_number_or_off() {
 
     let rate = "must be 1 to 4294967295 calls a second, or \"off\"";
     let number = "it must be a plain number or \"off\"";
+    let zone = "is no time zone of the IANA database, such as \"Asia/Shanghai\" or \"UTC\"";
     let cases = [
         ("rate_limit_per_second", "0", rate),
         ("rate_limit_per_player_per_second", "4294967296", rate),
@@ -345,6 +347,13 @@ fn limit_is_a_number_or_off() {
         ("present_max", "0", "is 0; it must be at least 1"),
         ("present_max", "false", &format!("is a boolean; {number}")),
         ("present_max_per_player_per_day", "9007199254740992", "is too large; the most is 9007199254740991"),
+        ("time_zone", "\"+08:00\"", &format!("is \"+08:00\", which {zone}")),
+        (
+            "time_zone",
+            "\"Asia/Shangai\"",
+            &format!("is \"Asia/Shangai\", which {zone}; did you mean \"Asia/Shanghai\"?"),
+        ),
+        ("time_zone", "8", "is an integer; it must be text in quotes"),
     ];
     for (key, value, wrong) in cases {
         ConfigFixture::new(&minimal_with_app_settings(&format!("{key} = {value}")))

@@ -16,6 +16,7 @@ mod config;
 mod copy;
 mod damage;
 mod database;
+mod dates;
 mod demo;
 mod explain;
 mod flags;

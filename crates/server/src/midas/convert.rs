@@ -1,8 +1,8 @@
 //! Conversion between wire types and ledger types: the one place that knows both.
 
 use pactolus_ledger::{
-    Account, AccountKey, Gift, GiftLimits, Memo, Mismatch, Order, OrderKind, PostError, Refusal as Refused,
-    Unavailable,
+    Account, AccountKey, DailyLimit, Gift, GiftLimits, LimitDays, Memo, Mismatch, Order, OrderKind,
+    PostError, Refusal as Refused, Unavailable,
 };
 use pactolus_protocol::{
     BalanceReply, Call, CancelPay, ErrorCode, ErrorReply, ExistingOrder, GetBalance, Parameter, Pay, Present,
@@ -12,10 +12,12 @@ use pactolus_types::{BillNo, Coins};
 use super::verify::VerifiedCall;
 
 pub(crate) fn present(verified: &VerifiedCall<Present>) -> Order {
-    let limits = GiftLimits {
-        per_order: verified.app.present_max,
-        per_day: verified.app.present_max_per_player_per_day,
-    };
+    let app = &verified.app;
+    let per_day = app.present_max_per_player_per_day.map(|max| {
+        let offset = app.time_zone.offset_at(verified.received_at);
+        DailyLimit { max, days: LimitDays::Local(offset) }
+    });
+    let limits = GiftLimits { per_order: app.present_max, per_day };
     Order {
         account: caller_account(verified),
         bill_no: verified.call.bill_no,

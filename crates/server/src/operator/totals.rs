@@ -1,4 +1,4 @@
-//! Totals endpoint: sums of an app's orders per offer, zone and day.
+//! Totals endpoint: sums of an app's orders per offer, zone and day of the app's time zone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
-use jiff::{ToSpan as _, Unit};
-use pactolus_ledger::{OrderTally, Total};
+use pactolus_ledger::{OrderTally, Periods, Total};
 use pactolus_types::{AppId, Day, Environment, OfferId, ZoneId};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use super::field::{AsText, TextParam, TextValue};
 use super::problem::Problem;
 use super::{AppPath, find_app};
 use crate::state::AppState;
+use crate::time_zone;
 
 /// Most days of a query: a leap year.
 const DAYS_MAX: u32 = 366;
@@ -26,10 +26,10 @@ const DAYS_MAX: u32 = 366;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TotalsQuery {
     env: TextParam<Environment>,
-    /// First day, UTC.
-    from: TextParam<UtcDay>,
-    /// Last day, UTC: not before `from`, and at most 366 days in all.
-    to: TextParam<UtcDay>,
+    /// First day, in the app's time zone.
+    from: TextParam<CalendarDay>,
+    /// Last day: not before `from`, and at most 366 days in all.
+    to: TextParam<CalendarDay>,
 }
 
 /// Totals of a range of days.
@@ -37,8 +37,10 @@ pub(crate) struct TotalsQuery {
 pub(crate) struct PeriodTotals {
     appid: AsText<AppId>,
     env: AsText<Environment>,
-    from: AsText<UtcDay>,
-    to: AsText<UtcDay>,
+    from: AsText<CalendarDay>,
+    to: AsText<CalendarDay>,
+    /// Time zone of the days, as configured for the app.
+    time_zone: String,
     /// By offer, zone and day; only those with orders.
     totals: Vec<DayTotal>,
 }
@@ -49,8 +51,8 @@ struct DayTotal {
     offer_id: AsText<OfferId>,
     /// Game server: the zone up to the `_` that joins a role.
     zone_id: AsText<ZoneId>,
-    /// Day on which the bank decided the orders, UTC.
-    day: AsText<UtcDay>,
+    /// Day on which the bank decided the orders, in the app's time zone.
+    day: AsText<CalendarDay>,
     save: KindTotal,
     present: KindTotal,
     /// Pays, cancelled or not.
@@ -88,22 +90,29 @@ pub(crate) async fn get(
         }
         Some(_) => {}
     }
-    let totals = bank.ledger.totals(app.appid, env, from.0, to.0).await?;
+    let days = || (from.0.get()..=to.0.get()).map(Day::new);
+    let bounds = days().chain([to.0.next()]).map(|day| app.time_zone.start_of(day)).collect();
+    // The bounds of days follow one another in every time zone.
+    let periods = Periods::new(bounds).ok_or_else(|| Problem::invalid("from", "is out of range"))?;
+    let totals = bank.ledger.totals(app.appid, env, periods).await?;
+    let days: Vec<Day> = days().collect();
+    let totals = totals.iter().filter_map(|total| Some(DayTotal::new(*days.get(total.period)?, total)));
     Ok(Json(PeriodTotals {
         appid: AsText(app.appid),
         env: AsText(env),
         from: AsText(from),
         to: AsText(to),
-        totals: totals.iter().map(DayTotal::from).collect(),
+        time_zone: app.time_zone.to_string(),
+        totals: totals.collect(),
     }))
 }
 
-impl From<&Total> for DayTotal {
-    fn from(Total { key, tallies: sums }: &Total) -> Self {
+impl DayTotal {
+    fn new(day: Day, Total { offer, zone, tallies: sums, .. }: &Total) -> Self {
         Self {
-            offer_id: AsText(key.offer),
-            zone_id: AsText(key.zone),
-            day: AsText(UtcDay(key.day)),
+            offer_id: AsText(*offer),
+            zone_id: AsText(*zone),
+            day: AsText(CalendarDay(day)),
             save: sums.saves.into(),
             present: sums.presents.into(),
             pay: sums.pays.into(),
@@ -119,20 +128,17 @@ impl From<OrderTally> for KindTotal {
     }
 }
 
-/// A UTC day, written `YYYY-MM-DD`, from 1970-01-01 to 9999-12-31.
+/// A calendar day, written `YYYY-MM-DD`, from 1970-01-01 to 9999-12-31.
 #[derive(Clone, Copy)]
-struct UtcDay(Day);
+struct CalendarDay(Day);
 
-const EPOCH: Date = Date::constant(1970, 1, 1);
-
-impl fmt::Display for UtcDay {
+impl fmt::Display for CalendarDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = i32::try_from(self.0.get()).ok().and_then(|days| EPOCH.checked_add(days.days()).ok());
-        date.unwrap_or(Date::MAX).fmt(f)
+        time_zone::date(self.0).unwrap_or(Date::MAX).fmt(f)
     }
 }
 
-impl FromStr for UtcDay {
+impl FromStr for CalendarDay {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
@@ -140,14 +146,13 @@ impl FromStr for UtcDay {
             let date: Date = text.parse().ok()?;
             // jiff also parses other spellings of a date; only one is accepted.
             let date = Some(date).filter(|date| date.to_string() == text)?;
-            let days = EPOCH.until((Unit::Day, date)).ok()?.get_days();
-            Some(Self(Day::new(u32::try_from(days).ok()?)))
+            time_zone::day(date).map(Self)
         };
         read().ok_or("is not a day like 2017-10-09, from 1970-01-01 on")
     }
 }
 
-impl TextValue for UtcDay {
+impl TextValue for CalendarDay {
     fn schema() -> Schema {
         json_schema!({ "type": "string", "format": "date" })
     }
@@ -160,18 +165,19 @@ pub(super) mod fuzzing {
     use pactolus_fuzz_support::Choices;
     use pactolus_types::Day;
 
-    use super::UtcDay;
+    use super::CalendarDay;
 
     /// 9999-12-31.
     const LAST_DAY: u64 = 2_932_896;
 
     /// A day round-trips and has one spelling.
     pub(in crate::operator) fn days(bytes: &[u8]) {
-        if let Some(day) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<UtcDay>().ok()) {
+        if let Some(day) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<CalendarDay>().ok()) {
             assert_eq!(day.to_string().as_bytes(), bytes, "a day has two spellings");
         }
         let days = u32::try_from(Choices::new(bytes).number() % (LAST_DAY + 1)).expect("it is less");
-        let read: UtcDay = UtcDay(Day::new(days)).to_string().parse().expect("it was written as one");
+        let read: CalendarDay =
+            CalendarDay(Day::new(days)).to_string().parse().expect("it was written as one");
         assert_eq!(read.0.get(), days);
     }
 }
@@ -185,13 +191,13 @@ mod tests {
         for (text, days) in
             [("1970-01-01", 0), ("1970-01-02", 1), ("2017-10-09", 17_448), ("9999-12-31", 2_932_896)]
         {
-            let day: UtcDay = text.parse().unwrap();
+            let day: CalendarDay = text.parse().unwrap();
             assert_eq!((day.0.get(), day.to_string()), (days, text.to_owned()));
         }
         for bad in
             ["", "1969-12-31", "2017-02-29", "20171009", "2017-10-09T00:00", "+002017-10-09", "2017-10-9"]
         {
-            assert!(bad.parse::<UtcDay>().is_err(), "{bad}");
+            assert!(bad.parse::<CalendarDay>().is_err(), "{bad}");
         }
     }
 }

@@ -11,13 +11,13 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::Method;
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Ledger, Order, PostError, Posted,
-    Precondition, PutOutcome, RecordAccess, RecordChange, RecordKey, RecordValue, Records, StatementPage,
-    Total, Unavailable,
+    Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Ledger, Order, Periods, PostError,
+    Posted, Precondition, PutOutcome, RecordAccess, RecordChange, RecordKey, RecordValue, Records,
+    StatementPage, Total, Unavailable,
 };
 use pactolus_protocol::{MidasKey, MpSig, signed_body};
 use pactolus_server::{AppSettings, Keyring, Limits, MasterKey, OsRandomness};
-use pactolus_types::{AppId, Day, Environment, UnixMillis};
+use pactolus_types::{AppId, Environment, UnixMillis};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -87,10 +87,9 @@ impl Ledger for CountingStore {
         &self,
         app: AppId,
         environment: Environment,
-        from: Day,
-        to: Day,
+        periods: Periods,
     ) -> BoxFuture<'_, Result<Vec<Total>, Unavailable>> {
-        self.store.totals(app, environment, from, to)
+        self.store.totals(app, environment, periods)
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, Unavailable>> {

@@ -7,6 +7,7 @@ mod calls;
 mod checks;
 mod clock;
 mod connections;
+mod days;
 mod debits;
 mod drain;
 mod engine;
