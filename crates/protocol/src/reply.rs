@@ -75,7 +75,7 @@ pub struct PresentReply {
 /// `first_save` is not stored, because it only says whether `save_amt` is zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalanceReply {
-    /// The player's coins: `save_sum − cost_sum`.
+    /// The player's coins: `save_sum − cost_sum`, less the coins that the operator took back.
     pub balance: Coins,
     /// The gifted part of them.
     pub gen_balance: Coins,

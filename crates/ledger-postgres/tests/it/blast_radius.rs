@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Ledger, Memo, Order, PostError, Posted, Precondition, PutOutcome, RecordChange, RecordKey, RecordValue,
-    Records, Unavailable,
+    Ledger, Memo, Order, Periods, PostError, Posted, Precondition, PutOutcome, RecordChange, RecordKey,
+    RecordValue, Records, Unavailable,
 };
 use pactolus_ledger_postgres::{PostgresSettings, PostgresStore, PostgresUrl, migrate};
 use pactolus_test_postgres::{Database, execute};
 use pactolus_test_support::orders::{self, present};
 use pactolus_test_support::sample::NOW;
-use pactolus_types::{Day, UnixMillis};
+use pactolus_types::UnixMillis;
 use tokio::task::JoinSet;
 
 /// A node on a database of its own; latency is not under test.
@@ -119,7 +119,6 @@ async fn unusable_session_is_replaced() {
         expires_at: UnixMillis::new(1 << 50),
         precondition: Precondition::Any,
     };
-    let today = Day::from_time(NOW);
     let use_everything = async |bill: usize| {
         let order = gift(1, bill);
         node.post(order.clone(), NOW).await.unwrap();
@@ -128,7 +127,7 @@ async fn unusable_session_is_replaced() {
         assert!(node.order(order.bill()).await.unwrap().is_some());
         assert_eq!(node.statement(order.account, None, 100).await.unwrap().receipts.len(), bill + 1);
         let AccountScope { app, environment } = AccountScope::of(&order);
-        assert_eq!(node.totals(app, environment, today, today).await.unwrap().len(), 1);
+        assert_eq!(node.totals(app, environment, Periods::whole()).await.unwrap().len(), 1);
         assert_eq!(node.put(vec![change(&[u8::try_from(bill).unwrap()])]).await, Ok(PutOutcome::Stored));
         assert_eq!(node.get(key.clone()).await, Ok(Some(vec![u8::try_from(bill).unwrap()])));
         assert_eq!(node.ready().await, Ok(()));
@@ -205,10 +204,9 @@ async fn slow_reports_delay_nothing_else() {
          CREATE VIEW pactolus.totals AS SELECT * FROM pactolus.totals_rows WHERE slow()",
     );
     let AccountScope { app, environment } = AccountScope::of(&order);
-    let today = Day::from_time(NOW);
     let slow = {
         let node = Arc::clone(&node);
-        tokio::spawn(async move { node.totals(app, environment, today, today).await })
+        tokio::spawn(async move { node.totals(app, environment, Periods::whole()).await })
     };
     let begun = tokio::time::Instant::now();
     while !slow.is_finished() {

@@ -16,9 +16,9 @@ const DOWNGRADE: &str = "
         DROP COLUMN paid_first, DROP COLUMN utc_offset_min;
     ALTER TABLE pactolus.totals DROP COLUMN debits, DROP COLUMN debited;
     ALTER TABLE pactolus.totals RENAME COLUMN quarter TO day;
-    CREATE TABLE by_day AS SELECT part, app, environment, day / 96 AS day, offer, zone, sum(saves) AS saves,
-        sum(saved) AS saved, sum(presents), sum(presented), sum(pays), sum(paid), sum(cancels), sum(cancelled)
-        FROM pactolus.totals GROUP BY part, app, environment, day / 96, offer, zone;
+    CREATE TABLE by_day AS SELECT part, app, environment, day / 96 AS day, offer, zone, sum(saves) AS a,
+        sum(saved) AS b, sum(presents) AS c, sum(presented) AS d, sum(pays) AS e, sum(paid) AS f, sum(cancels) AS g,
+        sum(cancelled) AS h FROM pactolus.totals GROUP BY part, app, environment, day / 96, offer, zone;
     DELETE FROM pactolus.totals;
     INSERT INTO pactolus.totals SELECT * FROM by_day;
     DROP TABLE by_day;

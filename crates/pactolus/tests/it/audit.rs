@@ -36,7 +36,7 @@ async fn clean_audit_exits_0() {
     assert!(digest.starts_with("3-") && digest.len() == 66, "{digest}");
     let ended = folder.run(&["audit", "--store", "embedded:data", "--output", "json"]);
     let right = format!(
-        r#"{{"accounts":2,"clean":true,"digest":"{digest}","findings":[],"orders":3,"store":"embedded:data"}}"#
+        r#"{{"accounts":2,"clean":true,"digest":"{digest}","findings":[],"order_ahead_of_clock":null,"orders":3,"store":"embedded:data"}}"#
     );
     assert_eq!((ended.code, &*ended.stdout), (Some(0), &*format!("{right}\n")));
 }

@@ -101,11 +101,11 @@ async fn day_follows_the_time_zone_of_the_app() {
         set_clock(&bank, late).await;
         assert_eq!(present(&bank, "late", 100).await, 0, "{zone}");
         set_clock(&bank, late + 599).await;
-        assert_eq!(present(&bank, "too much", 1).await, 90018, "{zone}");
+        assert_eq!(present(&bank, "too-much", 1).await, 90018, "{zone}");
         set_clock(&bank, late + 600).await;
         assert_eq!(present(&bank, "early", 99).await, 0, "{zone}: a new day");
         set_clock(&bank, late + 600 + DAY_S - 1).await;
-        assert_eq!(present(&bank, "too late", 2).await, 90018, "{zone}: it is one day");
+        assert_eq!(present(&bank, "too-late", 2).await, 90018, "{zone}: it is one day");
 
         let both = totals(&bank, "2017-10-09", "2017-10-10").await;
         assert_eq!(both["time_zone"], zone);
