@@ -1,7 +1,7 @@
 //! Verifiers of the server's certificate, one for each degree of trust.
 //!
 //! Invariant: each of them verifies the handshake's signature, so the server has the key of its certificate. Channel
-//! binding relies on it, whatever is known about the certificate itself.
+//! binding relies on it, also for a certificate of unknown origin.
 
 use std::sync::Arc;
 

@@ -219,6 +219,10 @@ fn token_key(digest: &Digest) -> RecordKey {
     RecordKind::Token.key(&[&to_hex(digest)])
 }
 
+fn stable_key(appid: AppId) -> RecordKey {
+    RecordKind::StableToken.key(&[appid.as_str()])
+}
+
 fn latest_key(appid: AppId) -> RecordKey {
     RecordKind::LatestToken.key(&[appid.as_str()])
 }

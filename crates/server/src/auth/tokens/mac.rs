@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{RETENTION, Tokens, latest_key, stable};
+use super::{RETENTION, Tokens, latest_key, stable_key};
 use crate::auth::{ATTEMPTS_MAX, to_hex};
 use crate::seal::vault::{self, RecordKind};
 
@@ -156,7 +156,7 @@ impl Tokens {
 
     /// Whether an earlier build issued a token that may be alive: each one has its app's record beside it.
     async fn has_issued_tokens(&self) -> Result<bool, Unavailable> {
-        let keys = |app: &AppId| [latest_key(*app), stable::stable_key(*app)];
+        let keys = |app: &AppId| [latest_key(*app), stable_key(*app)];
         for key in self.secret_digests.keys().flat_map(keys) {
             if self.vault.get(key).await?.is_some() {
                 return Ok(true);

@@ -13,17 +13,17 @@
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
+use pactolus_ledger::{Precondition, PutOutcome, Unavailable};
 use pactolus_protocol::token::TOKEN_LIFETIME;
 use pactolus_protocol::{AccessToken, RefreshMode, TokenReply};
-use pactolus_types::{AppId, UnixMillis};
+use pactolus_types::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::mac::{NONCE_BYTES, TokenMac};
-use super::{RETENTION, StoredToken, Tokens};
+use super::{RETENTION, StoredToken, Tokens, stable_key};
 use crate::auth::{ATTEMPTS_MAX, Digest, digest, to_hex};
-use crate::seal::vault::{self, RecordKind};
+use crate::seal::vault;
 use crate::settings::AppSettings;
 
 /// Forced refreshes per app and UTC day: the vendor's limit.
@@ -201,10 +201,6 @@ impl StoredStableToken {
         let (nonce, _) = derived.split_first_chunk::<NONCE_BYTES>().expect("a nonce is half of it");
         bank_mac.token(nonce)
     }
-}
-
-pub(super) fn stable_key(appid: AppId) -> RecordKey {
-    RecordKind::StableToken.key(&[appid.as_str()])
 }
 
 #[cfg(test)]
