@@ -70,14 +70,12 @@ const FREE_BYTES_MIN: u64 = 1 << 30;
 /// Checks the store, and the disk of an embedded one.
 pub(super) fn store(config: &Config, lang: Lang) -> Vec<CheckResult> {
     let url = &config.store;
-    match store::embedded_folder(url) {
-        Ok(folder) => check_disk(folder, url, lang),
-        Err(_) => {
-            let mut findings = vec![check_database(url, &config.server.keys, lang)];
-            findings.extend(check_encryption(url, lang));
-            findings
-        }
+    if let Ok(folder) = store::embedded_folder(url) {
+        return check_disk(folder, url, lang);
     }
+    let mut findings = vec![check_database(url, &config.server.keys, lang)];
+    findings.extend(check_encryption(url, lang));
+    findings
 }
 
 /// Warns of a database on another machine whose connections may be plaintext.
