@@ -112,3 +112,20 @@ fn pay_of_a_used_bill_no_is_unknown() {
     let again = folder.run(&[&pay[..], &["--resume"]].concat());
     assert_eq!(again.code, Some(0), "{}", again.stderr);
 }
+
+/// The vendor's host has no operator API, so gifts to it are signed, and the operator token stays here.
+#[test]
+fn vendor_host_is_never_sent_orders_of_the_operator() {
+    let folder = Folder::with_config();
+    folder.write("players.csv", "openid,present_counts\none,5\n");
+    let preview = |url: &str| {
+        let file = ["--input", "players.csv", "--campaign", "spring", "--dry-run"];
+        let ended = folder.run(&[&["present", "--env", "live", "--url", url], &file[..]].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stderr.contains("sent as orders of the operator")
+    };
+    for vendor in ["https://api.weixin.qq.com", "https://api.weixin.qq.com/"] {
+        assert!(!preview(vendor), "{vendor}");
+    }
+    assert!(preview("https://bank.example"));
+}
