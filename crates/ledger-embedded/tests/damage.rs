@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pactolus_ledger::{Ledger, Order, OrderKind, PostError, Posted, Unavailable};
+use pactolus_ledger::{Ledger, Order, OrderKind, Periods, PostError, Posted, Unavailable};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore};
 use pactolus_test_support::files::{copy_folder, files_in};
 use pactolus_test_support::orders::{account, numbered_present, order, pay, present};
@@ -268,12 +268,11 @@ fn damaged_totals_are_counted_again() {
     let whole = closed_store();
     let totals = |store: &EmbeddedStore| {
         let key = account("hurt");
-        let [from, to] = [0, u32::MAX].map(pactolus_types::Day::new);
-        block_on(store.totals(key.app, key.environment, from, to)).unwrap()
+        block_on(store.totals(key.app, key.environment, Periods::whole())).unwrap()
     };
     let right = totals(&open(whole.path()));
     assert!(!right.is_empty());
-    let file = whole.path().join("views/totals/rows.redb");
+    let file = whole.path().join("views/tallies/rows.redb");
     let sound = fs::read(&file).unwrap();
     let name = b"wx1234567";
     let rows: Vec<_> =

@@ -75,6 +75,8 @@ pub struct PeriodTotals {
     pub from: CalendarDay,
     #[serde(with = "text")]
     pub to: CalendarDay,
+    /// Time zone of the days, as configured for the app.
+    pub time_zone: String,
     /// By offer, zone and day; only those with orders.
     pub totals: Vec<DayTotal>,
 }
@@ -88,7 +90,7 @@ pub struct DayTotal {
     /// Game server: the zone up to the `_` that joins a role.
     #[serde(with = "text")]
     pub zone_id: ZoneId,
-    /// Day on which the bank decided the orders.
+    /// Day on which the bank decided the orders, in the app's time zone.
     #[serde(with = "text")]
     pub day: CalendarDay,
     /// Top-ups.

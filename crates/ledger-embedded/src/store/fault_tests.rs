@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pactolus_ledger::{
-    Ledger as _, Order, OrderEffect, Portable as _, PostError, Posted, Precondition, Receipt, RecordChange,
-    RecordKey, RecordValue, Records as _, Unavailable,
+    Ledger as _, Order, OrderEffect, Periods, Portable as _, PostError, Posted, Precondition, Receipt,
+    RecordChange, RecordKey, RecordValue, Records as _, Unavailable,
 };
 use pactolus_test_support::files::copy_folder;
 use pactolus_test_support::orders::numbered_present;
 use pactolus_test_support::sample::NOW;
-use pactolus_types::{Day, UnixMillis};
+use pactolus_types::UnixMillis;
 use pollster::block_on;
 use tempfile::{TempDir, tempdir};
 
@@ -201,7 +201,7 @@ fn damaged_totals_refuse_no_order() {
     let store = open(&disk, folder.path()).unwrap();
     let totals = |store: &EmbeddedStore| {
         let key = present(0).account;
-        block_on(store.totals(key.app, key.environment, Day::new(0), Day::new(u32::MAX)))
+        block_on(store.totals(key.app, key.environment, Periods::whole()))
     };
     for bill in 0..100 {
         post(&store, bill).unwrap();

@@ -17,7 +17,8 @@ use crate::runtime;
 /// Sum up the orders of a range of days
 ///
 /// Prints orders and coins of each kind, per game server and day; only those with orders. A zone with a role, such as
-/// 1_mage, counts to its game server, 1. It calls the operator API, so it needs the operator token.
+/// 1_mage, counts to its game server, 1. Days are those of the app's time_zone. It calls the operator API, so it needs
+/// the operator token.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// First day, such as 2017-10-09
