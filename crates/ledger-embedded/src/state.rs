@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::journal::entry::Entry;
 use crate::journal::{EntryReadError, Journal, Position};
 use crate::memtable::Memtable;
+use crate::metrics::StoreMetrics;
 use crate::rows::{AccountRow, OrderKeys, TotalRow};
 use crate::settings::EmbeddedSettings;
 use crate::views::{TotalsScope, ViewError, Views};
@@ -30,6 +31,7 @@ pub(crate) struct StoreState {
     pub(crate) memtable: Memtable,
     pub(crate) space: Arc<DiskSpace>,
     pub(crate) health: Arc<Health>,
+    pub(crate) metrics: StoreMetrics,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ impl StoreState {
         health: Arc<Health>,
         settings: &EmbeddedSettings,
     ) -> Self {
-        Self { journal, views, memtable: Memtable::new(settings), space, health }
+        Self { journal, views, memtable: Memtable::new(settings), space, health, metrics: StoreMetrics::new() }
     }
 
     /// Refuses orders until the store is reopened.

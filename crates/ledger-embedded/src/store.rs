@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use pactolus_ledger::metrics::EngineSample;
 use pactolus_ledger::{
     Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Decision, HistoryDigest, Ledger,
     Order, Periods, PostError, Posted, PutOutcome, Receipt, RecordAccess, RecordChange, RecordKey, Records,
@@ -22,7 +23,7 @@ use crate::settings::EmbeddedSettings;
 use crate::state::{LookupError, StoreState};
 use crate::write::queue::{self, BatchQueue};
 use crate::write::request::{DecideOutcome, PostRequest, PostResult, WriteRequest};
-use crate::{audit, recovery};
+use crate::{audit, recovery, samples};
 
 /// An embedded store, open in this process alone.
 ///
@@ -220,6 +221,10 @@ impl Ledger for EmbeddedStore {
 
     fn damage(&self) -> Option<String> {
         self.state.health.damage()
+    }
+
+    fn samples(&self) -> Vec<EngineSample> {
+        samples::of_store(&self.state, self.queue.len(), self.queue.capacity())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -34,6 +34,7 @@ mod failure_log;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod id;
+mod metrics;
 mod migrate;
 mod open;
 mod portable;
@@ -52,6 +53,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pactolus_ledger::metrics::EngineSample;
 use pactolus_ledger::{
     Account, AccountKey, Audit, BillEntry, BillKey, BoxFuture, Cursor, Ledger, Order, Periods, PostError,
     Posted, PutOutcome, RecordAccess, RecordChange, RecordKey, Records, StatementPage, Total, Unavailable,
@@ -220,6 +222,10 @@ impl Ledger for PostgresStore {
             let probe = self.runtime.spawn(async move { readiness.check().await });
             probe.await.map_err(|_| Unavailable::Closed)?
         })
+    }
+
+    fn samples(&self) -> Vec<EngineSample> {
+        self.writers.samples()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

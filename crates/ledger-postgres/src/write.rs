@@ -15,6 +15,7 @@ mod writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pactolus_ledger::metrics::EngineSample;
 use pactolus_ledger::{Order, PostError, Posted, Unavailable};
 use pactolus_types::UnixMillis;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::PostgresSettings;
 use crate::error::DatabaseError;
 use crate::id::{AccountId, BillId, PARTITIONS};
+use crate::metrics::{NodeMetrics, PoolState};
 use crate::random::random_u64;
 use crate::session::Connector;
 
@@ -59,7 +61,7 @@ enum WriterMessage {
 }
 
 /// The writers of a node.
-pub(crate) struct WriterPool(Vec<WriterHandle>);
+pub(crate) struct WriterPool(Vec<WriterHandle>, Arc<NodeMetrics>);
 
 struct WriterHandle {
     queue: mpsc::Sender<WriterMessage>,
@@ -75,6 +77,7 @@ impl WriterPool {
         // A row of totals is locked until the commit, so each writer has a totals partition of its own. The random
         // start makes an overlap with another node unlikely.
         let first_part = i16::try_from(random_u64(settings.randomness) % 256).unwrap_or(0);
+        let metrics = Arc::new(NodeMetrics::new());
         let mut writers = Vec::with_capacity(settings.write_connections.get());
         for number in 0..settings.write_connections.get() {
             let session = connector.open().await?;
@@ -88,11 +91,12 @@ impl WriterPool {
                 Arc::clone(&unreachable),
                 totals_part,
                 settings.randomness,
+                Arc::clone(&metrics),
             );
             tokio::spawn(writer.run(requests));
             writers.push(WriterHandle { queue, unreachable });
         }
-        Ok(Self(writers))
+        Ok(Self(writers, metrics))
     }
 
     pub(crate) async fn post(&self, order: Order, now: UnixMillis) -> Result<Posted, PostError> {
@@ -157,6 +161,17 @@ impl WriterPool {
             return Err(Unavailable::Unreachable);
         }
         Ok(())
+    }
+
+    /// What monitoring shows of the writers.
+    pub(crate) fn samples(&self) -> Vec<EngineSample> {
+        let queues = || self.0.iter().map(|writer| &writer.queue);
+        self.1.samples(PoolState {
+            queued: queues().map(|queue| queue.max_capacity() - queue.capacity()).sum(),
+            queue_max: queues().map(mpsc::Sender::max_capacity).sum(),
+            connections: self.0.iter().filter(|writer| !writer.unreachable.load(Ordering::Relaxed)).count(),
+            connections_max: self.0.len(),
+        })
     }
 
     /// Graceful shutdown: accepts no more orders, and waits until the accepted ones are answered.

@@ -8,6 +8,7 @@ use pactolus_types::{AppId, Environment, UnixMillis};
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
 use crate::decide::Refusal;
+use crate::metrics::EngineSample;
 use crate::order::{BillEntry, BillKey, Order, Receipt};
 use crate::totals::{Periods, Total};
 
@@ -57,6 +58,11 @@ pub trait Ledger: Send + Sync {
     /// need the damaged bytes, with [`Unavailable::Damaged`], and serves all others.
     fn damage(&self) -> Option<String> {
         None
+    }
+
+    /// What monitoring shows of the engine. It reads memory only, and waits for nothing.
+    fn samples(&self) -> Vec<EngineSample> {
+        Vec::new()
     }
 
     /// Graceful shutdown: accepts no more orders, finishes the accepted ones, and releases the store.

@@ -45,6 +45,7 @@ pub mod engine;
 pub mod fuzzing;
 pub mod gift;
 pub mod history;
+pub mod metrics;
 pub mod model;
 pub mod order;
 pub mod portable;

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::background::merger::Merger;
 use crate::background::supervisor::SupervisedThread;
@@ -156,8 +156,10 @@ fn write_with_retry(
     progress: &FlushProgress,
 ) -> bool {
     loop {
+        let started = Instant::now();
         match state.views.write(frozen, reached, throttle) {
             Ok(()) => {
+                state.metrics.count_flush(started.elapsed());
                 // The rows are still to be released from the memtable, and waiters wait for that.
                 progress.set(FlushState::Busy);
                 state.space.clear_flush_stalled();

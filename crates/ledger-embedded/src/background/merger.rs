@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::background::supervisor::SupervisedThread;
 use crate::background::throttle::{Throttle, lower_priority};
+use crate::metrics::MergeResult;
 use crate::state::StoreState;
 
 /// Flushes that may complete during one merge; the next waits. A merge of everything takes longest.
@@ -43,10 +44,16 @@ impl Merger {
                         false
                     }
                     Err(error) => {
+                        state.metrics.count_merge(MergeResult::Failed);
                         state.fail(&error);
                         return;
                     }
                 };
+                state.metrics.count_merge(if is_deferred {
+                    MergeResult::Deferred
+                } else {
+                    MergeResult::Done
+                });
                 if is_deferred && !was_deferred {
                     tracing::warn!("merges are deferred for lack of disk space; look-ups take longer");
                 }

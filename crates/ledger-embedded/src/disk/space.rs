@@ -44,6 +44,9 @@ pub(crate) struct DiskSpace {
     full_reasons: AtomicU8,
     /// Bytes of the last write that failed with ENOSPC.
     needed_bytes: AtomicU64,
+    /// Free bytes and reserve at the last poll; `u64::MAX` before the first.
+    polled_free: AtomicU64,
+    polled_reserve: AtomicU64,
 }
 
 impl DiskSpace {
@@ -55,6 +58,8 @@ impl DiskSpace {
             reserve_bytes: settings.disk_reserve_bytes,
             full_reasons: AtomicU8::new(0),
             needed_bytes: AtomicU64::new(0),
+            polled_free: AtomicU64::new(u64::MAX),
+            polled_reserve: AtomicU64::new(0),
         };
         space.poll();
         space
@@ -101,6 +106,12 @@ impl DiskSpace {
         self.clear_reason(FLUSH_STALLED);
     }
 
+    /// Free bytes and the reserve at the last poll; `None` on a disk that does not report them.
+    pub(crate) fn last_polled(&self) -> Option<(u64, u64)> {
+        let free = self.polled_free.load(Ordering::Relaxed);
+        (free != u64::MAX).then(|| (free, self.polled_reserve.load(Ordering::Relaxed)))
+    }
+
     /// Whether so many bytes can be written without touching the reserve.
     pub(crate) fn fits(&self, bytes: u64) -> bool {
         let space = self.disk.capacity(&self.folder);
@@ -115,6 +126,8 @@ impl DiskSpace {
     pub(crate) fn poll(&self) {
         let is_low = self.disk.capacity(&self.folder).is_some_and(|space| {
             let reserve = self.reserve_of(space.total);
+            self.polled_reserve.store(reserve, Ordering::Relaxed);
+            self.polled_free.store(space.free, Ordering::Relaxed);
             let was_low = self.full_reasons.load(Ordering::Relaxed) & BELOW_RESERVE != 0;
             // Hysteresis: a little more than the reserve ends it, so that it does not flap.
             space.free < if was_low { reserve.saturating_add(reserve / 8) } else { reserve }

@@ -23,6 +23,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pactolus_ledger::{PostError, Unavailable};
 use tokio::sync::oneshot;
@@ -189,8 +190,9 @@ impl CommitWorker {
             let is_full = self.state.space.is_full();
             return Err(self.advance_epoch(if is_full { Unavailable::DiskFull } else { Unavailable::Busy }));
         }
+        let started = Instant::now();
         match self.appender.append(&batch.frame) {
-            Ok(()) => {}
+            Ok(()) => self.state.metrics.count_batch(batch.rows.len(), started.elapsed()),
             Err(WriteError::DiskFull(_)) => {
                 self.state.space.record_enospc(batch.frame.bytes.len());
                 return Err(self.advance_epoch(Unavailable::DiskFull));

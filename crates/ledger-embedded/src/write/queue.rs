@@ -71,8 +71,18 @@ impl<T> BatchQueue<T> {
     /// Enqueues a request, and waits while the queue is full. Fails once the queue is closed.
     pub(crate) async fn send(&self, request: T) -> Result<(), SendError<T>> {
         self.sender.send(request).await?;
-        self.wakeup.notify(|| self.sender.max_capacity() - self.sender.capacity());
+        self.wakeup.notify(|| self.len());
         Ok(())
+    }
+
+    /// Queued requests.
+    pub(crate) fn len(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+
+    /// Requests that the queue can hold.
+    pub(crate) fn capacity(&self) -> usize {
+        self.sender.max_capacity()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pactolus_ledger::Unavailable;
 use tokio::sync::mpsc;
@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::batch::{self, BatchStatements};
 use super::{BatchResults, PostRequest, WriterMessage};
 use crate::error::{DatabaseError, ErrorAction};
+use crate::metrics::{BatchResult, NodeMetrics};
 use crate::random::{FillRandom, random_u64};
 use crate::session::{Connector, PgSession};
 
@@ -48,6 +49,7 @@ pub(super) struct BatchWriter {
     can_connect: bool,
     totals_part: i16,
     randomness: FillRandom,
+    metrics: Arc<NodeMetrics>,
 }
 
 /// Whether the writer's loop goes on.
@@ -64,8 +66,9 @@ impl BatchWriter {
         unreachable: Arc<AtomicBool>,
         totals_part: i16,
         randomness: FillRandom,
+        metrics: Arc<NodeMetrics>,
     ) -> Self {
-        Self { connector, session: Some(session), unreachable, can_connect: true, totals_part, randomness }
+        Self { connector, session: Some(session), unreachable, can_connect: true, totals_part, randomness, metrics }
     }
 
     /// Serves `queue` until it is closed or a `Close` message arrives.
@@ -220,11 +223,16 @@ impl BatchWriter {
         let mut attempts = 0;
         loop {
             attempts += 1;
+            let started = Instant::now();
             let posted = batch::post(session, orders, self.totals_part);
             let error = match timeout(BATCH_TIMEOUT, posted).await.unwrap_or(Err(DatabaseError::Timeout)) {
-                Ok(answers) => return Ok(answers),
+                Ok(answers) => {
+                    self.metrics.count_commit(orders.len(), started.elapsed());
+                    return Ok(answers);
+                }
                 Err(error) => error,
             };
+            self.metrics.count_failure(BatchResult::of(error.action(), attempts < ATTEMPTS_MAX));
             if matches!(error.action(), ErrorAction::Reconnect | ErrorAction::Discard) {
                 return Err(error);
             }
