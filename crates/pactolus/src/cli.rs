@@ -20,8 +20,8 @@ use crate::cli::exit::{CliError, exit_code_table};
 use crate::cli::i18n::{Lang, tr};
 use crate::commands::{
     audit, backup, balance, cancelpay, clock, completions, copy, debit, demo, digest, doctor, explain,
-    export, faults, init, migrate, operator_order, order, pay, present, rejections, rotate_keys, serve,
-    session, sign, statement, token, totals,
+    export, faults, init, metrics, migrate, operator_order, order, pay, present, rejections, rotate_keys,
+    serve, session, sign, statement, token, totals,
 };
 use crate::logging::{self, CommandKind};
 use crate::runtime;
@@ -70,6 +70,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     Export(export::Args),
     Doctor(doctor::Args),
+    Metrics(metrics::Args),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
 }
@@ -128,6 +129,7 @@ impl Cli {
             Command::Restore(args) => backup::restore(&args, lang),
             Command::Export(args) => export::run(&args, lang),
             Command::Doctor(args) => doctor::run(&args, lang),
+            Command::Metrics(args) => metrics::run(&args, lang),
             Command::Completions(args) => completions::completions(&args, Self::localized_command(lang)),
             Command::Man(args) => completions::man(&args, Self::localized_command(lang), lang),
             Command::Audit(args) => audit::run(&args, lang),

@@ -18,6 +18,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod faults;
 pub(crate) mod init;
+pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod operator_order;
 pub(crate) mod order;

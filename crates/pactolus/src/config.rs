@@ -33,10 +33,13 @@ use std::time::Duration;
 
 use pactolus_ledger_embedded::EmbeddedSettings;
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
-use pactolus_server::{AppSettings, AppTimeZone, Keyring, Limits, LoginMode, MasterKey, Settings};
+use pactolus_server::{
+    AppSettings, AppTimeZone, Keyring, Limits, LoginMode, MasterKey, MetricsMode, ProcessInfo, Settings,
+};
 use pactolus_types::{Amount, AppId, OfferId, ZoneId};
 
 pub(crate) use listen::parse_listen_address;
+use listen::parse_operator_listen;
 pub(crate) use nearest::closest_match;
 pub(crate) use problem::ConfigError;
 pub(crate) use profile::Profile;
@@ -55,6 +58,8 @@ pub(crate) const DEFAULT_LISTEN: SocketAddr =
 pub(crate) struct Config {
     /// Listen address.
     pub(crate) listen: SocketAddr,
+    /// Listen address of the operator API; `None` if it shares `listen` with the game.
+    pub(crate) operator_listen: Option<SocketAddr>,
     /// Store of the orders.
     pub(crate) store: StoreUrl,
     /// Settings of an embedded store.
@@ -81,6 +86,16 @@ impl Default for PostgresSettings {
 }
 
 impl Config {
+    /// Address of the game's calls on this machine.
+    pub(crate) fn game_address(&self) -> SocketAddr {
+        listen::reachable(self.listen)
+    }
+
+    /// Address of the operator API on this machine.
+    pub(crate) fn operator_address(&self) -> SocketAddr {
+        listen::reachable(self.operator_listen.unwrap_or(self.listen))
+    }
+
     /// Reads the file at `path`. The environment variable of a setting overrides the file.
     pub(crate) fn read(path: &Path, variables: &EnvSnapshot) -> Result<Self, ConfigError> {
         load::read(path, variables, reader::PREFIX, config)
@@ -89,6 +104,8 @@ impl Config {
 
 fn config(top: &mut Section<'_>) -> Option<Config> {
     let listen = top.optional("listen", DEFAULT_LISTEN, text(parse_listen_address));
+    let operator_listen = top.optional("operator_listen", None, text(parse_operator_listen));
+    let metrics = top.optional("metrics", MetricsMode::On, choice(METRICS_CHOICES));
     let default_store = StoreUrl::default().relative_to(top.folder());
     let store = top.optional("store", default_store, store::store);
     let operator_token =
@@ -99,8 +116,22 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     let limits = top.table("limits", limits);
     let embedded = top.table("embedded", embedded);
     let postgres = top.table("postgres", postgres);
-    let server = Settings { operator_token: operator_token?, apps: apps?, keys: keys?, limits: limits? };
-    Some(Config { listen: listen?, store: store?, embedded: embedded?, postgres: postgres?, server })
+    let server = Settings {
+        operator_token: operator_token?,
+        apps: apps?,
+        keys: keys?,
+        limits: limits?,
+        metrics: metrics?,
+        process: ProcessInfo::default(),
+    };
+    Some(Config {
+        listen: listen?,
+        operator_listen: operator_listen?,
+        store: store?,
+        embedded: embedded?,
+        postgres: postgres?,
+        server,
+    })
 }
 
 fn seal(seal: &mut Section<'_>) -> Option<Keyring> {
@@ -275,6 +306,8 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
         time_zone: time_zone?,
     })
 }
+
+const METRICS_CHOICES: &[(&str, MetricsMode)] = &[("on", MetricsMode::On), ("off", MetricsMode::Off)];
 
 const MP_SIG_CHOICES: &[(&str, MpSig)] =
     &[("required", MpSig::Required), ("if-present", MpSig::IfPresent), ("off", MpSig::Off)];

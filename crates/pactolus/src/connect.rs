@@ -7,6 +7,7 @@ mod bank;
 mod connection;
 mod source;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -153,6 +154,7 @@ impl BankArgs {
 fn bank_of_profile(profile: Profile, call: &CallArgs, lang: Lang) -> Bank {
     Bank {
         url: call.url.clone().unwrap_or(profile.url),
+        operator_url: None,
         operator_token: profile.operator_token,
         ca_file: profile.ca_file,
         timeout: call.timeout(),
@@ -161,12 +163,14 @@ fn bank_of_profile(profile: Profile, call: &CallArgs, lang: Lang) -> Bank {
 }
 
 fn bank_of_config(config: &Config, call: &CallArgs, lang: Lang) -> Bank {
-    // A wildcard address includes the loopback address.
-    let listen = config.listen;
-    let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { url_host(listen.ip()) };
-    let own_url = || BaseUrl::new(&format!("http://{host}:{}", listen.port())).expect("an address is a host");
+    let own_url = |address: SocketAddr| {
+        BaseUrl::new(&format!("http://{}:{}", url_host(address.ip()), address.port())).expect("an address is a host")
+    };
+    // A URL of the command line is that of another bank, perhaps.
+    let operator_listen = config.operator_listen.filter(|_| call.url.is_none());
     Bank {
-        url: call.url.clone().unwrap_or_else(own_url),
+        url: call.url.clone().unwrap_or_else(|| own_url(config.game_address())),
+        operator_url: operator_listen.map(|_| own_url(config.operator_address())),
         operator_token: Some(config.server.operator_token.clone()),
         ca_file: None,
         timeout: call.timeout(),

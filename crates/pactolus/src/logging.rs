@@ -149,6 +149,11 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest wait for stderr when a second signal ends the process.
 const FLUSH_AT_ONCE_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// Log lines of a server that stderr did not take.
+pub(crate) fn dropped_lines() -> u64 {
+    SERVER_WRITER.get().map_or(0, LogWriter::dropped)
+}
+
 /// Writes the queued log lines before the process ends at once.
 pub(crate) fn finish_at_once() {
     if let Some(writer) = SERVER_WRITER.get() {

@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep};
 
 use self::state::ConnectionState;
 use self::write_timeout::WriteTimeoutStream;
+use crate::metrics::connections::CloseReason;
 use crate::settings::Limits;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -39,7 +40,7 @@ pub(crate) async fn serve<S>(
     state: Arc<ConnectionState>,
     limits: &Limits,
     stop: impl Future<Output = ()>,
-) -> hyper::Result<()>
+) -> hyper::Result<CloseReason>
 where
     S: HttpService<Incoming, Error: Into<BoxError>, ResBody: Body<Error: Into<BoxError>> + 'static> + Unpin,
 {
@@ -53,8 +54,8 @@ where
                 // Peeks the first byte, because a new socket is reported readable before data has arrived. hyper
                 // handles an error of the peek.
                 _ = stream.get_ref().inner().peek(&mut first) => {}
-                () = &mut stop => return Ok(()),
-                () = sleep(limits.idle_timeout) => return Ok(()),
+                () = &mut stop => return Ok(CloseReason::Shutdown),
+                () = sleep(limits.idle_timeout) => return Ok(CloseReason::IdleTimeout),
             }
         }
         let mut connection = Box::new(http.serve_connection(stream, service));
@@ -72,7 +73,7 @@ async fn serve_until_idle<S>(
     connection: &mut Connection<WriteTimeoutStream<TokioIo<TcpStream>>, S>,
     state: &ConnectionState,
     mut stop: Pin<&mut impl Future<Output = ()>>,
-) -> Option<hyper::Result<()>>
+) -> Option<hyper::Result<CloseReason>>
 where
     S: HttpService<Incoming, Error: Into<BoxError>, ResBody: Body<Error: Into<BoxError>> + 'static> + Unpin,
 {
@@ -81,7 +82,10 @@ where
     loop {
         tokio::select! {
             biased;
-            ended = &mut *connection => return Some(ended),
+            ended = &mut *connection => {
+                let reason = if is_stopping { CloseReason::Shutdown } else { CloseReason::Client };
+                return Some(ended.map(|()| reason));
+            }
             () = stop.as_mut(), if !is_stopping => {
                 is_stopping = true;
                 Pin::new(&mut *connection).graceful_shutdown();

@@ -30,6 +30,7 @@
 //! line in `midas::dispatch`. To add an operator endpoint: a handler in `operator`, a line in `router` and one in
 //! `openapi::operator`.
 
+mod apps;
 mod auth;
 mod body;
 mod clock;
@@ -37,7 +38,9 @@ mod connection;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
+mod listener;
 mod log_sampler;
+pub mod metrics;
 mod midas;
 mod openapi;
 mod operator;
@@ -54,12 +57,14 @@ mod state;
 mod time_zone;
 
 pub use clock::{Clock, ClockChange, ClockOutOfRange, ManualClock, SystemClock};
+pub use listener::{Audience, Listener};
+pub use metrics::{MetricsMode, ProcessInfo};
 pub use random::{OsRandomness, Randomness};
 pub use router::router;
 pub use seal::{
     DuplicateKey, InvalidMasterKey, KeyCheckError, KeyId, Keyring, MasterKey, SealStatus, expire_record,
 };
-pub use serve::{Shutdown, serve, serve_routes};
+pub use serve::{Shutdown, serve, serve_listeners, serve_routes};
 pub use settings::{AppSettings, Limits, LoginMode, Settings};
 pub use state::{AppState, Backend};
 pub use time_zone::{AppTimeZone, UnknownTimeZone};

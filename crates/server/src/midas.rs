@@ -27,6 +27,8 @@ use self::faults::inject::{self, ReplyDropped};
 use self::verify::VerifiedCall;
 use crate::body::RequestBody;
 use crate::connection::request_timeout::RequestTimer;
+use crate::metrics::CallStart;
+use crate::metrics::shard::AppSlot;
 use crate::rejections;
 use crate::rejections::rejection::RequestTrace;
 use crate::response::{Caller, json, log_success, reject, timeout_error};
@@ -39,6 +41,8 @@ pub(crate) struct IncomingCall<'a, B> {
     pub(crate) received_at: UnixMillis,
     pub(crate) head: &'a Parts,
     pub(crate) timer: &'a RequestTimer,
+    /// For the metrics.
+    pub(crate) start: CallStart,
     pub(crate) body: B,
 }
 
@@ -49,9 +53,10 @@ pub(crate) async fn serve<B: RequestBody>(
     request: Request<B>,
     timer: &RequestTimer,
 ) -> Result<Response<Full<Bytes>>, ReplyDropped> {
-    let now = bank.now();
+    let (now, start) = (bank.now(), bank.metrics.start_call());
     let (head, body) = request.into_parts();
-    let incoming = IncomingCall { path, rid: bank.next_rid(now), received_at: now, head: &head, timer, body };
+    let rid = bank.next_rid(now);
+    let incoming = IncomingCall { path, rid, received_at: now, head: &head, timer, start, body };
     match inject::pick_fault(bank, path, &head, now).await {
         None => Ok(respond(bank, incoming).await),
         Some(fault) => Box::pin(inject::inject(bank, fault, incoming)).await,
@@ -63,20 +68,26 @@ pub(crate) async fn respond<B: RequestBody>(
     bank: &AppState,
     incoming: IncomingCall<'_, B>,
 ) -> Response<Full<Bytes>> {
-    let IncomingCall { path, rid, head, timer, .. } = incoming;
+    let IncomingCall { path, rid, head, timer, start, .. } = incoming;
     let mut trace = RequestTrace::default();
     let done = timer.timeout(pin!(dispatch(bank, incoming, &mut trace))).await;
     match done.unwrap_or_else(|| Err(timeout_error(bank.limits.request_timeout))) {
         Ok(reply) => {
+            bank.metrics.count_call(path, start, app_slot(&trace), None);
             log_success(rid, &head.method, path.as_str());
             json(reply)
         }
         Err(error) => {
             let caller = if trace.app.is_some() { Caller::App } else { Caller::Stranger };
+            bank.metrics.count_call(path, start, app_slot(&trace), Some(&error));
             let refusal = Box::pin(rejections::record(bank, rid, path, head, trace, error)).await;
             reject(bank, caller, rid, &head.method, path.as_str(), &refusal)
         }
     }
+}
+
+fn app_slot(trace: &RequestTrace) -> Option<AppSlot> {
+    trace.app.as_ref().map(|app| app.slot())
 }
 
 /// Runs the handler of the path. `trace` is filled as far as the checks get, also for a rejection.
@@ -106,7 +117,7 @@ async fn handle<C: Call, B: RequestBody>(
 
 async fn present(bank: &AppState, verified: &VerifiedCall<Present>) -> Result<PresentReply, ErrorReply> {
     freshness::check_order(bank, verified, verified.call.bill_no).await?;
-    let posted = bank.ledger.post(convert::present(verified), verified.received_at).await;
+    let posted = bank.post(&verified.app, convert::present(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::PresentCounts))? {
         Posted::Applied(receipt) => {
             Ok(PresentReply { balance: receipt.after.balance(), bill_no: verified.call.bill_no })
@@ -127,7 +138,7 @@ async fn get_balance(
 
 async fn pay(bank: &AppState, verified: &VerifiedCall<Pay>) -> Result<PayReply, ErrorReply> {
     freshness::check_order(bank, verified, verified.call.bill_no).await?;
-    let posted = bank.ledger.post(convert::pay(verified), verified.received_at).await;
+    let posted = bank.post(&verified.app, convert::pay(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::Amt))? {
         Posted::Applied(receipt) => Ok(PayReply {
             bill_no: verified.call.bill_no,
@@ -145,7 +156,7 @@ async fn cancel_pay(
     verified: &VerifiedCall<CancelPay>,
 ) -> Result<CancelPayReply, ErrorReply> {
     freshness::check_order(bank, verified, verified.call.bill_no).await?;
-    let posted = bank.ledger.post(convert::cancel_pay(verified), verified.received_at).await;
+    let posted = bank.post(&verified.app, convert::cancel_pay(verified), verified.received_at).await;
     match posted.map_err(|error| convert::post_error(error, Parameter::BillNo))? {
         Posted::Applied(_) => Ok(CancelPayReply { bill_no: verified.call.bill_no }),
         Posted::Replayed { .. } => Err(ErrorCode::OrderCanceled.into()),

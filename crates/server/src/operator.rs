@@ -32,7 +32,7 @@ use serde::Deserialize;
 
 use self::field::TextParam;
 use self::problem::Problem;
-use crate::settings::AppSettings;
+use crate::apps::ServedApp;
 use crate::state::AppState;
 
 /// Middleware of the operator API: checks the operator's token and applies the request timeout.
@@ -67,7 +67,7 @@ pub(crate) struct PlayerPath {
 }
 
 /// 404 for an app that the bank does not serve.
-fn find_app(bank: &AppState, appid: &str) -> Result<Arc<AppSettings>, Problem> {
+fn find_app(bank: &AppState, appid: &str) -> Result<Arc<ServedApp>, Problem> {
     let known = AppId::new(appid).ok().and_then(|appid| bank.apps.get(&appid));
     known.cloned().ok_or_else(|| Problem::not_found(format!("this bank has no app {appid:?}")))
 }

@@ -19,7 +19,7 @@ use crate::auth::tokens::stable::{FORCED_PER_DAY_MAX, StableTokenError};
 use crate::body::read_body;
 use crate::midas::convert;
 use crate::response::{ErrorResponse, json};
-use crate::settings::AppSettings;
+use crate::apps::ServedApp;
 use crate::state::AppState;
 
 /// `/cgi-bin/token`: issues an access token.
@@ -64,7 +64,7 @@ async fn stable_token_request(request: Request) -> Result<StableTokenRequest, Er
 fn authenticate_app<'b>(
     bank: &'b AppState,
     credentials: &Credentials,
-) -> Result<&'b AppSettings, ErrorReply> {
+) -> Result<&'b ServedApp, ErrorReply> {
     let app = bank.apps.get(&credentials.appid).ok_or(ErrorCode::InvalidAppId)?;
     if app.app_secret.matches(credentials.secret.expose()) {
         Ok(app)

@@ -13,6 +13,7 @@ use pactolus_protocol::{ErrorCode, ErrorReply};
 use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 use quick_cache::sync::Cache;
 
+use crate::apps::ServedApp;
 use crate::settings::AppSettings;
 
 /// Token buckets of apps and players, separate for live and sandbox: a test must not use up the rate of players.
@@ -22,7 +23,7 @@ pub(crate) struct RateLimiter {
 }
 
 impl RateLimiter {
-    pub(crate) fn new<'a>(apps: impl Iterator<Item = &'a Arc<AppSettings>>, players_cached: usize) -> Self {
+    pub(crate) fn new<'a>(apps: impl Iterator<Item = &'a Arc<ServedApp>>, players_cached: usize) -> Self {
         let bucket = |appid, environment, rate| ((appid, environment), Mutex::new(TokenBucket::full(rate)));
         let limited = apps.filter_map(|app| Some((app.appid, app.rate_limit_per_second?)));
         Self {

@@ -21,6 +21,7 @@ pub(crate) mod rejection;
 mod ring;
 mod stored;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,11 @@ pub(crate) async fn record(
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let report = diagnose::diagnose(bank, path, host, &trace, &error).await;
     let reply = report.apply_to(path.environment, error);
+    for diagnosis in &report.diagnoses {
+        if let Cow::Borrowed(name) = diagnosis.name {
+            bank.metrics.count_finding(name);
+        }
+    }
     let redactor = Redactor::new(bank, &trace);
     let rejection = Rejection {
         rid,

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +17,11 @@ use crate::connection;
 use crate::connection::limiter::{ConnectionLimiter, ConnectionPermit};
 use crate::connection::request_timeout::RequestTimer;
 use crate::connection::state::{Evicted, RequestKind};
+use crate::listener::{Audience, Listener, PeerAddress};
+use crate::metrics::connections::CloseReason;
 use crate::midas::faults::inject::ReplyDropped;
 use crate::response::RejectionMarker;
-use crate::router::{RequestRouter, router};
+use crate::router::{RequestRouter, router_for};
 use crate::state::AppState;
 
 /// Outcome of a shutdown.
@@ -39,8 +40,21 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Shutdown> {
-    let routes = router(Arc::clone(&bank));
-    serve_routes(bank, routes, listener, stop).await
+    serve_listeners(bank, vec![Listener::shared(listener)], stop).await
+}
+
+/// Like [`serve`], on several listeners.
+pub async fn serve_listeners(
+    bank: Arc<AppState>,
+    listeners: Vec<Listener>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Shutdown> {
+    let endpoint = |Listener { socket, audience }| {
+        let routes = router_for(audience, Arc::clone(&bank));
+        Endpoint::new(&bank, socket, audience, routes)
+    };
+    let endpoints = listeners.into_iter().map(endpoint).collect();
+    serve_endpoints(bank, endpoints, stop).await
 }
 
 /// Like [`serve`], with `routes` in place of the bank's own: for a program that has more of them.
@@ -50,25 +64,71 @@ pub async fn serve_routes(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Shutdown> {
-    let sweeper = tokio::spawn(sweep(Arc::clone(&bank)));
-    let paths = Arc::new(RequestRouter::new(Arc::clone(&bank), routes));
-    let connections = ConnectionLimiter::new(&bank.limits);
-    let mut stop = pin!(stop);
-    loop {
-        tokio::select! {
-            (stream, permit) = next_connection(&listener, &connections) => {
-                spawn_connection(stream, permit, Arc::clone(&paths), Arc::clone(&bank));
-            }
-            () = &mut stop => break,
+    let endpoint = Endpoint::new(&bank, listener, Audience::All, routes);
+    serve_endpoints(bank, vec![endpoint], stop).await
+}
+
+/// Cap on open connections of a listener for operators alone. It is apart from that of the game, so that a flood of
+/// the game's port locks no operator out.
+const OPERATOR_CONNECTIONS_MAX: usize = 128;
+
+/// A listener with its routes and its limiter.
+struct Endpoint {
+    socket: TcpListener,
+    paths: Arc<RequestRouter>,
+    connections: Arc<ConnectionLimiter>,
+}
+
+impl Endpoint {
+    fn new(bank: &Arc<AppState>, socket: TcpListener, audience: Audience, routes: Router) -> Self {
+        let max = bank.limits.connections_max;
+        let connections_max = match audience {
+            Audience::All | Audience::Game => max,
+            Audience::Operator => max.min(OPERATOR_CONNECTIONS_MAX),
+        };
+        bank.metrics.connections.add_limit(connections_max);
+        Self {
+            socket,
+            paths: Arc::new(RequestRouter::new(Arc::clone(bank), audience, routes)),
+            connections: ConnectionLimiter::new(connections_max, bank.limits.connections_per_address_max),
         }
     }
-    // No new connections from here on.
-    drop(listener);
+
+    /// Accepts connections until its task is aborted.
+    async fn accept_connections(self, bank: Arc<AppState>) {
+        loop {
+            let (stream, address) = accept(&self.socket).await;
+            let Some(permit) = self.connections.acquire(address).await else {
+                bank.metrics.connections.count_closed(CloseReason::AddressLimit);
+                continue;
+            };
+            spawn_connection(stream, permit, Arc::clone(&self.paths), Arc::clone(&bank));
+        }
+    }
+}
+
+async fn serve_endpoints(
+    bank: Arc<AppState>,
+    endpoints: Vec<Endpoint>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<Shutdown> {
+    let sweeper = tokio::spawn(sweep(Arc::clone(&bank)));
+    let limiters: Vec<_> = endpoints.iter().map(|endpoint| Arc::clone(&endpoint.connections)).collect();
+    let accepting: Vec<_> = endpoints
+        .into_iter()
+        .map(|endpoint| tokio::spawn(endpoint.accept_connections(Arc::clone(&bank))))
+        .collect();
+    stop.await;
+    for task in accepting {
+        task.abort();
+        // No new connections from here on: the socket is dropped with its task.
+        let _ = task.await;
+    }
     bank.drain();
     tracing::info!("shutting down: draining open requests");
     let deadline = tokio::time::Instant::now() + bank.limits.shutdown_timeout;
     let drained = tokio::select! {
-        () = connections.wait_until_empty() => Shutdown::Clean,
+        () = wait_until_empty(&limiters) => Shutdown::Clean,
         () = tokio::time::sleep_until(deadline) => {
             tracing::warn!("some requests were cut off: they took longer than the shutdown timeout");
             Shutdown::TimedOut
@@ -79,6 +139,12 @@ pub async fn serve_routes(
     bank.failed_call_log.end_window();
     bank.wrong_operator_tokens.log_count();
     Ok(if close_ledger(bank, deadline).await { drained } else { Shutdown::TimedOut })
+}
+
+async fn wait_until_empty(limiters: &[Arc<ConnectionLimiter>]) {
+    for limiter in limiters {
+        limiter.wait_until_empty().await;
+    }
 }
 
 /// Time to close the ledger when open requests took all of the shutdown timeout.
@@ -114,19 +180,6 @@ async fn sweep(bank: Arc<AppState>) {
 
 /// Backoff after an error that the next attempt would meet again, such as too many open files.
 const ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
-
-/// The next connection that gets a permit.
-async fn next_connection(
-    listener: &TcpListener,
-    connections: &Arc<ConnectionLimiter>,
-) -> (TcpStream, ConnectionPermit) {
-    loop {
-        let (stream, address) = accept(listener).await;
-        if let Some(permit) = connections.acquire(address).await {
-            return (stream, permit);
-        }
-    }
-}
 
 async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
@@ -169,12 +222,13 @@ fn spawn_connection(
     let connection_state = permit.state();
     let shared =
         Arc::new((paths, RequestTimer::new(bank.limits.request_timeout), Arc::clone(&connection_state)));
+    let peer = PeerAddress(permit.peer());
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move {
             let (paths, timer, state) = &*shared;
             state.mark_busy()?;
-            let response = paths.serve(request, timer).await?;
+            let response = paths.serve(request, peer, timer).await?;
             state.mark_idle(request_kind(&response));
             Ok::<_, NoReply>(response)
         }
@@ -187,13 +241,14 @@ fn spawn_connection(
     // flight, which would take a buffer for each request that waits for the disk. Replies are short: one buffer is
     // one write.
     http.half_close(true).writev(false);
+    let open = bank.metrics.connections.open();
     permit.spawn(async move {
         let stop = bank.wait_for_shutdown();
-        if let Err(error) =
-            connection::serve(stream, service, http, connection_state, &bank.limits, stop).await
-        {
+        let served = connection::serve(stream, service, http, connection_state, &bank.limits, stop).await;
+        open.close(served.unwrap_or_else(|error| {
             tracing::debug!(%error, "a connection broke off");
-        }
+            CloseReason::Error
+        }));
     });
 }
 

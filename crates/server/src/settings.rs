@@ -6,6 +6,7 @@ use std::time::Duration;
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
 use pactolus_types::{Amount, AppId, Environment, OfferId, ZoneId};
 
+use crate::metrics::{MetricsMode, ProcessInfo};
 use crate::seal::Keyring;
 use crate::time_zone::AppTimeZone;
 
@@ -20,12 +21,23 @@ pub struct Settings {
     pub keys: Keyring,
     /// Limits of the server.
     pub limits: Limits,
+    /// Whether calls are counted.
+    pub metrics: MetricsMode,
+    /// Facts about the process for the metrics.
+    pub process: ProcessInfo,
 }
 
 impl Settings {
     /// A bank without apps and without a master key, with the default limits.
     pub fn new(operator_token: OperatorToken) -> Self {
-        Self { operator_token, apps: Vec::new(), keys: Keyring::default(), limits: Limits::default() }
+        Self {
+            operator_token,
+            apps: Vec::new(),
+            keys: Keyring::default(),
+            limits: Limits::default(),
+            metrics: MetricsMode::default(),
+            process: ProcessInfo::default(),
+        }
     }
 }
 

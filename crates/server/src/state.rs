@@ -4,18 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pactolus_ledger::{Ledger, Records};
+use pactolus_ledger::{Ledger, Order, PostError, Posted, Records};
 use pactolus_protocol::login::SESSION_LIFETIME;
 use pactolus_protocol::{OperatorToken, Rid, SessionKey};
 use pactolus_types::{AppId, UnixMillis};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::apps::ServedApp;
 use crate::auth::codes::LoginCodes;
 use crate::auth::sessions::{Session, Sessions};
 use crate::auth::tokens::Tokens;
 use crate::clock::{Clock, ManualClock};
 use crate::log_sampler::LogSampler;
+use crate::metrics::Metrics;
+use crate::metrics::lookups::LookupCounters;
 use crate::midas::faults::FaultRules;
 use crate::operator::wrong_tokens::WrongTokenLimiter;
 use crate::random::{Randomness, splitmix64};
@@ -42,12 +45,14 @@ impl Backend {
 
 /// State that all requests share.
 pub struct AppState {
-    pub(crate) apps: HashMap<AppId, Arc<AppSettings>>,
+    pub(crate) apps: HashMap<AppId, Arc<ServedApp>>,
     pub(crate) operator_token: OperatorToken,
     pub(crate) limits: Limits,
     pub(crate) ledger: Arc<dyn Ledger>,
     /// For rejections and the sweep; sessions and tokens go through the vault.
     pub(crate) records: Arc<dyn Records>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) metrics: Metrics,
     pub(crate) tokens: Tokens,
     pub(crate) sessions: Sessions,
     pub(crate) login_codes: LoginCodes,
@@ -93,15 +98,24 @@ impl AppState {
         manual_clock: Option<Arc<ManualClock>>,
         random: Arc<dyn Randomness>,
     ) -> Arc<Self> {
-        let Settings { operator_token, apps, keys, limits } = settings;
-        let apps: HashMap<AppId, Arc<AppSettings>> =
-            apps.into_iter().map(|app| (app.appid, Arc::new(app))).collect();
+        let Settings { operator_token, apps, keys, limits, metrics: mode, process } = settings;
+        let metrics = Metrics::new(mode, process);
+        let serve = |app: AppSettings| (app.appid, Arc::new(ServedApp::new(app.clone(), metrics.slot(app.appid))));
+        let apps: HashMap<AppId, Arc<ServedApp>> = apps.into_iter().map(serve).collect();
         let rids = RidGenerator::new(&*random);
         let vault = Arc::new(Vault::new(Arc::clone(&store.records), keys, Arc::clone(&random)));
         Arc::new(Self {
-            tokens: Tokens::new(apps.values(), Arc::clone(&vault), Arc::clone(&random), limits.tokens_cached),
+            tokens: Tokens::new(
+                apps.values(),
+                Arc::clone(&vault),
+                Arc::clone(&random),
+                limits.tokens_cached,
+                LookupCounters::new(mode),
+            ),
             login_codes: LoginCodes::new(Arc::clone(&vault), Arc::clone(&random)),
-            sessions: Sessions::new(vault, limits.sessions_cached),
+            sessions: Sessions::new(Arc::clone(&vault), limits.sessions_cached, LookupCounters::new(mode)),
+            vault,
+            metrics,
             records: store.records,
             rate_limiter: RateLimiter::new(apps.values(), limits.rates_cached),
             fault_rules: FaultRules::new(apps.keys().copied()),
@@ -119,6 +133,19 @@ impl AppState {
             rids,
             draining: watch::Sender::new(false),
         })
+    }
+
+    /// Posts an order of `app`, and counts its coins.
+    pub(crate) async fn post(
+        &self,
+        app: &ServedApp,
+        order: Order,
+        now: UnixMillis,
+    ) -> Result<Posted, PostError> {
+        let (environment, kind) = (order.account.environment, order.kind);
+        let posted = self.ledger.post(order, now).await;
+        self.metrics.count_post(app.slot(), environment, kind, &posted);
+        posted
     }
 
     pub(crate) fn now(&self) -> UnixMillis {

@@ -146,6 +146,7 @@ const WITHOUT_MODES: &[&str] = &[
     "restore",
     "export",
     "doctor",
+    "metrics",
     "completions",
     "man",
 ];

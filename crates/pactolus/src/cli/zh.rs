@@ -126,6 +126,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("restore", "从备份恢复存储，并核对账目"),
     ("export", "按日导出订单或账户"),
     ("doctor", "检查服务的设置，并给出处理方法"),
+    ("metrics", "列出服务的监控指标及各指标的时间序列数上限"),
     ("completions", "输出 shell 的命令补全脚本"),
     ("man", "生成手册页"),
 ];
@@ -142,8 +143,9 @@ const LONG_TEXTS: &[(&str, &str)] = &[
     (
         "serve",
         "\
-开始受理请求时输出 `listening on http://ADDRESS`。收到 SIGTERM 或 Ctrl-C 后平滑
-停止：不再接受新连接，处理完进行中的请求，关闭存储，以退出码 0 结束。若超过
+开始受理请求时输出 `listening on http://ADDRESS`；设置了 operator_listen 时，之前
+还输出 `operator API on http://ADDRESS`。收到 SIGTERM 或 Ctrl-C 后平滑停止：不再
+接受新连接，处理完进行中的请求，关闭存储，以退出码 0 结束。若超过
 shutdown_timeout_s 仍未完成，则退出码为 6。收到第二个信号立即结束，退出码为 143
 或 130；已答复的订单不会丢失。SIGHUP 只记入日志，不予处理。支持 systemd 的
 Type=notify。",

@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(format!("{:?}", given.server), format!("{:?}", shown.server));
         assert_eq!(format!("{:?}", given.embedded), format!("{:?}", shown.embedded));
         assert_eq!(format!("{:?}", given.postgres), format!("{:?}", shown.postgres));
-        assert_eq!(given.listen, shown.listen);
+        assert_eq!((given.listen, given.operator_listen), (shown.listen, shown.operator_listen));
         for key in known_keys() {
             let set = format!("{key} = ");
             assert!(uncommented.iter().any(|line| line.starts_with(&set)), "{key} is not shown");

@@ -9,21 +9,24 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use pactolus_server::{
-    AppSettings, AppState, Backend, Clock as _, LoginMode, ManualClock, OsRandomness, Shutdown, SystemClock,
+    AppSettings, AppState, Backend, Clock as _, Listener, LoginMode, ManualClock, OsRandomness,
+    ProcessInfo, Shutdown, SystemClock,
 };
 
 use crate::cli::args::ConfigPath;
 use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
 use crate::commands::migrate;
-use crate::config::{Config, EnvSnapshot, parse_listen_address};
+use crate::config::{Config, EnvSnapshot, StoreUrl, parse_listen_address};
+use crate::logging;
 use crate::runtime::notify::{ServiceState, notify};
 use crate::runtime::{self, signals};
 use crate::store::{self, EngineSettings, StoreArg};
 
 /// Serve the bank that the configuration describes
 ///
-/// Prints `listening on http://ADDRESS` once it accepts requests. On SIGTERM or Ctrl-C it shuts down gracefully: it
+/// Prints `listening on http://ADDRESS` once it accepts requests, after `operator API on http://ADDRESS` if
+/// operator_listen is set. On SIGTERM or Ctrl-C it shuts down gracefully: it
 /// accepts no new connections, answers the requests in flight, closes the store, and exits with 0. It exits with 6 if
 /// that takes longer than shutdown_timeout_s. A second signal ends it at once, with 143 or 130; answered orders are
 /// safe. SIGHUP is logged and ignored. Under systemd, Type=notify works.
@@ -96,6 +99,19 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     served
 }
 
+/// Commit that a package is built from.
+const REVISION: Option<&str> = option_env!("PACTOLUS_REVISION");
+
+fn process_info(store: &StoreUrl) -> ProcessInfo {
+    let engine = if store::embedded_folder(store).is_ok() { "embedded" } else { "postgres" };
+    ProcessInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        revision: REVISION.unwrap_or("unknown"),
+        engine,
+        log_lines_dropped: logging::dropped_lines,
+    }
+}
+
 /// A manual clock could extend sessions and cancel windows, so it is refused for apps in production.
 fn require_development_apps(apps: &[AppSettings]) -> Result<(), CliError> {
     match apps.iter().find(|app| app.login != LoginMode::Open) {
@@ -129,7 +145,8 @@ async fn serve(
         return Err(CliError::MissingMasterKey { store: config.store, source });
     }
     config.server.limits.connections_max = runtime::connection_limit(config.server.limits.connections_max);
-    let (listener, address) = runtime::listen(config.listen)?;
+    let (socket, address) = runtime::listen(config.listen)?;
+    let operator = config.operator_listen.map(runtime::listen).transpose()?;
     for app in config.server.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
         tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; use them for development only");
     }
@@ -143,6 +160,7 @@ async fn serve(
         );
     }
     tracing::info!(%address, store = %config.store, apps = config.server.apps.len(), "serving");
+    config.server.process = process_info(&config.store);
     let random = Arc::new(OsRandomness);
     let bank = match clock {
         ClockKind::System => AppState::new(config.server, store, Arc::new(SystemClock), random),
@@ -152,16 +170,22 @@ async fn serve(
             AppState::with_manual_clock(config.server, store, clock, random)
         }
     };
-    if let Err(error) = writeln!(io::stdout(), "listening on http://{address}") {
+    let operator_line = operator.as_ref().map(|(_, address)| format!("operator API on http://{address}\n"));
+    let lines = format!("{}listening on http://{address}\n", operator_line.unwrap_or_default());
+    if let Err(error) = io::stdout().write_all(lines.as_bytes()) {
         // A closed stdout or a full disk is no reason to refuse orders.
         tracing::warn!(%error, "cannot write the address to stdout");
     }
+    let listeners = match operator {
+        None => vec![Listener::shared(socket)],
+        Some((operator, _)) => vec![Listener::game(socket), Listener::operator(operator)],
+    };
     notify(ServiceState::Ready);
     let stop = async {
         stop.await;
         notify(ServiceState::Stopping);
     };
-    match pactolus_server::serve(bank, listener, stop).await.context("the server failed")? {
+    match pactolus_server::serve_listeners(bank, listeners, stop).await.context("the server failed")? {
         Shutdown::Clean => Ok(()),
         Shutdown::TimedOut => Err(CliError::ShutdownTimeout),
     }

@@ -31,6 +31,20 @@ pub(crate) fn parse_listen_address(text: &str) -> Result<SocketAddr, &'static st
     }
 }
 
+/// Parses the listen address of the operator API, or `off` for that of the game.
+pub(super) fn parse_operator_listen(text: &str) -> Result<Option<SocketAddr>, &'static str> {
+    if text.trim() == "off" { Ok(None) } else { parse_listen_address(text).map(Some) }
+}
+
+/// The address at which a client on this machine reaches a listener: a wildcard address includes the loopback one.
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
+    match listen {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, v6.port()).into(),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => listen,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +79,19 @@ mod tests {
             assert!(parse_listen_address(text).unwrap_err().contains("is a Unix socket"), "{text}");
         }
         assert!(parse_listen_address("http://127.0.0.1:8790/").unwrap_err().contains("is a URL"));
+    }
+
+    #[test]
+    fn operator_listen_is_off_or_an_address() {
+        assert_eq!(parse_operator_listen("off"), Ok(None));
+        assert_eq!(parse_operator_listen("9000").map(Option::unwrap), parse_listen_address("9000"));
+        assert!(parse_operator_listen("on").is_err());
+    }
+
+    #[test]
+    fn wildcard_is_reached_on_the_loopback() {
+        for (listen, reached) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.1:1", "10.0.0.1:1")] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), reached);
+        }
     }
 }

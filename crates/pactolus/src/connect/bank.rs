@@ -20,6 +20,8 @@ const CA_FILE_VARIABLE: &str = "SSL_CERT_FILE";
 /// A bank, and how to reach it.
 pub(crate) struct Bank {
     pub(crate) url: BaseUrl,
+    /// Address of the operator API, if it is not `url`.
+    pub(super) operator_url: Option<BaseUrl>,
     pub(super) operator_token: Option<OperatorToken>,
     /// The profile's file of certificates to trust.
     pub(super) ca_file: Option<PathBuf>,
@@ -51,7 +53,7 @@ impl Bank {
         })?;
         self.warn_of_plaintext();
         let builder =
-            OperatorClient::builder(token, self.url.clone()).retry_policy(self.retry_policy(timeout));
+            OperatorClient::builder(token, self.operator_url.clone().unwrap_or_else(|| self.url.clone())).retry_policy(self.retry_policy(timeout));
         let builder = match self.ca_file() {
             Some(path) => builder.ca_file(&path).map_err(|error| self.ca_file_error(&path, &error))?,
             None => builder,

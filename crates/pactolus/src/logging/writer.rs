@@ -4,6 +4,7 @@
 //! full, or that stderr refuses, are dropped and counted. The writer logs the count once stderr takes lines again.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ struct Shared {
     buffer: Mutex<Buffer>,
     filled: Condvar,
     emptied: Condvar,
+    /// Lines dropped since the start, reported or not.
+    dropped: AtomicU64,
 }
 
 #[derive(Default)]
@@ -55,11 +58,17 @@ impl LogWriter {
         let mut buffer = self.0.lock();
         if buffer.lines.len() + line.len() > BUFFER_BYTES_MAX {
             buffer.dropped += 1;
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         buffer.lines.extend_from_slice(line);
         drop(buffer);
         self.0.filled.notify_one();
+    }
+
+    /// Lines dropped since the start.
+    pub(super) fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
     }
 
     /// Waits until every line is written or dropped, at most for `timeout`.
@@ -110,11 +119,12 @@ impl<W: Write> WriterThread<W> {
         let (mut lines, mut refused) = (Vec::new(), false);
         loop {
             let dropped = self.take(&mut lines, refused);
-            let lost = self.write_batch(dropped, &lines);
-            refused = lost > 0;
+            let (unreported, lost) = self.write_batch(dropped, &lines);
+            refused = unreported + lost > 0;
+            self.shared.dropped.fetch_add(lost, Ordering::Relaxed);
             lines.clear();
             let mut buffer = self.shared.lock();
-            buffer.dropped += lost;
+            buffer.dropped += unreported + lost;
             buffer.is_writing = false;
             drop(buffer);
             self.shared.emptied.notify_all();
@@ -138,12 +148,13 @@ impl<W: Write> WriterThread<W> {
         std::mem::take(&mut buffer.dropped)
     }
 
-    /// Writes the notice, if there is one, and the lines. Returns the count of lines that stderr did not take.
-    fn write_batch(&mut self, dropped: u64, lines: &[u8]) -> u64 {
+    /// Writes the notice, if there is one, and the lines. Returns the count of dropped lines that could not be
+    /// reported, and that of the lines that stderr did not take.
+    fn write_batch(&mut self, dropped: u64, lines: &[u8]) -> (u64, u64) {
         if dropped > 0 && self.write((self.notice)(dropped).as_bytes()) > 0 {
-            return dropped + count_lines(lines);
+            return (dropped, count_lines(lines));
         }
-        self.write(lines)
+        (0, self.write(lines))
     }
 
     fn write(&mut self, mut rest: &[u8]) -> u64 {
@@ -218,6 +229,7 @@ mod tests {
         writer.push(b"first\n");
         steps.send(0).unwrap();
         writer.flush(TIMEOUT);
+        assert_eq!(writer.dropped(), 1);
         // No line follows: the writer tries again on its own.
         steps.send(0).unwrap();
         steps.send(100).unwrap();
@@ -225,6 +237,7 @@ mod tests {
         writer.push(b"second\n");
         steps.send(100).unwrap();
         assert_eq!(taken.recv_timeout(TIMEOUT).unwrap(), "second\n");
+        assert_eq!(writer.dropped(), 1, "a notice that was refused counts no line again");
     }
 
     #[test]

@@ -26,6 +26,7 @@ const COMMANDS: &[&str] = &[
     "gift",
     "init",
     "man",
+    "metrics",
     "migrate",
     "order",
     "pay",

@@ -28,6 +28,7 @@ mod kill;
 mod load;
 mod nodes;
 mod operator_campaign;
+mod operator_listen;
 mod operator_token;
 mod output;
 mod permissions;

@@ -11,12 +11,15 @@ use pactolus_ledger::{RecordAccess, Unavailable};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
+use crate::metrics::lookups::{LookupCounters, LookupResult};
+
 /// TTL of an entry that other nodes may change.
 const SHARED_TTL: Duration = Duration::from_secs(1);
 
 pub(super) struct ReadCache<K, V> {
     cache: Cache<K, CachedValue<V>>,
     access: RecordAccess,
+    lookups: LookupCounters,
 }
 
 #[derive(Clone)]
@@ -27,13 +30,19 @@ struct CachedValue<V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
-    pub(super) fn new(capacity: usize, sharing: RecordAccess) -> Self {
-        Self { cache: Cache::new(capacity), access: sharing }
+    pub(super) fn new(capacity: usize, sharing: RecordAccess, lookups: LookupCounters) -> Self {
+        Self { cache: Cache::new(capacity), access: sharing, lookups }
+    }
+
+    pub(super) const fn lookups(&self) -> &LookupCounters {
+        &self.lookups
     }
 
     /// The cached value, if it is fresh.
     pub(super) fn get(&self, key: &K) -> Option<V> {
-        self.cache.get(key).filter(CachedValue::is_fresh).map(|entry| entry.value)
+        let entry = self.cache.get(key).filter(CachedValue::is_fresh)?;
+        self.lookups.count(LookupResult::Cached);
+        Some(entry.value)
     }
 
     /// Whether a value is cached, fresh or not.
@@ -50,13 +59,17 @@ impl<K: Hash + Eq + Clone, V: Clone> ReadCache<K, V> {
         // The guard keeps this read from overwriting a newer value.
         let guard = loop {
             match self.cache.get_value_or_guard_async(key).await {
-                Ok(entry) if entry.is_fresh() => return Ok(Some(entry.value)),
+                Ok(entry) if entry.is_fresh() => {
+                    self.lookups.count(LookupResult::Cached);
+                    return Ok(Some(entry.value));
+                }
                 Ok(old) => drop(self.cache.remove_if(key, |held| held.read_at == old.read_at)),
                 Err(guard) => break guard,
             }
         };
         let read_at = self.read_time();
         let value = read.await?;
+        self.lookups.count(if value.is_some() { LookupResult::Read } else { LookupResult::NotFound });
         if let Some(value) = &value {
             let _ = guard.insert(CachedValue { value: value.clone(), read_at });
         }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::ATTEMPTS_MAX;
 use super::cache::ReadCache;
 use super::locks::KeyedLocks;
+use crate::metrics::lookups::LookupCounters;
 use crate::seal::vault::{self, RecordKind, SealedChange, Vault};
 
 pub(crate) struct Session {
@@ -62,9 +63,13 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(vault: Arc<Vault>, capacity: usize) -> Self {
-        let cache = ReadCache::new(capacity, vault.access());
+    pub(crate) fn new(vault: Arc<Vault>, capacity: usize, lookups: LookupCounters) -> Self {
+        let cache = ReadCache::new(capacity, vault.access(), lookups);
         Self { cache, vault, locks: KeyedLocks::new() }
+    }
+
+    pub(crate) fn lookups(&self) -> &LookupCounters {
+        self.cache.lookups()
     }
 
     /// Stores a new session in place of the current one.

@@ -24,7 +24,8 @@ use super::cache::ReadCache;
 use super::{ATTEMPTS_MAX, Digest, digest, to_hex};
 use crate::random::Randomness;
 use crate::seal::vault::{self, RecordKind, SealedChange, Vault};
-use crate::settings::AppSettings;
+use crate::apps::ServedApp;
+use crate::metrics::lookups::{LookupCounters, LookupResult};
 
 /// How long an expired token is remembered, so that its bearer gets 42001 and not 40001.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
@@ -63,18 +64,19 @@ struct LatestToken {
 
 impl Tokens {
     pub(crate) fn new<'a>(
-        apps: impl Iterator<Item = &'a Arc<AppSettings>> + Clone,
+        apps: impl Iterator<Item = &'a Arc<ServedApp>> + Clone,
         vault: Arc<Vault>,
         random: Arc<dyn Randomness>,
         capacity: usize,
+        lookups: LookupCounters,
     ) -> Self {
-        let fixed = |app: &'a Arc<AppSettings>| {
+        let fixed = |app: &'a Arc<ServedApp>| {
             app.static_access_tokens.iter().map(|token| (digest(token.expose()), app.appid))
         };
         Self {
             static_digests: apps.clone().flat_map(fixed).collect(),
             secret_digests: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
-            cache: ReadCache::new(capacity, vault.access()),
+            cache: ReadCache::new(capacity, vault.access(), lookups),
             mac: OnceLock::new(),
             untagged_lookups: LookupBudget::default(),
             vault,
@@ -91,6 +93,7 @@ impl Tokens {
     ) -> Result<AppId, ErrorReply> {
         let digest = digest(token.expose());
         if let Some(appid) = self.static_digests.get(&digest) {
+            self.lookups().count(LookupResult::Cached);
             return Ok(*appid);
         }
         let token = self.find_presented(token, digest, now).await.map_err(|_| ErrorCode::SystemError)?;
@@ -104,6 +107,10 @@ impl Tokens {
             (false, true) => Err(ErrorCode::InvalidCredential.into()),
             (false, false) => Err(ErrorCode::AccessTokenExpired.into()),
         }
+    }
+
+    pub(crate) fn lookups(&self) -> &LookupCounters {
+        self.cache.lookups()
     }
 
     /// Issues a token for `appid`. The one before stays valid for [`TOKEN_OVERLAP`].

@@ -5,7 +5,7 @@
 //! flight is never evicted.
 //! Each connection records its activity in its own [`ConnectionState`] without a lock, because that is on the path of
 //! every request. The limiter's lock is taken when a connection opens and when it closes.
-//! Memory of a connection: [`Limits::connections_max`]. Reasons: `docs/decisions/0019-connections.md`.
+//! Memory of a connection: `Limits::connections_max`. Reasons: `docs/decisions/0019-connections.md`.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,7 +17,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::state::ConnectionState;
-use crate::settings::Limits;
 
 pub(crate) struct ConnectionLimiter {
     max: usize,
@@ -51,10 +50,10 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 const SCANNED_PER_EVICTION: usize = 64;
 
 impl ConnectionLimiter {
-    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(max: usize, per_address_max: Option<usize>) -> Arc<Self> {
         Arc::new(Self {
-            max: limits.connections_max.max(1),
-            per_address_max: limits.connections_per_address_max,
+            max: max.max(1),
+            per_address_max,
             epoch: Instant::now(),
             state: Mutex::default(),
             released: Notify::new(),
@@ -63,7 +62,6 @@ impl ConnectionLimiter {
 
     /// A permit for a connection from `address`, as soon as there is one. `None` if the address is at its limit.
     pub(crate) async fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
-        let address = network_prefix(address);
         loop {
             if let Some(outcome) = self.try_acquire(address) {
                 return outcome.ok();
@@ -74,7 +72,8 @@ impl ConnectionLimiter {
     }
 
     /// Takes a permit, or starts an eviction to free one.
-    fn try_acquire(self: &Arc<Self>, address: IpAddr) -> Option<Result<ConnectionPermit, PerAddressLimit>> {
+    fn try_acquire(self: &Arc<Self>, peer: IpAddr) -> Option<Result<ConnectionPermit, PerAddressLimit>> {
+        let address = network_prefix(peer);
         let mut state = self.lock();
         if self
             .per_address_max
@@ -94,7 +93,7 @@ impl ConnectionLimiter {
         let connection = Arc::new(ConnectionState::new(self.epoch));
         state.connections.insert(id, Arc::clone(&connection));
         *state.per_address.entry(address).or_default() += 1;
-        Some(Ok(ConnectionPermit { limiter: Arc::clone(self), id, address, state: connection }))
+        Some(Ok(ConnectionPermit { limiter: Arc::clone(self), id, peer, address, state: connection }))
     }
 
     /// Resolves when all connections have closed. No other task may wait for a permit meanwhile.
@@ -154,11 +153,18 @@ fn network_prefix(address: IpAddr) -> IpAddr {
 pub(crate) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
     id: u64,
+    peer: IpAddr,
+    /// The part of `peer` that the per-address limit counts.
     address: IpAddr,
     state: Arc<ConnectionState>,
 }
 
 impl ConnectionPermit {
+    /// Address of the client, or of its proxy.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     pub(crate) fn state(&self) -> Arc<ConnectionState> {
         Arc::clone(&self.state)
     }
@@ -207,7 +213,7 @@ mod tests {
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn limiter(connections_max: usize, connections_per_address_max: Option<usize>) -> Arc<ConnectionLimiter> {
-        ConnectionLimiter::new(&Limits { connections_max, connections_per_address_max, ..Limits::default() })
+        ConnectionLimiter::new(connections_max, connections_per_address_max)
     }
 
     /// Opens a connection that stays until it is evicted. The next one is a second younger.

@@ -15,9 +15,11 @@ use pactolus_protocol::{
 use pactolus_types::{Environment, OpenId, UnixMillis};
 
 use super::IncomingCall;
+use crate::apps::ServedApp;
 use crate::auth::open;
 use crate::auth::token_place::{self, TokenPlace};
 use crate::body::{RequestBody, read_body};
+use crate::metrics::shard::LimitScope;
 use crate::rejections::rejection::RequestTrace;
 use crate::settings::{AppSettings, LoginMode};
 use crate::state::AppState;
@@ -25,7 +27,7 @@ use crate::state::AppState;
 pub(crate) struct VerifiedCall<C> {
     pub(crate) call: C,
     pub(crate) environment: Environment,
-    pub(crate) app: Arc<AppSettings>,
+    pub(crate) app: Arc<ServedApp>,
     pub(crate) received_at: UnixMillis,
 }
 
@@ -48,7 +50,10 @@ impl<C: Call> VerifiedCall<C> {
         let appid = authenticated.map_err(|error| token_place::name_placeholder(error, query))?;
         let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
         trace.app = Some(Arc::clone(&app));
-        bank.rate_limiter.check_app(&app, path.environment, now)?;
+        let checked = bank.rate_limiter.check_app(&app, path.environment, now);
+        checked.inspect_err(|_| {
+            bank.metrics.count_limited(app.slot(), path.environment, LimitScope::AppRate);
+        })?;
         let bytes = trace.body.insert(read_body(body).await?);
         let verified = verify_body(bank, &app, path.environment, token, bytes, now).await;
         let call = verified.map_err(|error| name_encoding(error, &head.headers))?;
@@ -81,7 +86,7 @@ fn name_encoding(error: ErrorReply, headers: &HeaderMap) -> ErrorReply {
 
 async fn verify_body<C: Call>(
     bank: &AppState,
-    app: &AppSettings,
+    app: &ServedApp,
     environment: Environment,
     token: &AccessToken,
     bytes: &[u8],
@@ -111,7 +116,8 @@ async fn verify_body<C: Call>(
     }
     unverified.verify_sig(app.midas_key(environment), app.dialects)?;
     // After `sig`: a caller who cannot sign must not use up the player's rate.
-    bank.rate_limiter.check_player(app, environment, caller.openid, now)?;
+    let checked = bank.rate_limiter.check_player(app, environment, caller.openid, now);
+    checked.inspect_err(|_| bank.metrics.count_limited(app.slot(), environment, LimitScope::PlayerRate))?;
     if unverified.needs_session() {
         if environment == Environment::Live && is_sandbox_player(app, caller.openid) {
             let detail = "the player logged in by an open code, which is for the sandbox only";

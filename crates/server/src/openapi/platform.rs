@@ -42,6 +42,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         stable_token(&token),
         health("/healthz", "Whether the process answers", &["200"]),
         health("/readyz", "Whether the bank takes orders; if not, the reason", &["200", "503"]),
+        metrics(),
         document(),
     ];
     queries.into_iter().flatten().chain(others).collect()
@@ -105,6 +106,20 @@ fn health(path: &'static str, summary: &str, statuses: &[&str]) -> Operation {
     let responses: Map<_, _> = statuses.iter().map(answer).collect();
     let object = json!({ "tags": ["health"], "summary": summary, "responses": responses });
     Operation { method: "get", path, object }
+}
+
+/// A caller on the machine itself needs no token, so none is documented.
+fn metrics() -> Operation {
+    let text = json!({ "schema": { "type": "string" } });
+    let content = json!({ "text/plain": text, "application/openmetrics-text": text });
+    let problem = json!({ "application/problem+json": { "schema": { "type": "object" } } });
+    let responses = json!({
+        "200": { "description": "The metrics.", "content": content },
+        "401": { "description": "A caller elsewhere sent no operator token.", "content": problem },
+        "404": { "description": "The bank counts nothing.", "content": problem },
+    });
+    let object = json!({ "tags": ["health"], "summary": "What the bank counts, for Prometheus", "responses": responses });
+    Operation { method: "get", path: "/metrics", object }
 }
 
 fn document() -> Operation {

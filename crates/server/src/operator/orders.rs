@@ -35,9 +35,10 @@ pub(crate) async fn post(
     Path(path): Path<AppPath>,
     JsonBody(new): JsonBody<NewOrder>,
 ) -> Result<PostedOrder, Problem> {
-    let order = new.to_order(&*find_app(&bank, path.appid.as_str())?)?;
+    let app = find_app(&bank, path.appid.as_str())?;
+    let order = new.to_order(&app)?;
     let bill_no = order.bill_no;
-    let (replayed, receipt) = match bank.ledger.post(order, bank.now()).await {
+    let (replayed, receipt) = match bank.post(&app, order, bank.now()).await {
         Ok(Posted::Applied(receipt)) => (false, receipt),
         Ok(Posted::Replayed { receipt, .. }) => (true, receipt),
         Err(error) => return Err(problem(error, bill_no)),

@@ -9,7 +9,7 @@ use pactolus_protocol::explain::RedactedParameters;
 use pactolus_protocol::{AccessToken, CallPath, Rid};
 use pactolus_types::{AppId, UnixMillis};
 
-use crate::settings::AppSettings;
+use crate::apps::ServedApp;
 
 /// A rejected Midas call, without secrets.
 pub(crate) struct Rejection {
@@ -42,6 +42,6 @@ pub(crate) struct Diagnosis {
 #[derive(Default)]
 pub(crate) struct RequestTrace {
     pub(crate) token: Option<AccessToken>,
-    pub(crate) app: Option<Arc<AppSettings>>,
+    pub(crate) app: Option<Arc<ServedApp>>,
     pub(crate) body: Option<Bytes>,
 }

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::Keyring;
+use crate::metrics::record_writes::{KINDS, RecordWrites};
 use crate::random::Randomness;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(crate) enum RecordKind {
 }
 
 impl RecordKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; KINDS] = [
         Self::Session,
         Self::PreviousSession,
         Self::LoginCode,
@@ -58,8 +59,13 @@ impl RecordKind {
 
     /// Whether a record is of one of these kinds.
     pub(super) fn is_secret(key: &RecordKey) -> bool {
+        Self::place(key).is_some()
+    }
+
+    /// Place of a record's kind in [`RecordKind::ALL`].
+    fn place(key: &RecordKey) -> Option<usize> {
         let kind = key.as_str().split('/').next();
-        Self::ALL.iter().any(|known| Some(known.name()) == kind)
+        Self::ALL.iter().position(|known| Some(known.name()) == kind)
     }
 }
 
@@ -68,6 +74,7 @@ pub(crate) struct Vault {
     records: Arc<dyn Records>,
     keys: Keyring,
     random: Arc<dyn Randomness>,
+    writes: RecordWrites,
 }
 
 pub(crate) struct VaultRecord {
@@ -95,7 +102,7 @@ const VALUE_BYTES: usize = 1024;
 
 impl Vault {
     pub(crate) fn new(records: Arc<dyn Records>, keys: Keyring, random: Arc<dyn Randomness>) -> Self {
-        Self { records, keys, random }
+        Self { records, keys, random, writes: RecordWrites::default() }
     }
 
     pub(crate) async fn get(&self, key: RecordKey) -> Result<Option<VaultRecord>, Unavailable> {
@@ -121,7 +128,10 @@ impl Vault {
 
     /// Applies all changes or none.
     pub(crate) async fn put(&self, changes: Vec<SealedChange>) -> Result<PutOutcome, Unavailable> {
-        self.records.put(changes.into_iter().map(|SealedChange(change)| change).collect()).await
+        let kinds: Vec<_> = changes.iter().filter_map(|change| RecordKind::place(&change.0.key)).collect();
+        let put = self.records.put(changes.into_iter().map(|SealedChange(change)| change).collect()).await;
+        self.writes.count(&kinds, &put);
+        put
     }
 
     /// Applies a change without a precondition.
@@ -131,6 +141,13 @@ impl Vault {
             PutOutcome::Stored => Ok(()),
             PutOutcome::Conflict => Err(Unavailable::Failed),
         }
+    }
+
+    /// Writes so far: kind, result, count.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        RecordKind::ALL.into_iter().enumerate().flat_map(|(place, kind)| {
+            self.writes.of_kind(place).map(move |(result, count)| (kind.name(), result, count))
+        })
     }
 
     pub(crate) fn access(&self) -> RecordAccess {

@@ -112,7 +112,8 @@ impl TestBank {
         Self::with_settings(store, Settings { apps: vec![app], keys, ..Settings::new(operator_token) }).await
     }
 
-    async fn with_settings(store: Arc<dyn Engine>, settings: Settings) -> Self {
+    /// A bank with these settings on an open store.
+    pub(crate) async fn with_settings(store: Arc<dyn Engine>, settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::starting_at(START));
         let backend = backend(&store);
         let bank = AppState::with_manual_clock(settings, backend, Arc::clone(&clock), Arc::new(OsRandomness));

@@ -22,6 +22,7 @@ mod limits;
 mod linearizability;
 mod login;
 mod malformed;
+mod metrics;
 mod nul;
 mod openapi;
 mod operator;

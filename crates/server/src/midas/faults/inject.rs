@@ -43,11 +43,12 @@ pub(crate) async fn inject<B: RequestBody>(
     fault: Fault,
     incoming: IncomingCall<'_, B>,
 ) -> Result<Response<Full<Bytes>>, ReplyDropped> {
-    let IncomingCall { path, rid, head, .. } = incoming;
+    let IncomingCall { path, rid, head, start, .. } = incoming;
     tracing::warn!(%rid, path = path.as_str(), %fault, "injecting a fault");
     match fault {
         Fault::Answer(code) => {
             let error = ErrorReply::with_detail(code, "a fault rule of the sandbox");
+            bank.metrics.count_call(path, start, None, Some(&error));
             let refusal = rejections::record(bank, rid, path, head, RequestTrace::default(), error).await;
             Ok(reject(bank, Caller::App, rid, &head.method, path.as_str(), &refusal))
         }
