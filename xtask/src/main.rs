@@ -12,6 +12,7 @@ mod binaries;
 mod fuzz;
 mod fuzz_http;
 mod postgres;
+mod prometheus;
 mod step;
 mod test;
 mod tool;

@@ -12,8 +12,8 @@ fn pages() -> Vec<String> {
 }
 
 /// Folders at the root; a name that begins with one of them is a path.
-const FOLDERS: [&str; 9] =
-    ["bench/", "crates/", "docs/", "fuzz/", "reports/", "torture/", "xtask/", ".ci/", ".github/"];
+const FOLDERS: [&str; 10] =
+    ["bench/", "crates/", "deploy/", "docs/", "fuzz/", "reports/", "torture/", "xtask/", ".ci/", ".github/"];
 
 /// What stands between backticks outside of code blocks.
 fn code_spans(text: &str) -> Vec<String> {

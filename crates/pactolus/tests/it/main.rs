@@ -33,6 +33,7 @@ mod operator_token;
 mod output;
 mod permissions;
 mod process;
+mod prometheus;
 mod results;
 mod seal;
 mod secrets;
