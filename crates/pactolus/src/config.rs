@@ -46,7 +46,8 @@ pub(crate) use profile::Profile;
 pub(crate) use sources::EnvSnapshot;
 pub(crate) use store::{InvalidStoreUrl, StoreUrl};
 
-use parse::{choice, count, limit, list, seconds, secret, text};
+use crate::logging::filter::{LogFilter, parse_filter};
+use parse::{choice, count, limit, list, seconds, secret, secret_or_off, text};
 use section::Section;
 
 /// Default listen address: this machine only.
@@ -62,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) operator_listen: Option<SocketAddr>,
     /// Store of the orders.
     pub(crate) store: StoreUrl,
+    /// Log filter, unless the command line or the environment sets one.
+    pub(crate) log: LogFilter,
     /// Settings of an embedded store.
     pub(crate) embedded: EmbeddedSettings,
     /// Settings of this node for a store on PostgreSQL.
@@ -105,6 +108,7 @@ impl Config {
 fn config(top: &mut Section<'_>) -> Option<Config> {
     let listen = top.optional("listen", DEFAULT_LISTEN, text(parse_listen_address));
     let operator_listen = top.optional("operator_listen", None, text(parse_operator_listen));
+    let log = top.optional("log", LogFilter::default(), text(parse_filter));
     let metrics = top.optional("metrics", MetricsMode::On, choice(METRICS_CHOICES));
     let default_store = StoreUrl::default().relative_to(top.folder());
     let store = top.optional("store", default_store, store::store);
@@ -128,6 +132,7 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
         listen: listen?,
         operator_listen: operator_listen?,
         store: store?,
+        log: log?,
         embedded: embedded?,
         postgres: postgres?,
         server,
@@ -249,6 +254,9 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
     let offer_id = app.required("offer_id", text(OfferId::new));
     let midas_key = app.required("midas_key", secret(MidasKey::new));
     let sandbox_midas_key = app.required("sandbox_midas_key", secret(MidasKey::new));
+    let midas_key_previous = app.optional("midas_key_previous", None, secret_or_off(MidasKey::new));
+    let sandbox_midas_key_previous =
+        app.optional("sandbox_midas_key_previous", None, secret_or_off(MidasKey::new));
     let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG_CHOICES));
     let dialects = app.optional("dialects", DialectPolicy::Lenient, choice(DIALECTS_CHOICES));
     let pf = app.optional("pf", vec![android_pf()], list(text(Pf::new)));
@@ -291,6 +299,8 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
         offer_id: offer_id?,
         midas_key: midas_key?,
         sandbox_midas_key: sandbox_midas_key?,
+        midas_key_previous: midas_key_previous?,
+        sandbox_midas_key_previous: sandbox_midas_key_previous?,
         mp_sig: mp_sig?,
         dialects: dialects?,
         pf: pf?,

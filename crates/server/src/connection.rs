@@ -2,7 +2,7 @@
 //!
 //! hyper holds buffers and state for as long as its `Connection` exists, before the first byte as after the last.
 //! Most connections are idle most of the time, so an idle one keeps only its socket: the first byte of a request
-//! creates the hyper connection, and an idle time dismantles it. Memory of both: [`Limits::connections_max`].
+//! creates the hyper connection, and an idle time dismantles it. Memory of both: `Limits::connections_max`.
 //! Invariant: a hyper connection that holds a reply or a part of one is never dismantled. See
 //! [`ConnectionState::is_quiescent`].
 
@@ -25,7 +25,13 @@ use tokio::time::{Instant, sleep};
 use self::state::ConnectionState;
 use self::write_timeout::WriteTimeoutStream;
 use crate::metrics::connections::CloseReason;
-use crate::settings::Limits;
+
+/// Timeouts of a connection, as they are when it opens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionTimeouts {
+    pub(crate) idle: Duration,
+    pub(crate) write: Duration,
+}
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -38,14 +44,14 @@ pub(crate) async fn serve<S>(
     mut service: S,
     http: Builder,
     state: Arc<ConnectionState>,
-    limits: &Limits,
+    timeouts: ConnectionTimeouts,
     stop: impl Future<Output = ()>,
 ) -> hyper::Result<CloseReason>
 where
     S: HttpService<Incoming, Error: Into<BoxError>, ResBody: Body<Error: Into<BoxError>> + 'static> + Unpin,
 {
     let mut stop = pin!(stop);
-    let mut stream = WriteTimeoutStream::new(TokioIo::new(stream), Arc::clone(&state), limits.write_timeout);
+    let mut stream = WriteTimeoutStream::new(TokioIo::new(stream), Arc::clone(&state), timeouts.write);
     loop {
         if !stream.has_unread() {
             let mut first = [0];
@@ -55,7 +61,7 @@ where
                 // handles an error of the peek.
                 _ = stream.get_ref().inner().peek(&mut first) => {}
                 () = &mut stop => return Ok(CloseReason::Shutdown),
-                () = sleep(limits.idle_timeout) => return Ok(CloseReason::IdleTimeout),
+                () = sleep(timeouts.idle) => return Ok(CloseReason::IdleTimeout),
             }
         }
         let mut connection = Box::new(http.serve_connection(stream, service));

@@ -39,6 +39,7 @@ mod connection;
 pub mod fuzzing;
 mod health;
 mod listener;
+mod live;
 mod log_sampler;
 pub mod metrics;
 mod midas;
@@ -58,6 +59,7 @@ mod time_zone;
 
 pub use clock::{Clock, ClockChange, ClockOutOfRange, ManualClock, SystemClock};
 pub use listener::{Audience, Listener};
+pub use live::RestartNeeded;
 pub use metrics::{MetricsMode, ProcessInfo};
 pub use random::{OsRandomness, Randomness};
 pub use router::router;

@@ -29,7 +29,9 @@ use pactolus_types::{AppId, Environment};
 use self::catalog::{CALL_BOUNDS, NAMED_APPS};
 use self::connections::ConnectionCounters;
 use self::requests::RequestMetrics;
-use self::shard::{AppSlot, CallOutcome, CallShard, LimitScope, Sharded, code_index, order_kind_index, path_index};
+use self::shard::{
+    AppSlot, CallOutcome, CallShard, LimitScope, Sharded, code_index, order_kind_index, path_index,
+};
 
 pub use catalog::{CATALOG, Label, Metric, MetricKind};
 pub use page::reference_page;
@@ -172,6 +174,13 @@ impl Metrics {
         if self.mode == MetricsMode::On {
             let counters = self.calls.local().app(app, environment);
             counters.limited[scope.index()].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a call that is signed with the key before the present one.
+    pub(crate) fn count_previous_key(&self, app: AppSlot, environment: Environment) {
+        if self.mode == MetricsMode::On {
+            self.calls.local().app(app, environment).previous_key.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -71,7 +71,7 @@ pub(crate) async fn respond<B: RequestBody>(
     let IncomingCall { path, rid, head, timer, start, .. } = incoming;
     let mut trace = RequestTrace::default();
     let done = timer.timeout(pin!(dispatch(bank, incoming, &mut trace))).await;
-    match done.unwrap_or_else(|| Err(timeout_error(bank.limits.request_timeout))) {
+    match done.unwrap_or_else(|| Err(timeout_error(bank.request_timeout()))) {
         Ok(reply) => {
             bank.metrics.count_call(path, start, app_slot(&trace), None);
             log_success(rid, &head.method, path.as_str());

@@ -42,8 +42,8 @@ pub(crate) async fn authorize(State(bank): State<Arc<AppState>>, request: Reques
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
-        Some((_, token)) if bank.operator_token.matches(token.trim()) => {
-            let deadline = bank.limits.request_timeout;
+        Some((_, token)) if bank.live().operator_token.matches(token.trim()) => {
+            let deadline = bank.request_timeout();
             tokio::time::timeout(deadline, next.run(request)).await.unwrap_or_else(|_| {
                 let detail = format!("no answer within {deadline:?}; repeat the same request");
                 Problem::unavailable(detail).into_response()
@@ -68,8 +68,8 @@ pub(crate) struct PlayerPath {
 
 /// 404 for an app that the bank does not serve.
 fn find_app(bank: &AppState, appid: &str) -> Result<Arc<ServedApp>, Problem> {
-    let known = AppId::new(appid).ok().and_then(|appid| bank.apps.get(&appid));
-    known.cloned().ok_or_else(|| Problem::not_found(format!("this bank has no app {appid:?}")))
+    let known = AppId::new(appid).ok().and_then(|appid| bank.app(appid));
+    known.ok_or_else(|| Problem::not_found(format!("this bank has no app {appid:?}")))
 }
 
 #[cfg(any(test, fuzzing))]

@@ -15,11 +15,11 @@ use pactolus_protocol::{
 };
 
 use self::parameters::QueryOrForm;
+use crate::apps::ServedApp;
 use crate::auth::tokens::stable::{FORCED_PER_DAY_MAX, StableTokenError};
 use crate::body::read_body;
 use crate::midas::convert;
 use crate::response::{ErrorResponse, json};
-use crate::apps::ServedApp;
 use crate::state::AppState;
 
 /// `/cgi-bin/token`: issues an access token.
@@ -45,7 +45,7 @@ pub(crate) async fn stable_token(
     let parameters = stable_token_request(request).await?;
     let app = authenticate_app(&bank, &parameters.credentials)?;
     let reply =
-        bank.tokens.stable_token(app, parameters.refresh, bank.now()).await.map_err(ErrorReply::from)?;
+        bank.tokens.stable_token(&app, parameters.refresh, bank.now()).await.map_err(ErrorReply::from)?;
     Ok(json(reply.to_json()))
 }
 
@@ -61,11 +61,8 @@ async fn stable_token_request(request: Request) -> Result<StableTokenRequest, Er
 }
 
 /// The app of these credentials. 40013 for an unknown app, 40125 for a wrong secret.
-fn authenticate_app<'b>(
-    bank: &'b AppState,
-    credentials: &Credentials,
-) -> Result<&'b ServedApp, ErrorReply> {
-    let app = bank.apps.get(&credentials.appid).ok_or(ErrorCode::InvalidAppId)?;
+fn authenticate_app(bank: &AppState, credentials: &Credentials) -> Result<Arc<ServedApp>, ErrorReply> {
+    let app = bank.app(credentials.appid).ok_or(ErrorCode::InvalidAppId)?;
     if app.app_secret.matches(credentials.secret.expose()) {
         Ok(app)
     } else {

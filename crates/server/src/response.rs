@@ -51,7 +51,7 @@ pub(crate) async fn platform_middleware(
 ) -> Response {
     let rid = bank.next_rid(bank.now());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let deadline = bank.limits.request_timeout;
+    let deadline = bank.request_timeout();
     let answered = tokio::time::timeout(deadline, next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| ErrorResponse(timeout_error(deadline)).into_response());
     match response.extensions_mut().remove::<ErrorResponse>() {

@@ -188,6 +188,11 @@ impl Keyring {
         self.find(id).is_some()
     }
 
+    /// The ids of the keys, the sealing one first.
+    fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.0.iter().map(MasterKey::id)
+    }
+
     fn find(&self, id: KeyId) -> Option<&MasterKey> {
         self.0.iter().find(|key| key.id == id)
     }

@@ -13,10 +13,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::connection;
 use crate::connection::limiter::{ConnectionLimiter, ConnectionPermit};
 use crate::connection::request_timeout::RequestTimer;
 use crate::connection::state::{Evicted, RequestKind};
+use crate::connection::{self, ConnectionTimeouts};
 use crate::listener::{Audience, Listener, PeerAddress};
 use crate::metrics::connections::CloseReason;
 use crate::midas::faults::inject::ReplyDropped;
@@ -81,7 +81,8 @@ struct Endpoint {
 
 impl Endpoint {
     fn new(bank: &Arc<AppState>, socket: TcpListener, audience: Audience, routes: Router) -> Self {
-        let max = bank.limits.connections_max;
+        let limits = bank.live().limits.clone();
+        let max = limits.connections_max;
         let connections_max = match audience {
             Audience::All | Audience::Game => max,
             Audience::Operator => max.min(OPERATOR_CONNECTIONS_MAX),
@@ -90,7 +91,7 @@ impl Endpoint {
         Self {
             socket,
             paths: Arc::new(RequestRouter::new(Arc::clone(bank), audience, routes)),
-            connections: ConnectionLimiter::new(connections_max, bank.limits.connections_per_address_max),
+            connections: ConnectionLimiter::new(connections_max, limits.connections_per_address_max),
         }
     }
 
@@ -126,7 +127,7 @@ async fn serve_endpoints(
     }
     bank.drain();
     tracing::info!("shutting down: draining open requests");
-    let deadline = tokio::time::Instant::now() + bank.limits.shutdown_timeout;
+    let deadline = tokio::time::Instant::now() + bank.live().limits.shutdown_timeout;
     let drained = tokio::select! {
         () = wait_until_empty(&limiters) => Shutdown::Clean,
         () = tokio::time::sleep_until(deadline) => {
@@ -220,8 +221,7 @@ fn spawn_connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
     }
     let connection_state = permit.state();
-    let shared =
-        Arc::new((paths, RequestTimer::new(bank.limits.request_timeout), Arc::clone(&connection_state)));
+    let shared = Arc::new((paths, RequestTimer::new(bank.request_timeout()), Arc::clone(&connection_state)));
     let peer = PeerAddress(permit.peer());
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
@@ -234,9 +234,13 @@ fn spawn_connection(
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(bank.limits.header_timeout);
+    let live = bank.live();
+    let limits = &live.limits;
+    let timeouts = ConnectionTimeouts { idle: limits.idle_timeout, write: limits.write_timeout };
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
     // Bounds both the read-ahead and the header of a request; hyper takes no less.
-    http.max_buf_size(bank.limits.header_bytes_max.max(HEADER_BYTES_MIN));
+    http.max_buf_size(limits.header_bytes_max.max(HEADER_BYTES_MIN));
+    drop(live);
     // A client that has closed its sending side still gets its reply. hyper does not read while a request is in
     // flight, which would take a buffer for each request that waits for the disk. Replies are short: one buffer is
     // one write.
@@ -244,7 +248,7 @@ fn spawn_connection(
     let open = bank.metrics.connections.open();
     permit.spawn(async move {
         let stop = bank.wait_for_shutdown();
-        let served = connection::serve(stream, service, http, connection_state, &bank.limits, stop).await;
+        let served = connection::serve(stream, service, http, connection_state, timeouts, stop).await;
         open.close(served.unwrap_or_else(|error| {
             tracing::debug!(%error, "a connection broke off");
             CloseReason::Error

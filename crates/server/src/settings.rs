@@ -54,6 +54,10 @@ pub struct AppSettings {
     pub midas_key: MidasKey,
     /// Key of sandbox signatures.
     pub sandbox_midas_key: MidasKey,
+    /// The live key before it, accepted beside it until callers have changed over.
+    pub midas_key_previous: Option<MidasKey>,
+    /// The sandbox key before it.
+    pub sandbox_midas_key_previous: Option<MidasKey>,
     /// Whether calls need the player's signature too (`mp_sig`).
     pub mp_sig: MpSig,
     /// Accepted forms of the signed text.
@@ -101,6 +105,8 @@ impl AppSettings {
             offer_id,
             midas_key,
             sandbox_midas_key,
+            midas_key_previous: None,
+            sandbox_midas_key_previous: None,
             mp_sig: MpSig::Required,
             dialects: DialectPolicy::Lenient,
             pf: vec![Pf::new("android").expect("it is a valid platform")],
@@ -114,6 +120,13 @@ impl AppSettings {
             present_max: None,
             present_max_per_player_per_day: None,
             time_zone: AppTimeZone::UTC,
+        }
+    }
+
+    pub(crate) fn previous_midas_key(&self, environment: Environment) -> Option<&MidasKey> {
+        match environment {
+            Environment::Live => self.midas_key_previous.as_ref(),
+            Environment::Sandbox => self.sandbox_midas_key_previous.as_ref(),
         }
     }
 

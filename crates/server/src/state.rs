@@ -1,12 +1,13 @@
 //! Application state: everything that requests share.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use pactolus_ledger::{Ledger, Order, PostError, Posted, Records};
 use pactolus_protocol::login::SESSION_LIFETIME;
-use pactolus_protocol::{OperatorToken, Rid, SessionKey};
+use pactolus_protocol::{Rid, SessionKey};
 use pactolus_types::{AppId, UnixMillis};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -16,6 +17,7 @@ use crate::auth::codes::LoginCodes;
 use crate::auth::sessions::{Session, Sessions};
 use crate::auth::tokens::Tokens;
 use crate::clock::{Clock, ManualClock};
+use crate::live::{LiveSettings, RestartNeeded, check_limits, serve_apps};
 use crate::log_sampler::LogSampler;
 use crate::metrics::Metrics;
 use crate::metrics::lookups::LookupCounters;
@@ -25,7 +27,7 @@ use crate::random::{Randomness, splitmix64};
 use crate::rate_limit::RateLimiter;
 use crate::rejections::log::RejectionLog;
 use crate::seal::vault::Vault;
-use crate::settings::{AppSettings, Limits, Settings};
+use crate::settings::Settings;
 
 /// Storage engines of a bank.
 #[derive(Clone)]
@@ -45,9 +47,7 @@ impl Backend {
 
 /// State that all requests share.
 pub struct AppState {
-    pub(crate) apps: HashMap<AppId, Arc<ServedApp>>,
-    pub(crate) operator_token: OperatorToken,
-    pub(crate) limits: Limits,
+    live: ArcSwap<LiveSettings>,
     pub(crate) ledger: Arc<dyn Ledger>,
     /// For rejections and the sweep; sessions and tokens go through the vault.
     pub(crate) records: Arc<dyn Records>,
@@ -100,8 +100,7 @@ impl AppState {
     ) -> Arc<Self> {
         let Settings { operator_token, apps, keys, limits, metrics: mode, process } = settings;
         let metrics = Metrics::new(mode, process);
-        let serve = |app: AppSettings| (app.appid, Arc::new(ServedApp::new(app.clone(), metrics.slot(app.appid))));
-        let apps: HashMap<AppId, Arc<ServedApp>> = apps.into_iter().map(serve).collect();
+        let apps = serve_apps(apps, &metrics, None);
         let rids = RidGenerator::new(&*random);
         let vault = Arc::new(Vault::new(Arc::clone(&store.records), keys, Arc::clone(&random)));
         Arc::new(Self {
@@ -117,15 +116,13 @@ impl AppState {
             vault,
             metrics,
             records: store.records,
-            rate_limiter: RateLimiter::new(apps.values(), limits.rates_cached),
-            fault_rules: FaultRules::new(apps.keys().copied()),
+            rate_limiter: RateLimiter::new(limits.rates_cached),
+            fault_rules: FaultRules::default(),
             rejections: RejectionLog::new(&limits),
             stranger_log: LogSampler::of_strangers(),
             failed_call_log: LogSampler::of_failed_calls(),
             wrong_operator_tokens: WrongTokenLimiter::new(),
-            apps,
-            operator_token,
-            limits,
+            live: ArcSwap::from_pointee(LiveSettings { apps, operator_token, limits }),
             ledger: store.ledger,
             clock,
             manual_clock,
@@ -133,6 +130,39 @@ impl AppState {
             rids,
             draining: watch::Sender::new(false),
         })
+    }
+
+    /// The settings of this moment. A caller that awaits takes out of it what it needs.
+    pub(crate) fn live(&self) -> Guard<Arc<LiveSettings>> {
+        self.live.load()
+    }
+
+    /// The app with this id, as it is served now.
+    pub(crate) fn app(&self, appid: AppId) -> Option<Arc<ServedApp>> {
+        self.live().apps.get(&appid).cloned()
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.live().limits.request_timeout
+    }
+
+    /// Replaces apps, keys, limits and the operator token by those of `settings`, all of them or none. Requests in
+    /// flight go on with those that they have begun with; timeouts of a connection are those of its beginning.
+    pub fn reload(&self, settings: Settings) -> Result<(), RestartNeeded> {
+        let Settings { operator_token, apps, keys, limits, metrics, process: _ } = settings;
+        let live = self.live.load_full();
+        if !self.vault.has_keys(&keys) {
+            return Err(RestartNeeded("master_keys"));
+        }
+        if metrics != self.metrics.mode() {
+            return Err(RestartNeeded("metrics"));
+        }
+        check_limits(&live.limits, &limits)?;
+        // Nothing fails from here on.
+        let apps = serve_apps(apps, &self.metrics, Some(&live.apps));
+        self.tokens.set_apps(apps.values());
+        self.live.store(Arc::new(LiveSettings { apps, operator_token, limits }));
+        Ok(())
     }
 
     /// Posts an order of `app`, and counts its coins.

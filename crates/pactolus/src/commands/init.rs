@@ -142,6 +142,7 @@ mod tests {
         assert_eq!(format!("{:?}", given.server), format!("{:?}", shown.server));
         assert_eq!(format!("{:?}", given.embedded), format!("{:?}", shown.embedded));
         assert_eq!(format!("{:?}", given.postgres), format!("{:?}", shown.postgres));
+        assert_eq!(given.log, shown.log);
         assert_eq!((given.listen, given.operator_listen), (shown.listen, shown.operator_listen));
         for key in known_keys() {
             let set = format!("{key} = ");

@@ -1,5 +1,6 @@
 //! `pactolus serve`: runs the bank until a shutdown signal.
 
+mod reload;
 mod wait;
 
 use std::io::{self, Write as _};
@@ -9,18 +10,20 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use pactolus_server::{
-    AppSettings, AppState, Backend, Clock as _, Listener, LoginMode, ManualClock, OsRandomness,
-    ProcessInfo, Shutdown, SystemClock,
+    AppSettings, AppState, Backend, Clock as _, Listener, LoginMode, ManualClock, OsRandomness, ProcessInfo,
+    Shutdown, SystemClock,
 };
 
+use self::reload::{FixedSettings, Reloader};
 use crate::cli::args::ConfigPath;
 use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
 use crate::commands::migrate;
 use crate::config::{Config, EnvSnapshot, StoreUrl, parse_listen_address};
 use crate::logging;
+use crate::runtime;
 use crate::runtime::notify::{ServiceState, notify};
-use crate::runtime::{self, signals};
+use crate::runtime::signals::{self, Hangups};
 use crate::store::{self, EngineSettings, StoreArg};
 
 /// Serve the bank that the configuration describes
@@ -29,7 +32,7 @@ use crate::store::{self, EngineSettings, StoreArg};
 /// operator_listen is set. On SIGTERM or Ctrl-C it shuts down gracefully: it
 /// accepts no new connections, answers the requests in flight, closes the store, and exits with 0. It exits with 6 if
 /// that takes longer than shutdown_timeout_s. A second signal ends it at once, with 143 or 130; answered orders are
-/// safe. SIGHUP is logged and ignored. Under systemd, Type=notify works.
+/// safe. SIGHUP reloads apps, keys, limits and the log filter from the configuration. Under systemd, Type=notify works.
 #[derive(clap::Args)]
 #[command(after_help = ENVIRONMENT_HELP)]
 pub(crate) struct Args {
@@ -78,6 +81,7 @@ Examples:
 /// Serves until a shutdown signal.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let mut config = Config::read(&args.config.config, &EnvSnapshot::capture()).map_err(CliError::Config)?;
+    logging::set_filter(&config.log);
     config.listen = args.listen.unwrap_or(config.listen);
     if let Some(store) = &args.store {
         config.store = store.url(lang)?;
@@ -87,12 +91,13 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
     let runtime = runtime::start()?;
     let served = runtime.block_on(async {
-        let mut stop = Box::pin(signals::server_shutdown()?);
+        let (stop, hangups) = signals::server_signals()?;
+        let mut stop = Box::pin(stop);
         let store = tokio::select! {
             opened = open_store(&config, args) => opened?,
             () = &mut stop => return Ok(()),
         };
-        serve(config, store, args.clock, stop).await
+        serve(config, args, store, stop, hangups).await
     });
     // After a timeout a thread may be stuck, and the process must not wait for it.
     runtime.shutdown_background();
@@ -134,11 +139,33 @@ async fn open_store(config: &Config, args: &Args) -> Result<Backend, CliError> {
     .await
 }
 
+/// Reloads the configuration on each SIGHUP. Reading files blocks, so it has a thread.
+async fn reload_on_hangup(reloader: Reloader, mut hangups: Hangups) {
+    let reloader = Arc::new(reloader);
+    while hangups.recv().await.is_some() {
+        let reloader = Arc::clone(&reloader);
+        if let Err(error) = tokio::task::spawn_blocking(move || reloader.reload()).await {
+            tracing::error!(%error, "the reload ended halfway");
+        }
+    }
+}
+
+/// Warns of settings that are not for production.
+fn warn_of_development_settings(apps: &[AppSettings]) {
+    for app in apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
+        tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; use them for development only");
+    }
+    for app in apps.iter().filter(|app| app.login == LoginMode::Open) {
+        tracing::warn!(appid = %app.appid, "this app accepts any login code, in live too; use this for development only");
+    }
+}
+
 async fn serve(
     mut config: Config,
+    args: &Args,
     store: Backend,
-    clock: ClockKind,
     stop: impl Future<Output = ()> + Send + 'static,
+    hangups: Hangups,
 ) -> Result<(), CliError> {
     if let Err(source) = config.server.keys.check_keys(&*store.records).await {
         store.ledger.close().await;
@@ -147,12 +174,7 @@ async fn serve(
     config.server.limits.connections_max = runtime::connection_limit(config.server.limits.connections_max);
     let (socket, address) = runtime::listen(config.listen)?;
     let operator = config.operator_listen.map(runtime::listen).transpose()?;
-    for app in config.server.apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
-        tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; use them for development only");
-    }
-    for app in config.server.apps.iter().filter(|app| app.login == LoginMode::Open) {
-        tracing::warn!(appid = %app.appid, "this app accepts any login code, in live too; use this for development only");
-    }
+    warn_of_development_settings(&config.server.apps);
     if config.server.keys.primary().is_none() {
         tracing::warn!(
             "players' session keys are plaintext in the store, because there is no master key; pactolus doctor shows \
@@ -161,8 +183,10 @@ async fn serve(
     }
     tracing::info!(%address, store = %config.store, apps = config.server.apps.len(), "serving");
     config.server.process = process_info(&config.store);
+    let fixed = FixedSettings::of(&config);
+    let store_option = args.store.as_ref().map(|_| config.store.clone());
     let random = Arc::new(OsRandomness);
-    let bank = match clock {
+    let bank = match args.clock {
         ClockKind::System => AppState::new(config.server, store, Arc::new(SystemClock), random),
         ClockKind::Manual => {
             tracing::warn!("the manual clock moves only by POST /api/v1/clock; use it for development only");
@@ -180,9 +204,19 @@ async fn serve(
         None => vec![Listener::shared(socket)],
         Some((operator, _)) => vec![Listener::game(socket), Listener::operator(operator)],
     };
+    let reloader = Reloader {
+        path: args.config.config.clone(),
+        bank: Arc::clone(&bank),
+        clock: args.clock,
+        listen: args.listen,
+        store: store_option,
+        fixed,
+    };
+    let reloading = tokio::spawn(reload_on_hangup(reloader, hangups));
     notify(ServiceState::Ready);
-    let stop = async {
+    let stop = async move {
         stop.await;
+        reloading.abort();
         notify(ServiceState::Stopping);
     };
     match pactolus_server::serve_listeners(bank, listeners, stop).await.context("the server failed")? {

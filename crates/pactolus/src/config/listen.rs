@@ -90,7 +90,9 @@ mod tests {
 
     #[test]
     fn wildcard_is_reached_on_the_loopback() {
-        for (listen, reached) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.1:1", "10.0.0.1:1")] {
+        for (listen, reached) in
+            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.1:1", "10.0.0.1:1")]
+        {
             assert_eq!(reachable(listen.parse().unwrap()).to_string(), reached);
         }
     }

@@ -127,6 +127,16 @@ pub(super) fn secret<T, E: fmt::Display>(
     }
 }
 
+/// A secret, or `"off"` for none.
+pub(super) fn secret_or_off<T, E: fmt::Display>(
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> impl Fn(&RawValue<'_>) -> Result<Option<T>, ParseError> {
+    let parse = secret(parse);
+    move |given| {
+        if given.text().is_ok_and(|text| text == "off") { Ok(None) } else { parse(given).map(Some) }
+    }
+}
+
 const SECRET_FORMS: &str = "the secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }";
 
 fn secret_text(given: &RawValue<'_>) -> Result<Zeroizing<String>, ParseError> {

@@ -1,5 +1,5 @@
 //! Signals of a server: the first SIGTERM or Ctrl-C starts the shutdown, a second one ends the process at once, and
-//! SIGHUP is logged and ignored.
+//! SIGHUP reloads the configuration.
 //!
 //! A thread with a runtime of its own waits for them, so that a second signal works even when every worker thread is
 //! stuck on a dead disk.
@@ -7,7 +7,7 @@
 use std::io;
 
 use anyhow::Context as _;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::exit::CliError;
 use crate::logging;
@@ -16,10 +16,14 @@ use crate::logging;
 const EXIT_SIGINT: i32 = 130;
 const EXIT_SIGTERM: i32 = 143;
 
-/// A future that resolves on the first signal.
+/// Receives each SIGHUP; several that come during a reload are one.
+pub(crate) type Hangups = mpsc::Receiver<()>;
+
+/// A future that resolves on the first signal to shut down, and the hangups.
 ///
 /// The handlers are installed by the call itself, so no signal is lost before the future is polled.
-pub(crate) fn server_shutdown() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
+pub(crate) fn server_signals() -> Result<(impl Future<Output = ()> + Send + 'static, Hangups), CliError> {
+    let (hangup_tx, hangups) = mpsc::channel(1);
     let (shutdown_tx, shutdown_rx) = oneshot::channel();
     let (ready_tx, ready_rx) = std::sync::mpsc::sync_channel(1);
     let wait = move || {
@@ -29,7 +33,7 @@ pub(crate) fn server_shutdown() -> Result<impl Future<Output = ()> + Send + 'sta
             Err(error) => return drop(ready_tx.send(Err(error))),
         };
         runtime.block_on(async move {
-            let signals = Signals::install();
+            let signals = Signals::install(hangup_tx);
             let mut signals = match signals {
                 Ok(signals) => signals,
                 Err(error) => return drop(ready_tx.send(Err(error))),
@@ -47,9 +51,10 @@ pub(crate) fn server_shutdown() -> Result<impl Future<Output = ()> + Send + 'sta
     let context = "cannot install the handlers of the shutdown signals";
     std::thread::Builder::new().name("pactolus-signal".into()).spawn(wait).context(context)?;
     ready_rx.recv().context(context)?.context(context)?;
-    Ok(async move {
+    let stop = async move {
         let _ = shutdown_rx.await;
-    })
+    };
+    Ok((stop, hangups))
 }
 
 #[cfg(unix)]
@@ -57,16 +62,18 @@ struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
+    hangups: mpsc::Sender<()>,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn install() -> io::Result<Self> {
+    fn install(hangups: mpsc::Sender<()>) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            hangups,
         })
     }
 
@@ -77,7 +84,8 @@ impl Signals {
                 _ = self.interrupt.recv() => return EXIT_SIGINT,
                 _ = self.terminate.recv() => return EXIT_SIGTERM,
                 _ = self.hangup.recv() => {
-                    tracing::info!("SIGHUP is ignored: there is nothing to reload; restart to apply another configuration");
+                    // A full channel holds one that no reload has begun for; a closed one is of a bank that stops.
+                    let _ = self.hangups.try_send(());
                 }
             }
         }
@@ -92,7 +100,7 @@ struct Signals {
 
 #[cfg(windows)]
 impl Signals {
-    fn install() -> io::Result<Self> {
+    fn install(_: mpsc::Sender<()>) -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_c, ctrl_shutdown};
         Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_shutdown()? })
     }

@@ -34,6 +34,7 @@ mod output;
 mod permissions;
 mod process;
 mod prometheus;
+mod reload;
 mod results;
 mod seal;
 mod secrets;

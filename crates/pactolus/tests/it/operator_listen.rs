@@ -25,8 +25,12 @@ async fn each_port_answers_its_own_audience() {
     let (bank, operator) = serve_on_two_ports(&folder);
     let token = operator_token();
     Player(0).log_in(&operator).await;
-    let gift =
-        Gift { environment: Environment::Live, player: Player(0), bill_no: "of-two-ports".to_owned(), coins: 7 };
+    let gift = Gift {
+        environment: Environment::Live,
+        player: Player(0),
+        bill_no: "of-two-ports".to_owned(),
+        coins: 7,
+    };
     assert!(gift.send(&bank.http).await.is_ok());
 
     // The game's calls are unknown to the operator's port, whatever the token.

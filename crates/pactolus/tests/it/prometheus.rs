@@ -74,7 +74,8 @@ impl Prometheus {
             .spawn()
             .expect(INSTALL);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let bound = |line: String| line.split_once("msg=\"Listening on\" address=").map(|(_, rest)| rest.to_owned());
+        let bound =
+            |line: String| line.split_once("msg=\"Listening on\" address=").map(|(_, rest)| rest.to_owned());
         let address = lines.find_map(bound).expect("Prometheus ended before it listened").parse().unwrap();
         // Its log goes on; a full pipe would stop it.
         std::thread::spawn(move || lines.for_each(drop));
@@ -118,12 +119,16 @@ async fn call(bank: &ServerProcess, number: usize) {
 
 /// The queries of the dashboard's panels by their titles, with its variables set to everything.
 fn panel_queries() -> Vec<(String, String)> {
-    let dashboard: Value = serde_json::from_str(&fs::read_to_string(deploy("grafana/pactolus.json")).unwrap()).unwrap();
+    let dashboard: Value =
+        serde_json::from_str(&fs::read_to_string(deploy("grafana/pactolus.json")).unwrap()).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
     let mut queries = Vec::new();
     for panel in panels {
         let title = panel["title"].as_str().unwrap();
-        assert!(panel["description"].as_str().is_some_and(|text| text.ends_with('.')), "{title} lacks a description");
+        assert!(
+            panel["description"].as_str().is_some_and(|text| text.ends_with('.')),
+            "{title} lacks a description"
+        );
         assert!(panel["fieldConfig"]["defaults"]["unit"].is_string(), "{title} lacks a unit");
         for target in panel["targets"].as_array().unwrap() {
             let mut query = target["expr"].as_str().unwrap().replace("$__rate_interval", "10s");
@@ -217,7 +222,8 @@ fn every_alert_has_a_case_and_a_runbook() {
     for alert in alerts {
         let name = alert.lines().next().unwrap();
         assert!(cases.contains(&format!("alertname: {name}\n")), "{name} has no case");
-        let runbook = alert.split("runbook: docs/operating/alerts.md#").nth(1).unwrap().lines().next().unwrap();
+        let runbook =
+            alert.split("runbook: docs/operating/alerts.md#").nth(1).unwrap().lines().next().unwrap();
         assert!(anchors.remove(runbook), "{name}: no heading {runbook}");
         assert!(alert.contains("severity: "), "{name}");
     }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use pactolus_ledger::{Precondition, PutOutcome, RecordKey, Unavailable};
 use pactolus_protocol::token::{TOKEN_LIFETIME, TOKEN_OVERLAP};
 use pactolus_protocol::{AccessToken, ErrorCode, ErrorReply};
@@ -22,19 +23,16 @@ pub(crate) mod status;
 use self::mac::{LookupBudget, NONCE_BYTES, TokenMac, TokenOrigin};
 use super::cache::ReadCache;
 use super::{ATTEMPTS_MAX, Digest, digest, to_hex};
-use crate::random::Randomness;
-use crate::seal::vault::{self, RecordKind, SealedChange, Vault};
 use crate::apps::ServedApp;
 use crate::metrics::lookups::{LookupCounters, LookupResult};
+use crate::random::Randomness;
+use crate::seal::vault::{self, RecordKind, SealedChange, Vault};
 
 /// How long an expired token is remembered, so that its bearer gets 42001 and not 40001.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) struct Tokens {
-    /// From the settings; they never expire.
-    static_digests: HashMap<Digest, AppId>,
-    /// Digests of the app secrets. A token issued under another secret is invalid.
-    secret_digests: HashMap<AppId, Digest>,
+    apps: ArcSwap<TokenApps>,
     cache: ReadCache<Digest, StoredToken>,
     /// Empty until the first use.
     mac: OnceLock<TokenMac>,
@@ -45,6 +43,26 @@ pub(crate) struct Tokens {
     /// token. On two nodes, the store's compare-and-set rejects one. Only token requests wait for it, and they take
     /// no other lock.
     rotation_lock: Mutex<()>,
+}
+
+/// What the settings say of tokens.
+struct TokenApps {
+    /// They never expire.
+    static_digests: HashMap<Digest, AppId>,
+    /// Digests of the app secrets. A token issued under another secret is invalid.
+    secret_digests: HashMap<AppId, Digest>,
+}
+
+impl TokenApps {
+    fn new<'a>(apps: impl Iterator<Item = &'a Arc<ServedApp>> + Clone) -> Self {
+        let fixed = |app: &'a Arc<ServedApp>| {
+            app.static_access_tokens.iter().map(|token| (digest(token.expose()), app.appid))
+        };
+        Self {
+            static_digests: apps.clone().flat_map(fixed).collect(),
+            secret_digests: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,12 +88,8 @@ impl Tokens {
         capacity: usize,
         lookups: LookupCounters,
     ) -> Self {
-        let fixed = |app: &'a Arc<ServedApp>| {
-            app.static_access_tokens.iter().map(|token| (digest(token.expose()), app.appid))
-        };
         Self {
-            static_digests: apps.clone().flat_map(fixed).collect(),
-            secret_digests: apps.map(|app| (app.appid, digest(app.app_secret.expose()))).collect(),
+            apps: ArcSwap::from_pointee(TokenApps::new(apps)),
             cache: ReadCache::new(capacity, vault.access(), lookups),
             mac: OnceLock::new(),
             untagged_lookups: LookupBudget::default(),
@@ -92,14 +106,14 @@ impl Tokens {
         now: UnixMillis,
     ) -> Result<AppId, ErrorReply> {
         let digest = digest(token.expose());
-        if let Some(appid) = self.static_digests.get(&digest) {
+        if let Some(appid) = self.apps.load().static_digests.get(&digest) {
             self.lookups().count(LookupResult::Cached);
             return Ok(*appid);
         }
         let token = self.find_presented(token, digest, now).await.map_err(|_| ErrorCode::SystemError)?;
         let token = token.ok_or(ErrorCode::InvalidCredential)?;
         let appid = AppId::new(&token.appid).map_err(|_| ErrorCode::InvalidCredential)?;
-        if self.secret_digests.get(&appid) != Some(&token.secret) {
+        if self.apps.load().secret_digests.get(&appid) != Some(&token.secret) {
             return Err(ErrorCode::InvalidCredential.into());
         }
         match (now.get() < token.good_until_ms, token.replaced) {
@@ -109,13 +123,18 @@ impl Tokens {
         }
     }
 
+    /// Takes the apps of a reload: the tokens of an app that is gone, or has another secret, end.
+    pub(crate) fn set_apps<'a>(&self, apps: impl Iterator<Item = &'a Arc<ServedApp>> + Clone) {
+        self.apps.store(Arc::new(TokenApps::new(apps)));
+    }
+
     pub(crate) fn lookups(&self) -> &LookupCounters {
         self.cache.lookups()
     }
 
     /// Issues a token for `appid`. The one before stays valid for [`TOKEN_OVERLAP`].
     pub(crate) async fn issue(&self, appid: AppId, now: UnixMillis) -> Result<AccessToken, Unavailable> {
-        let secret = *self.secret_digests.get(&appid).ok_or(Unavailable::Closed)?;
+        let secret = *self.apps.load().secret_digests.get(&appid).ok_or(Unavailable::Closed)?;
         let new = self.generate(now).await?;
         let new_digest = digest(new.expose());
         let good_until = now.saturating_add(TOKEN_LIFETIME);

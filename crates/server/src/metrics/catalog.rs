@@ -198,6 +198,8 @@ catalog! {
         "Diagnoses of rejected calls";
     RATE_LIMITED = "pactolus_rate_limited_total", Counter, [App, Env, Scope], "Calls over a rate limit";
     GIFT_LIMITED = "pactolus_gift_limited_total", Counter, [App, Env, Scope], "Presents over a gift limit";
+    PREVIOUS_KEY_CALLS = "pactolus_previous_key_calls_total", Counter, [App, Env],
+        "Calls signed with the key before the present one";
     HTTP_DURATION = "http_server_request_duration_seconds", durations(CALL_BOUNDS),
         [HttpRoute, HttpMethod, HttpStatus], "Time of a request to the operator API";
     CONNECTIONS = "pactolus_connections", Gauge, [], "Open connections of clients";

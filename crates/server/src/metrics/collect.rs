@@ -72,7 +72,7 @@ pub(crate) async fn collect(bank: &AppState) -> Vec<Family> {
     }
     scrape.number(&catalog::LOG_LINES_DROPPED, [], log_lines_dropped());
     scrape.number(&catalog::MANUAL_CLOCK, [], bank.manual_clock().is_some().into());
-    let open = bank.apps.values().filter(|app| app.login == LoginMode::Open).count();
+    let open = bank.live().apps.values().filter(|app| app.login == LoginMode::Open).count();
     scrape.number(&catalog::OPEN_LOGIN_APPS, [], to_u64(open));
     add_runtime(&mut scrape);
     add_process(&mut scrape, tokio::task::spawn_blocking(process::read).await.unwrap_or_default());
@@ -121,6 +121,8 @@ fn add_app(scrape: &mut Scrape, metrics: &Metrics, app: &str, slot: AppSlot) {
     let calls = &metrics.calls;
     for environment in Environment::ALL {
         let env = environment.as_str();
+        let previous = calls.sum(|shard| &shard.app(slot, environment).previous_key);
+        scrape.number(&catalog::PREVIOUS_KEY_CALLS, [app, env], previous);
         for (outcome, name) in CallOutcome::ALL {
             let count = calls.sum(|shard| &shard.app(slot, environment).outcomes[outcome.index()]);
             scrape.number(&catalog::APP_CALLS, [app, env, name], count);
@@ -129,8 +131,11 @@ fn add_app(scrape: &mut Scrape, metrics: &Metrics, app: &str, slot: AppSlot) {
             let coins = calls.sum(|shard| &shard.app(slot, environment).coins[place]);
             scrape.number(&catalog::COINS, [app, env, kind], coins);
         }
-        let scopes = [(&catalog::RATE_LIMITED, LimitScope::RATES), (&catalog::GIFT_LIMITED, LimitScope::GIFTS)];
-        for (metric, (scope, name)) in scopes.iter().flat_map(|(metric, scopes)| scopes.map(|scope| (*metric, scope))) {
+        let scopes =
+            [(&catalog::RATE_LIMITED, LimitScope::RATES), (&catalog::GIFT_LIMITED, LimitScope::GIFTS)];
+        for (metric, (scope, name)) in
+            scopes.iter().flat_map(|(metric, scopes)| scopes.map(|scope| (*metric, scope)))
+        {
             let count = calls.sum(|shard| &shard.app(slot, environment).limited[scope.index()]);
             scrape.number(metric, [app, env, name], count);
         }

@@ -1,7 +1,7 @@
 //! Counters of connections.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pactolus_ledger::metrics::Counter;
 

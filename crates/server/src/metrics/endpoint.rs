@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::MetricsMode;
 use super::collect::collect;
 use super::text::{Format, encode};
-use super::MetricsMode;
 use crate::listener::PeerAddress;
 use crate::operator;
 use crate::operator::problem::Problem;

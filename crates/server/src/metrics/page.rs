@@ -29,7 +29,10 @@ No label holds a player, a bill number, a zone, a user, an address or a request 
 /// The page, in Markdown.
 pub fn reference_page() -> String {
     let mut page = String::from(INTRODUCTION);
-    push(&mut page, "## Metrics\n\n| Metric | Type | Labels | Most series | Meaning |\n|---|---|---|---|---|\n");
+    push(
+        &mut page,
+        "## Metrics\n\n| Metric | Type | Labels | Most series | Meaning |\n|---|---|---|---|---|\n",
+    );
     for metric in CATALOG {
         let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{}`", label.name())).collect();
         let line = format!(

@@ -38,7 +38,9 @@ pub(crate) fn read() -> ProcessStats {
         cpu_nanos: field(14).zip(field(15)).map(|(user, system)| nanos(user.saturating_add(system))),
         resident_bytes: pages.map(|pages| pages.saturating_mul(to_u64(rustix::param::page_size()))),
         // One of them is the folder itself.
-        open_fds: std::fs::read_dir("/proc/self/fd").ok().map(|files| to_u64(files.count()).saturating_sub(1)),
+        open_fds: std::fs::read_dir("/proc/self/fd")
+            .ok()
+            .map(|files| to_u64(files.count()).saturating_sub(1)),
         max_fds: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
         start_nanos: booted
             .zip(field(22))

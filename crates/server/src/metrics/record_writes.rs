@@ -27,8 +27,9 @@ impl RecordWrites {
 
     /// The counts of a kind, each with the name of its result.
     pub(crate) fn of_kind(&self, kind: usize) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.get(kind).into_iter().flat_map(|row| {
-            RESULTS.into_iter().zip(row).map(|(result, counter)| (result, counter.get()))
-        })
+        self.0
+            .get(kind)
+            .into_iter()
+            .flat_map(|row| RESULTS.into_iter().zip(row).map(|(result, counter)| (result, counter.get())))
     }
 }

@@ -36,7 +36,11 @@ impl RequestMetrics {
 }
 
 /// Middleware that counts a request to the operator API.
-pub(crate) async fn count_request(State(bank): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+pub(crate) async fn count_request(
+    State(bank): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let start = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = method_name(request.method());

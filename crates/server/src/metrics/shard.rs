@@ -117,7 +117,8 @@ pub(crate) enum LimitScope {
 }
 
 impl LimitScope {
-    pub(crate) const RATES: [(Self, &'static str); 2] = [(Self::AppRate, "app"), (Self::PlayerRate, "player")];
+    pub(crate) const RATES: [(Self, &'static str); 2] =
+        [(Self::AppRate, "app"), (Self::PlayerRate, "player")];
     pub(crate) const GIFTS: [(Self, &'static str); 2] = [(Self::OrderGift, "order"), (Self::DayGift, "day")];
 
     pub(crate) const fn index(self) -> usize {
@@ -171,6 +172,8 @@ pub(crate) struct AppCounters {
     pub(crate) outcomes: [AtomicU64; CallOutcome::ALL.len()],
     pub(crate) coins: [AtomicU64; ORDER_KINDS.len()],
     pub(crate) limited: [AtomicU64; 4],
+    /// Calls signed with the key before the present one.
+    pub(crate) previous_key: AtomicU64,
 }
 
 /// Counters of the calls that one thread answered.
@@ -187,7 +190,12 @@ fn zeros<const N: usize>() -> [AtomicU64; N] {
 
 impl CallShard {
     pub(crate) fn new() -> Self {
-        let counters = || AppCounters { outcomes: zeros(), coins: zeros(), limited: zeros() };
+        let counters = || AppCounters {
+            outcomes: zeros(),
+            coins: zeros(),
+            limited: zeros(),
+            previous_key: AtomicU64::new(0),
+        };
         Self {
             replies: std::array::from_fn(|_| zeros()),
             buckets: std::array::from_fn(|_| zeros()),

@@ -96,7 +96,8 @@ fn write_histogram(text: &mut String, metric: &Metric, labels: &str, counts: &Hi
     let mut count = 0_u64;
     for (place, bucket) in counts.buckets.iter().enumerate() {
         count = count.saturating_add(*bucket);
-        let bound = counts.bounds.get(place).map_or_else(|| "+Inf".to_owned(), |bound| decimal(shown(*bound)));
+        let bound =
+            counts.bounds.get(place).map_or_else(|| "+Inf".to_owned(), |bound| decimal(shown(*bound)));
         push(text, format_args!("{name}_bucket{{{labels}{separator}le=\"{bound}\"}} {count}\n"));
     }
     push(text, format_args!("{name}_sum{} {}\n", braced(labels), shown(counts.sum)));
@@ -106,7 +107,8 @@ fn write_histogram(text: &mut String, metric: &Metric, labels: &str, counts: &Hi
 fn label_pairs(metric: &Metric, values: &[String]) -> String {
     debug_assert_eq!(metric.labels.len(), values.len(), "{}", metric.name);
     let pairs = metric.labels.iter().zip(values);
-    let pairs: Vec<_> = pairs.map(|(label, value)| format!("{}=\"{}\"", label.name(), escape(value))).collect();
+    let pairs: Vec<_> =
+        pairs.map(|(label, value)| format!("{}=\"{}\"", label.name(), escape(value))).collect();
     pairs.join(",")
 }
 
@@ -141,9 +143,18 @@ mod tests {
         }
         let words = |words: [&str; 3]| words.map(str::to_owned).to_vec();
         vec![
-            Family { metric: &BUILD, series: vec![(words(["1.0", "a\"b\\c", "embedded"]), Value::Number(1))] },
-            Family { metric: &APP_CALLS, series: vec![(words(["wx1", "live", "ok"]), Value::Number(u64::MAX))] },
-            Family { metric: &SYNC_DURATION, series: vec![(Vec::new(), Value::Histogram(histogram.snapshot()))] },
+            Family {
+                metric: &BUILD,
+                series: vec![(words(["1.0", "a\"b\\c", "embedded"]), Value::Number(1))],
+            },
+            Family {
+                metric: &APP_CALLS,
+                series: vec![(words(["wx1", "live", "ok"]), Value::Number(u64::MAX))],
+            },
+            Family {
+                metric: &SYNC_DURATION,
+                series: vec![(Vec::new(), Value::Histogram(histogram.snapshot()))],
+            },
         ]
     }
 

@@ -93,27 +93,25 @@ impl SandboxCall {
     }
 }
 
-pub(crate) struct FaultRules(HashMap<AppId, Mutex<Vec<ActiveRule>>>);
+/// Rules by app. They outlive a reload of the settings.
+#[derive(Default)]
+pub(crate) struct FaultRules(Mutex<HashMap<AppId, Vec<ActiveRule>>>);
 
 impl FaultRules {
-    pub(crate) fn new(apps: impl Iterator<Item = AppId>) -> Self {
-        Self(apps.map(|appid| (appid, Mutex::default())).collect())
-    }
-
     /// Replaces the rules of an app and resets their counters.
     pub(crate) fn set(&self, appid: AppId, rules: impl IntoIterator<Item = Rule>) {
-        if let Some(mut active) = self.lock(appid) {
-            *active = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
-        }
+        let rules: Vec<_> = rules.into_iter().map(|rule| ActiveRule { rule, requests: 0, hits: 0 }).collect();
+        self.lock().insert(appid, rules);
     }
 
     pub(crate) fn get(&self, appid: AppId) -> Vec<ActiveRule> {
-        self.lock(appid).map_or_else(Vec::new, |armed| armed.clone())
+        self.lock().get(&appid).cloned().unwrap_or_default()
     }
 
     /// The fault of the first rule that hits a request.
     fn pick(&self, appid: AppId, call: SandboxCall) -> Option<Fault> {
-        let mut rules = self.lock(appid)?;
+        let mut apps = self.lock();
+        let rules = apps.get_mut(&appid)?;
         let mut first = None;
         // Every rule counts every request of its call, so that none depends on the rules before it.
         for (index, rule) in rules.iter_mut().enumerate() {
@@ -127,7 +125,7 @@ impl FaultRules {
     }
 
     /// Held while rules are counted or copied, never across an await.
-    fn lock(&self, appid: AppId) -> Option<MutexGuard<'_, Vec<ActiveRule>>> {
-        self.0.get(&appid).map(|rules| rules.lock().expect("nothing panics while it holds the lock"))
+    fn lock(&self) -> MutexGuard<'_, HashMap<AppId, Vec<ActiveRule>>> {
+        self.0.lock().expect("nothing panics while it holds the lock")
     }
 }

@@ -20,6 +20,7 @@ use crate::auth::open;
 use crate::auth::token_place::{self, TokenPlace};
 use crate::body::{RequestBody, read_body};
 use crate::metrics::shard::LimitScope;
+use crate::rate_limit;
 use crate::rejections::rejection::RequestTrace;
 use crate::settings::{AppSettings, LoginMode};
 use crate::state::AppState;
@@ -48,9 +49,9 @@ impl<C: Call> VerifiedCall<C> {
         };
         let authenticated = bank.tokens.authenticate(token, now).await;
         let appid = authenticated.map_err(|error| token_place::name_placeholder(error, query))?;
-        let app = Arc::clone(bank.apps.get(&appid).ok_or(ErrorCode::InvalidCredential)?);
+        let app = bank.app(appid).ok_or(ErrorCode::InvalidCredential)?;
         trace.app = Some(Arc::clone(&app));
-        let checked = bank.rate_limiter.check_app(&app, path.environment, now);
+        let checked = rate_limit::check_app(&app, path.environment, now);
         checked.inspect_err(|_| {
             bank.metrics.count_limited(app.slot(), path.environment, LimitScope::AppRate);
         })?;
@@ -58,6 +59,24 @@ impl<C: Call> VerifiedCall<C> {
         let verified = verify_body(bank, &app, path.environment, token, bytes, now).await;
         let call = verified.map_err(|error| name_encoding(error, &head.headers))?;
         Ok(Self { call, environment: path.environment, app, received_at: now })
+    }
+}
+
+/// Verifies `sig` with the app's key, or else with the key before it while both are configured.
+fn verify_sig<C: Call>(
+    bank: &AppState,
+    app: &ServedApp,
+    environment: Environment,
+    unverified: &UnverifiedCall<'_, C>,
+) -> Result<(), ErrorReply> {
+    let Err(error) = unverified.verify_sig(app.midas_key(environment), app.dialects) else { return Ok(()) };
+    let previous = app.previous_midas_key(environment).filter(|_| error.code() == ErrorCode::SigError);
+    match previous.map(|key| unverified.verify_sig(key, app.dialects)) {
+        Some(Ok(_)) => {
+            bank.metrics.count_previous_key(app.slot(), environment);
+            Ok(())
+        }
+        Some(Err(_)) | None => Err(error),
     }
 }
 
@@ -114,7 +133,7 @@ async fn verify_body<C: Call>(
     if caller.offer_id != app.offer_id {
         return Err(ErrorReply::with_detail(ErrorCode::NoPrivilege, "offer_id is not the offer of this app"));
     }
-    unverified.verify_sig(app.midas_key(environment), app.dialects)?;
+    verify_sig(bank, app, environment, &unverified)?;
     // After `sig`: a caller who cannot sign must not use up the player's rate.
     let checked = bank.rate_limiter.check_player(app, environment, caller.openid, now);
     checked.inspect_err(|_| bank.metrics.count_limited(app.slot(), environment, LimitScope::PlayerRate))?;

@@ -128,7 +128,7 @@ async fn diagnose_signature<'a>(
     report: &mut DiagnosisReport,
 ) {
     if evidence.path().environment == Environment::Live
-        && !lock(&bank.rejections.search_budget).take(bank.limits.diagnoses_per_second, bank.now())
+        && !lock(&bank.rejections.search_budget).take(bank.live().limits.diagnoses_per_second, bank.now())
     {
         report.add(
             "not-searched",

@@ -7,7 +7,7 @@ use pactolus_protocol::Rid;
 
 use super::rejection::Rejection;
 use super::ring::Ring;
-use crate::rate_limit::TokenBucket;
+use crate::rate_limit::token_bucket::TokenBucket;
 use crate::settings::Limits;
 
 pub(crate) struct RejectionLog {
@@ -33,8 +33,8 @@ impl RejectionLog {
         Self {
             app_ring: Mutex::new(Ring::new(entries - anonymous_entries, bytes - anonymous_bytes)),
             anonymous_ring: Mutex::new(Ring::new(anonymous_entries, anonymous_bytes)),
-            search_budget: Mutex::new(TokenBucket::full(limits.diagnoses_per_second)),
-            share_budget: Mutex::new(TokenBucket::full(SHARED_PER_SECOND)),
+            search_budget: Mutex::new(TokenBucket::new()),
+            share_budget: Mutex::new(TokenBucket::new()),
         }
     }
 

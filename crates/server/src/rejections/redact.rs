@@ -1,8 +1,7 @@
 //! Redaction, the last check before a rejection is kept: a client may have sent a key in a text field.
 
-use pactolus_protocol::AccessToken;
-use pactolus_protocol::SessionKey;
 use pactolus_protocol::explain::{RedactedParameter, RedactedParameters};
+use pactolus_protocol::{AccessToken, MidasKey, SessionKey};
 use zeroize::Zeroizing;
 
 use super::rejection::RequestTrace;
@@ -26,10 +25,17 @@ pub(super) struct Redactor(Vec<Zeroizing<String>>);
 
 impl Redactor {
     pub(super) fn new(bank: &AppState, trace: &RequestTrace) -> Self {
-        let operator = std::iter::once(bank.operator_token.expose());
+        let live = bank.live();
+        let operator = std::iter::once(live.operator_token.expose());
         let app = trace.app.iter().flat_map(|app| {
             [app.midas_key.expose(), app.sandbox_midas_key.expose(), app.app_secret.expose()]
                 .into_iter()
+                .chain(
+                    app.midas_key_previous
+                        .iter()
+                        .chain(&app.sandbox_midas_key_previous)
+                        .map(MidasKey::expose),
+                )
                 .chain(app.static_access_tokens.iter().map(AccessToken::expose))
         });
         let token = trace.token.iter().map(AccessToken::expose);

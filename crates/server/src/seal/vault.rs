@@ -143,6 +143,11 @@ impl Vault {
         }
     }
 
+    /// Whether it seals and opens with exactly these keys.
+    pub(crate) fn has_keys(&self, keys: &Keyring) -> bool {
+        self.keys.ids().eq(keys.ids())
+    }
+
     /// Writes so far: kind, result, count.
     pub(crate) fn writes(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         RecordKind::ALL.into_iter().enumerate().flat_map(|(place, kind)| {

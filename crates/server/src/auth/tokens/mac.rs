@@ -156,8 +156,8 @@ impl Tokens {
 
     /// Whether an earlier build issued a token that may be alive: each one has its app's record beside it.
     async fn has_issued_tokens(&self) -> Result<bool, Unavailable> {
-        let keys = |app: &AppId| [latest_key(*app), stable_key(*app)];
-        for key in self.secret_digests.keys().flat_map(keys) {
+        let apps: Vec<AppId> = self.apps.load().secret_digests.keys().copied().collect();
+        for key in apps.into_iter().flat_map(|app| [latest_key(app), stable_key(app)]) {
             if self.vault.get(key).await?.is_some() {
                 return Ok(true);
             }

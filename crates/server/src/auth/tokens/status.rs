@@ -29,15 +29,16 @@ impl Tokens {
         now: UnixMillis,
     ) -> Result<TokenStatus, Unavailable> {
         let digest = digest(token.expose());
-        if self.static_digests.contains_key(&digest) {
+        if self.apps.load().static_digests.contains_key(&digest) {
             return Ok(TokenStatus::Valid);
         }
         let Some(token) = self.find_presented(token, digest, now).await? else {
             return Ok(TokenStatus::Unknown);
         };
-        let secret = AppId::new(&token.appid).ok().and_then(|appid| self.secret_digests.get(&appid));
+        let appid = AppId::new(&token.appid).ok();
+        let secret = appid.and_then(|appid| self.apps.load().secret_digests.get(&appid).copied());
         let valid_until = UnixMillis::new(token.good_until_ms);
-        Ok(match (secret == Some(&token.secret), now < valid_until, token.replaced) {
+        Ok(match (secret == Some(token.secret), now < valid_until, token.replaced) {
             (false, ..) => TokenStatus::SecretChanged,
             (true, true, _) => TokenStatus::Valid,
             (true, false, true) => TokenStatus::Replaced { valid_until },
