@@ -9,10 +9,11 @@
 
 mod bench;
 mod binaries;
+mod debian;
 mod fuzz;
 mod fuzz_http;
+mod package;
 mod postgres;
-mod prometheus;
 mod step;
 mod test;
 mod tool;
@@ -36,6 +37,7 @@ enum XtaskCommand {
     Bench(bench::Args),
     Fuzz(fuzz::Args),
     FuzzHttp(fuzz_http::Args),
+    Package(package::Args),
     Soak(torture::SoakArgs),
     Test(test::Args),
     Torture(torture::Args),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         XtaskCommand::Bench(args) => bench::run(&args),
         XtaskCommand::Fuzz(args) => fuzz::run(&args),
         XtaskCommand::FuzzHttp(args) => fuzz_http::run(&args),
+        XtaskCommand::Package(args) => package::run(&args),
         XtaskCommand::Soak(args) => torture::soak(&args),
         XtaskCommand::Test(args) => test::run(&args),
         XtaskCommand::Torture(args) => torture::run(&args),

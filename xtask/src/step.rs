@@ -14,6 +14,7 @@ use std::time::Instant;
 pub(crate) struct CommandStep<'a> {
     name: &'static str,
     env: Option<(&'static str, &'static str)>,
+    variable: Option<(&'static str, &'a str)>,
     program: &'a str,
     arguments: &'a [&'a str],
     folder: &'static str,
@@ -51,12 +52,18 @@ pub(crate) enum TaskError {
 
 impl<'a> CommandStep<'a> {
     pub(crate) const fn new(name: &'static str, program: &'a str, arguments: &'a [&'a str]) -> Self {
-        Self { name, env: None, program, arguments, folder: ".", env_remove: None }
+        Self { name, env: None, variable: None, program, arguments, folder: ".", env_remove: None }
     }
 
     /// Sets an environment variable.
     pub(crate) const fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env = Some((name, value));
+        self
+    }
+
+    /// Sets a second environment variable, whose value is known only when the step is made.
+    pub(crate) const fn variable(mut self, name: &'static str, value: &'a str) -> Self {
+        self.variable = Some((name, value));
         self
     }
 
@@ -83,6 +90,7 @@ impl<'a> CommandStep<'a> {
         let status = command
             .args(self.arguments)
             .envs(self.env)
+            .envs(self.variable)
             .current_dir(workspace_root().join(self.folder))
             .status()
             .map_err(|source| TaskError::SpawnFailed {
@@ -103,7 +111,7 @@ impl fmt::Display for CommandStep<'_> {
         if self.folder != "." {
             write!(f, "cd {} && ", shell_quote(self.folder))?;
         }
-        if let Some((name, value)) = self.env {
+        for (name, value) in self.env.into_iter().chain(self.variable) {
             write!(f, "{name}={} ", shell_quote(value))?;
         }
         f.write_str(&shell_quote(self.program))?;
@@ -113,8 +121,12 @@ impl fmt::Display for CommandStep<'_> {
 
 /// Whether system packages may be installed: as root on a machine with Debian's package manager, as in CI.
 pub(crate) fn can_install_packages() -> bool {
+    is_root() && succeeds("apt-get", &["--version"])
+}
+
+/// Whether this process runs as root.
+pub(crate) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
-        && succeeds("apt-get", &["--version"])
 }
 
 /// Whether a program runs and exits with 0. Its output is discarded.

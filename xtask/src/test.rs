@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::step::{CommandStep, TaskError};
 use crate::venv::CHECKERS;
-use crate::{fuzz_http, postgres, prometheus, torture};
+use crate::{debian, fuzz_http, postgres, torture};
 
 /// Run every check, locally and in CI alike, and stop at the first that fails.
 #[derive(clap::Args)]
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), TaskError> {
     install_components()?;
     postgres::install()?;
-    prometheus::install()?;
+    debian::install()?;
     // `clippy` and `doc` share one build of the dependencies; `test` makes the other. Warnings are denied by
     // arguments, because `RUSTFLAGS` would rebuild everything.
     let cargo = [
