@@ -52,7 +52,14 @@ impl StoreState {
         health: Arc<Health>,
         settings: &EmbeddedSettings,
     ) -> Self {
-        Self { journal, views, memtable: Memtable::new(settings), space, health, metrics: StoreMetrics::new() }
+        Self {
+            journal,
+            views,
+            memtable: Memtable::new(settings),
+            space,
+            health,
+            metrics: StoreMetrics::new(),
+        }
     }
 
     /// Refuses orders until the store is reopened.

@@ -34,7 +34,9 @@ impl BatchResult {
         match action {
             ErrorAction::Reconnect => Self::Lost,
             ErrorAction::Retry if may_retry => Self::Retried,
-            ErrorAction::Retry | ErrorAction::GiveUp | ErrorAction::Reject | ErrorAction::Discard => Self::Refused,
+            ErrorAction::Retry | ErrorAction::GiveUp | ErrorAction::Reject | ErrorAction::Discard => {
+                Self::Refused
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ mod sources;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,6 +36,7 @@ use pactolus_ledger_embedded::EmbeddedSettings;
 use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
 use pactolus_server::{
     AppSettings, AppTimeZone, Keyring, Limits, LoginMode, MasterKey, MetricsMode, ProcessInfo, Settings,
+    TlsIdentity,
 };
 use pactolus_types::{Amount, AppId, OfferId, ZoneId};
 
@@ -61,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Listen address of the operator API; `None` if it shares `listen` with the game.
     pub(crate) operator_listen: Option<SocketAddr>,
+    /// Certificate of `listen`; `None` without TLS.
+    pub(crate) tls: Option<TlsIdentity>,
     /// Store of the orders.
     pub(crate) store: StoreUrl,
     /// Log filter, unless the command line or the environment sets one.
@@ -114,6 +118,7 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     let store = top.optional("store", default_store, store::store);
     let operator_token =
         top.table("operator", |operator| operator.required("token", secret(OperatorToken::new)));
+    let tls = top.table("tls", tls::tls);
     let keys = top.table("seal", seal);
     let mut duplicates = DuplicateCheck::default();
     let apps = top.tables("apps", |app_section| app(app_section, &mut duplicates));
@@ -131,6 +136,7 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     Some(Config {
         listen: listen?,
         operator_listen: operator_listen?,
+        tls: tls?,
         store: store?,
         log: log?,
         embedded: embedded?,

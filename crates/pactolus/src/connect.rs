@@ -163,14 +163,17 @@ fn bank_of_profile(profile: Profile, call: &CallArgs, lang: Lang) -> Bank {
 }
 
 fn bank_of_config(config: &Config, call: &CallArgs, lang: Lang) -> Bank {
-    let own_url = |address: SocketAddr| {
-        BaseUrl::new(&format!("http://{}:{}", url_host(address.ip()), address.port())).expect("an address is a host")
+    let own_url = |scheme: &str, address: SocketAddr| {
+        BaseUrl::new(&format!("{scheme}://{}:{}", url_host(address.ip()), address.port()))
+            .expect("an address is a host")
     };
     // A URL of the command line is that of another bank, perhaps.
     let operator_listen = config.operator_listen.filter(|_| call.url.is_none());
     Bank {
-        url: call.url.clone().unwrap_or_else(|| own_url(config.game_address())),
-        operator_url: operator_listen.map(|_| own_url(config.operator_address())),
+        url: call.url.clone().unwrap_or_else(|| {
+            own_url(if config.tls.is_some() { "https" } else { "http" }, config.game_address())
+        }),
+        operator_url: operator_listen.map(|_| own_url("http", config.operator_address())),
         operator_token: Some(config.server.operator_token.clone()),
         ca_file: None,
         timeout: call.timeout(),

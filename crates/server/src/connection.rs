@@ -6,6 +6,7 @@
 //! Invariant: a hyper connection that holds a reply or a part of one is never dismantled. See
 //! [`ConnectionState::is_quiescent`].
 
+pub(crate) mod client_stream;
 pub(crate) mod limiter;
 pub(crate) mod request_timeout;
 pub(crate) mod state;
@@ -19,9 +20,9 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1::{Builder, Connection};
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
+use self::client_stream::ClientStream;
 use self::state::ConnectionState;
 use self::write_timeout::WriteTimeoutStream;
 use crate::metrics::connections::CloseReason;
@@ -39,8 +40,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const BUFFER_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serves the requests of `stream` until the client closes it, the idle timeout passes or the bank stops.
-pub(crate) async fn serve<S>(
-    stream: TcpStream,
+pub(crate) async fn serve<S, C: ClientStream>(
+    stream: C,
     mut service: S,
     http: Builder,
     state: Arc<ConnectionState>,
@@ -54,12 +55,9 @@ where
     let mut stream = WriteTimeoutStream::new(TokioIo::new(stream), Arc::clone(&state), timeouts.write);
     loop {
         if !stream.has_unread() {
-            let mut first = [0];
             tokio::select! {
                 biased;
-                // Peeks the first byte, because a new socket is reported readable before data has arrived. hyper
-                // handles an error of the peek.
-                _ = stream.get_ref().inner().peek(&mut first) => {}
+                () = stream.get_ref().inner().readable() => {}
                 () = &mut stop => return Ok(CloseReason::Shutdown),
                 () = sleep(timeouts.idle) => return Ok(CloseReason::IdleTimeout),
             }
@@ -75,8 +73,8 @@ where
 }
 
 /// The result of a connection that ended; `None` once it is idle.
-async fn serve_until_idle<S>(
-    connection: &mut Connection<WriteTimeoutStream<TokioIo<TcpStream>>, S>,
+async fn serve_until_idle<S, C: ClientStream>(
+    connection: &mut Connection<WriteTimeoutStream<TokioIo<C>>, S>,
     state: &ConnectionState,
     mut stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Option<hyper::Result<CloseReason>>

@@ -56,6 +56,7 @@ mod serve;
 mod settings;
 mod state;
 mod time_zone;
+mod tls;
 
 pub use clock::{Clock, ClockChange, ClockOutOfRange, ManualClock, SystemClock};
 pub use listener::{Audience, Listener};
@@ -70,3 +71,4 @@ pub use serve::{Shutdown, serve, serve_listeners, serve_routes};
 pub use settings::{AppSettings, Limits, LoginMode, Settings};
 pub use state::{AppState, Backend};
 pub use time_zone::{AppTimeZone, UnknownTimeZone};
+pub use tls::{InvalidTls, TlsIdentity};

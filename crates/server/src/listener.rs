@@ -7,11 +7,14 @@ use std::net::IpAddr;
 
 use tokio::net::TcpListener;
 
+use crate::tls::TlsIdentity;
+
 /// A bound socket and the requests that it answers.
 #[derive(Debug)]
 pub struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) audience: Audience,
+    pub(crate) tls: Option<TlsIdentity>,
 }
 
 /// Requests that a listener answers.
@@ -28,17 +31,23 @@ pub enum Audience {
 impl Listener {
     /// A listener for everything.
     pub const fn shared(socket: TcpListener) -> Self {
-        Self { socket, audience: Audience::All }
+        Self { socket, audience: Audience::All, tls: None }
     }
 
     /// A listener for the game alone.
     pub const fn game(socket: TcpListener) -> Self {
-        Self { socket, audience: Audience::Game }
+        Self { socket, audience: Audience::Game, tls: None }
     }
 
     /// A listener for operators alone.
     pub const fn operator(socket: TcpListener) -> Self {
-        Self { socket, audience: Audience::Operator }
+        Self { socket, audience: Audience::Operator, tls: None }
+    }
+
+    /// The listener with TLS, if there is a certificate.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<TlsIdentity>) -> Self {
+        Self { tls, ..self }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::midas::faults::inject::ReplyDropped;
 use crate::response::RejectionMarker;
 use crate::router::{RequestRouter, router_for};
 use crate::state::AppState;
+use crate::tls::TlsIdentity;
 
 /// Outcome of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +51,9 @@ pub async fn serve_listeners(
     listeners: Vec<Listener>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Shutdown> {
-    let endpoint = |Listener { socket, audience }| {
+    let endpoint = |Listener { socket, audience, tls }| {
         let routes = router_for(audience, Arc::clone(&bank));
-        Endpoint::new(&bank, socket, audience, routes)
+        Endpoint { tls, ..Endpoint::new(&bank, socket, audience, routes) }
     };
     let endpoints = listeners.into_iter().map(endpoint).collect();
     serve_endpoints(bank, endpoints, stop).await
@@ -75,6 +77,7 @@ const OPERATOR_CONNECTIONS_MAX: usize = 128;
 /// A listener with its routes and its limiter.
 struct Endpoint {
     socket: TcpListener,
+    tls: Option<TlsIdentity>,
     paths: Arc<RequestRouter>,
     connections: Arc<ConnectionLimiter>,
 }
@@ -90,6 +93,7 @@ impl Endpoint {
         bank.metrics.connections.add_limit(connections_max);
         Self {
             socket,
+            tls: None,
             paths: Arc::new(RequestRouter::new(Arc::clone(bank), audience, routes)),
             connections: ConnectionLimiter::new(connections_max, limits.connections_per_address_max),
         }
@@ -103,7 +107,8 @@ impl Endpoint {
                 bank.metrics.connections.count_closed(CloseReason::AddressLimit);
                 continue;
             };
-            spawn_connection(stream, permit, Arc::clone(&self.paths), Arc::clone(&bank));
+            let (tls, paths) = (self.tls.clone(), Arc::clone(&self.paths));
+            spawn_connection(stream, tls, permit, paths, Arc::clone(&bank));
         }
     }
 }
@@ -212,6 +217,7 @@ enum NoReply {
 
 fn spawn_connection(
     stream: TcpStream,
+    tls: Option<TlsIdentity>,
     permit: ConnectionPermit,
     paths: Arc<RequestRouter>,
     bank: Arc<AppState>,
@@ -240,15 +246,30 @@ fn spawn_connection(
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
     // Bounds both the read-ahead and the header of a request; hyper takes no less.
     http.max_buf_size(limits.header_bytes_max.max(HEADER_BYTES_MIN));
-    drop(live);
     // A client that has closed its sending side still gets its reply. hyper does not read while a request is in
     // flight, which would take a buffer for each request that waits for the disk. Replies are short: one buffer is
     // one write.
     http.half_close(true).writev(false);
     let open = bank.metrics.connections.open();
+    let handshake_timeout = limits.header_timeout;
+    drop(live);
     permit.spawn(async move {
-        let stop = bank.wait_for_shutdown();
-        let served = connection::serve(stream, service, http, connection_state, timeouts, stop).await;
+        let mut stop = pin!(bank.wait_for_shutdown());
+        let served = match tls {
+            None => connection::serve(stream, service, http, connection_state, timeouts, stop).await,
+            // Boxed, so that a connection without TLS does not carry its size.
+            Some(tls) => {
+                Box::pin(async move {
+                    let accepted = tokio::select! {
+                        accepted = tls.accept(stream, handshake_timeout) => accepted,
+                        () = stop.as_mut() => return Ok(CloseReason::Shutdown),
+                    };
+                    let Some(stream) = accepted else { return Ok(CloseReason::Error) };
+                    connection::serve(stream, service, http, connection_state, timeouts, stop).await
+                })
+                .await
+            }
+        };
         open.close(served.unwrap_or_else(|error| {
             tracing::debug!(%error, "a connection broke off");
             CloseReason::Error

@@ -12,7 +12,7 @@ const RCGEN: &str = "a certificate can be made";
 /// An authority that no one else trusts.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    der: Vec<u8>,
 }
 
 /// A certificate and its private key, both in PEM form.
@@ -21,6 +21,8 @@ pub struct IssuedCertificate {
     pub certificate: String,
     /// The key, without a passphrase.
     pub key: String,
+    /// The certificate in DER.
+    pub der: Vec<u8>,
 }
 
 impl Authority {
@@ -32,12 +34,17 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let certificate = params.self_signed(&key).expect(RCGEN);
-        Self { pem: to_pem("CERTIFICATE", certificate.der()), issuer: Issuer::new(params, key) }
+        Self { der: certificate.der().to_vec(), issuer: Issuer::new(params, key) }
     }
 
     /// The authority's own certificate, in PEM form.
-    pub fn pem(&self) -> &str {
-        &self.pem
+    pub fn pem(&self) -> String {
+        to_pem("CERTIFICATE", &self.der)
+    }
+
+    /// The same in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
     /// A certificate for a host or a user of this name.
@@ -52,6 +59,7 @@ impl Authority {
         IssuedCertificate {
             certificate: to_pem("CERTIFICATE", certificate.der()),
             key: to_pem("PRIVATE KEY", key.serialized_der()),
+            der: certificate.der().to_vec(),
         }
     }
 }

@@ -68,7 +68,15 @@ impl BatchWriter {
         randomness: FillRandom,
         metrics: Arc<NodeMetrics>,
     ) -> Self {
-        Self { connector, session: Some(session), unreachable, can_connect: true, totals_part, randomness, metrics }
+        Self {
+            connector,
+            session: Some(session),
+            unreachable,
+            can_connect: true,
+            totals_part,
+            randomness,
+            metrics,
+        }
     }
 
     /// Serves `queue` until it is closed or a `Close` message arrives.

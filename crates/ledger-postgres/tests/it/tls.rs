@@ -24,11 +24,11 @@ struct TlsServer {
 
 impl TlsServer {
     fn start(authority: &Authority, hba: &str) -> Self {
-        let IssuedCertificate { certificate, key } = authority.issue("localhost");
+        let IssuedCertificate { certificate, key, .. } = authority.issue("localhost");
         let files = [
             ("server.crt", &*certificate),
             ("server.key", &key),
-            ("clients.crt", authority.pem()),
+            ("clients.crt", &authority.pem()),
             ("pg_hba.conf", hba),
         ];
         let cluster = Cluster::start_with_files("ssl = on\nssl_ca_file = 'clients.crt'", &files);

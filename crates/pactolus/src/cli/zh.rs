@@ -143,12 +143,12 @@ const LONG_TEXTS: &[(&str, &str)] = &[
     (
         "serve",
         "\
-开始受理请求时输出 `listening on http://ADDRESS`；若设置了 operator_listen，先输出
-`operator API on http://ADDRESS`。收到 SIGTERM 或 Ctrl-C 后平滑停止：不再接受新
-连接，处理完进行中的请求，关闭存储，以退出码 0 结束。若超过 shutdown_timeout_s
-仍未完成，则退出码为 6。收到第二个信号立即结束，退出码为 143 或 130；已答复的
-订单不会丢失。SIGHUP 重新读取配置中的应用、密钥、限制和日志范围。支持 systemd 的
-Type=notify。",
+开始受理请求时输出 `listening on http://ADDRESS`；设置了 operator_listen 时，先
+输出 `operator API on http://ADDRESS`。收到 SIGTERM 或 Ctrl-C 后平滑停止：不再
+接受新连接，处理完进行中的请求，关闭存储，以退出码 0 结束。若超过
+shutdown_timeout_s 仍未完成，则退出码为 6。收到第二个信号立即结束，退出码为 143
+或 130；已答复的订单不会丢失。SIGHUP 重新读取应用、密钥、限制和日志范围。
+支持 systemd 的 Type=notify。",
     ),
     (
         "present",

@@ -151,7 +151,7 @@ mod tests {
     }
 
     /// One unknown key in every section.
-    const UNKNOWN_KEYS: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[seal]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
+    const UNKNOWN_KEYS: &str = "unheard_of = 0\n[operator]\nunheard_of = 0\n[tls]\nunheard_of = 0\n[seal]\nunheard_of = 0\n[[apps]]\nunheard_of = 0\n\
         [limits]\nunheard_of = 0\n[embedded]\nunheard_of = 0\n[postgres]\nunheard_of = 0\n";
 
     /// Every setting, taken from the error that lists the known keys of a section.
@@ -164,7 +164,7 @@ mod tests {
             problems.lines().filter_map(|line| line.split_once("known keys are ")).map(|(_, list)| list);
         let keys: Vec<_> = lists.flat_map(|list| list.split(", ")).map(str::to_owned).collect();
         assert!(keys.len() > 10, "{problems}");
-        let sections = ["operator", "seal", "apps", "limits", "embedded", "postgres"];
+        let sections = ["operator", "tls", "seal", "apps", "limits", "embedded", "postgres"];
         keys.into_iter().filter(|key| !sections.contains(&key.as_str())).collect()
     }
 }

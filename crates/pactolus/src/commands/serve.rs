@@ -22,7 +22,7 @@ use crate::commands::migrate;
 use crate::config::{Config, EnvSnapshot, StoreUrl, parse_listen_address};
 use crate::logging;
 use crate::runtime;
-use crate::runtime::notify::{ServiceState, notify};
+use crate::runtime::notify::{ServiceState, notify, watchdog_interval};
 use crate::runtime::signals::{self, Hangups};
 use crate::store::{self, EngineSettings, StoreArg};
 
@@ -139,6 +139,16 @@ async fn open_store(config: &Config, args: &Args) -> Result<Backend, CliError> {
     .await
 }
 
+/// Tells the service manager that the runtime still runs tasks.
+async fn feed_watchdog() {
+    let Some(interval) = watchdog_interval() else { return };
+    let mut ticks = tokio::time::interval(interval);
+    loop {
+        ticks.tick().await;
+        notify(ServiceState::Alive);
+    }
+}
+
 /// Reloads the configuration on each SIGHUP. Reading files blocks, so it has a thread.
 async fn reload_on_hangup(reloader: Reloader, mut hangups: Hangups) {
     let reloader = Arc::new(reloader);
@@ -184,6 +194,7 @@ async fn serve(
     tracing::info!(%address, store = %config.store, apps = config.server.apps.len(), "serving");
     config.server.process = process_info(&config.store);
     let fixed = FixedSettings::of(&config);
+    let tls = config.tls.clone();
     let store_option = args.store.as_ref().map(|_| config.store.clone());
     let random = Arc::new(OsRandomness);
     let bank = match args.clock {
@@ -195,28 +206,35 @@ async fn serve(
         }
     };
     let operator_line = operator.as_ref().map(|(_, address)| format!("operator API on http://{address}\n"));
-    let lines = format!("{}listening on http://{address}\n", operator_line.unwrap_or_default());
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let lines = format!("{}listening on {scheme}://{address}\n", operator_line.unwrap_or_default());
     if let Err(error) = io::stdout().write_all(lines.as_bytes()) {
         // A closed stdout or a full disk is no reason to refuse orders.
         tracing::warn!(%error, "cannot write the address to stdout");
     }
     let listeners = match operator {
-        None => vec![Listener::shared(socket)],
-        Some((operator, _)) => vec![Listener::game(socket), Listener::operator(operator)],
+        None => vec![Listener::shared(socket).with_tls(tls.clone())],
+        Some((operator, _)) => {
+            vec![Listener::game(socket).with_tls(tls.clone()), Listener::operator(operator)]
+        }
     };
     let reloader = Reloader {
         path: args.config.config.clone(),
         bank: Arc::clone(&bank),
+        tls: tls.clone(),
         clock: args.clock,
         listen: args.listen,
         store: store_option,
         fixed,
     };
     let reloading = tokio::spawn(reload_on_hangup(reloader, hangups));
+    let watchdog = tokio::spawn(feed_watchdog());
     notify(ServiceState::Ready);
     let stop = async move {
         stop.await;
         reloading.abort();
+        // A drain ends at its own timeout.
+        watchdog.abort();
         notify(ServiceState::Stopping);
     };
     match pactolus_server::serve_listeners(bank, listeners, stop).await.context("the server failed")? {

@@ -2,11 +2,15 @@
 //!
 //! Protocol: sd_notify(3). Without the variable nothing is sent. An error is logged, and the bank serves on.
 
+use std::time::Duration;
+
 /// A state that systemd waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceState {
     /// It takes orders.
     Ready,
+    /// Its threads still run, for the manager's watchdog.
+    Alive,
     /// It drains open requests.
     Stopping,
 }
@@ -16,9 +20,20 @@ impl ServiceState {
     const fn message(self) -> &'static str {
         match self {
             Self::Ready => "READY=1",
+            Self::Alive => "WATCHDOG=1",
             Self::Stopping => "STOPPING=1",
         }
     }
+}
+
+/// Interval of the messages that the manager's watchdog waits for; `None` without one. Protocol:
+/// sd_watchdog_enabled(3).
+pub(crate) fn watchdog_interval() -> Option<Duration> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let is_other = number("WATCHDOG_PID").is_some_and(|pid| pid != u64::from(std::process::id()));
+    let limit = number("WATCHDOG_USEC").filter(|limit| *limit > 1 && !is_other)?;
+    // Half of the limit, as the protocol advises.
+    Some(Duration::from_micros(limit / 2))
 }
 
 /// Sends `state` to the service manager, if there is one.

@@ -133,7 +133,7 @@ fn database_that_wants_tls_is_served() {
 
     for options in ["?sslmode=require", "", "?sslmode=verify-full&sslrootcert=ca.pem"] {
         let folder = folder_on(&format!("{url}{options}"));
-        folder.write("ca.pem", authority.pem());
+        folder.write("ca.pem", &authority.pem());
         let bank = serve(&folder);
         let ssl =
             "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'bank'";

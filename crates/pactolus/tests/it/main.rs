@@ -43,5 +43,7 @@ mod signals;
 mod stderr;
 mod support;
 mod tls;
+mod tls_server;
+mod unit;
 mod vendor;
 mod wait;

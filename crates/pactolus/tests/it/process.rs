@@ -218,7 +218,8 @@ impl ServerProcess {
     #[track_caller]
     pub(crate) fn start(command: Command) -> Self {
         let mut process = Process::start(command);
-        let address = process.wait_for_line("listening on http://").parse().unwrap();
+        let address = process.wait_for_line("listening on ");
+        let address = address.split_once("://").unwrap().1.parse().unwrap();
         Self { process, address, http: HttpClient::new(address) }
     }
 

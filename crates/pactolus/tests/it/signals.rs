@@ -78,6 +78,16 @@ fn service_manager_hears_ready_and_stopping() {
         assert_eq!(bank.stop().code, Some(0));
         assert_eq!(receive(&socket), "STOPPING=1", "{variable}");
     }
+    let path = folder.path().join("watchdog.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let mut serve = folder.command(&["serve"]);
+    serve.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000");
+    let bank = ServerProcess::start(serve);
+    let messages = [(); 4].map(|()| receive(&socket));
+    assert_eq!(messages.iter().filter(|message| *message == "READY=1").count(), 1, "{messages:?}");
+    assert_eq!(messages.iter().filter(|message| *message == "WATCHDOG=1").count(), 3, "{messages:?}");
+    assert_eq!(bank.stop().code, Some(0));
     let mut serve = folder.command(&["serve"]);
     serve.env("NOTIFY_SOCKET", "/nowhere/notify.sock");
     let ended = ServerProcess::start(serve).stop();

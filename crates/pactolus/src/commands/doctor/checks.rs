@@ -242,6 +242,17 @@ const READY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Checks the listen address.
 pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
     let address = config.listen;
+    if config.tls.is_some() && config.operator_listen.is_none() && TcpListener::bind(address).await.is_err() {
+        return CheckResult::pass(
+            "port",
+            tr!(
+                lang,
+                "{address} is in use; with TLS, the check needs operator_listen to ask the bank",
+                "{address} 已被占用；启用 TLS 时，须设置 operator_listen 才能检查服务"
+            ),
+        );
+    }
+    let address = if config.tls.is_some() { config.operator_address() } else { address };
     if TcpListener::bind(address).await.is_ok() {
         return CheckResult::pass(
             "port",

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pactolus_server::{AppState, RestartNeeded};
+use pactolus_server::{AppState, RestartNeeded, TlsIdentity};
 
 use crate::commands::serve::{ClockKind, require_development_apps, warn_of_development_settings};
 use crate::config::{Config, EnvSnapshot, StoreUrl};
@@ -17,6 +17,7 @@ use crate::{logging, runtime};
 pub(super) struct Reloader {
     pub(super) path: PathBuf,
     pub(super) bank: Arc<AppState>,
+    pub(super) tls: Option<TlsIdentity>,
     pub(super) clock: ClockKind,
     /// Options of the command line, which override the file.
     pub(super) listen: Option<SocketAddr>,
@@ -87,12 +88,18 @@ impl Reloader {
         if self.clock == ClockKind::Manual {
             require_development_apps(&config.server.apps).map_err(|error| error.to_string())?;
         }
+        if config.tls.is_some() != self.tls.is_some() {
+            return Err(RestartNeeded("[tls]").to_string());
+        }
         let limits = &mut config.server.limits;
         limits.connections_max = runtime::connection_limit(limits.connections_max);
         warn_of_development_settings(&config.server.apps);
         let apps = config.server.apps.len();
         self.bank.reload(config.server).map_err(|error| error.to_string())?;
         logging::set_filter(&config.log);
+        if let (Some(tls), Some(new)) = (&self.tls, &config.tls) {
+            tls.replace(new);
+        }
         Ok(apps)
     }
 }
