@@ -14,7 +14,7 @@ pub(crate) struct RecordWrites([[Counter; RESULTS.len()]; KINDS]);
 
 impl RecordWrites {
     /// Counts a write of records whose kinds have these places.
-    pub(crate) fn count(&self, kinds: &[usize], outcome: &Result<PutOutcome, Unavailable>) {
+    pub(crate) fn count(&self, kinds: &[usize], outcome: Result<PutOutcome, Unavailable>) {
         let result = match outcome {
             Ok(PutOutcome::Stored) => 0,
             Ok(PutOutcome::Conflict) => 1,

@@ -130,7 +130,7 @@ impl Vault {
     pub(crate) async fn put(&self, changes: Vec<SealedChange>) -> Result<PutOutcome, Unavailable> {
         let kinds: Vec<_> = changes.iter().filter_map(|change| RecordKind::place(&change.0.key)).collect();
         let put = self.records.put(changes.into_iter().map(|SealedChange(change)| change).collect()).await;
-        self.writes.count(&kinds, &put);
+        self.writes.count(&kinds, put);
         put
     }
 
