@@ -94,7 +94,7 @@ fn write_sums(packages: &Path, files: &[&Path]) -> Result<(), TaskError> {
         let text = output("sha256sum", &[&file.display().to_string()])?;
         let sum = text.split_whitespace().next().unwrap_or_default();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        sums.push_str(&format!("{sum}  {name}\n"));
+        sums.extend([sum, "  ", &*name, "\n"]);
     }
     fs::write(packages.join("SHA256SUMS"), sums)
         .map_err(|source| TaskError::Io { what: "cannot write SHA256SUMS", source })

@@ -136,7 +136,7 @@ fn config(top: &mut Section<'_>) -> Option<Config> {
     Some(Config {
         listen: listen?,
         operator_listen: operator_listen?,
-        tls: tls?,
+        tls: tls?.0,
         store: store?,
         log: log?,
         embedded: embedded?,

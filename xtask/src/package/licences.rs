@@ -74,7 +74,7 @@ fn copy_texts(crates: &[Package], folder: &Path) -> io::Result<()> {
     let mut list = String::from("Crates in the executable, and their licences.\n\n");
     for package in crates {
         let licence = package.license.as_deref().unwrap_or("see its files");
-        list.push_str(&format!("{} {}: {licence}\n", package.name, package.version));
+        list.extend([&*package.name, " ", &*package.version, ": ", licence, "\n"]);
         let source = package.manifest_path.parent().unwrap_or(Path::new("."));
         for entry in fs::read_dir(source)? {
             let entry = entry?;

@@ -1,6 +1,6 @@
 //! `pactolus metrics`: the list of metrics that a bank exposes, with the most series of each.
 
-use pactolus_server::metrics::CATALOG;
+use pactolus_server::metrics::{CATALOG, Metric};
 use serde_json::json;
 
 use crate::cli::exit::CliError;
@@ -34,7 +34,7 @@ fn table(lang: Lang) -> String {
         let series = metric.series_max().to_string();
         table.push_row([metric.name.to_owned(), metric.kind.name().to_owned(), series, labels.join(" ")]);
     }
-    let series: usize = CATALOG.iter().map(|metric| metric.series_max()).sum();
+    let series: usize = CATALOG.iter().map(Metric::series_max).sum();
     let metrics = CATALOG.len();
     let total =
         tr!(lang, "{metrics} metrics, at most {series} series", "{metrics} 个指标，最多 {series} 个时间序列");
@@ -43,7 +43,7 @@ fn table(lang: Lang) -> String {
 
 /// One object a line.
 fn json_lines() -> String {
-    let object = |metric: &pactolus_server::metrics::Metric| {
+    let object = |metric: &Metric| {
         let labels: Vec<_> = metric.labels.iter().map(|label| label.name()).collect();
         let object = json!({
             "name": metric.name, "type": metric.kind.name(), "unit": metric.unit(), "labels": labels,

@@ -9,12 +9,15 @@ use super::problem::ParseError;
 use super::section::Section;
 use super::sources::RawValue;
 
-/// Reads both files. `None` without TLS; one file without the other is a problem.
-pub(super) fn tls(tls: &mut Section<'_>) -> Option<Option<TlsIdentity>> {
+/// The certificate of the section; `None` without TLS.
+pub(super) struct TlsSetting(pub(super) Option<TlsIdentity>);
+
+/// Reads both files. One without the other is a problem.
+pub(super) fn tls(tls: &mut Section<'_>) -> Option<TlsSetting> {
     let cert = tls.optional("cert", None, file_or_off)?;
     let key = tls.optional("key", None, file_or_off)?;
     let (cert, key) = match (cert, key) {
-        (None, None) => return Some(None),
+        (None, None) => return Some(TlsSetting(None)),
         (Some(cert), Some(key)) => (cert, key),
         (Some(_), None) => {
             tls.report("key", "is missing; `cert` needs its key");
@@ -33,7 +36,7 @@ pub(super) fn tls(tls: &mut Section<'_>) -> Option<Option<TlsIdentity>> {
         };
         tls.report(setting, error);
     });
-    reported.ok().map(Some)
+    reported.ok().map(|identity| TlsSetting(Some(identity)))
 }
 
 /// The bytes of a file, or `"off"` for none. A relative path is taken from the folder of the configuration.

@@ -1,6 +1,7 @@
 //! Debian's Prometheus on served banks: its linter on the real output, the alert rules, and the dashboard's queries.
 //!
 //! Needs the programs `prometheus` and `promtool`: `cargo xtask test` installs Debian's package `prometheus`.
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::collections::BTreeSet;
 use std::fs;
