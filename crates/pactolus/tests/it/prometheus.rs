@@ -30,7 +30,8 @@ fn deploy(path: &str) -> PathBuf {
 }
 
 fn percent_encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let encoded: Vec<_> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    encoded.concat()
 }
 
 /// Runs `promtool` with `input`. Returns its output, and fails if it finds anything.

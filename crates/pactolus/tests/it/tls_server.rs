@@ -80,7 +80,7 @@ impl TlsBank {
         self.connect(&TLS13).conn.peer_certificates().unwrap()[0].to_vec()
     }
 
-    async fn stop(self, orders: usize) {
+    fn stop(self, orders: usize) {
         self.process.terminate();
         let ended = self.process.wait();
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -137,7 +137,7 @@ async fn both_versions_serve_calls_on_one_connection() {
         assert!(call(&mut stream, &both).contains("\"errcode\":0"), "{name:?}");
         assert!(read_reply(&mut stream).contains("\"errcode\":0"), "{name:?}");
     }
-    bank.stop(8).await;
+    bank.stop(8);
 }
 
 /// A request that arrives with the end of the handshake is decrypted before the connection waits for its first byte.
@@ -153,11 +153,11 @@ async fn request_in_the_flight_of_the_handshake_is_answered() {
         let mut stream = StreamOwned::new(session, socket);
         assert!(read_reply(&mut stream).contains("\"errcode\":0"));
     }
-    bank.stop(2).await;
+    bank.stop(2);
 }
 
-#[tokio::test]
-async fn plain_http_is_named_as_such() {
+#[test]
+fn plain_http_is_named_as_such() {
     let bank = TlsBank::start();
     for request in ["GET /healthz HTTP/1.1\r\nHost: bank\r\n\r\n", "POST / HTTP/1.1\r\n\r\n"] {
         let mut stream = TcpStream::connect(bank.address).unwrap();
@@ -169,7 +169,7 @@ async fn plain_http_is_named_as_such() {
     let _silent = TcpStream::connect(bank.address).unwrap();
     let mut other = TcpStream::connect(bank.address).unwrap();
     other.write_all(b"\x00\x01\x02").unwrap();
-    bank.stop(0).await;
+    bank.stop(0);
 }
 
 #[tokio::test]
