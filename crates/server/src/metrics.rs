@@ -1,7 +1,8 @@
 //! Metrics: what the bank counts, and `GET /metrics`.
 //!
-//! Calls are counted in [`shard`], one set of plain atomics for each worker thread. The engines count their own
-//! (`pactolus_ledger::metrics`). A scrape reads all of them in `metrics/collect.rs` and writes them in `metrics/text.rs`.
+//! Calls are counted in `metrics/shard.rs`, one set of plain atomics for each worker thread. The engines count their
+//! own (`pactolus_ledger::metrics`). A scrape reads all of them in `metrics/collect.rs` and writes them in
+//! `metrics/text.rs`.
 //! Reasons: `docs/decisions/0033-metrics.md`.
 //! Read next: [`catalog`], the list of metrics.
 
