@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{ErrorCode, ErrorReply};
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 
 #[cfg(test)]
 mod differential;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use pactolus_types::{BillNo, Coins};
 
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $errmsg:literal;)*) => {
@@ -139,7 +139,7 @@ impl ErrorCode {
 
 /// An error reply: a code and a detail for the caller.
 ///
-/// [`error_to_json`](crate::reply::error_to_json) serialises it.
+/// [`error_to_json`](crate::midas::reply::error_to_json) serialises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReply {
     code: ErrorCode,

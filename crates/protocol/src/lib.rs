@@ -51,45 +51,40 @@
 //! ```
 //!
 //! To add a call:
-//! 1. its [`CallKind`], its name in the path and its own parameters, in `call.rs`;
-//! 2. each new parameter, in name order, with its JSON form, in `parameter.rs`;
-//! 3. its request type and [`Call`] implementation, in `call/requests.rs`;
-//! 4. its reply type and [`Reply`] implementation, in `reply.rs`;
+//! 1. its [`CallKind`], its name in the path and its own parameters, in `midas/call.rs`;
+//! 2. each new parameter, in name order, with its JSON form, in `midas/parameter.rs`;
+//! 3. its request type and [`Call`] implementation, in `midas/call/requests.rs`;
+//! 4. its reply type and [`Reply`] implementation, in `midas/reply.rs`;
 //! 5. its rows in `docs/protocol.md`, which a test compares with the tables.
 //!
 //! Signing, verification and the checks of missing parameters follow from the tables.
 
 pub mod body;
-pub mod call;
-pub mod credentials;
 pub mod error;
-pub mod explain;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod json;
-pub mod login;
-pub mod parameter;
+pub mod midas;
+pub mod platform;
 pub mod query;
-pub mod reply;
-pub mod request;
 pub mod rid;
 pub mod secret;
-pub mod sign;
-pub mod token;
 pub mod values;
 
 pub use body::{BODY_BYTES_MAX, Body};
-pub use call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
-pub use credentials::{Credentials, GrantType};
 pub use error::{ErrorCode, ErrorReply, ExistingOrder};
-pub use explain::{Evidence, Mistake, SignatureFinding};
-pub use login::{LoginReply, SessionCheck};
-pub use parameter::Parameter;
+pub use midas::call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
+pub use midas::explain::{Evidence, Mistake, SignatureFinding};
+pub use midas::parameter::Parameter;
+pub use midas::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply, Reply, ReplyOutcome};
+pub use midas::request::signed_body;
+pub use midas::sign::{Dialect, DialectPolicy, MpSig, Signature, UnverifiedCall};
+pub use midas::{call, explain, parameter, reply, request, sign};
+pub use platform::credentials::{Credentials, GrantType};
+pub use platform::login::{LoginReply, SessionCheck};
+pub use platform::token::{RefreshMode, StableTokenRequest, TokenReply};
+pub use platform::{credentials, login, token};
 pub use query::Query;
-pub use reply::{BalanceReply, CancelPayReply, PayReply, PresentReply, Reply, ReplyOutcome};
-pub use request::signed_body;
 pub use rid::Rid;
 pub use secret::{AccessToken, AppSecret, InvalidSecret, LoginCode, MidasKey, OperatorToken, SessionKey};
-pub use sign::{Dialect, DialectPolicy, MpSig, Signature, UnverifiedCall};
-pub use token::{RefreshMode, StableTokenRequest, TokenReply};
 pub use values::{FreeText, InvalidValue, Pf, UnixSeconds};

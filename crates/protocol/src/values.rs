@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 
 use pactolus_types::{Coins, InvalidText, TextProblem};
 
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 
 /// Why a value is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

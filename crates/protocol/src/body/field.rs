@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::scan::{Span, ValueKind};
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'b> {

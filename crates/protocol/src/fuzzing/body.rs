@@ -6,12 +6,12 @@ use super::choose::for_call;
 use super::keys::midas_key;
 use super::reference::{self, ReferenceValue};
 use crate::body::{Body, Value};
-use crate::call::{Call, CallPath};
+use crate::midas::call::{Call, CallPath};
 use crate::error::ErrorCode;
-use crate::parameter::Parameter;
-use crate::request::signed_body;
-use crate::sign::{MpSig, UnverifiedCall};
-use crate::token::StableTokenRequest;
+use crate::midas::parameter::Parameter;
+use crate::midas::request::signed_body;
+use crate::midas::sign::{MpSig, UnverifiedCall};
+use crate::platform::token::StableTokenRequest;
 
 /// The scanner and the reference accept the same bodies with the same fields. A call read from a body round-trips.
 pub fn body(bytes: &[u8]) {

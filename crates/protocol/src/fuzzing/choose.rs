@@ -4,27 +4,27 @@ use pactolus_fuzz_support::Choices;
 use pactolus_types::BillNo;
 
 use super::keys::VALID;
-use crate::call::CallPath;
-use crate::sign::{Dialect, DialectPolicy};
+use crate::midas::call::CallPath;
+use crate::midas::sign::{Dialect, DialectPolicy};
 
 /// Dispatches on a call kind known only at run time.
 macro_rules! for_call {
     ($kind:expr, $call:ident => $done:expr) => {
         match $kind {
-            $crate::call::CallKind::Present => {
-                type $call = $crate::call::Present;
+            $crate::midas::call::CallKind::Present => {
+                type $call = $crate::midas::call::Present;
                 $done
             }
-            $crate::call::CallKind::GetBalance => {
-                type $call = $crate::call::GetBalance;
+            $crate::midas::call::CallKind::GetBalance => {
+                type $call = $crate::midas::call::GetBalance;
                 $done
             }
-            $crate::call::CallKind::Pay => {
-                type $call = $crate::call::Pay;
+            $crate::midas::call::CallKind::Pay => {
+                type $call = $crate::midas::call::Pay;
                 $done
             }
-            $crate::call::CallKind::CancelPay => {
-                type $call = $crate::call::CancelPay;
+            $crate::midas::call::CallKind::CancelPay => {
+                type $call = $crate::midas::call::CancelPay;
                 $done
             }
         }

@@ -10,10 +10,10 @@ use super::keys::{
 };
 use super::reference;
 use super::signatures::{parse_unsigned, with_proofs};
-use crate::call::CallPath;
-use crate::explain::{AppKeys, Evidence, SignatureFinding};
+use crate::midas::call::CallPath;
+use crate::midas::explain::{AppKeys, Evidence, SignatureFinding};
 use crate::secret::{AppSecret, SessionKey};
-use crate::sign::{Dialect, DialectPolicy};
+use crate::midas::sign::{Dialect, DialectPolicy};
 
 /// The search for a mistake terminates, accepts valid signatures, finds the mistakes made here, and shows no key.
 pub fn explain(bytes: &[u8]) {

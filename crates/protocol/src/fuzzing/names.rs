@@ -3,10 +3,10 @@
 use pactolus_types::{Amount, AppId, BillNo, Coins, OfferId, OpenId, ZoneId};
 
 use super::reference;
-use crate::call::CallPath;
+use crate::midas::call::CallPath;
 use crate::rid::Rid;
 use crate::secret::{AccessToken, AppSecret, LoginCode, MidasKey, SessionKey};
-use crate::sign::Signature;
+use crate::midas::sign::Signature;
 use crate::values::{FreeText, Pf};
 
 /// Names, numbers, ids and secrets are accepted by their rules, and keep their text.
@@ -62,7 +62,7 @@ pub fn names(bytes: &[u8]) {
         assert!(text.len() != 64 || text.bytes().any(|byte| !byte.is_ascii_hexdigit()));
     }
     assert_eq!(CallPath::parse(text).is_some(), CallPath::all().any(|path| path.as_str() == text));
-    let amount = crate::call::reader::amount(text).ok();
+    let amount = crate::midas::call::reader::amount(text).ok();
     let is_amount = |count: &u64| (1..=Coins::MAX.get()).contains(count);
     assert_eq!(amount.map(Amount::get), text.parse().ok().filter(is_amount));
 }

@@ -2,8 +2,8 @@
 
 use super::keys::{SESSION_KEY, session_key};
 use super::reference;
-use crate::credentials::{Credentials, GrantType};
-use crate::login::SessionCheck;
+use crate::platform::credentials::{Credentials, GrantType};
+use crate::platform::login::SessionCheck;
 use crate::query::Query;
 use crate::secret::{AccessToken, LoginCode};
 

@@ -9,10 +9,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::call::{CallKind, CallPath};
+use crate::midas::call::{CallKind, CallPath};
 use crate::error::ErrorCode;
-use crate::sign::dialect::SafeChars;
-use crate::sign::{Dialect, DialectPolicy, Encoding, Selection};
+use crate::midas::sign::dialect::SafeChars;
+use crate::midas::sign::{Dialect, DialectPolicy, Encoding, Selection};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ReferenceValue {

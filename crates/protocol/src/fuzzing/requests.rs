@@ -9,9 +9,9 @@ use super::choose::{WORD_CHARS, bill_no};
 use super::keys::{VALID, midas_key, session_key, token};
 use super::signatures::check_against_reference;
 use crate::body::Body;
-use crate::call::{Call, CallKind, Caller, CancelPay, GetBalance, Pay, Present};
-use crate::request::signed_body;
-use crate::sign::{Dialect, DialectPolicy, MpSig, UnverifiedCall};
+use crate::midas::call::{Call, CallKind, Caller, CancelPay, GetBalance, Pay, Present};
+use crate::midas::request::signed_body;
+use crate::midas::sign::{Dialect, DialectPolicy, MpSig, UnverifiedCall};
 use crate::values::{FreeText, Pf, UnixSeconds};
 
 /// A signed call verifies in the documented dialect. A corrupted one agrees with the reference.

@@ -6,9 +6,9 @@ use super::choose::{choose_dialect, choose_path, for_call};
 use super::keys::{SESSION_KEY, TOKEN, midas_key, session_key, token};
 use super::reference::{self, ReferenceValue};
 use crate::body::Body;
-use crate::call::{Call, CallPath};
+use crate::midas::call::{Call, CallPath};
 use crate::error::ErrorCode;
-use crate::sign::{DialectPolicy, MpSig, UnverifiedCall};
+use crate::midas::sign::{DialectPolicy, MpSig, UnverifiedCall};
 
 /// A body signed in a dialect verifies in it, or in an earlier one with the same signed text. A corrupted body
 /// verifies only if its signed text is unchanged.
@@ -26,8 +26,8 @@ pub fn signatures(bytes: &[u8]) {
     {
         let body = Body::parse(&json).expect("two more fields keep a body valid");
         // The crate's own signatures are equal.
-        assert_eq!(crate::sign::sig(path, &body, dialect, &key).to_string(), sig);
-        let ours = crate::sign::mp_sig(path, &body, dialect, &sig, &token(), &session_key());
+        assert_eq!(crate::midas::sign::sig(path, &body, dialect, &key).to_string(), sig);
+        let ours = crate::midas::sign::mp_sig(path, &body, dialect, &sig, &token(), &session_key());
         assert_eq!(ours.to_string(), mp_sig);
     }
     for_call!(path.kind, C => check_against_reference::<C>(path, &json, dialects));

@@ -12,8 +12,8 @@ use super::reader::{ParameterReader, amount};
 use super::{Call, CallKind};
 use crate::body::{Body, Value};
 use crate::error::ErrorReply;
-use crate::parameter::Parameter;
-use crate::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
+use crate::midas::parameter::Parameter;
+use crate::midas::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
 use crate::values::{FreeText, InvalidValue, Pf, UnixSeconds, WithoutInput};
 
 /// The common parameters: the caller and the account.

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use super::super::mistake::{Mistake, OrderForm};
 use super::super::scheme::{SignatureCase, SignatureKind, SignedPair, SigningScheme, pair, sort_pairs};
 use super::super::search::{Search, SearchFlow};
-use crate::call::CallKind;
-use crate::parameter::Parameter;
+use crate::midas::call::CallKind;
+use crate::midas::parameter::Parameter;
 
 /// Every wrong order.
 pub(super) fn try_orders(

@@ -15,10 +15,10 @@ use zeroize::Zeroizing;
 
 use super::mistake::HashFunction;
 use super::{AppKeys, Evidence};
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 use crate::secret::SessionKey;
-use crate::sign::text::signed_value;
-use crate::sign::{Dialect, Encoding};
+use crate::midas::sign::text::signed_value;
+use crate::midas::sign::{Dialect, Encoding};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignatureKind {
@@ -298,12 +298,12 @@ pub(super) mod work_done {
         static BYTES: Cell<usize> = const { Cell::new(0) };
     }
 
-    pub(in crate::explain) fn add(bytes: usize) {
+    pub(in crate::midas::explain) fn add(bytes: usize) {
         BYTES.set(BYTES.get() + bytes);
     }
 
     /// The work since the last call.
-    pub(in crate::explain) fn take() -> usize {
+    pub(in crate::midas::explain) fn take() -> usize {
         BYTES.replace(0)
     }
 }
@@ -311,9 +311,9 @@ pub(super) mod work_done {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{CallKind, CallPath};
+    use crate::midas::call::{CallKind, CallPath};
     use crate::secret::{AccessToken, AppSecret, MidasKey};
-    use crate::sign::{self, DialectPolicy};
+    use crate::midas::sign::{self, DialectPolicy};
 
     #[test]
     fn valid_scheme_matches_the_signer() {
@@ -348,7 +348,7 @@ mod tests {
                     };
                     let made = case.valid_scheme(dialect).unwrap().digest(&mut Zeroizing::default());
                     assert_eq!(
-                        crate::sign::Signature::to_string(&signature),
+                        crate::midas::sign::Signature::to_string(&signature),
                         super::super::search::encode_hex(&made)
                     );
                 }

@@ -6,8 +6,8 @@ use std::fmt;
 
 use super::dialect::{Dialect, Encoding, Selection};
 use crate::body::{Body, Field};
-use crate::call::{CallKind, CallPath};
-use crate::parameter::Parameter;
+use crate::midas::call::{CallKind, CallPath};
+use crate::midas::parameter::Parameter;
 
 /// Stands for a secret in a shown text.
 const MASK: &str = "***";

@@ -11,7 +11,7 @@ use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
 use crate::query::Query;
 use crate::secret::{LoginCode, SessionKey};
-use crate::sign::Signature;
+use crate::midas::sign::Signature;
 use crate::values::WithoutInput;
 
 /// GET endpoint that exchanges a login code for a session.

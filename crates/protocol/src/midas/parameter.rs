@@ -1,6 +1,6 @@
 //! Names of the wire's parameters, and the JSON form of each.
 //!
-//! Read next: [`call`](crate::call) for the parameters of each call; `docs/protocol.md`, "The calls".
+//! Read next: [`call`](crate::midas::call) for the parameters of each call; `docs/protocol.md`, "The calls".
 
 use std::fmt;
 

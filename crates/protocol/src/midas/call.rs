@@ -9,8 +9,8 @@ use pactolus_types::Environment;
 
 use crate::body::Body;
 use crate::error::ErrorReply;
-use crate::parameter::{Parameter, Presence};
-use crate::reply::Reply;
+use crate::midas::parameter::{Parameter, Presence};
+use crate::midas::reply::Reply;
 
 pub(crate) mod reader;
 mod requests;
@@ -41,7 +41,7 @@ pub trait Call: Sized + fields::RequestFields {
 
 mod fields {
     use crate::body::Value;
-    use crate::parameter::Parameter;
+    use crate::midas::parameter::Parameter;
 
     /// Serialisation of a request.
     pub trait RequestFields {

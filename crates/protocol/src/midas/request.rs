@@ -3,11 +3,11 @@
 use pactolus_types::Environment;
 
 use crate::body::{Body, Value};
-use crate::call::Call;
+use crate::midas::call::Call;
 use crate::json::ObjectWriter;
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 use crate::secret::{AccessToken, MidasKey, SessionKey};
-use crate::sign::{self, Dialect};
+use crate::midas::sign::{self, Dialect};
 
 /// The JSON body of `call` with `sig`. Given the player's session key and the query's token, `mp_sig` follows.
 ///

@@ -6,9 +6,9 @@ use pactolus_types::{BillNo, Coins};
 use serde::Deserialize;
 
 use super::fields::ReplyCodec as _;
-use crate::call::Call;
+use crate::midas::call::Call;
 use crate::error::{ErrorCode, ExistingOrder, MISMATCH_SUFFIX};
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 
 /// A bank's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]

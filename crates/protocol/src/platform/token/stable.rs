@@ -1,7 +1,7 @@
 //! `POST /cgi-bin/stable_token`: returns the same token until it expires.
 
 use crate::body::{Body, Value};
-use crate::credentials::{Credentials, GrantType};
+use crate::platform::credentials::{Credentials, GrantType};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
 use crate::query::Query;

@@ -13,10 +13,10 @@ use pactolus_types::Environment;
 use subtle::ConstantTimeEq;
 
 use crate::body::Body;
-use crate::call::reader::ParameterReader;
-use crate::call::{Call, CallPath};
+use crate::midas::call::reader::ParameterReader;
+use crate::midas::call::{Call, CallPath};
 use crate::error::{ErrorCode, ErrorReply};
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 use crate::secret::{AccessToken, HmacSha256, MidasKey, SessionKey};
 
 pub mod dialect;

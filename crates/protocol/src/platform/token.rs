@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
 use crate::query::{self, Query};
-use crate::reply::{ApiError, InvalidReply, ReplyOutcome};
+use crate::midas::reply::{ApiError, InvalidReply, ReplyOutcome};
 use crate::secret::AccessToken;
 
 mod stable;

@@ -13,11 +13,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::body::Body;
-use crate::call::CallPath;
+use crate::midas::call::CallPath;
 use crate::error::ErrorReply;
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
-use crate::sign::{Dialect, DialectPolicy, text};
+use crate::midas::sign::{Dialect, DialectPolicy, text};
 
 mod candidates;
 mod mistake;

@@ -6,9 +6,9 @@ use std::fmt;
 
 use pactolus_types::Environment;
 
-use crate::call::CallPath;
-use crate::parameter::Parameter;
-use crate::sign::Dialect;
+use crate::midas::call::CallPath;
+use crate::midas::parameter::Parameter;
+use crate::midas::sign::Dialect;
 
 /// A client's mistake that reproduces the signature it sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

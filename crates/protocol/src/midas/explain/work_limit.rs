@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use super::scheme::work_done;
 use super::search::WORK_BYTES_MAX;
 use super::{AppKeys, Evidence, SignatureFinding};
-use crate::call::{CallKind, CallPath};
+use crate::midas::call::{CallKind, CallPath};
 use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
-use crate::sign::DialectPolicy;
+use crate::midas::sign::DialectPolicy;
 
 /// Explains both signatures of a body; returns the findings and the larger work done.
 fn explain(kind: CallKind, json: &str, dialects: DialectPolicy) -> ([SignatureFinding; 2], usize) {

@@ -12,10 +12,10 @@ use super::mistake::{HashFunction, Mistake, PathForm};
 use super::scheme::{SignatureCase, SignatureKind, SigningScheme, path_and_method};
 use super::search::{Search, SearchFlow, SignatureEncoding};
 use super::{Parameter, SignatureFinding};
-use crate::call::CallPath;
+use crate::midas::call::CallPath;
 use crate::secret::SessionKey;
-use crate::sign::text::reads_in_one_way;
-use crate::sign::{Dialect, DialectPolicy};
+use crate::midas::sign::text::reads_in_one_way;
+use crate::midas::sign::{Dialect, DialectPolicy};
 
 mod keys;
 mod order;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::mistake::HashFunction;
 use super::scheme::{SignedPair, SigningScheme, decode_base64, pair, sort_pairs};
 use super::{Mistake, SignatureFinding};
-use crate::parameter::Parameter;
+use crate::midas::parameter::Parameter;
 
 /// Work limit of one search, in bytes hashed, pairs made included. A typical search takes a third of it. All work is
 /// charged before it is done: building the pairs of a body of 1,700 fields costs more than hashing them.

@@ -5,8 +5,8 @@
 //! Values are not truncated: the caller masks secrets first, and truncates afterwards.
 
 use crate::body::{Body, Field};
-use crate::call::CallKind;
-use crate::parameter::Parameter;
+use crate::midas::call::CallKind;
+use crate::midas::parameter::Parameter;
 
 /// Maximum number of parameters shown; no call documents half as many.
 const PARAMETERS_MAX: usize = 32;

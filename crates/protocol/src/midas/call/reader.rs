@@ -8,7 +8,7 @@ use pactolus_types::{Amount, InvalidAmount};
 
 use crate::body::{Body, Value};
 use crate::error::ErrorReply;
-use crate::parameter::{JsonForm, Parameter};
+use crate::midas::parameter::{JsonForm, Parameter};
 
 pub(crate) struct ParameterReader<'b, 'a> {
     body: &'b Body<'a>,

@@ -17,7 +17,7 @@ pub use parse::{ApiError, InvalidReply, ReplyOutcome, parse_reply};
 /// The `Content-Type` of every reply.
 pub const CONTENT_TYPE: &str = "application/json; encoding=utf-8";
 
-/// The reply to a successful call. Sealed, like [`Call`](crate::call::Call).
+/// The reply to a successful call. Sealed, like [`Call`](crate::midas::call::Call).
 pub trait Reply: fields::ReplyCodec {}
 
 mod fields {

@@ -9,7 +9,7 @@ use super::super::SignatureFinding;
 use super::super::mistake::{Mistake, NumberForm};
 use super::super::scheme::{SignatureCase, SignedPair, SigningScheme, sort_pairs};
 use super::super::search::{Search, SearchFlow};
-use crate::parameter::{JsonForm, Parameter, Presence};
+use crate::midas::parameter::{JsonForm, Parameter, Presence};
 
 const OPTIONAL: [Parameter; 3] = [Parameter::UserIp, Parameter::PayItem, Parameter::AppRemark];
 
