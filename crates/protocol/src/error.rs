@@ -1,145 +1,70 @@
-//! Error codes of the wire, and the error reply that carries one.
+//! Error codes of all wires, and the error reply that carries one.
 //!
 //! An error reply may name a parameter and its rule. It must never hold a secret or a signed text.
-//! The table of codes: `docs/protocol.md`, "Error codes".
+//! Read next: `platform/code.rs` and `midas/code.rs`, the tables.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use pactolus_types::{BillNo, Coins};
 
+use crate::json::ObjectWriter;
+use crate::midas::code::MidasCode;
 use crate::midas::parameter::Parameter;
+use crate::platform::code::PlatformCode;
+use crate::rid::Rid;
 
-macro_rules! error_codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $errmsg:literal;)*) => {
-        /// An error code of the wire. Success (0, `ok`) is not one.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum ErrorCode {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl ErrorCode {
-            /// Every code, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The `errcode`.
-            pub const fn code(self) -> i32 {
-                match self {
-                    $(Self::$name => $code,)*
-                }
-            }
-
-            /// The vendor's words, with which every `errmsg` of this code starts.
-            pub const fn errmsg(self) -> &'static str {
-                match self {
-                    $(Self::$name => $errmsg,)*
-                }
-            }
-        }
-    };
-}
-
-error_codes! {
-    /// Busy or failing. The outcome of the order is unknown: repeat it with the same bill number.
-    SystemError = -1, "system error";
-    /// The token is unknown, replaced, or issued for another secret of the app.
-    InvalidCredential = 40001, "invalid credential, access_token is invalid or not latest";
-    /// The call does not accept this `grant_type`.
-    InvalidGrantType = 40002, "invalid grant_type";
-    /// No such app.
-    InvalidAppId = 40013, "invalid appid";
-    /// The login code was never issued, or has expired.
-    InvalidCode = 40029, "invalid code";
-    /// No call has this path and method.
-    InvalidUrl = 40066, "invalid url";
-    /// Not the app's secret.
-    InvalidAppSecret = 40125, "invalid appsecret";
-    /// The login code has been used.
-    CodeUsed = 40163, "code been used";
-    /// The query has no `access_token`.
-    AccessTokenMissing = 41001, "access_token missing";
-    /// The query has no `appid`.
-    AppIdMissing = 41002, "appid missing";
-    /// The query has no `secret`.
-    AppSecretMissing = 41004, "appsecret missing";
-    /// The token was valid once.
-    AccessTokenExpired = 42001, "access_token expired";
-    /// The method is not POST.
-    RequirePost = 43002, "require POST method";
-    /// The body is empty.
-    EmptyPostData = 44002, "empty post data";
-    /// The app's rate limit is exceeded.
-    QuotaReached = 45009, "reach max api daily quota limit";
-    /// The body is not one JSON object.
-    DataFormat = 47001, "data format error";
-    /// The signature of a session check is wrong.
-    InvalidSignature = 87009, "invalid signature";
-    /// There is no such order to cancel.
-    OrderNotExist = 90000, "order not exist";
-    /// `mp_sig` verifies under no accepted dialect.
-    MpSigError = 90009, "mp_sig error";
-    /// The player has no session, or it has expired.
-    NoSession = 90010, "no session";
-    /// `sig` verifies under no accepted dialect.
-    SigError = 90011, "sig error";
-    /// The bill number was used before.
-    OrderExist = 90012, "order exist";
-    /// The player has fewer coins than the pay takes.
-    BalanceNotEnough = 90013, "balance not enough";
-    /// The pay is too old to be cancelled.
-    OrderConfirmed = 90014, "order has been confirmed";
-    /// The pay was cancelled before.
-    OrderCanceled = 90015, "order has been canceled";
-    /// The order is still in flight.
-    OrderProcessing = 90016, "order is being processed";
-    /// `appid` is not the token's app, or `offer_id` is not that app's.
-    NoPrivilege = 90017, "no privilege";
-    /// A parameter is missing or wrong; the detail names it.
-    InvalidParameter = 90018, "invalid parameter";
+/// An error code: one of the platform's or of a wire. Success (0, `ok`) is not one.
+///
+/// A number means nothing without its wire, so each wire has a table of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// On every wire.
+    Platform(PlatformCode),
+    /// On the first wire.
+    Midas(MidasCode),
 }
 
 impl ErrorCode {
-    /// The code with this number.
-    pub fn from_code(code: i32) -> Option<Self> {
-        Self::ALL.iter().copied().find(|candidate| candidate.code() == code)
+    /// Every code that a call of the first wire answers with, in the order of the tables.
+    pub fn of_midas() -> impl Iterator<Item = Self> {
+        let platform = PlatformCode::ALL.iter().map(|code| Self::Platform(*code));
+        platform.chain(MidasCode::ALL.iter().map(|code| Self::Midas(*code)))
+    }
+
+    /// The code with this number on the first wire.
+    pub fn from_midas(code: i32) -> Option<Self> {
+        Self::of_midas().find(|candidate| candidate.code() == code)
+    }
+
+    /// The `errcode`.
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Platform(code) => code.code(),
+            Self::Midas(code) => code.code(),
+        }
+    }
+
+    /// The words with which every `errmsg` of this code starts.
+    pub const fn errmsg(self) -> &'static str {
+        match self {
+            Self::Platform(code) => code.errmsg(),
+            Self::Midas(code) => code.errmsg(),
+        }
     }
 
     /// Whether the same request, unchanged, may succeed later.
     pub const fn retryable(self) -> bool {
         match self {
-            Self::SystemError | Self::QuotaReached | Self::OrderProcessing => true,
-            Self::InvalidCredential
-            | Self::InvalidGrantType
-            | Self::InvalidAppId
-            | Self::InvalidCode
-            | Self::InvalidUrl
-            | Self::InvalidAppSecret
-            | Self::CodeUsed
-            | Self::AccessTokenMissing
-            | Self::AppIdMissing
-            | Self::AppSecretMissing
-            | Self::AccessTokenExpired
-            | Self::RequirePost
-            | Self::EmptyPostData
-            | Self::DataFormat
-            | Self::InvalidSignature
-            | Self::OrderNotExist
-            | Self::MpSigError
-            | Self::NoSession
-            | Self::SigError
-            | Self::OrderExist
-            | Self::BalanceNotEnough
-            | Self::OrderConfirmed
-            | Self::OrderCanceled
-            | Self::NoPrivilege
-            | Self::InvalidParameter => false,
+            Self::Platform(code) => code.retryable(),
+            Self::Midas(code) => code.retryable(),
         }
     }
 }
 
 /// An error reply: a code and a detail for the caller.
 ///
-/// [`error_to_json`](crate::midas::reply::error_to_json) serialises it.
+/// [`error_to_json`] serialises it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReply {
     code: ErrorCode,
@@ -220,3 +145,16 @@ impl fmt::Display for ErrorReply {
 }
 
 impl std::error::Error for ErrorReply {}
+
+/// The body of an error reply: its message, then the request id.
+pub fn error_to_json(refusal: &ErrorReply, rid: Rid) -> Vec<u8> {
+    let object = ObjectWriter::new()
+        .number("errcode", refusal.code().code())
+        .text("errmsg", &format!("{refusal} rid: {rid}"));
+    let Some(order) = refusal.existing() else { return object.finish() };
+    let object = object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance);
+    match order.used_gen_amt {
+        None => object.finish(),
+        Some(gifted) => object.number("used_gen_amt", gifted).finish(),
+    }
+}

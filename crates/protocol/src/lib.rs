@@ -1,4 +1,4 @@
-//! Wire format of the Midas calls: parameters, signatures, dialects, error codes and replies.
+//! Wire format of the bank's calls: parameters, signatures, error codes and replies.
 //!
 //! The contract is `docs/protocol.md`.
 //! This crate does no I/O, reads no clock and no random source, and knows no accounts. Invariant: it verifies a
@@ -59,27 +59,32 @@
 //!
 //! Signing, verification and the checks of missing parameters follow from the tables.
 
-pub mod body;
+mod code_table;
 pub mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod hash;
 mod json;
 pub mod midas;
+mod object;
 pub mod platform;
 pub mod query;
 pub mod rid;
 pub mod secret;
+pub mod signature;
 pub mod values;
 
-pub use body::{BODY_BYTES_MAX, Body};
 pub use error::{ErrorCode, ErrorReply, ExistingOrder};
+pub use midas::body::{BODY_BYTES_MAX, Body};
 pub use midas::call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
+pub use midas::code::MidasCode;
 pub use midas::explain::{Evidence, Mistake, SignatureFinding};
 pub use midas::parameter::Parameter;
 pub use midas::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply, Reply, ReplyOutcome};
 pub use midas::request::signed_body;
-pub use midas::sign::{Dialect, DialectPolicy, MpSig, Signature, UnverifiedCall};
-pub use midas::{call, explain, parameter, reply, request, sign};
+pub use midas::sign::{Dialect, DialectPolicy, MpSig, UnverifiedCall};
+pub use midas::{body, call, explain, parameter, reply, request, sign};
+pub use platform::code::PlatformCode;
 pub use platform::credentials::{Credentials, GrantType};
 pub use platform::login::{LoginReply, SessionCheck};
 pub use platform::token::{RefreshMode, StableTokenRequest, TokenReply};
@@ -87,4 +92,5 @@ pub use platform::{credentials, login, token};
 pub use query::Query;
 pub use rid::Rid;
 pub use secret::{AccessToken, AppSecret, InvalidSecret, LoginCode, MidasKey, OperatorToken, SessionKey};
+pub use signature::Signature;
 pub use values::{FreeText, InvalidValue, Pf, UnixSeconds};

@@ -2,6 +2,7 @@
 //!
 //! Read next: `platform/token.rs`, `platform/login.rs`.
 
+pub mod code;
 pub mod credentials;
 pub mod login;
 pub mod token;

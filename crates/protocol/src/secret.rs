@@ -244,7 +244,7 @@ mod tests {
         <AccessToken as AmbiguousIfImpl<_>>::assert_unambiguous();
         <OperatorToken as AmbiguousIfImpl<_>>::assert_unambiguous();
         <LoginCode as AmbiguousIfImpl<_>>::assert_unambiguous();
-        <crate::midas::sign::Signature as AmbiguousIfImpl<_>>::assert_unambiguous();
+        <crate::signature::Signature as AmbiguousIfImpl<_>>::assert_unambiguous();
     }
 
     #[test]

@@ -235,6 +235,6 @@ fn error_codes_are_those_of_the_protocol() {
     let numbers = page.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() == 5);
     for digits in numbers {
         let code = digits.parse().unwrap();
-        assert!(ErrorCode::from_code(code).is_some(), "{code} is no error code");
+        assert!(ErrorCode::from_midas(code).is_some(), "{code} is no error code");
     }
 }

@@ -5,7 +5,7 @@ use pactolus_types::Environment;
 use super::choose::for_call;
 use super::keys::midas_key;
 use super::reference::{self, ReferenceValue};
-use crate::body::{Body, Value};
+use crate::midas::body::{Body, Value};
 use crate::midas::call::{Call, CallPath};
 use crate::error::ErrorCode;
 use crate::midas::parameter::Parameter;

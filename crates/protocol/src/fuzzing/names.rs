@@ -6,7 +6,7 @@ use super::reference;
 use crate::midas::call::CallPath;
 use crate::rid::Rid;
 use crate::secret::{AccessToken, AppSecret, LoginCode, MidasKey, SessionKey};
-use crate::midas::sign::Signature;
+use crate::signature::Signature;
 use crate::values::{FreeText, Pf};
 
 /// Names, numbers, ids and secrets are accepted by their rules, and keep their text.

@@ -8,7 +8,7 @@ use pactolus_types::{Amount, AppId, Coins, Environment, OfferId, OpenId, ZoneId}
 use super::choose::{WORD_CHARS, bill_no};
 use super::keys::{VALID, midas_key, session_key, token};
 use super::signatures::check_against_reference;
-use crate::body::Body;
+use crate::midas::body::Body;
 use crate::midas::call::{Call, CallKind, Caller, CancelPay, GetBalance, Pay, Present};
 use crate::midas::request::signed_body;
 use crate::midas::sign::{Dialect, DialectPolicy, MpSig, UnverifiedCall};

@@ -5,7 +5,7 @@ use pactolus_fuzz_support::Choices;
 use super::choose::{choose_dialect, choose_path, for_call};
 use super::keys::{SESSION_KEY, TOKEN, midas_key, session_key, token};
 use super::reference::{self, ReferenceValue};
-use crate::body::Body;
+use crate::midas::body::Body;
 use crate::midas::call::{Call, CallPath};
 use crate::error::ErrorCode;
 use crate::midas::sign::{DialectPolicy, MpSig, UnverifiedCall};

@@ -7,7 +7,7 @@ use std::fmt;
 
 use pactolus_types::Environment;
 
-use crate::body::Body;
+use crate::midas::body::Body;
 use crate::error::ErrorReply;
 use crate::midas::parameter::{Parameter, Presence};
 use crate::midas::reply::Reply;
@@ -40,7 +40,7 @@ pub trait Call: Sized + fields::RequestFields {
 }
 
 mod fields {
-    use crate::body::Value;
+    use crate::midas::body::Value;
     use crate::midas::parameter::Parameter;
 
     /// Serialisation of a request.

@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::body::Body;
+use crate::midas::body::Body;
 use crate::midas::call::CallPath;
 use crate::error::ErrorReply;
 use crate::midas::parameter::Parameter;

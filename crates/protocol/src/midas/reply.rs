@@ -5,12 +5,11 @@
 
 use pactolus_types::{BillNo, Coins};
 
-use crate::error::ErrorReply;
 use crate::json::ObjectWriter;
-use crate::rid::Rid;
 
 mod parse;
 
+pub use crate::error::error_to_json;
 use parse::RawReply;
 pub use parse::{ApiError, InvalidReply, ReplyOutcome, parse_reply};
 
@@ -42,23 +41,6 @@ pub fn ok_json() -> Vec<u8> {
 
 fn ok() -> ObjectWriter {
     ObjectWriter::new().number("errcode", 0).text("errmsg", "ok")
-}
-
-/// The body of an error reply: its message, then the request id.
-pub fn error_to_json(refusal: &ErrorReply, rid: Rid) -> Vec<u8> {
-    let object = ObjectWriter::new()
-        .number("errcode", refusal.code().code())
-        .text("errmsg", &format!("{refusal} rid: {rid}"));
-    match refusal.existing() {
-        None => object.finish(),
-        Some(order) => {
-            let object = object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance);
-            match order.used_gen_amt {
-                None => object.finish(),
-                Some(gifted) => object.number("used_gen_amt", gifted).finish(),
-            }
-        }
-    }
 }
 
 /// Reply to a present.

@@ -2,7 +2,7 @@
 
 use pactolus_types::Environment;
 
-use crate::body::{Body, Value};
+use crate::midas::body::{Body, Value};
 use crate::midas::call::Call;
 use crate::json::ObjectWriter;
 use crate::midas::parameter::Parameter;

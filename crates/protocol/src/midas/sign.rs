@@ -8,16 +8,15 @@
 
 use std::fmt;
 
-use hmac::Mac as _;
 use pactolus_types::Environment;
-use subtle::ConstantTimeEq;
 
-use crate::body::Body;
+use crate::midas::body::Body;
 use crate::midas::call::reader::ParameterReader;
 use crate::midas::call::{Call, CallPath};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::midas::parameter::Parameter;
-use crate::secret::{AccessToken, HmacSha256, MidasKey, SessionKey};
+use crate::secret::{AccessToken, MidasKey, SessionKey};
+use crate::signature::Signature;
 
 pub mod dialect;
 pub mod text;
@@ -25,68 +24,10 @@ pub mod text;
 pub use dialect::{Dialect, DialectPolicy, Encoding, Selection};
 use text::SignedText;
 
-/// An HMAC-SHA256, displayed as 64 lowercase hex digits.
-#[derive(Clone, Copy)]
-pub struct Signature([u8; 32]);
-
-impl Signature {
-    pub(crate) fn compute(mut mac: HmacSha256, text: &str, key: &str) -> Self {
-        mac.update(text.as_bytes());
-        mac.update(key.as_bytes());
-        Self(mac.finalize().into_bytes().into())
-    }
-
-    /// Parses 64 hex digits of either case.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
-        // All digits are decoded before any is rejected, without branches and tables: 64 at once are fast.
-        let values = digits.map(hex_value);
-        let mut bytes = [0; 32];
-        for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks().0) {
-            *byte = high << 4 | low & 0xf;
-        }
-        let all = values.iter().fold(0, |all, value| all | value);
-        (all <= 0xf).then_some(Self(bytes))
-    }
-
-    /// Constant time, in two halves: byte by byte it would take a tenth of a whole verification.
-    pub(crate) fn matches(&self, other: &Self) -> bool {
-        let (high, low) = self.halves();
-        let (other_high, other_low) = other.halves();
-        (high.ct_eq(&other_high) & low.ct_eq(&other_low)).into()
-    }
-
-    fn halves(&self) -> (u128, u128) {
-        let half =
-            |start| u128::from_be_bytes(*self.0[start..].first_chunk().expect("16 of 32 bytes are left"));
-        (half(0), half(16))
-    }
-}
-
-impl fmt::Display for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// Redacted: the valid signature of a refused request, read from a log, would be a way to forge it.
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Signature(..)")
-    }
-}
-
-/// The value of a hex digit; above 15 for any other byte.
-const fn hex_value(byte: u8) -> u8 {
-    let (digit, letter) = (byte.wrapping_sub(b'0'), (byte | 0x20).wrapping_sub(b'a'));
-    let value = if letter < 6 { letter + 10 } else { 0xff };
-    if digit < 10 { digit } else { value }
-}
-
 /// The `sig` of a body sent to `path`.
 pub fn sig(path: CallPath, body: &Body<'_>, dialect: Dialect, key: &MidasKey) -> Signature {
     let text = text::sig_text(path, body, dialect);
-    Signature::compute(key.mac(), text.as_str(), key.expose())
+    Signature::compute(key.mac(), [text.as_str().as_bytes(), key.expose().as_bytes()])
 }
 
 /// The `mp_sig` of a body sent to `path`, with `token` in the query and `sig` in the body.
@@ -99,7 +40,7 @@ pub fn mp_sig(
     key: &SessionKey,
 ) -> Signature {
     let text = text::mp_sig_text(path, body, dialect, sig, token.expose());
-    Signature::compute(key.mac(), text.as_str(), key.expose())
+    Signature::compute(key.mac(), [text.as_str().as_bytes(), key.expose().as_bytes()])
 }
 
 /// An app's setting for `mp_sig`.
@@ -160,7 +101,7 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
     pub fn verify_sig(&self, key: &MidasKey, dialects: DialectPolicy) -> Result<Dialect, ErrorReply> {
         let write = |dialect, text: &mut SignedText| text.write_sig(self.path, self.body, dialect);
         first_matching_dialect(self.sig, self.dialects(dialects), write, |text| {
-            Signature::compute(key.mac(), text, key.expose())
+            Signature::compute(key.mac(), [text.as_bytes(), key.expose().as_bytes()])
         })
         .map_err(|error| error.to_error_reply(ErrorCode::SigError))
     }
@@ -181,7 +122,7 @@ impl<'b, C: Call> UnverifiedCall<'b, C> {
             text.write_mp_sig(self.path, self.body, dialect, self.sig, token.expose());
         };
         first_matching_dialect(mp_sig, self.dialects(dialects), write, |text| {
-            Signature::compute(key.mac(), text, key.expose())
+            Signature::compute(key.mac(), [text.as_bytes(), key.expose().as_bytes()])
         })
         .map(Some)
         .map_err(|error| error.to_error_reply(ErrorCode::MpSigError))

@@ -7,7 +7,7 @@ use std::fmt;
 
 use pactolus_types::AppId;
 
-use crate::body::{Body, Value};
+use crate::midas::body::{Body, Value};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
 use crate::query::{self, Query};

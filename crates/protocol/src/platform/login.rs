@@ -11,7 +11,7 @@ use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
 use crate::query::Query;
 use crate::secret::{LoginCode, SessionKey};
-use crate::midas::sign::Signature;
+use crate::signature::Signature;
 use crate::values::WithoutInput;
 
 /// GET endpoint that exchanges a login code for a session.
@@ -92,7 +92,7 @@ impl SessionCheck {
 
 /// The `signature` that proves a session key: an HMAC of the empty text, keyed with the key's text as for `mp_sig`.
 pub fn session_signature(key: &SessionKey) -> Signature {
-    Signature::compute(key.mac(), "", "")
+    Signature::compute(key.mac(), [])
 }
 
 #[cfg(test)]

@@ -64,13 +64,13 @@ fn replies_match_the_documented_bytes() {
 
 #[test]
 fn error_reply_ends_with_the_rid() {
-    for code in ErrorCode::ALL {
-        let json = error_to_json(&ErrorReply::new(*code), rid());
+    for code in ErrorCode::of_midas() {
+        let json = error_to_json(&ErrorReply::new(code), rid());
         let errmsg = format!("{} rid: 59db17f1-01234567-89abcdef", code.errmsg());
         let expected = format!(r#"{{"errcode":{},"errmsg":"{errmsg}"}}"#, code.code());
         assert_eq!(String::from_utf8(json.clone()).unwrap(), expected);
         let refused = ApiError { errcode: code.code(), errmsg, existing: None };
-        assert_eq!(refused.code(), Some(*code));
+        assert_eq!(refused.code(), Some(code));
         assert_eq!(parse_reply::<Present>(&json), Ok(ReplyOutcome::Refused(refused)));
     }
 }

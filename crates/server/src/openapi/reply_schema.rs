@@ -26,9 +26,9 @@ pub(super) fn error() -> Value {
     let needed: Vec<_> =
         field_schemas(&error_to_json(&ErrorCode::SystemError.into(), rid)).keys().cloned().collect();
     let mut fields = field_schemas(&error_to_json(&ErrorReply::replayed(existing), rid));
-    let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.code()).collect();
+    let codes: Vec<_> = ErrorCode::of_midas().map(|code| code.code()).collect();
     let words: Vec<_> =
-        ErrorCode::ALL.iter().map(|code| format!("`{}` {}", code.code(), code.errmsg())).collect();
+        ErrorCode::of_midas().map(|code| format!("`{}` {}", code.code(), code.errmsg())).collect();
     fields["errcode"] = json!({ "type": "integer", "enum": codes, "description": words.join("; ") });
     fields["errmsg"] = json!({
         "type": "string",

@@ -6,7 +6,7 @@ use std::fmt;
 
 use pactolus_types::{Amount, InvalidAmount};
 
-use crate::body::{Body, Value};
+use crate::midas::body::Body;
 use crate::error::ErrorReply;
 use crate::midas::parameter::{JsonForm, Parameter};
 
@@ -65,9 +65,9 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
             return Ok(None);
         };
         let text = match parameter.form() {
-            JsonForm::Text => text(value),
-            JsonForm::Integer => integer(value),
-            JsonForm::TextOrDigits => text(value).or_else(|_| digits_for_text(value)),
+            JsonForm::Text => value.text(),
+            JsonForm::Integer => value.integer(),
+            JsonForm::TextOrDigits => value.text_or_digits(),
         };
         text.map(Some).map_err(|problem| ErrorReply::invalid_parameter(parameter, problem))
     }
@@ -76,53 +76,4 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
 /// Parses decimal digits as an amount.
 pub(crate) fn amount(digits: &str) -> Result<Amount, InvalidAmount> {
     digits.parse().map_err(|_| InvalidAmount::TooLarge).and_then(Amount::new)
-}
-
-fn text<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
-    match value {
-        Value::Text(text) => Ok(text),
-        Value::Number(_) | Value::Literal(_) | Value::Nested => Err(FormError::NotAString(value.describe())),
-    }
-}
-
-/// The digits of an integer, sent as a JSON number or, by some clients, as a string.
-fn integer<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
-    match value {
-        Value::Text(text) if text.is_empty() || is_decimal(text) => Ok(text),
-        Value::Text(_) => Err(FormError::NotDecimal),
-        Value::Number(digits) if is_decimal(digits) => Ok(digits),
-        Value::Number(digits) if digits.contains(['.', 'e', 'E']) => Err(FormError::Fraction),
-        Value::Number(_) => Err(FormError::Negative),
-        Value::Literal(_) | Value::Nested => Err(FormError::NotAnInteger(value.describe())),
-    }
-}
-
-fn digits_for_text<'b>(value: &'b Value<'_>) -> Result<&'b str, FormError<'b>> {
-    integer(value).map_err(|_| FormError::NotAString(value.describe()))
-}
-
-/// Whether `text` is a non-negative JSON integer: digits without a leading zero.
-fn is_decimal(text: &str) -> bool {
-    let only_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    only_digits && (text == "0" || !text.starts_with('0'))
-}
-
-enum FormError<'b> {
-    NotAString(&'b str),
-    NotAnInteger(&'b str),
-    NotDecimal,
-    Fraction,
-    Negative,
-}
-
-impl fmt::Display for FormError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAString(sent) => write!(f, "is {sent}; it must be a string"),
-            Self::NotAnInteger(sent) => write!(f, "is {sent}; it must be an integer"),
-            Self::NotDecimal => f.write_str("is a string that is no decimal integer; it must be an integer"),
-            Self::Fraction => f.write_str("has a fraction or an exponent; it must be an integer"),
-            Self::Negative => f.write_str("is negative; it must be at least 1"),
-        }
-    }
 }

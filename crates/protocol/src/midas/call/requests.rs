@@ -10,7 +10,7 @@ use pactolus_types::{Amount, AppId, BillNo, OfferId, OpenId, ZoneId};
 use super::fields::RequestFields;
 use super::reader::{ParameterReader, amount};
 use super::{Call, CallKind};
-use crate::body::{Body, Value};
+use crate::midas::body::{Body, Value};
 use crate::error::ErrorReply;
 use crate::midas::parameter::Parameter;
 use crate::midas::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};

@@ -4,7 +4,7 @@
 //! is half of a valid request.
 //! Values are not truncated: the caller masks secrets first, and truncates afterwards.
 
-use crate::body::{Body, Field};
+use crate::midas::body::{Body, Field};
 use crate::midas::call::CallKind;
 use crate::midas::parameter::Parameter;
 

@@ -7,8 +7,9 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::mistake::HashFunction;
-use super::scheme::{SignedPair, SigningScheme, decode_base64, pair, sort_pairs};
+use super::scheme::{SignedPair, SigningScheme, pair, sort_pairs};
 use super::{Mistake, SignatureFinding};
+use crate::hash::{decode_base64, decode_hex, encode_hex};
 use crate::midas::parameter::Parameter;
 
 /// Work limit of one search, in bytes hashed, pairs made included. A typical search takes a third of it. All work is
@@ -141,17 +142,4 @@ const fn digest_bytes(function: HashFunction) -> usize {
         HashFunction::HmacSha1 | HashFunction::Sha1 => 20,
         HashFunction::HmacMd5 | HashFunction::Md5 => 16,
     }
-}
-
-pub(super) fn encode_hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from_digit(digit.into(), 16).expect("half a byte is a digit")).collect()
-}
-
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes().chunks_exact(2).map(|pair| Some(digit(&pair[0])? << 4 | digit(&pair[1])?)).collect()
 }

@@ -33,7 +33,7 @@ pub struct ApiError {
 impl ApiError {
     /// The error code, if this version knows it.
     pub fn code(&self) -> Option<ErrorCode> {
-        ErrorCode::from_code(self.errcode)
+        ErrorCode::from_midas(self.errcode)
     }
 
     /// The request id at the end of the message, by which the bank's log finds the request.

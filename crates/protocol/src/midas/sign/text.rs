@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::dialect::{Dialect, Encoding, Selection};
-use crate::body::{Body, Field};
+use crate::midas::body::{Body, Field};
 use crate::midas::call::{CallKind, CallPath};
 use crate::midas::parameter::Parameter;
 

@@ -1,6 +1,6 @@
 //! `POST /cgi-bin/stable_token`: returns the same token until it expires.
 
-use crate::body::{Body, Value};
+use crate::midas::body::{Body, Value};
 use crate::platform::credentials::{Credentials, GrantType};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;

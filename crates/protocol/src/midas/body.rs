@@ -1,26 +1,29 @@
-//! The body of a call: the top-level fields of one JSON object, as they were sent.
+//! The body of a call of the first wire: the top-level fields of one JSON object, as they were sent.
 //!
 //! A signature covers the raw values, so numbers keep their digits and nothing is ever serialised again.
 //! A body must never be logged; its `Debug` shows only the number of fields.
-//! Read next: `body/scan.rs` for the JSON scanner, `call/reader.rs` for how fields become values.
+//! Read next: `object.rs` for the JSON object, `midas/call/reader.rs` for how fields become values.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{ErrorCode, ErrorReply};
 use crate::midas::parameter::Parameter;
+pub use crate::object::BODY_BYTES_MAX;
+pub(crate) use crate::object::Value;
+use crate::object::{self, LoneSurrogate, as_text, decode_string, first_by_name, lone_surrogate_in_key_error, malformed, members, next_member};
 
 #[cfg(test)]
 mod differential;
-mod field;
-mod scan;
-mod wrapping;
 
-pub(crate) use field::{Field, Value};
-use scan::{Member, Members, ScanError};
-
-/// Maximum body size in bytes, several times all documented parameters at their longest.
-pub const BODY_BYTES_MAX: usize = 16 * 1024;
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'b> {
+    /// The name, unescaped.
+    pub key: &'b str,
+    /// The parameter of this name, if any call documents it.
+    pub parameter: Option<Parameter>,
+    pub value: &'b Value<'b>,
+}
 
 /// The fields of a body. Keys are unique.
 pub struct Body<'a> {
@@ -34,13 +37,8 @@ impl<'a> Body<'a> {
     /// Parses a body. Errors: 44002 if it is empty, 47001 if it is not one JSON object, 90018 if a key occurs
     /// twice.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ErrorReply> {
-        if bytes.is_empty() {
-            return Err(ErrorReply::new(ErrorCode::EmptyPostData));
-        }
-        if bytes.len() > BODY_BYTES_MAX {
-            return Err(Self::too_large());
-        }
-        Self::parse_object(bytes).map_err(|error| wrapping::name_wrapping(bytes, error))
+        object::check_size(bytes)?;
+        Self::parse_object(bytes).map_err(|error| object::name_wrapping(bytes, error))
     }
 
     fn parse_object(bytes: &'a [u8]) -> Result<Self, ErrorReply> {
@@ -50,7 +48,7 @@ impl<'a> Body<'a> {
         let (mut has_lone_surrogate, mut duplicate) = (false, None);
         let mut members = members(text)?;
         while let Some(member) = next_member(&mut members, text)? {
-            let Ok(key) = field::decode_string(text, member.key) else {
+            let Ok(key) = decode_string(text, member.key) else {
                 return Err(lone_surrogate_in_key_error(text, &member));
             };
             let Ok(value) = Value::decode(text, member.value) else {
@@ -80,17 +78,17 @@ impl<'a> Body<'a> {
 
     /// 47001 for a body above [`BODY_BYTES_MAX`], for a reader that stops at the limit.
     pub fn too_large() -> ErrorReply {
-        malformed(format!("the body is larger than {BODY_BYTES_MAX} bytes"))
+        object::too_large()
     }
 
     /// 47001 for a body that its header calls compressed.
     pub fn compressed() -> ErrorReply {
-        wrapping::compressed()
+        object::compressed()
     }
 
     /// Whether a body is an HTML form in place of a JSON object.
     pub fn is_form(bytes: &[u8]) -> bool {
-        wrapping::is_form(bytes)
+        object::is_form(bytes)
     }
 
     /// A body of these parameters, given in any order.
@@ -131,8 +129,8 @@ impl<'a> Body<'a> {
         let mut raw_fields = Vec::new();
         let mut members = members(text)?;
         while let Some(member) = next_member(&mut members, text)? {
-            let key = field::decode_string(text, member.key)
-                .map_err(|field::LoneSurrogate| lone_surrogate_in_key_error(text, &member))?;
+            let key = decode_string(text, member.key)
+                .map_err(|LoneSurrogate| lone_surrogate_in_key_error(text, &member))?;
             raw_fields.push((key, &text[member.value.start..member.value.end]));
         }
         Ok(raw_fields)
@@ -164,51 +162,6 @@ impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Body({} fields)", self.fields().count())
     }
-}
-
-fn malformed(detail: impl Into<Cow<'static, str>>) -> ErrorReply {
-    ErrorReply::with_detail(ErrorCode::DataFormat, detail)
-}
-
-/// Checks the whole body for UTF-8 once, so that every slice of it is text. A byte order mark is skipped.
-fn as_text(bytes: &[u8]) -> Result<&str, ErrorReply> {
-    std::str::from_utf8(wrapping::without_byte_order_mark(bytes))
-        .map_err(|_| malformed("the body is not UTF-8"))
-}
-
-fn members(text: &str) -> Result<Members<'_>, ErrorReply> {
-    Members::new(text).map_err(|error| scan_error_reply(error, text))
-}
-
-#[inline]
-fn next_member(members: &mut Members<'_>, text: &str) -> Result<Option<Member>, ErrorReply> {
-    members.next().map_err(|error| scan_error_reply(error, text))
-}
-
-/// Reported as a JSON syntax error, because no field can have such a name.
-#[cold]
-fn lone_surrogate_in_key_error(text: &str, member: &Member) -> ErrorReply {
-    scan_error_reply(ScanError::UnexpectedByte { offset: member.key.start }, text)
-}
-
-#[cold]
-fn scan_error_reply(error: ScanError, text: &str) -> ErrorReply {
-    match error {
-        ScanError::NotAnObject => malformed("the body is not a JSON object"),
-        ScanError::UnexpectedEnd => malformed("the body ends before its JSON does"),
-        ScanError::UnexpectedByte { offset: at } => {
-            let mut lines = text.as_bytes()[..at].split(|byte| *byte == b'\n');
-            let column = 1 + lines.next_back().map_or(0, <[u8]>::len);
-            let line = 1 + lines.count();
-            malformed(format!("the body is not JSON at line {line}, column {column}"))
-        }
-        ScanError::TrailingData => malformed("something follows the JSON object in the body"),
-    }
-}
-
-/// The key that comes first in byte order.
-fn first_by_name<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
-    [a, b].into_iter().flatten().min()
 }
 
 /// Error 90018. Only a parameter is named: any other key is the caller's text, and errors are logged.

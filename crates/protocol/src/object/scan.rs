@@ -16,21 +16,21 @@
 //! The scanner decodes and copies nothing. It runs in linear time for any body, without recursion, and allocates only
 //! one byte per open bracket of a skipped value. Lone surrogates are left to the decoder of the escapes.
 
-pub(super) struct Member {
+pub(crate) struct Member {
     pub key: Span,
     pub value: Span,
 }
 
 /// Byte range of a value or a key, with its kind.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
+pub(crate) struct Span {
     pub kind: ValueKind,
     pub start: usize,
     pub end: usize,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum ValueKind {
+pub(crate) enum ValueKind {
     /// A string without escapes.
     Plain,
     /// A string with escapes.
@@ -56,7 +56,7 @@ pub(super) enum ScanError {
 }
 
 /// Iterator over the members of the object, in the order sent.
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     scanner: Scanner<'a>,
     is_first: bool,
 }

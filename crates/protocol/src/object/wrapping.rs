@@ -17,7 +17,7 @@ const COMPRESSED: [&[u8]; 6] =
 
 /// 47001 that names the wrapping of `bytes`, if it is a known one; otherwise `error` itself.
 #[cold]
-pub(super) fn name_wrapping(bytes: &[u8], error: ErrorReply) -> ErrorReply {
+pub(crate) fn name_wrapping(bytes: &[u8], error: ErrorReply) -> ErrorReply {
     let starts_with = |magic: &&[u8]| bytes.starts_with(magic);
     let what = match error.code() {
         ErrorCode::DataFormat if COMPRESSED.iter().any(starts_with) => return compressed(),
@@ -29,7 +29,7 @@ pub(super) fn name_wrapping(bytes: &[u8], error: ErrorReply) -> ErrorReply {
 }
 
 /// 47001 for a compressed body.
-pub(super) fn compressed() -> ErrorReply {
+pub(crate) fn compressed() -> ErrorReply {
     ErrorReply::with_detail(
         ErrorCode::DataFormat,
         "the body is compressed; send one JSON object as plain text",
@@ -37,7 +37,7 @@ pub(super) fn compressed() -> ErrorReply {
 }
 
 /// Whether `bytes` begin like an HTML form: a name and `=`.
-pub(super) fn is_form(bytes: &[u8]) -> bool {
+pub(crate) fn is_form(bytes: &[u8]) -> bool {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.+%[]".contains(byte);
     let name = bytes.iter().take_while(|byte| is_name(byte)).count();
     name > 0 && bytes.get(name) == Some(&b'=') && !bytes.starts_with(b"[")
