@@ -101,7 +101,10 @@ fn evidence(call: CallKind, refused: &ApiError) -> Evidence {
     };
     match code {
         ErrorCode::OrderExist if refused.mismatched_parameter().is_some() => Evidence::OtherOrder,
-        ErrorCode::OrderExist | ErrorCode::SystemError => Evidence::Inconclusive,
+        // The codes of other wires answer no call of this client.
+        ErrorCode::OrderExist | ErrorCode::SystemError | ErrorCode::Game(_) | ErrorCode::Xpay(_) => {
+            Evidence::Inconclusive
+        }
         ErrorCode::OrderProcessing => Evidence::InFlight,
         ErrorCode::OrderConfirmed | ErrorCode::OrderCanceled => match call {
             CallKind::CancelPay | CallKind::GetBalance => Evidence::AttemptRefused,
@@ -122,6 +125,7 @@ fn evidence(call: CallKind, refused: &ApiError) -> Evidence {
         | ErrorCode::EmptyPostData
         | ErrorCode::QuotaReached
         | ErrorCode::DataFormat
+        | ErrorCode::ApiUnauthorized
         | ErrorCode::InvalidSignature
         | ErrorCode::OrderNotExist
         | ErrorCode::MpSigError

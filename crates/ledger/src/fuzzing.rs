@@ -131,7 +131,7 @@ fn poll_ready<T>(mut answer: BoxFuture<'_, T>) -> T {
     }
 }
 
-/// Reference implementation of the bank as `docs/protocol.md` describes it.
+/// Reference implementation of the bank as `docs/protocol/midas.md` describes it.
 #[derive(Default)]
 struct Oracle {
     accounts: HashMap<AccountKey, OracleAccount>,

@@ -1,18 +1,20 @@
 //! Error codes of all wires, and the error reply that carries one.
 //!
 //! An error reply may name a parameter and its rule. It must never hold a secret or a signed text.
-//! Read next: `platform/code.rs` and `midas/code.rs`, the tables.
+//! Read next: `platform/code.rs`, `midas/code.rs`, `game/code.rs` and `xpay/code.rs`, the tables.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use pactolus_types::{BillNo, Coins};
 
+use crate::game::code::GameCode;
 use crate::json::ObjectWriter;
 use crate::midas::code::MidasCode;
 use crate::midas::parameter::Parameter;
 use crate::platform::code::PlatformCode;
 use crate::rid::Rid;
+use crate::xpay::code::XpayCode;
 
 /// An error code: one of the platform's or of a wire. Success (0, `ok`) is not one.
 ///
@@ -23,6 +25,10 @@ pub enum ErrorCode {
     Platform(PlatformCode),
     /// On the first wire.
     Midas(MidasCode),
+    /// On `/wxa/game/*`.
+    Game(GameCode),
+    /// On `/xpay/*`.
+    Xpay(XpayCode),
 }
 
 impl ErrorCode {
@@ -42,6 +48,8 @@ impl ErrorCode {
         match self {
             Self::Platform(code) => code.code(),
             Self::Midas(code) => code.code(),
+            Self::Game(code) => code.code(),
+            Self::Xpay(code) => code.code(),
         }
     }
 
@@ -50,6 +58,8 @@ impl ErrorCode {
         match self {
             Self::Platform(code) => code.errmsg(),
             Self::Midas(code) => code.errmsg(),
+            Self::Game(code) => code.errmsg(),
+            Self::Xpay(code) => code.errmsg(),
         }
     }
 
@@ -58,6 +68,8 @@ impl ErrorCode {
         match self {
             Self::Platform(code) => code.retryable(),
             Self::Midas(code) => code.retryable(),
+            Self::Game(code) => code.retryable(),
+            Self::Xpay(code) => code.retryable(),
         }
     }
 }
@@ -107,6 +119,12 @@ impl ErrorReply {
         Self { code: ErrorCode::OrderExist, detail: None, existing: Some(existing) }
     }
 
+    /// The number was used before, on a wire with this code for it: an idempotent replay of that order.
+    pub const fn replayed_as(code: ErrorCode, bill_no: BillNo, balance: Coins) -> Self {
+        let existing = ExistingOrder { bill_no, balance, used_gen_amt: None };
+        Self { code, detail: None, existing: Some(existing) }
+    }
+
     /// 90012: the bill number belongs to another order, which differs in `parameter`.
     pub fn order_mismatch(parameter: Parameter) -> Self {
         Self::with_detail(ErrorCode::OrderExist, format!("{parameter}{MISMATCH_SUFFIX}"))
@@ -146,15 +164,24 @@ impl fmt::Display for ErrorReply {
 
 impl std::error::Error for ErrorReply {}
 
-/// The body of an error reply: its message, then the request id.
+/// The body of an error reply on the wire of its code: its message, then the request id.
 pub fn error_to_json(refusal: &ErrorReply, rid: Rid) -> Vec<u8> {
     let object = ObjectWriter::new()
         .number("errcode", refusal.code().code())
         .text("errmsg", &format!("{refusal} rid: {rid}"));
     let Some(order) = refusal.existing() else { return object.finish() };
-    let object = object.text("bill_no", order.bill_no.as_str()).number("balance", order.balance);
+    let object =
+        object.text(number_name(refusal.code()), order.bill_no.as_str()).number("balance", order.balance);
     match order.used_gen_amt {
         None => object.finish(),
         Some(gifted) => object.number("used_gen_amt", gifted).finish(),
+    }
+}
+
+/// The name of an order's number on the wire of `code`.
+const fn number_name(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Platform(_) | ErrorCode::Midas(_) | ErrorCode::Game(_) => "bill_no",
+        ErrorCode::Xpay(_) => "order_id",
     }
 }

@@ -10,6 +10,7 @@ mod explain;
 mod keys;
 mod names;
 mod query;
+mod raw;
 mod reference;
 mod requests;
 mod signatures;
@@ -19,6 +20,7 @@ pub use self::body::body;
 pub use self::explain::explain;
 pub use self::names::names;
 pub use self::query::query;
+pub use self::raw::raw;
 pub use self::requests::requests;
 pub use self::signatures::signatures;
 
@@ -49,6 +51,11 @@ mod tests {
     #[test]
     fn query_corpus_passes() {
         run_corpus("query", super::query);
+    }
+
+    #[test]
+    fn raw_corpus_passes() {
+        run_corpus("raw", super::raw);
     }
 
     #[test]

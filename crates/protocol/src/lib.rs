@@ -1,6 +1,7 @@
 //! Wire format of the bank's calls: parameters, signatures, error codes and replies.
 //!
-//! The contract is `docs/protocol.md`.
+//! Three families of calls over one ledger: [`midas`], and on [`raw`] bodies [`game`] and [`xpay`].
+//! The contract is `docs/protocol/midas.md`.
 //! This crate does no I/O, reads no clock and no random source, and knows no accounts. Invariant: it verifies a
 //! signature over the raw values that were sent, never over parsed ones.
 //!
@@ -34,7 +35,7 @@
 //! let sent = signed_body(&gift, Environment::Live, &midas_key, Some((&session_key, &token)));
 //! assert_eq!(Present::path(Environment::Live).as_str(), "/cgi-bin/midas/present");
 //!
-//! // Server: the checks, in the order of `docs/protocol.md`.
+//! // Server: the checks, in the order of `docs/protocol/midas.md`.
 //! let body = Body::parse(sent.as_bytes())?;
 //! let received = UnverifiedCall::<Present>::read(Environment::Live, &body, MpSig::Required)?;
 //! received.verify_sig(&midas_key, DialectPolicy::Strict)?;
@@ -55,7 +56,7 @@
 //! 2. each new parameter, in name order, with its JSON form, in `midas/parameter.rs`;
 //! 3. its request type and [`Call`] implementation, in `midas/call/requests.rs`;
 //! 4. its reply type and [`Reply`] implementation, in `midas/reply.rs`;
-//! 5. its rows in `docs/protocol.md`, which a test compares with the tables.
+//! 5. its rows in `docs/protocol/midas.md`, which a test compares with the tables.
 //!
 //! Signing, verification and the checks of missing parameters follow from the tables.
 
@@ -63,18 +64,23 @@ mod code_table;
 pub mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod game;
 mod hash;
 mod json;
 pub mod midas;
 mod object;
 pub mod platform;
 pub mod query;
+pub mod raw;
 pub mod rid;
 pub mod secret;
 pub mod signature;
 pub mod values;
+pub mod wire;
+pub mod xpay;
 
 pub use error::{ErrorCode, ErrorReply, ExistingOrder};
+pub use game::code::GameCode;
 pub use midas::body::{BODY_BYTES_MAX, Body};
 pub use midas::call::{Call, CallKind, CallPath, Caller, CancelPay, GetBalance, Pay, Present};
 pub use midas::code::MidasCode;
@@ -90,7 +96,10 @@ pub use platform::login::{LoginReply, SessionCheck};
 pub use platform::token::{RefreshMode, StableTokenRequest, TokenReply};
 pub use platform::{credentials, login, token};
 pub use query::Query;
+pub use raw::{RawCallKind, RawPath, RawWire};
 pub use rid::Rid;
 pub use secret::{AccessToken, AppSecret, InvalidSecret, LoginCode, MidasKey, OperatorToken, SessionKey};
 pub use signature::Signature;
 pub use values::{FreeText, InvalidValue, Pf, UnixSeconds};
+pub use wire::{Wire, WirePath};
+pub use xpay::code::XpayCode;

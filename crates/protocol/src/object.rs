@@ -75,3 +75,25 @@ fn scan_error_reply(error: ScanError, text: &str) -> ErrorReply {
 pub(crate) fn first_by_name<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
     [a, b].into_iter().flatten().min()
 }
+
+/// The members in the order sent, name and value as raw JSON.
+pub(crate) fn raw_members(text: &str) -> Result<Vec<(&str, &str)>, ErrorReply> {
+    let mut raw = Vec::new();
+    let mut members = members(text)?;
+    while let Some(Member { key, value }) = next_member(&mut members, text)? {
+        raw.push((&text[key.start..key.end], &text[value.start..value.end]));
+    }
+    Ok(raw)
+}
+
+/// The members in the order sent that are no objects and no arrays, name and value decoded.
+pub(crate) fn scalars(bytes: &[u8]) -> Result<Vec<(String, String)>, ErrorReply> {
+    let text = as_text(bytes)?;
+    let mut scalars = Vec::new();
+    let mut members = members(text)?;
+    while let Some(Member { key, value }) = next_member(&mut members, text)? {
+        let (Ok(name), Ok(value)) = (decode_string(text, key), Value::decode(text, value)) else { continue };
+        scalars.extend(value.scalar().map(|value| (name.into_owned(), value.to_owned())));
+    }
+    Ok(scalars)
+}

@@ -14,7 +14,9 @@ pub struct Signature([u8; 32]);
 impl Signature {
     /// The HMAC of `parts`, one after the other, in the state `mac` of a key.
     pub(crate) fn compute<const N: usize>(mut mac: HmacSha256, parts: [&[u8]; N]) -> Self {
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         Self(mac.finalize().into_bytes().into())
     }
 

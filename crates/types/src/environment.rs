@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Live or sandbox: two isolated banks of one app (`docs/protocol.md`, the calls).
+/// Live or sandbox: two isolated banks of one app (`docs/protocol/midas.md`, the calls).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Environment {
     /// Players' real coins.

@@ -1,6 +1,6 @@
 //! Reference model of one account: the smallest sequential bank that follows the contract.
 //!
-//! It is written from `docs/protocol.md` alone. It must share no code with the bank's own rules, or it would repeat
+//! It is written from `docs/protocol/midas.md` alone. It must share no code with the bank's own rules, or it would repeat
 //! their mistakes.
 
 use std::collections::BTreeMap;

@@ -20,6 +20,7 @@ pub(super) const TARGETS: &[FuzzTarget] = &[
     target("signatures", 2),
     target("explain", 1),
     target("query", 15),
+    target("raw", 2),
     target("answers", 3),
     target("names", 20),
     // crates/ledger

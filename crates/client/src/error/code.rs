@@ -29,6 +29,7 @@ pub(crate) fn is_token_error(refused: &ApiError) -> bool {
             | ErrorCode::EmptyPostData
             | ErrorCode::QuotaReached
             | ErrorCode::DataFormat
+            | ErrorCode::ApiUnauthorized
             | ErrorCode::InvalidSignature
             | ErrorCode::OrderNotExist
             | ErrorCode::MpSigError
@@ -40,7 +41,9 @@ pub(crate) fn is_token_error(refused: &ApiError) -> bool {
             | ErrorCode::OrderCanceled
             | ErrorCode::OrderProcessing
             | ErrorCode::NoPrivilege
-            | ErrorCode::InvalidParameter,
+            | ErrorCode::InvalidParameter
+            | ErrorCode::Game(_)
+            | ErrorCode::Xpay(_),
         ) => false,
         None => refused.errcode == INVALID_ACCESS_TOKEN,
     }
@@ -71,6 +74,7 @@ pub(super) fn error_source_of(refused: &ApiError) -> ErrorSource {
             | ErrorCode::EmptyPostData
             | ErrorCode::QuotaReached
             | ErrorCode::DataFormat
+            | ErrorCode::ApiUnauthorized
             | ErrorCode::OrderNotExist
             | ErrorCode::MpSigError
             | ErrorCode::SigError
@@ -78,7 +82,9 @@ pub(super) fn error_source_of(refused: &ApiError) -> ErrorSource {
             | ErrorCode::OrderConfirmed
             | ErrorCode::OrderCanceled
             | ErrorCode::NoPrivilege
-            | ErrorCode::InvalidParameter,
+            | ErrorCode::InvalidParameter
+            | ErrorCode::Game(_)
+            | ErrorCode::Xpay(_),
         )
         | None => ErrorSource::Caller,
     }

@@ -5,14 +5,14 @@ use pactolus_types::{Coins, UnixMillis};
 
 use super::choose::bill_no;
 use super::keys::VALID;
-use crate::midas::call::{Call, CancelPay, GetBalance, Pay, Present};
 use crate::error::{ErrorCode, ErrorReply, ExistingOrder};
+use crate::midas::call::{Call, CancelPay, GetBalance, Pay, Present};
 use crate::midas::reply::{
     ApiError, BalanceReply, CancelPayReply, PayReply, PresentReply, Reply, ReplyOutcome, error_to_json,
     parse_reply, to_json,
 };
-use crate::rid::Rid;
 use crate::platform::token::TokenReply;
+use crate::rid::Rid;
 
 /// A parsed reply round-trips, and a reply that a bank writes is read back unchanged.
 pub fn answers(bytes: &[u8]) {

@@ -12,8 +12,8 @@ use super::reference;
 use super::signatures::{parse_unsigned, with_proofs};
 use crate::midas::call::CallPath;
 use crate::midas::explain::{AppKeys, Evidence, SignatureFinding};
-use crate::secret::{AppSecret, SessionKey};
 use crate::midas::sign::{Dialect, DialectPolicy};
+use crate::secret::{AppSecret, SessionKey};
 
 /// The search for a mistake terminates, accepts valid signatures, finds the mistakes made here, and shows no key.
 pub fn explain(bytes: &[u8]) {

@@ -1,4 +1,4 @@
-//! Reference implementation of `docs/protocol.md`, plain and slow: the oracle of the fuzz targets.
+//! Reference implementation of `docs/protocol/midas.md`, plain and slow: the oracle of the fuzz targets.
 //!
 //! It must not call the code under test: serde reads the bodies, the tables are written again, and HMAC is built from
 //! SHA-256 as in RFC 2104.
@@ -9,8 +9,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::midas::call::{CallKind, CallPath};
 use crate::error::ErrorCode;
+use crate::midas::call::{CallKind, CallPath};
 use crate::midas::sign::dialect::SafeChars;
 use crate::midas::sign::{Dialect, DialectPolicy, Encoding, Selection};
 

@@ -5,9 +5,9 @@ use pactolus_fuzz_support::Choices;
 use super::choose::{choose_dialect, choose_path, for_call};
 use super::keys::{SESSION_KEY, TOKEN, midas_key, session_key, token};
 use super::reference::{self, ReferenceValue};
+use crate::error::ErrorCode;
 use crate::midas::body::Body;
 use crate::midas::call::{Call, CallPath};
-use crate::error::ErrorCode;
 use crate::midas::sign::{DialectPolicy, MpSig, UnverifiedCall};
 
 /// A body signed in a dialect verifies in it, or in an earlier one with the same signed text. A corrupted body

@@ -11,7 +11,10 @@ use crate::error::{ErrorCode, ErrorReply};
 use crate::midas::parameter::Parameter;
 pub use crate::object::BODY_BYTES_MAX;
 pub(crate) use crate::object::Value;
-use crate::object::{self, LoneSurrogate, as_text, decode_string, first_by_name, lone_surrogate_in_key_error, malformed, members, next_member};
+use crate::object::{
+    self, LoneSurrogate, as_text, decode_string, first_by_name, lone_surrogate_in_key_error, malformed,
+    members, next_member,
+};
 
 #[cfg(test)]
 mod differential;

@@ -7,8 +7,8 @@ use std::fmt;
 
 use pactolus_types::Environment;
 
-use crate::midas::body::Body;
 use crate::error::ErrorReply;
+use crate::midas::body::Body;
 use crate::midas::parameter::{Parameter, Presence};
 use crate::midas::reply::Reply;
 

@@ -1,6 +1,6 @@
 //! Error codes of the first wire's calls.
 //!
-//! The table of codes: `docs/protocol.md`, "Error codes".
+//! The table of codes: `docs/protocol/midas.md`, "Error codes".
 
 use crate::code_table::{code_names, code_table};
 

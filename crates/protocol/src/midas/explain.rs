@@ -12,12 +12,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::error::ErrorReply;
 use crate::midas::body::Body;
 use crate::midas::call::CallPath;
-use crate::error::ErrorReply;
 use crate::midas::parameter::Parameter;
-use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
 use crate::midas::sign::{Dialect, DialectPolicy, text};
+use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
 
 mod candidates;
 mod mistake;

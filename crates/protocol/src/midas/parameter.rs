@@ -1,6 +1,6 @@
 //! Names of the wire's parameters, and the JSON form of each.
 //!
-//! Read next: [`call`](crate::midas::call) for the parameters of each call; `docs/protocol.md`, "The calls".
+//! Read next: [`call`](crate::midas::call) for the parameters of each call; `docs/protocol/midas.md`, "The calls".
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ macro_rules! parameters {
     ($($variant:ident = $name:literal,)*) => {
         /// A documented parameter of a call.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[expect(missing_docs, reason = "docs/protocol.md has a table of their meanings")]
+        #[expect(missing_docs, reason = "docs/protocol/midas.md has a table of their meanings")]
         pub enum Parameter {
             $($variant,)*
         }

@@ -1,6 +1,6 @@
 //! Replies of the four calls and error replies, as the server writes and a client reads them.
 //!
-//! Fields are in the documented order; a success reply equals that of `docs/protocol.md` byte for byte.
+//! Fields are in the documented order; a success reply equals that of `docs/protocol/midas.md` byte for byte.
 //! Read next: `reply/parse.rs` for the client's side.
 
 use pactolus_types::{BillNo, Coins};

@@ -2,12 +2,12 @@
 
 use pactolus_types::Environment;
 
+use crate::json::ObjectWriter;
 use crate::midas::body::{Body, Value};
 use crate::midas::call::Call;
-use crate::json::ObjectWriter;
 use crate::midas::parameter::Parameter;
-use crate::secret::{AccessToken, MidasKey, SessionKey};
 use crate::midas::sign::{self, Dialect};
+use crate::secret::{AccessToken, MidasKey, SessionKey};
 
 /// The JSON body of `call` with `sig`. Given the player's session key and the query's token, `mp_sig` follows.
 ///

@@ -4,16 +4,16 @@
 //! Both sign a text: the parameters sorted by name, the path, the method, and at the end the key itself.
 //! The key goes into the HMAC separately and is never part of a [`SignedText`], so a text can be shown.
 //! Read next: [`dialect`] and [`text`], which fields a text holds, and why it always covers the order's.
-//! Contract: `docs/protocol.md`, "Signatures".
+//! Contract: `docs/protocol/midas.md`, "Signatures".
 
 use std::fmt;
 
 use pactolus_types::Environment;
 
+use crate::error::{ErrorCode, ErrorReply};
 use crate::midas::body::Body;
 use crate::midas::call::reader::ParameterReader;
 use crate::midas::call::{Call, CallPath};
-use crate::error::{ErrorCode, ErrorReply};
 use crate::midas::parameter::Parameter;
 use crate::secret::{AccessToken, MidasKey, SessionKey};
 use crate::signature::Signature;

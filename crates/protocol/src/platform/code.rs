@@ -1,6 +1,6 @@
 //! Error codes of the platform, on every wire: busy, tokens, logins, the form of a request.
 //!
-//! The table of codes: `docs/protocol.md`, "Error codes".
+//! The table of codes: `docs/protocol/midas.md`, "Error codes".
 
 use crate::code_table::{code_names, code_table};
 
@@ -39,6 +39,8 @@ code_table! {
         QuotaReached = 45009, "reach max api daily quota limit", retryable;
         /// The body is not one JSON object.
         DataFormat = 47001, "data format error", permanent;
+        /// The app may not call this family of calls.
+        ApiUnauthorized = 48001, "api unauthorized", permanent;
         /// The signature of a session check is wrong.
         InvalidSignature = 87009, "invalid signature", permanent;
     }
@@ -48,5 +50,5 @@ code_names! {
     Platform(PlatformCode):
     SystemError InvalidCredential InvalidGrantType InvalidAppId InvalidCode InvalidUrl InvalidAppSecret
     CodeUsed AccessTokenMissing AppIdMissing AppSecretMissing AccessTokenExpired RequirePost EmptyPostData
-    QuotaReached DataFormat InvalidSignature
+    QuotaReached DataFormat ApiUnauthorized InvalidSignature
 }

@@ -1,15 +1,15 @@
 //! App credentials in requests for tokens and logins: `appid` and secret.
 //!
 //! The server checks that the app exists (40013) and that the secret is its own (40125).
-//! Contract: `docs/protocol.md`, "Tokens and login".
+//! Contract: `docs/protocol/midas.md`, "Tokens and login".
 
 use std::fmt;
 
 use pactolus_types::AppId;
 
-use crate::midas::body::{Body, Value};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
+use crate::midas::body::{Body, Value};
 use crate::query::{self, Query};
 use crate::secret::AppSecret;
 

@@ -1,7 +1,7 @@
 //! Player logins: the call that exchanges a login code for a session, and the call that checks a session.
 //!
 //! The server decides which player a code belongs to and which session a player has.
-//! Contract: `docs/protocol.md`, "Tokens and login".
+//! Contract: `docs/protocol/midas.md`, "Tokens and login".
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Access tokens: the query parameter, and the reply to a request for one.
 //!
 //! `GET /cgi-bin/token` takes only [`Credentials`](crate::Credentials). Read next: `token/stable.rs` for the other
-//! endpoint. Contract: `docs/protocol.md`, "Tokens and login".
+//! endpoint. Contract: `docs/protocol/midas.md`, "Tokens and login".
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
-use crate::query::{self, Query};
 use crate::midas::reply::{ApiError, InvalidReply, ReplyOutcome};
+use crate::query::{self, Query};
 use crate::secret::AccessToken;
 
 mod stable;

@@ -1,6 +1,6 @@
 //! Verification of the Midas calls.
 //!
-//! The order of checks is a part of the contract (`docs/protocol.md`): method, token, the app's rate, body,
+//! The order of checks is a part of the contract (`docs/protocol/midas.md`): method, token, the app's rate, body,
 //! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Invariant: a [`VerifiedCall`] has passed them
 //! all.
 

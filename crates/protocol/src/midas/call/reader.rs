@@ -6,8 +6,8 @@ use std::fmt;
 
 use pactolus_types::{Amount, InvalidAmount};
 
-use crate::midas::body::Body;
 use crate::error::ErrorReply;
+use crate::midas::body::Body;
 use crate::midas::parameter::{JsonForm, Parameter};
 
 pub(crate) struct ParameterReader<'b, 'a> {
@@ -42,7 +42,19 @@ impl<'b, 'a> ParameterReader<'b, 'a> {
                 ),
             );
         }
-        ErrorReply::invalid_parameter(parameter, "is missing")
+        match self.newer_wires_member() {
+            Some(member) => ErrorReply::invalid_parameter(
+                parameter,
+                format_args!("is missing; the body has {member}, which is of /wxa/game or /xpay"),
+            ),
+            None => ErrorReply::invalid_parameter(parameter, "is missing"),
+        }
+    }
+
+    /// A member that only the newer wires have.
+    fn newer_wires_member(&self) -> Option<&str> {
+        const NAMES: [&str; 6] = ["amount", "env", "order_id", "pay_bill_no", "pay_order_id", "payitem"];
+        self.body.others().map(|field| field.key).find(|key| NAMES.contains(key))
     }
 
     /// A parameter that may be absent or empty.

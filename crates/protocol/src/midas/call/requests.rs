@@ -1,6 +1,6 @@
 //! Request types of the four calls: fields, parsing, serialisation.
 //!
-//! Parameters are read in the order of the tables in `docs/protocol.md`; the first wrong one is reported.
+//! Parameters are read in the order of the tables in `docs/protocol/midas.md`; the first wrong one is reported.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -10,8 +10,8 @@ use pactolus_types::{Amount, AppId, BillNo, OfferId, OpenId, ZoneId};
 use super::fields::RequestFields;
 use super::reader::{ParameterReader, amount};
 use super::{Call, CallKind};
-use crate::midas::body::{Body, Value};
 use crate::error::ErrorReply;
+use crate::midas::body::{Body, Value};
 use crate::midas::parameter::Parameter;
 use crate::midas::reply::{BalanceReply, CancelPayReply, PayReply, PresentReply};
 use crate::values::{FreeText, InvalidValue, Pf, UnixSeconds, WithoutInput};

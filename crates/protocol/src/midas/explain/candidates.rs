@@ -13,9 +13,9 @@ use super::scheme::{SignatureCase, SignatureKind, SigningScheme, path_and_method
 use super::search::{Search, SearchFlow, SignatureEncoding};
 use super::{Parameter, SignatureFinding};
 use crate::midas::call::CallPath;
-use crate::secret::SessionKey;
 use crate::midas::sign::text::reads_in_one_way;
 use crate::midas::sign::{Dialect, DialectPolicy};
+use crate::secret::SessionKey;
 
 mod keys;
 mod order;

@@ -17,9 +17,9 @@ use super::mistake::HashFunction;
 use super::{AppKeys, Evidence};
 use crate::hash::{decode_base64, hmac};
 use crate::midas::parameter::Parameter;
-use crate::secret::SessionKey;
 use crate::midas::sign::text::signed_value;
 use crate::midas::sign::{Dialect, Encoding};
+use crate::secret::SessionKey;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignatureKind {
@@ -276,8 +276,8 @@ pub(super) mod work_done {
 mod tests {
     use super::*;
     use crate::midas::call::{CallKind, CallPath};
-    use crate::secret::{AccessToken, AppSecret, MidasKey};
     use crate::midas::sign::{self, DialectPolicy};
+    use crate::secret::{AccessToken, AppSecret, MidasKey};
 
     #[test]
     fn valid_scheme_matches_the_signer() {

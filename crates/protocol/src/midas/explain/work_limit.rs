@@ -10,8 +10,8 @@ use super::scheme::work_done;
 use super::search::WORK_BYTES_MAX;
 use super::{AppKeys, Evidence, SignatureFinding};
 use crate::midas::call::{CallKind, CallPath};
-use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
 use crate::midas::sign::DialectPolicy;
+use crate::secret::{AccessToken, AppSecret, MidasKey, SessionKey};
 
 /// Explains both signatures of a body; returns the findings and the larger work done.
 fn explain(kind: CallKind, json: &str, dialects: DialectPolicy) -> ([SignatureFinding; 2], usize) {

@@ -6,8 +6,8 @@ use pactolus_types::{BillNo, Coins};
 use serde::Deserialize;
 
 use super::fields::ReplyCodec as _;
-use crate::midas::call::Call;
 use crate::error::{ErrorCode, ExistingOrder, MISMATCH_SUFFIX};
+use crate::midas::call::Call;
 use crate::midas::parameter::Parameter;
 
 /// A bank's reply.

@@ -1,9 +1,9 @@
 //! `POST /cgi-bin/stable_token`: returns the same token until it expires.
 
-use crate::midas::body::{Body, Value};
-use crate::platform::credentials::{Credentials, GrantType};
 use crate::error::{ErrorCode, ErrorReply};
 use crate::json::ObjectWriter;
+use crate::midas::body::{Body, Value};
+use crate::platform::credentials::{Credentials, GrantType};
 use crate::query::Query;
 
 /// POST endpoint of stable access tokens.
