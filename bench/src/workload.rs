@@ -3,7 +3,7 @@
 //! A number stands for a gift. Its bill number and its player look random, and no two numbers have the same bill
 //! number.
 
-use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
+use pactolus_ledger::{AccountKey, Memo, Numbering, Order, OrderKind};
 use pactolus_protocol::{
     AccessToken, Call, Caller, GetBalance, MidasKey, Pf, Present, SessionKey, UnixSeconds, signed_body,
 };
@@ -103,6 +103,7 @@ pub(crate) fn order(present: &Present) -> Order {
             zone: caller.zone_id,
         },
         bill_no: present.bill_no,
+        numbering: Numbering::OfApp,
         kind: OrderKind::Present(present.present_counts.into()),
         memo: Memo::default(),
     }

@@ -127,7 +127,7 @@ impl Checker {
         let answer = block_on(store.post(order.clone(), now));
         let mut log = self.log();
         match answer {
-            Ok(posted) => log.acknowledge(name, order, posted),
+            Ok(posted) => log.acknowledge(&name, order, posted),
             Err(PostError::Refused(_)) => log.stats.refused += 1,
             Err(error @ PostError::Unavailable(_)) => {
                 log.stats.unanswered += 1;
@@ -261,7 +261,7 @@ impl Checker {
             let name = OrderId::for_order(&order);
             let mut log = self.log();
             match is {
-                Ok(posted) => log.acknowledge(name, &order, posted),
+                Ok(posted) => log.acknowledge(&name, &order, posted),
                 Err(PostError::Refused(_)) => {}
                 Err(error @ PostError::Unavailable(_)) => bail!("{order:?} is unanswered: {error}"),
             }
@@ -273,11 +273,11 @@ impl Checker {
 }
 
 impl CheckerLog {
-    fn acknowledge(&mut self, name: OrderId, order: &Order, posted: Posted) {
+    fn acknowledge(&mut self, name: &OrderId, order: &Order, posted: Posted) {
         let receipt = match posted {
             Posted::Applied(receipt) => {
                 // A concurrent thread may have received a replay first, but only one thread may receive `Applied`.
-                if !self.applied.insert(name) {
+                if !self.applied.insert(*name) {
                     self.contradictions.push(format!("{receipt:?} was applied again"));
                 }
                 receipt
@@ -287,12 +287,12 @@ impl CheckerLog {
                 receipt
             }
         };
-        match self.acknowledged.get(&name) {
+        match self.acknowledged.get(name) {
             Some(before) if *before == receipt => {}
             Some(before) => self.contradictions.push(format!("{receipt:?}, earlier {before:?}")),
             None => {
                 self.stats.acknowledged += 1;
-                self.acknowledged.insert(name, receipt);
+                self.acknowledged.insert(*name, receipt);
                 self.acknowledged_since_check.push(order.clone());
             }
         }

@@ -80,7 +80,7 @@ pub use error::{OperatorError, OperatorFailure, Problem, ProblemKind};
 pub use faults::{Fault, FaultRule, FaultRuleStatus, FaultyCall};
 pub use orders::{
     CoinPart, Debit, NewOrder, NewOrderKind, OrderDetails, PostedOrder, ReceiptDetails, ReceiptKind,
-    Shortfall, Statement, StatementPage,
+    ReceiptNumbering, Shortfall, Statement, StatementPage,
 };
 pub use rejections::{Finding, ReceivedParameter, RejectionBrief, RejectionDetails, RejectionList};
 pub use sessions::{IssuedCode, SessionDetails};

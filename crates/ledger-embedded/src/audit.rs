@@ -11,7 +11,8 @@
 use std::error::Error;
 
 use pactolus_ledger::{
-    Account, Audit, AuditFinding, BillEntry, DaySums, Decision, HistoryDigest, Receipt, decide,
+    Account, Audit, AuditFinding, BillEntry, DaySums, Decision, Earlier, HistoryDigest, OrderKind, Receipt,
+    decide,
 };
 
 use crate::disk::is_out_of_files;
@@ -166,17 +167,24 @@ impl Auditor<'_> {
 
         let last = self.state.find_bill(self.state.views.seed.bill(&bill));
         let leads_here =
-            last.and_then(|last| Ok(last == Some(position) || self.is_cancelled_at(position, last)?));
+            last.and_then(|last| Ok(last == Some(position) || self.is_given_back_at(position, last)?));
         if self.read(leads_here) == Some(false) {
             self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
         }
 
-        let earlier = entry.links.pay.map(|pay| self.entry(pay)).transpose();
+        let given_back = self.pay_before(position, entry);
         let before = self.account_before(entry);
         self.note_newest(position, receipt);
-        let (Some(earlier), Some(before)) = (self.read(earlier), before) else { return };
-        let earlier = earlier.map(|pay| BillEntry { receipt: pay.receipt, cancel: None });
-        match decide(&before, earlier.as_ref(), &receipt.order, receipt.at) {
+        let (Some(given_back), Some(before)) = (self.read(given_back), before) else { return };
+        let earlier = match receipt.order.kind {
+            OrderKind::Cancel { .. } => Earlier { number: given_back.as_ref(), pay: None },
+            OrderKind::Save(_)
+            | OrderKind::Present(_)
+            | OrderKind::Pay(_)
+            | OrderKind::Debit(_)
+            | OrderKind::Refund(_) => Earlier { number: None, pay: given_back.as_ref() },
+        };
+        match decide(&before, earlier, &receipt.order, receipt.at) {
             Ok(Decision::Apply(expected)) if expected == receipt.effect() => {}
             _ => self.audit.add_finding(format!("{bill} is not what the rule makes of the orders before it")),
         }
@@ -209,8 +217,30 @@ impl Auditor<'_> {
         self.newest.insert(account, (position, receipt.after));
     }
 
-    /// Whether the order at `last` is the cancel of the pay at `pay`.
-    fn is_cancelled_at(&self, pay: Position, last: Option<Position>) -> Result<bool, LookupError> {
+    /// The pay that an order gives back, as the refund before it left it. A refund must also be in the chain that the
+    /// pay's number leads to: then the chain has all refunds of the pay, each decided after the one before it.
+    fn pay_before(&mut self, position: Position, entry: &Entry) -> Result<Option<BillEntry>, LookupError> {
+        let Some(pay) = entry.links.pay else { return Ok(None) };
+        let cancel = match entry.links.refund {
+            Some(refund) => Some(self.entry(refund)?.receipt),
+            None => None,
+        };
+        let receipt = self.entry(pay)?.receipt;
+        if let Some(bill) = entry.receipt.order.pay_bill() {
+            let mut next = self.state.find_bill(self.state.views.seed.bill(&bill))?;
+            while let Some(later) = next.filter(|later| *later > position) {
+                next = self.entry(later)?.links.refund;
+            }
+            let before = cancel.as_ref().and_then(|before| before.order.pay_bill());
+            if next != Some(position) || receipt.order.bill() != bill || before.is_some_and(|of| of != bill) {
+                self.audit.add_finding(format!("{bill} does not lead to its refunds"));
+            }
+        }
+        Ok(Some(BillEntry { receipt, cancel }))
+    }
+
+    /// Whether the order at `last` gave back the pay at `pay`.
+    fn is_given_back_at(&self, pay: Position, last: Option<Position>) -> Result<bool, LookupError> {
         match last {
             Some(last) => Ok(self.entry(last)?.links.pay == Some(pay)),
             None => Ok(false),

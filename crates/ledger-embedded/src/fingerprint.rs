@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use pactolus_ledger::{AccountKey, BillKey};
+use pactolus_ledger::{AccountKey, BillKey, Holder};
 use pactolus_types::{AppId, Environment};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
@@ -35,9 +35,17 @@ impl Seed {
         )
     }
 
-    /// The fingerprint of a bill number in its space.
+    /// The fingerprint of a bill number in its space. One of an account has four names, so it is never the input of
+    /// an account (three) or of an app's number (one).
     pub(crate) fn bill(self, bill: &BillKey) -> Fingerprint {
-        self.fingerprint(bill.app, bill.environment, [bill.bill_no.as_bytes()])
+        let BillKey { app, environment, holder, bill_no } = bill;
+        match holder {
+            None => self.fingerprint(*app, *environment, [bill_no.as_bytes()]),
+            Some(Holder { offer, player, zone }) => {
+                let names = [offer.as_bytes(), player.as_bytes(), zone.as_bytes(), bill_no.as_bytes()];
+                self.fingerprint(*app, *environment, names)
+            }
+        }
     }
 
     /// The fingerprint of names, each ended by a zero byte, which no name can hold.

@@ -152,7 +152,9 @@ impl Memtable {
     /// Only one thread publishes and freezes.
     pub(crate) fn publish(&self, rows: &[OrderRow], totals: &Totals, end: Checkpoint) -> usize {
         for row in rows {
-            write_lock(self.shard(row.keys.bill)).active.bills.insert(row.keys.bill, row.position);
+            for bill in row.keys.bills() {
+                write_lock(self.shard(bill)).active.bills.insert(bill, row.position);
+            }
             write_lock(self.shard(row.keys.account)).active.accounts.insert(row.keys.account, row.into());
         }
         write_lock(&self.totals).active.extend(totals);

@@ -61,7 +61,7 @@ impl EmbeddedStore {
 }
 
 /// Checks that an order has the effect that it has in the source.
-fn check_imported(expected: &OrderEffect, bill: BillKey, answer: PostResult) -> Result<(), ImportError> {
+fn check_imported(expected: &OrderEffect, bill: &BillKey, answer: PostResult) -> Result<(), ImportError> {
     match answer {
         Ok((_, DecideOutcome::Applied(effect))) if effect == *expected => Ok(()),
         Ok((order, DecideOutcome::Replayed(receipt, _)))
@@ -70,9 +70,9 @@ fn check_imported(expected: &OrderEffect, bill: BillKey, answer: PostResult) -> 
             Ok(())
         }
         Ok((_, DecideOutcome::Applied(_) | DecideOutcome::Replayed(..))) => {
-            Err(ImportError::ReceiptMismatch(Box::new(bill)))
+            Err(ImportError::ReceiptMismatch(Box::new(*bill)))
         }
-        Err(PostError::Refused(refusal)) => Err(ImportError::Refused { bill: Box::new(bill), refusal }),
+        Err(PostError::Refused(refusal)) => Err(ImportError::Refused { bill: Box::new(*bill), refusal }),
         Err(PostError::Unavailable(unavailable)) => Err(unavailable.into()),
     }
 }
@@ -114,7 +114,7 @@ impl Portable for EmbeddedStore {
             }
             for PendingImport { expected, bill, answered } in imports {
                 let answer = answered.await.map_err(|_| self.queue_error())?;
-                check_imported(&expected, bill, answer)?;
+                check_imported(&expected, &bill, answer)?;
             }
             Ok(())
         })

@@ -16,6 +16,15 @@ use crate::journal::Position;
 pub(crate) struct OrderKeys {
     pub(crate) bill: Fingerprint,
     pub(crate) account: Fingerprint,
+    /// For a refund, the bill number of its pay.
+    pub(crate) pay: Option<Fingerprint>,
+}
+
+impl OrderKeys {
+    /// The bill numbers under which the order is the last.
+    pub(crate) fn bills(self) -> impl Iterator<Item = Fingerprint> {
+        std::iter::once(self.bill).chain(self.pay)
+    }
 }
 
 /// The effect of one order on the rows of its keys.
@@ -42,7 +51,8 @@ impl From<&OrderRow> for AccountRow {
 /// Rows by key hash.
 #[derive(Debug, Default)]
 pub(crate) struct RowSet {
-    /// Position of the last order under a bill number: a save, present, pay or debit, or the cancel of a pay.
+    /// Position of the last order under a bill number: a save, present, pay, debit or refund, or the order that gave
+    /// back a pay last.
     pub(crate) bills: FingerprintMap<Position>,
     pub(crate) accounts: FingerprintMap<AccountRow>,
 }
@@ -57,7 +67,9 @@ impl RowSet {
     }
 
     pub(crate) fn add(&mut self, row: &OrderRow) {
-        self.bills.insert(row.keys.bill, row.position);
+        for bill in row.keys.bills() {
+            self.bills.insert(bill, row.position);
+        }
         self.accounts.insert(row.keys.account, row.into());
     }
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pactolus_ledger::{
-    Account, AccountKey, BillEntry, BillKey, Cursor, Order, PeriodSums, Periods, StatementPage, Total,
-    TotalKey, Unavailable,
+    Account, AccountKey, BillEntry, BillKey, Cursor, Order, OrderKind, PeriodSums, Periods, StatementPage,
+    Total, TotalKey, Unavailable,
 };
 use pactolus_types::{AppId, Environment};
 
@@ -83,7 +83,11 @@ impl StoreState {
 
     pub(crate) fn order_keys(&self, order: &Order) -> OrderKeys {
         let seed = self.views.seed;
-        OrderKeys { bill: seed.bill(&order.bill()), account: seed.account(&order.account) }
+        OrderKeys {
+            bill: seed.bill(&order.bill()),
+            account: seed.account(&order.account),
+            pay: order.pay_bill().map(|pay| seed.bill(&pay)),
+        }
     }
 
     /// Looks up the published rows of an order's keys.
@@ -93,6 +97,7 @@ impl StoreState {
         Ok(Lookup {
             as_of,
             bill: self.find_bill(keys.bill)?,
+            pay: keys.pay.map(|pay| self.find_bill(pay)).transpose()?.flatten(),
             account: self.find_account(account, keys.account)?,
         })
     }
@@ -147,15 +152,23 @@ impl StoreState {
         bill: &BillKey,
         position: Position,
         read: impl Fn(Position) -> Result<Entry, EntryReadError>,
-    ) -> Result<BillEntry, LookupError> {
+    ) -> Result<LocatedEntry, LookupError> {
         let last = read(position)?;
-        if last.receipt.order.bill() != *bill {
-            return Err(self.key_mismatch(position));
+        let (order, mismatch) = (&last.receipt.order, || self.key_mismatch(position));
+        let is_cancel = matches!(order.kind, OrderKind::Cancel { .. });
+        if order.bill() == *bill && !is_cancel {
+            let entry = BillEntry { receipt: last.receipt, cancel: None };
+            return Ok(LocatedEntry { entry, position, given_back_at: None });
         }
-        match last.links.pay {
-            None => Ok(BillEntry { receipt: last.receipt, cancel: None }),
-            Some(pay) => Ok(BillEntry { receipt: read(pay)?.receipt, cancel: Some(last.receipt) }),
+        // It gave back the pay of this number.
+        let leads_here = is_cancel && order.bill() == *bill || order.pay_bill() == Some(*bill);
+        let Some(pay) = last.links.pay.filter(|_| leads_here) else { return Err(mismatch()) };
+        let receipt = read(pay)?.receipt;
+        if receipt.order.bill() != *bill {
+            return Err(mismatch());
         }
+        let entry = BillEntry { receipt, cancel: Some(last.receipt) };
+        Ok(LocatedEntry { entry, position: pay, given_back_at: Some(position) })
     }
 
     pub(crate) fn account(&self, key: &AccountKey) -> Result<Account, LookupError> {
@@ -170,7 +183,8 @@ impl StoreState {
 
     /// The entry of the bill number whose last published order stands at `last`.
     pub(crate) fn bill_entry_at(&self, bill: &BillKey, last: Position) -> Result<BillEntry, LookupError> {
-        self.bill_entry_with(bill, last, |position| self.journal.entry(position))
+        let located = self.bill_entry_with(bill, last, |position| self.journal.entry(position))?;
+        Ok(located.entry)
     }
 
     /// A page of an account's orders, newest first.
@@ -240,6 +254,16 @@ impl StoreState {
     }
 }
 
+/// The entry of a bill number, and the positions of its orders.
+#[derive(Debug)]
+pub(crate) struct LocatedEntry {
+    pub(crate) entry: BillEntry,
+    /// Position of the save, present, pay, debit or refund.
+    pub(crate) position: Position,
+    /// Position of the order that gave back the pay last.
+    pub(crate) given_back_at: Option<Position>,
+}
+
 /// The published rows of an order's keys at the time of the look-up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lookup {
@@ -247,5 +271,7 @@ pub(crate) struct Lookup {
     pub(crate) as_of: Position,
     /// Position of the last order under the bill number.
     pub(crate) bill: Option<Position>,
+    /// Position of the last order under the bill number of a refund's pay.
+    pub(crate) pay: Option<Position>,
     pub(crate) account: Option<AccountRow>,
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use pactolus_ledger::{AccountKey, Ledger, Posted};
 use pactolus_ledger_embedded::{EmbeddedSettings, EmbeddedStore, backup};
 use pactolus_test_support::files::{copy_folder, files_in};
-use pactolus_test_support::orders::{account, debit, order, pay, present};
+use pactolus_test_support::orders::{account, debit, order, order_of_account, pay, present, refund};
 use pactolus_test_support::sample::NOW;
 use pactolus_types::Environment;
 use pollster::block_on;
@@ -106,4 +106,35 @@ fn newer_journal_file_is_refused_by_name() {
     fs::write(&path, bytes).unwrap();
     let error = EmbeddedStore::open(folder.path(), &EmbeddedSettings::default()).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("use a newer Pactolus"), "{error}");
+}
+
+/// So does the first number of an account, whatever its order; refunds survive a backup.
+#[test]
+fn first_number_of_an_account_raises_the_format() {
+    let folders = tempfile::tempdir().unwrap();
+    let (live, backup, restored) =
+        (folders.path().join("live"), folders.path().join("backup"), folders.path().join("restored"));
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/format-1"), &live);
+    let open = |folder: &Path| EmbeddedStore::open(folder, &EmbeddedSettings::default()).unwrap();
+    let post = |store: &EmbeddedStore, bill_no: &str, kind| {
+        let posted = block_on(store.post(order_of_account("player-1", bill_no, kind), NOW));
+        assert!(matches!(posted, Ok(Posted::Applied(_))), "{posted:?}");
+    };
+    let store = open(&live);
+    assert_eq!(journal_formats(&live), [1]);
+    post(&store, "gift", present(20));
+    assert_eq!(journal_formats(&live), [1, 2]);
+    assert_eq!(word(&live), "Pactolus embedded store, format 2\n");
+    post(&store, "pay", pay(9));
+    post(&store, "refund-1", refund("pay", 4));
+    post(&store, "refund-2", refund("pay", 5));
+    backup::back_up(&live, &backup).unwrap();
+    backup::restore(&backup, &restored, None).unwrap();
+    for store in [store, open(&restored)] {
+        let bill = order_of_account("player-1", "pay", pay(9)).bill();
+        let entry = block_on(store.order(bill)).unwrap().unwrap();
+        assert_eq!(entry.cancel.map(|last| last.given_back.coins.get()), Some(9));
+        let audit = block_on(store.audit()).unwrap();
+        assert!(audit.is_clean(), "{audit:?}");
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Checked for every order: it has the next number of its account, the rule produces exactly its effect from the
 //! account before it, and its bill number refers to it. For every account: its row equals the account after its last
-//! order. There are as many bill numbers as orders that own one, and as many cancels as pays marked as cancelled. As
+//! order. There are as many bill numbers as orders that own one, and as many pays given back as are marked so. As
 //! every order's own bill number refers to it, no bill number is left over. The totals per offer, zone and quarter of
 //! an hour match the orders.
 //!
@@ -11,7 +11,10 @@
 
 use std::collections::HashMap;
 
-use pactolus_ledger::{Account, AccountKey, Audit, BillEntry, DaySums, Decision, OrderKind, Receipt, decide};
+use pactolus_ledger::{
+    Account, AccountKey, Audit, BillEntry, BillKey, DaySums, Decision, Earlier, Order, OrderKind, Receipt,
+    decide,
+};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -55,9 +58,11 @@ struct Auditor<'a> {
     statements: AuditStatements,
     audit: Audit,
     totals: DaySums,
-    /// Orders that own a bill number; `cancel_count` counts the cancels.
+    /// Orders that own a bill number; `cancel_count` counts the pays that were given back.
     bill_count: u64,
     cancel_count: u64,
+    /// The last refund of each pay of the account at hand that is not given back entirely.
+    refunds: HashMap<BillKey, Receipt>,
 }
 
 /// An account's row, and the account as replayed so far.
@@ -94,7 +99,8 @@ impl<'a> Auditor<'a> {
             counts: client.prepare(COUNTS).await?,
         };
         let (audit, totals) = (Audit::default(), DaySums::default());
-        Ok(Self { client, statements, audit, totals, bill_count: 0, cancel_count: 0 })
+        let refunds = HashMap::new();
+        Ok(Self { client, statements, audit, totals, bill_count: 0, cancel_count: 0, refunds })
     }
 
     async fn compare(&mut self) -> Result<(), DatabaseError> {
@@ -176,6 +182,17 @@ impl<'a> Auditor<'a> {
                     let pay = target.and_then(|led| pays.get(&(led.account, led.number))).cloned();
                     (leads_here, pay.map(|receipt| BillEntry { receipt, cancel: None }))
                 }
+                OrderKind::Refund(_) => {
+                    self.bill_count += 1;
+                    let pay_bill = receipt.order.pay_bill();
+                    let pay_target = pay_bill.and_then(|pay| targets.get(&BillId::derive(&pay)));
+                    // The pay's number leads to its last refund, which is this one or a later one.
+                    let leads_here = target.is_some_and(|led| led.account == *id && led.number == number)
+                        && pay_target.is_some_and(|led| led.account == *id && led.cancel >= Some(number));
+                    let pay = pay_target.and_then(|led| pays.get(&(led.account, led.number))).cloned();
+                    let pay = pay.filter(|pay| Some(pay.order.bill()) == pay_bill);
+                    (leads_here, pay.map(|pay| self.give_back(pay, receipt)))
+                }
                 OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
                     self.bill_count += 1;
                     (target.is_some_and(|led| led.account == *id && led.number == number), None)
@@ -184,7 +201,15 @@ impl<'a> Auditor<'a> {
             if !refers_here {
                 self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
             }
-            match decide(before, earlier.as_ref(), &receipt.order, receipt.at) {
+            let earlier = match receipt.order.kind {
+                OrderKind::Refund(_) => Earlier { number: None, pay: earlier.as_ref() },
+                OrderKind::Save(_)
+                | OrderKind::Present(_)
+                | OrderKind::Pay(_)
+                | OrderKind::Cancel { .. }
+                | OrderKind::Debit(_) => Earlier::from(earlier.as_ref()),
+            };
+            match decide(before, earlier, &receipt.order, receipt.at) {
                 Ok(Decision::Apply(expected)) if expected == receipt.effect() => {}
                 _ => self
                     .audit
@@ -194,13 +219,32 @@ impl<'a> Auditor<'a> {
         Ok(())
     }
 
+    /// The entry of `pay` before `refund`, which becomes its last one.
+    fn give_back(&mut self, pay: Receipt, refund: &Receipt) -> BillEntry {
+        // Orders are visited account by account.
+        if self.refunds.keys().next().is_some_and(|bill| bill.account() != Some(pay.order.account)) {
+            self.refunds.clear();
+        }
+        let before = if refund.given_back.coins < pay.coins {
+            self.refunds.insert(pay.order.bill(), refund.clone())
+        } else {
+            self.refunds.remove(&pay.order.bill())
+        };
+        if before.is_none() {
+            self.cancel_count += 1;
+        }
+        BillEntry { receipt: pay, cancel: before }
+    }
+
     /// The targets of a page's bill numbers.
     async fn read_bills(
         &self,
         page: &[(AccountId, Account, Receipt)],
     ) -> Result<HashMap<BillId, BillTarget>, DatabaseError> {
-        let mut ids: Vec<_> =
-            page.iter().map(|(_, _, receipt)| BillId::derive(&receipt.order.bill())).collect();
+        let bills = page.iter().flat_map(|(_, _, receipt)| {
+            [Some(receipt.order.bill()), receipt.order.pay_bill()].into_iter().flatten()
+        });
+        let mut ids: Vec<_> = bills.map(|bill| BillId::derive(&bill)).collect();
         ids.sort_unstable();
         ids.dedup();
         let parts: Vec<_> = ids.iter().map(|id| id.part()).collect();
@@ -216,19 +260,24 @@ impl<'a> Auditor<'a> {
         targets.collect()
     }
 
-    /// The pays that the cancels of a page refund; each is an order of the cancel's account.
+    /// The pays that the orders of a page give back; each is an order of the same account.
     async fn read_pays(
         &self,
         page: &[(AccountId, Account, Receipt)],
         targets: &HashMap<BillId, BillTarget>,
     ) -> Result<HashMap<(AccountId, i64), Receipt>, DatabaseError> {
-        let cancels =
-            page.iter().filter(|(_, _, receipt)| matches!(receipt.order.kind, OrderKind::Cancel { .. }));
-        let (accounts, numbers): (Vec<AccountId>, Vec<i64>) = cancels
-            .filter_map(|(id, _, receipt)| {
-                Some((*id, targets.get(&BillId::derive(&receipt.order.bill()))?.number))
-            })
-            .unzip();
+        let pay_of = |order: &Order| match order.kind {
+            OrderKind::Cancel { .. } => Some(order.bill()),
+            OrderKind::Refund(_) => order.pay_bill(),
+            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => None,
+        };
+        let given_back = page.iter().filter_map(|(id, _, receipt)| Some((*id, pay_of(&receipt.order)?)));
+        let mut pays: Vec<(AccountId, i64)> = given_back
+            .filter_map(|(id, bill)| Some((id, targets.get(&BillId::derive(&bill))?.number)))
+            .collect();
+        pays.sort_unstable();
+        pays.dedup();
+        let (accounts, numbers): (Vec<AccountId>, Vec<i64>) = pays.into_iter().unzip();
         let parts: Vec<i16> = accounts.iter().map(|id| id.part()).collect();
         if accounts.is_empty() {
             return Ok(HashMap::new());
@@ -262,7 +311,7 @@ impl<'a> Auditor<'a> {
         if (bills, cancelled) != (to_bigint(self.bill_count), to_bigint(self.cancel_count)) {
             let (bill_count, cancels) = (self.bill_count, self.cancel_count);
             self.audit.add_finding(format!(
-                "there are {bills} bill numbers, {cancelled} of them cancelled, and {bill_count} orders and {cancels} cancels"
+                "there are {bills} bill numbers, {cancelled} of them given back, and {bill_count} orders and {cancels} pays given back"
             ));
         }
         Ok(())

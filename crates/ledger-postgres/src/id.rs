@@ -92,8 +92,18 @@ impl AccountId {
 }
 
 impl BillId {
+    /// A number of an account has the partition of the account, so that its order is written in one partition. Its
+    /// digest has four names, so it is never that of an account (three) or of an app's number (one).
     pub(crate) fn derive(bill: &BillKey) -> Self {
-        Self(digest(bill.app, bill.environment, [bill.bill_no.as_bytes()]))
+        let BillKey { app, environment, bill_no, .. } = bill;
+        let Some(account) = bill.account() else {
+            return Self(digest(*app, *environment, [bill_no.as_bytes()]));
+        };
+        let AccountKey { offer, player, zone, .. } = &account;
+        let names = [offer.as_bytes(), player.as_bytes(), zone.as_bytes(), bill_no.as_bytes()];
+        let mut id = digest(*app, *environment, names);
+        id[0] = AccountId::derive(&account).0[0];
+        Self(id)
     }
 }
 
@@ -115,6 +125,8 @@ fn digest<const N: usize>(app: AppId, environment: Environment, names: [&[u8]; N
 
 #[cfg(test)]
 mod tests {
+    use pactolus_ledger::Numbering;
+
     use super::*;
 
     #[test]
@@ -128,11 +140,10 @@ mod tests {
         };
         let sandbox = AccountKey { environment: Environment::Sandbox, ..account };
         assert_ne!(AccountId::derive(&account), AccountId::derive(&sandbox));
-        let bill = BillKey {
-            app: account.app,
-            environment: account.environment,
-            bill_no: "BillNo_123".parse().unwrap(),
-        };
+        let bill = BillKey::of_app(account.app, account.environment, "BillNo_123".parse().unwrap());
+        let bill_of_account = Numbering::OfAccount.key(&account, bill.bill_no);
+        assert_eq!(BillId::derive(&bill_of_account).part(), AccountId::derive(&account).part());
+        assert_ne!(BillId::derive(&bill_of_account), BillId::derive(&bill));
         let hex = |id: [u8; 16]| id.map(|byte| format!("{byte:02x}")).concat();
         // The ids in existing banks.
         assert_eq!(hex(AccountId::derive(&account).0), "1b27af822985aae2e604c042ed1feed7");

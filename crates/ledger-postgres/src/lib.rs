@@ -187,7 +187,7 @@ impl Ledger for PostgresStore {
 
     fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>> {
         let reads = Arc::clone(&self.queries);
-        self.spawn("reading an order failed", async move { reads.order(bill).await })
+        self.spawn("reading an order failed", async move { reads.order(&bill).await })
     }
 
     fn statement(

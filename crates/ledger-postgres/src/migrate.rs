@@ -16,12 +16,13 @@ use crate::url::PostgresUrl;
 use crate::{OpenError, PostgresSettings, requirements};
 
 /// SQL that upgrades each version to the next.
-const MIGRATIONS: [&str; 2] = [include_str!("migrate/0001.sql"), include_str!("migrate/0002.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("migrate/0001.sql"), include_str!("migrate/0002.sql"), include_str!("migrate/0003.sql")];
 
 /// The schema version of this program.
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
-const _: () = assert!(MIGRATIONS.len() == 2, "the version is the number of migrations");
+const _: () = assert!(MIGRATIONS.len() == 3, "the version is the number of migrations");
 
 /// The version row. Its row lock is the only lock taken, which works on every engine.
 const CREATE_META: [&str; 3] = [

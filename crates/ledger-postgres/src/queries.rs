@@ -107,8 +107,8 @@ impl Queries {
         self.lookups.with(read, self.timeout).await
     }
 
-    pub(crate) async fn order(&self, bill: BillKey) -> Result<Option<BillEntry>, DatabaseError> {
-        let id = BillId::derive(&bill);
+    pub(crate) async fn order(&self, bill: &BillKey) -> Result<Option<BillEntry>, DatabaseError> {
+        let id = BillId::derive(bill);
         let read = |session: Arc<PgSession<LookupStatements>>| async move {
             let PgSession { client, statements, .. } = &*session;
             let rows = client.query(&statements.bill, &[&id.part(), &id]).await?;
@@ -117,7 +117,7 @@ impl Queries {
             }
             let entry =
                 read_bill_entries(client, &statements.orders, &rows).await?.pop().map(|(_, entry)| entry);
-            if entry.as_ref().is_some_and(|filed| filed.receipt.order.bill() != bill) {
+            if entry.as_ref().is_some_and(|filed| filed.receipt.order.bill() != *bill) {
                 return Err(DatabaseError::Corrupt("two bill numbers have one id"));
             }
             Ok(entry)

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pactolus_ledger::{AccountKey, Memo, Order, OrderKind, Unavailable};
+use pactolus_ledger::{AccountKey, Memo, Numbering, Order, OrderKind, Unavailable};
 use pactolus_types::{Amount, Environment, UnixMillis};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -84,7 +84,8 @@ fn trial_order(number: u64) -> PendingOrder {
     };
     let bill_no = format!("trial-{number:x}").parse().expect(VALID);
     let kind = OrderKind::Present(Amount::new(1).expect(VALID).into());
-    PendingOrder::new(Order { account, bill_no, kind, memo: Memo::default() }, UnixMillis::new(0))
+    let (numbering, memo) = (Numbering::OfApp, Memo::default());
+    PendingOrder::new(Order { account, bill_no, numbering, kind, memo }, UnixMillis::new(0))
 }
 
 /// Checks that no other version migrated the tables since this node opened them.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order,
-    OrderKind, Receipt, Shortfall,
+    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, GivenBack, LimitDays,
+    Memo, Numbering, Order, OrderKind, Receipt, Refund, Shortfall,
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis, UtcOffset};
 use tokio_postgres::Row;
@@ -22,7 +22,8 @@ pub(crate) const BALANCE_COLUMNS: &str =
 /// Columns of a receipt, in the order that [`receipt`] reads; the table alias is `o`.
 pub(crate) const RECEIPT_COLUMNS: &str = "o.saved_after, o.presented_after, o.spent_after, o.gifted_after, o.number, \
     o.counted_day_after, o.counted_coins_after, o.debited_after, o.kind, o.at_ms, o.coins, o.gifted, o.per_order_max, o.per_day_max, \
-    o.utc_offset_min, o.window_ms, o.amount, o.take_available, o.paid_first, o.bill_no, o.item, o.remark";
+    o.utc_offset_min, o.window_ms, o.amount, o.take_available, o.paid_first, o.pay_no, o.back_coins, o.back_gifted, \
+    o.of_account, o.bill_no, o.item, o.remark";
 
 /// Converts to `bigint`. Coins and days are below 2^53, and 2^63 orders are out of reach.
 pub(crate) fn to_bigint(number: u64) -> i64 {
@@ -119,6 +120,9 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
     let (offset, window): (Option<i16>, Option<i64>) = (columns.read()?, columns.read()?);
     let (requested, available, first): (Option<i64>, Option<i16>, Option<i16>) =
         (columns.read()?, columns.read()?, columns.read()?);
+    let (pay_no, back): (Option<&str>, [Option<i64>; 2]) =
+        (columns.read()?, [columns.read()?, columns.read()?]);
+    let of_account: Option<bool> = columns.read()?;
     let bill_no: &str = columns.read()?;
     let (item, remark): (Option<&str>, Option<&str>) = (columns.read()?, columns.read()?);
     let receipt = || {
@@ -137,12 +141,25 @@ pub(crate) fn receipt(columns: &mut RowReader<'_>, key: &AccountKey) -> Result<R
                 shortfall: read_shortfall(available?)?,
                 first: read_coin_part(first?)?,
             }),
+            5 => OrderKind::Refund(Refund {
+                pay: pay_no?.parse().ok()?,
+                amount: amount(coins_moved)?,
+                window: match window {
+                    None => None,
+                    Some(window) => Some(Duration::from_millis(u64::try_from(window).ok()?)),
+                },
+            }),
             _ => return None,
         };
         let memo = Memo::new(item.unwrap_or_default(), remark.unwrap_or_default()).ok()?;
-        let order = Order { account: *key, bill_no: bill_no.parse().ok()?, kind, memo };
+        let numbering = if of_account == Some(true) { Numbering::OfAccount } else { Numbering::OfApp };
+        let order = Order { account: *key, bill_no: bill_no.parse().ok()?, numbering, kind, memo };
+        let given_back = match back {
+            [Some(given), Some(gifted)] => GivenBack { coins: coins(given)?, gifted: coins(gifted)? },
+            _ => GivenBack::default(),
+        };
         let at = UnixMillis::new(u64::try_from(at).ok()?);
-        Some(Receipt { order, at, coins: coins(coins_moved)?, gifted: coins(gifted)?, after })
+        Some(Receipt { order, at, coins: coins(coins_moved)?, gifted: coins(gifted)?, after, given_back })
     };
     receipt().ok_or(DatabaseError::Corrupt("an order has invalid columns"))
 }
@@ -236,6 +253,10 @@ columns! {
         amount: Option<i64>,
         take_available: Option<i16>,
         paid_first: Option<i16>,
+        pay_no: Option<&'a str>,
+        back_coins: Option<i64>,
+        back_gifted: Option<i64>,
+        of_account: Option<bool>,
         bill_no: &'a str,
         item: Option<&'a str>,
         remark: Option<&'a str>,
@@ -246,17 +267,20 @@ columns! {
 pub(crate) const INSERT_ORDERS: &str = "\
     INSERT INTO pactolus.orders (part, kind, account, number, at_ms, coins, gifted, saved_after, presented_after, \
         spent_after, gifted_after, counted_day_after, counted_coins_after, debited_after, per_order_max, per_day_max, \
-        utc_offset_min, window_ms, amount, take_available, paid_first, bill_no, item, remark) \
+        utc_offset_min, window_ms, amount, take_available, paid_first, pay_no, back_coins, back_gifted, of_account, \
+        bill_no, item, remark) \
     SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], \
         $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], \
         $14::bigint[], $15::bigint[], $16::bigint[], $17::smallint[], $18::bigint[], $19::bigint[], $20::smallint[], \
-        $21::smallint[], $22::text[], $23::text[], $24::text[])";
+        $21::smallint[], $22::text[], $23::bigint[], $24::bigint[], $25::boolean[], $26::text[], $27::text[], \
+        $28::text[])";
 
 impl<'a> OrderColumns<'a> {
     /// Adds an order of the account with this id.
     pub(crate) fn add(&mut self, account: AccountId, receipt: &'a Receipt) {
-        let Receipt { order, at, coins, gifted, after } = receipt;
-        let (mut limits, mut window, mut debit) = (GiftLimits::default(), None, None);
+        let Receipt { order, at, coins, gifted, after, given_back } = receipt;
+        let (mut limits, mut window, mut debit, mut pay_no) = (GiftLimits::default(), None, None, None);
+        let millis = |window: Duration| i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let kind = match order.kind {
             OrderKind::Save(_) => 0,
             OrderKind::Present(gift) => {
@@ -265,12 +289,17 @@ impl<'a> OrderColumns<'a> {
             }
             OrderKind::Pay(_) => 2,
             OrderKind::Cancel { window: age } => {
-                window = Some(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+                window = Some(millis(age));
                 3
             }
             OrderKind::Debit(requested) => {
                 debit = Some(requested);
                 4
+            }
+            OrderKind::Refund(ref refund) => {
+                window = refund.window.map(millis);
+                pay_no = Some(refund.pay.as_str());
+                5
             }
         };
         let limit = |limit: Option<Amount>| limit.map(|amount| to_bigint(amount.get()));
@@ -297,6 +326,10 @@ impl<'a> OrderColumns<'a> {
             debit.map(|debit| to_bigint(debit.amount.get())),
             debit.map(|debit| shortfall_code(debit.shortfall)),
             debit.map(|debit| coin_part_code(debit.first)),
+            pay_no,
+            pay_no.map(|_| to_bigint(given_back.coins.get())),
+            pay_no.map(|_| to_bigint(given_back.gifted.get())),
+            (order.numbering == Numbering::OfAccount).then_some(true),
             order.bill_no.as_str(),
             non_empty(order.memo.item()),
             non_empty(order.memo.remark()),

@@ -33,13 +33,16 @@ pub(crate) struct PendingOrder {
     pub(crate) order: Box<Order>,
     pub(crate) account: AccountId,
     pub(crate) bill: BillId,
+    /// For a refund, the bill number of its pay.
+    pub(crate) pay: Option<BillId>,
     pub(crate) now: UnixMillis,
 }
 
 impl PendingOrder {
     pub(crate) fn new(order: Order, now: UnixMillis) -> Self {
         let (account, bill) = (AccountId::derive(&order.account), BillId::derive(&order.bill()));
-        Self { order: Box::new(order), account, bill, now }
+        let pay = order.pay_bill().map(|pay| BillId::derive(&pay));
+        Self { order: Box::new(order), account, bill, pay, now }
     }
 }
 

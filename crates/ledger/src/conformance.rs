@@ -18,9 +18,18 @@ use crate::decide::Refusal;
 use crate::engine::{Ledger, PostError, Posted};
 use crate::gift::{DailyLimit, Gift, GiftLimits, LimitDays};
 use crate::model::Model;
-use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
-use crate::records::{Precondition, PutOutcome, RecordChange, RecordKey, RecordValue, Records};
+use crate::order::{BillKey, Memo, Numbering, Order, OrderKind, Receipt};
+use crate::records::Records;
+use crate::refund::Refund;
 use crate::totals::Periods;
+
+mod records;
+mod refunds;
+
+pub use records::{concurrent_record_updates_lose_nothing, record_changes_are_atomic};
+pub use refunds::{
+    concurrent_refunds_never_exceed_the_pay, numbers_of_accounts_are_apart, refunds_match_the_model,
+};
 
 /// A bank of the engine under test.
 pub trait TestEngine {
@@ -44,6 +53,21 @@ macro_rules! conformance_tests {
         #[test]
         fn matches_the_model() {
             $crate::conformance::matches_the_model($open);
+        }
+
+        #[test]
+        fn refunds_match_the_model() {
+            $crate::conformance::refunds_match_the_model($open);
+        }
+
+        #[test]
+        fn concurrent_refunds_never_exceed_the_pay() {
+            $crate::conformance::concurrent_refunds_never_exceed_the_pay(&$open());
+        }
+
+        #[test]
+        fn numbers_of_accounts_are_apart() {
+            $crate::conformance::numbers_of_accounts_are_apart($open);
         }
 
         #[test]
@@ -115,18 +139,24 @@ fn any_order() -> impl Strategy<Value = Order> {
         prop_oneof![Just(Shortfall::Refuse), Just(Shortfall::TakeAvailable)],
         prop_oneof![Just(CoinPart::Gifted), Just(CoinPart::Paid)],
     );
-    let kind = (0..10_u32, amount, limits, rules).prop_map(|(kind, amount, limits, (shortfall, first))| {
-        let amount = Amount::new(amount).expect("drawn in bounds");
-        match kind {
-            0 => OrderKind::Save(amount),
-            1..=3 => OrderKind::Present(Gift { amount, limits }),
-            4 | 5 => OrderKind::Pay(amount),
-            6 | 7 => OrderKind::Debit(Debit { amount, shortfall, first }),
-            _ => OrderKind::Cancel { window: Duration::from_secs(100) },
-        }
-    });
+    let refund = (0..24_u32, prop_oneof![Just(None), Just(Some(Duration::from_secs(100)))]);
+    let kind =
+        (0..13_u32, amount, limits, rules, refund).prop_map(|(kind, amount, limits, rules, refund)| {
+            let ((shortfall, first), (pay, window)) = (rules, refund);
+            let amount = Amount::new(amount).expect("drawn in bounds");
+            match kind {
+                0 => OrderKind::Save(amount),
+                1..=3 => OrderKind::Present(Gift { amount, limits }),
+                4 | 5 => OrderKind::Pay(amount),
+                6 | 7 => OrderKind::Debit(Debit { amount, shortfall, first }),
+                8..=10 => OrderKind::Refund(Refund { pay: parse(&format!("bill-{pay}")), amount, window }),
+                _ => OrderKind::Cancel { window: Duration::from_secs(100) },
+            }
+        });
     let memo = prop_oneof![Just(("", "")), Just(("sword", "")), Just(("剑", "a remark"))];
-    (names, 0..24_u32, kind, memo).prop_map(|((app, environment, offer, player, zone), bill, kind, memo)| {
+    let numbering = proptest::sample::select(&Numbering::ALL[..]);
+    (names, 0..24_u32, kind, memo, numbering).prop_map(|(names, bill, kind, memo, numbering)| {
+        let (app, environment, offer, player, zone) = names;
         let account = AccountKey {
             app: parse(["wx1", "wx2"][app]),
             environment: Environment::ALL[environment],
@@ -135,7 +165,7 @@ fn any_order() -> impl Strategy<Value = Order> {
             zone: parse(["1", "1_7", "2"][zone]),
         };
         let memo = Memo::new(memo.0, memo.1).expect("short");
-        Order { account, bill_no: parse(&format!("bill-{bill}")), kind, memo }
+        Order { account, bill_no: parse(&format!("bill-{bill}")), numbering, kind, memo }
     })
 }
 
@@ -162,8 +192,12 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 
 /// Random orders, reopens and flushes produce the model's answers and leave the model's state.
 pub fn matches_the_model<B: TestEngine>(open: impl Fn() -> B) {
+    check_against_the_model(open, any_op());
+}
+
+fn check_against_the_model<B: TestEngine>(open: impl Fn() -> B, op: impl Strategy<Value = EngineOp>) {
     let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
-    let steps = proptest::collection::vec(any_op(), 1..150);
+    let steps = proptest::collection::vec(op, 1..150);
     let run = TestRunner::new(config).run(&steps, |steps| {
         let (mut bank, model) = (open(), Model::new());
         let mut now = NOW;
@@ -175,6 +209,7 @@ pub fn matches_the_model<B: TestEngine>(open: impl Fn() -> B) {
                     let at = now.saturating_add(ahead);
                     accounts.insert(order.account);
                     bills.insert(order.bill());
+                    bills.extend(order.pay_bill());
                     let expected = block_on(model.post(Order::clone(&order), at));
                     prop_assert_eq!(block_on(bank.ledger().post(*order, at)), expected);
                 }
@@ -257,7 +292,7 @@ fn order(bill_no: &str, kind: OrderKind) -> Order {
         player: parse("a"),
         zone: parse("1"),
     };
-    Order { account, bill_no: parse(bill_no), kind, memo: Memo::default() }
+    Order { account, bill_no: parse(bill_no), numbering: Numbering::OfApp, kind, memo: Memo::default() }
 }
 
 fn coins(count: u64) -> Amount {
@@ -372,71 +407,4 @@ pub fn racing_pay_and_cancel_conserve_coins(bank: &impl TestEngine) {
     let untouched = Account::new(Coins::ZERO, coins(100).coins(), Coins::ZERO, coins(100).coins(), 41);
     assert_eq!(Some(account), untouched);
     assert_clean(bank);
-}
-
-fn record(name: &str) -> RecordKey {
-    RecordKey::new("kind", &[name])
-}
-
-fn change(name: &str, value: &[u8], precondition: Precondition) -> RecordChange {
-    RecordChange { key: record(name), value: RecordValue(value.to_vec()), expires_at: NOW, precondition }
-}
-
-fn must_equal(bytes: &[u8]) -> Precondition {
-    Precondition::Value(RecordValue(bytes.to_vec()))
-}
-
-/// Changes are atomic: all are stored if every precondition holds, none otherwise, and they survive a reopen.
-pub fn record_changes_are_atomic<B: TestEngine>(open: impl Fn() -> B) {
-    let mut bank = open();
-    let put = |bank: &B, changes| block_on(bank.records().put(changes)).expect("answers");
-    let get = |bank: &B, name| block_on(bank.records().get(record(name))).expect("reads");
-    assert_eq!(get(&bank, "a"), None);
-    assert_eq!(
-        put(&bank, vec![change("a", b"1", Precondition::Absent), change("b", b"", Precondition::Any)]),
-        PutOutcome::Stored
-    );
-    assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"1".to_vec()), Some(Vec::new())));
-
-    // Each time the first change's precondition holds and the second's does not.
-    for late in [
-        change("a", b"x", Precondition::Absent),
-        change("b", b"x", must_equal(b"1")),
-        change("c", b"x", must_equal(b"")),
-    ] {
-        assert_eq!(put(&bank, vec![change("d", b"x", Precondition::Absent), late]), PutOutcome::Conflict);
-        assert_eq!((get(&bank, "d"), get(&bank, "c")), (None, None));
-    }
-    assert_eq!(
-        put(&bank, vec![change("a", b"2", must_equal(b"1")), change("b", b"2", must_equal(b""))]),
-        PutOutcome::Stored
-    );
-    bank.reopen();
-    assert_eq!((get(&bank, "a"), get(&bank, "b")), (Some(b"2".to_vec()), Some(b"2".to_vec())));
-
-    // A record is still there at its expiry, and gone after it.
-    assert_eq!(block_on(bank.records().sweep(NOW)), Ok(0));
-    assert_eq!(block_on(bank.records().sweep(NOW.saturating_add(Duration::from_millis(1)))), Ok(2));
-    assert_eq!(get(&bank, "a"), None);
-}
-
-/// Concurrent compare-and-set loops on one record: no update is lost.
-pub fn concurrent_record_updates_lose_nothing(bank: &impl TestEngine) {
-    let records = bank.records();
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                loop {
-                    let read = block_on(records.get(record("count"))).expect("reads");
-                    let next = read.as_ref().map_or(1, |bytes| bytes[0].saturating_add(1));
-                    let one_more = change("count", &[next], Precondition::from_read(read));
-                    if block_on(records.put(vec![one_more])).expect("answers") == PutOutcome::Stored {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    let count = block_on(records.get(record("count"))).expect("reads").expect("it is there");
-    assert_eq!(u64::from(count[0]), THREADS);
 }

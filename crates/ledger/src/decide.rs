@@ -4,13 +4,15 @@
 //! Replays are checked first, so a repeated order that was applied is never refused because of later events.
 
 use std::fmt;
+use std::time::Duration;
 
 use pactolus_types::{Amount, Coins, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::debit::Debit;
 use crate::gift::Gift;
-use crate::order::{BillEntry, Order, OrderEffect, OrderKind, Receipt};
+use crate::order::{BillEntry, Numbering, Order, OrderEffect, OrderKind, Receipt};
+use crate::refund::{GivenBack, Refund};
 
 /// Decision on an order that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +46,21 @@ pub enum Refusal {
         /// The rest of today's limit.
         left: Coins,
     },
-    /// No order has the bill number of the cancel.
+    /// No order has the bill number of the pay to give back.
     #[error("no pay has this bill number")]
     PayNotFound,
-    /// The bill number of the cancel belongs to an order that is no pay, or to a pay of another account.
+    /// The bill number of the pay to give back belongs to an order that is no pay, or to a pay of another account.
     #[error("the bill number belongs to an order with another {0}")]
     PayMismatch(Mismatch),
     /// The pay is older than the cancel window.
     #[error("the pay is older than its cancel window")]
     PastCancelWindow,
+    /// All coins of the pay are given back.
+    #[error("all coins of the pay are given back")]
+    NothingLeft,
+    /// The refund exceeds the coins of the pay that are left.
+    #[error("{0} coins of the pay are left to give back")]
+    MoreThanLeft(Coins),
 }
 
 /// First field in which an order differs from the earlier order of its bill number.
@@ -64,7 +72,7 @@ pub enum Mismatch {
     Zone,
     /// The offer.
     Offer,
-    /// Save, present, pay or debit.
+    /// Save, present, pay, debit or refund.
     Kind,
     /// The number of coins.
     Amount,
@@ -72,6 +80,8 @@ pub enum Mismatch {
     Shortfall,
     /// The coins that a debit takes first.
     TakeFirst,
+    /// The pay that a refund gives back.
+    Pay,
 }
 
 impl fmt::Display for Mismatch {
@@ -84,20 +94,42 @@ impl fmt::Display for Mismatch {
             Self::Amount => "amount",
             Self::Shortfall => "shortfall rule",
             Self::TakeFirst => "kind of coins to take first",
+            Self::Pay => "pay",
         })
     }
 }
 
-/// Decides `order` at `now`, given its `account` and the `earlier` entry of its bill number.
+/// The entries of the numbers that an order names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Earlier<'a> {
+    /// The entry of the order's own number.
+    pub number: Option<&'a BillEntry>,
+    /// For a refund, the entry of its pay's number.
+    pub pay: Option<&'a BillEntry>,
+}
+
+impl<'a> From<Option<&'a BillEntry>> for Earlier<'a> {
+    fn from(number: Option<&'a BillEntry>) -> Self {
+        Self { number, pay: None }
+    }
+}
+
+/// Decides `order` at `now`, given its `account` and the `earlier` entries of its numbers.
 pub fn decide<'a>(
     account: &Account,
-    earlier: Option<&'a BillEntry>,
+    earlier: impl Into<Earlier<'a>>,
     order: &Order,
     now: UnixMillis,
 ) -> Result<Decision<'a>, Refusal> {
-    let (coins, gifted, after) = match (order.kind, earlier) {
+    let earlier = earlier.into();
+    let mut given_back = GivenBack::default();
+    let (coins, gifted, after) = match (order.kind, earlier.number) {
         (
-            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_),
+            OrderKind::Save(_)
+            | OrderKind::Present(_)
+            | OrderKind::Pay(_)
+            | OrderKind::Debit(_)
+            | OrderKind::Refund(_),
             Some(entry),
         ) => {
             return match order_mismatch(&entry.receipt.order, order) {
@@ -126,20 +158,39 @@ pub fn decide<'a>(
             let (coins, gifted) = taken.ok_or(Refusal::BalanceNotEnough(balance))?;
             (coins, gifted, account.debit(coins, gifted).ok_or(Refusal::TooManyCoins)?)
         }
+        (OrderKind::Refund(refund), None) => {
+            let entry = earlier.pay.ok_or(Refusal::PayNotFound)?;
+            let pay = pay_to_give_back(&entry.receipt, order, Numbering::OfAccount)?;
+            check_age(pay, refund.window, now)?;
+            let before = entry.cancel.as_ref().map_or_else(GivenBack::default, |last| last.given_back);
+            let left = before.left_of(pay.coins);
+            if left.is_zero() {
+                return Err(Refusal::NothingLeft);
+            }
+            given_back =
+                before.plus(refund.amount, pay.coins, pay.gifted).ok_or(Refusal::MoreThanLeft(left))?;
+            let (coins, gifted) = given_back.since(before).ok_or(Refusal::MoreThanLeft(left))?;
+            (coins, gifted, account.cancel(coins, gifted).ok_or(Refusal::TooManyCoins)?)
+        }
         (OrderKind::Cancel { .. }, None) => return Err(Refusal::PayNotFound),
         (OrderKind::Cancel { window }, Some(entry)) => {
-            let pay = pay_to_cancel(&entry.receipt, order)?;
+            let pay = pay_to_give_back(&entry.receipt, order, Numbering::OfApp)?;
             if let Some(cancel) = &entry.cancel {
                 return Ok(Decision::Replay(cancel));
             }
-            if now.saturating_since(pay.at) > window {
-                return Err(Refusal::PastCancelWindow);
-            }
+            check_age(pay, Some(window), now)?;
             let after = account.cancel(pay.coins, pay.gifted).ok_or(Refusal::TooManyCoins)?;
             (pay.coins, pay.gifted, after)
         }
     };
-    Ok(Decision::Apply(OrderEffect { at: now, coins, gifted, after }))
+    Ok(Decision::Apply(OrderEffect { at: now, coins, gifted, after, given_back }))
+}
+
+fn check_age(pay: &Receipt, window: Option<Duration>, now: UnixMillis) -> Result<(), Refusal> {
+    match window {
+        Some(window) if now.saturating_since(pay.at) > window => Err(Refusal::PastCancelWindow),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Refusal> {
@@ -159,15 +210,26 @@ fn check_limits(account: &Account, gift: Gift, now: UnixMillis) -> Result<(), Re
     Ok(())
 }
 
-/// Checks that `receipt` is a pay of the cancel's account.
-fn pay_to_cancel<'a>(receipt: &'a Receipt, cancel: &Order) -> Result<&'a Receipt, Refusal> {
+/// Checks that `receipt` is a pay of the account of `order`, which gives it back.
+///
+/// Pays of one numbering are given back by cancels, those of the other by refunds, so that no pay has both.
+fn pay_to_give_back<'a>(
+    receipt: &'a Receipt,
+    order: &Order,
+    numbering: Numbering,
+) -> Result<&'a Receipt, Refusal> {
     match receipt.order.kind {
-        OrderKind::Pay(_) => {}
-        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Cancel { .. } | OrderKind::Debit(_) => {
+        OrderKind::Pay(_) if receipt.order.numbering == numbering && order.numbering == numbering => {}
+        OrderKind::Save(_)
+        | OrderKind::Present(_)
+        | OrderKind::Pay(_)
+        | OrderKind::Cancel { .. }
+        | OrderKind::Debit(_)
+        | OrderKind::Refund(_) => {
             return Err(Refusal::PayMismatch(Mismatch::Kind));
         }
     }
-    match account_mismatch(&receipt.order.account, &cancel.account) {
+    match account_mismatch(&receipt.order.account, &order.account) {
         None => Ok(receipt),
         Some(mismatch) => Err(Refusal::PayMismatch(mismatch)),
     }
@@ -185,6 +247,11 @@ fn order_mismatch(earlier: &Order, order: &Order) -> Option<Mismatch> {
             let OrderKind::Debit(earlier) = earlier.kind else { return None };
             let OrderKind::Debit(debit) = order.kind else { return None };
             debit_mismatch(earlier, debit)
+        })
+        .or_else(|| {
+            let OrderKind::Refund(Refund { pay: earlier, .. }) = earlier.kind else { return None };
+            let OrderKind::Refund(Refund { pay, .. }) = order.kind else { return None };
+            (earlier != pay).then_some(Mismatch::Pay)
         })
 }
 

@@ -28,7 +28,7 @@ pub trait Ledger: Send + Sync {
     /// The account; an empty one if it has no orders.
     fn account(&self, key: AccountKey) -> BoxFuture<'_, Result<Account, Unavailable>>;
 
-    /// The entry of a bill number: its order, and the order's cancel.
+    /// The entry of a bill number: its order, and the last order that gave it back.
     fn order(&self, bill: BillKey) -> BoxFuture<'_, Result<Option<BillEntry>, Unavailable>>;
 
     /// A page of an account's orders, newest first; `after` is the cursor of the previous page.
@@ -106,7 +106,9 @@ impl PostError {
                 | Refusal::DailyGiftsTooLarge { .. }
                 | Refusal::PayNotFound
                 | Refusal::PayMismatch(_)
-                | Refusal::PastCancelWindow,
+                | Refusal::PastCancelWindow
+                | Refusal::NothingLeft
+                | Refusal::MoreThanLeft(_),
             ) => false,
             Self::Unavailable(
                 Unavailable::Busy

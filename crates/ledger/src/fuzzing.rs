@@ -18,8 +18,11 @@ use crate::decide::{Mismatch, Refusal};
 use crate::engine::{BoxFuture, Ledger, PostError, Posted};
 use crate::gift::{DailyLimit, Gift, GiftLimits, LimitDays};
 use crate::model::Model;
-use crate::order::{BillKey, Memo, Order, OrderKind, Receipt};
+use crate::order::{BillKey, Memo, Numbering, Order, OrderKind, Receipt};
+use crate::refund::Refund;
 use crate::totals::Periods;
+
+mod refund;
 
 /// For any orders in any sequence at any times, the bank decides as the oracle does, and its accounts, statements,
 /// totals and audit agree.
@@ -89,7 +92,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
         zone: pick(names >> 4 & names >> 2, ["1_7", "1"]).parse().expect(VALID),
     };
     let bill_no = choices.one_of(&["a", "b", "c", "d", "e", "f", "g", "h"]).parse().expect(VALID);
-    let kind = match choices.below(6) {
+    let kind = match choices.below(8) {
         0 => OrderKind::Save(amount(choices)),
         1 => OrderKind::Present(amount(choices).into()),
         2 => {
@@ -107,10 +110,17 @@ fn order(choices: &mut Choices<'_>) -> Order {
             shortfall: choices.one_of(&[Shortfall::Refuse, Shortfall::TakeAvailable]),
             first: choices.one_of(&[CoinPart::Gifted, CoinPart::Paid]),
         }),
-        _ => OrderKind::Cancel { window: Duration::from_millis(choices.number()) },
+        5 => OrderKind::Cancel { window: Duration::from_millis(choices.number()) },
+        _ => OrderKind::Refund(Refund {
+            pay: choices.one_of(&["a", "b", "c", "d", "e", "f", "g", "h"]).parse().expect(VALID),
+            amount: amount(choices),
+            window: choices.flag().then(|| Duration::from_millis(choices.number())),
+        }),
     };
-    let memo = if choices.flag() { Memo::new("sword", "") } else { Memo::new("", "") }.expect(VALID);
-    Order { account, bill_no, kind, memo }
+    let flags = choices.byte();
+    let memo = if flags & 1 == 1 { Memo::new("sword", "") } else { Memo::new("", "") }.expect(VALID);
+    let numbering = if flags & 2 == 0 { Numbering::OfApp } else { Numbering::OfAccount };
+    Order { account, bill_no, numbering, kind, memo }
 }
 
 /// An amount near 1 or near the maximum.
@@ -159,6 +169,8 @@ struct OracleBill {
     order: Order,
     at: u64,
     gifted: u64,
+    /// Coins and gifted coins that refunds gave back.
+    given_back: (u64, u64),
     receipt_index: usize,
     cancel_index: Option<usize>,
 }
@@ -207,6 +219,9 @@ impl Oracle {
                 let OrderKind::Pay(paid) = made.order.kind else {
                     return Err(Refusal::PayMismatch(Mismatch::Kind));
                 };
+                if order.numbering != Numbering::OfApp {
+                    return Err(Refusal::PayMismatch(Mismatch::Kind));
+                }
                 if let Some(part) = account_mismatch(&made.order, order) {
                     return Err(Refusal::PayMismatch(part));
                 }
@@ -224,12 +239,19 @@ impl Oracle {
                 let other_kind = (made.order.kind.name() != order.kind.name()).then_some(Mismatch::Kind);
                 let other_amount =
                     (made.order.kind.amount() != order.kind.amount()).then_some(Mismatch::Amount);
-                let other_rule = other_debit_rule(made.order.kind, order.kind);
+                let other_rule = other_rule(made.order.kind, order.kind);
                 let other = account_mismatch(&made.order, order).or(other_kind).or(other_amount);
                 return match other.or(other_rule) {
                     Some(part) => Err(Refusal::BillNoTaken(part)),
                     None => Ok(ExpectedPost::Replayed { receipt_index: made.receipt_index }),
                 };
+            }
+            (OrderKind::Refund(refund), None) => {
+                let made =
+                    order.pay_bill().and_then(|pay| self.bills.get(&pay)).ok_or(Refusal::PayNotFound)?;
+                moved = refund::oracle_refund(made, refund, order, now)?;
+                account.spent -= moved.0;
+                account.gifted += moved.1;
             }
             (OrderKind::Save(_), None) => account.topped_up += coins,
             (OrderKind::Present(gift), None) => {
@@ -287,7 +309,7 @@ impl Oracle {
             OrderKind::Save(_) => 0,
             OrderKind::Present(_) => 1,
             OrderKind::Pay(_) => 2,
-            OrderKind::Cancel { .. } => 3,
+            OrderKind::Cancel { .. } | OrderKind::Refund(_) => 3,
             OrderKind::Debit(_) => 4,
         };
         // Every zone here is of server 1, and totals do not distinguish players.
@@ -298,8 +320,18 @@ impl Oracle {
         };
         let tally = &mut self.totals.entry((server, now.get() / QUARTER_MS)).or_default()[kind];
         *tally = (tally.0 + 1, tally.1 + u128::from(coins));
-        let made =
-            OracleBill { order: order.clone(), at: now.get(), gifted, receipt_index, cancel_index: None };
+        if let Some(pay) = order.pay_bill().and_then(|pay| self.bills.get_mut(&pay)) {
+            pay.given_back = (pay.given_back.0 + coins, pay.given_back.1 + gifted);
+            pay.cancel_index = Some(receipt_index);
+        }
+        let made = OracleBill {
+            order: order.clone(),
+            at: now.get(),
+            gifted,
+            given_back: (0, 0),
+            receipt_index,
+            cancel_index: None,
+        };
         self.bills
             .entry(order.bill())
             .and_modify(|made| made.cancel_index = Some(receipt_index))
@@ -327,8 +359,11 @@ impl Oracle {
     }
 }
 
-/// First rule in which two debits differ.
-fn other_debit_rule(earlier: OrderKind, kind: OrderKind) -> Option<Mismatch> {
+/// First rule in which two debits or two refunds differ.
+fn other_rule(earlier: OrderKind, kind: OrderKind) -> Option<Mismatch> {
+    if let (OrderKind::Refund(a), OrderKind::Refund(b)) = (earlier, kind) {
+        return (a.pay != b.pay).then_some(Mismatch::Pay);
+    }
     let (OrderKind::Debit(a), OrderKind::Debit(b)) = (earlier, kind) else { return None };
     if a.shortfall != b.shortfall {
         return Some(Mismatch::Shortfall);

@@ -7,7 +7,7 @@
 //! The crate does no I/O, reads no clock, uses no randomness, and knows nothing of the wire.
 //!
 //! ```
-//! use pactolus_ledger::{Account, Decision, Memo, Order, OrderKind, AccountKey, decide};
+//! use pactolus_ledger::{Account, AccountKey, Decision, Memo, Numbering, Order, OrderKind, decide};
 //! use pactolus_types::{Amount, Environment, UnixMillis};
 //!
 //! let order = Order {
@@ -19,6 +19,7 @@
 //!         zone: "1".parse()?,
 //!     },
 //!     bill_no: "BillNo_123".parse()?,
+//!     numbering: Numbering::OfApp,
 //!     kind: OrderKind::Present(Amount::new(233)?.into()),
 //!     memo: Memo::default(),
 //! };
@@ -50,16 +51,20 @@ pub mod model;
 pub mod order;
 pub mod portable;
 pub mod records;
+pub mod refund;
 pub mod totals;
 
 pub use account::{Account, AccountKey};
 pub use audit::{Audit, AuditFinding};
 pub use debit::{CoinPart, Debit, Shortfall};
-pub use decide::{Decision, Mismatch, Refusal, decide};
+pub use decide::{Decision, Earlier, Mismatch, Refusal, decide};
 pub use engine::{BoxFuture, Cursor, Ledger, PostError, Posted, StatementPage, Unavailable};
 pub use gift::{DailyGifts, DailyLimit, Gift, GiftLimits, LimitDays};
 pub use history::{HistoryDigest, InvalidHistoryDigest};
-pub use order::{BillEntry, BillKey, InvalidMemo, Memo, Order, OrderEffect, OrderKind, Receipt};
+pub use order::{
+    BillEntry, BillKey, Holder, InvalidMemo, Memo, Numbering, Order, OrderEffect, OrderKind, Receipt,
+};
 pub use portable::{ImportError, Portable};
 pub use records::{Precondition, PutOutcome, RecordAccess, RecordChange, RecordKey, RecordValue, Records};
+pub use refund::{GivenBack, Refund};
 pub use totals::{DaySums, OrderTallies, OrderTally, PeriodSums, Periods, Total, TotalKey};

@@ -8,9 +8,9 @@ use pactolus_types::{AppId, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
-use crate::decide::{Decision, decide};
+use crate::decide::{Decision, Earlier, decide};
 use crate::engine::{BoxFuture, Cursor, Ledger, PostError, Posted, StatementPage, Unavailable};
-use crate::order::{BillEntry, BillKey, Order, OrderKind, Receipt};
+use crate::order::{BillEntry, BillKey, Numbering, Order, OrderKind, Receipt};
 use crate::records::{PutOutcome, RecordAccess, RecordChange, RecordKey, Records};
 use crate::totals::{OrderTallies, PeriodSums, Periods, Total, TotalKey};
 
@@ -49,7 +49,11 @@ impl ModelState {
 
     fn post(&mut self, order: &Order, now: UnixMillis) -> Result<Posted, PostError> {
         let account = self.account(&order.account);
-        match decide(&account, self.bills.get(&order.bill()), order, now)? {
+        let earlier = Earlier {
+            number: self.bills.get(&order.bill()),
+            pay: order.pay_bill().and_then(|pay| self.bills.get(&pay)),
+        };
+        match decide(&account, earlier, order, now)? {
             Decision::Replay(receipt) => Ok(Posted::Replayed { receipt: receipt.clone(), account }),
             Decision::Apply(change) => {
                 let receipt = Receipt::new(order.clone(), change);
@@ -69,6 +73,12 @@ impl ModelState {
         match receipt.order.kind {
             OrderKind::Cancel { .. } => {
                 self.bills.entry(bill).and_modify(|entry| entry.cancel = Some(receipt));
+            }
+            OrderKind::Refund(_) => {
+                if let Some(pay) = receipt.order.pay_bill() {
+                    self.bills.entry(pay).and_modify(|entry| entry.cancel = Some(receipt.clone()));
+                }
+                self.bills.insert(bill, BillEntry { receipt, cancel: None });
             }
             OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
                 self.bills.insert(bill, BillEntry { receipt, cancel: None });
@@ -92,6 +102,8 @@ impl ModelState {
         for (key, receipts) in &self.accounts {
             audit.accounts = audit.accounts.saturating_add(1);
             let mut account = Account::default();
+            // The pays of refunds, as given back so far.
+            let mut pays: HashMap<BillKey, BillEntry> = HashMap::new();
             for receipt in receipts {
                 audit.count_order(receipt.at);
                 let entry = self.bills.get(&receipt.order.bill());
@@ -99,17 +111,26 @@ impl ModelState {
                     OrderKind::Cancel { .. } => {
                         entry.map(|entry| BillEntry { cancel: None, ..entry.clone() })
                     }
-                    OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
-                        None
-                    }
+                    OrderKind::Save(_)
+                    | OrderKind::Present(_)
+                    | OrderKind::Pay(_)
+                    | OrderKind::Debit(_)
+                    | OrderKind::Refund(_) => None,
                 };
-                if decide(&account, earlier.as_ref(), &receipt.order, receipt.at)
+                let pay = receipt.order.pay_bill().and_then(|pay| pays.get(&pay));
+                let earlier = Earlier { number: earlier.as_ref(), pay };
+                if decide(&account, earlier, &receipt.order, receipt.at)
                     != Ok(Decision::Apply(receipt.effect()))
                 {
                     audit.add_finding(format!(
                         "{} of {key:?} is not what the rule makes of it",
                         receipt.order.bill()
                     ));
+                }
+                if let Some(pay) = receipt.order.pay_bill() {
+                    pays.entry(pay).and_modify(|entry| entry.cancel = Some(receipt.clone()));
+                } else if receipt.order.numbering == Numbering::OfAccount {
+                    pays.insert(receipt.order.bill(), BillEntry { receipt: receipt.clone(), cancel: None });
                 }
                 account = receipt.after;
             }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, UnixMillis};
+use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId, UnixMillis, ZoneId};
 
 use crate::account::{Account, AccountKey};
 use crate::debit::Debit;
 use crate::gift::Gift;
+use crate::refund::{GivenBack, Refund};
 
 /// A requested change of an account, under a bill number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Order {
     pub account: AccountKey,
     /// Idempotency key of the order; for a cancel, the bill number of the pay to refund.
     pub bill_no: BillNo,
+    /// The scope in which the number is unique.
+    pub numbering: Numbering,
     /// The change.
     pub kind: OrderKind,
     /// Notes of the caller; they do not affect the decision.
@@ -23,9 +26,47 @@ pub struct Order {
 }
 
 impl Order {
-    /// The bill number, qualified by app and environment.
+    /// The bill number with its scope.
     pub fn bill(&self) -> BillKey {
-        BillKey { app: self.account.app, environment: self.account.environment, bill_no: self.bill_no }
+        self.numbering.key(&self.account, self.bill_no)
+    }
+
+    /// For a refund, the number of its pay with its scope.
+    pub fn pay_bill(&self) -> Option<BillKey> {
+        match self.kind {
+            OrderKind::Refund(refund) => Some(self.numbering.key(&self.account, refund.pay)),
+            OrderKind::Save(_)
+            | OrderKind::Present(_)
+            | OrderKind::Pay(_)
+            | OrderKind::Cancel { .. }
+            | OrderKind::Debit(_) => None,
+        }
+    }
+}
+
+/// The scope in which bill numbers are unique. The two never meet: a number of one is no repeat of the other's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Numbering {
+    /// Per app and environment.
+    #[default]
+    OfApp,
+    /// Per account, so that two players may each have an order of one number.
+    OfAccount,
+}
+
+impl Numbering {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::OfApp, Self::OfAccount];
+
+    /// A number of this numbering, of an order of `account`.
+    pub fn key(self, account: &AccountKey, bill_no: BillNo) -> BillKey {
+        let holder = match self {
+            Self::OfApp => None,
+            Self::OfAccount => {
+                Some(Holder { offer: account.offer, player: account.player, zone: account.zone })
+            }
+        };
+        BillKey { app: account.app, environment: account.environment, holder, bill_no }
     }
 }
 
@@ -45,10 +86,12 @@ pub enum OrderKind {
     },
     /// Take coins back for the operator.
     Debit(Debit),
+    /// Give back coins of a pay, under a number of its own.
+    Refund(Refund),
 }
 
 impl OrderKind {
-    /// The kind's name: `save`, `present`, `pay`, `cancel` or `debit`.
+    /// The kind's name: `save`, `present`, `pay`, `cancel`, `debit` or `refund`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Save(_) => "save",
@@ -56,6 +99,7 @@ impl OrderKind {
             Self::Pay(_) => "pay",
             Self::Cancel { .. } => "cancel",
             Self::Debit(_) => "debit",
+            Self::Refund(_) => "refund",
         }
     }
 
@@ -65,6 +109,7 @@ impl OrderKind {
             Self::Save(amount) | Self::Pay(amount) => Some(amount),
             Self::Present(gift) => Some(gift.amount),
             Self::Debit(debit) => Some(debit.amount),
+            Self::Refund(refund) => Some(refund.amount),
             Self::Cancel { .. } => None,
         }
     }
@@ -107,20 +152,50 @@ impl Memo {
     }
 }
 
-/// Bill number with its scope: unique for ever per app and environment.
+/// Bill number with its scope: unique for ever per app and environment, or per account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BillKey {
     /// The mini game.
     pub app: AppId,
     /// Live or sandbox.
     pub environment: Environment,
+    /// The account of a number that is unique per account; `None` for one that is unique per app.
+    pub holder: Option<Holder>,
     /// The number.
     pub bill_no: BillNo,
 }
 
+/// The account whose numbers are apart, within its app and environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Holder {
+    /// The coin.
+    pub offer: OfferId,
+    /// The player.
+    pub player: OpenId,
+    /// The zone.
+    pub zone: ZoneId,
+}
+
+impl BillKey {
+    /// A number that is unique per app and environment.
+    pub const fn of_app(app: AppId, environment: Environment, bill_no: BillNo) -> Self {
+        Self { app, environment, holder: None, bill_no }
+    }
+
+    /// The account of a number that is unique per account.
+    pub fn account(&self) -> Option<AccountKey> {
+        let Holder { offer, player, zone } = self.holder?;
+        Some(AccountKey { app: self.app, environment: self.environment, offer, player, zone })
+    }
+}
+
 impl fmt::Display for BillKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bill number {} of app {} ({})", self.bill_no, self.app, self.environment)
+        write!(f, "bill number {} of app {} ({})", self.bill_no, self.app, self.environment)?;
+        match self.holder {
+            None => Ok(()),
+            Some(Holder { player, zone, .. }) => write!(f, ", player {player} in zone {zone}"),
+        }
     }
 }
 
@@ -135,6 +210,8 @@ pub struct OrderEffect {
     pub gifted: Coins,
     /// The account afterwards; its order count is the order's number in the statement.
     pub after: Account,
+    /// For a refund, the sums of all refunds of its pay so far, itself included; zero for other orders.
+    pub given_back: GivenBack,
 }
 
 /// An applied order and its effect.
@@ -150,26 +227,29 @@ pub struct Receipt {
     pub gifted: Coins,
     /// The account afterwards; its order count is the order's number in the statement.
     pub after: Account,
+    /// For a refund, the sums of all refunds of its pay so far, itself included; zero for other orders.
+    pub given_back: GivenBack,
 }
 
 impl Receipt {
     /// The receipt of an order with this effect.
     pub fn new(order: Order, change: OrderEffect) -> Self {
-        let OrderEffect { at, coins, gifted, after } = change;
-        Self { order, at, coins, gifted, after }
+        let OrderEffect { at, coins, gifted, after, given_back } = change;
+        Self { order, at, coins, gifted, after, given_back }
     }
 
     /// The receipt without its order.
     pub const fn effect(&self) -> OrderEffect {
-        OrderEffect { at: self.at, coins: self.coins, gifted: self.gifted, after: self.after }
+        let Self { at, coins, gifted, after, given_back, .. } = *self;
+        OrderEffect { at, coins, gifted, after, given_back }
     }
 }
 
-/// Entry of a bill number: its order and, for a cancelled pay, the cancel.
+/// Entry of a bill number: its order and, for a pay that was given back, the last order that did so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillEntry {
-    /// The save, present, pay or debit.
+    /// The save, present, pay, debit or refund.
     pub receipt: Receipt,
-    /// The cancel of the pay.
+    /// The cancel of the pay, or its last refund.
     pub cancel: Option<Receipt>,
 }

@@ -187,9 +187,9 @@ pub struct OrderTallies {
     pub saves: OrderTally,
     /// Gifts.
     pub presents: OrderTally,
-    /// Pays, cancelled or not.
+    /// Pays, given back or not.
     pub pays: OrderTally,
-    /// Cancels.
+    /// Cancels and refunds.
     pub cancels: OrderTally,
     /// Debits, with the coins that they took.
     pub debits: OrderTally,
@@ -211,7 +211,7 @@ impl OrderTallies {
             OrderKind::Save(_) => self.saves.add(coins),
             OrderKind::Present(_) => self.presents.add(coins),
             OrderKind::Pay(_) => self.pays.add(coins),
-            OrderKind::Cancel { .. } => self.cancels.add(coins),
+            OrderKind::Cancel { .. } | OrderKind::Refund(_) => self.cancels.add(coins),
             OrderKind::Debit(_) => self.debits.add(coins),
         }
     }

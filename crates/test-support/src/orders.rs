@@ -1,6 +1,6 @@
 //! Ledger orders of the sample app's players.
 
-use pactolus_ledger::{AccountKey, Memo, Order, OrderKind};
+use pactolus_ledger::{AccountKey, Memo, Numbering, Order, OrderKind, Refund};
 use pactolus_types::{Amount, Environment};
 
 use crate::VALID;
@@ -42,9 +42,25 @@ pub fn debit(coins: u64) -> OrderKind {
     OrderKind::Debit(amount(coins).into())
 }
 
-/// An order of [`account`] without a memo.
+/// A refund without a window.
+pub fn refund(pay: &str, coins: u64) -> OrderKind {
+    OrderKind::Refund(Refund { pay: pay.parse().expect(VALID), amount: amount(coins), window: None })
+}
+
+/// An order of [`account`] without a memo, under a number of the app.
 pub fn order(player: &str, bill_no: &str, kind: OrderKind) -> Order {
-    Order { account: account(player), bill_no: bill_no.parse().expect(VALID), kind, memo: Memo::default() }
+    Order {
+        account: account(player),
+        bill_no: bill_no.parse().expect(VALID),
+        numbering: Numbering::OfApp,
+        kind,
+        memo: Memo::default(),
+    }
+}
+
+/// An order of [`account`] without a memo, under a number of the account.
+pub fn order_of_account(player: &str, bill_no: &str, kind: OrderKind) -> Order {
+    Order { numbering: Numbering::OfAccount, ..order(player, bill_no, kind) }
 }
 
 /// Present `bill-{bill}` to `player-{bill % players}`.

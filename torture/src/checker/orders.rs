@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pactolus_ledger::{
-    AccountKey, CoinPart, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order, OrderKind, Periods,
-    Shortfall,
+    AccountKey, CoinPart, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Numbering, Order, OrderKind,
+    Periods, Refund, Shortfall,
 };
 use pactolus_test_support::orders::{account, amount};
 use pactolus_test_support::sample::{APPID, NOW};
@@ -70,7 +70,7 @@ impl OrdersWorkload {
     pub(crate) fn next_order(&self, random: &mut fastrand::Rng) -> Order {
         let last = self.next.load(Ordering::Relaxed);
         let before = |random: &mut fastrand::Rng| last.saturating_sub(random.u64(1..REUSE_DISTANCE_MAX));
-        match random.u8(..20) {
+        match random.u8(..24) {
             0 | 1 => self.order_no(before(random)),
             2 => Order { kind: OrderKind::Pay(amount(777)), ..self.order_no(before(random)) },
             3..6 => {
@@ -78,8 +78,18 @@ impl OrdersWorkload {
                 let memo = Memo::default();
                 Order { kind: OrderKind::Cancel { window }, memo, ..self.order_no(before(random)) }
             }
+            20.. => self.refund_of(before(random), random),
             _ => self.order_no(self.next.fetch_add(1, Ordering::Relaxed)),
         }
+    }
+
+    /// A refund under one of a few numbers, so that some are repeated. Most name a pay.
+    fn refund_of(&self, number: u64, random: &mut fastrand::Rng) -> Order {
+        let pay = self.order_no(number);
+        let bill_no = format!("refund-{number}-{}", random.u8(..4)).parse().expect("it is a bill number");
+        let (amount, window) = (amount(random.u64(1..=20)), random.bool().then_some(CANCEL_WINDOW));
+        let kind = OrderKind::Refund(Refund { pay: pay.bill_no, amount, window });
+        Order { bill_no, numbering: Numbering::OfAccount, kind, memo: Memo::default(), ..pay }
     }
 
     fn order_no(&self, number: u64) -> Order {
@@ -111,6 +121,7 @@ impl OrdersWorkload {
         Order {
             account,
             bill_no: format!("bill-{number}").parse().expect("it is a bill number"),
+            numbering: if number.is_multiple_of(2) { Numbering::OfAccount } else { Numbering::OfApp },
             kind,
             memo: Memo::new(&item, &remark).expect("they are short enough"),
         }

@@ -40,7 +40,7 @@ impl OperatorClient {
         Ok(PostedOrder::new(reply, earlier_attempts))
     }
 
-    /// The order recorded under a bill number. Without one the bank answers 404.
+    /// The order recorded under a bill number of the app. Without one the bank answers 404.
     pub async fn order(
         &self,
         appid: AppId,
@@ -49,6 +49,17 @@ impl OperatorClient {
     ) -> Result<OrderDetails, OperatorError> {
         let bill_no = Encoded(bill_no);
         self.get("order", format!("{}/orders/{bill_no}?env={environment}", app(appid))).await
+    }
+
+    /// The order recorded under a bill number that is unique per account, as numbers of `/wxa/game/*` and `/xpay/*`
+    /// are. Without one the bank answers 404.
+    pub async fn order_of_account(
+        &self,
+        account: &AccountId,
+        bill_no: BillNo,
+    ) -> Result<OrderDetails, OperatorError> {
+        let (app, bill_no) = (app(account.appid), Encoded(bill_no));
+        self.get("order", format!("{app}/orders/{bill_no}?{}", account_query(account))).await
     }
 
     /// A page of an account's orders, newest first.

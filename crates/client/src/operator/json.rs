@@ -47,6 +47,23 @@ pub(super) mod optional_text {
     }
 }
 
+/// A text or null; the field is always present.
+pub(super) mod or_null {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer};
+
+    pub(in crate::operator) use super::optional_text::serialize;
+
+    pub(in crate::operator) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        Option::<String>::deserialize(from)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
 /// Coins and times: whole numbers.
 pub(super) mod number {
     use pactolus_types::{Amount, Coins, UnixMillis};

@@ -4,7 +4,7 @@ use pactolus_types::{Amount, AppId, BillNo, Coins, Environment, OfferId, OpenId,
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{AccountId, AccountSums};
-use super::json::{number, text};
+use super::json::{number, or_null, text};
 use crate::error::OrderOutcome;
 use crate::requests::AppliedBy;
 
@@ -201,6 +201,11 @@ pub struct ReceiptDetails {
     /// The order's number; for a cancel, the number of its pay.
     #[serde(with = "text")]
     pub bill_no: BillNo,
+    /// The scope in which the number is unique.
+    pub numbering: ReceiptNumbering,
+    /// For a refund, the number of its pay.
+    #[serde(with = "or_null")]
+    pub pay_bill_no: Option<BillNo>,
     /// The kind of the order.
     pub kind: ReceiptKind,
     /// Coins moved.
@@ -223,6 +228,16 @@ pub struct ReceiptDetails {
     pub after: AccountSums,
 }
 
+/// The scope in which a bill number is unique.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceiptNumbering {
+    /// The app and environment.
+    App,
+    /// The account, as numbers of `/wxa/game/*` and `/xpay/*` are.
+    Account,
+}
+
 /// The kind of an order.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,6 +253,8 @@ pub enum ReceiptKind {
     Cancel,
     /// Takes coins back for the operator.
     Debit,
+    /// Returns coins of a pay under a number of its own.
+    Refund,
     /// A kind of a later version.
     #[serde(other)]
     Other,
@@ -252,6 +269,7 @@ impl ReceiptKind {
             Self::Pay => "pay",
             Self::Cancel => "cancel",
             Self::Debit => "debit",
+            Self::Refund => "refund",
             Self::Other => "other",
         }
     }
@@ -262,8 +280,11 @@ impl ReceiptKind {
 pub struct OrderDetails {
     /// The order of this number.
     pub receipt: ReceiptDetails,
-    /// The cancel of the pay.
+    /// The cancel of the pay, or its last refund.
     pub cancel: Option<ReceiptDetails>,
+    /// Coins of the pay that its refunds gave back.
+    #[serde(with = "number")]
+    pub refunded: Coins,
 }
 
 /// A page of an account's orders to ask for.

@@ -61,6 +61,7 @@ async fn call_everything(client: &OperatorClient, recorder: &Recorder) {
         assert_eq!(sample, recorder.last_sample());
     }
     assert_whole(client.order(appid, Environment::Live, "n|1".parse().unwrap()).await, recorder);
+    assert_whole(client.order_of_account(&account, "n|1".parse().unwrap()).await, recorder);
     let page = StatementPage { limit: Some(50), after: Some("cursor".to_owned()) };
     assert_whole(client.statement(&account, &page).await, recorder);
     assert_whole(client.totals(appid, Environment::Live, day(), day()).await, recorder);

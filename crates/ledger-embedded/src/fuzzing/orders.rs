@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pactolus_fuzz_support::Choices;
 use pactolus_ledger::{
-    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order,
-    OrderEffect, OrderKind, Receipt, Shortfall,
+    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, GivenBack, LimitDays,
+    Memo, Numbering, Order, OrderEffect, OrderKind, Receipt, Refund, Shortfall,
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis, UtcOffset};
 
@@ -35,7 +35,9 @@ pub(super) fn frame_case(choices: &mut Choices<'_>, before: Checkpoint) -> Frame
         let mut earlier = || choices.flag().then(|| Position(choices.number() % (before.position.0 + 1)));
         let previous = earlier();
         let is_cancel = matches!(receipt.order.kind, OrderKind::Cancel { .. });
-        let follows = Links { previous, pay: if is_cancel { earlier() } else { None } };
+        let is_refund = matches!(receipt.order.kind, OrderKind::Refund(_));
+        let pay = if is_cancel || is_refund { earlier() } else { None };
+        let follows = Links { previous, pay, refund: if is_refund { earlier() } else { None } };
         let position = frame.add(&receipt.order, &receipt.effect(), follows);
         let entry = Entry { receipt, links: follows };
         assert_eq!(
@@ -58,12 +60,20 @@ pub(super) fn assert_round_trip(position: Position, entry: &Entry) {
 fn receipt(choices: &mut Choices<'_>) -> Receipt {
     let order = order(choices);
     let (coins, gifted) = (coins(choices), coins(choices));
-    let change =
-        OrderEffect { at: UnixMillis::new(choices.number()), coins, gifted, after: account(choices) };
+    let at = UnixMillis::new(choices.number());
+    let given_back = match order.kind {
+        OrderKind::Refund(_) => GivenBack { coins, gifted: gifted.min(coins) },
+        OrderKind::Save(_)
+        | OrderKind::Present(_)
+        | OrderKind::Pay(_)
+        | OrderKind::Cancel { .. }
+        | OrderKind::Debit(_) => GivenBack::default(),
+    };
+    let change = OrderEffect { at, coins, gifted, after: account(choices), given_back };
     // An order that names its coins moves as many; a debit may take fewer.
     let coins = match order.kind {
         OrderKind::Cancel { .. } | OrderKind::Debit(_) => coins,
-        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {
+        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Refund(_) => {
             order.kind.amount().map_or(coins, Amount::coins)
         }
     };
@@ -79,7 +89,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
         zone: choices.word(64, WORD_CHARS).parse().expect(VALID),
     };
     let bill_no = choices.word(63, WORD_CHARS).parse().expect(VALID);
-    let kind = match choices.below(6) {
+    let kind = match choices.below(7) {
         0 => OrderKind::Save(amount(choices)),
         1 => OrderKind::Present(amount(choices).into()),
         2 => {
@@ -97,7 +107,12 @@ fn order(choices: &mut Choices<'_>) -> Order {
             shortfall: choices.one_of(&[Shortfall::Refuse, Shortfall::TakeAvailable]),
             first: choices.one_of(&[CoinPart::Gifted, CoinPart::Paid]),
         }),
-        _ => OrderKind::Cancel { window: Duration::from_millis(choices.number()) },
+        5 => OrderKind::Cancel { window: Duration::from_millis(choices.number()) },
+        _ => OrderKind::Refund(Refund {
+            pay: choices.word(63, WORD_CHARS).parse().expect(VALID),
+            amount: amount(choices),
+            window: choices.flag().then(|| Duration::from_millis(choices.number() >> 1)),
+        }),
     };
     let text = |choices: &mut Choices<'_>| {
         let mut text = choices.text(1024);
@@ -108,7 +123,7 @@ fn order(choices: &mut Choices<'_>) -> Order {
         text
     };
     let memo = Memo::new(&text(choices), &text(choices)).expect(VALID);
-    Order { account, bill_no, kind, memo }
+    Order { account, bill_no, numbering: choices.one_of(&Numbering::ALL), kind, memo }
 }
 
 fn account(choices: &mut Choices<'_>) -> Account {

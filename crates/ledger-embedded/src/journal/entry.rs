@@ -1,14 +1,15 @@
 //! Journal entry: one receipt, and links to the orders that it follows.
 //!
-//! Entries of format 1 are saves, presents, pays and cancels. Format 2 adds debits, the sum of an account's
-//! debits in every later order of it, and presents under a limit of local days. A program of format 1 cannot read those, so the appender begins a segment of format 2
+//! Entries of format 1 are saves, presents, pays and cancels. Format 2 adds debits, the sum of an account's debits in
+//! every later order of it, and presents under a limit of local days; refunds; and numbers that are unique per
+//! account. A program of format 1 cannot read those, so the appender begins a segment of format 2
 //! before the first of them, and such a program refuses the store by name instead of taking it for damaged.
 
 use std::time::Duration;
 
 use pactolus_ledger::{
-    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, LimitDays, Memo, Order,
-    OrderEffect, OrderKind, Receipt, Shortfall,
+    Account, AccountKey, CoinPart, DailyGifts, DailyLimit, Debit, Gift, GiftLimits, GivenBack, LimitDays,
+    Memo, Numbering, Order, OrderEffect, OrderKind, Receipt, Refund, Shortfall,
 };
 use pactolus_types::{Amount, Coins, Day, Environment, UnixMillis, UtcOffset};
 
@@ -27,11 +28,13 @@ pub(crate) struct Entry {
 pub(crate) struct Links {
     /// The account's order before it; an account's statement is this chain.
     pub(crate) previous: Option<Position>,
-    /// For a cancel, the pay that it gives back.
+    /// For a cancel or a refund, the pay that it gives back.
     pub(crate) pay: Option<Position>,
+    /// For a refund, the refund of the same pay before it.
+    pub(crate) refund: Option<Position>,
 }
 
-// The first byte: the kind in three bits, then three flags. Bits 32 and 64 are free, and so is the kind 19.
+// The first byte: the kind in three bits, then four flags. Bit 64 is free, and no kind is.
 const SAVE: u8 = 0;
 const PRESENT: u8 = 1;
 const PAY: u8 = 2;
@@ -40,12 +43,15 @@ const CANCEL: u8 = 3;
 const LOCAL_PRESENT: u8 = 16;
 const LIMITED_PRESENT: u8 = 17;
 const DEBIT: u8 = 18;
+const REFUND: u8 = 19;
 const KIND_MASK: u8 = 0b0001_0011;
 const SANDBOX: u8 = 0b0000_0100;
 const WITH_MEMO: u8 = 0b0000_1000;
 /// The account after the order has a sum of debits.
 const DEBITED: u8 = 0b1000_0000;
-const VALID_BITS: u8 = KIND_MASK | SANDBOX | WITH_MEMO | DEBITED;
+/// The number is unique per account.
+const OF_ACCOUNT: u8 = 0b0010_0000;
+const VALID_BITS: u8 = KIND_MASK | SANDBOX | WITH_MEMO | DEBITED | OF_ACCOUNT;
 
 // The byte of a debit's rules.
 const TAKE_AVAILABLE: u8 = 1;
@@ -53,12 +59,13 @@ const PAID_FIRST: u8 = 2;
 
 /// The format of the entry of an order. The sum of an account's debits follows a debit, so it needs no look.
 pub(crate) const fn format(order: &Order) -> u32 {
-    match order.kind {
-        OrderKind::Present(Gift { limits, .. }) if local_offset(limits).is_some() => FORMAT_VERSION,
-        OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Cancel { .. } => {
-            FIRST_FORMAT
-        }
-        OrderKind::Debit(_) => FORMAT_VERSION,
+    match (order.kind, order.numbering) {
+        (OrderKind::Present(Gift { limits, .. }), _) if local_offset(limits).is_some() => FORMAT_VERSION,
+        (
+            OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Cancel { .. },
+            Numbering::OfApp,
+        ) => FIRST_FORMAT,
+        (OrderKind::Debit(_) | OrderKind::Refund(_), _) | (_, Numbering::OfAccount) => FORMAT_VERSION,
     }
 }
 
@@ -71,10 +78,10 @@ const fn local_offset(limits: GiftLimits) -> Option<UtcOffset> {
 }
 
 impl Entry {
-    /// The most bytes of an encoded entry: five names of at most 64 bytes and their lengths (325), two
-    /// parts of a memo of at most 1,024 and their lengths (2,052), sixteen integers of at most 10 bytes (160), and
+    /// The most bytes of an encoded entry: six names of at most 64 bytes and their lengths (390), two
+    /// parts of a memo of at most 1,024 and their lengths (2,052), nineteen integers of at most 10 bytes (190), and
     /// a byte before and after them.
-    pub(crate) const BYTES_MAX: usize = 2539;
+    pub(crate) const BYTES_MAX: usize = 2634;
 
     /// Decodes an entry that stands at `position`.
     pub(crate) fn decode(bytes: &[u8], position: Position) -> Option<Self> {
@@ -88,7 +95,9 @@ impl Entry {
             back => Some(Some(Position(position.0.checked_sub(back)?))),
         };
         let previous = back(&mut reader)?;
-        let pay = if head & KIND_MASK == CANCEL { back(&mut reader)? } else { None };
+        let kind_bits = head & KIND_MASK;
+        let pay = if [CANCEL, REFUND].contains(&kind_bits) { back(&mut reader)? } else { None };
+        let refund = if kind_bits == REFUND { back(&mut reader)? } else { None };
         let account = AccountKey {
             app: reader.text()?.parse().ok()?,
             environment: if head & SANDBOX == 0 { Environment::Live } else { Environment::Sandbox },
@@ -102,7 +111,8 @@ impl Entry {
         let gifted = Coins::new(reader.varint()?)?;
         let after = read_account(&mut reader, head & DEBITED != 0)?;
         let amount = || Amount::new(coins.get()).ok();
-        let kind = match head & KIND_MASK {
+        let mut given_back = GivenBack::default();
+        let kind = match kind_bits {
             SAVE => OrderKind::Save(amount()?),
             PRESENT => OrderKind::Present(amount()?.into()),
             LIMITED_PRESENT => {
@@ -114,6 +124,11 @@ impl Entry {
             PAY => OrderKind::Pay(amount()?),
             CANCEL => OrderKind::Cancel { window: Duration::from_millis(reader.varint()?) },
             DEBIT => OrderKind::Debit(read_debit(&mut reader)?),
+            REFUND => {
+                let (pay, window) = (reader.text()?.parse().ok()?, read_window(&mut reader)?);
+                given_back = read_given_back(&mut reader)?;
+                OrderKind::Refund(Refund { pay, amount: amount()?, window })
+            }
             _ => return None,
         };
         let memo = if head & WITH_MEMO == 0 {
@@ -121,8 +136,10 @@ impl Entry {
         } else {
             Memo::new(reader.text()?, reader.text()?).ok()?
         };
-        let receipt = Receipt { order: Order { account, bill_no, kind, memo }, at, coins, gifted, after };
-        reader.is_empty().then_some(Self { receipt, links: Links { previous, pay } })
+        let numbering = if head & OF_ACCOUNT == 0 { Numbering::OfApp } else { Numbering::OfAccount };
+        let order = Order { account, bill_no, numbering, kind, memo };
+        let receipt = Receipt { order, at, coins, gifted, after, given_back };
+        reader.is_empty().then_some(Self { receipt, links: Links { previous, pay, refund } })
     }
 }
 
@@ -134,7 +151,7 @@ pub(crate) fn encode(
     links: Links,
     position: Position,
 ) {
-    let Order { account, bill_no, kind, memo } = order;
+    let Order { account, bill_no, numbering, kind, memo } = order;
     let has_memo = !(memo.item().is_empty() && memo.remark().is_empty());
     let kind_bits = match kind {
         OrderKind::Save(_) => SAVE,
@@ -144,6 +161,11 @@ pub(crate) fn encode(
         OrderKind::Pay(_) => PAY,
         OrderKind::Cancel { .. } => CANCEL,
         OrderKind::Debit(_) => DEBIT,
+        OrderKind::Refund(_) => REFUND,
+    };
+    let numbering_bit = match numbering {
+        Numbering::OfApp => 0,
+        Numbering::OfAccount => OF_ACCOUNT,
     };
     let environment_bits = match account.environment {
         Environment::Live => 0,
@@ -151,11 +173,14 @@ pub(crate) fn encode(
     };
     let memo_bit = if has_memo { WITH_MEMO } else { 0 };
     let debited_bit = if change.after.debited().is_zero() { 0 } else { DEBITED };
-    out.push(kind_bits | environment_bits | memo_bit | debited_bit);
+    out.push(kind_bits | environment_bits | memo_bit | debited_bit | numbering_bit);
     let back = |earlier: Option<Position>| earlier.map_or(0, |earlier| position.0 - earlier.0);
     put_varint(out, back(links.previous));
-    if kind_bits == CANCEL {
+    if [CANCEL, REFUND].contains(&kind_bits) {
         put_varint(out, back(links.pay));
+    }
+    if kind_bits == REFUND {
+        put_varint(out, back(links.refund));
     }
     put_text(out, account.app.as_bytes());
     put_text(out, account.offer.as_bytes());
@@ -174,6 +199,12 @@ pub(crate) fn encode(
             put_limits(out, gift.limits);
         }
         OrderKind::Debit(debit) => put_debit(out, *debit),
+        OrderKind::Refund(refund) => {
+            put_text(out, refund.pay.as_bytes());
+            put_window(out, refund.window);
+            put_varint(out, change.given_back.coins.get());
+            put_varint(out, change.given_back.gifted.get());
+        }
         OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) => {}
     }
     if has_memo {
@@ -237,6 +268,22 @@ fn read_debit(reader: &mut ByteReader<'_>) -> Option<Debit> {
     let shortfall = if rules & TAKE_AVAILABLE == 0 { Shortfall::Refuse } else { Shortfall::TakeAvailable };
     let first = if rules & PAID_FIRST == 0 { CoinPart::Gifted } else { CoinPart::Paid };
     Some(Debit { amount, shortfall, first })
+}
+
+/// Encodes a window in milliseconds plus one; 0 stands for none.
+fn put_window(out: &mut Vec<u8>, window: Option<Duration>) {
+    let millis = |window: Duration| u64::try_from(window.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    put_varint(out, window.map_or(0, millis));
+}
+
+#[expect(clippy::option_option, reason = "whether it is valid, and whether it exists")]
+fn read_window(reader: &mut ByteReader<'_>) -> Option<Option<Duration>> {
+    Some(reader.varint()?.checked_sub(1).map(Duration::from_millis))
+}
+
+fn read_given_back(reader: &mut ByteReader<'_>) -> Option<GivenBack> {
+    let sums = GivenBack { coins: Coins::new(reader.varint()?)?, gifted: Coins::new(reader.varint()?)? };
+    (sums.gifted <= sums.coins).then_some(sums)
 }
 
 /// Encodes an account's sums.

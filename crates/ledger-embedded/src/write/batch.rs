@@ -6,15 +6,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pactolus_ledger::{
-    Account, BillEntry, BillKey, Decision, Order, OrderEffect, OrderKind, Refusal, decide,
-};
+use pactolus_ledger::{Account, BillKey, Decision, Earlier, Order, OrderEffect, OrderKind, Refusal, decide};
 
 use crate::journal::Position;
 use crate::journal::entry::Links;
 use crate::journal::frame::{Frame, FrameBuilder};
 use crate::rows::{self, OrderKeys, OrderRow, Totals};
-use crate::state::{LookupError, StoreState};
+use crate::state::{LocatedEntry, LookupError, StoreState};
 use crate::write::recent::Recent;
 use crate::write::request::{DecideOutcome, PostRequest};
 
@@ -64,32 +62,43 @@ impl<'a> BatchBuilder<'a> {
             lookup
         };
         let last_bill = self.recent.bill(keys.bill).or(lookup.bill);
+        let last_pay = keys.pay.and_then(|pay| self.recent.bill(pay)).or(lookup.pay);
         let row = self.recent.account(keys.account).or(lookup.account);
         let read;
-        let earlier = match (last_bill, earlier) {
+        let number = match (last_bill, earlier) {
             (None, _) => None,
             (Some(_), Some(earlier)) if last_bill == read_at => Some(&**earlier),
             // Decided since the request looked it up.
             (Some(last_bill), _) => {
-                read = self.bill_entry(&order.bill(), last_bill)?;
+                read = self.bill_entry(&order.bill(), last_bill)?.entry;
                 Some(&read)
             }
         };
+        let pay = match (order.pay_bill(), last_pay) {
+            (Some(bill), Some(last)) => Some(self.bill_entry(&bill, last)?),
+            (Some(_) | None, _) => None,
+        };
         let account = row.map_or_else(Account::default, |row| row.account);
+        let earlier = Earlier { number, pay: pay.as_ref().map(|located| &located.entry) };
         Ok(match decide(&account, earlier, order, now) {
             Err(refusal) => Err(refusal),
             Ok(Decision::Replay(receipt)) => Ok(DecideOutcome::Replayed(Box::new(receipt.clone()), account)),
             Ok(Decision::Apply(change)) => {
                 // A cancel applies only if the last order under its bill number is the pay.
-                let pay = last_bill.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
-                self.apply(order, keys, &change, Links { previous: row.map(|row| row.last), pay });
+                let cancelled = last_bill.filter(|_| matches!(order.kind, OrderKind::Cancel { .. }));
+                let links = Links {
+                    previous: row.map(|row| row.last),
+                    pay: pay.as_ref().map(|pay| pay.position).or(cancelled),
+                    refund: pay.as_ref().and_then(|pay| pay.given_back_at),
+                };
+                self.apply(order, keys, &change, links);
                 Ok(DecideOutcome::Applied(change))
             }
         })
     }
 
     /// The entry of the bill number whose last order stands at `position`.
-    fn bill_entry(&self, bill: &BillKey, position: Position) -> Result<BillEntry, LookupError> {
+    fn bill_entry(&self, bill: &BillKey, position: Position) -> Result<LocatedEntry, LookupError> {
         self.state.bill_entry_with(bill, position, |position| {
             let in_flight = || self.in_flight.iter().find_map(|batch| batch.frame.entry(position));
             match self.frame.entry(position).or_else(in_flight) {

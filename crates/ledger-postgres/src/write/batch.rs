@@ -12,7 +12,7 @@
 //!
 //! **No order is applied twice.** The statement that reads the bill numbers follows the one that locks the accounts,
 //! and each statement sees every commit before its start. So it sees everything that an earlier holder of these locks
-//! did. That includes the cancel of a pay, because both are orders of one account.
+//! did. That includes the orders that gave back a pay, because all are orders of one account.
 //!
 //! A row that does not exist yet cannot be locked: two transactions may both insert a new account, or one bill number
 //! for two accounts. Then the second insert violates the first one's key (23505), its whole transaction rolls back,
@@ -113,8 +113,8 @@ const INSERT_BILLS: &str = "\
 
 const CANCEL_BILLS: &str = "\
     UPDATE pactolus.bills b SET cancel = k.cancel \
-    FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS k (part, id, cancel) \
-    WHERE b.part = k.part AND b.id = k.id AND b.cancel IS NULL";
+    FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::bigint[]) AS k (part, id, cancel, before) \
+    WHERE b.part = k.part AND b.id = k.id AND b.cancel IS NOT DISTINCT FROM k.before";
 
 /// Posts a batch: decides its orders in sequence, and commits their effects. An error means that nothing was written,
 /// unless the connection was lost.
@@ -158,7 +158,8 @@ async fn read(
     accounts.sort_unstable();
     accounts.dedup();
     let account_parts: Vec<_> = accounts.iter().map(|id| id.part()).collect();
-    let mut bills: Vec<_> = orders.iter().map(|asked| asked.bill).collect();
+    let mut bills: Vec<_> =
+        orders.iter().flat_map(|pending| [Some(pending.bill), pending.pay]).flatten().collect();
     bills.sort_unstable();
     bills.dedup();
     let bill_parts: Vec<_> = bills.iter().map(|id| id.part()).collect();
@@ -235,11 +236,12 @@ columns! {
 }
 
 columns! {
-    /// Bill numbers of pays to mark as cancelled.
+    /// Bill numbers of pays to mark as given back; a row that has not the number `before` is left alone.
     CancelledBills {
         part: i16,
         id: BillId,
         cancel: Option<i64>,
+        before: Option<i64>,
     }
 }
 
@@ -351,7 +353,8 @@ fn bill_columns(changes: &BillChanges) -> (NewBills, CancelledBills) {
         new.push((change.bill.part(), change.bill, change.account, to_bigint(change.number), cancel));
     }
     for change in &changes.cancelled {
-        cancelled.push((change.bill.part(), change.bill, change.cancel.map(to_bigint)));
+        let (cancel, before) = (change.cancel.map(to_bigint), change.cancel_before.map(to_bigint));
+        cancelled.push((change.bill.part(), change.bill, cancel, before));
     }
     (new, cancelled)
 }

@@ -52,8 +52,10 @@ pub(crate) async fn read_bill_entries(
         let receipt = rows::receipt(&mut columns, &key)?;
         receipts.insert((account, to_bigint(receipt.after.orders())), receipt);
     }
-    let mut order = |account, number| {
-        receipts.remove(&(account, number)).ok_or(DatabaseError::Corrupt("a bill number leads to no order"))
+    // A refund may be found under two numbers, its own and that of its pay.
+    let order = |account, number| {
+        let receipt = receipts.get(&(account, number)).cloned();
+        receipt.ok_or(DatabaseError::Corrupt("a bill number leads to no order"))
     };
     targets
         .into_iter()

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use pactolus_ledger::{
-    Account, AccountKey, BillEntry, Decision, Order, OrderKind, Posted, Receipt, Refusal, decide,
+    Account, AccountKey, BillEntry, BillKey, Decision, Earlier, Order, OrderKind, Posted, Receipt, Refusal,
+    decide,
 };
 
 use super::PendingOrder;
@@ -38,8 +39,10 @@ struct BillState {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BillRowState {
     Absent,
-    Order,
-    OrderAndCancel,
+    /// An order and, for a pay, the number of the order that gave it back last.
+    Present {
+        cancel: Option<u64>,
+    },
 }
 
 /// Account rows to write, each list sorted by id.
@@ -58,14 +61,17 @@ pub(super) struct BillChange {
     pub(super) bill: BillId,
     pub(super) account: AccountId,
     pub(super) number: u64,
+    /// The order that gave back the pay last.
     pub(super) cancel: Option<u64>,
+    /// The same in the row before the batch.
+    pub(super) cancel_before: Option<u64>,
 }
 
 /// Bill rows to write, each list sorted by id.
 #[derive(Default)]
 pub(super) struct BillChanges {
     pub(super) new: Vec<BillChange>,
-    /// Rows of pays that this batch cancels.
+    /// Rows of pays that this batch gives back.
     pub(super) cancelled: Vec<BillChange>,
 }
 
@@ -78,8 +84,8 @@ impl BatchState {
 
     /// Adds the entry of a bill number that was read from its row.
     pub(super) fn add_bill(&mut self, id: BillId, entry: BillEntry) {
-        let stored = if entry.cancel.is_some() { BillRowState::OrderAndCancel } else { BillRowState::Order };
-        self.bills.insert(id, BillState { entry, row: stored });
+        let row = BillRowState::Present { cancel: number_of(entry.cancel.as_ref()) };
+        self.bills.insert(id, BillState { entry, row });
     }
 
     /// Decides an order, and applies its effect to the state.
@@ -87,7 +93,7 @@ impl BatchState {
         &mut self,
         pending: &PendingOrder,
     ) -> Result<Result<Posted, Refusal>, DatabaseError> {
-        let PendingOrder { order, account: id, bill, now } = pending;
+        let PendingOrder { order, account: id, bill, pay, now } = pending;
         let state = self.accounts.entry(*id).or_insert_with(|| AccountState {
             key: order.account,
             account: Account::default(),
@@ -96,42 +102,50 @@ impl BatchState {
         if state.key != order.account {
             return Err(DatabaseError::Corrupt("two accounts have one id"));
         }
-        let earlier = self.bills.get(bill);
-        if earlier.is_some_and(|earlier| earlier.entry.receipt.order.bill() != order.bill()) {
-            return Err(DatabaseError::Corrupt("two bill numbers have one id"));
-        }
+        let earlier = find(&self.bills, *bill, &order.bill())?;
+        let pay = match (pay, order.pay_bill()) {
+            (Some(id), Some(key)) => find(&self.bills, *id, &key)?,
+            (Some(_) | None, _) => None,
+        };
         // An account with an order has a row. Without a row the account could not be locked, and its read is older
         // than the read of the bill number.
         let is_own_row = |earlier: &&BillState| {
             earlier.row != BillRowState::Absent && earlier.entry.receipt.order.account == order.account
         };
-        if state.stored_orders.is_none() && earlier.as_ref().is_some_and(is_own_row) {
+        if state.stored_orders.is_none() && [earlier, pay].iter().flatten().any(is_own_row) {
             return Err(DatabaseError::StaleRead);
         }
         let account = state.account;
-        match decide(&account, earlier.map(|earlier| &earlier.entry), order, *now) {
+        let earlier =
+            Earlier { number: earlier.map(|state| &state.entry), pay: pay.map(|state| &state.entry) };
+        match decide(&account, earlier, order, *now) {
             Err(refusal) => Ok(Err(refusal)),
             Ok(Decision::Replay(receipt)) => Ok(Ok(Posted::Replayed { receipt: receipt.clone(), account })),
             Ok(Decision::Apply(change)) => {
                 let receipt = Receipt::new(Order::clone(order), change);
                 state.account = receipt.after;
-                self.record(*bill, &receipt);
+                self.record(pending, &receipt);
                 self.applied.push(AppliedOrder { account: *id, receipt: receipt.clone() });
                 Ok(Ok(Posted::Applied(receipt)))
             }
         }
     }
 
-    fn record(&mut self, bill: BillId, receipt: &Receipt) {
-        match receipt.order.kind {
-            OrderKind::Cancel { .. } => {
-                let pay = self.bills.get_mut(&bill).expect("a cancel applies only to a pay that is there");
-                pay.entry.cancel = Some(receipt.clone());
-            }
+    fn record(&mut self, pending: &PendingOrder, receipt: &Receipt) {
+        let (given_back, own) = match receipt.order.kind {
+            OrderKind::Cancel { .. } => (Some(pending.bill), None),
+            OrderKind::Refund(_) => (pending.pay, Some(pending.bill)),
             OrderKind::Save(_) | OrderKind::Present(_) | OrderKind::Pay(_) | OrderKind::Debit(_) => {
-                let entry = BillEntry { receipt: receipt.clone(), cancel: None };
-                self.bills.insert(bill, BillState { entry, row: BillRowState::Absent });
+                (None, Some(pending.bill))
             }
+        };
+        if let Some(pay) = given_back {
+            let pay = self.bills.get_mut(&pay).expect("only a pay that is there is given back");
+            pay.entry.cancel = Some(receipt.clone());
+        }
+        if let Some(own) = own {
+            let entry = BillEntry { receipt: receipt.clone(), cancel: None };
+            self.bills.insert(own, BillState { entry, row: BillRowState::Absent });
         }
     }
 
@@ -157,22 +171,43 @@ impl BatchState {
     pub(super) fn changed_bills(&self) -> BillChanges {
         let mut changes = BillChanges::default();
         for (id, BillState { entry, row: stored }) in &self.bills {
-            let to = match (stored, &entry.cancel) {
-                (BillRowState::Absent, _) => &mut changes.new,
-                (BillRowState::Order, Some(_)) => &mut changes.cancelled,
-                (BillRowState::Order, None) | (BillRowState::OrderAndCancel, _) => continue,
+            let cancel = number_of(entry.cancel.as_ref());
+            let (to, cancel_before) = match stored {
+                BillRowState::Absent => (&mut changes.new, None),
+                BillRowState::Present { cancel: before } if *before != cancel => {
+                    (&mut changes.cancelled, *before)
+                }
+                BillRowState::Present { .. } => continue,
             };
             to.push(BillChange {
                 bill: *id,
                 account: AccountId::derive(&entry.receipt.order.account),
                 number: entry.receipt.after.orders(),
-                cancel: entry.cancel.as_ref().map(|cancel| cancel.after.orders()),
+                cancel,
+                cancel_before,
             });
         }
         changes.new.sort_unstable_by_key(|change| change.bill);
         changes.cancelled.sort_unstable_by_key(|change| change.bill);
         changes
     }
+}
+
+/// The entry of a bill number, compared in full.
+fn find<'b>(
+    bills: &'b HashMap<BillId, BillState>,
+    id: BillId,
+    key: &BillKey,
+) -> Result<Option<&'b BillState>, DatabaseError> {
+    let found = bills.get(&id);
+    if found.is_some_and(|found| found.entry.receipt.order.bill() != *key) {
+        return Err(DatabaseError::Corrupt("two bill numbers have one id"));
+    }
+    Ok(found)
+}
+
+fn number_of(receipt: Option<&Receipt>) -> Option<u64> {
+    receipt.map(|receipt| receipt.after.orders())
 }
 
 #[cfg(test)]

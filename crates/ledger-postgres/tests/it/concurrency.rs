@@ -73,8 +73,8 @@ async fn concurrent_migrations_succeed() {
         racers.spawn(async move { migrate(&url, None).await });
     }
     for migrated in racers.join_all().await {
-        assert_eq!(migrated.unwrap().to, 2);
+        assert_eq!(migrated.unwrap().to, 3);
     }
     let again = migrate(&url, None).await.unwrap();
-    assert_eq!((again.from, again.to), (2, 2));
+    assert_eq!((again.from, again.to), (3, 3));
 }

@@ -18,11 +18,11 @@ async fn open_refuses_other_schema_versions() {
 
     execute(&database.url(), "UPDATE pactolus.meta SET version = 1");
     assert!(open_error(&url).await.contains("run `pactolus migrate`"));
-    execute(&database.url(), "UPDATE pactolus.meta SET version = 3");
+    execute(&database.url(), "UPDATE pactolus.meta SET version = 4");
     assert!(open_error(&url).await.contains("use a newer Pactolus"));
     execute(&database.url(), "UPDATE pactolus.meta SET version = 0");
     assert!(open_error(&url).await.contains("`pactolus migrate`"));
-    execute(&database.url(), "UPDATE pactolus.meta SET version = 2, partitions = 16");
+    execute(&database.url(), "UPDATE pactolus.meta SET version = 3, partitions = 16");
     assert!(open_error(&url).await.contains("16 partitions"));
 }
 

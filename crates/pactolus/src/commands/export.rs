@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use pactolus_ledger::{Account, AccountKey, Receipt};
+use pactolus_ledger::{Account, AccountKey, Numbering, Receipt};
 use pactolus_ledger_embedded::backup;
 use pactolus_server::{AppSettings, AppTimeZone};
 use pactolus_types::AppId;
@@ -238,9 +238,22 @@ enum Cell {
     Number(u64),
 }
 
-const ORDER_COLUMNS: [&str; 13] = [
-    "at", "kind", "bill_no", "appid", "env", "offer_id", "openid", "zone_id", "coins", "gifted", "item",
-    "remark", "balance",
+const ORDER_COLUMNS: [&str; 15] = [
+    "at",
+    "kind",
+    "bill_no",
+    "appid",
+    "env",
+    "offer_id",
+    "openid",
+    "zone_id",
+    "coins",
+    "gifted",
+    "item",
+    "remark",
+    "balance",
+    "numbering",
+    "pay_bill_no",
 ];
 const ACCOUNT_COLUMNS: [&str; 12] = [
     "appid",
@@ -272,6 +285,12 @@ fn order_cells(receipt: &Receipt) -> Vec<Cell> {
     cells.extend([receipt.coins.get(), receipt.gifted.get()].map(Cell::Number));
     cells.extend([order.memo.item(), order.memo.remark()].map(|text| Cell::Text(text.to_owned())));
     cells.push(Cell::Number(receipt.after.balance().get()));
+    let numbering = match order.numbering {
+        Numbering::OfApp => "app",
+        Numbering::OfAccount => "account",
+    };
+    cells.push(Cell::Text(numbering.to_owned()));
+    cells.push(Cell::Text(order.pay_bill().map_or_else(String::new, |pay| pay.bill_no.to_string())));
     cells
 }
 

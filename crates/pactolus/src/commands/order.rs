@@ -1,7 +1,7 @@
 //! `pactolus order`: an order by its bill number, from the operator API.
 
-use pactolus_client::operator::{OperatorClient, OperatorError, OrderDetails, ProblemKind};
-use pactolus_types::{BillNo, Environment};
+use pactolus_client::operator::{AccountId, OperatorClient, OperatorError, OrderDetails, ProblemKind};
+use pactolus_types::{BillNo, Environment, OpenId, ZoneId};
 
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
@@ -12,12 +12,19 @@ use crate::runtime;
 
 /// Show the order recorded under a bill number
 ///
-/// Shows the order and, for a pay, its cancellation. It calls the operator API, so it needs the operator token.
+/// Shows the order and, for a pay, its cancellation or last refund. Numbers of /wxa/game and /xpay are unique per player,
+/// so they need the player. It calls the operator API, so it needs the operator token.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Bill number
     #[arg(value_name = "NUMBER")]
     bill_no: BillNo,
+    /// Player of a number of /wxa/game or /xpay
+    #[arg(long, value_name = "OPENID")]
+    openid: Option<OpenId>,
+    /// Zone of that player
+    #[arg(long, value_name = "ZONE", default_value = "1", requires = "openid")]
+    zone: ZoneId,
     #[command(flatten)]
     connect: ConnectArgs,
     /// Output format
@@ -29,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let operator = connection.operator()?;
-    let order = runtime::start()?.block_on(find(&operator, &connection, args.bill_no))?;
+    let order = runtime::start()?.block_on(find(&operator, &connection, args))?;
     match args.output {
         OutputFormat::Json => output::print(to_json_line(&order)),
         OutputFormat::Text => {
@@ -42,16 +49,16 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
 async fn find(
     operator: &OperatorClient,
     connection: &Connection,
-    bill_no: BillNo,
+    args: &Args,
 ) -> Result<OrderDetails, CliError> {
-    let (appid, environment) = (connection.appid, connection.environment);
-    let error = match operator.order(appid, environment, bill_no).await {
+    let (bill_no, environment) = (args.bill_no, connection.environment);
+    let error = match get(operator, connection, args, environment).await {
         Ok(order) => return Ok(order),
         Err(error) => error,
     };
     let other = Environment::ALL.into_iter().find(|other| *other != environment);
     if let Some(other) = other.filter(|_| is_absent(&error))
-        && operator.order(appid, other, bill_no).await.is_ok()
+        && get(operator, connection, args, other).await.is_ok()
     {
         let message = tr!(
             connection.lang,
@@ -61,6 +68,19 @@ async fn find(
         return Err(CliError::message(ExitCode::Refused, message));
     }
     Err(connection.bank.query_error(&error))
+}
+
+async fn get(
+    operator: &OperatorClient,
+    connection: &Connection,
+    args: &Args,
+    environment: Environment,
+) -> Result<OrderDetails, OperatorError> {
+    let Some(openid) = args.openid else {
+        return operator.order(connection.appid, environment, args.bill_no).await;
+    };
+    let account = AccountId { environment, ..connection.account(openid, args.zone) };
+    operator.order_of_account(&account, args.bill_no).await
 }
 
 fn is_absent(error: &OperatorError) -> bool {

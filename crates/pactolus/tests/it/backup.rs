@@ -79,11 +79,11 @@ fn orders_and_accounts_are_exported_by_day() {
     }
     let export = |arguments: &[&str]| successful_stdout(folder.run(&[&["export"], arguments].concat()));
     let ever = ["--from", "2017-10-09", "--to", "9999-12-31"];
-    let head = "at,kind,bill_no,appid,env,offer_id,openid,zone_id,coins,gifted,item,remark,balance\n";
+    let head = "at,kind,bill_no,appid,env,offer_id,openid,zone_id,coins,gifted,item,remark,balance,numbering,pay_bill_no\n";
     let all = export(&[&["orders"], &ever[..]].concat());
     let (first, rest) = all.strip_prefix(head).unwrap().split_once('\n').unwrap();
     let (at, order) = first.split_once(',').unwrap();
-    assert_eq!(order, "present,n1,wx1234567,sandbox,12345678,one,1,5,5,,,5");
+    assert_eq!(order, "present,n1,wx1234567,sandbox,12345678,one,1,5,5,,,5,app,");
     assert_eq!(rest.lines().count(), 2, "{all}");
     assert_eq!(export(&["orders", "--from", "2017-10-09"]), head, "nothing happened on that day");
     let (day, _) = at.split_once('T').unwrap();

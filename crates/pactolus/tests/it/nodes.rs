@@ -139,9 +139,9 @@ async fn serve_requires_migrated_tables() {
 
     let ended = folder.run(&["migrate"]);
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    assert!(ended.stdout.ends_with(" is now at schema version 2\n"), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with(" is now at schema version 3\n"), "{}", ended.stdout);
     let ended = folder.run(&["migrate"]);
-    assert!(ended.stdout.ends_with(" is already at schema version 2\n"), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with(" is already at schema version 3\n"), "{}", ended.stdout);
     folder.audit(0);
 
     let ended = folder.run(&["migrate", "--store", "embedded:data"]);

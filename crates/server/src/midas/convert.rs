@@ -1,8 +1,8 @@
 //! Conversion between wire types and ledger types: the one place that knows both.
 
 use pactolus_ledger::{
-    Account, AccountKey, DailyLimit, Gift, GiftLimits, LimitDays, Memo, Mismatch, Order, OrderKind,
-    PostError, Refusal as Refused, Unavailable,
+    Account, AccountKey, DailyLimit, Gift, GiftLimits, LimitDays, Memo, Mismatch, Numbering, Order,
+    OrderKind, PostError, Refusal as Refused, Unavailable,
 };
 use pactolus_protocol::{
     BalanceReply, Call, CancelPay, ErrorCode, ErrorReply, ExistingOrder, GetBalance, Parameter, Pay, Present,
@@ -21,6 +21,7 @@ pub(crate) fn present(verified: &VerifiedCall<Present>) -> Order {
     Order {
         account: caller_account(verified),
         bill_no: verified.call.bill_no,
+        numbering: Numbering::OfApp,
         kind: OrderKind::Present(Gift { amount: verified.call.present_counts, limits }),
         memo: Memo::default(),
     }
@@ -34,6 +35,7 @@ pub(crate) fn pay(verified: &VerifiedCall<Pay>) -> Order {
     Order {
         account: caller_account(verified),
         bill_no: verified.call.bill_no,
+        numbering: Numbering::OfApp,
         kind: OrderKind::Pay(verified.call.amt),
         memo: memo.expect("the wire's texts are no longer than a memo's"),
     }
@@ -43,6 +45,7 @@ pub(crate) fn cancel_pay(verified: &VerifiedCall<CancelPay>) -> Order {
     Order {
         account: caller_account(verified),
         bill_no: verified.call.bill_no,
+        numbering: Numbering::OfApp,
         kind: OrderKind::Cancel { window: verified.app.cancel_window },
         memo: Memo::default(),
     }
@@ -120,6 +123,10 @@ pub(crate) fn post_error(error: PostError, amount: Parameter) -> ErrorReply {
             }
         },
         PostError::Refused(Refused::PastCancelWindow) => ErrorCode::OrderConfirmed.into(),
+        // Of refunds, which this wire does not have.
+        PostError::Refused(Refused::NothingLeft | Refused::MoreThanLeft(_)) => {
+            ErrorCode::OrderCanceled.into()
+        }
     }
 }
 
@@ -148,6 +155,6 @@ fn mismatched_parameter(mismatch: Mismatch, amount: Parameter) -> Option<Paramet
         Mismatch::Offer => Some(Parameter::OfferId),
         Mismatch::Amount => Some(amount),
         // Only debits differ in the last two, and no call of the wire is a debit.
-        Mismatch::Kind | Mismatch::Shortfall | Mismatch::TakeFirst => None,
+        Mismatch::Kind | Mismatch::Pay | Mismatch::Shortfall | Mismatch::TakeFirst => None,
     }
 }

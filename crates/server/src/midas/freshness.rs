@@ -34,7 +34,7 @@ pub(super) async fn check_order<C: Call>(
     bill_no: BillNo,
 ) -> Result<(), ErrorReply> {
     let Err(stale) = check_time(verified) else { return Ok(()) };
-    let key = BillKey { app: verified.app.appid, environment: verified.environment, bill_no };
+    let key = BillKey::of_app(verified.app.appid, verified.environment, bill_no);
     let entry = bank.ledger.order(key).await.map_err(convert::unavailable_error)?;
     let is_decided = match C::KIND {
         CallKind::CancelPay => entry.is_some_and(|entry| entry.cancel.is_some()),

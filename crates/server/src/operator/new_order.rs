@@ -3,7 +3,7 @@
 //! Every kind has its fields. A field that would have no effect is refused, because a caller that sends it expects
 //! another order.
 
-use pactolus_ledger::{CoinPart, Debit, Memo, Order, OrderKind, Shortfall};
+use pactolus_ledger::{CoinPart, Debit, Memo, Numbering, Order, OrderKind, Shortfall};
 use pactolus_types::{Amount, BillNo, Coins, Environment, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -93,7 +93,7 @@ impl NewOrder {
             NewOrderKind::Debit => OrderKind::Debit(self.debit()?),
             NewOrderKind::Cancel => OrderKind::Cancel { window: app.cancel_window },
         };
-        Ok(Order { account, bill_no, kind, memo: self.memo()? })
+        Ok(Order { account, bill_no, numbering: Numbering::OfApp, kind, memo: self.memo()? })
     }
 
     fn memo(&self) -> Result<Memo, Problem> {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use pactolus_ledger::{BillKey, Mismatch, PostError, Posted, Refusal};
-use pactolus_types::{AppId, BillNo, Coins, Environment};
+use pactolus_ledger::{AccountKey, BillKey, Mismatch, Numbering, PostError, Posted, Refusal};
+use pactolus_types::{AppId, BillNo, Coins, Environment, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,7 @@ use super::new_order::NewOrder;
 use super::problem::Problem;
 use super::receipt::ReceiptDetails;
 use super::{AppPath, find_app};
+use crate::settings::AppSettings;
 use crate::state::AppState;
 
 /// A posted order.
@@ -98,10 +99,11 @@ fn problem(error: PostError, bill_no: BillNo) -> Problem {
             "coins",
             format_args!("is too large; the coins that the account ever received would pass {}", Coins::MAX),
         ),
-        // Of limited gifts, which the operator does not post.
-        Refusal::GiftTooLarge(_) | Refusal::DailyGiftsTooLarge { .. } => {
-            Problem::conflict("kind", refusal.to_string())
-        }
+        // Of limited gifts and of refunds, which the operator does not post.
+        Refusal::GiftTooLarge(_)
+        | Refusal::DailyGiftsTooLarge { .. }
+        | Refusal::NothingLeft
+        | Refusal::MoreThanLeft(_) => Problem::conflict("kind", refusal.to_string()),
     }
 }
 
@@ -115,6 +117,8 @@ fn mismatched_field(mismatch: Mismatch) -> &'static str {
         Mismatch::Amount => "coins",
         Mismatch::Shortfall => "shortfall",
         Mismatch::TakeFirst => "take_first",
+        // Of refunds, which the operator does not post.
+        Mismatch::Pay => "pay_bill_no",
     }
 }
 
@@ -126,34 +130,75 @@ pub(crate) struct BillPath {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct EnvironmentQuery {
+pub(crate) struct OrderQuery {
     env: TextParam<Environment>,
+    /// The player of a number that is unique per account, as numbers of `/wxa/game/*` and `/xpay/*` are. Without it the
+    /// number is one of the app.
+    #[serde(default)]
+    #[schemars(with = "TextParam<OpenId>")]
+    openid: Option<TextParam<OpenId>>,
+    /// The zone of that player; `1` by default.
+    #[serde(default)]
+    #[schemars(with = "TextParam<ZoneId>")]
+    zone_id: Option<TextParam<ZoneId>>,
+}
+
+impl OrderQuery {
+    fn bill(&self, app: &AppSettings, bill_no: BillNo) -> Result<BillKey, Problem> {
+        let environment = self.env.parse("env")?;
+        match (&self.openid, &self.zone_id) {
+            (None, None) => Ok(BillKey::of_app(app.appid, environment, bill_no)),
+            (None, Some(_)) => Err(Problem::invalid("zone_id", "needs openid beside it")),
+            (Some(openid), zone) => {
+                let zone = zone.as_ref().map(|zone| zone.parse("zone_id")).transpose()?;
+                let account = AccountKey {
+                    app: app.appid,
+                    environment,
+                    offer: app.offer_id,
+                    player: openid.parse("openid")?,
+                    zone: zone.unwrap_or_else(default_zone),
+                };
+                Ok(Numbering::OfAccount.key(&account, bill_no))
+            }
+        }
+    }
+}
+
+/// The zone of apps without zones.
+fn default_zone() -> ZoneId {
+    ZoneId::new("1").expect("it is a valid zone")
 }
 
 /// The orders under a bill number.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "FiledOrder")]
 pub(crate) struct OrderDetails {
-    /// The save, present, pay or debit.
+    /// The save, present, pay, debit or refund.
     receipt: ReceiptDetails,
-    /// The cancel of the pay.
+    /// The cancel of the pay, or its last refund.
     cancel: Option<ReceiptDetails>,
+    /// Coins of the pay that its refunds gave back.
+    refunded: u64,
 }
 
 pub(crate) async fn get(
     State(bank): State<Arc<AppState>>,
     Path(path): Path<BillPath>,
-    Query(query): Query<EnvironmentQuery>,
+    Query(query): Query<OrderQuery>,
 ) -> Result<axum::Json<OrderDetails>, Problem> {
     let app = find_app(&bank, path.appid.as_str())?;
-    let environment = query.env.parse("env")?;
-    let bill = BillKey { app: app.appid, environment, bill_no: path.bill_no.parse("bill_no")? };
+    let bill = query.bill(&app, path.bill_no.parse("bill_no")?)?;
     let entry = bank.ledger.order(bill).await?;
     let filed = entry.ok_or_else(|| {
-        Problem::not_found(format!("no order has bill_no {} in {environment}", bill.bill_no))
+        let whose = bill.holder.map_or_else(String::new, |holder| {
+            format!(" of the player {} in zone {}", holder.player, holder.zone)
+        });
+        Problem::not_found(format!("no order{whose} has bill_no {} in {}", bill.bill_no, bill.environment))
     })?;
+    let given_back = filed.cancel.as_ref().map(|last| last.given_back.coins);
     Ok(axum::Json(OrderDetails {
         receipt: ReceiptDetails::from(&filed.receipt),
         cancel: filed.cancel.as_ref().map(ReceiptDetails::from),
+        refunded: given_back.unwrap_or(Coins::ZERO).get(),
     }))
 }

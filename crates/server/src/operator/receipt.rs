@@ -1,6 +1,6 @@
 //! Receipts of the operator API.
 
-use pactolus_ledger::{OrderKind, Receipt};
+use pactolus_ledger::{Numbering, OrderKind, Receipt};
 use pactolus_types::{Amount, AppId, BillNo, Environment, OfferId, OpenId, ZoneId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,6 +18,10 @@ pub(crate) struct ReceiptDetails {
     zone_id: AsText<ZoneId>,
     /// The order's number; for a cancel, the number of its pay.
     bill_no: AsText<BillNo>,
+    /// The scope in which the number is unique.
+    numbering: ReceiptNumbering,
+    /// For a refund, the number of its pay; null for other orders.
+    pay_bill_no: Option<AsText<BillNo>>,
     kind: ReceiptKind,
     /// Coins moved.
     coins: u64,
@@ -49,6 +53,19 @@ enum ReceiptKind {
     Cancel,
     /// Takes coins back for the operator.
     Debit,
+    /// Returns coins of a pay, under a number of its own.
+    Refund,
+}
+
+/// The scope in which a number is unique.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Numbering")]
+enum ReceiptNumbering {
+    /// The app and its environment.
+    App,
+    /// The account.
+    Account,
 }
 
 impl From<OrderKind> for ReceiptKind {
@@ -59,6 +76,7 @@ impl From<OrderKind> for ReceiptKind {
             OrderKind::Pay(..) => Self::Pay,
             OrderKind::Cancel { .. } => Self::Cancel,
             OrderKind::Debit(..) => Self::Debit,
+            OrderKind::Refund(..) => Self::Refund,
         }
     }
 }
@@ -73,6 +91,11 @@ impl From<&Receipt> for ReceiptDetails {
             openid: AsText(order.account.player),
             zone_id: AsText(order.account.zone),
             bill_no: AsText(order.bill_no),
+            numbering: match order.numbering {
+                Numbering::OfApp => ReceiptNumbering::App,
+                Numbering::OfAccount => ReceiptNumbering::Account,
+            },
+            pay_bill_no: order.pay_bill().map(|pay| AsText(pay.bill_no)),
             kind: order.kind.into(),
             coins: receipt.coins.get(),
             gifted: receipt.gifted.get(),

@@ -42,6 +42,7 @@ async fn replay_returns_the_first_receipt() {
     });
     let receipt = json!({
         "appid": APPID, "env": "live", "offer_id": OFFER, "openid": PLAYER, "zone_id": "1", "bill_no": "b",
+        "numbering": "app", "pay_bill_no": null,
         "kind": "present", "coins": 7, "gifted": 7, "requested": 7, "item": "sword", "remark": "after the outage",
         "at_ms": START.get(), "after": after,
     });
