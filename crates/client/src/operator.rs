@@ -77,7 +77,7 @@ use crate::roots::{CaFileError, add_ca_file, web_roots};
 pub use accounts::{AccountDetails, AccountId, AccountSums};
 pub use clock::{ClockChange, ClockDetails, ClockKind};
 pub use error::{OperatorError, OperatorFailure, Problem, ProblemKind};
-pub use faults::{Fault, FaultRule, FaultRuleStatus, FaultyCall};
+pub use faults::{Fault, FaultRule, FaultRuleStatus, FaultyCall, FaultyWire};
 pub use orders::{
     CoinPart, Debit, NewOrder, NewOrderKind, OrderDetails, PostedOrder, ReceiptDetails, ReceiptKind,
     ReceiptNumbering, Shortfall, Statement, StatementPage,

@@ -33,7 +33,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use pactolus_ledger_embedded::EmbeddedSettings;
-use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
+use pactolus_protocol::raw::PresentSignature;
+use pactolus_protocol::{
+    AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf, RawWire, Wire,
+};
 use pactolus_server::{
     AppSettings, AppTimeZone, Keyring, Limits, LoginMode, MasterKey, MetricsMode, ProcessInfo, Settings,
     TlsIdentity,
@@ -263,7 +266,10 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
     let midas_key_previous = app.optional("midas_key_previous", None, secret_or_off(MidasKey::new));
     let sandbox_midas_key_previous =
         app.optional("sandbox_midas_key_previous", None, secret_or_off(MidasKey::new));
+    let wires = app.optional("wires", AppSettings::WIRES.to_vec(), list(choice(WIRE_CHOICES)));
     let mp_sig = app.optional("mp_sig", MpSig::Required, choice(MP_SIG_CHOICES));
+    let present_signature =
+        app.optional("present_signature", PresentSignature::Required, choice(PRESENT_SIGNATURE_CHOICES));
     let dialects = app.optional("dialects", DialectPolicy::Lenient, choice(DIALECTS_CHOICES));
     let pf = app.optional("pf", vec![android_pf()], list(text(Pf::new)));
     let zones = app.optional("zones", Vec::new(), list(text(ZoneId::new)));
@@ -289,6 +295,9 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
     if pf.as_ref().is_some_and(Vec::is_empty) {
         app.report("pf", "is empty; it must hold at least one platform, such as \"android\"");
     }
+    if wires.as_ref().is_some_and(Vec::is_empty) {
+        app.report("wires", "is empty; it must hold at least one of \"midas\", \"game\" and \"xpay\"");
+    }
     for token in static_access_tokens.iter().flatten() {
         if duplicates.tokens.iter().any(|other| other.matches(token.expose())) {
             app.report(
@@ -307,7 +316,9 @@ fn app(app: &mut Section<'_>, duplicates: &mut DuplicateCheck) -> Option<AppSett
         sandbox_midas_key: sandbox_midas_key?,
         midas_key_previous: midas_key_previous?,
         sandbox_midas_key_previous: sandbox_midas_key_previous?,
+        wires: wires?,
         mp_sig: mp_sig?,
+        present_signature: present_signature?,
         dialects: dialects?,
         pf: pf?,
         zones: zones?,
@@ -327,6 +338,15 @@ const METRICS_CHOICES: &[(&str, MetricsMode)] = &[("on", MetricsMode::On), ("off
 
 const MP_SIG_CHOICES: &[(&str, MpSig)] =
     &[("required", MpSig::Required), ("if-present", MpSig::IfPresent), ("off", MpSig::Off)];
+
+const PRESENT_SIGNATURE_CHOICES: &[(&str, PresentSignature)] = &[
+    ("required", PresentSignature::Required),
+    ("if-present", PresentSignature::IfPresent),
+    ("off", PresentSignature::Off),
+];
+
+const WIRE_CHOICES: &[(&str, Wire)] =
+    &[("midas", Wire::Midas), ("game", Wire::Raw(RawWire::Game)), ("xpay", Wire::Raw(RawWire::Xpay))];
 
 const LOGIN_CHOICES: &[(&str, LoginMode)] =
     &[("push", LoginMode::Push), ("open", LoginMode::Open), ("open-sandbox", LoginMode::OpenSandbox)];

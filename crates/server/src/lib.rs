@@ -1,9 +1,10 @@
-//! The bank over HTTP: the Midas calls, access tokens, and the operator API.
+//! The bank over HTTP: the calls of three wires, access tokens, and the operator API.
 //!
 //! The path of a present: `router` passes it to `midas::serve`. `midas::verify` checks method, token, body,
 //! parameters, privilege, `sig`, session and `mp_sig`, in this order, and counts the call against the `rate_limit`.
 //! The handler in `midas` posts the order that `midas::convert` makes of the call, and converts the result to a
-//! reply. For sandbox calls, `midas::faults` injects the configured faults. All other paths go through [`router()`].
+//! reply. For sandbox calls, `midas::faults` injects the configured faults. The calls of `/wxa/game/*` and `/xpay/*`
+//! go through `raw` in the same way. All other paths go through [`router()`].
 //!
 //! This crate persists nothing itself: orders go to a [`Ledger`](pactolus_ledger::Ledger), tokens and sessions to
 //! [`Records`](pactolus_ledger::Records) through the vault of `seal`, which encrypts them. `rejections` keeps
@@ -48,6 +49,7 @@ mod operator;
 mod platform;
 mod random;
 mod rate_limit;
+mod raw;
 mod rejections;
 mod response;
 mod router;

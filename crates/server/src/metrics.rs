@@ -145,6 +145,21 @@ impl Metrics {
         }
     }
 
+    /// Counts the outcome of an answered call of a raw wire. One without a readable environment is not counted.
+    pub(crate) fn count_raw_call(
+        &self,
+        app: Option<AppSlot>,
+        environment: Option<Environment>,
+        error: Option<&ErrorReply>,
+    ) {
+        if self.mode == MetricsMode::On
+            && let (Some(app), Some(environment)) = (app, environment)
+        {
+            let outcome = outcome_of(error).index();
+            self.calls.local().app(app, environment).outcomes[outcome].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Counts the coins of an order that was applied, or the gift limit that refused it.
     pub(crate) fn count_post(
         &self,

@@ -19,7 +19,7 @@ use http_body_util::Full;
 use pactolus_ledger::Posted;
 use pactolus_protocol::{
     BalanceReply, Call, CallKind, CallPath, CancelPay, CancelPayReply, ErrorCode, ErrorReply, GetBalance,
-    Parameter, Pay, PayReply, Present, PresentReply, Rid, reply,
+    Parameter, Pay, PayReply, Present, PresentReply, Rid, WirePath, reply,
 };
 use pactolus_types::UnixMillis;
 
@@ -80,7 +80,8 @@ pub(crate) async fn respond<B: RequestBody>(
         Err(error) => {
             let caller = if trace.app.is_some() { Caller::App } else { Caller::Stranger };
             bank.metrics.count_call(path, start, app_slot(&trace), Some(&error));
-            let refusal = Box::pin(rejections::record(bank, rid, path, head, trace, error)).await;
+            let refusal =
+                Box::pin(rejections::record(bank, rid, WirePath::Midas(path), head, trace, error)).await;
             reject(bank, caller, rid, &head.method, path.as_str(), &refusal)
         }
     }

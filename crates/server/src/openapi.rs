@@ -3,6 +3,7 @@
 //! - Operator API ([`operator`]): parameters, bodies and replies come from the handlers' own types.
 //! - Midas calls ([`midas`]): parameters come from the tables that drive parsing and signing, replies from the
 //!   protocol's encoder.
+//! - Calls of the raw wires ([`raw`]): members and replies come from the protocol, needs are listed by hand.
 //! - Platform ([`platform`]): queries are listed by hand, replies come from the protocol's encoder.
 //!
 //! To add an operator endpoint: its line in [`operator`]. A test compares the document's paths with `router.rs`.
@@ -11,6 +12,7 @@ mod midas;
 mod operation;
 mod operator;
 mod platform;
+mod raw;
 mod reply_schema;
 
 use std::sync::LazyLock;
@@ -34,6 +36,7 @@ fn document() -> Value {
     let mut paths = Map::new();
     let operations = midas::operations(&mut schemas)
         .into_iter()
+        .chain(raw::operations(&mut schemas))
         .chain(platform::operations(&mut schemas))
         .chain(operator::operations(&mut schemas));
     for Operation { method, path, object } in operations {
@@ -45,12 +48,14 @@ fn document() -> Value {
         "info": {
             "title": "Pactolus",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "A bank of game coins: the Midas calls, the platform around them, and the operator API.",
+            "description": "A bank of game coins: the calls of three wires, the platform around them, and the operator API.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
         "tags": [
             { "name": "midas", "description": "Calls of a game's back end. The status is always 200; `errcode` holds the result." },
+            { "name": "game", "description": "Calls of a mini game's back end in the newer form. The status is always 200; `errcode` holds the result." },
+            { "name": "xpay", "description": "Calls of a mini program's back end. The status is always 200; `errcode` holds the result." },
             { "name": "platform", "description": "Tokens and logins around the Midas calls." },
             { "name": "operator", "description": "Endpoints for support, live-ops and the studio's own services." },
             { "name": "health", "description": "Liveness and readiness probes." },

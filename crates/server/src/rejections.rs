@@ -1,4 +1,4 @@
-//! Rejections: every Midas call that was answered with an error, kept for a while under its request id, with a
+//! Rejections: every call of a wire that was answered with an error, kept for a while under its request id, with a
 //! diagnosis.
 //!
 //! A rejection holds only the data that is shown: no key, no token, no whole signature, no body. So the diagnosis
@@ -16,6 +16,7 @@
 
 mod diagnose;
 pub(crate) mod log;
+mod raw;
 mod redact;
 pub(crate) mod rejection;
 mod ring;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use axum::http::header;
 use axum::http::request::Parts;
 use pactolus_ledger::{Precondition, RecordAccess, RecordChange, RecordKey, RecordValue, Unavailable};
-use pactolus_protocol::{CallPath, ErrorReply, Rid};
+use pactolus_protocol::{ErrorReply, Rid, WirePath};
 
 use self::log::{SHARED_PER_SECOND, lock};
 use self::redact::Redactor;
@@ -43,14 +44,21 @@ const SHARED_TTL: Duration = Duration::from_secs(3600);
 pub(crate) async fn record(
     bank: &AppState,
     rid: Rid,
-    path: CallPath,
+    path: WirePath,
     head: &Parts,
     trace: RequestTrace,
     error: ErrorReply,
 ) -> ErrorReply {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let report = diagnose::diagnose(bank, path, host, &trace, &error).await;
-    let reply = report.apply_to(path.environment, error);
+    let environment = match path {
+        WirePath::Midas(path) => Some(path.environment),
+        WirePath::Raw(_) => trace.environment,
+    };
+    let report = match path {
+        WirePath::Midas(path) => diagnose::diagnose(bank, path, host, &trace, &error).await,
+        WirePath::Raw(path) => raw::diagnose(bank, path, head, host, &trace, &error).await,
+    };
+    let reply = report.apply_to(environment, error);
     for diagnosis in &report.diagnoses {
         if let Cow::Borrowed(name) = diagnosis.name {
             bank.metrics.count_finding(name);
@@ -62,6 +70,7 @@ pub(crate) async fn record(
         at: bank.now(),
         method: head.method.clone(),
         path,
+        environment,
         appid: trace.app.map(|app| app.appid),
         errcode: reply.code().code(),
         errmsg: redactor.redact(format!("{reply} rid: {rid}")),

@@ -14,7 +14,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use pactolus_protocol::CallPath;
+use pactolus_protocol::WirePath;
 
 use crate::connection::request_timeout::RequestTimer;
 use crate::listener::{Audience, PeerAddress};
@@ -27,7 +27,7 @@ use crate::operator::{
 };
 use crate::platform::paths;
 use crate::state::AppState;
-use crate::{health, midas, openapi, operator, platform, response};
+use crate::{health, midas, openapi, operator, platform, raw, response};
 
 pub(crate) struct RequestRouter {
     bank: Arc<AppState>,
@@ -49,10 +49,17 @@ impl RequestRouter {
         timer: &RequestTimer,
     ) -> Result<Response<Either<Full<Bytes>, Body>>, ReplyDropped> {
         paths::merge_slashes(&mut request);
-        // `CallPath` has the eight paths. They take every method, because their reply to a wrong method is a Midas
-        // error too.
-        if let Some(path) = CallPath::parse(request.uri().path()).filter(|_| self.audience.takes_calls()) {
-            return Ok(midas::serve(&self.bank, path, request, timer).await?.map(Either::Left));
+        // The paths of the calls take every method, because their reply to a wrong method is an error of theirs too.
+        match WirePath::parse(request.uri().path()).filter(|_| self.audience.takes_calls()) {
+            Some(WirePath::Midas(path)) => {
+                return Ok(midas::serve(&self.bank, path, request, timer).await?.map(Either::Left));
+            }
+            // Boxed, so that it does not make the future of the other calls larger.
+            Some(WirePath::Raw(path)) => {
+                let served = Box::pin(raw::serve(&self.bank, path, request, timer));
+                return Ok(served.await?.map(Either::Left));
+            }
+            None => {}
         }
         // A handler of GET takes HEAD too, and a HEAD must not issue a token. hyper drops the body.
         if request.method() == Method::HEAD && paths::is_vendors(request.uri().path()) {

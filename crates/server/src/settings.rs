@@ -3,7 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use pactolus_protocol::{AccessToken, AppSecret, DialectPolicy, MidasKey, MpSig, OperatorToken, Pf};
+use pactolus_protocol::raw::PresentSignature;
+use pactolus_protocol::{
+    AccessToken, AppSecret, DialectPolicy, ErrorCode, ErrorReply, MidasKey, MpSig, OperatorToken, Pf,
+    RawWire, Wire,
+};
 use pactolus_types::{Amount, AppId, Environment, OfferId, ZoneId};
 
 use crate::metrics::{MetricsMode, ProcessInfo};
@@ -58,8 +62,12 @@ pub struct AppSettings {
     pub midas_key_previous: Option<MidasKey>,
     /// The sandbox key before it.
     pub sandbox_midas_key_previous: Option<MidasKey>,
+    /// Families of calls that it may make.
+    pub wires: Vec<Wire>,
     /// Whether calls need the player's signature too (`mp_sig`).
     pub mp_sig: MpSig,
+    /// Whether a present of `/wxa/game/*` needs the player's signature, and one of `/xpay/*` the app's.
+    pub present_signature: PresentSignature,
     /// Accepted forms of the signed text.
     pub dialects: DialectPolicy,
     /// Platforms that a call may name.
@@ -90,6 +98,9 @@ impl AppSettings {
     /// The vendor's cancel window: 48 hours.
     pub const CANCEL_WINDOW: Duration = Duration::from_secs(48 * 3600);
 
+    /// The two vocabularies of a mini game's coins. `/xpay/*` is of mini programs, which are other apps.
+    pub const WIRES: [Wire; 2] = [Wire::Midas, Wire::Raw(RawWire::Game)];
+
     /// An app with its ids and keys, and defaults for the rest: the documented checks in every known dialect,
     /// Android, any zone and any `ts`, pushed logins, the vendor's cancel window, no limits, and UTC days.
     pub fn new(
@@ -107,7 +118,9 @@ impl AppSettings {
             sandbox_midas_key,
             midas_key_previous: None,
             sandbox_midas_key_previous: None,
+            wires: Self::WIRES.to_vec(),
             mp_sig: MpSig::Required,
+            present_signature: PresentSignature::Required,
             dialects: DialectPolicy::Lenient,
             pf: vec![Pf::new("android").expect("it is a valid platform")],
             zones: Vec::new(),
@@ -128,6 +141,15 @@ impl AppSettings {
             Environment::Live => self.midas_key_previous.as_ref(),
             Environment::Sandbox => self.sandbox_midas_key_previous.as_ref(),
         }
+    }
+
+    /// 48001 for a family of calls that is not one of the app's.
+    pub(crate) fn check_wire(&self, wire: Wire) -> Result<(), ErrorReply> {
+        if self.wires.contains(&wire) {
+            return Ok(());
+        }
+        let detail = format!("the wires of this app in the bank's settings do not have \"{wire}\"");
+        Err(ErrorReply::with_detail(ErrorCode::ApiUnauthorized, detail))
     }
 
     pub(crate) fn midas_key(&self, environment: Environment) -> &MidasKey {

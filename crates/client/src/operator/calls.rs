@@ -122,7 +122,7 @@ impl OperatorClient {
         self.call("set_faults", OperatorRequest::send(Method::PUT, path, rules, Repetition::Idempotent)).await
     }
 
-    /// The newest rejections of Midas calls, at most `limit` (1 to 100).
+    /// The newest rejections of calls, at most `limit` (1 to 100).
     pub async fn rejections(&self, limit: u32) -> Result<RejectionList, OperatorError> {
         self.get("rejections", format!("/api/v1/rejections?limit={limit}")).await
     }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// A fault rule. Of the rules that hit a request, the first applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultRule {
+    /// The family of the calls; those below `/cgi-bin/midas` by default.
+    #[serde(default)]
+    pub wire: FaultyWire,
     /// The calls that it matches.
     pub call: FaultyCall,
     /// The fault to inject.
@@ -20,13 +23,26 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// A rule that hits every request of `call`.
+    /// A rule that hits every request of `call` below `/cgi-bin/midas`.
     pub const fn new(call: FaultyCall, fault: Fault) -> Self {
-        Self { call, fault, one_in: NonZeroU64::MIN, seed: 0, times: None }
+        Self { wire: FaultyWire::Midas, call, fault, one_in: NonZeroU64::MIN, seed: 0, times: None }
     }
 }
 
-/// The calls that a rule matches.
+/// The family of the calls that a rule matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultyWire {
+    /// `/cgi-bin/midas/*`.
+    #[default]
+    Midas,
+    /// `/wxa/game/*`.
+    Game,
+    /// `/xpay/*`.
+    Xpay,
+}
+
+/// The calls that a rule matches, by their names on the first wire; the others have calls of the same purposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the calls have these names")]
@@ -56,7 +72,8 @@ impl FaultyCall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Answers with this errcode without running the call: -1, 40001, 42001, 90010 or 90016.
+    /// Answers with this errcode without running the call: -1, 40001 or 42001; 90010 or 90016 on
+    /// `midas`, 90016 on `game`, 268490009, 268490014 or 268490015 on `xpay`.
     Answer(i32),
     /// Runs the call and delays its reply by this many milliseconds, at most 60,000.
     DelayMs(u64),

@@ -1,4 +1,4 @@
-//! Rejections of Midas calls, with their diagnoses. They hold no secret.
+//! Rejections of calls, with their diagnoses. They hold no secret.
 
 use pactolus_protocol::Rid;
 use pactolus_types::{AppId, Environment, UnixMillis};
@@ -25,9 +25,9 @@ pub struct RejectionBrief {
     /// The app of the access token; missing without a valid token.
     #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
     pub appid: Option<AppId>,
-    /// The environment of the path.
-    #[serde(with = "text")]
-    pub env: Environment,
+    /// The environment; missing if the call names it in its body, and the body was not read or is invalid.
+    #[serde(default, with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub env: Option<Environment>,
     /// The HTTP method.
     pub method: String,
     /// The path of the call.

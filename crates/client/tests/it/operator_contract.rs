@@ -13,7 +13,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use pactolus_client::operator::{
-    AccountId, ClockChange, CoinPart, Debit, Fault, FaultRule, FaultyCall, IssuedCode, NewOrder,
+    AccountId, ClockChange, CoinPart, Debit, Fault, FaultRule, FaultyCall, FaultyWire, IssuedCode, NewOrder,
     NewOrderKind, OperatorClient, OperatorError, Shortfall, StatementPage,
 };
 use pactolus_client::{Amount, AppliedBy, BaseUrl, Environment, UnixMillis};
@@ -89,9 +89,13 @@ fn every_rule() -> Vec<FaultRule> {
         FaultyCall::Any,
     ];
     let faults = [Fault::Answer(-1), Fault::DelayMs(5), Fault::CloseBefore, Fault::CloseAfter];
-    let rules = calls.into_iter().zip(faults.into_iter().cycle());
+    let wires = [FaultyWire::Midas, FaultyWire::Game, FaultyWire::Xpay];
+    let rules = calls.into_iter().zip(faults.into_iter().cycle()).zip(wires.into_iter().cycle());
     rules
-        .map(|(call, fault)| FaultRule { times: NonZeroU64::new(2), seed: 3, ..FaultRule::new(call, fault) })
+        .map(|((call, fault), wire)| {
+            let times = NonZeroU64::new(2);
+            FaultRule { wire, times, seed: 3, ..FaultRule::new(call, fault) }
+        })
         .collect()
 }
 

@@ -41,7 +41,7 @@ const LIST_MAX: u32 = 100;
 
 impl Args {
     fn is_wanted(&self, rejection: &RejectionBrief) -> bool {
-        self.env.is_none_or(|env| rejection.env == env)
+        self.env.is_none_or(|env| rejection.env == Some(env))
             && self.appid.is_none_or(|appid| rejection.appid == Some(appid))
             && self.errcode.is_none_or(|errcode| rejection.errcode == errcode)
     }

@@ -5,6 +5,8 @@ use std::fs;
 
 use super::*;
 
+mod limits;
+
 /// The smallest valid file.
 const MINIMAL: &str = r#"[operator]
 token = "operator-token"
@@ -113,6 +115,8 @@ app_secret = "app-secret"
 offer_id = "1"
 midas_key = "live-key"
 sandbox_midas_key = "live-key"
+wires = ["xpay", "midas"]
+present_signature = "off"
 mp_sig = "off"
 cancel_window_s = 3600
 "#;
@@ -126,6 +130,11 @@ cancel_window_s = 3600
     assert!(one.sandbox_midas_key.matches("sandbox-key"));
     assert_eq!(one.offer_id.as_str(), "1");
     assert_eq!((one.mp_sig, two.mp_sig), (MpSig::IfPresent, MpSig::Off));
+    assert_eq!(
+        (&*one.wires, &*two.wires),
+        (&AppSettings::WIRES[..], &[Wire::Raw(RawWire::Xpay), Wire::Midas][..])
+    );
+    assert_eq!(two.present_signature, PresentSignature::Off);
     assert_eq!((one.login, two.login), (LoginMode::Open, LoginMode::Push));
     assert_eq!((one.dialects, two.dialects), (DialectPolicy::Strict, DialectPolicy::Lenient));
     assert_eq!(one.pf, [android_pf(), Pf::new("web").unwrap()]);
@@ -284,7 +293,7 @@ fn wrong_shapes_are_refused() {
         "pactolus.toml:10: `login` is \"closed\"; it must be \"push\", \"open\" or \"open-sandbox\"",
     ]);
     ConfigFixture::new(&minimal_with_app_settings("colour = \"gold\"")).assert_refused(&[
-        "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, midas_key_previous, sandbox_midas_key_previous, mp_sig, dialects, pf, zones, ts_window_s, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day, time_zone",
+        "pactolus.toml:10: unknown key `colour`; known keys are appid, app_secret, offer_id, midas_key, sandbox_midas_key, midas_key_previous, sandbox_midas_key_previous, wires, mp_sig, present_signature, dialects, pf, zones, ts_window_s, login, static_access_tokens, cancel_window_s, rate_limit_per_second, rate_limit_per_player_per_second, present_max, present_max_per_player_per_day, time_zone",
     ]);
 }
 
@@ -336,6 +345,8 @@ fn limit_is_a_number_or_off() {
         ("rate_limit_per_player_per_second", "4294967296", rate),
         ("rate_limit_per_second", "-1", &format!("is \"-1\"; {number}")),
         ("rate_limit_per_second", "\"10/s\"", &format!("is text; {number}")),
+        ("wires", "[\"xpai\"]", "item 1 is \"xpai\"; it must be \"midas\", \"game\" or \"xpay\""),
+        ("wires", "[]", "is empty; it must hold at least one of \"midas\", \"game\" and \"xpay\""),
         ("ts_window_s", "0", "must be 1 to 86400 seconds, or \"off\""),
         ("ts_window_s", "300000", "must be 1 to 86400 seconds, or \"off\""),
         ("zones", "\"1\"", "is text; it must be a list in brackets"),
@@ -358,44 +369,6 @@ fn limit_is_a_number_or_off() {
     for (key, value, wrong) in cases {
         ConfigFixture::new(&minimal_with_app_settings(&format!("{key} = {value}")))
             .assert_refused(&[&format!("pactolus.toml:10: `{key}` {wrong}")]);
-    }
-}
-
-#[test]
-fn limits_have_sections_and_ranges() {
-    let more = "[limits]\nrequest_timeout_s = 7\nsessions_cached = 10\n\
-        connections_per_address_max = 5\n[embedded]\nmemtable_orders = 3\ndisk_reserve_bytes = 5\n";
-    let case = ConfigFixture::new(&minimal_with_app_settings(more))
-        .variable("PACTOLUS_EMBEDDED_SEGMENT_BYTES", "4096");
-    let config = case.config();
-    assert_eq!(config.server.limits.request_timeout, Duration::from_secs(7));
-    assert_eq!(config.server.limits.sessions_cached, 10);
-    assert_eq!(config.server.limits.connections_per_address_max, Some(5));
-    assert_eq!(config.server.limits.idle_timeout, Limits::default().idle_timeout);
-    assert_eq!((config.embedded.memtable_orders, config.embedded.segment_bytes), (3, 4096));
-    assert_eq!(config.embedded.disk_reserve_bytes, 5);
-
-    let cases = [
-        ("[limits]\nrequest_timeout_s = 0", "`request_timeout_s` is \"0\"; it must be 1 to 3600 seconds"),
-        ("[limits]\nrejections_max = 0", "`rejections_max` is \"0\"; it must be 1 to 1000000000"),
-        ("[limits]\nsessions_cached = \"all\"", "`sessions_cached` is text; it must be a plain number"),
-        ("[limits]\ndiagnoses_per_second = 0", "`diagnoses_per_second` is \"0\"; it must be 1 to 4294967295"),
-        ("[limits]\nwrite_timeout_s = 3601", "`write_timeout_s` is \"3601\"; it must be 1 to 3600 seconds"),
-        ("[limits]\nconnections_max = 0", "`connections_max` is \"0\"; it must be 1 to 1000000000"),
-        (
-            "[limits]\nconnections_per_address_max = 0",
-            "`connections_per_address_max` must be 1 to 1000000000 connections, or \"off\"",
-        ),
-        ("[limits]\nheader_bytes_max = 8191", "`header_bytes_max` is \"8191\"; it must be 8192 to 1048576"),
-        (
-            "[embedded]\nsegment_bytes = 4095",
-            "`segment_bytes` is \"4095\"; it must be 4096 to 18446744073709551615",
-        ),
-        ("[embedded]\nmemtable_order = 1", "unknown key `memtable_order`; did you mean `memtable_orders`?"),
-    ];
-    for (more, wrong) in cases {
-        ConfigFixture::new(&minimal_with_app_settings(more))
-            .assert_refused(&[&format!("pactolus.toml:11: {wrong}")]);
     }
 }
 

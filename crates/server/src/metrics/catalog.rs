@@ -5,7 +5,7 @@
 //! are few. No player, bill number, zone, user, address or request id is ever one.
 
 use pactolus_ledger::metrics::{BATCH_BOUNDS, FLUSH_BOUNDS, SYNC_BOUNDS};
-use pactolus_protocol::ErrorCode;
+use pactolus_protocol::{MidasCode, PlatformCode};
 
 /// Apps with series of their own.
 pub(crate) const NAMED_APPS: usize = 50;
@@ -122,7 +122,7 @@ labels! {
     /// `present`, `getbalance`, `pay` or `cancelpay`.
     Call = "call", 4;
     /// Code of the reply; 0 is success.
-    Errcode = "errcode", ErrorCode::ALL.len() + 1;
+    Errcode = "errcode", PlatformCode::ALL.len() + MidasCode::ALL.len() + 1;
     /// `ok`, `replayed`, `refused` or `unavailable`.
     Outcome = "outcome", 4;
     /// Kind of an order or of a record.

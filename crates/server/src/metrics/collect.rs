@@ -87,7 +87,7 @@ fn add_calls(scrape: &mut Scrape, metrics: &Metrics) {
     for path in CallPath::all() {
         let place = path_index(path);
         let (env, call) = (path.environment.as_str(), path.kind.name());
-        let codes = std::iter::once(0).chain(ErrorCode::ALL.iter().map(|code| code.code()));
+        let codes = std::iter::once(0).chain(ErrorCode::of_midas().map(ErrorCode::code));
         for (reply, code) in codes.enumerate() {
             let count = metrics.calls.sum(|shard| &shard.replies[place][reply]);
             scrape.number(&catalog::CALLS, [MIDAS, env, call, &code.to_string()], count);

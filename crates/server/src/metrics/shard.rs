@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use pactolus_ledger::OrderKind;
-use pactolus_protocol::{CallKind, CallPath, ErrorCode};
+use pactolus_protocol::{CallKind, CallPath, ErrorCode, MidasCode, PlatformCode};
 use pactolus_types::Environment;
 
 use super::catalog::{APP_SLOTS, CALL_BOUNDS, NAMED_APPS};
@@ -68,7 +68,7 @@ impl<T> Sharded<T> {
 }
 
 /// Codes of replies, success first.
-pub(crate) const REPLY_CODES: usize = ErrorCode::ALL.len() + 1;
+pub(crate) const REPLY_CODES: usize = PlatformCode::ALL.len() + MidasCode::ALL.len() + 1;
 
 pub(crate) const CALL_KINDS: usize = 4;
 pub(crate) const CALL_PATHS: usize = 2 * CALL_KINDS;
@@ -132,7 +132,7 @@ impl LimitScope {
 }
 
 /// Kinds of orders, by the names of [`OrderKind::name`].
-pub(crate) const ORDER_KINDS: [&str; 5] = ["save", "present", "pay", "cancel", "debit"];
+pub(crate) const ORDER_KINDS: [&str; 6] = ["save", "present", "pay", "cancel", "debit", "refund"];
 
 pub(crate) const fn order_kind_index(kind: OrderKind) -> usize {
     match kind {
@@ -141,6 +141,7 @@ pub(crate) const fn order_kind_index(kind: OrderKind) -> usize {
         OrderKind::Pay(_) => 2,
         OrderKind::Cancel { .. } => 3,
         OrderKind::Debit(_) => 4,
+        OrderKind::Refund(_) => 5,
     }
 }
 
@@ -164,7 +165,7 @@ pub(crate) const fn path_index(path: CallPath) -> usize {
 
 /// Place of a reply's code; `None` is success.
 pub(crate) fn code_index(code: Option<ErrorCode>) -> usize {
-    code.and_then(|code| ErrorCode::ALL.iter().position(|known| *known == code)).map_or(0, |place| place + 1)
+    code.and_then(|code| ErrorCode::of_midas().position(|known| known == code)).map_or(0, |place| place + 1)
 }
 
 /// Counters of an app in one environment.
@@ -220,8 +221,8 @@ mod tests {
         }
         assert_eq!(CallPath::all().count(), CALL_PATHS);
         assert_eq!(code_index(None), 0);
-        for (place, code) in ErrorCode::ALL.iter().enumerate() {
-            assert_eq!(code_index(Some(*code)), place + 1);
+        for (place, code) in ErrorCode::of_midas().enumerate() {
+            assert_eq!(code_index(Some(code)), place + 1);
         }
         for (place, (outcome, _)) in CallOutcome::ALL.into_iter().enumerate() {
             assert_eq!(outcome.index(), place);

@@ -7,17 +7,22 @@ use pactolus_ledger::{
 use pactolus_protocol::{
     BalanceReply, Call, CancelPay, ErrorCode, ErrorReply, ExistingOrder, GetBalance, Parameter, Pay, Present,
 };
-use pactolus_types::{BillNo, Coins};
+use pactolus_types::{BillNo, Coins, UnixMillis};
 
 use super::verify::VerifiedCall;
+use crate::settings::AppSettings;
+
+/// The app's limits on a gift that is received at this time.
+pub(crate) fn gift_limits(app: &AppSettings, at: UnixMillis) -> GiftLimits {
+    let per_day = app.present_max_per_player_per_day.map(|max| {
+        let days = LimitDays::Local(app.time_zone.offset_at(at));
+        DailyLimit { max, days }
+    });
+    GiftLimits { per_order: app.present_max, per_day }
+}
 
 pub(crate) fn present(verified: &VerifiedCall<Present>) -> Order {
-    let app = &verified.app;
-    let per_day = app.present_max_per_player_per_day.map(|max| {
-        let offset = app.time_zone.offset_at(verified.received_at);
-        DailyLimit { max, days: LimitDays::Local(offset) }
-    });
-    let limits = GiftLimits { per_order: app.present_max, per_day };
+    let limits = gift_limits(&verified.app, verified.received_at);
     Order {
         account: caller_account(verified),
         bill_no: verified.call.bill_no,

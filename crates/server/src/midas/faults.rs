@@ -2,7 +2,7 @@
 //!
 //! Each app has a list of [`Rule`]s, kept in memory only. The hits of a rule follow from its seed and its count of
 //! requests, so that a failed test fails again.
-//! Invariant: the live environment has no faults. Rules match a [`SandboxCall`], and no live path makes one.
+//! Invariant: the live environment has no faults. Rules match a [`SandboxCall`], and no live call makes one.
 //! Read next: `midas/faults/inject.rs`. Usage: `docs/operating/faults.md`.
 
 pub(crate) mod inject;
@@ -13,7 +13,7 @@ use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use pactolus_protocol::{CallKind, CallPath, ErrorCode};
+use pactolus_protocol::{CallKind, CallPath, ErrorCode, RawCallKind, RawPath, Wire};
 use pactolus_types::{AppId, Environment};
 
 use crate::random::splitmix64;
@@ -47,7 +47,9 @@ impl fmt::Display for Fault {
 /// When a fault is injected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
-    /// `None` matches every call.
+    /// The family of the calls that it matches.
+    pub(crate) wire: Wire,
+    /// `None` matches every call of it.
     pub(crate) call: Option<CallKind>,
     pub(crate) fault: Fault,
     /// Hits one in this many requests, on average.
@@ -70,7 +72,8 @@ pub(crate) struct ActiveRule {
 impl ActiveRule {
     /// Counts a request. Returns whether the rule would hit it.
     fn observe(&mut self, call: SandboxCall) -> bool {
-        if self.rule.call.is_some_and(|kind| kind != call.0) {
+        let is_other = self.rule.call.is_some_and(|kind| Some(kind) != call.kind);
+        if is_other || self.rule.wire != call.wire {
             return false;
         }
         self.requests = self.requests.wrapping_add(1);
@@ -81,13 +84,32 @@ impl ActiveRule {
 
 /// Witness that a call is of the sandbox.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SandboxCall(CallKind);
+pub(crate) struct SandboxCall {
+    wire: Wire,
+    /// The call of the first wire with its purpose; `None` if there is none.
+    kind: Option<CallKind>,
+}
 
 impl SandboxCall {
     /// `None` for a live path.
     pub(crate) fn from_path(path: CallPath) -> Option<Self> {
         match path.environment {
-            Environment::Sandbox => Some(Self(path.kind)),
+            Environment::Sandbox => Some(Self { wire: Wire::Midas, kind: Some(path.kind) }),
+            Environment::Live => None,
+        }
+    }
+
+    /// `None` for a call in the live environment.
+    pub(crate) fn from_raw(path: RawPath, environment: Environment) -> Option<Self> {
+        let kind = match path.kind() {
+            RawCallKind::Balance => Some(CallKind::GetBalance),
+            RawCallKind::Pay => Some(CallKind::Pay),
+            RawCallKind::Refund => Some(CallKind::CancelPay),
+            RawCallKind::Present => Some(CallKind::Present),
+            RawCallKind::TopUp => None,
+        };
+        match environment {
+            Environment::Sandbox => Some(Self { wire: Wire::Raw(path.wire()), kind }),
             Environment::Live => None,
         }
     }
@@ -109,7 +131,7 @@ impl FaultRules {
     }
 
     /// The fault of the first rule that hits a request.
-    fn pick(&self, appid: AppId, call: SandboxCall) -> Option<Fault> {
+    pub(crate) fn pick(&self, appid: AppId, call: SandboxCall) -> Option<Fault> {
         let mut apps = self.lock();
         let rules = apps.get_mut(&appid)?;
         let mut first = None;

@@ -1,6 +1,6 @@
 //! Verification of the Midas calls.
 //!
-//! The order of checks is a part of the contract (`docs/protocol/midas.md`): method, token, the app's rate, body,
+//! The order of checks is a part of the contract (`docs/protocol/midas.md`): method, token, wire, the app's rate, body,
 //! parameters, privilege, `sig`, the player's rate, session, `mp_sig`. Invariant: a [`VerifiedCall`] has passed them
 //! all.
 
@@ -10,7 +10,7 @@ use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use pactolus_protocol::{
-    AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Pf, Query, UnverifiedCall,
+    AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Pf, Query, UnverifiedCall, Wire,
 };
 use pactolus_types::{Environment, OpenId, UnixMillis};
 
@@ -51,6 +51,7 @@ impl<C: Call> VerifiedCall<C> {
         let appid = authenticated.map_err(|error| token_place::name_placeholder(error, query))?;
         let app = bank.app(appid).ok_or(ErrorCode::InvalidCredential)?;
         trace.app = Some(Arc::clone(&app));
+        app.check_wire(Wire::Midas)?;
         let checked = rate_limit::check_app(&app, path.environment, now);
         checked.inspect_err(|_| {
             bank.metrics.count_limited(app.slot(), path.environment, LimitScope::AppRate);
@@ -81,13 +82,17 @@ fn verify_sig<C: Call>(
 }
 
 /// Whether a player logged in by any code, which is for the sandbox only.
-fn is_sandbox_player(app: &AppSettings, openid: OpenId) -> bool {
+pub(crate) fn is_sandbox_player(app: &AppSettings, openid: OpenId) -> bool {
     app.login == LoginMode::OpenSandbox && open::is_sandbox_openid(openid)
 }
 
 /// Says where a token is that the query lacks.
 #[cold]
-async fn explain_missing_token<B: RequestBody>(error: ErrorReply, head: &Parts, body: B) -> ErrorReply {
+pub(crate) async fn explain_missing_token<B: RequestBody>(
+    error: ErrorReply,
+    head: &Parts,
+    body: B,
+) -> ErrorReply {
     let place = match TokenPlace::of_head(head) {
         TokenPlace::Nowhere if error.code() == ErrorCode::AccessTokenMissing => {
             read_body(body).await.map_or(TokenPlace::Nowhere, |bytes| TokenPlace::of_body(&bytes))
@@ -98,7 +103,7 @@ async fn explain_missing_token<B: RequestBody>(error: ErrorReply, head: &Parts, 
 }
 
 /// 47001 names the compression of a body that its header declares.
-fn name_encoding(error: ErrorReply, headers: &HeaderMap) -> ErrorReply {
+pub(crate) fn name_encoding(error: ErrorReply, headers: &HeaderMap) -> ErrorReply {
     let is_compressed = headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
     if is_compressed && error.code() == ErrorCode::DataFormat { Body::compressed() } else { error }
 }

@@ -23,12 +23,15 @@ pub(super) fn error() -> Value {
         used_gen_amt: Some(Coins::MAX),
     };
     let rid: Rid = "59db17f1-01234567-89abcdef".parse().expect("it is written like a request's id");
-    let needed: Vec<_> =
-        field_schemas(&error_to_json(&ErrorCode::SystemError.into(), rid)).keys().cloned().collect();
-    let mut fields = field_schemas(&error_to_json(&ErrorReply::replayed(existing), rid));
-    let codes: Vec<_> = ErrorCode::of_midas().map(|code| code.code()).collect();
-    let words: Vec<_> =
-        ErrorCode::of_midas().map(|code| format!("`{}` {}", code.code(), code.errmsg())).collect();
+    error_of(&ErrorCode::of_midas().collect::<Vec<_>>(), &error_to_json(&ErrorReply::replayed(existing), rid))
+}
+
+/// An error reply with one of `codes`; `repeated` is one that answers a repeat.
+pub(super) fn error_of(codes: &[ErrorCode], repeated: &[u8]) -> Value {
+    let mut fields = field_schemas(repeated);
+    let needed = ["errcode", "errmsg"].map(str::to_owned);
+    let words: Vec<_> = codes.iter().map(|code| format!("`{}` {}", code.code(), code.errmsg())).collect();
+    let codes: Vec<_> = codes.iter().map(|code| code.code()).collect();
     fields["errcode"] = json!({ "type": "integer", "enum": codes, "description": words.join("; ") });
     fields["errmsg"] = json!({
         "type": "string",
@@ -52,6 +55,7 @@ fn field_schemas(reply: &[u8]) -> Map<String, Value> {
         let schema = match (&*name, &value) {
             ("errcode" | "errmsg", _) => json!({ "const": value }),
             (_, Value::Number(_)) => json!({ "type": "integer", "minimum": 0, "maximum": Coins::MAX.get() }),
+            (_, Value::Bool(_)) => json!({ "type": "boolean" }),
             (_, _) => json!({ "type": "string" }),
         };
         (name, schema)

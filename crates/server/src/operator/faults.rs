@@ -1,11 +1,12 @@
 //! Endpoints for the fault rules of an app's sandbox and their hits.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use pactolus_protocol::{CallKind, ErrorCode};
+use pactolus_protocol::{CallKind, ErrorCode, GameCode, RawWire, Wire, XpayCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,9 @@ use crate::state::AppState;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRule {
+    /// The family of the calls; `midas` by default.
+    #[serde(default)]
+    wire: WireFilter,
     call: CallFilter,
     fault: FaultDetails,
     /// Hits one in this many requests, on average; every one by default.
@@ -39,6 +43,7 @@ fn default_one_in() -> NonZeroU64 {
 /// A fault rule and its hits since it was set.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RuleDetails {
+    wire: WireFilter,
     call: CallFilter,
     fault: FaultDetails,
     one_in: NonZeroU64,
@@ -48,7 +53,41 @@ pub(crate) struct RuleDetails {
     hits: u64,
 }
 
-/// The calls that a rule matches.
+/// The family of calls that a rule matches.
+#[derive(Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Wire")]
+enum WireFilter {
+    /// `/cgi-bin/midas/*`.
+    #[default]
+    Midas,
+    /// `/wxa/game/*`.
+    Game,
+    /// `/xpay/*`.
+    Xpay,
+}
+
+impl From<WireFilter> for Wire {
+    fn from(filter: WireFilter) -> Self {
+        match filter {
+            WireFilter::Midas => Self::Midas,
+            WireFilter::Game => Self::Raw(RawWire::Game),
+            WireFilter::Xpay => Self::Raw(RawWire::Xpay),
+        }
+    }
+}
+
+impl From<Wire> for WireFilter {
+    fn from(wire: Wire) -> Self {
+        match wire {
+            Wire::Midas => Self::Midas,
+            Wire::Raw(RawWire::Game) => Self::Game,
+            Wire::Raw(RawWire::Xpay) => Self::Xpay,
+        }
+    }
+}
+
+/// The calls that a rule matches, by their names on the first wire; the others have calls of the same purposes.
 #[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "Calls")]
@@ -76,33 +115,58 @@ enum FaultDetails {
 
 #[derive(Clone, Copy, Deserialize, Serialize)]
 #[serde(try_from = "i32", into = "i32")]
-struct FaultCode(ErrorCode);
+struct FaultCode(i32);
 
 impl FaultCode {
-    /// Errors that a correct back end also meets in production.
-    const ALL: [ErrorCode; 5] = [
-        ErrorCode::SystemError,
-        ErrorCode::InvalidCredential,
-        ErrorCode::AccessTokenExpired,
-        ErrorCode::NoSession,
-        ErrorCode::OrderProcessing,
-    ];
+    /// Errors that a correct back end also meets in production, on every wire.
+    const COMMON: [ErrorCode; 3] =
+        [ErrorCode::SystemError, ErrorCode::InvalidCredential, ErrorCode::AccessTokenExpired];
+
+    /// Those of one wire.
+    const fn own(wire: Wire) -> &'static [ErrorCode] {
+        match wire {
+            Wire::Midas => &[ErrorCode::NoSession, ErrorCode::OrderProcessing],
+            Wire::Raw(RawWire::Game) => &[ErrorCode::Game(GameCode::NoSession)],
+            Wire::Raw(RawWire::Xpay) => &[
+                ErrorCode::Xpay(XpayCode::NoSession),
+                ErrorCode::Xpay(XpayCode::OrderProcessing),
+                ErrorCode::Xpay(XpayCode::TooManyRequests),
+            ],
+        }
+    }
+
+    fn of_wire(wire: Wire) -> impl Iterator<Item = ErrorCode> {
+        Self::COMMON.into_iter().chain(Self::own(wire).iter().copied())
+    }
+
+    fn all() -> BTreeSet<i32> {
+        Wire::ALL.into_iter().flat_map(Self::of_wire).map(ErrorCode::code).collect()
+    }
+
+    /// The code of this number on a wire.
+    fn on_wire(self, wire: Wire) -> Result<ErrorCode, Problem> {
+        Self::of_wire(wire).find(|known| known.code() == self.0).ok_or_else(|| {
+            let codes: Vec<_> = Self::of_wire(wire).map(|known| known.code().to_string()).collect();
+            Problem::invalid("answer", format_args!("must be one of {} on the wire {wire}", codes.join(", ")))
+        })
+    }
 }
 
 impl TryFrom<i32> for FaultCode {
     type Error = String;
 
     fn try_from(code: i32) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|known| known.code() == code).map(Self).ok_or_else(|| {
-            let [codes @ .., last] = Self::ALL.map(|known| known.code().to_string());
-            format!("a fault's answer must be {} or {last}, not {code}", codes.join(", "))
-        })
+        if Self::all().contains(&code) {
+            return Ok(Self(code));
+        }
+        let codes: Vec<_> = Self::all().iter().map(i32::to_string).collect();
+        Err(format!("a fault's answer must be one of {}, not {code}", codes.join(", ")))
     }
 }
 
 impl From<FaultCode> for i32 {
     fn from(FaultCode(code): FaultCode) -> Self {
-        code.code()
+        code
     }
 }
 
@@ -116,7 +180,7 @@ impl JsonSchema for FaultCode {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "enum": Self::ALL.map(ErrorCode::code) })
+        json_schema!({ "type": "integer", "enum": Self::all() })
     }
 }
 
@@ -162,12 +226,17 @@ pub(crate) async fn put(
 ) -> Result<axum::Json<Vec<RuleDetails>>, Problem> {
     let app = find_app(&bank, path.appid.as_str())?;
     tracing::warn!(appid = %app.appid, rules = rules.len(), "fault rules of the sandbox replaced");
-    bank.fault_rules.set(app.appid, rules.into_iter().map(Rule::from));
+    let rules = rules.into_iter().map(Rule::try_from).collect::<Result<Vec<_>, _>>()?;
+    bank.fault_rules.set(app.appid, rules);
     Ok(axum::Json(bank.fault_rules.get(app.appid).iter().map(RuleDetails::from).collect()))
 }
 
-impl From<NewRule> for Rule {
-    fn from(NewRule { call, fault, one_in, seed, times }: NewRule) -> Self {
+impl TryFrom<NewRule> for Rule {
+    type Error = Problem;
+
+    fn try_from(rule: NewRule) -> Result<Self, Problem> {
+        let NewRule { wire, call, fault, one_in, seed, times } = rule;
+        let wire = Wire::from(wire);
         let call = match call {
             CallFilter::Present => Some(CallKind::Present),
             CallFilter::GetBalance => Some(CallKind::GetBalance),
@@ -176,17 +245,18 @@ impl From<NewRule> for Rule {
             CallFilter::Any => None,
         };
         let fault = match fault {
-            FaultDetails::Answer(FaultCode(code)) => Fault::Answer(code),
+            FaultDetails::Answer(code) => Fault::Answer(code.on_wire(wire)?),
             FaultDetails::DelayMs(DelayMs(millis)) => Fault::Delay(Duration::from_millis(millis)),
             FaultDetails::CloseBefore => Fault::CloseBefore,
             FaultDetails::CloseAfter => Fault::CloseAfter,
         };
-        Self { call, fault, one_in, seed, times }
+        Ok(Self { wire, call, fault, one_in, seed, times })
     }
 }
 
 impl From<&ActiveRule> for RuleDetails {
-    fn from(&ActiveRule { rule: Rule { call, fault, one_in, seed, times }, hits, .. }: &ActiveRule) -> Self {
+    fn from(&ActiveRule { rule, hits, .. }: &ActiveRule) -> Self {
+        let Rule { wire, call, fault, one_in, seed, times } = rule;
         let call = match call {
             Some(CallKind::Present) => CallFilter::Present,
             Some(CallKind::GetBalance) => CallFilter::GetBalance,
@@ -195,13 +265,13 @@ impl From<&ActiveRule> for RuleDetails {
             None => CallFilter::Any,
         };
         let fault = match fault {
-            Fault::Answer(code) => FaultDetails::Answer(FaultCode(code)),
+            Fault::Answer(code) => FaultDetails::Answer(FaultCode(code.code())),
             Fault::Delay(delay) => {
                 FaultDetails::DelayMs(DelayMs(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
             }
             Fault::CloseBefore => FaultDetails::CloseBefore,
             Fault::CloseAfter => FaultDetails::CloseAfter,
         };
-        Self { call, fault, one_in, seed, times, hits }
+        Self { wire: wire.into(), call, fault, one_in, seed, times, hits }
     }
 }

@@ -56,7 +56,10 @@ pub(crate) struct RejectionBrief {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AsText<AppId>")]
     appid: Option<AsText<AppId>>,
-    env: AsText<Environment>,
+    /// Missing if the call names it in its body, and the body was not read or is invalid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AsText<Environment>")]
+    env: Option<AsText<Environment>>,
     method: String,
     path: &'static str,
     errcode: i32,
@@ -118,7 +121,7 @@ impl From<&Rejection> for RejectionBrief {
             rid: AsText(rejection.rid),
             at_ms: rejection.at.get(),
             appid: rejection.appid.map(AsText),
-            env: AsText(rejection.path.environment),
+            env: rejection.environment.map(AsText),
             method: rejection.method.to_string(),
             path: rejection.path.as_str(),
             errcode: rejection.errcode,

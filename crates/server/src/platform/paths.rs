@@ -8,7 +8,7 @@ use axum::http::{Method, Request, Uri};
 use axum::response::Response;
 use pactolus_protocol::login::{CHECK_SESSION_PATH, LOGIN_PATH};
 use pactolus_protocol::token::{STABLE_TOKEN_PATH, TOKEN_PATH};
-use pactolus_protocol::{CallPath, ErrorCode, ErrorReply};
+use pactolus_protocol::{ErrorCode, ErrorReply, WirePath};
 
 use crate::response::{Caller, reject};
 use crate::state::AppState;
@@ -18,6 +18,60 @@ const ROOTS: [&str; 4] = ["cgi-bin", "wxa", "sns", "xpay"];
 
 /// The platform's calls beside the Midas calls.
 const PLATFORM_PATHS: [&str; 4] = [TOKEN_PATH, STABLE_TOKEN_PATH, LOGIN_PATH, CHECK_SESSION_PATH];
+
+/// Calls of the vendor's coin families that are about other things, with the thing.
+const OTHER_CALLS: [(&[&str], &str); 4] = [
+    (
+        &[
+            "query_order",
+            "refund_order",
+            "notify_provide_goods",
+            "download_bill",
+            "start_upload_goods",
+            "query_upload_goods",
+            "start_publish_goods",
+            "query_publish_goods",
+            "present_goods",
+        ],
+        "goods and cash orders",
+    ),
+    (
+        &[
+            "create_withdraw_order",
+            "query_withdraw_order",
+            "query_biz_balance",
+            "query_transfer_account",
+            "query_adver_funds",
+            "create_funds_bill",
+            "bind_transfer_accout",
+            "query_funds_bill",
+            "query_recover_bill",
+            "download_adverfunds_order",
+            "start_download_order",
+            "query_download_order",
+        ],
+        "settlement and ad funds",
+    ),
+    (
+        &[
+            "get_complaint_list",
+            "get_complaint_detail",
+            "get_negotiation_history",
+            "response_complaint",
+            "complete_complaint",
+            "upload_vp_file",
+            "get_upload_file_sign",
+        ],
+        "complaints",
+    ),
+    (&["query_contract", "create_contract", "cancel_contract"], "subscriptions"),
+];
+
+/// The thing that a path of `/xpay/*` is about, if it is no coin call.
+fn other_thing(path: &str) -> Option<&'static str> {
+    let call = path.strip_prefix("/xpay/")?;
+    OTHER_CALLS.iter().find(|(calls, _)| calls.contains(&call)).map(|(_, thing)| *thing)
+}
 
 /// Characters of a path that are compared with the served ones and logged; the served ones have at most 36.
 const PATH_CHARS_MAX: usize = 128;
@@ -86,13 +140,16 @@ fn refusal(path: &str) -> ErrorReply {
             )
         }
         Some(served) => format!("letter case counts; the call is {served}"),
-        None => format!("this bank does not have this call; the nearest path is {}", nearest(&rest)),
+        None => match other_thing(&rest) {
+            Some(thing) => format!("a coin bank does not have this call, which is about {thing}"),
+            None => format!("this bank does not have this call; the nearest path is {}", nearest(&rest)),
+        },
     };
     ErrorReply::with_detail(ErrorCode::InvalidUrl, detail)
 }
 
 fn served_paths() -> impl Iterator<Item = &'static str> {
-    CallPath::all().map(CallPath::as_str).chain(PLATFORM_PATHS)
+    WirePath::all().map(WirePath::as_str).chain(PLATFORM_PATHS)
 }
 
 /// The served path with the fewest edits, of the same first segment if there is one.
@@ -146,14 +203,22 @@ mod tests {
                 "this bank does not have this call; the nearest path is /cgi-bin/midas/present",
             ),
             ("/cgi-bin/getcallbackip", "this bank does not have this call; the nearest path is /cgi-bin/"),
-            (
-                "/wxa/msg_sec_check",
-                "this bank does not have this call; the nearest path is /wxa/checksession",
-            ),
+            ("/wxa/msg_sec_check", "this bank does not have this call; the nearest path is /wxa/"),
             (
                 "/sns/jscode2sesion",
                 "this bank does not have this call; the nearest path is /sns/jscode2session",
             ),
+            ("/wxa/game/Pay", "letter case counts; the call is /wxa/game/pay"),
+            ("/wxa/game/pays", "this bank does not have this call; the nearest path is /wxa/game/pay"),
+            (
+                "/xpay/currency_pai",
+                "this bank does not have this call; the nearest path is /xpay/currency_pay",
+            ),
+            (
+                "/xpay/query_order",
+                "a coin bank does not have this call, which is about goods and cash orders",
+            ),
+            ("/xpay/get_complaint_list", "a coin bank does not have this call, which is about complaints"),
             ("/CGI-BIN/Midas/pay/", "letter case counts; the call is /cgi-bin/midas/pay"),
             ("/p/cgi-bin//token", "the path begins with a prefix; the call is /cgi-bin/token"),
             ("/cgi-bin/token", "send /cgi-bin/token by GET or POST"),

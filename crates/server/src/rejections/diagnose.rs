@@ -23,19 +23,19 @@ pub(super) struct DiagnosisReport {
     pub(super) signed_text: Option<String>,
     pub(super) diagnoses: Vec<Diagnosis>,
     /// The sandbox's detail about a signature.
-    signature_hint: Option<String>,
+    pub(super) signature_hint: Option<String>,
 }
 
 impl DiagnosisReport {
     /// The reply in `environment`. A live reply says no more than the contract requires.
-    pub(super) fn apply_to(&self, environment: Environment, error: ErrorReply) -> ErrorReply {
+    pub(super) fn apply_to(&self, environment: Option<Environment>, error: ErrorReply) -> ErrorReply {
         match (environment, &self.signature_hint) {
-            (Environment::Sandbox, Some(words)) => ErrorReply::with_detail(error.code(), words.clone()),
-            (Environment::Sandbox, None) | (Environment::Live, _) => error,
+            (Some(Environment::Sandbox), Some(words)) => ErrorReply::with_detail(error.code(), words.clone()),
+            (Some(Environment::Sandbox | Environment::Live) | None, _) => error,
         }
     }
 
-    fn add(&mut self, name: &'static str, explanation: String, fix: &str) {
+    pub(super) fn add(&mut self, name: &'static str, explanation: String, fix: &str) {
         self.diagnoses.push(Diagnosis { name: name.into(), explanation, fix: fix.to_owned() });
     }
 }
@@ -116,6 +116,21 @@ async fn session_history(bank: &AppState, appid: AppId, evidence: &Evidence<'_>)
     }
 }
 
+/// Whether a failed signature is searched for its mistake: always in the sandbox, some a second in the live environment.
+pub(super) fn may_search(bank: &AppState, environment: Environment, report: &mut DiagnosisReport) -> bool {
+    let has_room =
+        || lock(&bank.rejections.search_budget).take(bank.live().limits.diagnoses_per_second, bank.now());
+    if environment == Environment::Sandbox || has_room() {
+        return true;
+    }
+    report.add(
+        "not-searched",
+        "more signatures failed in this second than are searched for a mistake".to_owned(),
+        "send the request again a second later, or in the sandbox, where each is searched",
+    );
+    false
+}
+
 /// A search for the mistake in a signature.
 type SignatureSearch<'a> = fn(&Evidence<'a>, &AppKeys<'_>, DialectPolicy) -> SignatureFinding;
 
@@ -127,14 +142,7 @@ async fn diagnose_signature<'a>(
     error: &ErrorReply,
     report: &mut DiagnosisReport,
 ) {
-    if evidence.path().environment == Environment::Live
-        && !lock(&bank.rejections.search_budget).take(bank.live().limits.diagnoses_per_second, bank.now())
-    {
-        report.add(
-            "not-searched",
-            "more signatures failed in this second than are searched for a mistake".to_owned(),
-            "send the request again a second later, or in the sandbox, where each is searched",
-        );
+    if !may_search(bank, evidence.path().environment, report) {
         return;
     }
     let history = session_history(bank, app.appid, evidence).await;
@@ -151,14 +159,21 @@ async fn diagnose_signature<'a>(
         report.signature_hint = Some(finding.to_string());
     }
     report.add(finding.name(), finding.to_string(), &finding.fix());
-    if let (SignatureFinding::Mistake(Mistake::OldSessionKey), Some(before)) = (&finding, &history.previous) {
+    if finding == SignatureFinding::Mistake(Mistake::OldSessionKey) {
+        name_replaced_login(&history, report);
+    }
+}
+
+/// Says when a newer login replaced the session whose key was used.
+pub(super) fn name_replaced_login(history: &SessionHistory, report: &mut DiagnosisReport) {
+    if let Some(before) = &history.previous {
         let explanation =
             format!("a newer login replaced this session at {}", format_utc(before.replaced_at));
         report.add("login-replaced", explanation, "use the session key of the newest login");
     }
 }
 
-fn diagnose_session(history: &SessionHistory, now: UnixMillis, report: &mut DiagnosisReport) {
+pub(super) fn diagnose_session(history: &SessionHistory, now: UnixMillis, report: &mut DiagnosisReport) {
     const LOG_IN: &str = "log the player in again, and push the session to the bank before the call";
     match &history.current {
         None => {
@@ -178,7 +193,7 @@ fn diagnose_session(history: &SessionHistory, now: UnixMillis, report: &mut Diag
     }
 }
 
-async fn diagnose_token(bank: &AppState, token: &AccessToken, report: &mut DiagnosisReport) {
+pub(super) async fn diagnose_token(bank: &AppState, token: &AccessToken, report: &mut DiagnosisReport) {
     const REQUEST_TOKEN: &str = "request a token from /cgi-bin/token, and share it among all callers";
     let Ok(status) = bank.tokens.status(token, bank.now()).await else { return };
     match status {

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::Method;
 use pactolus_protocol::explain::RedactedParameters;
-use pactolus_protocol::{AccessToken, CallPath, Rid};
-use pactolus_types::{AppId, UnixMillis};
+use pactolus_protocol::raw::explain::RawProof;
+use pactolus_protocol::{AccessToken, Rid, WirePath};
+use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 
 use crate::apps::ServedApp;
 
-/// A rejected Midas call, without secrets.
+/// A rejected call, without secrets.
 pub(crate) struct Rejection {
     pub(crate) rid: Rid,
     pub(crate) at: UnixMillis,
     pub(crate) method: Method,
-    pub(crate) path: CallPath,
+    pub(crate) path: WirePath,
+    /// `None` if the call names it in its body, and the body was not read or is invalid.
+    pub(crate) environment: Option<Environment>,
     /// The app of the access token.
     pub(crate) appid: Option<AppId>,
     pub(crate) errcode: i32,
@@ -44,4 +47,10 @@ pub(crate) struct RequestTrace {
     pub(crate) token: Option<AccessToken>,
     pub(crate) app: Option<Arc<ServedApp>>,
     pub(crate) body: Option<Bytes>,
+    /// Of a call that names it in its body.
+    pub(crate) environment: Option<Environment>,
+    /// The player, if the call is of a raw wire.
+    pub(crate) player: Option<OpenId>,
+    /// The signature being verified, if the call is of a raw wire.
+    pub(crate) proof: Option<RawProof>,
 }

@@ -80,7 +80,7 @@ fn memory_bytes(rejection: &Rejection) -> usize {
 mod tests {
     use super::*;
     use axum::http::Method;
-    use pactolus_protocol::CallPath;
+    use pactolus_protocol::WirePath;
     use pactolus_types::UnixMillis;
 
     fn rejection(number: u64, errmsg_bytes: usize) -> Arc<Rejection> {
@@ -88,7 +88,8 @@ mod tests {
             rid: Rid::new(UnixMillis::new(0), number),
             at: UnixMillis::new(number),
             method: Method::POST,
-            path: CallPath::parse("/cgi-bin/midas/present").unwrap(),
+            path: WirePath::parse("/cgi-bin/midas/present").unwrap(),
+            environment: None,
             appid: None,
             errcode: 90011,
             errmsg: "x".repeat(errmsg_bytes),

@@ -1,6 +1,6 @@
 //! Stored form of a rejection in a shared store: JSON that nodes of earlier and later versions can read.
 
-use pactolus_protocol::CallPath;
+use pactolus_protocol::WirePath;
 use pactolus_protocol::explain::{RedactedParameter, RedactedParameters};
 use pactolus_types::{AppId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,8 @@ pub(super) struct StoredRejection {
     at_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     appid: Option<String>,
-    env: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    env: Option<String>,
     method: String,
     path: String,
     errcode: i32,
@@ -53,8 +54,8 @@ impl StoredRejection {
             rid: stored.rid.parse().ok()?,
             at: UnixMillis::new(stored.at_ms),
             method: stored.method.parse().ok()?,
-            // The path implies the environment.
-            path: CallPath::parse(&stored.path)?,
+            path: WirePath::parse(&stored.path)?,
+            environment: stored.env.map(|environment| environment.parse()).transpose().ok()?,
             appid: stored.appid.map(|appid| AppId::new(&appid)).transpose().ok()?,
             errcode: stored.errcode,
             errmsg: stored.errmsg,
@@ -76,7 +77,7 @@ impl From<&Rejection> for StoredRejection {
             rid: rejection.rid.to_string(),
             at_ms: rejection.at.get(),
             appid: rejection.appid.map(|appid| appid.to_string()),
-            env: rejection.path.environment.to_string(),
+            env: rejection.environment.map(|environment| environment.to_string()),
             method: rejection.method.to_string(),
             path: rejection.path.as_str().to_owned(),
             errcode: rejection.errcode,

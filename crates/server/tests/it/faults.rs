@@ -225,7 +225,8 @@ async fn first_matching_rule_applies() {
     assert_eq!(hits(&bank).await, [0, 2, 1]);
     let (_, rules) = bank.operator_request(Method::GET, FAULTS, "").await;
     let second = json!({
-        "call": "present", "fault": { "answer": -1 }, "one_in": 1, "seed": 0, "times": 2, "hits": 2,
+        "wire": "midas", "call": "present", "fault": { "answer": -1 }, "one_in": 1, "seed": 0, "times": 2,
+        "hits": 2,
     });
     assert_eq!(rules[1], second);
 }
@@ -270,7 +271,7 @@ async fn invalid_fault_rules_change_nothing() {
         (with("fault", json!("burn")), "unknown variant `burn`"),
         (
             with("fault", json!({ "answer": 90011 })),
-            "a fault's answer must be -1, 40001, 42001, 90010 or 90016, not 90011",
+            "a fault's answer must be one of -1, 40001, 42001, 90010, 90016, 268490009, 268490014, 268490015, not 90011",
         ),
         (with("fault", json!({ "delay_ms": 60_001 })), "a fault's delay_ms must be at most 60000, not 60001"),
         (with("one_in", json!(0)), "one_in: invalid value: integer `0`"),

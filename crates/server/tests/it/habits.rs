@@ -100,10 +100,10 @@ async fn unknown_call_is_answered_in_the_vendors_shape() {
     let bank = TestBank::start().await;
     let unknown = "invalid url: this bank does not have this call; the nearest path is ";
     for (method, path, words) in [
-        (Method::POST, "/wxa/msg_sec_check?access_token=a", format!("{unknown}/wxa/checksession")),
+        (Method::POST, "/wxa/msg_sec_check?access_token=a", format!("{unknown}/wxa/game/pay")),
         (Method::GET, "/cgi-bin/getcallbackip", format!("{unknown}/cgi-bin/stable_token")),
         (Method::GET, "/wxa/resetusersessionkey", format!("{unknown}/wxa/checksession")),
-        (Method::POST, "/xpay/query_user_balance", format!("{unknown}/cgi-bin/midas/getbalance")),
+        (Method::POST, "/xpay/query_user_balances", format!("{unknown}/xpay/query_user_balance")),
         (Method::POST, "/sns", format!("{unknown}/sns/jscode2session")),
         (Method::POST, "/cgi-bin/midas/sandbox/presents", format!("{unknown}/cgi-bin/midas/sandbox/present")),
         (

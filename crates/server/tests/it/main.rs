@@ -28,6 +28,7 @@ mod openapi;
 mod operator;
 mod orders;
 mod race;
+mod raw;
 mod rejections;
 mod seal;
 mod stable_token;

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
 use http_body_util::Full;
-use pactolus_protocol::{AccessToken, CallPath, ErrorReply, Query};
+use pactolus_protocol::{AccessToken, CallPath, ErrorReply, Query, WirePath};
 use pactolus_types::UnixMillis;
 
 use super::{Fault, SandboxCall};
@@ -49,7 +49,9 @@ pub(crate) async fn inject<B: RequestBody>(
         Fault::Answer(code) => {
             let error = ErrorReply::with_detail(code, "a fault rule of the sandbox");
             bank.metrics.count_call(path, start, None, Some(&error));
-            let refusal = rejections::record(bank, rid, path, head, RequestTrace::default(), error).await;
+            let refusal =
+                rejections::record(bank, rid, WirePath::Midas(path), head, RequestTrace::default(), error)
+                    .await;
             Ok(reject(bank, Caller::App, rid, &head.method, path.as_str(), &refusal))
         }
         Fault::Delay(delay) => {
@@ -72,7 +74,7 @@ pub(crate) async fn inject<B: RequestBody>(
 }
 
 /// Delays a reply. A shutdown ends the delay.
-async fn delay_reply(bank: &AppState, delay: Duration) {
+pub(crate) async fn delay_reply(bank: &AppState, delay: Duration) {
     tokio::select! {
         () = tokio::time::sleep(delay) => {}
         () = bank.wait_for_shutdown() => {}
