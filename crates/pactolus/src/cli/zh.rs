@@ -174,7 +174,7 @@ bill_no 必填；zone_id、session_key 和 user_ip 可选。
     (
         "order",
         "\
-显示该订单；若为扣款，还显示其取消订单或最后一次退还。/wxa/game 和 /xpay 的订单号按玩家唯一，需要指明玩家。本命令调用运维接口，需要运维令牌。",
+显示订单及其取消或最后一次退还；按玩家唯一的订单号须指明玩家。需要运维令牌。",
     ),
     (
         "statement",
@@ -191,7 +191,8 @@ bill_no 必填；zone_id、session_key 和 user_ip 可选。
         "sign",
         "\
 读取 JSON 对象形式的调用参数，显示后端需要签名的文本及其签名 `sig`。给出
-session_key 和 access_token 时还显示 `mp_sig`。对 /wxa/game 或 /xpay 的路径，按文件字节原样签名：`pay_sig`，给出 session_key 时还有 `signature`。不发送请求，也不输出任何密钥。",
+session_key 和 access_token 时还显示 `mp_sig`。/wxa/game、/xpay 的路径则按文件
+字节签名：`pay_sig` 与 `signature`。不发送请求，也不输出任何密钥。",
     ),
     (
         "explain",

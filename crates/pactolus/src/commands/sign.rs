@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use pactolus_protocol::raw::{self, RawObject};
 use pactolus_protocol::sign::{self, Dialect, text};
-use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter, SessionKey};
+use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter, RawPath, SessionKey};
 use serde_json::json;
 
 use super::read_file_or_stdin;
@@ -14,17 +14,18 @@ use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::secret::{SecretForms, access_token_forms, read_access_token};
-use crate::connect::TargetArgs;
+use crate::connect::{Connection, TargetArgs};
 
 /// Show the signed text and the signature of a call
 ///
 /// Reads the parameters of a call as a JSON object, and shows the text that a back end has to sign and its signature
-/// `sig`. With a session key and an access token it shows `mp_sig` too. It sends nothing, and prints no key.
+/// `sig`. With a session key and an access token it shows `mp_sig` too. For a path of /wxa/game or /xpay it signs the
+/// bytes of the file as they are: `pay_sig` and, with a session key, `signature`. It sends nothing, and prints no key.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Call
-    #[arg(long, value_name = "CALL")]
-    call: CallName,
+    /// present, getbalance, pay or cancelpay; or a path of /wxa/game or /xpay, as /wxa/game/pay
+    #[arg(long, value_name = "CALL", value_parser = parse_call)]
+    call: SignedCall,
     /// JSON file of the parameters, or - for standard input
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     /// File of the access token, or - for standard input; default: the variable PACTOLUS_ACCESS_TOKEN
     #[arg(long, value_name = "FILE", conflicts_with = "access_token")]
     access_token_file: Option<PathBuf>,
-    /// The player's session key, which signs `mp_sig`
+    /// The player's session key, which signs `mp_sig` or `signature`
     #[arg(long, value_name = "KEY")]
     session_key: Option<String>,
     /// File of the session key, or - for standard input; default: the variable PACTOLUS_SESSION_KEY
@@ -47,35 +48,75 @@ pub(crate) struct Args {
     output: OutputFormat,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum CallName {
-    Present,
-    Getbalance,
-    Pay,
-    Cancelpay,
+#[derive(Clone, Copy)]
+enum SignedCall {
+    Midas(CallKind),
+    Raw(RawPath),
 }
 
-impl From<CallName> for CallKind {
-    fn from(call: CallName) -> Self {
-        match call {
-            CallName::Present => Self::Present,
-            CallName::Getbalance => Self::GetBalance,
-            CallName::Pay => Self::Pay,
-            CallName::Cancelpay => Self::CancelPay,
-        }
-    }
+fn parse_call(name: &str) -> Result<SignedCall, String> {
+    let midas = CallKind::ALL.into_iter().find(|kind| kind.name() == name).map(SignedCall::Midas);
+    midas.or_else(|| RawPath::parse(name).map(SignedCall::Raw)).ok_or_else(|| {
+        let names = CallKind::ALL.map(CallKind::name).into_iter();
+        let names: Vec<_> = names.chain(RawPath::ALL.iter().map(|path| path.as_str())).collect();
+        format!("it must be one of {}", names.join(", "))
+    })
 }
 
 /// Signs the call and prints the texts.
 pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.target.resolve(lang)?;
-    let session = read_session(args, lang)?;
+    match args.call {
+        SignedCall::Midas(kind) => sign_midas(args, &connection, kind, lang),
+        SignedCall::Raw(path) => sign_raw(args, &connection, path, lang),
+    }
+}
+
+/// The bytes of the body. Secrets on standard input come before it.
+fn read_body(args: &Args, lang: Lang) -> Result<Vec<u8>, CliError> {
+    let file = args.body.display();
+    read_file_or_stdin(&args.body).map_err(|error| {
+        let message = tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}");
+        CliError::message(ExitCode::Input, message)
+    })
+}
+
+/// Signs the bytes of the body as they are.
+fn sign_raw(args: &Args, connection: &Connection, path: RawPath, lang: Lang) -> Result<(), CliError> {
+    let key = SecretForms::session_key(args.session_key.as_deref(), args.session_key_file.as_deref());
+    let key = key.read(SessionKey::new, lang)?;
+    let bytes = read_body(args, lang)?;
     let file = args.body.display();
     let invalid = |text| CliError::message(ExitCode::Input, text);
-    let bytes = read_file_or_stdin(&args.body)
-        .map_err(|error| invalid(tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}")))?;
-    let body = Body::parse(&bytes).map_err(|refusal| invalid(format!("{file}: {refusal}")))?;
-    let path = CallPath { kind: args.call.into(), environment: connection.environment };
+    let object =
+        RawObject::parse(path.wire(), &bytes).map_err(|refusal| invalid(format!("{file}: {refusal}")))?;
+    let environment = object.environment().map_err(|refusal| invalid(format!("{file}: {refusal}")))?;
+    if environment != connection.environment {
+        return Err(invalid(tr!(
+            lang,
+            "the env of {file} is {environment}; sign it with --env {environment}",
+            "{file} 的 env 为 {environment}；请使用 --env {environment} 签名"
+        )));
+    }
+    let pay_sig = raw::sign::pay_sig(path.as_str(), &bytes, connection.app()?.midas_key());
+    let mut shown = vec![
+        ("path", path.to_string()),
+        ("body_bytes", bytes.len().to_string()),
+        ("pay_sig", pay_sig.to_string()),
+    ];
+    if let Some(key) = key {
+        shown.push(("signature", raw::sign::signature(&bytes, &key).to_string()));
+    }
+    print(shown, args.output)
+}
+
+fn sign_midas(args: &Args, connection: &Connection, kind: CallKind, lang: Lang) -> Result<(), CliError> {
+    let session = read_session(args, lang)?;
+    let bytes = read_body(args, lang)?;
+    let file = args.body.display();
+    let body = Body::parse(&bytes)
+        .map_err(|refusal| CliError::message(ExitCode::Input, format!("{file}: {refusal}")))?;
+    let path = CallPath { kind, environment: connection.environment };
 
     let sig = sign::sig(path, &body, Dialect::DOCUMENTED, connection.app()?.midas_key()).to_string();
     let mut shown = vec![
@@ -88,7 +129,11 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         shown.push(("mp_sig_text", text::masked_mp_sig_text(path, &body, Dialect::DOCUMENTED, &sig)));
         shown.push((Parameter::MpSig.name(), mp_sig.to_string()));
     }
-    match args.output {
+    print(shown, args.output)
+}
+
+fn print(shown: Vec<(&'static str, String)>, format: OutputFormat) -> Result<(), CliError> {
+    match format {
         OutputFormat::Json => {
             let mut object = json!({});
             for (name, text) in shown {

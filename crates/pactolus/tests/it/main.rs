@@ -34,6 +34,7 @@ mod output;
 mod permissions;
 mod process;
 mod prometheus;
+mod raw;
 mod reload;
 mod results;
 mod seal;
