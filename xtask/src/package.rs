@@ -1,7 +1,7 @@
 //! `cargo xtask package`: a static, stripped executable and a tarball with what an operator needs beside it.
 //!
 //! Everything lands in `target/packages`. Nothing needs root, a container or the network, but for crates that Cargo
-//! lacks. The same commit makes the same tarball, so its sums can be compared.
+//! lacks. The same executable and commit make the same tarball.
 
 mod check;
 mod contents;
@@ -45,7 +45,7 @@ pub(crate) fn run(_: &Args) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// The time of the commit, so that the same commit makes the same bytes.
+/// The time of the commit: that of the build would change the bytes.
 fn commit_time() -> Result<String, TaskError> {
     output("git", &["log", "-1", "--format=%ct"]).map(|time| time.trim().to_owned())
 }
