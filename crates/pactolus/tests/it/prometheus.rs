@@ -84,6 +84,14 @@ impl Prometheus {
         Self { child, http: HttpClient::new(address) }
     }
 
+    /// Polls until it answers queries; it listens earlier.
+    async fn wait_until_ready(&self) {
+        let start = Instant::now();
+        while self.http.get("/-/ready").await.unwrap().status != 200 {
+            assert!(start.elapsed() < TIMEOUT, "Prometheus is not ready");
+        }
+    }
+
     /// The samples of an instant query: labels and value.
     async fn query(&self, query: &str) -> Vec<(Value, f64)> {
         let path = format!("/api/v1/query?query={}", percent_encode(query));
@@ -156,6 +164,7 @@ async fn every_panel_answers_with_data() {
         Player(0).log_in(&bank.http).await;
     }
     let prometheus = Prometheus::start(&folders[0], &[banks[0].address, banks[1].address]);
+    prometheus.wait_until_ready().await;
     let (start, mut number, mut missing) = (Instant::now(), 0, panel_queries());
     while !missing.is_empty() {
         assert!(start.elapsed() < TIMEOUT, "without data: {missing:#?}");
