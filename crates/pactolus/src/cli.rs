@@ -4,12 +4,15 @@
 //! arm in [`Cli::run`], and its Chinese help in `cli/zh.rs`.
 
 pub(crate) mod args;
+pub(crate) mod csv;
+pub(crate) mod escape;
 pub(crate) mod exit;
 pub(crate) mod i18n;
 pub(crate) mod output;
 pub(crate) mod receipts;
 pub(crate) mod secret;
 pub(crate) mod table;
+mod usage_error;
 mod zh;
 
 use std::ffi::OsString;
@@ -79,13 +82,15 @@ impl Cli {
     /// Parses the arguments. On an error, and for `--help` or `--version`, prints the text and exits the process.
     pub(crate) fn parse_from(lang: Lang, arguments: Vec<OsString>) -> Self {
         let command = Self::localized_command(lang);
-        let matches = command.clone().get_matches_from(arguments);
-        // The help ends the process.
-        let matches = match zh::requested_help(&matches) {
-            Some(arguments) if lang == Lang::Zh => command.get_matches_from(arguments),
-            Some(_) | None => matches,
-        };
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let matches = command.clone().try_get_matches_from(arguments).and_then(|matches| {
+            match zh::requested_help(&matches) {
+                // The help is an error of clap, which ends the process.
+                Some(arguments) if lang == Lang::Zh => command.try_get_matches_from(arguments),
+                Some(_) | None => Ok(matches),
+            }
+        });
+        let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.unwrap_or_else(|error| usage_error::exit(error, lang))
     }
 
     /// The tree of commands, with its help in `lang`.
@@ -134,7 +139,7 @@ impl Cli {
             Command::Man(args) => completions::man(&args, Self::localized_command(lang), lang),
             Command::Audit(args) => audit::run(&args, lang),
             Command::Digest(args) => digest::run(&args, lang),
-            Command::Explain(args) => explain::run(*args, lang),
+            Command::Explain(args) => explain::run(&args, lang),
             Command::Migrate(args) => migrate::run(&args, lang),
             Command::Copy(args) => copy::run(&args, lang),
             Command::RotateKeys(args) => rotate_keys::run(&args, lang),

@@ -137,6 +137,11 @@ impl AppConnectArgs {
 }
 
 impl BankArgs {
+    /// Whether the command line names the bank's address.
+    pub(crate) const fn has_url(&self) -> bool {
+        self.call.url.is_some()
+    }
+
     /// The configuration that the command line names, for a command that calls no bank.
     pub(crate) fn config(&self) -> Option<PathBuf> {
         self.source.config.clone()

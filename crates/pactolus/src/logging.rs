@@ -1,8 +1,9 @@
 //! Logs on stderr: text for people, or JSON for machines.
 //!
 //! Invariant: no log line holds a request body, a key or a token. Every log statement has to keep it.
-//! A server logs through a thread of its own: `logging/writer.rs`.
+//! A server logs through a thread of its own: `logging/writer.rs`. Text of callers is escaped: `logging/escape.rs`.
 
+mod escape;
 pub(crate) mod filter;
 mod writer;
 
@@ -18,8 +19,10 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::reload::Handle;
 
+use self::escape::{EscapedFields, EscapingWriter};
 use self::filter::{LogFilter, SERVER_FILTER, has_level, parse_filter};
 use self::writer::{DropNotice, LogWriter};
+use crate::cli::escape::EscapedLines;
 use crate::cli::output;
 
 /// Filter and format of the logs.
@@ -73,17 +76,23 @@ pub(crate) fn start(args: Args, kind: CommandKind) {
     let ansi = io::stderr().is_terminal() && !no_color();
     match (server_writer(kind, args.log_format), args.log_format) {
         (Some(writer), LogFormat::Text) => {
-            let logs = logs.with_ansi(ansi).with_writer(writer).with_filter_reloading();
+            let logs =
+                logs.with_ansi(ansi).fmt_fields(EscapedFields).with_writer(writer).with_filter_reloading();
             keep_handle(logs.reload_handle(), is_default);
             logs.init();
         }
         (Some(writer), LogFormat::Json) => {
-            let logs = logs.json().flatten_event(true).with_writer(writer).with_filter_reloading();
+            let logs = logs.json().flatten_event(true).with_writer(move || EscapingWriter(writer.clone()));
+            let logs = logs.with_filter_reloading();
             keep_handle(logs.reload_handle(), is_default);
             logs.init();
         }
-        (None, LogFormat::Text) => logs.with_ansi(ansi).with_writer(io::stderr).init(),
-        (None, LogFormat::Json) => logs.json().flatten_event(true).with_writer(io::stderr).init(),
+        (None, LogFormat::Text) => {
+            logs.with_ansi(ansi).fmt_fields(EscapedFields).with_writer(io::stderr).init();
+        }
+        (None, LogFormat::Json) => {
+            logs.json().flatten_event(true).with_writer(|| EscapingWriter(io::stderr())).init();
+        }
     }
 }
 
@@ -177,12 +186,12 @@ pub(crate) fn finish_at_once() {
 pub(crate) fn finish(last_words: Option<&str>) {
     let Some(writer) = SERVER_WRITER.get() else {
         if let Some(words) = last_words {
-            output::eprintln(words);
+            output::eprint(format_args!("{words}\n"));
         }
         return;
     };
     if let Some(words) = last_words {
-        writer.push(format!("{words}\n").as_bytes());
+        writer.push(format!("{}\n", EscapedLines(words)).as_bytes());
     }
     writer.flush(FLUSH_TIMEOUT);
 }

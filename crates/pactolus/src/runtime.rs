@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
 use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
 
 /// Starts a multi-threaded runtime with one worker thread per core.
 pub(crate) fn start() -> Result<Runtime, CliError> {
@@ -62,14 +63,15 @@ pub(crate) fn make_new_files_private() {}
 const RESERVED_FILES: usize = 512;
 
 /// Raises the limit of open files, and caps the `wanted` connections to it: each connection is an open file.
-pub(crate) fn connection_limit(wanted: usize) -> usize {
+pub(crate) fn connection_limit(wanted: usize, lang: Lang) -> usize {
     let allowed = connections_for_files(open_files_max(), wanted);
     if allowed < wanted {
-        tracing::warn!(
-            connections_max = wanted,
-            allowed,
-            "the open-files limit (ulimit -n) allows fewer connections than connections_max"
+        let warning = tr!(
+            lang,
+            "the open-files limit (ulimit -n) allows fewer connections than connections_max",
+            "打开文件数的上限（ulimit -n）小于 connections_max"
         );
+        tracing::warn!(connections_max = wanted, allowed, "{warning}");
     }
     allowed
 }

@@ -65,6 +65,7 @@ pub use listener::{Audience, Listener};
 pub use live::RestartNeeded;
 pub use metrics::{MetricsMode, ProcessInfo};
 pub use random::{OsRandomness, Randomness};
+pub use rejections::request_check::{RequestFinding, check_request};
 pub use router::router;
 pub use seal::{
     DuplicateKey, InvalidMasterKey, KeyCheckError, KeyId, Keyring, MasterKey, SealStatus, expire_record,

@@ -19,6 +19,7 @@ pub(crate) mod log;
 mod raw;
 mod redact;
 pub(crate) mod rejection;
+pub(crate) mod request_check;
 mod ring;
 mod stored;
 

@@ -80,16 +80,13 @@ pub(crate) fn bill_no_or_new(
         };
         return Err(CliError::message(
             ExitCode::Usage,
-            match lang {
-                Lang::En => format!(
-                    "without a terminal, a live order needs --bill-no NUMBER: keep the number, and repeat the command \
-                     with it{and_resume} if the outcome is unknown"
-                ),
-                Lang::Zh => format!(
-                    "没有终端时，正式环境的订单须给出 --bill-no NUMBER：请保存该订单号；若结果未知，请用同一订单号\
-                     {and_resume_zh}再次运行"
-                ),
-            },
+            tr!(
+                lang,
+                "without a terminal, a live order needs --bill-no NUMBER: keep the number, and repeat the command with \
+                 it{and_resume} if the outcome is unknown",
+                "没有终端时，正式环境的订单须给出 --bill-no NUMBER：请保存该订单号；若结果未知，请用同一订单号\
+                 {and_resume_zh}再次运行"
+            ),
         ));
     }
     let bill_no = BillNoGenerator::new().next();

@@ -12,7 +12,8 @@ use pactolus_ledger::ImportError;
 use pactolus_server::KeyCheckError;
 use pactolus_types::{AppId, BillNo};
 
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::escape::Escaped;
+use crate::cli::i18n::{Lang, localize, localized_chain, tr};
 use crate::config::{ConfigError, InvalidStoreUrl, StoreUrl};
 
 /// Why a command failed.
@@ -100,16 +101,22 @@ impl CliError {
         Self::Message { exit_code: kind, text: words }
     }
 
-    /// The message and its causes, each after a colon. Causes stay in English: they are for debugging.
+    /// The message and its causes, each after a colon. One line, without unsafe characters; a configuration has a line
+    /// for each problem.
     pub(crate) fn localized(&self, lang: Lang) -> String {
+        if let Self::Config(problems) = self {
+            let problems = problems.lines(lang).join("\n");
+            return tr!(lang, "the configuration is invalid\n{problems}", "配置有误\n{problems}");
+        }
         let text = match lang {
             Lang::En => self.to_string(),
             Lang::Zh => self.zh_text(),
         };
-        match self.source() {
-            Some(cause) => format!("{text}: {}", error_chain(cause)),
+        let text = match self.source() {
+            Some(cause) => tr!(lang, "{text}: {}", "{text}：{}", localized_chain(cause, lang)),
             None => text,
-        }
+        };
+        Escaped(text).to_string()
     }
 
     /// The error of a failed call; `retry_args` are the arguments that repeat the call with its idempotency key.
@@ -119,7 +126,7 @@ impl CliError {
         retry_args: &str,
         lang: Lang,
     ) -> Self {
-        let why = error_chain(error);
+        let why = localized_chain(error, lang);
         match (outcome, retryable) {
             (OrderOutcome::Unknown, _) => Self::message(
                 ExitCode::Unknown,
@@ -154,7 +161,7 @@ impl CliError {
 
     fn zh_text(&self) -> String {
         match self {
-            Self::Config(problems) => format!("配置有误\n{problems}"),
+            Self::Config(problems) => problems.lines(Lang::Zh).join("\n"),
             Self::ManualClock(appid) => format!(
                 "--clock manual 仅供开发使用，要求每个应用都设置 login = \"open\"；{appid} 没有这样设置"
             ),
@@ -165,7 +172,9 @@ impl CliError {
             Self::FileExists(path) => {
                 format!("{} 已存在；请用 --config 另取一个名字，或用 --force 覆盖", path.display())
             }
-            Self::StoreUrl(problem) => format!("命令行中的存储有误：{problem}"),
+            Self::StoreUrl(problem) => {
+                format!("命令行中的存储 URL {}", localize(&problem.to_string(), Lang::Zh))
+            }
             Self::NotEmbedded(store) => {
                 format!("{store} 不是嵌入式存储，不支持此操作；请使用数据库自身的工具")
             }
@@ -175,15 +184,14 @@ impl CliError {
                 "部分请求超过 shutdown_timeout_s 而被中断；客户端可以放心重试".to_owned()
             }
             Self::Message { text: words, .. } => words.clone(),
-            Self::Other(error) => error.to_string(),
+            Self::Other(error) => localize(&error.to_string(), Lang::Zh),
         }
     }
 }
 
-/// The message and its causes, each after a colon.
+/// The message and its causes in English, each after a colon: for a log or a file. People get `localized_chain`.
 pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    localized_chain(error, Lang::En)
 }
 
 /// The exit codes, for scripts.

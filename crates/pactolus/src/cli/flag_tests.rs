@@ -28,6 +28,7 @@ const MANY_GIFTS: &[&[&str]] = &[
     &["--allow-duplicates"],
     &["--ignore-unknown-columns"],
     &["--results", "r.csv"],
+    &["--spreadsheet"],
     &["--concurrency", "4"],
     &["--rate", "10"],
     &["--dry-run"],

@@ -1,9 +1,14 @@
 //! Localization of help and messages: English and Chinese.
 //!
 //! [`tr!`] holds both texts of a message side by side, so a message without a translation does not compile.
-//! Machine-readable output is the same in both languages: JSON, CSV, exit codes, and the server's ready line.
+//! [`localize`] finds the Chinese twin of a message of another crate, a library or a bank: see `zh/catalogue.rs`.
+//! Machine-readable output is the same in both languages: JSON, CSV, exit codes, and the server's ready line. So are
+//! `errmsg`s, which people search for.
 
+use std::error::Error;
 use std::ffi::OsString;
+
+use crate::cli::zh::catalogue;
 
 /// A language of the interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -24,6 +29,19 @@ macro_rules! tr {
     };
 }
 pub(crate) use tr;
+
+/// A message of another crate, a library or a bank. It stays English if the catalogue has no twin.
+pub(crate) fn localize(message: &str, lang: Lang) -> String {
+    let chinese = || catalogue::translate(message);
+    (lang == Lang::Zh).then(chinese).flatten().unwrap_or_else(|| message.to_owned())
+}
+
+/// An error and its causes, each after a colon.
+pub(crate) fn localized_chain(error: &(dyn Error + 'static), lang: Lang) -> String {
+    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    let messages = causes.map(|error| localize(&error.to_string(), lang));
+    messages.collect::<Vec<_>>().join(&tr!(lang, ": ", "："))
+}
 
 /// A static text in both languages.
 #[derive(Clone, Copy, Debug)]

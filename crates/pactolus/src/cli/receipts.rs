@@ -20,7 +20,7 @@ pub(crate) fn receipt_table<'a>(orders: impl IntoIterator<Item = &'a ReceiptDeta
             order.coins.to_string(),
             order.gifted.to_string(),
             order.after.balance.to_string(),
-            printable(&order.item),
+            order.item.clone(),
         ]);
     }
     table
@@ -30,9 +30,4 @@ pub(crate) fn receipt_table<'a>(orders: impl IntoIterator<Item = &'a ReceiptDeta
 pub(crate) fn time(at: UnixMillis) -> String {
     let at = i64::try_from(at.get()).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     at.map(|at| format!("{at:.0}")).unwrap_or_default()
-}
-
-/// A caller's text. Control characters must not reach the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }

@@ -9,8 +9,8 @@ use anyhow::Context as _;
 use pactolus_protocol::{AccessToken, InvalidSecret, SessionKey};
 use zeroize::Zeroizing;
 
-use crate::cli::exit::{CliError, ExitCode, error_chain};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, localize, localized_chain, tr};
 use crate::cli::output;
 
 /// Variable of a player's session key.
@@ -52,7 +52,7 @@ impl<'a> SecretForms<'a> {
             ((*flag).to_owned(), Zeroizing::new((*value).to_owned()))
         } else if let Some(file) = file {
             let text = read_line(file, lang)
-                .map_err(|error| CliError::message(ExitCode::Input, error_chain(error.as_ref())))?;
+                .map_err(|error| CliError::message(ExitCode::Input, localized_chain(error.as_ref(), lang)))?;
             (format!("{flag}-file {}", file.display()), text)
         } else {
             match std::env::var_os(variable).filter(|value| !value.is_empty()) {
@@ -60,7 +60,10 @@ impl<'a> SecretForms<'a> {
                 Some(value) => ((*variable).to_owned(), Zeroizing::new(value.to_string_lossy().into_owned())),
             }
         };
-        parse(&text).map(Some).map_err(|error| CliError::message(ExitCode::Usage, format!("{name} {error}")))
+        parse(&text).map(Some).map_err(|error| {
+            let problem = localize(&error.to_string(), lang);
+            CliError::message(ExitCode::Usage, format!("{name} {problem}"))
+        })
     }
 }
 

@@ -1,6 +1,9 @@
-//! Text tables: a header, columns as wide as their widest cell, numbers right-aligned.
+//! Text tables: a header, columns as wide as their widest cell, numbers right-aligned. A cell is one line: unsafe
+//! characters in it are escaped.
 
 use std::fmt;
+
+use crate::cli::escape::Escaped;
 
 /// A table of `N` columns.
 pub(crate) struct Table<const N: usize> {
@@ -15,7 +18,7 @@ impl<const N: usize> Table<N> {
     }
 
     pub(crate) fn push_row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
+        self.rows.push(cells.map(|cell| Escaped(cell).to_string()));
     }
 
     fn line(
@@ -70,5 +73,12 @@ one             5
 another  12345678  宝
 ";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn cell_is_one_line_without_controls() {
+        let mut table = Table::new(["item", "coins"]);
+        table.push_row(["a\nb\x1b".to_owned(), "5".to_owned()]);
+        assert_eq!(table.to_string(), "item            coins\na\\u000ab\\u001b      5\n");
     }
 }

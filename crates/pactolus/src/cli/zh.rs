@@ -2,6 +2,7 @@
 //!
 //! The English texts stand beside the declarations. Tests compare the two: none may be missing here or left over.
 
+pub(in crate::cli) mod catalogue;
 mod help;
 mod support;
 
@@ -116,7 +117,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("statement", "列出玩家的订单，最新的在前"),
     ("token", "输出应用的 access_token"),
     ("sign", "显示一次调用的待签名文本和签名"),
-    ("explain", "诊断 Midas 调用被拒绝的原因"),
+    ("explain", "诊断调用被拒绝的原因"),
     ("audit", "核对存储的账目"),
     ("digest", "在服务运行时输出嵌入式存储的历史摘要"),
     ("migrate", "在 PostgreSQL 上创建或升级数据表"),
@@ -197,8 +198,9 @@ session_key 和 access_token 时还显示 `mp_sig`。/wxa/game、/xpay 的路径
     (
         "explain",
         "\
-给出 errmsg 末尾的 rid 时，向服务查询；服务保留最近的拒绝记录。给出 --request
-时离线诊断：用配置中的密钥，在请求中查找能得出其签名的已知错误。",
+给出 errmsg 或其末尾的 rid 时，向服务查询；服务保留最近的 Midas 调用拒绝记录。
+其他拒绝（如 access_token 或登录被拒绝），则说明返回码的含义和处理方法。给出
+--request 时离线诊断：按配置检查请求，并查找能得出其签名的已知错误。",
     ),
     (
         "audit",
@@ -339,7 +341,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
         "access_token_file",
         "access_token 所在文件；- 表示标准输入；默认取环境变量 PACTOLUS_ACCESS_TOKEN",
     ),
-    ("explain", "rid", "请求编号，见 errmsg 末尾"),
+    ("explain", "errmsg", "服务的答复：rid、errcode、errmsg，或整个回复"),
     ("explain", "request", "含有被拒绝的请求体的文件，须逐字节一致"),
     ("explain", "path", "请求的路径"),
     ("explain", "token", "请求中的 access_token"),
@@ -355,6 +357,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("export", "to", "截止日；默认与起始日相同"),
     ("export", "time_zone", "日期所用的时区，如 Asia/Shanghai；默认用各应用自己的时区"),
     ("export", "format", "文件格式"),
+    ("", "spreadsheet", "写出供电子表格使用的 CSV：带字节顺序标记，并在会被当作公式的单元格前加 '"),
     ("export", "out", "要创建的文件，须不存在；默认输出到 stdout"),
     ("completions", "shell", "shell 类型"),
     ("man", "to", "输出目录"),

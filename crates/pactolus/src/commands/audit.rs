@@ -1,7 +1,5 @@
 //! `pactolus audit`: verifies the books of a store.
 
-use std::io::{self, Write};
-
 use anyhow::Context as _;
 use jiff::Timestamp;
 use pactolus_ledger::{Audit, HistoryDigest};
@@ -9,8 +7,9 @@ use pactolus_server::{Clock as _, SystemClock};
 use pactolus_types::UnixMillis;
 use serde_json::json;
 
+use crate::cli::escape::escaped_line;
 use crate::cli::exit::{CliError, ExitCode};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::config::StoreUrl;
 use crate::store::{self, StoreArgs};
@@ -44,12 +43,12 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     if args.since.is_some() && store::embedded_folder(&url).is_err() {
         return Err(no_digest_error(&url, lang));
     }
-    let audit = store::audit(&url, args.since)?.context("the audit did not complete")?;
-    let printed = match args.output {
-        OutputFormat::Text => text(&mut output::stdout(), &url, &audit, SystemClock.now(), lang),
-        OutputFormat::Json => json(&mut output::stdout(), &url, &audit, SystemClock.now()),
-    };
-    printed.context("cannot write to stdout")?;
+    let audit = store::audit(&url, args.since)?
+        .with_context(|| tr!(lang, "the audit did not complete", "审计未能完成"))?;
+    match args.output {
+        OutputFormat::Text => output::print(text(&url, &audit, SystemClock.now(), lang))?,
+        OutputFormat::Json => output::print(json(&url, &audit, SystemClock.now()))?,
+    }
     if audit.is_clean() { Ok(()) } else { Err(CliError::AuditFailed) }
 }
 
@@ -71,16 +70,7 @@ fn ahead_of(audit: &Audit, now: UnixMillis) -> Option<String> {
     Some(time.map_or_else(|| latest.to_string(), |time| time.to_string()))
 }
 
-fn text(
-    out: &mut impl Write,
-    store: &StoreUrl,
-    audit: &Audit,
-    now: UnixMillis,
-    lang: Lang,
-) -> io::Result<()> {
-    for finding in &audit.findings {
-        writeln!(out, "{finding}")?;
-    }
+fn text(store: &StoreUrl, audit: &Audit, now: UnixMillis, lang: Lang) -> String {
     let Audit { orders, accounts, history, findings, latest_order: _ } = audit;
     let outcome = match findings.len() {
         0 => tr!(lang, "audit passed", "账目无误"),
@@ -89,27 +79,24 @@ fn text(
         }
         count => tr!(lang, "problems: {count}", "问题数：{count}"),
     };
-    let line = tr!(
+    let mut lines: Vec<_> = findings.iter().map(|finding| localize(&finding.to_string(), lang)).collect();
+    lines.push(tr!(
         lang,
         "{store}: {outcome}; orders: {orders}, accounts: {accounts}",
         "{store}：{outcome}；订单数：{orders}，账户数：{accounts}"
-    );
-    writeln!(out, "{line}")?;
-    if let Some(latest) = ahead_of(audit, now) {
-        let note = tr!(
+    ));
+    lines.extend(ahead_of(audit, now).map(|latest| {
+        tr!(
             lang,
             "note: an order is dated {latest}, ahead of this machine's clock",
             "注意：有订单的时间是 {latest}，晚于本机时钟"
-        );
-        writeln!(out, "{note}")?;
-    }
-    match history {
-        Some(history) => writeln!(out, "{}", tr!(lang, "digest: {history}", "摘要：{history}")),
-        None => Ok(()),
-    }
+        )
+    }));
+    lines.extend(history.map(|history| tr!(lang, "digest: {history}", "摘要：{history}")));
+    lines.iter().map(escaped_line).collect()
 }
 
-fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit, now: UnixMillis) -> io::Result<()> {
+fn json(store: &StoreUrl, audit: &Audit, now: UnixMillis) -> String {
     let findings: Vec<_> = audit.findings.iter().map(ToString::to_string).collect();
     let outcome = json!({
         "store": store.to_string(),
@@ -120,40 +107,37 @@ fn json(out: &mut impl Write, store: &StoreUrl, audit: &Audit, now: UnixMillis) 
         "findings": findings,
         "order_ahead_of_clock": ahead_of(audit, now),
     });
-    writeln!(out, "{outcome}")
+    format!("{outcome}\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Audit, Lang, StoreUrl, UnixMillis, io};
+    use super::{Audit, Lang, StoreUrl, UnixMillis};
 
     const NOW: UnixMillis = UnixMillis::new(1_507_530_737_000);
 
-    fn rendered(print: fn(&mut Vec<u8>, &StoreUrl, &Audit) -> io::Result<()>, findings: usize) -> String {
+    fn rendered(print: fn(&StoreUrl, &Audit) -> String, findings: usize) -> String {
         let mut audit = Audit { orders: 3, accounts: 2, ..Audit::default() };
         (0..findings).for_each(|number| audit.add_finding(format!("finding {number}")));
-        let mut out = Vec::new();
-        print(&mut out, &StoreUrl::default(), &audit).unwrap();
-        String::from_utf8(out).unwrap()
+        print(&StoreUrl::default(), &audit)
     }
 
-    fn text(out: &mut Vec<u8>, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
-        super::text(out, store, audit, NOW, Lang::En)
+    fn text(store: &StoreUrl, audit: &Audit) -> String {
+        super::text(store, audit, NOW, Lang::En)
     }
 
-    fn json(out: &mut Vec<u8>, store: &StoreUrl, audit: &Audit) -> io::Result<()> {
-        super::json(out, store, audit, NOW)
+    fn json(store: &StoreUrl, audit: &Audit) -> String {
+        super::json(store, audit, NOW)
     }
 
     #[test]
     fn order_ahead_of_the_clock_is_a_note() {
         let at = |latest| Audit { orders: 3, accounts: 2, latest_order: Some(latest), ..Audit::default() };
-        let mut out = Vec::new();
-        text(&mut out, &StoreUrl::default(), &at(NOW)).unwrap();
-        text(&mut out, &StoreUrl::default(), &at(UnixMillis::new(NOW.get() + 1))).unwrap();
         let passed = "embedded:./data: audit passed; orders: 3, accounts: 2\n";
         let note = "note: an order is dated 2017-10-09T06:32:17.001Z, ahead of this machine's clock\n";
-        assert_eq!(String::from_utf8(out).unwrap(), format!("{passed}{passed}{note}"));
+        assert_eq!(text(&StoreUrl::default(), &at(NOW)), passed);
+        let ahead = at(UnixMillis::new(NOW.get() + 1));
+        assert_eq!(text(&StoreUrl::default(), &ahead), format!("{passed}{note}"));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use pactolus_ledger_embedded::backup::{self, BackupError, CopySummary};
 use serde_json::json;
 
-use crate::cli::exit::{CliError, ExitCode, error_chain};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, localize, localized_chain, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::config::StoreUrl;
 use crate::store::{self, StoreArg, StoreArgs};
@@ -64,11 +64,14 @@ pub(crate) fn back_up(args: &BackupArgs, lang: Lang) -> Result<(), CliError> {
             });
             output::print(format_args!("{object}\n"))
         }
-        OutputFormat::Text => output::print(tr!(
-            lang,
-            "{to}: backed up; orders: {orders}, bytes: {bytes}\ndigest: {history}\n",
-            "{to}：备份完成；订单数：{orders}，字节数：{bytes}\n摘要：{history}\n"
-        )),
+        OutputFormat::Text => output::print_lines([
+            tr!(
+                lang,
+                "{to}: backed up; orders: {orders}, bytes: {bytes}",
+                "{to}：备份完成；订单数：{orders}，字节数：{bytes}"
+            ),
+            tr!(lang, "digest: {history}", "摘要：{history}"),
+        ]),
     }
 }
 
@@ -93,11 +96,11 @@ pub(crate) fn restore(args: &RestoreArgs, lang: Lang) -> Result<(), CliError> {
             let object = json!({ "orders": orders, "accounts": accounts, "store": store.to_string() });
             output::print(format_args!("{object}\n"))
         }
-        OutputFormat::Text => output::print(tr!(
+        OutputFormat::Text => output::print_lines([tr!(
             lang,
-            "{store}: restored, audit passed; orders: {orders}, accounts: {accounts}\n",
-            "{store}：恢复完成，账目无误；订单数：{orders}，账户数：{accounts}\n"
-        )),
+            "{store}: restored, audit passed; orders: {orders}, accounts: {accounts}",
+            "{store}：恢复完成，账目无误；订单数：{orders}，账户数：{accounts}"
+        )]),
     }
 }
 
@@ -106,7 +109,7 @@ fn audit_restored(folder: &Path, lang: Lang) -> Result<u64, CliError> {
     let audit = store::audit(&StoreUrl::Embedded(folder.to_owned()), None)?;
     let audit = audit.with_context(|| tr!(lang, "the audit did not complete", "审计未能完成"))?;
     for finding in &audit.findings {
-        output::eprintln(finding);
+        output::eprintln(localize(&finding.to_string(), lang));
     }
     if audit.is_clean() { Ok(audit.accounts) } else { Err(CliError::AuditFailed) }
 }
@@ -119,7 +122,7 @@ fn staging_path(folder: &Path) -> PathBuf {
 }
 
 pub(crate) fn backup_error(error: &BackupError, lang: Lang) -> CliError {
-    let en = error_chain(error);
+    let en = localized_chain(error, Lang::En);
     let zh = match error {
         BackupError::NoStore(folder) => format!("{} 中没有存储", folder.display()),
         BackupError::NotABackup(folder) => {
@@ -130,7 +133,7 @@ pub(crate) fn backup_error(error: &BackupError, lang: Lang) -> CliError {
             format!("备份 {} 只有 {found} 笔订单，应有 {expected} 笔；请重新备份", folder.display())
         }
         BackupError::TooFewOrders { orders, until } => format!("备份共有 {orders} 笔订单，不足 {until} 笔"),
-        BackupError::Journal(_) | BackupError::Io(_) => en.clone(),
+        BackupError::Journal(_) | BackupError::Io(_) => localized_chain(error, Lang::Zh),
     };
     CliError::message(ExitCode::Store, tr!(lang, "{en}", "{zh}"))
 }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use pactolus_client::operator::{ClockChange, ClockKind, OperatorError, ProblemKind};
 use pactolus_client::{Clock as _, OrderOutcome, SystemClock, UnixMillis};
 
-use crate::cli::exit::{CliError, ExitCode, error_chain};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, localized_chain, tr};
 use crate::cli::output::{self, OutputFormat, to_json_line};
 use crate::cli::receipts::time;
 use crate::connect::{Bank, BankArgs};
@@ -81,7 +81,7 @@ fn clock_error(error: &OperatorError, bank: &Bank) -> CliError {
             ),
         ),
         (None, OrderOutcome::Unknown) => {
-            let why = error_chain(error);
+            let why = localized_chain(error, lang);
             let message = tr!(
                 lang,
                 "the clock may have been set, or not: {why}; `pactolus clock` shows it",

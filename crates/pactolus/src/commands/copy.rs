@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 
 use self::progress::CopyProgress;
 use crate::cli::exit::CliError;
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output;
 use crate::config::StoreUrl;
 use crate::store::StoreArg;
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
 
     let audits = std::thread::scope(|scope| {
         let audits = [(&from_url, &from), (&to_url, &to)]
-            .map(|(url, store)| scope.spawn(|| audit_store(&runtime, url, &**store)));
+            .map(|(url, store)| scope.spawn(|| audit_store(&runtime, url, &**store, lang)));
         audits.map(|audit| audit.join().unwrap_or_else(|_| Err(anyhow!("the audit panicked").into())))
     });
     for store in [&from, &to] {
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         to.orders,
         to.accounts
     );
-    output::print(format_args!("{copied}\n"))
+    output::print_lines([copied])
 }
 
 /// Imports all orders, but those that an interrupted copy has imported.
@@ -189,11 +189,17 @@ fn put_records(runtime: &Runtime, to: &dyn Portable, records: &[RecordChange]) -
     }
 }
 
-/// Audits a store, and logs its findings.
-fn audit_store(runtime: &Runtime, url: &StoreUrl, store: &dyn Portable) -> Result<Audit, CliError> {
-    let audit = runtime.block_on(store.audit()).with_context(|| format!("{url} cannot be audited"))?;
+/// Audits a store, and prints its findings on stderr.
+fn audit_store(
+    runtime: &Runtime,
+    url: &StoreUrl,
+    store: &dyn Portable,
+    lang: Lang,
+) -> Result<Audit, CliError> {
+    let audit = runtime.block_on(store.audit());
+    let audit = audit.with_context(|| tr!(lang, "{url} cannot be audited", "无法核对 {url}"))?;
     for finding in &audit.findings {
-        tracing::error!("{url}: {finding}");
+        output::eprintln(format_args!("{url}: {}", localize(&finding.to_string(), lang)));
     }
     if audit.is_clean() { Ok(audit) } else { Err(CliError::AuditFailed) }
 }

@@ -9,6 +9,7 @@ mod permissions;
 use serde_json::json;
 
 use crate::cli::args::ConfigPath;
+use crate::cli::escape::Escaped;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -85,11 +86,9 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let path = &args.config.config;
     let mut findings = vec![checks::clock(lang)];
     match Config::read(path, &EnvSnapshot::capture()) {
-        Err(problems) => findings.push(CheckResult::error(
-            "configuration",
-            problems.to_string(),
-            tr!(lang, "fix these lines", "请修正所列的行"),
-        )),
+        Err(problems) => findings.extend(problems.lines(lang).into_iter().map(|problem| {
+            CheckResult::error("configuration", problem, tr!(lang, "correct this setting", "请修正这项设置"))
+        })),
         Ok(config) => {
             findings.extend(checks::configuration(path, lang));
             findings.extend(checks::store(&config, lang));
@@ -124,9 +123,28 @@ fn to_json(finding: &CheckResult) -> serde_json::Value {
 
 fn to_text(finding: &CheckResult, lang: Lang) -> String {
     let CheckResult { level, subject, message, fix } = finding;
-    let mut text = format!("{}  {subject}: {message}\n", level.localized(lang));
-    if let Some(fix) = fix {
+    let (level, message) = (level.localized(lang), Escaped(message));
+    let mut text = match lang {
+        Lang::En => format!("{level}  {subject}: {message}\n"),
+        Lang::Zh => format!("{level}  {}：{message}\n", subject_in_chinese(subject)),
+    };
+    if let Some(fix) = fix.as_ref().map(Escaped) {
         text += &tr!(lang, "      fix: {fix}\n", "      处理方法：{fix}\n");
     }
     text
+}
+
+/// The subject of a check, for people. JSON has it in English.
+fn subject_in_chinese(subject: &str) -> &str {
+    match subject {
+        "clock" => "时钟",
+        "configuration" => "配置",
+        "store" => "存储",
+        "disk" => "磁盘",
+        "seal" => "加密",
+        "port" => "端口",
+        "app" => "应用",
+        "operator" => "运维令牌",
+        other => other,
+    }
 }

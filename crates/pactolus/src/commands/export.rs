@@ -23,6 +23,8 @@ use pactolus_types::AppId;
 use pactolus_types::UnixMillis;
 use serde_json::json;
 
+use crate::cli::csv::{CsvArgs, CsvStyle};
+use crate::cli::escape::EscapedLines;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
@@ -42,14 +44,16 @@ pub(crate) struct Args {
     /// Data to export
     what: Dataset,
     /// First day, such as 2017-10-09
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
     from: Date,
     /// Last day; default: the first day
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
     to: Option<Date>,
     /// File format
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     format: ExportFormat,
+    #[command(flatten)]
+    csv: CsvArgs,
     /// File to create; must not exist; default: stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -66,10 +70,14 @@ enum Dataset {
     Accounts,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ExportFormat {
     Csv,
     Jsonl,
+}
+
+fn parse_day(text: &str) -> Result<Date, &'static str> {
+    text.parse().map_err(|_| "is not a day like 2017-10-09")
 }
 
 /// Exports the data.
@@ -80,6 +88,10 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         let message = tr!(lang, "--from {from} is later than --to {to}", "--from {from} 晚于 --to {to}");
         return Err(CliError::message(ExitCode::Usage, message));
     }
+    if args.csv.style() == CsvStyle::Spreadsheet && args.format != ExportFormat::Csv {
+        let message = tr!(lang, "--spreadsheet needs --format csv", "--spreadsheet 只能与 --format csv 同用");
+        return Err(CliError::message(ExitCode::Usage, message));
+    }
     let (url, apps) = args.store.resolve_with_apps(lang)?;
     let zones = DayZones::new(args.time_zone.as_ref(), &apps);
     let source = ExportSource { store: &url, days: days.clone(), zones };
@@ -88,9 +100,9 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
             let path = path.display();
             tr!(lang, "{path} cannot be written", "无法写入 {path}")
         })?),
-        None => Box::new(output::stdout()),
+        None => Box::new(output::data_stdout()),
     };
-    let mut lines = RowWriter { out: BufWriter::new(out), format: args.format };
+    let mut lines = RowWriter { out: BufWriter::new(out), format: args.format, style: args.csv.style() };
     let written = match args.what {
         Dataset::Orders => export_orders(&source, &mut lines),
         Dataset::Accounts => export_accounts(&source, &mut lines),
@@ -311,12 +323,13 @@ fn account_cells(key: &AccountKey, account: &Account) -> Vec<Cell> {
 struct RowWriter {
     out: BufWriter<Box<dyn Write>>,
     format: ExportFormat,
+    style: CsvStyle,
 }
 
 impl RowWriter {
     fn write_header(&mut self, names: &[&str]) -> io::Result<()> {
         match self.format {
-            ExportFormat::Csv => writeln!(self.out, "{}", names.join(",")),
+            ExportFormat::Csv => writeln!(self.out, "{}{}", self.style.start(), names.join(",")),
             ExportFormat::Jsonl => Ok(()),
         }
     }
@@ -324,8 +337,9 @@ impl RowWriter {
     fn write_row(&mut self, names: &[&str], cells: &[Cell]) -> io::Result<()> {
         match self.format {
             ExportFormat::Csv => {
+                let style = self.style;
                 let text = |cell: &Cell| match cell {
-                    Cell::Text(text) => text.clone(),
+                    Cell::Text(text) => style.cell(text.as_str().into()).into_owned(),
                     Cell::Number(number) => number.to_string(),
                 };
                 csv::Writer::from_writer(&mut self.out)
@@ -340,7 +354,7 @@ impl RowWriter {
                         Cell::Number(number) => (*number).into(),
                     };
                 }
-                writeln!(self.out, "{object}")
+                writeln!(self.out, "{}", EscapedLines(object))
             }
         }
     }

@@ -7,7 +7,7 @@ use pactolus_client::operator::{Fault, FaultRule, FaultRuleStatus};
 use serde_json::Value;
 
 use crate::cli::exit::{CliError, ExitCode};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat, to_json_line};
 use crate::cli::table::Table;
 use crate::connect::AppConnectArgs;
@@ -72,7 +72,7 @@ fn read_rules(file: &Path, lang: Lang) -> Result<Vec<FaultRule>, CliError> {
     let bytes = super::read_file_or_stdin(file).map_err(|error| {
         CliError::message(
             ExitCode::Input,
-            tr!(lang, "{name} cannot be read: {error}", "无法读取 {name}：{error}"),
+            tr!(lang, "{name} cannot be read: {}", "无法读取 {name}：{}", localize(&error.to_string(), lang)),
         )
     })?;
     let rules: Vec<Value> = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;

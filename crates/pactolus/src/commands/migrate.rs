@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
             )
         }
     };
-    output::print(format_args!("{url} {done}\n"))
+    output::print_lines([format_args!("{url} {done}")])
 }
 
 /// The outcome of a migration.

@@ -1,13 +1,13 @@
 //! `pactolus pay`: takes coins from a player, once per bill number.
 
 use pactolus_client::{AppliedBy, Coins, PayError, PayRequest};
-use pactolus_protocol::FreeText;
+use pactolus_protocol::{FreeText, InvalidValue};
 use pactolus_types::{Amount, BillNo};
 use serde_json::json;
 
 use crate::cli::args::{self, Repetition, parse_amount};
-use crate::cli::exit::{CliError, ExitCode, error_chain};
-use crate::cli::i18n::Lang;
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, localize, localized_chain};
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::table::Table;
 use crate::connect::ConnectArgs;
@@ -50,7 +50,10 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     let connection = args.connect.resolve(lang)?;
     let text = |name, text: &Option<String>| {
         let text = text.as_deref().filter(|text| !text.is_empty());
-        let usage = |error| CliError::message(ExitCode::Usage, format!("--{name} {error}"));
+        let usage = |error: InvalidValue| {
+            let problem = localize(&error.to_string(), lang);
+            CliError::message(ExitCode::Usage, format!("--{name} {problem}"))
+        };
         text.map(|text| FreeText::new(text).map_err(usage)).transpose()
     };
     let (player, item, remark) =
@@ -62,7 +65,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
         .block_on(async { if args.resume { client.retry_pay(&pay).await } else { client.pay(&pay).await } });
     let paid = paid.map_err(|error| {
         if matches!(error, PayError::BillNoUsed { .. }) {
-            return CliError::number_used(&error_chain(&error), bill_no, lang);
+            return CliError::number_used(&localized_chain(&error, lang), bill_no, lang);
         }
         let retry_args = format!("--bill-no {bill_no} --resume");
         CliError::from_call(&error, (error.outcome(), error.retryable()), &retry_args, lang)

@@ -6,7 +6,7 @@ use pactolus_types::{AppId, Environment};
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat, to_json_line};
-use crate::cli::receipts::{printable, time};
+use crate::cli::receipts::time;
 use crate::cli::table::Table;
 use crate::connect::{BankArgs, environment_parser};
 use crate::runtime;
@@ -85,9 +85,9 @@ fn table(rejections: &[&RejectionBrief]) -> Table<6> {
             time(rejection.at_ms),
             rejection.appid.map(|appid| appid.to_string()).unwrap_or_default(),
             rejection.errcode.to_string(),
-            printable(&rejection.path),
+            rejection.path.clone(),
             rid,
-            printable(errmsg),
+            errmsg.to_owned(),
         ]);
     }
     table

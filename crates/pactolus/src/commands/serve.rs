@@ -17,7 +17,7 @@ use pactolus_server::{
 use self::reload::{FixedSettings, Reloader};
 use crate::cli::args::ConfigPath;
 use crate::cli::exit::CliError;
-use crate::cli::i18n::Lang;
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::commands::migrate;
 use crate::config::{Config, EnvSnapshot, StoreUrl, parse_listen_address};
 use crate::logging;
@@ -91,13 +91,13 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
     let runtime = runtime::start()?;
     let served = runtime.block_on(async {
-        let (stop, hangups) = signals::server_signals()?;
+        let (stop, hangups) = signals::server_signals(lang)?;
         let mut stop = Box::pin(stop);
         let store = tokio::select! {
-            opened = open_store(&config, args) => opened?,
+            opened = open_store(&config, args, lang) => opened?,
             () = &mut stop => return Ok(()),
         };
-        serve(config, args, store, stop, hangups).await
+        serve(config, args, store, stop, hangups, lang).await
     });
     // After a timeout a thread may be stuck, and the process must not wait for it.
     runtime.shutdown_background();
@@ -126,11 +126,11 @@ fn require_development_apps(apps: &[AppSettings]) -> Result<(), CliError> {
 }
 
 /// Opens the store, after the migration if it is asked for. A store on PostgreSQL may need some time to come up.
-async fn open_store(config: &Config, args: &Args) -> Result<Backend, CliError> {
+async fn open_store(config: &Config, args: &Args, lang: Lang) -> Result<Backend, CliError> {
     let bounds = EngineSettings { embedded: config.embedded.clone(), postgres: config.postgres.clone() };
     let is_database = store::embedded_folder(&config.store).is_err();
     let wait = if is_database { Duration::from_secs(args.wait.into()) } else { Duration::ZERO };
-    wait::until_open(wait, async || {
+    wait::until_open(wait, lang, async || {
         if args.migrate {
             migrate::migrate(&config.store, None).await?;
         }
@@ -140,12 +140,12 @@ async fn open_store(config: &Config, args: &Args) -> Result<Backend, CliError> {
 }
 
 /// Tells the service manager that the runtime still runs tasks.
-async fn feed_watchdog() {
+async fn feed_watchdog(lang: Lang) {
     let Some(interval) = watchdog_interval() else { return };
     let mut ticks = tokio::time::interval(interval);
     loop {
         ticks.tick().await;
-        notify(ServiceState::Alive);
+        notify(ServiceState::Alive, lang);
     }
 }
 
@@ -161,12 +161,22 @@ async fn reload_on_hangup(reloader: Reloader, mut hangups: Hangups) {
 }
 
 /// Warns of settings that are not for production.
-fn warn_of_development_settings(apps: &[AppSettings]) {
+fn warn_of_development_settings(apps: &[AppSettings], lang: Lang) {
     for app in apps.iter().filter(|app| !app.static_access_tokens.is_empty()) {
-        tracing::warn!(appid = %app.appid, "this app has access tokens that never expire; use them for development only");
+        let warning = tr!(
+            lang,
+            "this app has access tokens that never expire; use them for development only",
+            "此应用有永不过期的 access_token；仅供开发使用"
+        );
+        tracing::warn!(appid = %app.appid, "{warning}");
     }
     for app in apps.iter().filter(|app| app.login == LoginMode::Open) {
-        tracing::warn!(appid = %app.appid, "this app accepts any login code, in live too; use this for development only");
+        let warning = tr!(
+            lang,
+            "this app accepts any login code, in live too; use this for development only",
+            "此应用接受任意登录码，包括正式环境；仅供开发使用"
+        );
+        tracing::warn!(appid = %app.appid, "{warning}");
     }
 }
 
@@ -176,22 +186,28 @@ async fn serve(
     store: Backend,
     stop: impl Future<Output = ()> + Send + 'static,
     hangups: Hangups,
+    lang: Lang,
 ) -> Result<(), CliError> {
     if let Err(source) = config.server.keys.check_keys(&*store.records).await {
         store.ledger.close().await;
         return Err(CliError::MissingMasterKey { store: config.store, source });
     }
-    config.server.limits.connections_max = runtime::connection_limit(config.server.limits.connections_max);
+    config.server.limits.connections_max =
+        runtime::connection_limit(config.server.limits.connections_max, lang);
     let (socket, address) = runtime::listen(config.listen)?;
     let operator = config.operator_listen.map(runtime::listen).transpose()?;
-    warn_of_development_settings(&config.server.apps);
+    warn_of_development_settings(&config.server.apps, lang);
     if config.server.keys.primary().is_none() {
-        tracing::warn!(
+        let warning = tr!(
+            lang,
             "players' session keys are plaintext in the store, because there is no master key; pactolus doctor shows \
-             the fix"
+             the fix",
+            "没有主密钥，玩家的 session_key 以明文保存在存储中；处理方法见 pactolus doctor"
         );
+        tracing::warn!("{warning}");
     }
-    tracing::info!(%address, store = %config.store, apps = config.server.apps.len(), "serving");
+    let serving = tr!(lang, "serving", "开始提供服务");
+    tracing::info!(%address, store = %config.store, apps = config.server.apps.len(), "{serving}");
     config.server.process = process_info(&config.store);
     let fixed = FixedSettings::of(&config);
     let tls = config.tls.clone();
@@ -200,7 +216,12 @@ async fn serve(
     let bank = match args.clock {
         ClockKind::System => AppState::new(config.server, store, Arc::new(SystemClock), random),
         ClockKind::Manual => {
-            tracing::warn!("the manual clock moves only by POST /api/v1/clock; use it for development only");
+            let warning = tr!(
+                lang,
+                "the manual clock moves only by POST /api/v1/clock; use it for development only",
+                "手动时钟只能通过 POST /api/v1/clock 前进；仅供开发使用"
+            );
+            tracing::warn!("{warning}");
             let clock = Arc::new(ManualClock::starting_at(SystemClock.now()));
             AppState::with_manual_clock(config.server, store, clock, random)
         }
@@ -210,7 +231,8 @@ async fn serve(
     let lines = format!("{}listening on {scheme}://{address}\n", operator_line.unwrap_or_default());
     if let Err(error) = io::stdout().write_all(lines.as_bytes()) {
         // A closed stdout or a full disk is no reason to refuse orders.
-        tracing::warn!(%error, "cannot write the address to stdout");
+        let warning = tr!(lang, "cannot write the address to stdout", "无法将地址写入标准输出");
+        tracing::warn!(error = localize(&error.to_string(), lang), "{warning}");
     }
     let listeners = match operator {
         None => vec![Listener::shared(socket).with_tls(tls.clone())],
@@ -226,16 +248,17 @@ async fn serve(
         listen: args.listen,
         store: store_option,
         fixed,
+        lang,
     };
     let reloading = tokio::spawn(reload_on_hangup(reloader, hangups));
-    let watchdog = tokio::spawn(feed_watchdog());
-    notify(ServiceState::Ready);
+    let watchdog = tokio::spawn(feed_watchdog(lang));
+    notify(ServiceState::Ready, lang);
     let stop = async move {
         stop.await;
         reloading.abort();
         // A drain ends at its own timeout.
         watchdog.abort();
-        notify(ServiceState::Stopping);
+        notify(ServiceState::Stopping, lang);
     };
     match pactolus_server::serve_listeners(bank, listeners, stop).await.context("the server failed")? {
         Shutdown::Clean => Ok(()),

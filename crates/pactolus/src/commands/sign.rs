@@ -2,6 +2,7 @@
 //!
 //! It uses the target's keys and never prints them: `***` stands for a key in a signed text.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use pactolus_protocol::raw::{self, RawObject};
@@ -10,8 +11,9 @@ use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter, RawPat
 use serde_json::json;
 
 use super::read_file_or_stdin;
+use crate::cli::escape::Escaped;
 use crate::cli::exit::{CliError, ExitCode};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::secret::{SecretForms, access_token_forms, read_access_token};
 use crate::connect::{Connection, TargetArgs};
@@ -72,10 +74,15 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     }
 }
 
+fn wrong_body(file: &impl fmt::Display, refusal: &impl fmt::Display, lang: Lang) -> CliError {
+    CliError::message(ExitCode::Input, tr!(lang, "{file}: {refusal}", "{file} 有误：“{refusal}”"))
+}
+
 /// The bytes of the body. Secrets on standard input come before it.
 fn read_body(args: &Args, lang: Lang) -> Result<Vec<u8>, CliError> {
     let file = args.body.display();
     read_file_or_stdin(&args.body).map_err(|error| {
+        let error = localize(&error.to_string(), lang);
         let message = tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}");
         CliError::message(ExitCode::Input, message)
     })
@@ -89,8 +96,8 @@ fn sign_raw(args: &Args, connection: &Connection, path: RawPath, lang: Lang) -> 
     let file = args.body.display();
     let invalid = |text| CliError::message(ExitCode::Input, text);
     let object =
-        RawObject::parse(path.wire(), &bytes).map_err(|refusal| invalid(format!("{file}: {refusal}")))?;
-    let environment = object.environment().map_err(|refusal| invalid(format!("{file}: {refusal}")))?;
+        RawObject::parse(path.wire(), &bytes).map_err(|refusal| wrong_body(&file, &refusal, lang))?;
+    let environment = object.environment().map_err(|refusal| wrong_body(&file, &refusal, lang))?;
     if environment != connection.environment {
         return Err(invalid(tr!(
             lang,
@@ -114,8 +121,7 @@ fn sign_midas(args: &Args, connection: &Connection, kind: CallKind, lang: Lang) 
     let session = read_session(args, lang)?;
     let bytes = read_body(args, lang)?;
     let file = args.body.display();
-    let body = Body::parse(&bytes)
-        .map_err(|refusal| CliError::message(ExitCode::Input, format!("{file}: {refusal}")))?;
+    let body = Body::parse(&bytes).map_err(|refusal| wrong_body(&file, &refusal, lang))?;
     let path = CallPath { kind, environment: connection.environment };
 
     let sig = sign::sig(path, &body, Dialect::DOCUMENTED, connection.app()?.midas_key()).to_string();
@@ -142,7 +148,7 @@ fn print(shown: Vec<(&'static str, String)>, format: OutputFormat) -> Result<(),
             output::print(format_args!("{object}\n"))
         }
         OutputFormat::Text => {
-            let lines = shown.into_iter().map(|(name, text)| format!("{name}: {text}\n"));
+            let lines = shown.into_iter().map(|(name, text)| format!("{name}: {}\n", Escaped(text)));
             output::print(lines.collect::<Vec<_>>().concat())
         }
     }

@@ -5,6 +5,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::cli::escape::Escaped;
+use crate::cli::i18n::{Lang, localize, tr};
+
 /// Location of a problem. Problems are reported in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Location {
@@ -36,20 +39,28 @@ impl ConfigError {
     }
 }
 
+impl ConfigError {
+    /// A line for each problem, without unsafe characters.
+    pub(crate) fn lines(&self, lang: Lang) -> Vec<String> {
+        let file = self.file.display();
+        let line = |Problem { location, message }: &Problem| {
+            let message = localize(message, lang);
+            let line = match location {
+                Location::File => format!("{file}: {message}"),
+                Location::Line(line) => format!("{file}:{line}: {message}"),
+                Location::Variable(name) => {
+                    tr!(lang, "environment variable {name}: {message}", "环境变量 {name}：{message}")
+                }
+            };
+            Escaped(line).to_string()
+        };
+        self.problems.iter().map(line).collect()
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.display();
-        for (index, Problem { location: place, message }) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            match place {
-                Location::File => write!(f, "{file}: {message}")?,
-                Location::Line(line) => write!(f, "{file}:{line}: {message}")?,
-                Location::Variable(name) => write!(f, "environment variable {name}: {message}")?,
-            }
-        }
-        Ok(())
+        f.write_str(&self.lines(Lang::En).join("\n"))
     }
 }
 

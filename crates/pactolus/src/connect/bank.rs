@@ -7,8 +7,8 @@ use pactolus_client::operator::{OperatorClient, OperatorError};
 use pactolus_client::{BaseUrl, CaFileError, RetryPolicy};
 use pactolus_protocol::OperatorToken;
 
-use crate::cli::exit::{CliError, ExitCode, error_chain};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::exit::{CliError, ExitCode};
+use crate::cli::i18n::{Lang, localize, localized_chain, tr};
 use crate::cli::output;
 
 /// Default timeout of an interactive call.
@@ -64,10 +64,10 @@ impl Bank {
 
     /// The error of a query, which changes nothing.
     pub(crate) fn query_error(&self, error: &OperatorError) -> CliError {
-        let (lang, url, why) = (self.lang, &self.url, error_chain(error));
+        let (lang, url, why) = (self.lang, &self.url, localized_chain(error, self.lang));
         match (error.problem(), error.retryable()) {
             (Some(problem), _) => {
-                let detail = &problem.detail;
+                let detail = localize(&problem.detail, lang);
                 let message =
                     tr!(lang, "the bank refused the request: {detail}", "服务端拒绝了请求：{detail}");
                 CliError::message(ExitCode::Refused, message)
@@ -106,7 +106,7 @@ impl Bank {
     }
 
     pub(super) fn ca_file_error(&self, path: &std::path::Path, error: &CaFileError) -> CliError {
-        let (path, why) = (path.display(), error_chain(error));
+        let (path, why) = (path.display(), localized_chain(error, self.lang));
         CliError::message(
             ExitCode::Config,
             tr!(self.lang, "the CA file {path} {why}", "CA 证书文件 {path} 无法使用：{why}"),

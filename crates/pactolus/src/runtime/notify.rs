@@ -4,6 +4,10 @@
 
 use std::time::Duration;
 
+use crate::cli::i18n::Lang;
+#[cfg(unix)]
+use crate::cli::i18n::{localize, tr};
+
 /// A state that systemd waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceState {
@@ -38,16 +42,21 @@ pub(crate) fn watchdog_interval() -> Option<Duration> {
 
 /// Sends `state` to the service manager, if there is one.
 #[cfg(unix)]
-pub(crate) fn notify(state: ServiceState) {
+pub(crate) fn notify(state: ServiceState, lang: Lang) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else { return };
     if let Err(error) = send(&socket, state.message()) {
-        tracing::warn!(%error, ?state, "cannot notify the service manager by NOTIFY_SOCKET");
+        let warning = tr!(
+            lang,
+            "cannot notify the service manager by NOTIFY_SOCKET",
+            "无法通过 NOTIFY_SOCKET 通知服务管理器"
+        );
+        tracing::warn!(error = localize(&error.to_string(), lang), ?state, "{warning}");
     }
 }
 
 /// Other systems have no such socket.
 #[cfg(not(unix))]
-pub(crate) fn notify(_: ServiceState) {}
+pub(crate) fn notify(_: ServiceState, _: Lang) {}
 
 #[cfg(unix)]
 fn send(socket: &std::ffi::OsStr, message: &str) -> std::io::Result<()> {

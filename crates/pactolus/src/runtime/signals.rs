@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::exit::CliError;
+use crate::cli::i18n::{Lang, tr};
 use crate::logging;
 
 /// Exit codes of a process that a signal ended, by convention of shells: 128 and the signal's number.
@@ -22,7 +23,9 @@ pub(crate) type Hangups = mpsc::Receiver<()>;
 /// A future that resolves on the first signal to shut down, and the hangups.
 ///
 /// The handlers are installed by the call itself, so no signal is lost before the future is polled.
-pub(crate) fn server_signals() -> Result<(impl Future<Output = ()> + Send + 'static, Hangups), CliError> {
+pub(crate) fn server_signals(
+    lang: Lang,
+) -> Result<(impl Future<Output = ()> + Send + 'static, Hangups), CliError> {
     let (hangup_tx, hangups) = mpsc::channel(1);
     let (shutdown_tx, shutdown_rx) = oneshot::channel();
     let (ready_tx, ready_rx) = std::sync::mpsc::sync_channel(1);
@@ -43,7 +46,12 @@ pub(crate) fn server_signals() -> Result<(impl Future<Output = ()> + Send + 'sta
             // The receiver is gone if the server has failed.
             let _ = shutdown_tx.send(());
             let exit_code = signals.shutdown().await;
-            tracing::warn!("a second signal ends the process at once; open requests are cut off");
+            let warning = tr!(
+                lang,
+                "a second signal ends the process at once; open requests are cut off",
+                "再次收到信号，进程立即结束；未完成的请求被中断"
+            );
+            tracing::warn!("{warning}");
             logging::finish_at_once();
             std::process::exit(exit_code);
         });

@@ -133,7 +133,13 @@ fn doctor_reports_problems() {
 
     folder.write("pactolus.toml", "listen = 5\n");
     let broken = folder.run(&["doctor", "--lang", "zh"]);
-    assert_eq!((broken.code, &*broken.stderr), (Some(1), "错误：需要修正的问题数：1\n"));
+    // No address, no operator token, no app: a finding for each.
+    assert_eq!((broken.code, &*broken.stderr), (Some(1), "错误：需要修正的问题数：3\n"));
+    assert!(
+        broken.stdout.contains("问题  配置：pactolus.toml:1: `listen` 为整数；应为"),
+        "{}",
+        broken.stdout
+    );
 }
 
 #[test]

@@ -81,7 +81,9 @@ fn help_matches_golden_files() {
 /// Replaces addresses, and numbers that differ between runs and systems.
 fn normalize(output: &str) -> String {
     let mut text = output.replace("127.0.0.1:0", "ADDRESS");
-    for (before, after) in [("gave up after ", " tries"), ("(os error ", ")")] {
+    for (before, after) in
+        [("gave up after ", " tries"), ("尝试 ", " 次后放弃"), ("(os error ", ")"), ("（os error ", "）")]
+    {
         if let Some((start, rest)) = text.split_once(before) {
             let (_, end) = rest.split_once(after).unwrap();
             text = format!("{start}{before}N{after}{end}");

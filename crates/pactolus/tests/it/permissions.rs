@@ -107,7 +107,7 @@ fn doctor_sends_no_token_to_the_listener() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "is not a bank"),
         (
             "HTTP/1.1 503 Busy\r\nContent-Length: 22\r\n\r\nthe disk is full\x1b[2J\nx\n",
-            "accept orders: the disk is full[2J\n",
+            "accept orders: the disk is full\\u001b[2J\n",
         ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n", "accepts orders"),
     ] {

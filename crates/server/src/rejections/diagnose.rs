@@ -11,9 +11,9 @@ use pactolus_types::{AppId, Environment, OpenId, UnixMillis};
 
 use super::log::lock;
 use super::rejection::{Diagnosis, RequestTrace};
+use super::request_check::{RequestFinding, TS_IN_MILLISECONDS, check_settings, check_ts, format_utc};
 use crate::auth::sessions::SessionHistory;
 use crate::auth::tokens::status::TokenStatus;
-use crate::midas::freshness::is_in_milliseconds;
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
@@ -33,6 +33,10 @@ impl DiagnosisReport {
             (Some(Environment::Sandbox), Some(words)) => ErrorReply::with_detail(error.code(), words.clone()),
             (Some(Environment::Sandbox | Environment::Live) | None, _) => error,
         }
+    }
+
+    fn add_request_finding(&mut self, found: RequestFinding) {
+        self.add(found.name, found.finding, &found.fix);
     }
 
     pub(super) fn add(&mut self, name: &'static str, explanation: String, fix: &str) {
@@ -72,38 +76,32 @@ pub(super) async fn diagnose(
         // The errcode and its detail need no diagnosis.
         _ => {}
     }
-    diagnose_time(app, error.code(), &evidence, bank.now(), &mut report);
+    diagnose_request(app, error.code(), &evidence, bank.now(), &mut report);
     report
 }
 
-/// A `ts` in milliseconds, or outside the app's window.
-fn diagnose_time(
+/// What the settings of the app refuse, and a `ts` in milliseconds, which may be the cause of any error.
+fn diagnose_request(
     app: &AppSettings,
     code: ErrorCode,
     evidence: &Evidence<'_>,
     now: UnixMillis,
     report: &mut DiagnosisReport,
 ) {
-    let Some(ts) = evidence.raw_text(Parameter::Ts).and_then(|ts| ts.parse::<u64>().ok()) else { return };
-    if is_in_milliseconds(ts) {
-        let words = "ts is in milliseconds, a thousand times too large";
-        report.add("ts-in-milliseconds", words.to_owned(), "send and sign whole seconds since 1970");
+    if let ErrorCode::InvalidParameter | ErrorCode::NoPrivilege = code {
+        for found in check_settings(app, evidence) {
+            report.add_request_finding(found);
+        }
+    }
+    let Some(found) = check_ts(app, evidence, now, "the bank's clock") else { return };
+    if found.name == TS_IN_MILLISECONDS {
         if let Some(hint) = &mut report.signature_hint {
             hint.push_str("; ");
-            hint.push_str(words);
+            hint.push_str(&found.finding);
         }
-        return;
-    }
-    let window = app.ts_window.filter(|window| ts.abs_diff(now.seconds()) > window.as_secs());
-    if let (Some(window), ErrorCode::InvalidParameter) = (window, code) {
-        let sent = format_utc(UnixMillis::new(ts.saturating_mul(1000)));
-        let words = format!(
-            "ts is {sent}, and the bank's clock is {}; this app takes a difference of {} s",
-            format_utc(now),
-            window.as_secs()
-        );
-        let fix = "sign each request when it is sent, and keep the clocks in step (NTP)";
-        report.add("ts-outside-window", words, fix);
+        report.add_request_finding(found);
+    } else if code == ErrorCode::InvalidParameter {
+        report.add_request_finding(found);
     }
 }
 
@@ -215,10 +213,4 @@ pub(super) async fn diagnose_token(bank: &AppState, token: &AccessToken, report:
         }
         TokenStatus::Valid => {}
     }
-}
-
-/// A time in UTC, for people.
-fn format_utc(moment: UnixMillis) -> String {
-    let date = i64::try_from(moment.get()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    date.map_or_else(|| format!("{moment} ms after 1970"), |date| date.to_string())
 }

@@ -10,7 +10,7 @@ use pactolus_server::{AppSettings, Clock as _, Keyring, LoginMode, SystemClock};
 use tokio::net::TcpListener;
 
 use super::{CheckResult, permissions};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, localized_chain, tr};
 use crate::config::{Config, StoreUrl};
 use crate::http::HttpClient;
 use crate::{runtime, store};
@@ -224,8 +224,9 @@ fn check_folder(folder: &Path, url: &StoreUrl, lang: Lang) -> CheckResult {
             "store",
             tr!(
                 lang,
-                "{url} is not a store, or cannot be read: {error}",
-                "{url} 不是存储，或无法读取：{error}"
+                "{url} is not a store, or cannot be read: {}",
+                "{url} 不是存储，或无法读取：{}",
+                localize(&error.to_string(), lang)
             ),
             tr!(
                 lang,
@@ -262,7 +263,12 @@ pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
     // Without a token: the listener may be any program.
     let http = HttpClient::new(address);
     let ready = tokio::time::timeout(READY_TIMEOUT, http.get("/readyz")).await;
-    let ready = ready.unwrap_or_else(|_| Err(anyhow::anyhow!("no response within {READY_TIMEOUT:?}")));
+    let ready = if let Ok(ready) = ready {
+        ready.map_err(|error| localized_chain(error.as_ref(), lang))
+    } else {
+        let seconds = READY_TIMEOUT.as_secs();
+        Err(tr!(lang, "no response within {seconds} s", "{seconds} 秒内没有响应"))
+    };
     match ready {
         Ok(response) if response.status.is_success() && response.body == "ok\n" => CheckResult::pass(
             "port",
@@ -299,7 +305,7 @@ pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
                 lang,
                 "the server at {address} does not accept orders: {}",
                 "{address} 目前不受理订单：{}",
-                first_line(&response.body)
+                localize(&first_line(&response.body), lang)
             ),
             tr!(
                 lang,
@@ -323,11 +329,11 @@ pub(super) async fn port(config: &Config, lang: Lang) -> CheckResult {
     }
 }
 
-/// The reason of a reply, without control characters: any program may have written it.
+/// The reason of a reply. Any program may have written it.
 fn first_line(body: &str) -> String {
     const CHARS_MAX: usize = 200;
     let line = body.lines().next().unwrap_or_default();
-    line.chars().filter(|character| !character.is_control()).take(CHARS_MAX).collect()
+    line.chars().take(CHARS_MAX).collect()
 }
 
 /// Checks the settings of an app.

@@ -1,21 +1,21 @@
-//! Offline diagnosis: searches a request for the known mistakes that produce its signatures.
+//! Offline diagnosis: checks a request against the settings of its app, and searches for the known mistakes that
+//! produce its signatures.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow};
 use pactolus_protocol::explain::AppKeys;
 use pactolus_protocol::{
-    AccessToken, Body, Call as _, CallKind, CallPath, CancelPay, ErrorReply, Evidence, GetBalance, Parameter,
-    Pay, Present, SessionKey, SignatureFinding,
+    AccessToken, Body, Call, CallKind, CallPath, CancelPay, ErrorReply, Evidence, GetBalance, Parameter, Pay,
+    Present, SessionKey, SignatureFinding, UnverifiedCall,
 };
-use pactolus_server::AppSettings;
+use pactolus_server::{AppSettings, Clock as _, RequestFinding, SystemClock, check_request};
 use serde_json::json;
 
-use super::{FIX_LABEL, SIGNED_TEXT_LABEL};
+use super::{finding_lines, signed_text_line};
+use crate::cli::escape::escaped_line;
 use crate::cli::exit::{CliError, ExitCode};
-use crate::cli::i18n::{BilingualText, Lang, tr};
+use crate::cli::i18n::{BilingualText, Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::config::Config;
 
@@ -34,6 +34,15 @@ struct DiagnosedSignature {
     signed_text: String,
 }
 
+/// All findings about a request.
+struct OfflineReport {
+    /// The error of the parameters, which the bank checks before the signatures.
+    parameters: Option<ErrorReply>,
+    /// What the app's settings refuse.
+    findings: Vec<RequestFinding>,
+    signatures: Vec<DiagnosedSignature>,
+}
+
 /// Diagnoses `request` and prints the findings.
 pub(super) fn explain(
     config: &Config,
@@ -43,11 +52,13 @@ pub(super) fn explain(
 ) -> Result<(), CliError> {
     let invalid = |text| CliError::message(ExitCode::Input, text);
     let file = request.file.display();
-    let bytes = fs::read(&request.file)
-        .map_err(|error| invalid(tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}")))?;
+    let bytes = fs::read(&request.file).map_err(|error| {
+        let error = localize(&error.to_string(), lang);
+        invalid(tr!(lang, "{file} cannot be read: {error}", "无法读取 {file}：{error}"))
+    })?;
     let evidence = Evidence::read(request.path, &request.token, &bytes)
-        .map_err(|refusal| invalid(refusal_text(&refusal)))?;
-    let app = find_app(config, &evidence).map_err(|error| invalid(error.to_string()))?;
+        .map_err(|refusal| invalid(refusal_text(&refusal, lang)))?;
+    let app = find_app(config, &evidence, lang).map_err(invalid)?;
     let keys = AppKeys {
         live: &app.midas_key,
         sandbox: &app.sandbox_midas_key,
@@ -55,20 +66,30 @@ pub(super) fn explain(
         session: request.session_key.as_ref(),
         previous_session: None,
     };
-    let explained = explain_signatures(&evidence, &keys, app);
-    let wrong = parameter_error(request.path.kind, &bytes);
-    let printed = match output {
-        OutputFormat::Text => text(&mut output::stdout(), &explained, wrong.as_ref(), lang),
-        OutputFormat::Json => json(&mut output::stdout(), &explained, wrong.as_ref()),
+    let report = OfflineReport {
+        parameters: parameter_error(request.path, &bytes, app),
+        findings: check_request(app, &evidence, SystemClock.now(), "this machine's clock"),
+        signatures: explain_signatures(&evidence, &keys, app),
     };
-    Ok(printed.context("cannot write to stdout")?)
+    match output {
+        OutputFormat::Text => output::print(text(&report, lang)),
+        OutputFormat::Json => output::print(json(&report)),
+    }
 }
 
-/// The app that the body names.
-fn find_app<'c>(config: &'c Config, evidence: &Evidence<'_>) -> anyhow::Result<&'c AppSettings> {
-    let appid = evidence.raw_text(Parameter::AppId).ok_or_else(|| anyhow!("the body has no appid"))?;
+/// The app that the body names, or the message why there is none.
+fn find_app<'c>(config: &'c Config, evidence: &Evidence<'_>, lang: Lang) -> Result<&'c AppSettings, String> {
+    let appid = evidence
+        .raw_text(Parameter::AppId)
+        .ok_or_else(|| tr!(lang, "the body has no appid", "请求体中没有 appid"))?;
     let app = config.server.apps.iter().find(|app| app.appid.as_str() == appid);
-    app.ok_or_else(|| anyhow!("the configuration has no app {appid:?}, which the body names"))
+    app.ok_or_else(|| {
+        tr!(
+            lang,
+            "the configuration has no app {appid:?}, which the body names",
+            "配置中没有请求体所指的应用 {appid:?}"
+        )
+    })
 }
 
 /// Findings for each signature in the request whose key is known.
@@ -94,45 +115,54 @@ fn explain_signatures(
     explained
 }
 
-/// The error of the parameters, which the bank checks before the signatures.
-fn parameter_error(kind: CallKind, bytes: &[u8]) -> Option<ErrorReply> {
+/// The first parameter that is missing or wrong, signatures included.
+fn parameter_error(path: CallPath, bytes: &[u8], app: &AppSettings) -> Option<ErrorReply> {
+    fn read<C: Call>(path: CallPath, body: &Body<'_>, app: &AppSettings) -> Option<ErrorReply> {
+        UnverifiedCall::<C>::read(path.environment, body, app.mp_sig).err()
+    }
     let body = Body::parse(bytes).ok()?;
-    match kind {
-        CallKind::Present => Present::from_body(&body).err(),
-        CallKind::GetBalance => GetBalance::from_body(&body).err(),
-        CallKind::Pay => Pay::from_body(&body).err(),
-        CallKind::CancelPay => CancelPay::from_body(&body).err(),
+    match path.kind {
+        CallKind::Present => read::<Present>(path, &body, app),
+        CallKind::GetBalance => read::<GetBalance>(path, &body, app),
+        CallKind::Pay => read::<Pay>(path, &body, app),
+        CallKind::CancelPay => read::<CancelPay>(path, &body, app),
     }
 }
 
-fn refusal_text(refusal: &ErrorReply) -> String {
-    format!("{} {refusal}", refusal.code().code())
+/// The refusal as a bank answers it.
+fn refusal_text(refusal: &ErrorReply, lang: Lang) -> String {
+    let errcode = refusal.code().code();
+    tr!(lang, "{errcode} {refusal}", "{errcode} “{refusal}”")
 }
 
-fn text(
-    out: &mut impl Write,
-    explained: &[DiagnosedSignature],
-    wrong: Option<&ErrorReply>,
-    lang: Lang,
-) -> io::Result<()> {
-    if let Some(refusal) = wrong {
-        let refusal = refusal_text(refusal);
-        writeln!(out, "{}", tr!(lang, "parameters: {refusal}", "参数：{refusal}"))?;
+fn text(report: &OfflineReport, lang: Lang) -> String {
+    let OfflineReport { parameters, findings, signatures } = report;
+    let mut text = String::new();
+    if let Some(refusal) = parameters {
+        let refusal = refusal_text(refusal, lang);
+        text += &escaped_line(tr!(lang, "parameters: {refusal}", "参数：{refusal}"));
     }
-    for DiagnosedSignature { parameter, finding, signed_text } in explained {
-        writeln!(out, "{parameter}: {finding}")?;
-        if !matches!(finding, SignatureFinding::Verified(_)) {
-            writeln!(out, "{}{}", FIX_LABEL.for_lang(lang), finding.fix())?;
-            writeln!(out, "  {}{signed_text}", SIGNED_TEXT_LABEL.for_lang(lang))?;
+    for RequestFinding { finding, fix, .. } in findings {
+        text += &finding_lines(finding, fix, lang);
+    }
+    for DiagnosedSignature { parameter, finding, signed_text } in signatures {
+        let words = finding.to_string();
+        if matches!(finding, SignatureFinding::Verified(_)) {
+            let words = localize(&words, lang);
+            text += &tr!(lang, "{parameter}: {words}\n", "{parameter}：{words}\n");
+        } else {
+            let lines = finding_lines(&words, &finding.fix(), lang);
+            text += &tr!(lang, "{parameter}: {lines}  ", "{parameter}：{lines}  ");
+            text += &signed_text_line(signed_text, lang);
         }
     }
     for parameter in [Parameter::Sig, Parameter::MpSig] {
-        if explained.iter().all(|explained| explained.parameter != parameter) {
+        if signatures.iter().all(|explained| explained.parameter != parameter) {
             let why = not_checked_reason(parameter).for_lang(lang);
-            writeln!(out, "{}", tr!(lang, "{parameter}: not checked; {why}", "{parameter}：未检查；{why}"))?;
+            text += &tr!(lang, "{parameter}: not checked; {why}\n", "{parameter}：未检查；{why}\n");
         }
     }
-    Ok(())
+    text
 }
 
 fn not_checked_reason(parameter: Parameter) -> BilingualText {
@@ -146,13 +176,10 @@ fn not_checked_reason(parameter: Parameter) -> BilingualText {
     }
 }
 
-fn json(
-    out: &mut impl Write,
-    explained: &[DiagnosedSignature],
-    wrong: Option<&ErrorReply>,
-) -> io::Result<()> {
-    let of = |parameter| {
-        let explained = explained.iter().find(|explained| explained.parameter == parameter)?;
+fn json(report: &OfflineReport) -> String {
+    let OfflineReport { parameters, findings, signatures } = report;
+    let signature = |parameter| {
+        let explained = signatures.iter().find(|explained| explained.parameter == parameter)?;
         let DiagnosedSignature { finding, signed_text, .. } = explained;
         Some(json!({
             "name": finding.name(),
@@ -161,10 +188,15 @@ fn json(
             "signed_text": signed_text,
         }))
     };
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|RequestFinding { name, finding, fix }| json!({ "name": name, "finding": finding, "fix": fix }))
+        .collect();
     let outcome = json!({
-        "parameters": wrong.map(refusal_text),
-        "sig": of(Parameter::Sig),
-        "mp_sig": of(Parameter::MpSig),
+        "parameters": parameters.as_ref().map(|refusal| refusal_text(refusal, Lang::En)),
+        "findings": findings,
+        "sig": signature(Parameter::Sig),
+        "mp_sig": signature(Parameter::MpSig),
     });
-    writeln!(out, "{outcome}")
+    format!("{outcome}\n")
 }

@@ -3,42 +3,47 @@
 use pactolus_client::operator::{ReceivedParameter, RejectionDetails};
 use pactolus_protocol::Rid;
 
-use super::{FIX_LABEL, SIGNED_TEXT_LABEL};
+use super::{finding_lines, signed_text_line};
+use crate::cli::escape::escaped_line;
 use crate::cli::exit::CliError;
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat, to_json_line};
 use crate::connect::Bank;
 use crate::runtime;
 
-/// Queries the rejection `rid` at the bank, and prints it.
-pub(super) fn explain(bank: &Bank, rid: Rid, output: OutputFormat) -> Result<(), CliError> {
+/// Queries the rejection `rid` at the bank.
+pub(super) fn fetch(bank: &Bank, rid: Rid) -> Result<RejectionDetails, CliError> {
     let rejection = runtime::start()?.block_on(bank.operator()?.rejection(rid));
-    let rejection = rejection.map_err(|error| bank.query_error(&error))?;
+    rejection.map_err(|error| bank.query_error(&error))
+}
+
+/// Prints a rejection.
+pub(super) fn print(rejection: &RejectionDetails, output: OutputFormat, lang: Lang) -> Result<(), CliError> {
     match output {
-        OutputFormat::Text => output::print(text(&rejection, bank.lang)),
-        OutputFormat::Json => output::print(to_json_line(&rejection)),
+        OutputFormat::Text => output::print(text(rejection, lang)),
+        OutputFormat::Json => output::print(to_json_line(rejection)),
     }
 }
 
 fn text(rejection: &RejectionDetails, lang: Lang) -> String {
     let brief = &rejection.brief;
     let (errcode, errmsg) = (brief.errcode, &brief.errmsg);
-    let mut lines = vec![
-        format!("{} {}", brief.method, brief.path),
-        tr!(lang, "answered: {errcode} {errmsg}", "返回：{errcode} {errmsg}"),
-    ];
+    let answer = tr!(lang, "answered: {errcode} {errmsg}", "返回：{errcode} “{errmsg}”");
+    let mut text = escaped_line(format_args!("{} {}", brief.method, brief.path)) + &escaped_line(answer);
     for finding in &rejection.findings {
-        lines.push(finding.finding.clone());
-        lines.push(format!("{}{}", FIX_LABEL.for_lang(lang), finding.fix));
+        text += &finding_lines(&finding.finding, &finding.fix, lang);
     }
-    lines.extend(
-        rejection.signed_text.iter().map(|signed| format!("{}{signed}", SIGNED_TEXT_LABEL.for_lang(lang))),
-    );
-    lines.extend(rejection.parameters.iter().map(|parameter| received(parameter, lang)));
-    lines.join("\n") + "\n"
+    if let Some(signed) = &rejection.signed_text {
+        text += &signed_text_line(signed, lang);
+    }
+    for parameter in &rejection.parameters {
+        text += &escaped_line(received(parameter, lang));
+    }
+    text
 }
 
 fn received(ReceivedParameter { name, form, value, .. }: &ReceivedParameter, lang: Lang) -> String {
+    let form = localize(&form.to_string(), lang);
     match value {
         Some(value) => {
             tr!(lang, "received: {name} = {value} ({form})", "收到：{name} = {value}（{form}）")

@@ -20,8 +20,9 @@ use super::row::{RowDefaults, UnknownColumns};
 use super::sender::{GiftSender, OrderRule};
 use super::source::{GiftFile, default_results_path};
 use super::{confirm, preflight, summary};
+use crate::cli::csv::CsvStyle;
 use crate::cli::exit::{CliError, ExitCode};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::connect::Connection;
 use crate::runtime;
@@ -52,6 +53,9 @@ pub(crate) struct BatchArgs {
     /// Check the file and preview the orders, without sending any
     #[arg(long, requires = "input", conflicts_with = "openid")]
     dry_run: bool,
+    /// Write the results file for spreadsheets: a byte order mark, and ' before cells that would run as a formula
+    #[arg(long, requires = "input", conflicts_with = "openid")]
+    spreadsheet: bool,
     /// Skip the confirmation, for scripts
     #[arg(long, requires = "input", conflicts_with = "openid")]
     yes: bool,
@@ -107,7 +111,8 @@ pub(crate) fn run(batch: &Batch<'_>, connection: &Connection, lang: Lang) -> Res
         output::eprint(confirm::preview(&plan, kind, api, connection));
         return summary::print(batch.output, &plan, &OutcomeCounts::of_kind(kind), None, lang);
     }
-    let (results, earlier, is_resumed) = ResultsFile::open(&path, &label).map_err(results_error)?;
+    let style = CsvStyle::of_flag(args.spreadsheet);
+    let (results, earlier, is_resumed) = ResultsFile::open(&path, &label, style).map_err(results_error)?;
     let plan = build_plan(&gifts, &earlier, lang)?;
     let api = rule.api(plan.has_call_parameters, connection)?;
     let sender = GiftSender::new(*rule, api, connection, ORDER_TIMEOUT)?;
@@ -175,14 +180,14 @@ fn build_plan(gifts: &GiftReader<'_>, earlier: &ResultsIndex, lang: Lang) -> Res
 fn unreadable_error(name: &impl Display, error: &io::Error, lang: Lang) -> CliError {
     CliError::message(
         ExitCode::Input,
-        tr!(lang, "{name} cannot be read: {error}", "无法读取 {name}：{error}"),
+        tr!(lang, "{name} cannot be read: {}", "无法读取 {name}：{}", localize(&error.to_string(), lang)),
     )
 }
 
 fn results_file_error(path: &Path, error: ResultsError, lang: Lang) -> CliError {
     let path = path.display();
     let why = match error {
-        ResultsError::Io(error) => error.to_string(),
+        ResultsError::Io(error) => localize(&error.to_string(), lang),
         // No advice to name another file: a second run beside the first would send the same gifts.
         ResultsError::InUse => {
             let message = tr!(

@@ -3,8 +3,7 @@
 use pactolus_client::{BalanceError, CallError, ErrorCode, PresentRequest};
 
 use super::sender::GiftSender;
-use crate::cli::exit::error_chain;
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localized_chain, tr};
 
 /// Looks the first gift's player up. The error says why every gift would fail: an unreachable bank, a wrong address,
 /// app, key or token, or session keys that the bank requires and the file lacks.
@@ -12,11 +11,11 @@ pub(super) async fn check(sender: &GiftSender, first: &PresentRequest, lang: Lan
     match sender {
         GiftSender::Operator(sender) => {
             let account = sender.client.account(&sender.account(first)).await;
-            account.map(|_| ()).map_err(|error| error_chain(&error))
+            account.map(|_| ()).map_err(|error| localized_chain(&error, lang))
         }
         GiftSender::Midas(client) => {
             let Err(error) = client.get_balance(&first.player).await else { return Ok(()) };
-            let why = error_chain(&error);
+            let why = localized_chain(&error, lang);
             match Concern::of(&error, first.player.session_key.is_some()) {
                 Concern::EveryGift => Err(why),
                 Concern::SessionKeys => Err(tr!(

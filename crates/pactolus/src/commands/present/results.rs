@@ -6,6 +6,7 @@
 //! Invariant: the file is changed just before the first gift is sent, never earlier. So a file that is no results file
 //! stays as it is, and a header means that gifts may have been sent. Then a torn last line, as a crash may leave it, is
 //! truncated. A run that ends in order appends a row with the outcome `end`.
+//! Each run writes in its own style, plain or for spreadsheets. Both are read.
 //! Read next: `index`, what is recorded of each gift.
 
 mod index;
@@ -21,6 +22,7 @@ use pactolus_client::{Clock as _, PresentRequest, SystemClock};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::outcome::SendResult;
+use crate::cli::csv::CsvStyle;
 pub(crate) use index::{ResultsIndex, hash};
 
 const HEADER: [&str; 9] =
@@ -41,6 +43,7 @@ pub(crate) struct ResultsFile {
     file: File,
     /// The header line of this bank.
     header: Vec<u8>,
+    style: CsvStyle,
 }
 
 /// Why a results file cannot be used.
@@ -67,13 +70,17 @@ impl ResultsFile {
     /// nothing.
     ///
     /// The flag says whether an earlier run was interrupted: then it may have sent gifts that have no row.
-    pub(crate) fn open(path: &Path, bank: &str) -> Result<(Self, ResultsIndex, bool), ResultsError> {
+    pub(crate) fn open(
+        path: &Path,
+        bank: &str,
+        style: CsvStyle,
+    ) -> Result<(Self, ResultsIndex, bool), ResultsError> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => ResultsError::InUse,
             TryLockError::Error(error) => error.into(),
         })?;
-        let mut results = Self { path: path.to_owned(), file, header: header(bank)? };
+        let mut results = Self { path: path.to_owned(), file, header: header(bank)?, style };
         let has_header = !results.has_torn_header()?;
         let earlier = results.read_index(bank)?;
         let is_interrupted = has_header && !earlier.is_ended();
@@ -83,7 +90,10 @@ impl ResultsFile {
     /// Reads the index without locking the file; empty if there is no file.
     pub(crate) fn peek(path: &Path, bank: &str) -> Result<ResultsIndex, ResultsError> {
         match File::open(path) {
-            Ok(file) => Self { path: path.to_owned(), file, header: header(bank)? }.read_index(bank),
+            Ok(file) => {
+                let (path, header) = (path.to_owned(), header(bank)?);
+                Self { path, file, header, style: CsvStyle::Plain }.read_index(bank)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ResultsIndex::default()),
             Err(error) => Err(error.into()),
         }
@@ -91,11 +101,16 @@ impl ResultsFile {
 
     /// Whether the file is empty, or holds a part of the header only.
     fn has_torn_header(&mut self) -> io::Result<bool> {
-        let length = self.header.len();
-        let mut start = Vec::with_capacity(length);
+        let headers = [CsvStyle::Plain, CsvStyle::Spreadsheet].map(|style| self.header_in(style));
+        let longest = headers.iter().map(Vec::len).max().unwrap_or_default();
+        let mut start = Vec::with_capacity(longest);
         self.file.seek(SeekFrom::Start(0))?;
-        (&self.file).take(length as u64).read_to_end(&mut start)?;
-        Ok(start.len() < length && self.header.starts_with(&start))
+        (&self.file).take(longest as u64).read_to_end(&mut start)?;
+        Ok(headers.iter().any(|header| start.len() < header.len() && header.starts_with(&start)))
+    }
+
+    fn header_in(&self, style: CsvStyle) -> Vec<u8> {
+        [style.start().as_bytes(), &self.header].concat()
     }
 
     fn read_index(&mut self, bank: &str) -> Result<ResultsIndex, ResultsError> {
@@ -112,7 +127,7 @@ impl ResultsFile {
             return self.truncate_torn_line();
         }
         self.file.set_len(0)?;
-        self.file.write_all(&self.header)?;
+        self.file.write_all(&self.header_in(self.style))?;
         self.file.sync_all()?;
         // A file's name is durable only after an fsync of its folder; without it, a power cut may lose the file.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -165,7 +180,7 @@ impl ResultsFile {
             let at = now();
             let mut bytes = Vec::new();
             for entry in &batch {
-                bytes.extend(entry.line(&at)?);
+                bytes.extend(entry.line(&at, self.style)?);
             }
             self.file.write_all(&bytes)?;
             self.file.sync_data()?;
@@ -247,13 +262,13 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn line(&self, at: &str) -> io::Result<Vec<u8>> {
+    fn line(&self, at: &str, style: CsvStyle) -> io::Result<Vec<u8>> {
         let PresentRequest { player, coins, bill_no } = &self.present;
         let SendResult { outcome, balance, detail, .. } = &self.sent;
         let balance = balance.map(|coins| coins.to_string()).unwrap_or_default();
         // A bank's text must not break the rule that a row is one line.
         let detail = detail.replace(char::is_control, " ");
-        line(&[
+        let cells = [
             self.line.to_string(),
             bill_no.to_string(),
             player.openid.to_string(),
@@ -264,7 +279,8 @@ impl Entry {
             detail,
             at.to_owned(),
             String::new(),
-        ])
+        ];
+        line(&cells.map(|cell| style.cell(cell.into()).into_owned()))
     }
 }
 
@@ -291,7 +307,7 @@ pub(super) mod fuzzing {
     use pactolus_protocol::Pf;
     use tokio::sync::Semaphore;
 
-    use super::{Entry, PresentRequest, ResultsIndex, SendResult, header};
+    use super::{CsvStyle, Entry, PresentRequest, ResultsIndex, SendResult, header};
     use crate::commands::present::outcome::{GiftOutcome, GiftStatus};
 
     const VALID: &str = "it keeps the rule";
@@ -318,7 +334,11 @@ pub(super) mod fuzzing {
             let sent = SendResult { outcome, balance, detail: choices.text(64), app_misconfigured: false };
             let slot = Arc::clone(&slots).try_acquire_owned().expect("there are enough");
             let entry = Entry { line: choices.number(), present: present.clone(), sent, _slot: slot };
-            file.extend(entry.line("2017-10-09T06:32:17Z").expect("a Vec takes every write"));
+            file.extend(
+                entry
+                    .line("2017-10-09T06:32:17Z", choices.one_of(&[CsvStyle::Plain, CsvStyle::Spreadsheet]))
+                    .expect("a Vec takes every write"),
+            );
             written.push((present, outcome.status(), file.len()));
         }
         let known = ResultsIndex::read(&*file, file.len() as u64, BANK).expect("it was written as one");

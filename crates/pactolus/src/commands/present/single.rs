@@ -10,7 +10,7 @@ use super::outcome::{BillNoOrigin, GiftOutcome, SendResult};
 use super::sender::{Api, GiftSender, OrderRule};
 use crate::cli::args::{self, Repetition};
 use crate::cli::exit::{CliError, ExitCode};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
 use crate::cli::secret::read_session_key;
 use crate::cli::table::Table;
@@ -68,6 +68,7 @@ pub(super) fn run(
     let sent = runtime::start()?.block_on(sender.send(&present, number));
     print(args.output, &present, &sent)?;
     let SendResult { outcome, detail, .. } = sent;
+    let detail = localize(&detail, lang);
     let failure = |kind, said| Err(CliError::message(kind, said));
     match outcome {
         GiftOutcome::Applied | GiftOutcome::Replayed | GiftOutcome::Taken | GiftOutcome::TakenBefore => {

@@ -8,8 +8,9 @@ use super::campaign::StopReason;
 use super::kind::BatchKind;
 use super::plan::Plan;
 use super::progress::OutcomeCounts;
+use crate::cli::escape::Escaped;
 use crate::cli::exit::{CliError, ExitCode};
-use crate::cli::i18n::{Lang, tr};
+use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
 
 pub(super) fn print(
@@ -44,7 +45,7 @@ pub(super) fn print(
             };
             let mut text = tr!(lang, "rows {}: {}\n", "共 {} 行：{}\n", plan.rows, all.localized(lang));
             if let Some(path) = results {
-                text += &tr!(lang, "results: {}\n", "结果文件：{}\n", path.display());
+                text += &tr!(lang, "results: {}\n", "结果文件：{}\n", Escaped(path.display()));
             }
             text
         }
@@ -69,25 +70,30 @@ pub(super) fn exit_result(
         Some(StopReason::Interrupted) => tr!(lang, "; interrupted", "；已中断"),
         Some(StopReason::AppMisconfigured(detail)) => tr!(
             lang,
-            "; stopped, because every other row would fail the same way: {detail}",
-            "；已停止，因为其余各行也会遇到同样的问题：{detail}"
+            "; stopped, because every other row would fail the same way: {}",
+            "；已停止，因为其余各行也会遇到同样的问题：{}",
+            localize(&detail, lang)
         ),
         Some(StopReason::ConsecutiveRefusals(detail)) => tr!(
             lang,
-            "; stopped after too many refusals in a row, the last one: {detail}",
-            "；连续被拒绝过多，已停止，最后一次的原因：{detail}"
+            "; stopped after too many refusals in a row, the last one: {}",
+            "；连续被拒绝过多，已停止，最后一次的原因：{}",
+            localize(&detail, lang)
         ),
         Some(StopReason::Unreachable(detail)) => {
             tr!(
                 lang,
-                "; stopped, because the bank does not respond: {detail}",
-                "；服务端没有响应，已停止：{detail}"
+                "; stopped, because the bank does not respond: {}",
+                "；服务端没有响应，已停止：{}",
+                localize(&detail, lang)
             )
         }
         Some(StopReason::Refused(detail)) => {
-            tr!(lang, "; the last refusal: {detail}", "；最后一次被拒绝的原因：{detail}")
+            tr!(lang, "; the last refusal: {}", "；最后一次被拒绝的原因：{}", localize(&detail, lang))
         }
-        Some(StopReason::Io(error)) => tr!(lang, "; stopped: {error}", "；已停止：{error}"),
+        Some(StopReason::Io(error)) => {
+            tr!(lang, "; stopped: {}", "；已停止：{}", localize(&error.to_string(), lang))
+        }
     };
     let code = match (done, tally.unknown) {
         (0, 0) => ExitCode::NoneApplied,

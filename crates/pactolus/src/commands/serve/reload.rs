@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use pactolus_server::{AppState, RestartNeeded, TlsIdentity};
 
+use crate::cli::i18n::{Lang, tr};
 use crate::commands::serve::{ClockKind, require_development_apps, warn_of_development_settings};
 use crate::config::{Config, EnvSnapshot, StoreUrl};
 use crate::{logging, runtime};
@@ -24,6 +25,8 @@ pub(super) struct Reloader {
     pub(super) store: Option<StoreUrl>,
     /// Settings that take effect at a restart only.
     pub(super) fixed: FixedSettings,
+    /// Language of log lines.
+    pub(super) lang: Lang,
 }
 
 /// Settings that are used once, at the start.
@@ -65,10 +68,18 @@ impl Reloader {
     /// Reads the configuration again and applies it, or logs why not.
     pub(super) fn reload(&self) {
         match self.try_reload() {
-            Ok(apps) => tracing::info!(apps, "the configuration was reloaded"),
+            Ok(apps) => {
+                let notice = tr!(self.lang, "the configuration was reloaded", "已重新加载配置");
+                tracing::info!(apps, "{notice}");
+            }
             Err(problems) => {
+                let refused = tr!(
+                    self.lang,
+                    "the configuration is refused; nothing was changed",
+                    "配置有误，未作任何更改"
+                );
                 for problem in problems.lines() {
-                    tracing::error!(problem, "the configuration is refused; nothing was changed");
+                    tracing::error!(problem, "{refused}");
                 }
             }
         }
@@ -92,8 +103,8 @@ impl Reloader {
             return Err(RestartNeeded("[tls]").to_string());
         }
         let limits = &mut config.server.limits;
-        limits.connections_max = runtime::connection_limit(limits.connections_max);
-        warn_of_development_settings(&config.server.apps);
+        limits.connections_max = runtime::connection_limit(limits.connections_max, self.lang);
+        warn_of_development_settings(&config.server.apps, self.lang);
         let apps = config.server.apps.len();
         self.bank.reload(config.server).map_err(|error| error.to_string())?;
         logging::set_filter(&config.log);

@@ -71,7 +71,8 @@ impl ResultsIndex {
             let recorded = GiftOutcome::from_name(&record[5])
                 .ok_or(ResultsError::InvalidRow(index as u64 + 2))?
                 .status();
-            earlier.push((hash(&[&record[1]]), recorded, hash(&[&record[2], &record[3], &record[4]])));
+            let [bill_no, openid, zone_id] = [&record[1], &record[2], &record[3]].map(without_mark);
+            earlier.push((hash(&[bill_no]), recorded, hash(&[openid, zone_id, &record[4]])));
         }
         // Of several rows of one gift the strongest status wins: a gift that was given once is given.
         earlier.sort_unstable();
@@ -97,6 +98,11 @@ impl ResultsIndex {
             Some((_, recorded, _)) => recorded,
         }
     }
+}
+
+/// A cell without the `'` of the style for spreadsheets, with which no bill number, openid or zone begins.
+fn without_mark(cell: &str) -> &str {
+    cell.strip_prefix('\'').unwrap_or(cell)
 }
 
 /// 128 bits of a digest: among a million gifts, two collide with a probability of one in 2^88.
