@@ -102,8 +102,8 @@ async fn damaged_account_fails_alone() {
         }
         execute(&database.url(), damage);
         let orders = (0..200).map(|player| gift(player, 1)).collect();
-        let damaged = gift(3, 0).account;
-        assert_only_these_fail(&node, |order| order.account == damaged, orders).await;
+        let account = gift(3, 0).account;
+        assert_only_these_fail(&node, |order| order.account == account, orders).await;
     }
 }
 

@@ -77,6 +77,6 @@ async fn failed_output_ends_the_export() {
     let full = export_orders(&url, period(), &mut |_| Err(std::io::ErrorKind::StorageFull.into())).await;
     assert!(matches!(full, Err(ExportError::Output(_))), "{full:?}");
     let empty = Database::create();
-    let none = export_orders(&empty.url().parse().unwrap(), period(), &mut |_| Ok(())).await;
-    assert!(matches!(none, Err(ExportError::Open(OpenError::NotMigrated))), "{none:?}");
+    let refused = export_orders(&empty.url().parse().unwrap(), period(), &mut |_| Ok(())).await;
+    assert!(matches!(refused, Err(ExportError::Open(OpenError::NotMigrated))), "{refused:?}");
 }

@@ -75,7 +75,8 @@ fn read_rules(file: &Path, lang: Lang) -> Result<Vec<FaultRule>, CliError> {
             tr!(lang, "{name} cannot be read: {}", "无法读取 {name}：{}", localize(&error.to_string(), lang)),
         )
     })?;
-    let rules: Vec<Value> = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+    let rules: Vec<Value> =
+        serde_json::from_slice(&bytes).map_err(|error| invalid(localize(&error.to_string(), lang)))?;
     let mut read = Vec::new();
     for (index, mut rule) in rules.into_iter().enumerate() {
         let number = index + 1;
@@ -92,7 +93,8 @@ fn read_rules(file: &Path, lang: Lang) -> Result<Vec<FaultRule>, CliError> {
             fields.entry("seed").or_insert(0.into());
         }
         let rule = serde_json::from_value(rule)
-            .map_err(|error| invalid(tr!(lang, "rule {number}: {error}", "第 {number} 条规则：{error}")))?;
+            .map_err(|error| localize(&error.to_string(), lang))
+            .map_err(|why| invalid(tr!(lang, "rule {number}: {why}", "第 {number} 条规则：{why}")))?;
         read.push(rule);
     }
     Ok(read)

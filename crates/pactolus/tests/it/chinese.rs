@@ -225,7 +225,7 @@ fn configuration_problems_are_chinese() {
 }
 
 /// Commands that fail for a reason of the system, the store, or the host.
-const FAILING: [&[&str]; 42] = [
+const FAILING: [&[&str]; 44] = [
     &["balance", "--openid", "one"],
     &["balance", "--openid", "one", "--env", "sandbox"],
     &["present", "--openid", "one", "--coins", "5", "--env", "sandbox"],
@@ -245,6 +245,8 @@ const FAILING: [&[&str]; 42] = [
     &["session", "--openid", "one", "--login"],
     &["faults"],
     &["faults", "--set", "absent.json"],
+    &["faults", "--set", "rows.csv"],
+    &["faults", "--set", "rules.json"],
     &["clock"],
     &["clock", "--advance", "1"],
     &["rejections"],
@@ -274,6 +276,7 @@ const FAILING: [&[&str]; 42] = [
 fn failures_are_chinese() {
     let folder = Folder::with_config();
     folder.write("rows.csv", "openid,present_counts\none,5\ntwo,\nthree,1E+05\na b,1\none,1\n");
+    folder.write("rules.json", "[{\"fault\": \"close_after\"}]");
     folder.write("good.csv", "openid,present_counts\none,5\n");
     // Nothing listens on a port that was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -68,9 +68,9 @@ async fn dead_database_logs_its_change_of_state() {
         assert_eq!(found.len(), 1, "{words}: {log}");
         found[0]
     };
-    let (lost, back) = (find("the database is unreachable"), find("the database is reachable again"));
+    let (lost, restored) = (find("the database is unreachable"), find("the database is reachable again"));
     // Besides: the first call that is answered with -1, and a sweep that was running.
-    assert!(back - lost <= 3, "{log}");
+    assert!(restored - lost <= 3, "{log}");
     assert!(find("answered with -1; more than the log shows") > lost);
 }
 

@@ -43,7 +43,7 @@ fn text(rejection: &RejectionDetails, lang: Lang) -> String {
 }
 
 fn received(ReceivedParameter { name, form, value, .. }: &ReceivedParameter, lang: Lang) -> String {
-    let form = localize(&form.to_string(), lang);
+    let form = localize(form, lang);
     match value {
         Some(value) => {
             tr!(lang, "received: {name} = {value} ({form})", "收到：{name} = {value}（{form}）")

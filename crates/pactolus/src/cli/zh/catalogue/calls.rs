@@ -53,6 +53,14 @@ pub(super) const MESSAGES: &[Message] = &[
     ("the response ended early", "响应不完整"),
     ("the response is not UTF-8", "响应不是 UTF-8"),
     ("the response is not a bank's: it is not JSON", "响应不是来自 Pactolus：不是 JSON"),
+    ("took {} of {}", "收回 {}，要求收回 {}"),
+    // serde, of fault rules.
+    ("missing field `{}`", "缺少字段 `{}`"),
+    ("unknown variant `{}`, expected one of {}", "未知的值 `{}`，应为 {} 之一"),
+    ("invalid type: {}, expected {}", "类型有误：{}，应为“{}”"),
+    ("expected value at line {} column {}", "第 {} 行第 {} 列不是有效的 JSON"),
+    ("EOF while parsing {} at line {} column {}", "JSON 不完整，在第 {1} 行第 {2} 列中断"),
+    ("trailing characters at line {} column {}", "第 {} 行第 {} 列之后有多余的内容"),
     // hyper and rustls.
     ("client error (Connect)", "连接失败"),
     ("client error (SendRequest)", "发送请求失败"),
