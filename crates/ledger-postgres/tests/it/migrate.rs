@@ -11,6 +11,8 @@ use pactolus_types::{Environment, QuarterHour, UnixMillis};
 
 /// The tables of version 1, from those of this version: the columns that it lacked are gone, and totals are by day.
 const DOWNGRADE: &str = "
+    ALTER TABLE pactolus.orders DROP COLUMN pay_no, DROP COLUMN back_coins, DROP COLUMN back_gifted,
+        DROP COLUMN of_account;
     ALTER TABLE pactolus.accounts DROP COLUMN debited;
     ALTER TABLE pactolus.orders DROP COLUMN debited_after, DROP COLUMN amount, DROP COLUMN take_available,
         DROP COLUMN paid_first, DROP COLUMN utc_offset_min;
@@ -76,7 +78,7 @@ async fn bank_of_version_1_keeps_its_books() {
     let days = "SELECT count(*) FROM pactolus.totals WHERE day > 1000000";
     assert_eq!(query_scalar(&database.url(), days), "0", "days, not quarters");
     let report = migrate(&url, None).await.unwrap();
-    assert_eq!((report.from, report.to), (1, 2));
+    assert_eq!((report.from, report.to), (1, 3));
 
     let store = open().await;
     assert_eq!(totals(&store).await, before, "the quarters of the old orders");

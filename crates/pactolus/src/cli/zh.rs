@@ -352,13 +352,6 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("restore", "from", "备份所在目录"),
     ("restore", "store", "要创建的存储，如 embedded:./data，须不存在或为空"),
     ("restore", "until", "只恢复最早的若干笔订单，即恢复到当时的状态"),
-    ("export", "what", "要导出的数据"),
-    ("export", "from", "起始日，如 2017-10-09"),
-    ("export", "to", "截止日；默认与起始日相同"),
-    ("export", "time_zone", "日期所用的时区，如 Asia/Shanghai；默认用各应用自己的时区"),
-    ("export", "format", "文件格式"),
-    ("", "spreadsheet", "写出供电子表格使用的 CSV：带字节顺序标记，并在会被当作公式的单元格前加 '"),
-    ("export", "out", "要创建的文件，须不存在；默认输出到 stdout"),
     ("completions", "shell", "shell 类型"),
     ("man", "to", "输出目录"),
 ];

@@ -291,6 +291,7 @@ const CASES: [(&str, Case); 31] = [
             wait(command),
         ]
     }),
+    ("metrics", |scene| vec![scene.run(&["metrics", HOSTILE])]),
     ("completions", |scene| vec![scene.run(&["completions", HOSTILE])]),
     ("man", |scene| {
         scene.folder.write(&format!("file {HOSTILE}"), "");

@@ -11,6 +11,7 @@ mod arguments;
 mod calls;
 mod config;
 mod operator;
+mod raw;
 mod signatures;
 mod store;
 mod system;
@@ -23,11 +24,12 @@ mod tests;
 /// is quoted as it is.
 type Message = (&'static str, &'static str);
 
-const TABLES: [&[Message]; 8] = [
+const TABLES: [&[Message]; 9] = [
     arguments::MESSAGES,
     calls::MESSAGES,
     config::MESSAGES,
     operator::MESSAGES,
+    raw::MESSAGES,
     signatures::MESSAGES,
     store::MESSAGES,
     system::MESSAGES,

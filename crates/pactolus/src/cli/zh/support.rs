@@ -1,4 +1,4 @@
-//! Chinese help of the support commands.
+//! Chinese help of the support commands and of `export`.
 
 /// The first line of each command's help.
 pub(super) const COMMANDS: &[(&str, &str)] = &[
@@ -126,4 +126,11 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("rejections", "appid", "只列出某一应用的"),
     ("rejections", "errcode", "只列出某一 errcode 的，如 90011"),
     ("rejections", "output", "输出格式：table 供人阅读，json 供脚本使用（每行一条记录）"),
+    ("export", "what", "要导出的数据"),
+    ("export", "from", "起始日，如 2017-10-09"),
+    ("export", "to", "截止日；默认与起始日相同"),
+    ("export", "time_zone", "日期所用的时区，如 Asia/Shanghai；默认用各应用自己的时区"),
+    ("export", "format", "文件格式"),
+    ("", "spreadsheet", "写出供电子表格使用的 CSV：带字节顺序标记，并在会被当作公式的单元格前加 '"),
+    ("export", "out", "要创建的文件，须不存在；默认输出到 stdout"),
 ];

@@ -49,7 +49,6 @@ fn unknown_platform_call_is_answered_in_the_vendors_shape() {
         ("GET", "/cgi-bin/getcallbackip"),
         ("POST", "/cgi-bin/message/custom/send"),
         ("POST", "/sns/userinfo"),
-        ("POST", "/xpay/query_order"),
         ("POST", "/cgi-bin/midas/sandbox/refund"),
         ("POST", "/cgi-bin/"),
     ] {
@@ -64,6 +63,11 @@ fn unknown_platform_call_is_answered_in_the_vendors_shape() {
     for path in ["/", "/favicon.ico", "/api/v1/unknown"] {
         let (status, reply) = send(bank.address(), "GET", path, &[], b"");
         assert!(status >= 400 && !reply.contains("errcode"), "{path}: {status} {reply}");
+    }
+    // Calls of the newer wires that are about goods and cash.
+    for path in ["/xpay/query_order", "/xpay/refund_order", "/wxa/game/startgoods"] {
+        let reply = bank.send("POST", path, &[], "{}");
+        assert_refused(&reply, 40066, "invalid url: ");
     }
     bank.stop(0);
 }

@@ -19,18 +19,20 @@ const CRATES: [&str; 8] =
     ["client", "ledger", "ledger-embedded", "ledger-postgres", "pactolus", "protocol", "server", "types"];
 
 /// Sources without a message for users of the command line.
-const OTHER_SOURCES: [&str; 33] = [
+const OTHER_SOURCES: &[&str] = &[
     // Tests, fuzzing, and the suite of engines.
     "fuzzing",
     "tests",
     "conformance.rs",
     // Help and explanations with both languages beside each other, checked by their own tests.
     "pactolus/src/cli/zh",
-    "pactolus/src/commands/explain/codes.rs",
+    "pactolus/src/commands/explain/codes",
     "pactolus/src/commands/demo/script.rs",
     // `CliError`, whose Chinese `zh_text` lists every variant.
     "pactolus/src/cli/exit.rs",
     "pactolus/src/commands/demo/sample.rs",
+    // Help of metrics, which monitoring shows in English, and the page made from it.
+    "server/src/metrics",
     // The OpenAPI document, and the model that only tests run.
     "server/src/openapi",
     "ledger/src/model.rs",
@@ -44,14 +46,20 @@ const OTHER_SOURCES: [&str; 33] = [
     "ledger-postgres/src/session.rs",
     "ledger-postgres/src/migrate",
     // Errmsgs of the wire: they are quoted, and the same in every language.
-    "protocol/src/body",
-    "protocol/src/call",
-    "protocol/src/credentials.rs",
-    "protocol/src/login.rs",
+    "protocol/src/object",
+    "protocol/src/platform",
+    "protocol/src/midas/body",
+    "protocol/src/midas/call",
+    "protocol/src/midas/code.rs",
+    "protocol/src/midas/parameter.rs",
+    "protocol/src/raw/object.rs",
+    "protocol/src/raw/request.rs",
+    "protocol/src/raw/sign.rs",
+    "protocol/src/game",
+    "protocol/src/xpay",
     "protocol/src/error.rs",
-    "protocol/src/parameter.rs",
-    "protocol/src/token/stable.rs",
     "server/src/midas",
+    "server/src/raw",
     "server/src/platform",
     "server/src/auth",
     "server/src/body.rs",
@@ -93,13 +101,16 @@ const OTHER_CALLS: [&str; 27] = [
 ];
 
 /// Parts of a message, and texts that no person reads, by the literal of the source.
-const OTHER_LITERALS: [&str; 17] = [
+const OTHER_LITERALS: [&str; 19] = [
     // Parts of messages that the catalogue has as a whole.
     "; 1 to {} digits, letters or any of {} are allowed",
     "{}; 1 to {} digits, letters or any of {} are allowed",
     "holds a character that is not allowed",
     // An errmsg.
     "is missing; sign the call with the player's session key too, or set mp_sig = \"if-present\" for the app",
+    "the wires of this app in the bank's settings do not have \"{}\"",
+    // Parts of messages that the catalogue has as a whole.
+    " of the player {} in zone {}",
     // `ResultsError`, which `present` prints in both languages.
     "another process is writing it",
     "it is not a results file",
