@@ -17,8 +17,6 @@ mod clock;
 mod config;
 mod copy;
 mod damage;
-mod database;
-mod dates;
 mod demo;
 mod explain;
 mod flags;

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use pactolus_protocol::{Call as _, CallPath, Pay, Present, sign};
-use pactolus_test_support::sample::{ACCESS_TOKEN, midas_key};
+use pactolus_test_support::sample::{ACCESS_TOKEN, midas_key, operator_token};
 use pactolus_types::Environment;
 use serde_json::Value;
 
@@ -26,11 +26,40 @@ impl Bank {
 
     /// A bank whose app has these settings too.
     pub(super) fn with_settings(settings: &str) -> Self {
-        let folder = campaign::folder_without_mp_sig();
-        let config = folder.read("pactolus.toml");
-        folder.write("pactolus.toml", &format!("{config}{settings}"));
+        let folder = Self::folder("", settings);
         let server = ServerProcess::serve(&folder);
         Self { folder, server }
+    }
+
+    /// The same with a clock that only [`Bank::set_clock`] moves.
+    pub(super) fn with_manual_clock(settings: &str) -> Self {
+        let folder = Self::folder("", settings);
+        let server = ServerProcess::start(folder.command(&["serve", "--clock", "manual"]));
+        Self { folder, server }
+    }
+
+    /// A bank on an empty store, such as a database.
+    pub(super) fn on_store(url: &str) -> Self {
+        let folder = Self::folder(&format!("store = \"{url}\"\n"), "");
+        let server = ServerProcess::start(folder.command(&["serve", "--migrate"]));
+        Self { folder, server }
+    }
+
+    fn folder(top: &str, settings: &str) -> Folder {
+        let folder = campaign::folder_without_mp_sig();
+        let config = folder.read("pactolus.toml");
+        folder.write("pactolus.toml", &format!("{top}{config}{settings}"));
+        folder
+    }
+
+    /// Sets the manual clock to this second since 1970.
+    #[track_caller]
+    pub(super) fn set_clock(&self, second: i64) {
+        let authorization = format!("authorization: Bearer {}", operator_token().expose());
+        let headers = [&*authorization, "content-type: application/json"];
+        let body = format!("{{\"now_ms\":{}}}", second * 1000);
+        let (status, reply) = send(self.address(), "POST", "/api/v1/clock", &headers, body.as_bytes());
+        assert_eq!(status, 200, "{reply}");
     }
 
     pub(super) fn address(&self) -> SocketAddr {
