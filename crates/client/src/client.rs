@@ -29,6 +29,7 @@ use crate::requests::{
 use crate::retry::{CallOutcome, CallTemplate, call_with_retries};
 use crate::retry_policy::RetryPolicy;
 use crate::roots::{CaFileError, add_ca_file, web_roots};
+use crate::route::ProxySource;
 use crate::token::{TokenCache, TokenSource};
 
 /// Calls one bank for one app in one environment. Clones share connections and the access token.
@@ -45,6 +46,7 @@ pub struct ClientBuilder {
     token: TokenSource,
     retry_policy: RetryPolicy,
     roots: RootCertStore,
+    proxy: ProxySource,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
 }
@@ -68,6 +70,14 @@ impl ClientBuilder {
         Ok(self)
     }
 
+    /// Calls an https bank through the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` lists its host.
+    /// A bank without TLS is called directly.
+    #[must_use]
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxy = ProxySource::Environment;
+        self
+    }
+
     /// Timeouts, attempts and backoff of a call.
     #[must_use]
     pub fn retry_policy(self, policy: RetryPolicy) -> Self {
@@ -88,11 +98,11 @@ impl ClientBuilder {
 
     /// Builds the client. It connects on first use. A plaintext base URL that leaves the machine is logged.
     pub fn build(self) -> Client {
-        let Self { app, base_url, token, retry_policy, roots, clock, random } = self;
+        let Self { app, base_url, token, retry_policy, roots, proxy, clock, random } = self;
         if base_url.is_remote_plaintext() {
             tracing::warn!(%base_url, "the secret and the tokens cross the network unencrypted; use https");
         }
-        let http = HttpClient::new(base_url, retry_policy.attempt_timeout, roots);
+        let http = HttpClient::new(base_url, retry_policy.attempt_timeout, roots, proxy);
         let tokens = TokenCache::new(token, app.credentials.clone());
         Client(Arc::new(ClientInner { app, http, tokens, retry_policy, random, clock }))
     }
@@ -107,6 +117,7 @@ impl Client {
             token: TokenSource::default(),
             retry_policy: RetryPolicy::default(),
             roots: web_roots(),
+            proxy: ProxySource::Nowhere,
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandomness),
         }

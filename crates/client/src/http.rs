@@ -18,6 +18,7 @@ use pactolus_protocol::reply::InvalidReply;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::base_url::BaseUrl;
+use crate::route::{ProxySource, Route};
 
 /// Maximum reply size in bytes, ten times a bank's largest reply.
 const REPLY_BYTES_MAX: usize = 16 * 1024;
@@ -35,7 +36,7 @@ pub(crate) struct HttpReply {
 /// HTTP client of one bank. Clones share a connection pool.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<Route>, Full<Bytes>>,
     base_url: BaseUrl,
 }
 
@@ -99,7 +100,12 @@ impl TransportError {
 }
 
 impl HttpClient {
-    pub(crate) fn new(base_url: BaseUrl, connect_timeout: Duration, roots: RootCertStore) -> Self {
+    pub(crate) fn new(
+        base_url: BaseUrl,
+        connect_timeout: Duration,
+        roots: RootCertStore,
+        proxy: ProxySource,
+    ) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -108,7 +114,7 @@ impl HttpClient {
             .with_tls_config(tls_config(roots))
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(Route::to(&base_url, proxy, tcp));
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())

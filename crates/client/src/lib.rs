@@ -64,7 +64,8 @@
 //! Spans and events go to `tracing` at level `debug`; a failed early token refresh, and a plaintext base URL that leaves
 //! the machine, are logged at `warn`. None holds a key, a token, a signature or a body.
 //!
-//! The proxy variables of the environment (`HTTPS_PROXY` and the like) are not read.
+//! The proxy variables of the environment (`HTTPS_PROXY` and the like) are read only on
+//! [`ClientBuilder::proxy_from_env`], and for https alone.
 //!
 //! The operator API of a Pactolus bank has a client of its own: [`operator`].
 //!
@@ -90,6 +91,7 @@ mod requests;
 mod retry;
 mod retry_policy;
 mod roots;
+mod route;
 mod token;
 
 pub use app::App;

@@ -73,6 +73,7 @@ use crate::http::HttpClient;
 use crate::random::{OsRandomness, Randomness};
 use crate::retry_policy::RetryPolicy;
 use crate::roots::{CaFileError, add_ca_file, web_roots};
+use crate::route::ProxySource;
 
 pub use accounts::{AccountDetails, AccountId, AccountSums};
 pub use clock::{ClockChange, ClockDetails, ClockKind};
@@ -104,6 +105,7 @@ pub struct OperatorClientBuilder {
     base_url: BaseUrl,
     retry_policy: RetryPolicy,
     roots: RootCertStore,
+    proxy: ProxySource,
     random: Arc<dyn Randomness>,
 }
 
@@ -112,6 +114,14 @@ impl OperatorClientBuilder {
     pub fn ca_file(mut self, path: impl AsRef<Path>) -> Result<Self, CaFileError> {
         add_ca_file(&mut self.roots, path.as_ref())?;
         Ok(self)
+    }
+
+    /// Calls an https bank through the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` lists its host.
+    /// A bank without TLS is called directly.
+    #[must_use]
+    pub fn proxy_from_env(mut self) -> Self {
+        self.proxy = ProxySource::Environment;
+        self
     }
 
     /// Timeouts, attempts and backoff of a call.
@@ -128,11 +138,11 @@ impl OperatorClientBuilder {
 
     /// Builds the client. It connects on first use. A plaintext base URL that leaves the machine is logged.
     pub fn build(self) -> OperatorClient {
-        let Self { token, base_url, retry_policy, roots, random } = self;
+        let Self { token, base_url, retry_policy, roots, proxy, random } = self;
         if base_url.is_remote_plaintext() {
             tracing::warn!(%base_url, "the operator token crosses the network unencrypted; use https");
         }
-        let http = HttpClient::new(base_url, retry_policy.attempt_timeout, roots);
+        let http = HttpClient::new(base_url, retry_policy.attempt_timeout, roots, proxy);
         OperatorClient(Arc::new(OperatorInner { token, http, retry_policy, random }))
     }
 }
@@ -145,6 +155,7 @@ impl OperatorClient {
             base_url,
             retry_policy: RetryPolicy::default(),
             roots: web_roots(),
+            proxy: ProxySource::Nowhere,
             random: Arc::new(OsRandomness),
         }
     }

@@ -54,7 +54,8 @@ impl Bank {
         self.warn_of_plaintext();
         let builder =
             OperatorClient::builder(token, self.operator_url.clone().unwrap_or_else(|| self.url.clone()))
-                .retry_policy(self.retry_policy(timeout));
+                .retry_policy(self.retry_policy(timeout))
+                .proxy_from_env();
         let builder = match self.ca_file() {
             Some(path) => builder.ca_file(&path).map_err(|error| self.ca_file_error(&path, &error))?,
             None => builder,

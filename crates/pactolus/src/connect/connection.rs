@@ -65,7 +65,8 @@ impl Connection {
         let builder = Client::builder(app.clone())
             .base_url(bank.url.clone())
             .token(token.clone())
-            .retry_policy(bank.retry_policy(timeout));
+            .retry_policy(bank.retry_policy(timeout))
+            .proxy_from_env();
         let builder = match bank.ca_file() {
             Some(path) => builder.ca_file(&path).map_err(|error| bank.ca_file_error(&path, &error))?,
             None => builder,
