@@ -52,12 +52,12 @@ pub(crate) struct Args {
     wait: u32,
     /// Clock of the bank; manual is for development, and needs login = "open" for every app
     #[arg(long, value_name = "CLOCK", default_value = "system")]
-    clock: ClockKind,
+    clock: ServeClock,
 }
 
 /// Clock of the bank.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ClockKind {
+enum ServeClock {
     /// The system clock
     System,
     /// A clock that starts now, stands still, and moves by POST /api/v1/clock
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     if let Some(store) = &args.store {
         config.store = store.url(lang)?;
     }
-    if args.clock == ClockKind::Manual {
+    if args.clock == ServeClock::Manual {
         require_development_apps(&config.server.apps)?;
     }
     let runtime = runtime::start()?;
@@ -214,8 +214,8 @@ async fn serve(
     let store_option = args.store.as_ref().map(|_| config.store.clone());
     let random = Arc::new(OsRandomness);
     let bank = match args.clock {
-        ClockKind::System => AppState::new(config.server, store, Arc::new(SystemClock), random),
-        ClockKind::Manual => {
+        ServeClock::System => AppState::new(config.server, store, Arc::new(SystemClock), random),
+        ServeClock::Manual => {
             let warning = tr!(
                 lang,
                 "the manual clock moves only by POST /api/v1/clock; use it for development only",

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::de::DeTable;
 use zeroize::Zeroizing;
 
-use super::problem::{ConfigError, Location, Problem};
+use super::problem::{ConfigError, ConfigProblem, Location};
 use super::reader::{Reader, line};
 use super::section::Section;
 use super::sources::{EnvSnapshot, Sources};
@@ -23,7 +23,7 @@ pub(super) fn read<T>(
     let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
         let message =
             format!("cannot be read: {error}; name another with --config, or write one with `pactolus init`");
-        ConfigError::new(path.to_owned(), vec![Problem { location: Location::File, message }])
+        ConfigError::new(path.to_owned(), vec![ConfigProblem { location: Location::File, message }])
     })?;
     read_text(path, &text, variables, prefix, read)
 }
@@ -52,13 +52,13 @@ pub(super) fn read_text<T>(
 }
 
 /// Parses TOML, or returns all syntax errors.
-fn parse_toml(text: &str) -> Result<DeTable<'_>, Vec<Problem>> {
+fn parse_toml(text: &str) -> Result<DeTable<'_>, Vec<ConfigProblem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return Ok(document.into_inner());
     }
     // Only the parser's description: its `Display` shows the line, and the line may hold a secret.
-    let problem = |error: toml::de::Error| Problem {
+    let problem = |error: toml::de::Error| ConfigProblem {
         location: error.span().map_or(Location::File, |span| line(text, &span)),
         message: format!("is not TOML here: {}", error.message()),
     };

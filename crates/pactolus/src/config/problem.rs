@@ -20,7 +20,7 @@ pub(super) enum Location {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Problem {
+pub(super) struct ConfigProblem {
     pub(super) location: Location,
     pub(super) message: String,
 }
@@ -29,11 +29,11 @@ pub(super) struct Problem {
 #[derive(Debug, thiserror::Error)]
 pub(crate) struct ConfigError {
     file: PathBuf,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 impl ConfigError {
-    pub(super) fn new(file: PathBuf, mut problems: Vec<Problem>) -> Self {
+    pub(super) fn new(file: PathBuf, mut problems: Vec<ConfigProblem>) -> Self {
         problems.sort();
         Self { file, problems }
     }
@@ -43,7 +43,7 @@ impl ConfigError {
     /// A line for each problem, without unsafe characters.
     pub(crate) fn lines(&self, lang: Lang) -> Vec<String> {
         let file = self.file.display();
-        let line = |Problem { location, message }: &Problem| {
+        let line = |ConfigProblem { location, message }: &ConfigProblem| {
             let message = localize(message, lang);
             let line = match location {
                 Location::File => format!("{file}: {message}"),

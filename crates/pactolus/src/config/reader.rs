@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::nearest::closest_match;
-use super::problem::{Location, Problem};
+use super::problem::{ConfigProblem, Location};
 use super::sources::Sources;
 
 /// Prefix of all variables.
@@ -39,7 +39,7 @@ pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) sources: &'a Sources<'a>,
     pub(super) prefix: &'static str,
-    pub(super) problems: RefCell<Vec<Problem>>,
+    pub(super) problems: RefCell<Vec<ConfigProblem>>,
 }
 
 impl Reader<'_> {
@@ -50,7 +50,7 @@ impl Reader<'_> {
 
     /// Records a problem. The pass goes on, so that all problems are reported together.
     pub(super) fn report(&self, place: Location, message: String) {
-        self.problems.borrow_mut().push(Problem { location: place, message });
+        self.problems.borrow_mut().push(ConfigProblem { location: place, message });
     }
 
     pub(super) fn report_unknown_variables(&self) {

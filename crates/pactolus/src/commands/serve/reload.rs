@@ -10,7 +10,7 @@ use std::sync::Arc;
 use pactolus_server::{AppState, RestartNeeded, TlsIdentity};
 
 use crate::cli::i18n::{Lang, tr};
-use crate::commands::serve::{ClockKind, require_development_apps, warn_of_development_settings};
+use crate::commands::serve::{ServeClock, require_development_apps, warn_of_development_settings};
 use crate::config::{Config, EnvSnapshot, StoreUrl};
 use crate::{logging, runtime};
 
@@ -19,7 +19,7 @@ pub(super) struct Reloader {
     pub(super) path: PathBuf,
     pub(super) bank: Arc<AppState>,
     pub(super) tls: Option<TlsIdentity>,
-    pub(super) clock: ClockKind,
+    pub(super) clock: ServeClock,
     /// Options of the command line, which override the file.
     pub(super) listen: Option<SocketAddr>,
     pub(super) store: Option<StoreUrl>,
@@ -96,7 +96,7 @@ impl Reloader {
         if let Some(name) = self.fixed.difference(&FixedSettings::of(&config)) {
             return Err(RestartNeeded(name).to_string());
         }
-        if self.clock == ClockKind::Manual {
+        if self.clock == ServeClock::Manual {
             require_development_apps(&config.server.apps).map_err(|error| error.to_string())?;
         }
         if config.tls.is_some() != self.tls.is_some() {
