@@ -152,9 +152,9 @@ fn tunnel(mut client: TcpStream, authorization: &str, asked: &Mutex<Vec<String>>
     let mut bank = TcpStream::connect(target).unwrap();
     client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
     let (mut replies, mut to_client) = (bank.try_clone().unwrap(), client.try_clone().unwrap());
-    let back = std::thread::spawn(move || io::copy(&mut replies, &mut to_client));
+    let copying = std::thread::spawn(move || io::copy(&mut replies, &mut to_client));
     let _ = io::copy(&mut client, &mut bank);
-    let _ = back.join();
+    let _ = copying.join();
 }
 
 /// The bug: a network that lets calls out through a proxy alone had no way to a bank. The fix: the proxy variables,
