@@ -137,7 +137,7 @@ fn escape(body: &str, is_escaped: impl Fn(char) -> bool) -> String {
     text
 }
 
-/// Replaces `\uXXXX` by its character, except for quotes, backslashes and control characters.
+/// Replaces each `\u` escape by its character, except for quotes, backslashes and control characters.
 fn unescape(body: &str) -> String {
     let mut units = Vec::new();
     let mut rest = body;
