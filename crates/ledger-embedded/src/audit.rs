@@ -11,8 +11,8 @@
 use std::error::Error;
 
 use pactolus_ledger::{
-    Account, Audit, AuditFinding, BillEntry, DaySums, Decision, Earlier, HistoryDigest, OrderKind, Receipt,
-    decide,
+    Account, Audit, AuditFinding, BillEntry, DaySums, Decision, HistoryDigest, OrderKind, PriorEntries,
+    Receipt, decide,
 };
 
 use crate::disk::is_out_of_files;
@@ -177,12 +177,12 @@ impl Auditor<'_> {
         self.note_newest(position, receipt);
         let (Some(given_back), Some(before)) = (self.read(given_back), before) else { return };
         let earlier = match receipt.order.kind {
-            OrderKind::Cancel { .. } => Earlier { number: given_back.as_ref(), pay: None },
+            OrderKind::Cancel { .. } => PriorEntries { number: given_back.as_ref(), pay: None },
             OrderKind::Save(_)
             | OrderKind::Present(_)
             | OrderKind::Pay(_)
             | OrderKind::Debit(_)
-            | OrderKind::Refund(_) => Earlier { number: None, pay: given_back.as_ref() },
+            | OrderKind::Refund(_) => PriorEntries { number: None, pay: given_back.as_ref() },
         };
         match decide(&before, earlier, &receipt.order, receipt.at) {
             Ok(Decision::Apply(expected)) if expected == receipt.effect() => {}

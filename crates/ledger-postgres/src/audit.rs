@@ -12,8 +12,8 @@
 use std::collections::HashMap;
 
 use pactolus_ledger::{
-    Account, AccountKey, Audit, BillEntry, BillKey, DaySums, Decision, Earlier, Order, OrderKind, Receipt,
-    decide,
+    Account, AccountKey, Audit, BillEntry, BillKey, DaySums, Decision, Order, OrderKind, PriorEntries,
+    Receipt, decide,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
@@ -202,12 +202,12 @@ impl<'a> Auditor<'a> {
                 self.audit.add_finding(format!("{bill} does not lead to its {}", receipt.order.kind.name()));
             }
             let earlier = match receipt.order.kind {
-                OrderKind::Refund(_) => Earlier { number: None, pay: earlier.as_ref() },
+                OrderKind::Refund(_) => PriorEntries { number: None, pay: earlier.as_ref() },
                 OrderKind::Save(_)
                 | OrderKind::Present(_)
                 | OrderKind::Pay(_)
                 | OrderKind::Cancel { .. }
-                | OrderKind::Debit(_) => Earlier::from(earlier.as_ref()),
+                | OrderKind::Debit(_) => PriorEntries::from(earlier.as_ref()),
             };
             match decide(before, earlier, &receipt.order, receipt.at) {
                 Ok(Decision::Apply(expected)) if expected == receipt.effect() => {}

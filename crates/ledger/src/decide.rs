@@ -101,14 +101,14 @@ impl fmt::Display for Mismatch {
 
 /// The entries of the numbers that an order names.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Earlier<'a> {
+pub struct PriorEntries<'a> {
     /// The entry of the order's own number.
     pub number: Option<&'a BillEntry>,
     /// For a refund, the entry of its pay's number.
     pub pay: Option<&'a BillEntry>,
 }
 
-impl<'a> From<Option<&'a BillEntry>> for Earlier<'a> {
+impl<'a> From<Option<&'a BillEntry>> for PriorEntries<'a> {
     fn from(number: Option<&'a BillEntry>) -> Self {
         Self { number, pay: None }
     }
@@ -117,7 +117,7 @@ impl<'a> From<Option<&'a BillEntry>> for Earlier<'a> {
 /// Decides `order` at `now`, given its `account` and the `earlier` entries of its numbers.
 pub fn decide<'a>(
     account: &Account,
-    earlier: impl Into<Earlier<'a>>,
+    earlier: impl Into<PriorEntries<'a>>,
     order: &Order,
     now: UnixMillis,
 ) -> Result<Decision<'a>, Refusal> {

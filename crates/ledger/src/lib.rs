@@ -57,7 +57,7 @@ pub mod totals;
 pub use account::{Account, AccountKey};
 pub use audit::{Audit, AuditFinding};
 pub use debit::{CoinPart, Debit, Shortfall};
-pub use decide::{Decision, Earlier, Mismatch, Refusal, decide};
+pub use decide::{Decision, Mismatch, PriorEntries, Refusal, decide};
 pub use engine::{BoxFuture, Cursor, Ledger, PostError, Posted, StatementPage, Unavailable};
 pub use gift::{DailyGifts, DailyLimit, Gift, GiftLimits, LimitDays};
 pub use history::{HistoryDigest, InvalidHistoryDigest};

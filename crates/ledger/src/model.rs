@@ -8,7 +8,7 @@ use pactolus_types::{AppId, Environment, UnixMillis};
 
 use crate::account::{Account, AccountKey};
 use crate::audit::Audit;
-use crate::decide::{Decision, Earlier, decide};
+use crate::decide::{Decision, PriorEntries, decide};
 use crate::engine::{BoxFuture, Cursor, Ledger, PostError, Posted, StatementPage, Unavailable};
 use crate::order::{BillEntry, BillKey, Numbering, Order, OrderKind, Receipt};
 use crate::records::{PutOutcome, RecordAccess, RecordChange, RecordKey, Records};
@@ -49,7 +49,7 @@ impl ModelState {
 
     fn post(&mut self, order: &Order, now: UnixMillis) -> Result<Posted, PostError> {
         let account = self.account(&order.account);
-        let earlier = Earlier {
+        let earlier = PriorEntries {
             number: self.bills.get(&order.bill()),
             pay: order.pay_bill().and_then(|pay| self.bills.get(&pay)),
         };
@@ -118,7 +118,7 @@ impl ModelState {
                     | OrderKind::Refund(_) => None,
                 };
                 let pay = receipt.order.pay_bill().and_then(|pay| pays.get(&pay));
-                let earlier = Earlier { number: earlier.as_ref(), pay };
+                let earlier = PriorEntries { number: earlier.as_ref(), pay };
                 if decide(&account, earlier, &receipt.order, receipt.at)
                     != Ok(Decision::Apply(receipt.effect()))
                 {

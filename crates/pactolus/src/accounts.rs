@@ -16,7 +16,7 @@ use crate::connect::Connection;
 const LOOKUPS_MAX: usize = 200;
 
 /// An account with orders, and their number.
-type Found = (AccountId, u64);
+type AccountOrders = (AccountId, u64);
 
 /// The error of an account without orders. It names the accounts of the player that have some.
 pub(crate) async fn not_found_error(
@@ -54,7 +54,7 @@ pub(crate) async fn not_found(
     tr!(lang, "{none}, but has in {places}", "{none}，但在以下位置有：{places}")
 }
 
-fn place((account, orders): &Found, lang: Lang) -> String {
+fn place((account, orders): &AccountOrders, lang: Lang) -> String {
     let AccountId { environment, zone_id, .. } = account;
     tr!(
         lang,
@@ -74,7 +74,7 @@ async fn find_elsewhere(
     operator: &OperatorClient,
     connection: &Connection,
     account: &AccountId,
-) -> Vec<Found> {
+) -> Vec<AccountOrders> {
     let others = [account.environment].into_iter().chain(Environment::ALL).flat_map(|environment| {
         let zones = zones(connection, account).into_iter();
         zones.map(move |zone_id| AccountId { environment, zone_id, ..*account })

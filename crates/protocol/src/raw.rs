@@ -47,5 +47,5 @@ pub use object::RawObject;
 pub use path::{RawCallKind, RawPath, RawWire};
 pub use reason::Reason;
 pub use reply::{RawBalance, RawReply};
-pub use request::{Note, RawOrder, RawRequest, TopUpKind};
+pub use request::{PayNote, RawOrder, RawRequest, TopUpKind};
 pub use sign::{PresentSignature, RawProofs};

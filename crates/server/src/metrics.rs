@@ -31,7 +31,7 @@ use self::catalog::{CALL_BOUNDS, NAMED_APPS};
 use self::connections::ConnectionCounters;
 use self::requests::RequestMetrics;
 use self::shard::{
-    AppSlot, CallOutcome, CallShard, LimitScope, Sharded, code_index, order_kind_index, path_index,
+    AppSlot, CallOutcome, CallShard, LimitScope, PerWorker, code_index, order_kind_index, path_index,
 };
 
 pub use catalog::{CATALOG, Label, Metric, MetricKind};
@@ -76,7 +76,7 @@ impl Default for ProcessInfo {
 pub(crate) struct Metrics {
     mode: MetricsMode,
     pub(crate) process: ProcessInfo,
-    calls: Sharded<CallShard>,
+    calls: PerWorker<CallShard>,
     /// Names of the apps with places of their own, by place. Locked by a scrape and when apps are configured.
     app_names: Mutex<Vec<AppId>>,
     /// Locked for a rejection with a diagnosis, and by a scrape. The names are constants of the program.
@@ -94,7 +94,7 @@ impl Metrics {
         Self {
             mode,
             process,
-            calls: Sharded::new(CallShard::new),
+            calls: PerWorker::new(CallShard::new),
             app_names: Mutex::default(),
             findings: Mutex::default(),
             requests: RequestMetrics::default(),

@@ -17,7 +17,7 @@ use super::orders::{
     NewOrder, NewOrderBody, OrderDetails, PostedOrder, PostedOrderReply, Statement, StatementPage,
 };
 use super::rejections::{RejectionDetails, RejectionList};
-use super::request::{Encoded, OperatorRequest, Repetition};
+use super::request::{OperatorRequest, PercentEncoded, RetrySafety};
 use super::retry::call_with_retries;
 use super::sessions::{IssuedCode, NewSessionBody, SessionDetails};
 use super::totals::{CalendarDay, PeriodTotals};
@@ -34,7 +34,7 @@ impl OperatorClient {
     pub async fn post_order(&self, order: &NewOrder) -> Result<PostedOrder, OperatorError> {
         let path = format!("{}/orders", app(order.account.appid));
         let body = NewOrderBody::from(order);
-        let request = OperatorRequest::send(Method::POST, path, &body, Repetition::Idempotent);
+        let request = OperatorRequest::send(Method::POST, path, &body, RetrySafety::Idempotent);
         let request = OperatorRequest { identity_fields: order.identity_fields(), ..request };
         let (reply, earlier_attempts) = self.call_in_span::<PostedOrderReply>("post_order", request).await?;
         Ok(PostedOrder::new(reply, earlier_attempts))
@@ -47,7 +47,7 @@ impl OperatorClient {
         environment: Environment,
         bill_no: BillNo,
     ) -> Result<OrderDetails, OperatorError> {
-        let bill_no = Encoded(bill_no);
+        let bill_no = PercentEncoded(bill_no);
         self.get("order", format!("{}/orders/{bill_no}?env={environment}", app(appid))).await
     }
 
@@ -58,7 +58,7 @@ impl OperatorClient {
         account: &AccountId,
         bill_no: BillNo,
     ) -> Result<OrderDetails, OperatorError> {
-        let (app, bill_no) = (app(account.appid), Encoded(bill_no));
+        let (app, bill_no) = (app(account.appid), PercentEncoded(bill_no));
         self.get("order", format!("{app}/orders/{bill_no}?{}", account_query(account))).await
     }
 
@@ -69,7 +69,8 @@ impl OperatorClient {
         page: &StatementPage,
     ) -> Result<Statement, OperatorError> {
         let limit = page.limit.map(|limit| format!("&limit={limit}")).unwrap_or_default();
-        let after = page.after.as_ref().map(|after| format!("&after={}", Encoded(after))).unwrap_or_default();
+        let after =
+            page.after.as_ref().map(|after| format!("&after={}", PercentEncoded(after))).unwrap_or_default();
         let query = account_query(account);
         self.get("statement", format!("{}/statement?{query}{limit}{after}", app(account.appid))).await
     }
@@ -94,17 +95,18 @@ impl OperatorClient {
         key: &SessionKey,
         lifetime: Duration,
     ) -> Result<SessionDetails, OperatorError> {
-        let path = format!("{}/players/{}/session", app(appid), Encoded(openid));
+        let path = format!("{}/players/{}/session", app(appid), PercentEncoded(openid));
         let body = NewSessionBody::new(key, lifetime);
-        self.call("put_session", OperatorRequest::send(Method::PUT, path, &body, Repetition::Idempotent))
+        self.call("put_session", OperatorRequest::send(Method::PUT, path, &body, RetrySafety::Idempotent))
             .await
     }
 
     /// Issues a one-time login code. One that is lost with its reply expires unused.
     pub async fn issue_login_code(&self, appid: AppId, openid: OpenId) -> Result<IssuedCode, OperatorError> {
-        let path = format!("{}/players/{}/code", app(appid), Encoded(openid));
+        let path = format!("{}/players/{}/code", app(appid), PercentEncoded(openid));
         let request = OperatorRequest { method: Method::POST, ..OperatorRequest::get(path) };
-        self.call("issue_login_code", OperatorRequest { repetition: Repetition::Idempotent, ..request }).await
+        self.call("issue_login_code", OperatorRequest { repetition: RetrySafety::Idempotent, ..request })
+            .await
     }
 
     /// The fault rules of an app's sandbox.
@@ -119,7 +121,8 @@ impl OperatorClient {
         rules: &[FaultRule],
     ) -> Result<Vec<FaultRuleStatus>, OperatorError> {
         let path = format!("{}/faults", app(appid));
-        self.call("set_faults", OperatorRequest::send(Method::PUT, path, rules, Repetition::Idempotent)).await
+        self.call("set_faults", OperatorRequest::send(Method::PUT, path, rules, RetrySafety::Idempotent))
+            .await
     }
 
     /// The newest rejections of calls, at most `limit` (1 to 100).
@@ -140,8 +143,8 @@ impl OperatorClient {
     /// Changes a manual clock.
     pub async fn set_clock(&self, change: ClockChange) -> Result<ClockDetails, OperatorError> {
         let repetition = match change {
-            ClockChange::Set(_) => Repetition::Idempotent,
-            ClockChange::AdvanceSeconds(_) => Repetition::Additive,
+            ClockChange::Set(_) => RetrySafety::Idempotent,
+            ClockChange::AdvanceSeconds(_) => RetrySafety::Additive,
         };
         let request = OperatorRequest::send(Method::POST, CLOCK.to_owned(), &change, repetition);
         self.call("set_clock", request).await
@@ -173,10 +176,10 @@ impl OperatorClient {
 const CLOCK: &str = "/api/v1/clock";
 
 fn app(appid: AppId) -> String {
-    format!("/api/v1/apps/{}", Encoded(appid))
+    format!("/api/v1/apps/{}", PercentEncoded(appid))
 }
 
 fn account_query(account: &AccountId) -> String {
     let AccountId { environment, openid, zone_id, .. } = account;
-    format!("env={environment}&openid={}&zone_id={}", Encoded(openid), Encoded(zone_id))
+    format!("env={environment}&openid={}&zone_id={}", PercentEncoded(openid), PercentEncoded(zone_id))
 }

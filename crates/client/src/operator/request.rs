@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// What repeating a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repetition {
+pub(super) enum RetrySafety {
     /// It only reads.
     Read,
     /// The second has no effect beyond the first.
@@ -22,7 +22,7 @@ pub(super) struct OperatorRequest {
     /// Path with its query, percent-encoded.
     pub(super) path: String,
     pub(super) body: Bytes,
-    pub(super) repetition: Repetition,
+    pub(super) repetition: RetrySafety,
     /// Fields that a conflict names only if the request can never take effect, whatever became of earlier attempts.
     pub(super) identity_fields: &'static [&'static str],
 }
@@ -33,7 +33,7 @@ impl OperatorRequest {
             method: Method::GET,
             path,
             body: Bytes::new(),
-            repetition: Repetition::Read,
+            repetition: RetrySafety::Read,
             identity_fields: &[],
         }
     }
@@ -42,7 +42,7 @@ impl OperatorRequest {
         method: Method,
         path: String,
         body: &(impl Serialize + ?Sized),
-        repetition: Repetition,
+        repetition: RetrySafety,
     ) -> Self {
         let body = serde_json::to_vec(body).expect("a body has no map with keys other than texts");
         Self { method, path, body: body.into(), repetition, identity_fields: &[] }
@@ -50,9 +50,9 @@ impl OperatorRequest {
 }
 
 /// A text in a path or a query, percent-encoded.
-pub(super) struct Encoded<T>(pub(super) T);
+pub(super) struct PercentEncoded<T>(pub(super) T);
 
-impl<T: Display> Display for Encoded<T> {
+impl<T: Display> Display for PercentEncoded<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in self.0.to_string().bytes() {
             match byte {
@@ -70,6 +70,6 @@ mod tests {
 
     #[test]
     fn reserved_characters_are_encoded() {
-        assert_eq!(Encoded("a-Z_0.|*@:/? ").to_string(), "a-Z_0.%7C%2A%40%3A%2F%3F%20");
+        assert_eq!(PercentEncoded("a-Z_0.|*@:/? ").to_string(), "a-Z_0.%7C%2A%40%3A%2F%3F%20");
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::OperatorInner;
 use super::error::{OperatorError, OperatorFailure, Problem, ProblemKind};
-use super::request::{OperatorRequest, Repetition};
+use super::request::{OperatorRequest, RetrySafety};
 use crate::error::OrderOutcome;
 use crate::http::{HttpReply, TransportError};
 
@@ -46,10 +46,10 @@ pub(super) async fn call_with_retries<T: DeserializeOwned>(
             }
             Err(failure) => failure,
         };
-        if failure.may_have_applied() && request.repetition != Repetition::Read {
+        if failure.may_have_applied() && request.repetition != RetrySafety::Read {
             outcome = OrderOutcome::Unknown;
         }
-        let is_safe = request.repetition != Repetition::Additive || outcome == OrderOutcome::NotApplied;
+        let is_safe = request.repetition != RetrySafety::Additive || outcome == OrderOutcome::NotApplied;
         if !is_safe || !failure.retryable() {
             return Err(OperatorError::NotRetryable { attempts, failure, outcome });
         }

@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pactolus_ledger::{Account, BillKey, Decision, Earlier, Order, OrderEffect, OrderKind, Refusal, decide};
+use pactolus_ledger::{
+    Account, BillKey, Decision, Order, OrderEffect, OrderKind, PriorEntries, Refusal, decide,
+};
 
 use crate::journal::Position;
 use crate::journal::entry::Links;
@@ -79,7 +81,7 @@ impl<'a> BatchBuilder<'a> {
             (Some(_) | None, _) => None,
         };
         let account = row.map_or_else(Account::default, |row| row.account);
-        let earlier = Earlier { number, pay: pay.as_ref().map(|located| &located.entry) };
+        let earlier = PriorEntries { number, pay: pay.as_ref().map(|located| &located.entry) };
         Ok(match decide(&account, earlier, order, now) {
             Err(refusal) => Err(refusal),
             Ok(Decision::Replay(receipt)) => Ok(DecideOutcome::Replayed(Box::new(receipt.clone()), account)),

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use pactolus_ledger::{
-    Account, AccountKey, BillEntry, BillKey, Decision, Earlier, Order, OrderKind, Posted, Receipt, Refusal,
-    decide,
+    Account, AccountKey, BillEntry, BillKey, Decision, Order, OrderKind, Posted, PriorEntries, Receipt,
+    Refusal, decide,
 };
 
 use super::PendingOrder;
@@ -117,7 +117,7 @@ impl BatchState {
         }
         let account = state.account;
         let earlier =
-            Earlier { number: earlier.map(|state| &state.entry), pay: pay.map(|state| &state.entry) };
+            PriorEntries { number: earlier.map(|state| &state.entry), pay: pay.map(|state| &state.entry) };
         match decide(&account, earlier, order, *now) {
             Err(refusal) => Ok(Err(refusal)),
             Ok(Decision::Replay(receipt)) => Ok(Ok(Posted::Replayed { receipt: receipt.clone(), account })),

@@ -43,14 +43,14 @@ pub(crate) fn parse_amount(text: &str) -> Result<Amount, String> {
 
 /// How a command is repeated after an unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repetition {
+pub(crate) enum RetryForm {
     /// With the same bill number: the bank compares the orders.
     SameNumber,
     /// With the same bill number and `--resume`: the host may not say which order has the number.
     WithResume,
 }
 
-impl Repetition {
+impl RetryForm {
     /// The arguments that repeat the command.
     pub(crate) fn arguments(self, bill_no: BillNo) -> String {
         match self {
@@ -67,7 +67,7 @@ impl Repetition {
 pub(crate) fn bill_no_or_new(
     requested: Option<BillNo>,
     environment: Environment,
-    repetition: Repetition,
+    repetition: RetryForm,
     lang: Lang,
 ) -> Result<BillNo, CliError> {
     if let Some(bill_no) = requested {
@@ -75,8 +75,8 @@ pub(crate) fn bill_no_or_new(
     }
     if environment == Environment::Live && !io::stdin().is_terminal() {
         let (and_resume, and_resume_zh) = match repetition {
-            Repetition::SameNumber => ("", ""),
-            Repetition::WithResume => (" and --resume", "并加 --resume "),
+            RetryForm::SameNumber => ("", ""),
+            RetryForm::WithResume => (" and --resume", "并加 --resume "),
         };
         return Err(CliError::message(
             ExitCode::Usage,

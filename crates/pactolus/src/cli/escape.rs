@@ -27,9 +27,9 @@ pub(crate) fn is_unsafe(c: char) -> bool {
 }
 
 /// A text on one line: every unsafe character is escaped, line feeds too.
-pub(crate) struct Escaped<T>(pub(crate) T);
+pub(crate) struct EscapedText<T>(pub(crate) T);
 
-impl<T: Display> Display for Escaped<T> {
+impl<T: Display> Display for EscapedText<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(EscapingWriter { inner: f, keeps_layout: false }, "{}", self.0)
     }
@@ -37,7 +37,7 @@ impl<T: Display> Display for Escaped<T> {
 
 /// A text as a line of its own.
 pub(crate) fn escaped_line(text: impl Display) -> String {
-    Escaped(text).to_string() + "\n"
+    EscapedText(text).to_string() + "\n"
 }
 
 /// A text of several lines that the program laid out: line feeds and tabs stay.
@@ -87,7 +87,7 @@ mod tests {
             ("\u{202e}gnp.exe\u{2066}", "\\u202egnp.exe\\u2066"),
             ("\u{e0041}", "\\udb40\\udc41"),
         ] {
-            assert_eq!(Escaped(text).to_string(), visible);
+            assert_eq!(EscapedText(text).to_string(), visible);
         }
         assert_eq!(EscapedLines("a\tb\r\n\x1bc\n").to_string(), "a\tb\\u000d\n\\u001bc\n");
     }

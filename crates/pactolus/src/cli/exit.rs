@@ -12,7 +12,7 @@ use pactolus_ledger::ImportError;
 use pactolus_server::KeyCheckError;
 use pactolus_types::{AppId, BillNo};
 
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::i18n::{Lang, localize, localized_chain, tr};
 use crate::config::{ConfigError, InvalidStoreUrl, StoreUrl};
 
@@ -116,7 +116,7 @@ impl CliError {
             Some(cause) => tr!(lang, "{text}: {}", "{text}：{}", localized_chain(cause, lang)),
             None => text,
         };
-        Escaped(text).to_string()
+        EscapedText(text).to_string()
     }
 
     /// The error of a failed call; `retry_args` are the arguments that repeat the call with its idempotency key.

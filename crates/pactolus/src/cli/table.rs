@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 
 /// A table of `N` columns.
 pub(crate) struct Table<const N: usize> {
@@ -18,7 +18,7 @@ impl<const N: usize> Table<N> {
     }
 
     pub(crate) fn push_row(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| Escaped(cell).to_string()));
+        self.rows.push(cells.map(|cell| EscapedText(cell).to_string()));
     }
 
     fn line(

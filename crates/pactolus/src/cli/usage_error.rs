@@ -3,7 +3,7 @@
 use clap::builder::StyledStr;
 use clap::error::{ContextValue, ErrorKind};
 
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::i18n::{Lang, localize};
 use crate::cli::output;
 
@@ -20,14 +20,14 @@ pub(super) fn exit(mut error: clap::Error, lang: Lang) -> ! {
 
 /// Escapes what the user typed, before clap lays out its lines.
 fn escape_values(error: &mut clap::Error) {
-    let escape = |text: &String| Escaped(text).to_string();
+    let escape = |text: &String| EscapedText(text).to_string();
     let values: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in values {
         let escaped = match &value {
             ContextValue::String(text) => ContextValue::String(escape(text)),
             ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(escape).collect()),
             ContextValue::StyledStrs(texts) => {
-                let escape = |text: &StyledStr| Escaped(text).to_string().into();
+                let escape = |text: &StyledStr| EscapedText(text).to_string().into();
                 ContextValue::StyledStrs(texts.iter().map(escape).collect())
             }
             // Numbers, and the usage, which clap wrote. The enum is not exhaustive.

@@ -9,7 +9,7 @@ mod permissions;
 use serde_json::json;
 
 use crate::cli::args::ConfigPath;
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -123,12 +123,12 @@ fn to_json(finding: &CheckResult) -> serde_json::Value {
 
 fn to_text(finding: &CheckResult, lang: Lang) -> String {
     let CheckResult { level, subject, message, fix } = finding;
-    let (level, message) = (level.localized(lang), Escaped(message));
+    let (level, message) = (level.localized(lang), EscapedText(message));
     let mut text = match lang {
         Lang::En => format!("{level}  {subject}: {message}\n"),
         Lang::Zh => format!("{level}  {}：{message}\n", subject_in_chinese(subject)),
     };
-    if let Some(fix) = fix.as_ref().map(Escaped) {
+    if let Some(fix) = fix.as_ref().map(EscapedText) {
         text += &tr!(lang, "      fix: {fix}\n", "      处理方法：{fix}\n");
     }
     text

@@ -18,7 +18,7 @@ use self::codes::CodeExplanation;
 use self::offline::OfflineRequest;
 use self::pasted::PastedError;
 use crate::cli::args::{DEFAULT_CONFIG, config_variable};
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -142,13 +142,13 @@ fn explain_code(errcode: i32, output: OutputFormat, lang: Lang) -> Result<(), Cl
 /// A finding and its fix, a line each.
 fn finding_lines(finding: &str, fix: &str, lang: Lang) -> String {
     let (finding, fix) = (localize(finding, lang), localize(fix, lang));
-    let (finding, fix) = (Escaped(finding), Escaped(fix));
+    let (finding, fix) = (EscapedText(finding), EscapedText(fix));
     tr!(lang, "{finding}\n  fix: {fix}\n", "{finding}\n  处理方法：{fix}\n")
 }
 
 /// The line of the text that a signature covers.
 fn signed_text_line(text: &str, lang: Lang) -> String {
-    let text = Escaped(text);
+    let text = EscapedText(text);
     tr!(lang, "the bank signs: {text}\n", "服务端的签名文本：{text}\n")
 }
 

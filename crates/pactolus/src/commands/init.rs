@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::cli::args::{ConfigPath, DEFAULT_CONFIG};
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::exit::CliError;
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output;
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     } else {
         format!(" --config {}", path.display())
     };
-    let (file, config) = (Escaped(path.display()), Escaped(config));
+    let (file, config) = (EscapedText(path.display()), EscapedText(config));
     output::print(tr!(
         lang,
         "\

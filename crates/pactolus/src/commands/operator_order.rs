@@ -7,7 +7,7 @@ use pactolus_client::operator::{NewOrder, NewOrderKind, PostedOrder};
 use pactolus_types::{Amount, BillNo, OpenId, ZoneId};
 use serde_json::json;
 
-use crate::cli::args::{self, Repetition, parse_amount};
+use crate::cli::args::{self, RetryForm, parse_amount};
 use crate::cli::exit::CliError;
 use crate::cli::i18n::Lang;
 use crate::cli::output::{self, OutputFormat};
@@ -113,7 +113,7 @@ pub(crate) fn post(
     output: OutputFormat,
 ) -> Result<(), CliError> {
     let (operator, lang) = (connection.operator()?, connection.lang);
-    let repetition = Repetition::SameNumber;
+    let repetition = RetryForm::SameNumber;
     let bill_no = args::bill_no_or_new(bill_no, connection.environment, repetition, lang)?;
     let posted = runtime::start()?.block_on(operator.post_order(&order(bill_no))).map_err(|error| {
         let state = (error.outcome(), error.retryable());

@@ -5,7 +5,7 @@ use pactolus_protocol::{FreeText, InvalidValue};
 use pactolus_types::{Amount, BillNo};
 use serde_json::json;
 
-use crate::cli::args::{self, Repetition, parse_amount};
+use crate::cli::args::{self, RetryForm, parse_amount};
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, localize, localized_chain};
 use crate::cli::output::{self, OutputFormat};
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, lang: Lang) -> Result<(), CliError> {
     };
     let (player, item, remark) =
         (args.player.player(&connection)?, text("item", &args.item)?, text("remark", &args.remark)?);
-    let bill_no = args::bill_no_or_new(args.bill_no, connection.environment, Repetition::WithResume, lang)?;
+    let bill_no = args::bill_no_or_new(args.bill_no, connection.environment, RetryForm::WithResume, lang)?;
     let pay = PayRequest { player, coins: args.coins, bill_no, item, remark };
     let client = connection.client()?;
     let paid = runtime::start()?

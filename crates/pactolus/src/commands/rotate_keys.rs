@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -219,7 +219,7 @@ fn spinner(lang: Lang) -> ProgressBar {
 fn text(url: &StoreUrl, first: KeyId, outcome: &RotationReport, lang: Lang) -> String {
     let RotationReport { reencrypted: resealed, dropped, .. } = outcome;
     let current = outcome.count(SealStatus::Current);
-    let url = Escaped(url);
+    let url = EscapedText(url);
     let mut text = tr!(
         lang,
         "{url}: re-encrypted: {resealed}; encrypted with the first key ({first}): {current}\n",

@@ -11,7 +11,7 @@ use pactolus_protocol::{AccessToken, Body, CallKind, CallPath, Parameter, RawPat
 use serde_json::json;
 
 use super::read_file_or_stdin;
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -148,7 +148,7 @@ fn print(shown: Vec<(&'static str, String)>, format: OutputFormat) -> Result<(),
             output::print(format_args!("{object}\n"))
         }
         OutputFormat::Text => {
-            let lines = shown.into_iter().map(|(name, text)| format!("{name}: {}\n", Escaped(text)));
+            let lines = shown.into_iter().map(|(name, text)| format!("{name}: {}\n", EscapedText(text)));
             output::print(lines.collect::<Vec<_>>().concat())
         }
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::i18n::{Lang, localize, tr};
 
 /// Location of a problem. Problems are reported in this order.
@@ -52,7 +52,7 @@ impl ConfigError {
                     tr!(lang, "environment variable {name}: {message}", "环境变量 {name}：{message}")
                 }
             };
-            Escaped(line).to_string()
+            EscapedText(line).to_string()
         };
         self.problems.iter().map(line).collect()
     }

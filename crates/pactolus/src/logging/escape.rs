@@ -8,7 +8,7 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 
-use crate::cli::escape::{Escaped, EscapedLines};
+use crate::cli::escape::{EscapedLines, EscapedText};
 
 /// Formats the message and the fields of a text line. They stay on that line.
 pub(super) struct EscapedFields;
@@ -17,7 +17,7 @@ impl<'writer> FormatFields<'writer> for EscapedFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> std::fmt::Result {
         let mut text = String::new();
         DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
-        write!(writer, "{}", Escaped(text))
+        write!(writer, "{}", EscapedText(text))
     }
 }
 

@@ -26,7 +26,7 @@ mod search;
 mod spelling;
 
 pub use mistake::{BodyForm, RawKey, RawMistake, UriForm};
-use search::Search;
+use search::RawSearch;
 
 /// A received request.
 #[derive(Clone, Copy)]
@@ -80,7 +80,7 @@ impl RawEvidence<'_> {
     /// Explains a signature of the query; `Unknown` if it was not sent, or its key is not known.
     pub fn explain(&self, proof: RawProof, keys: &AppKeys<'_>, dialects: DialectPolicy) -> RawFinding {
         let sent = self.query.get(proof.name());
-        match sent.as_deref().and_then(Search::for_signature) {
+        match sent.as_deref().and_then(RawSearch::for_signature) {
             Some(mut search) => candidates::find(self, proof, keys, dialects, &mut search),
             None => RawFinding::Unknown,
         }

@@ -37,9 +37,9 @@ pub enum RawOrder {
         /// The order's number and idempotency key.
         number: BillNo,
         /// The item bought.
-        item: Note,
+        item: PayNote,
         /// A note.
-        remark: Note,
+        remark: PayNote,
     },
     /// Coins of a pay to give back.
     Refund {
@@ -77,9 +77,9 @@ pub enum TopUpKind {
 
 /// The caller's note on a pay, `payitem` or `remark`: at most 1,024 bytes, without U+0000.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Note(Box<str>);
+pub struct PayNote(Box<str>);
 
-impl Note {
+impl PayNote {
     /// Maximum length in bytes of UTF-8.
     pub const BYTES_MAX: usize = 1024;
 
@@ -98,13 +98,13 @@ impl Note {
     }
 }
 
-/// The text is no [`Note`].
+/// The text is no [`PayNote`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidNote;
 
 impl fmt::Display for InvalidNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "is longer than {} bytes, or holds U+0000", Note::BYTES_MAX)
+        write!(f, "is longer than {} bytes, or holds U+0000", PayNote::BYTES_MAX)
     }
 }
 
@@ -197,8 +197,8 @@ impl RequestReader<'_, '_> {
         })
     }
 
-    fn note(&self, member: Member) -> Result<Note, ErrorReply> {
-        self.object.optional(member, Note::new).map(Option::unwrap_or_default)
+    fn note(&self, member: Member) -> Result<PayNote, ErrorReply> {
+        self.object.optional(member, PayNote::new).map(Option::unwrap_or_default)
     }
 }
 

@@ -52,7 +52,7 @@ pub struct RawProofs<'q> {
 
 /// Whether a call needs a signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
+enum SignatureRule {
     Always,
     By(PresentSignature),
     Never,
@@ -126,14 +126,14 @@ impl<'q> RawProofs<'q> {
 }
 
 /// The need of `pay_sig` and of `signature`.
-const fn needs(path: RawPath, present: PresentSignature) -> (Need, Need) {
+const fn needs(path: RawPath, present: PresentSignature) -> (SignatureRule, SignatureRule) {
     match (path.wire(), path.kind()) {
-        (RawWire::Game, RawCallKind::Present) => (Need::Always, Need::By(present)),
-        (RawWire::Xpay, RawCallKind::Present) => (Need::By(present), Need::Never),
+        (RawWire::Game, RawCallKind::Present) => (SignatureRule::Always, SignatureRule::By(present)),
+        (RawWire::Xpay, RawCallKind::Present) => (SignatureRule::By(present), SignatureRule::Never),
         (
             RawWire::Game | RawWire::Xpay,
             RawCallKind::Balance | RawCallKind::Pay | RawCallKind::Refund | RawCallKind::TopUp,
-        ) => (Need::Always, Need::Always),
+        ) => (SignatureRule::Always, SignatureRule::Always),
     }
 }
 
@@ -141,13 +141,13 @@ fn read<'q>(
     path: RawPath,
     query: Query<'q>,
     name: &'static str,
-    need: Need,
+    need: SignatureRule,
 ) -> Result<Option<Cow<'q, str>>, ErrorReply> {
     let sent = query.get(name);
     match need {
-        Need::Never | Need::By(PresentSignature::Off) => Ok(None),
-        Need::By(PresentSignature::IfPresent) => Ok(sent),
-        Need::Always | Need::By(PresentSignature::Required) => match sent {
+        SignatureRule::Never | SignatureRule::By(PresentSignature::Off) => Ok(None),
+        SignatureRule::By(PresentSignature::IfPresent) => Ok(sent),
+        SignatureRule::Always | SignatureRule::By(PresentSignature::Required) => match sent {
             Some(sent) => Ok(Some(sent)),
             None => Err(Reason::Query.refuse(path.wire(), format_args!("{name} is missing from the query"))),
         },

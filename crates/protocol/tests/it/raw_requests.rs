@@ -1,6 +1,6 @@
 //! Rules of the members of a request on the raw wires, and replies with exactly the documented members.
 
-use pactolus_protocol::raw::{Note, RawBalance, RawObject, RawReply, RawRequest};
+use pactolus_protocol::raw::{PayNote, RawBalance, RawObject, RawReply, RawRequest};
 use pactolus_protocol::reply::error_to_json;
 use pactolus_protocol::{ErrorCode, ErrorReply, GameCode, RawPath, RawWire, Rid, XpayCode};
 use pactolus_types::{BillNo, Coins, UnixMillis};
@@ -214,7 +214,7 @@ proptest! {
 
     #[test]
     fn note_is_kept_as_sent(text in "\\PC{0,300}") {
-        let note = Note::new(&text).unwrap();
+        let note = PayNote::new(&text).unwrap();
         prop_assert_eq!(note.as_str(), text);
     }
 }

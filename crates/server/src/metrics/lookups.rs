@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::MetricsMode;
-use super::shard::Sharded;
+use super::shard::PerWorker;
 
 /// Result of a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,11 @@ impl LookupResult {
 }
 
 /// Look-ups by their result. `None` counts nothing.
-pub(crate) struct LookupCounters(Option<Sharded<[AtomicU64; 3]>>);
+pub(crate) struct LookupCounters(Option<PerWorker<[AtomicU64; 3]>>);
 
 impl LookupCounters {
     pub(crate) fn new(mode: MetricsMode) -> Self {
-        Self((mode == MetricsMode::On).then(|| Sharded::new(|| std::array::from_fn(|_| AtomicU64::new(0)))))
+        Self((mode == MetricsMode::On).then(|| PerWorker::new(|| std::array::from_fn(|_| AtomicU64::new(0)))))
     }
 
     pub(crate) fn count(&self, result: LookupResult) {

@@ -34,10 +34,10 @@ const SHARDS: usize = 32;
 
 /// On cache lines of its own. Two lines, because processors fetch pairs.
 #[repr(align(128))]
-struct Padded<T>(T);
+struct CacheAligned<T>(T);
 
 /// One `T` for each worker thread.
-pub(crate) struct Sharded<T>(Box<[Padded<T>]>);
+pub(crate) struct PerWorker<T>(Box<[CacheAligned<T>]>);
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
@@ -46,9 +46,9 @@ thread_local! {
     static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
-impl<T> Sharded<T> {
+impl<T> PerWorker<T> {
     pub(crate) fn new(shard: impl Fn() -> T) -> Self {
-        Self((0..SHARDS).map(|_| Padded(shard())).collect())
+        Self((0..SHARDS).map(|_| CacheAligned(shard())).collect())
     }
 
     /// The shard of this thread.
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn shards_of_many_threads_add_up() {
-        let counter = Sharded::new(|| AtomicU64::new(0));
+        let counter = PerWorker::new(|| AtomicU64::new(0));
         std::thread::scope(|scope| {
             for _ in 0..2 * SHARDS {
                 scope.spawn(|| counter.local().fetch_add(1, Ordering::Relaxed));

@@ -1,6 +1,6 @@
 //! The calls of the raw wires, from the members that each reads.
 
-use pactolus_protocol::raw::{Member, Note, RawBalance, RawCallKind, RawPath, RawReply, RawWire};
+use pactolus_protocol::raw::{Member, PayNote, RawBalance, RawCallKind, RawPath, RawReply, RawWire};
 use pactolus_protocol::reply::error_to_json;
 use pactolus_protocol::{ErrorCode, ErrorReply, GameCode, PlatformCode, Rid, XpayCode};
 use pactolus_types::{BillNo, Coins, OfferId, OpenId, UnixMillis, ZoneId};
@@ -113,7 +113,7 @@ fn member_schema(member: Member) -> Value {
         Member::DeviceType | Member::UserIp => json!({}),
         Member::OfferId => text(OfferId::schema()),
         Member::OpenId => text(OpenId::schema()),
-        Member::PayItem | Member::Remark => json!({ "type": "string", "maxLength": Note::BYTES_MAX }),
+        Member::PayItem | Member::Remark => json!({ "type": "string", "maxLength": PayNote::BYTES_MAX }),
         Member::ZoneId => json!({ "anyOf": [text(ZoneId::schema()), { "type": "integer", "minimum": 0 }] }),
     }
 }

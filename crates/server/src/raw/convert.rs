@@ -5,7 +5,7 @@ use pactolus_ledger::{
     Refusal as Refused,
 };
 use pactolus_protocol::ErrorReply;
-use pactolus_protocol::raw::{Member, Note, RawBalance, RawReply, RawWire, Reason};
+use pactolus_protocol::raw::{Member, PayNote, RawBalance, RawReply, RawWire, Reason};
 use pactolus_types::{Amount, BillNo, Coins};
 
 use super::verify::VerifiedRequest;
@@ -30,7 +30,7 @@ pub(super) fn refund(verified: &VerifiedRequest<'_>, amount: Amount, pay: BillNo
     Refund { pay, amount, window }
 }
 
-pub(super) fn memo(item: &Note, remark: &Note) -> Memo {
+pub(super) fn memo(item: &PayNote, remark: &PayNote) -> Memo {
     Memo::new(item.as_str(), remark.as_str()).expect("a note of the wire is no longer than a memo's")
 }
 

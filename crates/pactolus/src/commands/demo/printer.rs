@@ -12,7 +12,7 @@ use pactolus_types::Environment;
 
 use super::Args;
 use super::sample::{SampleApp, SigningKey};
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::i18n::{BilingualText, Lang, tr};
 use crate::cli::output;
 use crate::config::{DEFAULT_LISTEN, StoreUrl};
@@ -59,7 +59,7 @@ impl Printer {
     }
 
     pub(super) fn opening(&mut self, address: SocketAddr, folder: &Path, args: &Args) -> anyhow::Result<()> {
-        let (lang, folder) = (self.lang, Escaped(folder.display()));
+        let (lang, folder) = (self.lang, EscapedText(folder.display()));
         if args.listen.is_none() && address != DEFAULT_LISTEN {
             self.line(tr!(
                 lang,
@@ -132,7 +132,7 @@ impl Printer {
                 "\nThe orders are kept. To verify the books:",
                 "\n订单已保留。核对账目："
             ))?;
-            self.line(format_args!("{INDENT}pactolus audit --store {}", Escaped(store)))?;
+            self.line(format_args!("{INDENT}pactolus audit --store {}", EscapedText(store)))?;
         }
         self.line(tr!(self.lang, "\nA bank of your own: pactolus init", "\n建立您自己的服务：pactolus init"))
     }

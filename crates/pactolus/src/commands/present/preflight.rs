@@ -16,16 +16,16 @@ pub(super) async fn check(sender: &GiftSender, first: &PresentRequest, lang: Lan
         GiftSender::Midas(client) => {
             let Err(error) = client.get_balance(&first.player).await else { return Ok(()) };
             let why = localized_chain(&error, lang);
-            match Concern::of(&error, first.player.session_key.is_some()) {
-                Concern::EveryGift => Err(why),
-                Concern::SessionKeys => Err(tr!(
+            match AffectedGifts::of(&error, first.player.session_key.is_some()) {
+                AffectedGifts::EveryGift => Err(why),
+                AffectedGifts::SessionKeys => Err(tr!(
                     lang,
                     "{why}; this bank requires the players' session keys: add a column session_key, or use an \
                      operator token (--api operator), which needs none",
                     "{why}；该服务要求玩家的 session_key：请添加 session_key 列，或使用无需 session_key 的运维令牌\
                      （--api operator）"
                 )),
-                Concern::ThisPlayer => Ok(()),
+                AffectedGifts::ThisPlayer => Ok(()),
             }
         }
     }
@@ -33,7 +33,7 @@ pub(super) async fn check(sender: &GiftSender, first: &PresentRequest, lang: Lan
 
 /// The gifts that an error of the query concerns.
 #[derive(Debug, PartialEq, Eq)]
-enum Concern {
+enum AffectedGifts {
     EveryGift,
     /// Every gift without a session key.
     SessionKeys,
@@ -41,7 +41,7 @@ enum Concern {
     ThisPlayer,
 }
 
-impl Concern {
+impl AffectedGifts {
     fn of(BalanceError(error): &BalanceError, has_session_key: bool) -> Self {
         match &**error {
             CallError::NoSession { .. } if !has_session_key => Self::SessionKeys,

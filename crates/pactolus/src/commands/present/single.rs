@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::outcome::{BillNoOrigin, GiftOutcome, SendResult};
 use super::sender::{Api, GiftSender, OrderRule};
-use crate::cli::args::{self, Repetition};
+use crate::cli::args::{self, RetryForm};
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -62,7 +62,7 @@ pub(super) fn run(
     let api = Api::choose(args.api, player.session_key.is_some(), connection)?;
     let sender = GiftSender::new(OrderRule::Gift(args.api), api, connection, CALL_TIMEOUT)?;
     let environment = connection.environment;
-    let bill_no = args::bill_no_or_new(args.single.bill_no, environment, Repetition::WithResume, lang)?;
+    let bill_no = args::bill_no_or_new(args.single.bill_no, environment, RetryForm::WithResume, lang)?;
     let present = PresentRequest { player, coins, bill_no };
     let number = if args.single.resume { BillNoOrigin::MaybeSent } else { BillNoOrigin::Supplied };
     let sent = runtime::start()?.block_on(sender.send(&present, number));

@@ -8,7 +8,7 @@ use super::campaign::StopReason;
 use super::kind::BatchKind;
 use super::plan::Plan;
 use super::progress::OutcomeCounts;
-use crate::cli::escape::Escaped;
+use crate::cli::escape::EscapedText;
 use crate::cli::exit::{CliError, ExitCode};
 use crate::cli::i18n::{Lang, localize, tr};
 use crate::cli::output::{self, OutputFormat};
@@ -45,7 +45,7 @@ pub(super) fn print(
             };
             let mut text = tr!(lang, "rows {}: {}\n", "共 {} 行：{}\n", plan.rows, all.localized(lang));
             if let Some(path) = results {
-                text += &tr!(lang, "results: {}\n", "结果文件：{}\n", Escaped(path.display()));
+                text += &tr!(lang, "results: {}\n", "结果文件：{}\n", EscapedText(path.display()));
             }
             text
         }

@@ -6,7 +6,7 @@ use pactolus_types::Environment;
 use zeroize::Zeroizing;
 
 use super::mistake::{BodyForm, RawKey, RawMistake, UriForm};
-use super::search::{Search, SearchFlow};
+use super::search::{RawSearch, SearchFlow};
 use super::{RawEvidence, RawFinding, RawProof, spelling};
 use crate::hash;
 use crate::midas::explain::{AppKeys, HashFunction};
@@ -22,7 +22,7 @@ pub(super) fn find(
     proof: RawProof,
     keys: &AppKeys<'_>,
     dialects: DialectPolicy,
-    search: &mut Search,
+    search: &mut RawSearch,
 ) -> RawFinding {
     let Some(key) = right_key(evidence, proof, keys) else { return RawFinding::Unknown };
     let candidates = Candidates { evidence, proof, keys, key, dialects };
@@ -50,7 +50,7 @@ struct Candidates<'c, 'a> {
 }
 
 impl Candidates<'_, '_> {
-    fn run(&self, search: &mut Search) -> SearchFlow {
+    fn run(&self, search: &mut RawSearch) -> SearchFlow {
         self.right(search)?;
         self.other_keys(search)?;
         self.other_texts(search)?;
@@ -67,7 +67,7 @@ impl Candidates<'_, '_> {
         }
     }
 
-    fn right(&self, search: &mut Search) -> SearchFlow {
+    fn right(&self, search: &mut RawSearch) -> SearchFlow {
         let is_refused = search.has_capitals && self.dialects == DialectPolicy::Strict;
         let finding = || {
             if is_refused { RawFinding::Mistake(RawMistake::Uppercase) } else { RawFinding::Verified }
@@ -75,7 +75,7 @@ impl Candidates<'_, '_> {
         search.try_hash(HashFunction::HmacSha256, self.key, &self.parts(self.evidence.body), finding)
     }
 
-    fn other_keys(&self, search: &mut Search) -> SearchFlow {
+    fn other_keys(&self, search: &mut RawSearch) -> SearchFlow {
         let parts = self.parts(self.evidence.body);
         let decoded = self
             .keys
@@ -101,7 +101,7 @@ impl Candidates<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn other_texts(&self, search: &mut Search) -> SearchFlow {
+    fn other_texts(&self, search: &mut RawSearch) -> SearchFlow {
         let (path, body) = (self.evidence.path.as_str(), self.evidence.body);
         // The other signature, made rightly.
         let other = match self.proof {
@@ -124,7 +124,7 @@ impl Candidates<'_, '_> {
         }
     }
 
-    fn other_uris(&self, search: &mut Search) -> SearchFlow {
+    fn other_uris(&self, search: &mut RawSearch) -> SearchFlow {
         let (path, body) = (self.evidence.path.as_str(), self.evidence.body);
         search.try_parts(self.key, &[body], RawMistake::Uri(UriForm::Missing))?;
         search.try_parts(self.key, &[b"&", body], RawMistake::Uri(UriForm::Missing))?;
@@ -155,7 +155,7 @@ impl Candidates<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn other_functions(&self, search: &mut Search) -> SearchFlow {
+    fn other_functions(&self, search: &mut RawSearch) -> SearchFlow {
         for function in [
             HashFunction::HmacSha1,
             HashFunction::HmacMd5,
@@ -170,7 +170,7 @@ impl Candidates<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    fn respelled_bodies(&self, search: &mut Search) -> SearchFlow {
+    fn respelled_bodies(&self, search: &mut RawSearch) -> SearchFlow {
         let Ok(body) = std::str::from_utf8(self.evidence.body) else { return ControlFlow::Continue(()) };
         for (text, form) in spelling::line_ends(body) {
             search.try_parts(self.key, &self.parts(text.as_bytes()), RawMistake::Body(form))?;
@@ -195,7 +195,7 @@ impl Candidates<'_, '_> {
     }
 
     /// Sorted fields, path, method and key, as on the first wire.
-    fn first_wire(&self, search: &mut Search) -> SearchFlow {
+    fn first_wire(&self, search: &mut RawSearch) -> SearchFlow {
         search.charge(4 * self.evidence.body.len())?;
         let Ok(mut fields) = object::scalars(self.evidence.body) else { return ControlFlow::Continue(()) };
         fields.sort();

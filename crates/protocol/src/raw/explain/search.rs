@@ -21,7 +21,7 @@ const WORK_BYTES_MAX: usize = 1024 * 1024;
 pub(super) type SearchFlow = ControlFlow<RawFinding>;
 
 /// A search for the making of one signature.
-pub(super) struct Search {
+pub(super) struct RawSearch {
     signature: Vec<u8>,
     is_hex: bool,
     pub(super) has_capitals: bool,
@@ -29,7 +29,7 @@ pub(super) struct Search {
     text: Zeroizing<Vec<u8>>,
 }
 
-impl Search {
+impl RawSearch {
     /// A search for signature `sent`; `None` if no hash function has its length.
     pub(super) fn for_signature(sent: &str) -> Option<Self> {
         let (signature, is_hex) = match hash::decode_hex(sent) {
