@@ -36,6 +36,7 @@ mod auth;
 mod body;
 mod clock;
 mod connection;
+mod entry;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;

@@ -13,20 +13,19 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{Method, Request, Response};
+use axum::http::{Request, Response};
 use http_body_util::Full;
 use pactolus_ledger::{BillKey, OrderKind, Posted};
 use pactolus_protocol::raw::{RawObject, RawOrder, RawPath, RawReply, Reason, TopUpKind};
-use pactolus_protocol::{AccessToken, ErrorCode, ErrorReply, Query, Rid, Wire, WirePath};
+use pactolus_protocol::{ErrorReply, Rid, Wire, WirePath};
 use pactolus_types::{BillNo, UnixMillis};
 
 use self::verify::VerifiedRequest;
-use crate::auth::token_place;
 use crate::body::{RequestBody, read_body};
 use crate::connection::request_timeout::RequestTimer;
+use crate::entry::{self, name_encoding};
 use crate::midas::faults::inject::{ReplyDropped, delay_reply};
 use crate::midas::faults::{Fault, SandboxCall};
-use crate::midas::verify::{explain_missing_token, name_encoding};
 use crate::rejections;
 use crate::rejections::rejection::RequestTrace;
 use crate::response::{Caller, json, log_success, reject, timeout_error};
@@ -104,17 +103,8 @@ async fn run<B: RequestBody>(
 ) -> Result<Vec<u8>, ErrorReply> {
     let IncomingCall { path, head, received_at: now } = *incoming;
     let wire = path.wire();
-    if head.method != Method::POST {
-        return Err(ErrorCode::RequirePost.into());
-    }
-    let query = Query::new(head.uri.query().unwrap_or_default());
-    let token = match AccessToken::from_query(query) {
-        Ok(token) => trace.token.insert(token),
-        Err(error) => return Err(Box::pin(explain_missing_token(error, head, body)).await),
-    };
-    let authenticated = bank.tokens.authenticate(token, now).await;
-    let appid = authenticated.map_err(|error| token_place::name_placeholder(error, query))?;
-    let app = bank.app(appid).ok_or(ErrorCode::InvalidCredential)?;
+    let (_, app, body) = entry::authenticate(bank, head, body, now, &mut trace.token).await?;
+    let appid = app.appid;
     trace.app = Some(Arc::clone(&app));
     app.check_wire(Wire::Raw(wire))?;
 

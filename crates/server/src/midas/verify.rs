@@ -6,19 +6,16 @@
 
 use std::sync::Arc;
 
-use axum::http::header::CONTENT_ENCODING;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
 use pactolus_protocol::{
-    AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Pf, Query, UnverifiedCall, Wire,
+    AccessToken, Body, Call, ErrorCode, ErrorReply, Parameter, Pf, UnverifiedCall, Wire,
 };
 use pactolus_types::{Environment, OpenId, UnixMillis};
 
 use super::IncomingCall;
 use crate::apps::ServedApp;
 use crate::auth::open;
-use crate::auth::token_place::{self, TokenPlace};
 use crate::body::{RequestBody, read_body};
+use crate::entry::{self, name_encoding};
 use crate::metrics::shard::LimitScope;
 use crate::rate_limit;
 use crate::rejections::rejection::RequestTrace;
@@ -39,17 +36,7 @@ impl<C: Call> VerifiedCall<C> {
         trace: &mut RequestTrace,
     ) -> Result<Self, ErrorReply> {
         let IncomingCall { path, received_at: now, head, body, .. } = incoming;
-        if head.method != Method::POST {
-            return Err(ErrorCode::RequirePost.into());
-        }
-        let query = Query::new(head.uri.query().unwrap_or_default());
-        let token = match AccessToken::from_query(query) {
-            Ok(token) => trace.token.insert(token),
-            Err(error) => return Err(Box::pin(explain_missing_token(error, head, body)).await),
-        };
-        let authenticated = bank.tokens.authenticate(token, now).await;
-        let appid = authenticated.map_err(|error| token_place::name_placeholder(error, query))?;
-        let app = bank.app(appid).ok_or(ErrorCode::InvalidCredential)?;
+        let (token, app, body) = entry::authenticate(bank, head, body, now, &mut trace.token).await?;
         trace.app = Some(Arc::clone(&app));
         app.check_wire(Wire::Midas)?;
         let checked = rate_limit::check_app(&app, path.environment, now);
@@ -84,28 +71,6 @@ fn verify_sig<C: Call>(
 /// Whether a player logged in by any code, which is for the sandbox only.
 pub(crate) fn is_sandbox_player(app: &AppSettings, openid: OpenId) -> bool {
     app.login == LoginMode::OpenSandbox && open::is_sandbox_openid(openid)
-}
-
-/// Says where a token is that the query lacks.
-#[cold]
-pub(crate) async fn explain_missing_token<B: RequestBody>(
-    error: ErrorReply,
-    head: &Parts,
-    body: B,
-) -> ErrorReply {
-    let place = match TokenPlace::of_head(head) {
-        TokenPlace::Nowhere if error.code() == ErrorCode::AccessTokenMissing => {
-            read_body(body).await.map_or(TokenPlace::Nowhere, |bytes| TokenPlace::of_body(&bytes))
-        }
-        place => place,
-    };
-    place.explain(error)
-}
-
-/// 47001 names the compression of a body that its header declares.
-pub(crate) fn name_encoding(error: ErrorReply, headers: &HeaderMap) -> ErrorReply {
-    let is_compressed = headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
-    if is_compressed && error.code() == ErrorCode::DataFormat { Body::compressed() } else { error }
 }
 
 async fn verify_body<C: Call>(

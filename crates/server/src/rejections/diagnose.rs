@@ -71,7 +71,11 @@ pub(super) async fn diagnose(
             diagnose_signature(bank, app, &evidence, Evidence::explain_mp_sig, error, &mut report).await;
         }
         ErrorCode::NoSession => {
-            diagnose_session(&session_history(bank, app.appid, &evidence).await, bank.now(), &mut report);
+            diagnose_session(
+                &session_history(bank, app.appid, named_player(&evidence)).await,
+                bank.now(),
+                &mut report,
+            );
         }
         // The errcode and its detail need no diagnosis.
         _ => {}
@@ -105,12 +109,27 @@ fn diagnose_request(
     }
 }
 
-/// The sessions of the player that the body names.
-async fn session_history(bank: &AppState, appid: AppId, evidence: &Evidence<'_>) -> SessionHistory {
-    let player = evidence.raw_text(Parameter::OpenId).and_then(|openid| OpenId::new(openid).ok());
+/// The player that the body names.
+fn named_player(evidence: &Evidence<'_>) -> Option<OpenId> {
+    evidence.raw_text(Parameter::OpenId).and_then(|openid| OpenId::new(openid).ok())
+}
+
+/// The sessions of a player; none if the request names none.
+pub(super) async fn session_history(bank: &AppState, appid: AppId, player: Option<OpenId>) -> SessionHistory {
     match player {
         Some(player) => bank.sessions.history(appid, player).await.unwrap_or_default(),
         None => SessionHistory::default(),
+    }
+}
+
+/// The keys that a signature may have been made with by mistake.
+pub(super) fn candidate_keys<'a>(app: &'a AppSettings, history: &'a SessionHistory) -> AppKeys<'a> {
+    AppKeys {
+        live: &app.midas_key,
+        sandbox: &app.sandbox_midas_key,
+        app_secret: &app.app_secret,
+        session: history.current.as_ref().map(|session| &session.key),
+        previous_session: history.previous.as_ref().map(|before| &before.key),
     }
 }
 
@@ -143,14 +162,8 @@ async fn diagnose_signature<'a>(
     if !may_search(bank, evidence.path().environment, report) {
         return;
     }
-    let history = session_history(bank, app.appid, evidence).await;
-    let keys = AppKeys {
-        live: &app.midas_key,
-        sandbox: &app.sandbox_midas_key,
-        app_secret: &app.app_secret,
-        session: history.current.as_ref().map(|session| &session.key),
-        previous_session: history.previous.as_ref().map(|before| &before.key),
-    };
+    let history = session_history(bank, app.appid, named_player(evidence)).await;
+    let keys = candidate_keys(app, &history);
     let finding = search(evidence, &keys, app.dialects);
     // Without a finding, the reply keeps its own detail, such as that the signature is malformed.
     if finding != SignatureFinding::Unknown || error.detail().is_none() {

@@ -1,15 +1,15 @@
 //! Diagnosis of a rejection on a raw wire. It shows the path signed, and length and SHA-256 of the body, never the body.
 
 use axum::http::request::Parts;
-use pactolus_protocol::explain::AppKeys;
 use pactolus_protocol::raw::explain::{RawEvidence, RawFinding, RawKey, RawMistake, RawProof};
 use pactolus_protocol::raw::{RawPath, Reason};
 use pactolus_protocol::{ErrorCode, ErrorReply, Query};
-use pactolus_types::AppId;
 
-use super::diagnose::{DiagnosisReport, diagnose_session, diagnose_token, may_search, name_replaced_login};
+use super::diagnose::{
+    DiagnosisReport, candidate_keys, diagnose_session, diagnose_token, may_search, name_replaced_login,
+    session_history,
+};
 use super::rejection::RequestTrace;
-use crate::auth::sessions::SessionHistory;
 use crate::settings::AppSettings;
 use crate::state::AppState;
 
@@ -37,7 +37,7 @@ pub(super) async fn diagnose(
         report.signed_text = Some(evidence.signed_text(proof));
         diagnose_signature(bank, app, trace, &evidence, proof, &mut report).await;
     } else if error.code() == Reason::NoSession.code(path.wire()) {
-        diagnose_session(&session_history(bank, app.appid, trace).await, bank.now(), &mut report);
+        diagnose_session(&session_history(bank, app.appid, trace.player).await, bank.now(), &mut report);
     }
     report
 }
@@ -53,14 +53,8 @@ async fn diagnose_signature(
     if !may_search(bank, evidence.environment, report) {
         return;
     }
-    let history = session_history(bank, app.appid, trace).await;
-    let keys = AppKeys {
-        live: &app.midas_key,
-        sandbox: &app.sandbox_midas_key,
-        app_secret: &app.app_secret,
-        session: history.current.as_ref().map(|session| &session.key),
-        previous_session: history.previous.as_ref().map(|before| &before.key),
-    };
+    let history = session_history(bank, app.appid, trace.player).await;
+    let keys = candidate_keys(app, &history);
     let finding = evidence.explain(proof, &keys, app.dialects);
     // Without a finding, the reply keeps its own detail.
     if finding != RawFinding::Unknown {
@@ -69,13 +63,5 @@ async fn diagnose_signature(
     report.add(finding.name(), finding.to_string(), &finding.fix());
     if finding == RawFinding::Mistake(RawMistake::Key(RawKey::PreviousSession)) {
         name_replaced_login(&history, report);
-    }
-}
-
-/// The sessions of the player that the body names.
-async fn session_history(bank: &AppState, appid: AppId, trace: &RequestTrace) -> SessionHistory {
-    match trace.player {
-        Some(player) => bank.sessions.history(appid, player).await.unwrap_or_default(),
-        None => SessionHistory::default(),
     }
 }

@@ -167,7 +167,7 @@ fn pooler_in_transaction_mode_is_noticed() {
 }
 
 #[test]
-fn doctor_warns_of_plaintext_to_another_machine() {
+fn doctor_says_nothing_of_plaintext_within_the_machine() {
     let database = Database::create();
     let folder = folder_on(&database.url());
     assert_eq!(folder.run(&["migrate"]).code, Some(0));
