@@ -189,9 +189,9 @@ macro_rules! catalog {
 
 catalog! {
     BUILD = "pactolus_build_info", Info, [Version, Revision, Engine], "Version, commit and engine of the bank";
-    CALLS = "pactolus_calls_total", Counter, [Wire, Env, Call, Errcode], "Answered calls";
+    CALLS = "pactolus_calls_total", Counter, [Wire, Env, Call, Errcode], "Answered calls of /cgi-bin/midas";
     CALL_DURATION = "pactolus_call_duration_seconds", durations(CALL_BOUNDS), [Wire, Env, Call],
-        "Time from the header of a call to its reply";
+        "Time from the header of a call of /cgi-bin/midas to its reply";
     APP_CALLS = "pactolus_app_calls_total", Counter, [App, Env, Outcome], "Answered calls with a valid token";
     COINS = "pactolus_coins_total", Counter, [App, Env, Kind], "Coins moved by orders that were applied";
     REJECTION_FINDINGS = "pactolus_rejection_findings_total", Counter, [Finding],
